@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Checks at the door of public members: each failure names the argument and prints what it had.</summary>
+internal static class Guard
+{
+    /// <summary>A floating-point matrix <c>[N, D]</c> with D ≥ 1; N may be 0.</summary>
+    public static void Matrix(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        if (value.dim() != 2 || value.size(1) == 0)
+            throw new ArgumentException($"{name} must be [N, D], got {Shape(value)}.", name);
+        if (!value.is_floating_point())
+            throw new ArgumentException($"{name} must be floating point, got {value.dtype}.", name);
+    }
+
+    /// <summary>Two matrices of one width, one type and one device.</summary>
+    public static void SameWidth(Tensor x, Tensor y,
+        [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
+    {
+        Matrix(x, xName);
+        Matrix(y, yName);
+        if (x.size(1) != y.size(1))
+            throw new ArgumentException($"{xName} and {yName} must have one width D, got {Shape(x)} and {Shape(y)}.", yName);
+        if (x.dtype != y.dtype)
+            throw new ArgumentException($"{xName} and {yName} must have one type, got {x.dtype} and {y.dtype}.", yName);
+        if (x.device_type != y.device_type || x.device_index != y.device_index)
+            throw new ArgumentException($"{xName} and {yName} must be on one device, got {x.device} and {y.device}.", yName);
+    }
+
+    /// <summary>One int64 label a row.</summary>
+    public static void Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(labels, name);
+        if (labels.dim() != 1 || labels.size(0) != rows)
+            throw new ArgumentException($"{name} must be [{rows}], one label a row, got {Shape(labels)}.", name);
+        if (labels.dtype != ScalarType.Int64)
+            throw new ArgumentException($"{name} must be int64, got {labels.dtype}.", name);
+    }
+
+    /// <summary>A finite number greater than zero.</summary>
+    public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        double.IsFinite(value) && value > 0 ? value : throw OutOfRange(name, value, "greater than 0");
+
+    /// <summary>A finite number, zero or greater.</summary>
+    public static double NotNegative(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        double.IsFinite(value) && value >= 0 ? value : throw OutOfRange(name, value, "0 or greater");
+
+    /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
+    public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        value >= minimum ? value : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+
+    /// <summary>A finite number in <c>[low, high]</c>.</summary>
+    public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        value >= low && value <= high ? value
+            : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
+
+    /// <summary>A shape as it is printed in messages: <c>[64, 2048]</c>.</summary>
+    public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";
+
+    private static ArgumentOutOfRangeException OutOfRange(string name, object value, string expected) =>
+        new(name, value, $"{name} must be {expected}.");
+}

@@ -1,0 +1,92 @@
+using System.Numerics;
+
+namespace MetricLearning;
+
+/// <summary>
+/// The library's own random numbers: xoshiro256** seeded by SplitMix64. The same seed gives the same numbers on every operating system,
+/// processor and .NET version, which <see cref="Random"/> does not promise.
+/// </summary>
+/// <remarks>Blackman and Vigna, <i>Scrambled linear pseudorandom number generators</i>, 2021. Not for cryptography. Not thread-safe:
+/// give each work item its own, seeded with <see cref="ForStream"/>.</remarks>
+public sealed class SeededRandom
+{
+    private ulong s0, s1, s2, s3;
+
+    /// <summary>A generator at the start of the sequence of <paramref name="seed"/>.</summary>
+    public SeededRandom(ulong seed)
+    {
+        s0 = SplitMix(ref seed);
+        s1 = SplitMix(ref seed);
+        s2 = SplitMix(ref seed);
+        s3 = SplitMix(ref seed);
+    }
+
+    /// <summary>An independent generator for one item of work, say (seed, epoch, index): the same keys give the same numbers,
+    /// whatever thread asks and in whatever order.</summary>
+    public static SeededRandom ForStream(ulong seed, params ReadOnlySpan<ulong> keys)
+    {
+        var state = seed;
+        foreach (var key in keys)
+        {
+            state ^= key + 0x9E3779B97F4A7C15UL;
+            state = SplitMix(ref state);
+        }
+        return new SeededRandom(state);
+    }
+
+    /// <summary>The next 64 random bits.</summary>
+    public ulong NextUInt64()
+    {
+        var result = BitOperations.RotateLeft(s1 * 5, 7) * 9;
+        var t = s1 << 17;
+        s2 ^= s0;
+        s3 ^= s1;
+        s1 ^= s2;
+        s0 ^= s3;
+        s2 ^= t;
+        s3 = BitOperations.RotateLeft(s3, 45);
+        return result;
+    }
+
+    /// <summary>A whole number in <c>[0, bound)</c>, each equally likely (Lemire's method with rejection).</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bound"/> is not positive.</exception>
+    public int NextInt(int bound)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
+        var range = (uint)bound;
+        var product = (NextUInt64() >> 32) * range;
+        if ((uint)product < range)
+        {
+            var threshold = (uint)(-(int)range) % range;
+            while ((uint)product < threshold) product = (NextUInt64() >> 32) * range;
+        }
+        return (int)(product >> 32);
+    }
+
+    /// <summary>A number in <c>[0, 1)</c> with 53 random bits.</summary>
+    public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
+
+    /// <summary>A number in <c>[low, high)</c>.</summary>
+    public double NextDouble(double low, double high) => low + (high - low) * NextDouble();
+
+    /// <summary>A draw from the normal distribution with mean 0 and standard deviation 1 (Box and Muller).</summary>
+    public double NextGaussian() => Math.Sqrt(-2 * Math.Log(1 - NextDouble())) * Math.Cos(2 * Math.PI * NextDouble());
+
+    /// <summary>Puts the items in random order, each order equally likely (Fisher and Yates).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (var i = items.Length - 1; i > 0; i--)
+        {
+            var j = NextInt(i + 1);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+    }
+
+    private static ulong SplitMix(ref ulong state)
+    {
+        var z = state += 0x9E3779B97F4A7C15UL;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
+        return z ^ (z >> 31);
+    }
+}

@@ -1,0 +1,24 @@
+namespace MetricLearning.Conformance;
+
+/// <summary>The families of cases that the library answers for, and how each is checked.</summary>
+public static class Families
+{
+    public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
+    {
+    };
+
+    /// <summary>Checks a case under a dispose scope; an exception is a failure.</summary>
+    public static Verdict Check(GoldenCase golden)
+    {
+        if (!All.TryGetValue(golden.Family, out var check)) return Verdict.Skipped($"family {golden.Family}");
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        try
+        {
+            return check(golden);
+        }
+        catch (Exception e)
+        {
+            return Verdict.Failed($"{e.GetType().Name}: {e.Message.Split('\n')[0]}");
+        }
+    }
+}

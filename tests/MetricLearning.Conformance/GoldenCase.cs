@@ -1,0 +1,56 @@
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Conformance;
+
+/// <summary>One reference case: a folder with case.json and the arrays it names.</summary>
+public sealed class GoldenCase
+{
+    private readonly string folder;
+    private readonly JsonElement root;
+
+    /// <summary>Reads case.json of a folder.</summary>
+    public GoldenCase(string folder)
+    {
+        this.folder = folder;
+        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "case.json")));
+        root = document.RootElement.Clone();
+    }
+
+    public string Name => Text("name");
+    public string Family => Text("family");
+    public string Peer => Text("peer");
+    public string Call => Text("call");
+    public string Batch => root.TryGetProperty("batch", out var b) ? b.GetString()! : "";
+    public JsonElement Params => root.GetProperty("params");
+    public JsonElement Expected => root.GetProperty("expected");
+
+    /// <summary>A parameter, or null where it is absent or null.</summary>
+    public JsonElement? Param(string name) => Value(Params, name);
+
+    /// <summary>An expected number; NaN and infinities come from their text. Null where there is none.</summary>
+    public double? ExpectedNumber(string name) =>
+        Value(Expected, name) is { ValueKind: JsonValueKind.Number } v ? v.GetDouble()
+        : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity, "-inf" => double.NegativeInfinity, _ => null };
+
+    /// <summary>The peer's exception, where it raises one.</summary>
+    public string? Raises => Value(Expected, "raises")?.ToString();
+
+    public bool HasInput(string name) => root.GetProperty("inputs").TryGetProperty(name, out _);
+    public bool HasOutput(string name) => root.GetProperty("outputs").TryGetProperty(name, out _);
+
+    /// <summary>An input array.</summary>
+    public Tensor Input(string name) => Array("inputs", name);
+
+    /// <summary>An array that the peer gave.</summary>
+    public Tensor Output(string name) => Array("outputs", name);
+
+    private Tensor Array(string group, string name) => Npy.Load(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
+
+    private string Text(string name) => root.GetProperty(name).GetString()!;
+
+    private static JsonElement? Value(JsonElement parent, string name) =>
+        parent.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;
+
+    public override string ToString() => $"{Family}/{Name}";
+}

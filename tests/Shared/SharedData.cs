@@ -1,0 +1,28 @@
+namespace MetricLearning.Testing;
+
+/// <summary>Reference cases and real pictures that lie beside the checkout. A user's clone has none: tests that need them skip and say so.</summary>
+public static class SharedData
+{
+    /// <summary>The folder, or null where there is none.</summary>
+    public static string? Root { get; } = Find();
+
+    /// <summary>The path of a file or folder in it; skips the calling test where it is not there.</summary>
+    public static string Require(params string[] parts)
+    {
+        var path = Root is null ? null : Path.Combine([Root, .. parts]);
+        Assert.SkipUnless(path is not null && (File.Exists(path) || Directory.Exists(path)), $"needs {string.Join('/', parts)} in ../shared, which is not here");
+        return path!;
+    }
+
+    private static string? Find()
+    {
+        if (Environment.GetEnvironmentVariable("METRICLEARNING_SHARED") is { Length: > 0 } given) return Directory.Exists(given) ? given : null;
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln")))
+            {
+                var shared = Path.Combine(folder.FullName, "..", "shared");
+                return Directory.Exists(shared) ? Path.GetFullPath(shared) : null;
+            }
+        return null;
+    }
+}
