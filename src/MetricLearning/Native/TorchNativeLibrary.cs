@@ -94,10 +94,10 @@ public static partial class TorchNativeLibrary
                 if (TryLoadCopy(copy, failures, out handle)) return handle;
 
             var more = !IsOn ? $" The mend is switched off by {Switch}."
-                : failures.Count > 0 ? $" No copy that asks for less could be loaded either ({string.Join("; ", failures.Distinct())})."
+                : failures.Count > 0 ? $" No copy that asks for less could be put anywhere ({string.Join("; ", failures.Distinct())}): let XDG_CACHE_HOME name a folder of yours from which programs may run."
                 : "";
-            throw new DllNotFoundException($"{library} does not load: {ReasonOf(library)}.{more} "
-                + "Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one), or let XDG_CACHE_HOME name a folder of yours from which programs may run.");
+            throw new DllNotFoundException(
+                $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one).{more}");
         }
     }
 
@@ -126,12 +126,13 @@ public static partial class TorchNativeLibrary
             {
                 var path = PrivateFolder.Put(folder, name, copy);
                 if (NativeLibrary.TryLoad(path, out handle)) return true;
-                failures.Add(ReasonOf(path));
-                if (failures[^1].Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // and so it is everywhere
+                var reason = ReasonOf(path);
+                if (reason.Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // a version that is still missing is so everywhere
+                failures.Add(reason);
             }
-            catch (Exception reason) when (reason is IOException or UnauthorizedAccessException)
+            catch (Exception refusal) when (refusal is IOException or UnauthorizedAccessException)
             {
-                failures.Add($"{folder}: {reason.Message}");
+                failures.Add($"{folder}: {refusal.Message}");
             }
         }
         return TryLoadFromMemory(copy, failures, out handle);
