@@ -12,6 +12,8 @@ internal static class Convolution
     /// </summary>
     public static Conv2d Of(long inputs, long outputs, int kernel, int stride = 1, long groups = 1, bool bias = false)
     {
+        // TorchSharp's initialisation of a bias leaves a view of the weights behind.
+        using var scope = NewDisposeScope();
         var convolution = nn.Conv2d(inputs, outputs, kernel_size: kernel, stride: stride, padding: kernel / 2, groups: groups, bias: bias);
         nn.init.kaiming_normal_(convolution.weight, mode: nn.init.FanInOut.FanOut, nonlinearity: nn.init.NonlinearityType.ReLU);
         if (convolution.bias is { } offset) nn.init.zeros_(offset);

@@ -123,17 +123,6 @@ public sealed class OSNet : Backbone
             var weights = fc2.call(fc1.call(global_avgpool.call(x)).relu_()).sigmoid();
             return (x * weights).MoveToOuterDisposeScope();
         }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-            {
-                // TorchSharp's convolutions free their weights with them, but not their biases.
-                fc1.bias?.Dispose();
-                fc2.bias?.Dispose();
-            }
-            base.Dispose(disposing);
-        }
     }
 
     /// <summary>Four streams of growing depth, gated and summed, between two 1×1 convolutions and beside a shortcut.</summary>

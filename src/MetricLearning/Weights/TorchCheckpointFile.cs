@@ -77,7 +77,7 @@ public static class TorchCheckpointFile
                 return RawTensor.Read(contents, storage.Count, storage.Type);
             });
         }
-        catch (Exception e) when (e is not InvalidDataException and (IOException or ArgumentException or NotSupportedException or OverflowException or InvalidOperationException))
+        catch (Exception e) when (e is EndOfStreamException or ArgumentException or NotSupportedException or OverflowException)
         {
             throw new InvalidDataException($"Not a valid PyTorch file: {e.Message}", e);
         }
