@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -136,14 +135,16 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
             foreach (var column in buffer.AsSpan(0, count)) hidden.Add((long)i * rows + column);
             var front = (i + 1) * thresholds - block[i].Rows.Length;
             for (var p = 0; p < block[i].Rows.Length; p++)
-                (low[front + p], high[front + p]) = tile.dtype == ScalarType.Float64
-                    ? (block[i].Low[p], block[i].High[p]) : Outward(block[i].Low[p], block[i].High[p]) is var (l, h) ? (l, h) : default;
+            {
+                (low[front + p], high[front + p]) = (block[i].Low[p], block[i].High[p]);
+                if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = Outward(low[front + p], high[front + p]);
+            }
         }
-        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(CollectionsMarshal.AsSpan(hidden).ToArray()).to(tile.device), double.PositiveInfinity);
+        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), double.PositiveInfinity);
         var (below, open) = RankCounting.Count(tile, OnDevice(low), OnDevice(high));
-        var counted = below.cpu().data<long>().ToArray();
-        var places = open.cpu().data<long>().ToArray();
-        var scores = tile.index(open.select(1, 0), open.select(1, 1)).to(ScalarType.Float64).cpu().data<double>().ToArray();
+        var counted = NativeMemory.Copy<long>(below);
+        var places = NativeMemory.Copy<long>(open);
+        var scores = NativeMemory.Copy<double>(tile.index(open.select(1, 0), open.select(1, 1)).to(ScalarType.Float64));
         for (var i = 0; i < block.Length; i++)
         {
             var front = (i + 1) * thresholds - block[i].Rows.Length;
