@@ -5,6 +5,7 @@ public static class Families
 {
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
     {
+        ["reid_rank"] = ReidRank.Check,
     };
 
     /// <summary>Checks a case under a dispose scope; an exception is a failure.</summary>
