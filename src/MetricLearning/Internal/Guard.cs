@@ -62,6 +62,10 @@ internal static class Guard
         value >= low && value <= high ? value
             : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
 
+    /// <summary>A value that the enum has.</summary>
+    public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "") where T : struct, Enum =>
+        Enum.IsDefined(value) ? value : throw OutOfRange(name, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
+
     /// <summary>A shape as it is printed in messages: <c>[64, 2048]</c>.</summary>
     public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";
 
