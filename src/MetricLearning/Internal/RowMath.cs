@@ -19,7 +19,7 @@ internal static class RowMath
     /// <remarks>Rows that are not finite are left out of the mean, so that they spoil their own distances only.</remarks>
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
     {
-        var mean = y.detach().nan_to_num(0, 0, 0).sum(0) / Math.Max(1, y.size(0));
+        var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / Math.Max(1, y.size(0));
         return (x - mean, y - mean);
     }
 }
