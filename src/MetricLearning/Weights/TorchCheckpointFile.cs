@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Nothing of the file is executed. Its pickle is read as data by a small interpreter that knows dictionaries, lists, numbers, text
 /// and tensors; any other name in it is an error that says which. Storages, offsets, sizes and strides are checked against the file
-/// before memory is taken, and a zip archive's checksums are compared.</para>
+/// before memory is taken, and the checksums of a zip archive that has them are compared.</para>
 /// <para>Which dictionary is taken: the one of the given <c>section</c> (dotted, such as <c>state_dict</c>). Without one, the file's outermost
 /// dictionary if tensors lie in it; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>, <c>model</c>, <c>net</c>, <c>weights</c>
 /// that is a dictionary with tensors; otherwise the only dictionary with tensors that lies directly in the outermost one. Values that are no
@@ -254,8 +254,9 @@ public static class TorchCheckpointFile
     /// <summary>An entry's bytes, which torch.save never compresses: so what is read is never more than what lies there.</summary>
     private static byte[] Contents(ZipArchiveEntry entry, long fileLength)
     {
-        if (entry.CompressedLength != entry.Length || entry.Length > fileLength || entry.Length > Array.MaxLength)
+        if (entry.CompressedLength != entry.Length || entry.Length > fileLength)
             throw Invalid($"{entry.FullName} is compressed or longer than the file");
+        if (entry.Length > Array.MaxLength) throw Invalid($"{entry.FullName} has more than {Array.MaxLength} bytes");
         var bytes = new byte[entry.Length];
         using var stream = entry.Open();
         stream.ReadExactly(bytes);

@@ -144,6 +144,26 @@ public class EmbeddingModelTests
     }
 
     [Fact]
+    public void Model_MadeAndConvertedInAScope_OutlivesIt()
+    {
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        EmbeddingModel model;
+        using (NewDisposeScope())
+        {
+            model = Strong(classes: 7);
+            model.to(ScalarType.Float64);
+            model.call(rand([2, 3, 64, 32], ScalarType.Float64)).Logits!.sum().backward();
+        }
+        using (NewDisposeScope())
+        {
+            model.call(rand([2, 3, 64, 32], ScalarType.Float64)).Logits!.sum().backward();
+            Assert.All(model.state_dict().Values, tensor => Assert.False(tensor.IsInvalid));
+        }
+        model.Dispose();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
     public void Parts_ThatDoNotFit_AreRefused()
     {
         using var backbone = OSNet.X025();

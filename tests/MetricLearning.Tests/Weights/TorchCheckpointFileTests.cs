@@ -97,7 +97,25 @@ public class TorchCheckpointFileTests
         Assert.Contains("The file asks for os.system, which is neither a tensor nor plain data. Nothing of it was run.", error.Message);
     }
 
-    // key, count, shape, strides, offset, what the message says
+    // libtorch writes no state dicts from C++, but its archive is the very container of torch.save: checksums, padding, byte order.
+    [Fact]
+    public void Read_ArchiveOfLibtorch_PassesItsContainerAndNamesTheScriptedModule()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            using var tensor = rand(3, 4);
+            save(tensor, path);
+            var error = Assert.Throws<InvalidDataException>(() => TorchCheckpointFile.Read(path));
+            Assert.StartsWith("The file asks for __torch__.Module", error.Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    // count, shape, strides, offset, what the message says
     public static TheoryData<long, long[], long[], long, string> BadTensors => new()
     {
         { 4, [5], [1], 0, "does not lie in its storage of 4 elements" },
