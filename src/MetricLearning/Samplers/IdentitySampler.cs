@@ -279,17 +279,13 @@ public sealed class IdentitySampler : Sampler
             var own = order.AsSpan(starts[identity]..starts[identity + 1]);
             if (sampler.cameras is not null) SpreadGroup(own);
             else if (own.Length < size) Small(own);
-            else
-            {
-                ChooseFirst(own, size);
-                Take(own[..size]);
-            }
+            else Take(random.Choose(own, size));
         }
 
         private void SpreadGroup(Span<int> own)
         {
             var cameras = sampler.cameras!;
-            ChooseFirst(own, 1);
+            random.Choose(own, 1);
             var others = own[1..];
             var elsewhere = 0;
             for (var i = 0; i < others.Length; i++)
@@ -303,17 +299,13 @@ public sealed class IdentitySampler : Sampler
                 var candidates = elsewhere > 0 ? others[..elsewhere] : others;
                 Take(own[..1]);
                 if (candidates.Length < size - 1) TakeAnyOf(candidates, size - 1);
-                else
-                {
-                    ChooseFirst(candidates, size - 1);
-                    Take(candidates[..(size - 1)]);
-                }
+                else Take(random.Choose(candidates, size - 1));
             }
             else if (own.Length < size) Small(own);
             else
             {
-                ChooseFirst(others[..elsewhere], Math.Min(elsewhere, size - 1));
-                if (elsewhere < size - 1) ChooseFirst(others[elsewhere..], size - 1 - elsewhere);
+                random.Choose(others[..elsewhere], Math.Min(elsewhere, size - 1));
+                if (elsewhere < size - 1) random.Choose(others[elsewhere..], size - 1 - elsewhere);
                 Take(own[..size]);
             }
         }
@@ -330,16 +322,6 @@ public sealed class IdentitySampler : Sampler
             {
                 random.Shuffle(own);
                 Take(own[..Math.Min(left, own.Length)]);
-            }
-        }
-
-        /// <summary>Puts a random choice at the beginning.</summary>
-        private void ChooseFirst(Span<int> items, int count)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                var j = i + random.NextInt(items.Length - i);
-                (items[i], items[j]) = (items[j], items[i]);
             }
         }
 
