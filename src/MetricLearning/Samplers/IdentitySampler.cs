@@ -18,7 +18,7 @@ public sealed class IdentitySampler : Sampler
 {
     private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    private readonly int[]? cameras;    // of each of rows
+    private readonly int[]? cameras;    // of each picture
 
     /// <summary>A sampler over the pictures with these labels.</summary>
     /// <param name="labels">The identity of each picture, any numbers.</param>
@@ -56,11 +56,7 @@ public sealed class IdentitySampler : Sampler
                 $"labels must hold at least {identitiesPerBatch} identities, one for each place in a batch, got {Identities}")
                 + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
                 nameof(labels));
-        if (cameras is not null)
-        {
-            var numbers = Groups.Number(cameras);
-            this.cameras = Array.ConvertAll(rows, row => numbers[row]);
-        }
+        this.cameras = cameras is null ? null : Groups.Number(cameras);
     }
 
     /// <summary>P: how many identities a batch of all processes together holds.</summary>
@@ -164,7 +160,7 @@ public sealed class IdentitySampler : Sampler
         private readonly int places = sampler.IdentitiesPerBatch;
         private readonly int size = sampler.ImagesPerIdentity;
         private readonly int[] starts = sampler.starts;
-        private readonly int[] order = Enumerable.Range(0, sampler.rows.Length).ToArray();    // positions in sampler.rows, shuffled within identities
+        private readonly int[] order = [.. sampler.rows];    // shuffled within identities
         private readonly List<long> drawn = new(sampler.Epoch.BatchCount is { } batches ? batches * sampler.WholeBatchSize : sampler.rows.Length);
 
         public long[] Run()
@@ -343,14 +339,14 @@ public sealed class IdentitySampler : Sampler
             keys.AsSpan().Sort(own);
         }
 
-        private void Take(ReadOnlySpan<int> positions)
+        private void Take(ReadOnlySpan<int> chosen)
         {
-            foreach (var position in positions) drawn.Add(sampler.rows[position]);
+            foreach (var row in chosen) drawn.Add(row);
         }
 
-        private void TakeAnyOf(ReadOnlySpan<int> positions, int count)
+        private void TakeAnyOf(ReadOnlySpan<int> candidates, int count)
         {
-            while (count-- > 0) drawn.Add(sampler.rows[positions[random.NextInt(positions.Length)]]);
+            while (count-- > 0) drawn.Add(candidates[random.NextInt(candidates.Length)]);
         }
     }
 }
