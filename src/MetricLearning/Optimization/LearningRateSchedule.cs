@@ -72,9 +72,16 @@ public abstract class LearningRateSchedule
     /// <summary>An iteration is done: sets the rates of the next.</summary>
     public void Step() => State = state with { Iteration = state.Iteration + 1 };
 
-    /// <summary>An epoch begins with the next iteration. Only needed where epochs differ in length.</summary>
+    /// <summary>
+    /// An epoch begins with the next iteration. Only needed where epochs differ in length. Said again of the epoch that is running already, as a run
+    /// does that was resumed in its middle, it changes nothing.
+    /// </summary>
     /// <param name="epoch">Its number, from 0.</param>
-    public void StartEpoch(int epoch) => State = new ScheduleState(state.Iteration, Guard.AtLeast(epoch, 0), state.Iteration);
+    public void StartEpoch(int epoch)
+    {
+        Guard.AtLeast(epoch, 0);
+        if (state.EpochStart is null || state.Epoch != epoch) State = new ScheduleState(state.Iteration, epoch, state.Iteration);
+    }
 
     /// <summary>The factor at an iteration, each epoch taken to have <see cref="IterationsPerEpoch"/> iterations: a pure function, for plots.</summary>
     public double FactorAt(int iteration) => FactorOf(new ScheduleState(Guard.AtLeast(iteration, 0)));

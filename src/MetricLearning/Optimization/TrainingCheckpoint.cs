@@ -84,15 +84,15 @@ public sealed class TrainingCheckpoint
     public void Add(string name, Sampler sampler) => Add(samplers, name, sampler);
 
     /// <summary>Writes the present state of all parts, atomically. Missing folders are created.</summary>
-    /// <param name="path">The file; it may exist. While writing there is also <c>path.tmp</c>.</param>
-    /// <exception cref="IOException">The disk is full, or another process is writing the same checkpoint. The old file is as it was.</exception>
+    /// <param name="path">The file; it may exist.</param>
+    /// <exception cref="IOException">The file cannot be written, the disk being full, say. The old one is as it was.</exception>
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using var scope = NewDisposeScope();
-        var tensors = new List<(string, Tensor)>();
+        var tensors = new Dictionary<string, Tensor>();
         foreach (var (name, module) in modules)
-            foreach (var (key, value) in module.state_dict()) tensors.Add(($"{name}.{key}", value));
+            foreach (var (key, value) in module.state_dict()) tensors.Add($"{name}.{key}", value);
         var saved = new JsonObject
         {
             ["modules"] = new JsonArray([.. modules.Keys.Select(name => JsonValue.Create(name))]),
@@ -104,7 +104,7 @@ public sealed class TrainingCheckpoint
             ["notes"] = Object(Notes, (_, note) => JsonValue.Create(note)),
             ["best"] = BestScore is { } best ? Text(best) : null,
         };
-        tensors.Add(($"{Random}.torch", get_rng_state()));
+        tensors.Add($"{Random}.torch", get_rng_state());
         CheckpointFile.Write(path, saved.ToJsonString(), tensors);
     }
 
@@ -151,6 +151,7 @@ public sealed class TrainingCheckpoint
         using var scope = NewDisposeScope();
         using var unchanging = no_grad();
         var (text, tensors) = CheckpointFile.Read(path);
+        using var owned = tensors;
         var saved = JsonNode.Parse(text)!.AsObject();
         var changes = new List<Action>();
         if (only is null)
@@ -262,12 +263,12 @@ public sealed class TrainingCheckpoint
     private static JsonObject Object<T>(IEnumerable<KeyValuePair<string, T>> parts, Func<string, T, JsonNode?> describe) =>
         new(parts.Select(part => KeyValuePair.Create(part.Key, describe(part.Key, part.Value))));
 
-    private static JsonObject Describe(string name, OptimizerHelper optimizer, List<(string, Tensor)> tensors)
+    private static JsonObject Describe(string name, OptimizerHelper optimizer, Dictionary<string, Tensor> tensors)
     {
         var parameters = OptimizerStates.Of(optimizer);
         for (var i = 0; i < parameters.Count; i++)
             foreach (var slot in OptimizerStates.Tensors(parameters[i].State))
-                if (slot.Get() is { } value) tensors.Add((string.Create(CultureInfo.InvariantCulture, $"{name}.{i}.{slot.Name}"), value));
+                if (slot.Get() is { } value) tensors.Add(string.Create(CultureInfo.InvariantCulture, $"{name}.{i}.{slot.Name}"), value);
         return new JsonObject
         {
             ["kind"] = optimizer.GetType().Name,

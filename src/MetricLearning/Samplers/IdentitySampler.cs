@@ -18,7 +18,7 @@ public sealed class IdentitySampler : Sampler
 {
     private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    private readonly int[]? cameras;    // of each of rows
+    private readonly int[]? cameras;    // of each picture
 
     /// <summary>A sampler over the pictures with these labels.</summary>
     /// <param name="labels">The identity of each picture, any numbers.</param>
@@ -56,11 +56,7 @@ public sealed class IdentitySampler : Sampler
                 $"labels must hold at least {identitiesPerBatch} identities, one for each place in a batch, got {Identities}")
                 + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
                 nameof(labels));
-        if (cameras is not null)
-        {
-            var numbers = Groups.Number(cameras);
-            this.cameras = Array.ConvertAll(rows, row => numbers[row]);
-        }
+        this.cameras = cameras is null ? null : Groups.Number(cameras);
     }
 
     /// <summary>P: how many identities a batch of all processes together holds.</summary>
@@ -164,7 +160,7 @@ public sealed class IdentitySampler : Sampler
         private readonly int places = sampler.IdentitiesPerBatch;
         private readonly int size = sampler.ImagesPerIdentity;
         private readonly int[] starts = sampler.starts;
-        private readonly int[] order = Enumerable.Range(0, sampler.rows.Length).ToArray();    // positions in sampler.rows, shuffled within identities
+        private readonly int[] order = [.. sampler.rows];    // shuffled within identities
         private readonly List<long> drawn = new(sampler.Epoch.BatchCount is { } batches ? batches * sampler.WholeBatchSize : sampler.rows.Length);
 
         public long[] Run()
@@ -279,17 +275,13 @@ public sealed class IdentitySampler : Sampler
             var own = order.AsSpan(starts[identity]..starts[identity + 1]);
             if (sampler.cameras is not null) SpreadGroup(own);
             else if (own.Length < size) Small(own);
-            else
-            {
-                ChooseFirst(own, size);
-                Take(own[..size]);
-            }
+            else Take(random.Choose(own, size));
         }
 
         private void SpreadGroup(Span<int> own)
         {
             var cameras = sampler.cameras!;
-            ChooseFirst(own, 1);
+            random.Choose(own, 1);
             var others = own[1..];
             var elsewhere = 0;
             for (var i = 0; i < others.Length; i++)
@@ -303,17 +295,13 @@ public sealed class IdentitySampler : Sampler
                 var candidates = elsewhere > 0 ? others[..elsewhere] : others;
                 Take(own[..1]);
                 if (candidates.Length < size - 1) TakeAnyOf(candidates, size - 1);
-                else
-                {
-                    ChooseFirst(candidates, size - 1);
-                    Take(candidates[..(size - 1)]);
-                }
+                else Take(random.Choose(candidates, size - 1));
             }
             else if (own.Length < size) Small(own);
             else
             {
-                ChooseFirst(others[..elsewhere], Math.Min(elsewhere, size - 1));
-                if (elsewhere < size - 1) ChooseFirst(others[elsewhere..], size - 1 - elsewhere);
+                random.Choose(others[..elsewhere], Math.Min(elsewhere, size - 1));
+                if (elsewhere < size - 1) random.Choose(others[elsewhere..], size - 1 - elsewhere);
                 Take(own[..size]);
             }
         }
@@ -330,16 +318,6 @@ public sealed class IdentitySampler : Sampler
             {
                 random.Shuffle(own);
                 Take(own[..Math.Min(left, own.Length)]);
-            }
-        }
-
-        /// <summary>Puts a random choice at the beginning.</summary>
-        private void ChooseFirst(Span<int> items, int count)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                var j = i + random.NextInt(items.Length - i);
-                (items[i], items[j]) = (items[j], items[i]);
             }
         }
 
@@ -361,14 +339,14 @@ public sealed class IdentitySampler : Sampler
             keys.AsSpan().Sort(own);
         }
 
-        private void Take(ReadOnlySpan<int> positions)
+        private void Take(ReadOnlySpan<int> chosen)
         {
-            foreach (var position in positions) drawn.Add(sampler.rows[position]);
+            foreach (var row in chosen) drawn.Add(row);
         }
 
-        private void TakeAnyOf(ReadOnlySpan<int> positions, int count)
+        private void TakeAnyOf(ReadOnlySpan<int> candidates, int count)
         {
-            while (count-- > 0) drawn.Add(sampler.rows[positions[random.NextInt(positions.Length)]]);
+            while (count-- > 0) drawn.Add(candidates[random.NextInt(candidates.Length)]);
         }
     }
 }

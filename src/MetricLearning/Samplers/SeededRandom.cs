@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 
 namespace MetricLearning;
@@ -83,6 +84,20 @@ public sealed class SeededRandom
             var j = NextInt(i + 1);
             (items[i], items[j]) = (items[j], items[i]);
         }
+    }
+
+    /// <summary>Puts a random choice of so many different items at the beginning and returns them; every choice and order is equally likely.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or more than there are.</exception>
+    public Span<T> Choose<T>(Span<T> items, int count)
+    {
+        if (count < 0 || count > items.Length)
+            throw new ArgumentOutOfRangeException(nameof(count), count, string.Create(CultureInfo.InvariantCulture, $"count must be in [0, {items.Length}]."));
+        for (var i = 0; i < count; i++)
+        {
+            var j = i + NextInt(items.Length - i);
+            (items[i], items[j]) = (items[j], items[i]);
+        }
+        return items[..count];
     }
 
     /// <summary>The next output of SplitMix64, which fills the state from one number (Steele, Lea and Flood, OOPSLA 2014).</summary>

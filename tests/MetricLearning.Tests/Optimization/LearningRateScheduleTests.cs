@@ -156,6 +156,21 @@ public class LearningRateScheduleTests
     });
 
     [Fact]
+    public void StartEpoch_SaidAgainInTheMiddle_ChangesNothing() => WithSgd(optimizer =>
+    {
+        var schedule = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Linear(TrainingSpan.Epochs(3)), iterationsPerEpoch: 4);
+        schedule.StartEpoch(0);
+        for (var i = 0; i < 5; i++) schedule.Step();
+        schedule.StartEpoch(1);
+        schedule.Step();
+        var (state, rate) = (schedule.State, schedule.LearningRate);
+        schedule.StartEpoch(1);
+        Assert.Equal(state, schedule.State);
+        Assert.Equal(new ScheduleState(6, 1, 5), state);
+        Assert.Equal(rate, schedule.LearningRate);
+    });
+
+    [Fact]
     public void Spans_SayTheirUnit()
     {
         Assert.Equal("2.5 epochs", TrainingSpan.Epochs(2.5).ToString());

@@ -1,0 +1,95 @@
+using System.Globalization;
+
+namespace MetricLearning;
+
+/// <summary>
+/// P×K with a level above: every batch holds C categories, of each of them P classes, of each of those K pictures. Negatives of the same category are
+/// the hard ones (two chairs rather than a chair and a lamp).
+/// </summary>
+/// <remarks>
+/// Each batch is a fresh draw; every category that has P classes of K pictures is as likely as another. After <c>HierarchicalSampler</c> of
+/// pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019), which goes through all pairs of categories and whose
+/// batches vary in the number of classes.
+/// </remarks>
+public sealed class HierarchicalSampler : Sampler
+{
+    private readonly int[] classStarts;       // the pictures of class i are rows[classStarts[i]..classStarts[i + 1]]
+    private readonly int[] rows;
+    private readonly int[] categoryStarts;    // the classes of category i are classes[categoryStarts[i]..categoryStarts[i + 1]]
+    private readonly int[] classes;
+    private readonly int batches;
+
+    /// <summary>A sampler over pictures with these classes and categories.</summary>
+    /// <param name="labels">The class of each picture.</param>
+    /// <param name="categories">The category of each picture; pictures of one class have one category.</param>
+    /// <param name="categoriesPerBatch">C, at least 1 (of all processes together).</param>
+    /// <param name="classesPerCategory">P, at least 1.</param>
+    /// <param name="imagesPerClass">K, at least 1. Classes with fewer pictures, and categories with fewer than P such classes, are left out.</param>
+    /// <param name="batchesPerEpoch">How many batches make an epoch; by default pictures / (C·P·K), at least 1.</param>
+    /// <param name="shard">The share of one process among several: whole categories.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, or fewer than C categories can be drawn from.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public HierarchicalSampler(IReadOnlyList<long> labels, IReadOnlyList<long> categories, int categoriesPerBatch = 2, int classesPerCategory = 8,
+        int imagesPerClass = 4, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
+        : base(checked(Guard.AtLeast(categoriesPerBatch, 1) * Guard.AtLeast(classesPerCategory, 1) * Guard.AtLeast(imagesPerClass, 1)), seed, shard,
+            classesPerCategory * imagesPerClass)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(categories);
+        if (categories.Count != labels.Count)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"categories must have one entry a picture, {labels.Count}, got {categories.Count}."), nameof(categories));
+        CategoriesPerBatch = categoriesPerBatch;
+        ClassesPerCategory = classesPerCategory;
+        ImagesPerClass = imagesPerClass;
+        (classStarts, rows, _) = Groups.Of(labels, imagesPerClass);
+        var categoryOfClass = new long[classStarts.Length - 1];
+        for (var i = 0; i < categoryOfClass.Length; i++)
+        {
+            categoryOfClass[i] = categories[rows[classStarts[i]]];
+            for (var j = classStarts[i]; j < classStarts[i + 1]; j++)
+                if (categories[rows[j]] != categoryOfClass[i])
+                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                        $"categories must be the same for all pictures of a class, got {categoryOfClass[i]} and {categories[rows[j]]} for class {labels[rows[j]]}."),
+                        nameof(categories));
+        }
+        (categoryStarts, classes, _) = Groups.Of(categoryOfClass, classesPerCategory);
+        if (categoryStarts.Length - 1 < categoriesPerBatch)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"categories must hold at least {categoriesPerBatch} with {classesPerCategory} classes of {imagesPerClass} pictures, got {categoryStarts.Length - 1}."),
+                nameof(categories));
+        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch)) : Math.Max(1, labels.Count / WholeBatchSize);
+    }
+
+    /// <summary>C: how many categories a batch of all processes together holds.</summary>
+    public int CategoriesPerBatch { get; }
+
+    /// <summary>P: how many classes of each category.</summary>
+    public int ClassesPerCategory { get; }
+
+    /// <summary>K: how many pictures of each class.</summary>
+    public int ImagesPerClass { get; }
+
+    /// <inheritdoc/>
+    public override long[] Draw(int epoch)
+    {
+        var random = RandomOf(epoch);
+        int[] categoryOrder = [.. Enumerable.Range(0, categoryStarts.Length - 1)];
+        int[] classOrder = [.. classes], rowOrder = [.. rows];
+        var drawn = new long[batches * WholeBatchSize];
+        for (var next = 0; next < drawn.Length;)
+            foreach (var category in random.Choose<int>(categoryOrder, CategoriesPerBatch))
+                foreach (var one in random.Choose(classOrder.AsSpan(categoryStarts[category]..categoryStarts[category + 1]), ClassesPerCategory))
+                    foreach (var row in random.Choose(rowOrder.AsSpan(classStarts[one]..classStarts[one + 1]), ImagesPerClass))
+                        drawn[next++] = row;
+        return Share(drawn);
+    }
+
+    /// <inheritdoc/>
+    public override int CountIn(int epoch)
+    {
+        Guard.AtLeast(epoch, 0);
+        return ShareOf(checked(batches * WholeBatchSize));
+    }
+}
