@@ -66,8 +66,14 @@ public abstract class Distance
     }
 
     /// <summary>[N, D] and [M, D] → [N, M]: one line of maths. Tensors made here are freed by the caller.</summary>
-    protected internal abstract Tensor MatrixCore(Tensor x, Tensor y);
+    protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
     /// <summary>[K, D] and [K, D] → [K]: one line of maths. Tensors made here are freed by the caller.</summary>
-    protected internal abstract Tensor PairwiseCore(Tensor x, Tensor y);
+    protected abstract Tensor PairwiseCore(Tensor x, Tensor y);
+
+    /// <summary>The core of another distance, for one that is made of it.</summary>
+    private protected static Tensor MatrixCore(Distance inner, Tensor x, Tensor y) => inner.MatrixCore(x, y);
+
+    /// <inheritdoc cref="MatrixCore(Distance, Tensor, Tensor)"/>
+    private protected static Tensor PairwiseCore(Distance inner, Tensor x, Tensor y) => inner.PairwiseCore(x, y);
 }
