@@ -74,47 +74,47 @@ public static partial class TorchNativeLibrary
             .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>Loads the library or, where it does not load for the versions it asks for, a copy that asks for less.</summary>
     [SupportedOSPlatform("linux")]
     private static nint Load(string library)
     {
         lock (gate)
         {
-            // First what it needs: a copy elsewhere would not find it, and a failure that is left is the library's own.
-            var elf = Read(library);
-            var folder = Path.GetDirectoryName(library)!;
-            var missing = elf.Needed.Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
-            if (missing.Count > 0)
-                throw new DllNotFoundException($"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
-                    + "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.");
-
-            if (NativeLibrary.TryLoad(FileName, out var handle) || NativeLibrary.TryLoad(library, out handle)) return handle;
-            var failures = new List<string>();
-            foreach (var copy in Copies(elf))
-                if (TryLoadCopy(copy, failures, out handle)) return handle;
-
-            var more = !IsOn ? $" The mend is switched off by {Switch}."
-                : failures.Count > 0 ? $" No copy that asks for less could be put anywhere ({string.Join("; ", failures.Distinct())}): let XDG_CACHE_HOME name a folder of yours from which programs may run."
-                : "";
-            throw new DllNotFoundException(
-                $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one).{more}");
+            try
+            {
+                return Load(library, new ElfLibrary(File.ReadAllBytes(library)));
+            }
+            catch (Exception reason) when (reason is InvalidDataException or IOException or UnauthorizedAccessException)
+            {
+                throw new DllNotFoundException($"{library} cannot be read: {reason.Message}", reason);
+            }
         }
     }
 
-    private static ElfLibrary Read(string library)
+    /// <summary>Loads the library or, where it does not load for the versions it asks for, a copy that asks for less.</summary>
+    [SupportedOSPlatform("linux")]
+    private static nint Load(string library, ElfLibrary elf)
     {
-        try
-        {
-            return new ElfLibrary(File.ReadAllBytes(library));
-        }
-        catch (Exception reason) when (reason is InvalidDataException or IOException or UnauthorizedAccessException)
-        {
-            throw new DllNotFoundException($"{library} cannot be read: {reason.Message}", reason);
-        }
-    }
+        // First what lies beside it, libtorch: a copy elsewhere would not find it, and a failure that is left is the library's own.
+        // The C and C++ runtimes, which have versions, are in the process already and must not come twice.
+        var folder = Path.GetDirectoryName(library)!;
+        var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
+            .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
+        if (missing.Count > 0)
+            throw new DllNotFoundException($"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
+                + "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.");
 
-    private static IEnumerable<byte[]> Copies(ElfLibrary elf) =>
-        IsOn ? new[] { elf.Weakened(olderWait: false), elf.Weakened(olderWait: true) }.OfType<byte[]>() : [];
+        if (NativeLibrary.TryLoad(FileName, out var handle) || NativeLibrary.TryLoad(library, out handle)) return handle;
+        var failures = new List<string>();
+        foreach (var olderWait in IsOn ? (bool[])[false, true] : [])
+            if (elf.Weakened(olderWait) is { } copy && TryLoadCopy(copy, failures, out handle)) return handle;
+
+        var more = !IsOn ? $" The mend is switched off by {Switch}."
+            : failures.Count > 0 ? $" No copy that asks for less could be put anywhere ({string.Join("; ", failures.Distinct())}): "
+                + "let XDG_CACHE_HOME name a folder of yours from which programs may run."
+            : "";
+        throw new DllNotFoundException(
+            $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one).{more}");
+    }
 
     [SupportedOSPlatform("linux")]
     private static bool TryLoadCopy(byte[] copy, List<string> failures, out nint handle)
