@@ -66,8 +66,8 @@ public abstract class Distance
     }
 
     /// <summary>[N, D] and [M, D] → [N, M]: one line of maths. Tensors made here are freed by the caller.</summary>
-    protected internal abstract Tensor MatrixCore(Tensor x, Tensor y);
+    protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
     /// <summary>[K, D] and [K, D] → [K]: one line of maths. Tensors made here are freed by the caller.</summary>
-    protected internal abstract Tensor PairwiseCore(Tensor x, Tensor y);
+    protected abstract Tensor PairwiseCore(Tensor x, Tensor y);
 }

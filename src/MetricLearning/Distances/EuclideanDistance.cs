@@ -7,13 +7,13 @@ namespace MetricLearning;
 internal sealed class EuclideanDistance : Distance
 {
     /// <remarks>By one matrix product for every size: cdist's default would take another path from 25 rows on.</remarks>
-    protected internal override Tensor MatrixCore(Tensor x, Tensor y)
+    protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
         (x, y) = RowMath.AboutTheMean(x, y);
         return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
     }
 
-    protected internal override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
 
     public override string ToString() => nameof(Euclidean);
 }
