@@ -9,6 +9,8 @@ public class LossContractTests
 {
     public static TheoryData<string> Losses => LossTable.Names;
 
+    public static TheoryData<string> Differentiable => LossTable.DifferentiableNames;
+
     [Theory, MemberData(nameof(Losses))]
     public void LeavesExactlyItsResult(string name)
     {
@@ -24,7 +26,7 @@ public class LossContractTests
         Assert.Equal(before, Live);
     }
 
-    [Theory, MemberData(nameof(Losses))]
+    [Theory, MemberData(nameof(Differentiable))]
     public void Gradient_IsThatOfCentralDifferences(string name)
     {
         using var scope = NewDisposeScope();
@@ -124,8 +126,16 @@ public class LossContractTests
         var allDifferent = FiniteGradient(loss, x, arange(6, ScalarType.Int64));
         switch (name)
         {
-            case "center" or "normalised softmax":
+            case "center" or "cosface" or "normalised softmax":
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value > 0));
+                break;
+            case "weighted": // an anchor is its own positive at distance 10⁻⁶, and no negatives are at distance 0
+                Assert.Equal(Math.Log(2), oneRow, 5);
+                Assert.True(oneClass > Math.Log(2) && allDifferent < Math.Log(2));
+                break;
+            case "weighted hinge":
+                Assert.Equal(2, oneRow, 5);
+                Assert.True(oneClass > 2 && allDifferent < 2);
                 break;
             case "triplet hard": // an anchor meets itself: the margin; with negatives [m − d_an]₊
                 Assert.Equal((1, 1), (oneRow, oneClass));
@@ -158,7 +168,7 @@ public class LossContractTests
         Assert.StartsWith("labels must be int64, got Int32.", Message(() => loss.call(x, y.to(ScalarType.Int32))));
     }
 
-    [Theory, InlineData("center"), InlineData("normalised softmax")]
+    [Theory, InlineData("center"), InlineData("cosface"), InlineData("normalised softmax")]
     public void ClassLosses_NameLabelsOutOfRange(string name)
     {
         using var scope = NewDisposeScope();

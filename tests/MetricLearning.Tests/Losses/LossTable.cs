@@ -28,13 +28,21 @@ internal static class LossTable
         ["hermans soft"] = () => TripletLoss.BatchHard(BatchHardDialect.Hermans, softMargin: true),
         ["triplet hard"] = () => new TripletHardLoss(),
         ["triplet semi-hard keras"] = () => new TripletSemiHardLoss(),
+        ["weighted"] = () => new WeightedTripletLoss(),
+        ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
+        ["circle"] = () => new CircleLoss(scale: 4),
+        ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
         ["center"] = () => new CenterLoss(Classes, Dimension),
+        ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalised softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
     };
 
     public static TheoryData<string> Names => [.. rows.Keys];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "normalised softmax"))];
+    /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
+    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
+
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax"))];
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
