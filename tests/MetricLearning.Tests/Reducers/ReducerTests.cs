@@ -54,6 +54,14 @@ public class ReducerTests
         Assert.Equal(0, Reduce(Reducer.Divisor, [1, 2], [0, 1], divisor: 0).Value);
     }
 
+    [Theory, MemberData(nameof(Names))]
+    public void AScalar_IsReducedAlready(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = Batch();
+        Assert.Equal(3, all[name].Reducer.Reduce(new(tensor(3.0)), batch).item<double>());
+    }
+
     [Fact]
     public void WhatALossDoesNotHave_IsNamed()
     {
