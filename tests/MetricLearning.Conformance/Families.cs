@@ -6,6 +6,7 @@ public static class Families
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
     {
         ["cross_entropy"] = CrossEntropy.Check,
+        ["pml_classification"] = PmlClassification.Check,
         ["pml_losses"] = PmlLosses.Check,
         ["pml_losses_mined"] = PmlLosses.CheckMined,
         ["pml_miners"] = PmlMiners.Check,

@@ -14,6 +14,7 @@ public static partial class PmlPieces
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
             SoftMargin = golden.Flag("smooth_loss"), Swap = golden.Flag("swap"),
         },
+        "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
         _ => null,
     };
 

@@ -1,3 +1,5 @@
+using static TorchSharp.torch.nn;
+
 namespace MetricLearning.Conformance;
 
 /// <summary>The triplet losses of torchreid, reid-strong-baseline and fast-reid, and their companions.</summary>
@@ -8,20 +10,24 @@ public static class ReidTriplet
         var kind = golden.Name.Split("__")[0];
         var margin = golden.Param("margin")?.GetDouble() ?? 0;
         var soft = golden.Flag("soft_margin");
-        var loss = kind.Split('_')[0] switch
+        TupleLoss? loss = kind.Split('_') switch
         {
-            "torchreid" => TripletLoss.BatchHard(BatchHardDialect.Torchreid, margin),
-            "rsb" => TripletLoss.BatchHard(BatchHardDialect.StrongBaseline, margin, soft),
-            "fastreid" when golden.Flag("hard_mining") =>
+            ["torchreid", ..] => TripletLoss.BatchHard(BatchHardDialect.Torchreid, margin),
+            ["rsb", ..] => TripletLoss.BatchHard(BatchHardDialect.StrongBaseline, margin, soft),
+            ["fastreid", "hard", ..] =>
                 TripletLoss.BatchHard(golden.Flag("norm_feat") ? BatchHardDialect.FastReidNormalized : BatchHardDialect.FastReid, margin, soft),
+            ["fastreid", "weighted", ..] => new WeightedTripletLoss(margin)
+            {
+                Distance = golden.Flag("norm_feat") ? Distance.EuclideanSquared.Normalized() : Distance.EuclideanClamped,
+            },
+            ["fastreid", "circle", ..] => new CircleLoss(margin, golden.Param("gamma")!.Value.GetDouble()) { Reducer = Reducer.Mean },
+            ["fastreid", "cosface", ..] => new PairwiseCosFaceLoss(margin, golden.Param("gamma")!.Value.GetDouble()),
             _ => null,
         };
         if (kind == "center_loss") return LossCase.Check(golden, Center);
         if (loss is null) return Verdict.Skipped(kind);
-        if (golden.Flag("normalize"))
-            loss = new TripletLoss(margin) { Distance = loss.Distance.Normalized(), Miner = loss.Miner, Reducer = loss.Reducer, SoftMargin = soft };
         using (loss)
-            return LossCase.Check(golden, c => loss.call(c.Embeddings, c.Labels));
+            return LossCase.Check(golden, c => loss.call(golden.Flag("normalize") ? functional.normalize(c.Embeddings) : c.Embeddings, c.Labels));
     }
 
     private static TorchSharp.torch.Tensor Center(LossCase c)

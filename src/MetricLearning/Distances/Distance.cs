@@ -70,10 +70,4 @@ public abstract class Distance
 
     /// <summary>[K, D] and [K, D] → [K]: one line of maths. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor PairwiseCore(Tensor x, Tensor y);
-
-    /// <summary>The core of another distance, for one that is made of it.</summary>
-    private protected static Tensor MatrixCore(Distance inner, Tensor x, Tensor y) => inner.MatrixCore(x, y);
-
-    /// <inheritdoc cref="MatrixCore(Distance, Tensor, Tensor)"/>
-    private protected static Tensor PairwiseCore(Distance inner, Tensor x, Tensor y) => inner.PairwiseCore(x, y);
 }

@@ -8,9 +8,9 @@ internal sealed class NormalizedDistance(Distance inner, double p) : Distance
     private readonly Distance inner = inner;
     private readonly double p = Guard.Positive(p);
 
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => MatrixCore(inner, RowMath.Unit(x, p), RowMath.Unit(y, p));
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => inner.Matrix(RowMath.Unit(x, p), RowMath.Unit(y, p));
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => PairwiseCore(inner, RowMath.Unit(x, p), RowMath.Unit(y, p));
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => inner.Pairwise(RowMath.Unit(x, p), RowMath.Unit(y, p));
 
     public override bool Equals(object? obj) => obj is NormalizedDistance other && other.inner.Equals(inner) && other.p == p;
 

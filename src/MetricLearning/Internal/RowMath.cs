@@ -22,4 +22,18 @@ internal static class RowMath
         var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / Math.Max(1, y.size(0));
         return (x - mean, y - mean);
     }
+
+    /// <summary>log Σ exp of the entries of each row that a mask keeps; −∞ for a row with none, with a gradient of 0. NaN is always kept.</summary>
+    public static Tensor LogSumExp(Tensor x, Tensor mask)
+    {
+        var kept = mask | x.isnan();
+        var empty = kept.any(1, keepdim: true).logical_not();
+        var sums = x.masked_fill(kept.logical_not(), double.NegativeInfinity).masked_fill(empty, 0).logsumexp(1);
+        return sums.masked_fill(empty.squeeze(1), double.NegativeInfinity);
+    }
+
+    /// <summary>For each anchor softplus(lse of the positives' pull + lse of the negatives' push); 0 where either is missing.</summary>
+    public static LossTerm Softplus(Tensor pull, Tensor push, Pairs pairs) => new(
+        nn.functional.softplus(LogSumExp(pull, pairs.Positives) + LogSumExp(push, pairs.Negatives)),
+        arange(pairs.Rows, ScalarType.Int64, pull.device));
 }

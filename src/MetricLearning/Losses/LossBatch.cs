@@ -57,15 +57,15 @@ public sealed class LossBatch : IDisposable
         ArgumentNullException.ThrowIfNull(tuples);
         Guard.Matrix(embeddings);
         if (references is not null) Guard.SameWidth(embeddings, references);
-        MeetsItself = references is null;
-        Embeddings = Own(RowMath.Widen(embeddings));
-        References = references is null ? Embeddings : Own(RowMath.Widen(references));
-        if (tuples.Rows != Embeddings.size(0) || tuples.Columns != References.size(0))
-            throw new ArgumentException(
-                $"tuples must be over {Embeddings.size(0)} rows and {References.size(0)} columns, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
+        var (rows, columns) = (embeddings.size(0), (references ?? embeddings).size(0));
+        if (tuples.Rows != rows || tuples.Columns != columns)
+            throw new ArgumentException($"tuples must be over {rows} rows and {columns} columns, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
         if (tuples.Device is var device && (device.type != embeddings.device_type || device.index != embeddings.device_index))
             throw new ArgumentException($"tuples must be on the device of the embeddings, {embeddings.device}, got {device}.", nameof(tuples));
         tuples.RequireInRange();
+        MeetsItself = references is null;
+        Embeddings = Own(RowMath.Widen(embeddings));
+        References = references is null ? Embeddings : Own(RowMath.Widen(references));
         Given = tuples;
     }
 

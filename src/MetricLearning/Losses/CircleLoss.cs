@@ -1,0 +1,42 @@
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// For each anchor <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) + lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>α_p = [1 + m − s_p]₊</c> and
+/// <c>α_n = [s_n + m]₊</c> carry no gradient: pairs far from their aim pull harder.
+/// </summary>
+/// <remarks>
+/// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c> is
+/// m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed: 1 − s.
+/// Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
+/// </remarks>
+public sealed class CircleLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">m; 0.4 by default.</param>
+    /// <param name="scale">γ above 0; 80 by default.</param>
+    public CircleLoss(double margin = 0.4, double scale = 80) : base(nameof(CircleLoss))
+    {
+        (Margin, Scale) = (margin, Guard.Positive(scale));
+        Distance = Distance.Cosine;
+        Reducer = Reducer.NonZeroMean;
+    }
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>γ.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var s = 1 - distances.Matrix;
+        var pull = -Scale * relu(1 + Margin - s.detach()) * (s - 1 + Margin);
+        var push = Scale * relu(s.detach() + Margin) * (s - Margin);
+        yield return RowMath.Softplus(pull, push, pairs);
+    }
+}

@@ -1,0 +1,33 @@
+namespace MetricLearning;
+
+/// <summary>For each anchor <c>softplus(lse_p(−γ·s_p) + lse_n(γ·(s_n + m)))</c> over cosines s: the margin of CosFace between pairs.</summary>
+/// <remarks>
+/// Default: m = 0.25, γ = 30, mean over all anchors, as fast-reid's <c>pairwise_cosface</c>. An anchor that lacks positives or negatives has
+/// the loss 0. The distance is fixed: 1 − s. The pair form of Wang et al., <i>CosFace</i>, CVPR 2018, in the unified view of Circle Loss, eq. 1.
+/// </remarks>
+public sealed class PairwiseCosFaceLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">m; 0.25 by default.</param>
+    /// <param name="scale">γ above 0; 30 by default.</param>
+    public PairwiseCosFaceLoss(double margin = 0.25, double scale = 30) : base(nameof(PairwiseCosFaceLoss))
+    {
+        (Margin, Scale) = (margin, Guard.Positive(scale));
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>γ.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var s = 1 - distances.Matrix;
+        yield return RowMath.Softplus(-Scale * s, Scale * (s + Margin), pairs);
+    }
+}

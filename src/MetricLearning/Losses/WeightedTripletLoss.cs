@@ -1,0 +1,55 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// The weighted-regularised triplet loss of AGW: softplus of <c>Σ w⁺·d(a,p) − Σ w⁻·d(a,n)</c>, where an anchor's positives are weighted by the
+/// softmax of their distances and its negatives by the softmax of their negated distances.
+/// </summary>
+/// <remarks>
+/// Default: soft, without a margin; √max(d², 10⁻¹²); mean over all anchors; as fast-reid with hard mining off. As there, an anchor is its own
+/// positive at distance 10⁻⁶, each sum of weights has 10⁻⁶ added, and the softmax is taken about the farthest positive, and about 0 for the
+/// negatives: with negatives at distances far above 10 the second addition outweighs them (scale the embeddings). No positives: d⁺ = 10⁻⁶;
+/// no negatives: d⁻ = 0. No mining is needed. Memory O(N²). Ye et al., <i>Deep Learning for Person Re-identification: A Survey and Outlook</i>, 2021, eq. 9.
+/// </remarks>
+public sealed class WeightedTripletLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">Above 0, a hinge with this margin takes the place of softplus; 0 by default.</param>
+    public WeightedTripletLoss(double margin = 0) : base(nameof(WeightedTripletLoss))
+    {
+        Margin = Guard.NotNegative(margin);
+        Distance = Distance.EuclideanClamped;
+    }
+
+    /// <summary>The margin of the hinge; 0 for softplus.</summary>
+    public double Margin { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var matrix = distances.Matrix;
+        var positives = pairs.Positives;
+        if (pairs.Self is { } self)
+        {
+            var own = zeros_like(positives).scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device));
+            matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), 1e-6);
+            positives = positives | own;
+        }
+        var violation = Weighted(matrix, positives, 1) - Weighted(matrix, pairs.Negatives, -1);
+        yield return new(
+            Margin > 0 ? relu(violation + Margin) : softplus(violation),
+            arange(pairs.Rows, ScalarType.Int64, matrix.device));
+    }
+
+    private static Tensor Weighted(Tensor matrix, Tensor mask, int sign)
+    {
+        var kept = matrix.masked_fill((mask | matrix.isnan()).logical_not(), 0);
+        var scores = sign * kept;
+        var weights = (scores - scores.amax([1], keepdim: true)).exp() * mask;
+        return (kept * (weights / (weights.sum(1, keepdim: true) + 1e-6))).sum(1);
+    }
+}

@@ -1,0 +1,141 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class DistanceNumericsTests
+{
+    private static readonly Dictionary<string, (Distance Distance, Func<double[], double[], double> Naive)> all = new()
+    {
+        ["Euclidean"] = (Distance.Euclidean, (a, b) => Math.Sqrt(Squared(a, b))),
+        ["EuclideanSquared"] = (Distance.EuclideanSquared, Squared),
+        ["EuclideanClamped"] = (Distance.EuclideanClamped, (a, b) => Math.Sqrt(Math.Max(1e-12, Squared(a, b)))),
+        ["Cosine"] = (Distance.Cosine, (a, b) => 1 - Dot(Unit(a), Unit(b))),
+        ["Dot"] = (Distance.Dot, (a, b) => -Dot(a, b)),
+        ["Lp(1)"] = (Distance.Lp(1), (a, b) => a.Zip(b).Sum(c => Math.Abs(c.First - c.Second))),
+        ["Lp(3)"] = (Distance.Lp(3), (a, b) => Math.Cbrt(a.Zip(b).Sum(c => Math.Pow(Math.Abs(c.First - c.Second), 3)))),
+        ["Euclidean.Normalized()"] = (Distance.Euclidean.Normalized(), (a, b) => Math.Sqrt(Squared(Unit(a), Unit(b)))),
+        ["Lp(1).Normalized(1)"] = (Distance.Lp(1).Normalized(1), (a, b) => a.Zip(b).Sum(c => Math.Abs(c.First / One(a) - c.Second / One(b)))),
+    };
+
+    public static TheoryData<string> Names => [.. all.Keys];
+
+    [Theory, MemberData(nameof(Names))]
+    public void MatchesTheFormula_ForFewRowsAndForMany(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (distance, naive) = all[name];
+        foreach (var (n, m) in new[] { (3, 4), (30, 41) })
+        {
+            var (x, y) = (LossTable.Random(1, n, 5), LossTable.Random(2, m, 5));
+            var matrix = distance.Matrix(x, y);
+            var (a, b) = (Of(x), Of(y));
+            for (var i = 0; i < n; i++)
+                for (var j = 0; j < m; j++)
+                    Assert.Equal(naive(a[i], b[j]), matrix[i, j].item<double>(), 10);
+            Assert.True(distance.Pairwise(x, y.narrow(0, 0, n)).allclose(matrix.diagonal(), 1e-10, 1e-10));
+        }
+        Assert.Equal(name, distance.ToString());
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void Gradients_AreThoseOfCentralDifferences(string name)
+    {
+        using var scope = NewDisposeScope();
+        var distance = all[name].Distance;
+        var (x, y, weights) = (LossTable.Random(1, 4, 3), LossTable.Random(2, 5, 3), LossTable.Random(3, 4, 5));
+        GradientCheck.Run(x, input => (distance.Matrix(input, y) * weights).sum());
+        GradientCheck.Run(y, input => (distance.Matrix(x, input) * weights).sum());
+        GradientCheck.Run(x, input => (distance.Pairwise(input, y.narrow(0, 0, 4)) * weights.select(1, 0)).sum());
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void EqualAndZeroRows_HaveFiniteGradients(string name)
+    {
+        using var scope = NewDisposeScope();
+        var distance = all[name].Distance;
+        foreach (var rows in new[] { ones(30, 4), zeros(30, 4), 1e-30 * ones(30, 4) })
+        {
+            var x = rows.clone().requires_grad_();
+            (distance.Matrix(x, x).sum() + distance.Pairwise(x, x).sum()).backward();
+            Assert.True(x.grad!.isfinite().all().item<bool>());
+            Assert.True(x.grad!.abs().max().item<float>() < 1e3);
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void NoRows(string name)
+    {
+        using var scope = NewDisposeScope();
+        var distance = all[name].Distance;
+        foreach (var (n, m) in new[] { (0, 3), (3, 0), (0, 0) })
+        {
+            var (x, y) = (ones([n, 2], requires_grad: true), ones([m, 2], requires_grad: true));
+            var matrix = distance.Matrix(x, y);
+            matrix.sum().backward();
+            Assert.Equal([n, m], matrix.shape);
+            Assert.True(x.grad!.isfinite().all().item<bool>() && y.grad!.isfinite().all().item<bool>());
+        }
+    }
+
+    [Theory, MemberData(nameof(Names))]
+    public void ARowThatIsNotFinite_SpoilsItsOwnDistancesOnly(string name)
+    {
+        using var scope = NewDisposeScope();
+        var x = LossTable.Random(1, 30, 4);
+        x[7, 1] = double.NaN;
+        var matrix = all[name].Distance.Matrix(x, x);
+        Assert.Equal(59, matrix.isnan().sum().item<long>());
+        Assert.True(matrix[7].isnan().all().item<bool>() && matrix.select(1, 7).isnan().all().item<bool>());
+    }
+
+    /// <summary>Far from the origin, where ‖x‖² + ‖y‖² − 2x·y alone keeps no digit of a distance.</summary>
+    [Fact]
+    public void Euclidean_IsAccurateFarFromTheOrigin()
+    {
+        using var scope = NewDisposeScope();
+        var x = (LossTable.Random(1, 64, 128) * 0.01 + 10).to(ScalarType.Float32);
+        var exact = cdist(x.to(ScalarType.Float64), x.to(ScalarType.Float64), 2, TorchSharp.compute_mode.donot_use_mm_for_euclid_dist);
+        foreach (var distance in new[] { Distance.Euclidean, Distance.EuclideanClamped })
+            Assert.True(((distance.Matrix(x, x) - exact) * (1 - eye(64))).abs().max().item<double>() < 1e-5);
+    }
+
+    [Fact]
+    public void HalfPrecision_IsMeasuredInFloat32()
+    {
+        using var scope = NewDisposeScope();
+        var x = LossTable.Random(1, 30, 4).to(ScalarType.BFloat16);
+        var matrix = Distance.Euclidean.Matrix(x, x);
+        Assert.Equal(ScalarType.Float32, matrix.dtype);
+        Assert.Equal(ScalarType.Float32, Distance.Cosine.Pairwise(x, x).dtype);
+        Assert.True(matrix.allclose(Distance.Euclidean.Matrix(x.to(ScalarType.Float32), x.to(ScalarType.Float32))));
+    }
+
+    [Fact]
+    public void EqualDistances_AreEqual()
+    {
+        Assert.Equal(Distance.Euclidean.Normalized(), Distance.Euclidean.Normalized());
+        Assert.NotEqual(Distance.Euclidean.Normalized(), Distance.Euclidean.Normalized(1));
+        Assert.NotEqual(Distance.Euclidean.Normalized(), Distance.EuclideanSquared.Normalized());
+        Assert.Equal(Distance.Lp(3).GetHashCode(), Distance.Lp(3).GetHashCode());
+        Assert.Throws<ArgumentOutOfRangeException>(() => Distance.Lp(0));
+    }
+
+    [Fact]
+    public void WhatDoesNotFit_IsNamed()
+    {
+        using var scope = NewDisposeScope();
+        var x = zeros(3, 4);
+        string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
+        Assert.StartsWith("x and y must have one width D, got [3, 4] and [3, 5].", Message(() => Distance.Dot.Matrix(x, zeros(3, 5))));
+        Assert.StartsWith("x and y must have one number of rows, got [3, 4] and [2, 4].", Message(() => Distance.Dot.Pairwise(x, zeros(2, 4))));
+        Assert.StartsWith("x and y must have one type, got Float32 and Float64.", Message(() => Distance.Dot.Matrix(x, zeros([3, 4], ScalarType.Float64))));
+    }
+
+    private static double[][] Of(Tensor x) => [.. Enumerable.Range(0, (int)x.size(0)).Select(i => x[i].data<double>().ToArray())];
+    private static double Dot(double[] a, double[] b) => a.Zip(b).Sum(c => c.First * c.Second);
+    private static double Squared(double[] a, double[] b) => a.Zip(b).Sum(c => (c.First - c.Second) * (c.First - c.Second));
+    private static double[] Unit(double[] a) => [.. a.Select(v => v / Math.Sqrt(Dot(a, a)))];
+    private static double One(double[] a) => a.Sum(Math.Abs);
+}

@@ -1,0 +1,78 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class DistanceViewTests
+{
+    [Fact]
+    public void FewAreMeasuredAgain_ManyComeFromTheMatrix_WithTheSameValuesAndGradients()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var (rows, columns) = (tensor([0L, 3, 3]), tensor([1L, 7, 0]));
+        var gradients = new List<Tensor>();
+        foreach (var times in new[] { 1, 100 })
+        {
+            var leaf = x.clone().requires_grad_();
+            using var batch = new LossBatch(leaf, y);
+            var values = batch.Distances(Distance.Euclidean)[rows.repeat(times), columns.repeat(times)];
+            values.mean().backward();
+            Assert.True(values.narrow(0, 0, 3).allclose(batch.Distances(Distance.Euclidean).Matrix[rows, columns], 1e-10, 1e-10));
+            gradients.Add(leaf.grad!);
+        }
+        Assert.True(gradients[0].allclose(gradients[1], 1e-10, 1e-10));
+    }
+
+    [Fact]
+    public void FewTuples_LeaveOtherRowsWithoutAnyGradient()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var leaf = x.clone().requires_grad_();
+        using var batch = new LossBatch(leaf, y);
+        var view = batch.Distances(Distance.Euclidean);
+        Assert.True(view.Matrix.requires_grad);
+        view[tensor([0L]), tensor([1L])].sum().backward();
+        Assert.Equal([true, true, .. Enumerable.Repeat(false, 10)], (leaf.grad! != 0).any(1).data<bool>());
+    }
+
+    [Fact]
+    public void OneViewForEqualDistances()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var batch = new LossBatch(x, y);
+        Assert.Same(batch.Distances(Distance.Cosine), batch.Distances(Distance.Cosine));
+        Assert.Same(batch.Distances(Distance.Euclidean.Normalized()), batch.Distances(Distance.Euclidean.Normalized()));
+        Assert.NotSame(batch.Distances(Distance.Euclidean), batch.Distances(Distance.EuclideanSquared));
+        Assert.Same(batch.Candidates, batch.Candidates);
+    }
+
+    [Fact]
+    public void AmongReferences_MeasuresTheReferences()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var references = LossTable.Random(3, 4, LossTable.Dimension);
+        using var itself = new LossBatch(x, y);
+        using var other = new LossBatch(x, y, references, tensor([0L, 1, 2, 3]));
+        Assert.Same(itself.Distances(Distance.Dot), itself.Distances(Distance.Dot).AmongReferences);
+        Assert.True(other.Distances(Distance.Dot).AmongReferences.Matrix.allclose(Distance.Dot.Matrix(references, references)));
+    }
+
+    [Fact]
+    public void ABatchOutlivesTheScopesInWhichItIsUsed()
+    {
+        using var x = rand(6, 3);
+        using var y = tensor([0L, 0, 1, 1, 2, 2]);
+        using var batch = new LossBatch(x, y);
+        using var loss = new TripletLoss { Miner = Miner.All };
+        for (var i = 0; i < 2; i++)
+        {
+            using var scope = NewDisposeScope();
+            Assert.True(loss.forward(batch).item<float>() >= 0);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>What MetricLoss promises for every loss, row by row of <see cref="LossTable"/>.</summary>
+[LeavesNoTensors]
+public class LossContractTests
+{
+    public static TheoryData<string> Losses => LossTable.Names;
+
+    public static TheoryData<string> Differentiable => LossTable.DifferentiableNames;
+
+    [Theory, MemberData(nameof(Losses))]
+    public void LeavesExactlyItsResult(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        x.requires_grad_();
+        var before = Live;
+        var value = loss.call(x, y);
+        Assert.Equal(before + 1, Live);
+        value.backward();
+        value.Dispose();
+        Assert.Equal(before, Live);
+    }
+
+    [Theory, MemberData(nameof(Differentiable))]
+    public void Gradient_IsThatOfCentralDifferences(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(seed: 3);
+        using var loss = LossTable.Create(name);
+        GradientCheck.Run(x, input => loss.call(input, y));
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void PermutingTheBatch_ChangesNothing(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var order = tensor([5L, 3, 11, 0, 7, 1, 10, 2, 9, 4, 8, 6]);
+        using var loss = LossTable.Create(name);
+        Assert.Equal(loss.call(x, y).item<double>(), loss.call(x[order], y[order]).item<double>(), 10);
+    }
+
+    [Fact]
+    public void RenamingTheClasses_ChangesNothing()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var renamed = tensor([long.MaxValue, -5L, 0, 1L << 53])[y];
+        foreach (string name in LossTable.TupleLossNames.Select(row => row.Data))
+        {
+            using var loss = LossTable.Create(name);
+            Assert.Equal(loss.call(x, y).item<double>(), loss.call(x, renamed).item<double>(), 12);
+        }
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void StridedEmbeddings_GiveTheSame(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        Assert.Equal(loss.call(x, y).item<double>(), loss.call(x.t().contiguous().t(), y).item<double>(), 10);
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void HalfPrecision_IsComputedInFloat32(string name)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var half in new[] { ScalarType.Float16, ScalarType.BFloat16 })
+        {
+            var (x, y) = LossTable.Batch(dtype: half);
+            using var loss = LossTable.Create(name);
+            x.requires_grad_();
+            var value = loss.call(x, y);
+            value.backward();
+            Assert.Equal(ScalarType.Float32, value.dtype);
+            Assert.Equal(half, x.grad!.dtype);
+            Assert.Equal(loss.call(x.to(ScalarType.Float64), y).item<double>(), value.item<float>(), 1e-4 * Math.Max(1, value.item<float>()));
+        }
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void EqualRows_HaveFiniteGradients(string name)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var dtype in new[] { ScalarType.Float32, ScalarType.Float64 })
+        {
+            var y = tensor([0L, 0, 1, 1, 2, 2]);
+            using var loss = LossTable.Create(name);
+            foreach (var rows in new[] { ones([6, LossTable.Dimension], dtype), zeros([6, LossTable.Dimension], dtype) })
+                FiniteGradient(loss, rows, y);
+        }
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void NotFinite_GivesNaN(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        for (var row = 0; row < x.size(0); row++)
+        {
+            var broken = x.clone();
+            broken[row, 2] = double.NaN;
+            Assert.True(double.IsNaN(loss.call(broken, y).item<double>()), $"row {row}");
+            Assert.Equal(1, loss.Report(broken, y).NonFinite);
+        }
+        using var nothingToCompare = loss.call(full([1, LossTable.Dimension], double.NaN, ScalarType.Float64), zeros(1, ScalarType.Int64));
+        Assert.True(double.IsNaN(nothingToCompare.item<double>()));
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void NothingToCompare_IsZeroOrStated_WithAFiniteGradient(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var loss = LossTable.Create(name);
+        var x = LossTable.Random(5, 6, LossTable.Dimension);
+        Assert.Equal(0, FiniteGradient(loss, x.narrow(0, 0, 0), zeros(0, ScalarType.Int64)));
+        var oneRow = FiniteGradient(loss, x.narrow(0, 0, 1), zeros(1, ScalarType.Int64));
+        var oneClass = FiniteGradient(loss, x, zeros(6, ScalarType.Int64));
+        var allDifferent = FiniteGradient(loss, x, arange(6, ScalarType.Int64));
+        switch (name)
+        {
+            case "center" or "cosface" or "normalised softmax":
+                Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value > 0));
+                break;
+            case "weighted": // an anchor is its own positive at distance 10⁻⁶, and no negatives are at distance 0
+                Assert.Equal(Math.Log(2), oneRow, 5);
+                Assert.True(oneClass > Math.Log(2) && allDifferent < Math.Log(2));
+                break;
+            case "weighted hinge":
+                Assert.Equal(2, oneRow, 5);
+                Assert.True(oneClass > 2 && allDifferent < 2);
+                break;
+            case "triplet hard": // an anchor meets itself: the margin; with negatives [m − d_an]₊
+                Assert.Equal((1, 1), (oneRow, oneClass));
+                Assert.InRange(allDifferent, 0, 1);
+                break;
+            case "triplet semi-hard keras": // no negative counts as one at distance 0
+                Assert.Equal((0, 0), (oneRow, allDifferent));
+                Assert.True(oneClass > 1);
+                break;
+            case "torchreid" or "fast-reid normalised" or "hermans soft": // an anchor is its own positive
+                Assert.Equal((0, 0), (oneRow, oneClass));
+                Assert.InRange(allDifferent, 0, Math.Log(2));
+                break;
+            default:
+                Assert.Equal((0, 0, 0), (oneRow, oneClass, allDifferent));
+                break;
+        }
+    }
+
+    [Theory, MemberData(nameof(Losses))]
+    public void WhatDoesNotFit_IsNamed(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        Assert.StartsWith("embeddings must be [N, D], got [12, 6, 1].", Message(() => loss.call(x.unsqueeze(2), y)));
+        Assert.StartsWith("embeddings must be [N, D], got [12].", Message(() => loss.call(x.select(1, 0), y)));
+        Assert.StartsWith("embeddings must be floating point, got Int64.", Message(() => loss.call(x.to(ScalarType.Int64), y)));
+        Assert.StartsWith("labels must be [12], one label a row, got [11].", Message(() => loss.call(x, y.narrow(0, 0, 11))));
+        Assert.StartsWith("labels must be int64, got Int32.", Message(() => loss.call(x, y.to(ScalarType.Int32))));
+    }
+
+    [Theory, InlineData("center"), InlineData("cosface"), InlineData("normalised softmax")]
+    public void ClassLosses_NameLabelsOutOfRange(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, _) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        foreach (var wrong in new long[] { -1, LossTable.Classes })
+        {
+            var y = zeros(12, ScalarType.Int64);
+            y[4] = wrong;
+            Assert.StartsWith($"labels must be in [0, 10), got {wrong} in row 4.", Message(() => loss.call(x, y)));
+        }
+    }
+
+    private static string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
+
+    private static long Live => TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+
+    private static double FiniteGradient(MetricLoss loss, Tensor embeddings, Tensor labels)
+    {
+        var x = embeddings.clone().requires_grad_();
+        var value = loss.call(x, labels);
+        value.backward();
+        Assert.True(value.isfinite().item<bool>());
+        Assert.True(x.grad!.isfinite().all().item<bool>());
+        return value.to(ScalarType.Float64).item<double>();
+    }
+}

@@ -1,0 +1,86 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class TuplesTests
+{
+    [Fact]
+    public void FromLabels_IsEveryPairButOneself()
+    {
+        using var scope = NewDisposeScope();
+        var pairs = Pairs.FromLabels(tensor([4L, 9, 4]));
+        Assert.Equal([false, false, true, false, false, false, true, false, false], pairs.Positives.data<bool>());
+        Assert.Equal([false, true, false, true, false, true, false, true, false], pairs.Negatives.data<bool>());
+        Assert.Equal([0L, 1, 2], pairs.Self!.data<long>());
+    }
+
+    [Fact]
+    public void FromLabels_WithReferences_KeepsTheDiagonal_UnlessTheyHoldTheRowItself()
+    {
+        using var scope = NewDisposeScope();
+        var (labels, references) = (tensor([4L, 9]), tensor([9L, 4, 4]));
+        Assert.Equal([false, true, true, true, false, false], Pairs.FromLabels(labels, references).Positives.data<bool>());
+        var held = Pairs.FromLabels(labels, references, self: tensor([2L, 0]));
+        Assert.Equal([false, true, false, false, false, false], held.Positives.data<bool>());
+        Assert.Equal([true, false, false, false, true, true], held.Negatives.data<bool>());
+    }
+
+    [Fact]
+    public void Conversions_AgreeWithNaiveLoops_AndComeBack()
+    {
+        using var scope = NewDisposeScope();
+        var (labels, references) = (tensor([0L, 1, 0, 2, 5]), tensor([0L, 1, 1, 2, 0, 7]));
+        var pairs = Pairs.FromLabels(labels, references);
+        var triplets = pairs.AsTriplets();
+        var expected =
+            from a in Enumerable.Range(0, 5)
+            from p in Enumerable.Range(0, 6)
+            from n in Enumerable.Range(0, 6)
+            where labels[a].item<long>() == references[p].item<long>() && labels[a].item<long>() != references[n].item<long>()
+            select ((long)a, (long)p, (long)n);
+        Assert.Equal(expected, triplets.Anchors.data<long>().ToArray().Zip(triplets.Positives.data<long>().ToArray(), triplets.Negatives.data<long>().ToArray()));
+
+        var back = triplets.AsPairs();
+        Assert.True((back.Positives == pairs.Positives).all().item<bool>());
+        Assert.True((back.Negatives == pairs.Negatives).narrow(0, 0, 4).all().item<bool>());
+        Assert.False(back.Negatives[4].any().item<bool>()); // without a positive there is no triplet
+        Assert.Equal(triplets.Count, triplets.PositivePairs().Rows.size(0));
+        Assert.Equal(pairs.Positives.sum().item<long>(), pairs.PositivePairs().Rows.size(0));
+        Assert.Same(pairs, pairs.AsPairs());
+        Assert.Same(triplets, triplets.AsTriplets());
+    }
+
+    [Theory, InlineData(0), InlineData(1)]
+    public void NothingToPair(int rows)
+    {
+        using var scope = NewDisposeScope();
+        var pairs = Pairs.FromLabels(zeros(rows, ScalarType.Int64));
+        Assert.Equal(0, pairs.AsTriplets().Count);
+        Assert.Equal([rows, rows], pairs.AsTriplets().AsPairs().Positives.shape);
+    }
+
+    [Fact]
+    public void EachMethod_LeavesWhatItReturns()
+    {
+        using var labels = tensor([0L, 1, 0, 1]);
+        using var pairs = Pairs.FromLabels(labels);
+        using var triplets = pairs.AsTriplets();
+        using var back = triplets.AsPairs();
+        var (rows, columns) = pairs.NegativePairs();
+        rows.Dispose();
+        columns.Dispose();
+    }
+
+    [Fact]
+    public void WhatDoesNotFit_IsNamed()
+    {
+        using var scope = NewDisposeScope();
+        var mask = zeros([2, 3], ScalarType.Bool);
+        string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
+        Assert.StartsWith("positives must be bool [N, M], got Float32 [2, 3].", Message(() => _ = new Pairs(zeros(2, 3), mask)));
+        Assert.StartsWith("negatives must be bool [2, 3], got Bool [3, 2].", Message(() => _ = new Pairs(mask, mask.t())));
+        Assert.StartsWith("positives must be [2], one label a row, got [1].", Message(() => _ = new Triplets(tensor([0L, 1]), tensor([0L]), tensor([0L]), 2, 2)));
+    }
+}
