@@ -85,8 +85,8 @@ public sealed class Resize : PixelStep
 
     private static uint Pixel(Vector128<uint> sum)
     {
-        // The weights are not negative and add up to 1, so that no sum leaves 0 ... 255.
-        var words = Vector128.Narrow(sum >> Precision, Vector128<uint>.Zero);
+        // No weight is negative, but many rounded ones may add up to a little more than 1.
+        var words = Vector128.Narrow(Vector128.Min(sum >> Precision, Vector128.Create(255u)), Vector128<uint>.Zero);
         return Vector128.Narrow(words, Vector128<ushort>.Zero).AsUInt32().ToScalar();
     }
 
@@ -114,7 +114,7 @@ public sealed class Resize : PixelStep
                 var total = 0.0;
                 for (var i = 0; i < count; i++)
                     total += taps[i] = Math.Max(1 - Math.Abs((i + first - centre + 0.5) * (1 / support)), 0);
-                for (var i = 0; i < count; i++) values[x * most + i] = (uint)(0.5 + taps[i] * (1 / total) * (1 << Precision));
+                for (var i = 0; i < count; i++) values[x * most + i] = (uint)(0.5 + taps[i] / total * (1 << Precision));
                 ranges[x] = (first, count);
             }
         }
