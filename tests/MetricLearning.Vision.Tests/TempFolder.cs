@@ -34,7 +34,8 @@ public sealed class TempFolder : IDisposable
     {
         var path = Under(name);
         using var file = File.Create(path);
-        Assert.True(bitmap.Encode(file, name.EndsWith(".png", StringComparison.Ordinal) ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, 92));
+        var format = name.EndsWith(".png", StringComparison.Ordinal) ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg;
+        Assert.True(bitmap.Encode(file, format, 92));
         return path;
     }
 

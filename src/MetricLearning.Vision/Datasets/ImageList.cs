@@ -86,8 +86,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         var parsed = files.Select(file => (file, match: NamePattern().Match(Path.GetFileName(file)))).ToArray();
         var odd = parsed.Where(p => !p.match.Success).Select(p => Path.GetFileName(p.file)).ToArray();
         if (odd.Length > 0)
-            throw new InvalidDataException($"{odd.Length} of {files.Length} pictures in {folder} are not named like 0002_c1s1_000451_03.jpg " +
-                $"(identity, camera, ...): {Some(odd)}.");
+            throw new InvalidDataException($"{odd.Length} of {files.Length} pictures in {folder} are not named like " +
+                $"0002_c1s1_000451_03.jpg (identity, camera, ...): {Some(odd)}.");
         return new(parsed
             .Select(p => new ImageSample(p.file, Number(p.match.Groups["identity"].Value), Number(p.match.Groups["camera"].Value)))
             .Where(sample => keepJunk || sample.Identity != -1));
@@ -104,7 +104,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         var folders = files.Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!).Replace('\\', '/')).ToArray();
         var loose = files.Where((_, i) => folders[i] == ".").Select(file => Path.GetFileName(file)!).ToArray();
         if (loose.Length > 0)
-            throw new InvalidDataException($"{loose.Length} of {files.Length} pictures in {root} are in no identity's folder: {Some(loose)}.");
+            throw new InvalidDataException(
+                $"{loose.Length} of {files.Length} pictures in {root} are in no identity's folder: {Some(loose)}.");
         var names = folders.Distinct().Order(StringComparer.Ordinal).ToArray();
         var identities = names.Select((name, identity) => (name, identity)).ToDictionary(p => p.name, p => (long)p.identity);
         return new(files.Select((file, i) => new ImageSample(file, identities[folders[i]], 0)), hasCameras: false,
@@ -126,7 +127,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         int Column(string name, bool needed)
         {
             var column = Array.IndexOf(header, name);
-            return column >= 0 || !needed ? column : throw new InvalidDataException($"{csv} has no column {name}, only {string.Join(", ", header)}.");
+            return column >= 0 || !needed ? column
+                : throw new InvalidDataException($"{csv} has no column {name}, only {string.Join(", ", header)}.");
         }
         var (file, pid, cam, part) = (Column("file", true), Column("pid", true), Column("cam", false), Column("split", split is not null));
         var samples = new List<ImageSample>();
@@ -141,16 +143,17 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
             try
             {
                 var row = parser.ReadFields();
-                return row is null || row.Length == header.Length ? row
-                    : throw new InvalidDataException($"{csv}, before line {parser.LineNumber}: {header.Length} fields expected, got {row.Length}.");
+                return row is null || row.Length == header.Length ? row : throw new InvalidDataException(
+                    $"{csv}, before line {parser.LineNumber}: {header.Length} fields expected, got {row.Length}.");
             }
             catch (MalformedLineException e)
             {
                 throw new InvalidDataException($"{csv}, line {parser.ErrorLineNumber} does not parse: {parser.ErrorLine}", e);
             }
         }
-        long Whole(string[] row, int column) => long.TryParse(row[column], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
-            ? value : throw new InvalidDataException($"{csv}: {header[column]} of {row[file]} must be a whole number, got \"{row[column]}\".");
+        long Whole(string[] row, int column) =>
+            long.TryParse(row[column], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value
+            : throw new InvalidDataException($"{csv}: {header[column]} of {row[file]} must be a whole number, got \"{row[column]}\".");
     }
 
     /// <inheritdoc/>
@@ -168,7 +171,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         var files = Directory.EnumerateFiles(folder, "*", depth)
             .Where(file => extensions.Contains(Path.GetExtension(file)) && !Path.GetFileName(file).StartsWith('.'))
             .Order(StringComparer.Ordinal).ToArray();
-        return files.Length > 0 ? files : throw new InvalidDataException($"There are no pictures in {folder} ({string.Join(", ", extensions.Order())}).");
+        return files.Length > 0 ? files
+            : throw new InvalidDataException($"There are no pictures in {folder} ({string.Join(", ", extensions.Order())}).");
     }
 
     private static long Number(string digits) => long.Parse(digits, CultureInfo.InvariantCulture);

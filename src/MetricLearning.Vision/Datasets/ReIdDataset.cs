@@ -35,22 +35,28 @@ public sealed class ReIdDataset
     /// <summary>The pictures to find them in.</summary>
     public ImageList Gallery { get; }
 
-    /// <summary>What looks wrong but may be meant: identities in both training and test, queries whose identity the gallery has not.</summary>
+    /// <summary>What looks wrong but may be meant: identities in both training and test, queries whose identity the gallery has
+    /// not.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Market-1501 as its authors pack it: folders <c>bounding_box_train</c>, <c>query</c> and <c>bounding_box_test</c>, names
     /// <c>0002_c1s1_000451_03.jpg</c>. Distractors (0000) stay in the gallery. Zheng et al., ICCV 2015.</summary>
     /// <param name="folder">The folder that holds the three.</param>
-    /// <param name="keepJunk">Whether junk (−1) stays in the gallery, for protocols that remove it themselves. The scores are the same.</param>
-    /// <param name="testOnly">Whether to leave <c>bounding_box_train</c> alone, which then need not be there: <see cref="Train"/> is empty.</param>
+    /// <param name="keepJunk">Whether junk (−1) stays in the gallery, for protocols that remove it themselves. The scores are the
+    /// same.</param>
+    /// <param name="testOnly">Whether to leave <c>bounding_box_train</c> alone, which then need not be there: <see cref="Train"/> is
+    /// empty.</param>
     /// <exception cref="DirectoryNotFoundException">A folder is missing.</exception>
-    /// <exception cref="InvalidDataException">A folder has no pictures, names do not parse, or no query's identity is in the gallery.</exception>
+    /// <exception cref="InvalidDataException">A folder has no pictures, names do not parse, or no query's identity is in the
+    /// gallery.</exception>
     public static ReIdDataset Market1501(string folder, bool keepJunk = false, bool testOnly = false) =>
         ThreeFolders("Market-1501", folder, keepJunk, testOnly);
 
     /// <summary>CUHK03 in the new protocol (767 identities to train on, 700 to test), one of its folders <c>detected</c> or <c>labeled</c>:
     /// laid out as Market-1501, names <c>0003_c1_21.png</c>, no junk and no distractors. Zhong et al., CVPR 2017.</summary>
-    /// <inheritdoc cref="Market1501" path="/param"/>
+    /// <param name="folder">The folder that holds the three.</param>
+    /// <param name="testOnly">Whether to leave <c>bounding_box_train</c> alone, which then need not be there: <see cref="Train"/> is
+    /// empty.</param>
     /// <inheritdoc cref="Market1501" path="/exception"/>
     public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => ThreeFolders("CUHK03-NP", folder, false, testOnly);
 
@@ -95,11 +101,11 @@ public sealed class ReIdDataset
         var gallery = Gallery.Identities.ToHashSet();
         var lost = Query.Identities.Where(identity => !gallery.Contains(identity)).ToArray();
         if (lost.Length == Query.ClassCount)
-            throw new InvalidDataException($"{Name}: no query identity appears in the gallery (queries have {ImageList.Some(Query.Identities)}; " +
-                $"the gallery has {ImageList.Some(Gallery.Identities)}).");
+            throw new InvalidDataException($"{Name}: no query identity appears in the gallery " +
+                $"(queries have {ImageList.Some(Query.Identities)}; the gallery has {ImageList.Some(Gallery.Identities)}).");
         if (lost.Length > 0)
-            yield return $"{lost.Length} of {Query.ClassCount} query identities are nowhere in the gallery: {ImageList.Some(lost)}. Their " +
-                $"{Query.Count(sample => lost.Contains(sample.Identity))} queries cannot be scored.";
+            yield return $"{lost.Length} of {Query.ClassCount} query identities are nowhere in the gallery: {ImageList.Some(lost)}. " +
+                $"Their {Query.Count(sample => lost.Contains(sample.Identity))} queries cannot be scored.";
         var both = Train.Identities.Where(identity => identity > 0 && gallery.Contains(identity)).ToArray();
         if (both.Length > 0)
             yield return $"{both.Length} identities are in training and in the gallery: {ImageList.Some(both)}. Scores on them say little.";

@@ -15,7 +15,8 @@ public sealed class Picture
     /// <summary>The height in pixels.</summary>
     public int Height { get; private set; }
 
-    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one without meaning.</summary>
+    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one without
+    /// meaning.</summary>
     public Span<byte> Pixels => current.AsSpan(0, Width * Height * BytesPerPixel);
 
     /// <summary>Decodes a file: see <see cref="PictureDecoder"/>.</summary>

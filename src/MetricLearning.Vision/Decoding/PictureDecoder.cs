@@ -5,9 +5,9 @@ namespace MetricLearning.Vision;
 
 /// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and PGM/PPM, to 8-bit RGB.</summary>
 /// <remarks>
-/// Grey and palette pictures become RGB; of 16 bits a channel the upper 8 stay. Transparent pixels are composited over white. EXIF orientation
-/// is applied. Colour profiles are not: the numbers are those of the file, as Pillow gives them. A picture that ends early is an error,
-/// never a grey rest.
+/// Grey, palette and CMYK pictures become RGB; of 16 bits a channel the upper 8 stay. Transparent pixels are composited over white. EXIF
+/// orientation is applied. Colour profiles are not: the numbers are those of the file, as Pillow gives them. A picture that ends early is
+/// an error, never a grey rest.
 /// </remarks>
 public static class PictureDecoder
 {
@@ -16,7 +16,8 @@ public static class PictureDecoder
 
     /// <summary>Decodes a file into a picture.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is empty, no picture, broken, cut short, or too large. The message has the path.</exception>
+    /// <exception cref="InvalidDataException">It is empty, no picture, broken, cut short, or too large. The message has the
+    /// path.</exception>
     /// <exception cref="IOException">It could not be read.</exception>
     public static void Decode(string path, Picture picture)
     {
@@ -24,7 +25,9 @@ public static class PictureDecoder
         ArgumentNullException.ThrowIfNull(picture);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         var bytes = File.ReadAllBytes(path);
-        var fault = bytes.Length == 0 ? "the file is empty" : PortableAnymap.Is(bytes) ? PortableAnymap.Decode(bytes, picture) : DecodeBySkia(bytes, picture);
+        var fault = bytes.Length == 0 ? "the file is empty"
+            : PortableAnymap.Is(bytes) ? PortableAnymap.Decode(bytes, picture)
+            : DecodeBySkia(bytes, picture);
         if (fault is not null) throw new InvalidDataException($"{path}: {fault}.");
     }
 
@@ -69,8 +72,10 @@ public static class PictureDecoder
         if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default) return;
         var (width, height) = (picture.Width, picture.Height);
         var transpose = origin >= SKEncodedOrigin.LeftTop;
-        var flipX = origin is SKEncodedOrigin.TopRight or SKEncodedOrigin.BottomRight or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
-        var flipY = origin is SKEncodedOrigin.BottomRight or SKEncodedOrigin.BottomLeft or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom;
+        var flipX = origin is SKEncodedOrigin.TopRight or SKEncodedOrigin.BottomRight
+            or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        var flipY = origin is SKEncodedOrigin.BottomRight or SKEncodedOrigin.BottomLeft
+            or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom;
         var target = MemoryMarshal.Cast<byte, uint>(
             transpose ? picture.Replace(height, width, out var old) : picture.Replace(width, height, out old));
         var source = MemoryMarshal.Cast<byte, uint>(old);

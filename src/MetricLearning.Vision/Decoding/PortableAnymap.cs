@@ -3,7 +3,8 @@ namespace MetricLearning.Vision;
 /// <summary>The binary portable grey map (P5) and pixel map (P6), which face sets still come in and Skia does not read.</summary>
 internal static class PortableAnymap
 {
-    public static bool Is(ReadOnlySpan<byte> bytes) => bytes.Length > 2 && bytes[0] == 'P' && bytes[1] is (byte)'5' or (byte)'6' && IsSpace(bytes[2]);
+    public static bool Is(ReadOnlySpan<byte> bytes) =>
+        bytes.Length > 2 && bytes[0] == 'P' && bytes[1] is (byte)'5' or (byte)'6' && IsSpace(bytes[2]);
 
     /// <summary>Decodes a file; what is wrong with it, or null.</summary>
     public static string? Decode(ReadOnlySpan<byte> bytes, Picture picture)
@@ -40,7 +41,8 @@ internal static class PortableAnymap
             if (bytes[at] == '#')
                 while (at + 1 < bytes.Length && bytes[at] != '\n') at++;
         var start = at;
-        for (; at < bytes.Length && bytes[at] is >= (byte)'0' and <= (byte)'9' && value < 100_000_000; at++) value = value * 10 + (bytes[at] - '0');
+        for (; at < bytes.Length && bytes[at] is >= (byte)'0' and <= (byte)'9' && value < 100_000_000; at++)
+            value = value * 10 + (bytes[at] - '0');
         return at > start && at < bytes.Length && IsSpace(bytes[at]);
     }
 }

@@ -45,20 +45,22 @@ public sealed class ImageLoader
     /// <summary>Where the batches are put; the CPU by default.</summary>
     public Device Device { get; init; } = CPU;
 
-    /// <summary>How many bytes of decoded pictures are kept from epoch to epoch; 0, none, by default. A picture of 256 x 128 takes 128 KiB. They
-    /// are kept as they are before the first random step, so the batches do not change.</summary>
+    /// <summary>How many bytes of decoded pictures are kept from epoch to epoch; 0, none, by default. A picture of 256 x 128 takes 128 KiB.
+    /// They are kept as they are before the first random step, so the batches do not change.</summary>
     public long CacheBytes
     {
         get;
         init
         {
-            field = (long)Guard.NotNegative(value, nameof(CacheBytes));
+            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(CacheBytes));
+            field = value;
             cache = new PictureCache(value);
         }
     }
 
     /// <summary>The pictures that were left out so far, each once, in the order of the list.</summary>
-    public IReadOnlyList<BadImage> Skipped => [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
+    public IReadOnlyList<BadImage> Skipped =>
+        [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
 
     /// <summary>The rest of the sampler's current epoch.</summary>
     /// <remarks>As each batch is handed out, the sampler's state becomes what comes after it, so that a checkpoint taken after the
@@ -103,8 +105,8 @@ public sealed class ImageLoader
 
     /// <summary>The features of all pictures, in the order of the list, with their identities and cameras.</summary>
     /// <remarks>
-    /// Runs without gradient on the calling thread. Put the network into evaluation mode first (<c>model.eval()</c>). Pictures that were skipped have no
-    /// row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
+    /// Runs without gradient on the calling thread. Put the network into evaluation mode first (<c>model.eval()</c>). Pictures that were
+    /// skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
     /// </remarks>
     /// <param name="embed">[N, 3, H, W] to features [N, D].</param>
     /// <param name="batchSize">How many pictures go through the network at once.</param>
@@ -143,8 +145,8 @@ public sealed class ImageLoader
         Tensor Features(Tensor images)
         {
             var result = embed(images);
-            return result.dim() == 2 && result.size(0) == images.size(0) ? result
-                : throw new ArgumentException($"embed must give one row of features a picture, [{images.size(0)}, D], got {Guard.Shape(result)}.", nameof(embed));
+            return result.dim() == 2 && result.size(0) == images.size(0) ? result : throw new ArgumentException(
+                $"embed must give one row of features a picture, [{images.size(0)}, D], got {Guard.Shape(result)}.", nameof(embed));
         }
     }
 
@@ -173,7 +175,8 @@ public sealed class ImageLoader
                 for (; next < indices.Length && pending.Count <= BatchesAhead; next = pending.Last().End)
                 {
                     var end = Math.Min(next + batchSize, indices.Length);
-                    var batch = new PendingBatch([.. indices[next..end].Select(index => (int)index)], end, Transform.Height, Transform.Width);
+                    int[] members = [.. indices[next..end].Select(index => (int)index)];
+                    var batch = new PendingBatch(members, end, Transform.Height, Transform.Width);
                     pending.Enqueue(batch);
                     for (var i = next; i < end; i++) crew.Add((batch, i - next, repeats[i]));
                 }
@@ -181,10 +184,9 @@ public sealed class ImageLoader
                 cancel.ThrowIfCancellationRequested();
                 first.Wait(cancel);
                 Judge(first);
-                var end1 = first.End;
                 if (pending.Dequeue().Finish(Images.Labels, Device) is not { } ready) continue;
                 empty = false;
-                yield return (ready, end1);
+                yield return (ready, first.End);
             }
             if (empty && start < indices.Length)
                 throw new InvalidDataException($"None of the {indices.Length - start} pictures could be read. {Skipped[0].Reason}");
@@ -207,11 +209,11 @@ public sealed class ImageLoader
     {
         var index = batch.Indices[slot];
         var random = SeededRandom.ForStream(Seed, (ulong)epoch, (ulong)index, (ulong)repeat);
-        if (CacheBytes == 0 || !cache.TryGet(index, picture))
+        if (!cache.TryGet(index, picture))
         {
             PictureDecoder.Decode(Images[index].Path, picture);
             Transform.ApplyFixed(picture, random);
-            if (CacheBytes > 0) cache.Offer(index, picture);
+            cache.Offer(index, picture);
         }
         Transform.ApplyRest(picture, batch.Slot(slot), random);
     }

@@ -47,11 +47,11 @@ internal sealed class PendingBatch : IDisposable
     {
         using (this)
         {
-            var good = Enumerable.Range(0, Indices.Length).Where(slot => errors[slot] is null).ToArray();
+            var good = Enumerable.Range(0, Indices.Length).Where(slot => errors[slot] is null).Select(slot => (long)slot).ToArray();
             if (good.Length == 0) return null;
             using var scope = NewDisposeScope();
             var indices = good.Select(slot => Indices[slot]).ToArray();
-            var kept = good.Length == Indices.Length ? images.alias() : images.index_select(0, tensor(good.Select(slot => (long)slot).ToArray()));
+            var kept = good.Length == Indices.Length ? images.alias() : images.index_select(0, tensor(good));
             var classes = tensor(indices.Select(index => labels[index]).ToArray(), ScalarType.Int64);
             return new(kept.to(device).DetachFromDisposeScope(), classes.to(device).DetachFromDisposeScope(), indices);
         }

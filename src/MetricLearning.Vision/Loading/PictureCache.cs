@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Pictures as they are before the first random step, up to a number of bytes. What is in stays in: epochs come round and round, so
-/// that throwing out the oldest would always throw out the next one.</summary>
+/// <summary>Pictures as they are before the first random step, up to a number of bytes. What is in stays in: epochs come round and round,
+/// so that throwing out the oldest would always throw out the next one.</summary>
 internal sealed class PictureCache(long budget)
 {
     private readonly ConcurrentDictionary<int, (int Width, int Height, byte[] Pixels)> pictures = new();

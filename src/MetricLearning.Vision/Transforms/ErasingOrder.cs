@@ -7,6 +7,7 @@ public enum ErasingOrder
     /// <i>not</i> the mean colour but a slightly brighter one. Bag of Tricks, TransReID.</summary>
     AfterNormalization,
 
-    /// <summary>Erased before normalising: the fill is a colour in 0 … 1. With ImageNet's mean the normalised values become 0. fast-reid.</summary>
+    /// <summary>Erased before normalising: the fill is a colour in 0 … 1. With ImageNet's mean the normalised values become 0.
+    /// fast-reid.</summary>
     BeforeNormalization,
 }

@@ -12,7 +12,8 @@ public sealed class ImageTransform
     private readonly PlaneStep[] planeSteps;
 
     /// <summary>These steps in this order.</summary>
-    /// <param name="steps">Pixel steps, at least one of which fixes the size (<see cref="Resize"/>); one <see cref="Normalize"/>; plane steps.</param>
+    /// <param name="steps">Pixel steps, at least one of which fixes the size (<see cref="Resize"/>); one <see cref="Normalize"/>; plane
+    /// steps.</param>
     /// <exception cref="ArgumentException">The steps are not in that order, or none fixes the size.</exception>
     public ImageTransform(params IReadOnlyList<ImageStep> steps)
     {
@@ -42,7 +43,8 @@ public sealed class ImageTransform
 
     internal int Values => 3 * Height * Width;
 
-    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalise with ImageNet's numbers, erase (0.5).</summary>
+    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalise with ImageNet's numbers, erase
+    /// (0.5).</summary>
     /// <param name="height">The height of the network's input.</param>
     /// <param name="width">The width of the network's input.</param>
     /// <param name="erasing">How likely a rectangle is erased; 0 for never.</param>
@@ -86,7 +88,8 @@ public sealed class ImageTransform
     {
         foreach (var step in randomSteps) step.Apply(picture, random);
         if (picture.Height != Height || picture.Width != Width)
-            throw new InvalidOperationException($"The steps promised a picture of {Height}x{Width} (height x width), got {picture.Height}x{picture.Width}.");
+            throw new InvalidOperationException(
+                $"The steps promised a picture of {Height}x{Width} (height x width), got {picture.Height}x{picture.Width}.");
         normalize.Apply(picture, destination);
         foreach (var step in planeSteps) step.Apply(new Planes(destination, Height, Width, normalize), random);
     }

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Pixels to numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and Normalize do.</summary>
+/// <summary>Pixels to numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and Normalize
+/// do.</summary>
 public sealed class Normalize : ImageStep
 {
     private readonly float[] table = new float[3 * 256];

@@ -71,7 +71,9 @@ public sealed class Resize : PixelStep
         {
             var taps = weights.Of(y, out var first);
             var line = target.Slice(y * width, width);
-            for (var x = 0; x < width; x++)
+            var x = 0;
+            for (; x <= width - 4; x += 4) FourPixels(source[(first * width + x)..], width, taps).CopyTo(line[x..]);
+            for (; x < width; x++)
             {
                 var sum = Vector128.Create(Half);
                 for (var i = 0; i < taps.Length; i++) sum += Channels(source[(first + i) * width + x]) * taps[i];
@@ -80,15 +82,34 @@ public sealed class Resize : PixelStep
         }
     }
 
+    private static Vector128<uint> FourPixels(ReadOnlySpan<uint> source, int width, ReadOnlySpan<uint> taps)
+    {
+        var sum0 = Vector128.Create(Half);
+        var (sum1, sum2, sum3) = (sum0, sum0, sum0);
+        for (var i = 0; i < taps.Length; i++)
+        {
+            var (low, high) = Vector128.Widen(Vector128.Create(source.Slice(i * width, 4)).AsByte());
+            var (pixel0, pixel1) = Vector128.Widen(low);
+            var (pixel2, pixel3) = Vector128.Widen(high);
+            sum0 += pixel0 * taps[i];
+            sum1 += pixel1 * taps[i];
+            sum2 += pixel2 * taps[i];
+            sum3 += pixel3 * taps[i];
+        }
+        return Vector128.Narrow(Vector128.Narrow(Rounded(sum0), Rounded(sum1)), Vector128.Narrow(Rounded(sum2), Rounded(sum3))).AsUInt32();
+    }
+
     private static Vector128<uint> Channels(uint pixel) =>
         Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(pixel).AsByte()));
 
     private static uint Pixel(Vector128<uint> sum)
     {
-        // No weight is negative, but many rounded ones may add up to a little more than 1.
-        var words = Vector128.Narrow(Vector128.Min(sum >> Precision, Vector128.Create(255u)), Vector128<uint>.Zero);
+        var words = Vector128.Narrow(Rounded(sum), Vector128<uint>.Zero);
         return Vector128.Narrow(words, Vector128<ushort>.Zero).AsUInt32().ToScalar();
     }
+
+    /// <summary>No weight is negative, but many rounded ones may add up to a little more than 1.</summary>
+    private static Vector128<uint> Rounded(Vector128<uint> sum) => Vector128.Min(sum >> Precision, Vector128.Create(255u));
 
     /// <summary>Which source pixels make each target pixel along one axis, and how much of each.</summary>
     private sealed class Weights

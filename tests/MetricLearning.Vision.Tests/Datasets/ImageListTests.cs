@@ -9,8 +9,9 @@ public sealed class ImageListTests : IDisposable
     [Fact]
     public void FromNamedFiles_ReadsIdentityAndCameraInOrdinalOrder()
     {
-        foreach (var name in new[] { "0011_c3s2_000001_01.jpg", "0002_c1s1_000451_03.jpg", "0000_c2s1_000001_00.jpg", "1501_c6s3_090067_02.JPG", "0003_c1_21.png" })
-            folder.Write(name, 1);
+        string[] names =
+            ["0011_c3s2_000001_01.jpg", "0002_c1s1_000451_03.jpg", "0000_c2s1_000001_00.jpg", "1501_c6s3_090067_02.JPG", "0003_c1_21.png"];
+        foreach (var name in names) folder.Write(name, 1);
         folder.Write("-1_c4s1_000401_03.jpg", 1);
         folder.Write("Thumbs.db", 1);
         folder.Write("._0002_c1s1_000451_03.jpg", 1);
@@ -40,16 +41,17 @@ public sealed class ImageListTests : IDisposable
         folder.Write("portrait.jpg", 1);
         folder.Write("-2_c1.jpg", 1);
         var message = Assert.Throws<InvalidDataException>(() => ImageList.FromNamedFiles(folder.Path)).Message;
-        Assert.Equal($"2 of 3 pictures in {folder.Path} are not named like 0002_c1s1_000451_03.jpg (identity, camera, ...): -2_c1.jpg, portrait.jpg.", message);
+        Assert.Equal($"2 of 3 pictures in {folder.Path} are not named like 0002_c1s1_000451_03.jpg (identity, camera, ...): " +
+            "-2_c1.jpg, portrait.jpg.", message);
     }
 
     [Fact]
     public void FromNamedFiles_NoFolderOrNoPictures_SaysWhich()
     {
         var missing = Path.Combine(folder.Path, "nowhere");
-        Assert.Equal($"There is no folder {missing}.", Assert.Throws<DirectoryNotFoundException>(() => ImageList.FromNamedFiles(missing)).Message);
+        Expect.Error<DirectoryNotFoundException>($"There is no folder {missing}.", () => ImageList.FromNamedFiles(missing));
         folder.Write("readme.txt", 1);
-        Assert.StartsWith($"There are no pictures in {folder.Path} (.bmp, ", Assert.Throws<InvalidDataException>(() => ImageList.FromNamedFiles(folder.Path)).Message, StringComparison.Ordinal);
+        Expect.Error<InvalidDataException>($"There are no pictures in {folder.Path} (.bmp, ", () => ImageList.FromNamedFiles(folder.Path));
     }
 
     [Fact]
@@ -62,7 +64,7 @@ public sealed class ImageListTests : IDisposable
         Assert.False(list.HasCameras);
         Assert.Equal(new ImageListStatistics(3, 4, 0, 0, 0), list.Statistics);
         folder.Write("loose.jpg", 1);
-        Assert.EndsWith("are in no identity's folder: loose.jpg.", Assert.Throws<InvalidDataException>(() => ImageList.FromFolders(folder.Path)).Message, StringComparison.Ordinal);
+        Expect.Error<InvalidDataException>("are in no identity's folder: loose.jpg.", () => ImageList.FromFolders(folder.Path));
     }
 
     [Fact]
@@ -73,7 +75,7 @@ public sealed class ImageListTests : IDisposable
         var list = ImageList.FromCsv(csv, "pictures", "test");
         Assert.Equal([new(Path.Combine("pictures", "a, 1.jpg"), 7, 1), new(Path.Combine("pictures", "b.jpg"), 7, 2)], list);
         Assert.Equal(3, ImageList.FromCsv(csv, "pictures").Count);
-        Assert.EndsWith("has no pictures of split dev.", Assert.Throws<InvalidDataException>(() => ImageList.FromCsv(csv, "pictures", "dev")).Message, StringComparison.Ordinal);
+        Expect.Error<InvalidDataException>("has no pictures of split dev.", () => ImageList.FromCsv(csv, "pictures", "dev"));
     }
 
     [Theory]

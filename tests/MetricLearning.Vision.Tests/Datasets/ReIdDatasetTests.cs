@@ -33,13 +33,16 @@ public sealed class ReIdDatasetTests : IDisposable
         Put("Market-1501-v15.09.15/query", "0001_c1s1_000001_00.jpg");
         Put("Market-1501-v15.09.15/bounding_box_test", "0001_c2s1_000001_00.jpg");
         var inner = Path.Combine(folder.Path, "Market-1501-v15.09.15");
-        Assert.Equal($"{folder.Path} is no Market-1501 folder: it has no bounding_box_train, no query, no bounding_box_test. Did you mean {inner}?",
-            Assert.Throws<DirectoryNotFoundException>(() => ReIdDataset.Market1501(folder.Path)).Message);
+        Expect.Error<DirectoryNotFoundException>(
+            $"{folder.Path} is no Market-1501 folder: it has no bounding_box_train, no query, no bounding_box_test. " +
+            $"Did you mean {inner}?",
+            () => ReIdDataset.Market1501(folder.Path));
         Directory.Delete(Path.Combine(inner, "bounding_box_train"), recursive: true);
-        Assert.Equal($"{inner} is no Market-1501 folder: it has no bounding_box_train. It has bounding_box_test, query.",
-            Assert.Throws<DirectoryNotFoundException>(() => ReIdDataset.Market1501(inner)).Message);
+        Expect.Error<DirectoryNotFoundException>(
+            $"{inner} is no Market-1501 folder: it has no bounding_box_train. It has bounding_box_test, query.",
+            () => ReIdDataset.Market1501(inner));
         Assert.Empty(ReIdDataset.Market1501(inner, testOnly: true).Train);
-        Assert.Equal("There is no folder /nowhere.", Assert.Throws<DirectoryNotFoundException>(() => ReIdDataset.Market1501("/nowhere")).Message);
+        Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));
     }
 
     [Fact]
@@ -50,8 +53,9 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal(["1 of 2 query identities are nowhere in the gallery: 3. Their 2 queries cannot be scored.",
             "1 identities are in training and in the gallery: 9. Scores on them say little."], dataset.Warnings);
         Assert.Contains($"warning: {dataset.Warnings[0]}", dataset.ToString(), StringComparison.Ordinal);
-        Assert.Equal("mine: no query identity appears in the gallery (queries have 4; the gallery has 2, 3, 5, 6, 7, ...).",
-            Assert.Throws<InvalidDataException>(() => new ReIdDataset("mine", train, List(4), List(2, 3, 5, 6, 7, 8))).Message);
+        Expect.Error<InvalidDataException>(
+            "mine: no query identity appears in the gallery (queries have 4; the gallery has 2, 3, 5, 6, 7, ...).",
+            () => new ReIdDataset("mine", train, List(4), List(2, 3, 5, 6, 7, 8)));
     }
 
     [Fact]
@@ -93,7 +97,8 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal<byte>([0, 255], letter.Distinct().Order());
     }
 
-    private static ImageList List(params long[] identities) => new(identities.Select((identity, i) => new ImageSample($"{i}.jpg", identity, 1)));
+    private static ImageList List(params long[] identities) =>
+        new(identities.Select((identity, i) => new ImageSample($"{i}.jpg", identity, 1)));
 
     private void Put(string part, params string[] names)
     {

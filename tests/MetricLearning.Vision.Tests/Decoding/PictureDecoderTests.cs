@@ -5,23 +5,6 @@ namespace MetricLearning.Vision.Tests;
 
 public sealed class PictureDecoderTests : IDisposable
 {
-    /// <summary>16 x 16 pixels (15 x, 15 y, 7 (x + y)), made by libvips: progressive JPEG, palette PNG of 4 colours; 4096 x + y as 16-bit grey PNG.</summary>
-    private const string Progressive = "/9j/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQU" +
-        "FBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBT/wgARCAAQABADAREAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAABgf/xAAZAQACAwEAAAAAAAAAAAAA" +
-        "AAAEBwACBQj/2gAMAwEAAhADEAAAAY1SOC2UuxebHBTK/8QAFhAAAwAAAAAAAAAAAAAAAAAAAAQF/9oACAEBAAEFAk5InKE5QnKP/8QAFxEAAwEAAAAAAAAAAAAAAAAAAAQFYf/aAAgB" +
-        "AwEBPwGe+T3ye/pPfP/EABURAQEAAAAAAAAAAAAAAAAAAAIA/9oACAECAQE/AS4uLi7/xAAVEAEBAAAAAAAAAAAAAAAAAAAAMf/aAAgBAQAGPwKIiP/EABUQAQEAAAAAAAAAAAAAAAAA" +
-        "AAAx/9oACAEBAAE/IYMWLF//2gAMAwEAAgADAAAAEGTv/8QAFhEBAQEAAAAAAAAAAAAAAAAAADEh/9oACAEDAQE/EI6jqJHX/8QAFBEBAAAAAAAAAAAAAAAAAAAAIP/aAAgBAgEBPxAP" +
-        "v//EABUQAQEAAAAAAAAAAAAAAAAAAADx/9oACAEBAAE/EISMjIz/2Q==";
-
-    private const string Grey16 = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQEAAAAABqCHz+AAAACXBIWXMAAAPoAAAD6AG1e1JrAAABbUlEQVQokQXBCQEAERAAwPX/TgQRRBBBBBFEEEEEEUQQQQQRRLgZAAgQ" +
-        "IUGGAhUadBgwYcGGAxceAKCAIkooo4IqaqijgSZaaKODLnoIAAccccIZF1xxwx0PPPHCGx988cMAJJBIEsmkkEoa6WSQSRbZ5JBLHgGggUaaaKaFVtpop4NOuuimh176KAALLLLEMiuss" +
-        "sY6G2yyxTY77LLHAHjgkSeeeeGVN9754JMvvvnhlz8OIIKIIoksiqiiiS6GmGKJLY644gkAGWSUSWZZZJVNdjnklEtueeSVTwKooKJKKquiqmqqq6GmWmqro656CkAHHXXSWRddddNdDz" +
-        "310lsfffXTACaYaJLJpphqmulmmGmW2eaYa54BsMFGm2y2xVbbbLfDTrvstsde+yyACy665LIrrrrmuhtuuuW2O+665wB88NEnn33x1Tff/fDTL7/98dc/D/CFL37py1/56te+/o1vfuvb3" +
-        "/nu974fWHJ/gZG/66sAAAAASUVORK5CYII=";
-
-    private const string Palette = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAgMAAABinRfyAAAADFBMVEU5OTQ+r22wPW2zs6c73GR4AAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAOElEQVQImWNgYNBaxQAlulYx" +
-        "MDChslhWrWZgFEp7xyAoOns3Q6Bb9X6G0ND7/6FEeD2MFfsfwgUALDQaZmFQalwAAAAASUVORK5CYII=";
-
     private readonly TempFolder folder = new();
 
     public void Dispose() => folder.Dispose();
@@ -48,25 +31,32 @@ public sealed class PictureDecoderTests : IDisposable
     [Fact]
     public void SixteenBits_KeepTheUpperEight()
     {
-        var picture = Picture.Load(folder.Write("grey16.png", Convert.FromBase64String(Grey16)));
+        var picture = Picture.Load(folder.Write("grey16.png", SamplePictures.Grey16));
         Assert.Equal(Enumerable.Range(0, 256).Select(i => (i % 16 * 16, i % 16 * 16, i % 16 * 16)), Rgb(picture));
     }
 
     [Fact]
     public void PalettePictures_HaveTheColoursOfThePalette()
     {
-        var colours = Rgb(Picture.Load(folder.Write("palette.png", Convert.FromBase64String(Palette)))).Distinct().Order();
+        var colours = Rgb(Picture.Load(folder.Write("palette.png", SamplePictures.Palette))).Distinct().Order();
         Assert.Equal([(57, 57, 52), (62, 175, 109), (176, 61, 109), (179, 179, 167)], colours);
     }
 
     [Fact]
     public void ProgressiveJpeg_IsDecoded_AndItsTruncationSeen()
     {
-        var bytes = Convert.FromBase64String(Progressive);
+        var bytes = SamplePictures.Progressive;
         var rgb = Rgb(Picture.Load(folder.Write("progressive.jpg", bytes)));
         Assert.All(rgb.Select((p, i) => (p, x: i % 16, y: i / 16)), c =>
             Assert.True(Math.Abs(c.p.R - 15 * c.x) < 25 && Math.Abs(c.p.G - 15 * c.y) < 25, $"{c}"));
         foreach (var length in new[] { 300, 420, 500 }) Fails(folder.Write("cut.jpg", bytes[..length]));
+    }
+
+    [Fact]
+    public void Cmyk_IsNotTakenForItsNegative()
+    {
+        var rgb = Rgb(Picture.Load(folder.Write("cmyk.jpg", SamplePictures.Cmyk)));
+        Assert.All(Enumerable.Range(0, 16), i => Assert.InRange(rgb[17 * i].R - 15 * i, -40, 40));
     }
 
     [Fact]
@@ -92,7 +82,8 @@ public sealed class PictureDecoderTests : IDisposable
         for (var i = 0; i < 6; i++)
             bitmap.Erase(new SKColor((byte)(40 * i), (byte)(40 * i), (byte)(40 * i)), SKRectI.Create(i % 2 * 16, i / 2 * 16, 16, 16));
         var jpeg = File.ReadAllBytes(folder.Save("plain.jpg", bitmap));
-        byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
+        byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. "MM\0*"u8, 0, 0, 0, 8, 0, 1,
+            1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
         var picture = Picture.Load(folder.Write("turned.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
         var (columns, rows) = (picture.Width / 16, picture.Height / 16);
         var rgb = Rgb(picture);
@@ -105,7 +96,7 @@ public sealed class PictureDecoderTests : IDisposable
     public void Missing_IsFileNotFoundWithThePath()
     {
         var path = Path.Combine(folder.Path, "gone.jpg");
-        Assert.Equal($"{path}: there is no such file.", Assert.Throws<FileNotFoundException>(() => Picture.Load(path)).Message);
+        Expect.Error<FileNotFoundException>($"{path}: there is no such file.", () => Picture.Load(path));
     }
 
     [Fact]
@@ -113,12 +104,12 @@ public sealed class PictureDecoderTests : IDisposable
     {
         var png = File.ReadAllBytes(folder.Draw("good.png"));
         var jpeg = File.ReadAllBytes(folder.Draw("good.jpg", width: 64, height: 128));
-        Assert.EndsWith(": the file is empty.", Fails(folder.Write("empty.jpg")), StringComparison.Ordinal);
-        Assert.EndsWith(": not a picture of a known kind, or its header is broken.", Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8])), StringComparison.Ordinal);
-        Assert.EndsWith(": not a picture of a known kind, or its header is broken.", Fails(folder.Write("start.jpg", jpeg[..20])), StringComparison.Ordinal);
+        Fails(folder.Write("empty.jpg"), ": the file is empty.");
+        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": not a picture of a known kind, or its header is broken.");
+        Fails(folder.Write("start.jpg", jpeg[..20]), ": not a picture of a known kind, or its header is broken.");
         foreach (var share in new[] { 0.5, 0.7, 0.85 })
         {
-            Assert.EndsWith(": the file ends before the picture does.", Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)])), StringComparison.Ordinal);
+            Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)]), ": the file ends before the picture does.");
             Fails(folder.Write("cut.png", png[..(int)(png.Length * share)]));
         }
     }
@@ -131,9 +122,9 @@ public sealed class PictureDecoderTests : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), 60_000);
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(png.AsSpan(12, 17)));
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.EndsWith(": 60000x60000 is more than the 100,000,000 pixels allowed.", Fails(folder.Write("huge.png", png)), StringComparison.Ordinal);
+        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 100,000,000 pixels allowed.");
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000_000);
-        Assert.EndsWith(" pixels allowed.", Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8])), StringComparison.Ordinal);
+        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed.");
     }
 
     [Fact]
@@ -145,10 +136,10 @@ public sealed class PictureDecoderTests : IDisposable
         Assert.Equal([(1, 2, 3), (4, 5, 6)], Rgb(colour));
         var deep = Picture.Load(folder.Write("b.pgm", [.. "P5 2 1 65535\n"u8, 255, 255, 128, 0]));
         Assert.Equal([(255, 255, 255), (128, 128, 128)], Rgb(deep));
-        Assert.EndsWith(": the file ends before the picture does.", Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3])), StringComparison.Ordinal);
-        Assert.EndsWith(": the header of the portable anymap is broken.", Fails(folder.Write("head.pgm", [.. "P5 2 x"u8])), StringComparison.Ordinal);
-        Assert.EndsWith(": a size of 0x3 makes no picture.", Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8])), StringComparison.Ordinal);
-        Assert.EndsWith(" got 70000.", Fails(folder.Write("deep.pgm", [.. "P5 1 1 70000\n"u8, 0])), StringComparison.Ordinal);
+        Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the picture does.");
+        Fails(folder.Write("head.pgm", [.. "P5 2 x"u8]), ": the header of the portable anymap is broken.");
+        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 makes no picture.");
+        Fails(folder.Write("deep.pgm", [.. "P5 1 1 70000\n"u8, 0]), " got 70000.");
     }
 
     /// <summary>Whatever a file holds, decoding it succeeds or says what is wrong.</summary>
@@ -157,7 +148,8 @@ public sealed class PictureDecoderTests : IDisposable
     {
         var random = new SeededRandom(5);
         var (whole, faults) = (0, 0);
-        byte[][] sources = [File.ReadAllBytes(folder.Draw("g.png")), File.ReadAllBytes(folder.Draw("g.jpg")), [.. "P6 2 2 255\n"u8, .. new byte[12]]];
+        byte[][] sources =
+            [File.ReadAllBytes(folder.Draw("g.png")), File.ReadAllBytes(folder.Draw("g.jpg")), [.. "P6 2 2 255\n"u8, .. new byte[12]]];
         for (var i = 0; i < 300; i++)
         {
             byte[] bytes = [.. sources[i % 3]];
@@ -190,11 +182,11 @@ public sealed class PictureDecoderTests : IDisposable
         return ~crc;
     }
 
-    private static string Fails(string path)
+    private static void Fails(string path, string ending = ".")
     {
         var message = Assert.Throws<InvalidDataException>(() => Picture.Load(path)).Message;
         Assert.StartsWith($"{path}: ", message, StringComparison.Ordinal);
-        return message;
+        Assert.EndsWith(ending, message, StringComparison.Ordinal);
     }
 
     private static SKBitmap Bitmap(int width, int height, params SKColor[] colours)
@@ -207,6 +199,7 @@ public sealed class PictureDecoderTests : IDisposable
     private static (int R, int G, int B)[] Rgb(Picture picture)
     {
         var pixels = picture.Pixels.ToArray();
-        return [.. Enumerable.Range(0, pixels.Length / 4).Select(i => ((int)pixels[4 * i], (int)pixels[4 * i + 1], (int)pixels[4 * i + 2]))];
+        return [.. Enumerable.Range(0, pixels.Length / 4)
+            .Select(i => ((int)pixels[4 * i], (int)pixels[4 * i + 1], (int)pixels[4 * i + 2]))];
     }
 }

@@ -18,7 +18,8 @@ public sealed class ExtractTests : IDisposable
     {
         var images = set.Draw(7);
         var progress = new List<(int, int)>();
-        using var features = new ImageLoader(images, plain).Extract(Thirds, batchSize: 3, progress: (done, all) => progress.Add((done, all)), cancel: Cancel);
+        using var features = new ImageLoader(images, plain)
+            .Extract(Thirds, batchSize: 3, progress: (done, all) => progress.Add((done, all)), cancel: Cancel);
         Assert.Equal([7, 3], features.Features.shape);
         Assert.Equal(images.Select(s => s.Identity), features.Ids);
         Assert.Equal(images.Select(s => s.Camera), features.Cameras!);
@@ -92,8 +93,9 @@ public sealed class ExtractTests : IDisposable
     [Fact]
     public void WrongShape_IsPrinted()
     {
-        var error = Assert.Throws<ArgumentException>(() => new ImageLoader(set.Draw(2), plain).Extract(images => images.alias(), cancel: Cancel));
-        Assert.StartsWith($"embed must give one row of features a picture, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].", error.Message, StringComparison.Ordinal);
+        Expect.Error<ArgumentException>(
+            $"embed must give one row of features a picture, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].",
+            () => new ImageLoader(set.Draw(2), plain).Extract(images => images.alias(), cancel: Cancel));
         Assert.Throws<InvalidOperationException>(() => new ImageLoader(new ImageList([]), plain).Extract(Thirds, cancel: Cancel));
     }
 

@@ -194,7 +194,10 @@ public sealed class ImageLoaderTests : IDisposable
         });
         Assert.Equal(how switch
         {
-            "cancel" => typeof(OperationCanceledException), "consumer throws" => typeof(NotFiniteNumberException), "picture fails" => typeof(FileNotFoundException), _ => null,
+            "cancel" => typeof(OperationCanceledException),
+            "consumer throws" => typeof(NotFiniteNumberException),
+            "picture fails" => typeof(FileNotFoundException),
+            _ => null,
         }, error?.GetType());
         Assert.NotEmpty(probe.Threads);
         Assert.DoesNotContain(Environment.CurrentManagedThreadId, probe.Threads.Select(thread => thread.ManagedThreadId));
@@ -219,7 +222,8 @@ public sealed class ImageLoaderTests : IDisposable
     public void Memory_IsBoundedByTheBatchesAhead()
     {
         var decoded = 0;
-        var loader = new ImageLoader(set.Draw(20), TestSet.With(new TestSet.Probe(() => Interlocked.Increment(ref decoded)))) { Workers = 2, BatchesAhead = 2 };
+        var probe = new TestSet.Probe(() => Interlocked.Increment(ref decoded));
+        var loader = new ImageLoader(set.Draw(20), TestSet.With(probe)) { Workers = 2, BatchesAhead = 2 };
         var handed = 0;
         foreach (var batch in loader.Batches(2, Cancel))
         {
@@ -233,7 +237,8 @@ public sealed class ImageLoaderTests : IDisposable
     public void Cache_KeepsPicturesWithinItsBudget()
     {
         var images = set.Draw(6);
-        var loader = new ImageLoader(images, plain) { CacheBytes = 3 * TestSet.Height * TestSet.Width * Picture.BytesPerPixel, Workers = 1 };
+        const int pictureBytes = TestSet.Height * TestSet.Width * Picture.BytesPerPixel;
+        var loader = new ImageLoader(images, plain) { CacheBytes = 3 * pictureBytes, Workers = 1 };
         Assert.Equal(6, Read(loader.Batches(2, Cancel)));
         // The first three are in memory, the rest is read again and no longer there.
         foreach (var image in images) File.Delete(image.Path);
@@ -266,7 +271,7 @@ public sealed class ImageLoaderTests : IDisposable
         var loader = new ImageLoader(images, plain);
         Assert.Equal("batchSize", Assert.Throws<ArgumentOutOfRangeException>(() => loader.Batches(0, Cancel)).ParamName);
         Assert.Equal("Workers", Assert.Throws<ArgumentOutOfRangeException>(() => new ImageLoader(images, plain) { Workers = 0 }).ParamName);
-        Assert.StartsWith("sampler draws index ", Assert.Throws<ArgumentException>(() => loader.Batches(new TestSet.Shuffle(3, 2), Cancel).Count()).Message, StringComparison.Ordinal);
+        Expect.Error<ArgumentException>("sampler draws index ", () => loader.Batches(new TestSet.Shuffle(3, 2), Cancel).Count());
         Assert.Empty(new ImageLoader(new ImageList([]), plain).Batches(4, Cancel));
     }
 

@@ -11,7 +11,8 @@ public sealed class TestSet : IDisposable
 
     /// <summary>Pictures of identities 10, 20, 30, … by turns.</summary>
     public ImageList Draw(int count, int identities = 3) => new(Enumerable.Range(0, count)
-        .Select(i => new ImageSample(Folder.Draw($"{i:000}.{(i % 2 == 0 ? "jpg" : "png")}", i), i % identities * 10 + 10, i % 4 + 1)).ToArray());
+        .Select(i => (Path: Folder.Draw($"{i:000}.{(i % 2 == 0 ? "jpg" : "png")}", i), i))
+        .Select(p => new ImageSample(p.Path, p.i % identities * 10 + 10, p.i % 4 + 1)).ToArray());
 
     public void Dispose() => Folder.Dispose();
 

@@ -52,7 +52,7 @@ public class RandomErasingTests
         Assert.Equal("probability", Assert.Throws<ArgumentOutOfRangeException>(() => new RandomErasing(1.5)).ParamName);
         Assert.Equal("minArea", Assert.Throws<ArgumentOutOfRangeException>(() => new RandomErasing(minArea: 0.5)).ParamName);
         Assert.Equal("minAspect", Assert.Throws<ArgumentOutOfRangeException>(() => new RandomErasing(minAspect: 2)).ParamName);
-        Assert.StartsWith("fill must be three numbers (red, green, blue), got 1.", Assert.Throws<ArgumentException>(() => new RandomErasing(fill: [0])).Message, StringComparison.Ordinal);
+        Expect.Error<ArgumentException>("fill must be three numbers (red, green, blue), got 1.", () => new RandomErasing(fill: [0]));
         Assert.Equal("fill", Assert.Throws<ArgumentOutOfRangeException>(() => new RandomErasing(fill: [0, float.NaN, 0])).ParamName);
     }
 
