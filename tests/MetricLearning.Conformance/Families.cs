@@ -10,6 +10,7 @@ public static class Families
         ["pml_losses"] = PmlLosses.Check,
         ["pml_losses_mined"] = PmlLosses.CheckMined,
         ["pml_miners"] = PmlMiners.Check,
+        ["reid_rank"] = ReidRank.Check,
         ["reid_triplet"] = ReidTriplet.Check,
         ["tfa_triplet"] = TfaTriplet.Check,
     };

@@ -1,0 +1,168 @@
+using System.Numerics;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever whole.</summary>
+internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
+{
+    /// <summary>Matches of one query in order, and what was counted before each so far.</summary>
+    private sealed class Pending
+    {
+        public required SkipReason Skipped { get; init; }
+        public required int[] Rows { get; init; }
+        public required double[] Keys { get; init; }
+        public required int[] Nearer { get; init; }
+        public required int[] Tied { get; init; }
+        public required int[] TiedBefore { get; init; }
+        public required double[] Low { get; init; }
+        public required double[] High { get; init; }
+        public int Others { get; set; }
+    }
+
+    /// <summary>Gives each query's matches to <paramref name="take"/>, in the order of the queries.</summary>
+    public void Run(Action<int, QueryHits> take)
+    {
+        for (var query = 0; query < relations.Queries; query += plan.Queries)
+        {
+            using var scope = NewDisposeScope();
+            var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
+            source.Begin(query, block.Length);
+            Threads.For(block.Length, i => block[i] = Start(query + i));
+            for (var row = 0; row < relations.Gallery; row += plan.Rows)
+            {
+                using var tileScope = NewDisposeScope();
+                var rows = Math.Min(plan.Rows, relations.Gallery - row);
+                var tile = source.Tile(query, block.Length, row, rows, source.CountingType);
+                if (tile.device_type != TorchSharp.DeviceType.CPU || plan.Tensors) CountTensors(tile, block, query, row);
+                else if (tile.dtype == ScalarType.Float32) Count<float>(tile, block, query, row, Outward);
+                else Count<double>(tile, block, query, row, (low, high) => (low, high));
+            }
+            for (var i = 0; i < block.Length; i++)
+            {
+                var hits = new HitRank[block[i].Rows.Length];
+                for (var p = 0; p < hits.Length; p++) hits[p] = new HitRank(block[i].Nearer[p], block[i].TiedBefore[p], block[i].Tied[p]);
+                take(query + i, new QueryHits(block[i].Skipped, hits, block[i].Others + hits.Length));
+            }
+        }
+    }
+
+    private Pending Start(int query)
+    {
+        var rows = relations.Matches(query, out var skipped);
+        var keys = Array.ConvertAll(rows, row => source.Key(query, row));
+        Array.Sort(keys, rows, null);
+        for (var i = 0; i < keys.Length;)       // Array.Sort is not stable: put equal keys in the order of their rows
+        {
+            var end = i + 1;
+            while (end < keys.Length && keys[end] == keys[i]) end++;
+            Array.Sort(rows, i, end - i);
+            i = end;
+        }
+        var intervals = Array.ConvertAll(keys, key => source.Interval(query, key, source.CountingType));
+        return new Pending
+        {
+            Skipped = skipped,
+            Rows = rows,
+            Keys = keys,
+            Nearer = new int[rows.Length],
+            Tied = new int[rows.Length],
+            TiedBefore = new int[rows.Length],
+            Low = Array.ConvertAll(intervals, i => i.Low),
+            High = Array.ConvertAll(intervals, i => i.High),
+        };
+    }
+
+    private unsafe void Count<T>(Tensor tile, Pending[] block, int query, int row, Func<double, double, (T Low, T High)> outward)
+        where T : unmanaged, INumber<T>, IFloatingPointIeee754<T>
+    {
+        var rows = (int)tile.size(1);
+        var memory = (nint)NativeMemory.Of(tile);
+        Threads.For(block.Length, i =>
+        {
+            var pending = block[i];
+            var scores = new Span<T>((T*)memory + (long)i * rows, rows);
+            var hidden = Scratch.Ints(rows);
+            var count = relations.Hidden(query + i, row, rows, matchesToo: true, hidden);
+            pending.Others += rows - count;
+            if (pending.Rows.Length == 0) return;
+            foreach (var column in hidden.AsSpan(0, count)) scores[column] = T.PositiveInfinity;
+            var (low, high) = (new T[pending.Rows.Length], new T[pending.Rows.Length]);
+            for (var p = 0; p < low.Length; p++) (low[p], high[p]) = outward(pending.Low[p], pending.High[p]);
+            var open = Scratch.Bits(rows);
+            RankCounting.Count<T>(scores, low, high, pending.Nearer, open);
+            for (var word = 0; word < open.Length; word++)
+                for (var bits = open[word]; bits != 0; bits &= bits - 1)
+                {
+                    var column = word * 64 + BitOperations.TrailingZeroCount(bits);
+                    Settle(pending, query + i, row + column, scores[column], low, high);
+                }
+        });
+    }
+
+    /// <summary>Compares a picture exactly with the matches in whose interval its score lies.</summary>
+    private void Settle<T>(Pending pending, int query, int row, T score, ReadOnlySpan<T> low, ReadOnlySpan<T> high) where T : INumber<T>
+    {
+        var key = source.Key(query, row);
+        var (p, end) = (0, high.Length);
+        while (p < end)     // the first interval that does not end below the score
+        {
+            var middle = (p + end) / 2;
+            if (high[middle] < score) p = middle + 1;
+            else end = middle;
+        }
+        for (; p < low.Length && low[p] <= score; p++)
+        {
+            if (key < pending.Keys[p]) pending.Nearer[p]++;
+            if (key != pending.Keys[p]) continue;
+            pending.Tied[p]++;
+            if (row < pending.Rows[p]) pending.TiedBefore[p]++;
+        }
+    }
+
+    private void CountTensors(Tensor tile, Pending[] block, int query, int row)
+    {
+        var (rows, thresholds) = ((int)tile.size(1), Math.Max(1, block.Max(b => b.Rows.Length)));
+        var (low, high) = (new double[block.Length * thresholds], new double[block.Length * thresholds]);
+        Array.Fill(low, double.NegativeInfinity);
+        Array.Fill(high, double.NegativeInfinity);
+        var hidden = new List<long>();
+        var buffer = new int[rows];
+        for (var i = 0; i < block.Length; i++)
+        {
+            var count = relations.Hidden(query + i, row, rows, matchesToo: true, buffer);
+            block[i].Others += rows - count;
+            foreach (var column in buffer.AsSpan(0, count)) hidden.Add((long)i * rows + column);
+            var front = (i + 1) * thresholds - block[i].Rows.Length;
+            for (var p = 0; p < block[i].Rows.Length; p++)
+            {
+                (low[front + p], high[front + p]) = (block[i].Low[p], block[i].High[p]);
+                if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = Outward(low[front + p], high[front + p]);
+            }
+        }
+        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), double.PositiveInfinity);
+        var (below, open) = RankCounting.Count(tile, OnDevice(low), OnDevice(high));
+        var counted = NativeMemory.Copy<long>(below);
+        var places = NativeMemory.Copy<long>(open);
+        var scores = NativeMemory.Copy<double>(tile.index(open.select(1, 0), open.select(1, 1)).to(ScalarType.Float64));
+        for (var i = 0; i < block.Length; i++)
+        {
+            var front = (i + 1) * thresholds - block[i].Rows.Length;
+            for (var p = 0; p < block[i].Rows.Length; p++) block[i].Nearer[p] += (int)counted[front + p];
+        }
+        for (var o = 0; o < scores.Length; o++)
+        {
+            var i = (int)places[2 * o];
+            var (front, length) = ((i + 1) * thresholds - block[i].Rows.Length, block[i].Rows.Length);
+            Settle(block[i], query + i, row + (int)places[2 * o + 1], scores[o], low.AsSpan(front, length), high.AsSpan(front, length));
+        }
+
+        Tensor OnDevice(double[] values) => tensor(values).view(block.Length, thresholds).to(tile.dtype).to(tile.device);
+    }
+
+    private static (float Low, float High) Outward(double low, double high)
+    {
+        var (l, h) = ((float)low, (float)high);
+        return (l > low ? MathF.BitDecrement(l) : l, h < high ? MathF.BitIncrement(h) : h);
+    }
+}

@@ -1,0 +1,14 @@
+namespace MetricLearning;
+
+/// <summary>How many pictures of an identity the gallery shows when CMC is counted.</summary>
+public enum GalleryShots
+{
+    /// <summary>All of them (Market-1501 and its kin).</summary>
+    All,
+
+    /// <summary>One, drawn at random for each identity and query: CMC is the exact expectation over the draws.</summary>
+    SingleExpected,
+
+    /// <summary>One, drawn at random: CMC is the mean over <see cref="RetrievalProtocol.Repeats"/> seeded draws, as the field's code does.</summary>
+    SingleSampled,
+}

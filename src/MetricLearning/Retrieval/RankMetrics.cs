@@ -1,0 +1,96 @@
+namespace MetricLearning;
+
+/// <summary>The figures of one query from the ranks of its matches.</summary>
+/// <remarks>A list is a sequence of groups: t places behind n others, in which r matches (a came before) stand in any order with equal
+/// probability. A match of known rank is a group of its own with r = t = 1, so one set of formulas serves all policies.</remarks>
+internal static class RankMetrics
+{
+    private readonly record struct Group(long Before, int MatchesBefore, int Matches, int Places);
+
+    /// <summary>Works out a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first k.</summary>
+    public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs, double[] cmc)
+    {
+        if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
+        var groups = Groups(found.Hits, ties);
+        var total = found.Hits.Length;
+        double precision = 0, trapezoid = 0, atR = 0, hitsAtR = 0;
+        var hitsAt = new double[cutOffs.Count];
+        foreach (var group in groups)
+        {
+            var (share, step) = ((double)group.Matches / group.Places, group.Places == 1 ? 0 : (group.Matches - 1.0) / (group.Places - 1));
+            for (var place = 1; place <= group.Places; place++)
+            {
+                var rank = group.Before + place;
+                var matchesBefore = group.MatchesBefore + (place - 1) * step;       // expected, given a match at this place
+                var here = (matchesBefore + 1) / rank;
+                precision += share * here;
+                trapezoid += share * (0.5 * (here + (rank == 1 ? 1 : matchesBefore / (rank - 1))));
+                if (rank <= total) atR += share * here;
+            }
+            hitsAtR += Within(group, total);
+            for (var i = 0; i < hitsAt.Length; i++) hitsAt[i] += Within(group, cutOffs[i]);
+        }
+
+        double reciprocal = 0, inverse = 0;
+        var (first, last) = (groups[0], groups[^1]);
+        foreach (var (place, probability) in FirstPlace(first)) reciprocal += probability / (first.Before + place);
+        foreach (var (place, probability) in FirstPlace(last)) inverse += probability * total / (last.Before + last.Places + 1 - place);
+        var missing = 1.0;
+        for (var k = first.Before + 1; k <= cmc.Length; k++)
+        {
+            var place = k - first.Before;
+            missing = place > first.Places - first.Matches ? 0 : missing * (first.Places - first.Matches - place + 1) / (first.Places - place + 1);
+            cmc[k - 1] += 1 - missing;
+        }
+        return new QueryResult(query, SkipReason.None)
+        {
+            Matches = total,
+            Candidates = found.Candidates,
+            FirstMatch = first.Before + (first.Places + 1.0) / (first.Matches + 1),
+            LastMatch = last.Before + last.Places + 1 - (last.Places + 1.0) / (last.Matches + 1),
+            AveragePrecision = precision / total,
+            AveragePrecisionTrapezoid = trapezoid / total,
+            InverseNegativePenalty = inverse,
+            ReciprocalRank = reciprocal,
+            RPrecision = hitsAtR / total,
+            AveragePrecisionAtR = atR / total,
+            HitsAt = hitsAt,
+        };
+    }
+
+    private static List<Group> Groups(HitRank[] hits, TiePolicy ties)
+    {
+        var groups = new List<Group>(hits.Length);
+        for (var i = 0; i < hits.Length; i++)
+        {
+            var hit = hits[i];
+            if (ties != TiePolicy.Expected)
+            {
+                var before = hit.Nearer + ties switch { TiePolicy.Optimistic => 0, TiePolicy.Pessimistic => hit.Tied, _ => hit.TiedBefore };
+                groups.Add(new Group((long)before + i, i, 1, 1));
+                continue;
+            }
+            // Matches with the same counts have no other picture between them, so that they are one group even where their distances differ.
+            var end = i + 1;
+            while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
+            groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));
+            i = end - 1;
+        }
+        return groups;
+    }
+
+    /// <summary>How many of a group's matches are expected among the first k of the list.</summary>
+    private static double Within(Group group, int k) => group.Matches * (double)Math.Clamp(k - group.Before, 0, group.Places) / group.Places;
+
+    /// <summary>The place in its group, from 1, of the first match, with the probability of each.</summary>
+    private static IEnumerable<(int Place, double Probability)> FirstPlace(Group group)
+    {
+        var missing = 1.0;
+        for (var place = 1; place <= group.Places - group.Matches + 1; place++)
+        {
+            var hit = (double)group.Matches / (group.Places - place + 1);
+            yield return (place, missing * hit);
+            missing *= 1 - hit;
+        }
+    }
+}

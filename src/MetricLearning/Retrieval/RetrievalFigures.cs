@@ -1,0 +1,80 @@
+namespace MetricLearning;
+
+/// <summary>Means over queries. NaN where no query was counted.</summary>
+public sealed record RetrievalFigures
+{
+    private readonly IReadOnlyList<int> cutOffs;
+    private readonly double[] precision, recall;
+
+    internal RetrievalFigures(IReadOnlyList<QueryResult> counted, double[] hits, int queries, IReadOnlyList<int> cutOffs)
+    {
+        this.cutOffs = cutOffs;
+        Queries = queries;
+        var divisor = counted.Count == 0 ? double.NaN : queries;
+        Cmc = [.. hits.Select(h => h / divisor)];
+        MeanAveragePrecision = Mean(q => q.AveragePrecision);
+        MeanAveragePrecisionTrapezoid = Mean(q => q.AveragePrecisionTrapezoid);
+        MeanInverseNegativePenalty = Mean(q => q.InverseNegativePenalty);
+        MeanReciprocalRank = Mean(q => q.ReciprocalRank);
+        RPrecision = Mean(q => q.RPrecision);
+        MeanAveragePrecisionAtR = Mean(q => q.AveragePrecisionAtR);
+        precision = [.. cutOffs.Select((k, i) => Mean(q => q.HitsAt[i] / k))];
+        recall = [.. cutOffs.Select((_, i) => Mean(q => q.HitsAt[i] / q.Matches))];
+
+        double Mean(Func<QueryResult, double> value)
+        {
+            var sum = 0.0;
+            foreach (var query in counted) sum += value(query);
+            return sum / divisor;
+        }
+    }
+
+    /// <summary>How many queries the sums are divided by.</summary>
+    public int Queries { get; }
+
+    /// <summary>Cumulated match characteristic: entry k − 1 is the share of queries with a match among the first k.</summary>
+    public IReadOnlyList<double> Cmc { get; }
+
+    /// <summary>mAP as the mean of precision at each match.</summary>
+    public double MeanAveragePrecision { get; }
+
+    /// <summary>mAP by trapezoids, as in Market-1501's own code; never above <see cref="MeanAveragePrecision"/>.</summary>
+    public double MeanAveragePrecisionTrapezoid { get; }
+
+    /// <summary>mINP: the mean of R / rank of the last match.</summary>
+    public double MeanInverseNegativePenalty { get; }
+
+    /// <summary>MRR: the mean of 1 / rank of the first match.</summary>
+    public double MeanReciprocalRank { get; }
+
+    /// <summary>The mean share of matches among the first R.</summary>
+    public double RPrecision { get; }
+
+    /// <summary>MAP@R.</summary>
+    public double MeanAveragePrecisionAtR { get; }
+
+    /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning literature.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
+    public double RankAt(int k)
+    {
+        if (k < 1 || k > Cmc.Count)
+            throw new ArgumentOutOfRangeException(nameof(k), k, $"CMC was kept for ranks 1 to {Cmc.Count}; set RetrievalEvaluator.MaxRank for more.");
+        return Cmc[k - 1];
+    }
+
+    /// <summary>P@k: the mean share of matches among the first k.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double PrecisionAt(int k) => precision[CutOff(k)];
+
+    /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
+    /// <see cref="RankAt"/>.)</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double RecallAt(int k) => recall[CutOff(k)];
+
+    private int CutOff(int k)
+    {
+        for (var i = 0; i < cutOffs.Count; i++)
+            if (cutOffs[i] == k) return i;
+        throw new ArgumentOutOfRangeException(nameof(k), k, $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
+    }
+}

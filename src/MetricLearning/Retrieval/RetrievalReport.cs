@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Text;
+
+namespace MetricLearning;
+
+/// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped and why.</summary>
+/// <remarks>Figures directly on the report are means over the queries that have a match left, as torchreid, fast-reid and Market-1501's code
+/// give them; <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are skipped every
+/// figure is NaN and <see cref="Explanation"/> says why.</remarks>
+public sealed record RetrievalReport
+{
+    internal RetrievalReport(RetrievalEvaluator evaluator, string distance, IReadOnlyList<QueryResult> queries, double[] hits, int gallery, long predictedBytes)
+    {
+        (Protocol, Ties, Distance, PerQuery, GalleryCount, PredictedBytes) = (evaluator.Protocol, evaluator.Ties, distance, queries, gallery, predictedBytes);
+        QueryResult[] counted = [.. queries.Where(q => q.Skipped == SkipReason.None)];
+        OverValidQueries = new RetrievalFigures(counted, hits, counted.Length, evaluator.CutOffs);
+        OverAllQueries = new RetrievalFigures(counted, hits, queries.Count, evaluator.CutOffs);
+        SkippedByReason = queries.Where(q => q.Skipped != SkipReason.None).GroupBy(q => q.Skipped).OrderBy(g => g.Key).ToDictionary(g => g.Key, g => g.Count());
+        CutOffs = evaluator.CutOffs;
+    }
+
+    /// <summary>The rules that the figures stand under.</summary>
+    public RetrievalProtocol Protocol { get; }
+
+    /// <summary>How ties were put in order.</summary>
+    public TiePolicy Ties { get; }
+
+    /// <summary>The name of the distance; "given matrix" where one was given.</summary>
+    public string Distance { get; }
+
+    /// <summary>The ranks k that are printed, and for which precision and recall were kept.</summary>
+    public IReadOnlyList<int> CutOffs { get; }
+
+    /// <summary>The figures of each query, in their order; skipped ones too.</summary>
+    public IReadOnlyList<QueryResult> PerQuery { get; }
+
+    /// <summary>How many gallery pictures there are, removed ones too.</summary>
+    public int GalleryCount { get; }
+
+    /// <summary>The memory beyond the features that was foreseen for this evaluation, in bytes.</summary>
+    public long PredictedBytes { get; }
+
+    /// <summary>Means over the queries that have a match left.</summary>
+    public RetrievalFigures OverValidQueries { get; }
+
+    /// <summary>Means over all queries; a skipped one counts as 0.</summary>
+    public RetrievalFigures OverAllQueries { get; }
+
+    /// <summary>How many queries have a match left.</summary>
+    public int ValidQueries => OverValidQueries.Queries;
+
+    /// <summary>How many queries have none.</summary>
+    public int SkippedQueries => PerQuery.Count - ValidQueries;
+
+    /// <summary>How many queries were skipped for each reason that occurred.</summary>
+    public IReadOnlyDictionary<SkipReason, int> SkippedByReason { get; }
+
+    /// <inheritdoc cref="RetrievalFigures.Cmc"/>
+    public IReadOnlyList<double> Cmc => OverValidQueries.Cmc;
+
+    /// <inheritdoc cref="RetrievalFigures.MeanAveragePrecision"/>
+    public double MeanAveragePrecision => OverValidQueries.MeanAveragePrecision;
+
+    /// <inheritdoc cref="RetrievalFigures.MeanAveragePrecisionTrapezoid"/>
+    public double MeanAveragePrecisionTrapezoid => OverValidQueries.MeanAveragePrecisionTrapezoid;
+
+    /// <inheritdoc cref="RetrievalFigures.MeanInverseNegativePenalty"/>
+    public double MeanInverseNegativePenalty => OverValidQueries.MeanInverseNegativePenalty;
+
+    /// <inheritdoc cref="RetrievalFigures.MeanReciprocalRank"/>
+    public double MeanReciprocalRank => OverValidQueries.MeanReciprocalRank;
+
+    /// <inheritdoc cref="RetrievalFigures.RPrecision"/>
+    public double RPrecision => OverValidQueries.RPrecision;
+
+    /// <inheritdoc cref="RetrievalFigures.MeanAveragePrecisionAtR"/>
+    public double MeanAveragePrecisionAtR => OverValidQueries.MeanAveragePrecisionAtR;
+
+    /// <inheritdoc cref="RetrievalFigures.RankAt"/>
+    public double RankAt(int k) => OverValidQueries.RankAt(k);
+
+    /// <inheritdoc cref="RetrievalFigures.PrecisionAt"/>
+    public double PrecisionAt(int k) => OverValidQueries.PrecisionAt(k);
+
+    /// <inheritdoc cref="RetrievalFigures.RecallAt"/>
+    public double RecallAt(int k) => OverValidQueries.RecallAt(k);
+
+    /// <summary>What was skipped and why, in sentences; empty where nothing was.</summary>
+    public string Explanation
+    {
+        get
+        {
+            var text = new StringBuilder();
+            foreach (var (reason, count) in SkippedByReason)
+            {
+                if (text.Length > 0) text.Append(' ');
+                text.Append(CultureInfo.InvariantCulture, $"{count:N0} of {PerQuery.Count:N0} queries {(count == 1 ? "has" : "have")} no match left: {reason switch
+                {
+                    SkipReason.Junk => $"their identity is the junk label {Protocol.JunkId}.",
+                    SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
+                    SkipReason.OnlyInOwnCamera => "all pictures of their identity are from the query's own camera.",
+                    SkipReason.OnlyItself => "they are the only picture of their identity.",
+                    _ => "the protocol's own filter removed all pictures of their identity.",
+                }}");
+            }
+            if (PerQuery.Count == 0) text.Append("There are no queries.");
+            else if (ValidQueries == 0)
+                text.Append(" No figure can be given.").Append(SkippedByReason.ContainsKey(SkipReason.OnlyInOwnCamera)
+                    ? " If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None." : "")
+                    .Append(SkippedByReason.ContainsKey(SkipReason.IdentityNotInGallery)
+                    ? " Check that query and gallery number their identities alike." : "");
+            return text.ToString();
+        }
+    }
+
+    /// <summary>A table of the figures in percent, with the protocol, and what was skipped.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol.Name} ({Protocol.Rules})");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} queries counted, {GalleryCount:N0} gallery pictures");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-34}{"valid",10}{"all queries",14}");
+        foreach (var k in CutOffs.Where(k => k <= Cmc.Count)) Line($"rank-{k}", f => f.RankAt(k));
+        Line("mAP (mean precision)", f => f.MeanAveragePrecision);
+        Line("mAP (trapezoid, Market-1501 code)", f => f.MeanAveragePrecisionTrapezoid);
+        Line("mINP", f => f.MeanInverseNegativePenalty);
+        Line("R-precision", f => f.RPrecision);
+        Line("MAP@R", f => f.MeanAveragePrecisionAtR);
+        Line("MRR", f => f.MeanReciprocalRank);
+        if (Explanation.Length > 0) text.AppendLine(Explanation);
+        return text.ToString();
+
+        void Line(string name, Func<RetrievalFigures, double> value) => text.AppendLine(
+            CultureInfo.InvariantCulture, $"  {name,-32}{Percent(value(OverValidQueries)),10}{Percent(value(OverAllQueries)),14}");
+
+        static string Percent(double value) => double.IsNaN(value) ? "n/a" : string.Create(CultureInfo.InvariantCulture, $"{100 * value:F2} %");
+
+        static string Name(TiePolicy ties) => ties switch
+        {
+            TiePolicy.ByIndex => "by index", TiePolicy.Optimistic => "optimistic", TiePolicy.Pessimistic => "pessimistic", _ => "expected",
+        };
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Scores that come as whole rows, whose values are the order: a given matrix, or a distance of the user's own in float64.</summary>
+internal sealed unsafe class RowScores : ScoreSource
+{
+    private readonly Func<int, int, Tensor> rowsOf;
+    private readonly int gallery;
+    private Tensor? block;
+    private byte* memory;
+    private int first;
+
+    private RowScores(Func<int, int, Tensor> rowsOf, int gallery, ScalarType type, Device device, long heldBytes) =>
+        (this.rowsOf, this.gallery, CountingType, Device, HeldBytes) = (rowsOf, gallery, type, device, heldBytes);
+
+    /// <summary>The values of a matrix [Q, G].</summary>
+    public static RowScores Of(Tensor distances)
+    {
+        var type = distances.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        return new RowScores((query, count) => distances.narrow(0, query, count), (int)distances.size(1), type, distances.device, heldBytes: 0);
+    }
+
+    /// <summary>A distance between features, worked out in float64 a block of queries at a time.</summary>
+    public static RowScores Of(Distance distance, Tensor query, Tensor gallery)
+    {
+        var wide = gallery.to(ScalarType.Float64);
+        return new RowScores((first, count) => distance.Matrix(query.narrow(0, first, count).to(ScalarType.Float64), wide),
+            (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: gallery.dtype == ScalarType.Float64 ? 0 : gallery.numel() * 8);
+    }
+
+    public override ScalarType CountingType { get; }
+    public override Device Device { get; }
+    public override bool WholeRows => true;
+    public override long HeldBytes { get; }
+
+    public override long TileBytes(int queries, int rows, ScalarType type) => 3L * 8 * queries * rows;
+
+    public override void Begin(int query, int count)
+    {
+        block = rowsOf(query, count).to(CountingType);
+        if (!block.isfinite().all().item<bool>())
+        {
+            using var bad = block.isfinite().logical_not().nonzero();
+            var (row, column) = (bad[0, 0].item<long>() + query, bad[0, 1].item<long>());
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"distances must be finite, got {block[row - query, column].to(ScalarType.Float64).item<double>()} at row {row}, column {column}."));
+        }
+        memory = NativeMemory.Of(block.cpu().contiguous());
+        first = query;
+    }
+
+    public override Tensor Tile(int query, int queries, int row, int rows, ScalarType type) =>
+        block!.narrow(0, query - first, queries).narrow(1, row, rows).to(type, copy: true).contiguous();
+
+    public override double Key(int query, int row)
+    {
+        var place = (query - first) * (long)gallery + row;
+        return CountingType == ScalarType.Float32 ? ((float*)memory)[place] : ((double*)memory)[place];
+    }
+}

@@ -1,0 +1,18 @@
+namespace MetricLearning;
+
+/// <summary>The order of gallery pictures at exactly the same distance from a query.</summary>
+public enum TiePolicy
+{
+    /// <summary>The lower gallery index comes first, as a stable sort leaves them.</summary>
+    ByIndex,
+
+    /// <summary>Matches come first: the best figures that any order of the gallery gives.</summary>
+    Optimistic,
+
+    /// <summary>Matches come last: the worst figures that any order of the gallery gives.</summary>
+    Pessimistic,
+
+    /// <summary>Each order is equally likely and figures are their exact expectation (McSherry and Najork, ECIR 2008), so that the
+    /// order of the gallery does not matter.</summary>
+    Expected,
+}

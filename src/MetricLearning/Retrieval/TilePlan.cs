@@ -1,0 +1,33 @@
+using TorchSharp;
+
+namespace MetricLearning;
+
+/// <summary>How many queries and gallery rows a tile of scores has, and the memory that this takes.</summary>
+/// <param name="Queries">Queries a block.</param>
+/// <param name="Rows">Gallery rows a tile.</param>
+/// <param name="Tensors">Count in tensor operations on the CPU too.</param>
+internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = false)
+{
+    private const int CpuRows = 2048, DeviceRows = 32768, MostQueries = 4096;
+
+    /// <summary>The largest tiles that a budget holds; at least one query.</summary>
+    public static TilePlan For(long budget, ScoreSource source, int queries, int gallery, bool sorts)
+    {
+        var rows = source.WholeRows ? Math.Max(1, gallery)
+            : Math.Clamp(gallery, 1, source.Device.type == DeviceType.CPU ? CpuRows : DeviceRows);
+        var one = new TilePlan(1, rows).Bytes(source, gallery, sorts);
+        var two = new TilePlan(2, rows).Bytes(source, gallery, sorts);
+        var block = 1 + (budget - one) / Math.Max(1, two - one);
+        return new TilePlan((int)Math.Clamp(block, 1, Math.Min(MostQueries, Math.Max(1, queries))), rows);
+    }
+
+    /// <summary>Bytes that a ranking with these tiles uses at its peak.</summary>
+    public long Bytes(ScoreSource source, int gallery, bool sorts)
+    {
+        var size = source.CountingType == torch.ScalarType.Float64 ? 8 : 4;
+        // Sorting: scores; values and indices, on the device and here, and what sort itself takes.
+        if (sorts) return Queries * (long)gallery * 64 + source.TileBytes(Queries, Rows, torch.ScalarType.Float64);
+        var counters = source.Device.type == DeviceType.CPU && !Tensors ? 0 : 40;
+        return (long)Queries * Rows * (size + counters) + source.TileBytes(Queries, Rows, source.CountingType) + Queries * 256L;
+    }
+}

@@ -1,0 +1,46 @@
+using CsCheck;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public unsafe class ExactScoresTests
+{
+    [Fact]
+    public void Scores_OfWholeNumbers_AreExact_InBothTypes() =>
+        Gen.Int[-9, 9].Array[1, 70].Sample(values =>
+        {
+            var (x, y) = (Array.ConvertAll(values, v => (float)v), Array.ConvertAll(values, v => (float)(v * v - 3)));
+            var (wideX, wideY) = (Array.ConvertAll(x, v => (double)v), Array.ConvertAll(y, v => (double)v));
+            var (dot, square) = (x.Zip(y, (a, b) => (double)a * b).Sum(), x.Zip(y, (a, b) => (double)(a - b) * (a - b)).Sum());
+            fixed (float* px = x, py = y)
+            fixed (double* qx = wideX, qy = wideY)
+            {
+                Assert.Equal((dot, square), (ExactScores.Dot(px, py, x.Length), ExactScores.SquaredDistance(px, py, x.Length)));
+                Assert.Equal((dot, square), (ExactScores.Dot(qx, qy, x.Length), ExactScores.SquaredDistance(qx, qy, x.Length)));
+            }
+        }, iter: 200, threads: 1);
+
+    [Fact]
+    public void TileScores_LieInTheIntervalOfTheirKey() =>
+        Gen.OneOf(RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Tied).Sample(c =>
+        {
+            using var scope = NewDisposeScope();
+            using var query = c.QuerySet();
+            using var gallery = c.GallerySet();
+            if (query.Count == 0) return;
+            foreach (var distance in new[] { Distance.Euclidean, Distance.Cosine, Distance.Dot })
+                foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+                {
+                    var source = new FeatureScores(distance, query.Features, gallery.Features);
+                    var tile = source.Tile(0, query.Count, 0, gallery.Count, type).to(ScalarType.Float64);
+                    for (var q = 0; q < query.Count; q++)
+                        for (var g = 0; g < gallery.Count; g++)
+                        {
+                            var (low, high) = source.Interval(q, source.Key(q, g), type);
+                            Assert.InRange(tile[q, g].item<double>(), low, high);
+                        }
+                }
+        }, iter: 12, threads: 1);
+}

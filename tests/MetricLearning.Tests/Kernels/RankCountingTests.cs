@@ -1,0 +1,36 @@
+using System.Numerics;
+using CsCheck;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class RankCountingTests
+{
+    [Fact]
+    public void Count_InFloat32_AgreesWithTheTensorsAndTheOracle() => Agrees<float>(v => v);
+
+    [Fact]
+    public void Count_InFloat64_AgreesWithTheTensorsAndTheOracle() => Agrees<double>(v => v);
+
+    private static void Agrees<T>(Func<float, T> of) where T : unmanaged, INumber<T> =>
+        Gen.Select(Gen.Int[0, 8].Array[0, 150], Gen.Int[-1, 9].Array[1, 6], Gen.Int[0, 2]).Sample((values, middles, width) =>
+        {
+            Array.Sort(middles);
+            var scores = Array.ConvertAll(values, v => of(v));
+            var (low, high) = (Array.ConvertAll(middles, m => of(m - width / 2f)), Array.ConvertAll(middles, m => of(m + width / 2f)));
+            var (below, open) = (new int[low.Length], new ulong[(scores.Length + 63) / 64]);
+            RankCounting.Count<T>(scores, low, high, below, open);
+            for (var p = 0; p < low.Length; p++) Assert.Equal(scores.Count(s => s < low[p]), below[p]);
+            var openRows = Enumerable.Range(0, scores.Length).Where(i => (open[i / 64] >> (i % 64) & 1) == 1).ToArray();
+            Assert.Equal(Enumerable.Range(0, scores.Length).Where(i => Enumerable.Range(0, low.Length).Any(p => scores[i] >= low[p] && scores[i] <= high[p])), openRows);
+
+            using var scope = NewDisposeScope();
+            var (belowTensor, openTensor) = RankCounting.Count(Row(scores), Row(low), Row(high));
+            Assert.Equal(below, belowTensor.data<long>().Select(v => (int)v));
+            Assert.Equal(openRows, openTensor.select(1, 1).contiguous().data<long>().Select(v => (int)v));
+
+            Tensor Row(T[] row) => tensor(Array.ConvertAll(row, v => double.CreateChecked(v))).view(1, row.Length);
+        }, iter: 200, threads: 1);
+}
