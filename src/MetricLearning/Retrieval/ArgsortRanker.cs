@@ -13,7 +13,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         {
             using var scope = NewDisposeScope();
             var (first, found) = (query, new QueryHits[Math.Min(plan.Queries, relations.Queries - query)]);
-            source.Begin(query, found.Length);
+            source.Begin(query, found.Length, ScalarType.Float64);
             var scores = Scores(query, found.Length, out var left);
             for (var wanted = top; ;)
             {
@@ -57,7 +57,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         {
             using var scope = NewDisposeScope();
             var rows = Math.Min(step, gallery - row);
-            scores.narrow(1, row, rows).copy_(source.Tile(query, queries, row, rows, ScalarType.Float64));
+            scores.narrow(1, row, rows).copy_(source.Tile(row, rows));
         }
         left = new int[queries];
         var (removed, buffer) = (new List<long>(), new int[gallery]);

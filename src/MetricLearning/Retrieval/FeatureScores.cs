@@ -28,6 +28,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly double[] queryNorms, galleryNorms;
     private readonly double largestGalleryNorm;
     private readonly bool roundsInputs;
+    private Tensor? block;
 
     public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures)
     {
@@ -79,10 +80,13 @@ internal sealed unsafe class FeatureScores : ScoreSource
         return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width;
     }
 
-    public override Tensor Tile(int query, int queries, int row, int rows, ScalarType type)
+    public override void Begin(int query, int queries, ScalarType type) =>
+        block = this.queries.narrow(0, query, queries).to(type) * (offset is null ? -1 : -2);       // a power of two: exact
+
+    public override Tensor Tile(int row, int rows)
     {
-        var x = this.queries.narrow(0, query, queries).to(type) * (offset is null ? -1 : -2);       // a power of two: exact
-        var product = x.matmul(gallery.narrow(0, row, rows).to(type).t());
+        var type = block!.dtype;
+        var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
         if (offset is not null) product.add_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;

@@ -71,6 +71,41 @@ public sealed class RetrievalEvaluator
         return Evaluate(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations, "given matrix");
     }
 
+    /// <summary>Evaluates each camera's queries against each camera's gallery pictures by themselves: which pairs of views are hard.</summary>
+    /// <exception cref="ArgumentException">A set has no cameras; and as for two sets.</exception>
+    /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
+    public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(gallery);
+        if (query.Cameras is null || gallery.Cameras is null)
+            throw new ArgumentException($"Pairs of cameras need cameras, and the {(query.Cameras is null ? "query" : "gallery")} has none.");
+        if (Protocol.RemovesSelf) throw new NotSupportedException($"The protocol {Protocol.Name} removes self by index, which pairs of cameras do not have.");
+        var (queryRows, galleryRows) = (RowsByCamera(query.Cameras), RowsByCamera(gallery.Cameras));
+        var reports = new Dictionary<(long, long), RetrievalReport>();
+        foreach (var (galleryCamera, columns) in galleryRows)
+        {
+            using var shown = Subset(gallery, columns);
+            foreach (var (queryCamera, rows) in queryRows)
+            {
+                using var asked = Subset(query, rows);
+                var keep = Protocol.Keep is not { } own ? null : new Func<RetrievalItem, RetrievalItem, bool>(
+                    (q, g) => own(q with { Index = rows[q.Index] }, g with { Index = columns[g.Index] }));
+                reports[(queryCamera, galleryCamera)] = With(Protocol with { Keep = keep }).Evaluate(asked, shown);
+            }
+        }
+        return new CameraPairReport([.. queryRows.Keys], [.. galleryRows.Keys], reports);
+
+        static SortedDictionary<long, int[]> RowsByCamera(IReadOnlyList<long> cameras) =>
+            new(Enumerable.Range(0, cameras.Count).GroupBy(row => cameras[row]).ToDictionary(g => g.Key, g => g.ToArray()));
+
+        static EmbeddingSet Subset(EmbeddingSet set, int[] rows)
+        {
+            using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
+            return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Ids[row]), rows.Select(row => set.Cameras![row]));
+        }
+    }
+
     /// <summary>The nearest gallery pictures of each query, after the protocol took out its own, ties by index.</summary>
     /// <param name="query">The queries; skipped ones are listed too.</param>
     /// <param name="gallery">The gallery.</param>

@@ -119,7 +119,7 @@ public sealed record RetrievalReport
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol.Name} ({Protocol.Rules})");
         text.AppendLine(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} queries counted, {GalleryCount:N0} gallery pictures");
-        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-34}{"valid",10}{"all queries",14}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-36}{"valid",10}{"all queries",14}");
         foreach (var k in CutOffs.Where(k => k <= Cmc.Count)) Line($"rank-{k}", f => f.RankAt(k));
         Line("mAP (mean precision)", f => f.MeanAveragePrecision);
         Line("mAP (trapezoid, Market-1501 code)", f => f.MeanAveragePrecisionTrapezoid);
@@ -131,7 +131,7 @@ public sealed record RetrievalReport
         return text.ToString();
 
         void Line(string name, Func<RetrievalFigures, double> value) => text.AppendLine(
-            CultureInfo.InvariantCulture, $"  {name,-32}{Percent(value(OverValidQueries)),10}{Percent(value(OverAllQueries)),14}");
+            CultureInfo.InvariantCulture, $"  {name,-34}{Percent(value(OverValidQueries)),10}{Percent(value(OverAllQueries)),14}");
 
         static string Percent(double value) => double.IsNaN(value) ? "n/a" : string.Create(CultureInfo.InvariantCulture, $"{100 * value:F2} %");
 

@@ -11,6 +11,7 @@ internal sealed unsafe class RowScores : ScoreSource
     private Tensor? block;
     private byte* memory;
     private int first;
+    private ScalarType tileType;
 
     private RowScores(Func<int, int, Tensor> rowsOf, int gallery, ScalarType type, Device device, long heldBytes) =>
         (this.rowsOf, this.gallery, CountingType, Device, HeldBytes) = (rowsOf, gallery, type, device, heldBytes);
@@ -37,9 +38,9 @@ internal sealed unsafe class RowScores : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type) => 3L * 8 * queries * rows;
 
-    public override void Begin(int query, int count)
+    public override void Begin(int query, int queries, ScalarType type)
     {
-        block = rowsOf(query, count).to(CountingType);
+        block = rowsOf(query, queries).to(CountingType);
         if (!block.isfinite().all().item<bool>())
         {
             using var bad = block.isfinite().logical_not().nonzero();
@@ -48,11 +49,10 @@ internal sealed unsafe class RowScores : ScoreSource
                 $"distances must be finite, got {block[row - query, column].to(ScalarType.Float64).item<double>()} at row {row}, column {column}."));
         }
         memory = NativeMemory.Of(block.cpu().contiguous());
-        first = query;
+        (first, tileType) = (query, type);
     }
 
-    public override Tensor Tile(int query, int queries, int row, int rows, ScalarType type) =>
-        block!.narrow(0, query - first, queries).narrow(1, row, rows).to(type, copy: true).contiguous();
+    public override Tensor Tile(int row, int rows) => block!.narrow(1, row, rows).to(tileType, copy: true).contiguous();
 
     public override double Key(int query, int row)
     {

@@ -24,13 +24,11 @@ internal abstract class ScoreSource
     /// <summary>Bytes that making a tile takes, besides the tile.</summary>
     public abstract long TileBytes(int queries, int rows, ScalarType type);
 
-    /// <summary>Makes ready for a block of queries.</summary>
-    public virtual void Begin(int query, int count)
-    {
-    }
+    /// <summary>Makes ready for a block of queries and tiles of a type.</summary>
+    public abstract void Begin(int query, int queries, ScalarType type);
 
-    /// <summary>Scores [queries, rows] that the caller may overwrite.</summary>
-    public abstract Tensor Tile(int query, int queries, int row, int rows, ScalarType type);
+    /// <summary>Scores [queries, rows] of the block of queries that was begun; the caller may overwrite them.</summary>
+    public abstract Tensor Tile(int row, int rows);
 
     /// <summary>The exact key of a pair, finite. Safe to call from several threads.</summary>
     public abstract double Key(int query, int row);
