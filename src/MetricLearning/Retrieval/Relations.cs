@@ -21,11 +21,15 @@ internal sealed class Relations
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
                 + $"got {queryIds.Count} and {galleryIds.Count} rows.");
         rowsOf = Enumerable.Range(0, galleryIds.Count).GroupBy(row => galleryIds[row]).ToDictionary(g => g.Key, g => g.ToArray());
+        MostMatches = queryIds.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().Max();
         junk = protocol.JunkId is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
     }
 
     public int Queries => queryIds.Count;
     public int Gallery => galleryIds.Count;
+
+    /// <summary>No query has more gallery pictures of its identity than this.</summary>
+    public int MostMatches { get; }
 
     /// <summary>Gallery rows that match, ascending; where there are none, why.</summary>
     public int[] Matches(int query, out SkipReason reason)

@@ -204,8 +204,8 @@ public sealed class RetrievalEvaluator
     private TilePlan Plan(ScoreSource source, Relations relations, bool sorts, out long bytes)
     {
         var plan = Tiles is { } given ? given with { Rows = source.WholeRows ? Math.Max(1, relations.Gallery) : given.Rows }
-            : TilePlan.For(MemoryBudget - source.HeldBytes, source, relations.Queries, relations.Gallery, sorts);
-        bytes = source.HeldBytes + plan.Bytes(source, relations.Gallery, sorts);
+            : TilePlan.For(MemoryBudget - source.HeldBytes, source, relations, sorts);
+        bytes = source.HeldBytes + plan.Bytes(source, relations, sorts);
         return plan;
     }
 
