@@ -5,7 +5,13 @@ public static class Families
 {
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
     {
+        ["cross_entropy"] = CrossEntropy.Check,
+        ["pml_losses"] = PmlLosses.Check,
+        ["pml_losses_mined"] = PmlLosses.CheckMined,
+        ["pml_miners"] = PmlMiners.Check,
         ["reid_rank"] = ReidRank.Check,
+        ["reid_triplet"] = ReidTriplet.Check,
+        ["tfa_triplet"] = TfaTriplet.Check,
     };
 
     /// <summary>Checks a case under a dispose scope; an exception is a failure.</summary>

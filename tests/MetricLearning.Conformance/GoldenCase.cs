@@ -17,16 +17,22 @@ public sealed class GoldenCase
         root = document.RootElement.Clone();
     }
 
-    public string Name => Text("name");
-    public string Family => Text("family");
-    public string Peer => Text("peer");
-    public string Call => Text("call");
+    public string Name => Field("name");
+    public string Family => Field("family");
+    public string Peer => Field("peer");
+    public string Call => Field("call");
     public string Batch => root.TryGetProperty("batch", out var b) ? b.GetString()! : "";
     public JsonElement Params => root.GetProperty("params");
     public JsonElement Expected => root.GetProperty("expected");
 
     /// <summary>A parameter, or null where it is absent or null.</summary>
     public JsonElement? Param(string name) => Value(Params, name);
+
+    /// <summary>Whether a parameter is true; false where it is absent.</summary>
+    public bool Flag(string name) => Param(name) is { ValueKind: JsonValueKind.True };
+
+    /// <summary>A parameter that is text; null where it is absent.</summary>
+    public string? Text(string name) => Param(name)?.GetString();
 
     /// <summary>An expected number; NaN and infinities come from their text. Null where there is none.</summary>
     public double? ExpectedNumber(string name) =>
@@ -47,7 +53,7 @@ public sealed class GoldenCase
 
     private Tensor Array(string group, string name) => Npy.Load(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
 
-    private string Text(string name) => root.GetProperty(name).GetString()!;
+    private string Field(string name) => root.GetProperty(name).GetString()!;
 
     private static JsonElement? Value(JsonElement parent, string name) =>
         parent.TryGetProperty(name, out var v) && v.ValueKind != JsonValueKind.Null ? v : null;

@@ -41,6 +41,17 @@ internal static class Guard
             throw new ArgumentException($"{name} must be int64, got {labels.dtype}.", name);
     }
 
+    /// <summary>int64 values in [0, count). Looked at on the CPU only: elsewhere it would make the host wait for the device.</summary>
+    public static void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
+    {
+        if (values.device_type != TorchSharp.DeviceType.CPU || values.numel() == 0) return;
+        using var scope = NewDisposeScope();
+        var outside = ((values < 0) | (values >= count)).nonzero();
+        if (outside.size(0) == 0) return;
+        var row = outside[0, 0].item<long>();
+        throw new ArgumentException($"{name} must be in [0, {count}), got {values[row].item<long>()} in row {row}.", name);
+    }
+
     /// <summary>A finite number greater than zero.</summary>
     public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
         double.IsFinite(value) && value > 0 ? value : throw OutOfRange(name, value, "greater than 0");
@@ -53,10 +64,18 @@ internal static class Guard
     public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
         value >= minimum ? value : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
+    /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
+    public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        value >= minimum ? value : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+
     /// <summary>A finite number in <c>[low, high]</c>.</summary>
     public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "") =>
         value >= low && value <= high ? value
             : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
+
+    /// <summary>A value that the enum has.</summary>
+    public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "") where T : struct, Enum =>
+        Enum.IsDefined(value) ? value : throw OutOfRange(name, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
 
     /// <summary>A shape as it is printed in messages: <c>[64, 2048]</c>.</summary>
     public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";

@@ -1,30 +1,175 @@
+using System.Reflection;
 using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 
 namespace MetricLearning;
 
-/// <summary>Makes TorchSharp's native library load on Linux systems whose C++ runtime is older than the one it was built with.</summary>
-public static class TorchNativeLibrary
+/// <summary>
+/// Makes TorchSharp's native library load on Linux systems whose C++ runtime is older than the one it was built with
+/// (Debian 12, Ubuntu 22.04, RHEL 9).
+/// </summary>
+/// <remarks>
+/// <para>TorchSharp 0.107 asks for version GLIBCXX_3.4.32 of libstdc++ though it uses nothing of it. Only where .NET has failed to load the
+/// library, a copy that does not insist on that version is loaded in its place; the library's own file is never changed. The copy is kept
+/// in the user's cache folder (<c>$XDG_CACHE_HOME/metriclearning</c>, <c>~/.cache/metriclearning</c>, else one in the temporary folder), or
+/// in memory where no folder will do. On other systems, and where the library loads by itself, nothing happens.</para>
+/// <para>A C# project that uses this package calls <see cref="EnsureLoadable"/> at its start by itself; programs in other languages call
+/// <see cref="EnsureLoaded"/> before they touch TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c> switches all of it
+/// off, the MSBuild property <c>MetricLearningNativeFix=false</c> the call at the start.</para>
+/// </remarks>
+public static partial class TorchNativeLibrary
 {
-    /// <summary>Loads TorchSharp's native library, if it does not load by itself.</summary>
-    public static void EnsureLoaded()
+    private const string LibraryName = "LibTorchSharp", FileName = "libLibTorchSharp.so", Switch = "METRICLEARNING_NATIVE_FIX";
+
+    private static readonly object gate = new();
+    private static int isSubscribed, hasWarned;
+
+    private static bool IsOn => Environment.GetEnvironmentVariable(Switch)?.ToUpperInvariant() is not ("0" or "FALSE" or "OFF");
+
+    /// <summary>
+    /// Sees to it that TorchSharp's native library loads when it is first used. Does nothing until then, and never throws: should the
+    /// library not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
+    /// </summary>
+    public static void EnsureLoadable()
     {
-        if (!OperatingSystem.IsLinux()) return;
-        var directories = ((string?)AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        string? Find(string name) => directories.Select(d => Path.Combine(d, name)).FirstOrDefault(File.Exists);
-        var library = Find("libLibTorchSharp.so");
-        if (library is null) return;
-        foreach (var name in new[] { "libc10.so", "libtorch_cpu.so", "libtorch.so" })
-            if (Find(name) is { } path) NativeLibrary.TryLoad(path, out _);
-        if (NativeLibrary.TryLoad(library, out _)) return;
-        var bytes = File.ReadAllBytes(library);
-        Patch(bytes);
-        var copy = Path.Combine(Directory.CreateTempSubdirectory("torchsharp").FullName, "libLibTorchSharp.so");
-        File.WriteAllBytes(copy, bytes);
-        NativeLibrary.Load(copy);
+        if (!OperatingSystem.IsLinux() || !IsOn || Interlocked.Exchange(ref isSubscribed, 1) == 1) return;
+        var context = AssemblyLoadContext.GetLoadContext(typeof(TorchNativeLibrary).Assembly) ?? AssemblyLoadContext.Default;
+        context.ResolvingUnmanagedDll += Resolve;
     }
 
-    private static void Patch(byte[] d)
+    /// <summary>Loads TorchSharp's native library now. Does nothing where it is loaded, and on systems other than Linux.</summary>
+    /// <exception cref="DllNotFoundException">It does not load; the message says what is missing and what to do.</exception>
+    public static void EnsureLoaded()
     {
-        if (d.Length > 0x3fa34 && d[0x3fa34] == 0) d[0x3fa34] = 2; // placeholder: one known build
+        if (!OperatingSystem.IsLinux() || NativeLibrary.TryLoad(FileName, out _)) return;
+        var library = Find(typeof(TorchSharp.torch).Assembly)
+            ?? throw new DllNotFoundException($"{FileName} is not there: TorchSharp has none for this system, or it was not put beside the program.");
+        Load(library);
     }
+
+    /// <summary>.NET asks this when it has failed to load a native library.</summary>
+    [SupportedOSPlatform("linux")]
+    private static nint Resolve(Assembly assembly, string name)
+    {
+        if (name != LibraryName || Find(assembly) is not { } library) return 0;
+        try
+        {
+            return Load(library);
+        }
+        catch (DllNotFoundException reason)
+        {
+            if (Interlocked.Exchange(ref hasWarned, 1) == 0) Console.Error.WriteLine($"MetricLearning: {reason.Message}");
+            throw;
+        }
+    }
+
+    /// <summary>The library's file, where .NET looks for native libraries.</summary>
+    private static string? Find(Assembly torch)
+    {
+        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        return folders.Append(AppContext.BaseDirectory).Append(Path.GetDirectoryName(torch.Location) ?? "")
+            .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
+    }
+
+    /// <summary>Loads the library or, where it does not load for the versions it asks for, a copy that asks for less.</summary>
+    [SupportedOSPlatform("linux")]
+    private static nint Load(string library)
+    {
+        lock (gate)
+        {
+            // First what it needs: a copy elsewhere would not find it, and a failure that is left is the library's own.
+            var elf = Read(library);
+            var folder = Path.GetDirectoryName(library)!;
+            var missing = elf.Needed.Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
+            if (missing.Count > 0)
+                throw new DllNotFoundException($"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
+                    + "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.");
+
+            if (NativeLibrary.TryLoad(FileName, out var handle) || NativeLibrary.TryLoad(library, out handle)) return handle;
+            var failures = new List<string>();
+            foreach (var copy in Copies(elf))
+                if (TryLoadCopy(copy, failures, out handle)) return handle;
+
+            var more = !IsOn ? $" The mend is switched off by {Switch}."
+                : failures.Count > 0 ? $" No copy that asks for less could be put anywhere ({string.Join("; ", failures.Distinct())}): let XDG_CACHE_HOME name a folder of yours from which programs may run."
+                : "";
+            throw new DllNotFoundException(
+                $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one).{more}");
+        }
+    }
+
+    private static ElfLibrary Read(string library)
+    {
+        try
+        {
+            return new ElfLibrary(File.ReadAllBytes(library));
+        }
+        catch (Exception reason) when (reason is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new DllNotFoundException($"{library} cannot be read: {reason.Message}", reason);
+        }
+    }
+
+    private static IEnumerable<byte[]> Copies(ElfLibrary elf) =>
+        IsOn ? new[] { elf.Weakened(olderWait: false), elf.Weakened(olderWait: true) }.OfType<byte[]>() : [];
+
+    [SupportedOSPlatform("linux")]
+    private static bool TryLoadCopy(byte[] copy, List<string> failures, out nint handle)
+    {
+        var name = $"libLibTorchSharp-{Convert.ToHexString(SHA256.HashData(copy))[..32]}.so";
+        foreach (var folder in PrivateFolder.Candidates())
+        {
+            try
+            {
+                var path = PrivateFolder.Put(folder, name, copy);
+                if (NativeLibrary.TryLoad(path, out handle)) return true;
+                var reason = ReasonOf(path);
+                if (reason.Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // a version that is still missing is so everywhere
+                failures.Add(reason);
+            }
+            catch (Exception refusal) when (refusal is IOException or UnauthorizedAccessException)
+            {
+                failures.Add($"{folder}: {refusal.Message}");
+            }
+        }
+        return TryLoadFromMemory(copy, failures, out handle);
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static bool TryLoadFromMemory(byte[] copy, List<string> failures, out nint handle)
+    {
+        const uint closeOnExecute = 1;
+        handle = 0;
+        using var file = new SafeFileHandle(memfd_create(FileName, closeOnExecute), ownsHandle: true);
+        if (file.IsInvalid)
+        {
+            failures.Add("no file in memory");
+            return false;
+        }
+        RandomAccess.Write(file, copy, 0);
+        var path = $"/proc/self/fd/{file.DangerousGetHandle()}";
+        if (NativeLibrary.TryLoad(path, out handle)) return true;
+        failures.Add(ReasonOf(path));
+        return false;
+    }
+
+    /// <summary>What the system's loader says of a library that does not load: the last line of .NET's message.</summary>
+    private static string ReasonOf(string library)
+    {
+        try
+        {
+            NativeLibrary.Free(NativeLibrary.Load(library));
+            return "it loads now";
+        }
+        catch (Exception reason) when (reason is DllNotFoundException or BadImageFormatException)
+        {
+            return reason.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1].TrimEnd('.');
+        }
+    }
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int memfd_create(string name, uint flags);
 }

@@ -1,53 +1,155 @@
 using System.Collections;
+using System.Globalization;
 
 namespace MetricLearning;
 
 /// <summary>
 /// Which rows make a batch: a sequence of indices whose consecutive runs of <see cref="BatchSize"/> are the batches.
-/// TorchSharp's <c>DataLoader</c> takes it as its shuffler as it is.
+/// TorchSharp's <c>DataLoader</c> takes it as its shuffler as it is; <see cref="Batches"/> gives the batches themselves.
 /// </summary>
 /// <remarks>
-/// An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in the
-/// middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the next.
+/// <para>An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in the
+/// middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the next.</para>
+/// <para><see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> may be called from any thread; <see cref="State"/> belongs to
+/// one loop at a time.</para>
+/// <para>To add a sampler, derive and write <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
+/// <see cref="Share"/> of the whole epoch where it can be split among processes.</para>
 /// </remarks>
 public abstract class Sampler : IEnumerable<long>
 {
+    private readonly int groupSize;
+    private SamplerState state;
+    private volatile EpochCount? lastCount;
+
     /// <summary>A sampler of batches of this size.</summary>
-    protected Sampler(int batchSize, ulong seed)
+    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <param name="shard">Which process's share of each batch to give; the default is the whole batch.</param>
+    /// <param name="groupSize">Rows that stay together in one process (the K of P×K).</param>
+    /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>
+    protected Sampler(int batchSize, ulong seed, SamplerShard shard = default, int groupSize = 1)
     {
-        BatchSize = Guard.AtLeast(batchSize, 1);
+        WholeBatchSize = Guard.AtLeast(batchSize, 1);
+        this.groupSize = Guard.AtLeast(groupSize, 1);
+        if (batchSize % groupSize != 0 || batchSize / groupSize % shard.Count != 0)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"a batch of {batchSize} rows in groups of {groupSize} cannot be divided among {shard.Count} processes evenly."), nameof(shard));
         Seed = seed;
+        Shard = shard;
     }
 
-    /// <summary>How many rows make a batch.</summary>
-    public int BatchSize { get; }
+    /// <summary>How many rows make a batch of this process.</summary>
+    public int BatchSize => WholeBatchSize / Shard.Count;
+
+    /// <summary>How many rows make a batch of all processes together; without a shard the same as <see cref="BatchSize"/>.</summary>
+    public int WholeBatchSize { get; }
 
     /// <summary>The seed of all epochs.</summary>
     public ulong Seed { get; }
 
-    /// <summary>What comes next: it moves as indices are handed out, and may be set to resume.</summary>
-    public SamplerState State { get; set; }
+    /// <summary>Which process's share of each batch this sampler gives.</summary>
+    public SamplerShard Shard { get; }
+
+    /// <summary>What comes next: it moves as indices are handed out, and may be set to resume. The end of an epoch is the start of the next.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch: the state is of another sampler or of other data.</exception>
+    public SamplerState State
+    {
+        get => state;
+        set
+        {
+            Guard.AtLeast(value.Epoch, 0, nameof(State));
+            var count = value.Position == 0 ? 0 : CountIn(value.Epoch);
+            if (value.Position < 0 || value.Position > count)
+                throw new ArgumentOutOfRangeException(nameof(State), value.Position, string.Create(CultureInfo.InvariantCulture,
+                    $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of other data?"));
+            state = value.Position > 0 && value.Position == count ? new SamplerState(value.Epoch + 1, 0) : value;
+        }
+    }
 
     /// <summary>All indices of an epoch, batch after batch: a pure function of <see cref="Seed"/> and <paramref name="epoch"/>.</summary>
+    /// <param name="epoch">The number of the epoch, from 0.</param>
     public abstract long[] Draw(int epoch);
 
     /// <summary>How many indices the current epoch has, exactly.</summary>
-    public virtual int Count => Draw(State.Epoch).Length;
+    public int Count => CountIn(state.Epoch);
 
     /// <summary>How many batches the current epoch has, a last smaller one included.</summary>
-    public int BatchesPerEpoch => (Count + BatchSize - 1) / BatchSize;
+    public int BatchesPerEpoch => BatchesIn(state.Epoch);
 
-    /// <summary>The rest of the current epoch.</summary>
+    /// <summary>How many indices an epoch has, exactly. Where only a draw can tell, the epoch is drawn once and the number is kept.</summary>
+    public virtual int CountIn(int epoch)
+    {
+        if (lastCount is not { } known || known.Epoch != epoch) lastCount = known = new EpochCount(epoch, Draw(epoch).Length);
+        return known.Count;
+    }
+
+    /// <summary>How many batches an epoch has, a last smaller one included.</summary>
+    public int BatchesIn(int epoch) => (CountIn(epoch) + BatchSize - 1) / BatchSize;
+
+    /// <summary>The rest of the current epoch, index by index.</summary>
     public IEnumerator<long> GetEnumerator()
     {
-        var epoch = State.Epoch;
-        var indices = Draw(epoch);
-        for (var i = State.Position; i < indices.Length; i++)
+        var (epoch, position) = state;
+        var indices = Begin(epoch);
+        for (var i = (int)position; i < indices.Length; i++)
         {
-            State = i + 1 < indices.Length ? new SamplerState(epoch, i + 1) : new SamplerState(epoch + 1, 0);
+            Advance(epoch, i + 1, indices.Length);
             yield return indices[i];
         }
     }
 
+    /// <summary>The rest of the current epoch, batch by batch. Left in the middle of a batch, the first one is the rest of that batch.</summary>
+    public IEnumerable<long[]> Batches()
+    {
+        var (epoch, position) = state;
+        var indices = Begin(epoch);
+        for (var i = (int)position; i < indices.Length;)
+        {
+            var end = Math.Min(indices.Length, i - i % BatchSize + BatchSize);
+            Advance(epoch, end, indices.Length);
+            yield return indices[i..end];
+            i = end;
+        }
+    }
+
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>The random numbers of an epoch, the same in all processes.</summary>
+    protected SeededRandom RandomOf(int epoch) => SeededRandom.ForStream(Seed, (ulong)Guard.AtLeast(epoch, 0));
+
+    /// <summary>
+    /// This process's share of an epoch that was drawn for all: of each batch an equal run of whole groups. Of a last smaller batch each
+    /// process takes equally many; groups that cannot be divided are dropped, so that all processes make equally many steps.
+    /// </summary>
+    protected long[] Share(long[] whole)
+    {
+        ArgumentNullException.ThrowIfNull(whole);
+        if (Shard.Count == 1) return whole;
+        var share = new long[ShareOf(whole.Length)];
+        for (int from = 0, to = 0; from < whole.Length; from += WholeBatchSize)
+        {
+            var length = ShareOfBatch(Math.Min(WholeBatchSize, whole.Length - from));
+            whole.AsSpan(from + Shard.Rank * length, length).CopyTo(share.AsSpan(to));
+            to += length;
+        }
+        return share;
+    }
+
+    /// <summary>How many of <paramref name="whole"/> indices <see cref="Share"/> keeps.</summary>
+    protected int ShareOf(int whole) => whole / WholeBatchSize * BatchSize + ShareOfBatch(whole % WholeBatchSize);
+
+    private int ShareOfBatch(int length) => length / (groupSize * Shard.Count) * groupSize;
+
+    private long[] Begin(int epoch)
+    {
+        var indices = Draw(epoch);
+        lastCount = new EpochCount(epoch, indices.Length);
+        if (indices.Length == 0) state = new SamplerState(epoch + 1, 0);
+        return indices;
+    }
+
+    private void Advance(int epoch, int position, int count) =>
+        state = position < count ? new SamplerState(epoch, position) : new SamplerState(epoch + 1, 0);
+
+    private sealed record EpochCount(int Epoch, int Count);
 }

@@ -21,6 +21,9 @@ public sealed class SeededRandom
         s3 = SplitMix(ref seed);
     }
 
+    /// <summary>A generator in a given state, not all zero.</summary>
+    internal SeededRandom(ulong s0, ulong s1, ulong s2, ulong s3) => (this.s0, this.s1, this.s2, this.s3) = (s0, s1, s2, s3);
+
     /// <summary>An independent generator for one item of work, say (seed, epoch, index): the same keys give the same numbers,
     /// whatever thread asks and in whatever order.</summary>
     public static SeededRandom ForStream(ulong seed, params ReadOnlySpan<ulong> keys)
@@ -82,7 +85,8 @@ public sealed class SeededRandom
         }
     }
 
-    private static ulong SplitMix(ref ulong state)
+    /// <summary>The next output of SplitMix64, which fills the state from one number (Steele, Lea and Flood, OOPSLA 2014).</summary>
+    internal static ulong SplitMix(ref ulong state)
     {
         var z = state += 0x9E3779B97F4A7C15UL;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;

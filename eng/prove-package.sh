@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Proves that the packages work for a user: packs them into a temporary feed, and uses them in fresh projects outside this repository.
+# On Linux the projects restore libtorch (130 MB, once) into the usual NuGet cache; all else is temporary and removed at the end.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+version=0.0.0-proof.$(date -u +%Y%m%d%H%M%S).$$
+packages=$(dotnet nuget locals global-packages --list | sed 's/^global-packages: //')
+trap 'rm -rf "$work" "${packages%/}"/metriclearning*/"$version"' EXIT
+
+# The fresh projects see none of our settings; libtorch is linked into their output, not copied, where the file system can.
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 CreateHardLinksForCopyLocalIfPossible=true
+unset CI
+
+step() { printf '\n== %s\n' "$1"; }
+fail() { printf 'FAILED: %s\n' "$1" >&2; exit 1; }
+restored() { # PACKAGE DEPENDENCIES: what NuGet has unpacked is complete
+  local package=$1 wanted=$2 folder ids
+  folder=${packages%/}/$(tr '[:upper:]' '[:lower:]' <<<"$package")/$version
+  for entry in README.md CHANGELOG.md icon.png "lib/net8.0/$package.dll" "lib/net8.0/$package.xml"; do
+    [ -f "$folder/$entry" ] || fail "$package has no $entry"
+  done
+  [ -f "$work/feed/$package.$version.snupkg" ] || fail "$package has no symbols"
+  ids=$(sed -n 's/.*<dependency id="\([^"]*\)".*/\1/p' "$folder"/*.nuspec | sort | tr '\n' ' ')
+  [ "$ids" = "$wanted " ] || fail "$package depends on $ids"
+  echo "$package depends on: $ids"
+}
+quietly() { "$@" >"$work/log" 2>&1 || { tail -n 60 "$work/log" >&2; fail "$*"; }; }
+expect() { # TEXT COMMAND...: the command succeeds and prints the text
+  local text=$1; shift
+  "$@" >"$work/out" 2>"$work/err" || { cat "$work/out" "$work/err" >&2; fail "$* exited with an error"; }
+  grep -qF -- "$text" "$work/out" || { cat "$work/out" "$work/err" >&2; fail "$* did not print: $text"; }
+}
+
+step "Pack $version"
+mkdir "$work/feed"
+for project in MetricLearning MetricLearning.Vision; do
+  quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
+done
+ls "$work/feed"
+
+case $(uname -s) in Linux) backend=libtorch-cpu-linux-x64 ;; *) backend=TorchSharp-cpu ;; esac
+
+cd "$work"
+cat >NuGet.config <<XML
+<configuration><packageSources><add key="proof" value="$work/feed" /></packageSources></configuration>
+XML
+
+step "A console program whose first line touches torch"
+quietly dotnet new console -n App --framework net10.0
+cd App
+quietly dotnet add package MetricLearning --version "$version"
+quietly dotnet add package "$backend"
+restored MetricLearning "MathNet.Numerics TorchSharp"
+cat >Program.cs <<'CS'
+using var x = TorchSharp.torch.eye(3);
+using var distances = MetricLearning.Distance.Cosine.Matrix(x, x);
+Console.WriteLine($"sum of distances {distances.sum().item<float>():0}");
+CS
+expect "sum of distances 6" dotnet run -c Release
+grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is not compiled in"
+echo "dotnet run: $(tail -n 1 "$work/out")"
+
+step "The same, published as one file"
+quietly dotnet publish -c Release --use-current-runtime --self-contained false -p:PublishSingleFile=true -o published
+expect "sum of distances 6" ./published/App
+echo "published: $(cat "$work/out")"
+cd ..
+
+step "A class library with MetricLearning.Vision, and its tests, which do not name it"
+quietly dotnet new classlib -n Library --framework net10.0
+quietly dotnet new console -n Tests --framework net10.0
+rm Library/Class1.cs Tests/Program.cs
+cat >Library/Model.cs <<'CS'
+namespace Library;
+public static class Model
+{
+    public static float Sum() { using var x = TorchSharp.torch.eye(3); using var d = MetricLearning.Distance.Cosine.Matrix(x, x); return d.sum().item<float>(); }
+}
+CS
+cat >Tests/ModelTests.cs <<'CS'
+public class ModelTests
+{
+    [Xunit.Fact] public void TouchesTorchFirst() { using var x = TorchSharp.torch.ones(2); Xunit.Assert.Equal(2, x.sum().item<float>()); }
+    [Xunit.Fact] public void UsesTheLibrary() => Xunit.Assert.Equal(6, Library.Model.Sum());
+}
+CS
+echo '{ "test": { "runner": "Microsoft.Testing.Platform" } }' >global.json
+(cd Library && quietly dotnet add package MetricLearning.Vision --version "$version")
+restored MetricLearning.Vision "MetricLearning SkiaSharp SkiaSharp.NativeAssets.Linux.NoDependencies"
+(cd Tests && quietly dotnet add reference ../Library && quietly dotnet add package "$backend" && quietly dotnet add package xunit.v3.mtp-v2 --version 3.2.2)
+cd Tests
+expect "succeeded: 2" dotnet test -c Release
+echo "dotnet test: $(grep -E 'succeeded|failed' "$work/out" | tr -s ' \n' ' ')"
+cd ..
+
+step "Switched off by the property: the start-up file is left out"
+cd App
+quietly dotnet build -c Release -p:MetricLearningNativeFix=false
+! grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is compiled in all the same"
+cd ..
+
+printf '\nThe packages work: console program, single file, and a library with its tests.\n'

@@ -1,0 +1,58 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A network of convolutions that turns images into a map of features: <c>[N, 3, H, W] → [N, Channels, h, w]</c>.</summary>
+/// <remarks>
+/// To add one, derive, keep the layers in private fields named as in the published weights, call <c>RegisterComponents()</c> at the end
+/// of the constructor, and write <see cref="FeatureMap"/> with <c>.call(x)</c> on every layer, so that <see cref="LayerFeatures"/>
+/// and <see cref="ModelSummary"/> can see them. Images are checked and intermediate tensors are freed around it.
+/// </remarks>
+public abstract class Backbone : nn.Module<Tensor, Tensor>
+{
+    /// <summary>Names the network and its output.</summary>
+    /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
+    /// <param name="channels">Channels of the feature map.</param>
+    /// <param name="minimumSize">The smallest height and width in pixels of which any feature is left.</param>
+    protected Backbone(string name, long channels, int minimumSize = 1) : base(name)
+    {
+        Channels = channels;
+        MinimumSize = minimumSize;
+    }
+
+    /// <summary>Channels of the feature map.</summary>
+    public long Channels { get; }
+
+    /// <summary>The smallest height and width in pixels that the network takes.</summary>
+    public int MinimumSize { get; }
+
+    /// <summary>The feature map of a batch of images.</summary>
+    /// <param name="images">[N, 3, H, W] with N ≥ 1, of the type and on the device of the weights.</param>
+    /// <returns>[N, <see cref="Channels"/>, h, w]. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The images have another shape, type or device, or are too small; the message says which.</exception>
+    public sealed override Tensor forward(Tensor images)
+    {
+        Check(images);
+        using var scope = NewDisposeScope();
+        return FeatureMap(images).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The network itself. Tensors made here are freed by the caller.</summary>
+    protected abstract Tensor FeatureMap(Tensor images);
+
+    private void Check(Tensor images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != 3)
+            throw new ArgumentException($"images must be [N, 3, H, W] with N of at least 1, got {Guard.Shape(images)}.", nameof(images));
+        if (images.size(2) < MinimumSize || images.size(3) < MinimumSize)
+            throw new ArgumentException($"images must be at least {MinimumSize} pixels high and wide for {GetName()}, got {Guard.Shape(images)}.", nameof(images));
+        foreach (var weight in parameters().Take(1))
+        {
+            if (images.dtype != weight.dtype)
+                throw new ArgumentException($"images must be {weight.dtype} as the weights of {GetName()}, got {images.dtype}.", nameof(images));
+            if (images.device_type != weight.device_type || images.device_index != weight.device_index)
+                throw new ArgumentException($"images must be on {weight.device} as the weights of {GetName()}, got {images.device}.", nameof(images));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Convolutions as the residual networks and OSNet use them.</summary>
+internal static class Convolution
+{
+    /// <summary>
+    /// A convolution that keeps the size (divided by the stride), with weights from Kaiming's normal distribution over fan-out for ReLU,
+    /// and with a bias of 0 or none.
+    /// </summary>
+    public static Conv2d Of(long inputs, long outputs, int kernel, int stride = 1, long groups = 1, bool bias = false)
+    {
+        // TorchSharp's initialisation of a bias leaves a view of the weights behind.
+        using var scope = NewDisposeScope();
+        var convolution = nn.Conv2d(inputs, outputs, kernel_size: kernel, stride: stride, padding: kernel / 2, groups: groups, bias: bias);
+        nn.init.kaiming_normal_(convolution.weight, mode: nn.init.FanInOut.FanOut, nonlinearity: nn.init.NonlinearityType.ReLU);
+        if (convolution.bias is { } offset) nn.init.zeros_(offset);
+        return convolution;
+    }
+}

@@ -1,0 +1,20 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A distance between rows scaled to length 1.</summary>
+internal sealed class NormalizedDistance(Distance inner, double p) : Distance
+{
+    private readonly Distance inner = inner;
+    private readonly double p = Guard.Positive(p);
+
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => MatrixCore(inner, RowMath.Unit(x, p), RowMath.Unit(y, p));
+
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => PairwiseCore(inner, RowMath.Unit(x, p), RowMath.Unit(y, p));
+
+    public override bool Equals(object? obj) => obj is NormalizedDistance other && other.inner.Equals(inner) && other.p == p;
+
+    public override int GetHashCode() => HashCode.Combine(nameof(NormalizedDistance), inner, p);
+
+    public override string ToString() => p == 2 ? $"{inner}.Normalized()" : FormattableString.Invariant($"{inner}.Normalized({p})");
+}

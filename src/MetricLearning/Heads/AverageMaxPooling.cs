@@ -1,0 +1,10 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The mean plus the largest value over all positions of each channel, as fast-reid's <c>AdaptiveAvgMaxPool2d</c>.</summary>
+public sealed class AverageMaxPooling() : Pooling(nameof(AverageMaxPooling))
+{
+    /// <inheritdoc/>
+    protected override Tensor Pool(Tensor map) => map.mean([2, 3]) + map.amax([2, 3]);
+}

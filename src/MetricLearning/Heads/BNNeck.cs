@@ -1,0 +1,41 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Batch norm between the features that metric losses see and the embedding that is classified and compared.</summary>
+/// <remarks>
+/// Its bias is zero and frozen: it has no gradient, so that the embedding stays centred and a classifier without bias can split it by
+/// hyperplanes through the origin. Momentum 0.1, ε 1e-5. Named <c>bn</c> within the neck.
+/// Luo et al., <i>Bag of Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
+/// </remarks>
+public sealed class BNNeck : Neck
+{
+    private readonly BatchNorm1d bn;
+    private readonly long dimension;
+
+    /// <summary>Sets up the neck.</summary>
+    /// <param name="dimension">The features' length D.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The dimension is less than 1.</exception>
+    public BNNeck(long dimension) : base(nameof(BNNeck))
+    {
+        this.dimension = Guard.AtLeast(dimension, 1);
+        bn = nn.BatchNorm1d(dimension);
+        bn.bias!.requires_grad_(false);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override long OutputDimension(long inputDimension)
+    {
+        Expect(dimension, inputDimension);
+        return dimension;
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Transform(Tensor features)
+    {
+        ExpectRowsToTrainOn(features);
+        return bn.call(features);
+    }
+}

@@ -1,0 +1,45 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A linear layer, batch norm and ReLU: torchreid's <c>fc</c>, which makes OSNet's feature of 512 numbers.</summary>
+/// <remarks>
+/// The layers are named <c>0</c> (linear, weights from N(0, 0.01), bias 0) and <c>1</c> (batch norm), as in torchreid's weights.
+/// In <see cref="EmbeddingModel"/> it is the <c>projection</c>: metric losses see what comes out of it.
+/// </remarks>
+public sealed class FullyConnectedNeck : Neck
+{
+    private readonly long dimension;
+    private readonly long outputDimension;
+
+    /// <summary>Sets up the neck.</summary>
+    /// <param name="dimension">The features' length D.</param>
+    /// <param name="outputDimension">The length E of what comes out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A dimension is less than 1.</exception>
+    public FullyConnectedNeck(long dimension, long outputDimension = 512) : base(nameof(FullyConnectedNeck))
+    {
+        this.dimension = Guard.AtLeast(dimension, 1);
+        this.outputDimension = Guard.AtLeast(outputDimension, 1);
+        var linear = nn.Linear(dimension, outputDimension);
+        nn.init.normal_(linear.weight, 0, 0.01);
+        nn.init.zeros_(linear.bias);
+        register_module("0", linear);
+        register_module("1", nn.BatchNorm1d(outputDimension));
+    }
+
+    /// <inheritdoc/>
+    public override long OutputDimension(long inputDimension)
+    {
+        Expect(dimension, inputDimension);
+        return outputDimension;
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Transform(Tensor features)
+    {
+        ExpectRowsToTrainOn(features);
+        var x = features;
+        foreach (var layer in children().Cast<nn.Module<Tensor, Tensor>>()) x = layer.call(x);
+        return x.relu_();
+    }
+}

@@ -1,0 +1,39 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Generalised mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
+/// <remarks>
+/// Half precision is computed in float32 and given back in its own type. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
+/// No Human Annotation</i>, TPAMI 2019; defaults as fast-reid.
+/// </remarks>
+public sealed class GeMPooling : Pooling
+{
+    private readonly Parameter? p;
+    private readonly double exponent;
+    private readonly double epsilon;
+
+    /// <summary>Sets up the pooling.</summary>
+    /// <param name="exponent">p, or where it starts from if it is learned.</param>
+    /// <param name="epsilon">ε: smaller values of the map count as this.</param>
+    /// <param name="learnable">Whether p is a learned parameter (of shape [1], named <c>p</c>) or stays fixed.</param>
+    /// <exception cref="ArgumentOutOfRangeException">p or ε is not a finite number greater than zero.</exception>
+    public GeMPooling(double exponent = 3, double epsilon = 1e-6, bool learnable = true) : base(nameof(GeMPooling))
+    {
+        this.exponent = Guard.Positive(exponent);
+        this.epsilon = Guard.Positive(epsilon);
+        if (learnable) p = nn.Parameter(full([1], exponent));
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Pool(Tensor map)
+    {
+        var wide = map.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? map.to(ScalarType.Float32) : map;
+        var clamped = wide.clamp_min(epsilon);
+        var power = p is null ? null : p.to(wide.dtype);
+        var mean = (power is null ? clamped.pow(exponent) : clamped.pow(power)).mean([2, 3]);
+        return (power is null ? mean.pow(1 / exponent) : mean.pow(power.reciprocal())).to(map.dtype);
+    }
+}

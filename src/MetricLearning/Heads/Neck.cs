@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A layer on pooled features: <c>[N, D] → [N, E]</c>.</summary>
+/// <remarks>To add one, derive and write <see cref="Transform"/>; shapes are checked and intermediate tensors are freed around it.</remarks>
+public abstract class Neck : nn.Module<Tensor, Tensor>
+{
+    /// <summary>Names the layer, as summaries print it.</summary>
+    protected Neck(string name) : base(name)
+    {
+    }
+
+    /// <summary>The length E of what comes out, for features of length D.</summary>
+    /// <exception cref="ArgumentException">The layer does not take features of this length.</exception>
+    public abstract long OutputDimension(long inputDimension);
+
+    /// <summary>The layer's output.</summary>
+    /// <param name="features">[N, D], floating point.</param>
+    /// <returns>[N, E]. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The features have another shape; the message prints it.</exception>
+    public sealed override Tensor forward(Tensor features)
+    {
+        Guard.Matrix(features);
+        OutputDimension(features.size(1));
+        using var scope = NewDisposeScope();
+        return Transform(features).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[N, D] → [N, E]. Tensors made here are freed by the caller.</summary>
+    protected abstract Tensor Transform(Tensor features);
+
+    /// <summary>Fails unless the features are as long as the layer was made for.</summary>
+    private protected static void Expect(long dimension, long inputDimension)
+    {
+        if (inputDimension != dimension)
+            throw new ArgumentException($"features must be {dimension} wide, got {inputDimension}.", nameof(inputDimension));
+    }
+
+    /// <summary>Fails where batch norm would train on a single row.</summary>
+    private protected void ExpectRowsToTrainOn(Tensor features)
+    {
+        if (training && features.size(0) < 2)
+            throw new ArgumentException($"features must have at least 2 rows while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(features)}; call eval() first to extract.", nameof(features));
+    }
+}

@@ -1,0 +1,19 @@
+namespace MetricLearning;
+
+/// <summary>The checksum of zip archives (polynomial 0xEDB88320).</summary>
+internal static class Crc32
+{
+    private static readonly uint[] table = [.. Enumerable.Range(0, 256).Select(value =>
+    {
+        var remainder = (uint)value;
+        for (var bit = 0; bit < 8; bit++) remainder = (remainder & 1) != 0 ? (remainder >> 1) ^ 0xEDB88320 : remainder >> 1;
+        return remainder;
+    })];
+
+    public static uint Of(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var b in bytes) crc = table[(byte)(crc ^ b)] ^ (crc >> 8);
+        return ~crc;
+    }
+}

@@ -1,0 +1,71 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Tensor memory to and from streams of little-endian bytes.</summary>
+internal static class RawTensor
+{
+    private const long ChunkElements = 1 << 24;
+
+    /// <summary>Bytes an element, for the types that weights files hold; 0 for any other.</summary>
+    public static int ElementSize(ScalarType type) => type switch
+    {
+        ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
+        ScalarType.Int16 or ScalarType.Float16 or ScalarType.BFloat16 => 2,
+        ScalarType.Int32 or ScalarType.Float32 => 4,
+        ScalarType.Int64 or ScalarType.Float64 => 8,
+        _ => 0,
+    };
+
+    /// <summary>A new tensor [count], filled from the stream, in no dispose scope. The caller has checked that the bytes are there.</summary>
+    public static Tensor Read(Stream stream, long count, ScalarType type)
+    {
+        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("Weights files are little-endian, and so must the machine be.");
+        var result = empty([count], type).DetachFromDisposeScope();
+        try
+        {
+            for (long start = 0; start < count; start += ChunkElements)
+            {
+                using var chunk = result.narrow(0, start, Math.Min(ChunkElements, count - start));
+                var bytes = chunk.bytes;
+                stream.ReadExactly(bytes);
+                if (type == ScalarType.Bool && bytes.ContainsAnyExceptInRange((byte)0, (byte)1))
+                    throw new InvalidDataException("A tensor of type bool holds bytes other than 0 and 1.");
+            }
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the elements in order, whatever the tensor's strides and device.</summary>
+    public static void Write(Stream stream, Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        var flat = tensor.detach().cpu().contiguous().reshape(-1);
+        var count = flat.numel();
+        for (long start = 0; start < count; start += ChunkElements)
+        {
+            using var chunk = flat.narrow(0, start, Math.Min(ChunkElements, count - start));
+            stream.Write(chunk.bytes);
+        }
+    }
+
+    /// <summary>The number of elements of a shape; null where a size is negative, the product does not fit, or there are more than 64 dimensions.</summary>
+    public static long? Count(IReadOnlyList<long> shape)
+    {
+        // A zero among the sizes makes the product zero, whatever the others are; they must fit all the same.
+        if (shape.Count > 64) return null;
+        long count = 1;
+        foreach (var size in shape)
+        {
+            if (size < 0) return null;
+            if (size != 0 && count > long.MaxValue / 8 / size) return null;
+            count *= Math.Max(size, 1);
+        }
+        return shape.Contains(0) ? 0 : count;
+    }
+}

@@ -1,0 +1,41 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The distances of a batch to its references, worked out when and where they are needed.</summary>
+/// <remarks>
+/// A loss that looks at few tuples indexes the view: just those distances are worked out again, on differences, so that the way back costs
+/// O(tuples · D) and the values are exact to rounding. One that looks at all of them takes the <see cref="Matrix"/>, which is made once
+/// for all miners and losses of the batch.
+/// </remarks>
+public sealed class DistanceView
+{
+    private readonly Tensor rowEmbeddings;
+    private Tensor? matrix;
+    private DistanceView? amongReferences;
+
+    internal DistanceView(LossBatch batch, Distance distance, Tensor rowEmbeddings) =>
+        (Batch, Distance, this.rowEmbeddings) = (batch, distance, rowEmbeddings);
+
+    /// <summary>What is measured.</summary>
+    public LossBatch Batch { get; }
+
+    /// <summary>By which distance.</summary>
+    public Distance Distance { get; }
+
+    /// <summary>[N, M] with gradient; made on first use.</summary>
+    public Tensor Matrix => matrix ??= Batch.Own(Distance.Matrix(rowEmbeddings, Batch.References));
+
+    /// <summary>[K] with gradient: row <c>rows[k]</c> of the batch to row <c>columns[k]</c> of the references.</summary>
+    /// <param name="rows">int64 [K].</param>
+    /// <param name="columns">int64 [K].</param>
+    public Tensor this[Tensor rows, Tensor columns] => rows.size(0) <= Few
+        ? Distance.Pairwise(rowEmbeddings.index_select(0, rows), Batch.References.index_select(0, columns))
+        : Matrix.reshape(-1).index_select(0, rows * Batch.Columns + columns);
+
+    /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
+    public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
+
+    /// <summary>Linear in the rows: tuples are few as long as gathering their embeddings is no more than gathering the batch a few times.</summary>
+    private long Few => 4 * (rowEmbeddings.size(0) + Batch.Columns);
+}

@@ -1,0 +1,72 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A loss on embeddings: a TorchSharp module, so that learned parts are its parameters, move with it and are saved with it.</summary>
+/// <remarks>
+/// To add a loss, derive from <see cref="TupleLoss"/> (it looks at distances of tuples) or from <see cref="ClassLoss"/> (it compares with a
+/// learned vector a class), and write the maths only; derive from this class where neither fits. What all losses hold to:
+/// <list type="bullet">
+/// <item>A batch with nothing to compare (0 rows, 1 row, one class, all classes different) has the loss 0 and a gradient of 0.</item>
+/// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number, and nothing is thrown, as looking would make the
+/// host wait for the device; <see cref="Report"/> counts the rows.</item>
+/// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32, float64 stays.</item>
+/// <item>Only equality of labels counts. Shapes and types that do not fit are an <see cref="ArgumentException"/> that prints them.</item>
+/// </list>
+/// </remarks>
+public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
+{
+    /// <summary>Names the module.</summary>
+    protected MetricLoss(string name) : base(name) { }
+
+    /// <summary>From the loss's values to one number. The loss's own documentation says its default.</summary>
+    public Reducer Reducer { get; init; } = Reducer.Mean;
+
+    /// <summary>The loss of a batch that meets itself.</summary>
+    /// <param name="embeddings">[N, D], float16, bfloat16, float32 or float64; N may be 0.</param>
+    /// <param name="labels">int64 [N].</param>
+    /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public sealed override Tensor forward(Tensor embeddings, Tensor labels)
+    {
+        using var batch = new LossBatch(embeddings, labels);
+        return forward(batch);
+    }
+
+    /// <summary>The loss of a batch that is shared with other losses.</summary>
+    /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    public Tensor forward(LossBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using var scope = NewDisposeScope();
+        return Reduce(batch, [.. Terms(batch)]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What the loss does on a batch: its value and its counts. No gradient is kept.</summary>
+    /// <param name="embeddings">[N, D].</param>
+    /// <param name="labels">int64 [N].</param>
+    public LossReport Report(Tensor embeddings, Tensor labels)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        using var batch = new LossBatch(embeddings, labels);
+        return LossReport.Of(Evaluate(batch).Report.cpu());
+    }
+
+    /// <summary>The values of the loss, before they are reduced. Tensors made here are freed by the caller.</summary>
+    protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
+
+    /// <summary>The value, and its report as a tensor on the device. The caller has a dispose scope open.</summary>
+    internal (Tensor Value, Tensor Report) Evaluate(LossBatch batch)
+    {
+        LossTerm[] terms = [.. Terms(batch)];
+        var value = Reduce(batch, terms);
+        return (value, LossReport.Collect(value, batch, terms));
+    }
+
+    /// <summary>Nothing to compare leaves no way back to the embeddings: 0 · Σ x has one, and is NaN where they are not finite.</summary>
+    private Tensor Reduce(LossBatch batch, LossTerm[] terms) =>
+        terms.All(term => term.Values.numel() == 0)
+            ? (batch.Embeddings * 0).sum()
+            : terms.Select(term => Reducer.Reduce(term, batch)).Aggregate((sum, part) => sum + part);
+}

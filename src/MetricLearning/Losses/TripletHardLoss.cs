@@ -1,0 +1,39 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>TensorFlow Addons' <c>TripletHardLoss</c> to the letter: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive and nearest negative.</summary>
+/// <remarks>
+/// Default: margin 1, Euclidean, mean over all anchors. Where it parts from <see cref="TripletLoss"/>: an anchor without a positive has
+/// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard candidates share the
+/// gradient; soft is log(1 + exp(d(a,p) − d(a,n))) without the margin. Memory O(N²).
+/// </remarks>
+public sealed class TripletHardLoss : MetricLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">m; 1 by default. Not used where the margin is soft.</param>
+    public TripletHardLoss(double margin = 1) : base(nameof(TripletHardLoss)) => Margin = margin;
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>softplus of the difference, without the margin. False by default.</summary>
+    public bool Soft { get; init; }
+
+    /// <summary>What near means, never negative; Euclidean by default.</summary>
+    public Distance Distance { get; init; } = Distance.Euclidean;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(LossBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows == 0 || batch.Columns == 0) yield break;
+        var distances = batch.Distances(Distance).Matrix;
+        var (positives, negatives) = (batch.Candidates.Positives, batch.Candidates.Negatives);
+        var near = distances.masked_fill(positives.logical_not(), 0).amax(1);
+        var far = where(negatives.any(1), distances.masked_fill(negatives.logical_not(), double.PositiveInfinity).amin(1), near);
+        var violation = near - far;
+        yield return new(Soft ? softplus(violation) : relu(violation + Margin), arange(batch.Rows, ScalarType.Int64, near.device));
+    }
+}

@@ -1,0 +1,50 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// TensorFlow Addons' <c>TripletSemiHardLoss</c> to the letter: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the nearest
+/// negative beyond p, and the farthest negative where there is none.
+/// </summary>
+/// <remarks>
+/// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and
+/// <see cref="SemiHardFallback.FarthestNegative"/>, but for two points: an anchor without negatives has d(a,n) = 0, and equally near
+/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²), by sorting and binary search.
+/// </remarks>
+public sealed class TripletSemiHardLoss : MetricLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">m; 1 by default.</param>
+    public TripletSemiHardLoss(double margin = 1) : base(nameof(TripletSemiHardLoss)) => Margin = margin;
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>What near means, never negative; Euclidean by default.</summary>
+    public Distance Distance { get; init; } = Distance.Euclidean;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(LossBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var (anchors, positives) = batch.Candidates.PositivePairs();
+        if (anchors.size(0) == 0) yield break;
+        var distances = batch.Distances(Distance).Matrix;
+        var (detached, negatives) = (distances.detach(), batch.Candidates.Negatives);
+        var pair = anchors * batch.Columns + positives;
+
+        // Each row's negatives in order, equal ones as one group with its mean, so that they share the gradient.
+        var (sorted, order) = detached.masked_fill(negatives.logical_not(), double.PositiveInfinity).sort(1, stable: true);
+        var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > 0).cumsum(1)], 1);
+        var empty = zeros_like(sorted);
+        var means = empty.scatter_add(1, group, distances.gather(1, order)) / empty.scatter_add(1, group, ones_like(sorted)).clamp_min(1);
+
+        var count = negatives.sum(1).index_select(0, anchors);
+        var beyond = searchsorted(sorted, detached.contiguous(), right: true).reshape(-1).index_select(0, pair);
+        var place = anchors * batch.Columns + minimum(beyond, count - 1).clamp_min(0);
+        var chosen = anchors * batch.Columns + group.reshape(-1).index_select(0, place);
+        var far = means.reshape(-1).index_select(0, chosen).masked_fill(count == 0, 0);
+        yield return new(relu(distances.reshape(-1).index_select(0, pair) - far + Margin), anchors);
+    }
+}

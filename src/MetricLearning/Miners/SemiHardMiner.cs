@@ -1,0 +1,82 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The positives of an anchor for which a semi-hard negative is looked for.</summary>
+public enum SemiHardPositives
+{
+    /// <summary>Every positive: one triplet a positive pair, as FaceNet and TensorFlow Addons.</summary>
+    Each,
+
+    /// <summary>The farthest positive: one triplet an anchor, as TensorFlow Similarity, and pytorch-metric-learning's BatchEasyHardMiner("hard", "semihard").</summary>
+    Hardest,
+
+    /// <summary>The nearest positive: one triplet an anchor, as pytorch-metric-learning's BatchEasyHardMiner by default.</summary>
+    Easiest,
+}
+
+/// <summary>What becomes of a positive pair with no negative beyond it.</summary>
+public enum SemiHardFallback
+{
+    /// <summary>It gives no triplet, as in pytorch-metric-learning.</summary>
+    Drop,
+
+    /// <summary>It meets the anchor's farthest negative, as in TensorFlow Addons, TensorFlow Similarity and sentence-transformers.</summary>
+    FarthestNegative,
+}
+
+/// <summary>For a positive pair, the nearest negative that is strictly farther from the anchor than the positive.</summary>
+/// <remarks>
+/// Memory O(N·M) whatever the number of positive pairs: one sort of each row, and a binary search for each positive.
+/// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
+/// </remarks>
+public sealed class SemiHardMiner : Miner
+{
+    /// <summary>Which positives of an anchor are used; each of them by default.</summary>
+    public SemiHardPositives Positives { get; init; } = SemiHardPositives.Each;
+
+    /// <summary>What becomes of a positive pair with no negative beyond it; dropped by default.</summary>
+    public SemiHardFallback Fallback { get; init; } = SemiHardFallback.Drop;
+
+    /// <inheritdoc/>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    {
+        var others = candidates.Negatives.logical_not();
+        var count = candidates.Negatives.sum(1);
+        var (anchors, positives) = PositivePairs(distances, candidates);
+        var kept = (count.index_select(0, anchors) > 0).nonzero().squeeze(1);
+        (anchors, positives) = (anchors.index_select(0, kept), positives.index_select(0, kept));
+        var pair = anchors * candidates.Columns + positives;
+        var radius = distances.reshape(-1).index_select(0, pair);
+
+        // In the sorted row of its anchor, the first negative beyond the positive; past the end where there is none.
+        var (sorted, order) = distances.masked_fill(others, double.PositiveInfinity).sort(1, stable: true);
+        var beyond = searchsorted(sorted, distances.contiguous(), right: true).reshape(-1).index_select(0, pair);
+        var found = beyond < count.index_select(0, anchors);
+        var place = anchors * candidates.Columns + beyond.clamp_max(candidates.Columns - 1);
+        var farthest = distances.masked_fill(others, double.NegativeInfinity).argmax(1).index_select(0, anchors);
+        var negatives = where(found, order.reshape(-1).index_select(0, place), farthest);
+
+        // NaN has no place in an order: it is taken wherever it stands.
+        var nan = distances.isnan() & candidates.Negatives;
+        var nanRow = nan.any(1).index_select(0, anchors);
+        negatives = where(nanRow, nan.to(ScalarType.Byte).argmax(1).index_select(0, anchors), negatives);
+        if (Fallback == SemiHardFallback.Drop)
+        {
+            kept = (found | nanRow | radius.isnan()).nonzero().squeeze(1);
+            (anchors, positives, negatives) = (anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept));
+        }
+        return new Triplets(anchors, positives, negatives, candidates.Rows, candidates.Columns);
+    }
+
+    private (Tensor Anchors, Tensor Positives) PositivePairs(Tensor distances, Pairs candidates)
+    {
+        if (Positives == SemiHardPositives.Each) return candidates.PositivePairs();
+        var others = candidates.Positives.logical_not();
+        var chosen = Positives == SemiHardPositives.Hardest
+            ? distances.masked_fill(others, double.NegativeInfinity).argmax(1)
+            : distances.masked_fill(others, double.PositiveInfinity).argmin(1);
+        var anchors = candidates.Positives.any(1).nonzero().squeeze(1);
+        return (anchors, chosen.index_select(0, anchors));
+    }
+}

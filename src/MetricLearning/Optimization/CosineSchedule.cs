@@ -1,0 +1,49 @@
+namespace MetricLearning;
+
+/// <summary>
+/// The learning rate falls along half a cosine: with a the part done between start and end, the factor is <c>m + (1 − m)(1 + cos πa)/2</c>;
+/// before the start it is 1, after the end it stays m.
+/// </summary>
+/// <remarks>Loshchilov and Hutter, <i>SGDR</i>, ICLR 2017, without restarts. PyTorch's <c>CosineAnnealingLR</c> climbs again after the end; this does
+/// not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
+public sealed class CosineSchedule : LearningRateSchedule
+{
+    /// <summary>A cosine schedule.</summary>
+    /// <param name="optimizer">The optimizer; the rates that its groups were made with are the initial ones.</param>
+    /// <param name="end">When the rate has reached its minimum, counted from the start of training.</param>
+    /// <param name="start">When it begins to fall; by default at once, so that a warm-up multiplies the falling rate.</param>
+    /// <param name="minimumFactor">m, what is left of the initial rate at the end, in [0, 1].</param>
+    /// <param name="warmUp">A factor on the first iterations, or null.</param>
+    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs.</param>
+    /// <param name="update">When the rate changes.</param>
+    /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
+    /// iterations of an epoch are not given.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The minimum is not in [0, 1].</exception>
+    public CosineSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, TrainingSpan? start = null, double minimumFactor = 0,
+        WarmUp? warmUp = null, int? iterationsPerEpoch = null, ScheduleUpdate update = ScheduleUpdate.EachIteration)
+        : base(optimizer, warmUp, iterationsPerEpoch, update, [end])
+    {
+        End = end;
+        StartOfFall = start ?? (end.InEpochs ? TrainingSpan.Epochs(0) : TrainingSpan.Iterations(0));
+        if (StartOfFall.InEpochs != end.InEpochs || StartOfFall.Amount >= end.Amount)
+            throw new ArgumentException($"end must come after start and be in the same unit, got a start after {StartOfFall} and an end after {end}.", nameof(end));
+        MinimumFactor = Guard.Within(minimumFactor, 0, 1);
+        Start();
+    }
+
+    /// <summary>When the rate has reached its minimum.</summary>
+    public TrainingSpan End { get; }
+
+    /// <summary>When the rate begins to fall.</summary>
+    public TrainingSpan StartOfFall { get; }
+
+    /// <summary>m, what is left of the initial rate at the end.</summary>
+    public double MinimumFactor { get; }
+
+    /// <inheritdoc/>
+    protected override double Factor(TrainingPosition position)
+    {
+        var part = Math.Clamp((position.In(End) - StartOfFall.Amount) / (End.Amount - StartOfFall.Amount), 0, 1);
+        return MinimumFactor + (1 - MinimumFactor) * (1 + Math.Cos(Math.PI * part)) / 2;
+    }
+}

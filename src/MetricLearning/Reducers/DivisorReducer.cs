@@ -1,0 +1,13 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Σ vᵢ / divisor, 0 where the divisor is 0.</summary>
+internal sealed class DivisorReducer : Reducer
+{
+    protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
+    {
+        var divisor = term.Divisor ?? throw new InvalidOperationException("This loss defines no divisor.");
+        return term.Values.sum() * (divisor != 0) / divisor.masked_fill(divisor == 0, 1);
+    }
+}

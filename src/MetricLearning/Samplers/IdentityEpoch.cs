@@ -1,0 +1,47 @@
+namespace MetricLearning;
+
+/// <summary>
+/// What an epoch of an <see cref="IdentitySampler"/> is. Published recipes count their epochs in different units, so "120 epochs" may
+/// differ by a factor of four in iterations.
+/// </summary>
+public readonly record struct IdentityEpoch
+{
+    private IdentityEpoch(IdentityPass pass, int? batches)
+    {
+        Pass = pass;
+        BatchCount = batches;
+    }
+
+    /// <summary>
+    /// The pictures of each identity are cut into groups of K at random, and each batch takes one group each of P identities, drawn from
+    /// those that have any left. The <c>n mod K</c> left over of an identity come another time (torchreid, Bag of Tricks, TransReID).
+    /// How many batches that makes differs a little from epoch to epoch: see <see cref="Sampler.CountIn"/>.
+    /// </summary>
+    public static IdentityEpoch AllImages { get; } = new(IdentityPass.AllImages, null);
+
+    /// <summary>Each identity once, with K of its pictures (open-reid).</summary>
+    public static IdentityEpoch EachIdentityOnce { get; } = new(IdentityPass.EachIdentityOnce, null);
+
+    /// <summary>So many batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch size): there
+    /// is no promise that every identity comes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
+    public static IdentityEpoch Independent(int batches) => new(IdentityPass.Independent, Guard.AtLeast(batches, 1));
+
+    /// <summary>The same way through the data, cut or repeated to just so many batches (fast-reid counts so). Each repetition is a
+    /// fresh draw, and every batch is full whatever <see cref="LastBatch"/> says.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
+    public IdentityEpoch WithBatches(int batches) => new(Pass, Guard.AtLeast(batches, 1));
+
+    /// <summary>The fixed number of batches, or null where the data decide.</summary>
+    public int? BatchCount { get; }
+
+    internal IdentityPass Pass { get; }
+}
+
+/// <summary>How an <see cref="IdentitySampler"/> goes through the identities.</summary>
+internal enum IdentityPass
+{
+    AllImages,
+    EachIdentityOnce,
+    Independent,
+}

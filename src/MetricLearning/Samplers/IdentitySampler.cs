@@ -1,0 +1,374 @@
+using System.Globalization;
+
+namespace MetricLearning;
+
+/// <summary>
+/// The P×K identity sampler: every batch holds K pictures each of P different identities, so that each picture finds positives and negatives
+/// in its own batch.
+/// </summary>
+/// <remarks>
+/// <para>Pictures of one identity stand side by side: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the
+/// pictures differ wherever the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
+/// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(pictures + drawn).</para>
+/// <para>Hermans, Beyer and Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017, name P and K. The published
+/// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="Torchreid"/>, <see cref="OpenReid"/>,
+/// <see cref="FastReidNaive"/>, <see cref="FastReidBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
+/// </remarks>
+public sealed class IdentitySampler : Sampler
+{
+    private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
+    private readonly int[] rows;
+    private readonly int[]? cameras;    // of each of rows
+
+    /// <summary>A sampler over the pictures with these labels.</summary>
+    /// <param name="labels">The identity of each picture, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, at least 1 (of all processes together).</param>
+    /// <param name="imagesPerIdentity">K, at least 1; a loss over pairs needs 2.</param>
+    /// <param name="smallIdentities">What becomes of identities with fewer than K pictures.</param>
+    /// <param name="epoch">What an epoch is; <see cref="IdentityEpoch.AllImages"/> by default.</param>
+    /// <param name="lastBatch">What becomes of groups that do not fill a batch.</param>
+    /// <param name="cameras">The camera of each picture, to put pictures of different cameras together; null to draw regardless of
+    /// cameras.</param>
+    /// <param name="cameraSpread">How cameras are mixed, where they are given.</param>
+    /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">There are fewer than P identities to draw from, or the cameras do not match the labels.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">P or K is not positive, or an enum has no such value.</exception>
+    public IdentitySampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
+        SmallIdentities smallIdentities = SmallIdentities.DrawWithReplacement, IdentityEpoch epoch = default,
+        LastBatch lastBatch = LastBatch.Drop, IReadOnlyList<long>? cameras = null,
+        CameraSpread cameraSpread = CameraSpread.OtherCamerasFirst, SamplerShard shard = default, ulong seed = 0)
+        : base(BatchSizeOf(identitiesPerBatch, imagesPerIdentity), seed, shard, imagesPerIdentity)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        if (cameras is not null && cameras.Count != labels.Count)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"cameras must have one entry a picture, {labels.Count}, got {cameras.Count}."), nameof(cameras));
+        IdentitiesPerBatch = identitiesPerBatch;
+        ImagesPerIdentity = imagesPerIdentity;
+        SmallIdentities = Guard.Defined(smallIdentities);
+        LastBatch = Guard.Defined(lastBatch);
+        CameraSpread = Guard.Defined(cameraSpread);
+        Epoch = epoch;
+        (starts, rows, LeftOut) = Groups.Of(labels, smallIdentities == SmallIdentities.LeaveOut ? imagesPerIdentity : 1);
+        if (Identities < identitiesPerBatch)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"labels must hold at least {identitiesPerBatch} identities, one for each place in a batch, got {Identities}")
+                + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
+                nameof(labels));
+        if (cameras is not null)
+        {
+            var numbers = Groups.Number(cameras);
+            this.cameras = Array.ConvertAll(rows, row => numbers[row]);
+        }
+    }
+
+    /// <summary>P: how many identities a batch of all processes together holds.</summary>
+    public int IdentitiesPerBatch { get; }
+
+    /// <summary>K: how many pictures of each identity a batch holds.</summary>
+    public int ImagesPerIdentity { get; }
+
+    /// <summary>What becomes of identities with fewer than K pictures.</summary>
+    public SmallIdentities SmallIdentities { get; }
+
+    /// <summary>What an epoch is.</summary>
+    public IdentityEpoch Epoch { get; }
+
+    /// <summary>What becomes of groups that do not fill a batch.</summary>
+    public LastBatch LastBatch { get; }
+
+    /// <summary>How cameras are mixed, where they are known.</summary>
+    public CameraSpread CameraSpread { get; }
+
+    /// <summary>How many identities take part.</summary>
+    public int Identities => starts.Length - 1;
+
+    /// <summary>How many identities were left out for having fewer than K pictures.</summary>
+    public int LeftOut { get; }
+
+    /// <summary>
+    /// As <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all pictures in groups of K, small
+    /// identities drawn with replacement, the tail dropped.
+    /// </summary>
+    public static IdentitySampler Torchreid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
+        new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
+
+    /// <summary>As <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
+    public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
+        new(labels, identitiesPerBatch, imagesPerIdentity, epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, seed: seed);
+
+    /// <summary>
+    /// As fast-reid's <c>NaiveIdentitySampler</c>: all pictures in groups of K, again and again; an epoch is
+    /// <c>pictures / (P·K)</c> iterations. (fast-reid lets a pass run on over the end of an epoch; here an epoch begins a new one.)
+    /// </summary>
+    public static IdentitySampler FastReidNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
+        SamplerShard shard = default, ulong seed = 0) =>
+        new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed,
+            epoch: IdentityEpoch.AllImages.WithBatches(IterationsOf(labels, identitiesPerBatch, imagesPerIdentity)));
+
+    /// <summary>
+    /// As fast-reid's <c>BalancedIdentitySampler</c>: each identity once, with pictures of other cameras than the first, again and again; an epoch
+    /// is <c>pictures / (P·K)</c> iterations. (Where an identity has just K − 1 pictures of other cameras, fast-reid draws among them
+    /// with replacement; here each is taken once.)
+    /// </summary>
+    public static IdentitySampler FastReidBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
+        int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(cameras);
+        return new(labels, identitiesPerBatch, imagesPerIdentity, cameras: cameras, cameraSpread: CameraSpread.OtherCamerasOnly,
+            shard: shard, seed: seed,
+            epoch: IdentityEpoch.EachIdentityOnce.WithBatches(IterationsOf(labels, identitiesPerBatch, imagesPerIdentity)));
+    }
+
+    /// <summary>
+    /// As <c>MPerClassSampler</c> of pytorch-metric-learning with a batch size: every batch is a fresh draw of P classes, and an epoch ends
+    /// after <paramref name="lengthBeforeNewIteration"/> pictures.
+    /// </summary>
+    public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
+        int lengthBeforeNewIteration = 100_000, ulong seed = 0) =>
+        new(labels, classesPerBatch, samplesPerClass, seed: seed,
+            epoch: IdentityEpoch.Independent(Guard.AtLeast(lengthBeforeNewIteration, BatchSizeOf(classesPerBatch, samplesPerClass))
+                / BatchSizeOf(classesPerBatch, samplesPerClass)));
+
+    /// <inheritdoc/>
+    public override long[] Draw(int epoch) => Share(new Drawing(this, RandomOf(epoch)).Run());
+
+    /// <inheritdoc/>
+    public override int CountIn(int epoch)
+    {
+        Guard.AtLeast(epoch, 0);
+        if (Epoch.BatchCount is { } batches) return ShareOf(checked(batches * WholeBatchSize));
+        if (Epoch.Pass == IdentityPass.AllImages) return base.CountIn(epoch);
+        var places = LastBatch switch
+        {
+            LastBatch.Drop => Identities - Identities % IdentitiesPerBatch,
+            LastBatch.Short => Identities,
+            _ => (Identities + IdentitiesPerBatch - 1) / IdentitiesPerBatch * IdentitiesPerBatch,
+        };
+        return ShareOf(checked(places * ImagesPerIdentity));
+    }
+
+    private static int BatchSizeOf(int identitiesPerBatch, int imagesPerIdentity) =>
+        checked(Guard.AtLeast(identitiesPerBatch, 1) * Guard.AtLeast(imagesPerIdentity, 1));
+
+    private static int IterationsOf(IReadOnlyList<long> labels, int identitiesPerBatch, int imagesPerIdentity)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        return Math.Max(1, labels.Count / BatchSizeOf(identitiesPerBatch, imagesPerIdentity));
+    }
+
+    /// <summary>One epoch being drawn: its own order of the pictures, and what has been drawn so far.</summary>
+    private sealed class Drawing(IdentitySampler sampler, SeededRandom random)
+    {
+        private readonly int places = sampler.IdentitiesPerBatch;
+        private readonly int size = sampler.ImagesPerIdentity;
+        private readonly int[] starts = sampler.starts;
+        private readonly int[] order = Enumerable.Range(0, sampler.rows.Length).ToArray();    // positions in sampler.rows, shuffled within identities
+        private readonly List<long> drawn = new(sampler.Epoch.BatchCount is { } batches ? batches * sampler.WholeBatchSize : sampler.rows.Length);
+
+        public long[] Run()
+        {
+            if (sampler.Epoch.BatchCount is not { } batches)
+            {
+                Pass(int.MaxValue, sampler.LastBatch);
+                return [.. drawn];
+            }
+            var wanted = batches * sampler.WholeBatchSize;
+            while (drawn.Count < wanted) Pass(wanted, LastBatch.Drop);
+            return [.. drawn];
+        }
+
+        /// <summary>Once through the data, or until so many indices are drawn.</summary>
+        private void Pass(int wanted, LastBatch lastBatch)
+        {
+            switch (sampler.Epoch.Pass)
+            {
+                case IdentityPass.AllImages: AllImages(wanted, lastBatch); break;
+                case IdentityPass.EachIdentityOnce: EachIdentityOnce(wanted, lastBatch); break;
+                default: Independent(wanted); break;
+            }
+        }
+
+        private void Independent(int wanted)
+        {
+            var identities = All();
+            while (drawn.Count < wanted)
+            {
+                Choose(identities, identities.Length, places);
+                foreach (var identity in identities.AsSpan(identities.Length - places)) Group(identity);
+            }
+        }
+
+        private void EachIdentityOnce(int wanted, LastBatch lastBatch)
+        {
+            var identities = All();
+            random.Shuffle(identities.AsSpan());
+            var rest = identities.Length % places;
+            var end = lastBatch == LastBatch.Drop ? identities.Length - rest : identities.Length;
+            for (var i = 0; i < end && drawn.Count < wanted; i++) Group(identities[i]);
+            if (lastBatch == LastBatch.Fill && rest > 0)
+                for (var i = 0; i < places - rest; i++) Group(identities[i]);
+        }
+
+        private void AllImages(int wanted, LastBatch lastBatch)
+        {
+            // Identities that have groups left come first; [open, Length) are used up.
+            var identities = All();
+            var open = identities.Length;
+            var taken = new int[identities.Length];
+            foreach (var identity in identities) ShuffleWhole(identity);
+            while (open >= places && drawn.Count < wanted) Batch(places);
+            if (lastBatch == LastBatch.Short && open > 0) Batch(open);
+            while (lastBatch == LastBatch.Fill && open > 0)
+            {
+                // Those that were used up fill the batch with pictures drawn anew. Chosen before the batch uses up more of them.
+                var used = identities[open..];
+                var more = places - open;
+                Choose(used, used.Length, more);
+                Batch(open);
+                foreach (var identity in used.AsSpan(used.Length - more)) Group(identity);
+            }
+
+            void Batch(int count)
+            {
+                Choose(identities, open, count);
+                for (var i = open - 1; count > 0; i--, count--)
+                {
+                    var identity = identities[i];
+                    NextGroup(identity, taken[identity]++);
+                    if (taken[identity] < GroupsOf(identity)) continue;
+                    (identities[i], identities[open - 1]) = (identities[open - 1], identity);
+                    open--;
+                }
+            }
+        }
+
+        private int[] All() => Enumerable.Range(0, sampler.Identities).ToArray();
+
+        private int GroupsOf(int identity) => Math.Max(1, (starts[identity + 1] - starts[identity]) / size);
+
+        /// <summary>Puts a random choice of <paramref name="count"/> of the first <paramref name="length"/> items at their end.</summary>
+        private void Choose(int[] items, int length, int count)
+        {
+            for (var i = length - 1; i >= length - count; i--)
+            {
+                var j = random.NextInt(i + 1);
+                (items[i], items[j]) = (items[j], items[i]);
+            }
+        }
+
+        private void ShuffleWhole(int identity)
+        {
+            var own = order.AsSpan(starts[identity]..starts[identity + 1]);
+            random.Shuffle(own);
+            if (sampler.cameras is not null && own.Length > size) Deal(own);
+        }
+
+        /// <summary>The next group of K in the order that the identity was shuffled to.</summary>
+        private void NextGroup(int identity, int group)
+        {
+            var own = order.AsSpan(starts[identity]..starts[identity + 1]);
+            if (own.Length < size) Small(own);
+            else Take(own.Slice(group * size, size));
+        }
+
+        /// <summary>K pictures of an identity, drawn anew.</summary>
+        private void Group(int identity)
+        {
+            var own = order.AsSpan(starts[identity]..starts[identity + 1]);
+            if (sampler.cameras is not null) SpreadGroup(own);
+            else if (own.Length < size) Small(own);
+            else
+            {
+                ChooseFirst(own, size);
+                Take(own[..size]);
+            }
+        }
+
+        private void SpreadGroup(Span<int> own)
+        {
+            var cameras = sampler.cameras!;
+            ChooseFirst(own, 1);
+            var others = own[1..];
+            var elsewhere = 0;
+            for (var i = 0; i < others.Length; i++)
+                if (cameras[others[i]] != cameras[own[0]])
+                {
+                    (others[i], others[elsewhere]) = (others[elsewhere], others[i]);
+                    elsewhere++;
+                }
+            if (sampler.CameraSpread == CameraSpread.OtherCamerasOnly && others.Length > 0)
+            {
+                var candidates = elsewhere > 0 ? others[..elsewhere] : others;
+                Take(own[..1]);
+                if (candidates.Length < size - 1) TakeAnyOf(candidates, size - 1);
+                else
+                {
+                    ChooseFirst(candidates, size - 1);
+                    Take(candidates[..(size - 1)]);
+                }
+            }
+            else if (own.Length < size) Small(own);
+            else
+            {
+                ChooseFirst(others[..elsewhere], Math.Min(elsewhere, size - 1));
+                if (elsewhere < size - 1) ChooseFirst(others[elsewhere..], size - 1 - elsewhere);
+                Take(own[..size]);
+            }
+        }
+
+        /// <summary>K of fewer than K pictures.</summary>
+        private void Small(Span<int> own)
+        {
+            if (sampler.SmallIdentities == SmallIdentities.DrawWithReplacement)
+            {
+                TakeAnyOf(own, size);
+                return;
+            }
+            for (var left = size; left > 0; left -= own.Length)
+            {
+                random.Shuffle(own);
+                Take(own[..Math.Min(left, own.Length)]);
+            }
+        }
+
+        /// <summary>Puts a random choice at the beginning.</summary>
+        private void ChooseFirst(Span<int> items, int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var j = i + random.NextInt(items.Length - i);
+                (items[i], items[j]) = (items[j], items[i]);
+            }
+        }
+
+        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbours come from different cameras as far as they can.</summary>
+        private void Deal(Span<int> own)
+        {
+            var cameras = sampler.cameras!;
+            var dealt = new Dictionary<int, int>();
+            var rounds = new int[own.Length];
+            for (var i = 0; i < own.Length; i++)
+            {
+                var camera = cameras[own[i]];
+                dealt.TryGetValue(camera, out var round);
+                rounds[i] = round;
+                dealt[camera] = round + 1;
+            }
+            var keys = new long[own.Length];
+            for (var i = 0; i < own.Length; i++) keys[i] = ((long)rounds[i] << 32) | (uint)i;
+            keys.AsSpan().Sort(own);
+        }
+
+        private void Take(ReadOnlySpan<int> positions)
+        {
+            foreach (var position in positions) drawn.Add(sampler.rows[position]);
+        }
+
+        private void TakeAnyOf(ReadOnlySpan<int> positions, int count)
+        {
+            while (count-- > 0) drawn.Add(sampler.rows[positions[random.NextInt(positions.Length)]]);
+        }
+    }
+}

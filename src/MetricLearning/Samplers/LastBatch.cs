@@ -1,0 +1,14 @@
+namespace MetricLearning;
+
+/// <summary>What becomes of the rest of an epoch that does not fill a batch.</summary>
+public enum LastBatch
+{
+    /// <summary>It is dropped: every batch is full.</summary>
+    Drop,
+
+    /// <summary>It makes one smaller batch at the end.</summary>
+    Short,
+
+    /// <summary>It is filled up with rows that were drawn in this epoch already: every batch is full and nothing is dropped.</summary>
+    Fill,
+}

@@ -1,0 +1,28 @@
+namespace MetricLearning;
+
+/// <summary>Every row once, in order: for extracting features. The last batch may be smaller.</summary>
+public sealed class SequentialSampler : Sampler
+{
+    private readonly int count;
+
+    /// <summary>A sampler over so many rows.</summary>
+    /// <param name="count">How many rows there are, at least 1.</param>
+    /// <param name="batchSize">Rows of a batch.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public SequentialSampler(int count, int batchSize) : base(batchSize, seed: 0) => this.count = Guard.AtLeast(count, 1);
+
+    /// <inheritdoc/>
+    public override long[] Draw(int epoch)
+    {
+        var order = new long[CountIn(epoch)];
+        for (var i = 0; i < order.Length; i++) order[i] = i;
+        return order;
+    }
+
+    /// <inheritdoc/>
+    public override int CountIn(int epoch)
+    {
+        Guard.AtLeast(epoch, 0);
+        return count;
+    }
+}

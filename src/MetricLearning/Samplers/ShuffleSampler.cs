@@ -1,0 +1,50 @@
+namespace MetricLearning;
+
+/// <summary>Every row once an epoch, in an order that the seed and the epoch decide.</summary>
+public sealed class ShuffleSampler : Sampler
+{
+    private readonly int count;
+
+    /// <summary>A sampler over so many rows.</summary>
+    /// <param name="count">How many rows there are, at least 1.</param>
+    /// <param name="batchSize">Rows of a batch (of all processes together).</param>
+    /// <param name="lastBatch">What becomes of rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows again.</param>
+    /// <param name="shard">The share of one process among several.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be short.</exception>
+    public ShuffleSampler(int count, int batchSize, LastBatch lastBatch = LastBatch.Short, SamplerShard shard = default, ulong seed = 0)
+        : base(batchSize, seed, shard)
+    {
+        this.count = Guard.AtLeast(count, Guard.Defined(lastBatch) == LastBatch.Short ? 1 : batchSize);
+        LastBatch = lastBatch;
+    }
+
+    /// <summary>What becomes of rows that do not fill a batch.</summary>
+    public LastBatch LastBatch { get; }
+
+    /// <inheritdoc/>
+    public override long[] Draw(int epoch)
+    {
+        var order = new long[Length];
+        var all = new long[count];
+        for (var i = 0; i < count; i++) all[i] = i;
+        RandomOf(epoch).Shuffle(all.AsSpan());
+        all.AsSpan(0, Math.Min(count, order.Length)).CopyTo(order);
+        if (order.Length > count) all.AsSpan(0, order.Length - count).CopyTo(order.AsSpan(count));
+        return Share(order);
+    }
+
+    /// <inheritdoc/>
+    public override int CountIn(int epoch)
+    {
+        Guard.AtLeast(epoch, 0);
+        return ShareOf(Length);
+    }
+
+    private int Length => LastBatch switch
+    {
+        LastBatch.Drop => count - count % WholeBatchSize,
+        LastBatch.Short => count,
+        _ => checked((count + WholeBatchSize - 1) / WholeBatchSize * WholeBatchSize),
+    };
+}

@@ -1,0 +1,84 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Pairs as masks over the distance matrix: which of the columns are a row's positives, and which its negatives.</summary>
+public sealed class Pairs : Tuples
+{
+    /// <summary>Takes over two masks.</summary>
+    /// <param name="positives">bool [N, M].</param>
+    /// <param name="negatives">bool [N, M].</param>
+    /// <param name="self">int64 [N], the column that is the row's own embedding; null where the references are other embeddings.</param>
+    /// <exception cref="ArgumentException">A mask is not bool [N, M], or self is not int64 [N].</exception>
+    public Pairs(Tensor positives, Tensor negatives, Tensor? self = null) : base(positives.size(0), positives.size(1))
+    {
+        if (positives.dim() != 2 || positives.dtype != ScalarType.Bool)
+            throw new ArgumentException($"positives must be bool [N, M], got {positives.dtype} {Guard.Shape(positives)}.", nameof(positives));
+        if (negatives.dim() != 2 || negatives.dtype != ScalarType.Bool || negatives.size(0) != Rows || negatives.size(1) != Columns)
+            throw new ArgumentException($"negatives must be bool [{Rows}, {Columns}], got {negatives.dtype} {Guard.Shape(negatives)}.", nameof(negatives));
+        if (self is not null) Guard.Labels(self, Rows);
+        (Positives, Negatives, Self) = (positives, negatives, self);
+    }
+
+    /// <summary>bool [N, M]: the columns that a row is to be near to.</summary>
+    public Tensor Positives { get; }
+
+    /// <summary>bool [N, M]: the columns that a row is to be far from.</summary>
+    public Tensor Negatives { get; }
+
+    /// <summary>int64 [N]: the column that is the row's own embedding, never a positive; null where the references are other embeddings.</summary>
+    public Tensor? Self { get; }
+
+    /// <summary>All pairs of a batch with itself: equal labels are positives, other labels negatives, and no row meets itself.</summary>
+    /// <param name="labels">int64 [N]. Any values; only equality counts.</param>
+    public static Pairs FromLabels(Tensor labels)
+    {
+        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        return FromLabels(labels, labels, arange(labels.size(0), ScalarType.Int64, labels.device));
+    }
+
+    /// <summary>All pairs of a batch with references.</summary>
+    /// <param name="labels">int64 [N].</param>
+    /// <param name="referenceLabels">int64 [M].</param>
+    /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each. Null where they do not.</param>
+    public static Pairs FromLabels(Tensor labels, Tensor referenceLabels, Tensor? self = null)
+    {
+        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
+        using var scope = NewDisposeScope();
+        var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
+        var negatives = same.logical_not();
+        if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1), zeros([self.size(0), 1], ScalarType.Bool, same.device));
+        return new(same.MoveToOuterDisposeScope(), negatives.MoveToOuterDisposeScope(), self);
+    }
+
+    /// <inheritdoc/>
+    public override Pairs AsPairs() => this;
+
+    /// <inheritdoc/>
+    /// <remarks>Memory: the triplets themselves, and one mask row for each positive pair; never N·M².</remarks>
+    public override Triplets AsTriplets()
+    {
+        using var scope = NewDisposeScope();
+        var (anchors, positives) = PositivePairs();
+        var joined = Negatives.index_select(0, anchors).nonzero();
+        var (pair, negatives) = (joined.select(1, 0), joined.select(1, 1));
+        return new(anchors.index_select(0, pair).MoveToOuterDisposeScope(), positives.index_select(0, pair).MoveToOuterDisposeScope(),
+            negatives.clone().MoveToOuterDisposeScope(), Rows, Columns);
+    }
+
+    /// <inheritdoc/>
+    public override (Tensor Rows, Tensor Columns) PositivePairs() => Indices(Positives);
+
+    /// <inheritdoc/>
+    public override (Tensor Rows, Tensor Columns) NegativePairs() => Indices(Negatives);
+
+    private static (Tensor, Tensor) Indices(Tensor mask)
+    {
+        using var scope = NewDisposeScope();
+        var indices = mask.nonzero();
+        return (indices.select(1, 0).MoveToOuterDisposeScope(), indices.select(1, 1).MoveToOuterDisposeScope());
+    }
+
+    private protected override IEnumerable<Tensor> Tensors => Self is null ? [Positives, Negatives] : [Positives, Negatives, Self];
+}

@@ -1,0 +1,74 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Triplets as indices: row <c>Anchors[k]</c> is to be nearer to column <c>Positives[k]</c> than to column <c>Negatives[k]</c>.</summary>
+public sealed class Triplets : Tuples
+{
+    /// <summary>Takes over three index tensors.</summary>
+    /// <param name="anchors">int64 [K], rows of the batch.</param>
+    /// <param name="positives">int64 [K], columns of the references (which may be the batch itself).</param>
+    /// <param name="negatives">int64 [K], columns of the references.</param>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="columns">Rows of the references; the same number where they are the batch itself.</param>
+    /// <exception cref="ArgumentException">The indices are not int64 of one length.</exception>
+    public Triplets(Tensor anchors, Tensor positives, Tensor negatives, long rows, long columns) : base(rows, columns)
+    {
+        Guard.Labels(anchors, anchors.dim() == 1 ? anchors.size(0) : 0);
+        Guard.Labels(positives, anchors.size(0));
+        Guard.Labels(negatives, anchors.size(0));
+        (Anchors, Positives, Negatives) = (anchors, positives, negatives);
+    }
+
+    /// <summary>int64 [K], rows.</summary>
+    public Tensor Anchors { get; }
+
+    /// <summary>int64 [K], columns.</summary>
+    public Tensor Positives { get; }
+
+    /// <summary>int64 [K], columns.</summary>
+    public Tensor Negatives { get; }
+
+    /// <summary>The number of triplets.</summary>
+    public long Count => Anchors.size(0);
+
+    /// <summary>The triplets of a batch that is packed in thirds: B anchors, then their B positives, then their B negatives.</summary>
+    /// <param name="rows">Rows of the batch, 3B.</param>
+    /// <param name="device">Where the batch lies; null for the CPU.</param>
+    /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
+    public static Triplets Packed(long rows, Device? device = null)
+    {
+        if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.", nameof(rows));
+        var third = rows / 3;
+        Tensor Third(long i) => arange(i * third, (i + 1) * third, ScalarType.Int64, device ?? CPU);
+        return new(Third(0), Third(1), Third(2), rows, rows);
+    }
+
+    /// <inheritdoc/>
+    public override Pairs AsPairs() => new(Mask(Positives), Mask(Negatives));
+
+    /// <inheritdoc/>
+    public override Triplets AsTriplets() => this;
+
+    /// <inheritdoc/>
+    public override (Tensor Rows, Tensor Columns) PositivePairs() => (Anchors.alias(), Positives.alias());
+
+    /// <inheritdoc/>
+    public override (Tensor Rows, Tensor Columns) NegativePairs() => (Anchors.alias(), Negatives.alias());
+
+    internal override void RequireInRange()
+    {
+        Guard.InRange(Anchors, Rows);
+        Guard.InRange(Positives, Columns);
+        Guard.InRange(Negatives, Columns);
+    }
+
+    private Tensor Mask(Tensor columns)
+    {
+        using var scope = NewDisposeScope();
+        var mask = zeros(Rows * Columns, ScalarType.Bool, Anchors.device);
+        return mask.index_fill_(0, Anchors * Columns + columns, 1).view(Rows, Columns).MoveToOuterDisposeScope();
+    }
+
+    private protected override IEnumerable<Tensor> Tensors => [Anchors, Positives, Negatives];
+}

@@ -1,0 +1,58 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The tensors of a weights file by name, in the file's order.</summary>
+/// <remarks>Owns them: they are in no dispose scope and are freed by <see cref="Dispose"/>. Tensors that shared memory when they were saved share it here.</remarks>
+public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposable
+{
+    private readonly List<string> names = [];
+    private readonly Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
+
+    internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null) => Metadata = metadata ?? new Dictionary<string, string>();
+
+    /// <summary>Text that the file carries beside the tensors (safetensors' <c>__metadata__</c>); empty where there is none.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>The number of tensors.</summary>
+    public int Count => names.Count;
+
+    /// <summary>The names, in the file's order.</summary>
+    public IEnumerable<string> Keys => names;
+
+    /// <summary>The tensors, in the file's order.</summary>
+    public IEnumerable<Tensor> Values => names.Select(name => tensors[name]);
+
+    /// <summary>The tensor of a name, still owned by this set.</summary>
+    /// <exception cref="KeyNotFoundException">There is no such tensor; the message lists names like it.</exception>
+    public Tensor this[string key] => tensors.TryGetValue(key, out var tensor) ? tensor
+        : throw new KeyNotFoundException($"There is no tensor '{key}'. {NearNames.Describe(key, names)}");
+
+    /// <inheritdoc/>
+    public bool ContainsKey(string key) => tensors.ContainsKey(key);
+
+    /// <inheritdoc/>
+    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => tensors.TryGetValue(key, out value);
+
+    /// <inheritdoc/>
+    public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => names.Select(name => KeyValuePair.Create(name, tensors[name])).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>Frees the tensors.</summary>
+    public void Dispose()
+    {
+        foreach (var tensor in tensors.Values) tensor.Dispose();
+    }
+
+    /// <summary>Takes over a tensor; false if the name is taken.</summary>
+    internal bool TryAdd(string name, Tensor tensor)
+    {
+        if (!tensors.TryAdd(name, tensor)) return false;
+        names.Add(name);
+        tensor.DetachFromDisposeScope();
+        return true;
+    }
+}

@@ -1,0 +1,209 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Reads and writes <c>.safetensors</c> files: a length, a JSON header, and the tensors' bytes.</summary>
+/// <remarks>
+/// Strict as the format's specification asks: the header fits the file, no name comes twice, each tensor's bytes are as many as its shape and
+/// type need, and the tensors fill the rest of the file without hole or overlap. All of it is checked before any tensor is made.
+/// Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart here and are refused.
+/// </remarks>
+public static class SafeTensors
+{
+    private const long LargestHeader = 100_000_000;
+    private const string MetadataKey = "__metadata__";
+
+    private sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
+
+    /// <summary>All tensors of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
+    /// <exception cref="InvalidDataException">The file is not a valid safetensors file; the message says where and why.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static NamedTensors Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var stream = File.OpenRead(path);
+        return Read(stream);
+    }
+
+    /// <summary>All tensors of a stream that can seek, from its start to its end.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
+    /// <exception cref="InvalidDataException">The bytes are not a valid safetensors file; the message says where and why.</exception>
+    public static NamedTensors Read(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.Position = 0;
+        var (entries, metadata, dataStart) = Header(stream);
+        var result = new NamedTensors(metadata);
+        try
+        {
+            foreach (var entry in entries)
+            {
+                stream.Position = dataStart + entry.Begin;
+                using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type);
+                result.TryAdd(entry.Name, flat.reshape(entry.Shape));
+            }
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes tensors to a file, atomically: whenever the program stops, the file is wholly the old or wholly the new one.</summary>
+    /// <param name="path">The file, replaced if it is there.</param>
+    /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
+    /// <param name="metadata">Text to carry along; null for none.</param>
+    /// <exception cref="ArgumentException">A name comes twice or is reserved, or a type has no counterpart in the format.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(tensors);
+        // Widest elements first, as the format's own library does, so that every tensor is aligned.
+        var ordered = tensors.OrderByDescending(t => Size(t)).ThenBy(t => t.Key, StringComparer.Ordinal).ToList();
+        var header = WriteHeader(ordered, metadata);
+        AtomicFile.Write(path, stream =>
+        {
+            Span<byte> length = stackalloc byte[8];
+            BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+            stream.Write(length);
+            stream.Write(header);
+            foreach (var (_, tensor) in ordered) RawTensor.Write(stream, tensor);
+        });
+
+        static int Size(KeyValuePair<string, Tensor> named) => RawTensor.ElementSize(named.Value.dtype);
+    }
+
+    private static byte[] WriteHeader(List<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal) { MetadataKey };
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (metadata is { Count: > 0 })
+            {
+                json.WriteStartObject(MetadataKey);
+                foreach (var (key, value) in metadata) json.WriteString(key, value);
+                json.WriteEndObject();
+            }
+            long offset = 0;
+            foreach (var (name, tensor) in tensors)
+            {
+                if (!names.Add(name)) throw new ArgumentException($"tensors must have names that differ and are not {MetadataKey}, got '{name}'.", nameof(tensors));
+                var type = NameOf(tensor.dtype) ?? throw new ArgumentException($"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
+                json.WriteStartObject(name);
+                json.WriteString("dtype", type);
+                json.WriteStartArray("shape");
+                foreach (var size in tensor.shape) json.WriteNumberValue(size);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                offset += tensor.numel() * RawTensor.ElementSize(tensor.dtype);
+                json.WriteNumberValue(offset);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
+        return buffer.ToArray();
+    }
+
+    private static (List<Entry> Entries, Dictionary<string, string> Metadata, long DataStart) Header(Stream stream)
+    {
+        Span<byte> start = stackalloc byte[8];
+        if (stream.Length < 8) throw Invalid($"the file has {stream.Length} bytes, fewer than the 8 of the header's length");
+        stream.ReadExactly(start);
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
+        if (length > (ulong)Math.Min(LargestHeader, stream.Length - 8))
+            throw Invalid($"the header is said to have {length} bytes, the file has {stream.Length} (and a header at most {LargestHeader})");
+        var text = new byte[(int)length];
+        stream.ReadExactly(text);
+        if (text.Length == 0 || text[0] != '{') throw Invalid("the header does not start with '{'");
+        var dataLength = stream.Length - 8 - text.Length;
+        try
+        {
+            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 8 });
+            var (entries, metadata) = Entries(json.RootElement);
+            entries.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
+            long end = 0;
+            foreach (var entry in entries)
+            {
+                if (entry.Begin != end) throw Invalid($"'{entry.Name}' begins at byte {entry.Begin}, but the tensor before it ends at {end}");
+                end = entry.End;
+            }
+            if (end != dataLength) throw Invalid($"the tensors end at byte {end}, the data at {dataLength}");
+            return (entries, metadata, 8 + text.Length);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or DecoderFallbackException)
+        {
+            throw new InvalidDataException($"Not a valid safetensors file: the header cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static (List<Entry> Entries, Dictionary<string, string> Metadata) Entries(JsonElement root)
+    {
+        var entries = new List<Entry>();
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var property in root.EnumerateObject())
+        {
+            if (!names.Add(property.Name)) throw Invalid($"'{property.Name}' comes twice");
+            if (property.NameEquals(MetadataKey))
+                foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString() ?? throw Invalid($"{MetadataKey} has a value that is no text");
+            else
+                entries.Add(EntryOf(property.Name, property.Value));
+        }
+        return (entries, metadata);
+    }
+
+    private static Entry EntryOf(string name, JsonElement value)
+    {
+        string? dtype = null;
+        long[]? shape = null, offsets = null;
+        foreach (var field in value.EnumerateObject())
+            switch (field.Name)
+            {
+                case "dtype" when dtype is null: dtype = field.Value.GetString(); break;
+                case "shape" when shape is null: shape = Numbers(field.Value); break;
+                case "data_offsets" when offsets is null: offsets = Numbers(field.Value); break;
+                default: throw Invalid($"'{name}' has a field '{field.Name}' that is unknown or comes twice");
+            }
+        if (dtype is null || shape is null || offsets is not [var begin, var end])
+            throw Invalid($"'{name}' lacks a dtype, a shape or two data_offsets");
+        if (TypeOf(dtype) is not { } type) throw Invalid($"'{name}' is of type {dtype}, which TorchSharp has not");
+        if (RawTensor.Count(shape) is not { } count) throw Invalid($"'{name}' has the shape [{string.Join(", ", shape)}], which is no tensor's");
+        if (begin < 0 || end < begin || end - begin != count * RawTensor.ElementSize(type))
+            throw Invalid($"'{name}' has the bytes {begin} to {end}, but {dtype} [{string.Join(", ", shape)}] needs {count * RawTensor.ElementSize(type)}");
+        return new Entry(name, type, shape, begin, end);
+    }
+
+    private static long[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt64())];
+
+    private static InvalidDataException Invalid(string what) => new($"Not a valid safetensors file: {what}.");
+
+    private static ScalarType? TypeOf(string name) => name switch
+    {
+        "F64" => ScalarType.Float64, "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, "BF16" => ScalarType.BFloat16,
+        "I64" => ScalarType.Int64, "I32" => ScalarType.Int32, "I16" => ScalarType.Int16, "I8" => ScalarType.Int8,
+        "U8" => ScalarType.Byte, "BOOL" => ScalarType.Bool,
+        _ => null,
+    };
+
+    private static string? NameOf(ScalarType type) => type switch
+    {
+        ScalarType.Float64 => "F64", ScalarType.Float32 => "F32", ScalarType.Float16 => "F16", ScalarType.BFloat16 => "BF16",
+        ScalarType.Int64 => "I64", ScalarType.Int32 => "I32", ScalarType.Int16 => "I16", ScalarType.Int8 => "I8",
+        ScalarType.Byte => "U8", ScalarType.Bool => "BOOL",
+        _ => null,
+    };
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Conformance;
+
+/// <summary>A case of a loss: its inputs as leaves, and the comparison of value and gradients, once in float64 and once in float32.</summary>
+/// <remarks>
+/// A family hands <see cref="Check"/> a function from the inputs to the loss. What it takes by <see cref="Leaf"/> or loads by
+/// <see cref="Load"/> is compared with the case's <c>grad_NAME</c>.
+/// </remarks>
+public sealed class LossCase
+{
+    private readonly GoldenCase golden;
+    private readonly ScalarType dtype;
+    private readonly Dictionary<string, Func<Tensor?>> gradients = [];
+
+    private readonly List<IDisposable> kept = [];
+
+    private LossCase(GoldenCase golden, ScalarType dtype) => (this.golden, this.dtype) = (golden, dtype);
+
+    /// <summary>The input "embeddings".</summary>
+    public Tensor Embeddings => Leaf("embeddings");
+
+    /// <summary>The input "labels".</summary>
+    public Tensor Labels => golden.Input("labels");
+
+    /// <summary>An input that wants a gradient.</summary>
+    public Tensor Leaf(string name)
+    {
+        var leaf = golden.Input(name).to(dtype).requires_grad_();
+        gradients[name] = () => leaf.grad;
+        return leaf;
+    }
+
+    /// <summary>A dimension of an input.</summary>
+    public int Size(string name, int dimension) => (int)golden.Input(name).size(dimension);
+
+    /// <summary>A loss with learned parameters, kept until the comparison is over.</summary>
+    public T Keep<T>(T loss) where T : IDisposable
+    {
+        kept.Add(loss);
+        return loss;
+    }
+
+    /// <summary>Puts an input into a learned parameter of a loss, whose gradient is compared; transposed where the peer lays it out the other way.</summary>
+    public void Load(string name, Parameter parameter, bool transposed = false)
+    {
+        using (no_grad())
+            parameter.copy_(transposed ? golden.Input(name).t() : golden.Input(name));
+        gradients[name] = () => transposed ? parameter.grad?.t() : parameter.grad;
+    }
+
+    /// <summary>
+    /// Compares a loss with the case. float64 has to meet the value and the gradients to 1e-6, float32 to 1e-5 or three times what the peer's own
+    /// float32 run was off. Where the peer raises or gives NaN there is nothing to compare with: ours must be finite, and the case is skipped.
+    /// </summary>
+    public static Verdict Check(GoldenCase golden, Func<LossCase, Tensor> loss)
+    {
+        foreach (var dtype in new[] { ScalarType.Float64, ScalarType.Float32 })
+        {
+            var attempt = new LossCase(golden, dtype);
+            var verdict = attempt.Compare(loss);
+            attempt.kept.ForEach(one => one.Dispose());
+            if (verdict.Outcome != Outcome.Passed) return verdict;
+        }
+        return Verdict.Passed;
+    }
+
+    private Verdict Compare(Func<LossCase, Tensor> loss)
+    {
+        var value = loss(this);
+        value.backward();
+        var got = value.to(ScalarType.Float64).item<double>();
+        var expected = golden.ExpectedNumber("loss");
+        if (golden.Raises is not null || expected is null or double.NaN)
+            return double.IsFinite(got) ? Verdict.Skipped("the peer raises or gives NaN") : Fail($"loss {got}");
+
+        var single = dtype == ScalarType.Float32;
+        var peerError = single ? 3 * Math.Abs((golden.ExpectedNumber("loss_f32") ?? expected.Value) - expected.Value) : 0;
+        if (!(Math.Abs(got - expected.Value) <= Math.Max(Base, peerError) * Math.Max(1, Math.Abs(expected.Value))))
+            return Fail($"loss {got:G9}, expected {expected:G9}");
+
+        foreach (var (name, gradient) in gradients)
+        {
+            if (!golden.HasOutput("grad_" + name)) continue;
+            var want = golden.Output("grad_" + name).to(ScalarType.Float64);
+            var have = gradient()?.to(ScalarType.Float64) ?? zeros_like(want);
+            var off = (have - want).abs().max().item<double>();
+            var peer = single ? 3 * (golden.ExpectedNumber("grad_f32_max_abs_diff") ?? 0) : 0;
+            if (!(off <= Math.Max(Base * Math.Max(1, want.abs().max().item<double>()), peer))) return Fail($"grad_{name} off by {off:G3}");
+        }
+        return Verdict.Passed;
+    }
+
+    private double Base => dtype == ScalarType.Float32 ? 1e-5 : 1e-6;
+
+    private Verdict Fail(FormattableString what) => Verdict.Failed($"{what.ToString(CultureInfo.InvariantCulture)} in {dtype}");
+}

@@ -1,0 +1,432 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+using MetricLearning.Testing;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>Tests that set or compare torch's one global generator run when no others do.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class GlobalRandomState
+{
+    public const string Name = "torch's global random state";
+}
+
+[Collection(GlobalRandomState.Name)]
+[LeavesNoTensors]
+public sealed class TrainingCheckpointTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("checkpoint").FullName;
+
+    private string Last => Path.Combine(folder, TrainingCheckpoint.LastFile);
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    /// <summary>A small training run with everything that has a state: batch norm, dropout, a learned loss, Adam, SGD, warm-up, P×K.</summary>
+    private sealed class Run : IDisposable
+    {
+        private readonly Tensor inputs;
+        private readonly long[] labels = [.. Enumerable.Range(0, 60).Select(i => i * 5L % 12)];
+
+        public Run(int seed, long rowsSeed = 5)
+        {
+            using (var generator = new Generator((ulong)rowsSeed)) inputs = randn([60, 6], generator: generator).DetachFromDisposeScope();
+            manual_seed(seed);
+            Model = nn.Sequential(("first", nn.Linear(6, 16)), ("norm", nn.BatchNorm1d(16)), ("relu", nn.ReLU()), ("drop", nn.Dropout(0.3)),
+                ("last", nn.Linear(16, 12)));
+            Proxies = nn.Linear(12, 12, hasBias: false);
+            Adam = optim.Adam(Model.parameters(), 0.01, amsgrad: true, weight_decay: 1e-4);
+            Sgd = optim.SGD(Proxies.parameters(), 0.1, momentum: 0.9, nesterov: true);
+            Sampler = new IdentitySampler(labels, 4, 3, seed: 11);
+            Schedule = new MultiStepSchedule(Adam, [TrainingSpan.Epochs(2)], 0.1, WarmUp.Linear(TrainingSpan.Iterations(6)), Sampler.BatchesPerEpoch);
+            Checkpoint.Add("model", Model);
+            Checkpoint.Add("loss", Proxies);
+            Checkpoint.Add("adam", Adam);
+            Checkpoint.Add("sgd", Sgd);
+            Checkpoint.Add("schedule", Schedule);
+            Checkpoint.Add("sampler", Sampler);
+        }
+
+        public Sequential Model { get; }
+        public Linear Proxies { get; }
+        public Adam Adam { get; }
+        public SGD Sgd { get; }
+        public IdentitySampler Sampler { get; }
+        public MultiStepSchedule Schedule { get; }
+        public TrainingCheckpoint Checkpoint { get; } = new();
+
+        /// <summary>Trains until so many iterations are done, over as many epochs as that takes.</summary>
+        public void TrainTo(int iterations)
+        {
+            Model.train();
+            while (Schedule.Iteration < iterations)
+                foreach (var batch in Sampler.Batches())
+                {
+                    using var scope = NewDisposeScope();
+                    Adam.zero_grad();
+                    Sgd.zero_grad();
+                    var targets = tensor(batch.Select(row => labels[row]).ToArray());
+                    nn.functional.cross_entropy(Proxies.call(Model.call(inputs[tensor(batch)])), targets).backward();
+                    Adam.step();
+                    Sgd.step();
+                    Schedule.Step();
+                    if (Schedule.Iteration == iterations) break;
+                }
+        }
+
+        /// <summary>Everything that training changes, to the bit.</summary>
+        public string Bits()
+        {
+            var text = new StringBuilder();
+            foreach (var module in new nn.Module[] { Model, Proxies })
+                foreach (var (name, value) in module.state_dict()) text.Append(name).AppendLine(Convert.ToHexString(BytesOf(value)));
+            foreach (var optimizer in new OptimizerHelper[] { Adam, Sgd })
+                foreach (var (_, state) in OptimizerStates.Of(optimizer))
+                {
+                    foreach (var slot in OptimizerStates.Tensors(state)) text.Append(slot.Name).AppendLine(slot.Get() is { } value ? Convert.ToHexString(value.bytes) : "-");
+                    foreach (var number in OptimizerStates.Numbers(state)) text.Append(number.Name).AppendLine(number.Get().ToString("R", null));
+                }
+            foreach (var group in Adam.ParamGroups.Concat(Sgd.ParamGroups)) text.AppendLine($"{group.LearningRate:R} {group.InitialLearningRate:R}");
+            using var random = get_rng_state();
+            text.Append(Sampler.State).Append(Schedule.State).AppendLine(Convert.ToHexString(random.bytes));
+            return text.ToString();
+        }
+
+        public void Dispose()
+        {
+            Adam.Dispose();
+            Sgd.Dispose();
+            Model.Dispose();
+            Proxies.Dispose();
+            inputs.Dispose();
+        }
+    }
+
+    [Theory]
+    [InlineData(2)]    // before the first full batch of the warm-up's end
+    [InlineData(7)]    // in the middle of an epoch
+    [InlineData(10)]
+    public void AKilledAndResumedRun_EndsWithTheSameWeightsToTheBit(int killedAt)
+    {
+        string expected;
+        using (var whole = new Run(1))
+        {
+            whole.TrainTo(17);
+            expected = whole.Bits();
+        }
+        using (var killed = new Run(1))
+        {
+            killed.TrainTo(killedAt);
+            killed.Checkpoint.Save(Last);
+            killed.TrainTo(killedAt + 2);    // lost by the kill
+        }
+        using var resumed = new Run(2);    // other weights, another random state
+        resumed.TrainTo(1);
+        resumed.Checkpoint.Load(Last);
+        Assert.Equal(killedAt, resumed.Schedule.Iteration);
+        resumed.TrainTo(17);
+        Assert.Equal(expected, resumed.Bits());
+    }
+
+    [Fact]
+    public void Load_InsideADisposeScope_LeavesAWorkingOptimizer()
+    {
+        using var run = new Run(1);
+        run.TrainTo(3);
+        run.Checkpoint.Save(Last);
+        using var fresh = new Run(2);
+        using (NewDisposeScope()) fresh.Checkpoint.Load(Last);
+        Assert.Equal(run.Bits(), fresh.Bits());
+        fresh.TrainTo(5);
+    }
+
+    public static TheoryData<string, bool> Optimizers()
+    {
+        var data = new TheoryData<string, bool>();
+        foreach (var kind in new[] { "SGD", "SGD momentum", "Adam", "Adam amsgrad", "AdamW", "AdamW amsgrad", "NAdam", "RAdam", "Adamax", "RMSProp",
+            "RMSProp centered momentum", "Adagrad", "Adadelta", "ASGD", "Rprop" })
+            foreach (var wide in new[] { false, true }) data.Add(kind, wide);
+        return data;
+    }
+
+    private static OptimizerHelper Make(string kind, IEnumerable<Parameter> parameters) => kind switch
+    {
+        "SGD" => optim.SGD(parameters, 0.1),
+        "SGD momentum" => optim.SGD(parameters, 0.1, momentum: 0.9, weight_decay: 0.01),
+        "Adam" => optim.Adam(parameters, 0.1),
+        "Adam amsgrad" => optim.Adam(parameters, 0.1, amsgrad: true),
+        "AdamW" => optim.AdamW(parameters, 0.1),
+        "AdamW amsgrad" => optim.AdamW(parameters, 0.1, amsgrad: true),
+        "NAdam" => optim.NAdam(parameters, 0.1),
+        "RAdam" => optim.RAdam(parameters, 0.1),
+        "Adamax" => optim.Adamax(parameters, 0.1),
+        "RMSProp" => optim.RMSProp(parameters, 0.1),
+        "RMSProp centered momentum" => optim.RMSProp(parameters, 0.1, momentum: 0.9, centered: true),
+        "Adagrad" => optim.Adagrad(parameters, 0.1),
+        "Adadelta" => optim.Adadelta(parameters, 0.1),
+        "ASGD" => optim.ASGD(parameters, 0.1),
+        "Rprop" => optim.Rprop(parameters, 0.1),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+
+    [Theory]
+    [MemberData(nameof(Optimizers))]
+    public void EveryOptimizer_GoesOnToTheBit(string kind, bool wide)
+    {
+        var type = wide ? ScalarType.Float64 : ScalarType.Float32;
+        using var input = rand(8, 3, dtype: type);
+        using var first = nn.Linear(3, 2, dtype: type);
+        using var firstOptimizer = Make(kind, first.parameters());
+        Steps(first, firstOptimizer, 3);
+        var saving = new TrainingCheckpoint();
+        saving.Add("model", first);
+        saving.Add("optimizer", firstOptimizer);
+        saving.Save(Last);
+
+        using var second = nn.Linear(3, 2, dtype: type);
+        using var secondOptimizer = Make(kind, second.parameters());
+        var loading = new TrainingCheckpoint();
+        loading.Add("model", second);
+        loading.Add("optimizer", secondOptimizer);
+        loading.Load(Last);
+        Steps(first, firstOptimizer, 3);
+        Steps(second, secondOptimizer, 3);
+        Assert.Equal(Hex(first), Hex(second));
+
+        void Steps(Linear module, OptimizerHelper optimizer, int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                using var scope = NewDisposeScope();
+                optimizer.zero_grad();
+                module.call(input).pow(2).sum().backward();
+                optimizer.step();
+            }
+        }
+    }
+
+    private static byte[] BytesOf(Tensor value)
+    {
+        using var detached = value.detach();
+        return detached.bytes.ToArray();
+    }
+
+    private static string Hex(nn.Module module) => string.Join(' ', module.state_dict().Select(entry => Convert.ToHexString(BytesOf(entry.Value))));
+
+    [Fact]
+    public void NumbersHistoriesAndNotes_ComeBack()
+    {
+        var saving = new TrainingCheckpoint { Numbers = { ["epoch"] = 7, ["best"] = 0.1 + 0.2, ["undefined"] = double.NaN } };
+        saving.Histories["loss"] = [1.5, 1.0 / 3, double.PositiveInfinity];
+        saving.Notes["recipe"] = "P×K \"16×4\"\nand more";
+        saving.Save(Last);
+        var loading = new TrainingCheckpoint { Numbers = { ["old"] = 1 } };
+        loading.Load(Last);
+        Assert.Equal(saving.Numbers, loading.Numbers);
+        Assert.Equal(saving.Histories["loss"], loading.Histories["loss"]);
+        Assert.Equal(saving.Notes, loading.Notes);
+        Assert.Null(loading.BestScore);
+    }
+
+    [Fact]
+    public void SaveLastAndBest_KeepsTheBest()
+    {
+        using var run = new Run(1);
+        Assert.True(run.Checkpoint.SaveLastAndBest(folder, 0.5));
+        run.TrainTo(2);
+        var bits = run.Bits();
+        Assert.True(run.Checkpoint.SaveLastAndBest(folder, 0.7));
+        run.TrainTo(4);
+        Assert.False(run.Checkpoint.SaveLastAndBest(folder, 0.6));
+        Assert.False(run.Checkpoint.SaveLastAndBest(folder, double.NaN));
+        using var best = new Run(2);
+        best.Checkpoint.Load(Path.Combine(folder, TrainingCheckpoint.BestFile));
+        Assert.Equal(bits, best.Bits());
+        best.Checkpoint.Load(Last);
+        Assert.Equal(4, best.Schedule.Iteration);
+        Assert.Equal(0.7, best.Checkpoint.BestScore);
+        Assert.False(best.Checkpoint.SaveLastAndBest(folder, 0.7));
+        Assert.True(best.Checkpoint.SaveLastAndBest(folder, 0.69, lowerIsBetter: true));
+    }
+
+    [Fact]
+    public void LoadModule_TakesTheModelAlone()
+    {
+        using var run = new Run(1);
+        run.TrainTo(3);
+        run.Checkpoint.Save(Last);
+        using var other = new Run(2);
+        var evaluating = new TrainingCheckpoint { Numbers = { ["mine"] = 1 } };
+        evaluating.Add("model", other.Model);
+        var before = get_rng_state();
+        evaluating.LoadModule(Last, "model");
+        using (before)
+        using (var after = get_rng_state()) Assert.Equal(before.bytes.ToArray(), after.bytes.ToArray());
+        Assert.Equal(Hex(run.Model), Hex(other.Model));
+        Assert.Equal(1, evaluating.Numbers["mine"]);
+        Assert.Throws<ArgumentException>(() => evaluating.LoadModule(Last, "loss"));
+    }
+
+    [Fact]
+    public void TheFile_IsASafetensorsFile()
+    {
+        using var run = new Run(1);
+        run.Checkpoint.Save(Last);
+        var bytes = File.ReadAllBytes(Last);
+        var length = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        Assert.Equal(0, length % 8);
+        using var header = JsonDocument.Parse(bytes.AsMemory(8, length));
+        Assert.All(header.RootElement.GetProperty("__metadata__").EnumerateObject(), entry => Assert.Equal(JsonValueKind.String, entry.Value.ValueKind));
+        var weight = header.RootElement.GetProperty("model.first.weight");
+        Assert.Equal("F32", weight.GetProperty("dtype").GetString());
+        Assert.Equal([16, 6], weight.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32()));
+        var from = 8 + length + weight.GetProperty("data_offsets")[0].GetInt32();
+        Assert.Equal(BytesOf(((Linear)run.Model.children().First()).weight!), bytes[from..(from + 16 * 6 * 4)]);
+    }
+
+    [Fact]
+    public void ADamagedFile_IsRefused_AndNothingChanges()
+    {
+        using (var run = new Run(1))
+        {
+            run.TrainTo(2);
+            run.Checkpoint.Save(Last);
+        }
+        var good = File.ReadAllBytes(Last);
+        using var target = new Run(2);
+        target.TrainTo(1);
+        target.Checkpoint.Numbers["mine"] = 1;
+        var before = target.Bits();
+        var random = new SeededRandom(1);
+        var broken = Path.Combine(folder, "broken");
+
+        // Cut anywhere; any one bit flipped, in the header and in the tensors; something added.
+        for (var i = 0; i < 40; i++) Refused(good[..random.NextInt(good.Length)]);
+        for (var i = 0; i < 120; i++)
+        {
+            var flipped = (byte[])good.Clone();
+            flipped[random.NextInt(i < 80 ? 3_000 : flipped.Length)] ^= (byte)(1 << random.NextInt(8));
+            Refused(flipped);
+        }
+        Refused([.. good, 0]);
+        Refused([]);
+
+        void Refused(byte[] bytes)
+        {
+            File.WriteAllBytes(broken, bytes);
+            var error = Assert.Throws<InvalidDataException>(() => target.Checkpoint.Load(broken));
+            Assert.StartsWith(broken + " is not a whole training checkpoint: ", error.Message, StringComparison.Ordinal);
+            Assert.Equal(before, target.Bits());
+            Assert.Equal(1, target.Checkpoint.Numbers["mine"]);
+        }
+    }
+
+    [Fact]
+    public void AForeignOrNewerFile_IsRefused()
+    {
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Save(Last);
+        var newer = Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(File.ReadAllBytes(Last)).Replace("\"version\":\"1\"", "\"version\":\"2\"", StringComparison.Ordinal));
+        File.WriteAllBytes(Last, newer);
+        Assert.Contains("it has version 2, and this library reads version 1",
+            Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last)).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(Last, [.. BitConverter.GetBytes(24L), .. "{\"__metadata__\":{\"a\":\"\"}}"u8]);
+        Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last));
+        File.WriteAllText(Last, "{\"PK\": \"this is a text\"}");
+        Assert.Contains("does not begin with the length of a header",
+            Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last)).Message, StringComparison.Ordinal);
+        Assert.Throws<FileNotFoundException>(() => checkpoint.Load(Path.Combine(folder, "none")));
+    }
+
+    [Fact]
+    public void AnotherModelOptimizerOrSampler_IsRefused_AndNothingChanges()
+    {
+        using var run = new Run(1);
+        run.Checkpoint.Save(Last);
+        using var model = nn.Sequential(("first", nn.Linear(6, 16)), ("norm", nn.BatchNorm1d(16)), ("last", nn.Linear(16, 13)));
+        using var adamW = optim.AdamW(run.Model.parameters());
+        using var fewer = optim.Adam(run.Model.parameters().Take(2), amsgrad: true);
+        var otherData = new IdentitySampler([.. Enumerable.Range(0, 80).Select(i => i % 12L)], 4, 3, seed: 11);
+
+        Refused("'model.last.weight' is Float32 [12, 16] in it and Float32 [13, 16] in the module", model: model);
+        Refused("'adam' is Adam in it and AdamW here", adam: adamW);
+        Refused("'adam' has 6 parameters in it and 2 here", adam: fewer);
+        Refused("'sampler' has seed 11, batches of 12 and", sampler: otherData);
+
+        var less = new TrainingCheckpoint();
+        less.Add("model", run.Model);
+        Assert.Contains("it holds the module 'loss', which has not been added",
+            Assert.Throws<InvalidDataException>(() => less.Load(Last)).Message, StringComparison.Ordinal);
+        var more = new TrainingCheckpoint();
+        more.Add("models", run.Model);
+        Assert.Contains("it holds no module 'models'", Assert.Throws<InvalidDataException>(() => more.Load(Last)).Message, StringComparison.Ordinal);
+
+        void Refused(string message, nn.Module? model = null, OptimizerHelper? adam = null, Sampler? sampler = null)
+        {
+            var checkpoint = new TrainingCheckpoint();
+            checkpoint.Add("model", model ?? run.Model);
+            checkpoint.Add("loss", run.Proxies);
+            checkpoint.Add("adam", adam ?? run.Adam);
+            checkpoint.Add("sgd", run.Sgd);
+            checkpoint.Add("schedule", run.Schedule);
+            checkpoint.Add("sampler", sampler ?? run.Sampler);
+            run.TrainTo((int)run.Schedule.Iteration + 1);
+            var before = run.Bits();
+            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last)).Message, StringComparison.Ordinal);
+            Assert.Equal(before, run.Bits());
+        }
+    }
+
+    [Fact]
+    public void AFailedSave_LeavesTheOldFile()
+    {
+        using var run = new Run(1);
+        run.TrainTo(2);
+        run.Checkpoint.Save(Last);
+        var bits = run.Bits();
+        File.WriteAllText(Last + ".tmp", "left by a process that was killed while it wrote");
+        run.Checkpoint.Save(Last);
+        Assert.False(File.Exists(Last + ".tmp"));
+
+        using var complex = nn.Linear(2, 2, dtype: ScalarType.ComplexFloat32);
+        var failing = new TrainingCheckpoint();
+        failing.Add("model", complex);
+        Assert.Contains("which a checkpoint cannot hold", Assert.Throws<NotSupportedException>(() => failing.Save(Last)).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Last + ".tmp"));
+        run.TrainTo(4);
+        run.Checkpoint.Load(Last);
+        Assert.Equal(bits, run.Bits());
+    }
+
+    [Fact]
+    public void Add_RefusesWhatCannotBeSaved()
+    {
+        using var module = nn.Linear(2, 2);
+        using var optimizer = optim.LBFGS(module.parameters());
+        var checkpoint = new TrainingCheckpoint();
+        checkpoint.Add("model", module);
+        Assert.Contains("LBFGS does not give its state", Assert.Throws<NotSupportedException>(() => checkpoint.Add("o", optimizer)).Message, StringComparison.Ordinal);
+        Assert.Contains("'model' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("model", module)).Message, StringComparison.Ordinal);
+        Assert.Contains("no dot", Assert.Throws<ArgumentException>(() => checkpoint.Add("a.b", module)).Message, StringComparison.Ordinal);
+        Assert.Contains("'rng' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("rng", module)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SaveAndLoad_LeaveNoTensorsBehind()
+    {
+        using var run = new Run(1);
+        run.TrainTo(2);
+        run.Checkpoint.Save(Last);
+        run.Checkpoint.Load(Last);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        for (var i = 0; i < 3; i++)
+        {
+            run.Checkpoint.Save(Last);
+            run.Checkpoint.Load(Last);
+        }
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+}

@@ -1,0 +1,129 @@
+using System.Text;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public sealed class SafeTensorsTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("safetensors").FullName;
+
+    private string FilePath => Path.Combine(folder, "model.safetensors");
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Fact]
+    public void Write_ThenRead_GivesTheSameTensors()
+    {
+        using var scope = NewDisposeScope();
+        ScalarType[] types =
+        [
+            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16,
+            ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
+        ];
+        var tensors = types.ToDictionary(type => $"of {type}", type => (rand(3, 2) * 3).to(type));
+        tensors["transposed ü\""] = rand(4, 5).t();
+        tensors["scalar"] = tensor(2.5);
+        tensors["empty"] = zeros(0, 7);
+        SafeTensors.Write(FilePath, tensors, new Dictionary<string, string> { ["format"] = "pt", ["note"] = "é" });
+
+        using var read = SafeTensors.Read(FilePath);
+        Assert.Equal(tensors.Keys.Order(StringComparer.Ordinal), read.Keys.Order(StringComparer.Ordinal));
+        foreach (var (name, expected) in tensors)
+        {
+            Assert.Equal(expected.dtype, read[name].dtype);
+            Assert.Equal(expected.shape, read[name].shape);
+            Assert.True(expected.Equals(read[name]), name);
+        }
+        Assert.Equal("é", read.Metadata["note"]);
+        Assert.Equal([FilePath], Directory.GetFiles(folder));
+    }
+
+    [Fact]
+    public void Write_StateDict_LoadsIntoAnotherModel()
+    {
+        using var scope = NewDisposeScope();
+        using var one = new EmbeddingModel(OSNet.X025(), new GeMPooling(), new BNNeck(128), classes: 3);
+        using var other = new EmbeddingModel(OSNet.X025(), new GeMPooling(), new BNNeck(128), classes: 3);
+        SafeTensors.Write(FilePath, one.state_dict());
+        Assert.True(other.LoadWeights(FilePath).IsExact);
+        var images = rand(2, 3, 64, 32);
+        Assert.True(one.Embed(images).Equals(other.Embed(images)));
+    }
+
+    [Fact]
+    public void Write_ThatFails_LeavesTheOldFile()
+    {
+        using var scope = NewDisposeScope();
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["a"] = ones(2) });
+        var gone = ones(2);
+        gone.Dispose();
+        Assert.ThrowsAny<Exception>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = gone }));
+        var error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["__metadata__"] = ones(2) }));
+        Assert.StartsWith("tensors must have names that differ and are not __metadata__", error.Message);
+        error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["c"] = ones(2, ScalarType.ComplexFloat32) }));
+        Assert.StartsWith("tensors must be of a type that the format has, got ComplexFloat32 for 'c'", error.Message);
+        using var read = SafeTensors.Read(FilePath);
+        Assert.Equal(["a"], read.Keys);
+        Assert.Equal([FilePath], Directory.GetFiles(folder));
+    }
+
+    [Theory]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, null)]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}   """, 8, null)]
+    [InlineData("{}", 0, null)]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 9, "the tensors end at byte 8, the data at 9")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 7, "the tensors end at byte 8, the data at 7")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "F32 [3] needs 12")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "'a' begins at byte 4, but the tensor before it ends at 0")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "'b' begins at byte 4, but the tensor before it ends at 8")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12, "'b' begins at byte 8")]
+    [InlineData("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}""", 2, "'a' is of type F8_E4M3, which TorchSharp has not")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, "has the bytes 8 to 0")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[0.5],"data_offsets":[0,8]}}""", 8, "the header cannot be read")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2]}}""", 8, "'a' lacks a dtype, a shape or two data_offsets")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}""", 8, "a field 'more' that is unknown or comes twice")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", 8, "'a' comes twice")]
+    [InlineData("""{"__metadata__":{"x":3}}""", 0, "the header cannot be read")]
+    [InlineData("""[]""", 0, "the header does not start with '{'")]
+    [InlineData("""{"a":""", 0, "the header cannot be read")]
+    [InlineData("""{"a":3}""", 0, "the header cannot be read")]
+    public void Read_HeadersGoodAndBad(string header, int dataBytes, string? message)
+    {
+        var text = Encoding.UTF8.GetBytes(header);
+        var stream = new MemoryStream([.. BitConverter.GetBytes((long)text.Length), .. text, .. new byte[dataBytes]]);
+        if (message is null) SafeTensors.Read(stream).Dispose();
+        else Assert.Contains(message, Assert.Throws<InvalidDataException>(() => SafeTensors.Read(stream)).Message);
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(-1)]
+    [InlineData(100)]
+    public void Read_HeaderLongerThanTheFile_IsRefused(long length)
+    {
+        var stream = new MemoryStream([.. BitConverter.GetBytes(length), (byte)'{', (byte)'}']);
+        Assert.Contains("the header is said to have", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(stream)).Message);
+        Assert.Contains("fewer than the 8", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(new MemoryStream([1, 2]))).Message);
+    }
+
+    [Fact]
+    public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException()
+    {
+        using var scope = NewDisposeScope();
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["a"] = rand(2, 3), ["b"] = ones(3, ScalarType.Bool), ["c"] = arange(2) }, new Dictionary<string, string> { ["k"] = "v" });
+        Fuzz.Mutations(File.ReadAllBytes(FilePath), file => SafeTensors.Read(new MemoryStream(file)));
+    }
+
+    [Fact]
+    public void Indexer_OfAnUnknownName_ListsNearNames()
+    {
+        using var scope = NewDisposeScope();
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["conv1.weight"] = ones(2), ["fc.weight"] = ones(2) });
+        using var read = WeightFile.Read(FilePath);
+        Assert.Equal("There is no tensor 'conv1.wieght'. Near names: conv1.weight, fc.weight (of 2).", Assert.Throws<KeyNotFoundException>(() => read["conv1.wieght"]).Message);
+    }
+}

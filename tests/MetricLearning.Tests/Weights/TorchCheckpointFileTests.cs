@@ -1,0 +1,187 @@
+using System.IO.Compression;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class TorchCheckpointFileTests
+{
+    [Fact]
+    public void Read_StridedViewsThatShareAStorage()
+    {
+        var file = Root(b => b
+            .Text("whole").Tensor("0", 6, [2, 3], [3, 1])
+            .Text("transposed").Tensor("0", 6, [3, 2], [1, 3])
+            .Text("column").Tensor("0", 6, [2], [3], offset: 1)
+            .Text("scalar").Tensor("0", 6, [], [], offset: 5)
+            .Text("empty").Tensor("0", 6, [0, 4], [4, 1])).Floats("0", 1, 2, 3, 4, 5, 6).Archive();
+        using var weights = Read(file);
+        Assert.Equal(["whole", "transposed", "column", "scalar", "empty"], weights.Keys);
+        Assert.Equal([1, 2, 3, 4, 5, 6], Values(weights["whole"]));
+        Assert.Equal([1, 4, 2, 5, 3, 6], Values(weights["transposed"]));
+        Assert.Equal([2, 5], Values(weights["column"]));
+        Assert.Equal([6], Values(weights["scalar"]));
+        Assert.Equal([0, 4], weights["empty"].shape);
+    }
+
+    [Fact]
+    public void Read_EveryType()
+    {
+        var builder = Root(b => b
+            .Text("f64").Tensor("0", 1, [1], [1], type: "DoubleStorage").Text("f32").Tensor("1", 1, [1], [1])
+            .Text("f16").Tensor("2", 1, [1], [1], type: "HalfStorage").Text("bf16").Tensor("3", 1, [1], [1], type: "BFloat16Storage")
+            .Text("i64").Tensor("4", 1, [1], [1], type: "LongStorage").Text("i32").Tensor("5", 1, [1], [1], type: "IntStorage")
+            .Text("i16").Tensor("6", 1, [1], [1], type: "ShortStorage").Text("i8").Tensor("7", 1, [1], [1], type: "CharStorage")
+            .Text("u8").Tensor("8", 1, [1], [1], type: "ByteStorage").Text("bool").Tensor("9", 1, [1], [1], type: "BoolStorage"))
+            .Storage("0", BitConverter.GetBytes(1.5), 1).Storage("1", BitConverter.GetBytes(1.5f), 1)
+            .Storage("2", BitConverter.GetBytes((Half)1.5f), 1).Storage("3", BitConverter.GetBytes(1.5f)[2..], 1)
+            .Storage("4", BitConverter.GetBytes(-7L), 1).Storage("5", BitConverter.GetBytes(-7), 1)
+            .Storage("6", BitConverter.GetBytes((short)-7), 1).Storage("7", [unchecked((byte)-7)], 1)
+            .Storage("8", [200], 1).Storage("9", [1], 1);
+        foreach (var file in new[] { builder.Archive(), builder.Legacy() })
+        {
+            using var weights = Read(file);
+            foreach (var name in new[] { "f64", "f32", "f16", "bf16" }) Assert.Equal([1.5f], Values(weights[name]));
+            foreach (var name in new[] { "i64", "i32", "i16", "i8" }) Assert.Equal([-7], Values(weights[name]));
+            Assert.Equal([200], Values(weights["u8"]));
+            Assert.Equal(ScalarType.Bool, weights["bool"].dtype);
+            Assert.Equal(ScalarType.BFloat16, weights["bf16"].dtype);
+        }
+    }
+
+    [Fact]
+    public void Read_LegacyForm()
+    {
+        var file = Root(b => b.Text("a").Tensor("k", 3, [3], [1], legacy: true).Text("b").Tensor("l", 1, [1], [1], legacy: true))
+            .Floats("k", 1, 2, 3).Floats("l", 9).Legacy();
+        using var weights = Read(file);
+        Assert.Equal([1, 2, 3], Values(weights["a"]));
+        Assert.Equal([9], Values(weights["b"]));
+    }
+
+    [Fact]
+    public void Read_Parameters_AndTheMetadataOfAStateDict()
+    {
+        var builder = new TorchFileBuilder().OrderedDict().Begin().Text("p").Global("torch._utils", "_rebuild_parameter").Raw((byte)'(')
+            .Tensor("0", 2, [2], [1]).Raw(0x88).OrderedDict().Raw((byte)'t', (byte)'R').End();
+        // BUILD with {"_metadata": OrderedDict()}, as every state dict of PyTorch has it.
+        builder.Raw((byte)'}').Text("_metadata").OrderedDict().Raw((byte)'s', (byte)'b').Floats("0", 4, 5);
+        using var weights = Read(builder.Archive());
+        Assert.Equal([4, 5], Values(weights["p"]));
+    }
+
+    [Fact]
+    public void Read_Checkpoint_TakesTheStateDict_OrTheSectionNamed()
+    {
+        var file = Checkpoint("state_dict", "ema");
+        using (var weights = Read(file)) Assert.Equal([1, 2], Values(weights["w"]));
+        using (var weights = Read(file, "ema")) Assert.Equal([3, 4], Values(weights["w"]));
+        var error = Assert.Throws<InvalidDataException>(() => Read(file, "emma"));
+        Assert.Contains("it has no dictionary 'emma'. Near names: ema, ", error.Message);
+        error = Assert.Throws<InvalidDataException>(() => Read(Checkpoint("first", "second")));
+        Assert.Contains("several dictionaries in it hold tensors: name one of first, second as the section", error.Message);
+
+        static byte[] Checkpoint(string first, string second) => Root(b => b
+            .Text("epoch").Int(7)
+            .Text(first).OrderedDict().Begin().Text("w").Tensor("0", 2, [2], [1]).End()
+            .Text(second).OrderedDict().Begin().Text("w").Tensor("1", 2, [2], [1]).End()
+            .Text("rate").Raw((byte)'G', 0x3f, 0xf0, 0, 0, 0, 0, 0, 0)).Floats("0", 1, 2).Floats("1", 3, 4).Archive();
+    }
+
+    [Fact]
+    public void Read_OfAnythingElse_RunsNothingAndSaysWhatItWas()
+    {
+        var file = Root(b => b.Text("x").Global("os", "system").Raw((byte)'(').Text("touch /tmp/never").Raw((byte)'t', (byte)'R')).Archive();
+        var error = Assert.Throws<InvalidDataException>(() => Read(file));
+        Assert.Contains("The file asks for os.system, which is neither a tensor nor plain data. Nothing of it was run.", error.Message);
+    }
+
+    // libtorch writes no state dicts from C++, but its archive is the very container of torch.save: checksums, padding, byte order.
+    [Fact]
+    public void Read_ArchiveOfLibtorch_PassesItsContainerAndNamesTheScriptedModule()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            using var tensor = rand(3, 4);
+            save(tensor, path);
+            var error = Assert.Throws<InvalidDataException>(() => TorchCheckpointFile.Read(path));
+            Assert.StartsWith("The file asks for __torch__.Module", error.Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    // count, shape, strides, offset, what the message says
+    public static TheoryData<long, long[], long[], long, string> BadTensors => new()
+    {
+        { 4, [5], [1], 0, "does not lie in its storage of 4 elements" },
+        { 4, [2, 2], [3, 1], 0, "does not lie in its storage" },
+        { 4, [4], [1], 1, "does not lie in its storage" },
+        { 4, [1L << 40], [0], 0, "does not lie in its storage" },
+        { 4, [4], [-1], 3, "is no tensor" },
+        { 4, [-4], [1], 0, "is no tensor" },
+        { 4, [4], [1], -1, "is no tensor" },
+        { 4, [2, 2], [1], 0, "is no tensor" },
+        { 4, [1L << 40, 1L << 40], [1, 1], 0, "is no tensor" },
+        { 4, [2], [long.MaxValue], 4, "does not lie in its storage" },
+        { 5, [4], [1], 0, "storage 0 has 16 bytes, 5 elements of Float32 have 20" },
+        { 3, [3], [1], 0, "storage 0 has 16 bytes, 3 elements of Float32 have 12" },
+        { 1L << 61, [4], [1], 0, "storage 0 has 2305843009213693952 elements" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadTensors))]
+    public void Read_TensorsThatTheFileHasNot_AreRefused(long count, long[] shape, long[] strides, long offset, string message)
+    {
+        var file = Root(b => b.Text("x").Tensor("0", count, shape, strides, offset)).Floats("0", 1, 2, 3, 4).Archive();
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Read(file)).Message);
+    }
+
+    [Fact]
+    public void Read_DamagedFiles_AreRefused()
+    {
+        var builder = Root(b => b.Text("x").Tensor("0", 4, [4], [1])).Floats("0", 1, 2, 3, 4);
+        Assert.Contains("compressed", Message(builder.Archive(CompressionLevel.SmallestSize)));
+        var flipped = builder.Archive();
+        var data = flipped.AsSpan().IndexOf(BitConverter.GetBytes(2f).AsSpan());
+        flipped[data + 2] ^= 1;
+        Assert.Contains("its checksum is not the archive's", Message(flipped));
+        Assert.Contains("is not in the archive", Message(Root(b => b.Text("x").Tensor("1", 4, [4], [1])).Floats("0", 1, 2, 3, 4).Archive()));
+        Assert.Contains("neither a zip archive nor a pickle", Message([1, 2, 3, 4]));
+        Assert.Contains("neither a zip archive nor a pickle", Message([]));
+        Assert.Contains("is a pickle, but not one of torch.save", Message([0x80, 2, (byte)'K', 1, (byte)'.']));
+        Assert.Contains("its outermost object is no dictionary", Message(new TorchFileBuilder().Tensor("0", 4, [4], [1]).Floats("0", 1, 2, 3, 4).Archive()));
+        Assert.Contains("no dictionary in it holds tensors; it has epoch", Message(Root(b => b.Text("epoch").Int(3)).Archive()));
+        Assert.Contains("holds bytes other than 0 and 1", Message(Root(b => b.Text("x").Tensor("0", 1, [1], [1], type: "BoolStorage")).Storage("0", [7], 1).Archive()));
+        Assert.Contains("storage 0 has 3 elements, but its tensors say 4", Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true)).Storage("0", new byte[16], 3).Legacy()));
+        Assert.Contains("it ends within storage 0", Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true)).Storage("0", new byte[12], 4).Legacy()));
+
+        static string Message(byte[] file) => Assert.Throws<InvalidDataException>(() => Read(file)).Message;
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException(bool legacy)
+    {
+        var builder = Root(b => b
+            .Text("a").Tensor("0", 6, [2, 3], [3, 1], legacy: legacy).Text("b").Tensor("1", 2, [2], [1], type: "LongStorage", legacy: legacy)
+            .Text("n").Int(5).Text("inner").OrderedDict().Begin().Text("c").Tensor("0", 6, [3], [2], legacy: legacy).End())
+            .Floats("0", 1, 2, 3, 4, 5, 6).Storage("1", new byte[16], 2);
+        Fuzz.Mutations(legacy ? builder.Legacy() : builder.Archive(), file => Read(file));
+    }
+
+    private static TorchFileBuilder Root(Func<TorchFileBuilder, TorchFileBuilder> fill) => fill(new TorchFileBuilder().OrderedDict().Begin()).End();
+
+    private static NamedTensors Read(byte[] file, string? section = null) => TorchCheckpointFile.Read(new MemoryStream(file), section);
+
+    private static float[] Values(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return tensor.to(ScalarType.Float32).contiguous().data<float>().ToArray();
+    }
+}

@@ -1,0 +1,117 @@
+using MetricLearning.Testing;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class WeightLoadingTests
+{
+    [Fact]
+    public void Report_TellsMatchedMissingUnexpectedAndOfAnotherShape()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Sequential(("a", nn.Linear(3, 2)), ("b", nn.BatchNorm1d(2)));
+        var weights = new Dictionary<string, Tensor>
+        {
+            ["a.weight"] = ones(2, 3), ["a.bias"] = ones(5), ["b.weight"] = full([2], 4f, ScalarType.Float16), ["c.weight"] = ones(1), ["head.weight"] = ones(1),
+            ["c.num_batches_tracked"] = tensor(3L),
+        };
+        static string? Rename(string name) => name.StartsWith("head", StringComparison.Ordinal) ? null : name;
+
+        var report = model.LoadWeights(weights, strict: false, rename: Rename);
+        Assert.Equal(["a.weight", "b.weight"], report.Matched.Order(StringComparer.Ordinal));
+        Assert.Equal(["b.bias", "b.running_mean", "b.running_var"], report.Missing.Order(StringComparer.Ordinal));
+        Assert.Equal(["c.weight"], report.Unexpected);
+        Assert.Equal(["head.weight"], report.LeftOut);
+        var mismatch = Assert.Single(report.Mismatched);
+        Assert.Equal(("a.bias", 5L, 2L), (mismatch.Name, mismatch.FileShape.Single(), mismatch.ModelShape.Single()));
+        Assert.False(report.IsExact);
+        Assert.StartsWith("2 tensors loaded, 3 missing in the file, 1 unexpected, 1 of another shape, 1 left out\n  missing in the file:\n    ", report.ToString());
+        Assert.Contains("\n  of another shape:\n    a.bias: [5] in the file, [2] in the model\n", report.ToString());
+
+        var state = model.state_dict();
+        Assert.Equal(1, state["a.weight"].min().ToDouble());
+        Assert.Equal(4, state["b.weight"].min().ToDouble());
+        Assert.Equal(ScalarType.Float32, state["b.weight"].dtype);
+        Assert.True(state["a.weight"].requires_grad);
+    }
+
+    [Fact]
+    public void Strict_ThatFails_LeavesTheModelUntouched()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Sequential(("a", nn.Linear(3, 2)));
+        var before = model.state_dict()["a.weight"].clone();
+        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(new Dictionary<string, Tensor> { ["a.weight"] = ones(2, 3) }));
+        Assert.StartsWith("The weights do not fit the model, which stays as it was: 1 tensors loaded, 1 missing", error.Message);
+        Assert.True(before.Equals(model.state_dict()["a.weight"]));
+    }
+
+    [Fact]
+    public void ModulePrefix_OfAllNames_IsTakenOff()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Sequential(("a", nn.Linear(3, 2)));
+        var weights = new Dictionary<string, Tensor> { ["module.a.weight"] = ones(2, 3), ["module.a.bias"] = ones(2) };
+        Assert.True(model.LoadWeights(weights).IsExact);
+        weights["b"] = ones(1);
+        Assert.Throws<InvalidDataException>(() => model.LoadWeights(weights));
+        Assert.Equal(2, model.LoadWeights(weights, strict: false, rename: WeightNames.WithoutPrefix("module.")).Matched.Count);
+    }
+
+    [Fact]
+    public void BatchCounter_IsLoadedWhereItIs_AndNotMissedWhereItIsNot()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.BatchNorm1d(2);
+        var weights = new Dictionary<string, Tensor> { ["weight"] = ones(2), ["bias"] = ones(2), ["running_mean"] = ones(2), ["running_var"] = ones(2) };
+        Assert.True(model.LoadWeights(weights).IsExact);
+        weights["num_batches_tracked"] = tensor(41L);
+        Assert.Equal(5, model.LoadWeights(weights).Matched.Count);
+        Assert.Equal(41, model.state_dict()["num_batches_tracked"].ToInt64());
+    }
+
+    [Fact]
+    public void TwoNamesForOne_AreRefused()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Linear(3, 2);
+        var weights = new Dictionary<string, Tensor> { ["weight"] = ones(2, 3), ["module.weight"] = ones(2, 3) };
+        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(weights, strict: false, rename: WeightNames.WithoutPrefix("module.")));
+        Assert.Equal("'weight' and 'module.weight' are both renamed to 'weight'.", error.Message);
+    }
+
+    [Fact]
+    public void Names_OfTorchvision_GoToTheBackboneWithoutTheClassifier()
+    {
+        using var scope = NewDisposeScope();
+        using var backbone = ResNet.ResNet18();
+        using var model = new EmbeddingModel(ResNet.ResNet18(lastStride: 1), neck: new BNNeck(512), classes: 5);
+        var weights = backbone.state_dict();
+        weights["fc.weight"] = zeros(1000, 512);
+        weights["fc.bias"] = zeros(1000);
+        var report = model.LoadWeights(weights, strict: false, rename: WeightNames.Torchvision());
+        Assert.Equal(120, report.Matched.Count);
+        Assert.Equal(["fc.weight", "fc.bias"], report.LeftOut);
+        Assert.All(report.Missing, name => Assert.False(name.StartsWith("backbone", StringComparison.Ordinal)));
+        Assert.True(model.state_dict()["backbone.layer4.1.conv2.weight"].Equals(weights["layer4.1.conv2.weight"]));
+    }
+
+    [Fact]
+    public void LoadWeights_OfAFileThatIsNone_SaysSo()
+    {
+        using var model = nn.Linear(3, 2);
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, "<html>not found</html>");
+            Assert.EndsWith("is neither a PyTorch file nor a safetensors file.", Assert.Throws<InvalidDataException>(() => model.LoadWeights(path)).Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+        Assert.Throws<FileNotFoundException>(() => model.LoadWeights(path));
+    }
+}
