@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Whole rows of float64 scores, sorted on the device of the features; what lies too close to tell is put in order by exact keys.</summary>
+/// <summary>Whole rows of float64 scores, sorted on the device of the features; what lies too close to tell is put in order by exact
+/// keys.</summary>
 internal sealed class ArgsortRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
     private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
@@ -23,7 +24,8 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
                 var count = Math.Min(sorted.Width, left[i]);
                 var list = Settle(first + i, sorted.Scores(i)[..count], sorted.Rows(i)[..count]);
                 if (top < count) list = new SortedRow(list.Rows[..top.Value], list.TiedToPrevious[..top.Value]);
-                if (distances) list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
+                if (distances)
+                    list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
                 found[i] = Hits(first + i, list, left[i], whole: top is null);
             });
             for (var i = 0; i < found.Length; i++) take(query + i, found[i]);
@@ -96,7 +98,8 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             if (end - i > 1)
             {
                 Array.Sort(rows, i, end - i);
-                (int Row, double Key)[] ordered = [.. rows[i..end].Select(row => (Row: row, Key: source.Key(query, row))).OrderBy(e => e.Key)];     // stable
+                var unordered = rows[i..end].Select(row => (Row: row, Key: source.Key(query, row)));
+                var ordered = unordered.OrderBy(e => e.Key).ToArray();      // stable
                 for (var j = i; j < end; j++)
                 {
                     rows[j] = ordered[j - i].Row;

@@ -8,7 +8,8 @@ public sealed class CameraPairReport
 {
     private readonly IReadOnlyDictionary<(long, long), RetrievalReport> reports;
 
-    internal CameraPairReport(IReadOnlyList<long> queryCameras, IReadOnlyList<long> galleryCameras, IReadOnlyDictionary<(long, long), RetrievalReport> reports) =>
+    internal CameraPairReport(IReadOnlyList<long> queryCameras, IReadOnlyList<long> galleryCameras,
+        IReadOnlyDictionary<(long, long), RetrievalReport> reports) =>
         (QueryCameras, GalleryCameras, this.reports) = (queryCameras, galleryCameras, reports);
 
     /// <summary>The cameras that queries come from, ascending.</summary>
@@ -17,7 +18,8 @@ public sealed class CameraPairReport
     /// <summary>The cameras that gallery pictures come from, ascending.</summary>
     public IReadOnlyList<long> GalleryCameras { get; }
 
-    /// <summary>The report of one camera's queries against one camera's gallery pictures; its queries are those of the camera, in their order.</summary>
+    /// <summary>The report of one camera's queries against one camera's gallery pictures; its queries are those of the camera, in their
+    /// order.</summary>
     /// <exception cref="KeyNotFoundException">There are no pictures of such a camera.</exception>
     public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
 
@@ -32,7 +34,8 @@ public sealed class CameraPairReport
             foreach (var column in GalleryCameras)
             {
                 var report = this[row, column];
-                text.Append(CultureInfo.InvariantCulture, $"{(report.ValidQueries == 0 ? "–" : (100 * report.RankAt(1)).ToString("F1", CultureInfo.InvariantCulture)),8}");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"{(report.ValidQueries == 0 ? "–" : (100 * report.RankAt(1)).ToString("F1", CultureInfo.InvariantCulture)),8}");
             }
         }
         return text.Append('\n').ToString();

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever whole.</summary>
+/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever
+/// whole.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
     /// <summary>Matches of one query in order, and what was counted before each so far.</summary>

@@ -44,7 +44,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
         galleryNorms = Norms(galleryRows, (int)gallery.size(0), "gallery");
         largestGalleryNorm = galleryNorms.DefaultIfEmpty().Max();
         var largest = Math.Max(largestGalleryNorm, queryNorms.DefaultIfEmpty().Max());
-        CountingType = wide || largest > LargestNormOfFloat || width * Unit(ScalarType.Float32) > 0.1 ? ScalarType.Float64 : ScalarType.Float32;
+        var needsFloat64 = wide || largest > LargestNormOfFloat || width * Unit(ScalarType.Float32) > 0.1;
+        CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
         roundsInputs = Device.type == TorchSharp.DeviceType.CUDA && backends.cuda.matmul.allow_tf32;
         if (distance is EuclideanDistance or EuclideanSquaredDistance) offset = Column(norm => norm * norm);
         if (distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
@@ -53,7 +54,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     }
 
     /// <summary>Whether a distance is one of those that this class knows.</summary>
-    public static bool Knows(Distance distance) => distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
+    public static bool Knows(Distance distance) =>
+        distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
 
     public override ScalarType CountingType { get; }
 
@@ -104,7 +106,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     public override (double Low, double High) Interval(int query, double key, ScalarType type)
     {
         var x = queryNorms[query];
-        var (middle, error) = (distance is CosineDistance ? key * Math.Max(x, ZeroNorm) : offset is not null ? key - x * x : key, Error(query, type));
+        var middle = distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
+        var error = Error(query, type);
         return (middle - error, middle + error);
     }
 
@@ -146,14 +149,16 @@ internal sealed unsafe class FeatureScores : ScoreSource
         for (var row = 0; row < count; row++)
         {
             var start = (long)row * width;
-            var square = wide ? ExactScores.Dot((double*)rows + start, (double*)rows + start, width) : ExactScores.Dot((float*)rows + start, (float*)rows + start, width);
+            var square = wide ? ExactScores.Dot((double*)rows + start, (double*)rows + start, width)
+                : ExactScores.Dot((float*)rows + start, (float*)rows + start, width);
             norms[row] = Math.Sqrt(square);
             if (norms[row] <= LargestNorm) continue;
             for (var i = 0; i < width; i++)
             {
                 var value = wide ? ((double*)rows)[start + i] : ((float*)rows)[start + i];
                 if (!double.IsFinite(value))
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{name} features must be finite, got {value} in row {row}, column {i}."), name);
+                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                        $"{name} features must be finite, got {value} in row {row}, column {i}."), name);
             }
             throw new ArgumentException($"{name} features must have rows of length at most 1e150, got more in row {row}.", name);
         }

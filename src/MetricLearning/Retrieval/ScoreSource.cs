@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Where scores of queries against the gallery come from: exact keys one by one, and tiles that approximate them with a proven bound.</summary>
+/// <summary>Where scores of queries against the gallery come from: exact keys one by one, and tiles that approximate them with a proven
+/// bound.</summary>
 /// <remarks>
 /// The order of a query's gallery is that of its exact keys, ties by index. A tile's score s of a pair with key k obeys
 /// <c>|s − (scale · k − shift)| ≤ error</c>, with scale, shift and error of the query; smaller is nearer in both.
