@@ -5,8 +5,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to tell.</summary>
-/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is open.
+/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to
+/// tell.</summary>
+/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is
+/// open.
 /// Intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
@@ -45,7 +47,8 @@ internal static class RankCounting
     /// <param name="scores">[B, T].</param>
     /// <param name="low">[B, R]: lower ends; a row with fewer than R is filled up with −∞ in front.</param>
     /// <param name="high">[B, R]: upper ends, filled up alike.</param>
-    /// <returns>How many scores of the row lie below each lower end, int64 [B, R], and row and column of the open ones, int64 [n, 2].</returns>
+    /// <returns>How many scores of the row lie below each lower end, int64 [B, R], and row and column of the open ones, int64 [n,
+    /// 2].</returns>
     public static (Tensor Below, Tensor Open) Count(Tensor scores, Tensor low, Tensor high)
     {
         using var scope = NewDisposeScope();
