@@ -31,7 +31,7 @@ public sealed class DistanceView
     /// <param name="columns">int64 [K].</param>
     public Tensor this[Tensor rows, Tensor columns] => rows.size(0) <= Few
         ? Distance.Pairwise(rowEmbeddings.index_select(0, rows), Batch.References.index_select(0, columns))
-        : Matrix.reshape(-1).index_select(0, rows * Batch.Columns + columns);
+        : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
 
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
