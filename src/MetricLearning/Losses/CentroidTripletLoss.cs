@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m = 0.05, Euclidean distance of rows and centres scaled to length 1 (a centre is the mean of the rows as they are), every other class, mean over the
-/// values above 0. A row that is alone in its class is no anchor; its class is still a negative. pytorch-metric-learning (before 2.6) raised there, and
-/// for more than four classes met only the last three others, which is meant for comparison: <see cref="NegativeClasses"/> = 3. Memory O(N²).
+/// values above 0. A row that is alone in its class is no anchor; its class is still a negative. The loss that pytorch-metric-learning once had raised there; it
+/// met at most three of the other classes, and took up other tuples where the classes were uneven. Memory O(N²).
 /// Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image Retrieval</i>, ICONIP 2021, eq. 2.
 /// </remarks>
 public sealed class CentroidTripletLoss : MetricLoss
@@ -28,9 +28,6 @@ public sealed class CentroidTripletLoss : MetricLoss
     /// <summary>Whether the hinge is replaced by softplus. The margin stays inside. False by default.</summary>
     public bool SoftMargin { get; init; }
 
-    /// <summary>How many of the other classes an anchor meets: the last ones in the order of their first rows. All by default.</summary>
-    public int NegativeClasses { get; init => field = Guard.AtLeast(value, 1); } = int.MaxValue;
-
     /// <summary>What near means; Euclidean of rows of length 1 by default.</summary>
     public Distance Distance { get; init; } = Distance.Euclidean.Normalized();
 
@@ -44,8 +41,6 @@ public sealed class CentroidTripletLoss : MetricLoss
         var same = referenceLabels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var firsts = same.tril(-1).any(1).logical_not().nonzero().squeeze(1);
         var negatives = labels.unsqueeze(1) != referenceLabels.index_select(0, firsts);
-        if (negatives.size(1) > NegativeClasses) negatives = negatives & (negatives.flip(1).cumsum(1).flip(1) <= NegativeClasses);
-
         var met = (batch.Candidates.Positives.any(1, keepdim: true) & negatives).nonzero();
         var (anchors, classes) = (met.select(1, 0), met.select(1, 1));
         var near = Distance.Pairwise(x, Means(batch.Candidates.Positives, references)).index_select(0, anchors);

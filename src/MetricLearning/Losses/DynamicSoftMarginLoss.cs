@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets (O(N·K·N) memory: mine, as the paper does, beyond a few
 /// hundred rows), mean, as pytorch-metric-learning. The loss may be negative. The histogram is the buffer <c>histogram</c>, saved with the module; it is
-/// updated before it is used, in training mode and with gradients enabled only, and carries no gradient. Values beyond the last bin count in it, where the peer fails.
+/// updated before it is used, in training mode and with gradients enabled only. Values beyond the last bin count in it, where the peer fails.
 /// Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft Margin</i>, ICCV 2019.
 /// </remarks>
 public sealed class DynamicSoftMarginLoss : TupleLoss
@@ -39,32 +39,40 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <summary>The weight of a triplet of the current batch.</summary>
     public double Momentum { get; }
 
+    /// <summary>
+    /// Whether the gradient also flows through the weights, into the histogram of the current batch, as in pytorch-metric-learning. False by default: the
+    /// weights are constants.
+    /// </summary>
+    public bool DifferentiateWeights { get; init; }
+
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var triplets = tuples.AsTriplets();
         if (triplets.Count == 0) yield break;
         var gap = distances[triplets.Anchors, triplets.Positives] - distances[triplets.Anchors, triplets.Negatives];
-        yield return new(gap * Weights(gap.detach().to(ScalarType.Float64)).to(gap.dtype), triplets.Anchors);
+        var weights = Weights((DifferentiateWeights ? gap : gap.detach()).to(ScalarType.Float64));
+        yield return new(gap * weights.to(gap.dtype), triplets.Anchors);
     }
 
     private Tensor Weights(Tensor gaps)
     {
         var place = ((gaps - Minimum) / (-2 * Minimum / Bins)).nan_to_num(0, 0, 0).clamp(0, Bins);
-        var bin = place.floor().clamp_max(Bins - 1);
+        var bin = place.detach().floor().clamp_max(Bins - 1);
         var index = bin.to(ScalarType.Int64);
-        if (training && is_grad_enabled()) Update(index, place - bin, gaps.isfinite());
-        return histogram.cumsum(0).index_select(0, index);
+        var lately = training && is_grad_enabled() ? Mix(index, place - bin, gaps.isfinite()) : histogram;
+        return lately.cumsum(0).index_select(0, index);
     }
 
-    /// <summary>Each value falls on its bin and the next one, in proportion to where it lies between them.</summary>
-    private void Update(Tensor bin, Tensor fraction, Tensor finite)
+    /// <summary>The histogram with the batch mixed in: each value falls on its bin and the next one, in proportion to where it lies between them.</summary>
+    private Tensor Mix(Tensor bin, Tensor fraction, Tensor finite)
     {
-        using var noGradient = no_grad();
         var seen = zeros_like(histogram)
             .index_add(0, bin, (1 - fraction) * finite, 1)
             .index_add(0, (bin + 1).clamp_max(Bins - 1), fraction * finite, 1);
         var mixed = where(histogram.sum() == 0, seen, (1 - Momentum) * histogram + Momentum * seen);
-        histogram.copy_(mixed / mixed.sum().clamp_min(double.Epsilon));
+        mixed = mixed / mixed.sum().clamp_min(double.Epsilon);
+        using (no_grad()) histogram.copy_(mixed);
+        return mixed;
     }
 }

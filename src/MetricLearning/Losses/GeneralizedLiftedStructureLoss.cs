@@ -29,7 +29,10 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        var pull = RowMath.LogSumExp(distances.Matrix - PositiveMargin, pairs.Positives, empty: 0);
+        // An anchor of one positive is pulled by its distance alone: it is taken on differences, as the matrix is least exact for near rows.
+        var (anchors, positives) = pairs.PositivePairs();
+        var near = distances.Matrix.reshape(-1).index_copy(0, anchors * pairs.Columns + positives, distances[anchors, positives]).view_as(distances.Matrix);
+        var pull = RowMath.LogSumExp(near - PositiveMargin, pairs.Positives, empty: 0);
         var push = RowMath.LogSumExp(NegativeMargin - distances.Matrix, pairs.Negatives, empty: 0);
         yield return new(relu(pull + push), RowMath.Rows(pull));
     }

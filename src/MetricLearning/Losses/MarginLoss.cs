@@ -59,7 +59,7 @@ public sealed class MarginLoss : TupleLoss
         var active = ((pull > 0) * pullWeights).sum() + ((push > 0) * pushWeights).sum();
         yield return new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
 
-        if (beta is null || Nu == 0) yield break;
+        if (beta is null || Nu == 0 || anchors.size(0) == 0) yield break;
         var betas = BetaOf(anchors, distances.Batch, near);
         yield return beta.size(0) == 1
             ? new(Nu * betas.squeeze(0) * (pullWeights.sum() > 0))
