@@ -28,6 +28,9 @@ public sealed class GoldenCase
     /// <summary>A parameter, or null where it is absent or null.</summary>
     public JsonElement? Param(string name) => Value(Params, name);
 
+    /// <summary>A parameter that is a number.</summary>
+    public double Number(string name) => Params.GetProperty(name).GetDouble();
+
     /// <summary>Whether a parameter is true; false where it is absent.</summary>
     public bool Flag(string name) => Param(name) is { ValueKind: JsonValueKind.True };
 

@@ -7,28 +7,37 @@ public static class PmlLosses
 {
     public static Verdict Check(GoldenCase golden)
     {
-        using var loss = PmlPieces.Loss(golden);
-        return loss is null ? Verdict.Skipped(PmlPieces.LossName(golden)) : LossCase.Check(golden, c => loss.call(c.Embeddings, c.Labels));
+        if (PmlPieces.LossName(golden) == "CentroidTripletLoss") return PmlCentroidTriplet.Check(golden);
+        using var known = PmlPieces.Loss(golden);
+        return known is null ? Verdict.Skipped(PmlPieces.LossName(golden)) : LossCase.Check(golden, c =>
+        {
+            var loss = c.Keep(PmlPieces.Loss(golden)!);
+            if (loss is MarginLoss { Beta: { } beta }) c.Load("beta", beta);
+            return loss.call(c.Embeddings, c.Labels);
+        });
     }
 
-    /// <summary>With our own miner where there is one, and always with the tuples that the peer's miner picked.</summary>
+    /// <summary>With the tuples that the peer's miner picked, and with our own miner where there is one.</summary>
     public static Verdict CheckMined(GoldenCase golden)
     {
         using var loss = PmlPieces.Loss(golden);
         if (loss is null) return Verdict.Skipped(PmlPieces.LossName(golden));
+        if (LossCase.Check(golden, c => Given(loss, golden, c.Embeddings)) is { Outcome: Outcome.Failed } failed)
+            return Verdict.Failed($"on the peer's tuples: {failed.Reason}");
         var description = golden.Param("miner")!.Value;
         var miner = PmlPieces.MinerOf(description.GetProperty("name").GetString()!, description);
         if (miner is null) return Verdict.Skipped($"miner {description.GetProperty("name").GetString()}");
         using var mining = PmlPieces.Loss(golden, miner)!;
-        return golden.HasOutput("anchor") && LossCase.Check(golden, Given(loss, golden)) is { Outcome: Outcome.Failed } failed
-            ? Verdict.Failed($"on the peer's tuples: {failed.Reason}")
-            : LossCase.Check(golden, c => mining.call(c.Embeddings, c.Labels));
+        return LossCase.Check(golden, c => mining.call(c.Embeddings, c.Labels));
     }
 
-    private static Func<LossCase, Tensor> Given(TupleLoss loss, GoldenCase golden) => c =>
+    private static Tensor Given(TupleLoss loss, GoldenCase golden, Tensor embeddings)
     {
-        var embeddings = c.Embeddings;
         var rows = embeddings.size(0);
-        return loss.forward(embeddings, new Triplets(golden.Output("anchor"), golden.Output("positive"), golden.Output("negative"), rows, rows));
-    };
+        Tensor Mask(string anchors, string others) =>
+            zeros(rows * rows, ScalarType.Bool).index_fill(0, golden.Output(anchors) * rows + golden.Output(others), 1).view(rows, rows);
+        return loss.forward(embeddings, golden.HasOutput("anchor")
+            ? new Triplets(golden.Output("anchor"), golden.Output("positive"), golden.Output("negative"), rows, rows)
+            : new Pairs(Mask("anchor1", "positive"), Mask("anchor2", "negative")));
+    }
 }

@@ -14,7 +14,30 @@ public static partial class PmlPieces
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
             SoftMargin = golden.Flag("smooth_loss"), Swap = golden.Flag("swap"),
         },
+        "AngularLoss" => new AngularLoss(golden.Number("alpha_deg")) { RawNegatives = true },
         "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
+        "ContrastiveLoss" => new ContrastiveLoss(Margin(golden, "pos_margin"), Margin(golden, "neg_margin"))
+        {
+            Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
+        },
+        "DynamicSoftMarginLoss" => new DynamicSoftMarginLoss(golden.Number("min_val"), (int)golden.Number("num_bins"), golden.Number("momentum"))
+        {
+            DifferentiateWeights = true,
+        },
+        "GeneralizedLiftedStructureLoss" =>
+            new GeneralizedLiftedStructureLoss(golden.Number("neg_margin"), golden.Number("pos_margin")) { Miner = miner ?? Miner.All },
+        "IntraPairVarianceLoss" => new IntraPairVarianceLoss(golden.Number("pos_eps"), golden.Number("neg_eps")) { Miner = miner ?? Miner.All },
+        "LiftedStructureLoss" => new LiftedStructureLoss(golden.Number("neg_margin"), golden.Number("pos_margin")) { Miner = miner ?? Miner.All },
+        "MarginLoss" => new MarginLoss(golden.Number("margin"), golden.Param("beta")?.GetDouble() ?? 0, golden.Number("nu"),
+            golden.HasInput("beta") ? (int)golden.Input("beta").size(0) : 0) { Miner = miner ?? Miner.All },
+        "MultiSimilarityLoss" =>
+            new MultiSimilarityLoss(golden.Number("alpha"), golden.Number("beta"), golden.Number("base")) { Miner = miner ?? Miner.All },
+        "NCALoss" => new NcaLoss(golden.Number("softmax_scale")) { Miner = miner ?? Miner.All },
+        "NPairsLoss" => new NPairsLoss { Miner = miner ?? Miner.All },
+        "NTXentLoss" => new NTXentLoss(golden.Number("temperature")) { Miner = miner ?? Miner.All },
+        "SignalToNoiseRatioContrastiveLoss" => ContrastiveLoss.SignalToNoise(golden.Number("pos_margin"), golden.Number("neg_margin")),
+        "SupConLoss" => new SupConLoss(golden.Number("temperature")) { Miner = miner ?? Miner.All },
+        "TupletMarginLoss" => new TupletMarginLoss(golden.Number("margin_deg"), golden.Number("scale")) { Miner = miner ?? Miner.All },
         _ => null,
     };
 
@@ -47,6 +70,10 @@ public static partial class PmlPieces
         "threshold" => Reducer.Threshold(golden.Param("low")!.Value.GetDouble(), golden.Param("high")!.Value.GetDouble()),
         var other => throw new NotSupportedException($"reducer {other}"),
     };
+
+    /// <summary>A margin of a case as a distance: where the peer gives a cosine similarity s, 1 − s.</summary>
+    private static double Margin(GoldenCase golden, string name) =>
+        golden.Text("distance") == "cosine_similarity" ? 1 - golden.Number(name) : golden.Number(name);
 
     private static Distance Named(string? name, JsonElement parameters, Distance otherwise)
     {

@@ -31,6 +31,12 @@ public abstract class Distance
     /// <summary><c>−x·y</c>: the dot product with the sign that makes smaller nearer.</summary>
     public static Distance Dot { get; } = new DotDistance();
 
+    /// <summary>
+    /// <c>var(x − y) / var(x)</c>, the noise-to-signal ratio of Yuan et al., CVPR 2019: not symmetric, x is the anchor. A row of equal entries has
+    /// no variance; it is divided by 1.
+    /// </summary>
+    public static Distance SignalToNoise { get; } = new SignalToNoiseDistance();
+
     /// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, on differences (exact, and slower than <see cref="Euclidean"/> for p = 2).</summary>
     /// <param name="p">The order, above 0; infinity for the largest coordinate.</param>
     public static Distance Lp(double p) => new LpDistance(p);

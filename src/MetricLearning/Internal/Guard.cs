@@ -52,6 +52,10 @@ internal static class Guard
         throw new ArgumentException($"{name} must be in [0, {count}), got {values[row].item<long>()} in row {row}.", name);
     }
 
+    /// <summary>A finite number.</summary>
+    public static double Finite(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
+        double.IsFinite(value) ? value : throw OutOfRange(name, value, "finite");
+
     /// <summary>A finite number greater than zero.</summary>
     public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
         double.IsFinite(value) && value > 0 ? value : throw OutOfRange(name, value, "greater than 0");

@@ -23,14 +23,29 @@ internal static class RowMath
         return (x - mean, y - mean);
     }
 
-    /// <summary>log Σ exp of the entries of each row that a mask keeps; −∞ for a row with none, with a gradient of 0. NaN is always kept.</summary>
-    public static Tensor LogSumExp(Tensor x, Tensor mask)
+    /// <summary>log Σ exp of the entries of each row that a mask keeps. NaN is always kept.</summary>
+    /// <param name="x">[N, M].</param>
+    /// <param name="mask">bool [N, M].</param>
+    /// <param name="empty">The value of a row that keeps nothing, with a gradient of 0; −∞ by default.</param>
+    public static Tensor LogSumExp(Tensor x, Tensor mask, double empty = double.NegativeInfinity)
     {
         var kept = mask | x.isnan();
-        var empty = kept.any(1, keepdim: true).logical_not();
-        var sums = x.masked_fill(kept.logical_not(), S(double.NegativeInfinity)).masked_fill(empty, S(0)).logsumexp(1);
-        return sums.masked_fill(empty.squeeze(1), S(double.NegativeInfinity));
+        var none = kept.any(1, keepdim: true).logical_not();
+        var sums = x.masked_fill(kept.logical_not(), S(double.NegativeInfinity)).masked_fill(none, S(0)).logsumexp(1);
+        return sums.masked_fill(none.squeeze(1), S(empty));
     }
+
+    /// <summary>The entries that a mask keeps, 0 elsewhere. NaN is always kept.</summary>
+    public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
+
+    /// <summary>0, with a gradient of 0; NaN where an entry is not finite: for losses that may look past a row.</summary>
+    public static Tensor NaNWhereNotFinite(Tensor x) => (x * S(0)).sum();
+
+    /// <summary>int64 [K]: every row's number.</summary>
+    public static Tensor Rows(Tensor x) => Iota(x.size(0), x.device);
+
+    /// <summary>Σ x / K of [K]; 0 for K = 0.</summary>
+    public static Tensor Mean(Tensor x) => x.sum() / S(Math.Max(1, x.size(0)));
 
     /// <summary>log(1 + exp(x)).</summary>
     public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);
@@ -38,5 +53,5 @@ internal static class RowMath
     /// <summary>For each anchor softplus(lse of the positives' pull + lse of the negatives' push); 0 where either is missing.</summary>
     public static LossTerm Softplus(Tensor pull, Tensor push, Pairs pairs) => new(
         Softplus(LogSumExp(pull, pairs.Positives).Plus(LogSumExp(push, pairs.Negatives))),
-        Iota(pairs.Rows, pull.device));
+        Rows(pull));
 }

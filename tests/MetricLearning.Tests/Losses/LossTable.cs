@@ -32,6 +32,29 @@ internal static class LossTable
         ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
         ["circle"] = () => new CircleLoss(scale: 4),
         ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
+        ["angular"] = () => new AngularLoss(),
+        ["angular raw"] = () => new AngularLoss(degrees: 30) { RawNegatives = true },
+        ["centroid"] = () => new CentroidTripletLoss(margin: 0.3),
+        ["centroid soft"] = () => new CentroidTripletLoss { SoftMargin = true, Distance = Distance.EuclideanSquared },
+        ["contrastive"] = () => new ContrastiveLoss(negativeMargin: 1.5),
+        ["contrastive hadsell"] = () => ContrastiveLoss.Hadsell(margin: 4),
+        ["contrastive signal to noise"] = () => ContrastiveLoss.SignalToNoise(negativeMargin: 2),
+        ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(),
+        ["dynamic soft margin differentiated"] = () => new DynamicSoftMarginLoss { DifferentiateWeights = true },
+        ["generalized lifted"] = () => new GeneralizedLiftedStructureLoss(),
+        ["intra-pair variance"] = () => new IntraPairVarianceLoss(),
+        ["lifted"] = () => new LiftedStructureLoss(),
+        ["margin"] = () => new MarginLoss(),
+        ["margin one beta"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: 1),
+        ["margin class betas"] = () => new MarginLoss(beta: 1, nu: 0.1, learnedBetas: Classes),
+        ["multi-similarity"] = () => new MultiSimilarityLoss(),
+        ["nca"] = () => new NcaLoss(),
+        ["n-pairs"] = () => new NPairsLoss(),
+        ["nt-xent"] = () => new NTXentLoss(temperature: 0.3),
+        ["quadruplet"] = () => new QuadrupletLoss(),
+        ["quadruplet all"] = () => new QuadrupletLoss { Miner = Miner.All },
+        ["sup-con"] = () => new SupConLoss(temperature: 0.3),
+        ["tuplet margin"] = () => new TupletMarginLoss(scale: 8),
         ["center"] = () => new CenterLoss(Classes, Dimension),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalised softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
@@ -39,10 +62,17 @@ internal static class LossTable
 
     public static TheoryData<string> Names => [.. rows.Keys];
 
-    /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
-    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
+    /// <summary>
+    /// All but those that leave out a part of the derivative by definition (the α of the circle loss, the weights of the dynamic margin): reference
+    /// gradients hold for these.
+    /// </summary>
+    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name is not ("circle" or "dynamic soft margin" or "dynamic soft margin differentiated"))];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax"))];
+    /// <summary>All but those that look at the order of the batch by definition.</summary>
+    public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "n-pairs")];
+
+    public static TheoryData<string> TupleLossNames =>
+        [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "margin class betas"))];
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)

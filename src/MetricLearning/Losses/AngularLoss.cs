@@ -1,0 +1,40 @@
+namespace MetricLearning;
+
+/// <summary>
+/// Bounds the angle at the negative of each triplet: <c>log(1 + Σ_n exp(4 tan²α·(a + p)·n − 2(1 + tan²α)·a·p))</c> for each positive pair, on rows of length 1.
+/// </summary>
+/// <remarks>
+/// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1 but not the negatives: that is
+/// <see cref="RawNegatives"/>, which makes no difference to embeddings of length 1. The distance is fixed: 1 − s. A pair that several triplets share counts
+/// once. Memory O(N·K·N) for K positives an anchor. Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017, eq. 8.
+/// </remarks>
+public sealed class AngularLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="degrees">α in degrees, above 0 and below 90; 40 by default.</param>
+    public AngularLoss(double degrees = 40) : base(nameof(AngularLoss))
+    {
+        Degrees = degrees is > 0 and < 90 ? degrees
+            : throw new ArgumentOutOfRangeException(nameof(degrees), degrees, "degrees must be above 0 and below 90.");
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>α in degrees.</summary>
+    public double Degrees { get; }
+
+    /// <summary>Whether negatives keep their length, as in pytorch-metric-learning. False by default.</summary>
+    public bool RawNegatives { get; init; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var (anchors, positives) = pairs.PositivePairs();
+        var square = Math.Pow(Math.Tan(double.DegreesToRadians(Degrees)), 2);
+        var sums = S(2) - distances.Matrix.index_select(0, anchors) - distances.AmongReferences.Matrix.index_select(0, positives);
+        if (RawNegatives) sums = sums * distances.Batch.References.norm(1);
+        var push = RowMath.LogSumExp(S(4 * square) * sums, pairs.Negatives.index_select(0, anchors));
+        yield return new(RowMath.Softplus(push - S(2 * (1 + square)) * (S(1) - distances[anchors, positives])), anchors);
+    }
+}

@@ -1,0 +1,71 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>Draws positives within a margin and pushes negatives beyond one: <c>[d(a,p) − m⁺]₊ + [m⁻ − d(a,n)]₊</c>, or squared <c>[·]₊²</c>.</summary>
+/// <remarks>
+/// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, and of positives and negatives each the mean over those above 0,
+/// added: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
+/// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all different classes that
+/// of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant Mapping</i>, CVPR 2006.
+/// </remarks>
+public sealed class ContrastiveLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="positiveMargin">m⁺: how near a positive has to be; 0 by default.</param>
+    /// <param name="negativeMargin">m⁻: how far a negative has to be; 1 by default.</param>
+    public ContrastiveLoss(double positiveMargin = 0, double negativeMargin = 1) : base(nameof(ContrastiveLoss))
+    {
+        (PositiveMargin, NegativeMargin) = (Guard.Finite(positiveMargin), Guard.Finite(negativeMargin));
+        Distance = Distance.Euclidean.Normalized();
+        Reducer = Reducer.NonZeroMean;
+    }
+
+    /// <summary>m⁺.</summary>
+    public double PositiveMargin { get; }
+
+    /// <summary>m⁻.</summary>
+    public double NegativeMargin { get; }
+
+    /// <summary>Whether the violations are squared. False by default.</summary>
+    public bool Squared { get; init; }
+
+    /// <summary>Whether positives and negatives are reduced as one list, in place of each on their own. False by default.</summary>
+    public bool Together { get; init; }
+
+    /// <summary>
+    /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and TensorFlow
+    /// Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
+    /// </summary>
+    /// <param name="margin">m; 1 by default.</param>
+    public static ContrastiveLoss Hadsell(double margin = 1) =>
+        new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
+
+    /// <summary>
+    /// The loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1: pytorch-metric-learning's
+    /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>, CVPR 2019.
+    /// </summary>
+    /// <param name="positiveMargin">m⁺; 0 by default.</param>
+    /// <param name="negativeMargin">m⁻; 1 by default.</param>
+    public static ContrastiveLoss SignalToNoise(double positiveMargin = 0, double negativeMargin = 1) =>
+        new(positiveMargin, negativeMargin) { Distance = Distance.SignalToNoise.Normalized() };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var (anchors, positives) = tuples.PositivePairs();
+        var (others, negatives) = tuples.NegativePairs();
+        var pull = Violation(distances[anchors, positives] - S(PositiveMargin));
+        var push = Violation(S(NegativeMargin) - distances[others, negatives]);
+        if (Together)
+        {
+            yield return new(cat([pull, push]), cat([anchors, others]));
+            yield break;
+        }
+        yield return new(pull, anchors);
+        yield return new(push, others);
+    }
+
+    private Tensor Violation(Tensor by) => Squared ? relu(by).pow(S(2)) : relu(by);
+}

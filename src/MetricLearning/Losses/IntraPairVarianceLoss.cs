@@ -1,0 +1,42 @@
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Keeps the cosines of positives from falling below their mean, and those of negatives from rising above theirs:
+/// <c>[(1 − ε⁺)·mean(s_p) − s_p]₊²</c> and <c>[s_n − (1 + ε⁻)·mean(s_n)]₊²</c>.
+/// </summary>
+/// <remarks>
+/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. A regulariser: add it to another loss by
+/// <see cref="LossSum"/>. A batch of one class has the part of its positives, one of all different classes that of its negatives. The distance is fixed: 1 − s.
+/// Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019, eq. 12 and 13.
+/// </remarks>
+public sealed class IntraPairVarianceLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="positiveEpsilon">ε⁺, 0 or more; 0.01 by default.</param>
+    /// <param name="negativeEpsilon">ε⁻, 0 or more; 0.01 by default.</param>
+    public IntraPairVarianceLoss(double positiveEpsilon = 0.01, double negativeEpsilon = 0.01) : base(nameof(IntraPairVarianceLoss))
+    {
+        (PositiveEpsilon, NegativeEpsilon) = (Guard.NotNegative(positiveEpsilon), Guard.NotNegative(negativeEpsilon));
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>ε⁺.</summary>
+    public double PositiveEpsilon { get; }
+
+    /// <summary>ε⁻.</summary>
+    public double NegativeEpsilon { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var (anchors, positives) = tuples.PositivePairs();
+        var near = S(1) - distances[anchors, positives];
+        yield return new(relu(S(1 - PositiveEpsilon) * RowMath.Mean(near) - near).pow(S(2)), anchors);
+
+        var (others, negatives) = tuples.NegativePairs();
+        var far = S(1) - distances[others, negatives];
+        yield return new(relu(far - S(1 + NegativeEpsilon) * RowMath.Mean(far)).pow(S(2)), others);
+    }
+}

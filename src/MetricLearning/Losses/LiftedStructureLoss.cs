@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// For each positive pair <c>½[d(a,p) − m⁺ + log(Σ_{n of a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
+/// </summary>
+/// <remarks>
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair of which neither end has
+/// a negative loses the logarithm; a batch without negatives has the loss 0. A pair that several triplets share counts once. Memory O(N²).
+/// Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016, eq. 4.
+/// </remarks>
+public sealed class LiftedStructureLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="negativeMargin">m⁻; 1 by default.</param>
+    /// <param name="positiveMargin">m⁺; 0 by default.</param>
+    public LiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0) : base(nameof(LiftedStructureLoss))
+    {
+        (NegativeMargin, PositiveMargin) = (Guard.Finite(negativeMargin), Guard.Finite(positiveMargin));
+        Distance = Distance.Euclidean.Normalized();
+    }
+
+    /// <summary>m⁻.</summary>
+    public double NegativeMargin { get; }
+
+    /// <summary>m⁺.</summary>
+    public double PositiveMargin { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var (anchors, positives) = pairs.PositivePairs();
+        var closeness = S(NegativeMargin) - distances.Matrix;
+        var ofAnchors = RowMath.LogSumExp(closeness, pairs.Negatives);
+        // A positive among references has the rows of the batch as its negatives.
+        var ofPositives = distances.Batch.MeetsItself ? ofAnchors : RowMath.LogSumExp(closeness.t(), pairs.Negatives.t());
+        var both = stack([ofAnchors.index_select(0, anchors), ofPositives.index_select(0, positives)], 1);
+        var push = RowMath.LogSumExp(both, both > S(double.NegativeInfinity), empty: 0);
+        var violation = relu((distances[anchors, positives] - S(PositiveMargin)).Plus(push));
+        yield return new(violation.pow(S(2)) / S(2) * pairs.Negatives.any(), anchors);
+    }
+}

@@ -1,0 +1,79 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets, where β is fixed, learned, or
+/// learned for each class, and then regularised by ν·β.
+/// </summary>
+/// <remarks>
+/// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: by the number of the
+/// two hinges that are above 0, as pytorch-metric-learning. A pair is worth as much as the triplets it is in, so that all triplets take O(N²) memory; with a
+/// reducer other than the divisor each weighted pair is a value. One β adds ν·β once; one for each class adds Σ ν·β over the triplets by the same
+/// divisor. A learned β is the parameter <c>beta</c>: give <c>loss.parameters()</c> to the optimizer.
+/// Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017, eq. 5 and 6.
+/// </remarks>
+public sealed class MarginLoss : TupleLoss
+{
+    private readonly Parameter? beta;
+    private readonly double start;
+
+    /// <summary>Creates the loss.</summary>
+    /// <param name="margin">m; 0.2 by default.</param>
+    /// <param name="beta">β, or where it starts; 1.2 by default.</param>
+    /// <param name="nu">ν, 0 or more, of a learned β; 0 by default.</param>
+    /// <param name="learnedBetas">0: β is fixed (the default). 1: one is learned. C: one for each of C classes, and labels must be in [0, C).</param>
+    public MarginLoss(double margin = 0.2, double beta = 1.2, double nu = 0, int learnedBetas = 0) : base(nameof(MarginLoss))
+    {
+        (Margin, start, Nu) = (Guard.Finite(margin), Guard.Finite(beta), Guard.NotNegative(nu));
+        Distance = Distance.Euclidean.Normalized();
+        Reducer = Reducer.Divisor;
+        if (Guard.AtLeast(learnedBetas, 0) == 0) return;
+        this.beta = nn.Parameter(full(learnedBetas, S(beta), ScalarType.Float32));
+        register_parameter(nameof(beta), this.beta);
+    }
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>ν.</summary>
+    public double Nu { get; }
+
+    /// <summary>[1] or [C]: the learned β; null where it is fixed.</summary>
+    public Parameter? Beta => beta;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var (anchors, positives) = tuples.PositivePairs();
+        var (others, negatives) = tuples.NegativePairs();
+        var near = distances[anchors, positives];
+        var far = distances[others, negatives];
+        var pull = relu(near - BetaOf(anchors, distances.Batch, near) + S(Margin));
+        var push = relu(BetaOf(others, distances.Batch, far) - far + S(Margin));
+        var (pullWeights, pushWeights) = tuples is Pairs pairs
+            ? (pairs.Negatives.sum(1).index_select(0, anchors), pairs.Positives.sum(1).index_select(0, others))
+            : (ones_like(anchors), ones_like(others));
+        var active = ((pull > S(0)) * pullWeights).sum().Plus(((push > S(0)) * pushWeights).sum());
+        yield return new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
+
+        if (beta is null || Nu == 0 || anchors.size(0) == 0) yield break;
+        var betas = BetaOf(anchors, distances.Batch, near);
+        yield return beta.size(0) == 1
+            ? new(S(Nu) * betas.squeeze(0) * (pullWeights.sum() > S(0)))
+            : new(S(Nu) * betas * pullWeights, anchors) { Divisor = active };
+    }
+
+    /// <summary>β of the rows: [1] where there is one, [K] where each class has its own.</summary>
+    private Tensor BetaOf(Tensor rows, LossBatch batch, Tensor like)
+    {
+        if (beta is null) return full(1, S(start), like.dtype, like.device);
+        var betas = beta.to(like.dtype);
+        if (beta.size(0) == 1) return betas;
+        var labels = batch.Labels ?? throw new InvalidOperationException($"{nameof(MarginLoss)} with a β for each class needs labels, and tuples were given.");
+        Guard.InRange(labels, beta.size(0));
+        return betas.index_select(0, labels.index_select(0, rows));
+    }
+}

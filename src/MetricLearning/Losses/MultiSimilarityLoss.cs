@@ -1,0 +1,42 @@
+namespace MetricLearning;
+
+/// <summary>
+/// For each anchor <c>(1/α)·log(1 + Σ_p exp(−α(s_p − λ))) + (1/β)·log(1 + Σ_n exp(β(s_n − λ)))</c> over cosines s = 1 − d.
+/// </summary>
+/// <remarks>
+/// Default: α = 2, β = 50, λ = 0.5, all pairs, mean over all rows of the batch (a row without pairs counts as 0), as pytorch-metric-learning; the paper's
+/// λ is 1 and it mines with MultiSimilarityMiner. An anchor that lacks one side has the loss of the other. Memory O(N²).
+/// Wang et al., <i>Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning</i>, CVPR 2019, eq. 15.
+/// </remarks>
+public sealed class MultiSimilarityLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="alpha">α above 0; 2 by default.</param>
+    /// <param name="beta">β above 0; 50 by default.</param>
+    /// <param name="offset">λ, a similarity; 0.5 by default.</param>
+    public MultiSimilarityLoss(double alpha = 2, double beta = 50, double offset = 0.5) : base(nameof(MultiSimilarityLoss))
+    {
+        (Alpha, Beta, Offset) = (Guard.Positive(alpha), Guard.Positive(beta), Guard.Finite(offset));
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>α.</summary>
+    public double Alpha { get; }
+
+    /// <summary>β.</summary>
+    public double Beta { get; }
+
+    /// <summary>λ.</summary>
+    public double Offset { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var above = S(1 - Offset) - distances.Matrix;
+        var pull = RowMath.Softplus(RowMath.LogSumExp(S(-Alpha) * above, pairs.Positives)) / S(Alpha);
+        var push = RowMath.Softplus(RowMath.LogSumExp(S(Beta) * above, pairs.Negatives)) / S(Beta);
+        yield return new(pull.Plus(push), RowMath.Rows(pull));
+    }
+}

@@ -1,0 +1,33 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>One positive pair a class, each told from the others: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
+/// <remarks>
+/// Default: dot product of rows of length 1 (s = −d), mean over the classes, as pytorch-metric-learning; the paper's embeddings are not scaled
+/// (<see cref="Distance.Dot"/>) and their length is penalised instead. Of each class the first row that has a positive, with its first positive, so
+/// that the order of the batch matters. Fewer than two classes with a pair: 0. Labels are needed, given tuples will not do. Memory O(N²).
+/// Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016, eq. 7.
+/// </remarks>
+public sealed class NPairsLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    public NPairsLoss() : base(nameof(NPairsLoss)) => Distance = Distance.Dot.Normalized();
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var batch = distances.Batch;
+        var labels = batch.Labels ?? throw new InvalidOperationException($"{nameof(NPairsLoss)} needs labels, and tuples were given.");
+        var positives = tuples.AsPairs().Positives;
+        if (positives.numel() == 0) yield break;
+        var paired = positives.any(1);
+        var earlier = (labels.unsqueeze(1) == labels.unsqueeze(0)).tril(-1) & paired;
+        var anchors = (paired & earlier.any(1).logical_not()).nonzero().squeeze(1);
+        var partners = positives.to(ScalarType.Byte).argmax(1).index_select(0, anchors);
+        var scores = -distances.Matrix.index_select(0, anchors).index_select(1, partners);
+        var costs = cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None);
+        yield return new(costs.Plus(RowMath.NaNWhereNotFinite(batch.Embeddings)), anchors);
+    }
+}

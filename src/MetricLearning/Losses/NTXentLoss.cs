@@ -1,0 +1,34 @@
+namespace MetricLearning;
+
+/// <summary>
+/// For each positive pair <c>−log(exp(s_p/τ) / (exp(s_p/τ) + Σ_n exp(s_n/τ)))</c> over the anchor's negatives: InfoNCE, SimCLR's loss, multiple-negatives ranking.
+/// </summary>
+/// <remarks>
+/// Default: τ = 0.07, cosine (s = −d: a constant more or less makes no difference), mean over the positive pairs, as pytorch-metric-learning. An anchor's
+/// other positives are left out of the denominator, which is where <see cref="SupConLoss"/> parts from it. Two views without labels: give both as
+/// embeddings and references with the row numbers as labels. A pair that several triplets share counts once; an anchor without negatives has the loss 0.
+/// Memory O(N²). van den Oord, Li, Vinyals, 2018 (InfoNCE); Chen et al., <i>SimCLR</i>, ICML 2020, eq. 1.
+/// </remarks>
+public sealed class NTXentLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="temperature">τ above 0; 0.07 by default.</param>
+    public NTXentLoss(double temperature = 0.07) : base(nameof(NTXentLoss))
+    {
+        Temperature = Guard.Positive(temperature);
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>τ.</summary>
+    public double Temperature { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var (anchors, positives) = pairs.PositivePairs();
+        var push = RowMath.LogSumExp(-distances.Matrix / S(Temperature), pairs.Negatives).index_select(0, anchors);
+        yield return new(RowMath.Softplus(push.Plus(distances[anchors, positives] / S(Temperature))), anchors);
+    }
+}

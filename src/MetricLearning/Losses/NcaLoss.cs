@@ -1,0 +1,35 @@
+namespace MetricLearning;
+
+/// <summary>
+/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbour drawn at random is of its class.
+/// </summary>
+/// <remarks>
+/// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning (which gives NaN where
+/// there is none; here 0). Its soft-nearest-neighbour form has σ = 1/τ. Memory O(N²).
+/// Goldberger et al., <i>Neighbourhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
+/// </remarks>
+public sealed class NcaLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="scale">σ above 0; 1 by default.</param>
+    public NcaLoss(double scale = 1) : base(nameof(NcaLoss))
+    {
+        Scale = Guard.Positive(scale);
+        Distance = Distance.EuclideanSquared.Normalized();
+    }
+
+    /// <summary>σ.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var anchors = pairs.Positives.any(1).nonzero().squeeze(1);
+        var logits = S(-Scale) * distances.Matrix.index_select(0, anchors);
+        var pull = RowMath.LogSumExp(logits, pairs.Positives.index_select(0, anchors));
+        var push = RowMath.LogSumExp(logits, pairs.Negatives.index_select(0, anchors));
+        yield return new(RowMath.Softplus(push - pull), anchors);
+    }
+}

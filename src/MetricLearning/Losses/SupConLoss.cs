@@ -1,0 +1,35 @@
+namespace MetricLearning;
+
+/// <summary>
+/// For each anchor the mean over its positives of <c>−log(exp(s_p/τ) / Σ_j exp(s_j/τ))</c>, where j runs over all of the anchor's pairs, positives too.
+/// </summary>
+/// <remarks>
+/// Default: τ = 0.1, cosine (s = −d: a constant more or less makes no difference), mean over the anchors above 0, as pytorch-metric-learning, where an anchor
+/// without positives counts for nothing. A batch without any negatives, or any positives, has the loss 0. Memory O(N²).
+/// Khosla et al., <i>Supervised Contrastive Learning</i>, NeurIPS 2020, eq. 2 (L_out).
+/// </remarks>
+public sealed class SupConLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="temperature">τ above 0; 0.1 by default.</param>
+    public SupConLoss(double temperature = 0.1) : base(nameof(SupConLoss))
+    {
+        Temperature = Guard.Positive(temperature);
+        Distance = Distance.Cosine;
+        Reducer = Reducer.NonZeroMean;
+    }
+
+    /// <summary>τ.</summary>
+    public double Temperature { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var logits = -distances.Matrix / S(Temperature);
+        var costs = RowMath.LogSumExp(logits, pairs.Positives | pairs.Negatives).unsqueeze(1) - logits;
+        var means = RowMath.Keep(costs, pairs.Positives).sum(1) / pairs.Positives.sum(1).clamp_min(S(1));
+        yield return new(means * (pairs.Positives.any() & pairs.Negatives.any()), RowMath.Rows(means));
+    }
+}

@@ -1,0 +1,40 @@
+namespace MetricLearning;
+
+/// <summary>For each positive pair <c>log(1 + Σ_n exp(s·(cos θ_n − cos(θ_p − m))))</c>, θ the angles to the anchor.</summary>
+/// <remarks>
+/// Default: m = 5.73°, s = 64, mean over the positive pairs, as pytorch-metric-learning, whose arccos is NaN for equal rows; here the angle comes from the
+/// chord c = ‖u − v‖ between rows of length 1 (cos θ = 1 − c²/2, sin θ = c√(1 − c²/4)), which is exact where θ is small, with a gradient of 0 at θ = 0.
+/// The distance is fixed: the chord. A pair that several triplets share counts once; an anchor without negatives has the loss 0. Memory O(N²).
+/// Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019, eq. 8.
+/// </remarks>
+public sealed class TupletMarginLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="degrees">m in degrees, 0 or more; 5.73 (0.1 rad) by default.</param>
+    /// <param name="scale">s above 0; 64 by default.</param>
+    public TupletMarginLoss(double degrees = 5.73, double scale = 64) : base(nameof(TupletMarginLoss))
+    {
+        (Degrees, Scale) = (Guard.NotNegative(degrees), Guard.Positive(scale));
+        Distance = Distance.Euclidean.Normalized();
+    }
+
+    /// <summary>m in degrees.</summary>
+    public double Degrees { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var (anchors, positives) = pairs.PositivePairs();
+        var (sinMargin, cosMargin) = Math.SinCos(double.DegreesToRadians(Degrees));
+        var chord = distances[anchors, positives];
+        var sin = chord * (S(1) - chord.pow(S(2)) / S(4)).clamp_min(S(1e-14)).sqrt();
+        var eased = ((S(1) - chord.pow(S(2)) / S(2)) * S(cosMargin)).Plus(sin * S(sinMargin));
+        var push = RowMath.LogSumExp(S(Scale) * (S(1) - distances.Matrix.pow(S(2)) / S(2)), pairs.Negatives).index_select(0, anchors);
+        yield return new(RowMath.Softplus(push - S(Scale) * eased), anchors);
+    }
+}
