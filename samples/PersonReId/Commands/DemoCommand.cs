@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.Diagnostics;
+using PersonReId.Synthetic;
+
+namespace PersonReId.Commands;
+
+/// <summary>The demo: draws people, evaluates an untrained network on them, trains it, evaluates again, and writes the report. No downloads.</summary>
+internal static class DemoCommand
+{
+    /// <summary>Makes the demo what a command does; the program itself does it when it is called without one.</summary>
+    public static void Install(Command command)
+    {
+        var quick = new Option<bool>("--quick") { Description = "Fewer people and epochs: done in about a minute" };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of people, pictures and training", DefaultValueFactory = _ => 1 };
+        var output = new Option<DirectoryInfo>("--output")
+        {
+            Description = "Folder of pictures, checkpoints and report",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => new DirectoryInfo("artifacts/demo"),
+        };
+        foreach (var option in new Option[] { quick, seed, output }) command.Add(option);
+        command.SetAction((result, cancel) =>
+        {
+            Run(result.GetValue(quick), result.GetValue(seed), result.GetRequiredValue(output), cancel);
+            return Task.FromResult(0);
+        });
+    }
+
+    public static Command Create()
+    {
+        var command = new Command("demo", "Draws synthetic pedestrians, trains on them and reports before and after (the default)");
+        Install(command);
+        return command;
+    }
+
+    private static void Run(bool quick, ulong seed, DirectoryInfo output, CancellationToken cancel)
+    {
+        var clock = Stopwatch.StartNew();
+        var folder = Path.Combine(output.FullName, "data");
+        var people = quick
+            ? new SyntheticPedestrians { TrainIdentities = 64, TestIdentities = 30, Seed = seed }
+            : new SyntheticPedestrians { TrainIdentities = 160, TestIdentities = 60, Seed = seed };
+        Ui.Heading("Drawing pedestrians");
+        Draw(people, folder, cancel);
+        var epochs = quick ? 6 : 20;
+        Experiment.Run(Datasets.Open(folder), folder, new TrainingSettings
+        {
+            // Small pictures and small batches, so that a short training on two cores makes many steps.
+            Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },
+            Output = output,
+            Epochs = epochs,
+            IdentitiesPerBatch = 8,
+            ImagesPerIdentity = 4,
+            LearningRate = 7e-4,
+            Milestones = [epochs * 3 / 4, epochs * 9 / 10],
+            WarmUp = 1,
+            Erasing = quick ? 0 : 0.3,
+            EvaluateEvery = quick ? 3 : 5,
+            Seed = seed,
+        }, cancel);
+        Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
+    }
+
+    internal static void Draw(SyntheticPedestrians people, string folder, CancellationToken cancel)
+    {
+        using (var bar = new Bar("pictures", people.Count)) people.DrawTo(folder, done => bar.To(done), cancel);
+        Ui.Line($"{people.Count} pictures drawn to {folder}");
+    }
+}

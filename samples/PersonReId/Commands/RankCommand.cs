@@ -1,0 +1,78 @@
+using System.CommandLine;
+using MetricLearning;
+using PersonReId.Report;
+
+namespace PersonReId.Commands;
+
+/// <summary><c>rank</c>: a page of ranked lists.</summary>
+internal static class RankCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("rank", "Writes an HTML page of ranked lists: queries and the gallery pictures nearest to them");
+        var data = new DataOption(command);
+        var network = new NetworkOptions(command, weightsRequired: true);
+        var distance = new DistanceOption(command, "cosine");
+        var queries = new Option<string[]>("--queries")
+        {
+            Description = "File names in the query folder; without them --count are drawn at random",
+            HelpName = "NAME ...",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var count = new Option<int>("--count") { Description = "How many queries to draw", HelpName = "N", DefaultValueFactory = _ => 12 };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the draw", DefaultValueFactory = _ => 1 };
+        var top = new Option<int>("--top")
+        {
+            Description = "How many gallery pictures a list has",
+            HelpName = "N",
+            DefaultValueFactory = _ => 10,
+        };
+        var output = new Option<FileInfo>("--output")
+        {
+            Description = "The page",
+            HelpName = "FILE",
+            DefaultValueFactory = _ => new FileInfo("ranked-lists.html"),
+        };
+        CheckOptions.Positive(count, top);
+        foreach (var option in new Option[] { queries, count, seed, top, output }) command.Add(option);
+        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result), result.GetValue(queries) ?? [],
+            result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancel)));
+        return command;
+    }
+
+    private static int Run(string folder, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top, FileInfo output, CancellationToken cancel)
+    {
+        var data = Datasets.Open(folder, testOnly: true);
+        IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
+        using var model = Networks.Create(settings);
+        using var query = Evaluation.Extract(model, data.Query, settings, "query", cancel);
+        using var gallery = Evaluation.Extract(model, data.Gallery, settings, "gallery", cancel);
+        var report = Evaluation.Evaluator(distance).Evaluate(query, gallery);
+        var figures = Evaluation.FiguresOf(report);
+        HtmlReport.Write(output.FullName, new ReportData
+        {
+            Title = "Ranked lists",
+            Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {Path.GetFileName(folder.TrimEnd('/'))}: {rows.Count} of {data.Query.Count} queries{(names.Length == 0 ? ", drawn at random" : "")}.",
+            Snapshots = [new Snapshot
+            {
+                Name = settings.Architecture,
+                Figures = figures,
+                Cmc = [],
+                Distances = new DistanceHistogram(0, 1, [], []),
+                Projection = [],
+                Rankings = Evaluation.Rankings(query, gallery, data, distance, rows, top),
+            }],
+            DataStatistics = Datasets.Statistics(data),
+        });
+        Ui.Table(Evaluation.Table((settings.Architecture, figures)));
+        Ui.Line($"{rows.Count} ranked lists written to {output.FullName}");
+        return 0;
+
+        int Row(string name)
+        {
+            for (var i = 0; i < data.Query.Count; i++)
+                if (Path.GetFileName(data.Query[i].Path) == Path.GetFileName(name)) return i;
+            throw new UserErrorException($"There is no {name} in the query folder.");
+        }
+    }
+}

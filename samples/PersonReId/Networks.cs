@@ -1,0 +1,61 @@
+using MetricLearning;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PersonReId;
+
+/// <summary>The networks that the command line knows by name.</summary>
+internal static class Networks
+{
+    private static readonly Dictionary<string, Func<int, EmbeddingModel>> all = new()
+    {
+        ["osnet_x0_25"] = classes => EmbeddingModel.TorchReId(OSNet.X025(), classes),
+        ["osnet_x0_5"] = classes => EmbeddingModel.TorchReId(OSNet.X050(), classes),
+        ["osnet_x0_75"] = classes => EmbeddingModel.TorchReId(OSNet.X075(), classes),
+        ["osnet_x1_0"] = classes => EmbeddingModel.TorchReId(OSNet.X100(), classes),
+        ["resnet18"] = classes => new EmbeddingModel(ResNet.ResNet18(lastStride: 1), neck: new BNNeck(512), classes: classes),
+        ["resnet34"] = classes => new EmbeddingModel(ResNet.ResNet34(lastStride: 1), neck: new BNNeck(512), classes: classes),
+        ["resnet50"] = classes => new EmbeddingModel(ResNet.ResNet50(lastStride: 1), neck: new BNNeck(2048), classes: classes),
+    };
+
+    public static IReadOnlyCollection<string> Names => all.Keys;
+
+    /// <summary>A network on its device, with the weights of the settings where they name a file.</summary>
+    /// <param name="settings">Which.</param>
+    /// <param name="classes">Identities to tell apart in training; 0 for a network that only embeds.</param>
+    public static EmbeddingModel Create(NetworkSettings settings, int classes = 0)
+    {
+        var model = all[settings.Architecture](classes);
+        if (settings.Weights is { } file) Ui.Line($"weights: {Load(model, file.FullName)} ({file.Name})");
+        return model.to(DeviceOf(settings));
+    }
+
+    public static Device DeviceOf(NetworkSettings settings) => settings.Device switch
+    {
+        "cuda" when !cuda.is_available() => throw new UserErrorException(
+            "There is no CUDA device, or this build has the CPU backend (build with -p:TorchBackend=cuda)."),
+        "cuda" => CUDA,
+        "auto" when cuda.is_available() => CUDA,
+        _ => CPU,
+    };
+
+    /// <summary>Loads this sample's own checkpoints, torchreid's OSNet or torchvision's ResNet; leaves a classifier of other identities out.</summary>
+    private static string Load(EmbeddingModel model, string path)
+    {
+        using var weights = WeightFile.Read(path);
+        const string Own = "model.";    // as the training loop's checkpoints name it; the rest of a checkpoint is the optimizer's
+        var own = weights.Keys.Any(name => name.StartsWith(Own, StringComparison.Ordinal));
+        Func<string, string?> names = own ? name => name.StartsWith(Own, StringComparison.Ordinal) ? name[Own.Length..] : null
+            : model.Backbone is OSNet ? WeightNames.TorchReId() : WeightNames.Torchvision();
+        var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier) && classifier.size(0) == model.Classes;
+        var report = model.LoadWeights(weights, strict: false,
+            name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);
+        var needed = report.Missing.Where(name => !IsHead(name) && (own || !name.StartsWith("neck.", StringComparison.Ordinal)));
+        if (report.Unexpected.Count + report.Mismatched.Count > 0 || needed.Any())
+            throw new UserErrorException($"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
+                + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
+        return $"{report.Matched.Count} tensors loaded, {report.Missing.Count} start anew";
+    }
+
+    private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);
+}

@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace PersonReId.Report;
+
+/// <summary>Writes one HTML page that needs nothing beside it: style, charts and pictures are inside.</summary>
+internal static class HtmlReport
+{
+    public static void Write(string path, ReportData data)
+    {
+        var body = new StringBuilder();
+        body.Append(CultureInfo.InvariantCulture, $"<header><h1>{T(data.Title)}</h1><p class=lead>{T(data.Lead)}</p></header>");
+        Numbers(body, data.Snapshots);
+        Training(body, data);
+        Retrieval(body, data);
+        Space(body, data.Snapshots);
+        Rankings(body, data.Snapshots);
+        Data(body, data);
+        Settings(body, data);
+        File.WriteAllText(path, $"""
+            <!DOCTYPE html>
+            <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>{T(data.Title)}</title><style>{Style()}</style></head>
+            <body><main>{body}<footer>Made by MetricLearning’s PersonReId sample.</footer></main></body></html>
+            """);
+    }
+
+    private static void Numbers(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        if (snapshots.Count == 0) return;
+        var last = snapshots[^1].Figures;
+        var first = snapshots.Count > 1 ? snapshots[0].Figures : null;
+        html.Append("<section class=tiles>");
+        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is the right person");
+        Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
+        Tile("rank-5", last.Rank5, first?.Rank5, "queries with the right person among the first five");
+        Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
+        html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
+        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
+        html.Append("</tr></thead><tbody>");
+        foreach (var snapshot in snapshots)
+        {
+            var f = snapshot.Figures;
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(snapshot.Name)}</th>");
+            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
+            html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
+        }
+        html.Append("</tbody></table></div><p class=note>Market-1501 protocol: gallery pictures of the query’s own person and camera do not count, nor do junk boxes. Both conventions of average precision are given: the sum over hits, and the area by trapezoids.</p></section>");
+
+        void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
+            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
+    }
+
+    private static void Training(StringBuilder html, ReportData data)
+    {
+        var points = data.Training;
+        if (points.Count < 2) return;
+        string[] tones = ["--g0", "--g1", "--g2", "--g3"];
+        var series = new List<Series> { new("sum", "--ink", [.. points.Select(p => (p.Epoch, p.Loss))]) };
+        for (var i = 0; i < points[0].Parts.Count; i++)
+            series.Add(new(points[0].Parts[i].Name, tones[i % 4], [.. points.Select(p => (p.Epoch, p.Parts[i].Value))]));
+        html.Append("<section><h2>Training</h2><div class=two>");
+        Figure(html, "Loss and its parts", new Chart { XLabel = "epoch", YLabel = "loss (mean over batches)", YMin = 0, XMin = 0, XMax = points[^1].Epoch }.Lines("loss over epochs", series));
+        Figure(html, "Learning rate", new Chart { XLabel = "epoch", YLabel = "learning rate", YMin = 0, XMin = 0, XMax = points[^1].Epoch, YFormat = "0.#e-0" }
+            .Lines("learning rate over epochs", new Series("learning rate", "--after", [.. points.Select(p => (p.Epoch, p.LearningRate))])));
+        html.Append("</div></section>");
+    }
+
+    private static void Retrieval(StringBuilder html, ReportData data)
+    {
+        var withCurve = data.Snapshots.Where(s => s.Cmc.Count > 0).ToList();
+        if (withCurve.Count == 0) return;
+        html.Append("<section><h2>Retrieval</h2><div class=two>");
+        Figure(html, "Cumulative match (CMC): answered within k pictures",
+            new Chart { XLabel = "rank k", YLabel = "queries answered, %", YMin = 0, YMax = 100, XMin = 1, XMax = withCurve.Max(s => Math.Min(50, s.Cmc.Count)) }.Lines("CMC curve",
+                [.. withCurve.Select((s, i) => new Series(s.Name, Tone(i, withCurve.Count), [.. s.Cmc.Take(50).Select((v, k) => (k + 1.0, 100 * v))], Dashed: i < withCurve.Count - 1))]));
+        if (data.Progress.Count > 1)
+            Figure(html, "On the way: test figures during training", new Chart { XLabel = "epoch", YLabel = "%", YMin = 0, YMax = 100, XMin = 0, XMax = data.Progress[^1].Epoch }.Lines("figures over epochs",
+                new Series("rank-1", "--after", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.Rank1))]), new Series("mAP", "--g2", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.MAP))], Dashed: true)));
+        foreach (var snapshot in withCurve)
+        {
+            var d = snapshot.Distances;
+            var width = (d.High - d.Low) / d.Same.Count;
+            IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) => [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
+            Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture", YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
+                "histogram of distances", new Series("same person", "--right", Curve(d.Same), Area: true), new Series("different people", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
+        }
+        html.Append("</div></section>");
+    }
+
+    private static void Space(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        if (snapshots.All(s => s.Projection.Count == 0)) return;
+        var people = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {people} people never seen in training, projected on the two directions of largest variance (PCA). One colour and mark a person.</p><div class=two>");
+        foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
+        html.Append("</div></section>");
+    }
+
+    private static void Rankings(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
+        if (count == 0) return;
+        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: the right person</span>, <span class=key-wrong>✗ red: someone else</span>.</p>");
+        for (var q = 0; q < count; q++)
+        {
+            html.Append("<div class=ranked>");
+            foreach (var snapshot in snapshots.Where(s => q < s.Rankings.Count))
+            {
+                var ranking = snapshot.Rankings[q];
+                html.Append("<div class=row>");
+                if (snapshots.Count > 1) html.Append(CultureInfo.InvariantCulture, $"<div class=when>{T(snapshot.Name)}</div>");
+                Card("query", ranking.Query, "query");
+                foreach (var found in ranking.Results)
+                    Card(found.Right ? "right" : "wrong", found.Picture, $"<b>{(found.Right ? '✓' : '✗')}</b> {found.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
+                html.Append("</div>");
+            }
+            html.Append("</div>");
+        }
+        html.Append("</section>");
+
+        void Card(string kind, Thumbnail picture, string text) => html.Append(CultureInfo.InvariantCulture,
+            $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
+    }
+
+    private static void Data(StringBuilder html, ReportData data)
+    {
+        if (data.DataStatistics.Count == 0) return;
+        html.Append("<section><h2>Data</h2><div class=scroll><table><thead><tr>");
+        foreach (var cell in data.DataStatistics[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
+        html.Append("</tr></thead><tbody>");
+        foreach (var row in data.DataStatistics.Skip(1))
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
+            foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
+            html.Append("</tr>");
+        }
+        html.Append("</tbody></table></div>");
+        if (data.SamplePictures.Count > 0)
+        {
+            html.Append("<p class=note>Some people of the training set, one a row, as the cameras see them.</p><div class=samples>");
+            foreach (var person in data.SamplePictures)
+            {
+                html.Append("<div class=person>");
+                foreach (var picture in person) html.Append(CultureInfo.InvariantCulture, $"<img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\">");
+                html.Append("</div>");
+            }
+            html.Append("</div>");
+        }
+        html.Append("</section>");
+    }
+
+    private static void Settings(StringBuilder html, ReportData data)
+    {
+        if (data.Settings.Count > 0)
+        {
+            html.Append("<section><h2>Settings</h2><dl class=settings>");
+            foreach (var (name, value) in data.Settings) html.Append(CultureInfo.InvariantCulture, $"<div><dt>{T(name)}</dt><dd>{T(value)}</dd></div>");
+            html.Append("</dl></section>");
+        }
+        if (data.ModelSummary.Length > 0)
+            html.Append(CultureInfo.InvariantCulture, $"<section><details><summary>Model summary: layers, shapes and parameters</summary><pre>{T(data.ModelSummary)}</pre></details></section>");
+    }
+
+    private static void Figure(StringBuilder html, string caption, string svg) =>
+        html.Append(CultureInfo.InvariantCulture, $"<figure class=chart><figcaption>{T(caption)}</figcaption>{svg}</figure>");
+
+    private static string Tone(int index, int count) => index == count - 1 ? "--after" : "--before";
+    private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
+    private static string T(string text) => WebUtility.HtmlEncode(text);
+
+    private static string Inline(string path)
+    {
+        var kind = Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase) ? "png" : "jpeg";
+        return $"data:image/{kind};base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
+    }
+
+    private static string Style()
+    {
+        using var sheet = new StreamReader(typeof(HtmlReport).Assembly.GetManifestResourceStream("report.css")!);
+        return sheet.ReadToEnd();
+    }
+}

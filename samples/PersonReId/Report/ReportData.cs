@@ -1,0 +1,54 @@
+namespace PersonReId.Report;
+
+/// <summary>What a network achieves on query and gallery at one moment, with all that the report draws of it.</summary>
+internal sealed record Snapshot
+{
+    /// <summary>"before training", "after training".</summary>
+    public required string Name { get; init; }
+    public required Figures Figures { get; init; }
+
+    /// <summary>The share of queries whose first match is among the first k, for k = 1, 2, ...</summary>
+    public required IReadOnlyList<double> Cmc { get; init; }
+    public required DistanceHistogram Distances { get; init; }
+    public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
+    public required IReadOnlyList<Ranking> Rankings { get; init; }
+}
+
+/// <summary>The headline numbers; shares are in [0, 1]. Serialised, they are the keys that <c>evaluate --json</c> writes.</summary>
+internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, double Rank1, double Rank5, double Rank10, int ValidQueries);
+
+/// <summary>How distances of pictures of the same person and of different people spread: shares per bin, each summing to 1.</summary>
+internal sealed record DistanceHistogram(double Low, double High, IReadOnlyList<double> Same, IReadOnlyList<double> Different);
+
+/// <summary>An embedding seen in the plane; <paramref name="Group"/> numbers the identity from 0.</summary>
+internal readonly record struct ProjectedPoint(double X, double Y, int Group, string Name);
+
+/// <summary>One query and what was found, nearest first.</summary>
+internal sealed record Ranking(Thumbnail Query, IReadOnlyList<Found> Results);
+
+/// <summary>A picture by its path and what is written under it.</summary>
+internal sealed record Thumbnail(string Path, string Caption);
+
+/// <summary>A picture of a ranked list.</summary>
+internal sealed record Found(Thumbnail Picture, double Distance, bool Right);
+
+/// <summary>One moment of training, for the curves.</summary>
+internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(string Name, double Value)> Parts, double LearningRate);
+
+/// <summary>All that the HTML page shows; what is empty is left out.</summary>
+internal sealed record ReportData
+{
+    public required string Title { get; init; }
+    public required string Lead { get; init; }
+    public IReadOnlyList<Snapshot> Snapshots { get; init; } = [];
+    public IReadOnlyList<TrainingPoint> Training { get; init; } = [];
+
+    /// <summary>The figures at the ends of some epochs.</summary>
+    public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
+    public IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures { get; init; } = [];
+
+    /// <summary>A table: the first row is its header.</summary>
+    public IReadOnlyList<string[]> DataStatistics { get; init; } = [];
+    public IReadOnlyList<(string Name, string Value)> Settings { get; init; } = [];
+    public string ModelSummary { get; init; } = "";
+}

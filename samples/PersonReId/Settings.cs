@@ -1,0 +1,60 @@
+using System.Globalization;
+using MetricLearning;
+
+namespace PersonReId;
+
+/// <summary>Which network, with which weights, at which size of picture, and where it runs.</summary>
+internal sealed record NetworkSettings
+{
+    public required string Architecture { get; init; }
+    public FileInfo? Weights { get; init; }
+    public int Height { get; init; } = 256;
+    public int Width { get; init; } = 128;
+    public string Device { get; init; } = "cpu";
+    public int Workers { get; init; } = Environment.ProcessorCount;
+}
+
+/// <summary>How a network is trained.</summary>
+internal sealed record TrainingSettings
+{
+    public required NetworkSettings Network { get; init; }
+
+    /// <summary>Where checkpoints go.</summary>
+    public required DirectoryInfo Output { get; init; }
+    public int Epochs { get; init; } = 120;
+    public int IdentitiesPerBatch { get; init; } = 16;
+    public int ImagesPerIdentity { get; init; } = 4;
+    public double LearningRate { get; init; } = 3.5e-4;
+
+    /// <summary>After these epochs the rate is divided by ten.</summary>
+    public IReadOnlyList<int> Milestones { get; init; } = [40, 70];
+
+    /// <summary>Epochs in which the rate climbs from a tenth.</summary>
+    public int WarmUp { get; init; } = 10;
+    public double Margin { get; init; } = 0.3;
+    public double Smoothing { get; init; } = 0.1;
+
+    /// <summary>Whether the triplet loss sees features of length one.</summary>
+    public bool Normalize { get; init; }
+    public double Erasing { get; init; } = 0.5;
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Query and gallery are evaluated after every so many epochs, and after the last; 0 for never.</summary>
+    public int EvaluateEvery { get; init; } = 10;
+    public Distance Distance { get; init; } = Distance.Cosine;
+
+    /// <summary>A third and seven twelfths of the epochs: 40 and 70 of 120.</summary>
+    public static IReadOnlyList<int> MilestonesOf(int epochs) => [(epochs + 2) / 3, (epochs * 7 + 11) / 12];
+
+    /// <summary>Goes on from the last checkpoint in <see cref="Output"/>.</summary>
+    public bool Resume { get; init; }
+
+    /// <summary>The arguments that go on with this training.</summary>
+    public string ResumeCommand(string data) => string.Create(CultureInfo.InvariantCulture,
+        $"""
+        train --data "{data}" --output "{Output}" --resume --arch {Network.Architecture} --size {Network.Height} {Network.Width} \
+          --epochs {Epochs} --batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} --milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} \
+          --margin {Margin} --smoothing {Smoothing} --erasing {Erasing}{(Normalize ? " --normalize" : "")} --eval-every {EvaluateEvery} --seed {Seed} \
+          --distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")} --device {Network.Device}
+        """);
+}

@@ -1,0 +1,94 @@
+using MetricLearning;
+
+namespace PersonReId.Synthetic;
+
+/// <summary>
+/// Draws a data set of people who do not exist, in the shape and the naming of Market-1501: <c>bounding_box_train</c>, <c>query</c> and
+/// <c>bounding_box_test</c> with files such as <c>0002_c1s1_000451_03.jpg</c>.
+/// </summary>
+/// <remarks>
+/// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past some of
+/// the cameras; of each pass in a test camera, one picture is the query and the rest is the gallery, which also holds distractors
+/// (identity 0000) and junk (-1, boxes that cut a body in half).
+/// </remarks>
+internal sealed record SyntheticPedestrians
+{
+    public int TrainIdentities { get; init; } = 120;
+    public int TestIdentities { get; init; } = 50;
+    public int Cameras { get; init; } = 6;
+    public int PicturesPerPass { get; init; } = 4;
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>How many pictures the set has.</summary>
+    public int Count => Plan().Count;
+
+    /// <summary>Draws all pictures into a folder; what was there of an earlier data set is replaced.</summary>
+    /// <param name="folder">The folder that becomes the data set.</param>
+    /// <param name="progress">Told after each picture how many are done.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public void DrawTo(string folder, Action<int>? progress = null, CancellationToken cancellation = default)
+    {
+        foreach (var name in new[] { "bounding_box_train", "query", "bounding_box_test" })
+        {
+            var path = Path.Combine(folder, name);
+            if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+            Directory.CreateDirectory(path);
+        }
+        var cameras = Enumerable.Range(1, Cameras).Select(number => new Camera(number, Seed)).ToArray();
+        try
+        {
+            var shots = Plan();
+            var done = 0;
+            Parallel.ForEach(shots, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, shot =>
+            {
+                var look = shot.Identity switch { 0 when shot.Box % 3 == 0 => null, 0 => Person(100_000 + shot.Frame), _ => Person(shot.Body) };
+                var random = SeededRandom.ForStream(Seed, 0x5407, (ulong)shot.Body, (ulong)shot.Camera, (ulong)shot.Frame);
+                var jpeg = cameras[shot.Camera - 1].Photograph(look, shot.Identity < 0, random, Person(200_000 + shot.Frame));
+                File.WriteAllBytes(Path.Combine(folder, shot.Folder, shot.Name), jpeg);
+                progress?.Invoke(Interlocked.Increment(ref done));
+            });
+        }
+        finally
+        {
+            foreach (var camera in cameras) camera.Dispose();
+        }
+    }
+
+    private readonly record struct Shot(string Folder, int Identity, int Body, int Camera, int Frame, int Box)
+    {
+        public string Name => $"{(Identity < 0 ? "-1" : Identity.ToString("0000", null))}_c{Camera}s1_{Frame:000000}_{Box:00}.jpg";
+    }
+
+    private Appearance Person(int body) => Appearance.Draw(SeededRandom.ForStream(Seed, 0xB0D4, (ulong)body));
+
+    private List<Shot> Plan()
+    {
+        var random = SeededRandom.ForStream(Seed, 0x91A2);
+        var identities = Enumerable.Range(2, TrainIdentities + TestIdentities).ToArray();
+        random.Shuffle<int>(identities);
+        var shots = new List<Shot>();
+        var frame = 0;
+        for (var i = 0; i < identities.Length; i++)
+        {
+            var cameras = Enumerable.Range(1, Cameras).ToArray();
+            random.Shuffle<int>(cameras);
+            var passes = Math.Min(Cameras, 3 + random.NextInt(3));
+            foreach (var camera in cameras[..passes])
+            {
+                frame += 40 + random.NextInt(60);
+                var pictures = Math.Max(2, PicturesPerPass - 1 + random.NextInt(3));
+                for (var k = 0; k < pictures; k++)
+                {
+                    var folder = i < TrainIdentities ? "bounding_box_train" : k == 0 ? "query" : "bounding_box_test";
+                    shots.Add(new Shot(folder, identities[i], identities[i], camera, frame += 4 + random.NextInt(9), 1 + random.NextInt(4)));
+                }
+            }
+        }
+        for (var i = 0; i < TestIdentities; i++)
+        {
+            shots.Add(new Shot("bounding_box_test", 0, 0, 1 + random.NextInt(Cameras), frame += 50, i % 6));
+            shots.Add(new Shot("bounding_box_test", -1, identities[TrainIdentities + random.NextInt(TestIdentities)], 1 + random.NextInt(Cameras), frame += 50, 0));
+        }
+        return shots;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Globalization;
+using Spectre.Console;
+
+namespace PersonReId;
+
+/// <summary>A mistake of the user's that one line explains.</summary>
+internal sealed class UserErrorException(string message) : Exception(message);
+
+/// <summary>What the program prints.</summary>
+internal static class Ui
+{
+    /// <summary>Whether a person watches: output to a file or a pipe gets plain lines.</summary>
+    public static bool Live => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
+
+    public static void Line(string text = "") => Console.WriteLine(text);
+
+    public static void Heading(string text)
+    {
+        if (Live) AnsiConsole.MarkupLine($"\n[bold]{Markup.Escape(text)}[/]");
+        else Console.WriteLine($"\n{text}");
+    }
+
+    /// <summary>A table whose first row is the header and whose first column is left-aligned.</summary>
+    public static void Table(IReadOnlyList<string[]> rows)
+    {
+        var widths = Enumerable.Range(0, rows[0].Length).Select(c => rows.Max(r => r[c].Length)).ToArray();
+        for (var i = 0; i < rows.Count; i++)
+        {
+            var text = string.Join("  ", rows[i].Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])));
+            Line("  " + text.TrimEnd());
+            if (i == 0) Line("  " + new string('─', widths.Sum() + 2 * (widths.Length - 1)));
+        }
+    }
+
+    public static string Percent(double share) => double.IsNaN(share) ? "-" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
+
+    public static string Time(TimeSpan time) => time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
+}
+
+/// <summary>How far a piece of work has come: a bar with the time left on a terminal, else a line every ten seconds. Thread-safe.</summary>
+internal sealed class Bar : IDisposable
+{
+    private static readonly TimeSpan quiet = TimeSpan.FromSeconds(10);
+    private readonly Stopwatch clock = Stopwatch.StartNew();
+    private readonly TaskCompletionSource finished = new();
+    private readonly Lock gate = new();
+    private readonly string title;
+    private readonly long total;
+    private readonly Task? drawing;
+    private ProgressTask? task;
+    private TimeSpan lastLine;
+    private long done;
+
+    public Bar(string title, long total)
+    {
+        (this.title, this.total) = (title, total);
+        if (!Ui.Live) return;
+        drawing = AnsiConsole.Progress().AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .StartAsync(context =>
+            {
+                task = context.AddTask(Markup.Escape(title), maxValue: Math.Max(1, total));
+                return finished.Task;
+            });
+    }
+
+    /// <summary>So many steps are done; the note stands beside the bar.</summary>
+    public void To(long steps, string? note = null)
+    {
+        lock (gate)
+        {
+            done = Math.Max(done, steps);
+            if (drawing is null) WriteLine(note);
+            else if (task is not null)
+            {
+                task.Description = Markup.Escape(note is null ? title : $"{title}  {note}");
+                task.Value = done;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        finished.TrySetResult();
+        drawing?.Wait();
+    }
+
+    private void WriteLine(string? note)
+    {
+        if (clock.Elapsed - lastLine < quiet || done >= total) return;
+        lastLine = clock.Elapsed;
+        var left = clock.Elapsed * ((double)(total - done) / Math.Max(1, done));
+        Ui.Line($"  {title}{(note is null ? "" : "  " + note)}: {100 * done / Math.Max(1, total)} %, {Ui.Time(left)} left");
+    }
+}
