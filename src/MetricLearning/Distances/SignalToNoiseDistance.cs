@@ -25,7 +25,7 @@ internal sealed class SignalToNoiseDistance : Distance
 
     private static Tensor Signal(Tensor centred)
     {
-        var signal = centred.square().sum(1);
-        return where(signal == 0, ones_like(signal), signal);
+        var signal = centred.pow(S(2)).sum(1);
+        return where(signal == S(0), ones_like(signal), signal);
     }
 }

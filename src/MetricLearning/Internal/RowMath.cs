@@ -12,14 +12,14 @@ internal static class RowMath
     public static Tensor Unit(Tensor x, double p = 2)
     {
         var length = x.norm(1, keepdim: true, p: (float)p);
-        return x / where(length == 0, ones_like(length), length);
+        return x / where(length == S(0), ones_like(length), length);
     }
 
     /// <summary>x and y about the mean of y: no distance changes, and far fewer digits cancel in ‖x‖² + ‖y‖² − 2x·y.</summary>
     /// <remarks>Rows that are not finite are left out of the mean, so that they spoil their own distances only.</remarks>
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
     {
-        var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / Math.Max(1, y.size(0));
+        var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / S(Math.Max(1, y.size(0)));
         return (x - mean, y - mean);
     }
 
@@ -31,24 +31,27 @@ internal static class RowMath
     {
         var kept = mask | x.isnan();
         var none = kept.any(1, keepdim: true).logical_not();
-        var sums = x.masked_fill(kept.logical_not(), double.NegativeInfinity).masked_fill(none, 0).logsumexp(1);
-        return sums.masked_fill(none.squeeze(1), empty);
+        var sums = x.masked_fill(kept.logical_not(), S(double.NegativeInfinity)).masked_fill(none, S(0)).logsumexp(1);
+        return sums.masked_fill(none.squeeze(1), S(empty));
     }
 
     /// <summary>The entries that a mask keeps, 0 elsewhere. NaN is always kept.</summary>
-    public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), 0);
+    public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
 
     /// <summary>0, with a gradient of 0; NaN where an entry is not finite: for losses that may look past a row.</summary>
-    public static Tensor NaNWhereNotFinite(Tensor x) => (x * 0).sum();
+    public static Tensor NaNWhereNotFinite(Tensor x) => (x * S(0)).sum();
 
     /// <summary>int64 [K]: every row's number.</summary>
-    public static Tensor Rows(Tensor x) => arange(x.size(0), ScalarType.Int64, x.device);
+    public static Tensor Rows(Tensor x) => Iota(x.size(0), x.device);
 
     /// <summary>Σ x / K of [K]; 0 for K = 0.</summary>
-    public static Tensor Mean(Tensor x) => x.sum() / Math.Max(1, x.size(0));
+    public static Tensor Mean(Tensor x) => x.sum() / S(Math.Max(1, x.size(0)));
+
+    /// <summary>log(1 + exp(x)).</summary>
+    public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);
 
     /// <summary>For each anchor softplus(lse of the positives' pull + lse of the negatives' push); 0 where either is missing.</summary>
     public static LossTerm Softplus(Tensor pull, Tensor push, Pairs pairs) => new(
-        nn.functional.softplus(LogSumExp(pull, pairs.Positives) + LogSumExp(push, pairs.Negatives)),
+        Softplus(LogSumExp(pull, pairs.Positives).Plus(LogSumExp(push, pairs.Negatives))),
         Rows(pull));
 }

@@ -1,5 +1,3 @@
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>
@@ -36,9 +34,9 @@ public sealed class AngularLoss : TupleLoss
         if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
         var square = Math.Pow(Math.Tan(double.DegreesToRadians(Degrees)), 2);
-        var sums = 2 - distances.Matrix.index_select(0, anchors) - distances.AmongReferences.Matrix.index_select(0, positives);
+        var sums = S(2) - distances.Matrix.index_select(0, anchors) - distances.AmongReferences.Matrix.index_select(0, positives);
         if (RawNegatives) sums = sums * distances.Batch.References.norm(1);
-        var push = RowMath.LogSumExp(4 * square * sums, pairs.Negatives.index_select(0, anchors));
-        yield return new(softplus(push - 2 * (1 + square) * (1 - distances[anchors, positives])), anchors);
+        var push = RowMath.LogSumExp(S(4 * square) * sums, pairs.Negatives.index_select(0, anchors));
+        yield return new(RowMath.Softplus(push - S(2 * (1 + square)) * (S(1) - distances[anchors, positives])), anchors);
     }
 }

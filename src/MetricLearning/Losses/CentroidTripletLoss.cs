@@ -47,15 +47,15 @@ public sealed class CentroidTripletLoss : MetricLoss
         var (anchors, classes) = (met.select(1, 0), met.select(1, 1));
         var near = Distance.Pairwise(x, Means(batch.Candidates.Positives, references)).index_select(0, anchors);
         var far = Distance.Matrix(x, Means(same.index_select(0, firsts), references)).reshape(-1)
-            .index_select(0, anchors * firsts.size(0) + classes);
-        var violation = near - far + Margin;
-        yield return new(SoftMargin ? softplus(violation) : relu(violation), anchors);
+            .index_select(0, (anchors * S(firsts.size(0))).Plus(classes));
+        var violation = near - far + S(Margin);
+        yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), anchors);
     }
 
     /// <summary>[K, M] mask and [M, D] rows → [K, D]: the mean of the rows that each row of the mask keeps, 0 of none.</summary>
     private static Tensor Means(Tensor mask, Tensor rows)
     {
         var weights = mask.to(rows.dtype);
-        return weights.matmul(rows) / weights.sum(1, keepdim: true).clamp_min(1);
+        return weights.matmul(rows) / weights.sum(1, keepdim: true).clamp_min(S(1));
     }
 }

@@ -60,8 +60,8 @@ public sealed class ContrastiveLoss : TupleLoss
     {
         var (anchors, positives) = tuples.PositivePairs();
         var (others, negatives) = tuples.NegativePairs();
-        var pull = Violation(distances[anchors, positives] - PositiveMargin);
-        var push = Violation(NegativeMargin - distances[others, negatives]);
+        var pull = Violation(distances[anchors, positives] - S(PositiveMargin));
+        var push = Violation(S(NegativeMargin) - distances[others, negatives]);
         if (Together)
         {
             yield return new(cat([pull, push]), cat([anchors, others]));
@@ -71,5 +71,5 @@ public sealed class ContrastiveLoss : TupleLoss
         yield return new(push, others);
     }
 
-    private Tensor Violation(Tensor by) => Squared ? relu(by).square() : relu(by);
+    private Tensor Violation(Tensor by) => Squared ? relu(by).pow(S(2)) : relu(by);
 }

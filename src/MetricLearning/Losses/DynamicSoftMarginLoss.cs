@@ -58,8 +58,8 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
 
     private Tensor Weights(Tensor gaps)
     {
-        var place = ((gaps - Minimum) / (-2 * Minimum / Bins)).nan_to_num(0, 0, 0).clamp(0, Bins);
-        var bin = place.detach().floor().clamp_max(Bins - 1);
+        var place = ((gaps - S(Minimum)) / S(-2 * Minimum / Bins)).nan_to_num(0, 0, 0).clamp(S(0), S(Bins));
+        var bin = place.detach().floor().clamp_max(S(Bins - 1));
         var index = bin.to(ScalarType.Int64);
         var lately = training && is_grad_enabled() ? Mix(index, place - bin, gaps.isfinite()) : histogram;
         return lately.cumsum(0).index_select(0, index);
@@ -71,10 +71,10 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     private Tensor Mix(Tensor bin, Tensor fraction, Tensor finite)
     {
         var seen = zeros_like(histogram)
-            .index_add(0, bin, (1 - fraction) * finite, 1)
-            .index_add(0, (bin + 1).clamp_max(Bins - 1), fraction * finite, 1);
-        var mixed = where(histogram.sum() == 0, seen, (1 - Momentum) * histogram + Momentum * seen);
-        mixed = mixed / mixed.sum().clamp_min(double.Epsilon);
+            .index_add(0, bin, (S(1) - fraction) * finite, S(1))
+            .index_add(0, (bin + S(1)).clamp_max(S(Bins - 1)), fraction * finite, S(1));
+        var mixed = where(histogram.sum() == S(0), seen, (S(1 - Momentum) * histogram).Plus(S(Momentum) * seen));
+        mixed = mixed / mixed.sum().clamp_min(S(double.Epsilon));
         using (no_grad()) histogram.copy_(mixed);
         return mixed;
     }

@@ -34,10 +34,10 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
         // An anchor of one positive is pulled by its distance alone: it is worked out again, as the matrix is least exact for near rows.
         var (anchors, positives) = pairs.PositivePairs();
         var near = distances.Matrix.reshape(-1)
-            .index_copy(0, anchors * pairs.Columns + positives, distances[anchors, positives])
+            .index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives])
             .view_as(distances.Matrix);
-        var pull = RowMath.LogSumExp(near - PositiveMargin, pairs.Positives, empty: 0);
-        var push = RowMath.LogSumExp(NegativeMargin - distances.Matrix, pairs.Negatives, empty: 0);
-        yield return new(relu(pull + push), RowMath.Rows(pull));
+        var pull = RowMath.LogSumExp(near - S(PositiveMargin), pairs.Positives, empty: 0);
+        var push = RowMath.LogSumExp(S(NegativeMargin) - distances.Matrix, pairs.Negatives, empty: 0);
+        yield return new(relu(pull.Plus(push)), RowMath.Rows(pull));
     }
 }

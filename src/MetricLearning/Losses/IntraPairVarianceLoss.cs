@@ -32,11 +32,11 @@ public sealed class IntraPairVarianceLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var (anchors, positives) = tuples.PositivePairs();
-        var near = 1 - distances[anchors, positives];
-        yield return new(relu((1 - PositiveEpsilon) * RowMath.Mean(near) - near).square(), anchors);
+        var near = S(1) - distances[anchors, positives];
+        yield return new(relu(S(1 - PositiveEpsilon) * RowMath.Mean(near) - near).pow(S(2)), anchors);
 
         var (others, negatives) = tuples.NegativePairs();
-        var far = 1 - distances[others, negatives];
-        yield return new(relu(far - (1 + NegativeEpsilon) * RowMath.Mean(far)).square(), others);
+        var far = S(1) - distances[others, negatives];
+        yield return new(relu(far - S(1 + NegativeEpsilon) * RowMath.Mean(far)).pow(S(2)), others);
     }
 }

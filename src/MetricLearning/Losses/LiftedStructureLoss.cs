@@ -34,13 +34,13 @@ public sealed class LiftedStructureLoss : TupleLoss
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
-        var closeness = NegativeMargin - distances.Matrix;
+        var closeness = S(NegativeMargin) - distances.Matrix;
         var ofAnchors = RowMath.LogSumExp(closeness, pairs.Negatives);
         // A positive among references has the rows of the batch as its negatives.
         var ofPositives = distances.Batch.MeetsItself ? ofAnchors : RowMath.LogSumExp(closeness.t(), pairs.Negatives.t());
         var both = stack([ofAnchors.index_select(0, anchors), ofPositives.index_select(0, positives)], 1);
-        var push = RowMath.LogSumExp(both, both > double.NegativeInfinity, empty: 0);
-        var violation = relu(distances[anchors, positives] - PositiveMargin + push);
-        yield return new(violation.square() / 2 * pairs.Negatives.any(), anchors);
+        var push = RowMath.LogSumExp(both, both > S(double.NegativeInfinity), empty: 0);
+        var violation = relu((distances[anchors, positives] - S(PositiveMargin)).Plus(push));
+        yield return new(violation.pow(S(2)) / S(2) * pairs.Negatives.any(), anchors);
     }
 }

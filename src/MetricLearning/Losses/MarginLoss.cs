@@ -32,7 +32,7 @@ public sealed class MarginLoss : TupleLoss
         Distance = Distance.Euclidean.Normalized();
         Reducer = Reducer.Divisor;
         if (Guard.AtLeast(learnedBetas, 0) == 0) return;
-        this.beta = nn.Parameter(full(learnedBetas, beta, ScalarType.Float32));
+        this.beta = nn.Parameter(full(learnedBetas, S(beta), ScalarType.Float32));
         register_parameter(nameof(beta), this.beta);
     }
 
@@ -52,25 +52,25 @@ public sealed class MarginLoss : TupleLoss
         var (others, negatives) = tuples.NegativePairs();
         var near = distances[anchors, positives];
         var far = distances[others, negatives];
-        var pull = relu(near - BetaOf(anchors, distances.Batch, near) + Margin);
-        var push = relu(BetaOf(others, distances.Batch, far) - far + Margin);
+        var pull = relu(near - BetaOf(anchors, distances.Batch, near) + S(Margin));
+        var push = relu(BetaOf(others, distances.Batch, far) - far + S(Margin));
         var (pullWeights, pushWeights) = tuples is Pairs pairs
             ? (pairs.Negatives.sum(1).index_select(0, anchors), pairs.Positives.sum(1).index_select(0, others))
             : (ones_like(anchors), ones_like(others));
-        var active = ((pull > 0) * pullWeights).sum() + ((push > 0) * pushWeights).sum();
+        var active = ((pull > S(0)) * pullWeights).sum().Plus(((push > S(0)) * pushWeights).sum());
         yield return new(cat([pull * pullWeights, push * pushWeights]), cat([anchors, others])) { Divisor = active };
 
         if (beta is null || Nu == 0 || anchors.size(0) == 0) yield break;
         var betas = BetaOf(anchors, distances.Batch, near);
         yield return beta.size(0) == 1
-            ? new(Nu * betas.squeeze(0) * (pullWeights.sum() > 0))
-            : new(Nu * betas * pullWeights, anchors) { Divisor = active };
+            ? new(S(Nu) * betas.squeeze(0) * (pullWeights.sum() > S(0)))
+            : new(S(Nu) * betas * pullWeights, anchors) { Divisor = active };
     }
 
     /// <summary>β of the rows: [1] where there is one, [K] where each class has its own.</summary>
     private Tensor BetaOf(Tensor rows, LossBatch batch, Tensor like)
     {
-        if (beta is null) return full(1, start, like.dtype, like.device);
+        if (beta is null) return full(1, S(start), like.dtype, like.device);
         var betas = beta.to(like.dtype);
         if (beta.size(0) == 1) return betas;
         var labels = batch.RequireLabels($"{nameof(MarginLoss)} with a β for each class");

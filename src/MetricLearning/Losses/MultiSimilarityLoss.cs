@@ -1,5 +1,3 @@
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>
@@ -36,9 +34,9 @@ public sealed class MultiSimilarityLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        var above = 1 - Offset - distances.Matrix;
-        var pull = softplus(RowMath.LogSumExp(-Alpha * above, pairs.Positives)) / Alpha;
-        var push = softplus(RowMath.LogSumExp(Beta * above, pairs.Negatives)) / Beta;
-        yield return new(pull + push, RowMath.Rows(pull));
+        var above = S(1 - Offset) - distances.Matrix;
+        var pull = RowMath.Softplus(RowMath.LogSumExp(S(-Alpha) * above, pairs.Positives)) / S(Alpha);
+        var push = RowMath.Softplus(RowMath.LogSumExp(S(Beta) * above, pairs.Negatives)) / S(Beta);
+        yield return new(pull.Plus(push), RowMath.Rows(pull));
     }
 }

@@ -28,6 +28,6 @@ public sealed class NPairsLoss : TupleLoss
         var partners = positives.to(ScalarType.Byte).argmax(1).index_select(0, anchors);
         var scores = -distances.Matrix.index_select(0, anchors).index_select(1, partners);
         var costs = cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None);
-        yield return new(costs + RowMath.NaNWhereNotFinite(batch.Embeddings), anchors);
+        yield return new(costs.Plus(RowMath.NaNWhereNotFinite(batch.Embeddings)), anchors);
     }
 }

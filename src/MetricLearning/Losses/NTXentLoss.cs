@@ -1,5 +1,3 @@
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>
@@ -32,7 +30,7 @@ public sealed class NTXentLoss : TupleLoss
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
-        var push = RowMath.LogSumExp(-distances.Matrix / Temperature, pairs.Negatives).index_select(0, anchors);
-        yield return new(softplus(push + distances[anchors, positives] / Temperature), anchors);
+        var push = RowMath.LogSumExp(-distances.Matrix / S(Temperature), pairs.Negatives).index_select(0, anchors);
+        yield return new(RowMath.Softplus(push.Plus(distances[anchors, positives] / S(Temperature))), anchors);
     }
 }

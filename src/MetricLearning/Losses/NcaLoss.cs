@@ -1,5 +1,3 @@
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>
@@ -30,9 +28,9 @@ public sealed class NcaLoss : TupleLoss
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
         var anchors = pairs.Positives.any(1).nonzero().squeeze(1);
-        var logits = -Scale * distances.Matrix.index_select(0, anchors);
+        var logits = S(-Scale) * distances.Matrix.index_select(0, anchors);
         var pull = RowMath.LogSumExp(logits, pairs.Positives.index_select(0, anchors));
         var push = RowMath.LogSumExp(logits, pairs.Negatives.index_select(0, anchors));
-        yield return new(softplus(push - pull), anchors);
+        yield return new(RowMath.Softplus(push - pull), anchors);
     }
 }

@@ -39,12 +39,12 @@ public sealed class QuadrupletLoss : TupleLoss
         var triplets = tuples.AsTriplets();
         if (triplets.Count == 0) yield break;
         var near = distances[triplets.Anchors, triplets.Positives];
-        yield return new(relu(near - distances[triplets.Anchors, triplets.Negatives] + Margin), triplets.Anchors);
+        yield return new(relu(near - distances[triplets.Anchors, triplets.Negatives] + S(Margin)), triplets.Anchors);
 
         var (third, found) = NearestOfAThirdClass(distances.AmongReferences.Matrix.detach(), labels, triplets);
         var kept = found.nonzero().squeeze(1);
         var between = distances.AmongReferences[triplets.Negatives.index_select(0, kept), third.index_select(0, kept)];
-        yield return new(relu(near.index_select(0, kept) - between + SecondMargin), triplets.Anchors.index_select(0, kept));
+        yield return new(relu(near.index_select(0, kept) - between + S(SecondMargin)), triplets.Anchors.index_select(0, kept));
     }
 
     /// <summary>
@@ -54,12 +54,12 @@ public sealed class QuadrupletLoss : TupleLoss
     private static (Tensor Rows, Tensor Found) NearestOfAThirdClass(Tensor among, Tensor labels, Triplets triplets)
     {
         var same = labels.unsqueeze(1) == labels.unsqueeze(0);
-        var (first, firstRow) = among.masked_fill(same, double.PositiveInfinity).min(1);
+        var (first, firstRow) = among.masked_fill(same, S(double.PositiveInfinity)).min(1);
         var taken = same | (labels.index_select(0, firstRow).unsqueeze(1) == labels.unsqueeze(0));
-        var (second, secondRow) = among.masked_fill(taken, double.PositiveInfinity).min(1);
+        var (second, secondRow) = among.masked_fill(taken, S(double.PositiveInfinity)).min(1);
         var clash = labels.index_select(0, firstRow.index_select(0, triplets.Negatives)) == labels.index_select(0, triplets.Positives);
         var distance = where(clash, second.index_select(0, triplets.Negatives), first.index_select(0, triplets.Negatives));
         return (where(clash, secondRow.index_select(0, triplets.Negatives), firstRow.index_select(0, triplets.Negatives)),
-            (distance == double.PositiveInfinity).logical_not());
+            (distance == S(double.PositiveInfinity)).logical_not());
     }
 }

@@ -29,9 +29,9 @@ public sealed class SupConLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        var logits = -distances.Matrix / Temperature;
+        var logits = -distances.Matrix / S(Temperature);
         var costs = RowMath.LogSumExp(logits, pairs.Positives | pairs.Negatives).unsqueeze(1) - logits;
-        var means = RowMath.Keep(costs, pairs.Positives).sum(1) / pairs.Positives.sum(1).clamp_min(1);
+        var means = RowMath.Keep(costs, pairs.Positives).sum(1) / pairs.Positives.sum(1).clamp_min(S(1));
         yield return new(means * (pairs.Positives.any() & pairs.Negatives.any()), RowMath.Rows(means));
     }
 }

@@ -1,5 +1,3 @@
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>For each positive pair <c>log(1 + Σ_n exp(s·(cos θ_n − cos(θ_p − m))))</c>, θ the angles to the anchor.</summary>
@@ -34,9 +32,9 @@ public sealed class TupletMarginLoss : TupleLoss
         var (anchors, positives) = pairs.PositivePairs();
         var (sinMargin, cosMargin) = Math.SinCos(double.DegreesToRadians(Degrees));
         var chord = distances[anchors, positives];
-        var sin = chord * (1 - chord.square() / 4).clamp_min(1e-14).sqrt();
-        var eased = (1 - chord.square() / 2) * cosMargin + sin * sinMargin;
-        var push = RowMath.LogSumExp(Scale * (1 - distances.Matrix.square() / 2), pairs.Negatives).index_select(0, anchors);
-        yield return new(softplus(push - Scale * eased), anchors);
+        var sin = chord * (S(1) - chord.pow(S(2)) / S(4)).clamp_min(S(1e-14)).sqrt();
+        var eased = ((S(1) - chord.pow(S(2)) / S(2)) * S(cosMargin)).Plus(sin * S(sinMargin));
+        var push = RowMath.LogSumExp(S(Scale) * (S(1) - distances.Matrix.pow(S(2)) / S(2)), pairs.Negatives).index_select(0, anchors);
+        yield return new(RowMath.Softplus(push - S(Scale) * eased), anchors);
     }
 }
