@@ -79,8 +79,10 @@ public sealed class LossCase
 
         var single = dtype == ScalarType.Float32;
         if (single && golden.ExpectedNumber("loss_f32") is double.NaN)
-            return double.IsFinite(got) && gradients.Values.All(gradient => gradient()?.isfinite().all().item<bool>() ?? true) ? Verdict.Passed
-                : Fail($"loss {got} or a gradient that is not finite");
+        {
+            var finite = double.IsFinite(got) && gradients.Values.All(gradient => gradient()?.isfinite().all().item<bool>() ?? true);
+            return finite ? Verdict.Passed : Fail($"loss {got} or a gradient that is not finite");
+        }
         var peerError = single ? 3 * Math.Abs((golden.ExpectedNumber("loss_f32") ?? expected.Value) - expected.Value) : 0;
         if (!(Math.Abs(got - expected.Value) <= Math.Max(Base, peerError) * Math.Max(1, Math.Abs(expected.Value))))
             return Fail($"loss {got:G9}, expected {expected:G9}");

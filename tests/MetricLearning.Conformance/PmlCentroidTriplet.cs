@@ -4,9 +4,10 @@ namespace MetricLearning.Conformance;
 
 /// <summary>The centroid triplet loss that pytorch-metric-learning once had.</summary>
 /// <remarks>
-/// It lists all triplets of queries, their centroids and the class centroids, and cuts out of that list, by position, those it wants. The cut is right for
-/// classes of one size that are four at most; with more classes it keeps only three of the others, and with uneven classes it cuts elsewhere (and
-/// gives the centroids of exhausted classes the first row's label). There the values are compared on the peer's own tuples.
+/// It lists all triplets of queries, their centroids and the class centroids, and cuts out of that list, by position, those it wants. The
+/// cut is right for classes of one size that are four at most; with more classes it keeps only three of the others, and with uneven
+/// classes it cuts elsewhere (and gives the centroids of exhausted classes the first row's label). There the values are compared on the
+/// peer's own tuples.
 /// </remarks>
 public static class PmlCentroidTriplet
 {
@@ -39,13 +40,15 @@ public static class PmlCentroidTriplet
             long[] names = [.. own, .. own, .. classes.Select(rows => round < rows.Length ? labels[rows[0]] : labels[0])];
             var all = All(names, points.Count);
             var cut = all.Take(all.Count / 3).Chunk(all.Count / 3 / present.Count);
-            triplets.AddRange(cut.SelectMany(row => row.Take((row.Length + 1) / 2).Chunk(((row.Length + 1) / 2 + present.Count - 1) / present.Count).Last()));
+            triplets.AddRange(cut.Select(row => row[..((row.Length + 1) / 2)])
+                .SelectMany(row => row.Chunk((row.Length + present.Count - 1) / present.Count).Last()));
             points.AddRange(present.Select(rows => x[rows[round]]));
             points.AddRange(present.Select(rows => Mean(rows.Where(row => row != rows[round]))));
             points.AddRange(centroids);
         }
         Tensor Column(Func<(long Anchor, long Positive, long Negative), long> part) => tensor(triplets.Select(part).ToArray());
-        return loss.forward(stack(points), new Triplets(Column(t => t.Anchor), Column(t => t.Positive), Column(t => t.Negative), points.Count, points.Count));
+        return loss.forward(stack(points),
+            new Triplets(Column(t => t.Anchor), Column(t => t.Positive), Column(t => t.Negative), points.Count, points.Count));
     }
 
     private static List<(long Anchor, long Positive, long Negative)> All(long[] names, long offset) =>

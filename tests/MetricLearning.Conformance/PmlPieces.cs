@@ -20,14 +20,17 @@ public static partial class PmlPieces
         {
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
         },
-        "DynamicSoftMarginLoss" => new DynamicSoftMarginLoss(golden.Number("min_val"), (int)golden.Number("num_bins"), golden.Number("momentum"))
-        {
-            DifferentiateWeights = true,
-        },
+        "DynamicSoftMarginLoss" =>
+            new DynamicSoftMarginLoss(golden.Number("min_val"), (int)golden.Number("num_bins"), golden.Number("momentum"))
+            {
+                DifferentiateWeights = true,
+            },
         "GeneralizedLiftedStructureLoss" =>
             new GeneralizedLiftedStructureLoss(golden.Number("neg_margin"), golden.Number("pos_margin")) { Miner = miner ?? Miner.All },
-        "IntraPairVarianceLoss" => new IntraPairVarianceLoss(golden.Number("pos_eps"), golden.Number("neg_eps")) { Miner = miner ?? Miner.All },
-        "LiftedStructureLoss" => new LiftedStructureLoss(golden.Number("neg_margin"), golden.Number("pos_margin")) { Miner = miner ?? Miner.All },
+        "IntraPairVarianceLoss" =>
+            new IntraPairVarianceLoss(golden.Number("pos_eps"), golden.Number("neg_eps")) { Miner = miner ?? Miner.All },
+        "LiftedStructureLoss" =>
+            new LiftedStructureLoss(golden.Number("neg_margin"), golden.Number("pos_margin")) { Miner = miner ?? Miner.All },
         "MarginLoss" => new MarginLoss(golden.Number("margin"), golden.Param("beta")?.GetDouble() ?? 0, golden.Number("nu"),
             golden.HasInput("beta") ? (int)golden.Input("beta").size(0) : 0) { Miner = miner ?? Miner.All },
         "MultiSimilarityLoss" =>

@@ -32,8 +32,8 @@ public abstract class Distance
     public static Distance Dot { get; } = new DotDistance();
 
     /// <summary>
-    /// <c>var(x − y) / var(x)</c>, the noise-to-signal ratio of Yuan et al., CVPR 2019: not symmetric, x is the anchor. A row of equal entries has
-    /// no variance; it is divided by 1.
+    /// <c>var(x − y) / var(x)</c>, the noise-to-signal ratio of Yuan et al., CVPR 2019: not symmetric, x is the anchor. A row of equal
+    /// entries has no variance; 1 takes its place.
     /// </summary>
     public static Distance SignalToNoise { get; } = new SignalToNoiseDistance();
 

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary><c>var(x − y) / var(x)</c> over the coordinates: squared Euclidean between centred rows, by the squared length of the centred anchor.</summary>
+/// <summary>
+/// <c>var(x − y) / var(x)</c> over the coordinates: squared Euclidean between centred rows, by the squared length of the centred anchor.
+/// </summary>
 internal sealed class SignalToNoiseDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y)

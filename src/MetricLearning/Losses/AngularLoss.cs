@@ -1,12 +1,14 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Bounds the angle at the negative of each triplet: <c>log(1 + Σ_n exp(4 tan²α·(a + p)·n − 2(1 + tan²α)·a·p))</c> for each positive pair, on rows of length 1.
+/// Bounds the angle at the negative of each triplet: <c>log(1 + Σ_n exp(4 tan²α·(a + p)·n − 2(1 + tan²α)·a·p))</c> for each positive pair,
+/// on rows of length 1.
 /// </summary>
 /// <remarks>
-/// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1 but not the negatives: that is
-/// <see cref="RawNegatives"/>, which makes no difference to embeddings of length 1. The distance is fixed: 1 − s. A pair that several triplets share counts
-/// once. Memory O(N·K·N) for K positives an anchor. Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017, eq. 8.
+/// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1 but not the negatives:
+/// that is <see cref="RawNegatives"/>, which makes no difference to embeddings of length 1. The distance is fixed: 1 − s. A pair that
+/// several triplets share counts once. Memory O(N·K·N) for K positives an anchor. Wang et al., <i>Deep Metric Learning with Angular
+/// Loss</i>, ICCV 2017.
 /// </remarks>
 public sealed class AngularLoss : TupleLoss
 {

@@ -4,13 +4,15 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss on class centres: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, c⁺ the mean of the other rows of the anchor's class, c⁻ the mean of another class.
+/// A triplet loss on class centres: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, c⁺ the mean of the other rows of the anchor's class, c⁻ the mean of
+/// another class.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.05, Euclidean distance of rows and centres scaled to length 1 (a centre is the mean of the rows as they are), every other class, mean over the
-/// values above 0. A row that is alone in its class is no anchor; its class is still a negative. The loss that pytorch-metric-learning once had raised there; it
-/// met at most three of the other classes, and took up other tuples where the classes were uneven. Memory O(N²).
-/// Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image Retrieval</i>, ICONIP 2021, eq. 2.
+/// Default: m = 0.05, Euclidean distance of rows and centres scaled to length 1 (a centre is the mean of the rows as they are), every
+/// other class, mean over the values above 0. A row that is alone in its class is no anchor; its class is still a negative. The loss that
+/// pytorch-metric-learning once had raised there; it met at most three of the other classes, and took up other tuples where the classes
+/// were uneven. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image Retrieval</i>,
+/// ICONIP 2021.
 /// </remarks>
 public sealed class CentroidTripletLoss : MetricLoss
 {
@@ -35,7 +37,7 @@ public sealed class CentroidTripletLoss : MetricLoss
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var labels = batch.Labels ?? throw new InvalidOperationException($"{nameof(CentroidTripletLoss)} needs labels, and tuples were given.");
+        var labels = batch.RequireLabels(nameof(CentroidTripletLoss));
         if (batch.Rows == 0 || batch.Columns == 0) yield break;
         var (x, references, referenceLabels) = (batch.Embeddings, batch.References, batch.ReferenceLabels!);
         var same = referenceLabels.unsqueeze(1) == referenceLabels.unsqueeze(0);
@@ -44,7 +46,8 @@ public sealed class CentroidTripletLoss : MetricLoss
         var met = (batch.Candidates.Positives.any(1, keepdim: true) & negatives).nonzero();
         var (anchors, classes) = (met.select(1, 0), met.select(1, 1));
         var near = Distance.Pairwise(x, Means(batch.Candidates.Positives, references)).index_select(0, anchors);
-        var far = Distance.Matrix(x, Means(same.index_select(0, firsts), references)).reshape(-1).index_select(0, (anchors * S(firsts.size(0))).Plus(classes));
+        var far = Distance.Matrix(x, Means(same.index_select(0, firsts), references)).reshape(-1)
+            .index_select(0, (anchors * S(firsts.size(0))).Plus(classes));
         var violation = near - far + S(Margin);
         yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), anchors);
     }

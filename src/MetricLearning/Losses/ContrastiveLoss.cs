@@ -3,12 +3,15 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Draws positives within a margin and pushes negatives beyond one: <c>[d(a,p) − m⁺]₊ + [m⁻ − d(a,n)]₊</c>, or squared <c>[·]₊²</c>.</summary>
+/// <summary>
+/// Draws positives within a margin and pushes negatives beyond one: <c>[d(a,p) − m⁺]₊ + [m⁻ − d(a,n)]₊</c>, or squared <c>[·]₊²</c>.
+/// </summary>
 /// <remarks>
-/// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, and of positives and negatives each the mean over those above 0,
-/// added: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
-/// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all different classes that
-/// of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant Mapping</i>, CVPR 2006.
+/// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, and of positives and negatives each the mean over those
+/// above 0, added: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
+/// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all
+/// different classes that of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant
+/// Mapping</i>, CVPR 2006.
 /// </remarks>
 public sealed class ContrastiveLoss : TupleLoss
 {
@@ -35,8 +38,8 @@ public sealed class ContrastiveLoss : TupleLoss
     public bool Together { get; init; }
 
     /// <summary>
-    /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and TensorFlow
-    /// Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
+    /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and
+    /// TensorFlow Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
     /// </summary>
     /// <param name="margin">m; 1 by default.</param>
     public static ContrastiveLoss Hadsell(double margin = 1) =>
@@ -44,7 +47,8 @@ public sealed class ContrastiveLoss : TupleLoss
 
     /// <summary>
     /// The loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1: pytorch-metric-learning's
-    /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>, CVPR 2019.
+    /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>,
+    /// CVPR 2019.
     /// </summary>
     /// <param name="positiveMargin">m⁺; 0 by default.</param>
     /// <param name="negativeMargin">m⁻; 1 by default.</param>

@@ -3,14 +3,15 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss without a margin: <c>w·(d(a,p) − d(a,n))</c>, where w is the share of all triplets seen lately that are easier (the cumulative histogram of
-/// d(a,p) − d(a,n)).
+/// A triplet loss without a margin: <c>w·(d(a,p) − d(a,n))</c>, where w is the share of all triplets seen lately that are easier (the
+/// cumulative histogram of d(a,p) − d(a,n)).
 /// </summary>
 /// <remarks>
-/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets (O(N·K·N) memory: mine, as the paper does, beyond a few
-/// hundred rows), mean, as pytorch-metric-learning. The loss may be negative. The histogram is the buffer <c>histogram</c>, saved with the module; it is
-/// updated before it is used, in training mode and with gradients enabled only. Values beyond the last bin count in it, where the peer fails.
-/// Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft Margin</i>, ICCV 2019.
+/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets (O(N·K·N) memory: mine, as the paper
+/// does, beyond a few hundred rows), mean, as pytorch-metric-learning. The loss may be negative. The histogram is the buffer
+/// <c>histogram</c>, saved with the module; it is updated before it is used, in training mode and with gradients enabled only. Values
+/// beyond the last bin count in it, where the peer fails. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft
+/// Margin</i>, ICCV 2019.
 /// </remarks>
 public sealed class DynamicSoftMarginLoss : TupleLoss
 {
@@ -40,8 +41,8 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     public double Momentum { get; }
 
     /// <summary>
-    /// Whether the gradient also flows through the weights, into the histogram of the current batch, as in pytorch-metric-learning. False by default: the
-    /// weights are constants.
+    /// Whether the gradient also flows through the weights, into the histogram of the current batch, as in pytorch-metric-learning. False
+    /// by default: the weights are constants.
     /// </summary>
     public bool DifferentiateWeights { get; init; }
 
@@ -64,7 +65,9 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
         return lately.cumsum(0).index_select(0, index);
     }
 
-    /// <summary>The histogram with the batch mixed in: each value falls on its bin and the next one, in proportion to where it lies between them.</summary>
+    /// <summary>
+    /// The histogram with the batch mixed in: each value falls on its bin and the next one, in proportion to where it lies between them.
+    /// </summary>
     private Tensor Mix(Tensor bin, Tensor fraction, Tensor finite)
     {
         var seen = zeros_like(histogram)

@@ -4,15 +4,17 @@ namespace MetricLearning;
 
 /// <summary>For each anchor <c>[log Σ_p exp(d(a,p) − m⁺) + log Σ_n exp(m⁻ − d(a,n))]₊</c>.</summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as pytorch-metric-learning. A side that an anchor lacks counts
-/// as 0, so that one class, or all different ones, still have a loss. Memory O(N²). Hermans, Beyer, Leibe, 2017, eq. 7.
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as pytorch-metric-learning. A side
+/// that an anchor lacks counts as 0, so that one class, or all different ones, still have a loss. Memory O(N²). Hermans, Beyer, Leibe,
+/// 2017.
 /// </remarks>
 public sealed class GeneralizedLiftedStructureLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="negativeMargin">m⁻; 1 by default.</param>
     /// <param name="positiveMargin">m⁺; 0 by default.</param>
-    public GeneralizedLiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0) : base(nameof(GeneralizedLiftedStructureLoss))
+    public GeneralizedLiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0)
+        : base(nameof(GeneralizedLiftedStructureLoss))
     {
         (NegativeMargin, PositiveMargin) = (Guard.Finite(negativeMargin), Guard.Finite(positiveMargin));
         Distance = Distance.Euclidean.Normalized();
@@ -29,9 +31,11 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        // An anchor of one positive is pulled by its distance alone: it is taken on differences, as the matrix is least exact for near rows.
+        // An anchor of one positive is pulled by its distance alone: it is worked out again, as the matrix is least exact for near rows.
         var (anchors, positives) = pairs.PositivePairs();
-        var near = distances.Matrix.reshape(-1).index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives]).view_as(distances.Matrix);
+        var near = distances.Matrix.reshape(-1)
+            .index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives])
+            .view_as(distances.Matrix);
         var pull = RowMath.LogSumExp(near - S(PositiveMargin), pairs.Positives, empty: 0);
         var push = RowMath.LogSumExp(S(NegativeMargin) - distances.Matrix, pairs.Negatives, empty: 0);
         yield return new(relu(pull.Plus(push)), RowMath.Rows(pull));

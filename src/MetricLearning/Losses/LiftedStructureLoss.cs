@@ -7,9 +7,9 @@ namespace MetricLearning;
 /// For each positive pair <c>½[d(a,p) − m⁺ + log(Σ_{n of a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair of which neither end has
-/// a negative loses the logarithm; a batch without negatives has the loss 0. A pair that several triplets share counts once. Memory O(N²).
-/// Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016, eq. 4.
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair of
+/// which neither end has a negative loses the logarithm; a batch without negatives has the loss 0. A pair that several triplets share
+/// counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
 /// </remarks>
 public sealed class LiftedStructureLoss : TupleLoss
 {

@@ -122,6 +122,9 @@ public sealed class LossBatch : IDisposable
         if (!ReferenceEquals(candidates, Given)) candidates?.Dispose();
     }
 
+    internal Tensor RequireLabels(string loss) =>
+        Labels ?? throw new InvalidOperationException($"{loss} needs labels, and tuples were given.");
+
     internal Tensor Own(Tensor tensor)
     {
         owned.Add(tensor.DetachFromDisposeScope());

@@ -5,15 +5,15 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets, where β is fixed, learned, or
-/// learned for each class, and then regularised by ν·β.
+/// Positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets, where β is
+/// fixed, learned, or learned for each class, and then regularised by ν·β.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: by the number of the
-/// two hinges that are above 0, as pytorch-metric-learning. A pair is worth as much as the triplets it is in, so that all triplets take O(N²) memory; with a
-/// reducer other than the divisor each weighted pair is a value. One β adds ν·β once; one for each class adds Σ ν·β over the triplets by the same
-/// divisor. A learned β is the parameter <c>beta</c>: give <c>loss.parameters()</c> to the optimizer.
-/// Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017, eq. 5 and 6.
+/// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: by the
+/// number of the two hinges that are above 0, as pytorch-metric-learning. A pair is worth as much as the triplets it is in, so that all
+/// triplets take O(N²) memory; with a reducer other than the divisor each weighted pair is a value. One β adds ν·β once; one for each
+/// class adds Σ ν·β over the triplets by the same divisor. A learned β is the parameter <c>beta</c>: give <c>loss.parameters()</c> to the
+/// optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
 /// </remarks>
 public sealed class MarginLoss : TupleLoss
 {
@@ -24,7 +24,8 @@ public sealed class MarginLoss : TupleLoss
     /// <param name="margin">m; 0.2 by default.</param>
     /// <param name="beta">β, or where it starts; 1.2 by default.</param>
     /// <param name="nu">ν, 0 or more, of a learned β; 0 by default.</param>
-    /// <param name="learnedBetas">0: β is fixed (the default). 1: one is learned. C: one for each of C classes, and labels must be in [0, C).</param>
+    /// <param name="learnedBetas">0: β is fixed (the default). 1: one is learned. C: one for each of C classes, and labels must be in
+    /// [0, C).</param>
     public MarginLoss(double margin = 0.2, double beta = 1.2, double nu = 0, int learnedBetas = 0) : base(nameof(MarginLoss))
     {
         (Margin, start, Nu) = (Guard.Finite(margin), Guard.Finite(beta), Guard.NotNegative(nu));
@@ -72,7 +73,7 @@ public sealed class MarginLoss : TupleLoss
         if (beta is null) return full(1, S(start), like.dtype, like.device);
         var betas = beta.to(like.dtype);
         if (beta.size(0) == 1) return betas;
-        var labels = batch.Labels ?? throw new InvalidOperationException($"{nameof(MarginLoss)} with a β for each class needs labels, and tuples were given.");
+        var labels = batch.RequireLabels($"{nameof(MarginLoss)} with a β for each class");
         Guard.InRange(labels, beta.size(0));
         return betas.index_select(0, labels.index_select(0, rows));
     }

@@ -4,9 +4,9 @@ namespace MetricLearning;
 /// For each anchor <c>(1/α)·log(1 + Σ_p exp(−α(s_p − λ))) + (1/β)·log(1 + Σ_n exp(β(s_n − λ)))</c> over cosines s = 1 − d.
 /// </summary>
 /// <remarks>
-/// Default: α = 2, β = 50, λ = 0.5, all pairs, mean over all rows of the batch (a row without pairs counts as 0), as pytorch-metric-learning; the paper's
-/// λ is 1 and it mines with MultiSimilarityMiner. An anchor that lacks one side has the loss of the other. Memory O(N²).
-/// Wang et al., <i>Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning</i>, CVPR 2019, eq. 15.
+/// Default: α = 2, β = 50, λ = 0.5, all pairs, mean over all rows of the batch (a row without pairs counts as 0), as
+/// pytorch-metric-learning; the paper's λ is 1 and it mines with MultiSimilarityMiner. An anchor that lacks one side has the loss of the
+/// other. Memory O(N²). Wang et al., <i>Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning</i>, CVPR 2019.
 /// </remarks>
 public sealed class MultiSimilarityLoss : TupleLoss
 {

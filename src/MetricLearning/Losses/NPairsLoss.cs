@@ -5,10 +5,10 @@ namespace MetricLearning;
 
 /// <summary>One positive pair a class, each told from the others: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
 /// <remarks>
-/// Default: dot product of rows of length 1 (s = −d), mean over the classes, as pytorch-metric-learning; the paper's embeddings are not scaled
-/// (<see cref="Distance.Dot"/>) and their length is penalised instead. Of each class the first row that has a positive, with its first positive, so
-/// that the order of the batch matters. Fewer than two classes with a pair: 0. Labels are needed, given tuples will not do. Memory O(N²).
-/// Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016, eq. 7.
+/// Default: dot product of rows of length 1 (s = −d), mean over the classes, as pytorch-metric-learning; the paper's embeddings are not
+/// scaled (<see cref="Distance.Dot"/>) and their length is penalised instead. Of each class the first row that has a positive, with its
+/// first positive, so that the order of the batch matters. Fewer than two classes with a pair: 0. Labels are needed, given tuples will not
+/// do. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// </remarks>
 public sealed class NPairsLoss : TupleLoss
 {
@@ -19,7 +19,7 @@ public sealed class NPairsLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var batch = distances.Batch;
-        var labels = batch.Labels ?? throw new InvalidOperationException($"{nameof(NPairsLoss)} needs labels, and tuples were given.");
+        var labels = batch.RequireLabels(nameof(NPairsLoss));
         var positives = tuples.AsPairs().Positives;
         if (positives.numel() == 0) yield break;
         var paired = positives.any(1);

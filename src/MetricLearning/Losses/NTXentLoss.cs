@@ -1,13 +1,15 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each positive pair <c>−log(exp(s_p/τ) / (exp(s_p/τ) + Σ_n exp(s_n/τ)))</c> over the anchor's negatives: InfoNCE, SimCLR's loss, multiple-negatives ranking.
+/// For each positive pair <c>−log(exp(s_p/τ) / (exp(s_p/τ) + Σ_n exp(s_n/τ)))</c> over the anchor's negatives: InfoNCE, SimCLR's loss,
+/// multiple-negatives ranking.
 /// </summary>
 /// <remarks>
-/// Default: τ = 0.07, cosine (s = −d: a constant more or less makes no difference), mean over the positive pairs, as pytorch-metric-learning. An anchor's
-/// other positives are left out of the denominator, which is where <see cref="SupConLoss"/> parts from it. Two views without labels: give both as
-/// embeddings and references with the row numbers as labels. A pair that several triplets share counts once; an anchor without negatives has the loss 0.
-/// Memory O(N²). van den Oord, Li, Vinyals, 2018 (InfoNCE); Chen et al., <i>SimCLR</i>, ICML 2020, eq. 1.
+/// Default: τ = 0.07, cosine (s = −d: a constant more or less makes no difference), mean over the positive pairs, as
+/// pytorch-metric-learning. An anchor's other positives are left out of the denominator, which is where <see cref="SupConLoss"/> parts
+/// from it. Two views without labels: give both as embeddings and references with the row numbers as labels. A pair that several triplets
+/// share counts once; an anchor without negatives has the loss 0. Memory O(N²). van den Oord, Li, Vinyals, 2018 (InfoNCE); Chen et al.,
+/// <i>SimCLR</i>, ICML 2020, eq. 1.
 /// </remarks>
 public sealed class NTXentLoss : TupleLoss
 {

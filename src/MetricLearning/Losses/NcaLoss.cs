@@ -1,12 +1,13 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbour drawn at random is of its class.
+/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbour drawn at
+/// random is of its class.
 /// </summary>
 /// <remarks>
-/// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning (which gives NaN where
-/// there is none; here 0). Its soft-nearest-neighbour form has σ = 1/τ. Memory O(N²).
-/// Goldberger et al., <i>Neighbourhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
+/// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning
+/// (which gives NaN where there is none; here 0). Its soft-nearest-neighbour form has σ = 1/τ. Memory O(N²). Goldberger et al.,
+/// <i>Neighbourhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
 /// </remarks>
 public sealed class NcaLoss : TupleLoss
 {

@@ -4,12 +4,14 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss that also pushes two negatives of different classes apart: <c>[d(a,p) − d(a,n) + m₁]₊ + [d(a,p) − d(n,n′) + m₂]₊</c>, n′ of neither class.
+/// A triplet loss that also pushes two negatives of different classes apart: <c>[d(a,p) − d(a,n) + m₁]₊ + [d(a,p) − d(n,n′) + m₂]₊</c>, n′
+/// of neither class.
 /// </summary>
 /// <remarks>
-/// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among those of a third class;
-/// each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are needed, given tuples will not do. Memory O(N²) and
-/// the triplets. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person Re-identification</i>, CVPR 2017, eq. 4 with fixed margins.
+/// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among
+/// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are
+/// needed, given tuples will not do. Memory O(N²) and the triplets. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for
+/// Person Re-identification</i>, CVPR 2017 with fixed margins.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {
@@ -32,8 +34,8 @@ public sealed class QuadrupletLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        var labels = distances.Batch.ReferenceLabels
-            ?? throw new InvalidOperationException($"{nameof(QuadrupletLoss)} needs labels, and tuples were given.");
+        distances.Batch.RequireLabels(nameof(QuadrupletLoss));
+        var labels = distances.Batch.ReferenceLabels!;
         var triplets = tuples.AsTriplets();
         if (triplets.Count == 0) yield break;
         var near = distances[triplets.Anchors, triplets.Positives];
@@ -46,8 +48,8 @@ public sealed class QuadrupletLoss : TupleLoss
     }
 
     /// <summary>
-    /// For each triplet the row nearest to its negative that is of neither class. It is the negative's nearest row of another class, or, where that is of the
-    /// anchor's class, the nearest of yet another one: two searches for each row, not one for each triplet.
+    /// For each triplet the row nearest to its negative that is of neither class. It is the negative's nearest row of another class, or,
+    /// where that is of the anchor's class, the nearest of yet another one: two searches for each row, not one for each triplet.
     /// </summary>
     private static (Tensor Rows, Tensor Found) NearestOfAThirdClass(Tensor among, Tensor labels, Triplets triplets)
     {

@@ -76,8 +76,9 @@ public class TupleLossTests
         var (_, y, x, labels) = Batch();
         var unit = x / x.norm(1, keepdim: true);
         var cos = unit.matmul(unit.t());
-        var expected = Pairs().Where(pair => y[pair.A] == y[pair.B]).Average(pair => Math.Log(1 + Enumerable.Range(0, N).Where(n => y[n] != y[pair.A])
-            .Sum(n => Math.Exp(8 * (cos[pair.A, n].item<double>() - Math.Cos(Math.Acos(cos[pair.A, pair.B].item<double>()) - 0.1))))));
+        double Cost(int a, int p) => Math.Log(1 + Enumerable.Range(0, N).Where(n => y[n] != y[a])
+            .Sum(n => Math.Exp(8 * (cos[a, n].item<double>() - Math.Cos(Math.Acos(cos[a, p].item<double>()) - 0.1)))));
+        var expected = Pairs().Where(pair => y[pair.A] == y[pair.B]).Average(pair => Cost(pair.A, pair.B));
         using var loss = new TupletMarginLoss(degrees: 0.1 * 180 / Math.PI, scale: 8);
         Assert.Equal(expected, loss.call(x, labels).item<double>(), 7);
 
@@ -97,6 +98,19 @@ public class TupleLossTests
         var scores = (one / one.norm(1, keepdim: true)).matmul((two / two.norm(1, keepdim: true)).t()) / 0.2;
         using var loss = new NTXentLoss(temperature: 0.2);
         Assert.Equal(nn.functional.cross_entropy(scores, rows).item<double>(), loss.forward(one, rows, two, rows).item<double>(), 9);
+    }
+
+    [Fact]
+    public void SupCon_OfAnchorsAndReferences_IsTheNPairsLossOfTensorFlowAddons()
+    {
+        using var scope = NewDisposeScope();
+        var (anchors, positives) = (LossTable.Random(1, 5, 4), LossTable.Random(2, 5, 4));
+        var labels = tensor([0L, 1, 0, 2, 1]);
+        var same = (labels.unsqueeze(1) == labels).to(ScalarType.Float64);
+        var targets = same / same.sum(1, keepdim: true);
+        var expected = -(targets * anchors.matmul(positives.t()).log_softmax(1)).sum(1).mean();
+        using var loss = new SupConLoss(temperature: 1) { Distance = Distance.Dot, Reducer = Reducer.Mean };
+        Assert.Equal(expected.item<double>(), loss.forward(anchors, labels, positives, labels).item<double>(), 10);
     }
 
     [Fact]
@@ -221,7 +235,7 @@ public class TupleLossTests
         var expected = (x - y).var(1) / x.var(1);
         Assert.True(expected.allclose(Distance.SignalToNoise.Pairwise(x, y)));
         Assert.True(expected.allclose(Distance.SignalToNoise.Matrix(x, y).diagonal()));
-        Assert.True(Distance.SignalToNoise.Matrix(ones(2, 3), y.narrow(1, 0, 3).to(ScalarType.Float32).narrow(0, 0, 2)).isfinite().all().item<bool>());
+        Assert.True(Distance.SignalToNoise.Matrix(ones(2, 5, ScalarType.Float64), y).isfinite().all().item<bool>());
     }
 
     private static (double[,] Distances, long[] Labels, Tensor Embeddings, Tensor LabelTensor) Batch()
