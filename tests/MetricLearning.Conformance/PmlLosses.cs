@@ -7,7 +7,7 @@ public static class PmlLosses
 {
     public static Verdict Check(GoldenCase golden)
     {
-        using var loss = PmlPieces.Loss(golden);
+        using MetricLoss? loss = PmlPieces.BatchLoss(golden) ?? PmlPieces.Loss(golden);
         return loss is null ? Verdict.Skipped(PmlPieces.LossName(golden)) : LossCase.Check(golden, c => loss.call(c.Embeddings, c.Labels));
     }
 
