@@ -48,7 +48,7 @@ public sealed class ManifoldLoss : ClassLoss
         var identity = eye(all.size(0), dtype: all.dtype, device: all.device);
         var similarity = (relu(all.matmul(all.t())) * 2).exp() * (1 - identity);
         var root = similarity.sum(1).rsqrt();
-        var (inverse, _) = linalg.inv_ex(identity - Alpha * root.unsqueeze(1) * similarity * root);
+        var inverse = linalg.inv(identity - Alpha * root.unsqueeze(1) * similarity * root);
         var walks = (1 - Alpha) * inverse;
         var (samples, proxies) = (walks.narrow(0, 0, batch.Rows), walks.narrow(0, batch.Rows, weights.size(0)));
         yield return PerSample(Costs(samples.narrow(1, batch.Rows, weights.size(0)), labels));
