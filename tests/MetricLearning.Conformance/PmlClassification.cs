@@ -27,7 +27,8 @@ public static class PmlClassification
         {
             "ArcFaceLoss" => new ArcFaceLoss(classes, dimension, Radians("margin_deg"), Number("scale")) { Miner = miner },
             "CosFaceLoss" => new CosFaceLoss(classes, dimension, Number("margin"), Number("scale")) { Miner = miner },
-            "LargeMarginSoftmaxLoss" => new LargeMarginSoftmaxLoss(classes, dimension, (int)Number("margin"), Number("scale")) { Miner = miner },
+            "LargeMarginSoftmaxLoss" => new LargeMarginSoftmaxLoss(
+                classes, dimension, (int)Number("margin"), Number("scale")) { Miner = miner },
             "ManifoldLoss" => new ManifoldLoss(classes, dimension, Number("lambdaC"), Number("alpha"), Number("margin")),
             "NormalizedSoftmaxLoss" => new NormalizedSoftmaxLoss(classes, dimension, Number("temperature")) { Miner = miner },
             "P2SGradLoss" => new P2SGradLoss(classes, dimension),

@@ -5,7 +5,9 @@ namespace MetricLearning;
 /// <summary>Exponential means that losses keep in buffers.</summary>
 internal static class RunningMean
 {
-    /// <summary>(1 − momentum)·buffer + momentum·value, kept in the buffer where gradients are on. A value that is not finite changes nothing.</summary>
+    /// <summary>
+    /// (1 − momentum)·buffer + momentum·value, kept in the buffer where gradients are on. A value that is not finite changes nothing.
+    /// </summary>
     /// <param name="buffer">A scalar without gradient.</param>
     /// <param name="value">A scalar without gradient.</param>
     /// <param name="momentum">The weight of the value.</param>

@@ -4,7 +4,9 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>A loss that compares embeddings with learned vectors, one or more a class: softmax cross entropy of logits that a subclass bends.</summary>
+/// <summary>
+/// A loss that compares embeddings with learned vectors, one or more a class: softmax cross entropy of logits that a subclass bends.
+/// </summary>
 /// <remarks>
 /// A subclass writes <see cref="Score"/>, what inference uses, and <see cref="Bend"/>, what training does to it; one whose logits need more
 /// than the scores overrides <see cref="TrainingScores"/>, and one whose loss is no cross entropy <see cref="ClassTerms"/>.
@@ -43,8 +45,8 @@ public abstract class ClassLoss : MetricLoss
     public Parameter Weights => get_parameter("weights")!;
 
     /// <summary>
-    /// Where set, a sample counts by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that occurs
-    /// most; by <see cref="Miner.Distance"/>, or the Euclidean distance of rows of length 1. Null by default: all count the same.
+    /// Where set, a sample counts by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that
+    /// occurs most; by <see cref="Miner.Distance"/>, or the Euclidean distance of rows of length 1. Null by default: all count the same.
     /// </summary>
     public Miner? Miner { get; init; }
 
@@ -54,7 +56,9 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>The weight of <see cref="WeightRegularizer"/>; 1 by default.</summary>
     public double RegularizerWeight { get; init; } = 1;
 
-    /// <summary>Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.</summary>
+    /// <summary>
+    /// Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.
+    /// </summary>
     public SampledClasses? Sampled
     {
         get => sampled;
@@ -93,7 +97,7 @@ public abstract class ClassLoss : MetricLoss
         if (WeightRegularizer is not null && batch.Rows > 0) yield return new(RegularizerWeight * WeightRegularizer.Penalty(rows));
     }
 
-    /// <summary>[N, D] embeddings and [C·K, D] class vectors → [N, C] scores, without margins: what inference uses and training bends.</summary>
+    /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and for training to bend.</summary>
     /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
@@ -102,7 +106,7 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
 
-    /// <summary>[N, D] embeddings, [C·K, D] class vectors and int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
+    /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
     /// <summary>The values of the loss: the cross entropy of each sample by default.</summary>
@@ -126,7 +130,8 @@ public abstract class ClassLoss : MetricLoss
 
     private LossTerm Weigh(LossTerm term, LossBatch batch)
     {
-        var anchors = term.Anchors ?? throw new InvalidOperationException($"The values of {GetName()} belong to no samples, so a miner cannot weigh them.");
+        var anchors = term.Anchors
+            ?? throw new InvalidOperationException($"The values of {GetName()} belong to no samples, so a miner cannot weigh them.");
         if (batch.Rows == 0) return term;
         using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
         var (positiveRows, positiveColumns) = tuples.PositivePairs();
@@ -138,9 +143,10 @@ public abstract class ClassLoss : MetricLoss
         return term with { Values = term.Values * (counts / counts.max().clamp_min(1)).index_select(0, anchors) };
     }
 
-    private void RequireWidth(Tensor embeddings)
+    private protected void RequireWidth(Tensor embeddings)
     {
         if (embeddings.size(1) != Dimension)
-            throw new ArgumentException($"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+            throw new ArgumentException(
+                $"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
     }
 }

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy of cosines with a margin taken from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.</summary>
+/// <summary>
+/// Softmax cross entropy of cosines with a margin taken from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.
+/// </summary>
 /// <remarks>
 /// Default: m = 0.35, s = 64, mean over the samples. Wang et al., <i>CosFace</i>, CVPR 2018, eq. 4 (AM-softmax is the same); as
 /// pytorch-metric-learning's CosFaceLoss (its weights are [D, C]) and fast-reid's CosSoftmax.

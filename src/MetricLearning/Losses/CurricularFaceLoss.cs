@@ -8,7 +8,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone.
-/// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as in ArcFace.
+/// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as
+/// in ArcFace.
 /// Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code.
 /// </remarks>
 public sealed class CurricularFaceLoss : ClassLoss

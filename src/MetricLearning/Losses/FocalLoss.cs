@@ -3,7 +3,9 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy that turns to the samples that are wrong: <c>−α·(1 − p)^γ·log p</c>, p the probability of the own class.</summary>
+/// <summary>
+/// Softmax cross entropy that turns to the samples that are wrong: <c>−α·(1 − p)^γ·log p</c>, p the probability of the own class.
+/// </summary>
 /// <remarks>
 /// Default: γ = 2, α = 0.25, mean over the samples, as fast-reid's FocalLoss (one α for all classes); γ = 0 and α = 1 is cross entropy.
 /// Value and gradient are finite at p = 0 and p = 1. No samples: 0 with a gradient of 0. NaN logits: NaN.

@@ -3,11 +3,13 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Every row of the batch a class: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of row i is row i of them.</summary>
+/// <summary>
+/// Every row of the batch a class: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of row i is row i of them.
+/// </summary>
 /// <remarks>
 /// Labels do not count: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
-/// rows. The form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM 2020; the paper
-/// itself learns a vector an instance, which is <see cref="SoftmaxLoss"/> with a class for each.
+/// rows. The form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM 2020; the
+/// paper itself learns a vector an instance, which is <see cref="SoftmaxLoss"/> with a class for each.
 /// </remarks>
 public sealed class InstanceLoss : MetricLoss
 {
@@ -30,12 +32,14 @@ public sealed class InstanceLoss : MetricLoss
         var targets = rows;
         if (Target == InstanceTarget.ClassRank)
         {
-            if (!batch.MeetsItself || batch.Labels is null) throw new InvalidOperationException("ClassRank needs labels, and a batch that meets itself.");
+            if (!batch.MeetsItself || batch.Labels is null)
+                throw new InvalidOperationException("ClassRank needs labels, and a batch that meets itself.");
             targets = batch.Labels.unique(return_inverse: true).inverse_indices!;
         }
         else if (batch.Columns != batch.Rows)
         {
-            throw new ArgumentException($"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
+            throw new ArgumentException(
+                $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
         }
         yield return new(cross_entropy(Scale * (1 - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None), rows);
     }

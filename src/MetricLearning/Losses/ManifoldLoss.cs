@@ -3,12 +3,15 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Similarity along the manifold of batch and proxies, by random walks: the own proxy is to be nearer than the others, in itself and in its context.</summary>
+/// <summary>
+/// Similarity along the manifold of batch and proxies, by random walks: the own proxy is to be nearer than the others, in itself and in its
+/// context.
+/// </summary>
 /// <remarks>
-/// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two terms, each
-/// <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and, with the weight λ,
-/// context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels say which proxy is a sample's own; they may be
-/// meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples.
+/// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two
+/// terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and,
+/// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels say which proxy is a sample's
+/// own; they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples.
 /// Aziere and Todorovic, <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as pytorch-metric-learning's
 /// ManifoldLoss, which draws the meta-classes at random where it is given none and inverts in float32.
 /// </remarks>

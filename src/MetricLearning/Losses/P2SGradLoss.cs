@@ -10,7 +10,8 @@ namespace MetricLearning;
 /// </remarks>
 /// <param name="classes">C.</param>
 /// <param name="dimension">D.</param>
-public sealed class P2SGradLoss(int classes, int dimension) : ClassLoss(nameof(P2SGradLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
+public sealed class P2SGradLoss(int classes, int dimension)
+    : ClassLoss(nameof(P2SGradLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
 {
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);
@@ -19,7 +20,7 @@ public sealed class P2SGradLoss(int classes, int dimension) : ClassLoss(nameof(P
     protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var atLengthOne = weights + (RowMath.Unit(weights) - weights).detach();
+        var atLengthOne = RowMath.Unit(weights).detach() + (weights - weights.detach());
         var cosines = RowMath.Unit(batch.Embeddings).matmul(atLengthOne.t());
         yield return PerSample(WithOwn(cosines, labels, Own(cosines, labels) - 1).square().mean([1]));
     }

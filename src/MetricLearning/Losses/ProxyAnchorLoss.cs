@@ -4,13 +4,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Proxies as anchors: <c>Σ_{p∈P⁺} log(1 + Σ_{x∈p} e^{−α(s−δ)}) / |P⁺| + Σ_p log(1 + Σ_{x∉p} e^{α(s+δ)}) / C</c> over cosines s, where P⁺ are the
-/// proxies of the classes in the batch.
+/// Proxies as anchors: <c>Σ_{p∈P⁺} log(1 + Σ_{x∈p} e^{−α(s−δ)}) / |P⁺| + Σ_p log(1 + Σ_{x∉p} e^{α(s+δ)}) / C</c> over cosines s, where P⁺
+/// are the proxies of the classes in the batch.
 /// </summary>
 /// <remarks>
-/// Default: δ = 0.1, α = 32, and the two divisors of the formula (<see cref="Reducer.Divisor"/>). Its values belong to proxies, not to samples:
-/// no miner can weigh them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as pytorch-metric-learning. Proxies want a greater
-/// learning rate than the network (100 times in the paper).
+/// Default: δ = 0.1, α = 32, and the two divisors of the formula (<see cref="Reducer.Divisor"/>). Its values belong to proxies, not to
+/// samples: no miner can weigh them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as pytorch-metric-learning. Proxies want a
+/// greater learning rate than the network (100 times in the paper).
 /// </remarks>
 public sealed class ProxyAnchorLoss : ClassLoss
 {
@@ -43,6 +43,9 @@ public sealed class ProxyAnchorLoss : ClassLoss
         var s = Score(batch.Embeddings, weights).t();
         var own = labels.unsqueeze(0) == arange(s.size(0), ScalarType.Int64, s.device).unsqueeze(1);
         yield return new(softplus(RowMath.LogSumExp(-Scale * (s - Margin), own))) { Divisor = own.any(1).sum() };
-        yield return new(softplus(RowMath.LogSumExp(Scale * (s + Margin), own.logical_not()))) { Divisor = full([], s.size(0), s.dtype, s.device) };
+        yield return new(softplus(RowMath.LogSumExp(Scale * (s + Margin), own.logical_not())))
+        {
+            Divisor = full([], s.size(0), s.dtype, s.device),
+        };
     }
 }

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Neighbourhood components with a proxy a class: <c>−log(exp(−σd²(x, p_y)) / Σ_c exp(−σd²(x, p_c)))</c>, rows and proxies at length 1.</summary>
+/// <summary>
+/// Neighbourhood components with a proxy a class: <c>−log(exp(−σd²(x, p_y)) / Σ_c exp(−σd²(x, p_c)))</c>, rows and proxies at length 1.
+/// </summary>
 /// <remarks>
 /// Default: σ = 1, the own proxy in the denominator, mean over the samples, as pytorch-metric-learning's ProxyNCALoss;
 /// <see cref="PlusPlus"/> is ProxyNCA++. Movshovitz-Attias et al., <i>No Fuss Distance Metric Learning using Proxies</i>, ICCV 2017, eq. 3,

@@ -1,6 +1,8 @@
 namespace MetricLearning;
 
-/// <summary>What a <see cref="MetricLearning.Regularizer"/> asks of the embeddings themselves, as a loss to add to others with a small weight.</summary>
+/// <summary>
+/// What a <see cref="MetricLearning.Regularizer"/> asks of the embeddings themselves, as a loss to add to others with a small weight.
+/// </summary>
 /// <remarks>For class vectors see <see cref="ClassLoss.WeightRegularizer"/>. Labels do not count.</remarks>
 public sealed class RegularizerLoss : MetricLoss
 {

@@ -17,7 +17,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class SampledClasses : nn.Module
 {
-    private ClassLoss? owner;
+    private Func<ClassLoss>? owner; // a field of a module type would be registered as a part of this one
     private (Tensor Rows, Tensor Vectors)? drawn;
 
     /// <summary>Says how many classes to draw and how they are trained.</summary>
@@ -57,7 +57,7 @@ public sealed class SampledClasses : nn.Module
                     gradient = gradient + Momentum * velocity.index_select(0, rows.Rows);
                     velocity.index_copy_(0, rows.Rows, gradient);
                 }
-                owner!.Weights.index_copy_(0, rows.Rows, rows.Vectors - learningRate * gradient);
+                owner!().Weights.index_copy_(0, rows.Rows, rows.Vectors - learningRate * gradient);
             }
         }
         Forget();
@@ -68,7 +68,7 @@ public sealed class SampledClasses : nn.Module
         if (owner is not null) throw new InvalidOperationException("These sampled classes belong to another loss already.");
         if (Count > loss.Classes)
             throw new ArgumentException($"count must be at most the {loss.Classes} classes, got {Count}.", nameof(loss));
-        owner = loss;
+        owner = () => loss;
         loss.Weights.requires_grad_(false);
         if (Momentum > 0) register_buffer(VelocityName, zeros_like(loss.Weights).DetachFromDisposeScope());
     }
@@ -76,12 +76,12 @@ public sealed class SampledClasses : nn.Module
     /// <summary>Draws for a batch: the vectors of the drawn classes, a leaf of their own, and the labels among them.</summary>
     internal (Tensor Vectors, Tensor Labels) Draw(Tensor labels)
     {
-        if (drawn?.Vectors.grad is { } waiting)
+        if (is_grad_enabled() && drawn?.Vectors.grad is { } waiting)
         {
             waiting.Dispose();
-            throw new InvalidOperationException("The gradient of the last backward pass waits to be applied: call Step after each backward pass.");
+            throw new InvalidOperationException("The last backward pass waits to be applied: call Step after each backward pass.");
         }
-        var loss = owner!;
+        var loss = owner!();
         var count = (int)Math.Min(loss.Classes, Math.Max(Count, labels.size(0)));
         var order = rand(loss.Classes, ScalarType.Float32, labels.device).index_fill_(0, labels, 2);
         var chosen = order.topk(count).indexes.sort().Values;

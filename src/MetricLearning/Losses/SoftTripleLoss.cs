@@ -3,7 +3,10 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy of soft maxima over several centres a class: <c>λ(S_c − δ·[c = y])</c> with <c>S_c = Σ_k softmax_k(s_ck/γ)·s_ck</c>.</summary>
+/// <summary>
+/// Softmax cross entropy of soft maxima over several centres a class: <c>λ(S_c − δ·[c = y])</c> with
+/// <c>S_c = Σ_k softmax_k(s_ck/γ)·s_ck</c>.
+/// </summary>
 /// <remarks>
 /// s are cosines. Default: K = 10, λ = 20, γ = 0.1, δ = 0.01, mean over the samples. The paper's merging of centres is
 /// <see cref="Regularizer.SparseCenters"/> as the <see cref="ClassLoss.WeightRegularizer"/> (weight 0.2 there).
@@ -18,7 +21,8 @@ public sealed class SoftTripleLoss : ClassLoss
     /// <param name="scale">λ above 0; 20 by default.</param>
     /// <param name="temperature">γ above 0; 0.1 by default.</param>
     /// <param name="margin">δ; 0.01 by default.</param>
-    public SoftTripleLoss(int classes, int dimension, int centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
+    public SoftTripleLoss(
+        int classes, int dimension, int centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
         : base(nameof(SoftTripleLoss), classes, dimension, centersPerClass, 1 / Math.Sqrt(Math.Max(1, dimension))) =>
         (Scale, Temperature, Margin) = (Guard.Positive(scale), Guard.Positive(temperature), margin);
 

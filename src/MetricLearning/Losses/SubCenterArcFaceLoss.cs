@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>ArcFace with several vectors a class, of which the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. For noisy labels.</summary>
+/// <summary>ArcFace with several vectors a class; the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. For noisy labels.</summary>
 /// <remarks>
-/// Wrong samples gather at a vector of their own; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians, s = 64, mean over the
-/// samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as pytorch-metric-learning (weights [D, C·K], the margin in degrees).
+/// Wrong samples gather at a vector of their own; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians, s = 64, mean over
+/// the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as pytorch-metric-learning (weights [D, C·K], the margin in degrees).
 /// </remarks>
 public sealed class SubCenterArcFaceLoss : ClassLoss
 {
@@ -25,13 +25,13 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     /// <summary>s.</summary>
     public double Scale { get; }
 
-    /// <summary>The samples that are far from the dominant centre of their class, which is the one that most samples of the class are nearest to.</summary>
+    /// <summary>The samples far from the dominant centre of their class: the one that most of its samples are nearest to.</summary>
     /// <param name="embeddings">[N, D], best of the whole training set.</param>
     /// <param name="labels">int64 [N].</param>
     /// <param name="degrees">A sample is far where its angle to the dominant centre is greater; 75 by default, in [0, 180].</param>
     /// <returns>
-    /// Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without samples; of equally
-    /// frequent centres the first. No gradient. The caller disposes both.
+    /// Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without samples; of
+    /// equally frequent centres the first. No gradient. The caller disposes both.
     /// </returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
@@ -41,8 +41,7 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
         using var batch = new LossBatch(embeddings, labels);
         Guard.InRange(labels, Classes);
         Guard.Within(degrees, 0, 180);
-        if (embeddings.size(1) != Dimension)
-            throw new ArgumentException($"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+        RequireWidth(embeddings);
         var x = RowMath.Unit(batch.Embeddings);
         var centers = RowMath.Unit(Weights.to(x.dtype)).view(Classes, CentersPerClass, Dimension);
         var cosines = centers.index_select(0, batch.Labels!).matmul(x.unsqueeze(2)).squeeze(2);

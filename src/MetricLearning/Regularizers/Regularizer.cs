@@ -2,17 +2,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What is asked of vectors in themselves, those of classes (<see cref="ClassLoss.WeightRegularizer"/>) or embeddings (<see cref="RegularizerLoss"/>).</summary>
+/// <summary>
+/// What is asked of vectors in themselves, those of classes (<see cref="ClassLoss.WeightRegularizer"/>) or embeddings
+/// (<see cref="RegularizerLoss"/>).
+/// </summary>
 /// <remarks>
 /// Stateless and safe to share. To add one, derive and write <see cref="PenaltyCore"/>. The forms are those of pytorch-metric-learning.
 /// Gradients are finite everywhere, at zero rows and equal rows too; NaN gives NaN.
 /// </remarks>
 public abstract class Regularizer
 {
-    /// <summary>Class vectors of one length: the mean of <c>(‖w‖² − mean ‖w‖²)² / 4</c>. Wu et al., <i>Center Invariant Loss</i>, 2017.</summary>
+    /// <summary>Vectors of one length: the mean of <c>(‖w‖² − mean ‖w‖²)² / 4</c>. Wu et al., <i>Center Invariant Loss</i>, 2017.</summary>
     public static Regularizer CenterInvariant { get; } = new CenterInvariantRegularizer();
 
-    /// <summary>Classes apart: the mean of each vector's greatest cosine to another. Zhao et al., <i>RegularFace</i>, CVPR 2019. One vector: 0.</summary>
+    /// <summary>
+    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector. Zhao et al., <i>RegularFace</i>, CVPR 2019.
+    /// </summary>
     public static Regularizer RegularFace { get; } = new RegularFaceRegularizer();
 
     /// <summary>Coordinates about 0: the mean of <c>|Σ_d w_d|</c>. Yuan et al., <i>Signal-to-Noise Ratio</i>, CVPR 2019.</summary>
@@ -36,7 +41,8 @@ public abstract class Regularizer
     public Tensor Penalty(Tensor vectors)
     {
         Guard.Matrix(vectors);
-        if (vectors.size(0) == 0) throw new ArgumentException($"vectors must be [R, D] with R at least 1, got {Guard.Shape(vectors)}.", nameof(vectors));
+        if (vectors.size(0) == 0)
+            throw new ArgumentException($"vectors must be [R, D] with R at least 1, got {Guard.Shape(vectors)}.", nameof(vectors));
         using var scope = NewDisposeScope();
         return PenaltyCore(RowMath.Widen(vectors)).MoveToOuterDisposeScope();
     }

@@ -35,14 +35,46 @@ internal static class LossTable
         ["center"] = () => new CenterLoss(Classes, Dimension),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalised softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
+        ["adaface"] = () => new AdaFaceLoss(Classes, Dimension, scale: 8, momentum: 1),
+        ["arcface"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8),
+        ["arcface mined"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { Miner = new BatchHardMiner() },
+        ["arcface regularised"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { WeightRegularizer = Regularizer.RegularFace },
+        ["circle softmax"] = () => new CircleSoftmaxLoss(Classes, Dimension, scale: 4),
+        ["curricularface"] = () => new CurricularFaceLoss(Classes, Dimension, scale: 8, momentum: 0),
+        ["instance"] = () => new InstanceLoss(scale: 4),
+        ["large-margin softmax"] = () => new LargeMarginSoftmaxLoss(Classes, Dimension),
+        ["manifold"] = () => new ManifoldLoss(Classes, Dimension),
+        ["p2sgrad"] = () => new P2SGradLoss(Classes, Dimension),
+        ["proxy anchor"] = () => new ProxyAnchorLoss(Classes, Dimension, scale: 4),
+        ["proxy nca"] = () => new ProxyNcaLoss(Classes, Dimension),
+        ["proxy nca++"] = () => ProxyNcaLoss.PlusPlus(Classes, Dimension),
+        ["proxy nca of the paper"] = () => new ProxyNcaLoss(Classes, Dimension) { OwnInDenominator = false },
+        ["regularizer"] = () => new RegularizerLoss(Regularizer.Lp()),
+        ["soft triple"] = () => new SoftTripleLoss(Classes, Dimension, centersPerClass: 3),
+        ["softmax"] = () => new SoftmaxLoss(Classes, Dimension),
+        ["sphereface"] = () => new SphereFaceLoss(Classes, Dimension),
+        ["sub-center arcface"] = () => new SubCenterArcFaceLoss(Classes, Dimension, scale: 8),
     };
 
     public static TheoryData<string> Names => [.. rows.Keys];
 
-    /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
-    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
+    /// <summary>
+    /// All but those that leave out a part of the derivative by definition (the α of the circle losses, the ẑ of AdaFace): reference
+    /// gradients or tests of their own hold for these.
+    /// </summary>
+    public static TheoryData<string> DifferentiableNames =>
+        [.. rows.Keys.Where(name => name is not ("circle" or "circle softmax" or "adaface"))];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax"))];
+    /// <summary>Those with learned vectors a class, so that labels are numbers from 0 to C − 1.</summary>
+    public static TheoryData<string> ClassLossNames => [.. rows.Keys.Where(HasClasses)];
+
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => !HasClasses(name))];
+
+    public static bool HasClasses(string name)
+    {
+        using var loss = Create(name);
+        return loss is ClassLoss or CenterLoss;
+    }
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
