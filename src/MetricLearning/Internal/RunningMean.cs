@@ -15,7 +15,7 @@ internal static class RunningMean
     public static Tensor Update(Tensor buffer, Tensor value, double momentum)
     {
         var old = buffer.to(value.dtype);
-        var mean = where(value.isfinite(), momentum * value + (1 - momentum) * old, old);
+        var mean = where(value.isfinite(), (S(momentum) * value).Plus(S(1 - momentum) * old), old);
         if (is_grad_enabled()) buffer.copy_(mean);
         return mean;
     }

@@ -48,21 +48,21 @@ public sealed class AdaFaceLoss : ClassLoss
     public double Momentum { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * Cosines(embeddings, weights);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = Cosines(embeddings, weights).clamp(-1 + Epsilon, 1 - Epsilon);
-        var lengths = embeddings.detach().norm(1, keepdim: true).clamp(1e-3, 100);
+        var cosines = Cosines(embeddings, weights).clamp(S(-1 + Epsilon), S(1 - Epsilon));
+        var lengths = embeddings.detach().norm(1, keepdim: true).clamp(S(1e-3), S(100));
         var (mean, deviation) = (get_buffer(MeanName)!, get_buffer(DeviationName)!);
         if (training && embeddings.size(0) > 0)
         {
             mean = RunningMean.Update(mean, lengths.mean(), Momentum);
             if (embeddings.size(0) > 1) deviation = RunningMean.Update(deviation, lengths.std(), Momentum);
         }
-        var z = ((lengths - mean) / (deviation + Epsilon) * Concentration).clamp(-1, 1);
-        var angle = (Own(cosines, labels).acos() - Margin * z).clamp(Epsilon, Math.PI - Epsilon);
-        return Scale * WithOwn(cosines, labels, angle.cos() - Margin - Margin * z);
+        var z = ((lengths - mean) / (deviation + S(Epsilon)) * S(Concentration)).clamp(S(-1), S(1));
+        var angle = (Own(cosines, labels).acos() - S(Margin) * z).clamp(S(Epsilon), S(Math.PI - Epsilon));
+        return S(Scale) * WithOwn(cosines, labels, angle.cos() - S(Margin) - S(Margin) * z);
     }
 }

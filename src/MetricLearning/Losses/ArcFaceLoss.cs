@@ -28,9 +28,9 @@ public sealed class ArcFaceLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * Cosines(embeddings, weights);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
     protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        WithOwn(scores, labels, Scale * AngularMargin.Add(Own(scores, labels) / Scale, Margin));
+        WithOwn(scores, labels, S(Scale) * AngularMargin.Add(Own(scores, labels) / S(Scale), Margin));
 }

@@ -28,14 +28,14 @@ public sealed class CircleSoftmaxLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * Cosines(embeddings, weights);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
     protected override Tensor Bend(Tensor scores, Tensor labels)
     {
-        var cosines = scores / Scale;
+        var cosines = scores / S(Scale);
         var own = Own(cosines, labels);
-        var others = relu(cosines.detach() + Margin) * (cosines - Margin);
-        return Scale * WithOwn(others, labels, relu(1 + Margin - own.detach()) * (own - 1 + Margin));
+        var others = relu(cosines.detach() + S(Margin)) * (cosines - S(Margin));
+        return S(Scale) * WithOwn(others, labels, relu(S(1 + Margin) - own.detach()) * (own - S(1 - Margin)));
     }
 }

@@ -29,7 +29,7 @@ public abstract class ClassLoss : MetricLoss
     {
         (Classes, Dimension, CentersPerClass) = (Guard.AtLeast(classes, 1), Guard.AtLeast(dimension, 1), Guard.AtLeast(centersPerClass, 1));
         Guard.Positive(deviation);
-        register_parameter("weights", nn.Parameter(randn((long)classes * centersPerClass, dimension).mul_(deviation)));
+        register_parameter("weights", nn.Parameter(randn((long)classes * centersPerClass, dimension).mul_(S(deviation))));
     }
 
     /// <summary>C.</summary>
@@ -94,7 +94,7 @@ public abstract class ClassLoss : MetricLoss
         if (sampled is not null && training) (rows, labels) = sampled.Draw(labels);
         rows = rows.to(batch.Embeddings.dtype);
         foreach (var term in ClassTerms(batch, labels, rows)) yield return Miner is null ? term : Weigh(term, batch);
-        if (WeightRegularizer is not null && batch.Rows > 0) yield return new(RegularizerWeight * WeightRegularizer.Penalty(rows));
+        if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
 
     /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and for training to bend.</summary>
@@ -126,7 +126,7 @@ public abstract class ClassLoss : MetricLoss
     protected static Tensor WithOwn(Tensor scores, Tensor labels, Tensor own) => scores.scatter(1, labels.unsqueeze(1), own);
 
     /// <summary>A value for each row of the batch.</summary>
-    protected static LossTerm PerSample(Tensor values) => new(values, arange(values.size(0), ScalarType.Int64, values.device));
+    protected static LossTerm PerSample(Tensor values) => new(values, Iota(values.size(0), values.device));
 
     private LossTerm Weigh(LossTerm term, LossBatch batch)
     {
@@ -140,7 +140,7 @@ public abstract class ClassLoss : MetricLoss
             ? [positiveRows, positiveColumns, negativeColumns]
             : [positiveRows, positiveColumns, negativeRows, negativeColumns];
         var counts = bincount(cat(members), minlength: (int)batch.Rows).to(term.Values.dtype);
-        return term with { Values = term.Values * (counts / counts.max().clamp_min(1)).index_select(0, anchors) };
+        return term with { Values = term.Values * (counts / counts.max().clamp_min(S(1))).index_select(0, anchors) };
     }
 
     private protected void RequireWidth(Tensor embeddings)

@@ -39,17 +39,17 @@ public sealed class CurricularFaceLoss : ClassLoss
     public double Momentum { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * Cosines(embeddings, weights);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
     protected override Tensor Bend(Tensor scores, Tensor labels)
     {
-        var cosines = scores / Scale;
+        var cosines = scores / S(Scale);
         var own = Own(cosines, labels);
         var t = get_buffer(MeanName)!;
         if (training && own.size(0) > 0) t = RunningMean.Update(t, own.detach().mean(), Momentum);
-        var angle = own.detach().clamp(-1, 1).acos();
-        var hard = cosines > (angle + Margin).cos();
-        return Scale * WithOwn(where(hard, cosines * (t + cosines), cosines), labels, AngularMargin.Add(own, Margin));
+        var angle = own.detach().clamp(S(-1), S(1)).acos();
+        var hard = cosines > (angle + S(Margin)).cos();
+        return S(Scale) * WithOwn(where(hard, cosines * cosines.Plus(t), cosines), labels, AngularMargin.Add(own, Margin));
     }
 }

@@ -42,10 +42,10 @@ public sealed class FocalLoss : nn.Module<Tensor, Tensor, Tensor>
         using var batch = new LossBatch(logits, labels);
         var costs = cross_entropy(batch.Embeddings, batch.Labels!, reduction: nn.Reduction.None);
         var wrong = -(-costs).expm1();
-        var certain = wrong <= 0;
-        var focus = Gamma == 0 ? ones_like(wrong) : wrong.masked_fill(certain, 1).pow(Gamma).masked_fill(certain, 0);
-        var values = Alpha * focus * costs;
-        return (values.numel() == 0 ? (batch.Embeddings * 0).sum()
-            : Reducer.Reduce(new(values, arange(batch.Rows, ScalarType.Int64, values.device)), batch)).MoveToOuterDisposeScope();
+        var certain = wrong <= S(0);
+        var focus = Gamma == 0 ? ones_like(wrong) : wrong.masked_fill(certain, S(1)).pow(S(Gamma)).masked_fill(certain, S(0));
+        var values = S(Alpha) * focus * costs;
+        return (values.numel() == 0 ? (batch.Embeddings * S(0)).sum()
+            : Reducer.Reduce(new(values, Iota(batch.Rows, values.device)), batch)).MoveToOuterDisposeScope();
     }
 }

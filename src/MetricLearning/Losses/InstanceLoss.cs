@@ -28,7 +28,7 @@ public sealed class InstanceLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Rows == 0) yield break;
-        var rows = arange(batch.Rows, ScalarType.Int64, batch.Embeddings.device);
+        var rows = Iota(batch.Rows, batch.Embeddings.device);
         var targets = rows;
         if (Target == InstanceTarget.ClassRank)
         {
@@ -41,6 +41,6 @@ public sealed class InstanceLoss : MetricLoss
             throw new ArgumentException(
                 $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
         }
-        yield return new(cross_entropy(Scale * (1 - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None), rows);
+        yield return new(cross_entropy(S(Scale) * (S(1) - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None), rows);
     }
 }

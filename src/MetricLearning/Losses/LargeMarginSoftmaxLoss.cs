@@ -26,13 +26,13 @@ public sealed class LargeMarginSoftmaxLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * embeddings.matmul(weights.t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * embeddings.matmul(weights.t());
 
     /// <inheritdoc/>
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
     {
         var cosines = Cosines(embeddings, weights);
         var bent = WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin));
-        return Scale * bent * embeddings.norm(1, keepdim: true) * weights.norm(1);
+        return S(Scale) * bent * embeddings.norm(1, keepdim: true) * weights.norm(1);
     }
 }

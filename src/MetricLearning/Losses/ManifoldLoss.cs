@@ -49,19 +49,19 @@ public sealed class ManifoldLoss : ClassLoss
         if (batch.Rows == 0) yield break;
         var all = RowMath.Unit(cat([batch.Embeddings, weights]));
         var identity = eye(all.size(0), dtype: all.dtype, device: all.device);
-        var similarity = (relu(all.matmul(all.t())) * 2).exp() * (1 - identity);
+        var similarity = (relu(all.matmul(all.t())) * S(2)).exp() * (S(1) - identity);
         var root = similarity.sum(1).rsqrt();
-        var inverse = linalg.inv(identity - Alpha * root.unsqueeze(1) * similarity * root);
-        var walks = (1 - Alpha) * inverse;
+        var inverse = linalg.inv(identity - S(Alpha) * root.unsqueeze(1) * similarity * root);
+        var walks = S(1 - Alpha) * inverse;
         var (samples, proxies) = (walks.narrow(0, 0, batch.Rows), walks.narrow(0, batch.Rows, weights.size(0)));
         yield return PerSample(Costs(samples.narrow(1, batch.Rows, weights.size(0)), labels));
-        if (ContextWeight > 0) yield return PerSample(ContextWeight * Costs(Cosines(samples, proxies), labels));
+        if (ContextWeight > 0) yield return PerSample(S(ContextWeight) * Costs(Cosines(samples, proxies), labels));
     }
 
     private Tensor Costs(Tensor scores, Tensor labels)
     {
         var own = Own(scores, labels);
-        var violations = WithOwn(scores - own + Margin, labels, full_like(own, double.NegativeInfinity));
-        return violations.masked_fill(violations < 0, double.NegativeInfinity).exp().sum(1).log1p();
+        var violations = WithOwn(scores - own + S(Margin), labels, full_like(own, S(double.NegativeInfinity)));
+        return violations.masked_fill(violations < S(0), S(double.NegativeInfinity)).exp().sum(1).log1p();
     }
 }

@@ -20,5 +20,5 @@ public sealed class NormalizedSoftmaxLoss : ClassLoss
     public double Temperature { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights) / Temperature;
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights) / S(Temperature);
 }

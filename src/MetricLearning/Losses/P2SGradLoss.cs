@@ -20,8 +20,8 @@ public sealed class P2SGradLoss(int classes, int dimension)
     protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var atLengthOne = RowMath.Unit(weights).detach() + (weights - weights.detach());
+        var atLengthOne = RowMath.Unit(weights).detach().Plus(weights - weights.detach());
         var cosines = RowMath.Unit(batch.Embeddings).matmul(atLengthOne.t());
-        yield return PerSample(WithOwn(cosines, labels, Own(cosines, labels) - 1).square().mean([1]));
+        yield return PerSample(WithOwn(cosines, labels, Own(cosines, labels) - S(1)).pow(S(2)).mean([1]));
     }
 }

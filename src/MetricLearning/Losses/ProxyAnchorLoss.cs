@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -41,11 +40,11 @@ public sealed class ProxyAnchorLoss : ClassLoss
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Rows == 0) yield break;
         var s = Score(batch.Embeddings, weights).t();
-        var own = labels.unsqueeze(0) == arange(s.size(0), ScalarType.Int64, s.device).unsqueeze(1);
-        yield return new(softplus(RowMath.LogSumExp(-Scale * (s - Margin), own))) { Divisor = own.any(1).sum() };
-        yield return new(softplus(RowMath.LogSumExp(Scale * (s + Margin), own.logical_not())))
+        var own = labels.unsqueeze(0) == Iota(s.size(0), s.device).unsqueeze(1);
+        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(-Scale) * (s - S(Margin)), own))) { Divisor = own.any(1).sum() };
+        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(Scale) * (s + S(Margin)), own.logical_not())))
         {
-            Divisor = full([], s.size(0), s.dtype, s.device),
+            Divisor = full([], S(s.size(0)), s.dtype, s.device),
         };
     }
 }

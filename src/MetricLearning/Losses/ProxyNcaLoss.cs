@@ -40,7 +40,7 @@ public sealed class ProxyNcaLoss : ClassLoss
     }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => 2 * Scale * (Cosines(embeddings, weights) - 1);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(2 * Scale) * (Cosines(embeddings, weights) - S(1));
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
@@ -49,6 +49,6 @@ public sealed class ProxyNcaLoss : ClassLoss
         ArgumentNullException.ThrowIfNull(batch);
         var scores = Score(batch.Embeddings, weights);
         var own = Own(scores, labels);
-        return [PerSample(WithOwn(scores, labels, full_like(own, double.NegativeInfinity)).logsumexp(1) - own.squeeze(1))];
+        return [PerSample(WithOwn(scores, labels, full_like(own, S(double.NegativeInfinity))).logsumexp(1) - own.squeeze(1))];
     }
 }

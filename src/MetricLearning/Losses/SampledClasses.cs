@@ -50,14 +50,14 @@ public sealed class SampledClasses : nn.Module
         {
             if (rows.Vectors.grad is { } gradient)
             {
-                gradient = gradient + WeightDecay * rows.Vectors;
+                gradient = gradient.Plus(S(WeightDecay) * rows.Vectors);
                 if (Momentum > 0)
                 {
                     var velocity = get_buffer(VelocityName)!;
-                    gradient = gradient + Momentum * velocity.index_select(0, rows.Rows);
+                    gradient = gradient.Plus(S(Momentum) * velocity.index_select(0, rows.Rows));
                     velocity.index_copy_(0, rows.Rows, gradient);
                 }
-                owner!().Weights.index_copy_(0, rows.Rows, rows.Vectors - learningRate * gradient);
+                owner!().Weights.index_copy_(0, rows.Rows, rows.Vectors - S(learningRate) * gradient);
             }
         }
         Forget();
@@ -83,9 +83,9 @@ public sealed class SampledClasses : nn.Module
         }
         var loss = owner!();
         var count = (int)Math.Min(loss.Classes, Math.Max(Count, labels.size(0)));
-        var order = rand(loss.Classes, ScalarType.Float32, labels.device).index_fill_(0, labels, 2);
+        var order = rand(loss.Classes, ScalarType.Float32, labels.device).index_fill_(0, labels, S(2));
         var chosen = order.topk(count).indexes.sort().Values;
-        var rows = (chosen.unsqueeze(1) * loss.CentersPerClass + arange(loss.CentersPerClass, ScalarType.Int64, labels.device)).reshape(-1);
+        var rows = (chosen.unsqueeze(1) * S(loss.CentersPerClass)).Plus(Iota(loss.CentersPerClass, labels.device)).reshape(-1);
         var vectors = loss.Weights.detach().index_select(0, rows);
         if (is_grad_enabled())
         {

@@ -39,9 +39,9 @@ public sealed class SoftTripleLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights)
     {
         var s = Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass);
-        return Scale * (softmax(s / Temperature, 2) * s).sum(2);
+        return S(Scale) * (softmax(s / S(Temperature), 2) * s).sum(2);
     }
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) => WithOwn(scores, labels, Own(scores, labels) - Scale * Margin);
+    protected override Tensor Bend(Tensor scores, Tensor labels) => WithOwn(scores, labels, Own(scores, labels) - S(Scale * Margin));
 }

@@ -25,12 +25,12 @@ public sealed class SphereFaceLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * embeddings.matmul(RowMath.Unit(weights).t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * embeddings.matmul(RowMath.Unit(weights).t());
 
     /// <inheritdoc/>
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
     {
         var cosines = Cosines(embeddings, weights);
-        return Scale * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin)) * embeddings.norm(1, keepdim: true);
+        return S(Scale) * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin)) * embeddings.norm(1, keepdim: true);
     }
 }

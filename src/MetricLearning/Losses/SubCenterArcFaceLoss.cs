@@ -45,19 +45,19 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
         var x = RowMath.Unit(batch.Embeddings);
         var centers = RowMath.Unit(Weights.to(x.dtype)).view(Classes, CentersPerClass, Dimension);
         var cosines = centers.index_select(0, batch.Labels!).matmul(x.unsqueeze(2)).squeeze(2);
-        var nearest = batch.Labels! * CentersPerClass + cosines.argmax(1);
+        var nearest = (batch.Labels! * S(CentersPerClass)).Plus(cosines.argmax(1));
         var counts = bincount(nearest, minlength: Classes * CentersPerClass).view(Classes, CentersPerClass);
         var dominant = counts.argmax(1);
-        var far = Own(cosines, dominant.index_select(0, batch.Labels!)).squeeze(1) < Math.Cos(double.DegreesToRadians(degrees));
+        var far = Own(cosines, dominant.index_select(0, batch.Labels!)).squeeze(1) < S(Math.Cos(double.DegreesToRadians(degrees)));
         return (far.nonzero().squeeze(1).MoveToOuterDisposeScope(),
-            dominant.masked_fill(counts.sum(1) == 0, -1).MoveToOuterDisposeScope());
+            dominant.masked_fill(counts.sum(1) == S(0), S(-1)).MoveToOuterDisposeScope());
     }
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) =>
-        Scale * Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass).max(2).values;
+        S(Scale) * Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass).max(2).values;
 
     /// <inheritdoc/>
     protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        WithOwn(scores, labels, Scale * AngularMargin.Add(Own(scores, labels) / Scale, Margin));
+        WithOwn(scores, labels, S(Scale) * AngularMargin.Add(Own(scores, labels) / S(Scale), Margin));
 }

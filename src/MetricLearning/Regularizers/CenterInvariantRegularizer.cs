@@ -7,7 +7,7 @@ internal sealed class CenterInvariantRegularizer : Regularizer
 {
     protected override Tensor PenaltyCore(Tensor vectors)
     {
-        var squares = vectors.square().sum(1);
-        return (squares - squares.mean()).square().mean() / 4;
+        var squares = vectors.pow(S(2)).sum(1);
+        return (squares - squares.mean()).pow(S(2)).mean() / S(4);
     }
 }

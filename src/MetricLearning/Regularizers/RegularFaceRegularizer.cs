@@ -7,9 +7,9 @@ internal sealed class RegularFaceRegularizer : Regularizer
 {
     protected override Tensor PenaltyCore(Tensor vectors)
     {
-        if (vectors.size(0) == 1) return (vectors * 0).sum();
+        if (vectors.size(0) == 1) return (vectors * S(0)).sum();
         var unit = RowMath.Unit(vectors);
         var itself = eye(vectors.size(0), dtype: ScalarType.Bool, device: vectors.device);
-        return unit.matmul(unit.t()).masked_fill(itself, double.NegativeInfinity).max(1).values.mean();
+        return unit.matmul(unit.t()).masked_fill(itself, S(double.NegativeInfinity)).max(1).values.mean();
     }
 }

@@ -13,6 +13,6 @@ internal sealed class SparseCentersRegularizer(int centersPerClass) : Regularize
             throw new ArgumentException($"vectors must be {centers} for each class, got {Guard.Shape(vectors)}.", nameof(vectors));
         var pairs = triu_indices(centers, centers, 1, device: vectors.device);
         var byClass = RowMath.Unit(vectors).view(-1, centers, vectors.size(1));
-        return (byClass.index_select(1, pairs[0]) - byClass.index_select(1, pairs[1])).norm(2).mean() / 2;
+        return (byClass.index_select(1, pairs[0]) - byClass.index_select(1, pairs[1])).norm(2).mean() / S(2);
     }
 }
