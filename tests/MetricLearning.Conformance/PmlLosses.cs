@@ -8,13 +8,15 @@ public static class PmlLosses
     public static Verdict Check(GoldenCase golden)
     {
         if (PmlPieces.LossName(golden) == "CentroidTripletLoss") return PmlCentroidTriplet.Check(golden);
-        using var known = PmlPieces.Loss(golden);
+        using MetricLoss? known = Known();
         return known is null ? Verdict.Skipped(PmlPieces.LossName(golden)) : LossCase.Check(golden, c =>
         {
-            var loss = c.Keep(PmlPieces.Loss(golden)!);
+            var loss = c.Keep(Known()!);
             if (loss is MarginLoss { Beta: { } beta }) c.Load("beta", beta);
             return loss.call(c.Embeddings, c.Labels);
         });
+
+        MetricLoss? Known() => PmlPieces.BatchLoss(golden) ?? (MetricLoss?)PmlPieces.Loss(golden);
     }
 
     /// <summary>With the tuples that the peer's miner picked, and with our own miner where there is one.</summary>

@@ -44,6 +44,14 @@ public static partial class PmlPieces
         _ => null,
     };
 
+    /// <summary>The loss of a call where it is one on the whole batch, without tuples and without learned vectors.</summary>
+    public static MetricLoss? BatchLoss(GoldenCase golden) => LossName(golden) switch
+    {
+        // The peer takes the rank of a row's class for the column of its own: a defect, kept as a form of its own so that values can be compared.
+        "InstanceLoss" => new InstanceLoss(golden.Param("gamma")!.Value.GetDouble()) { Target = InstanceTarget.ClassRank },
+        _ => null,
+    };
+
     /// <summary>The miner of a call, from its name in the case and its parameters. A new miner is one line.</summary>
     public static Miner? MinerOf(string name, JsonElement parameters)
     {

@@ -4,25 +4,32 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>A loss that compares embeddings with a learned vector a class: softmax cross entropy of logits that a subclass bends.</summary>
+/// <summary>
+/// A loss that compares embeddings with learned vectors, one or more a class: softmax cross entropy of logits that a subclass bends.
+/// </summary>
 /// <remarks>
-/// A subclass writes <see cref="Bend"/>, the logits to train with; one whose loss is no cross entropy overrides <see cref="ClassTerms"/> too.
-/// The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the optimizer.
-/// A label out of range is an <see cref="ArgumentException"/> on the CPU that names it.
+/// A subclass writes <see cref="Score"/>, what inference uses, and <see cref="Bend"/>, what training does to it; one whose logits need more
+/// than the scores overrides <see cref="TrainingScores"/>, and one whose loss is no cross entropy <see cref="ClassTerms"/>.
+/// The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the optimizer. With very many classes, train on
+/// <see cref="Sampled"/> ones. A label out of range is an <see cref="ArgumentException"/> on the CPU that names it.
 /// </remarks>
 public abstract class ClassLoss : MetricLoss
 {
-    private readonly Parameter weights;
+    private static readonly Distance miningDistance = Distance.Euclidean.Normalized();
 
-    /// <summary>Creates the class vectors, drawn from N(0, 1).</summary>
+    private readonly SampledClasses? sampled;
+
+    /// <summary>Creates the class vectors, drawn from N(0, deviation²).</summary>
     /// <param name="name">The module's name.</param>
     /// <param name="classes">C, at least 1.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
-    protected ClassLoss(string name, int classes, int dimension) : base(name)
+    /// <param name="centersPerClass">K vectors a class, at least 1; those of a class are adjacent rows.</param>
+    /// <param name="deviation">The standard deviation of the first vectors, above 0.</param>
+    protected ClassLoss(string name, int classes, int dimension, int centersPerClass = 1, double deviation = 1) : base(name)
     {
-        (Classes, Dimension) = (Guard.AtLeast(classes, 1), Guard.AtLeast(dimension, 1));
-        weights = nn.Parameter(randn(Classes, Dimension));
-        register_parameter(nameof(weights), weights);
+        (Classes, Dimension, CentersPerClass) = (Guard.AtLeast(classes, 1), Guard.AtLeast(dimension, 1), Guard.AtLeast(centersPerClass, 1));
+        Guard.Positive(deviation);
+        register_parameter("weights", nn.Parameter(randn((long)classes * centersPerClass, dimension).mul_(S(deviation))));
     }
 
     /// <summary>C.</summary>
@@ -31,8 +38,38 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>D.</summary>
     public int Dimension { get; }
 
-    /// <summary>[C, D]: the learned vector of each class.</summary>
-    public Parameter Weights => weights;
+    /// <summary>K: vectors a class; 1 unless the loss says otherwise.</summary>
+    public int CentersPerClass { get; }
+
+    /// <summary>[C·K, D]: the learned vectors; those of class c are the rows cK to cK + K − 1.</summary>
+    public Parameter Weights => get_parameter("weights")!;
+
+    /// <summary>
+    /// Where set, a sample counts by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that
+    /// occurs most; by <see cref="Miner.Distance"/>, or the Euclidean distance of rows of length 1. Null by default: all count the same.
+    /// </summary>
+    public Miner? Miner { get; init; }
+
+    /// <summary>What is asked of the class vectors besides, added to the loss; null by default.</summary>
+    public Regularizer? WeightRegularizer { get; init; }
+
+    /// <summary>The weight of <see cref="WeightRegularizer"/>; 1 by default.</summary>
+    public double RegularizerWeight { get; init; } = 1;
+
+    /// <summary>
+    /// Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.
+    /// </summary>
+    public SampledClasses? Sampled
+    {
+        get => sampled;
+        init
+        {
+            sampled = value;
+            if (value is null) return;
+            value.Attach(this);
+            register_module("sampled", value);
+        }
+    }
 
     /// <summary>The class scores of embeddings, without what is done to them in training: for inference.</summary>
     /// <param name="embeddings">[N, D].</param>
@@ -43,7 +80,7 @@ public abstract class ClassLoss : MetricLoss
         RequireWidth(embeddings);
         using var scope = NewDisposeScope();
         var x = RowMath.Widen(embeddings);
-        return Score(x, weights.to(x.dtype)).MoveToOuterDisposeScope();
+        return Score(x, Weights.to(x.dtype)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -53,10 +90,15 @@ public abstract class ClassLoss : MetricLoss
         RequireWidth(batch.Embeddings);
         var labels = batch.Labels ?? throw new InvalidOperationException($"{GetName()} needs labels, and tuples were given.");
         Guard.InRange(labels, Classes);
-        return ClassTerms(batch, labels, weights.to(batch.Embeddings.dtype));
+        Tensor rows = Weights;
+        if (sampled is not null && training) (rows, labels) = sampled.Draw(labels);
+        rows = rows.to(batch.Embeddings.dtype);
+        foreach (var term in ClassTerms(batch, labels, rows)) yield return Miner is null ? term : Weigh(term, batch);
+        if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
 
-    /// <summary>[N, D] embeddings and [C, D] class vectors → [N, C] scores, without margins: what inference uses and training bends.</summary>
+    /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and for training to bend.</summary>
+    /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
     /// <summary>The scores to train with; those of <see cref="Score"/> by default.</summary>
@@ -64,16 +106,47 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
 
+    /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
+    protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
+
     /// <summary>The values of the loss: the cross entropy of each sample by default.</summary>
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
-        var costs = cross_entropy(Bend(Score(batch.Embeddings, weights), labels), labels, reduction: nn.Reduction.None);
-        yield return new(costs, Iota(batch.Rows, costs.device));
+        ArgumentNullException.ThrowIfNull(batch);
+        yield return PerSample(cross_entropy(TrainingScores(batch.Embeddings, weights, labels), labels, reduction: nn.Reduction.None));
     }
 
-    private void RequireWidth(Tensor embeddings)
+    /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
+    protected static Tensor Cosines(Tensor embeddings, Tensor weights) => RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t());
+
+    /// <summary>[N, 1]: the score of each sample's own class.</summary>
+    protected static Tensor Own(Tensor scores, Tensor labels) => scores.gather(1, labels.unsqueeze(1));
+
+    /// <summary>The scores with those of the own classes, [N, 1], replaced.</summary>
+    protected static Tensor WithOwn(Tensor scores, Tensor labels, Tensor own) => scores.scatter(1, labels.unsqueeze(1), own);
+
+    /// <summary>A value for each row of the batch.</summary>
+    protected static LossTerm PerSample(Tensor values) => new(values, Iota(values.size(0), values.device));
+
+    private LossTerm Weigh(LossTerm term, LossBatch batch)
+    {
+        var anchors = term.Anchors
+            ?? throw new InvalidOperationException($"The values of {GetName()} belong to no samples, so a miner cannot weigh them.");
+        if (batch.Rows == 0) return term;
+        using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
+        var (positiveRows, positiveColumns) = tuples.PositivePairs();
+        var (negativeRows, negativeColumns) = tuples.NegativePairs();
+        Tensor[] members = tuples is Triplets
+            ? [positiveRows, positiveColumns, negativeColumns]
+            : [positiveRows, positiveColumns, negativeRows, negativeColumns];
+        var counts = bincount(cat(members), minlength: (int)batch.Rows).to(term.Values.dtype);
+        return term with { Values = term.Values * (counts / counts.max().clamp_min(S(1))).index_select(0, anchors) };
+    }
+
+    private protected void RequireWidth(Tensor embeddings)
     {
         if (embeddings.size(1) != Dimension)
-            throw new ArgumentException($"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+            throw new ArgumentException(
+                $"embeddings must be [N, {Dimension}] for this loss, got {Guard.Shape(embeddings)}.", nameof(embeddings));
     }
 }

@@ -2,10 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy of cosines with a margin taken from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.</summary>
+/// <summary>
+/// Softmax cross entropy of cosines with a margin taken from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.
+/// </summary>
 /// <remarks>
 /// Default: m = 0.35, s = 64, mean over the samples. Wang et al., <i>CosFace</i>, CVPR 2018, eq. 4 (AM-softmax is the same); as
-/// pytorch-metric-learning's CosFaceLoss (its weights are [D, C]).
+/// pytorch-metric-learning's CosFaceLoss (its weights are [D, C]) and fast-reid's CosSoftmax.
 /// </remarks>
 public sealed class CosFaceLoss : ClassLoss
 {
@@ -24,9 +26,8 @@ public sealed class CosFaceLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        scores - S(Scale * Margin) * nn.functional.one_hot(labels, Classes).to(scores.dtype);
+    protected override Tensor Bend(Tensor scores, Tensor labels) => WithOwn(scores, labels, Own(scores, labels) - S(Scale * Margin));
 }

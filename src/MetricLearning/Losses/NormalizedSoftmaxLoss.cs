@@ -20,6 +20,5 @@ public sealed class NormalizedSoftmaxLoss : ClassLoss
     public double Temperature { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) =>
-        RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t()) / S(Temperature);
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights) / S(Temperature);
 }

@@ -25,7 +25,8 @@ public class EveryLossTests
     public void IsInTheTableOfTheDocumentation()
     {
         var page = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "losses.md"));
-        Assert.All(Losses.Append(typeof(LabelSmoothingCrossEntropyLoss)), type => Assert.Contains($"| `{type.Name}` |", page, StringComparison.Ordinal));
+        Assert.All(Losses.Append(typeof(FocalLoss)).Append(typeof(LabelSmoothingCrossEntropyLoss)), type =>
+             Assert.Contains($"| `{type.Name}` |", page, StringComparison.Ordinal));
     }
 
     private static string RepositoryRoot()

@@ -51,11 +51,13 @@ public class LabelSmoothingCrossEntropyLossTests
         GradientCheck.Run(LossTable.Random(1, 5, 4), z => loss.call(z, tensor([0L, 3, 1, 1, 2])));
     }
 
-    [Fact]
-    public void DegenerateBatches()
+    public static TheoryData<string> LossesOnLogits => ["label smoothing", "focal"];
+
+    [Theory, MemberData(nameof(LossesOnLogits))]
+    public void DegenerateBatches(string name)
     {
         using var scope = NewDisposeScope();
-        using var loss = LabelSmoothingCrossEntropyLoss.FastReid();
+        using nn.Module<Tensor, Tensor, Tensor> loss = name == "focal" ? new FocalLoss() : LabelSmoothingCrossEntropyLoss.FastReid();
         var none = zeros([0, 4], requires_grad: true);
         var value = loss.call(none, zeros(0, ScalarType.Int64));
         value.backward();

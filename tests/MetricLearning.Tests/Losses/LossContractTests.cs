@@ -13,6 +13,8 @@ public class LossContractTests
 
     public static TheoryData<string> OrderFree => LossTable.OrderFreeNames;
 
+    public static TheoryData<string> ClassLosses => LossTable.ClassLossNames;
+
     [Theory, MemberData(nameof(Losses))]
     public void LeavesExactlyItsResult(string name)
     {
@@ -128,7 +130,20 @@ public class LossContractTests
         var allDifferent = FiniteGradient(loss, x, arange(6, ScalarType.Int64));
         switch (name)
         {
-            case "center" or "cosface" or "normalised softmax":
+            case "arcface mined": // nothing is mined
+                Assert.Equal((0, 0, 0), (oneRow, oneClass, allDifferent));
+                break;
+            case "proxy nca of the paper": // has no lower bound
+                Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.NotEqual(0, value));
+                break;
+            case "manifold": // a row that is nearest to its own proxy by the margin costs nothing
+                Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value >= 0));
+                break;
+            case "instance": // every row is a class
+                Assert.Equal(0, oneRow, 12);
+                Assert.True(oneClass > 0 && allDifferent > 0);
+                break;
+            case var _ when name == "regularizer" || LossTable.HasClasses(name):
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value > 0));
                 break;
             case "weighted": // an anchor is its own positive at distance 10⁻⁶, and no negatives are at distance 0
@@ -175,7 +190,7 @@ public class LossContractTests
         Assert.StartsWith("labels must be int64, got Int32.", Message(() => loss.call(x, y.to(ScalarType.Int32))));
     }
 
-    [Theory, InlineData("center"), InlineData("cosface"), InlineData("normalised softmax")]
+    [Theory, MemberData(nameof(ClassLosses))]
     public void ClassLosses_NameLabelsOutOfRange(string name)
     {
         using var scope = NewDisposeScope();

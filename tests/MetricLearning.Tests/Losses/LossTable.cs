@@ -58,21 +58,49 @@ internal static class LossTable
         ["center"] = () => new CenterLoss(Classes, Dimension),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalised softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
+        ["adaface"] = () => new AdaFaceLoss(Classes, Dimension, scale: 8, momentum: 1),
+        ["arcface"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8),
+        ["arcface mined"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { Miner = new BatchHardMiner() },
+        ["arcface regularised"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { WeightRegularizer = Regularizer.RegularFace },
+        ["circle softmax"] = () => new CircleSoftmaxLoss(Classes, Dimension, scale: 4),
+        ["curricularface"] = () => new CurricularFaceLoss(Classes, Dimension, scale: 8, momentum: 0),
+        ["instance"] = () => new InstanceLoss(scale: 4),
+        ["large-margin softmax"] = () => new LargeMarginSoftmaxLoss(Classes, Dimension),
+        ["manifold"] = () => new ManifoldLoss(Classes, Dimension),
+        ["p2sgrad"] = () => new P2SGradLoss(Classes, Dimension),
+        ["proxy anchor"] = () => new ProxyAnchorLoss(Classes, Dimension, scale: 4),
+        ["proxy nca"] = () => new ProxyNcaLoss(Classes, Dimension),
+        ["proxy nca++"] = () => ProxyNcaLoss.PlusPlus(Classes, Dimension),
+        ["proxy nca of the paper"] = () => new ProxyNcaLoss(Classes, Dimension) { OwnInDenominator = false },
+        ["regularizer"] = () => new RegularizerLoss(Regularizer.Lp()),
+        ["soft triple"] = () => new SoftTripleLoss(Classes, Dimension, centersPerClass: 3),
+        ["softmax"] = () => new SoftmaxLoss(Classes, Dimension),
+        ["sphereface"] = () => new SphereFaceLoss(Classes, Dimension),
+        ["sub-center arcface"] = () => new SubCenterArcFaceLoss(Classes, Dimension, scale: 8),
     };
 
     public static TheoryData<string> Names => [.. rows.Keys];
 
     /// <summary>
-    /// All but those that leave out a part of the derivative by definition (the α of the circle loss, the weights of the dynamic margin): reference
-    /// gradients hold for these.
+    /// All but those that leave out a part of the derivative by definition (the α of the circle losses, the ẑ of AdaFace, the weights of the
+    /// dynamic margin): reference gradients or tests of their own hold for these.
     /// </summary>
-    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name is not ("circle" or "dynamic soft margin" or "dynamic soft margin differentiated"))];
+    public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name =>
+        name is not ("circle" or "circle softmax" or "adaface" or "dynamic soft margin" or "dynamic soft margin differentiated"))];
 
     /// <summary>All but those that look at the order of the batch by definition.</summary>
     public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "n-pairs")];
 
-    public static TheoryData<string> TupleLossNames =>
-        [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "margin class betas"))];
+    /// <summary>Those with learned vectors a class, so that labels are numbers from 0 to C − 1.</summary>
+    public static TheoryData<string> ClassLossNames => [.. rows.Keys.Where(HasClasses)];
+
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => !HasClasses(name) && name != "margin class betas")];
+
+    public static bool HasClasses(string name)
+    {
+        using var loss = Create(name);
+        return loss is ClassLoss or CenterLoss;
+    }
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)

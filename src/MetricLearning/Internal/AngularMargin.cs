@@ -1,0 +1,29 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Margins on angles, worked out on cosines so that values and gradients are finite at cos θ = ±1 and a little beyond.</summary>
+internal static class AngularMargin
+{
+    /// <summary>cos(θ + m) for θ ≤ π − m; beyond, where that would rise again, cos θ − m·sin m.</summary>
+    public static Tensor Add(Tensor cosine, double margin) => where(cosine > S(-Math.Cos(margin)),
+        cosine * S(Math.Cos(margin)) - Sine(cosine) * S(Math.Sin(margin)),
+        cosine - S(margin * Math.Sin(margin)));
+
+    /// <summary>(−1)ᵏ·cos(mθ) − 2k with k = ⌊mθ/π⌋: cos(mθ) on [0, π/m], and falling on from there.</summary>
+    public static Tensor Multiply(Tensor cosine, int margin)
+    {
+        var k = (cosine.detach().clamp(S(-1), S(1)).acos() * S(margin / Math.PI)).floor();
+        var (last, multiple) = (ones_like(cosine), cosine);
+        for (var i = 1; i < margin; i++) (last, multiple) = (multiple, S(2) * cosine * multiple - last);
+        return (S(1) - S(2) * k.remainder(S(2))) * multiple - S(2) * k;
+    }
+
+    /// <summary>√(1 − cos²), 0 with a gradient of 0 where rounding leaves nothing under the root.</summary>
+    private static Tensor Sine(Tensor cosine)
+    {
+        var square = (S(1) - cosine) * (cosine + S(1));
+        var inside = square > S(0);
+        return square.where(inside, ones_like(square)).sqrt().where(inside, zeros_like(square));
+    }
+}

@@ -1,0 +1,22 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Exponential means that losses keep in buffers.</summary>
+internal static class RunningMean
+{
+    /// <summary>
+    /// (1 − momentum)·buffer + momentum·value, kept in the buffer where gradients are on. A value that is not finite changes nothing.
+    /// </summary>
+    /// <param name="buffer">A scalar without gradient.</param>
+    /// <param name="value">A scalar without gradient.</param>
+    /// <param name="momentum">The weight of the value.</param>
+    /// <returns>The new mean, in the type of the value.</returns>
+    public static Tensor Update(Tensor buffer, Tensor value, double momentum)
+    {
+        var old = buffer.to(value.dtype);
+        var mean = where(value.isfinite(), (S(momentum) * value).Plus(S(1 - momentum) * old), old);
+        if (is_grad_enabled()) buffer.copy_(mean);
+        return mean;
+    }
+}

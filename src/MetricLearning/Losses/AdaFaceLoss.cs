@@ -1,0 +1,68 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Softmax cross entropy of cosines whose margin goes with the quality of the sample, judged by its length:
+/// <c>s·(cos(θ_y − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
+/// </summary>
+/// <remarks>
+/// Short (poor) embeddings get an additive angle, long ones an additive cosine. μ and σ are running mean and deviation of the lengths
+/// (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode where gradients are on;
+/// a batch whose lengths are not finite leaves them alone, and a batch of one leaves σ alone. ẑ has no gradient; cosines are clipped to ±0.999 and
+/// the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalised.
+/// Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code.
+/// </remarks>
+public sealed class AdaFaceLoss : ClassLoss
+{
+    private const double Epsilon = 1e-3;
+    private const string MeanName = "length_mean", DeviationName = "length_deviation";
+
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">m; 0.4 by default.</param>
+    /// <param name="concentration">h above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
+    /// <param name="scale">s above 0; 64 by default.</param>
+    /// <param name="momentum">The weight of a batch in μ and σ, in [0, 1]; 0.01 by default, 1 for the batch alone.</param>
+    public AdaFaceLoss(
+        int classes, int dimension, double margin = 0.4, double concentration = 0.333, double scale = 64, double momentum = 0.01)
+        : base(nameof(AdaFaceLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
+    {
+        (Margin, Concentration) = (margin, Guard.Positive(concentration));
+        (Scale, Momentum) = (Guard.Positive(scale), Guard.Within(momentum, 0, 1));
+        register_buffer(MeanName, tensor(20f));
+        register_buffer(DeviationName, tensor(100f));
+    }
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>h.</summary>
+    public double Concentration { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <summary>The weight of a batch in μ and σ.</summary>
+    public double Momentum { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
+    {
+        var cosines = Cosines(embeddings, weights).clamp(S(-1 + Epsilon), S(1 - Epsilon));
+        var lengths = embeddings.detach().norm(1, keepdim: true).clamp(S(1e-3), S(100));
+        var (mean, deviation) = (get_buffer(MeanName)!, get_buffer(DeviationName)!);
+        if (training && embeddings.size(0) > 0)
+        {
+            mean = RunningMean.Update(mean, lengths.mean(), Momentum);
+            if (embeddings.size(0) > 1) deviation = RunningMean.Update(deviation, lengths.std(), Momentum);
+        }
+        var z = ((lengths - mean) / (deviation + S(Epsilon)) * S(Concentration)).clamp(S(-1), S(1));
+        var angle = (Own(cosines, labels).acos() - S(Margin) * z).clamp(S(Epsilon), S(Math.PI - Epsilon));
+        return S(Scale) * WithOwn(cosines, labels, angle.cos() - S(Margin) - S(Margin) * z);
+    }
+}

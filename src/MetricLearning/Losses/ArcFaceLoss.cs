@@ -1,0 +1,36 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Softmax cross entropy of cosines with a margin added to the own class's angle: <c>s·cos(θ_y + m)</c> beside <c>s·cos θ_c</c>.
+/// </summary>
+/// <remarks>
+/// Beyond θ = π − m, where cos(θ + m) would rise again, it is <c>s·(cos θ − m·sin m)</c>. Value and gradient are finite at cos θ = ±1.
+/// Default: m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>ArcFace</i>, CVPR 2019, eq. 3; as pytorch-metric-learning's
+/// ArcFaceLoss, whose margin is in degrees (28.6) and weights are [D, C]; fast-reid's ArcSoftmax lacks the branch beyond π − m.
+/// </remarks>
+public sealed class ArcFaceLoss : ClassLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">m in radians, in [0, π]; 0.5 by default.</param>
+    /// <param name="scale">s above 0; 64 by default.</param>
+    public ArcFaceLoss(int classes, int dimension, double margin = 0.5, double scale = 64)
+        : base(nameof(ArcFaceLoss), classes, dimension) =>
+        (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
+
+    /// <summary>m, in radians.</summary>
+    public double Margin { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override Tensor Bend(Tensor scores, Tensor labels) =>
+        WithOwn(scores, labels, S(Scale) * AngularMargin.Add(Own(scores, labels) / S(Scale), Margin));
+}

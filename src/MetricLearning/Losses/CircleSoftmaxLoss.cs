@@ -1,0 +1,41 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// The circle loss against class vectors: softmax cross entropy of <c>s·α_n·(cos θ_c − m)</c> and, for the own class,
+/// <c>s·α_p·(cos θ_y − 1 + m)</c>, where <c>α_p = [1 + m − cos θ]₊</c> and <c>α_n = [cos θ + m]₊</c> carry no gradient.
+/// </summary>
+/// <remarks>
+/// Default: m = 0.35, s = 64, mean over the samples, as fast-reid's CircleSoftmax in its strong baselines. Sun et al., <i>Circle Loss</i>,
+/// CVPR 2020, section 3.3. <see cref="CircleLoss"/> is the form between pairs.
+/// </remarks>
+public sealed class CircleSoftmaxLoss : ClassLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">m; 0.35 by default.</param>
+    /// <param name="scale">s above 0; 64 by default.</param>
+    public CircleSoftmaxLoss(int classes, int dimension, double margin = 0.35, double scale = 64)
+        : base(nameof(CircleSoftmaxLoss), classes, dimension) => (Margin, Scale) = (margin, Guard.Positive(scale));
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override Tensor Bend(Tensor scores, Tensor labels)
+    {
+        var cosines = scores / S(Scale);
+        var own = Own(cosines, labels);
+        var others = relu(cosines.detach() + S(Margin)) * (cosines - S(Margin));
+        return S(Scale) * WithOwn(others, labels, relu(S(1 + Margin) - own.detach()) * (own - S(1 - Margin)));
+    }
+}

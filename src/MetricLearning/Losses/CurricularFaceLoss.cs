@@ -1,0 +1,55 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// ArcFace in which hard negatives come to count as training goes on: <c>s·cos θ_c·(t + cos θ_c)</c> for a class c ≠ y with
+/// <c>cos θ_c &gt; cos(θ_y + m)</c>, else <c>s·cos θ_c</c>; t is the running mean of cos θ_y.
+/// </summary>
+/// <remarks>
+/// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone.
+/// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as
+/// in ArcFace.
+/// Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code.
+/// </remarks>
+public sealed class CurricularFaceLoss : ClassLoss
+{
+    private const string MeanName = "own_cosine";
+
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">m in radians, in [0, π]; 0.5 by default.</param>
+    /// <param name="scale">s above 0; 64 by default.</param>
+    /// <param name="momentum">The weight of a batch in t, in [0, 1]; 0.01 by default.</param>
+    public CurricularFaceLoss(int classes, int dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
+        : base(nameof(CurricularFaceLoss), classes, dimension, deviation: 0.01)
+    {
+        (Margin, Scale, Momentum) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale), Guard.Within(momentum, 0, 1));
+        register_buffer(MeanName, tensor(0f));
+    }
+
+    /// <summary>m, in radians.</summary>
+    public double Margin { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <summary>The weight of a batch in t.</summary>
+    public double Momentum { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override Tensor Bend(Tensor scores, Tensor labels)
+    {
+        var cosines = scores / S(Scale);
+        var own = Own(cosines, labels);
+        var t = get_buffer(MeanName)!;
+        if (training && own.size(0) > 0) t = RunningMean.Update(t, own.detach().mean(), Momentum);
+        var angle = own.detach().clamp(S(-1), S(1)).acos();
+        var hard = cosines > (angle + S(Margin)).cos();
+        return S(Scale) * WithOwn(where(hard, cosines * cosines.Plus(t), cosines), labels, AngularMargin.Add(own, Margin));
+    }
+}

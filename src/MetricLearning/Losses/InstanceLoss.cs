@@ -1,0 +1,46 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Every row of the batch a class: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of row i is row i of them.
+/// </summary>
+/// <remarks>
+/// Labels do not count: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
+/// rows. The form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM 2020; the
+/// paper itself learns a vector an instance, which is <see cref="SoftmaxLoss"/> with a class for each.
+/// </remarks>
+public sealed class InstanceLoss : MetricLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="scale">γ above 0; 64 by default.</param>
+    public InstanceLoss(double scale = 64) : base(nameof(InstanceLoss)) => Scale = Guard.Positive(scale);
+
+    /// <summary>γ.</summary>
+    public double Scale { get; }
+
+    /// <summary>Which column is a row's own; its own by default.</summary>
+    public InstanceTarget Target { get; init; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(LossBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows == 0) yield break;
+        var rows = Iota(batch.Rows, batch.Embeddings.device);
+        var targets = rows;
+        if (Target == InstanceTarget.ClassRank)
+        {
+            if (!batch.MeetsItself || batch.Labels is null)
+                throw new InvalidOperationException("ClassRank needs labels, and a batch that meets itself.");
+            targets = batch.Labels.unique(return_inverse: true).inverse_indices!;
+        }
+        else if (batch.Columns != batch.Rows)
+        {
+            throw new ArgumentException(
+                $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
+        }
+        yield return new(cross_entropy(S(Scale) * (S(1) - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None), rows);
+    }
+}

@@ -1,0 +1,67 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Similarity along the manifold of batch and proxies, by random walks: the own proxy is to be nearer than the others, in itself and in its
+/// context.
+/// </summary>
+/// <remarks>
+/// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two
+/// terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and,
+/// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels say which proxy is a sample's
+/// own; they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples.
+/// Aziere and Todorovic, <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as pytorch-metric-learning's
+/// ManifoldLoss, which draws the meta-classes at random where it is given none and inverts in float32.
+/// </remarks>
+public sealed class ManifoldLoss : ClassLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C, the number of proxies; pytorch-metric-learning has 50.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="contextWeight">λ, 0 or greater; 1 by default.</param>
+    /// <param name="alpha">α in [0, 1): how far a walk goes; 0.8 by default.</param>
+    /// <param name="margin">δ; 0.0005 by default.</param>
+    public ManifoldLoss(int classes, int dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
+        : base(nameof(ManifoldLoss), classes, dimension)
+    {
+        (ContextWeight, Alpha, Margin) = (Guard.NotNegative(contextWeight), Guard.Within(alpha, 0, 1), margin);
+        if (alpha == 1) throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha must be less than 1.");
+    }
+
+    /// <summary>λ.</summary>
+    public double ContextWeight { get; }
+
+    /// <summary>α.</summary>
+    public double Alpha { get; }
+
+    /// <summary>δ.</summary>
+    public double Margin { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows == 0) yield break;
+        var all = RowMath.Unit(cat([batch.Embeddings, weights]));
+        var identity = eye(all.size(0), dtype: all.dtype, device: all.device);
+        var similarity = (relu(all.matmul(all.t())) * S(2)).exp() * (S(1) - identity);
+        var root = similarity.sum(1).rsqrt();
+        var inverse = linalg.inv(identity - S(Alpha) * root.unsqueeze(1) * similarity * root);
+        var walks = S(1 - Alpha) * inverse;
+        var (samples, proxies) = (walks.narrow(0, 0, batch.Rows), walks.narrow(0, batch.Rows, weights.size(0)));
+        yield return PerSample(Costs(samples.narrow(1, batch.Rows, weights.size(0)), labels));
+        if (ContextWeight > 0) yield return PerSample(S(ContextWeight) * Costs(Cosines(samples, proxies), labels));
+    }
+
+    private Tensor Costs(Tensor scores, Tensor labels)
+    {
+        var own = Own(scores, labels);
+        var violations = WithOwn(scores - own + S(Margin), labels, full_like(own, S(double.NegativeInfinity)));
+        return violations.masked_fill(violations < S(0), S(double.NegativeInfinity)).exp().sum(1).log1p();
+    }
+}

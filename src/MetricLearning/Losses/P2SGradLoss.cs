@@ -1,0 +1,27 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Squared errors of cosines: <c>mean_c (cos(x, w_c) − [c = y])²</c>. No margin and no scale to choose.</summary>
+/// <remarks>
+/// Default: mean over the samples. The class vectors are used at length 1, and their gradient is that at length 1 without the part that
+/// keeps the length, as in the published code, which puts them back to length 1 before each use: their stored length changes nothing.
+/// Zhang et al., <i>P2SGrad</i>, CVPR 2019; Wang and Yamagishi 2021, eq. 6; as pytorch-metric-learning (weights [D, C]).
+/// </remarks>
+/// <param name="classes">C.</param>
+/// <param name="dimension">D.</param>
+public sealed class P2SGradLoss(int classes, int dimension)
+    : ClassLoss(nameof(P2SGradLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
+{
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var atLengthOne = RowMath.Unit(weights).detach().Plus(weights - weights.detach());
+        var cosines = RowMath.Unit(batch.Embeddings).matmul(atLengthOne.t());
+        yield return PerSample(WithOwn(cosines, labels, Own(cosines, labels) - S(1)).pow(S(2)).mean([1]));
+    }
+}

@@ -1,0 +1,50 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Proxies as anchors: <c>Σ_{p∈P⁺} log(1 + Σ_{x∈p} e^{−α(s−δ)}) / |P⁺| + Σ_p log(1 + Σ_{x∉p} e^{α(s+δ)}) / C</c> over cosines s, where P⁺
+/// are the proxies of the classes in the batch.
+/// </summary>
+/// <remarks>
+/// Default: δ = 0.1, α = 32, and the two divisors of the formula (<see cref="Reducer.Divisor"/>). Its values belong to proxies, not to
+/// samples: no miner can weigh them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as pytorch-metric-learning. Proxies want a
+/// greater learning rate than the network (100 times in the paper).
+/// </remarks>
+public sealed class ProxyAnchorLoss : ClassLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">δ; 0.1 by default.</param>
+    /// <param name="scale">α above 0; 32 by default.</param>
+    public ProxyAnchorLoss(int classes, int dimension, double margin = 0.1, double scale = 32)
+        : base(nameof(ProxyAnchorLoss), classes, dimension, deviation: Math.Sqrt(2.0 / Math.Max(1, classes)))
+    {
+        (Margin, Scale) = (margin, Guard.Positive(scale));
+        Reducer = Reducer.Divisor;
+    }
+
+    /// <summary>δ.</summary>
+    public double Margin { get; }
+
+    /// <summary>α.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows == 0) yield break;
+        var s = Score(batch.Embeddings, weights).t();
+        var own = labels.unsqueeze(0) == Iota(s.size(0), s.device).unsqueeze(1);
+        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(-Scale) * (s - S(Margin)), own))) { Divisor = own.any(1).sum() };
+        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(Scale) * (s + S(Margin)), own.logical_not())))
+        {
+            Divisor = full([], S(s.size(0)), s.dtype, s.device),
+        };
+    }
+}

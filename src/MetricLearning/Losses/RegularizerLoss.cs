@@ -1,0 +1,26 @@
+namespace MetricLearning;
+
+/// <summary>
+/// What a <see cref="MetricLearning.Regularizer"/> asks of the embeddings themselves, as a loss to add to others with a small weight.
+/// </summary>
+/// <remarks>For class vectors see <see cref="ClassLoss.WeightRegularizer"/>. Labels do not count.</remarks>
+public sealed class RegularizerLoss : MetricLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="regularizer">Such as <c>Regularizer.Lp()</c> or <c>Regularizer.ZeroMean</c>.</param>
+    public RegularizerLoss(Regularizer regularizer) : base(nameof(RegularizerLoss))
+    {
+        ArgumentNullException.ThrowIfNull(regularizer);
+        Regularizer = regularizer;
+    }
+
+    /// <summary>What is asked.</summary>
+    public Regularizer Regularizer { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(LossBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows > 0) yield return new(Regularizer.Penalty(batch.Embeddings));
+    }
+}

@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Softmax cross entropy of dot products: <c>−log softmax(x·w_c)_y</c>, the plain classifier without bias.</summary>
+/// <remarks>
+/// Default: mean over the samples. With a class for each image it is the instance loss of Zheng et al., <i>Dual-Path Convolutional
+/// Image-Text Embeddings with Instance Loss</i>, TOMM 2020, eq. 5, whose vectors two branches share.
+/// <see cref="NormalizedSoftmaxLoss"/> compares cosines instead.
+/// </remarks>
+/// <param name="classes">C.</param>
+/// <param name="dimension">D.</param>
+public sealed class SoftmaxLoss(int classes, int dimension)
+    : ClassLoss(nameof(SoftmaxLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
+{
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => embeddings.matmul(weights.t());
+}

@@ -1,0 +1,36 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Softmax cross entropy of <c>s·‖x‖·cos θ_c</c> in which the own class has its angle multiplied: <c>s·‖x‖·ψ(θ_y)</c>.</summary>
+/// <remarks>
+/// The large-margin softmax with class vectors of length 1: <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1,
+/// mean over the samples. Liu et al., <i>SphereFace</i>, CVPR 2017, eq. 7; as pytorch-metric-learning (weights [D, C]). The embeddings'
+/// lengths matter: do not normalise them.
+/// </remarks>
+public sealed class SphereFaceLoss : ClassLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="classes">C.</param>
+    /// <param name="dimension">D.</param>
+    /// <param name="margin">m, at least 1; 4 by default.</param>
+    /// <param name="scale">s above 0; 1 by default.</param>
+    public SphereFaceLoss(int classes, int dimension, int margin = 4, double scale = 1)
+        : base(nameof(SphereFaceLoss), classes, dimension) => (Margin, Scale) = (Guard.AtLeast(margin, 1), Guard.Positive(scale));
+
+    /// <summary>m.</summary>
+    public int Margin { get; }
+
+    /// <summary>s.</summary>
+    public double Scale { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * embeddings.matmul(RowMath.Unit(weights).t());
+
+    /// <inheritdoc/>
+    protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
+    {
+        var cosines = Cosines(embeddings, weights);
+        return S(Scale) * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin)) * embeddings.norm(1, keepdim: true);
+    }
+}

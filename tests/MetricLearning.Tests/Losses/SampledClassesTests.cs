@@ -1,0 +1,124 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class SampledClassesTests
+{
+    private const int Classes = 50, Dimension = 6;
+
+    [Fact]
+    public void OnlyDrawnRows_EnterAndMove()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var loss = new SubCenterArcFaceLoss(Classes, Dimension, centersPerClass: 2, scale: 8) { Sampled = new SampledClasses(20) };
+        var moved = zeros(Classes, ScalarType.Bool);
+        for (var step = 0; step < 2; step++)
+        {
+            var before = loss.Weights.clone();
+            loss.call(x, y).backward();
+            using (var gradient = loss.Weights.grad) Assert.Null(gradient);
+            loss.Sampled!.Step(0.1);
+            var rows = (loss.Weights != before).any(1).view(Classes, 2);
+            Assert.Equal(20, rows.any(1).sum().item<long>());
+            Assert.True(rows.all(1).equal(rows.any(1)).all().item<bool>(), "the vectors of a class are drawn together");
+            Assert.True(rows.index_select(0, y).all().item<bool>(), "the classes of the batch are drawn");
+            moved |= rows.any(1);
+        }
+        Assert.True(moved.sum().item<long>() > 20, "each step draws anew");
+    }
+
+    /// <summary>Where all classes are drawn, the steps are those of SGD on the whole table.</summary>
+    [Theory, InlineData(0, 0), InlineData(0.9, 5e-4)]
+    public void AllClassesDrawn_IsStochasticGradientDescent(double momentum, double weightDecay)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var whole = new CosFaceLoss(Classes, Dimension, scale: 8);
+        using var sampled = new CosFaceLoss(Classes, Dimension, scale: 8) { Sampled = new SampledClasses(Classes, momentum, weightDecay) };
+        using (no_grad()) sampled.Weights.copy_(whole.Weights);
+        using var optimizer = optim.SGD(whole.parameters(), 0.5, momentum, weight_decay: weightDecay);
+        for (var step = 0; step < 4; step++)
+        {
+            optimizer.zero_grad();
+            var expected = whole.call(x, y);
+            expected.backward();
+            optimizer.step();
+            var value = sampled.call(x, y);
+            Assert.Equal(expected.item<float>(), value.item<float>(), 1e-4);
+            value.backward();
+            sampled.Sampled!.Step(0.5);
+        }
+        Assert.True(whole.Weights.allclose(sampled.Weights, 1e-4, 1e-5));
+    }
+
+    [Fact]
+    public void FewerClassesThanTheBatchHas_ArePutUpToThem()
+    {
+        using var scope = NewDisposeScope();
+        var x = LossTable.Random(1, 12, Dimension);
+        using var loss = new NormalizedSoftmaxLoss(Classes, Dimension) { Sampled = new SampledClasses(1) };
+        Assert.True(loss.call(x, arange(12, ScalarType.Int64)).item<double>() > 0);
+    }
+
+    [Fact]
+    public void TheLossIsThatOfTheDrawnClassesAlone()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = new ProxyAnchorLoss(Classes, Dimension, scale: 4) { Sampled = new SampledClasses(15) };
+        using var few = new ProxyAnchorLoss(15, Dimension, scale: 4);
+        var (sampled, alone) = (x.clone().requires_grad_(), x.clone().requires_grad_());
+        var before = loss.Weights.clone();
+        var value = loss.call(sampled, y);
+        value.backward();
+        loss.Sampled!.Step(1);
+        var drawn = (loss.Weights != before).any(1).nonzero().squeeze(1);
+        using (no_grad()) few.Weights.copy_(before[drawn]);
+        var expected = few.call(alone, searchsorted(drawn, y));
+        expected.backward();
+        Assert.Equal(expected.item<double>(), value.item<double>(), 10);
+        Assert.True(sampled.grad!.allclose(alone.grad!, 1e-9, 1e-12));
+    }
+
+    [Fact]
+    public void InEvaluation_AllClassesCount()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var whole = new CosFaceLoss(Classes, Dimension);
+        using var loss = new CosFaceLoss(Classes, Dimension) { Sampled = new SampledClasses(12) };
+        using (no_grad()) loss.Weights.copy_(whole.Weights);
+        Assert.True(loss.call(x, y).item<double>() < whole.call(x, y).item<double>());
+        loss.eval();
+        Assert.Equal(whole.call(x, y).item<double>(), loss.call(x, y).item<double>(), 10);
+        Assert.Equal([12, Classes], loss.Logits(x).shape);
+    }
+
+    [Fact]
+    public void AForgottenStep_IsNamed()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = new CosFaceLoss(Classes, Dimension) { Sampled = new SampledClasses(12) };
+        loss.call(x, y);
+        loss.call(x, y).backward();
+        loss.Report(x, y);
+        Assert.StartsWith("The last backward pass waits to be applied: call Step",
+            Assert.Throws<InvalidOperationException>(() => loss.call(x, y)).Message);
+        loss.Sampled!.Step(0.1);
+        loss.Sampled!.Step(0.1);
+        Assert.True(loss.call(x, y).isfinite().item<bool>());
+    }
+
+    [Fact]
+    public void Momentum_IsSavedWithTheLoss()
+    {
+        using var with = new CosFaceLoss(3, 2) { Sampled = new SampledClasses(2) };
+        using var without = new CosFaceLoss(3, 2) { Sampled = new SampledClasses(2, momentum: 0) };
+        Assert.Equal(["weights", "sampled.velocity"], with.state_dict().Keys);
+        Assert.Equal(["weights"], without.state_dict().Keys);
+    }
+}
