@@ -14,8 +14,33 @@ public static partial class PmlPieces
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
             SoftMargin = golden.Flag("smooth_loss"), Swap = golden.Flag("swap"),
         },
+        "DynamicSoftMarginLoss" => new DynamicSoftMarginLoss(Number(golden, "min_val"), (int)Number(golden, "num_bins"), Number(golden, "momentum")),
+        "FastAPLoss" => new FastApLoss((int)Number(golden, "num_bins")),
+        "HistogramLoss" => new HistogramLoss((int)Number(golden, "n_bins")),
+        "PNPLoss" => new PnpLoss(Enum.Parse<PnpVariant>(golden.Text("variant")!), Number(golden, "anneal"))
+        {
+            Alpha = Number(golden, "alpha"), B = Number(golden, "b"),
+        },
+        "RankedListLoss" => new RankedListLoss(Number(golden, "margin"), Number(golden, "Tn"), Number(golden, "Tp"), Number(golden, "alpha"))
+        {
+            Imbalance = Number(golden, "imbalance"),
+        },
+        "ThresholdConsistentMarginLoss" => new ThresholdConsistentMarginLoss(Number(golden, "margin_plus"), Number(golden, "margin_minus"))
+        {
+            PositiveWeight = Number(golden, "lambda_plus"), NegativeWeight = Number(golden, "lambda_minus"),
+        },
         "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
         _ => null,
+    };
+
+    /// <summary>The loss on all labels of a batch that looks at no tuples.</summary>
+    public static InstanceLoss InstanceLoss(GoldenCase golden) => new(Number(golden, "gamma"));
+
+    /// <summary>The loss of two views.</summary>
+    public static VicRegLoss VicRegLoss(GoldenCase golden) => new()
+    {
+        InvarianceWeight = Number(golden, "invariance_lambda"), VarianceWeight = Number(golden, "variance_mu"),
+        CovarianceWeight = Number(golden, "covariance_v"), Epsilon = Number(golden, "eps"),
     };
 
     /// <summary>The miner of a call, from its name in the case and its parameters. A new miner is one line.</summary>
@@ -47,6 +72,8 @@ public static partial class PmlPieces
         "threshold" => Reducer.Threshold(golden.Param("low")!.Value.GetDouble(), golden.Param("high")!.Value.GetDouble()),
         var other => throw new NotSupportedException($"reducer {other}"),
     };
+
+    private static double Number(GoldenCase golden, string name) => golden.Param(name)!.Value.GetDouble();
 
     private static Distance Named(string? name, JsonElement parameters, Distance otherwise)
     {

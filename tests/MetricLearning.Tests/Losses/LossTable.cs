@@ -32,6 +32,21 @@ internal static class LossTable
         ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
         ["circle"] = () => new CircleLoss(scale: 4),
         ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
+        ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(momentum: 1),
+        ["fastap"] = () => new FastApLoss(),
+        ["histogram"] = () => new HistogramLoss(bins: 10),
+        ["instance"] = () => new InstanceLoss(scale: 4),
+        ["manifold"] = () => new ManifoldLoss(Classes, Dimension, margin: 0.01),
+        ["pnp"] = () => new PnpLoss(temperature: 0.1),
+        ["pnp Ds"] = () => new PnpLoss(PnpVariant.Ds, temperature: 0.1),
+        ["pnp Dq"] = () => new PnpLoss(PnpVariant.Dq, temperature: 0.1) { Alpha = 2 },
+        ["pnp Iu"] = () => new PnpLoss(PnpVariant.Iu, temperature: 0.1),
+        ["pnp Ib"] = () => new PnpLoss(PnpVariant.Ib, temperature: 0.1),
+        ["ranked list"] = () => new RankedListLoss(positiveTemperature: 2) { Imbalance = 0.3 },
+        ["smooth ap"] = () => new SmoothApLoss(temperature: 0.1),
+        ["smooth recall"] = () => new SmoothRecallAtKLoss(1, 2, 4) { RankTemperature = 0.1 },
+        ["surrogate precision"] = () => new SmoothRecallAtKLoss(2) { AnchorIsRanked = true, RankTemperature = 0.1, Distance = Distance.Euclidean },
+        ["threshold-consistent"] = () => new ThresholdConsistentMarginLoss(negativeMargin: 0),
         ["center"] = () => new CenterLoss(Classes, Dimension),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
         ["normalised softmax"] = () => new NormalizedSoftmaxLoss(Classes, Dimension),
@@ -42,7 +57,10 @@ internal static class LossTable
     /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
     public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax"))];
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "manifold" or "instance"))];
+
+    /// <summary>All but the one whose targets hang on the order of the rows by definition.</summary>
+    public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "instance")];
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
