@@ -8,12 +8,13 @@ public static class PmlLosses
     public static Verdict Check(GoldenCase golden)
     {
         var name = PmlPieces.LossName(golden);
-        if (name == "InstanceLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.InstanceLoss(golden)).call(c.Embeddings, c.Labels));
         if (name == "VICRegLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.VicRegLoss(golden)).call(c.Embeddings, c.Leaf("ref_embeddings")));
-        using var loss = PmlPieces.Loss(golden);
+        using var loss = Create();
         // A new loss for each type: some have a state. The peer takes the edges of its histogram's bins in float32, always.
         return loss is null ? Verdict.Skipped(name)
-            : LossCase.Check(golden, c => c.Keep(PmlPieces.Loss(golden)!).call(c.Embeddings, c.Labels), peerInFloat32: name == "HistogramLoss");
+            : LossCase.Check(golden, c => c.Keep(Create()!).call(c.Embeddings, c.Labels), peerInFloat32: name == "HistogramLoss");
+
+        MetricLoss? Create() => PmlPieces.LossOnLabels(golden) ?? PmlPieces.Loss(golden);
     }
 
     /// <summary>With our own miner where there is one, and always with the tuples that the peer's miner picked.</summary>

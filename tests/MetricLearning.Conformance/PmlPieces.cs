@@ -33,8 +33,13 @@ public static partial class PmlPieces
         _ => null,
     };
 
-    /// <summary>The loss on all labels of a batch that looks at no tuples.</summary>
-    public static InstanceLoss InstanceLoss(GoldenCase golden) => new(Number(golden, "gamma"));
+    /// <summary>The losses on all labels of a batch that look at no tuples.</summary>
+    public static MetricLoss? LossOnLabels(GoldenCase golden) => LossName(golden) switch
+    {
+        "CentroidTripletLoss" => new CentroidTripletLoss(Number(golden, "margin")),
+        "InstanceLoss" => new InstanceLoss(Number(golden, "gamma")),
+        _ => null,
+    };
 
     /// <summary>The loss of two views.</summary>
     public static VicRegLoss VicRegLoss(GoldenCase golden) => new()

@@ -8,7 +8,8 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: 10 nodes from −2 on in steps of 0.4, momentum 0.01 (the first batch counts wholly), Euclidean distance of normalised rows, all triplets, mean, as
-/// pytorch-metric-learning; the gradient flows through this batch's part of the histogram too, as there. The value may be below 0. The histogram is a buffer, saved with the
+/// pytorch-metric-learning. As there, the triplets of a batch are counted, so that K of them weigh K · momentum against 1 − momentum for all before them, and the
+/// gradient flows through this batch's part of the histogram too. The value may be below 0. The histogram is a buffer, saved with the
 /// loss; it moves in training mode while gradients are recorded, and never by a batch whose triplets are not finite.
 /// Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft Margin</i>, ICCV 2019.
 /// </remarks>
@@ -19,7 +20,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <summary>Creates the loss with an empty histogram.</summary>
     /// <param name="minimum">The t of the first node, below 0; −2 by default.</param>
     /// <param name="nodes">At least 2; 10 by default. The step is 2·|minimum| ÷ nodes.</param>
-    /// <param name="momentum">The weight of this batch in the histogram, above 0 and at most 1; 0.01 by default.</param>
+    /// <param name="momentum">The weight of a triplet of this batch in the histogram, above 0 and at most 1; 0.01 by default.</param>
     public DynamicSoftMarginLoss(double minimum = -2, int nodes = 10, double momentum = 0.01) : base(nameof(DynamicSoftMarginLoss))
     {
         Minimum = -Guard.Positive(-minimum, nameof(minimum));
@@ -32,7 +33,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <summary>The t of the first node.</summary>
     public double Minimum { get; }
 
-    /// <summary>The weight of a batch in the histogram.</summary>
+    /// <summary>The weight of a new triplet in the histogram.</summary>
     public double Momentum { get; }
 
     /// <summary>[nodes]: the share of the triplets about each node; all 0 before the first batch.</summary>

@@ -32,6 +32,7 @@ internal static class LossTable
         ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
         ["circle"] = () => new CircleLoss(scale: 4),
         ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
+        ["centroid triplet"] = () => new CentroidTripletLoss(margin: 1),
         ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(momentum: 1),
         ["fastap"] = () => new FastApLoss(),
         ["histogram"] = () => new HistogramLoss(bins: 10),
@@ -57,7 +58,7 @@ internal static class LossTable
     /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
     public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "manifold" or "instance"))];
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "manifold" or "instance" or "centroid triplet"))];
 
     /// <summary>All but the one whose targets hang on the order of the rows by definition.</summary>
     public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "instance")];

@@ -14,7 +14,7 @@ public class LossWrapperTests
         using var scope = NewDisposeScope();
         var (x, _) = LossTable.Batch();
         var y = x + 0.1 * LossTable.Random(2, 12, LossTable.Dimension);
-        using var inner = new TripletLoss { Miner = Miner.All };
+        using var inner = new TripletLoss(margin: 3) { Miner = Miner.All };
         using var loss = new SelfSupervisedLoss(inner) { Symmetric = symmetric };
         var rows = arange(12, ScalarType.Int64);
         var expected = symmetric ? inner.call(cat([x, y]), cat([rows, rows])) : inner.forward(x, rows, y, rows);

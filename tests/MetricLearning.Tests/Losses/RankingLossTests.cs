@@ -81,7 +81,8 @@ public class RankingLossTests
         loss.call(other, y);
         using var alone = new DynamicSoftMarginLoss();
         alone.call(other, y);
-        Assert.True(loss.Histogram.allclose((first + alone.Histogram) / 2, atol: 1e-6));
+        var count = loss.Report(other, y).Terms;
+        Assert.True(loss.Histogram.allclose((first + count * alone.Histogram) / (1 + count), atol: 1e-6));
         Assert.Contains("histogram", loss.state_dict().Keys);
         loss.to(ScalarType.Float64);
         Assert.Equal(ScalarType.Float64, loss.Histogram.dtype);
@@ -113,6 +114,22 @@ public class RankingLossTests
             Math.Log(1 + Enumerable.Range(0, 3).Where(k => k != own && score(k) - score((int)own) + 0.01 >= 0).Sum(k => Math.Exp(score(k) - score((int)own) + 0.01)));
         var expected = Enumerable.Range(0, 5).Average(i => Cost(k => walk[i][5 + k], y[i]) + 0.5 * Cost(k => Cosine(walk[i], walk[5 + k]), y[i]));
         Assert.Equal(expected, loss.call(x, tensor(y)).item<double>(), 9);
+    }
+
+    [Fact]
+    public void CentroidTriplet_IsItsFormula_AndTakesReferences()
+    {
+        using var scope = NewDisposeScope();
+        using var loss = new CentroidTripletLoss(margin: 2) { Distance = Distance.EuclideanSquared };
+        var (x, y) = LossTable.Batch();
+        var (rows, labels) = (Rows(x), y.data<long>().ToArray());
+        double[] Mean(IEnumerable<int> members) => [.. Enumerable.Range(0, LossTable.Dimension).Select(k => members.Average(i => rows[i][k]))];
+        double Far(int i, double[] mean) => rows[i].Zip(mean, (a, b) => (a - b) * (a - b)).Sum();
+        var values = Enumerable.Range(0, 12).Where(i => Positives(labels, i).Any()).SelectMany(i => labels.Distinct().Where(c => c != labels[i]).Select(c =>
+            Math.Max(0, Far(i, Mean(Positives(labels, i))) - Far(i, Mean(Enumerable.Range(0, 12).Where(j => labels[j] == c))) + 2))).Where(v => v > 0);
+        Assert.Equal(values.Average(), loss.call(x, y).item<double>(), 9);
+        using var batch = new LossBatch(x, y, x, y, arange(12, ScalarType.Int64));
+        Assert.Equal(values.Average(), loss.forward(batch).item<double>(), 9);
     }
 
     private static void Run(TupleLoss loss, Distance distance, Func<Func<int, int, double>, long[], double> formula)
