@@ -112,5 +112,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
         Guard.Labels(labels, embeddings.size(0));
         if (embeddings.size(1) != Dimension || embeddings.size(0) > Capacity)
             throw new ArgumentException($"embeddings must be [N, {Dimension}] with N at most {Capacity}, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+        if (embeddings.device_type != this.embeddings.device_type || embeddings.device_index != this.embeddings.device_index)
+            throw new ArgumentException(
+                $"embeddings must be on the device of the memory, {this.embeddings.device}, got {embeddings.device}; move the loss there.", nameof(embeddings));
     }
 }
