@@ -8,14 +8,11 @@ public static class PmlLosses
     public static Verdict Check(GoldenCase golden)
     {
         var name = PmlPieces.LossName(golden);
-        if (Defect(golden, name) is { } defect) return Verdict.Skipped(defect);
         if (name == "VICRegLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.VicRegLoss(golden)).call(c.Embeddings, c.Leaf("ref_embeddings")));
-        using var loss = Create();
-        // A new loss for each type: some have a state. The peer takes the edges of its histogram's bins in float32, always.
+        using var loss = PmlPieces.Loss(golden);
+        // The peer takes the edges of its histogram's bins in float32, always.
         return loss is null ? Verdict.Skipped(name)
-            : LossCase.Check(golden, c => c.Keep(Create()!).call(c.Embeddings, c.Labels), peerInFloat32: name == "HistogramLoss");
-
-        MetricLoss? Create() => PmlPieces.LossOnLabels(golden) ?? PmlPieces.Loss(golden);
+            : LossCase.Check(golden, c => loss.call(c.Embeddings, c.Labels), peerInFloat32: name == "HistogramLoss");
     }
 
     /// <summary>With our own miner where there is one, and always with the tuples that the peer's miner picked.</summary>
@@ -30,17 +27,6 @@ public static class PmlLosses
         return golden.HasOutput("anchor") && LossCase.Check(golden, Given(loss, golden)) is { Outcome: Outcome.Failed } failed
             ? Verdict.Failed($"on the peer's tuples: {failed.Reason}")
             : LossCase.Check(golden, c => mining.call(c.Embeddings, c.Labels));
-    }
-
-    /// <summary>Where the peer does not compute its own formula, and the case holds what it computes instead.</summary>
-    private static string? Defect(GoldenCase golden, string name)
-    {
-        if (name != "CentroidTripletLoss" || golden.Raises is not null) return null;
-        using var scope = NewDisposeScope();
-        var counts = golden.Input("labels").unique(return_counts: true).counts!.data<long>().ToArray();
-        // It cuts each anchor's triplets into as many parts as there are classes, not three, and takes the last: with more than four classes an anchor
-        // meets the last three of the others only. Where classes are uneven it gives the centroids of classes that have run out the label of row 0.
-        return counts.Length > 4 || counts.Distinct().Count() > 1 ? "CentroidTripletLoss of many or uneven classes: the peer leaves out or mislabels negatives" : null;
     }
 
     private static Func<LossCase, Tensor> Given(TupleLoss loss, GoldenCase golden) => c =>

@@ -14,7 +14,6 @@ public static partial class PmlPieces
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
             SoftMargin = golden.Flag("smooth_loss"), Swap = golden.Flag("swap"),
         },
-        "DynamicSoftMarginLoss" => new DynamicSoftMarginLoss(Number(golden, "min_val"), (int)Number(golden, "num_bins"), Number(golden, "momentum")),
         "FastAPLoss" => new FastApLoss((int)Number(golden, "num_bins")),
         "HistogramLoss" => new HistogramLoss((int)Number(golden, "n_bins")),
         "PNPLoss" => new PnpLoss(Enum.Parse<PnpVariant>(golden.Text("variant")!), Number(golden, "anneal"))
@@ -30,14 +29,6 @@ public static partial class PmlPieces
             PositiveWeight = Number(golden, "lambda_plus"), NegativeWeight = Number(golden, "lambda_minus"),
         },
         "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
-        _ => null,
-    };
-
-    /// <summary>The losses on all labels of a batch that look at no tuples.</summary>
-    public static MetricLoss? LossOnLabels(GoldenCase golden) => LossName(golden) switch
-    {
-        "CentroidTripletLoss" => new CentroidTripletLoss(Number(golden, "margin")),
-        "InstanceLoss" => new InstanceLoss(Number(golden, "gamma")),
         _ => null,
     };
 

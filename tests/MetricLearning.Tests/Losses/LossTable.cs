@@ -32,12 +32,8 @@ internal static class LossTable
         ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
         ["circle"] = () => new CircleLoss(scale: 4),
         ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
-        ["centroid triplet"] = () => new CentroidTripletLoss(margin: 1),
-        ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(momentum: 1),
         ["fastap"] = () => new FastApLoss(),
         ["histogram"] = () => new HistogramLoss(bins: 10),
-        ["instance"] = () => new InstanceLoss(scale: 4),
-        ["manifold"] = () => new ManifoldLoss(Classes, Dimension, margin: 0.01),
         ["pnp"] = () => new PnpLoss(temperature: 0.1),
         ["pnp Ds"] = () => new PnpLoss(PnpVariant.Ds, temperature: 0.1),
         ["pnp Dq"] = () => new PnpLoss(PnpVariant.Dq, temperature: 0.1) { Alpha = 2 },
@@ -58,10 +54,7 @@ internal static class LossTable
     /// <summary>All but those that leave out a part of the derivative by definition (the α of the circle loss): reference gradients hold for these.</summary>
     public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name => name != "circle")];
 
-    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax" or "manifold" or "instance" or "centroid triplet"))];
-
-    /// <summary>All but the one whose targets hang on the order of the rows by definition.</summary>
-    public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "instance")];
+    public static TheoryData<string> TupleLossNames => [.. rows.Keys.Where(name => name is not ("center" or "cosface" or "normalised softmax"))];
 
     /// <summary>The loss of a row; learned parts are the same each time.</summary>
     public static MetricLoss Create(string name)
