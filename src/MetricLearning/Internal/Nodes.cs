@@ -11,7 +11,7 @@ internal static class Nodes
     /// </summary>
     public static (Tensor Lower, Tensor Share) Of(Tensor values, int bins)
     {
-        var lower = values.detach().nan_to_num(0).floor().clamp(0, bins - 1);
+        var lower = values.detach().nan_to_num(0).floor().clamp(S(0), S(bins - 1));
         return (lower.to(ScalarType.Int64), values - lower);
     }
 }

@@ -11,8 +11,8 @@ internal static class SmoothRank
     /// </summary>
     public static Tensor Nearer(Tensor matrix, Tensor rows, Tensor columns, Tensor mask, double temperature)
     {
-        var own = matrix.reshape(-1).index_select(0, rows * matrix.size(1) + columns);
-        var nearer = ((own.unsqueeze(1) - matrix.index_select(0, rows)) / temperature).sigmoid();
+        var own = matrix.reshape(-1).index_select(0, (rows * S(matrix.size(1))).Plus(columns));
+        var nearer = ((own.unsqueeze(1) - matrix.index_select(0, rows)) / S(temperature)).sigmoid();
         return (nearer * mask.index_select(0, rows)).sum(1);
     }
 
@@ -28,7 +28,7 @@ internal static class SmoothRank
     {
         var counts = bincount(rows, minlength: (int)count);
         var anchors = counts.nonzero().squeeze(1);
-        var sums = zeros(count, values.dtype, values.device).index_add(0, rows, values, 1);
-        return new((sums / counts.clamp_min(1)).index_select(0, anchors), anchors);
+        var sums = zeros(count, values.dtype, values.device).index_add(0, rows, values, S(1));
+        return new((sums / counts.clamp_min(S(1))).index_select(0, anchors), anchors);
     }
 }

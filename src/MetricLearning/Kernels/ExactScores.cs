@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning;
 
-/// <summary>Scores of two rows in float64, by additions in one fixed order: the same bits on every processor, whatever the number of threads.</summary>
+/// <summary>Scores of two rows in float64, by additions in one fixed order: the same bits on every processor, whatever the number of
+/// threads.</summary>
 /// <remarks>Sixteen partial sums, one for each place of the row modulo 16, are added as a tree; the last places of a row whose length is
 /// no multiple of 16 are added one after the other. Products of float32 numbers are exact in float64.</remarks>
 internal static unsafe class ExactScores
@@ -50,7 +51,9 @@ internal static unsafe class ExactScores
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector512<double>, Vector512<double>) Load<T>(T* p) where T : unmanaged =>
-        typeof(T) == typeof(float) ? Vector512.Widen(Vector512.Load((float*)p)) : (Vector512.Load((double*)p), Vector512.Load((double*)p + 8));
+        typeof(T) == typeof(float)
+            ? Vector512.Widen(Vector512.Load((float*)p))
+            : (Vector512.Load((double*)p), Vector512.Load((double*)p + 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;

@@ -5,8 +5,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to tell.</summary>
-/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is open.
+/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to
+/// tell.</summary>
+/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is
+/// open.
 /// Intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
@@ -45,7 +47,8 @@ internal static class RankCounting
     /// <param name="scores">[B, T].</param>
     /// <param name="low">[B, R]: lower ends; a row with fewer than R is filled up with −∞ in front.</param>
     /// <param name="high">[B, R]: upper ends, filled up alike.</param>
-    /// <returns>How many scores of the row lie below each lower end, int64 [B, R], and row and column of the open ones, int64 [n, 2].</returns>
+    /// <returns>How many scores of the row lie below each lower end, int64 [B, R], and row and column of the open ones, int64 [n,
+    /// 2].</returns>
     public static (Tensor Below, Tensor Open) Count(Tensor scores, Tensor low, Tensor high)
     {
         using var scope = NewDisposeScope();
@@ -53,7 +56,7 @@ internal static class RankCounting
         var passed = searchsorted(low, scores, right: true);                     // how many lower ends are at or below the score
         var left = searchsorted(high, scores, right: false);                     // how many upper ends are below it
         var open = left.lt(passed).nonzero();
-        var bins = passed.add_(arange(rows, device: scores.device).unsqueeze(1) * (thresholds + 1));
+        var bins = passed.Plus_(Iota(rows, scores.device).unsqueeze(1) * S(thresholds + 1));
         var histogram = bins.view(-1).bincount(null, minlength: rows * (thresholds + 1)).view(rows, thresholds + 1);
         var below = histogram.cumsum(1).narrow(1, 0, thresholds).contiguous();
         return (below.MoveToOuterDisposeScope(), open.MoveToOuterDisposeScope());

@@ -59,7 +59,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
         var learns = training && is_grad_enabled();
         var own = learns && StoresBatches ? Store(embeddings, labels) : null;
         var (_, filled, batches) = Cursor();
-        if (learns) cursor[2] = batches + 1;
+        if (learns) Set(2, batches + 1);
         if (batches < WarmUp) return loss.call(embeddings, labels).MoveToOuterDisposeScope();
 
         var x = RowMath.Widen(embeddings);
@@ -91,13 +91,15 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
     {
         using var noGradient = no_grad();
         var (position, filled, _) = Cursor();
-        var places = arange(position, position + rows.size(0), ScalarType.Int64, embeddings.device).remainder(Capacity);
+        var places = Iota(position, position + rows.size(0), embeddings.device).remainder(S(Capacity));
         embeddings.index_copy_(0, places, rows.detach().to(embeddings.dtype));
         labels.index_copy_(0, places, rowLabels.to(labels.device));
-        cursor[0] = (position + rows.size(0)) % Capacity;
-        cursor[1] = Math.Min(Capacity, filled + rows.size(0));
+        Set(0, (position + rows.size(0)) % Capacity);
+        Set(1, Math.Min(Capacity, filled + rows.size(0)));
         return places;
     }
+
+    private void Set(long place, long value) => cursor.narrow(0, place, 1).fill_(S(value));
 
     private (long Position, long Filled, long Batches) Cursor()
     {

@@ -31,21 +31,21 @@ public sealed class FastApLoss : TupleLoss
         var d = distances.Matrix;
         var anchors = (pairs.Positives.any(1) | d.isnan().any(1)).nonzero().squeeze(1);
         if (anchors.size(0) == 0) yield break;
-        var (lower, share) = Nodes.Of(d.index_select(0, anchors).clamp(0, 4) * (Bins / 4.0), Bins);
+        var (lower, share) = Nodes.Of(d.index_select(0, anchors).clamp(S(0), S(4)) * S(Bins / 4.0), Bins);
         var positives = pairs.Positives.index_select(0, anchors);
         var near = Count(lower, share, positives);
-        var all = (near + Count(lower, share, pairs.Negatives.index_select(0, anchors))).cumsum(1);
+        var all = near.Plus(Count(lower, share, pairs.Negatives.index_select(0, anchors))).cumsum(1);
         var hits = near * near.cumsum(1);
-        var none = (hits <= 0) | (all <= 0);
-        var precision = hits.masked_fill(none, 0) / all.masked_fill(none, 1);
-        yield return new(1 - precision.sum(1) / positives.sum(1), anchors);
+        var none = (hits <= S(0)) | (all <= S(0));
+        var precision = hits.masked_fill(none, S(0)) / all.masked_fill(none, S(1));
+        yield return new(S(1) - precision.sum(1) / positives.sum(1), anchors);
     }
 
     private Tensor Count(Tensor lower, Tensor share, Tensor mask)
     {
         var dropped = (mask | share.isnan()).logical_not();
         return zeros([lower.size(0), Bins + 1], share.dtype, share.device)
-            .scatter_add(1, lower, (1 - share).masked_fill(dropped, 0))
-            .scatter_add(1, lower + 1, share.masked_fill(dropped, 0));
+            .scatter_add(1, lower, (S(1) - share).masked_fill(dropped, S(0)))
+            .scatter_add(1, lower + S(1), share.masked_fill(dropped, S(0)));
     }
 }

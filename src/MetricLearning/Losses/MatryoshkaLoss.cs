@@ -45,7 +45,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>
         if (embeddings.size(1) < widths.Max())
             throw new ArgumentException($"embeddings must be at least {widths.Max()} wide, got {Guard.Shape(embeddings)}.", nameof(embeddings));
         using var scope = NewDisposeScope();
-        return widths.Zip(weights, (width, weight) => weight * loss.call(embeddings.narrow(1, 0, width), labels))
-            .Aggregate((sum, part) => sum + part).MoveToOuterDisposeScope();
+        return widths.Zip(weights, (width, weight) => S(weight) * loss.call(embeddings.narrow(1, 0, width), labels))
+            .Aggregate((sum, part) => sum.Plus(part)).MoveToOuterDisposeScope();
     }
 }

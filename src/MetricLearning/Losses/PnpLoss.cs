@@ -42,9 +42,9 @@ public sealed class PnpLoss : TupleLoss
         var costs = Variant switch
         {
             PnpVariant.Ds => before.log1p(),
-            PnpVariant.Dq => 1 - (1 + before).pow(-Alpha),
-            PnpVariant.Iu => (1 + before) * before.log1p(),
-            PnpVariant.Ib => (B * before - (B * before).log1p()) / (B * B),
+            PnpVariant.Dq => S(1) - (S(1) + before).pow(S(-Alpha)),
+            PnpVariant.Iu => (S(1) + before) * before.log1p(),
+            PnpVariant.Ib => (S(B) * before - (S(B) * before).log1p()) / S(B * B),
             _ => before,
         };
         yield return SmoothRank.MeanByRow(costs, rows, pairs.Rows);

@@ -51,19 +51,19 @@ public sealed class RankedListLoss : TupleLoss
         if (pairs.Positives.numel() == 0) yield break;
         var d = distances.Matrix;
         var rounding = d.dtype == ScalarType.Float64 ? 1e-7 : 1e-3;
-        var pull = Weighted(d - (Border - Margin), PositiveTemperature, pairs.Positives);
-        var push = Weighted(Border - d, NegativeTemperature, pairs.Negatives & (d <= rounding).logical_not());
-        yield return new((1 - Imbalance) * pull + Imbalance * push, arange(pairs.Rows, ScalarType.Int64, d.device));
+        var pull = Weighted(d - S(Border - Margin), PositiveTemperature, pairs.Positives);
+        var push = Weighted(S(Border) - d, NegativeTemperature, pairs.Negatives & (d <= S(rounding)).logical_not());
+        yield return new((S(1 - Imbalance) * pull).Plus(S(Imbalance) * push), Iota(pairs.Rows, d.device));
     }
 
     /// <summary>[N]: the weighted mean of the violations above 0 that a mask keeps; 0 for a row with none. NaN is always kept.</summary>
     private static Tensor Weighted(Tensor violations, double temperature, Tensor mask)
     {
-        var kept = (mask & (violations <= 0).logical_not()) | violations.isnan();
-        var costs = violations.masked_fill(kept.logical_not(), 0);
+        var kept = (mask & (violations <= S(0)).logical_not()) | violations.isnan();
+        var costs = violations.masked_fill(kept.logical_not(), S(0));
         // Taken about the greatest, which cancels, so that no exp is beyond 1.
-        var greatest = (temperature * costs).detach().amax([1], keepdim: true);
-        var weights = (temperature * costs - greatest).exp() * kept;
-        return (weights * costs).sum(1) / (weights.sum(1) + (1e-5 * violations.size(1) * (-greatest).exp()).squeeze(1));
+        var greatest = (S(temperature) * costs).detach().amax([1], keepdim: true);
+        var weights = (S(temperature) * costs - greatest).exp() * kept;
+        return (weights * costs).sum(1) / weights.sum(1).Plus((S(1e-5 * violations.size(1)) * (-greatest).exp()).squeeze(1));
     }
 }

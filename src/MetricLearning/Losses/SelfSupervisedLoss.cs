@@ -32,7 +32,7 @@ public sealed class SelfSupervisedLoss : nn.Module<Tensor, Tensor, Tensor>
     {
         Guard.SameRows(first, second);
         using var scope = NewDisposeScope();
-        var rows = arange(first.size(0), ScalarType.Int64, first.device);
+        var rows = Iota(first.size(0), first.device);
         return (Symmetric ? loss.call(cat([first, second]), cat([rows, rows])) : loss.forward(first, rows, second, rows)).MoveToOuterDisposeScope();
     }
 }

@@ -30,8 +30,8 @@ public sealed class SmoothApLoss : TupleLoss
         if (rows.size(0) == 0) yield break;
         var positives = pairs.Positives | pairs.Own();
         // A positive counts itself as ½ in both sums: 1 + R without it is ½ + R with it.
-        var near = 0.5 + SmoothRank.Nearer(distances.Matrix, rows, columns, positives, Temperature);
-        var all = near + SmoothRank.Nearer(distances.Matrix, rows, columns, pairs.Negatives, Temperature);
-        yield return SmoothRank.MeanByRow(1 - near / all, rows, pairs.Rows);
+        var near = S(0.5) + SmoothRank.Nearer(distances.Matrix, rows, columns, positives, Temperature);
+        var all = near.Plus(SmoothRank.Nearer(distances.Matrix, rows, columns, pairs.Negatives, Temperature));
+        yield return SmoothRank.MeanByRow(S(1) - near / all, rows, pairs.Rows);
     }
 }

@@ -58,8 +58,8 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
         {
             // A positive is nearer than itself by ½: without the anchor, 1 + R is ½ + nearer. The mean over |P| becomes a sum over min(k, |P|).
             var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1) : (k - 0.5, k);
-            found = found + ((depth - nearer) / DepthTemperature).sigmoid() * counts / counts.clamp_max(most);
+            found = found.Plus(((S(depth) - nearer) / S(DepthTemperature)).sigmoid() * counts / counts.clamp_max(S(most)));
         }
-        yield return SmoothRank.MeanByRow(1 - found / depths.Length, rows, pairs.Rows);
+        yield return SmoothRank.MeanByRow(S(1) - found / S(depths.Length), rows, pairs.Rows);
     }
 }

@@ -39,8 +39,8 @@ public sealed class ThresholdConsistentMarginLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var (anchors, positives) = tuples.PositivePairs();
-        yield return new(PositiveWeight * relu(distances[anchors, positives] - (1 - PositiveMargin)), anchors);
+        yield return new(S(PositiveWeight) * relu(distances[anchors, positives] - S(1 - PositiveMargin)), anchors);
         (anchors, var negatives) = tuples.NegativePairs();
-        yield return new(NegativeWeight * relu(1 - NegativeMargin - distances[anchors, negatives]), anchors);
+        yield return new(S(NegativeWeight) * relu(S(1 - NegativeMargin) - distances[anchors, negatives]), anchors);
     }
 }

@@ -39,8 +39,8 @@ public sealed class VicRegLoss : nn.Module<Tensor, Tensor, Tensor>
         Guard.SameRows(first, second);
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(first), RowMath.Widen(second));
-        var value = InvarianceWeight * (x - y).square().sum() / Math.Max(1, x.numel());
-        if (x.size(0) > 1) value = value + Spread(x) + Spread(y);
+        var value = S(InvarianceWeight / Math.Max(1, x.numel())) * (x - y).pow(S(2)).sum();
+        if (x.size(0) > 1) value = value.Plus(Spread(x)).Plus(Spread(y));
         return value.MoveToOuterDisposeScope();
     }
 
@@ -48,9 +48,9 @@ public sealed class VicRegLoss : nn.Module<Tensor, Tensor, Tensor>
     {
         var (n, d) = (view.size(0), view.size(1));
         var centered = view - view.mean([0]);
-        var covariance = centered.t().matmul(centered) / (n - 1);
+        var covariance = centered.t().matmul(centered) / S(n - 1);
         var variance = covariance.diagonal();
-        var shared = (covariance - variance.diag()).square().sum();
-        return VarianceWeight * relu(1 - (variance + Epsilon).sqrt()).mean() / 2 + CovarianceWeight * shared / d;
+        var shared = (covariance - variance.diag()).pow(S(2)).sum();
+        return (S(VarianceWeight / 2) * relu(S(1) - (variance + S(Epsilon)).sqrt()).mean()).Plus(S(CovarianceWeight / d) * shared);
     }
 }

@@ -2,49 +2,60 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Whole rows of float64 scores, sorted on the device of the features; what lies too close to tell is put in order by exact keys.</summary>
+/// <summary>Whole rows of float64 scores, sorted on the device of the features; what lies too close to tell is put in order by exact
+/// keys.</summary>
 internal sealed class ArgsortRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
-    /// <summary>Gives each query's list (the first <paramref name="top"/> of it, where given) and the matches of a whole list to
-    /// <paramref name="take"/>, in the order of the queries.</summary>
-    public unsafe void Run(int? top, bool distances, Action<int, QueryHits> take)
+    private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
+
+    /// <summary>Gives each query's list (the first <paramref name="top"/> of it, where given, and their distances on request), and the
+    /// matches of a whole list, to <paramref name="take"/>, in the order of the queries.</summary>
+    public void Run(int? top, bool distances, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
             var (first, found) = (query, new QueryHits[Math.Min(plan.Queries, relations.Queries - query)]);
-            source.Begin(query, found.Length);
+            source.Begin(query, found.Length, ScalarType.Float64);
             var scores = Scores(query, found.Length, out var left);
-            for (var wanted = top; ;)
+            var sorted = Sort(query, scores, left, top);
+            Threads.For(found.Length, i =>
             {
-                using var sortScope = NewDisposeScope();
-                var taken = wanted is { } k && k < relations.Gallery ? k : relations.Gallery;
-                var (values, indices) = taken < relations.Gallery
-                    ? scores.topk(taken, dim: 1, largest: false, sorted: true) : scores.sort(dim: 1, descending: false, stable: true);
-                (values, indices) = (values.cpu().contiguous(), indices.cpu().contiguous());
-                var (valueMemory, indexMemory) = ((nint)NativeMemory.Of(values), (nint)NativeMemory.Of(indices));
-                if (top is { } asked && taken < relations.Gallery && Enumerable.Range(0, found.Length).Any(i => CutsTie(i, asked)))
-                {
-                    wanted = taken * 2;     // a score beyond the cut may belong before it
-                    continue;
-                }
-                Threads.For(found.Length, i =>
-                {
-                    var count = Math.Min(taken, left[i]);
-                    var list = Settle(first + i, Values(i)[..count], new ReadOnlySpan<long>((long*)indexMemory + (long)i * taken, count));
-                    if (top is { } limit && limit < count)
-                        list = new SortedRow(list.Rows[..limit], list.TiedToPrevious[..limit]);
-                    if (distances) list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
-                    found[i] = Hits(first + i, list, left[i], whole: top is null);
-                });
-                break;
-
-                ReadOnlySpan<double> Values(int i) => new((double*)valueMemory + (long)i * taken, taken);
-
-                bool CutsTie(int i, int cut) => taken < left[i] && Values(i)[taken - 1] - Values(i)[Math.Max(cut, 1) - 1] <= source.Gap(first + i, ScalarType.Float64);
-            }
+                var count = Math.Min(sorted.Width, left[i]);
+                var list = Settle(first + i, sorted.Scores(i)[..count], sorted.Rows(i)[..count]);
+                if (top < count) list = new SortedRow(list.Rows[..top.Value], list.TiedToPrevious[..top.Value]);
+                if (distances)
+                    list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
+                found[i] = Hits(first + i, list, left[i], whole: top is null);
+            });
             for (var i = 0; i < found.Length; i++) take(query + i, found[i]);
         }
+    }
+
+    /// <summary>The least scores of each row, ascending, and where they stand; on the CPU.</summary>
+    private sealed unsafe class Sorted(Tensor values, Tensor indices)
+    {
+        private readonly nint values = (nint)NativeMemory.Of(values), indices = (nint)NativeMemory.Of(indices);
+
+        public int Width { get; } = (int)values.size(1);
+
+        public ReadOnlySpan<double> Scores(int row) => new((double*)values + (long)row * Width, Width);
+
+        public ReadOnlySpan<long> Rows(int row) => new((long*)indices + (long)row * Width, Width);
+    }
+
+    /// <summary>Sorts whole rows, or as much of them that no score left out can belong to the first <paramref name="top"/>.</summary>
+    private Sorted Sort(int query, Tensor scores, int[] left, int? top)
+    {
+        for (var width = top + (long)Margin; width < relations.Gallery; width *= 2)
+        {
+            var (values, indices) = scores.topk((int)width, dim: 1, largest: false, sorted: true);
+            var sorted = new Sorted(values.cpu().contiguous(), indices.cpu().contiguous());
+            if (Enumerable.Range(0, left.Length).All(i => left[i] <= width
+                || sorted.Scores(i)[^1] - sorted.Scores(i)[top!.Value - 1] > source.Gap(query + i, ScalarType.Float64))) return sorted;
+        }
+        var (all, places) = scores.sort(dim: 1, descending: false, stable: true);
+        return new Sorted(all.cpu().contiguous(), places.cpu().contiguous());
     }
 
     /// <summary>[queries, G] in float64, +∞ where a picture is removed, and how many are left in each row.</summary>
@@ -57,7 +68,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         {
             using var scope = NewDisposeScope();
             var rows = Math.Min(step, gallery - row);
-            scores.narrow(1, row, rows).copy_(source.Tile(query, queries, row, rows, ScalarType.Float64));
+            scores.narrow(1, row, rows).copy_(source.Tile(row, rows));
         }
         left = new int[queries];
         var (removed, buffer) = (new List<long>(), new int[gallery]);
@@ -70,7 +81,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         if (removed.Count > 0)
         {
             using var scope = NewDisposeScope();
-            scores.view(-1).index_fill_(0, tensor(removed.ToArray()).to(scores.device), double.PositiveInfinity);
+            scores.view(-1).index_fill_(0, tensor(removed.ToArray()).to(scores.device), S(double.PositiveInfinity));
         }
         return scores;
     }
@@ -87,7 +98,8 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             if (end - i > 1)
             {
                 Array.Sort(rows, i, end - i);
-                (int Row, double Key)[] ordered = [.. rows[i..end].Select(row => (Row: row, Key: source.Key(query, row))).OrderBy(e => e.Key)];     // stable
+                var unordered = rows[i..end].Select(row => (Row: row, Key: source.Key(query, row)));
+                var ordered = unordered.OrderBy(e => e.Key).ToArray();      // stable
                 for (var j = i; j < end; j++)
                 {
                     rows[j] = ordered[j - i].Row;

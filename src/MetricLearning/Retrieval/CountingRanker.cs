@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever whole.</summary>
+/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever
+/// whole.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
     /// <summary>Matches of one query in order, and what was counted before each so far.</summary>
@@ -27,13 +28,13 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         {
             using var scope = NewDisposeScope();
             var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
-            source.Begin(query, block.Length);
+            source.Begin(query, block.Length, source.CountingType);
             Threads.For(block.Length, i => block[i] = Start(query + i));
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
                 using var tileScope = NewDisposeScope();
                 var rows = Math.Min(plan.Rows, relations.Gallery - row);
-                var tile = source.Tile(query, block.Length, row, rows, source.CountingType);
+                var tile = source.Tile(row, rows);
                 if (tile.device_type != TorchSharp.DeviceType.CPU || plan.Tensors) CountTensors(tile, block, query, row);
                 else if (tile.dtype == ScalarType.Float32) Count<float>(tile, block, query, row, Outward);
                 else Count<double>(tile, block, query, row, (low, high) => (low, high));
@@ -140,7 +141,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
                 if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = Outward(low[front + p], high[front + p]);
             }
         }
-        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), double.PositiveInfinity);
+        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), S(double.PositiveInfinity));
         var (below, open) = RankCounting.Count(tile, OnDevice(low), OnDevice(high));
         var counted = NativeMemory.Copy<long>(below);
         var places = NativeMemory.Copy<long>(open);

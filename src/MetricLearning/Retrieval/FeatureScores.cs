@@ -28,6 +28,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly double[] queryNorms, galleryNorms;
     private readonly double largestGalleryNorm;
     private readonly bool roundsInputs;
+    private Tensor? block;
 
     public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures)
     {
@@ -43,7 +44,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
         galleryNorms = Norms(galleryRows, (int)gallery.size(0), "gallery");
         largestGalleryNorm = galleryNorms.DefaultIfEmpty().Max();
         var largest = Math.Max(largestGalleryNorm, queryNorms.DefaultIfEmpty().Max());
-        CountingType = wide || largest > LargestNormOfFloat || width * Unit(ScalarType.Float32) > 0.1 ? ScalarType.Float64 : ScalarType.Float32;
+        var needsFloat64 = wide || largest > LargestNormOfFloat || width * Unit(ScalarType.Float32) > 0.1;
+        CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
         roundsInputs = Device.type == TorchSharp.DeviceType.CUDA && backends.cuda.matmul.allow_tf32;
         if (distance is EuclideanDistance or EuclideanSquaredDistance) offset = Column(norm => norm * norm);
         if (distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
@@ -52,7 +54,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     }
 
     /// <summary>Whether a distance is one of those that this class knows.</summary>
-    public static bool Knows(Distance distance) => distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
+    public static bool Knows(Distance distance) =>
+        distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
 
     public override ScalarType CountingType { get; }
 
@@ -79,11 +82,14 @@ internal sealed unsafe class FeatureScores : ScoreSource
         return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width;
     }
 
-    public override Tensor Tile(int query, int queries, int row, int rows, ScalarType type)
+    public override void Begin(int query, int queries, ScalarType type) =>
+        block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
+
+    public override Tensor Tile(int row, int rows)
     {
-        var x = this.queries.narrow(0, query, queries).to(type) * (offset is null ? -1 : -2);       // a power of two: exact
-        var product = x.matmul(gallery.narrow(0, row, rows).to(type).t());
-        if (offset is not null) product.add_(offset.narrow(0, row, rows).to(type));
+        var type = block!.dtype;
+        var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
+        if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;
     }
@@ -100,7 +106,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     public override (double Low, double High) Interval(int query, double key, ScalarType type)
     {
         var x = queryNorms[query];
-        var (middle, error) = (distance is CosineDistance ? key * Math.Max(x, ZeroNorm) : offset is not null ? key - x * x : key, Error(query, type));
+        var middle = distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
+        var error = Error(query, type);
         return (middle - error, middle + error);
     }
 
@@ -142,14 +149,16 @@ internal sealed unsafe class FeatureScores : ScoreSource
         for (var row = 0; row < count; row++)
         {
             var start = (long)row * width;
-            var square = wide ? ExactScores.Dot((double*)rows + start, (double*)rows + start, width) : ExactScores.Dot((float*)rows + start, (float*)rows + start, width);
+            var square = wide ? ExactScores.Dot((double*)rows + start, (double*)rows + start, width)
+                : ExactScores.Dot((float*)rows + start, (float*)rows + start, width);
             norms[row] = Math.Sqrt(square);
             if (norms[row] <= LargestNorm) continue;
             for (var i = 0; i < width; i++)
             {
                 var value = wide ? ((double*)rows)[start + i] : ((float*)rows)[start + i];
                 if (!double.IsFinite(value))
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{name} features must be finite, got {value} in row {row}, column {i}."), name);
+                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                        $"{name} features must be finite, got {value} in row {row}, column {i}."), name);
             }
             throw new ArgumentException($"{name} features must have rows of length at most 1e150, got more in row {row}.", name);
         }

@@ -9,6 +9,7 @@ public enum GalleryShots
     /// <summary>One, drawn at random for each identity and query: CMC is the exact expectation over the draws.</summary>
     SingleExpected,
 
-    /// <summary>One, drawn at random: CMC is the mean over <see cref="RetrievalProtocol.Repeats"/> seeded draws, as the field's code does.</summary>
+    /// <summary>One, drawn at random: CMC is the mean over <see cref="RetrievalProtocol.Repeats"/> seeded draws, as the field's code
+    /// does.</summary>
     SingleSampled,
 }

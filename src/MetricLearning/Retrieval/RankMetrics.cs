@@ -7,7 +7,8 @@ internal static class RankMetrics
 {
     private readonly record struct Group(long Before, int MatchesBefore, int Matches, int Places);
 
-    /// <summary>Works out a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first k.</summary>
+    /// <summary>Works out a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first
+    /// k.</summary>
     public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs, double[] cmc)
     {
         if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
@@ -39,7 +40,8 @@ internal static class RankMetrics
         for (var k = first.Before + 1; k <= cmc.Length; k++)
         {
             var place = k - first.Before;
-            missing = place > first.Places - first.Matches ? 0 : missing * (first.Places - first.Matches - place + 1) / (first.Places - place + 1);
+            missing = place > first.Places - first.Matches ? 0
+                : missing * (first.Places - first.Matches - place + 1) / (first.Places - place + 1);
             cmc[k - 1] += 1 - missing;
         }
         return new QueryResult(query, SkipReason.None)
@@ -70,7 +72,7 @@ internal static class RankMetrics
                 groups.Add(new Group((long)before + i, i, 1, 1));
                 continue;
             }
-            // Matches with the same counts have no other picture between them, so that they are one group even where their distances differ.
+            // Matches with the same counts have no other picture between them: they are one group even where their distances differ.
             var end = i + 1;
             while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
             groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));
@@ -80,7 +82,8 @@ internal static class RankMetrics
     }
 
     /// <summary>How many of a group's matches are expected among the first k of the list.</summary>
-    private static double Within(Group group, int k) => group.Matches * (double)Math.Clamp(k - group.Before, 0, group.Places) / group.Places;
+    private static double Within(Group group, int k) =>
+        group.Matches * (double)Math.Clamp(k - group.Before, 0, group.Places) / group.Places;
 
     /// <summary>The place in its group, from 1, of the first match, with the probability of each.</summary>
     private static IEnumerable<(int Place, double Probability)> FirstPlace(Group group)

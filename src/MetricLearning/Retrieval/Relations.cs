@@ -15,17 +15,22 @@ internal sealed class Relations
         (this.protocol, this.queryIds, this.galleryIds) = (protocol, queryIds, galleryIds);
         (this.queryCameras, this.galleryCameras) = (queryCameras, galleryCameras);
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
-            throw new ArgumentException($"The protocol {protocol.Name} compares cameras and the {(queryCameras is null ? "query" : "gallery")} has none; "
+            throw new ArgumentException(
+                $"The protocol {protocol.Name} compares cameras and the {(queryCameras is null ? "query" : "gallery")} has none; "
                 + "give them, or use a protocol with Cameras = CameraFilter.None.");
         if (protocol.RemovesSelf && queryIds.Count != galleryIds.Count)
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
                 + $"got {queryIds.Count} and {galleryIds.Count} rows.");
         rowsOf = Enumerable.Range(0, galleryIds.Count).GroupBy(row => galleryIds[row]).ToDictionary(g => g.Key, g => g.ToArray());
+        MostMatches = queryIds.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().Max();
         junk = protocol.JunkId is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
     }
 
     public int Queries => queryIds.Count;
     public int Gallery => galleryIds.Count;
+
+    /// <summary>No query has more gallery pictures of its identity than this.</summary>
+    public int MostMatches { get; }
 
     /// <summary>Gallery rows that match, ascending; where there are none, why.</summary>
     public int[] Matches(int query, out SkipReason reason)
@@ -49,7 +54,8 @@ internal sealed class Relations
         return matches;
     }
 
-    /// <summary>Lists gallery rows in [start, start + buffer's use) that the query does not look at, and on request its matches too.</summary>
+    /// <summary>Lists gallery rows in [start, start + buffer's use) that the query does not look at, and on request its matches
+    /// too.</summary>
     /// <returns>How many were written, each once and relative to <paramref name="start"/>.</returns>
     public int Hidden(int query, int start, int count, bool matchesToo, int[] buffer)
     {
@@ -61,8 +67,10 @@ internal sealed class Relations
             return n;
         }
         n = Within(junk, _ => true);
-        if (rowsOf.TryGetValue(queryIds[query], out var same) && queryIds[query] != protocol.JunkId) n = Within(same, row => matchesToo || IsRemoved(query, row));
-        if (protocol.RemovesSelf && query >= start && query < start + count && galleryIds[query] != queryIds[query] && galleryIds[query] != protocol.JunkId)
+        if (queryIds[query] != protocol.JunkId && rowsOf.TryGetValue(queryIds[query], out var same))
+            n = Within(same, row => matchesToo || IsRemoved(query, row));
+        if (protocol.RemovesSelf && query >= start && query < start + count && galleryIds[query] != queryIds[query]
+            && galleryIds[query] != protocol.JunkId)
             buffer[n++] = query - start;
         return n;
 
@@ -81,7 +89,8 @@ internal sealed class Relations
 
     private bool IsRemoved(int query, int row) =>
         IsSelf(query, row) || IsOwnCamera(query, row) || galleryIds[row] == protocol.JunkId || (protocol.Keep is { } keep
-            && !keep(new RetrievalItem(query, queryIds[query], queryCameras?[query] ?? -1), new RetrievalItem(row, galleryIds[row], galleryCameras?[row] ?? -1)));
+            && !keep(new RetrievalItem(query, queryIds[query], queryCameras?[query] ?? -1),
+                new RetrievalItem(row, galleryIds[row], galleryCameras?[row] ?? -1)));
 
     private bool IsSelf(int query, int row) => protocol.RemovesSelf && query == row;
 

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks a gallery for each query and measures how well: CMC, mAP in both conventions, mINP and their kin, under a stated protocol.</summary>
+/// <summary>Ranks a gallery for each query and measures how well: CMC, mAP in both conventions, mINP and their kin, under a stated
+/// protocol.</summary>
 /// <remarks>
 /// <para>Exact: the order of a query's gallery is that of the distances worked out in float64 from the given features, ties by index
 /// (or by <see cref="Ties"/>). Products on the device are only a first sieve, with a proven error bound; what the bound leaves open is
@@ -22,14 +23,19 @@ public sealed class RetrievalEvaluator
     /// <summary>The order of exact ties. Default: by index.</summary>
     public TiePolicy Ties { get; init; } = TiePolicy.ByIndex;
 
-    /// <summary>How ranks are found; the figures are the same. Default: by counting. Single-shot protocols need whole lists and always sort.</summary>
+    /// <summary>How ranks are found; the figures are the same. Default: by counting. Single-shot protocols need whole lists and always
+    /// sort.</summary>
     public RankingMethod Method { get; init; } = RankingMethod.Counting;
 
     /// <summary>CMC is kept up to this rank, or to the size of a smaller gallery. Default: 50.</summary>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1, nameof(MaxRank)); } = 50;
 
     /// <summary>The ranks k that are printed, and for which precision and recall are kept. Default: 1, 5, 10, 20.</summary>
-    public IReadOnlyList<int> CutOffs { get; init => field = [.. value.Select(k => Guard.AtLeast(k, 1, nameof(CutOffs)))]; } = [1, 5, 10, 20];
+    public IReadOnlyList<int> CutOffs
+    {
+        get;
+        init => field = [.. value.Select(k => Guard.AtLeast(k, 1, nameof(CutOffs)))];
+    } = [1, 5, 10, 20];
 
     /// <summary>Bytes that an evaluation may use beyond the features, as nearly as tiles can be cut to it. Default: 256 MiB.</summary>
     public long MemoryBudget { get; init; } = 256L << 20;
@@ -49,7 +55,8 @@ public sealed class RetrievalEvaluator
         return Evaluate(Source(query.Features, gallery.Features), relations, $"{Distance}");
     }
 
-    /// <summary>Ranks a set for each of its own rows, the row itself taken out by its index (self-retrieval, whatever else the protocol says).</summary>
+    /// <summary>Ranks a set for each of its own rows, the row itself taken out by its index (self-retrieval, whatever else the protocol
+    /// says).</summary>
     /// <exception cref="ArgumentException">As for two sets.</exception>
     public RetrievalReport Evaluate(EmbeddingSet set)
     {
@@ -68,7 +75,47 @@ public sealed class RetrievalEvaluator
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null)
     {
         using var scope = NewDisposeScope();
-        return Evaluate(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations, "given matrix");
+        return Evaluate(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations,
+            "given matrix");
+    }
+
+    /// <summary>Evaluates each camera's queries against each camera's gallery pictures by themselves: which pairs of views are
+    /// hard.</summary>
+    /// <exception cref="ArgumentException">A set has no cameras; and as for two sets.</exception>
+    /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
+    public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(gallery);
+        if (query.Cameras is null || gallery.Cameras is null)
+            throw new ArgumentException(
+                $"Pairs of cameras need cameras, and the {(query.Cameras is null ? "query" : "gallery")} has none.");
+        if (Protocol.RemovesSelf)
+            throw new NotSupportedException($"The protocol {Protocol.Name} removes self by index, which pairs of cameras do not have.");
+        var (queryRows, galleryRows) = (RowsByCamera(query.Cameras), RowsByCamera(gallery.Cameras));
+        var reports = new Dictionary<(long, long), RetrievalReport>();
+        foreach (var (galleryCamera, columns) in galleryRows)
+        {
+            using var shown = Subset(gallery, columns);
+            foreach (var (queryCamera, rows) in queryRows)
+            {
+                using var asked = Subset(query, rows);
+                var keep = Protocol.Keep is not { } own ? null : new Func<RetrievalItem, RetrievalItem, bool>(
+                    (q, g) => own(q with { Index = rows[q.Index] }, g with { Index = columns[g.Index] }));
+                reports[(queryCamera, galleryCamera)] = With(Protocol with { Keep = keep }).Evaluate(asked, shown);
+            }
+        }
+        return new CameraPairReport([.. queryRows.Keys], [.. galleryRows.Keys], reports);
+
+        static SortedDictionary<long, int[]> RowsByCamera(IReadOnlyList<long> cameras) =>
+            new(Enumerable.Range(0, cameras.Count).GroupBy(row => cameras[row]).ToDictionary(g => g.Key, g => g.ToArray()));
+
+        static EmbeddingSet Subset(EmbeddingSet set, int[] rows)
+        {
+            using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
+            return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Ids[row]),
+                rows.Select(row => set.Cameras![row]));
+        }
     }
 
     /// <summary>The nearest gallery pictures of each query, after the protocol took out its own, ties by index.</summary>
@@ -94,7 +141,8 @@ public sealed class RetrievalEvaluator
         return Rank(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations, topK);
     }
 
-    /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak for tiles,
+    /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak
+    /// for tiles,
     /// copies of features and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
     public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery)
     {
@@ -112,7 +160,8 @@ public sealed class RetrievalEvaluator
     {
         var single = Protocol.Shots == GalleryShots.All ? null : new SingleShot(Protocol, relations, Ties);
         if (single is not null && Ties == TiePolicy.Expected)
-            throw new NotSupportedException($"Ties in expectation are not defined for the protocol {Protocol.Name}; use another tie policy.");
+            throw new NotSupportedException(
+                $"Ties in expectation are not defined for the protocol {Protocol.Name}; use another tie policy.");
         var plan = Plan(source, relations, Sorts, out var bytes);
         var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
         var multiShot = single is null ? cmc : new double[cmc.Length];
@@ -134,7 +183,8 @@ public sealed class RetrievalEvaluator
         new ArgsortRanker(source, relations, Plan(source, relations, sorts: true, out _)).Run(topK, distances: true, (query, found) =>
         {
             var rows = found.List!.Value.Rows;
-            lists[query] = new RankedList(query, rows, found.List.Value.Distances!, Array.ConvertAll(rows, row => relations.IsMatch(query, row)));
+            lists[query] = new RankedList(query, rows, found.List.Value.Distances!,
+                Array.ConvertAll(rows, row => relations.IsMatch(query, row)));
         });
         return lists;
     }
@@ -150,7 +200,8 @@ public sealed class RetrievalEvaluator
     {
         ArgumentNullException.ThrowIfNull(distances);
         if (distances.dim() != 2 || !distances.is_floating_point())
-            throw new ArgumentException($"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));
+            throw new ArgumentException(
+                $"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));
         Check(queryIds, 0, nameof(queryIds));
         Check(galleryIds, 1, nameof(galleryIds));
         if (queryCameras is not null) Check(queryCameras, 0, nameof(queryCameras));
@@ -162,20 +213,28 @@ public sealed class RetrievalEvaluator
         {
             ArgumentNullException.ThrowIfNull(values, name);
             if (values.Count != distances.size(dimension))
-                throw new ArgumentException($"{name} must have one entry a {(dimension == 0 ? "row" : "column")} of distances {Guard.Shape(distances)}, got {values.Count}.", name);
+                throw new ArgumentException($"{name} must have one entry a {(dimension == 0 ? "row" : "column")} of distances "
+                    + $"{Guard.Shape(distances)}, got {values.Count}.", name);
         }
     }
 
     private TilePlan Plan(ScoreSource source, Relations relations, bool sorts, out long bytes)
     {
         var plan = Tiles is { } given ? given with { Rows = source.WholeRows ? Math.Max(1, relations.Gallery) : given.Rows }
-            : TilePlan.For(MemoryBudget - source.HeldBytes, source, relations.Queries, relations.Gallery, sorts);
-        bytes = source.HeldBytes + plan.Bytes(source, relations.Gallery, sorts);
+            : TilePlan.For(MemoryBudget - source.HeldBytes, source, relations, sorts);
+        bytes = source.HeldBytes + plan.Bytes(source, relations, sorts);
         return plan;
     }
 
     private RetrievalEvaluator With(RetrievalProtocol protocol) => new()
     {
-        Distance = Distance, Protocol = protocol, Ties = Ties, Method = Method, MaxRank = MaxRank, CutOffs = CutOffs, MemoryBudget = MemoryBudget, Tiles = Tiles,
+        Distance = Distance,
+        Protocol = protocol,
+        Ties = Ties,
+        Method = Method,
+        MaxRank = MaxRank,
+        CutOffs = CutOffs,
+        MemoryBudget = MemoryBudget,
+        Tiles = Tiles,
     };
 }

@@ -53,12 +53,14 @@ public sealed record RetrievalFigures
     /// <summary>MAP@R.</summary>
     public double MeanAveragePrecisionAtR { get; }
 
-    /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning literature.</summary>
+    /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning
+    /// literature.</summary>
     /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
     public double RankAt(int k)
     {
         if (k < 1 || k > Cmc.Count)
-            throw new ArgumentOutOfRangeException(nameof(k), k, $"CMC was kept for ranks 1 to {Cmc.Count}; set RetrievalEvaluator.MaxRank for more.");
+            throw new ArgumentOutOfRangeException(nameof(k), k,
+                $"CMC was kept for ranks 1 to {Cmc.Count}; set RetrievalEvaluator.MaxRank for more.");
         return Cmc[k - 1];
     }
 
@@ -75,6 +77,7 @@ public sealed record RetrievalFigures
     {
         for (var i = 0; i < cutOffs.Count; i++)
             if (cutOffs[i] == k) return i;
-        throw new ArgumentOutOfRangeException(nameof(k), k, $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
+        throw new ArgumentOutOfRangeException(nameof(k), k,
+            $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
     }
 }

@@ -14,7 +14,8 @@ public sealed record RetrievalProtocol
     /// <summary>What the query's own camera takes out of its list. Default: nothing.</summary>
     public CameraFilter Cameras { get; init; }
 
-    /// <summary>The identity of junk pictures: those in the gallery are taken out for all queries, queries of it are skipped. Default: none.</summary>
+    /// <summary>The identity of junk pictures: those in the gallery are taken out for all queries, queries of it are skipped. Default:
+    /// none.</summary>
     public long? JunkId { get; init; }
 
     /// <summary>Queries and gallery are one set, and each query's own row (by index, not by distance) is taken out. Default: no.</summary>
@@ -40,7 +41,8 @@ public sealed record RetrievalProtocol
     /// <summary>VeRi-776: vehicles of the query's identity from the query's camera are taken out (Liu et al., ECCV 2016).</summary>
     public static RetrievalProtocol VeRi { get; } = new() { Name = "VeRi", Cameras = CameraFilter.SameIdentity };
 
-    /// <summary>CUHK03's first protocol: the same camera rule, and CMC over one gallery picture an identity, as its exact expectation.</summary>
+    /// <summary>CUHK03's first protocol: the same camera rule, and CMC over one gallery picture an identity, as its exact
+    /// expectation.</summary>
     public static RetrievalProtocol Cuhk03 { get; } =
         new() { Name = "CUHK03 single-gallery-shot", Cameras = CameraFilter.SameIdentity, Shots = GalleryShots.SingleExpected };
 

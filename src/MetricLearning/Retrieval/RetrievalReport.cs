@@ -3,20 +3,24 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped and why.</summary>
-/// <remarks>Figures directly on the report are means over the queries that have a match left, as torchreid, fast-reid and Market-1501's code
+/// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped
+/// and why.</summary>
+/// <remarks>Figures directly on the report are means over the queries that have a match left, as torchreid, fast-reid and Market-1501's
+/// code
 /// give them; <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are skipped every
 /// figure is NaN and <see cref="Explanation"/> says why.</remarks>
 public sealed record RetrievalReport
 {
-    internal RetrievalReport(RetrievalEvaluator evaluator, string distance, IReadOnlyList<QueryResult> queries, double[] hits, int gallery, long predictedBytes)
+    internal RetrievalReport(RetrievalEvaluator evaluator, string distance, IReadOnlyList<QueryResult> queries, double[] hits, int gallery,
+        long predictedBytes)
     {
-        (Protocol, Ties, Distance, PerQuery, GalleryCount, PredictedBytes) = (evaluator.Protocol, evaluator.Ties, distance, queries, gallery, predictedBytes);
+        (Protocol, Ties, CutOffs) = (evaluator.Protocol, evaluator.Ties, evaluator.CutOffs);
+        (Distance, PerQuery, GalleryCount, PredictedBytes) = (distance, queries, gallery, predictedBytes);
         QueryResult[] counted = [.. queries.Where(q => q.Skipped == SkipReason.None)];
         OverValidQueries = new RetrievalFigures(counted, hits, counted.Length, evaluator.CutOffs);
         OverAllQueries = new RetrievalFigures(counted, hits, queries.Count, evaluator.CutOffs);
-        SkippedByReason = queries.Where(q => q.Skipped != SkipReason.None).GroupBy(q => q.Skipped).OrderBy(g => g.Key).ToDictionary(g => g.Key, g => g.Count());
-        CutOffs = evaluator.CutOffs;
+        SkippedByReason = queries.Where(q => q.Skipped != SkipReason.None).GroupBy(q => q.Skipped).OrderBy(g => g.Key)
+            .ToDictionary(g => g.Key, g => g.Count());
     }
 
     /// <summary>The rules that the figures stand under.</summary>
@@ -94,7 +98,8 @@ public sealed record RetrievalReport
             foreach (var (reason, count) in SkippedByReason)
             {
                 if (text.Length > 0) text.Append(' ');
-                text.Append(CultureInfo.InvariantCulture, $"{count:N0} of {PerQuery.Count:N0} queries {(count == 1 ? "has" : "have")} no match left: {reason switch
+                var verb = count == 1 ? "has" : "have";
+                text.Append(CultureInfo.InvariantCulture, $"{count:N0} of {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
                     SkipReason.Junk => $"their identity is the junk label {Protocol.JunkId}.",
                     SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
@@ -118,8 +123,9 @@ public sealed record RetrievalReport
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol.Name} ({Protocol.Rules})");
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} queries counted, {GalleryCount:N0} gallery pictures");
-        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-34}{"valid",10}{"all queries",14}");
+        text.Append(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} ");
+        text.AppendLine(CultureInfo.InvariantCulture, $"queries counted, {GalleryCount:N0} gallery pictures");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-36}{"valid",10}{"all queries",14}");
         foreach (var k in CutOffs.Where(k => k <= Cmc.Count)) Line($"rank-{k}", f => f.RankAt(k));
         Line("mAP (mean precision)", f => f.MeanAveragePrecision);
         Line("mAP (trapezoid, Market-1501 code)", f => f.MeanAveragePrecisionTrapezoid);
@@ -131,9 +137,10 @@ public sealed record RetrievalReport
         return text.ToString();
 
         void Line(string name, Func<RetrievalFigures, double> value) => text.AppendLine(
-            CultureInfo.InvariantCulture, $"  {name,-32}{Percent(value(OverValidQueries)),10}{Percent(value(OverAllQueries)),14}");
+            CultureInfo.InvariantCulture, $"  {name,-34}{Percent(value(OverValidQueries)),10}{Percent(value(OverAllQueries)),14}");
 
-        static string Percent(double value) => double.IsNaN(value) ? "n/a" : string.Create(CultureInfo.InvariantCulture, $"{100 * value:F2} %");
+        static string Percent(double value) =>
+            double.IsNaN(value) ? "n/a" : string.Create(CultureInfo.InvariantCulture, $"{100 * value:F2} %");
 
         static string Name(TiePolicy ties) => ties switch
         {

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Scores that come as whole rows, whose values are the order: a given matrix, or a distance of the user's own in float64.</summary>
+/// <summary>Scores that come as whole rows, whose values are the order: a given matrix, or a distance of the user's own in
+/// float64.</summary>
 internal sealed unsafe class RowScores : ScoreSource
 {
     private readonly Func<int, int, Tensor> rowsOf;
@@ -11,6 +12,7 @@ internal sealed unsafe class RowScores : ScoreSource
     private Tensor? block;
     private byte* memory;
     private int first;
+    private ScalarType tileType;
 
     private RowScores(Func<int, int, Tensor> rowsOf, int gallery, ScalarType type, Device device, long heldBytes) =>
         (this.rowsOf, this.gallery, CountingType, Device, HeldBytes) = (rowsOf, gallery, type, device, heldBytes);
@@ -19,7 +21,8 @@ internal sealed unsafe class RowScores : ScoreSource
     public static RowScores Of(Tensor distances)
     {
         var type = distances.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        return new RowScores((query, count) => distances.narrow(0, query, count), (int)distances.size(1), type, distances.device, heldBytes: 0);
+        return new RowScores((query, count) => distances.narrow(0, query, count), (int)distances.size(1), type, distances.device,
+            heldBytes: 0);
     }
 
     /// <summary>A distance between features, worked out in float64 a block of queries at a time.</summary>
@@ -27,7 +30,7 @@ internal sealed unsafe class RowScores : ScoreSource
     {
         var wide = gallery.to(ScalarType.Float64);
         return new RowScores((first, count) => distance.Matrix(query.narrow(0, first, count).to(ScalarType.Float64), wide),
-            (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: gallery.dtype == ScalarType.Float64 ? 0 : gallery.numel() * 8);
+            (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: wide.numel() * 8);
     }
 
     public override ScalarType CountingType { get; }
@@ -37,22 +40,22 @@ internal sealed unsafe class RowScores : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type) => 3L * 8 * queries * rows;
 
-    public override void Begin(int query, int count)
+    public override void Begin(int query, int queries, ScalarType type)
     {
-        block = rowsOf(query, count).to(CountingType);
+        block = rowsOf(query, queries).to(CountingType);
         if (!block.isfinite().all().item<bool>())
         {
             using var bad = block.isfinite().logical_not().nonzero();
             var (row, column) = (bad[0, 0].item<long>() + query, bad[0, 1].item<long>());
+            var value = block[row - query, column].to(ScalarType.Float64).item<double>();
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"distances must be finite, got {block[row - query, column].to(ScalarType.Float64).item<double>()} at row {row}, column {column}."));
+                $"distances must be finite, got {value} at row {row}, column {column}."));
         }
         memory = NativeMemory.Of(block.cpu().contiguous());
-        first = query;
+        (first, tileType) = (query, type);
     }
 
-    public override Tensor Tile(int query, int queries, int row, int rows, ScalarType type) =>
-        block!.narrow(0, query - first, queries).narrow(1, row, rows).to(type, copy: true).contiguous();
+    public override Tensor Tile(int row, int rows) => block!.narrow(1, row, rows).to(tileType, copy: true).contiguous();
 
     public override double Key(int query, int row)
     {

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Where scores of queries against the gallery come from: exact keys one by one, and tiles that approximate them with a proven bound.</summary>
+/// <summary>Where scores of queries against the gallery come from: exact keys one by one, and tiles that approximate them with a proven
+/// bound.</summary>
 /// <remarks>
 /// The order of a query's gallery is that of its exact keys, ties by index. A tile's score s of a pair with key k obeys
 /// <c>|s − (scale · k − shift)| ≤ error</c>, with scale, shift and error of the query; smaller is nearer in both.
@@ -24,13 +25,11 @@ internal abstract class ScoreSource
     /// <summary>Bytes that making a tile takes, besides the tile.</summary>
     public abstract long TileBytes(int queries, int rows, ScalarType type);
 
-    /// <summary>Makes ready for a block of queries.</summary>
-    public virtual void Begin(int query, int count)
-    {
-    }
+    /// <summary>Makes ready for a block of queries and tiles of a type.</summary>
+    public abstract void Begin(int query, int queries, ScalarType type);
 
-    /// <summary>Scores [queries, rows] that the caller may overwrite.</summary>
-    public abstract Tensor Tile(int query, int queries, int row, int rows, ScalarType type);
+    /// <summary>Scores [queries, rows] of the block of queries that was begun; the caller may overwrite them.</summary>
+    public abstract Tensor Tile(int row, int rows);
 
     /// <summary>The exact key of a pair, finite. Safe to call from several threads.</summary>
     public abstract double Key(int query, int row);

@@ -3,7 +3,8 @@ namespace MetricLearning;
 /// <summary>CMC where the gallery shows one picture of each identity, drawn with equal probability (CUHK03's first protocol).</summary>
 internal sealed class SingleShot(RetrievalProtocol protocol, Relations relations, TiePolicy ties)
 {
-    /// <summary>Adds to entry k − 1 of <paramref name="cmc"/> the probability (or the share of draws) of the match being among the first k.</summary>
+    /// <summary>Adds to entry k − 1 of <paramref name="cmc"/> the probability (or the share of draws) of the match being among the first
+    /// k.</summary>
     public void Add(int query, SortedRow list, double[] cmc)
     {
         var ids = Array.ConvertAll(InOrder(query, list), relations.GalleryId);
@@ -53,7 +54,8 @@ internal sealed class SingleShot(RetrievalProtocol protocol, Relations relations
 
     private void AddDraws(long[] ids, long match, SeededRandom random, double[] cmc)
     {
-        var places = Enumerable.Range(0, ids.Length).GroupBy(i => ids[i]).OrderBy(g => g.Key).Select(g => (Id: g.Key, Places: g.ToArray())).ToArray();
+        var places = Enumerable.Range(0, ids.Length).GroupBy(i => ids[i]).OrderBy(g => g.Key)
+            .Select(g => (Id: g.Key, Places: g.ToArray())).ToArray();
         var hits = new int[cmc.Length];
         for (var repeat = 0; repeat < protocol.Repeats; repeat++)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MetricLearning.Conformance;
 using MetricLearning.Testing;
+using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
@@ -29,6 +30,26 @@ public class RealFeaturesTests
         foreach (var k in report.CutOffs) Assert.Equal(expected.GetProperty($"rank{k}").GetDouble(), report.RankAt(k), 1e-12);
         Assert.Equal(expected.GetProperty("valid_queries").GetInt32() + report.SkippedQueries, query.Count);
         Assert.Contains(report.SkippedByReason, r => r.Key == SkipReason.OnlyInOwnCamera);
+    }
+
+    [Theory]
+    [InlineData("market1501-a")]
+    [InlineData("cuhk03-np-train-dev")]
+    public void Evaluate_IsTheSameToTheBit_InFloat32AndInFloat64(string data)
+    {
+        var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
+        using var query = Load(file, "query");
+        using var gallery = Load(file, "gallery");
+        using var wideQuery = new EmbeddingSet(query.Features.to(ScalarType.Float64), query.Ids, query.Cameras);
+        using var wideGallery = new EmbeddingSet(gallery.Features.to(ScalarType.Float64), gallery.Ids, gallery.Cameras);
+        foreach (var distance in new[] { Distance.Cosine, Distance.Euclidean, Distance.Dot })
+        {
+            var evaluator = new RetrievalEvaluator { Distance = distance };
+            var (narrow, wide) = (evaluator.Evaluate(query, gallery), evaluator.Evaluate(wideQuery, wideGallery));
+            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), wide.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+            var sorted = new RetrievalEvaluator { Distance = distance, Method = RankingMethod.Argsort }.Evaluate(query, gallery);
+            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), sorted.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+        }
     }
 
     internal static EmbeddingSet Load(string file, string side)

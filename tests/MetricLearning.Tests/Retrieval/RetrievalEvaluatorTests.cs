@@ -298,6 +298,43 @@ public class RetrievalEvaluatorTests
     }
 
     [Fact]
+    public void EmptySets_GiveNaN()
+    {
+        using var none = new EmbeddingSet(empty(0, 3), [], []);
+        using var some = new EmbeddingSet(ones(2, 3), [1, 1], [1, 2]);
+        foreach (var method in Enum.GetValues<RankingMethod>())
+            foreach (var protocol in new[] { RetrievalProtocol.Market1501, RetrievalProtocol.Cuhk03 })
+            {
+                var evaluator = new RetrievalEvaluator { Method = method, Protocol = protocol };
+                Assert.Equal(double.NaN, evaluator.Evaluate(none, some).RankAt(1));
+                Assert.Equal("There are no queries.", evaluator.Evaluate(none, some).Explanation);
+                var report = evaluator.Evaluate(some, none);
+                Assert.Equal(double.NaN, report.MeanAveragePrecision);
+                Assert.Equal(2, report.SkippedByReason[SkipReason.IdentityNotInGallery]);
+                Assert.Empty(evaluator.Rank(some, none, topK: 5)[1].Indices);
+            }
+    }
+
+    [Fact]
+    public void CameraPairs_AreEvaluationsOfTheirPictures() =>
+        RetrievalCase.Tied.Sample(c =>
+        {
+            bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + 2 * row.Index) % 5 != 0;
+            var evaluator = new RetrievalEvaluator { Distance = Distance.Dot, Protocol = RetrievalProtocol.Market1501 with { Keep = Keep } };
+            using var query = c.QuerySet();
+            using var gallery = c.GallerySet();
+            var pairs = evaluator.EvaluateByCameraPair(query, gallery);
+            foreach (var a in pairs.QueryCameras)
+                foreach (var b in pairs.GalleryCameras)
+                {
+                    var rule = RetrievalProtocol.Market1501 with { Keep = (q, g) => Keep(q, g) && g.Camera == b };
+                    var whole = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = rule });
+                    Assert.Equal(Enumerable.Range(0, c.Query.Length).Where(q => c.QueryCameras[q] == a).Select(q => whole.PerQuery[q].AveragePrecision),
+                        pairs[a, b].PerQuery.Select(q => q.AveragePrecision));
+                }
+        }, iter: 40, threads: 1);
+
+    [Fact]
     public void Mistakes_AreNamed()
     {
         using var nan = new EmbeddingSet(tensor(new float[] { 1, 2, 3, float.NaN }, [2, 2]), [1, 2]);

@@ -1,0 +1,44 @@
+namespace MetricLearning.Vision;
+
+/// <summary>A decoded picture, and the memory that one worker uses again for picture after picture.</summary>
+/// <remarks>Not thread-safe.</remarks>
+public sealed class Picture
+{
+    /// <summary>Bytes a pixel: red, green, blue, and one without meaning.</summary>
+    public const int BytesPerPixel = 4;
+
+    private byte[] current = [], spare = [];
+
+    /// <summary>The width in pixels.</summary>
+    public int Width { get; private set; }
+
+    /// <summary>The height in pixels.</summary>
+    public int Height { get; private set; }
+
+    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one without
+    /// meaning.</summary>
+    public Span<byte> Pixels => current.AsSpan(0, Width * Height * BytesPerPixel);
+
+    /// <summary>Decodes a file: see <see cref="PictureDecoder"/>.</summary>
+    /// <inheritdoc cref="PictureDecoder.Decode" path="/exception"/>
+    public static Picture Load(string path)
+    {
+        var picture = new Picture();
+        PictureDecoder.Decode(path, picture);
+        return picture;
+    }
+
+    /// <summary>Gives the picture a new size and new pixels, to be written by the caller; what they hold before is undefined.</summary>
+    /// <param name="width">The new width.</param>
+    /// <param name="height">The new height.</param>
+    /// <param name="old">The pixels as they were; valid until the next call.</param>
+    public Span<byte> Replace(int width, int height, out ReadOnlySpan<byte> old)
+    {
+        old = Pixels;
+        (current, spare) = (spare, current);
+        (Width, Height) = (Guard.AtLeast(width, 1), Guard.AtLeast(height, 1));
+        var bytes = checked(width * height * BytesPerPixel);
+        if (current.Length < bytes) current = GC.AllocateUninitializedArray<byte>(bytes);
+        return Pixels;
+    }
+}

@@ -1,0 +1,10 @@
+namespace MetricLearning.Vision;
+
+/// <summary>One step of an <see cref="ImageTransform"/>: a <see cref="PixelStep"/>, <see cref="Normalize"/> or a <see cref="PlaneStep"/>.
+/// Steps are immutable and used by several threads at once.</summary>
+public abstract class ImageStep
+{
+    private protected ImageStep()
+    {
+    }
+}

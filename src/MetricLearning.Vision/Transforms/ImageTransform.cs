@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Vision;
+
+/// <summary>What happens to a picture between its file and the batch: steps on pixels, one <see cref="Normalize"/>, steps on the
+/// normalised values. Immutable, used by several threads at once.</summary>
+public sealed class ImageTransform
+{
+    private readonly PixelStep[] fixedSteps, randomSteps;
+    private readonly Normalize normalize;
+    private readonly PlaneStep[] planeSteps;
+
+    /// <summary>These steps in this order.</summary>
+    /// <param name="steps">Pixel steps, at least one of which fixes the size (<see cref="Resize"/>); one <see cref="Normalize"/>; plane
+    /// steps.</param>
+    /// <exception cref="ArgumentException">The steps are not in that order, or none fixes the size.</exception>
+    public ImageTransform(params IReadOnlyList<ImageStep> steps)
+    {
+        ArgumentNullException.ThrowIfNull(steps);
+        var middle = steps.ToList().FindIndex(step => step is Normalize);
+        if (middle < 0 || !steps.Take(middle).All(step => step is PixelStep) || !steps.Skip(middle + 1).All(step => step is PlaneStep))
+            throw new ArgumentException("steps must be pixel steps, then one Normalize, then plane steps, got " +
+                $"{string.Join(", ", steps.Select(step => step?.GetType().Name ?? "null"))}.", nameof(steps));
+        normalize = (Normalize)steps[middle];
+        var pixelSteps = steps.Take(middle).Cast<PixelStep>().ToArray();
+        planeSteps = [.. steps.Skip(middle + 1).Cast<PlaneStep>()];
+        fixedSteps = [.. pixelSteps.TakeWhile(step => !step.IsRandom)];
+        randomSteps = pixelSteps[fixedSteps.Length..];
+        (Height, Width) = pixelSteps.Aggregate(((int, int)?)null, (size, step) => step.SizeAfter(size))
+            ?? throw new ArgumentException("One of the steps must fix the size, say Resize.", nameof(steps));
+        Steps = [.. steps];
+    }
+
+    /// <summary>The steps.</summary>
+    public IReadOnlyList<ImageStep> Steps { get; }
+
+    /// <summary>The height that every picture gets.</summary>
+    public int Height { get; }
+
+    /// <summary>The width that every picture gets.</summary>
+    public int Width { get; }
+
+    internal int Values => 3 * Height * Width;
+
+    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalise with ImageNet's numbers, erase
+    /// (0.5).</summary>
+    /// <param name="height">The height of the network's input.</param>
+    /// <param name="width">The width of the network's input.</param>
+    /// <param name="erasing">How likely a rectangle is erased; 0 for never.</param>
+    public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5) =>
+        new(new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), new Normalize(), new RandomErasing(erasing));
+
+    /// <summary>Resize and normalise with ImageNet's numbers: nothing random.</summary>
+    /// <inheritdoc cref="ForTraining" path="/param[@name='height' or @name='width']"/>
+    public static ImageTransform ForEvaluation(int height = 256, int width = 128) => new(new Resize(height, width), new Normalize());
+
+    /// <summary>Reads and transforms one picture: [1, 3, Height, Width] float32 on the CPU.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="random">What the random steps draw from; null for the beginning of seed 0.</param>
+    /// <inheritdoc cref="PictureDecoder.Decode" path="/exception"/>
+    public Tensor Read(string path, SeededRandom? random = null)
+    {
+        var picture = Picture.Load(path);
+        random ??= new SeededRandom(0);
+        ApplyFixed(picture, random);
+        var result = empty(1, 3, Height, Width);
+        try
+        {
+            ApplyRest(picture, MemoryMarshal.Cast<byte, float>(result.bytes), random);
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The steps before the first random one.</summary>
+    internal void ApplyFixed(Picture picture, SeededRandom random)
+    {
+        foreach (var step in fixedSteps) step.Apply(picture, random);
+    }
+
+    /// <summary>The steps from the first random one on.</summary>
+    internal void ApplyRest(Picture picture, Span<float> destination, SeededRandom random)
+    {
+        foreach (var step in randomSteps) step.Apply(picture, random);
+        if (picture.Height != Height || picture.Width != Width)
+            throw new InvalidOperationException(
+                $"The steps promised a picture of {Height}x{Width} (height x width), got {picture.Height}x{picture.Width}.");
+        normalize.Apply(picture, destination);
+        foreach (var step in planeSteps) step.Apply(new Planes(destination, Height, Width, normalize), random);
+    }
+}

@@ -1,0 +1,26 @@
+namespace MetricLearning.Vision;
+
+/// <summary>The normalised values of a picture where they lie in the batch.</summary>
+public readonly ref struct Planes
+{
+    internal Planes(Span<float> values, int height, int width, Normalize normalization)
+    {
+        Values = values;
+        (Height, Width, Normalization) = (height, width, normalization);
+    }
+
+    /// <summary>Red, green and blue plane, each row by row: [3, Height, Width].</summary>
+    public Span<float> Values { get; }
+
+    /// <summary>The height of a plane.</summary>
+    public int Height { get; }
+
+    /// <summary>The width of a plane.</summary>
+    public int Width { get; }
+
+    /// <summary>How the values were normalised.</summary>
+    public Normalize Normalization { get; }
+
+    /// <summary>One row of a plane.</summary>
+    public Span<float> Row(int channel, int y) => Values.Slice((channel * Height + y) * Width, Width);
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Text;
+
+namespace MetricLearning;
+
+/// <summary>An evaluation for each pair of a query camera and a gallery camera.</summary>
+public sealed class CameraPairReport
+{
+    private readonly IReadOnlyDictionary<(long, long), RetrievalReport> reports;
+
+    internal CameraPairReport(IReadOnlyList<long> queryCameras, IReadOnlyList<long> galleryCameras,
+        IReadOnlyDictionary<(long, long), RetrievalReport> reports) =>
+        (QueryCameras, GalleryCameras, this.reports) = (queryCameras, galleryCameras, reports);
+
+    /// <summary>The cameras that queries come from, ascending.</summary>
+    public IReadOnlyList<long> QueryCameras { get; }
+
+    /// <summary>The cameras that gallery pictures come from, ascending.</summary>
+    public IReadOnlyList<long> GalleryCameras { get; }
+
+    /// <summary>The report of one camera's queries against one camera's gallery pictures; its queries are those of the camera, in their
+    /// order.</summary>
+    /// <exception cref="KeyNotFoundException">There are no pictures of such a camera.</exception>
+    public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
+
+    /// <summary>A table of rank-1 in percent, a row a query camera; "–" where no query has a match.</summary>
+    public override string ToString()
+    {
+        var text = new StringBuilder("rank-1, query camera down, gallery camera across\n      ");
+        foreach (var camera in GalleryCameras) text.Append(CultureInfo.InvariantCulture, $"{camera,8}");
+        foreach (var row in QueryCameras)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n{row,6}");
+            foreach (var column in GalleryCameras)
+            {
+                var report = this[row, column];
+                text.Append(CultureInfo.InvariantCulture,
+                    $"{(report.ValidQueries == 0 ? "–" : (100 * report.RankAt(1)).ToString("F1", CultureInfo.InvariantCulture)),8}");
+            }
+        }
+        return text.Append('\n').ToString();
+    }
+}

@@ -1,0 +1,107 @@
+namespace MetricLearning.Vision.Tests;
+
+public sealed class ReIdDatasetTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void Market1501_ReadsTheThreeFolders()
+    {
+        Put("bounding_box_train", "0002_c1s1_000451_03.jpg", "0002_c2s1_000451_03.jpg");
+        Put("query", "0001_c1s1_000001_00.jpg");
+        Put("bounding_box_test", "0001_c2s1_000001_00.jpg", "0000_c1s1_000001_00.jpg", "-1_c1s1_000001_00.jpg");
+        var dataset = ReIdDataset.Market1501(folder.Path);
+        Assert.Equal((2, 1, 2), (dataset.Train.Count, dataset.Query.Count, dataset.Gallery.Count));
+        Assert.Empty(dataset.Warnings);
+        Assert.Equal(3, ReIdDataset.Market1501(folder.Path, keepJunk: true).Gallery.Count);
+        Assert.Equal("""
+            Market-1501  |    ids |   images | cameras
+            -------------|--------|----------|--------
+            train        |      1 |        2 |       2
+            query        |      1 |        1 |       1
+            gallery      |      1 |        2 |       2  (1 distractors)
+
+            """, dataset.ToString(), ignoreLineEndingDifferences: true);
+    }
+
+    [Fact]
+    public void Market1501_WrongFolder_SaysWhatIsMissingAndWhatIsMeant()
+    {
+        Put("Market-1501-v15.09.15/bounding_box_train", "0002_c1s1_000451_03.jpg");
+        Put("Market-1501-v15.09.15/query", "0001_c1s1_000001_00.jpg");
+        Put("Market-1501-v15.09.15/bounding_box_test", "0001_c2s1_000001_00.jpg");
+        var inner = Path.Combine(folder.Path, "Market-1501-v15.09.15");
+        Expect.Error<DirectoryNotFoundException>(
+            $"{folder.Path} is no Market-1501 folder: it has no bounding_box_train, no query, no bounding_box_test. " +
+            $"Did you mean {inner}?",
+            () => ReIdDataset.Market1501(folder.Path));
+        Directory.Delete(Path.Combine(inner, "bounding_box_train"), recursive: true);
+        Expect.Error<DirectoryNotFoundException>(
+            $"{inner} is no Market-1501 folder: it has no bounding_box_train. It has bounding_box_test, query.",
+            () => ReIdDataset.Market1501(inner));
+        Assert.Empty(ReIdDataset.Market1501(inner, testOnly: true).Train);
+        Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));
+    }
+
+    [Fact]
+    public void QueriesThatTheGalleryLacks_AreAWarning_AndAnErrorWhereAllAre()
+    {
+        var train = List(1, 9);
+        var dataset = new ReIdDataset("mine", train, List(2, 3, 3), List(2, 9));
+        Assert.Equal(["1 of 2 query identities are nowhere in the gallery: 3. Their 2 queries cannot be scored.",
+            "1 identities are in training and in the gallery: 9. Scores on them say little."], dataset.Warnings);
+        Assert.Contains($"warning: {dataset.Warnings[0]}", dataset.ToString(), StringComparison.Ordinal);
+        Expect.Error<InvalidDataException>(
+            "mine: no query identity appears in the gallery (queries have 4; the gallery has 2, 3, 5, 6, 7, ...).",
+            () => new ReIdDataset("mine", train, List(4), List(2, 3, 5, 6, 7, 8)));
+    }
+
+    [Fact]
+    public void Market1501_OnRealPictures_HasThePublishedCounts()
+    {
+        folder.Unpack("market1501-a.zip", _ => true);
+        var root = Path.Combine(folder.Path, "market1501-a");
+        var dataset = ReIdDataset.Market1501(root);
+        Assert.Equal(new ImageListStatistics(226, 3639, 6, 0, 0), dataset.Train.Statistics);
+        Assert.Equal((654, 150), (dataset.Query.Count, dataset.Query.ClassCount));
+        Assert.Equal((2045, 6), (dataset.Gallery.Count, dataset.Gallery.Statistics.Cameras));
+        Assert.Equal(dataset.Query, ImageList.FromCsv(Path.Combine(root, "query.csv"), Path.Combine(root, "query")));
+        Assert.Equal(dataset.Gallery, ImageList.FromCsv(Path.Combine(root, "gallery.csv"), Path.Combine(root, "bounding_box_test")));
+    }
+
+    [Fact]
+    public void FromCsv_OnCuhk03_HasThePublishedSplits()
+    {
+        folder.Unpack("cuhk03-np-train.zip", name => name.EndsWith(".csv", StringComparison.Ordinal));
+        ImageList Read(string split) => ImageList.FromCsv(Path.Combine(folder.Path, "cuhk03-np-train", "splits.csv"), "images", split);
+        Assert.Equal(new ImageListStatistics(767, 7365, 2, 0, 0), Read("train").Statistics);
+        Assert.Equal(new ImageListStatistics(671, 6447, 2, 0, 0), Read("dev_train").Statistics);
+        Assert.Equal(new ImageListStatistics(96, 192, 2, 0, 0), Read("dev_query").Statistics);
+        Assert.Equal(726, Read("dev_gallery").Count);
+    }
+
+    [Fact]
+    public void FromFolders_OnFacesAndLetters_CountsThemAndReadsThem()
+    {
+        folder.Unpack("orl_faces_s01-s28.zip", _ => true);
+        folder.Unpack("omniglot_images_background_small1.zip", name => name.Contains("/Latin/", StringComparison.Ordinal));
+        var faces = ImageList.FromFolders(Path.Combine(folder.Path, "orl_faces"));
+        Assert.Equal((28, 280), (faces.ClassCount, faces.Count));
+        var face = Picture.Load(faces[0].Path);
+        Assert.Equal((92, 112), (face.Width, face.Height));
+        var letters = ImageList.FromFolders(Path.Combine(folder.Path, "images_background_small1"));
+        Assert.Equal((26, 520), (letters.ClassCount, letters.Count));
+        var letter = Picture.Load(letters[0].Path).Pixels.ToArray();
+        Assert.Equal<byte>([0, 255], letter.Distinct().Order());
+    }
+
+    private static ImageList List(params long[] identities) =>
+        new(identities.Select((identity, i) => new ImageSample($"{i}.jpg", identity, 1)));
+
+    private void Put(string part, params string[] names)
+    {
+        foreach (var name in names) folder.Write($"{part}/{name}", 1);
+    }
+}

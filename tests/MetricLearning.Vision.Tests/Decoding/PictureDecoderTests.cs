@@ -1,0 +1,205 @@
+using System.Buffers.Binary;
+using SkiaSharp;
+
+namespace MetricLearning.Vision.Tests;
+
+public sealed class PictureDecoderTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void Png_GivesRedGreenBlue()
+    {
+        using var bitmap = Bitmap(2, 1, new SKColor(10, 20, 30), new SKColor(200, 100, 50));
+        var picture = Picture.Load(folder.Save("a.png", bitmap));
+        Assert.Equal((2, 1), (picture.Width, picture.Height));
+        Assert.Equal([(10, 20, 30), (200, 100, 50)], Rgb(picture));
+    }
+
+    [Fact]
+    public void GreyPictures_HaveThreeEqualChannels()
+    {
+        using var bitmap = new SKBitmap(3, 1, SKColorType.Gray8, SKAlphaType.Opaque);
+        bitmap.SetPixel(1, 0, new SKColor(90, 90, 90));
+        bitmap.SetPixel(2, 0, SKColors.White);
+        Assert.Equal([(0, 0, 0), (90, 90, 90), (255, 255, 255)], Rgb(Picture.Load(folder.Save("grey.png", bitmap))));
+        Assert.All(Rgb(Picture.Load(folder.Save("grey.jpg", bitmap))), p => Assert.True(p.R == p.G && p.G == p.B));
+    }
+
+    [Fact]
+    public void SixteenBits_KeepTheUpperEight()
+    {
+        var picture = Picture.Load(folder.Write("grey16.png", SamplePictures.Grey16));
+        Assert.Equal(Enumerable.Range(0, 256).Select(i => (i % 16 * 16, i % 16 * 16, i % 16 * 16)), Rgb(picture));
+    }
+
+    [Fact]
+    public void PalettePictures_HaveTheColoursOfThePalette()
+    {
+        var colours = Rgb(Picture.Load(folder.Write("palette.png", SamplePictures.Palette))).Distinct().Order();
+        Assert.Equal([(57, 57, 52), (62, 175, 109), (176, 61, 109), (179, 179, 167)], colours);
+    }
+
+    [Fact]
+    public void ProgressiveJpeg_IsDecoded_AndItsTruncationSeen()
+    {
+        var bytes = SamplePictures.Progressive;
+        var rgb = Rgb(Picture.Load(folder.Write("progressive.jpg", bytes)));
+        Assert.All(rgb.Select((p, i) => (p, x: i % 16, y: i / 16)), c =>
+            Assert.True(Math.Abs(c.p.R - 15 * c.x) < 25 && Math.Abs(c.p.G - 15 * c.y) < 25, $"{c}"));
+        foreach (var length in new[] { 300, 420, 500 }) Fails(folder.Write("cut.jpg", bytes[..length]));
+    }
+
+    [Fact]
+    public void Cmyk_IsNotTakenForItsNegative()
+    {
+        var rgb = Rgb(Picture.Load(folder.Write("cmyk.jpg", SamplePictures.Cmyk)));
+        Assert.All(Enumerable.Range(0, 16), i => Assert.InRange(rgb[17 * i].R - 15 * i, -40, 40));
+    }
+
+    [Fact]
+    public void Transparency_IsCompositedOverWhite()
+    {
+        using var bitmap = Bitmap(3, 1, new SKColor(100, 0, 50, 0), new SKColor(100, 0, 50, 51), new SKColor(100, 0, 50, 255));
+        Assert.Equal([(255, 255, 255), (224, 204, 214), (100, 0, 50)], Rgb(Picture.Load(folder.Save("alpha.png", bitmap))));
+    }
+
+    /// <summary>The six quarters of a picture of 2 x 3 blocks, as letters row by row, upright: AB / CD / EF.</summary>
+    [Theory]
+    [InlineData(1, "AB/CD/EF")]
+    [InlineData(2, "BA/DC/FE")]
+    [InlineData(3, "FE/DC/BA")]
+    [InlineData(4, "EF/CD/AB")]
+    [InlineData(5, "ACE/BDF")]
+    [InlineData(6, "ECA/FDB")]
+    [InlineData(7, "FDB/ECA")]
+    [InlineData(8, "BDF/ACE")]
+    public void ExifOrientation_IsApplied(int orientation, string expected)
+    {
+        using var bitmap = new SKBitmap(32, 48, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        for (var i = 0; i < 6; i++)
+            bitmap.Erase(new SKColor((byte)(40 * i), (byte)(40 * i), (byte)(40 * i)), SKRectI.Create(i % 2 * 16, i / 2 * 16, 16, 16));
+        var jpeg = File.ReadAllBytes(folder.Save("plain.jpg", bitmap));
+        byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. "MM\0*"u8, 0, 0, 0, 8, 0, 1,
+            1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
+        var picture = Picture.Load(folder.Write("turned.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
+        var (columns, rows) = (picture.Width / 16, picture.Height / 16);
+        var rgb = Rgb(picture);
+        var letters = Enumerable.Range(0, rows).Select(y => string.Concat(Enumerable.Range(0, columns)
+            .Select(x => (char)('A' + (rgb[(y * 16 + 8) * picture.Width + x * 16 + 8].R + 20) / 40))));
+        Assert.Equal(expected, string.Join('/', letters));
+    }
+
+    [Fact]
+    public void Missing_IsFileNotFoundWithThePath()
+    {
+        var path = Path.Combine(folder.Path, "gone.jpg");
+        Expect.Error<FileNotFoundException>($"{path}: there is no such file.", () => Picture.Load(path));
+    }
+
+    [Fact]
+    public void BrokenFiles_SayWhatIsWrong()
+    {
+        var png = File.ReadAllBytes(folder.Draw("good.png"));
+        var jpeg = File.ReadAllBytes(folder.Draw("good.jpg", width: 64, height: 128));
+        Fails(folder.Write("empty.jpg"), ": the file is empty.");
+        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": not a picture of a known kind, or its header is broken.");
+        Fails(folder.Write("start.jpg", jpeg[..20]), ": not a picture of a known kind, or its header is broken.");
+        foreach (var share in new[] { 0.5, 0.7, 0.85 })
+        {
+            Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)]), ": the file ends before the picture does.");
+            Fails(folder.Write("cut.png", png[..(int)(png.Length * share)]));
+        }
+    }
+
+    [Fact]
+    public void HugeDimensions_AreRefusedBeforeMemoryIsTaken()
+    {
+        var png = File.ReadAllBytes(folder.Draw("good.png"));
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), 60_000);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), 60_000);
+        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(png.AsSpan(12, 17)));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 100,000,000 pixels allowed.");
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000_000);
+        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed.");
+    }
+
+    [Fact]
+    public void PortableAnymaps_AreRead()
+    {
+        var grey = Picture.Load(folder.Write("a.pgm", [.. "P5\n# a comment\n2 1\n100\n"u8, 0, 50]));
+        Assert.Equal([(0, 0, 0), (128, 128, 128)], Rgb(grey));
+        var colour = Picture.Load(folder.Write("a.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3, 4, 5, 6]));
+        Assert.Equal([(1, 2, 3), (4, 5, 6)], Rgb(colour));
+        var deep = Picture.Load(folder.Write("b.pgm", [.. "P5 2 1 65535\n"u8, 255, 255, 128, 0]));
+        Assert.Equal([(255, 255, 255), (128, 128, 128)], Rgb(deep));
+        Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the picture does.");
+        Fails(folder.Write("head.pgm", [.. "P5 2 x"u8]), ": the header of the portable anymap is broken.");
+        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 makes no picture.");
+        Fails(folder.Write("deep.pgm", [.. "P5 1 1 70000\n"u8, 0]), " got 70000.");
+    }
+
+    /// <summary>Whatever a file holds, decoding it succeeds or says what is wrong.</summary>
+    [Fact]
+    public void RandomDamage_NeverGetsPastTheDecoder()
+    {
+        var random = new SeededRandom(5);
+        var (whole, faults) = (0, 0);
+        byte[][] sources =
+            [File.ReadAllBytes(folder.Draw("g.png")), File.ReadAllBytes(folder.Draw("g.jpg")), [.. "P6 2 2 255\n"u8, .. new byte[12]]];
+        for (var i = 0; i < 300; i++)
+        {
+            byte[] bytes = [.. sources[i % 3]];
+            for (var change = 0; change < 4; change++) bytes[random.NextInt(bytes.Length)] = (byte)random.NextInt(256);
+            var path = folder.Write("damaged", bytes[..(bytes.Length - random.NextInt(bytes.Length / 2))]);
+            try
+            {
+                Picture.Load(path);
+                whole++;
+            }
+            catch (InvalidDataException e)
+            {
+                Assert.StartsWith($"{path}: ", e.Message, StringComparison.Ordinal);
+                faults++;
+            }
+        }
+        Assert.Equal(300, whole + faults);
+        Assert.True(faults > 100, $"{faults}");
+    }
+
+    /// <summary>The check sum of a PNG chunk.</summary>
+    private static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc ^= value;
+            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xEDB88320 : crc >> 1;
+        }
+        return ~crc;
+    }
+
+    private static void Fails(string path, string ending = ".")
+    {
+        var message = Assert.Throws<InvalidDataException>(() => Picture.Load(path)).Message;
+        Assert.StartsWith($"{path}: ", message, StringComparison.Ordinal);
+        Assert.EndsWith(ending, message, StringComparison.Ordinal);
+    }
+
+    private static SKBitmap Bitmap(int width, int height, params SKColor[] colours)
+    {
+        var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
+        bitmap.Pixels = colours;
+        return bitmap;
+    }
+
+    private static (int R, int G, int B)[] Rgb(Picture picture)
+    {
+        var pixels = picture.Pixels.ToArray();
+        return [.. Enumerable.Range(0, pixels.Length / 4)
+            .Select(i => ((int)pixels[4 * i], (int)pixels[4 * i + 1], (int)pixels[4 * i + 2]))];
+    }
+}

@@ -1,0 +1,58 @@
+using MetricLearning.Testing;
+
+namespace MetricLearning.Vision.Tests;
+
+[LeavesNoTensors]
+public sealed class ImageTransformTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void Normalize_IsToTensorThenNormalize()
+    {
+        var picture = new Picture();
+        byte[] pixels = [0, 128, 255, 9, 51, 102, 204, 9];
+        pixels.CopyTo(picture.Replace(2, 1, out _));
+        var values = new float[6];
+        new Normalize([0.5f, 0.25f, 0f], [0.5f, 0.25f, 2f]).Apply(picture, values);
+        Assert.Equal([-1, 51 / 255f * 2 - 1, 128 / 255f * 4 - 1, 102 / 255f * 4 - 1, 0.5f, 0.4f], values, (a, b) => Math.Abs(a - b) < 1e-6);
+        Assert.Equal("std", Assert.Throws<ArgumentOutOfRangeException>(() => new Normalize(std: [1, 0, 1])).ParamName);
+    }
+
+    [Fact]
+    public void Steps_MustComeInOrderAndFixTheSize()
+    {
+        Expect.Error<ArgumentException>(
+            "steps must be pixel steps, then one Normalize, then plane steps, got Resize, RandomErasing, Normalize.",
+            () => new ImageTransform(new Resize(4, 4), new RandomErasing(), new Normalize()));
+        Assert.Throws<ArgumentException>(() => new ImageTransform(new Resize(4, 4)));
+        Expect.Error<ArgumentException>("One of the steps must fix the size, say Resize.",
+            () => new ImageTransform(new HorizontalFlip(), new Normalize()));
+    }
+
+    [Fact]
+    public void Read_GivesOnePictureAsABatch()
+    {
+        var path = folder.Draw("a.png");
+        using var values = ImageTransform.ForTraining(32, 16).Read(path, new SeededRandom(5));
+        using var same = ImageTransform.ForTraining(32, 16).Read(path, new SeededRandom(5));
+        Assert.Equal([1, 3, 32, 16], values.shape);
+        Assert.True(TorchSharp.torch.allclose(values, same, 0, 0));
+        Assert.Throws<InvalidDataException>(() => ImageTransform.ForEvaluation().Read(folder.Write("b.png", 1)));
+    }
+
+    [Fact]
+    public void StepsThatBreakTheirPromise_AreFoundOut()
+    {
+        var transform = new ImageTransform(new Resize(8, 8), new Shrinks(), new Normalize());
+        var message = Assert.Throws<InvalidOperationException>(() => transform.Read(folder.Draw("a.png"))).Message;
+        Assert.Equal("The steps promised a picture of 8x8 (height x width), got 4x4.", message);
+    }
+
+    private sealed class Shrinks : PixelStep
+    {
+        public override void Apply(Picture picture, SeededRandom random) => new Resize(4, 4).Apply(picture, random);
+    }
+}
