@@ -4,11 +4,15 @@ namespace MetricLearning;
 
 /// <summary>A loss on tuples that meets the embeddings of earlier batches too: a ring of the latest ones, without gradient.</summary>
 /// <remarks>
-/// In training mode, while gradients are recorded, a batch is stored and then meets the whole memory, itself included, each row but its own. Otherwise it meets
-/// the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are buffers: they move and are
-/// saved with the loss, so that a run goes on where it stopped. Rows that are not finite spoil every loss until they are overwritten: <see cref="Clear"/> after such a batch.
+/// In training mode, while gradients are recorded, a batch is stored and then meets the whole memory, itself included, each row but its
+/// own. Otherwise it meets
+/// the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are buffers: they move and
+/// are
+/// saved with the loss, so that a run goes on where it stopped. Rows that are not finite spoil every loss until they are overwritten:
+/// <see cref="Clear"/> after such a batch.
 /// Works with every <see cref="TupleLoss"/>, miner and distance, with swapped triplets too.
-/// Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory, with TensorFlow Similarity's warm-up.
+/// Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory, with
+/// TensorFlow Similarity's warm-up.
 /// </remarks>
 public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
 {
@@ -41,7 +45,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
     /// <summary>Batches at the start that are stored but meet themselves only, while embeddings still drift fast; 0 by default.</summary>
     public int WarmUp { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>Whether a batch is stored as it comes; true by default. Where false, fill the memory by <see cref="Add"/>, with a momentum encoder's embeddings (MoCo).</summary>
+    /// <summary>Whether a batch is stored as it comes; true by default. Where false, fill the memory by <see cref="Add"/>, with a momentum
+    /// encoder's embeddings (MoCo).</summary>
     public bool StoresBatches { get; init; } = true;
 
     /// <summary>The rows that are remembered now.</summary>
@@ -113,9 +118,11 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
         Guard.Matrix(embeddings);
         Guard.Labels(labels, embeddings.size(0));
         if (embeddings.size(1) != Dimension || embeddings.size(0) > Capacity)
-            throw new ArgumentException($"embeddings must be [N, {Dimension}] with N at most {Capacity}, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+            throw new ArgumentException(
+                $"embeddings must be [N, {Dimension}] with N at most {Capacity}, got {Guard.Shape(embeddings)}.", nameof(embeddings));
         if (embeddings.device_type != this.embeddings.device_type || embeddings.device_index != this.embeddings.device_index)
             throw new ArgumentException(
-                $"embeddings must be on the device of the memory, {this.embeddings.device}, got {embeddings.device}; move the loss there.", nameof(embeddings));
+                $"embeddings must be on the device of the memory, {this.embeddings.device}, got {embeddings.device}; move the loss there.",
+                nameof(embeddings));
     }
 }

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − the average precision of each anchor, from histograms of its squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺ counts
+/// 1 − the average precision of each anchor, from histograms of its squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺
+/// counts
 /// the positives by bin, softly, and H⁺, H the positives and all others up to that bin.
 /// </summary>
 /// <remarks>

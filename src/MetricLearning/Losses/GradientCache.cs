@@ -4,10 +4,13 @@ namespace MetricLearning;
 
 /// <summary>The gradient of a loss on a huge batch in the memory of a small one, at the price of a second way forward.</summary>
 /// <remarks>
-/// The inputs are embedded a chunk at a time without a gradient; the loss of all embeddings gives the gradient of each of them; then each chunk is embedded once more
-/// and its part of the gradient goes back through the model. Both times a chunk draws the same random numbers (dropout), from seeds that are drawn from torch's generator (which goes on on the CPU
+/// The inputs are embedded a chunk at a time without a gradient; the loss of all embeddings gives the gradient of each of them; then each
+/// chunk is embedded once more
+/// and its part of the gradient goes back through the model. Both times a chunk draws the same random numbers (dropout), from seeds that
+/// are drawn from torch's generator (which goes on on the CPU
 /// as if nothing else had been drawn).
-/// The sum is the gradient of one pass to rounding, for models in which rows do not meet: batch norm in training mode normalises by chunk, and moves its statistics twice.
+/// The sum is the gradient of one pass to rounding, for models in which rows do not meet: batch norm in training mode normalises by chunk,
+/// and moves its statistics twice.
 /// Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).
 /// <code>
 /// var cache = new GradientCache(x =&gt; model.call(x), rowsPerChunk: 32);
@@ -42,7 +45,8 @@ public sealed class GradientCache
         return Backward([inputs], embeddings => loss(embeddings[0]));
     }
 
-    /// <summary>The loss of several batches (two views, questions and answers); its gradient is added to the parameters of the model and of the loss.</summary>
+    /// <summary>The loss of several batches (two views, questions and answers); its gradient is added to the parameters of the model and
+    /// of the loss.</summary>
     /// <param name="inputs">Each [N, ...], N at least 1, embedded by the same model.</param>
     /// <param name="loss">The embeddings of each → a scalar.</param>
     /// <returns>The value, without a gradient, which the caller disposes.</returns>
@@ -53,7 +57,8 @@ public sealed class GradientCache
         ArgumentNullException.ThrowIfNull(loss);
         foreach (var input in inputs.DefaultIfEmpty())
             if (input is null || input.dim() == 0 || input.size(0) == 0)
-                throw new ArgumentException($"inputs must have rows, got {(input is null ? "no batch" : Guard.Shape(input))}.", nameof(inputs));
+                throw new ArgumentException(
+                $"inputs must have rows, got {(input is null ? "no batch" : Guard.Shape(input))}.", nameof(inputs));
         using var scope = NewDisposeScope();
         var chunks = inputs.Select(Chunks).ToArray();
         var generator = get_rng_state();

@@ -18,7 +18,8 @@ public sealed class RankedListLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="margin">m, between the positives' radius and the negatives' border; 0.4 by default.</param>
-    /// <param name="negativeTemperature">T_n, 0 or greater: how much more the nearest negatives count; 10 by default, 0 for all alike.</param>
+    /// <param name="negativeTemperature">T_n, 0 or greater: how much more the nearest negatives count; 10 by default, 0 for all
+    /// alike.</param>
     /// <param name="positiveTemperature">T_p, 0 or greater; 0 by default.</param>
     /// <param name="border">α; 1 + m/2 by default.</param>
     public RankedListLoss(double margin = 0.4, double negativeTemperature = 10, double positiveTemperature = 0, double? border = null)

@@ -2,9 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss on tuples without labels: the two views of a row are each other's positives, the views of other rows negatives.</summary>
+/// <summary>A loss on tuples without labels: the two views of a row are each other's positives, the views of other rows
+/// negatives.</summary>
 /// <remarks>
-/// Symmetric, which is the default, both views are one batch of 2N rows in which everyone meets everyone else (SimCLR's NT-Xent with that loss);
+/// Symmetric, which is the default, both views are one batch of 2N rows in which everyone meets everyone else (SimCLR's NT-Xent with that
+/// loss);
 /// otherwise the first view meets the second only. As pytorch-metric-learning's SelfSupervisedLoss.
 /// </remarks>
 public sealed class SelfSupervisedLoss : nn.Module<Tensor, Tensor, Tensor>
@@ -33,6 +35,7 @@ public sealed class SelfSupervisedLoss : nn.Module<Tensor, Tensor, Tensor>
         Guard.SameRows(first, second);
         using var scope = NewDisposeScope();
         var rows = Iota(first.size(0), first.device);
-        return (Symmetric ? loss.call(cat([first, second]), cat([rows, rows])) : loss.forward(first, rows, second, rows)).MoveToOuterDisposeScope();
+        return (Symmetric ? loss.call(cat([first, second]), cat([rows, rows]))
+                : loss.forward(first, rows, second, rows)).MoveToOuterDisposeScope();
     }
 }

@@ -35,12 +35,14 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
     public double RankTemperature { get; init => field = Guard.Positive(value); } = 0.01;
 
     /// <summary>
-    /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before itself; as in
+    /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before
+    /// itself; as in
     /// open-metric-learning. False by default.
     /// </summary>
     public bool AnchorIsRanked { get; init; }
 
-    /// <summary>open-metric-learning's SurrogatePrecision: one k, Euclidean distance of the embeddings as they are, the anchor ranked too.</summary>
+    /// <summary>open-metric-learning's SurrogatePrecision: one k, Euclidean distance of the embeddings as they are, the anchor ranked
+    /// too.</summary>
     /// <param name="depth">k, at least 1.</param>
     public static SmoothRecallAtKLoss SurrogatePrecision(int depth) => new(depth) { AnchorIsRanked = true, Distance = Distance.Euclidean };
 
@@ -56,7 +58,8 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
         var found = zeros_like(nearer);
         foreach (var k in depths)
         {
-            // A positive is nearer than itself by ½: without the anchor, 1 + R is ½ + nearer. The mean over |P| becomes a sum over min(k, |P|).
+            // A positive is nearer than itself by ½: without the anchor, 1 + R is ½ + nearer.
+            // The mean over |P| becomes a sum over min(k, |P|).
             var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1) : (k - 0.5, k);
             found = found.Plus(((S(depth) - nearer) / S(DepthTemperature)).sigmoid() * counts / counts.clamp_max(S(most)));
         }

@@ -3,11 +3,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Lets one threshold serve all classes: <c>λ⁺ · mean [m⁺ − s_p]₊ + λ⁻ · mean [s_n − m⁻]₊</c> over cosines s, each mean over the pairs on the wrong
+/// Lets one threshold serve all classes: <c>λ⁺ · mean [m⁺ − s_p]₊ + λ⁻ · mean [s_n − m⁻]₊</c> over cosines s, each mean over the pairs on
+/// the wrong
 /// side of its margin.
 /// </summary>
 /// <remarks>
-/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regulariser: add it to the loss
+/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regulariser: add it to
+/// the loss
 /// that separates the classes with <see cref="LossSum"/>. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent Margin
 /// Loss for Open-World Deep Metric Learning</i>, ICLR 2024, eq. 3.
 /// </remarks>
@@ -16,7 +18,8 @@ public sealed class ThresholdConsistentMarginLoss : TupleLoss
     /// <summary>Creates the loss.</summary>
     /// <param name="positiveMargin">m⁺; 0.9 by default.</param>
     /// <param name="negativeMargin">m⁻; 0.5 by default.</param>
-    public ThresholdConsistentMarginLoss(double positiveMargin = 0.9, double negativeMargin = 0.5) : base(nameof(ThresholdConsistentMarginLoss))
+    public ThresholdConsistentMarginLoss(double positiveMargin = 0.9, double negativeMargin = 0.5)
+        : base(nameof(ThresholdConsistentMarginLoss))
     {
         (PositiveMargin, NegativeMargin) = (Guard.Within(positiveMargin, -1, 1), Guard.Within(negativeMargin, -1, 1));
         Distance = Distance.Cosine;
