@@ -7,14 +7,16 @@ public static class PmlLosses
 {
     public static Verdict Check(GoldenCase golden)
     {
-        if (PmlPieces.LossName(golden) == "CentroidTripletLoss") return PmlCentroidTriplet.Check(golden);
-        using MetricLoss? known = Known();
-        return known is null ? Verdict.Skipped(PmlPieces.LossName(golden)) : LossCase.Check(golden, c =>
+        var name = PmlPieces.LossName(golden);
+        if (name == "CentroidTripletLoss") return PmlCentroidTriplet.Check(golden);
+        if (name == "VICRegLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.VicRegLoss(golden)).call(c.Embeddings, c.Leaf("ref_embeddings")));
+        using var known = Known();
+        return known is null ? Verdict.Skipped(name) : LossCase.Check(golden, c =>
         {
             var loss = c.Keep(Known()!);
             if (loss is MarginLoss { Beta: { } beta }) c.Load("beta", beta);
             return loss.call(c.Embeddings, c.Labels);
-        });
+        }, peerInFloat32: name == "HistogramLoss"); // the peer takes the edges of its histogram's bins in float32, always
 
         MetricLoss? Known() => PmlPieces.BatchLoss(golden) ?? (MetricLoss?)PmlPieces.Loss(golden);
     }

@@ -15,6 +15,20 @@ public static partial class PmlPieces
             SoftMargin = golden.Flag("smooth_loss"), Swap = golden.Flag("swap"),
         },
         "AngularLoss" => new AngularLoss(golden.Number("alpha_deg")) { RawNegatives = true },
+        "FastAPLoss" => new FastApLoss((int)golden.Number("num_bins")),
+        "HistogramLoss" => new HistogramLoss((int)golden.Number("n_bins")),
+        "PNPLoss" => new PnpLoss(Enum.Parse<PnpVariant>(golden.Text("variant")!), golden.Number("anneal"))
+        {
+            Alpha = golden.Number("alpha"), B = golden.Number("b"),
+        },
+        "RankedListLoss" => new RankedListLoss(golden.Number("margin"), golden.Number("Tn"), golden.Number("Tp"), golden.Number("alpha"))
+        {
+            Imbalance = golden.Number("imbalance"),
+        },
+        "ThresholdConsistentMarginLoss" => new ThresholdConsistentMarginLoss(golden.Number("margin_plus"), golden.Number("margin_minus"))
+        {
+            PositiveWeight = golden.Number("lambda_plus"), NegativeWeight = golden.Number("lambda_minus"),
+        },
         "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
         "ContrastiveLoss" => new ContrastiveLoss(Margin(golden, "pos_margin"), Margin(golden, "neg_margin"))
         {
@@ -50,6 +64,13 @@ public static partial class PmlPieces
         // The peer takes the rank of a row's class for the column of its own: a defect, kept as a form of its own so that values can be compared.
         "InstanceLoss" => new InstanceLoss(golden.Param("gamma")!.Value.GetDouble()) { Target = InstanceTarget.ClassRank },
         _ => null,
+    };
+
+    /// <summary>The loss of two views.</summary>
+    public static VicRegLoss VicRegLoss(GoldenCase golden) => new()
+    {
+        InvarianceWeight = golden.Number("invariance_lambda"), VarianceWeight = golden.Number("variance_mu"),
+        CovarianceWeight = golden.Number("covariance_v"), Epsilon = golden.Number("eps"),
     };
 
     /// <summary>The miner of a call, from its name in the case and its parameters. A new miner is one line.</summary>

@@ -64,9 +64,7 @@ public abstract class Distance
     /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
     public Tensor Pairwise(Tensor x, Tensor y)
     {
-        Guard.SameWidth(x, y);
-        if (x.size(0) != y.size(0))
-            throw new ArgumentException($"x and y must have one number of rows, got {Guard.Shape(x)} and {Guard.Shape(y)}.", nameof(y));
+        Guard.SameRows(x, y);
         using var scope = NewDisposeScope();
         return PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
     }

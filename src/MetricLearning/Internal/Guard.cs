@@ -31,6 +31,15 @@ internal static class Guard
             throw new ArgumentException($"{xName} and {yName} must be on one device, got {x.device} and {y.device}.", yName);
     }
 
+    /// <summary>Two matrices of one shape, one type and one device.</summary>
+    public static void SameRows(Tensor x, Tensor y,
+        [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
+    {
+        SameWidth(x, y, xName, yName);
+        if (x.size(0) != y.size(0))
+            throw new ArgumentException($"{xName} and {yName} must have one number of rows, got {Shape(x)} and {Shape(y)}.", yName);
+    }
+
     /// <summary>One int64 label a row.</summary>
     public static void Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
     {

@@ -31,15 +31,10 @@ public sealed class WeightedTripletLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
+        var own = pairs.Own();
         var matrix = distances.Matrix;
-        var positives = pairs.Positives;
-        if (pairs.Self is { } self)
-        {
-            var own = zeros_like(positives).scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device));
-            matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
-            positives = positives | own;
-        }
-        var violation = Weighted(matrix, positives, 1) - Weighted(matrix, pairs.Negatives, -1);
+        matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
+        var violation = Weighted(matrix, pairs.Positives | own, 1) - Weighted(matrix, pairs.Negatives, -1);
         yield return new(
             Margin > 0 ? relu(violation + S(Margin)) : RowMath.Softplus(violation),
             Iota(pairs.Rows, matrix.device));

@@ -73,6 +73,11 @@ public sealed class Pairs : Tuples
     /// <inheritdoc/>
     public override (Tensor Rows, Tensor Columns) NegativePairs() => Indices(Negatives);
 
+    /// <summary>bool [N, M]: the columns that are the rows' own embeddings; none where the references are other embeddings.</summary>
+    internal Tensor Own() => Self is { } self && Positives.numel() > 0
+        ? zeros_like(Positives).scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device))
+        : zeros_like(Positives);
+
     private static (Tensor, Tensor) Indices(Tensor mask)
     {
         using var scope = NewDisposeScope();

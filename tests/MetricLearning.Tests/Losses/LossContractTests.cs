@@ -146,6 +146,18 @@ public class LossContractTests
             case var _ when name == "regularizer" || LossTable.HasClasses(name):
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value > 0));
                 break;
+            case "fastap": // a precision of 1, to rounding
+                Assert.Equal((0, 0), (oneRow, allDifferent));
+                Assert.Equal(0, oneClass, 12);
+                break;
+            case "ranked list" or "threshold-consistent": // pairs of one kind have a loss of their own
+                Assert.Equal(0, oneRow);
+                Assert.True(oneClass > 0 && allDifferent > 0);
+                break;
+            case "smooth recall" or "surrogate precision": // even the first ranks are not wholly within k
+                Assert.Equal((0, 0), (oneRow, allDifferent));
+                Assert.InRange(oneClass, 0.001, 0.99);
+                break;
             case "weighted": // an anchor is its own positive at distance 10⁻⁶, and no negatives are at distance 0
                 Assert.Equal(Math.Log(2), oneRow, 5);
                 Assert.True(oneClass > Math.Log(2) && allDifferent < Math.Log(2));

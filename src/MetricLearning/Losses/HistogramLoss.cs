@@ -1,0 +1,52 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// The probability that a random negative pair is more alike than a random positive one: <c>Σ_r h⁻_r · Σ_{q ≤ r} h⁺_q</c>, where h⁺ and h⁻
+/// are the histograms of the cosines of both, each pair shared linearly between the two nodes it lies between.
+/// </summary>
+/// <remarks>
+/// Default: 100 bins of [−1, 1], as pytorch-metric-learning. Pairs of anchors that have both positives and negatives count, each pair once
+/// whichever way round. The value is one number, which no reducer changes. Large batches make good histograms. The distance is fixed: 1 −
+/// s.
+/// Memory O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
+/// </remarks>
+public sealed class HistogramLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="bins">At least 1; 100 by default. The histograms have a node more.</param>
+    public HistogramLoss(int bins = 100) : base(nameof(HistogramLoss))
+    {
+        Bins = Guard.AtLeast(bins, 1);
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>The bins of [−1, 1].</summary>
+    public int Bins { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        if (pairs.Positives.numel() == 0) yield break;
+        var d = distances.Matrix;
+        var both = pairs.Positives.any(1, keepdim: true) & pairs.Negatives.any(1, keepdim: true);
+        var once = distances.Batch.MeetsItself;
+        var positives = Density(d, Pick(pairs.Positives & both, once));
+        var negatives = Density(d, Pick(pairs.Negatives & both, once));
+        yield return new((negatives * positives.cumsum(0)).sum());
+    }
+
+    private static Tensor Pick(Tensor mask, bool once) => once ? (mask | mask.t()).triu(1) : mask;
+
+    private Tensor Density(Tensor d, Tensor mask)
+    {
+        var kept = mask | d.isnan();
+        var (lower, share) = Nodes.Of((S(2) - d) * S(Bins / 2.0), Bins);
+        var (below, above) = ((S(1) - share).masked_fill(kept.logical_not(), S(0)), share.masked_fill(kept.logical_not(), S(0)));
+        return zeros(Bins + 1, d.dtype, d.device)
+            .scatter_add(0, lower.reshape(-1), below.reshape(-1))
+            .scatter_add(0, lower.reshape(-1) + S(1), above.reshape(-1)) / kept.sum().clamp_min(S(1));
+    }
+}

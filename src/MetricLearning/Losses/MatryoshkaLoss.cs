@@ -1,0 +1,59 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Makes embeddings that can be cut short: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over some widths d_i, of which each prefix learns
+/// to be an embedding.</summary>
+/// <remarks>
+/// Default: all weights 1. Give a distance that normalises (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
+/// length. Losses with a vector a class
+/// have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>, NeurIPS 2022; as sentence-transformers'
+/// MatryoshkaLoss.
+/// </remarks>
+public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor, Tensor> loss;
+    private readonly int[] widths;
+    private readonly double[] weights;
+
+    /// <summary>Wraps a loss.</summary>
+    /// <param name="loss">(embeddings [N, d], labels) → scalar, for every width; this takes it over.</param>
+    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike; give the full width too where it is to be
+    /// trained.</param>
+    /// <param name="weights">The w_i, finite, one a width; all 1 where null.</param>
+    /// <exception cref="ArgumentException">There is no width, a width is given twice, or the weights are not one a width.</exception>
+    public MatryoshkaLoss(nn.Module<Tensor, Tensor, Tensor> loss, IReadOnlyList<int> widths, IReadOnlyList<double>? weights = null)
+        : base(nameof(MatryoshkaLoss))
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(widths);
+        if (widths.Count == 0 || widths.Distinct().Count() != widths.Count)
+            throw new ArgumentException(
+                $"widths must be different numbers, at least one, got [{string.Join(", ", widths)}].", nameof(widths));
+        foreach (var width in widths) Guard.AtLeast(width, 1, nameof(widths));
+        if (weights is not null && (weights.Count != widths.Count || !weights.All(double.IsFinite)))
+            throw new ArgumentException(
+                $"weights must be {widths.Count} finite numbers, one a width, got [{string.Join(", ", weights)}].", nameof(weights));
+        (this.loss, this.widths, this.weights) = (loss, [.. widths], [.. weights ?? Enumerable.Repeat(1.0, widths.Count)]);
+        RegisterComponents();
+    }
+
+    /// <summary>The d_i.</summary>
+    public IReadOnlyList<int> Widths => widths;
+
+    /// <summary>The weighted sum over the widths.</summary>
+    /// <param name="embeddings">[N, D], D at least the greatest width.</param>
+    /// <param name="labels">What the wrapped loss takes.</param>
+    /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The embeddings are narrower than a width.</exception>
+    public override Tensor forward(Tensor embeddings, Tensor labels)
+    {
+        Guard.Matrix(embeddings);
+        if (embeddings.size(1) < widths.Max())
+            throw new ArgumentException(
+                $"embeddings must be at least {widths.Max()} wide, got {Guard.Shape(embeddings)}.", nameof(embeddings));
+        using var scope = NewDisposeScope();
+        return widths.Zip(weights, (width, weight) => S(weight) * loss.call(embeddings.narrow(1, 0, width), labels))
+            .Aggregate((sum, part) => sum.Plus(part)).MoveToOuterDisposeScope();
+    }
+}

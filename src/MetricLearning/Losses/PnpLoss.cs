@@ -1,0 +1,53 @@
+namespace MetricLearning;
+
+/// <summary>
+/// Penalises negatives before positives: for each anchor the mean over its positives p, itself among them, of <c>f(R_p)</c>, where
+/// <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives more alike than p, and f is chosen by the variant.
+/// </summary>
+/// <remarks>
+/// Default: variant O (f(R) = R), τ = 0.01, α = 1, b = 2, over cosines s, mean over the anchors that have positives,
+/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(K·N) for K positive pairs.
+/// Li et al., <i>Rethinking the Optimization of Average Precision: Only Penalizing Negative Instances before Positive Ones is Enough</i>,
+/// AAAI 2022.
+/// </remarks>
+public sealed class PnpLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="variant">f; O by default.</param>
+    /// <param name="temperature">τ above 0; 0.01 by default.</param>
+    public PnpLoss(PnpVariant variant = PnpVariant.O, double temperature = 0.01) : base(nameof(PnpLoss))
+    {
+        (Variant, Temperature) = (Guard.Defined(variant), Guard.Positive(temperature));
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>Which f.</summary>
+    public PnpVariant Variant { get; }
+
+    /// <summary>τ.</summary>
+    public double Temperature { get; }
+
+    /// <summary>α of <see cref="PnpVariant.Dq"/>, above 0; 1 by default.</summary>
+    public double Alpha { get; init => field = Guard.Positive(value); } = 1;
+
+    /// <summary>b of <see cref="PnpVariant.Ib"/>, above 0; 2 by default.</summary>
+    public double B { get; init => field = Guard.Positive(value); } = 2;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        var (rows, columns) = SmoothRank.WithSelf(pairs);
+        if (rows.size(0) == 0) yield break;
+        var before = SmoothRank.Nearer(distances.Matrix, rows, columns, pairs.Negatives, Temperature);
+        var costs = Variant switch
+        {
+            PnpVariant.Ds => before.log1p(),
+            PnpVariant.Dq => S(1) - (S(1) + before).pow(S(-Alpha)),
+            PnpVariant.Iu => (S(1) + before) * before.log1p(),
+            PnpVariant.Ib => (S(B) * before - (S(B) * before).log1p()) / S(B * B),
+            _ => before,
+        };
+        yield return SmoothRank.MeanByRow(costs, rows, pairs.Rows);
+    }
+}

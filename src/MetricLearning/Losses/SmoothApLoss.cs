@@ -1,0 +1,37 @@
+namespace MetricLearning;
+
+/// <summary>
+/// 1 − a smooth average precision of each anchor: the mean over its positives p, itself among them, of <c>(1 + R⁺_p) / (1 + R_p)</c>, where
+/// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others more alike than p, and R⁺ the positives among them.
+/// </summary>
+/// <remarks>
+/// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as the authors and pytorch-metric-learning, without their
+/// need of classes of one size in order. The distance is fixed: 1 − s. Memory O(K·N) for K positive pairs.
+/// Brown et al., <i>Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval</i>, ECCV 2020.
+/// </remarks>
+public sealed class SmoothApLoss : TupleLoss
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="temperature">τ above 0; 0.01 by default.</param>
+    public SmoothApLoss(double temperature = 0.01) : base(nameof(SmoothApLoss))
+    {
+        Temperature = Guard.Positive(temperature);
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>τ.</summary>
+    public double Temperature { get; }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        var (rows, columns) = SmoothRank.WithSelf(pairs);
+        if (rows.size(0) == 0) yield break;
+        var positives = pairs.Positives | pairs.Own();
+        // A positive counts itself as ½ in both sums: 1 + R without it is ½ + R with it.
+        var near = S(0.5) + SmoothRank.Nearer(distances.Matrix, rows, columns, positives, Temperature);
+        var all = near.Plus(SmoothRank.Nearer(distances.Matrix, rows, columns, pairs.Negatives, Temperature));
+        yield return SmoothRank.MeanByRow(S(1) - near / all, rows, pairs.Rows);
+    }
+}

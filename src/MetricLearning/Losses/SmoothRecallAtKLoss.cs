@@ -1,0 +1,68 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// 1 − a smooth recall at k of each anchor: <c>1 − mean_k Σ_p σ((k − 1 − R_p) / τ₁) / min(k, |P|)</c>, where
+/// <c>R_p = Σ_z σ((d_p − d_z) / τ₂)</c> counts the others nearer than the positive p.
+/// </summary>
+/// <remarks>
+/// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
+/// batches of thousands: see <see cref="GradientCache"/>. Memory O(K·N) for K positive pairs.
+/// Patel, Tolias, Matas, <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6.
+/// </remarks>
+public sealed class SmoothRecallAtKLoss : TupleLoss
+{
+    private readonly int[] depths;
+
+    /// <summary>Creates the loss.</summary>
+    /// <param name="depths">The k, each at least 1; 1, 2, 4, 8, 16 where none is given.</param>
+    public SmoothRecallAtKLoss(params IReadOnlyList<int> depths) : base(nameof(SmoothRecallAtKLoss))
+    {
+        ArgumentNullException.ThrowIfNull(depths);
+        this.depths = depths.Count == 0 ? [1, 2, 4, 8, 16] : [.. depths];
+        foreach (var depth in this.depths) Guard.AtLeast(depth, 1, nameof(depths));
+        Distance = Distance.Cosine;
+    }
+
+    /// <summary>The k.</summary>
+    public IReadOnlyList<int> Depths => depths;
+
+    /// <summary>τ₁ above 0: how softly a rank is compared with k; 1 by default.</summary>
+    public double DepthTemperature { get; init => field = Guard.Positive(value); } = 1;
+
+    /// <summary>τ₂ above 0: how softly distances are compared; 0.01 by default.</summary>
+    public double RankTemperature { get; init => field = Guard.Positive(value); } = 0.01;
+
+    /// <summary>
+    /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before
+    /// itself; as in
+    /// open-metric-learning. False by default.
+    /// </summary>
+    public bool AnchorIsRanked { get; init; }
+
+    /// <summary>open-metric-learning's SurrogatePrecision: one k, Euclidean distance of the embeddings as they are, the anchor ranked
+    /// too.</summary>
+    /// <param name="depth">k, at least 1.</param>
+    public static SmoothRecallAtKLoss SurrogatePrecision(int depth) => new(depth) { AnchorIsRanked = true, Distance = Distance.Euclidean };
+
+    /// <inheritdoc/>
+    protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
+    {
+        var pairs = tuples.AsPairs();
+        var (rows, columns) = AnchorIsRanked ? SmoothRank.WithSelf(pairs) : pairs.PositivePairs();
+        if (rows.size(0) == 0) yield break;
+        var others = pairs.Positives | pairs.Negatives;
+        var nearer = SmoothRank.Nearer(distances.Matrix, rows, columns, AnchorIsRanked ? others | pairs.Own() : others, RankTemperature);
+        var counts = bincount(rows, minlength: (int)pairs.Rows).index_select(0, rows);
+        var found = zeros_like(nearer);
+        foreach (var k in depths)
+        {
+            // A positive is nearer than itself by ½: without the anchor, 1 + R is ½ + nearer.
+            // The mean over |P| becomes a sum over min(k, |P|).
+            var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1) : (k - 0.5, k);
+            found = found.Plus(((S(depth) - nearer) / S(DepthTemperature)).sigmoid() * counts / counts.clamp_max(S(most)));
+        }
+        yield return SmoothRank.MeanByRow(S(1) - found / S(depths.Length), rows, pairs.Rows);
+    }
+}
