@@ -56,5 +56,5 @@ public abstract class TupleLoss : MetricLoss
 
     private Tuples Mine(LossBatch batch) => ReferenceEquals(Miner, Miner.All)
         ? batch.Candidates
-        : Miner.Mine(batch.Distances(Miner.Distance ?? Distance).Matrix, batch.Candidates);
+        : Miner.Mine(batch.Distances(Miner.Distance ?? Distance));
 }
