@@ -48,7 +48,7 @@ public sealed class BatchEasyHardMiner : Miner
         var negative = Pick(distances, negatives, Negatives == Hardness.Easy).Column;
         if (Positives == Hardness.All || Negatives == Hardness.All)
             return new Pairs(Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives : One(negatives, negative));
-        var anchors = (positives.any(1) & negatives.any(1)).nonzero().squeeze(1);
+        var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
     }
 
@@ -60,5 +60,5 @@ public sealed class BatchEasyHardMiner : Miner
         : distances.masked_fill(mask.logical_not(), double.PositiveInfinity).min(1);
 
     private static Tensor One(Tensor mask, Tensor column) =>
-        zeros_like(mask).scatter_(1, column.unsqueeze(1), mask.any(1, keepdim: true));
+        zeros_like(mask).scatter_(1, column.unsqueeze(1), CandidateOrder.Has(mask, column).unsqueeze(1));
 }

@@ -29,6 +29,12 @@ internal static class CandidateOrder
         return zeros_like(candidates).scatter_(1, order, kept);
     }
 
+    /// <summary>
+    /// Whether the column chosen in each row is a candidate, bool [N]: not, where a row has none, nor where infinite distances cannot be told from
+    /// what stands for the other columns.
+    /// </summary>
+    public static Tensor Has(Tensor candidates, Tensor columns) => candidates.gather(1, columns.unsqueeze(1)).squeeze(1);
+
     /// <summary>The mask of which just the given entries of the flattened matrix are set.</summary>
     public static Tensor MaskOf(Tensor entries, Tensor like) => zeros_like(like).reshape(-1).index_fill_(0, entries, 1).view_as(like);
 }
