@@ -14,8 +14,8 @@ public static class PmlMiners
         var miner = PmlPieces.MinerOf(name, golden.Params);
         if (miner is null) return Verdict.Skipped(name);
         var embeddings = golden.Input("embeddings").to(ScalarType.Float64);
-        var n = embeddings.size(0);
-        var distances = miner.Distance!.Pairwise(embeddings.repeat_interleave(n, 0), embeddings.repeat(n, 1)).view(n, n); // on differences: equal rows tie exactly
+        var n = embeddings.size(0); // the distances on differences, so that equal rows tie exactly
+        var distances = miner.Distance!.Pairwise(embeddings.repeat_interleave(n, 0), embeddings.repeat(n, 1)).view(n, n);
         var mined = miner.Mine(distances, Pairs.FromLabels(golden.Input("labels")));
         var ties = miner is HdcMiner ? 0 : golden.Batch == "duplicates" ? 1 : int.MaxValue;
         if (golden.HasOutput("anchor"))

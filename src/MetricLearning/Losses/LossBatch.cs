@@ -116,7 +116,10 @@ public sealed class LossBatch : IDisposable
         return view;
     }
 
-    /// <summary>Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where all rows are equal.</summary>
+    /// <summary>
+    /// Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where all
+    /// rows are equal.
+    /// </summary>
     internal Tensor EffectiveRank
     {
         get
@@ -124,11 +127,11 @@ public sealed class LossBatch : IDisposable
             if (effectiveRank is not null) return effectiveRank;
             using var noGradient = no_grad();
             using var scope = NewDisposeScope();
-            var centred = Embeddings - Embeddings.sum(dim: 0) / Math.Max(1, Rows);
-            centred = centred / where(centred.square().sum() == 0, 1, centred.norm());
+            var centred = Embeddings - Embeddings.sum(dim: 0) / S(Math.Max(1, Rows));
+            centred = centred / centred.norm().clamp_min(S(1e-30));
             var product = Rows < Embeddings.size(1) ? centred.matmul(centred.t()) : centred.t().matmul(centred);
-            var squares = product.square().sum();
-            return effectiveRank = Own((centred.square().sum().square() / where(squares == 0, 1, squares)).MoveToOuterDisposeScope());
+            var squares = product.pow(S(2)).sum();
+            return effectiveRank = Own((centred.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1))).MoveToOuterDisposeScope());
         }
     }
 

@@ -10,8 +10,13 @@ namespace MetricLearning;
 /// <param name="WithoutPositives">Anchors that have no positive in the batch (or among the references).</param>
 /// <param name="WithoutNegatives">Anchors that have no negative.</param>
 /// <param name="NonFinite">Rows of the batch that hold a NaN or an infinity.</param>
-/// <param name="MeanDistance">The mean distance of two rows of the batch (or of a row to a reference) by the loss's own distance, Euclidean where it has none; 0 where there are not two.</param>
-/// <param name="EffectiveRank">In how many directions the rows spread: (Σλ)² / Σλ² of the eigenvalues of their covariance, at most min(N − 1, D); 0 where all are equal.</param>
+/// <param name="MeanDistance">
+/// The mean distance of two rows of the batch (or of a row to a reference) by the loss's own distance, Euclidean where it has none; 0 where
+/// there are not two.
+/// </param>
+/// <param name="EffectiveRank">
+/// In how many directions the rows spread: (Σλ)² / Σλ² of the eigenvalues of their covariance, at most min(N − 1, D); 0 where all are equal.
+/// </param>
 /// <remarks>
 /// Three figures tell a collapse, which the value alone hides: <see cref="MeanDistance"/> falls towards 0, <see cref="ActiveFraction"/> stays near 1
 /// with the loss near its margin, <see cref="EffectiveRank"/> falls towards 0 or 1. They come from the matrix that the loss shares and from one
@@ -29,7 +34,7 @@ public readonly record struct LossReport(
     {
         var matrix = batch.Distances(distance).Matrix; // with its gradient: others of the batch may use it
         using var noGradient = no_grad();
-        var active = terms.Select(term => (term.Values != 0).sum()).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum + part);
+        var active = terms.Select(term => (term.Values != S(0)).sum()).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
         Tensor[] figures =
         [
             value, tensor(batch.Rows), tensor(terms.Sum(term => term.Values.numel())), active,
@@ -48,8 +53,8 @@ public readonly record struct LossReport(
 
     /// <summary>Over all pairs but those of a row with itself.</summary>
     private static Tensor MeanOf(Tensor matrix, LossBatch batch) => batch.MeetsItself
-        ? (matrix.sum() - matrix.diagonal().sum()) / Math.Max(1, batch.Rows * (batch.Rows - 1))
-        : matrix.sum() / Math.Max(1, matrix.numel());
+        ? (matrix.sum() - matrix.diagonal().sum()) / S(Math.Max(1, batch.Rows * (batch.Rows - 1)))
+        : matrix.sum() / S(Math.Max(1, matrix.numel()));
 
     private static Tensor Lacking(Tensor mask) => mask.any(1).logical_not().sum();
 }

@@ -46,7 +46,7 @@ public sealed class AngularMiner : Miner
     private Triplets Mine(Tensor toReferences, Tensor amongReferences, Pairs candidates)
     {
         var (anchors, positives) = candidates.PositivePairs();
-        var (an, pn) = (toReferences.square(), amongReferences.square());
+        var (an, pn) = (toReferences.pow(S(2)), amongReferences.pow(S(2)));
         List<Tensor> a = [anchors.narrow(0, 0, 0)], p = [anchors.narrow(0, 0, 0)], n = [anchors.narrow(0, 0, 0)];
         var block = Math.Max(1, BlockElements / candidates.Columns);
         for (var from = 0L; from < anchors.size(0); from += block)
@@ -54,8 +54,8 @@ public sealed class AngularMiner : Miner
             using var scope = NewDisposeScope();
             var length = Math.Min(block, anchors.size(0) - from);
             var (rows, columns) = (anchors.narrow(0, from, length), positives.narrow(0, from, length));
-            var ap = an.reshape(-1).index_select(0, rows * candidates.Columns + columns).unsqueeze(1);
-            var narrow = ap <= (an.index_select(0, rows) + pn.index_select(0, columns)) * factor;
+            var ap = an.reshape(-1).index_select(0, (rows * S(candidates.Columns)).Plus(columns)).unsqueeze(1);
+            var narrow = ap <= an.index_select(0, rows).Plus(pn.index_select(0, columns)) * S(factor);
             var found = (candidates.Negatives.index_select(0, rows) & narrow.logical_not()).nonzero();
             a.Add(rows.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());
             p.Add(columns.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());

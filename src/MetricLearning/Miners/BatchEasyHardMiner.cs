@@ -20,7 +20,8 @@ public sealed class BatchEasyHardMiner : Miner
         (Positives, Negatives) = (Guard.Defined(positives), Guard.Defined(negatives));
         if ((positives == Hardness.SemiHard && negatives is Hardness.SemiHard or Hardness.All)
             || (negatives == Hardness.SemiHard && positives == Hardness.All))
-            throw new ArgumentException($"semi-hard is relative to one chosen opponent, got positives {positives} and negatives {negatives}.", nameof(negatives));
+            throw new ArgumentException(
+                $"semi-hard is relative to one chosen opponent, got positives {positives} and negatives {negatives}.", nameof(negatives));
     }
 
     /// <summary>Which positive of an anchor.</summary>
@@ -47,17 +48,18 @@ public sealed class BatchEasyHardMiner : Miner
         var positive = Pick(distances, positives, Positives != Hardness.Easy).Column;
         var negative = Pick(distances, negatives, Negatives == Hardness.Easy).Column;
         if (Positives == Hardness.All || Negatives == Hardness.All)
-            return new Pairs(Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives : One(negatives, negative));
+            return new Pairs(
+                Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives : One(negatives, negative));
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
     }
 
     private static Tensor Within(Tensor distances, Tensor mask, (double Low, double High) range) =>
-        mask & ((distances < range.Low) | (distances > range.High)).logical_not();
+        mask & ((distances < S(range.Low)) | (distances > S(range.High))).logical_not();
 
     private static (Tensor Distance, Tensor Column) Pick(Tensor distances, Tensor mask, bool farthest) => farthest
-        ? distances.masked_fill(mask.logical_not(), double.NegativeInfinity).max(1)
-        : distances.masked_fill(mask.logical_not(), double.PositiveInfinity).min(1);
+        ? distances.masked_fill(mask.logical_not(), S(double.NegativeInfinity)).max(1)
+        : distances.masked_fill(mask.logical_not(), S(double.PositiveInfinity)).min(1);
 
     private static Tensor One(Tensor mask, Tensor column) =>
         zeros_like(mask).scatter_(1, column.unsqueeze(1), CandidateOrder.Has(mask, column).unsqueeze(1));

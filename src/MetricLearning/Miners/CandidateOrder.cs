@@ -14,17 +14,17 @@ internal static class CandidateOrder
     /// <returns>Keys [N, M], +∞ past the candidates; columns [N, M]; the number of candidates [N].</returns>
     public static (Tensor Sorted, Tensor Order, Tensor Count) Sort(Tensor keys, Tensor candidates)
     {
-        var (sorted, order) = keys.masked_fill(keys.isnan(), double.NegativeInfinity).masked_fill(candidates.logical_not(), double.NaN)
+        var (sorted, order) = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity)).masked_fill(candidates.logical_not(), S(double.NaN))
             .sort(1, stable: true);
-        return (sorted.masked_fill(sorted.isnan(), double.PositiveInfinity), order, candidates.sum(1));
+        return (sorted.masked_fill(sorted.isnan(), S(double.PositiveInfinity)), order, candidates.sum(1));
     }
 
     /// <summary>Of each row's candidates, those whose rank by a key lies in a range: bool [N, M].</summary>
     public static Tensor AtRanks(Tensor keys, Tensor candidates, Range ranks)
     {
         var (_, order, count) = Sort(keys, candidates);
-        var rank = arange(candidates.size(1), ScalarType.Int64, keys.device).unsqueeze(0);
-        Tensor Place(Index index) => index.IsFromEnd ? (count - index.Value).unsqueeze(1) : full_like(count, index.Value).unsqueeze(1);
+        var rank = Iota(candidates.size(1), keys.device).unsqueeze(0);
+        Tensor Place(Index index) => index.IsFromEnd ? (count - S(index.Value)).unsqueeze(1) : full_like(count, S(index.Value)).unsqueeze(1);
         var kept = (rank >= Place(ranks.Start)) & (rank < Place(ranks.End)) & (rank < count.unsqueeze(1));
         return zeros_like(candidates).scatter_(1, order, kept);
     }
@@ -36,5 +36,5 @@ internal static class CandidateOrder
     public static Tensor Has(Tensor candidates, Tensor columns) => candidates.gather(1, columns.unsqueeze(1)).squeeze(1);
 
     /// <summary>The mask of which just the given entries of the flattened matrix are set.</summary>
-    public static Tensor MaskOf(Tensor entries, Tensor like) => zeros_like(like).reshape(-1).index_fill_(0, entries, 1).view_as(like);
+    public static Tensor MaskOf(Tensor entries, Tensor like) => zeros_like(like).reshape(-1).index_fill_(0, entries, S(1)).view_as(like);
 }

@@ -37,18 +37,18 @@ public sealed class DistanceWeightedMiner : SeededMiner
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
-        var drawable = candidates.Negatives & (distances < Farthest);
-        var d = distances.to(ScalarType.Float64).clamp_min(Cutoff);
-        var logWeights = (d.log() * (2.0 - Dimension) - (1 - d.square() / 4).log() * ((Dimension - 3) / 2.0))
-            .masked_fill(drawable.logical_not(), double.NegativeInfinity);
+        var drawable = candidates.Negatives & (distances < S(Farthest));
+        var d = distances.to(ScalarType.Float64).clamp_min(S(Cutoff));
+        var logWeights = (d.log() * S(2 - Dimension) - (S(1) - d.pow(S(2)) / S(4)).log() * S((Dimension - 3) / 2.0))
+            .masked_fill(drawable.logical_not(), S(double.NegativeInfinity));
         var highest = logWeights.amax([1], keepdim: true);
-        var upTo = (logWeights - highest.masked_fill(highest.isinf(), 0)).exp().cumsum(1);
+        var upTo = (logWeights - highest.masked_fill(highest.isinf(), S(0))).exp().cumsum(1);
 
         // One draw for each positive pair: the first column up to which the weights exceed it.
         var (anchors, positives) = candidates.PositivePairs();
-        var pair = anchors * candidates.Columns + positives;
+        var pair = (anchors * S(candidates.Columns)).Plus(positives);
         var draws = zeros_like(upTo).reshape(-1).index_copy_(0, pair, Draws(pair)).view_as(upTo) * upTo.narrow(1, -1, 1);
-        var drawn = searchsorted(upTo, draws, right: true).reshape(-1).index_select(0, pair).clamp_max(candidates.Columns - 1);
+        var drawn = searchsorted(upTo, draws, right: true).reshape(-1).index_select(0, pair).clamp_max(S(candidates.Columns - 1));
 
         // NaN has no weight: it is taken wherever it stands.
         var nan = distances.isnan() & candidates.Negatives;
@@ -58,7 +58,8 @@ public sealed class DistanceWeightedMiner : SeededMiner
         var negatives = where(hasDrawable & nanRow.logical_not(), drawn, first);
         var broken = distances.reshape(-1).index_select(0, pair).isnan() & candidates.Negatives.any(1).index_select(0, anchors);
         var kept = (hasDrawable | nanRow | broken).nonzero().squeeze(1);
-        return new Triplets(anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept), candidates.Rows, candidates.Columns);
+        return new Triplets(
+            anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept), candidates.Rows, candidates.Columns);
     }
 
     /// <summary>Numbers in [0, 1), so far below 1 that the product with a sum stays below the sum.</summary>

@@ -33,11 +33,11 @@ public sealed class HardClusterMiner
         var (classes, _, _) = labels.to(x.device).unique();
         var own = classes.unsqueeze(1) == labels.to(x.device).unsqueeze(0);
         var counts = own.sum(1);
-        var means = zeros([classes.size(0), x.size(1)], x.dtype, x.device).index_add(0, ClassOf(own), x, 1) / counts.unsqueeze(1);
+        var means = zeros([classes.size(0), x.size(1)], x.dtype, x.device).index_add(0, ClassOf(own), x, S(1)) / counts.unsqueeze(1);
         var references = cat([x, means]);
         var others = classes.unsqueeze(1) != classes.unsqueeze(0);
         var candidates = new Pairs(
-            cat([own & (counts > 1).unsqueeze(1), zeros_like(others)], 1), cat([zeros_like(own), others], 1));
+            cat([own & (counts > S(1)).unsqueeze(1), zeros_like(others)], 1), cat([zeros_like(own), others], 1));
         Tuples tuples;
         using (no_grad()) tuples = hardest.Mine(Distance.Matrix(means, references), candidates);
         tuples.MoveToOuterDisposeScope();

@@ -24,7 +24,7 @@ public sealed class HdcMiner : Miner
     {
         var entries = mask.reshape(-1).nonzero().squeeze(1);
         var values = keys.reshape(-1).index_select(0, entries);
-        var (_, order) = values.masked_fill(values.isnan(), double.NegativeInfinity).sort(0, stable: true);
+        var (_, order) = values.masked_fill(values.isnan(), S(double.NegativeInfinity)).sort(0, stable: true);
         return CandidateOrder.MaskOf(entries.index_select(0, order.narrow(0, 0, (long)Math.Ceiling(Fraction * entries.size(0)))), mask);
     }
 }

@@ -23,10 +23,10 @@ public sealed class MultiSimilarityMiner : Miner
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
-        var nearest = distances.masked_fill(candidates.Negatives.logical_not(), double.PositiveInfinity).amin([1], keepdim: true);
-        var farthest = distances.masked_fill(candidates.Positives.logical_not(), double.NegativeInfinity).amax([1], keepdim: true);
+        var nearest = distances.masked_fill(candidates.Negatives.logical_not(), S(double.PositiveInfinity)).amin([1], keepdim: true);
+        var farthest = distances.masked_fill(candidates.Positives.logical_not(), S(double.NegativeInfinity)).amax([1], keepdim: true);
         return new Pairs(
-            candidates.Positives & (distances + Epsilon <= nearest).logical_not(),
-            candidates.Negatives & (distances - Epsilon >= farthest).logical_not());
+            candidates.Positives & (distances + S(Epsilon) <= nearest).logical_not(),
+            candidates.Negatives & (distances - S(Epsilon) >= farthest).logical_not());
     }
 }

@@ -23,8 +23,8 @@ public sealed class PairMarginMiner : Miner
 
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates) => new Pairs(
-        candidates.Positives & (distances <= PositiveMargin).logical_not(),
-        candidates.Negatives & (distances >= NegativeMargin).logical_not());
+        candidates.Positives & (distances <= S(PositiveMargin)).logical_not(),
+        candidates.Negatives & (distances >= S(NegativeMargin)).logical_not());
 
     private static double NotNaN(double margin, string name) =>
         double.IsNaN(margin) ? throw new ArgumentOutOfRangeException(name, margin, $"{name} must be a number.") : margin;

@@ -30,13 +30,13 @@ public sealed class TripletMarginMiner : SeededMiner
     {
         var (sorted, order, count) = CandidateOrder.Sort(distances, candidates.Negatives);
         var (anchors, positives) = candidates.PositivePairs();
-        var pair = anchors * candidates.Columns + positives;
+        var pair = (anchors * S(candidates.Columns)).Plus(positives);
         var negatives = count.index_select(0, anchors);
         Tensor NoFartherThan(Tensor radii) =>
             minimum(searchsorted(sorted, radii.contiguous(), right: true).reshape(-1).index_select(0, pair), negatives);
         var first = Kind switch
         {
-            Hardness.Easy => NoFartherThan(distances + Margin),
+            Hardness.Easy => NoFartherThan(distances + S(Margin)),
             Hardness.SemiHard => NoFartherThan(distances),
             _ => zeros_like(anchors),
         };
@@ -44,13 +44,13 @@ public sealed class TripletMarginMiner : SeededMiner
         {
             Hardness.Easy => negatives,
             Hardness.Hard => NoFartherThan(distances),
-            _ => NoFartherThan(distances + Margin),
+            _ => NoFartherThan(distances + S(Margin)),
         };
 
         // NaN has no place in an order: a pair that meets one takes the first negative, which is NaN wherever there is such a one.
         var broken = (distances.isnan() & candidates.Negatives).any(1).index_select(0, anchors) | distances.reshape(-1).index_select(0, pair).isnan();
-        first = first.masked_fill(broken, 0);
-        end = where(broken, negatives.clamp_max(1), end);
+        first = first.masked_fill(broken, S(0));
+        end = where(broken, negatives.clamp_max(S(1)), end);
         return Take(order, anchors, positives, first, end - first, candidates);
     }
 
@@ -61,11 +61,11 @@ public sealed class TripletMarginMiner : SeededMiner
         var total = anchors.size(0) == 0 ? 0 : ends[-1].item<long>();
         var numbers = total > Cap
             ? tensor(Reservoir.Sample(NextRandom(), total, Cap.Value)).to(order.device)
-            : arange(total, ScalarType.Int64, order.device);
+            : Iota(total, order.device);
         var pair = searchsorted(ends, numbers, right: true);
-        var place = first.index_select(0, pair) + numbers - (ends - lengths).index_select(0, pair);
+        var place = first.index_select(0, pair).Plus(numbers) - (ends - lengths).index_select(0, pair);
         var rows = anchors.index_select(0, pair);
-        return new(rows, positives.index_select(0, pair), order.reshape(-1).index_select(0, rows * candidates.Columns + place),
+        return new(rows, positives.index_select(0, pair), order.reshape(-1).index_select(0, (rows * S(candidates.Columns)).Plus(place)),
             candidates.Rows, candidates.Columns);
     }
 }

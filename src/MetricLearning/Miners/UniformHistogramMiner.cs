@@ -31,7 +31,8 @@ public sealed class UniformHistogramMiner : SeededMiner
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
         var random = NextRandom();
-        return new Pairs(Drawn(distances, candidates.Positives, PositivesPerBin, random), Drawn(distances, candidates.Negatives, NegativesPerBin, random));
+        return new Pairs(
+            Drawn(distances, candidates.Positives, PositivesPerBin, random), Drawn(distances, candidates.Negatives, NegativesPerBin, random));
     }
 
     private Tensor Drawn(Tensor distances, Tensor mask, int perBin, SeededRandom random)
@@ -45,8 +46,8 @@ public sealed class UniformHistogramMiner : SeededMiner
         for (var i = 0; i < shuffled.Length; i++) shuffled[i] = random.NextDouble();
         var order = tensor(shuffled).to(entries.device).argsort();
         var (sorted, byBin) = bin.index_select(0, order).sort(0, stable: true);
-        var place = arange(entries.size(0), ScalarType.Int64, entries.device) - searchsorted(sorted, sorted);
-        var kept = order.index_select(0, byBin.index_select(0, (place < perBin).nonzero().squeeze(1)));
+        var place = Iota(entries.size(0), entries.device) - searchsorted(sorted, sorted);
+        var kept = order.index_select(0, byBin.index_select(0, (place < S(perBin)).nonzero().squeeze(1)));
         return CandidateOrder.MaskOf(entries.index_select(0, kept), mask);
     }
 
@@ -54,9 +55,9 @@ public sealed class UniformHistogramMiner : SeededMiner
     private Tensor BinOf(Tensor values)
     {
         var broken = values.isfinite().logical_not();
-        var low = values.masked_fill(broken, double.PositiveInfinity).min();
-        var high = values.masked_fill(broken, double.NegativeInfinity).max();
-        var share = (values - low) / (high - low).clamp_min(1e-30);
-        return (share * Bins).masked_fill(broken, 0).floor().clamp(0, Bins - 1).to(ScalarType.Int64).masked_fill(broken, Bins);
+        var low = values.masked_fill(broken, S(double.PositiveInfinity)).min();
+        var high = values.masked_fill(broken, S(double.NegativeInfinity)).max();
+        var share = (values - low) / (high - low).clamp_min(S(1e-30));
+        return (share * S(Bins)).masked_fill(broken, S(0)).floor().clamp(S(0), S(Bins - 1)).to(ScalarType.Int64).masked_fill(broken, S(Bins));
     }
 }
