@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>pytorch-metric-learning's miners: the same tuples as sets; where rows are equal, the same distances.</summary>
+/// <summary>
+/// pytorch-metric-learning's miners: the same tuples as sets; where rows are equal, the same distances. HDC cuts one list of the whole batch,
+/// in which (i, j) and (j, i) tie: there the distances alone have to agree.
+/// </summary>
 public static class PmlMiners
 {
     public static Verdict Check(GoldenCase golden)
@@ -11,9 +14,10 @@ public static class PmlMiners
         var miner = PmlPieces.MinerOf(name, golden.Params);
         if (miner is null) return Verdict.Skipped(name);
         var embeddings = golden.Input("embeddings").to(ScalarType.Float64);
-        var distances = miner.Distance!.Matrix(embeddings, embeddings);
+        var n = embeddings.size(0); // the distances on differences, so that equal rows tie exactly
+        var distances = miner.Distance!.Pairwise(embeddings.repeat_interleave(n, 0), embeddings.repeat(n, 1)).view(n, n);
         var mined = miner.Mine(distances, Pairs.FromLabels(golden.Input("labels")));
-        var ties = golden.Batch == "duplicates";
+        var ties = miner is HdcMiner ? 0 : golden.Batch == "duplicates" ? 1 : int.MaxValue;
         if (golden.HasOutput("anchor"))
         {
             var got = mined.AsTriplets();
@@ -27,7 +31,7 @@ public static class PmlMiners
         return Compare("negative pairs", distances, ties, [anchors, negatives], [golden.Output("anchor2"), golden.Output("negative")]);
     }
 
-    private static Verdict Compare(string what, Tensor distances, bool ties, Tensor[] got, Tensor[] expected)
+    private static Verdict Compare(string what, Tensor distances, int ties, Tensor[] got, Tensor[] expected)
     {
         var (ours, theirs) = (Tuples(got, distances, ties), Tuples(expected, distances, ties));
         return ours.SequenceEqual(theirs) ? Verdict.Passed
@@ -35,13 +39,13 @@ public static class PmlMiners
                 + ours.Zip(theirs).Where(both => both.First != both.Second).Select(both => $"{both.First} for {both.Second}").FirstOrDefault("in number"));
     }
 
-    /// <summary>Each tuple as text, sorted: its indices; or its anchor and its distances, where the choice among equal rows is arbitrary.</summary>
-    private static List<string> Tuples(Tensor[] columns, Tensor distances, bool ties)
+    /// <summary>Each tuple as text, sorted: its indices; from number <paramref name="ties"/> on the distance to the anchor in their place.</summary>
+    private static List<string> Tuples(Tensor[] columns, Tensor distances, int ties)
     {
         var indices = columns.Select(column => column.data<long>().ToArray()).ToArray();
         return [.. Enumerable.Range(0, indices[0].Length)
             .Select(k => string.Join(' ', indices.Select((column, i) =>
-                ties && i > 0 ? distances[indices[0][k], column[k]].item<double>().ToString("F5", null) : $"{column[k]}")))
+                i < ties ? $"{column[k]}" : distances[indices[0][k], column[k]].item<double>().ToString("F5", null))))
             .Order(StringComparer.Ordinal)];
     }
 }

@@ -77,13 +77,25 @@ public static partial class PmlPieces
     public static Miner? MinerOf(string name, JsonElement parameters)
     {
         var distance = Named(Text(parameters, "distance"), parameters, Distance.Euclidean);
+        var patterns = BatchEasyHardPattern().Match(name);
         return name switch
         {
+            _ when name.StartsWith("angular", StringComparison.Ordinal) => new AngularMiner(Number("angle_deg")),
             "batch_hard" or "batch_hard_cos" => new BatchHardMiner { Distance = distance },
             "beh_p-hard_n-semihard" => new SemiHardMiner { Distance = distance, Positives = SemiHardPositives.Hardest },
             "beh_p-easy_n-semihard" => new SemiHardMiner { Distance = distance, Positives = SemiHardPositives.Easiest },
+            _ when patterns.Success => new BatchEasyHardMiner(Kind(patterns.Groups[1].Value), Kind(patterns.Groups[2].Value)) { Distance = distance },
+            _ when name.StartsWith("hdc", StringComparison.Ordinal) => new HdcMiner(Number("filter_percentage")) { Distance = distance },
+            "multi_similarity" => new MultiSimilarityMiner(Number("epsilon")),
+            _ when name.StartsWith("pair_margin", StringComparison.Ordinal) =>
+                new PairMarginMiner(Number("pos_margin"), Number("neg_margin")) { Distance = distance },
+            _ when name.StartsWith("triplet_margin", StringComparison.Ordinal) =>
+                new TripletMarginMiner(Number("margin"), Kind(Text(parameters, "type")!)) { Distance = distance },
             _ => null,
         };
+
+        double Number(string parameter) => parameters.GetProperty(parameter).GetDouble();
+        Hardness Kind(string kind) => Enum.Parse<Hardness>(kind, ignoreCase: true);
     }
 
     /// <summary>The Python class of the loss.</summary>
@@ -122,6 +134,9 @@ public static partial class PmlPieces
     }
 
     private static string? Text(JsonElement parameters, string name) => parameters.TryGetProperty(name, out var value) ? value.GetString() : null;
+
+    [GeneratedRegex("^beh_p-([a-z]+)_n-([a-z]+)$")]
+    private static partial Regex BatchEasyHardPattern();
 
     [GeneratedRegex(@"losses\.(\w+)\(")]
     private static partial Regex LossPattern();

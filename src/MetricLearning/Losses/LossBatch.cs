@@ -13,6 +13,7 @@ public sealed class LossBatch : IDisposable
     private readonly List<Tensor> owned = [];
     private readonly Tensor? self;
     private Pairs? candidates;
+    private Tensor? effectiveRank;
 
     /// <summary>A batch that meets itself.</summary>
     /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
@@ -113,6 +114,25 @@ public sealed class LossBatch : IDisposable
         ArgumentNullException.ThrowIfNull(distance);
         if (!views.TryGetValue(distance, out var view)) views[distance] = view = new(this, distance, Embeddings);
         return view;
+    }
+
+    /// <summary>
+    /// Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where all
+    /// rows are equal.
+    /// </summary>
+    internal Tensor EffectiveRank
+    {
+        get
+        {
+            if (effectiveRank is not null) return effectiveRank;
+            using var noGradient = no_grad();
+            using var scope = NewDisposeScope();
+            var centred = Embeddings - Embeddings.sum(dim: 0) / S(Math.Max(1, Rows));
+            centred = centred / centred.norm().clamp_min(S(1e-30));
+            var product = Rows < Embeddings.size(1) ? centred.matmul(centred.t()) : centred.t().matmul(centred);
+            var squares = product.pow(S(2)).sum();
+            return effectiveRank = Own((centred.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1))).MoveToOuterDisposeScope());
+        }
     }
 
     /// <summary>Frees what was worked out, not the tensors that were given.</summary>

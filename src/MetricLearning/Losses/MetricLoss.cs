@@ -53,6 +53,9 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
         return LossReport.Of(Evaluate(batch).Report.cpu());
     }
 
+    /// <summary>By what its report measures how far the rows are apart.</summary>
+    private protected virtual Distance Measure => Distance.Euclidean;
+
     /// <summary>The values of the loss, before they are reduced. Tensors made here are freed by the caller.</summary>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
@@ -61,12 +64,13 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
     {
         LossTerm[] terms = [.. Terms(batch)];
         var value = Reduce(batch, terms);
-        return (value, LossReport.Collect(value, batch, terms));
+        return (value, LossReport.Collect(value, batch, terms, Measure));
     }
 
-    /// <summary>Nothing to compare leaves no way back to the embeddings: 0 · Σ x has one, and is NaN where they are not finite.</summary>
-    private Tensor Reduce(LossBatch batch, LossTerm[] terms) =>
-        terms.All(term => term.Values.numel() == 0)
-            ? (batch.Embeddings * S(0)).sum()
-            : terms.Select(term => Reducer.Reduce(term, batch)).Aggregate((sum, part) => sum.Plus(part));
+    /// <summary>
+    /// 0 · Σ x is added: a way back to the embeddings where there is nothing to compare, and NaN where they are not finite, also where no tuple
+    /// that was chosen, or no hinge, would show it.
+    /// </summary>
+    private Tensor Reduce(LossBatch batch, LossTerm[] terms) => terms.Where(term => term.Values.numel() > 0)
+        .Select(term => Reducer.Reduce(term, batch)).Aggregate((batch.Embeddings * S(0)).sum(), (sum, part) => sum.Plus(part));
 }

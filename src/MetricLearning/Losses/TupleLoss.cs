@@ -54,7 +54,9 @@ public abstract class TupleLoss : MetricLoss
     /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
+    private protected sealed override Distance Measure => Distance;
+
     private Tuples Mine(LossBatch batch) => ReferenceEquals(Miner, Miner.All)
         ? batch.Candidates
-        : Miner.Mine(batch.Distances(Miner.Distance ?? Distance).Matrix, batch.Candidates);
+        : Miner.Mine(batch.Distances(Miner.Distance ?? Distance));
 }

@@ -34,7 +34,7 @@ public sealed class BatchHardMiner : Miner
             return new Pairs(
                 positives & (distances < farthest.unsqueeze(1)).logical_not(),
                 candidates.Negatives & (distances > nearest.unsqueeze(1)).logical_not()).AsTriplets();
-        var anchors = (positives.any(1) & candidates.Negatives.any(1)).nonzero().squeeze(1);
+        var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(candidates.Negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
     }
 }

@@ -28,15 +28,30 @@ public abstract class Miner
         if (distances.dim() != 2 || distances.size(0) != candidates.Rows || distances.size(1) != candidates.Columns)
             throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.", nameof(distances));
         if (candidates.Rows == 0 || candidates.Columns == 0) return candidates;
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var mined = MineCore(distances.detach(), candidates);
-        if (!ReferenceEquals(mined, candidates)) mined.MoveToOuterDisposeScope();
-        return mined;
+        return Alone(candidates, () => MineCore(distances.detach(), candidates));
+    }
+
+    /// <summary>Picks tuples of a batch by the distances that it shares.</summary>
+    /// <param name="distances">The view of the batch by the distance to mine by.</param>
+    /// <returns>Pairs or triplets, which the caller disposes; the batch's candidates themselves where all are kept.</returns>
+    public virtual Tuples Mine(DistanceView distances)
+    {
+        ArgumentNullException.ThrowIfNull(distances);
+        return Mine(distances.Matrix, distances.Batch.Candidates);
     }
 
     /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. Other tensors made here are freed by the caller.</summary>
     protected abstract Tuples MineCore(Tensor distances, Pairs candidates);
+
+    /// <summary>Without a gradient, and leaving nothing but the tuples.</summary>
+    private protected static Tuples Alone(Pairs candidates, Func<Tuples> mine)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var mined = mine();
+        if (!ReferenceEquals(mined, candidates)) mined.MoveToOuterDisposeScope();
+        return mined;
+    }
 
     private sealed class AllMiner : Miner
     {

@@ -42,7 +42,7 @@ public sealed class SemiHardMiner : Miner
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
         var others = candidates.Negatives.logical_not();
-        var count = candidates.Negatives.sum(1);
+        var (sorted, order, count) = CandidateOrder.Sort(distances, candidates.Negatives);
         var (anchors, positives) = PositivePairs(distances, candidates);
         var kept = (count.index_select(0, anchors) > S(0)).nonzero().squeeze(1);
         (anchors, positives) = (anchors.index_select(0, kept), positives.index_select(0, kept));
@@ -50,7 +50,6 @@ public sealed class SemiHardMiner : Miner
         var radius = distances.reshape(-1).index_select(0, pair);
 
         // In the sorted row of its anchor, the first negative beyond the positive; past the end where there is none.
-        var (sorted, order) = distances.masked_fill(others, S(double.PositiveInfinity)).sort(1, stable: true);
         var beyond = searchsorted(sorted, distances.contiguous(), right: true).reshape(-1).index_select(0, pair);
         var found = beyond < count.index_select(0, anchors);
         var place = (anchors * S(candidates.Columns)).Plus(beyond.clamp_max(S(candidates.Columns - 1)));
@@ -76,7 +75,7 @@ public sealed class SemiHardMiner : Miner
         var chosen = Positives == SemiHardPositives.Hardest
             ? distances.masked_fill(others, S(double.NegativeInfinity)).argmax(1)
             : distances.masked_fill(others, S(double.PositiveInfinity)).argmin(1);
-        var anchors = candidates.Positives.any(1).nonzero().squeeze(1);
+        var anchors = CandidateOrder.Has(candidates.Positives, chosen).nonzero().squeeze(1);
         return (anchors, chosen.index_select(0, anchors));
     }
 }

@@ -114,10 +114,13 @@ public class TripletLossTests
         using var scope = NewDisposeScope();
         var (x, y) = (tensor([0.0, 1, 1.5, 4, 100]).unsqueeze(1), tensor([0L, 0, 1, 1, 2]));
         using var loss = new TripletLoss();
-        Assert.Equal(new LossReport(0.775, 5, 4, 2, 1, 0, 0), loss.Report(x, y) with { Value = 0.775 });
-        Assert.Equal(0.775, loss.Report(x, y).Value, 12);
+        var report = loss.Report(x, y);
+        Assert.Equal(new LossReport(0.775, 5, 4, 2, 1, 0, 0, 40.6, 1), report with { Value = 0.775, MeanDistance = 40.6, EffectiveRank = 1 });
+        Assert.Equal(0.775, report.Value, 12);
+        Assert.Equal(40.6, report.MeanDistance, 6);
+        Assert.Equal(1, report.EffectiveRank, 12);
         Assert.Equal(0.5, loss.Report(x, y).ActiveFraction);
-        Assert.Equal(new LossReport(0, 2, 0, 0, 0, 2, 0), loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2)));
+        Assert.Equal(new LossReport(0, 2, 0, 0, 0, 2, 0, 1, 1), loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2)) with { MeanDistance = 1, EffectiveRank = 1 });
     }
 
     [Fact]

@@ -49,6 +49,108 @@ public class MinerTests
         Same(new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative }, (d, positives, negatives) =>
             positives.OrderBy(p => d[p]).Take(1).SelectMany(p => BeyondOrFarthest(d, p, negatives)));
 
+    [Theory, MemberData(nameof(TwoKinds))]
+    public void BatchEasyHard_IsOneOfEach(Hardness positive, Hardness negative)
+    {
+        if (positive == Hardness.SemiHard && negative == Hardness.SemiHard)
+        {
+            Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative));
+            return;
+        }
+        Same(new BatchEasyHardMiner(positive, negative), (d, positives, negatives) =>
+        {
+            int[] One(int[] from, bool farthest) => [.. (farthest ? from.OrderByDescending(i => d[i]) : from.OrderBy(i => d[i])).Take(1)];
+            if (positive == Hardness.SemiHard)
+                return from n in One(negatives, negative == Hardness.Easy) from p in One([.. positives.Where(p => d[p] < d[n])], farthest: true) select (p, n);
+            return from p in One(positives, positive == Hardness.Hard)
+                   from n in negative == Hardness.SemiHard ? One([.. negatives.Where(n => d[n] > d[p])], false) : One(negatives, negative == Hardness.Easy)
+                   select (p, n);
+        });
+    }
+
+    public static MatrixTheoryData<Hardness, Hardness> TwoKinds => new([Hardness.Easy, Hardness.SemiHard, Hardness.Hard], [Hardness.Easy, Hardness.SemiHard, Hardness.Hard]);
+
+    [Fact]
+    public void BatchEasyHard_KeepsToTheRanges() =>
+        Same(new BatchEasyHardMiner(Hardness.Hard, Hardness.All) { PositiveRange = (1, 3), NegativeRange = (2, 4) }, (d, positives, negatives) =>
+            from p in positives.Where(p => d[p] is >= 1 and <= 3).OrderByDescending(p => d[p]).Take(1)
+            from n in negatives.Where(n => d[n] is >= 2 and <= 4)
+            select (p, n));
+
+    [Fact]
+    public void BatchEasyHard_SemiHardNeedsOneOpponent()
+    {
+        foreach (var (positive, negative) in new[] { (Hardness.SemiHard, Hardness.SemiHard), (Hardness.SemiHard, Hardness.All), (Hardness.All, Hardness.SemiHard) })
+            Assert.StartsWith("semi-hard is relative to one chosen opponent", Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative)).Message);
+    }
+
+    [Theory, InlineData(Hardness.All), InlineData(Hardness.Easy), InlineData(Hardness.Hard), InlineData(Hardness.SemiHard)]
+    public void TripletMargin_IsByTheMargin(Hardness kind) =>
+        Same(new TripletMarginMiner(margin: 2, kind), (d, positives, negatives) =>
+            from p in positives
+            from n in negatives
+            let t = d[n] - d[p]
+            where kind switch { Hardness.All => t <= 2, Hardness.Easy => t > 2, Hardness.Hard => t <= 0, _ => t is > 0 and <= 2 }
+            select (p, n));
+
+    [Fact]
+    public void NHard_IsByRank() =>
+        Same(new NHardMiner(1..3, ..^1), (d, positives, negatives) =>
+            from p in positives.OrderByDescending(p => d[p]).Skip(1).Take(2)
+            from n in negatives.OrderBy(n => d[n]).SkipLast(1)
+            select (p, n));
+
+    [Fact]
+    public void NHard_WantsARank() => Assert.Throws<ArgumentOutOfRangeException>(() => new NHardMiner(0..1, 2..2));
+
+    [Fact]
+    public void MultiSimilarity_IsWithinEpsilonOfTheHardest() =>
+        Same(new MultiSimilarityMiner(epsilon: 1), (d, positives, negatives) =>
+            from p in positives
+            where negatives.Any(n => d[p] + 1 > d[n])
+            from n in negatives
+            where positives.Any(q => d[n] - 1 < d[q])
+            select (p, n));
+
+    [Fact]
+    public void PairMargin_IsByItsMargins() =>
+        Same(new PairMarginMiner(1, 4), (d, positives, negatives) => from p in positives where d[p] > 1 from n in negatives where d[n] < 4 select (p, n));
+
+    [Fact]
+    public void Hdc_IsTheHardestPartOfTheBatch()
+    {
+        using var scope = NewDisposeScope();
+        var x = LossTable.Random(3, 9, 4);
+        var labels = tensor([0L, 0, 0, 1, 1, 2, 2, 2, 3]);
+        var (d, pairs) = (Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels));
+        var mined = new HdcMiner(0.3).Mine(d, pairs).AsPairs();
+        Assert.Equal(5, mined.Positives.sum().item<long>()); // of 14
+        Assert.Equal(18, mined.Negatives.sum().item<long>()); // of 58
+        Assert.True((d[mined.Positives].min() >= d[pairs.Positives & mined.Positives.logical_not()].max()).item<bool>());
+        Assert.True((d[mined.Negatives].max() <= d[pairs.Negatives & mined.Negatives.logical_not()].min()).item<bool>());
+    }
+
+    [Fact]
+    public void Angular_IsTheAngleOfItsLoss_WithReferencesToo()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = (LossTable.Random(3, 8, 3), LossTable.Random(4, 7, 3));
+        var (a, b) = (tensor([0L, 1, 2, 0, 1, 2, 0, 1]), tensor([0L, 1, 2, 2, 0, 1, 5]));
+        using var batch = new LossBatch(x, a, y, b);
+        var miner = new AngularMiner(30);
+        var mined = miner.Mine(batch.Distances(miner.Distance!)).AsTriplets();
+        var all = batch.Candidates.AsTriplets();
+        var centre = (x[all.Anchors] + y[all.Positives]) / 2;
+        var angle = ((x[all.Anchors] - y[all.Positives]).norm(1) / (y[all.Negatives] - centre).norm(1) / 2).atan() * (180 / Math.PI);
+        var kept = (angle > 30).nonzero().squeeze(1);
+        Assert.InRange(kept.size(0), 1, all.Count - 1);
+        Assert.Equal(all.Anchors[kept].data<long>(), mined.Anchors.data<long>());
+        Assert.Equal(all.Positives[kept].data<long>(), mined.Positives.data<long>());
+        Assert.Equal(all.Negatives[kept].data<long>(), mined.Negatives.data<long>());
+        Assert.StartsWith("The angular miner needs", Assert.Throws<InvalidOperationException>(
+            () => miner.Mine(batch.Distances(miner.Distance!).Matrix, batch.Candidates)).Message);
+    }
+
     [Fact]
     public void All_KeepsEverything() =>
         Same(Miner.All, (d, positives, negatives) => from p in positives from n in negatives select (p, n));
@@ -64,20 +166,13 @@ public class MinerTests
         Assert.Equal([2L, 2, 0], mined.Negatives.data<long>());
     }
 
-    public static TheoryData<string> Miners => [nameof(BatchHardMiner), "ties", nameof(SemiHardMiner), "hardest", "easiest"];
+    public static TheoryData<string> Miners => [.. MinerTable.Names.Where(name => name != "triplet margin capped")];
 
     [Theory, MemberData(nameof(Miners))]
     public void ANaN_IsAlwaysTaken(string name)
     {
         using var scope = NewDisposeScope();
-        Miner miner = name switch
-        {
-            nameof(BatchHardMiner) => new BatchHardMiner(),
-            "ties" => new BatchHardMiner { KeepTies = true },
-            nameof(SemiHardMiner) => new SemiHardMiner(),
-            "hardest" => new SemiHardMiner { Positives = SemiHardPositives.Hardest },
-            _ => new SemiHardMiner { Positives = SemiHardPositives.Easiest },
-        };
+        var miner = name == "distance-weighted" ? new DistanceWeightedMiner(4) : MinerTable.Create(name);
         var labels = tensor([0L, 0, 0, 1, 1, 2]);
         for (var row = 0; row < 6; row++)
         {
@@ -98,10 +193,10 @@ public class MinerTests
         using var labels = tensor([0L, 0, 0, 1, 1, 2]);
         using var distances = Distance.Euclidean.Matrix(x, x);
         using var pairs = Pairs.FromLabels(labels);
-        foreach (var miner in new Miner[] { new BatchHardMiner(), new SemiHardMiner() })
+        foreach (var name in MinerTable.Names.Where(name => name != "all"))
         {
-            using var mined = miner.Mine(distances, pairs);
-            Assert.False(mined.AsTriplets().Anchors.requires_grad);
+            using var mined = MinerTable.Create(name).Mine(distances, pairs);
+            Assert.False(mined is Triplets triplets ? triplets.Anchors.requires_grad : mined.AsPairs().Positives.requires_grad);
         }
     }
 

@@ -1,0 +1,66 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The triplets in which anchor and positive, seen from the negative, open more than an angle.</summary>
+/// <remarks>
+/// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))) with c the middle of anchor and positive, which is more than α where
+/// d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²): the distances are enough. They must be Euclidean, by default those of the rows as they
+/// are, which is what the peer measures too; <c>Distance = Distance.Euclidean.Normalized()</c> for rows of length 1.
+/// Memory: the triplets that are kept and a block of a few million distances.
+/// Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017; as pytorch-metric-learning's AngularMiner.
+/// </remarks>
+public sealed class AngularMiner : Miner
+{
+    private const long BlockElements = 1 << 22;
+    private readonly double factor;
+
+    /// <summary>Creates the miner.</summary>
+    /// <param name="angle">α in degrees, above 0 and below 90; 20 by default.</param>
+    public AngularMiner(double angle = 20)
+    {
+        Angle = angle is > 0 and < 90 ? angle : throw new ArgumentOutOfRangeException(nameof(angle), angle, "angle must be above 0 and below 90 degrees.");
+        factor = 2 * Math.Pow(Math.Sin(angle * Math.PI / 180), 2);
+        Distance = Distance.Euclidean;
+    }
+
+    /// <summary>α in degrees.</summary>
+    public double Angle { get; }
+
+    /// <inheritdoc/>
+    public override Tuples Mine(DistanceView distances)
+    {
+        ArgumentNullException.ThrowIfNull(distances);
+        var (toReferences, amongReferences) = (distances.Matrix, distances.AmongReferences.Matrix);
+        var candidates = distances.Batch.Candidates;
+        return candidates.Rows == 0 || candidates.Columns == 0 ? candidates
+            : Alone(candidates, () => Mine(toReferences.detach(), amongReferences.detach(), candidates));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The batch meets references, whose distances to each other are not in the matrix.</exception>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) => candidates.Self is not null && candidates.Rows == candidates.Columns
+        ? Mine(distances, distances, candidates)
+        : throw new InvalidOperationException("The angular miner needs the distances of the references to each other too: give it the view of a batch.");
+
+    private Triplets Mine(Tensor toReferences, Tensor amongReferences, Pairs candidates)
+    {
+        var (anchors, positives) = candidates.PositivePairs();
+        var (an, pn) = (toReferences.pow(S(2)), amongReferences.pow(S(2)));
+        List<Tensor> a = [anchors.narrow(0, 0, 0)], p = [anchors.narrow(0, 0, 0)], n = [anchors.narrow(0, 0, 0)];
+        var block = Math.Max(1, BlockElements / candidates.Columns);
+        for (var from = 0L; from < anchors.size(0); from += block)
+        {
+            using var scope = NewDisposeScope();
+            var length = Math.Min(block, anchors.size(0) - from);
+            var (rows, columns) = (anchors.narrow(0, from, length), positives.narrow(0, from, length));
+            var ap = an.reshape(-1).index_select(0, (rows * S(candidates.Columns)).Plus(columns)).unsqueeze(1);
+            var narrow = ap <= an.index_select(0, rows).Plus(pn.index_select(0, columns)) * S(factor);
+            var found = (candidates.Negatives.index_select(0, rows) & narrow.logical_not()).nonzero();
+            a.Add(rows.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());
+            p.Add(columns.index_select(0, found.select(1, 0)).MoveToOuterDisposeScope());
+            n.Add(found.select(1, 1).clone().MoveToOuterDisposeScope());
+        }
+        return new(cat(a), cat(p), cat(n), candidates.Rows, candidates.Columns);
+    }
+}

@@ -1,0 +1,66 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>For each anchor one positive and one negative, each the easiest, the hardest or a semi-hard one; or all of one side.</summary>
+/// <remarks>
+/// Semi-hard is relative to the other side: of the negatives strictly farther than the chosen positive the nearest, of the positives strictly
+/// nearer than the chosen negative the farthest. Anchors that lack either side are dropped; where one side is <see cref="Hardness.All"/>,
+/// both sides are lists of pairs and no anchor is dropped. Memory O(N·M).
+/// Xuan, Stylianou, Pless, <i>Improved Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as pytorch-metric-learning's BatchEasyHardMiner.
+/// </remarks>
+public sealed class BatchEasyHardMiner : Miner
+{
+    /// <summary>Creates the miner.</summary>
+    /// <param name="positives">Which positive; the easiest by default.</param>
+    /// <param name="negatives">Which negative; the semi-hard one by default.</param>
+    /// <exception cref="ArgumentException">Both are semi-hard, or one is where the other is all: there is nothing to be semi-hard against.</exception>
+    public BatchEasyHardMiner(Hardness positives = Hardness.Easy, Hardness negatives = Hardness.SemiHard)
+    {
+        (Positives, Negatives) = (Guard.Defined(positives), Guard.Defined(negatives));
+        if ((positives == Hardness.SemiHard && negatives is Hardness.SemiHard or Hardness.All)
+            || (negatives == Hardness.SemiHard && positives == Hardness.All))
+            throw new ArgumentException(
+                $"semi-hard is relative to one chosen opponent, got positives {positives} and negatives {negatives}.", nameof(negatives));
+    }
+
+    /// <summary>Which positive of an anchor.</summary>
+    public Hardness Positives { get; }
+
+    /// <summary>Which negative of an anchor.</summary>
+    public Hardness Negatives { get; }
+
+    /// <summary>The distances that a positive may have, both ends included; all by default.</summary>
+    public (double Low, double High) PositiveRange { get; init; } = (double.NegativeInfinity, double.PositiveInfinity);
+
+    /// <summary>The distances that a negative may have, both ends included; all by default.</summary>
+    public (double Low, double High) NegativeRange { get; init; } = (double.NegativeInfinity, double.PositiveInfinity);
+
+    /// <inheritdoc/>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    {
+        var positives = Within(distances, candidates.Positives, PositiveRange);
+        var negatives = Within(distances, candidates.Negatives, NegativeRange);
+        if (Positives == Hardness.SemiHard)
+            positives &= (distances >= Pick(distances, negatives, Negatives == Hardness.Easy).Distance.unsqueeze(1)).logical_not();
+        if (Negatives == Hardness.SemiHard)
+            negatives &= (distances <= Pick(distances, positives, Positives == Hardness.Hard).Distance.unsqueeze(1)).logical_not();
+        var positive = Pick(distances, positives, Positives != Hardness.Easy).Column;
+        var negative = Pick(distances, negatives, Negatives == Hardness.Easy).Column;
+        if (Positives == Hardness.All || Negatives == Hardness.All)
+            return new Pairs(
+                Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives : One(negatives, negative));
+        var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
+        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
+    }
+
+    private static Tensor Within(Tensor distances, Tensor mask, (double Low, double High) range) =>
+        mask & ((distances < S(range.Low)) | (distances > S(range.High))).logical_not();
+
+    private static (Tensor Distance, Tensor Column) Pick(Tensor distances, Tensor mask, bool farthest) => farthest
+        ? distances.masked_fill(mask.logical_not(), S(double.NegativeInfinity)).max(1)
+        : distances.masked_fill(mask.logical_not(), S(double.PositiveInfinity)).min(1);
+
+    private static Tensor One(Tensor mask, Tensor column) =>
+        zeros_like(mask).scatter_(1, column.unsqueeze(1), CandidateOrder.Has(mask, column).unsqueeze(1));
+}

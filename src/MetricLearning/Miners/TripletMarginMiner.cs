@@ -1,0 +1,71 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The triplets whose negative is at a given place about the margin: t = d(a,n) − d(a,p).</summary>
+/// <remarks>
+/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbours in the sorted row of its anchor, so
+/// that memory is O(N·M) and the triplets that are kept, never N·M²; with a <see cref="Cap"/> a uniform sample of so many is drawn without
+/// the others being made. As pytorch-metric-learning's TripletMarginMiner.
+/// </remarks>
+public sealed class TripletMarginMiner : SeededMiner
+{
+    /// <summary>Creates the miner.</summary>
+    /// <param name="margin">m, in units of the distance, 0 or greater; 0.2 by default.</param>
+    /// <param name="kind">Which triplets; all inside the margin by default.</param>
+    public TripletMarginMiner(double margin = 0.2, Hardness kind = Hardness.All) =>
+        (Margin, Kind) = (Guard.NotNegative(margin), Guard.Defined(kind));
+
+    /// <summary>m.</summary>
+    public double Margin { get; }
+
+    /// <summary>Which triplets.</summary>
+    public Hardness Kind { get; }
+
+    /// <summary>The largest number of triplets, at least 1: where there are more, so many are drawn, each set equally likely. Null (the default) for all.</summary>
+    public int? Cap { get; init => field = value is { } cap ? Guard.AtLeast(cap, 1, nameof(Cap)) : null; }
+
+    /// <inheritdoc/>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    {
+        var (sorted, order, count) = CandidateOrder.Sort(distances, candidates.Negatives);
+        var (anchors, positives) = candidates.PositivePairs();
+        var pair = (anchors * S(candidates.Columns)).Plus(positives);
+        var negatives = count.index_select(0, anchors);
+        Tensor NoFartherThan(Tensor radii) =>
+            minimum(searchsorted(sorted, radii.contiguous(), right: true).reshape(-1).index_select(0, pair), negatives);
+        var first = Kind switch
+        {
+            Hardness.Easy => NoFartherThan(distances + S(Margin)),
+            Hardness.SemiHard => NoFartherThan(distances),
+            _ => zeros_like(anchors),
+        };
+        var end = Kind switch
+        {
+            Hardness.Easy => negatives,
+            Hardness.Hard => NoFartherThan(distances),
+            _ => NoFartherThan(distances + S(Margin)),
+        };
+
+        // NaN has no place in an order: a pair that meets one takes the first negative, which is NaN wherever there is such a one.
+        var broken = (distances.isnan() & candidates.Negatives).any(1).index_select(0, anchors) | distances.reshape(-1).index_select(0, pair).isnan();
+        first = first.masked_fill(broken, S(0));
+        end = where(broken, negatives.clamp_max(S(1)), end);
+        return Take(order, anchors, positives, first, end - first, candidates);
+    }
+
+    /// <summary>The triplets of all intervals, or the drawn ones of them: number t is in the pair whose intervals end beyond t.</summary>
+    private Triplets Take(Tensor order, Tensor anchors, Tensor positives, Tensor first, Tensor lengths, Pairs candidates)
+    {
+        var ends = lengths.cumsum(0);
+        var total = anchors.size(0) == 0 ? 0 : ends[-1].item<long>();
+        var numbers = total > Cap
+            ? tensor(Reservoir.Sample(NextRandom(), total, Cap.Value)).to(order.device)
+            : Iota(total, order.device);
+        var pair = searchsorted(ends, numbers, right: true);
+        var place = first.index_select(0, pair).Plus(numbers) - (ends - lengths).index_select(0, pair);
+        var rows = anchors.index_select(0, pair);
+        return new(rows, positives.index_select(0, pair), order.reshape(-1).index_select(0, (rows * S(candidates.Columns)).Plus(place)),
+            candidates.Rows, candidates.Columns);
+    }
+}

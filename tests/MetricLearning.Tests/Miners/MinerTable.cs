@@ -1,0 +1,33 @@
+namespace MetricLearning.Tests;
+
+/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A new miner is a new row.</summary>
+internal static class MinerTable
+{
+    private static readonly Dictionary<string, Func<Miner>> rows = new()
+    {
+        ["all"] = () => Miner.All,
+        ["angular"] = () => new AngularMiner(),
+        ["batch-hard"] = () => new BatchHardMiner(),
+        ["batch-hard ties"] = () => new BatchHardMiner { KeepTies = true },
+        ["easy, semi-hard"] = () => new BatchEasyHardMiner(),
+        ["semi-hard, hard"] = () => new BatchEasyHardMiner(Hardness.SemiHard, Hardness.Hard),
+        ["all, hard"] = () => new BatchEasyHardMiner(Hardness.All, Hardness.Hard) { NegativeRange = (0, 100) },
+        ["distance-weighted"] = () => new DistanceWeightedMiner(LossTable.Dimension),
+        ["hdc"] = () => new HdcMiner(),
+        ["multi-similarity"] = () => new MultiSimilarityMiner(),
+        ["n-hard"] = () => new NHardMiner(0..2, 0..^1),
+        ["pair margin"] = () => new PairMarginMiner(),
+        ["semi-hard each"] = () => new SemiHardMiner(),
+        ["semi-hard easiest"] = () => new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
+        ["triplet margin"] = () => new TripletMarginMiner(),
+        ["triplet margin capped"] = () => new TripletMarginMiner(kind: Hardness.Hard) { Cap = 3 },
+        ["triplet margin easy"] = () => new TripletMarginMiner(kind: Hardness.Easy),
+        ["triplet margin semi-hard"] = () => new TripletMarginMiner(kind: Hardness.SemiHard),
+        ["uniform histogram"] = () => new UniformHistogramMiner(bins: 5, positivesPerBin: 2, negativesPerBin: 2),
+    };
+
+    public static IEnumerable<string> Names => rows.Keys;
+
+    /// <summary>The miner of a row, which has not drawn yet.</summary>
+    public static Miner Create(string name) => rows[name]();
+}

@@ -1,0 +1,103 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>The miners that draw: the law of the draws, and that they can be drawn again.</summary>
+[LeavesNoTensors]
+public class SeededMinerTests
+{
+    [Fact]
+    public void Reservoir_TakesEverySetEquallyOften()
+    {
+        var counts = new Dictionary<string, int>();
+        const int Rounds = 10_000;
+        for (var i = 0; i < Rounds; i++)
+        {
+            var kept = string.Join(' ', Reservoir.Sample(SeededRandom.ForStream(1, (ulong)i), 6, 2));
+            counts[kept] = counts.GetValueOrDefault(kept) + 1;
+        }
+        Assert.Equal(15, counts.Count);
+        var expected = Rounds / 15.0;
+        Assert.InRange(counts.Values.Sum(count => (count - expected) * (count - expected) / expected), 0, 36.1); // χ², 14 degrees of freedom, p = 0.001
+    }
+
+    [Fact]
+    public void Reservoir_SkipsThroughAnEndlessStream()
+    {
+        var kept = Reservoir.Sample(new SeededRandom(5), 1L << 60, 100);
+        Assert.Equal(100, kept.Distinct().Count());
+        Assert.All(kept, place => Assert.InRange(place, 0, (1L << 60) - 1));
+        Assert.InRange(kept.Average(place => (double)place) / (1L << 60), 0.35, 0.65);
+        Assert.Equal([0L, 1, 2], Reservoir.Sample(new SeededRandom(5), 3, 100));
+        Assert.Empty(Reservoir.Sample(new SeededRandom(5), 0, 3));
+    }
+
+    [Fact]
+    public void Cap_DrawsSoManyOfTheSame()
+    {
+        using var scope = NewDisposeScope();
+        var (d, pairs) = Batch();
+        var all = Set(new TripletMarginMiner(0.5).Mine(d, pairs).AsTriplets());
+        var capped = new TripletMarginMiner(0.5) { Cap = 7, Seed = 3 };
+        var (first, second) = (Set(capped.Mine(d, pairs).AsTriplets()), Set(capped.Mine(d, pairs).AsTriplets()));
+        Assert.Equal((7, 7), (first.Count, second.Count));
+        Assert.Subset(all, first);
+        Assert.NotEqual(first, second);
+        Assert.Equal(2, capped.Calls);
+        Assert.Equal(second, Set(new TripletMarginMiner(0.5) { Cap = 7, Seed = 3, Calls = 1 }.Mine(d, pairs).AsTriplets()));
+        Assert.Equal(all, Set(new TripletMarginMiner(0.5) { Cap = all.Count }.Mine(d, pairs).AsTriplets()));
+    }
+
+    [Fact]
+    public void DistanceWeighted_DrawsByTheDensityOfTheSphere()
+    {
+        using var scope = NewDisposeScope();
+        double[] away = [0.2, 0.5, 0.9, 1.2, 1.39, 1.41, 1.9];
+        const int Positives = 4000;
+        var distances = cat([full([1, Positives], 0.1, ScalarType.Float64), tensor(away).unsqueeze(0)], 1);
+        var pairs = Pairs.FromLabels(zeros(1, ScalarType.Int64), cat([zeros(Positives, ScalarType.Int64), ones(away.Length, ScalarType.Int64)]));
+        var drawn = new DistanceWeightedMiner(dimension: 5).Mine(distances, pairs).AsTriplets();
+        Assert.Equal(Positives, drawn.Count);
+        var weights = away.Select(d => d >= 1.4 ? 0 : 1 / (Math.Pow(Math.Max(d, 0.5), 3) * (1 - Math.Pow(Math.Max(d, 0.5), 2) / 4))).ToArray();
+        var counts = drawn.Negatives.data<long>().ToArray().CountBy(n => n - Positives).ToDictionary();
+        for (var i = 0; i < away.Length; i++)
+        {
+            var share = weights[i] / weights.Sum();
+            Assert.Equal(share, counts.GetValueOrDefault(i) / (double)Positives, 4 * Math.Sqrt(share / Positives) + 1e-12);
+        }
+    }
+
+    [Fact]
+    public void UniformHistogram_TakesAsManyFromEachBin()
+    {
+        using var scope = NewDisposeScope();
+        var (d, pairs) = Batch();
+        var mined = new UniformHistogramMiner(bins: 4, positivesPerBin: 3, negativesPerBin: 2).Mine(d, pairs).AsPairs();
+        foreach (var (of, from, perBin) in new[] { (mined.Positives, pairs.Positives, 3), (mined.Negatives, pairs.Negatives, 2) })
+        {
+            Assert.False((of & from.logical_not()).any().item<bool>());
+            var (all, kept) = (d[from].data<double>().ToArray(), d[of].data<double>().ToArray());
+            int Bin(double value) => Math.Min(3, (int)((value - all.Min()) / (all.Max() - all.Min()) * 4));
+            for (var bin = 0; bin < 4; bin++) Assert.Equal(Math.Min(perBin, all.Count(v => Bin(v) == bin)), kept.Count(v => Bin(v) == bin));
+        }
+    }
+
+    [Fact]
+    public void WhatDoesNotFit_IsNamed()
+    {
+        Assert.StartsWith("dimension must be at least 2.", Assert.Throws<ArgumentOutOfRangeException>(() => new DistanceWeightedMiner(1)).Message);
+        Assert.StartsWith("farthest must be above the cutoff", Assert.Throws<ArgumentOutOfRangeException>(() => new DistanceWeightedMiner(8, 0.5, 0.4)).Message);
+        Assert.StartsWith("Cap must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new TripletMarginMiner { Cap = 0 }).Message);
+        Assert.StartsWith("bins must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new UniformHistogramMiner(bins: 0)).Message);
+    }
+
+    private static (Tensor Distances, Pairs Pairs) Batch()
+    {
+        var x = LossTable.Random(8, 16, 5);
+        return (Distance.Euclidean.Normalized().Matrix(x, x), Pairs.FromLabels(arange(16, ScalarType.Int64) % 4));
+    }
+
+    private static HashSet<(long, long, long)> Set(Triplets t) =>
+        [.. t.Anchors.data<long>().ToArray().Zip(t.Positives.data<long>().ToArray(), t.Negatives.data<long>().ToArray())];
+}
