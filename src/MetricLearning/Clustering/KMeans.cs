@@ -47,7 +47,7 @@ public sealed class KMeans
         KMeansResult? best = null;
         for (var run = 0; run < Restarts; run++)
         {
-            var result = Run(rows, mean, SeededRandom.ForStream(Seed, (ulong)run));
+            var result = Run(rows, mean, SeededRandom.ForStream(Seed, 0, (ulong)run));
             var better = best is null || result.Inertia < best.Inertia;
             (better ? best : result)?.Dispose();
             if (better) best = result;

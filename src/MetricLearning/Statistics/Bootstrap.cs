@@ -49,7 +49,7 @@ public sealed class Bootstrap
         var means = new double[Resamples];
         Threads.For(Resamples, draw =>
         {
-            var random = SeededRandom.ForStream(Seed, (ulong)draw);
+            var random = SeededRandom.ForStream(Seed, 0, (ulong)draw);
             var (sum, count) = (0.0, 0);
             for (var i = 0; i < groups.Length; i++)
             {

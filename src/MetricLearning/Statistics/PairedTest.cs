@@ -51,7 +51,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         var extreme = 0;
         Threads.For(permutations, i =>
         {
-            var random = SeededRandom.ForStream(seed, (ulong)i);
+            var random = SeededRandom.ForStream(seed, 0, (ulong)i);
             var (sum, bits) = (0.0, 0UL);
             for (var u = 0; u < sums.Length; u++)
             {
