@@ -11,7 +11,8 @@ public static class ClusterAgreement
     /// <param name="labels">The label of each item.</param>
     /// <param name="clusters">The cluster of each item.</param>
     /// <exception cref="ArgumentException">The numbers of items differ.</exception>
-    public static double MutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters) => new Table(labels, clusters).Information;
+    public static double MutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters) =>
+        new Table(labels, clusters).Information;
 
     /// <summary>NMI: <c>I / ((H(labels) + H(clusters)) / 2)</c>, in [0, 1].</summary>
     /// <inheritdoc cref="MutualInformation"/>
@@ -22,8 +23,8 @@ public static class ClusterAgreement
         return table.Information == 0 ? 0 : table.Information / table.MeanEntropy;
     }
 
-    /// <summary>AMI: <c>(I − E[I]) / ((H(labels) + H(clusters)) / 2 − E[I])</c>, with the exact expectation over random partitions of the same
-    /// sizes: about 0 for clusters at random, however many; may be slightly negative.</summary>
+    /// <summary>AMI: <c>(I − E[I]) / ((H(labels) + H(clusters)) / 2 − E[I])</c>, with the exact expectation over random partitions of the
+    /// same sizes: about 0 for clusters at random, however many; may be slightly negative.</summary>
     /// <remarks>Vinh, Epps and Bailey, JMLR 11, 2010. Cost: the product of the numbers of different cluster sizes, times the size of the
     /// smaller cluster.</remarks>
     /// <inheritdoc cref="MutualInformation"/>
@@ -49,7 +50,8 @@ public static class ClusterAgreement
             ArgumentNullException.ThrowIfNull(labels);
             ArgumentNullException.ThrowIfNull(clusters);
             if (labels.Count != clusters.Count)
-                throw new ArgumentException($"labels and clusters must have one entry an item, got {labels.Count} and {clusters.Count}.", nameof(clusters));
+                throw new ArgumentException($"labels and clusters must have one entry an item, got {labels.Count} and {clusters.Count}.",
+                    nameof(clusters));
             items = labels.Count;
             var sizesOfLabels = Counts(labels);
             var sizesOfClusters = Counts(clusters);
@@ -76,11 +78,13 @@ public static class ClusterAgreement
             foreach (var (a, rowsOfSize) in Counts(rows).OrderBy(x => x.Key))
                 foreach (var (b, columnsOfSize) in Counts(columns).OrderBy(x => x.Key))
                 {
-                    var fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[items - a] + logFactorial[items - b] - logFactorial[items];
+                    var fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[items - a] + logFactorial[items - b]
+                        - logFactorial[items];
                     var ofPair = 0.0;
                     for (var n = Math.Max(1, a + b - items); n <= Math.Min(a, b); n++)
                     {
-                        var logProbability = fixedPart - logFactorial[n] - logFactorial[a - n] - logFactorial[b - n] - logFactorial[items - a - b + n];
+                        var logProbability = fixedPart - logFactorial[n] - logFactorial[a - n] - logFactorial[b - n]
+                            - logFactorial[items - a - b + n];
                         ofPair += (double)n / items * Math.Log((double)items / a * n / b) * Math.Exp(logProbability);
                     }
                     sum += (double)rowsOfSize * columnsOfSize * ofPair;

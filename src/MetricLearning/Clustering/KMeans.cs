@@ -37,7 +37,8 @@ public sealed class KMeans
     {
         Guard.Matrix(features);
         if (features.size(0) < Clusters)
-            throw new ArgumentException($"features must have at least {Clusters} rows, one a cluster, got {Guard.Shape(features)}.", nameof(features));
+            throw new ArgumentException($"features must have at least {Clusters} rows, one a cluster, got {Guard.Shape(features)}.",
+                nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         if (!features.isfinite().all().item<bool>()) throw new ArgumentException("features must be finite.", nameof(features));
@@ -72,7 +73,8 @@ public sealed class KMeans
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
         }
-        return new KMeansResult((centers + mean).DetachFromDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(), iterations, settled);
+        return new KMeansResult(centers.Plus(mean).DetachFromDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(), iterations,
+            settled);
     }
 
     private Tensor Start(Tensor rows, SeededRandom random)

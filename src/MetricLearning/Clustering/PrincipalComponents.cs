@@ -25,7 +25,7 @@ public static class PrincipalComponents
         {
             using var tile = NewDisposeScope();
             var rows = features.narrow(0, row, Math.Min(step, count - row)).to(ScalarType.Float64) - mean;
-            scatter.add_(rows.t().matmul(rows));
+            scatter.Plus_(rows.t().matmul(rows));
         }
         var values = NativeMemory.Copy<double>(linalg.eigvalsh(scatter));
         Array.Reverse(values);

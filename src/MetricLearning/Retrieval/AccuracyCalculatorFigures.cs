@@ -31,12 +31,14 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// <param name="queryIds">The class of each query.</param>
     /// <param name="k">How many neighbours the calculator was given.</param>
     /// <exception cref="ArgumentException">There is not one class a query.</exception>
-    public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIds, int? k = null)
+    public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIds,
+        int? k = null)
     {
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(queryIds);
         if (queryIds.Count != report.PerQuery.Count)
-            throw new ArgumentException($"queryIds must have one entry a query, {report.PerQuery.Count}, got {queryIds.Count}.", nameof(queryIds));
+            throw new ArgumentException($"queryIds must have one entry a query, {report.PerQuery.Count}, got {queryIds.Count}.",
+                nameof(queryIds));
         return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
             .GroupBy(q => queryIds[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
     }
@@ -55,7 +57,8 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     private static AccuracyCalculatorFigures Mean(QueryResult[] queries, TiePolicy ties, int? k)
     {
         if (ties == TiePolicy.Expected)
-            throw new NotSupportedException("AccuracyCalculator's figures are not defined for ties in expectation; use another tie policy.");
+            throw new NotSupportedException(
+                "AccuracyCalculator's figures are not defined for ties in expectation; use another tie policy.");
         return new AccuracyCalculatorFigures(queries.Length, Average(q => q.FirstMatch == 1 ? 1 : 0),
             Average(q => k < q.Matches ? q.HitsAt(k.Value) / k.Value : q.RPrecision),
             Average(q => k is { } n ? q.AveragePrecisionAt(n, CutOffDivisor.Matches) : q.AveragePrecision),

@@ -66,7 +66,8 @@ public sealed record QueryResult
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double NormalizedDiscountedGainAt(int k) => At(k).Gain / RankMetrics.LargestGain(Math.Min(k, Matches));
 
-    /// <summary>Matches, their precisions and their discounted gains, summed over the first k, for each of the evaluator's cut-offs.</summary>
+    /// <summary>Matches, their precisions and their discounted gains, summed over the first k, for each of the evaluator's
+    /// cut-offs.</summary>
     internal CutOffSums[] Sums { get; init; } = [];
 
     internal readonly record struct CutOffSums(int K, double Hits, double PrecisionSum, double Gain);

@@ -27,10 +27,12 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         Guard.Within(confidence, 0, 1);
         Guard.AtLeast(permutations, 1);
         if (first.Count != second.Count)
-            throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.", nameof(second));
+            throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.",
+                nameof(second));
         var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIds);
         var (count, queries) = (groups.Length, groups.Sum(g => g.Count));
-        if (count == 0) return new PairedTest(0, new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence), double.NaN, double.NaN);
+        if (count == 0)
+            return new PairedTest(0, new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence), double.NaN, double.NaN);
         var mean = groups.Sum(g => g.Sum) / queries;
         var (error, p) = (double.NaN, double.NaN);
         if (count > 1)

@@ -23,7 +23,13 @@ internal static class GivenPairs
                     CountBelow(matching, others[rank], orEqual: false));
         return new PairCounts
         {
-            Distance = "given", Values = values, Equal = equal, OthersBelow = below, OthersEqual = tied, Others = others.Length, Ordered = ordered,
+            Distance = "given",
+            Values = values,
+            Equal = equal,
+            OthersBelow = below,
+            OthersEqual = tied,
+            Others = others.Length,
+            Ordered = ordered,
         };
     }
 

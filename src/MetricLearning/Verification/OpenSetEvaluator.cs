@@ -27,7 +27,8 @@ public sealed class OpenSetEvaluator
         ArgumentNullException.ThrowIfNull(gallery);
         using var noGrad = no_grad();
         var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
-        var nearest = new RetrievalEvaluator { Distance = Distance, Protocol = Protocol, MemoryBudget = MemoryBudget }.Rank(query, gallery, topK: 1);
+        var evaluator = new RetrievalEvaluator { Distance = Distance, Protocol = Protocol, MemoryBudget = MemoryBudget };
+        var nearest = evaluator.Rank(query, gallery, topK: 1);
         var (identified, unknown, known) = (new List<double>(), new List<double>(), 0);
         for (var q = 0; q < query.Count; q++)
         {
@@ -37,7 +38,8 @@ public sealed class OpenSetEvaluator
                 known++;
                 if (nearest[q].IsMatch[0]) identified.Add(nearest[q].Distances[0]);
             }
-            if (reason == SkipReason.IdentityNotInGallery) unknown.Add(nearest[q].Count == 0 ? double.PositiveInfinity : nearest[q].Distances[0]);
+            if (reason == SkipReason.IdentityNotInGallery)
+                unknown.Add(nearest[q].Count == 0 ? double.PositiveInfinity : nearest[q].Distances[0]);
         }
         return new OpenSetReport(known, [.. identified.Order()], [.. unknown.Order()]);
     }

@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs so that no gap between edges holds many. A score gives its
-/// pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or lies
+/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs so that no gap between edges holds many. A score gives
+/// its pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or lies
 /// in a gap whose keys a second pass gathers. A gap that holds too many (for the sample missed it) is cut and counted again.
 /// </remarks>
 internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relations, Func<int, bool> isJunk, TilePlan plan, int mostGathered)
@@ -36,7 +36,8 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         {
             Distance = distance,
             Values = Array.ConvertAll(values, source.Distance),
-            Equal = Array.ConvertAll(values, v => (long)GivenPairs.CountBelow(matching, v, true) - GivenPairs.CountBelow(matching, v, false)),
+            Equal = Array.ConvertAll(values,
+                v => (long)GivenPairs.CountBelow(matching, v, orEqual: true) - GivenPairs.CountBelow(matching, v, orEqual: false)),
             OthersBelow = Array.ConvertAll(places, p => below[p]),
             OthersEqual = Array.ConvertAll(places, p => tally.At[p]),
             Others = others,
@@ -110,7 +111,8 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
     private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
     {
         var hidden = Scratch.Ints(scores.Length);
-        foreach (var column in hidden.AsSpan(0, relations.Hidden(query, start, scores.Length, matchesToo: true, hidden))) scores[column] = double.NaN;
+        var count = relations.Hidden(query, start, scores.Length, matchesToo: true, hidden);
+        foreach (var column in hidden.AsSpan(0, count)) scores[column] = double.NaN;
         var (shift, scale, error) = source.KeyOf(query);
         var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
         for (var column = 0; column < scores.Length; column++)
@@ -180,7 +182,8 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
                 keys.Sort();
                 var first = below[places[i]] - keys.Count;
                 foreach (var rank in ranks)
-                    if (rank >= first && rank < first + keys.Count) Add(rank, keys[(int)(rank - first)], first + keys.IndexOf(keys[(int)(rank - first)]));
+                    if (rank >= first && rank < first + keys.Count)
+                        Add(rank, keys[(int)(rank - first)], first + keys.IndexOf(keys[(int)(rank - first)]));
             }
             return ordered;
         }

@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Verification: do two pictures show one identity? ROC, TPR at a false-positive rate, FNMR at a false-match rate, EER, AUC and the
-/// threshold for a target false-match rate, from all the pairs that a protocol leaves.</summary>
+/// <summary>Verification: do two pictures show one identity? ROC, TPR at a false-positive rate, FNMR at a false-match rate, EER, AUC and
+/// the threshold for a target false-match rate, from all the pairs that a protocol leaves.</summary>
 /// <remarks>
 /// <para>Exact as <see cref="RetrievalEvaluator"/> is: pairs are compared by their distances in float64 from the given features, tiles of
-/// scores only sort out what is clear, so figures are the same to the bit on every device and for every tile. No array of queries × gallery is
-/// made: the distances of non-matching pairs are counted between those of matching ones, and the few order statistics that
+/// scores only sort out what is clear, so figures are the same to the bit on every device and for every tile. No array of queries × gallery
+/// is made: the distances of non-matching pairs are counted between those of matching ones, and the few order statistics that
 /// thresholds need are gathered in a second pass.</para>
 /// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair.</para>
 /// <para>Immutable once built; may be used from several threads.</para>
@@ -22,7 +22,8 @@ public sealed class VerificationEvaluator
     /// Market-1501.</summary>
     public RetrievalProtocol Protocol { get; init; } = RetrievalProtocol.Market1501;
 
-    /// <summary>The targets of <see cref="VerificationReport.OperatingPoints"/>, each in (0, 1). Default: 0.0001, 0.001, 0.01, 0.1.</summary>
+    /// <summary>The targets of <see cref="VerificationReport.OperatingPoints"/>, each in [0, 1]. Default: 0.0001, 0.001, 0.01,
+    /// 0.1.</summary>
     public IReadOnlyList<double> FalseMatchRates
     {
         get;
@@ -62,7 +63,8 @@ public sealed class VerificationEvaluator
     public VerificationReport Evaluate(EmbeddingSet set)
     {
         var own = Protocol.Keep;
-        return With(Protocol with { RemovesSelf = true, Keep = (x, y) => x.Index < y.Index && (own is null || own(x, y)) }).Evaluate(set, set);
+        var once = Protocol with { RemovesSelf = true, Keep = (x, y) => x.Index < y.Index && (own is null || own(x, y)) };
+        return With(once).Evaluate(set, set);
     }
 
     /// <summary>All pairs of a given matrix of distances that the protocol leaves.</summary>
@@ -79,8 +81,8 @@ public sealed class VerificationEvaluator
         ArgumentNullException.ThrowIfNull(queryIds);
         ArgumentNullException.ThrowIfNull(galleryIds);
         if (queryIds.Count != distances.size(0) || galleryIds.Count != distances.size(1))
-            throw new ArgumentException($"distances {Guard.Shape(distances)} must have a row for each of the {queryIds.Count} queryIds and a column "
-                + $"for each of the {galleryIds.Count} galleryIds.", nameof(distances));
+            throw new ArgumentException($"distances {Guard.Shape(distances)} must have a row for each of the {queryIds.Count} queryIds and "
+                + $"a column for each of the {galleryIds.Count} galleryIds.", nameof(distances));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var relations = new Relations(Protocol, queryIds, queryCameras, galleryIds, galleryCameras);
@@ -119,7 +121,8 @@ public sealed class VerificationEvaluator
         double[] copy = [.. values];
         for (var i = 0; i < copy.Length; i++)
             if (!double.IsFinite(copy[i]))
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{name} must be finite, got {copy[i]} at {i}."), name);
+                throw new ArgumentException(
+                    string.Create(CultureInfo.InvariantCulture, $"{name} must be finite, got {copy[i]} at {i}."), name);
         return copy;
     }
 

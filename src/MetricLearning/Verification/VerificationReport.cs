@@ -96,7 +96,8 @@ public sealed record VerificationReport
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{MatchingPairs:N0} matching and {NonMatchingPairs:N0} other pairs, {Distance} distance");
+        text.AppendLine(CultureInfo.InvariantCulture,
+            $"{MatchingPairs:N0} matching and {NonMatchingPairs:N0} other pairs, {Distance} distance");
         text.AppendLine(CultureInfo.InvariantCulture, $"  AUC {AreaUnderCurve:F6}   EER {100 * EqualErrorRate:F3} %");
         foreach (var point in OperatingPoints)
             text.AppendLine(CultureInfo.InvariantCulture, $"  FMR {point.Target:G3}: TPR {100 * point.TruePositiveRate:F2} %, "
@@ -118,7 +119,8 @@ public sealed record VerificationReport
         {
             Target = target,
             Threshold = threshold.Value,
-            ThresholdInterval = new ConfidenceInterval(threshold.Value, ranks.Low < 0 ? double.NegativeInfinity : counts.Ordered[ranks.Low].Value,
+            ThresholdInterval = new ConfidenceInterval(threshold.Value,
+                ranks.Low < 0 ? double.NegativeInfinity : counts.Ordered[ranks.Low].Value,
                 ranks.High >= NonMatchingPairs ? double.PositiveInfinity : counts.Ordered[ranks.High].Value, confidence),
             FalseMatchRate = BinomialIntervals.Rate(threshold.OthersBelow, NonMatchingPairs, confidence),
             FalseNonMatchRate = BinomialIntervals.Rate(MatchingPairs - threshold.MatchingBelow, MatchingPairs, confidence),
