@@ -5,7 +5,10 @@ public static class Families
 {
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
     {
+        ["clustering"] = Clustering.Check,
         ["cross_entropy"] = CrossEntropy.Check,
+        ["oml_metrics"] = OmlMetrics.Check,
+        ["pml_accuracy"] = PmlAccuracy.Check,
         ["pml_classification"] = PmlClassification.Check,
         ["pml_losses"] = PmlLosses.Check,
         ["pml_losses_mined"] = PmlLosses.CheckMined,

@@ -7,7 +7,8 @@ public static class ReidRank
 {
     public static Verdict Check(GoldenCase golden)
     {
-        if (golden.Param("protocol") is not { } protocol) return Verdict.Skipped($"{golden.Call}: no ROC here yet");
+        if (golden.Param("fpr") is not null) return ReidRoc.Check(golden);
+        if (golden.Param("protocol") is not { } protocol) return Verdict.Skipped(golden.Call);
         var distances = golden.Input("distmat");
         var (queryIds, galleryIds) = (Numbers(golden.Input("query_pids")), Numbers(golden.Input("gallery_pids")));
         var (queryCameras, galleryCameras) = (Numbers(golden.Input("query_camids")), Numbers(golden.Input("gallery_camids")));

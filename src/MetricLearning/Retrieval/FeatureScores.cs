@@ -111,6 +111,14 @@ internal sealed unsafe class FeatureScores : ScoreSource
         return (middle - error, middle + error);
     }
 
+    public override KeyOfScore KeyOf(int query)
+    {
+        var x = queryNorms[query];
+        var scale = distance is CosineDistance ? Math.Max(x, ZeroNorm) : 1;
+        return new KeyOfScore(distance is CosineDistance or DotDistance ? 0 : x * x, scale,
+            1.05 * Error(query, ScalarType.Float64) / scale);      // 5 %: the roundings of the addition and the division
+    }
+
     public override double Gap(int query, ScalarType type) => 2 * Error(query, type);
 
     public override double Distance(double key) => distance switch

@@ -41,6 +41,51 @@ public sealed record QueryResult
     /// <summary><c>(1/R) Σ i / rᵢ</c> over the matches with <c>rᵢ ≤ R</c> (MAP@R, Musgrave et al., 2020).</summary>
     public double AveragePrecisionAtR { get; internal init; } = double.NaN;
 
-    /// <summary>How many matches are expected among the first k, for each of the evaluator's cut-offs.</summary>
-    internal double[] HitsAt { get; init; } = [];
+    /// <summary>nDCG of the whole list with gains of 0 and 1: <c>Σ 1 / log₂(rᵢ + 1)</c> over its largest value,
+    /// <c>Σ 1 / log₂(i + 1)</c> (Järvelin and Kekäläinen, 2002).</summary>
+    public double NormalizedDiscountedGain { get; internal init; } = double.NaN;
+
+    /// <summary>How many matches are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double HitsAt(int k) => At(k).Hits;
+
+    /// <summary>P@k: the matches among the first k, divided by k or as a dialect has it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => Divide(At(k).Hits, k, divisor);
+
+    /// <summary>The share of the matches that are among the first k.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double RecallAt(int k) => At(k).Hits / Matches;
+
+    /// <summary>AP@k: <c>Σ i / rᵢ</c> over the matches with <c>rᵢ ≤ k</c>, divided by min(k, R) or as a dialect has it. Under
+    /// <see cref="TiePolicy.Expected"/> the dialect <see cref="CutOffDivisor.Found"/> is a ratio of two expectations.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double AveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) => Divide(At(k).PrecisionSum, k, divisor);
+
+    /// <summary>nDCG@k: <c>Σ 1 / log₂(rᵢ + 1)</c> over the matches with <c>rᵢ ≤ k</c>, over its largest value.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double NormalizedDiscountedGainAt(int k) => At(k).Gain / RankMetrics.LargestGain(Math.Min(k, Matches));
+
+    /// <summary>Matches, their precisions and their discounted gains, summed over the first k, for each of the evaluator's
+    /// cut-offs.</summary>
+    internal CutOffSums[] Sums { get; init; } = [];
+
+    internal readonly record struct CutOffSums(int K, double Hits, double PrecisionSum, double Gain);
+
+    private CutOffSums At(int k)
+    {
+        if (Skipped != SkipReason.None) return new CutOffSums(k, double.NaN, double.NaN, double.NaN);
+        foreach (var sums in Sums)
+            if (sums.K == k) return sums;
+        throw new ArgumentOutOfRangeException(nameof(k), k,
+            $"the cut-offs were {string.Join(", ", Sums.Select(s => s.K))}; set RetrievalEvaluator.CutOffs for others.");
+    }
+
+    private double Divide(double sum, int k, CutOffDivisor divisor) => Guard.Defined(divisor) switch
+    {
+        CutOffDivisor.CutOff => sum / k,
+        CutOffDivisor.Reachable => sum / Math.Min(k, Matches),
+        CutOffDivisor.Matches => sum / Matches,
+        _ => At(k).Hits == 0 ? 0 : sum / At(k).Hits,
+    };
 }

@@ -14,8 +14,8 @@ internal static class RankMetrics
         if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
         var groups = Groups(found.Hits, ties);
         var total = found.Hits.Length;
-        double precision = 0, trapezoid = 0, atR = 0, hitsAtR = 0;
-        var hitsAt = new double[cutOffs.Count];
+        double precision = 0, trapezoid = 0, atR = 0, hitsAtR = 0, gain = 0;
+        var sums = new QueryResult.CutOffSums[cutOffs.Count];
         foreach (var group in groups)
         {
             var (share, step) = ((double)group.Matches / group.Places, group.Places == 1 ? 0 : (group.Matches - 1.0) / (group.Places - 1));
@@ -27,9 +27,15 @@ internal static class RankMetrics
                 precision += share * here;
                 trapezoid += share * (0.5 * (here + (rank == 1 ? 1 : matchesBefore / (rank - 1))));
                 if (rank <= total) atR += share * here;
+                var discounted = share / Math.Log2(rank + 1);
+                gain += discounted;
+                for (var i = 0; i < sums.Length; i++)
+                    if (rank <= cutOffs[i])
+                        sums[i] = sums[i] with { PrecisionSum = sums[i].PrecisionSum + share * here, Gain = sums[i].Gain + discounted };
             }
             hitsAtR += Within(group, total);
-            for (var i = 0; i < hitsAt.Length; i++) hitsAt[i] += Within(group, cutOffs[i]);
+            for (var i = 0; i < sums.Length; i++)
+                sums[i] = sums[i] with { K = cutOffs[i], Hits = sums[i].Hits + Within(group, cutOffs[i]) };
         }
 
         double reciprocal = 0, inverse = 0;
@@ -56,8 +62,17 @@ internal static class RankMetrics
             ReciprocalRank = reciprocal,
             RPrecision = hitsAtR / total,
             AveragePrecisionAtR = atR / total,
-            HitsAt = hitsAt,
+            NormalizedDiscountedGain = gain / LargestGain(total),
+            Sums = sums,
         };
+    }
+
+    /// <summary>The discounted gain of a list that begins with so many matches: <c>Σ 1 / log₂(i + 1)</c>.</summary>
+    public static double LargestGain(int matches)
+    {
+        var sum = 0.0;
+        for (var i = 1; i <= matches; i++) sum += 1 / Math.Log2(i + 1);
+        return sum;
     }
 
     private static List<Group> Groups(HitRank[] hits, TiePolicy ties)

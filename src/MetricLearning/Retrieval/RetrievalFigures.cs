@@ -4,13 +4,14 @@ namespace MetricLearning;
 public sealed record RetrievalFigures
 {
     private readonly IReadOnlyList<int> cutOffs;
-    private readonly double[] precision, recall;
+    private readonly IReadOnlyList<QueryResult> counted;
+    private readonly double divisor;
 
     internal RetrievalFigures(IReadOnlyList<QueryResult> counted, double[] hits, int queries, IReadOnlyList<int> cutOffs)
     {
-        this.cutOffs = cutOffs;
+        (this.cutOffs, this.counted) = (cutOffs, counted);
         Queries = queries;
-        var divisor = counted.Count == 0 ? double.NaN : queries;
+        divisor = counted.Count == 0 ? double.NaN : queries;
         Cmc = [.. hits.Select(h => h / divisor)];
         MeanAveragePrecision = Mean(q => q.AveragePrecision);
         MeanAveragePrecisionTrapezoid = Mean(q => q.AveragePrecisionTrapezoid);
@@ -18,15 +19,7 @@ public sealed record RetrievalFigures
         MeanReciprocalRank = Mean(q => q.ReciprocalRank);
         RPrecision = Mean(q => q.RPrecision);
         MeanAveragePrecisionAtR = Mean(q => q.AveragePrecisionAtR);
-        precision = [.. cutOffs.Select((k, i) => Mean(q => q.HitsAt[i] / k))];
-        recall = [.. cutOffs.Select((_, i) => Mean(q => q.HitsAt[i] / q.Matches))];
-
-        double Mean(Func<QueryResult, double> value)
-        {
-            var sum = 0.0;
-            foreach (var query in counted) sum += value(query);
-            return sum / divisor;
-        }
+        MeanNormalizedDiscountedGain = Mean(q => q.NormalizedDiscountedGain);
     }
 
     /// <summary>How many queries the sums are divided by.</summary>
@@ -53,6 +46,9 @@ public sealed record RetrievalFigures
     /// <summary>MAP@R.</summary>
     public double MeanAveragePrecisionAtR { get; }
 
+    /// <summary>The mean nDCG of whole lists.</summary>
+    public double MeanNormalizedDiscountedGain { get; }
+
     /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning
     /// literature.</summary>
     /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
@@ -64,20 +60,36 @@ public sealed record RetrievalFigures
         return Cmc[k - 1];
     }
 
-    /// <summary>P@k: the mean share of matches among the first k.</summary>
+    /// <summary>P@k: the mean share of matches among the first k, or as a dialect divides it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
-    public double PrecisionAt(int k) => precision[CutOff(k)];
+    public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => MeanAt(k, q => q.PrecisionAt(k, divisor));
 
     /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
     /// <see cref="RankAt"/>.)</summary>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
-    public double RecallAt(int k) => recall[CutOff(k)];
+    public double RecallAt(int k) => MeanAt(k, q => q.RecallAt(k));
 
-    private int CutOff(int k)
+    /// <summary>MAP@k: the mean of <see cref="QueryResult.AveragePrecisionAt"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
+        MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
+
+    /// <summary>The mean of <see cref="QueryResult.NormalizedDiscountedGainAt"/>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    public double NormalizedDiscountedGainAt(int k) => MeanAt(k, q => q.NormalizedDiscountedGainAt(k));
+
+    private double Mean(Func<QueryResult, double> value)
     {
-        for (var i = 0; i < cutOffs.Count; i++)
-            if (cutOffs[i] == k) return i;
-        throw new ArgumentOutOfRangeException(nameof(k), k,
-            $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
+        var sum = 0.0;
+        foreach (var query in counted) sum += value(query);
+        return sum / divisor;
+    }
+
+    private double MeanAt(int k, Func<QueryResult, double> value)
+    {
+        if (!cutOffs.Contains(k))
+            throw new ArgumentOutOfRangeException(nameof(k), k,
+                $"the cut-offs were {string.Join(", ", cutOffs)}; set RetrievalEvaluator.CutOffs for others.");
+        return Mean(value);
     }
 }

@@ -80,14 +80,24 @@ public sealed record RetrievalReport
     /// <inheritdoc cref="RetrievalFigures.MeanAveragePrecisionAtR"/>
     public double MeanAveragePrecisionAtR => OverValidQueries.MeanAveragePrecisionAtR;
 
+    /// <inheritdoc cref="RetrievalFigures.MeanNormalizedDiscountedGain"/>
+    public double MeanNormalizedDiscountedGain => OverValidQueries.MeanNormalizedDiscountedGain;
+
     /// <inheritdoc cref="RetrievalFigures.RankAt"/>
     public double RankAt(int k) => OverValidQueries.RankAt(k);
 
     /// <inheritdoc cref="RetrievalFigures.PrecisionAt"/>
-    public double PrecisionAt(int k) => OverValidQueries.PrecisionAt(k);
+    public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => OverValidQueries.PrecisionAt(k, divisor);
 
     /// <inheritdoc cref="RetrievalFigures.RecallAt"/>
     public double RecallAt(int k) => OverValidQueries.RecallAt(k);
+
+    /// <inheritdoc cref="RetrievalFigures.MeanAveragePrecisionAt"/>
+    public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
+        OverValidQueries.MeanAveragePrecisionAt(k, divisor);
+
+    /// <inheritdoc cref="RetrievalFigures.NormalizedDiscountedGainAt"/>
+    public double NormalizedDiscountedGainAt(int k) => OverValidQueries.NormalizedDiscountedGainAt(k);
 
     /// <summary>What was skipped and why, in sentences; empty where nothing was.</summary>
     public string Explanation

@@ -37,9 +37,15 @@ internal abstract class ScoreSource
     /// <summary>The interval that holds the tile's score of every pair with this key.</summary>
     public virtual (double Low, double High) Interval(int query, double key, ScalarType type) => (key, key);
 
+    /// <summary>How a float64 tile's score of a query is turned back into a key.</summary>
+    public virtual KeyOfScore KeyOf(int query) => new(Shift: 0, Scale: 1, Error: 0);
+
     /// <summary>The largest gap between two tile scores of a query whose keys may stand the other way round.</summary>
     public virtual double Gap(int query, ScalarType type) => 0;
 
     /// <summary>The distance that a key stands for.</summary>
     public virtual double Distance(double key) => key;
 }
+
+/// <summary>The key of a pair with score s lies within <c>Error</c> of <c>(s + Shift) / Scale</c>.</summary>
+internal readonly record struct KeyOfScore(double Shift, double Scale, double Error);

@@ -1,0 +1,105 @@
+using MathNet.Numerics;
+
+namespace MetricLearning;
+
+/// <summary>How far two partitions of the same items agree: labels and clusters, whatever their numbers are called.</summary>
+/// <remarks>As scikit-learn has them: entropies in nats, normalised by the arithmetic mean of the two entropies. Two equal partitions have
+/// exactly 1, also where both are one cluster; a partition into one cluster and another one that is not have 0.</remarks>
+public static class ClusterAgreement
+{
+    /// <summary><c>I = Σ nᵢⱼ/N · ln(N nᵢⱼ / (aᵢ bⱼ))</c>, in nats; never below 0.</summary>
+    /// <param name="labels">The label of each item.</param>
+    /// <param name="clusters">The cluster of each item.</param>
+    /// <exception cref="ArgumentException">The numbers of items differ.</exception>
+    public static double MutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters) =>
+        new Table(labels, clusters).Information;
+
+    /// <summary>NMI: <c>I / ((H(labels) + H(clusters)) / 2)</c>, in [0, 1].</summary>
+    /// <inheritdoc cref="MutualInformation"/>
+    public static double NormalizedMutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters)
+    {
+        var table = new Table(labels, clusters);
+        if (table.AreEqual) return 1;
+        return table.Information == 0 ? 0 : table.Information / table.MeanEntropy;
+    }
+
+    /// <summary>AMI: <c>(I − E[I]) / ((H(labels) + H(clusters)) / 2 − E[I])</c>, with the exact expectation over random partitions of the
+    /// same sizes: about 0 for clusters at random, however many; may be slightly negative.</summary>
+    /// <remarks>Vinh, Epps and Bailey, JMLR 11, 2010. Cost: the product of the numbers of different cluster sizes, times the size of the
+    /// smaller cluster.</remarks>
+    /// <inheritdoc cref="MutualInformation"/>
+    public static double AdjustedMutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters)
+    {
+        var table = new Table(labels, clusters);
+        if (table.AreEqual) return 1;
+        var expected = table.ExpectedInformation();
+        var denominator = table.MeanEntropy - expected;
+        if (Math.Abs(denominator) < Smallest) denominator = Math.CopySign(Smallest, denominator);
+        return (table.Information - expected) / denominator;
+    }
+
+    private const double Smallest = 2.220446049250313e-16;
+
+    private sealed class Table
+    {
+        private readonly int items;
+        private readonly int[] rows, columns;       // the sizes of labels and clusters
+
+        public Table(IReadOnlyList<long> labels, IReadOnlyList<long> clusters)
+        {
+            ArgumentNullException.ThrowIfNull(labels);
+            ArgumentNullException.ThrowIfNull(clusters);
+            if (labels.Count != clusters.Count)
+                throw new ArgumentException($"labels and clusters must have one entry an item, got {labels.Count} and {clusters.Count}.",
+                    nameof(clusters));
+            items = labels.Count;
+            var sizesOfLabels = Counts(labels);
+            var sizesOfClusters = Counts(clusters);
+            var cells = Counts(labels.Zip(clusters)).OrderBy(c => c.Key).ToArray();
+            (rows, columns) = ([.. sizesOfLabels.Values], [.. sizesOfClusters.Values]);
+            AreEqual = cells.Length == rows.Length && cells.Length == columns.Length;
+            MeanEntropy = (Entropy(rows) + Entropy(columns)) / 2;
+            double n = items, sum = 0;
+            foreach (var ((label, cluster), count) in cells)
+                sum += count / n * (Math.Log(count / n) - Math.Log(sizesOfLabels[label] / n) - Math.Log(sizesOfClusters[cluster] / n));
+            Information = rows.Length == 1 || columns.Length == 1 ? 0 : Math.Max(0, sum);
+        }
+
+        public bool AreEqual { get; }
+        public double Information { get; }
+        public double MeanEntropy { get; }
+
+        public double ExpectedInformation()
+        {
+            if (rows.Length == 1 || columns.Length == 1) return 0;
+            var logFactorial = new double[items + 1];
+            for (var i = 0; i <= items; i++) logFactorial[i] = SpecialFunctions.GammaLn(i + 1.0);
+            var sum = 0.0;
+            foreach (var (a, rowsOfSize) in Counts(rows).OrderBy(x => x.Key))
+                foreach (var (b, columnsOfSize) in Counts(columns).OrderBy(x => x.Key))
+                {
+                    var fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[items - a] + logFactorial[items - b]
+                        - logFactorial[items];
+                    var ofPair = 0.0;
+                    for (var n = Math.Max(1, a + b - items); n <= Math.Min(a, b); n++)
+                    {
+                        var logProbability = fixedPart - logFactorial[n] - logFactorial[a - n] - logFactorial[b - n]
+                            - logFactorial[items - a - b + n];
+                        ofPair += (double)n / items * Math.Log((double)items / a * n / b) * Math.Exp(logProbability);
+                    }
+                    sum += (double)rowsOfSize * columnsOfSize * ofPair;
+                }
+            return sum;
+        }
+
+        private static Dictionary<T, int> Counts<T>(IEnumerable<T> values) where T : notnull =>
+            values.GroupBy(x => x).ToDictionary(g => g.Key, g => g.Count());
+
+        private double Entropy(int[] sizes)
+        {
+            var sum = 0.0;
+            foreach (var size in sizes) sum -= (double)size / items * Math.Log((double)size / items);
+            return sum;
+        }
+    }
+}

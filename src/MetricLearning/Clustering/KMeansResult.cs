@@ -1,0 +1,28 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>What k-means found. Owns its centres.</summary>
+public sealed class KMeansResult : IDisposable
+{
+    internal KMeansResult(Tensor centers, IReadOnlyList<long> assignments, double inertia, int iterations, bool converged) =>
+        (Centers, Assignments, Inertia, Iterations, Converged) = (centers, assignments, inertia, iterations, converged);
+
+    /// <summary>float64 [k, D], on the device of the features.</summary>
+    public Tensor Centers { get; }
+
+    /// <summary>The cluster of each row, from 0: what <see cref="ClusterAgreement"/> compares with labels.</summary>
+    public IReadOnlyList<long> Assignments { get; }
+
+    /// <summary>The sum of squared distances of the rows from their centres.</summary>
+    public double Inertia { get; }
+
+    /// <summary>How many times rows were assigned.</summary>
+    public int Iterations { get; }
+
+    /// <summary>Whether no row changed its cluster in the end.</summary>
+    public bool Converged { get; }
+
+    /// <summary>Frees the centres.</summary>
+    public void Dispose() => Centers.Dispose();
+}

@@ -1,0 +1,54 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>How many directions embeddings really use.</summary>
+public static class PrincipalComponents
+{
+    /// <summary>The shares of variance along the principal axes, the largest first: <c>λᵢ / Σ λ</c>, of the float64 covariance.</summary>
+    /// <param name="features">[N, D], finite, N at least 2.</param>
+    /// <returns>D shares that add up to 1; NaN where all rows are the same.</returns>
+    /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
+    public static IReadOnlyList<double> VarianceShares(Tensor features)
+    {
+        Guard.Matrix(features);
+        if (features.size(0) < 2)
+            throw new ArgumentException($"features must have at least two rows, got {Guard.Shape(features)}.", nameof(features));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        if (!features.isfinite().all().item<bool>()) throw new ArgumentException("features must be finite.", nameof(features));
+        var (count, width) = (features.size(0), features.size(1));
+        var mean = features.mean([0], keepdim: true, type: ScalarType.Float64);
+        var scatter = zeros(width, width, ScalarType.Float64, features.device);
+        var step = Math.Max(1, (4L << 20) / width);
+        for (long row = 0; row < count; row += step)
+        {
+            using var tile = NewDisposeScope();
+            var rows = features.narrow(0, row, Math.Min(step, count - row)).to(ScalarType.Float64) - mean;
+            scatter.Plus_(rows.t().matmul(rows));
+        }
+        var values = NativeMemory.Copy<double>(linalg.eigvalsh(scatter));
+        Array.Reverse(values);
+        for (var i = 0; i < values.Length; i++) values[i] = Math.Max(0, values[i]);
+        var total = values.Sum();
+        return Array.ConvertAll(values, v => total > 0 ? v / total : double.NaN);
+    }
+
+    /// <summary>PCF, the principal components fraction of open-metric-learning: the fewest principal axes that hold more than a share of
+    /// the variance, divided by D. Low: the embeddings use few of their dimensions.</summary>
+    /// <remarks>No axes hold more than all the variance: for a share of 1 all min(N, D) axes count. (open-metric-learning gives one more
+    /// there, or not, as its float32 sum happens to round.)</remarks>
+    /// <param name="features">[N, D].</param>
+    /// <param name="share">In [0, 1].</param>
+    /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
+    public static double Fraction(Tensor features, double share)
+    {
+        Guard.Within(share, 0, 1);
+        var shares = VarianceShares(features);
+        if (double.IsNaN(shares[0])) return double.NaN;
+        var most = (int)Math.Min(features.size(0), shares.Count);
+        var (axes, held) = (0, 0.0);
+        while (axes < most && (share == 1 || held <= share)) held += shares[axes++];
+        return (double)axes / shares.Count;
+    }
+}

@@ -1,0 +1,70 @@
+namespace MetricLearning;
+
+/// <summary>The figures of pytorch-metric-learning's <c>AccuracyCalculator</c> as it defines them, from a report: what its
+/// <c>get_accuracy</c> prints.</summary>
+/// <remarks>Means over the queries that have a match. With a <c>k</c>, only the k nearest are looked at, as there: average precision is
+/// still divided by all R matches, R-precision by min(k, R), and a query whose first match comes later has reciprocal rank 0. So with
+/// k &lt; R these figures are lower bounds; without k they equal those of the report.</remarks>
+/// <param name="Queries">How many queries are averaged.</param>
+/// <param name="PrecisionAt1"><c>precision_at_1</c>.</param>
+/// <param name="RPrecision"><c>r_precision</c>.</param>
+/// <param name="MeanAveragePrecision"><c>mean_average_precision</c>.</param>
+/// <param name="MeanAveragePrecisionAtR"><c>mean_average_precision_at_r</c>.</param>
+/// <param name="MeanReciprocalRank"><c>mean_reciprocal_rank</c>.</param>
+public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1, double RPrecision, double MeanAveragePrecision,
+    double MeanAveragePrecisionAtR, double MeanReciprocalRank)
+{
+    /// <summary>Means over queries.</summary>
+    /// <param name="report">The evaluation, under any protocol.</param>
+    /// <param name="k">How many neighbours the calculator was given; one of the evaluator's cut-offs. Default: all.</param>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="NotSupportedException">Ties were taken in expectation.</exception>
+    public static AccuracyCalculatorFigures Of(RetrievalReport report, int? k = null)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        return Mean([.. report.PerQuery.Where(q => q.Skipped == SkipReason.None)], report.Ties, k);
+    }
+
+    /// <summary>Means over the queries of each class (<c>return_per_class=True</c>), in ascending order of the classes that have a counted
+    /// query.</summary>
+    /// <param name="report">The evaluation.</param>
+    /// <param name="queryIds">The class of each query.</param>
+    /// <param name="k">How many neighbours the calculator was given.</param>
+    /// <exception cref="ArgumentException">There is not one class a query.</exception>
+    public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIds,
+        int? k = null)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        ArgumentNullException.ThrowIfNull(queryIds);
+        if (queryIds.Count != report.PerQuery.Count)
+            throw new ArgumentException($"queryIds must have one entry a query, {report.PerQuery.Count}, got {queryIds.Count}.",
+                nameof(queryIds));
+        return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
+            .GroupBy(q => queryIds[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
+    }
+
+    /// <summary>Means over classes of the means over their queries (<c>avg_of_avgs=True</c>): each class counts alike.</summary>
+    /// <inheritdoc cref="ByClass"/>
+    public static AccuracyCalculatorFigures AverageOfAverages(RetrievalReport report, IReadOnlyList<long> queryIds, int? k = null)
+    {
+        var classes = ByClass(report, queryIds, k).Values.ToArray();
+        return new AccuracyCalculatorFigures(classes.Sum(c => c.Queries), Average(c => c.PrecisionAt1), Average(c => c.RPrecision),
+            Average(c => c.MeanAveragePrecision), Average(c => c.MeanAveragePrecisionAtR), Average(c => c.MeanReciprocalRank));
+
+        double Average(Func<AccuracyCalculatorFigures, double> value) => classes.Select(value).DefaultIfEmpty(double.NaN).Average();
+    }
+
+    private static AccuracyCalculatorFigures Mean(QueryResult[] queries, TiePolicy ties, int? k)
+    {
+        if (ties == TiePolicy.Expected)
+            throw new NotSupportedException(
+                "AccuracyCalculator's figures are not defined for ties in expectation; use another tie policy.");
+        return new AccuracyCalculatorFigures(queries.Length, Average(q => q.FirstMatch == 1 ? 1 : 0),
+            Average(q => k < q.Matches ? q.HitsAt(k.Value) / k.Value : q.RPrecision),
+            Average(q => k is { } n ? q.AveragePrecisionAt(n, CutOffDivisor.Matches) : q.AveragePrecision),
+            Average(q => k < q.Matches ? q.AveragePrecisionAt(k.Value, CutOffDivisor.Matches) : q.AveragePrecisionAtR),
+            Average(q => q.FirstMatch > k ? 0 : q.ReciprocalRank));
+
+        double Average(Func<QueryResult, double> value) => queries.Select(value).DefaultIfEmpty(double.NaN).Average();
+    }
+}

@@ -1,0 +1,44 @@
+using MathNet.Numerics;
+using MathNet.Numerics.Distributions;
+
+namespace MetricLearning;
+
+/// <summary>Exact intervals of shares and of quantiles.</summary>
+internal static class BinomialIntervals
+{
+    /// <summary>Clopper and Pearson: the rates under which so few, or so many, successes are not too unlikely.</summary>
+    public static ConfidenceInterval Rate(long successes, long trials, double confidence)
+    {
+        if (trials == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
+        var (k, n, tail) = ((double)successes, (double)trials, (1 - confidence) / 2);
+        var low = k == 0 ? 0 : Beta.InvCDF(k, n - k + 1, tail);
+        var high = k == n ? 1 : Beta.InvCDF(k + 1, n - k, 1 - tail);
+        return new ConfidenceInterval(k / n, low, high, confidence);
+    }
+
+    /// <summary>Ranks, from 1, of the two ordered observations between which the quantile lies with the confidence; 0 and n + 1 stand for
+    /// minus and plus infinity.</summary>
+    public static (long Low, long High) QuantileRanks(double quantile, long count, double confidence)
+    {
+        var tail = (1 - confidence) / 2;
+        // The quantile is at or above the l-th observation if at least l observations lie at or below it: P(B ≥ l) ≥ 1 − tail.
+        var low = Largest(l => l == 0 || AtMost(l - 1) <= tail);
+        var high = Largest(h => h == 0 || AtMost(h - 1) < 1 - tail) + 1;
+        return (low, high);
+
+        double AtMost(long successes) => successes >= count ? 1 : quantile <= 0 ? 1 : quantile >= 1 ? 0
+            : SpecialFunctions.BetaRegularized(count - successes, successes + 1.0, 1 - quantile);
+
+        long Largest(Func<long, bool> holds)      // holds(0), and no more from some number on
+        {
+            var (yes, no) = (0L, count + 1);
+            while (no - yes > 1)
+            {
+                var middle = yes + (no - yes) / 2;
+                if (holds(middle)) yes = middle;
+                else no = middle;
+            }
+            return yes;
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using MathNet.Numerics.Distributions;
+
+namespace MetricLearning;
+
+/// <summary>Whether one model is better than another on the same queries, or the difference may be chance.</summary>
+/// <param name="Count">How many independent units were compared: queries, or identities where they were given.</param>
+/// <param name="Difference">The mean of second minus first over queries, with Student's interval.</param>
+/// <param name="StudentP">Two-sided p of the paired t-test: small where chance is unlikely.</param>
+/// <param name="PermutationP">Two-sided p of the sign-flip test, which assumes no distribution: the share of random exchanges of the two
+/// models, unit by unit, whose mean differs as much.</param>
+public sealed record PairedTest(int Count, ConfidenceInterval Difference, double StudentP, double PermutationP)
+{
+    /// <summary>Compares values query by query.</summary>
+    /// <param name="first">One model's values, say the average precision of each query.</param>
+    /// <param name="second">The other's, of the same queries in the same order. A query that is NaN in either is left out.</param>
+    /// <param name="queryIds">The identity of each query: queries of one are not independent, so given these the identity is the unit. The
+    /// mean stays one over queries.</param>
+    /// <param name="confidence">The confidence of the interval.</param>
+    /// <param name="permutations">How many random exchanges.</param>
+    /// <param name="seed">Their seed.</param>
+    /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
+    public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIds = null,
+        double confidence = 0.95, int permutations = 10_000, ulong seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(first);
+        ArgumentNullException.ThrowIfNull(second);
+        Guard.Within(confidence, 0, 1);
+        Guard.AtLeast(permutations, 1);
+        if (first.Count != second.Count)
+            throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.",
+                nameof(second));
+        var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIds);
+        var (count, queries) = (groups.Length, groups.Sum(g => g.Count));
+        if (count == 0)
+            return new PairedTest(0, new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence), double.NaN, double.NaN);
+        var mean = groups.Sum(g => g.Sum) / queries;
+        var (error, p) = (double.NaN, double.NaN);
+        if (count > 1)
+        {
+            // The error of a ratio of sums; for groups of one it is the standard error of the mean.
+            error = Math.Sqrt(groups.Sum(g => Math.Pow(g.Sum - mean * g.Count, 2)) * count / (count - 1)) / queries;
+            p = error > 0 ? 2 * StudentT.CDF(0, 1, count - 1, -Math.Abs(mean) / error) : mean == 0 ? 1 : 0;
+        }
+        var margin = count > 1 ? error * StudentT.InvCDF(0, 1, count - 1, (1 + confidence) / 2) : double.NaN;
+        return new PairedTest(count, new ConfidenceInterval(mean, mean - margin, mean + margin, confidence), p,
+            Exchange([.. groups.Select(g => g.Sum)], permutations, seed));
+    }
+
+    private static double Exchange(double[] sums, int permutations, ulong seed)
+    {
+        var observed = Math.Abs(sums.Sum());
+        var slack = 1e-12 * sums.Sum(Math.Abs);     // sums of the same numbers in another order
+        var extreme = 0;
+        Threads.For(permutations, i =>
+        {
+            var random = SeededRandom.ForStream(seed, 0, (ulong)i);
+            var (sum, bits) = (0.0, 0UL);
+            for (var u = 0; u < sums.Length; u++)
+            {
+                if (u % 64 == 0) bits = random.NextUInt64();
+                sum += (bits >> (u % 64) & 1) == 0 ? sums[u] : -sums[u];
+            }
+            if (Math.Abs(sum) >= observed - slack) Interlocked.Increment(ref extreme);
+        });
+        return (extreme + 1.0) / (permutations + 1.0);
+    }
+}

@@ -1,0 +1,49 @@
+namespace MetricLearning;
+
+/// <summary>Ascending numbers in which places are found quickly: by a table of equal buckets, then by halving within a bucket.</summary>
+internal sealed class EdgeIndex
+{
+    private const int Buckets = 1 << 16;
+    private readonly double[] edges;
+    private readonly int[] starts = new int[Buckets + 1];
+    private readonly double low, perUnit;
+
+    public EdgeIndex(double[] ascending)
+    {
+        edges = ascending;
+        if (edges.Length > 0)
+        {
+            low = edges[0];
+            perUnit = Buckets / (edges[^1] - low);
+            if (!double.IsFinite(perUnit)) perUnit = 0;
+        }
+        var place = 0;
+        for (var bucket = 0; bucket < Buckets; bucket++)
+        {
+            while (place < edges.Length && Bucket(edges[place]) < bucket) place++;
+            starts[bucket] = place;
+        }
+        starts[Buckets] = edges.Length;
+    }
+
+    public int Count => edges.Length;
+
+    public double this[int place] => edges[place];
+
+    /// <summary>The first edge that is not below a value; their number where all are.</summary>
+    public int LowerBound(double value)
+    {
+        // Buckets never fall as values rise, so edges of lower buckets are below the value and those of higher ones above.
+        var bucket = Bucket(value);
+        var (from, to) = (starts[bucket], starts[bucket + 1]);
+        while (from < to)
+        {
+            var middle = (from + to) >>> 1;
+            if (edges[middle] < value) from = middle + 1;
+            else to = middle;
+        }
+        return from;
+    }
+
+    private int Bucket(double value) => (int)Math.Clamp((value - low) * perUnit, 0, Buckets - 1);
+}

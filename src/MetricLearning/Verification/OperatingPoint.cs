@@ -1,0 +1,34 @@
+namespace MetricLearning;
+
+/// <summary>What a target false-match rate costs, and the distance below which to accept for it.</summary>
+/// <remarks>Intervals are exact for independent pairs. Pairs that share a picture are not independent, so with all pairs of a test set the
+/// intervals are too narrow: read them as the least uncertainty.</remarks>
+public sealed record OperatingPoint
+{
+    /// <summary>The false-match rate that was asked for.</summary>
+    public required double Target { get; init; }
+
+    /// <summary>Accept a pair whose distance is <b>below</b> this: the largest threshold at which no more than the target share of
+    /// non-matching pairs is accepted, which is the distance of a non-matching pair. ∞ where all may be accepted.</summary>
+    public required double Threshold { get; init; }
+
+    /// <summary>The interval of the threshold, free of assumptions about the distribution: two order statistics of the non-matching
+    /// distances. Infinite where there are too few pairs to tell.</summary>
+    public required ConfidenceInterval ThresholdInterval { get; init; }
+
+    /// <summary>FMR at the threshold, with the interval of Clopper and Pearson (1934).</summary>
+    public required ConfidenceInterval FalseMatchRate { get; init; }
+
+    /// <summary>FNMR at the threshold, the share of matching pairs that are refused, with the interval of Clopper and Pearson.</summary>
+    public required ConfidenceInterval FalseNonMatchRate { get; init; }
+
+    /// <summary>TPR@FPR: the largest share of matching pairs that any threshold accepts within the target.</summary>
+    public double TruePositiveRate => 1 - FalseNonMatchRate.Estimate;
+
+    /// <summary>The target quantile of the non-matching distances with linear interpolation (NumPy's default).</summary>
+    public required double QuantileThreshold { get; init; }
+
+    /// <summary>FNMR@FMR of open-metric-learning: the share of matching pairs at <see cref="QuantileThreshold"/> or farther. Between two
+    /// distances the quantile may accept one pair more than the target allows.</summary>
+    public required double FalseNonMatchRateAtQuantile { get; init; }
+}

@@ -1,0 +1,210 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
+/// <remarks>
+/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs so that no gap between edges holds many. A score gives
+/// its pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or lies
+/// in a gap whose keys a second pass gathers. A gap that holds too many (for the sample missed it) is cut and counted again.
+/// </remarks>
+internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relations, Func<int, bool> isJunk, TilePlan plan, int mostGathered)
+{
+    private const int Sampled = 1 << 15, Cuts = 1 << 10;
+
+    /// <summary>How many keys lie at each edge and strictly between two, below the first and above the last.</summary>
+    private sealed class Tally(int edges)
+    {
+        public long[] At { get; } = new long[edges];
+        public long[] Before { get; } = new long[edges + 1];
+        public double Smallest { get; set; } = double.PositiveInfinity;
+        public double Largest { get; set; } = double.NegativeInfinity;
+        public List<double>[]? Gathered { get; init; }
+    }
+
+    public PairCounts Count(IReadOnlyList<double> targets, double confidence, string distance)
+    {
+        var (matching, sample) = Known();
+        Array.Sort(matching);
+        var edges = new EdgeIndex([.. matching.Concat(sample).Distinct().Order()]);
+        var tally = Scan(edges, gather: null);
+        var below = Cumulate(tally);
+        var others = below[^1];
+        var values = matching.Distinct().ToArray();
+        var places = Array.ConvertAll(values, edges.LowerBound);
+        return new PairCounts
+        {
+            Distance = distance,
+            Values = Array.ConvertAll(values, source.Distance),
+            Equal = Array.ConvertAll(values,
+                v => (long)GivenPairs.CountBelow(matching, v, orEqual: true) - GivenPairs.CountBelow(matching, v, orEqual: false)),
+            OthersBelow = Array.ConvertAll(places, p => below[p]),
+            OthersEqual = Array.ConvertAll(places, p => tally.At[p]),
+            Others = others,
+            Ordered = Ordered(edges, tally, below, matching,
+                [.. targets.SelectMany(t => TargetRanks.Of(t, others, confidence).Needed(others)).Distinct().Order()]),
+        };
+    }
+
+    /// <summary>Exact keys of all matching pairs, and of pairs here and there.</summary>
+    private (double[] Matching, double[] Sample) Known()
+    {
+        var matching = new List<double>();
+        var perQuery = Math.Min(relations.Gallery, Sampled / Math.Max(1, relations.Queries) + 1);
+        var sample = new double[(long)perQuery * relations.Queries];
+        for (var query = 0; query < relations.Queries; query += plan.Queries)
+        {
+            using var scope = NewDisposeScope();
+            var found = new double[Math.Min(plan.Queries, relations.Queries - query)][];
+            source.Begin(query, found.Length, ScalarType.Float64);
+            Threads.For(found.Length, i =>
+            {
+                found[i] = Array.ConvertAll(relations.Matches(query + i, out _), row => source.Key(query + i, row));
+                var random = SeededRandom.ForStream(0, (ulong)(query + i));
+                for (var s = 0; s < perQuery; s++)
+                    sample[(long)(query + i) * perQuery + s] = source.Key(query + i, random.NextInt(relations.Gallery));
+            });
+            foreach (var keys in found) matching.AddRange(keys);
+        }
+        return ([.. matching], sample);
+    }
+
+    /// <summary>One pass over all non-matching pairs.</summary>
+    private Tally Scan(EdgeIndex edges, int[]? gather)
+    {
+        var workers = Math.Max(1, get_num_threads());
+        var slots = gather is null ? null : new int[edges.Count + 1];
+        for (var i = 0; i < gather?.Length; i++) slots![gather[i]] = i + 1;
+        var tallies = new Tally[workers];
+        for (var w = 0; w < workers; w++)
+            tallies[w] = new Tally(edges.Count) { Gathered = gather is null ? null : Array.ConvertAll(gather, _ => new List<double>()) };
+        for (var query = 0; query < relations.Queries; query += plan.Queries)
+        {
+            using var scope = NewDisposeScope();
+            var block = Math.Min(plan.Queries, relations.Queries - query);
+            source.Begin(query, block, ScalarType.Float64);
+            for (var row = 0; row < relations.Gallery; row += plan.Rows)
+            {
+                using var tileScope = NewDisposeScope();
+                var rows = Math.Min(plan.Rows, relations.Gallery - row);
+                var tile = source.Tile(row, rows).cpu().contiguous();
+                var memory = (nint)NativeMemory.Of(tile);
+                Threads.For(workers, w =>
+                {
+                    for (var i = w; i < block; i += workers)
+                        if (!isJunk(query + i))
+                            ScanRow(new Span<double>((double*)memory + (long)i * rows, rows), query + i, row, edges, tallies[w], slots);
+                });
+            }
+        }
+        var sum = tallies[0];
+        foreach (var tally in tallies.AsSpan(1))
+        {
+            for (var i = 0; i < sum.At.Length; i++) sum.At[i] += tally.At[i];
+            for (var i = 0; i < sum.Before.Length; i++) sum.Before[i] += tally.Before[i];
+            for (var i = 0; i < gather?.Length; i++) sum.Gathered![i].AddRange(tally.Gathered![i]);
+            (sum.Smallest, sum.Largest) = (Math.Min(sum.Smallest, tally.Smallest), Math.Max(sum.Largest, tally.Largest));
+        }
+        return sum;
+    }
+
+    private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
+    {
+        var hidden = Scratch.Ints(scores.Length);
+        var count = relations.Hidden(query, start, scores.Length, matchesToo: true, hidden);
+        foreach (var column in hidden.AsSpan(0, count)) scores[column] = double.NaN;
+        var (shift, scale, error) = source.KeyOf(query);
+        var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
+        for (var column = 0; column < scores.Length; column++)
+        {
+            if (double.IsNaN(scores[column])) continue;
+            var key = (scores[column] + shift) / scale;
+            (smallest, largest) = (Math.Min(smallest, key - error), Math.Max(largest, key + error));
+            var place = edges.LowerBound(key - error);
+            if (place < edges.Count && edges[place] <= key + error)
+            {
+                var exact = source.Key(query, start + column);
+                place = edges.LowerBound(exact);
+                if (place < edges.Count && edges[place] == exact)
+                {
+                    tally.At[place]++;
+                    continue;
+                }
+            }
+            tally.Before[place]++;
+            if (slots is not null && slots[place] > 0) tally.Gathered![slots[place] - 1].Add(source.Key(query, start + column));
+        }
+        (tally.Smallest, tally.Largest) = (Math.Min(tally.Smallest, smallest), Math.Max(tally.Largest, largest));
+    }
+
+    /// <summary>How many keys lie below each edge, and last how many there are.</summary>
+    private static long[] Cumulate(Tally tally)
+    {
+        var below = new long[tally.Before.Length];
+        below[0] = tally.Before[0];
+        for (var i = 1; i < below.Length; i++) below[i] = below[i - 1] + tally.At[i - 1] + tally.Before[i];
+        return below;
+    }
+
+    private Dictionary<long, OrderStatistic> Ordered(EdgeIndex edges, Tally tally, long[] below, double[] matching, long[] ranks)
+    {
+        var ordered = new Dictionary<long, OrderStatistic>();
+        while (true)
+        {
+            var gaps = new SortedSet<int>();
+            foreach (var rank in ranks)
+            {
+                if (ordered.ContainsKey(rank)) continue;
+                // The first edge with more than rank keys at or below it; the key is at the edge or in the gap before.
+                var (place, end) = (0, edges.Count);
+                while (place < end)
+                {
+                    var middle = (place + end) / 2;
+                    if (below[middle] + tally.At[middle] <= rank) place = middle + 1;
+                    else end = middle;
+                }
+                if (place < edges.Count && below[place] <= rank) Add(rank, edges[place], below[place]);
+                else gaps.Add(place);
+            }
+            if (gaps.Count == 0) return ordered;
+            if (gaps.Sum(gap => tally.Before[gap]) > mostGathered)
+            {
+                edges = Cut(edges, tally, gaps);
+                tally = Scan(edges, gather: null);
+                below = Cumulate(tally);
+                continue;
+            }
+            int[] places = [.. gaps];
+            var gathered = Scan(edges, places).Gathered!;
+            for (var i = 0; i < places.Length; i++)
+            {
+                var keys = gathered[i];
+                keys.Sort();
+                var first = below[places[i]] - keys.Count;
+                foreach (var rank in ranks)
+                    if (rank >= first && rank < first + keys.Count)
+                        Add(rank, keys[(int)(rank - first)], first + keys.IndexOf(keys[(int)(rank - first)]));
+            }
+            return ordered;
+        }
+
+        void Add(long rank, double key, long othersBelow) =>
+            ordered[rank] = new OrderStatistic(source.Distance(key), othersBelow, GivenPairs.CountBelow(matching, key, orEqual: false));
+    }
+
+    /// <summary>Puts evenly spaced edges into gaps that hold many keys.</summary>
+    private static EdgeIndex Cut(EdgeIndex edges, Tally tally, IEnumerable<int> gaps)
+    {
+        var cut = new List<double>();
+        for (var i = 0; i < edges.Count; i++) cut.Add(edges[i]);
+        foreach (var gap in gaps)
+        {
+            var low = gap == 0 ? tally.Smallest : edges[gap - 1];
+            var high = gap == edges.Count ? tally.Largest : edges[gap];
+            for (var i = 0; i <= Cuts; i++) cut.Add(low + (high - low) * ((double)i / Cuts));
+            cut.Add(Math.BitIncrement(low));
+            cut.Add(Math.BitDecrement(high));
+        }
+        return new EdgeIndex([.. cut.Distinct().Order()]);
+    }
+}

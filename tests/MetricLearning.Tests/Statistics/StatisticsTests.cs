@@ -1,0 +1,82 @@
+namespace MetricLearning.Tests;
+
+public class StatisticsTests
+{
+    [Theory]
+    [InlineData(5, 10, 0.1870860, 0.8129140)]
+    [InlineData(0, 10, 0, 0.3084971)]
+    [InlineData(10, 10, 0.6915029, 1)]
+    public void Rate_HasTheIntervalOfClopperAndPearson(int successes, int trials, double low, double high)
+    {
+        var interval = BinomialIntervals.Rate(successes, trials, 0.95);
+        Assert.Equal((double)successes / trials, interval.Estimate);
+        Assert.Equal(low, interval.Low, 1e-6);
+        Assert.Equal(high, interval.High, 1e-6);
+    }
+
+    [Fact]
+    public void QuantileRanks_AreThoseOfTheBinomialDistribution()
+    {
+        Assert.Equal((2, 9), BinomialIntervals.QuantileRanks(0.5, 10, 0.95));
+        Assert.Equal((0, 1), BinomialIntervals.QuantileRanks(0, 10, 0.95));
+        Assert.Equal((10, 11), BinomialIntervals.QuantileRanks(1, 10, 0.95));
+        var (low, high) = BinomialIntervals.QuantileRanks(1e-3, 50_000_000, 0.95);      // ± 1.96 √(n p (1 − p))
+        Assert.InRange(low, 50_000 - 440, 50_000 - 436);
+        Assert.InRange(high, 50_000 + 436, 50_000 + 441);
+    }
+
+    [Fact]
+    public void Bootstrap_OverQueries_IsAboutTheNormalInterval_AndRepeats()
+    {
+        var random = new SeededRandom(2);
+        double[] values = [.. Enumerable.Range(0, 400).Select(_ => random.NextGaussian()), double.NaN];
+        var interval = new Bootstrap { Seed = 5 }.OverQueries(values);
+        var mean = values[..400].Average();
+        var error = Math.Sqrt(values[..400].Sum(v => (v - mean) * (v - mean))) / 400;
+        Assert.Equal(mean, interval.Estimate, 1e-12);
+        Assert.Equal(mean - 1.96 * error, interval.Low, 0.15 * error);
+        Assert.Equal(mean + 1.96 * error, interval.High, 0.15 * error);
+        Assert.Equal(interval, new Bootstrap { Seed = 5 }.OverQueries(values));
+        Assert.NotEqual(interval, new Bootstrap { Seed = 6 }.OverQueries(values));
+    }
+
+    [Fact]
+    public void Bootstrap_OverIdentities_DrawsThemWhole()
+    {
+        long[] ids = [.. Enumerable.Range(0, 300).Select(i => (long)(i / 10))];
+        double[] values = [.. ids.Select(id => (double)(id % 2))];
+        var (queries, identities) = (new Bootstrap().OverQueries(values), new Bootstrap().OverIdentities(values, ids));
+        Assert.Equal(queries.Estimate, identities.Estimate, 1e-12);
+        Assert.Equal(Math.Sqrt(10), (identities.High - identities.Low) / (queries.High - queries.Low), 0.3);
+    }
+
+    [Fact]
+    public void Compare_GivesStudentsTest()
+    {
+        var test = PairedTest.Compare([0, 0, 0, 0, 0, double.NaN], [1, 2, 3, 4, 5, 9]);
+        Assert.Equal(5, test.Count);
+        Assert.Equal(3, test.Difference.Estimate, 1e-12);
+        Assert.Equal(0.0132356, test.StudentP, 1e-6);
+        Assert.Equal(3 - 2.776445 * Math.Sqrt(0.5), test.Difference.Low, 1e-5);
+        Assert.Equal(2.0 / 32, test.PermutationP, 0.01);
+    }
+
+    [Fact]
+    public void Compare_ByIdentity_CountsIdentities()
+    {
+        var test = PairedTest.Compare([0, 0, 0, 0], [1, 1, 1, 1.5], [7, 7, 8, 9]);
+        Assert.Equal(3, test.Count);
+        Assert.Equal(1.125, test.Difference.Estimate, 1e-12);
+        var alone = PairedTest.Compare([0.0], [1.0]);
+        Assert.True(double.IsNaN(alone.StudentP) && double.IsNaN(alone.Difference.Low));
+        Assert.Equal(1, alone.PermutationP);
+        Assert.Equal(1, PairedTest.Compare([1, 2], [1, 2]).StudentP);
+    }
+
+    [Fact]
+    public void Compare_RefusesDifferentLengths()
+    {
+        Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message, StringComparison.Ordinal);
+        Assert.Contains("ids must have one entry", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
+    }
+}
