@@ -8,6 +8,7 @@ public class GoldenTests
 {
     [Theory]
     [InlineData("cross_entropy", 35), InlineData("reid_triplet", 60), InlineData("tfa_triplet", 30)]
+    [InlineData("reid_aqe", 2), InlineData("rerank", 4)]
     [InlineData("pml_classification", 18), InlineData("pml_losses", 52), InlineData("pml_losses_mined", 16), InlineData("pml_miners", 27)]
     public void Family_MeetsTheReferenceValues(string family, int atLeast)
     {
