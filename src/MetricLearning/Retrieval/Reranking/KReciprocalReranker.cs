@@ -10,7 +10,9 @@ namespace MetricLearning;
 /// member c where more than 2/3 of it lies in R(i, k1); <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*, else 0, each row divided by its sum; then each row
 /// is replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is
 /// <c>(1 − λ) d_J + λ d</c>, where d is divided by its row's maximum.</para>
-/// <para>Neighbours are those of distances worked out in float64, ties by index. Memory beyond the features is O((Q + G) · k): lists, the
+/// <para>All distances are worked out in float64 from the features, in one fixed order of additions, ties by index; a matrix product on
+    /// the device is only the sieve that finds the candidates. So the result is the same on every device and for every number of
+    /// threads. Where all of a row's distances are 0, they stay 0. Memory beyond the features is O((Q + G) · k): lists, the
 /// rows of V and an index of them; a matrix of (Q + G)² is never made. Time is that of one product of all features with one
 /// another.</para>
 /// </remarks>
@@ -76,39 +78,37 @@ public sealed class KReciprocalReranker : Reranker
 
     private protected override RerankedDistances RerankCore(Tensor features, int? queries)
     {
-        var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
+        var (all, galleryStart, gallery) = ((int)features.size(0), queries ?? 0, (int)features.size(0) - (queries ?? 0));
         var fastReid = Dialect == KReciprocalDialect.FastReid;
         var scores = new FeatureScores(fastReid ? Distance.EuclideanSquared : First, features, features);
         var lists = NeighbourLists.Of(scores, all, all, ListWidth);
         var farthest = Array.ConvertAll(lists.FarthestKeys, key => Units(scores.Distance(key)));
-        var weigh = fastReid ? (Func<int, int, double>)scores.Key
-            : (i, j) => Normalized(Units(scores.Distance(scores.Key(i, j))), farthest[i]);
-        return Encode(lists, weigh, queries ?? all, galleryStart, Blended, features);
+        var rows = features.cpu();
+        var exact = new FeatureScores(First, rows, rows);       // reads the rows where they are, so they are held
+        return Encode(lists, fastReid ? scores.Key : Original, queries ?? all, galleryStart, Block, rows);
 
         double Units(double distance) => Dialect == KReciprocalDialect.Torchreid ? distance * distance : distance;
 
-        Tensor Blended(int first, int count)
+        double Original(int i, int j)
         {
-            const int tile = 2048;
-            using var scope = NewDisposeScope();
-            var x = features.narrow(0, first, count).to(ScalarType.Float64);
-            var result = empty(count, all - galleryStart, ScalarType.Float64, features.device);
-            for (var row = 0; row < all - galleryStart; row += tile)
+            var distance = Units(exact.Distance(exact.Key(i, j)));
+            return fastReid || farthest[i] == 0 ? distance : distance / farthest[i];
+        }
+
+        unsafe Tensor Block(int first, int count)
+        {
+            const int tile = 32;        // gallery rows that stay in a core's cache while the queries pass
+            var block = empty(count, gallery, ScalarType.Float64);
+            var memory = (nint)NativeMemory.Of(block);
+            Threads.For((gallery + tile - 1) / tile, t =>
             {
-                using var tileScope = NewDisposeScope();
-                var rows = Math.Min(tile, all - galleryStart - row);
-                var y = features.narrow(0, galleryStart + row, rows).to(ScalarType.Float64);
-                result.narrow(1, row, rows).copy_(First.Matrix(x, y));
-            }
-            if (Dialect == KReciprocalDialect.Torchreid) result.mul_(result);
-            if (!fastReid)
-                result.div_(tensor(Array.ConvertAll(farthest[first..(first + count)], f => f == 0 ? 1 : f)).to(result.device).unsqueeze(1));
-            return result.cpu().MoveToOuterDisposeScope();
+                for (var i = 0; i < count; i++)
+                    for (var j = t * tile; j < Math.Min((t + 1) * tile, gallery); j++)
+                        ((double*)memory)[(long)i * gallery + j] = Original(first + i, galleryStart + j);
+            });
+            return block;
         }
     }
-
-    /// <summary>All distances of a row whose farthest is at 0 are 0.</summary>
-    private static double Normalized(double distance, double farthest) => farthest == 0 ? 0 : distance / farthest;
 
     private int ListWidth => Dialect == KReciprocalDialect.FastReid ? K1 : Math.Max(K1 + 1, K2);
 

@@ -34,7 +34,8 @@ public class FeatureSpaceTests
             var expansion = new QueryExpansion(k, alpha);
             using var expanded = expansion.Expand(query, gallery);
             AssertRows([.. c.Query.Select(row => Mean(row, c.Gallery, k, alpha, withRow: true))], expanded.Features);
-            Assert.Equal((query.Ids, query.Cameras), (expanded.Ids, expanded.Cameras!));
+            Assert.Equal(query.Ids, expanded.Ids);
+            Assert.Equal(query.Cameras, expanded.Cameras);
             using var augmented = expansion.Augment(gallery);
             AssertRows([.. c.Gallery.Select(row => Mean(row, c.Gallery, k, alpha, withRow: false))], augmented.Features);
             float[][] all = [.. c.Query, .. c.Gallery];
