@@ -131,7 +131,7 @@ public sealed class ImageLoader
             using (NewDisposeScope())
             {
                 var part = Features(batch.Images);
-                if (flip) part = (part + Features(batch.Images.flip(3))) / 2;
+                if (flip) part = part.Plus(Features(batch.Images.flip(3))) / S(2);
                 CheckFinite(part, batch);
                 features ??= empty([Images.Count, part.size(1)], part.dtype, part.device).MoveToOuterDisposeScope();
                 features.narrow(0, rows.Count, batch.Count).copy_(part);

@@ -158,9 +158,10 @@ public sealed class OSNet : Backbone
         {
             using var scope = NewDisposeScope();
             var narrow = conv1.call(x);
-            var sum = gate.call(conv2a.call(narrow)) + gate.call(conv2b.call(narrow)) + gate.call(conv2c.call(narrow)) + gate.call(conv2d.call(narrow));
+            var sum = gate.call(conv2a.call(narrow)).Plus(gate.call(conv2b.call(narrow)))
+                .Plus(gate.call(conv2c.call(narrow))).Plus(gate.call(conv2d.call(narrow)));
             var y = conv3.call(sum);
-            return (y + (downsample is null ? x : downsample.call(x))).relu_().MoveToOuterDisposeScope();
+            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
         }
     }
 }

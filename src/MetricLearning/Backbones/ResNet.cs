@@ -93,7 +93,7 @@ public sealed class ResNet : Backbone
             using var scope = NewDisposeScope();
             var y = bn1.call(conv1.call(x)).relu_();
             y = bn2.call(conv2.call(y));
-            return (y + (downsample is null ? x : downsample.call(x))).relu_().MoveToOuterDisposeScope();
+            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
         }
     }
 
@@ -128,7 +128,7 @@ public sealed class ResNet : Backbone
             var y = bn1.call(conv1.call(x)).relu_();
             y = bn2.call(conv2.call(y)).relu_();
             y = bn3.call(conv3.call(y));
-            return (y + (downsample is null ? x : downsample.call(x))).relu_().MoveToOuterDisposeScope();
+            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
         }
     }
 

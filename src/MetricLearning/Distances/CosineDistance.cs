@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <summary><c>1 − x·y / (‖x‖ ‖y‖)</c>; a zero row is at distance 1 from everything.</summary>
 internal sealed class CosineDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => 1 - RowMath.Unit(x).matmul(RowMath.Unit(y).t());
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => S(1) - RowMath.Unit(x).matmul(RowMath.Unit(y).t());
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => 1 - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => S(1) - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
 
     public override string ToString() => nameof(Cosine);
 }

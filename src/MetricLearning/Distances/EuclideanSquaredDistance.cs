@@ -8,10 +8,10 @@ internal sealed class EuclideanSquaredDistance : Distance
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
         (x, y) = RowMath.AboutTheMean(x, y);
-        return (x.square().sum(1, keepdim: true) + y.square().sum(1) - 2 * x.matmul(y.t())).clamp_min(0);
+        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * x.matmul(y.t())).clamp_min(S(0));
     }
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).square().sum(1);
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
 
     public override string ToString() => nameof(EuclideanSquared);
 }

@@ -6,5 +6,5 @@ namespace MetricLearning;
 public sealed class AverageMaxPooling() : Pooling(nameof(AverageMaxPooling))
 {
     /// <inheritdoc/>
-    protected override Tensor Pool(Tensor map) => map.mean([2, 3]) + map.amax([2, 3]);
+    protected override Tensor Pool(Tensor map) => map.mean([2, 3]).Plus(map.amax([2, 3]));
 }

@@ -23,7 +23,7 @@ public sealed class GeMPooling : Pooling
     {
         this.exponent = Guard.Positive(exponent);
         this.epsilon = Guard.Positive(epsilon);
-        if (learnable) p = nn.Parameter(full([1], exponent));
+        if (learnable) p = nn.Parameter(full([1], S(exponent)));
         RegisterComponents();
     }
 
@@ -31,9 +31,9 @@ public sealed class GeMPooling : Pooling
     protected override Tensor Pool(Tensor map)
     {
         var wide = map.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? map.to(ScalarType.Float32) : map;
-        var clamped = wide.clamp_min(epsilon);
+        var clamped = wide.clamp_min(S(epsilon));
         var power = p is null ? null : p.to(wide.dtype);
-        var mean = (power is null ? clamped.pow(exponent) : clamped.pow(power)).mean([2, 3]);
-        return (power is null ? mean.pow(1 / exponent) : mean.pow(power.reciprocal())).to(map.dtype);
+        var mean = (power is null ? clamped.pow(S(exponent)) : clamped.pow(power)).mean([2, 3]);
+        return (power is null ? mean.pow(S(1 / exponent)) : mean.pow(power.reciprocal())).to(map.dtype);
     }
 }

@@ -59,7 +59,7 @@ internal static class Guard
     {
         if (values.device_type != TorchSharp.DeviceType.CPU || values.numel() == 0) return;
         using var scope = NewDisposeScope();
-        var outside = ((values < 0) | (values >= count)).nonzero();
+        var outside = ((values < S(0)) | (values >= S(count))).nonzero();
         if (outside.size(0) == 0) return;
         var row = outside[0, 0].item<long>();
         throw new ArgumentException($"{name} must be in [0, {count}), got {values[row].item<long>()} in row {row}.", name);

@@ -19,7 +19,8 @@ internal static unsafe class NativeMemory
     public static byte* Of(Tensor tensor)
     {
         if (tensor.numel() == 0) return null;
-        using var first = tensor.view(-1).narrow(0, 0, 1);      // a span cannot hold 2 GB and more
+        using var flat = tensor.view(-1);
+        using var first = flat.narrow(0, 0, 1);      // a span cannot hold 2 GB and more
         return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 }

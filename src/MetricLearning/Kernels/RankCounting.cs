@@ -56,7 +56,7 @@ internal static class RankCounting
         var passed = searchsorted(low, scores, right: true);                     // how many lower ends are at or below the score
         var left = searchsorted(high, scores, right: false);                     // how many upper ends are below it
         var open = left.lt(passed).nonzero();
-        var bins = passed.add_(arange(rows, device: scores.device).unsqueeze(1) * (thresholds + 1));
+        var bins = passed.Plus_(Iota(rows, scores.device).unsqueeze(1) * S(thresholds + 1));
         var histogram = bins.view(-1).bincount(null, minlength: rows * (thresholds + 1)).view(rows, thresholds + 1);
         var below = histogram.cumsum(1).narrow(1, 0, thresholds).contiguous();
         return (below.MoveToOuterDisposeScope(), open.MoveToOuterDisposeScope());

@@ -32,6 +32,6 @@ public sealed class CenterLoss : MetricLoss
         var labels = batch.Labels ?? throw new InvalidOperationException("CenterLoss needs labels, and tuples were given.");
         Guard.InRange(labels, centers.size(0));
         var own = centers.to(batch.Embeddings.dtype).index_select(0, labels);
-        yield return new(Distance.EuclideanSquared.Pairwise(batch.Embeddings, own), arange(batch.Rows, ScalarType.Int64, own.device));
+        yield return new(Distance.EuclideanSquared.Pairwise(batch.Embeddings, own), Iota(batch.Rows, own.device));
     }
 }

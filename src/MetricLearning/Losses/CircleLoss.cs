@@ -34,9 +34,9 @@ public sealed class CircleLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        var s = 1 - distances.Matrix;
-        var pull = -Scale * relu(1 + Margin - s.detach()) * (s - 1 + Margin);
-        var push = Scale * relu(s.detach() + Margin) * (s - Margin);
+        var s = S(1) - distances.Matrix;
+        var pull = S(-Scale) * relu(S(1 + Margin) - s.detach()) * (s - S(1 - Margin));
+        var push = S(Scale) * relu(s.detach() + S(Margin)) * (s - S(Margin));
         yield return RowMath.Softplus(pull, push, pairs);
     }
 }

@@ -68,7 +68,7 @@ public abstract class ClassLoss : MetricLoss
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         var costs = cross_entropy(Bend(Score(batch.Embeddings, weights), labels), labels, reduction: nn.Reduction.None);
-        yield return new(costs, arange(batch.Rows, ScalarType.Int64, costs.device));
+        yield return new(costs, Iota(batch.Rows, costs.device));
     }
 
     private void RequireWidth(Tensor embeddings)

@@ -24,9 +24,9 @@ public sealed class CosFaceLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => Scale * RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t());
 
     /// <inheritdoc/>
     protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        scores - Scale * Margin * nn.functional.one_hot(labels, Classes).to(scores.dtype);
+        scores - S(Scale * Margin) * nn.functional.one_hot(labels, Classes).to(scores.dtype);
 }

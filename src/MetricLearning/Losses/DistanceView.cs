@@ -29,9 +29,17 @@ public sealed class DistanceView
     /// <summary>[K] with gradient: row <c>rows[k]</c> of the batch to row <c>columns[k]</c> of the references.</summary>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
-    public Tensor this[Tensor rows, Tensor columns] => rows.size(0) <= Few
-        ? Distance.Pairwise(rowEmbeddings.index_select(0, rows), Batch.References.index_select(0, columns))
-        : Matrix.reshape(-1).index_select(0, rows * Batch.Columns + columns);
+    public Tensor this[Tensor rows, Tensor columns]
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            var distances = rows.size(0) <= Few
+                ? Distance.Pairwise(rowEmbeddings.index_select(0, rows), Batch.References.index_select(0, columns))
+                : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
+            return distances.MoveToOuterDisposeScope();
+        }
+    }
 
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);

@@ -61,15 +61,15 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
         var own = soft ? (costs * labels.to(costs.dtype)).sum(1) : costs.gather(1, labels.unsqueeze(1)).squeeze(1);
         var values = Epsilon == 0 ? own : Smooth(own, costs, classes);
         using var batch = new LossBatch(logits, soft ? labels.argmax(1) : labels);
-        return (samples == 0 ? (costs * 0).sum() : Reducer.Reduce(new(values, arange(samples, ScalarType.Int64, logits.device)), batch))
+        return (samples == 0 ? (costs * S(0)).sum() : Reducer.Reduce(new(values, Iota(samples, logits.device)), batch))
             .MoveToOuterDisposeScope();
     }
 
     private Tensor Smooth(Tensor own, Tensor costs, long classes)
     {
-        if (Form == LabelSmoothingForm.AllClasses) return (1 - Epsilon) * own + Epsilon / classes * costs.sum(1);
-        var others = (costs.sum(1) - own) / Math.Max(1, classes - 1);
-        var epsilon = Form == LabelSmoothingForm.Adaptive ? Epsilon * own.detach().neg().exp() : full([], Epsilon, own.dtype, own.device);
-        return (1 - epsilon) * own + epsilon * others;
+        if (Form == LabelSmoothingForm.AllClasses) return (S(1 - Epsilon) * own).Plus(S(Epsilon / classes) * costs.sum(1));
+        var others = (costs.sum(1) - own) / S(Math.Max(1, classes - 1));
+        var epsilon = Form == LabelSmoothingForm.Adaptive ? S(Epsilon) * own.detach().neg().exp() : full([], S(Epsilon), own.dtype, own.device);
+        return ((S(1) - epsilon) * own).Plus(epsilon * others);
     }
 }

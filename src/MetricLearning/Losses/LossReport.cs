@@ -20,7 +20,7 @@ public readonly record struct LossReport(
     internal static Tensor Collect(Tensor value, LossBatch batch, IReadOnlyList<LossTerm> terms)
     {
         using var noGradient = no_grad();
-        var active = terms.Select(term => (term.Values != 0).sum()).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum + part);
+        var active = terms.Select(term => (term.Values != S(0)).sum()).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
         Tensor[] figures =
         [
             value, tensor(batch.Rows), tensor(terms.Sum(term => term.Values.numel())), active,

@@ -95,7 +95,7 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
                     value = part.Loss.call(input, labels);
                     if (report) figures.Add(value.detach().to(ScalarType.Float64).reshape(1));
                 }
-                sum = sum is null ? part.Weight * value : sum + part.Weight * value;
+                sum = sum is null ? S(part.Weight) * value : sum.Plus(S(part.Weight) * value);
             }
             return (sum!, figures);
         }

@@ -67,6 +67,6 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
     /// <summary>Nothing to compare leaves no way back to the embeddings: 0 · Σ x has one, and is NaN where they are not finite.</summary>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms) =>
         terms.All(term => term.Values.numel() == 0)
-            ? (batch.Embeddings * 0).sum()
-            : terms.Select(term => Reducer.Reduce(term, batch)).Aggregate((sum, part) => sum + part);
+            ? (batch.Embeddings * S(0)).sum()
+            : terms.Select(term => Reducer.Reduce(term, batch)).Aggregate((sum, part) => sum.Plus(part));
 }

@@ -21,5 +21,5 @@ public sealed class NormalizedSoftmaxLoss : ClassLoss
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) =>
-        RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t()) / Temperature;
+        RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t()) / S(Temperature);
 }

@@ -27,7 +27,7 @@ public sealed class PairwiseCosFaceLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         if (pairs.Positives.numel() == 0) yield break;
-        var s = 1 - distances.Matrix;
-        yield return RowMath.Softplus(-Scale * s, Scale * (s + Margin), pairs);
+        var s = S(1) - distances.Matrix;
+        yield return RowMath.Softplus(S(-Scale) * s, S(Scale) * (s + S(Margin)), pairs);
     }
 }

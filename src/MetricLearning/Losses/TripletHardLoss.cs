@@ -31,9 +31,9 @@ public sealed class TripletHardLoss : MetricLoss
         if (batch.Rows == 0 || batch.Columns == 0) yield break;
         var distances = batch.Distances(Distance).Matrix;
         var (positives, negatives) = (batch.Candidates.Positives, batch.Candidates.Negatives);
-        var near = distances.masked_fill((positives | distances.isnan()).logical_not(), 0).amax(1);
-        var far = where(negatives.any(1), distances.masked_fill(negatives.logical_not(), double.PositiveInfinity).amin(1), near);
+        var near = distances.masked_fill((positives | distances.isnan()).logical_not(), S(0)).amax(1);
+        var far = where(negatives.any(1), distances.masked_fill(negatives.logical_not(), S(double.PositiveInfinity)).amin(1), near);
         var violation = near - far;
-        yield return new(Soft ? softplus(violation) : relu(violation + Margin), arange(batch.Rows, ScalarType.Int64, near.device));
+        yield return new(Soft ? RowMath.Softplus(violation) : relu(violation + S(Margin)), Iota(batch.Rows, near.device));
     }
 }

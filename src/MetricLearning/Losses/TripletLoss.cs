@@ -55,7 +55,7 @@ public sealed class TripletLoss : TupleLoss
         var near = distances[triplets.Anchors, triplets.Positives];
         var far = distances[triplets.Anchors, triplets.Negatives];
         if (Swap) far = minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]);
-        var violation = near - far + Margin;
-        yield return new(SoftMargin ? softplus(violation) : relu(violation), triplets.Anchors);
+        var violation = near - far + S(Margin);
+        yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), triplets.Anchors);
     }
 }

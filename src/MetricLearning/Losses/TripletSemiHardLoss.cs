@@ -32,19 +32,19 @@ public sealed class TripletSemiHardLoss : MetricLoss
         if (anchors.size(0) == 0) yield break;
         var distances = batch.Distances(Distance).Matrix;
         var (detached, negatives) = (distances.detach(), batch.Candidates.Negatives);
-        var pair = anchors * batch.Columns + positives;
+        var pair = (anchors * S(batch.Columns)).Plus(positives);
 
         // Each row's negatives in order, equal ones as one group with its mean, so that they share the gradient.
-        var (sorted, order) = detached.masked_fill(negatives.logical_not(), double.PositiveInfinity).sort(1, stable: true);
-        var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > 0).cumsum(1)], 1);
+        var (sorted, order) = detached.masked_fill(negatives.logical_not(), S(double.PositiveInfinity)).sort(1, stable: true);
+        var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > S(0)).cumsum(1)], 1);
         var empty = zeros_like(sorted);
-        var means = empty.scatter_add(1, group, distances.gather(1, order)) / empty.scatter_add(1, group, ones_like(sorted)).clamp_min(1);
+        var means = empty.scatter_add(1, group, distances.gather(1, order)) / empty.scatter_add(1, group, ones_like(sorted)).clamp_min(S(1));
 
         var count = negatives.sum(1).index_select(0, anchors);
         var beyond = searchsorted(sorted, detached.contiguous(), right: true).reshape(-1).index_select(0, pair);
-        var place = anchors * batch.Columns + minimum(beyond, count - 1).clamp_min(0);
-        var chosen = anchors * batch.Columns + group.reshape(-1).index_select(0, place);
-        var far = means.reshape(-1).index_select(0, chosen).masked_fill(count == 0, 0);
-        yield return new(relu(distances.reshape(-1).index_select(0, pair) - far + Margin), anchors);
+        var place = (anchors * S(batch.Columns)).Plus(minimum(beyond, count - S(1)).clamp_min(S(0)));
+        var chosen = (anchors * S(batch.Columns)).Plus(group.reshape(-1).index_select(0, place));
+        var far = means.reshape(-1).index_select(0, chosen).masked_fill(count == S(0), S(0));
+        yield return new(relu(distances.reshape(-1).index_select(0, pair) - far + S(Margin)), anchors);
     }
 }

@@ -36,20 +36,20 @@ public sealed class WeightedTripletLoss : TupleLoss
         if (pairs.Self is { } self)
         {
             var own = zeros_like(positives).scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device));
-            matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), 1e-6);
+            matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
             positives = positives | own;
         }
         var violation = Weighted(matrix, positives, 1) - Weighted(matrix, pairs.Negatives, -1);
         yield return new(
-            Margin > 0 ? relu(violation + Margin) : softplus(violation),
-            arange(pairs.Rows, ScalarType.Int64, matrix.device));
+            Margin > 0 ? relu(violation + S(Margin)) : RowMath.Softplus(violation),
+            Iota(pairs.Rows, matrix.device));
     }
 
     private static Tensor Weighted(Tensor matrix, Tensor mask, int sign)
     {
-        var kept = matrix.masked_fill((mask | matrix.isnan()).logical_not(), 0);
-        var scores = sign * kept;
+        var kept = matrix.masked_fill((mask | matrix.isnan()).logical_not(), S(0));
+        var scores = S(sign) * kept;
         var weights = (scores - scores.amax([1], keepdim: true)).exp() * mask;
-        return (kept * (weights / (weights.sum(1, keepdim: true) + 1e-6))).sum(1);
+        return (kept * (weights / (weights.sum(1, keepdim: true) + S(1e-6)))).sum(1);
     }
 }

@@ -28,8 +28,8 @@ public sealed class BatchHardMiner : Miner
         var positives = AnchorIsPositive && candidates.Self is { } self
             ? candidates.Positives.scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device))
             : candidates.Positives;
-        var (farthest, positive) = distances.masked_fill(positives.logical_not(), double.NegativeInfinity).max(1);
-        var (nearest, negative) = distances.masked_fill(candidates.Negatives.logical_not(), double.PositiveInfinity).min(1);
+        var (farthest, positive) = distances.masked_fill(positives.logical_not(), S(double.NegativeInfinity)).max(1);
+        var (nearest, negative) = distances.masked_fill(candidates.Negatives.logical_not(), S(double.PositiveInfinity)).min(1);
         if (KeepTies)
             return new Pairs(
                 positives & (distances < farthest.unsqueeze(1)).logical_not(),

@@ -44,17 +44,17 @@ public sealed class SemiHardMiner : Miner
         var others = candidates.Negatives.logical_not();
         var count = candidates.Negatives.sum(1);
         var (anchors, positives) = PositivePairs(distances, candidates);
-        var kept = (count.index_select(0, anchors) > 0).nonzero().squeeze(1);
+        var kept = (count.index_select(0, anchors) > S(0)).nonzero().squeeze(1);
         (anchors, positives) = (anchors.index_select(0, kept), positives.index_select(0, kept));
-        var pair = anchors * candidates.Columns + positives;
+        var pair = (anchors * S(candidates.Columns)).Plus(positives);
         var radius = distances.reshape(-1).index_select(0, pair);
 
         // In the sorted row of its anchor, the first negative beyond the positive; past the end where there is none.
-        var (sorted, order) = distances.masked_fill(others, double.PositiveInfinity).sort(1, stable: true);
+        var (sorted, order) = distances.masked_fill(others, S(double.PositiveInfinity)).sort(1, stable: true);
         var beyond = searchsorted(sorted, distances.contiguous(), right: true).reshape(-1).index_select(0, pair);
         var found = beyond < count.index_select(0, anchors);
-        var place = anchors * candidates.Columns + beyond.clamp_max(candidates.Columns - 1);
-        var farthest = distances.masked_fill(others, double.NegativeInfinity).argmax(1).index_select(0, anchors);
+        var place = (anchors * S(candidates.Columns)).Plus(beyond.clamp_max(S(candidates.Columns - 1)));
+        var farthest = distances.masked_fill(others, S(double.NegativeInfinity)).argmax(1).index_select(0, anchors);
         var negatives = where(found, order.reshape(-1).index_select(0, place), farthest);
 
         // NaN has no place in an order: it is taken wherever it stands.
@@ -74,8 +74,8 @@ public sealed class SemiHardMiner : Miner
         if (Positives == SemiHardPositives.Each) return candidates.PositivePairs();
         var others = candidates.Positives.logical_not();
         var chosen = Positives == SemiHardPositives.Hardest
-            ? distances.masked_fill(others, double.NegativeInfinity).argmax(1)
-            : distances.masked_fill(others, double.PositiveInfinity).argmin(1);
+            ? distances.masked_fill(others, S(double.NegativeInfinity)).argmax(1)
+            : distances.masked_fill(others, S(double.PositiveInfinity)).argmin(1);
         var anchors = candidates.Positives.any(1).nonzero().squeeze(1);
         return (anchors, chosen.index_select(0, anchors));
     }

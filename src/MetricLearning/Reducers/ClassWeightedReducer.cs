@@ -13,6 +13,6 @@ internal sealed class ClassWeightedReducer(IReadOnlyList<double> weights) : Redu
         var labels = batch.Labels ?? throw new InvalidOperationException("The tuples were given without labels, so the anchors have no class.");
         Guard.InRange(labels, weights.Length);
         var byClass = tensor(weights, term.Values.dtype, term.Values.device);
-        return (term.Values * byClass.index_select(0, labels.index_select(0, anchors))).sum() / Math.Max(1, term.Values.size(0));
+        return (term.Values * byClass.index_select(0, labels.index_select(0, anchors))).sum() / S(Math.Max(1, term.Values.size(0)));
     }
 }

@@ -8,6 +8,6 @@ internal sealed class DivisorReducer : Reducer
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
         var divisor = term.Divisor ?? throw new InvalidOperationException("This loss defines no divisor.");
-        return term.Values.sum() * (divisor != 0) / divisor.masked_fill(divisor == 0, 1);
+        return term.Values.sum() * (divisor != S(0)) / divisor.masked_fill(divisor == S(0), S(1));
     }
 }

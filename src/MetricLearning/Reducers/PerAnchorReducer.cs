@@ -8,8 +8,8 @@ internal sealed class PerAnchorReducer(Reducer rows) : Reducer
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
         var anchors = term.Anchors ?? throw new InvalidOperationException("The values of this loss belong to no rows, so they have no mean per anchor.");
-        var sums = zeros(batch.Rows, term.Values.dtype, term.Values.device).index_add(0, anchors, term.Values, 1);
-        var means = sums / bincount(anchors, minlength: (int)batch.Rows).clamp_min(1);
-        return rows.Reduce(new(means, arange(batch.Rows, ScalarType.Int64, means.device)), batch);
+        var sums = zeros(batch.Rows, term.Values.dtype, term.Values.device).index_add(0, anchors, term.Values, S(1));
+        var means = sums / bincount(anchors, minlength: (int)batch.Rows).clamp_min(S(1));
+        return rows.Reduce(new(means, Iota(batch.Rows, means.device)), batch);
     }
 }

@@ -7,7 +7,7 @@ internal sealed class ThresholdReducer(double low, double high = double.Positive
 {
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
-        var outside = (term.Values <= low) | (term.Values >= high);
-        return term.Values.masked_fill(outside, 0).sum() / outside.logical_not().sum().clamp_min(1);
+        var outside = (term.Values <= S(low)) | (term.Values >= S(high));
+        return term.Values.masked_fill(outside, S(0)).sum() / outside.logical_not().sum().clamp_min(S(1));
     }
 }

@@ -81,7 +81,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         if (removed.Count > 0)
         {
             using var scope = NewDisposeScope();
-            scores.view(-1).index_fill_(0, tensor(removed.ToArray()).to(scores.device), double.PositiveInfinity);
+            scores.view(-1).index_fill_(0, tensor(removed.ToArray()).to(scores.device), S(double.PositiveInfinity));
         }
         return scores;
     }

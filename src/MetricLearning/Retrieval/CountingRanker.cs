@@ -141,7 +141,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
                 if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = Outward(low[front + p], high[front + p]);
             }
         }
-        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), double.PositiveInfinity);
+        if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), S(double.PositiveInfinity));
         var (below, open) = RankCounting.Count(tile, OnDevice(low), OnDevice(high));
         var counted = NativeMemory.Copy<long>(below);
         var places = NativeMemory.Copy<long>(open);

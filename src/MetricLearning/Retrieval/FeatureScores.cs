@@ -83,13 +83,13 @@ internal sealed unsafe class FeatureScores : ScoreSource
     }
 
     public override void Begin(int query, int queries, ScalarType type) =>
-        block = this.queries.narrow(0, query, queries).to(type) * (offset is null ? -1 : -2);       // a power of two: exact
+        block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
 
     public override Tensor Tile(int row, int rows)
     {
         var type = block!.dtype;
         var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
-        if (offset is not null) product.add_(offset.narrow(0, row, rows).to(type));
+        if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;
     }

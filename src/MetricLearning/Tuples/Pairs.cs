@@ -34,7 +34,7 @@ public sealed class Pairs : Tuples
     public static Pairs FromLabels(Tensor labels)
     {
         Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
-        return FromLabels(labels, labels, arange(labels.size(0), ScalarType.Int64, labels.device));
+        return FromLabels(labels, labels, Iota(labels.size(0), labels.device));
     }
 
     /// <summary>All pairs of a batch with references.</summary>

@@ -40,7 +40,7 @@ public sealed class Triplets : Tuples
     {
         if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.", nameof(rows));
         var third = rows / 3;
-        Tensor Third(long i) => arange(i * third, (i + 1) * third, ScalarType.Int64, device ?? CPU);
+        Tensor Third(long i) => Iota(i * third, (i + 1) * third, device);
         return new(Third(0), Third(1), Third(2), rows, rows);
     }
 
@@ -67,7 +67,7 @@ public sealed class Triplets : Tuples
     {
         using var scope = NewDisposeScope();
         var mask = zeros(Rows * Columns, ScalarType.Bool, Anchors.device);
-        return mask.index_fill_(0, Anchors * Columns + columns, 1).view(Rows, Columns).MoveToOuterDisposeScope();
+        return mask.index_fill_(0, (Anchors * S(Columns)).Plus(columns), S(1)).view(Rows, Columns).MoveToOuterDisposeScope();
     }
 
     private protected override IEnumerable<Tensor> Tensors => [Anchors, Positives, Negatives];

@@ -32,7 +32,7 @@ public sealed class CameraNormalization : IDisposable
         {
             var rows = cat([.. sets.Select(set => Rows(set, camera))]);
             var (mean, deviation) = (rows.mean([0]), rows.std(0, unbiased: false));
-            fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(LeastDeviation).DetachFromDisposeScope(),
+            fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(S(LeastDeviation)).DetachFromDisposeScope(),
                 (int)rows.size(0)));
         }
         return new CameraNormalization(fitted, sets[0].Features.size(1));

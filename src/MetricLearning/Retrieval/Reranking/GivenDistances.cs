@@ -31,7 +31,7 @@ internal sealed unsafe class GivenDistances : ScoreSource
         {
             using var scope = NewDisposeScope();
             var maxima = Raw(row, Math.Min(step, Count - row)).amax(1).to(ScalarType.Float64);
-            NativeMemory.Copy<double>(where(maxima == 0, ones_like(maxima), maxima)).CopyTo(farthest, row);
+            NativeMemory.Copy<double>(where(maxima == S(0), ones_like(maxima), maxima)).CopyTo(farthest, row);
         }
 
         void Check(Tensor matrix, string name, int? rows, int? columns)

@@ -29,8 +29,8 @@ public sealed class PrincipalComponents : IDisposable
         var x = set.Features.to(ScalarType.Float64);
         var mean = x.mean([0]);
         x = x - mean;
-        var (values, vectors) = linalg.eigh(x.t().matmul(x).div_(set.Count));
-        var all = NativeMemory.Copy<double>(values.clamp_min(0));
+        var (values, vectors) = linalg.eigh(x.t().matmul(x).div_(S(set.Count)));
+        var all = NativeMemory.Copy<double>(values.clamp_min(S(0)));
         Array.Reverse(all);
         var axes = vectors.flip(1).narrow(1, 0, kept);
         var signs = axes.gather(0, axes.abs().argmax(0, keepdim: true)).sign();

@@ -93,8 +93,8 @@ public sealed class QueryExpansion
                         (lists.Rows(first + i)[k], Weight(-lists.Keys(first + i)[k]));
             var near = y.index_select(0, tensor(places).to(y.device)).to(ScalarType.Float64).view(rows, lists.Width, width);
             var sum = (near * tensor(weights).to(y.device).view(rows, lists.Width, 1)).sum(1);
-            if (withRow) sum.add_(x.narrow(0, first, rows).to(ScalarType.Float64));
-            sum.div_(Math.Max(1, lists.Width + (withRow ? 1 : 0)));
+            if (withRow) sum.Plus_(x.narrow(0, first, rows).to(ScalarType.Float64));
+            sum.div_(S(Math.Max(1, lists.Width + (withRow ? 1 : 0))));
             result.narrow(0, first, rows).copy_(sum);
         }
         return result;
