@@ -13,8 +13,10 @@ public static class Families
         ["pml_losses"] = PmlLosses.Check,
         ["pml_losses_mined"] = PmlLosses.CheckMined,
         ["pml_miners"] = PmlMiners.Check,
+        ["reid_aqe"] = ReidRerank.CheckExpansion,
         ["reid_rank"] = ReidRank.Check,
         ["reid_triplet"] = ReidTriplet.Check,
+        ["rerank"] = ReidRerank.Check,
         ["tfa_triplet"] = TfaTriplet.Check,
     };
 

@@ -40,6 +40,19 @@ internal static class Guard
             throw new ArgumentException($"{xName} and {yName} must have one number of rows, got {Shape(x)} and {Shape(y)}.", yName);
     }
 
+    /// <summary>A matrix without NaN and infinities; the message names the first that is one.</summary>
+    public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        using var scope = NewDisposeScope();
+        var bad = value.isfinite().logical_not();
+        if (!bad.any().item<bool>()) return;
+        var place = bad.nonzero();
+        var (row, column) = (place[0, 0].item<long>(), place[0, 1].item<long>());
+        var found = value[row, column].to(ScalarType.Float64).item<double>();
+        throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"{name} must be finite, got {found} in row {row}, column {column}."), name);
+    }
+
     /// <summary>One int64 label a row.</summary>
     public static void Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
     {

@@ -17,6 +17,12 @@ public sealed class RetrievalEvaluator
     /// <summary>What is near. Default: cosine.</summary>
     public Distance Distance { get; init; } = Distance.Cosine;
 
+    /// <summary>Re-ranks the gallery before it is measured; then the distance is the re-ranker's own and <see cref="Distance"/> is not
+    /// used. Rows of re-ranked distances are made as they are needed, within <see cref="MemoryBudget"/>. Default: null, none.</summary>
+    /// <remarks>Evaluation of one set re-ranks that set by itself, and evaluation by pairs of cameras re-ranks each pair.
+    /// <see cref="PredictBytes"/> has to find the neighbours to know what they take.</remarks>
+    public Reranker? Reranking { get; init; }
+
     /// <summary>Which pictures count. Default: Market-1501.</summary>
     public RetrievalProtocol Protocol { get; init; } = RetrievalProtocol.Market1501;
 
@@ -52,7 +58,7 @@ public sealed class RetrievalEvaluator
         ArgumentNullException.ThrowIfNull(gallery);
         using var scope = NewDisposeScope();
         var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
-        return Evaluate(Source(query.Features, gallery.Features), relations, $"{Distance}");
+        return Evaluate(Source(query.Features, gallery.Features), relations, Reranking?.ToString() ?? $"{Distance}");
     }
 
     /// <summary>Ranks a set for each of its own rows, the row itself taken out by its index (self-retrieval, whatever else the protocol
@@ -192,6 +198,8 @@ public sealed class RetrievalEvaluator
     private ScoreSource Source(Tensor query, Tensor gallery)
     {
         Guard.SameWidth(query, gallery);
+        if (Reranking is not null)
+            return RowScores.Of(ReferenceEquals(query, gallery) ? Reranking.Rerank(query) : Reranking.Rerank(query, gallery));
         return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery) : RowScores.Of(Distance, query, gallery);
     }
 
@@ -229,6 +237,7 @@ public sealed class RetrievalEvaluator
     private RetrievalEvaluator With(RetrievalProtocol protocol) => new()
     {
         Distance = Distance,
+        Reranking = Reranking,
         Protocol = protocol,
         Ties = Ties,
         Method = Method,

@@ -33,6 +33,10 @@ internal sealed unsafe class RowScores : ScoreSource
             (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: wide.numel() * 8);
     }
 
+    /// <summary>Distances after re-ranking, a block of queries at a time.</summary>
+    public static RowScores Of(RerankedDistances distances) =>
+        new(distances.Rows, distances.Gallery, ScalarType.Float64, CPU, distances.HeldBytes);
+
     public override ScalarType CountingType { get; }
     public override Device Device { get; }
     public override bool WholeRows => true;

@@ -78,14 +78,14 @@ public class ClusteringTests
     }
 
     [Fact]
-    public void PrincipalComponents_CountTheAxesThatAreUsed()
+    public void EffectiveDimension_CountTheAxesThatAreUsed()
     {
         using var scope = NewDisposeScope();
         var features = tensor(new float[] { 3, 0, 0, 5, -3, 0, 0, 5, 0, 1, 0, 5, 0, -1, 0, 5 }).view(4, 4);      // variances 18 : 2 : 0 : 0
-        Assert.Equal([0.9, 0.1, 0, 0], PrincipalComponents.VarianceShares(features).Select(s => Math.Round(s, 12)));
-        Assert.Equal(0.25, PrincipalComponents.Fraction(features, 0.5));
-        Assert.Equal(0.5, PrincipalComponents.Fraction(features, 0.95));
-        Assert.Equal(1, PrincipalComponents.Fraction(features, 1));
-        Assert.True(double.IsNaN(PrincipalComponents.Fraction(ones(3, 2), 0.5)));
+        Assert.Equal([0.9, 0.1, 0, 0], EffectiveDimension.VarianceShares(features).Select(s => Math.Round(s, 12)));
+        Assert.Equal(0.25, EffectiveDimension.Fraction(features, 0.5));
+        Assert.Equal(0.5, EffectiveDimension.Fraction(features, 0.95));
+        Assert.Equal(1, EffectiveDimension.Fraction(features, 1));
+        Assert.True(double.IsNaN(EffectiveDimension.Fraction(ones(3, 2), 0.5)));
     }
 }

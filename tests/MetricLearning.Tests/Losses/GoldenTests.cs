@@ -10,6 +10,7 @@ public class GoldenTests
     [InlineData("cross_entropy", 35), InlineData("reid_triplet", 60), InlineData("tfa_triplet", 30)]
     [InlineData("pml_classification", 80), InlineData("pml_losses", 193), InlineData("pml_losses_mined", 54), InlineData("pml_miners", 129)]
     [InlineData("clustering", 12), InlineData("oml_metrics", 12), InlineData("pml_accuracy", 8), InlineData("reid_rank", 15)]
+    [InlineData("reid_aqe", 2), InlineData("rerank", 4)]
     public void Family_MeetsTheReferenceValues(string family, int atLeast)
     {
         var verdicts = Directory.EnumerateFiles(SharedData.Require("golden", family), "case.json", SearchOption.AllDirectories)

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>How many directions embeddings really use.</summary>
-public static class PrincipalComponents
+public static class EffectiveDimension
 {
     /// <summary>The shares of variance along the principal axes, the largest first: <c>λᵢ / Σ λ</c>, of the float64 covariance.</summary>
     /// <param name="features">[N, D], finite, N at least 2.</param>

@@ -1,0 +1,85 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Takes out of features what they owe to their camera: from each row the mean of its camera's rows is subtracted, and on request
+/// each column is divided by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
+/// Re-identification</i>, 2025). No identities are needed.</summary>
+public sealed class CameraNormalization : IDisposable
+{
+    private const double LeastDeviation = 1e-12;
+    private readonly Dictionary<long, (Tensor Mean, Tensor Deviation, int Count)> cameras;
+    private readonly long width;
+
+    private CameraNormalization(Dictionary<long, (Tensor, Tensor, int)> cameras, long width) =>
+        (this.cameras, this.width) = (cameras, width);
+
+    /// <summary>Measures each camera in all the sets together.</summary>
+    /// <param name="sets">Of one width, with cameras; usually the queries and the gallery.</param>
+    /// <exception cref="ArgumentException">A set has no cameras, widths differ, or a feature is not finite.</exception>
+    public static CameraNormalization Fit(params EmbeddingSet[] sets)
+    {
+        ArgumentNullException.ThrowIfNull(sets);
+        if (sets.Length == 0) throw new ArgumentException("There are no sets to fit on.", nameof(sets));
+        foreach (var set in sets)
+        {
+            Guard.SameWidth(sets[0].Features, set.Features);
+            Guard.Finite(set.Features, "features");
+        }
+        using var scope = NewDisposeScope();
+        var fitted = new Dictionary<long, (Tensor, Tensor, int)>();
+        foreach (var camera in sets.SelectMany(Cameras).Distinct().Order())
+        {
+            var rows = cat([.. sets.Select(set => Rows(set, camera))]);
+            var (mean, deviation) = (rows.mean([0]), rows.std(0, unbiased: false));
+            fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(S(LeastDeviation)).DetachFromDisposeScope(),
+                (int)rows.size(0)));
+        }
+        return new CameraNormalization(fitted, sets[0].Features.size(1));
+    }
+
+    /// <summary>How many rows each camera was measured on.</summary>
+    public IReadOnlyDictionary<long, int> Counts => cameras.ToDictionary(c => c.Key, c => c.Value.Count);
+
+    /// <summary>A set without its cameras' means.</summary>
+    /// <param name="set">With cameras that were fitted.</param>
+    /// <param name="scale">Whether each column is divided by its standard deviation within the camera too.</param>
+    /// <returns>A set of the same type, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A camera was not fitted, or the width differs.</exception>
+    public EmbeddingSet Apply(EmbeddingSet set, bool scale = false)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        if (set.Features.size(1) != width)
+            throw new ArgumentException($"features must be [N, {width}], got {Guard.Shape(set.Features)}.", nameof(set));
+        using var scope = NewDisposeScope();
+        var result = empty_like(set.Features);
+        foreach (var camera in Cameras(set).Distinct())
+        {
+            if (!cameras.TryGetValue(camera, out var fitted))
+                throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).", nameof(set));
+            var rows = Rows(set, camera) - fitted.Mean.to(set.Features.device);
+            if (scale) rows.div_(fitted.Deviation.to(set.Features.device));
+            result.index_copy_(0, Places(set, camera), rows.to(result.dtype));
+        }
+        return new EmbeddingSet(result, set.Ids, set.Cameras);
+    }
+
+    /// <summary>Frees the means.</summary>
+    public void Dispose()
+    {
+        foreach (var (mean, deviation, _) in cameras.Values)
+        {
+            mean.Dispose();
+            deviation.Dispose();
+        }
+    }
+
+    private static IReadOnlyList<long> Cameras(EmbeddingSet set) =>
+        set.Cameras ?? throw new ArgumentException("Camera normalisation needs cameras, and a set has none.");
+
+    private static Tensor Places(EmbeddingSet set, long camera) => tensor(Enumerable.Range(0, set.Count)
+        .Where(row => Cameras(set)[row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);
+
+    private static Tensor Rows(EmbeddingSet set, long camera) =>
+        set.Features.index_select(0, Places(set, camera)).to(ScalarType.Float64);
+}

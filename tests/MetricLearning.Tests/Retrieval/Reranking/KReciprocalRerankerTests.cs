@@ -1,0 +1,231 @@
+using System.Text.Json;
+using CsCheck;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class KReciprocalRerankerTests
+{
+    private static readonly Gen<(int K1, int K2, double Lambda)> parameters = Gen.Select(Gen.Int[1, 24], Gen.Int[1, 9], Gen.Double[0, 1]);
+
+    [Fact]
+    public void Rerank_OfMatrices_IsTheDenseOracleToTheBit() =>
+        Gen.Select(RetrievalCase.Tied, parameters, Gen.Bool, Gen.Bool).Sample((c, p, squares, symmetric) =>
+        {
+            using var scope = NewDisposeScope();
+            var d = Union(c, Distance.EuclideanSquared);
+            if (!symmetric)
+                for (var i = 0; i < d.GetLength(0); i++)
+                    for (var j = 0; j < d.GetLength(0); j++)
+                        if (i < c.Query.Length == j < c.Query.Length) d[i, j] += i;      // the two mixed blocks are one matrix
+            var reranker = new KReciprocalReranker(p.K1, p.K2, p.Lambda)
+            {
+                Dialect = squares ? KReciprocalDialect.Torchreid : KReciprocalDialect.Zhong,
+            };
+            // Row i is made of column i, as in the published code.
+            var (queries, count) = (c.Query.Length, d.GetLength(0));
+            var given = new double[count, count];
+            for (var i = 0; i < count; i++)
+                for (var j = 0; j < count; j++) given[i, j] = squares ? d[j, i] * d[j, i] : d[j, i];
+            var normalized = KReciprocalOracle.OverRowMaximum(given);
+            var jaccard = KReciprocalOracle.Jaccard(normalized, normalized, p.K1, p.K2, listed: count);
+            var all = tensor(d);
+            var result = reranker.Rerank(all.narrow(0, 0, queries).narrow(1, queries, count - queries),
+                all.narrow(0, 0, queries).narrow(1, 0, queries), all.narrow(0, queries, count - queries).narrow(1, queries, count - queries));
+            var actual = result.Matrix(ScalarType.Float64);
+            Assert.Equal([queries, count - queries], actual.shape);
+            for (var i = 0; i < queries; i++)
+                for (var j = queries; j < count; j++)
+                    Assert.Equal(jaccard[i, j] * (1 - p.Lambda) + normalized[i, j] * p.Lambda, actual[i, j - queries].item<double>());
+        }, iter: 60, threads: 1);
+
+    [Theory]
+    [InlineData("EuclideanSquared", KReciprocalDialect.Zhong)]
+    [InlineData("Euclidean", KReciprocalDialect.Zhong)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.Torchreid)]
+    [InlineData("Cosine", KReciprocalDialect.Torchreid)]
+    [InlineData("Cosine", KReciprocalDialect.FastReid)]
+    public void Rerank_OfFeatures_IsTheDenseOracle(string distance, KReciprocalDialect dialect) =>
+        Gen.Select(distance == "Cosine" && dialect != KReciprocalDialect.FastReid ? GnnRerankerTests.Untied : RetrievalCase.Tied, parameters)
+            .Sample((c, p) =>
+            {
+                using var scope = NewDisposeScope();
+                using var query = c.QuerySet();
+                using var gallery = c.GallerySet();
+                var first = distance switch
+                {
+                    "Cosine" => Distance.Cosine, "Euclidean" => Distance.Euclidean, _ => Distance.EuclideanSquared,
+                };
+                var result = new KReciprocalReranker(p.K1, p.K2, p.Lambda) { Dialect = dialect, Distance = first }
+                    .Rerank(query.Features, gallery.Features).Matrix(ScalarType.Float64);
+                var d = Union(c, first);
+                var (queries, count) = (c.Query.Length, d.GetLength(0));
+                var fastReid = dialect == KReciprocalDialect.FastReid;
+                if (dialect == KReciprocalDialect.Torchreid)
+                    for (var i = 0; i < count; i++)
+                        for (var j = 0; j < count; j++) d[i, j] *= d[i, j];
+                var squared = Union(c, Distance.EuclideanSquared);
+                var blended = fastReid ? d : KReciprocalOracle.OverRowMaximum(d);
+                var jaccard = fastReid ? KReciprocalOracle.Jaccard(squared, squared, p.K1, p.K2, listed: p.K1)
+                    : KReciprocalOracle.Jaccard(d, blended, p.K1, p.K2, listed: count);
+                for (var i = 0; i < queries; i++)
+                    for (var j = queries; j < count; j++)
+                        Assert.Equal(jaccard[i, j] * (1 - p.Lambda) + blended[i, j] * p.Lambda, result[i, j - queries].item<double>(), 1e-12);
+            }, iter: 40, threads: 1);
+
+    [Fact]
+    public void Rerank_OfOneSet_CountsEachRowOnce() =>
+        Gen.Select(RetrievalCase.Tied, parameters).Sample((c, p) =>
+        {
+            using var scope = NewDisposeScope();
+            using var gallery = c.GallerySet();
+            var result = new KReciprocalReranker(p.K1, p.K2, p.Lambda).Rerank(gallery.Features).Matrix(ScalarType.Float64);
+            var normalized = KReciprocalOracle.OverRowMaximum(Union(c with { Query = [] }, Distance.EuclideanSquared));
+            var jaccard = KReciprocalOracle.Jaccard(normalized, normalized, p.K1, p.K2, listed: c.Gallery.Length);
+            for (var i = 0; i < c.Gallery.Length; i++)
+                for (var j = 0; j < c.Gallery.Length; j++)
+                    Assert.Equal(jaccard[i, j] * (1 - p.Lambda) + normalized[i, j] * p.Lambda, result[i, j].item<double>(), 1e-12);
+        }, iter: 30, threads: 1);
+
+    [Fact]
+    public void Neighbours_AreTheNearestByIndex_AndTheFarthest_WhateverTheTiles() =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide), Gen.Int[1, 30], Gen.Int[1, 80]).Sample((c, k, tile) =>
+        {
+            using var scope = NewDisposeScope();
+            using var query = c.QuerySet();
+            using var gallery = c.GallerySet();
+            var scores = new FeatureScores(Distance.EuclideanSquared, query.Features, gallery.Features);
+            var lists = NeighbourLists.Of(scores, query.Count, gallery.Count, k, tile);
+            Assert.Equal(Math.Min(k, gallery.Count), lists.Width);
+            for (var q = 0; q < query.Count; q++)
+            {
+                var keys = Enumerable.Range(0, gallery.Count).Select(row => scores.Key(q, row)).ToArray();
+                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(q).ToArray());
+                Assert.Equal(lists.Rows(q).ToArray().Select(row => keys[row]), lists.Keys(q).ToArray());
+                Assert.Equal(keys.Max(), lists.FarthestKeys[q]);
+            }
+        }, iter: 150, threads: 1);
+
+    [Fact]
+    public void Rows_AreTheSameToTheBit_ForAnyNumberOfThreads()
+    {
+        using var scope = NewDisposeScope();
+        var c = RetrievalEvaluatorTests.Random(new SeededRandom(5), 30, 400, 24);
+        using var query = c.QuerySet();
+        using var gallery = c.GallerySet();
+        var reranker = new KReciprocalReranker();
+        var expected = reranker.Rerank(query.Features, gallery.Features).Rows(0, 30);
+        var before = get_num_threads();
+        try
+        {
+            set_num_threads(2);
+            var again = reranker.Rerank(query.Features, gallery.Features);
+            Assert.True(expected.equal(again.Rows(0, 30)).all().item<bool>());
+            Assert.True(expected.narrow(0, 7, 5).equal(again.Rows(7, 5)).all().item<bool>());
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+    }
+
+    [Theory]
+    [InlineData("market1501-a")]
+    [InlineData("cuhk03-np-train-dev")]
+    public void Evaluate_WithReranking_GivesThePublishedFigures(string data)
+    {
+        var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
+        using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", "metrics.json")));
+        var expected = json.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17")
+            .GetProperty("euclidean_rerank_k1_20_k2_6_lambda_0.3");
+        using var query = RealFeaturesTests.Load(file, "query");
+        using var gallery = RealFeaturesTests.Load(file, "gallery");
+        var found = Enum.GetValues<KReciprocalDialect>().Select(dialect => new RetrievalEvaluator
+        {
+            Reranking = new KReciprocalReranker { Dialect = dialect },
+        }.Evaluate(query, gallery)).ToArray();
+        foreach (var report in found)
+            TestContext.Current.TestOutputHelper?.WriteLine($"{report.Distance}: mAP {report.MeanAveragePrecision:R} rank-1 {report.RankAt(1):R} "
+                + $"mINP {report.MeanInverseNegativePenalty:R}, {report.PredictedBytes} bytes");
+        var torchreid = found[(int)KReciprocalDialect.Torchreid];
+        Assert.Equal(expected.GetProperty("mAP").GetDouble(), torchreid.MeanAveragePrecision, 1e-5);
+        Assert.Equal(expected.GetProperty("mINP").GetDouble(), torchreid.MeanInverseNegativePenalty, 1e-5);
+        foreach (var k in torchreid.CutOffs) Assert.Equal(expected.GetProperty($"rank{k}").GetDouble(), torchreid.RankAt(k), 1e-9);
+    }
+
+    [Fact]
+    public void Evaluator_EvaluatesTheRerankedMatrix()
+    {
+        var c = RetrievalEvaluatorTests.Random(new SeededRandom(6), 25, 150, 12);
+        using var scope = NewDisposeScope();
+        using var query = c.QuerySet();
+        using var gallery = c.GallerySet();
+        foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new GnnReranker() })
+        {
+            var given = new RetrievalEvaluator().Evaluate(reranker.Rerank(query.Features, gallery.Features).Matrix(ScalarType.Float64),
+                query.Ids, gallery.Ids, query.Cameras, gallery.Cameras);
+            foreach (var method in Enum.GetValues<RankingMethod>())
+            {
+                var report = new RetrievalEvaluator { Reranking = reranker, Method = method, Tiles = new TilePlan(7, 20) }.Evaluate(query, gallery);
+                Assert.Equal(given.PerQuery.Select(q => q.AveragePrecision), report.PerQuery.Select(q => q.AveragePrecision));
+                Assert.Contains("re-ranking", report.Distance, StringComparison.Ordinal);
+            }
+            var alone = new RetrievalEvaluator { Reranking = reranker, Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(gallery);
+            var self = new RetrievalEvaluator { Protocol = RetrievalProtocol.SelfRetrieval }
+                .Evaluate(reranker.Rerank(gallery.Features).Matrix(ScalarType.Float64), gallery.Ids, gallery.Ids);
+            Assert.Equal(self.MeanAveragePrecision, alone.MeanAveragePrecision);
+        }
+    }
+
+    [Fact]
+    public void EqualFeatures_AndEmptySets_AreNoProblem()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new KReciprocalReranker { Dialect = KReciprocalDialect.FastReid }, new GnnReranker() })
+        {
+            Assert.True(reranker.Rerank(ones(3, 4), ones(60, 4)).Matrix().isfinite().all().item<bool>());
+            Assert.True(reranker.Rerank(zeros(3, 4), zeros(6, 4)).Matrix().isfinite().all().item<bool>());
+            Assert.Equal([0, 5], reranker.Rerank(ones(0, 4), ones(5, 4)).Matrix().shape);
+            Assert.Equal([5, 0], reranker.Rerank(ones(5, 4), ones(0, 4)).Matrix().shape);
+            Assert.Equal([0, 0], reranker.Rerank(ones(0, 4)).Matrix().shape);
+        }
+    }
+
+    [Fact]
+    public void Mistakes_AreNamed()
+    {
+        using var scope = NewDisposeScope();
+        var reranker = new KReciprocalReranker();
+        var nan = tensor(new[] { 1f, float.NaN }, [1, 2]);
+        Assert.Contains("gallery must be finite, got NaN in row 0, column 1.",
+            Assert.Throws<ArgumentException>(() => reranker.Rerank(ones(3, 2), nan)).Message, StringComparison.Ordinal);
+        Assert.Contains("query must be finite", Assert.Throws<ArgumentException>(() => new GnnReranker().Rerank(nan, ones(3, 2))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("queryQuery must be [2, 2], got [3, 3]",
+            Assert.Throws<ArgumentException>(() => reranker.Rerank(ones(2, 5), ones(3, 3), ones(5, 5))).Message, StringComparison.Ordinal);
+        Assert.Contains("galleryGallery must be float32 or float64, the same in all three, got Float64",
+            Assert.Throws<ArgumentException>(() => reranker.Rerank(ones(2, 5), ones(2, 2), ones(5, 5, ScalarType.Float64))).Message,
+            StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => new KReciprocalReranker { Dialect = KReciprocalDialect.FastReid }.Rerank(ones(2, 5), ones(2, 2), ones(5, 5)));
+        Assert.Contains("got", Assert.Throws<ArgumentException>(() => new KReciprocalReranker { Distance = Distance.Dot }).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(k1: 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(lambda: 1.1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => reranker.Rerank(ones(2, 5), ones(3, 5)).Rows(1, 2));
+    }
+
+    /// <summary>Distances of queries and gallery among one another.</summary>
+    private static double[,] Union(RetrievalCase c, Distance distance)
+    {
+        float[][] rows = [.. c.Query, .. c.Gallery];
+        var result = new double[rows.Length, rows.Length];
+        for (var i = 0; i < rows.Length; i++)
+            for (var j = 0; j < rows.Length; j++)
+            {
+                var key = RetrievalOracle.Key(distance, rows[i], rows[j]);
+                result[i, j] = distance == Distance.Cosine ? Math.Max(0, 1 + key) : distance == Distance.Euclidean ? Math.Sqrt(key) : key;
+            }
+        return result;
+    }
+}
