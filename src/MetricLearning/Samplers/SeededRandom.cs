@@ -29,7 +29,7 @@ public sealed class SeededRandom
     /// whatever thread asks and in whatever order.</summary>
     public static SeededRandom ForStream(ulong seed, params ReadOnlySpan<ulong> keys)
     {
-        var state = seed;
+        var state = SplitMix(ref seed);     // mixed first, so that near seeds share no stream
         foreach (var key in keys)
         {
             state ^= key + 0x9E3779B97F4A7C15UL;
