@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Features with the identity, and where it is known the camera, of each row: one side of a retrieval (queries, or a gallery).</summary>
+/// <summary>Features with the identity, and where it is known the camera, of each row: the queries or the gallery of a retrieval.</summary>
 /// <remarks>Owns its features: they leave the caller's dispose scope and are freed by <see cref="Dispose"/>.</remarks>
 public sealed class EmbeddingSet : IDisposable
 {
@@ -23,7 +23,8 @@ public sealed class EmbeddingSet : IDisposable
 
         void Check(int count, string name)
         {
-            if (count != features.size(0)) throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {count}.", name);
+            if (count != features.size(0))
+                throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {count}.", name);
         }
     }
 

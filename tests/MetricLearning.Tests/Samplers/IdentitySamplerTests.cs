@@ -191,10 +191,10 @@ public class IdentitySamplerTests
         // A change of these literals changes the batches of every recorded run.
         var labels = new long[] { 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3 };
         var cameras = new long[] { 0, 1, 2, 0, 0, 1, 1, 2, 0, 1, 0, 0, 1 };
-        Assert.Equal("11 10 1 2 6 7 9 8", Printed(new IdentitySampler(labels, 2, 2, seed: 1)));
-        Assert.Equal("9 8 9 11 12 10 7 4 6 1 0 2", Printed(new IdentitySampler(labels, 2, 3, epoch: IdentityEpoch.EachIdentityOnce, seed: 1)));
-        Assert.Equal("4 6 0 2 4 7 8 9", Printed(new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.Independent(2), seed: 1)));
-        Assert.Equal("9 8 12 11 7 4 2 1 12 10 2 0", Printed(IdentitySampler.FastReidBalanced(labels, cameras, 2, 2, seed: 1)));
+        Assert.Equal("8 9 1 0 3 5 12 11", Printed(new IdentitySampler(labels, 2, 2, seed: 1)));
+        Assert.Equal("9 8 9 7 4 6 1 0 2 11 10 12", Printed(new IdentitySampler(labels, 2, 3, epoch: IdentityEpoch.EachIdentityOnce, seed: 1)));
+        Assert.Equal("2 0 11 12 9 8 11 10", Printed(new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.Independent(2), seed: 1)));
+        Assert.Equal("9 8 6 7 0 2 11 12 10 12 1 2", Printed(IdentitySampler.FastReidBalanced(labels, cameras, 2, 2, seed: 1)));
 
         static string Printed(Sampler sampler) => string.Join(' ', sampler.Draw(0));
     }

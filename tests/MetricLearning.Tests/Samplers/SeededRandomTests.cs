@@ -103,4 +103,14 @@ public class SeededRandomTests
             }
         Assert.NotEqual(SeededRandom.ForStream(7, 1).NextUInt64(), SeededRandom.ForStream(8, 1).NextUInt64());
     }
+
+    [Fact]
+    public void ForStream_OfNearSeedsAndKeys_SharesNothing()
+    {
+        // Seed and key in one sum would make (5, 3) and (6, 0) the same stream.
+        var seen = new HashSet<ulong>();
+        for (var seed = 0UL; seed < 64; seed++)
+            for (var key = 0UL; key < 64; key++)
+                Assert.True(seen.Add(SeededRandom.ForStream(seed, key).NextUInt64()), $"seed {seed}, key {key}");
+    }
 }
