@@ -14,6 +14,8 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class RetrievalEvaluator
 {
+    private RetrievalProtocol protocol = RetrievalProtocol.Market1501;
+
     /// <summary>What is near. Default: cosine.</summary>
     public Distance Distance { get; init; } = Distance.Cosine;
 
@@ -24,7 +26,7 @@ public sealed class RetrievalEvaluator
     public Reranker? Reranking { get; init; }
 
     /// <summary>Which pictures count. Default: Market-1501.</summary>
-    public RetrievalProtocol Protocol { get; init; } = RetrievalProtocol.Market1501;
+    public RetrievalProtocol Protocol { get => protocol; init => protocol = value; }
 
     /// <summary>The order of exact ties. Default: by index.</summary>
     public TiePolicy Ties { get; init; } = TiePolicy.ByIndex;
@@ -234,16 +236,11 @@ public sealed class RetrievalEvaluator
         return plan;
     }
 
-    private RetrievalEvaluator With(RetrievalProtocol protocol) => new()
+    /// <summary>This evaluator, whatever else is set, under another protocol.</summary>
+    private RetrievalEvaluator With(RetrievalProtocol other)
     {
-        Distance = Distance,
-        Reranking = Reranking,
-        Protocol = protocol,
-        Ties = Ties,
-        Method = Method,
-        MaxRank = MaxRank,
-        CutOffs = CutOffs,
-        MemoryBudget = MemoryBudget,
-        Tiles = Tiles,
-    };
+        var copy = (RetrievalEvaluator)MemberwiseClone();
+        copy.protocol = other;
+        return copy;
+    }
 }

@@ -15,12 +15,14 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class VerificationEvaluator
 {
+    private RetrievalProtocol protocol = RetrievalProtocol.Market1501;
+
     /// <summary>What is near. Default: cosine.</summary>
     public Distance Distance { get; init; } = Distance.Cosine;
 
     /// <summary>Which pairs count: those that a query looks at. Queries and gallery pictures of the junk identity make none. Default:
     /// Market-1501.</summary>
-    public RetrievalProtocol Protocol { get; init; } = RetrievalProtocol.Market1501;
+    public RetrievalProtocol Protocol { get => protocol; init => protocol = value; }
 
     /// <summary>The targets of <see cref="VerificationReport.OperatingPoints"/>, each in [0, 1]. Default: 0.0001, 0.001, 0.01,
     /// 0.1.</summary>
@@ -126,14 +128,11 @@ public sealed class VerificationEvaluator
         return copy;
     }
 
-    private VerificationEvaluator With(RetrievalProtocol protocol) => new()
+    /// <summary>This evaluator, whatever else is set, under another protocol.</summary>
+    private VerificationEvaluator With(RetrievalProtocol other)
     {
-        Distance = Distance,
-        Protocol = protocol,
-        FalseMatchRates = FalseMatchRates,
-        Confidence = Confidence,
-        MemoryBudget = MemoryBudget,
-        Tiles = Tiles,
-        MostGathered = MostGathered,
-    };
+        var copy = (VerificationEvaluator)MemberwiseClone();
+        copy.protocol = other;
+        return copy;
+    }
 }
