@@ -16,7 +16,7 @@ public static class EffectiveDimension
             throw new ArgumentException($"features must have at least two rows, got {Guard.Shape(features)}.", nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        if (!features.isfinite().all().item<bool>()) throw new ArgumentException("features must be finite.", nameof(features));
+        Guard.Finite(features);
         var (count, width) = (features.size(0), features.size(1));
         var mean = features.mean([0], keepdim: true, type: ScalarType.Float64);
         var scatter = zeros(width, width, ScalarType.Float64, features.device);

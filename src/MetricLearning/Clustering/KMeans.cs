@@ -41,7 +41,7 @@ public sealed class KMeans
                 nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        if (!features.isfinite().all().item<bool>()) throw new ArgumentException("features must be finite.", nameof(features));
+        Guard.Finite(features);
         var rows = features.detach().to(ScalarType.Float64).contiguous();
         var mean = rows.mean([0], keepdim: true);
         rows = rows - mean;
