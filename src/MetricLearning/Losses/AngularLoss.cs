@@ -31,7 +31,6 @@ public sealed class AngularLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
         var square = Math.Pow(Math.Tan(double.DegreesToRadians(Degrees)), 2);
         var sums = S(2) - distances.Matrix.index_select(0, anchors) - distances.AmongReferences.Matrix.index_select(0, positives);

@@ -33,7 +33,6 @@ public sealed class CircleLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var s = S(1) - distances.Matrix;
         var pull = S(-Scale) * relu(S(1 + Margin) - s.detach()) * (s - S(1 - Margin));
         var push = S(Scale) * relu(s.detach() + S(Margin)) * (s - S(Margin));

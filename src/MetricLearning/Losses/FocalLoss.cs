@@ -45,7 +45,7 @@ public sealed class FocalLoss : nn.Module<Tensor, Tensor, Tensor>
         var certain = wrong <= S(0);
         var focus = Gamma == 0 ? ones_like(wrong) : wrong.masked_fill(certain, S(1)).pow(S(Gamma)).masked_fill(certain, S(0));
         var values = S(Alpha) * focus * costs;
-        return (values.numel() == 0 ? (batch.Embeddings * S(0)).sum()
+        return (values.numel() == 0 ? RowMath.NaNWhereNotFinite(batch.Embeddings)
             : Reducer.Reduce(new(values, Iota(batch.Rows, values.device)), batch)).MoveToOuterDisposeScope();
     }
 }

@@ -30,7 +30,6 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         // An anchor of one positive is pulled by its distance alone: it is worked out again, as the matrix is least exact for near rows.
         var (anchors, positives) = pairs.PositivePairs();
         var near = distances.Matrix.reshape(-1)

@@ -29,7 +29,6 @@ public sealed class HistogramLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var d = distances.Matrix;
         var both = pairs.Positives.any(1, keepdim: true) & pairs.Negatives.any(1, keepdim: true);
         var once = distances.Batch.MeetsItself;

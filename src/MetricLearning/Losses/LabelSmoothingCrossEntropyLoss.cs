@@ -61,7 +61,7 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
         var own = soft ? (costs * labels.to(costs.dtype)).sum(1) : costs.gather(1, labels.unsqueeze(1)).squeeze(1);
         var values = Epsilon == 0 ? own : Smooth(own, costs, classes);
         using var batch = new LossBatch(logits, soft ? labels.argmax(1) : labels);
-        return (samples == 0 ? (costs * S(0)).sum() : Reducer.Reduce(new(values, Iota(samples, logits.device)), batch))
+        return (samples == 0 ? RowMath.NaNWhereNotFinite(costs) : Reducer.Reduce(new(values, Iota(samples, logits.device)), batch))
             .MoveToOuterDisposeScope();
     }
 

@@ -32,7 +32,6 @@ public sealed class LiftedStructureLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
         var closeness = S(NegativeMargin) - distances.Matrix;
         var ofAnchors = RowMath.LogSumExp(closeness, pairs.Negatives);

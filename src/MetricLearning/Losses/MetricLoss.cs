@@ -72,5 +72,5 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
     /// that was chosen, or no hinge, would show it.
     /// </summary>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms) => terms.Where(term => term.Values.numel() > 0)
-        .Select(term => Reducer.Reduce(term, batch)).Aggregate((batch.Embeddings * S(0)).sum(), (sum, part) => sum.Plus(part));
+        .Select(term => Reducer.Reduce(term, batch)).Aggregate(RowMath.NaNWhereNotFinite(batch.Embeddings), (sum, part) => sum.Plus(part));
 }

@@ -33,7 +33,6 @@ public sealed class MultiSimilarityLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var above = S(1 - Offset) - distances.Matrix;
         var pull = RowMath.Softplus(RowMath.LogSumExp(S(-Alpha) * above, pairs.Positives)) / S(Alpha);
         var push = RowMath.Softplus(RowMath.LogSumExp(S(Beta) * above, pairs.Negatives)) / S(Beta);

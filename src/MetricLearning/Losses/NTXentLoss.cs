@@ -28,7 +28,6 @@ public sealed class NTXentLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
         var push = RowMath.LogSumExp(-distances.Matrix / S(Temperature), pairs.Negatives).index_select(0, anchors);
         yield return new(RowMath.Softplus(push.Plus(distances[anchors, positives] / S(Temperature))), anchors);

@@ -26,7 +26,6 @@ public sealed class NcaLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var anchors = pairs.Positives.any(1).nonzero().squeeze(1);
         var logits = S(-Scale) * distances.Matrix.index_select(0, anchors);
         var pull = RowMath.LogSumExp(logits, pairs.Positives.index_select(0, anchors));

@@ -26,7 +26,6 @@ public sealed class PairwiseCosFaceLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var s = S(1) - distances.Matrix;
         yield return RowMath.Softplus(S(-Scale) * s, S(Scale) * (s + S(Margin)), pairs);
     }

@@ -49,7 +49,6 @@ public sealed class RankedListLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var d = distances.Matrix;
         var rounding = d.dtype == ScalarType.Float64 ? 1e-7 : 1e-3;
         var pull = Weighted(d - S(Border - Margin), PositiveTemperature, pairs.Positives);

@@ -28,7 +28,6 @@ public sealed class SupConLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var logits = -distances.Matrix / S(Temperature);
         var costs = RowMath.LogSumExp(logits, pairs.Positives | pairs.Negatives).unsqueeze(1) - logits;
         var means = RowMath.Keep(costs, pairs.Positives).sum(1) / pairs.Positives.sum(1).clamp_min(S(1));

@@ -46,10 +46,12 @@ public abstract class TupleLoss : MetricLoss
     protected sealed override IEnumerable<LossTerm> Terms(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Terms(batch.Distances(Distance), batch.Given ?? Mine(batch));
+        var tuples = batch.Given ?? Mine(batch);
+        return tuples.Rows == 0 || tuples.Columns == 0 ? [] : Terms(batch.Distances(Distance), tuples);
     }
 
-    /// <summary>The values of the tuples, in one or more terms. Tensors made here are freed by the caller.</summary>
+    /// <summary>The values of the tuples, in one or more terms. Never asked of a batch, or of references, without rows. Tensors made here are
+    /// freed by the caller.</summary>
     /// <param name="distances">Index it by the tuples, or take its matrix.</param>
     /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);

@@ -28,7 +28,6 @@ public sealed class TupletMarginLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var (anchors, positives) = pairs.PositivePairs();
         var (sinMargin, cosMargin) = Math.SinCos(double.DegreesToRadians(Degrees));
         var chord = distances[anchors, positives];

@@ -30,7 +30,6 @@ public sealed class WeightedTripletLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        if (pairs.Positives.numel() == 0) yield break;
         var own = pairs.Own();
         var matrix = distances.Matrix;
         matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
