@@ -178,7 +178,7 @@ public class LossContractTests
                 Assert.Equal((0, 0), (oneRow, oneClass));
                 Assert.InRange(allDifferent, 0, Math.Log(2));
                 break;
-            case "contrastive" or "contrastive hadsell" or "contrastive signal to noise" or "intra-pair variance" or "multi-similarity"
+            case "contrastive" or "contrastive by two reducers" or "contrastive hadsell" or "contrastive signal to noise" or "intra-pair variance" or "multi-similarity"
                 or "generalized lifted": // either side counts without the other
                 Assert.Equal(0, oneRow);
                 Assert.True(oneClass > 0 && allDifferent > 0);
