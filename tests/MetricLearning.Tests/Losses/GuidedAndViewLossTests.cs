@@ -131,7 +131,7 @@ public class GuidedAndViewLossTests
         var kept = pairs.WithoutFalseNegatives(guide);
         Assert.Equal([false, false, false, true, false, false, true, false, true, true, false, true, true, true, true, false],
             kept.Negatives.reshape(-1).data<bool>().ToArray());
-        Assert.True(kept.Positives.equal(pairs.Positives).item<bool>() && kept.Self!.equal(pairs.Self!).item<bool>());
+        Assert.True((kept.Positives == pairs.Positives).all().item<bool>() && (kept.Self! == pairs.Self!).all().item<bool>());
         using var loss = new TripletLoss(margin: 3);
         var x = LossTable.Random(3, 4, 3);
         Assert.True(loss.forward(x, kept).isfinite().item<bool>());

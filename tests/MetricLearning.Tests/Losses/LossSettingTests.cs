@@ -124,7 +124,7 @@ public class LossSettingTests
         Assert.Equal(3 * 2 * 3 + 2 * 1 * 4, counts.Count);
         Assert.All(counts, entry => Assert.InRange(entry.Value, entry.Key.First < 3 ? 560 : 870, entry.Key.First < 3 ? 780 : 1130));
         var again = new RandomTripletsMiner(4_000) { Seed = 5 }.Mine(Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels)).AsTriplets();
-        Assert.True(again.Negatives.equal(mined.Negatives).item<bool>());
+        Assert.Equal(mined.Negatives.data<long>(), again.Negatives.data<long>());
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public class SamplerLawTests
     public void ARun_ResumesFromEveryPosition(string name)
     {
         var unbroken = SamplerTable.Create(name);
-        long[] whole = [.. unbroken, .. unbroken];
+        var whole = unbroken.Concat(unbroken).ToArray();
         var first = SamplerTable.Create(name).Count;
         for (var position = 0; position <= first; position += 5)
         {
