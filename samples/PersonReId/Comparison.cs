@@ -7,8 +7,8 @@ namespace PersonReId;
 internal static class Comparison
 {
     /// <summary>What the table's intervals mean.</summary>
-    public const string Note = "Intervals of 95 %, by drawing the people of the queries anew 10,000 times (bootstrap). p: how often the two networks' "
-        + "results, exchanged person by person at random, differ as much.";
+    public const string Note = "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two networks' "
+        + "results, exchanged identity by identity at random, differ as much.";
 
     private static readonly (string Name, Func<QueryResult, double> Of)[] figures =
     [
