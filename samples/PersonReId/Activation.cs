@@ -3,7 +3,6 @@ using MetricLearning;
 using MetricLearning.Vision;
 using PersonReId.Report;
 using SkiaSharp;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PersonReId;

@@ -49,6 +49,7 @@ internal static class ExtractCommand
             foreach (var ((name, images), journal) in parts.Zip(journals))
                 sets.Add((name, Evaluation.Extract(model, images, settings, name, cancel, journal), [.. images.Select(source.PathOf)]));
             FeatureFile.Write(output.FullName, sets);
+            foreach (var journal in journals) journal.Delete();
             Ui.Line($"{sets.Sum(set => set.Set.Count)} features of length {sets[0].Set.Features.size(1)} written to {output.FullName}");
             return 0;
         }

@@ -12,7 +12,7 @@ internal sealed class DataOption
         DefaultValueFactory = _ => "market1501",
     };
     private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH", Required = true };
-    private readonly Option<DirectoryInfo?> images = new Option<DirectoryInfo?>("--images")
+    private readonly Option<DirectoryInfo> images = new Option<DirectoryInfo>("--images")
     {
         Description = "Of a list: the folder that its names are relative to [default: the list's own]",
         HelpName = "DIR",
