@@ -129,6 +129,12 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cub200(string folder) => Cub200Reader.Read(folder);
 
+    /// <summary>Cars-196 for retrieval: classes 1 to 98 train; each picture of the others is looked for among the rest of them. The
+    /// dataset's own division for classification is not used. Krause et al., 2013; Song et al., CVPR 2016.</summary>
+    /// <param name="folder">The folder that holds <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
+    /// <inheritdoc cref="Msmt17" path="/exception"/>
+    public static ReIdDataset Cars196(string folder) => Cars196Reader.Read(folder);
+
     /// <summary>Stanford Online Products: 11,318 products train; each picture of the other 11,316 is looked for among the rest of them.
     /// Song
     /// et al., CVPR 2016.</summary>
