@@ -45,7 +45,8 @@ internal sealed class ImageTable
             try
             {
                 using var document = JsonDocument.Parse(line);
-                var fields = document.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.ToString(), StringComparer.Ordinal);
+                var fields = document.RootElement.EnumerateObject()
+                    .ToDictionary(p => p.Name, p => p.Value.ToString(), StringComparer.Ordinal);
                 table ??= new ImageTable(path, [.. fields.Keys]);
                 var missing = table.header.FirstOrDefault(name => !fields.ContainsKey(name));
                 if (missing is not null) throw new InvalidDataException($"{path}, line {number} has no {missing}, as the first line has.");

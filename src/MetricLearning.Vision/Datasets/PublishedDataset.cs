@@ -45,7 +45,8 @@ public sealed record PublishedDataset
     public static PublishedDataset Msmt17 { get; } = new()
     {
         Name = "MSMT17", Source = "https://www.pkuvmc.com/dataset.html", Terms = "academic research, by signed agreement",
-        Layout = "train/ and test/ (V1) or mask_train_v2/ and mask_test_v2/ (V2), list_train.txt, list_val.txt, list_query.txt, list_gallery.txt",
+        Layout = "train/ and test/ (V1) or mask_train_v2/ and mask_test_v2/ (V2), " +
+            "list_train.txt, list_val.txt, list_query.txt, list_gallery.txt",
         Train = new(32_621, 1_041), Query = new(11_659, 3_060), Gallery = new(82_161, 3_060),
     };
 
@@ -67,18 +68,21 @@ public sealed record PublishedDataset
     public static PublishedDataset Cuhk03Classic { get; } = new()
     {
         Name = "CUHK03 (classic)", Source = "https://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html", Terms = "academic research",
-        Layout = "a JSON file of splits as torchreid writes it, and a folder of pictures named 1_023_2_05.png (camera pair, person, view, picture)",
+        Layout = "a JSON file of splits as torchreid writes it, " +
+            "and a folder of pictures named 1_023_2_05.png (camera pair, person, view, picture)",
     };
 
     /// <summary>VeRi-776: Liu et al., ECCV 2016.</summary>
     public static PublishedDataset VeRi776 { get; } = new()
     {
         Name = "VeRi-776", Source = "https://github.com/JDAI-CV/VeRidataset", Terms = "non-commercial research, by request",
-        Layout = "image_train/, image_query/ and image_test/, name_train.txt, name_query.txt and name_test.txt, where wanted test_track.txt",
+        Layout = "image_train/, image_query/ and image_test/, name_train.txt, name_query.txt and name_test.txt, " +
+            "where wanted test_track.txt",
         Train = new(37_778, 576), Query = new(1_678, 200), Gallery = new(11_579, 200),
     };
 
-    /// <summary>VehicleID: Liu et al., CVPR 2016. One random picture of each test vehicle is the gallery; the counts are those of 800.</summary>
+    /// <summary>VehicleID: Liu et al., CVPR 2016. One random picture of each test vehicle is the gallery; the counts are those of
+    /// 800.</summary>
     public static PublishedDataset VehicleId { get; } = new()
     {
         Name = "VehicleID", Source = "https://www.pkuml.org/resources/pku-vehicleid.html", Terms = "academic research, by request",
@@ -130,8 +134,8 @@ public sealed record PublishedDataset
     /// <summary>All of them.</summary>
     public static IReadOnlyList<PublishedDataset> All { get; } =
     [
-        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labelled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196, StanfordOnlineProducts, InShop,
-        Omniglot,
+        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labelled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
+        StanfordOnlineProducts, InShop, Omniglot,
     ];
 
     /// <summary>How a dataset that looks complete, with half of the published pictures or more in each part, differs from the

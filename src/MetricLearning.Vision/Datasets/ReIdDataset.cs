@@ -73,7 +73,8 @@ public sealed class ReIdDataset
     /// empty.</param>
     /// <inheritdoc cref="Market1501" path="/exception"/>
     public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => ThreeFolders(
-        folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true ? PublishedDataset.Cuhk03Labelled : PublishedDataset.Cuhk03Detected,
+        folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true
+            ? PublishedDataset.Cuhk03Labelled : PublishedDataset.Cuhk03Detected,
         folder!, false, testOnly);
 
     /// <summary>CUHK03 in its first protocol: one of the 20 splits, as torchreid's <c>splits_classic_detected.json</c> or
@@ -81,7 +82,8 @@ public sealed class ReIdDataset
     /// <remarks>The pictures must be files named <c>1_023_2_05.png</c> (camera pair, person, view, picture), as torchreid and others
     /// unpack them; the authors' <c>cuhk-03.mat</c> (HDF5) is not read. The identity is 10000 · pair + person, the camera the
     /// view.</remarks>
-    /// <param name="splits">The JSON file: a list of splits, each with <c>train</c>, <c>query</c> and <c>gallery</c>, lists of [path, label,
+    /// <param name="splits">The JSON file: a list of splits, each with <c>train</c>, <c>query</c> and <c>gallery</c>, lists of [path,
+    /// label,
     /// camera].</param>
     /// <param name="images">The folder of the pictures.</param>
     /// <param name="split">Which split, from 0.</param>
@@ -94,7 +96,8 @@ public sealed class ReIdDataset
     /// <remarks>The dataset numbers the people of both halves from 0; here those to train on are 1 … 1,041 and those of the test
     /// 1,042 ….</remarks>
     /// <param name="folder">The folder that holds the lists.</param>
-    /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 pictures of the same people, is trained on too: the published 32,621.
+    /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 pictures of the same people, is trained on too: the published
+    /// 32,621.
     /// torchreid and fast-reid train on the other 30,248 unless told otherwise.</param>
     /// <param name="testOnly">Whether to leave the pictures to train on alone.</param>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
@@ -103,8 +106,10 @@ public sealed class ReIdDataset
     public static ReIdDataset Msmt17(string folder, bool withValidation = true, bool testOnly = false) =>
         Msmt17Reader.Read(folder, withValidation, testOnly);
 
-    /// <summary>VeRi-776: the three lists of names; identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>), the track from
-    /// <c>test_track.txt</c> where it is there, numbered by its lines. Where <c>train_label.xml</c> and <c>test_label.xml</c> are there, they
+    /// <summary>VeRi-776: the three lists of names; identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>), the track
+    /// from
+    /// <c>test_track.txt</c> where it is there, numbered by its lines. Where <c>train_label.xml</c> and <c>test_label.xml</c> are there,
+    /// they
     /// must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that holds the lists.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
@@ -124,7 +129,14 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cub200(string folder) => Cub200Reader.Read(folder);
 
-    /// <summary>Stanford Online Products: 11,318 products train; each picture of the other 11,316 is looked for among the rest of them. Song
+    /// <summary>Cars-196 for retrieval: classes 1 to 98 train; each picture of the others is looked for among the rest of them. The
+    /// dataset's own division for classification is not used. Krause et al., 2013; Song et al., CVPR 2016.</summary>
+    /// <param name="folder">The folder that holds <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
+    /// <inheritdoc cref="Msmt17" path="/exception"/>
+    public static ReIdDataset Cars196(string folder) => Cars196Reader.Read(folder);
+
+    /// <summary>Stanford Online Products: 11,318 products train; each picture of the other 11,316 is looked for among the rest of them.
+    /// Song
     /// et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that holds <c>Ebay_train.txt</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
@@ -136,7 +148,8 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset InShop(string folder) => InShopReader.Read(folder);
 
-    /// <summary>Omniglot: a class is a character. Those of <c>images_background</c> train; each drawing of those of <c>images_evaluation</c>
+    /// <summary>Omniglot: a class is a character. Those of <c>images_background</c> train; each drawing of those of
+    /// <c>images_evaluation</c>
     /// is looked for among the rest of them. Lake et al., Science 2015.</summary>
     /// <param name="folder">The folder that holds the two.</param>
     /// <exception cref="DirectoryNotFoundException">One is missing.</exception>
@@ -191,7 +204,8 @@ public sealed class ReIdDataset
         foreach (var (part, list) in parts)
         {
             var count = list.Statistics;
-            text.Append(CultureInfo.InvariantCulture, $"{part.PadRight(wide)} | {count.Identities,6:N0} | {count.Images,8:N0} | {count.Cameras,7:N0}");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{part.PadRight(wide)} | {count.Identities,6:N0} | {count.Images,8:N0} | {count.Cameras,7:N0}");
             if (count.Distractors > 0) text.Append(CultureInfo.InvariantCulture, $"  ({count.Distractors:N0} distractors)");
             if (count.Junk > 0) text.Append(CultureInfo.InvariantCulture, $"  ({count.Junk:N0} junk)");
             text.AppendLine();

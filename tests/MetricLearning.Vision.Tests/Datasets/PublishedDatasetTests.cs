@@ -150,6 +150,61 @@ public sealed class PublishedDatasetTests : IDisposable
         Expect.Error<InvalidDataException>("line 2: picture 2 has no class in image_class_labels.txt.", () => ReIdDataset.Cub200(folder.Path));
     }
 
+    /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>
+    private const string CarsFile =
+        "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6Mzc6MDAgMjAyNgAAAAAAAAAAAAAAAAAAAA" +
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAAVwAAAHic42NgYDgAxGxAzAHEjAwQwIrEZ4LS3ECcnJNYXByfl5ibWgxWxwfE" +
+        "Dkj6WbDo50IyVwDKd/RVcE/NSy1KzGGAm2NBwBxWNHNAfMfk0qJEIA0AvpkL7w8AAADFAAAAeJytUG0KwjAMTUf9YjDUc4hu6hH84S1GN4ZuzLasRXZAD2" +
+        "aG1Q0ZCKkPHklIk76XCAA0B5hinCMDeGHiaobkLoZIIaWywpZKGveOw8r1T8imqLF7L9Lylmphr5Blqk3bBD7Ia2EMDGALY+EbEfIMvS4+omvtYoelq3PR" +
+        "4NdmF3dItpW+9Pviwb5wZB8b7ON4CT0yt/gxF2DGiHN/87338x0T9Wee9/L2ffDzPSPqz4lzb53evo9+vjeMpv9B9N3lT/bpM14=";
+
+    [Fact]
+    public void Cars196_ReadsItsAnnotations()
+    {
+        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(CarsFile));
+        Put("car_ims", "000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg");
+        var data = ReIdDataset.Cars196(folder.Path);
+        Assert.Equal([1, 98], data.Train.Select(s => s.Identity));
+        Assert.Equal([(99, "000003.jpg"), (196, "000004.jpg")], data.Query.Select(s => (s.Identity, Path.GetFileName(s.Path))));
+        Assert.Same(data.Query, data.Gallery);
+        folder.Write("cars_annos.mat", 1, 2, 3);
+        Expect.Error<InvalidDataException>($"{file} is not the file of annotations of Cars-196: it does not begin as",
+            () => ReIdDataset.Cars196(folder.Path));
+    }
+
+    /// <summary>The plain form of the same file, each byte spoilt or the end cut off: read, or refused by name, never another error.</summary>
+    [Fact]
+    public void Cars196_BrokenAnnotations_AreRefused()
+    {
+        var packed = Convert.FromBase64String(CarsFile);
+        var plain = packed[..128].ToList();
+        for (var at = 128; at < packed.Length; at += 8 + BitConverter.ToInt32(packed, at + 4))
+        {
+            using var inflate = new System.IO.Compression.ZLibStream(new MemoryStream(packed, at + 8, packed.Length - at - 8),
+                System.IO.Compression.CompressionMode.Decompress);
+            using var whole = new MemoryStream();
+            inflate.CopyTo(whole);
+            plain.AddRange(whole.ToArray());
+        }
+        var file = folder.Write("plain.mat", [.. plain]);
+        Assert.Equal([("car_ims/000001.jpg", 1), ("car_ims/000002.jpg", 98), ("car_ims/000003.jpg", 99), ("car_ims/000004.jpg", 196)],
+            CarsAnnotations.Read(file));
+        var random = new SeededRandom(6);
+        for (var at = 0; at < plain.Count; at++)
+        {
+            byte[] spoilt = [.. plain];
+            spoilt[at] = (byte)random.NextInt(256);
+            Try(spoilt);
+            Try([.. plain[..at]]);
+        }
+
+        void Try(byte[] bytes)
+        {
+            folder.Write("plain.mat", bytes);
+            if (Record.Exception(() => CarsAnnotations.Read(file)) is { } error) Assert.IsType<InvalidDataException>(error);
+        }
+    }
+
     [Fact]
     public void StanfordOnlineProducts_ReadsBothLists()
     {

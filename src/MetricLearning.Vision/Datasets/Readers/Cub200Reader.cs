@@ -11,7 +11,8 @@ internal static class Cub200Reader
         var classes = root.Rows("image_class_labels.txt", 2).ToDictionary(row => row.Whole(0), row => row.Whole(1));
         var samples = root.Rows("images.txt", 2).Select(row => new ImageSample(root.Under("images", row[1]),
             classes.TryGetValue(row.Whole(0), out var label) ? label
-                : throw new InvalidDataException($"{row.File}, line {row.Line}: picture {row[0]} has no class in image_class_labels.txt."), 0)).ToArray();
+                : throw new InvalidDataException(
+                    $"{row.File}, line {row.Line}: picture {row[0]} has no class in image_class_labels.txt."), 0)).ToArray();
         return ReIdDataset.SelfRetrieval(PublishedDataset.Cub200.Name, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
             root.List(samples.Where(s => s.Identity > TrainClasses), false), PublishedDataset.Cub200);
     }

@@ -49,7 +49,8 @@ internal static partial class Cuhk03ClassicReader
             ? row[0].GetString()! : throw new InvalidDataException($"{file}: a row must be [path, label, camera], got {row.GetRawText()}.");
         var name = path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
         var match = NamePattern().Match(name);
-        if (!match.Success) throw new InvalidDataException($"{file}: {name} is not named like 1_023_2_05.png (camera pair, person, view, picture).");
+        if (!match.Success)
+            throw new InvalidDataException($"{file}: {name} is not named like 1_023_2_05.png (camera pair, person, view, picture).");
         long Number(int group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
         return new(Path.Combine(images, name), Number(1) * 10_000 + Number(2), Number(3));
     }

@@ -20,7 +20,8 @@ internal sealed class DatasetFolder
         var meant = found.FirstOrDefault(sub => needed.All(part => Has(sub, part)));
         throw new DirectoryNotFoundException($"{root} is no {dataset.Name} folder: it has no {string.Join(", no ", missing)}. " +
             (meant is not null ? $"Did you mean {meant}?"
-                : found.Length == 0 ? $"It is empty. {Hint}" : $"It has {ImageList.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));
+                : found.Length == 0 ? $"It is empty. {Hint}"
+                : $"It has {ImageList.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));
     }
 
     /// <summary>The folder.</summary>
@@ -46,7 +47,8 @@ internal sealed class DatasetFolder
         {
             if (++number <= heading || string.IsNullOrWhiteSpace(line)) continue;
             var values = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (values.Length != fields) throw new InvalidDataException($"{path}, line {number}: {fields} fields expected, got \"{line}\".");
+            if (values.Length != fields)
+                throw new InvalidDataException($"{path}, line {number}: {fields} fields expected, got \"{line}\".");
             yield return new(path, number, values);
         }
     }
@@ -57,7 +59,8 @@ internal sealed class DatasetFolder
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
-            $"{missing.Length} of {sorted.Length} pictures that {dataset.Name} lists are not there: {ImageList.Some(missing)}. {Hint}", missing[0]);
+            $"{missing.Length} of {sorted.Length} pictures that {dataset.Name} lists are not there: {ImageList.Some(missing)}. {Hint}",
+            missing[0]);
     }
 
     private static bool Has(string root, string part) => Path.Exists(Path.Combine(root, part));

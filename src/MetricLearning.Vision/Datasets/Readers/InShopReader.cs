@@ -14,7 +14,8 @@ internal static class InShopReader
         // The first line counts the rows, the second names the columns: image_name item_id evaluation_status.
         var parts = root.Rows(list, 3, heading: 2).ToLookup(row => row[2], row => new ImageSample(root.Under(above, row[0]), Item(row), 0));
         var odd = parts.FirstOrDefault(part => part.Key is not ("train" or "query" or "gallery"));
-        if (odd is not null) throw new InvalidDataException($"{root.Under(list)}: the status must be train, query or gallery, got {odd.Key}.");
+        if (odd is not null)
+            throw new InvalidDataException($"{root.Under(list)}: the status must be train, query or gallery, got {odd.Key}.");
         return new(facts.Name, root.List(parts["train"], false), root.List(parts["query"], false), root.List(parts["gallery"], false),
             RetrievalProtocol.NoFilter with { Name = "In-Shop" }, facts);
     }

@@ -10,7 +10,8 @@ internal static class Msmt17Reader
     public static ReIdDataset Read(string folder, bool withValidation, bool testOnly)
     {
         var facts = PublishedDataset.Msmt17;
-        string[] lists = testOnly ? ["list_query.txt", "list_gallery.txt"] : ["list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt"];
+        string[] lists = testOnly ? ["list_query.txt", "list_gallery.txt"]
+            : ["list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt"];
         var second = Directory.Exists(Path.Combine(folder ?? "", "mask_test_v2"));
         var (trainFolder, testFolder) = second ? ("mask_train_v2", "mask_test_v2") : ("train", "test");
         var root = new DatasetFolder(facts, folder!, testOnly ? [testFolder, .. lists] : [trainFolder, testFolder, .. lists]);
@@ -30,6 +31,7 @@ internal static class Msmt17Reader
     {
         var parts = row[0][(row[0].LastIndexOf('/') + 1)..].Split('_');
         return parts.Length > 2 && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var camera) ? camera
-            : throw new InvalidDataException($"{row.File}, line {row.Line}: {row[0]} is not named like 0000_000_01_0303morning_0008_0.jpg.");
+            : throw new InvalidDataException(
+                $"{row.File}, line {row.Line}: {row[0]} is not named like 0000_000_01_0303morning_0008_0.jpg.");
     }
 }

@@ -9,6 +9,7 @@ internal static class OmniglotReader
         var train = ImageList.FromFolders(root.Under("images_background"));
         var test = ImageList.FromFolders(root.Under("images_evaluation"));
         // Other characters, other numbers.
-        return ReIdDataset.SelfRetrieval(PublishedDataset.Omniglot.Name, train, test.Renumbered(train.ClassCount), PublishedDataset.Omniglot);
+        return ReIdDataset.SelfRetrieval(PublishedDataset.Omniglot.Name, train, test.Renumbered(train.ClassCount),
+            PublishedDataset.Omniglot);
     }
 }

@@ -20,8 +20,8 @@ internal static class VeRiReader
                 var (identity, camera) = ImageList.IdentityAndCamera(row[0])
                     ?? throw new InvalidDataException($"{row.File}, line {row.Line}: {row[0]} is not named like 0001_c001_00016450_0.jpg.");
                 if (known is not null && known.TryGetValue(row[0], out var label) && label != (identity, camera))
-                    throw new InvalidDataException($"{root.Under(labels!)}: {row[0]} is vehicle {label.Identity} at camera {label.Camera}, " +
-                        $"but its name says {identity} at {camera}.");
+                    throw new InvalidDataException($"{root.Under(labels!)}: {row[0]} is vehicle {label.Identity} at " +
+                        $"camera {label.Camera}, but its name says {identity} at {camera}.");
                 return new ImageSample(root.Under(pictures, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true);
         }
