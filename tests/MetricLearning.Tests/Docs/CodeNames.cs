@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 /// <summary>Whether the names in a piece of documentation are names of the library.</summary>
 internal static partial class CodeNames
 {
-    private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().ToDictionary(type => type.Name.Split('`')[0]);
+    private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().DistinctBy(type => type.Name).ToDictionary(type => type.Name.Split('`')[0]);
 
     private static readonly HashSet<string> members = [.. types.Values.SelectMany(type => type.GetMembers()).Select(member => member.Name)];
 
