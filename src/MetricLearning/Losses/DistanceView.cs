@@ -44,6 +44,16 @@ public sealed class DistanceView
         }
     }
 
+    /// <summary>d(a,p) and d(a,n) of triplets, [K] each with gradient: as indexing by each side has them, worked out together.</summary>
+    internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
+    {
+        var (anchors, count) = (triplets.Anchors, triplets.Count);
+        if (2 * count > Few) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
+        using var scope = NewDisposeScope();
+        var both = this[cat([anchors, anchors]), cat([triplets.Positives, triplets.Negatives])];
+        return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
+    }
+
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
