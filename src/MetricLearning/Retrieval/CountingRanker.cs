@@ -28,7 +28,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         {
             using var scope = NewDisposeScope();
             var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
-            source.Begin(query, block.Length, source.CountingType);
+            source.Begin(query, block.Length, Math.Min(plan.Rows, relations.Gallery), source.CountingType);
             Threads.For(block.Length, i => block[i] = Start(query + i));
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {

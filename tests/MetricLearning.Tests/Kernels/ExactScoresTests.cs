@@ -34,7 +34,7 @@ public unsafe class ExactScoresTests
                 foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
                 {
                     var source = new FeatureScores(distance, query.Features, gallery.Features);
-                    source.Begin(0, query.Count, type);
+                    source.Begin(0, query.Count, gallery.Count, type);
                     var tile = source.Tile(0, gallery.Count).to(ScalarType.Float64);
                     for (var q = 0; q < query.Count; q++)
                         for (var g = 0; g < gallery.Count; g++)
