@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
@@ -12,35 +13,41 @@ namespace MetricLearning;
 /// Intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
-    /// <summary>One row, in SIMD.</summary>
+    /// <summary>One row. Scores above the highest threshold, often most of them, are passed over in SIMD; the others go from one
+    /// threshold to the next below, fewer each time.</summary>
     /// <param name="scores">The row.</param>
-    /// <param name="low">The lower ends.</param>
+    /// <param name="low">The lower ends, at least one.</param>
     /// <param name="high">The upper ends, as many.</param>
     /// <param name="below">To each, the number of scores below its lower end is added.</param>
-    /// <param name="open">A bit a score, set where the score lies within any interval; clear on entry.</param>
-    public static void Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<ulong> open)
+    /// <param name="open">Room for as many places as there are scores.</param>
+    /// <returns>How many scores lie within any interval; <paramref name="open"/> begins with their places, in no order.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static int Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<int> open)
         where T : unmanaged, INumber<T>
     {
-        var vectors = MemoryMarshal.Cast<T, Vector512<T>>(scores);
-        var lanes = Vector512<T>.Count;
-        for (var p = 0; p < low.Length; p++)
+        var left = Scratch.Ints(scores.Length).AsSpan(0, scores.Length);       // places of scores not above the threshold at hand
+        var (count, found) = (0, 0);
+        var vectors = MemoryMarshal.Cast<T, Vector256<T>>(scores);
+        var highest = Vector256.Create(high[^1]);
+        for (var i = 0; i < vectors.Length; i++)
+            for (var bits = Vector256.LessThanOrEqual(vectors[i], highest).ExtractMostSignificantBits(); bits != 0; bits &= bits - 1)
+                left[count++] = i * Vector256<T>.Count + BitOperations.TrailingZeroCount(bits);
+        for (var i = vectors.Length * Vector256<T>.Count; i < scores.Length; i++) left[count++] = i;
+        for (var p = low.Length - 1; p >= 0 && count > 0; p--)
         {
-            var (lowest, highest) = (Vector512.Create(low[p]), Vector512.Create(high[p]));
-            var count = 0;
-            for (var i = 0; i < vectors.Length; i++)
+            var (lowest, top, kept) = (low[p], high[p], 0);
+            for (var i = 0; i < count; i++)
             {
-                var before = Vector512.LessThan(vectors[i], lowest).ExtractMostSignificantBits();
-                var notAfter = Vector512.LessThanOrEqual(vectors[i], highest).ExtractMostSignificantBits();
-                count += BitOperations.PopCount(before);
-                if (before != notAfter) open[i * lanes >> 6] |= (before ^ notAfter) << (i * lanes & 63);
+                var place = left[i];
+                var score = scores[place];
+                left[kept] = place;
+                kept += score < lowest ? 1 : 0;
+                open[found] = place;
+                found += score >= lowest & score <= top ? 1 : 0;
             }
-            for (var i = vectors.Length * lanes; i < scores.Length; i++)
-            {
-                if (scores[i] < low[p]) count++;
-                else if (scores[i] <= high[p]) open[i >> 6] |= 1UL << (i & 63);
-            }
-            below[p] += count;
+            below[p] += count = kept;
         }
+        return found;
     }
 
     /// <summary>The same for many rows at once, in tensor operations on any device.</summary>
