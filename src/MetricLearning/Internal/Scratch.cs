@@ -6,9 +6,13 @@ internal static class Scratch
     [ThreadStatic] private static int[]? ints;
     [ThreadStatic] private static int[]? places;
     [ThreadStatic] private static double[]? doubles;
+    [ThreadStatic] private static float[]? floats;
 
     /// <summary>At least so many numbers, of any value.</summary>
     public static int[] Ints(int count) => ints is { } held && held.Length >= count ? held : ints = new int[count];
+
+    /// <summary>At least so many numbers, of any value.</summary>
+    public static float[] Floats(int count) => floats is { } held && held.Length >= count ? held : floats = new float[count];
 
     /// <summary>Exactly so many numbers, of any value.</summary>
     public static Span<double> Doubles(int count) =>

@@ -41,6 +41,7 @@ internal static unsafe class FixedPoint
     public static int Padded(int width) => (width + 15) / 16 * 16;
 
     /// <summary>The scale of a row, and how well its integers stand for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static FixedPointRow Fit(ReadOnlySpan<double> z)
     {
         var (largest, longest) = (0.0, 0.0);
@@ -76,6 +77,7 @@ internal static unsafe class FixedPoint
     /// <param name="scale">Its scale.</param>
     /// <param name="target">Where the first two go.</param>
     /// <param name="step">Pairs from one to the next: <see cref="Strip"/> on the left, <see cref="Panel"/> on the right.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write(ReadOnlySpan<double> z, double scale, int* target, int step)
     {
         var inverse = scale == 0 ? 0 : 1 / scale;
@@ -102,6 +104,7 @@ internal static unsafe class FixedPoint
     /// <param name="width">Places a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
     /// <param name="stride">Numbers from one row of it to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
         float* result, long stride)
     {
@@ -155,6 +158,7 @@ internal static unsafe class FixedPoint
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scale(float* target, long stride, float* left, int rows, float* right, float* offset, int columns)
     {
         for (var i = 0; i < rows; i++, target += stride)

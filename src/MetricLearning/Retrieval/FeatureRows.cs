@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -47,6 +48,7 @@ internal sealed unsafe class FeatureRows
         : ExactScores.SquaredDistance((float*)memory + Start(row), (float*)others.memory + Start(other), Width);
 
     /// <summary>Writes <c>factor · x − center</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Read(int row, double factor, ReadOnlySpan<double> center, Span<double> z)
     {
         var i = 0;
