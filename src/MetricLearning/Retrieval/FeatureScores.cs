@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The built-in distances between features: exact in float64, and by one matrix product a tile.</summary>
+/// <summary>The built-in distances between features: exact in float64, and by one matrix product a tile, or by whole numbers
+/// (<see cref="FixedPointSieve"/>).</summary>
 /// <remarks>
 /// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each from float64 sums in a fixed order.
 /// Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>, in which what is the same for all rows of the gallery is left out.</para>
