@@ -82,8 +82,7 @@ public sealed class TripletLoss : TupleLoss
             yield break;
         }
         var triplets = tuples.AsTriplets();
-        var near = distances[triplets.Anchors, triplets.Positives];
-        var far = distances[triplets.Anchors, triplets.Negatives];
+        var (near, far) = distances.Sides(triplets);
         if (Swap) far = minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]);
         yield return new(Penalty(near, far), triplets.Anchors);
     }
