@@ -50,7 +50,7 @@ internal static class Evaluation
         }),
     ];
 
-    /// <summary>Figures, curves, distances, the plane and ranked lists.</summary>
+    /// <summary>Figures, curves, distances, the plane and ranked lists, and the whole evaluation.</summary>
     /// <param name="name">The moment: "before training".</param>
     /// <param name="model">The network.</param>
     /// <param name="data">Query and gallery.</param>
@@ -58,13 +58,13 @@ internal static class Evaluation
     /// <param name="distance">By which pictures are ranked.</param>
     /// <param name="queries">Rows of the query list whose ranked lists are shown.</param>
     /// <param name="cancel">Ends it.</param>
-    public static Snapshot Snapshot(string name, EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance,
+    public static (Snapshot Snapshot, RetrievalReport Report) Snapshot(string name, EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance,
         IReadOnlyList<int> queries, CancellationToken cancel)
     {
         using var query = Extract(model, data.Query, settings, "query", cancel);
         using var gallery = Extract(model, data.Gallery, settings, "gallery", cancel);
         var report = Evaluator(distance).Evaluate(query, gallery);
-        return new Snapshot
+        return (new Snapshot
         {
             Name = name,
             Figures = FiguresOf(report),
@@ -72,7 +72,7 @@ internal static class Evaluation
             Distances = Histogram(query, gallery, distance),
             Projection = Plane(query, gallery, distance),
             Rankings = Rankings(query, gallery, data, distance, queries, top: 10),
-        };
+        }, report);
     }
 
     /// <summary>What chosen queries find, with the pictures.</summary>

@@ -25,6 +25,7 @@ internal static class Experiment
         var judged = settings.EvaluateEvery > 0;
         var queries = Evaluation.SomeQueries(data, 6, settings.Seed);
         List<Snapshot> snapshots = [];
+        List<RetrievalReport> reports = [];
         List<(double, Figures)> progress = [];
         if (judged) Judge("before training");
 
@@ -34,10 +35,15 @@ internal static class Experiment
         var minutes = Ui.Time(clock.Elapsed);
         Ui.Line($"trained in {minutes}");
 
+        IReadOnlyList<string[]> comparison = [];
         if (judged)
         {
             Ui.Heading("Before and after");
             Ui.Table(Evaluation.Table(snapshots.Select(s => (s.Name, s.Figures))));
+            comparison = Comparison.Table(reports[0], reports[^1], [.. data.Query.Select(sample => sample.Identity)]);
+            Ui.Line();
+            Ui.Table(comparison);
+            Ui.Line(Comparison.Note);
         }
         var page = Path.Combine(settings.Output.FullName, "report.html");
         HtmlReport.Write(page, new ReportData
@@ -46,6 +52,8 @@ internal static class Experiment
             Lead = $"{settings.Network.Architecture} at {settings.Network.Height} × {settings.Network.Width} pixels, trained for {settings.Epochs} epochs "
                 + $"on {data.Train.Statistics.Identities} people, tested on {data.Query.Statistics.Identities} people it had never seen.",
             Snapshots = snapshots,
+            Comparison = comparison,
+            ComparisonNote = Comparison.Note,
             Training = log.Points,
             Progress = progress,
             SamplePictures = Datasets.SamplePictures(data.Train),
@@ -82,8 +90,9 @@ internal static class Experiment
 
         Figures Judge(string name)
         {
-            var snapshot = Evaluation.Snapshot(name, model, data, settings.Network, settings.Distance, queries, cancel);
+            var (snapshot, report) = Evaluation.Snapshot(name, model, data, settings.Network, settings.Distance, queries, cancel);
             snapshots.Add(snapshot);
+            reports.Add(report);
             return Note(name, snapshots.Count == 1 ? 0 : settings.Epochs, snapshot.Figures);
         }
 

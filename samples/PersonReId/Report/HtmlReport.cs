@@ -12,6 +12,7 @@ internal static class HtmlReport
         var body = new StringBuilder();
         body.Append(CultureInfo.InvariantCulture, $"<header><h1>{T(data.Title)}</h1><p class=lead>{T(data.Lead)}</p></header>");
         Numbers(body, data.Snapshots);
+        Comparison(body, data);
         Training(body, data);
         Retrieval(body, data);
         Space(body, data.Snapshots);
@@ -50,6 +51,14 @@ internal static class HtmlReport
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
             $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
+    }
+
+    private static void Comparison(StringBuilder html, ReportData data)
+    {
+        if (data.Comparison.Count == 0) return;
+        html.Append("<section><h2>How sure</h2>");
+        Table(html, data.Comparison);
+        html.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(data.ComparisonNote)}</p></section>");
     }
 
     private static void Training(StringBuilder html, ReportData data)
@@ -127,16 +136,8 @@ internal static class HtmlReport
     private static void Data(StringBuilder html, ReportData data)
     {
         if (data.DataStatistics.Count == 0) return;
-        html.Append("<section><h2>Data</h2><div class=scroll><table><thead><tr>");
-        foreach (var cell in data.DataStatistics[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
-        html.Append("</tr></thead><tbody>");
-        foreach (var row in data.DataStatistics.Skip(1))
-        {
-            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
-            foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
-            html.Append("</tr>");
-        }
-        html.Append("</tbody></table></div>");
+        html.Append("<section><h2>Data</h2>");
+        Table(html, data.DataStatistics);
         if (data.SamplePictures.Count > 0)
         {
             html.Append("<p class=note>Some people of the training set, one a row, as the cameras see them.</p><div class=samples>");
@@ -161,6 +162,21 @@ internal static class HtmlReport
         }
         if (data.ModelSummary.Length > 0)
             html.Append(CultureInfo.InvariantCulture, $"<section><details><summary>Model summary: layers, shapes and parameters</summary><pre>{T(data.ModelSummary)}</pre></details></section>");
+    }
+
+    /// <summary>A table whose first row is its header.</summary>
+    private static void Table(StringBuilder html, IReadOnlyList<string[]> rows)
+    {
+        html.Append("<div class=scroll><table><thead><tr>");
+        foreach (var cell in rows[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
+        html.Append("</tr></thead><tbody>");
+        foreach (var row in rows.Skip(1))
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
+            foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
+            html.Append("</tr>");
+        }
+        html.Append("</tbody></table></div>");
     }
 
     private static void Figure(StringBuilder html, string caption, string svg) =>

@@ -45,6 +45,10 @@ internal sealed record ReportData
 
     /// <summary>The figures at the ends of some epochs.</summary>
     public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
+
+    /// <summary>The first and the last snapshot compared: a table with a header, and what it means.</summary>
+    public IReadOnlyList<string[]> Comparison { get; init; } = [];
+    public string ComparisonNote { get; init; } = "";
     public IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures { get; init; } = [];
 
     /// <summary>A table: the first row is its header.</summary>
