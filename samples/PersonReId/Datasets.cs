@@ -1,6 +1,5 @@
 using System.Globalization;
 using MetricLearning.Vision;
-using PersonReId.Report;
 
 namespace PersonReId;
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MetricLearning;
-using PersonReId.Report;
 
 namespace PersonReId.Commands;
 
@@ -48,11 +47,12 @@ internal static class RankCommand
         using var query = Evaluation.Extract(model, data.Query, settings, "query", cancel);
         using var gallery = Evaluation.Extract(model, data.Gallery, settings, "gallery", cancel);
         var report = Evaluation.Evaluator(distance).Evaluate(query, gallery);
-        var figures = Evaluation.FiguresOf(report);
+        var figures = Figures.Of(report);
         HtmlReport.Write(output.FullName, new ReportData
         {
             Title = "Ranked lists",
             Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {Path.GetFileName(folder.TrimEnd('/'))}: {rows.Count} of {data.Query.Count} queries{(names.Length == 0 ? ", drawn at random" : "")}.",
+            Protocol = report.Protocol.ToString(),
             Snapshots = [new Snapshot
             {
                 Name = settings.Architecture,
@@ -64,7 +64,7 @@ internal static class RankCommand
             }],
             DataStatistics = Datasets.Statistics(data),
         });
-        Ui.Table(Evaluation.Table((settings.Architecture, figures)));
+        Ui.Table(Figures.Table((settings.Architecture, figures)));
         Ui.Line($"{rows.Count} ranked lists written to {output.FullName}");
         return 0;
 

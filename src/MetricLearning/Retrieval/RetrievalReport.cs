@@ -132,7 +132,7 @@ public sealed record RetrievalReport
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol.Name} ({Protocol.Rules})");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
         text.Append(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} ");
         text.AppendLine(CultureInfo.InvariantCulture, $"queries counted, {GalleryCount:N0} gallery pictures");
         text.AppendLine(CultureInfo.InvariantCulture, $"{"",-36}{"valid",10}{"all queries",14}");

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>A line of a chart; <paramref name="Tone"/> is one of the page's CSS colours (<c>--before</c>, <c>--after</c>, ...).</summary>
 internal sealed record Series(string Name, string Tone, IReadOnlyList<(double X, double Y)> Points, bool Area = false, bool Dashed = false);

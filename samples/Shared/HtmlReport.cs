@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>Writes one HTML page that needs nothing beside it: style, charts and pictures are inside.</summary>
 internal static class HtmlReport
@@ -11,10 +11,16 @@ internal static class HtmlReport
     {
         var body = new StringBuilder();
         body.Append(CultureInfo.InvariantCulture, $"<header><h1>{T(data.Title)}</h1><p class=lead>{T(data.Lead)}</p></header>");
-        Numbers(body, data.Snapshots);
+        Numbers(body, data);
         Comparison(body, data);
         Training(body, data);
         Retrieval(body, data);
+        foreach (var table in data.Tables)
+        {
+            body.Append(CultureInfo.InvariantCulture, $"<section><h2>{T(table.Heading)}</h2>");
+            Table(body, table.Rows);
+            body.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(table.Note)}</p></section>");
+        }
         Space(body, data.Snapshots);
         Rankings(body, data.Snapshots);
         Data(body, data);
@@ -23,19 +29,20 @@ internal static class HtmlReport
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
-            <body><main>{body}<footer>Made by MetricLearning’s PersonReId sample.</footer></main></body></html>
+            <body><main>{body}<footer>Made by MetricLearning.</footer></main></body></html>
             """);
     }
 
-    private static void Numbers(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    private static void Numbers(StringBuilder html, ReportData data)
     {
+        var snapshots = data.Snapshots;
         if (snapshots.Count == 0) return;
         var last = snapshots[^1].Figures;
         var first = snapshots.Count > 1 ? snapshots[0].Figures : null;
         html.Append("<section class=tiles>");
-        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is the right person");
+        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is a match");
         Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
-        Tile("rank-5", last.Rank5, first?.Rank5, "queries with the right person among the first five");
+        Tile("rank-5", last.Rank5, first?.Rank5, "queries with a match among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
         html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
         foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
@@ -47,7 +54,8 @@ internal static class HtmlReport
             foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
-        html.Append("</tbody></table></div><p class=note>Market-1501 protocol: gallery pictures of the query’s own person and camera do not count, nor do junk boxes. Both conventions of average precision are given: the sum over hits, and the area by trapezoids.</p></section>");
+        html.Append("</tbody></table></div>");
+        html.Append(CultureInfo.InvariantCulture, $"<p class=note>Protocol: {T(data.Protocol)}. Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
             $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
@@ -93,7 +101,7 @@ internal static class HtmlReport
             var width = (d.High - d.Low) / d.Same.Count;
             IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) => [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
             Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture", YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
-                "histogram of distances", new Series("same person", "--right", Curve(d.Same), Area: true), new Series("different people", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
+                "histogram of distances", new Series("same identity", "--right", Curve(d.Same), Area: true), new Series("different identities", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
         }
         html.Append("</div></section>");
     }
@@ -102,7 +110,7 @@ internal static class HtmlReport
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
         var people = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {people} people never seen in training, projected on the two directions of largest variance (PCA). One colour and mark a person.</p><div class=two>");
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {people} identities, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
@@ -111,7 +119,7 @@ internal static class HtmlReport
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
         if (count == 0) return;
-        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: the right person</span>, <span class=key-wrong>✗ red: someone else</span>.</p>");
+        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: a match</span>, <span class=key-wrong>✗ red: another identity</span>.</p>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=ranked>");
