@@ -10,6 +10,7 @@ internal static class Evaluation
     {
         using var run = Run.Of(settings);
         using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare);
+        if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
         if (other is not null) CheckSameQueries(run, other);
         var ids = run.Query.Set.Ids;
         var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report), ids);

@@ -58,7 +58,7 @@ internal static class HtmlReport
         html.Append(CultureInfo.InvariantCulture, $"<p class=note>Protocol: {T(data.Protocol)}. Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
-            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
+            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span>{(before is { } b ? $"<span class=was>{T(snapshots[0].Name)}: {Percent(b)} %</span>" : "")}<span class=meaning>{meaning}</span></div>");
     }
 
     private static void Comparison(StringBuilder html, ReportData data)
