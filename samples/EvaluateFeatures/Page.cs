@@ -17,7 +17,7 @@ internal static class Page
             Title = other is null ? run.Name : $"{run.Name} and {other.Name}",
             Lead = string.Create(CultureInfo.InvariantCulture, $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
                 + $"gallery pictures, {report.Distance} distance. {report.Explanation}"),
-            Protocol = report.Protocol.ToString(),
+            Rules = $"Protocol: {report.Protocol}.",
             Snapshots = other is null ? [SnapshotOf(settings, run, rows)] : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
             Comparison = sure,
             ComparisonNote = other is null ? Comparison.NoteOfOne : Comparison.Note,
@@ -41,7 +41,7 @@ internal static class Page
         Name = run.Name,
         Figures = run.Figures,
         Cmc = run.Report.Cmc,
-        Distances = EmbeddingPlots.Histogram(run.Query.Set, run.Gallery.Set, settings.Distance),
+        Distances = EmbeddingPlots.Histogram(run.Query.Set, run.Gallery.Set, run.Report.Protocol, settings.Distance),
         Projection = EmbeddingPlots.Plane(run.Query.Set, run.Gallery.Set, settings.Distance),
         Rankings = settings.Images is { } folder ? Rankings(folder, run, queries) : [],
     };

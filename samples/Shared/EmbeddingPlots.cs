@@ -5,8 +5,11 @@ namespace MetricLearning.Samples;
 /// <summary>What the report draws of features.</summary>
 internal static class EmbeddingPlots
 {
-    /// <summary>Distances of queries to gallery pictures: of the same identity in another camera (in any, where there are none), and of different ones.</summary>
-    public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, Distance distance, int bins = 60)
+    /// <summary>What is written of a picture.</summary>
+    public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
+
+    /// <summary>Distances of queries to gallery pictures: of the same identity (in another camera, another picture), and of different ones.</summary>
+    public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance, int bins = 60)
     {
         List<double> same = [], different = [];
         var step = Math.Max(1, query.Count / 400);
@@ -18,7 +21,7 @@ internal static class EmbeddingPlots
             foreach (var d in row)
             {
                 if (gallery.Ids[g] != query.Ids[q]) different.Add(d);
-                else if (gallery.Cameras is null || query.Cameras is null || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
+                else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
                 g++;
             }
         }
@@ -41,7 +44,8 @@ internal static class EmbeddingPlots
         EmbeddingSet query, EmbeddingSet gallery, Distance distance, int identities = 12, int picturesEach = 16)
     {
         using var scope = NewDisposeScope();
-        var rows = Rows(query).Concat(Rows(gallery)).GroupBy(row => row.Id).Where(group => group.Key > 0)
+        var rows = (ReferenceEquals(query, gallery) ? Rows(query) : Rows(query).Concat(Rows(gallery)))
+            .GroupBy(row => row.Id).Where(group => query.Cameras is null || group.Key > 0)
             .OrderByDescending(group => group.Count()).ThenBy(group => group.Key).Take(identities)
             .SelectMany((group, number) => group.Take(picturesEach).Select(row => (row.Set, row.Index, row.Id, row.Camera, Number: number)))
             .ToList();
@@ -53,9 +57,9 @@ internal static class EmbeddingPlots
         var matrix = new double[rows.Count, width];
         Buffer.BlockCopy(values, 0, matrix, 0, values.Length * sizeof(double));
         return [.. Projection.Plane(matrix)
-            .Select((p, i) => new ProjectedPoint(p.X, p.Y, rows[i].Number, $"identity {rows[i].Id}, camera {rows[i].Camera}"))];
+            .Select((p, i) => new ProjectedPoint(p.X, p.Y, rows[i].Number, Caption(rows[i].Id, rows[i].Camera)))];
 
-        static IEnumerable<(EmbeddingSet Set, int Index, long Id, long Camera)> Rows(EmbeddingSet set) =>
-            Enumerable.Range(0, set.Count).Select(i => (set, i, set.Ids[i], set.Cameras?[i] ?? 0));
+        static IEnumerable<(EmbeddingSet Set, int Index, long Id, long? Camera)> Rows(EmbeddingSet set) =>
+            Enumerable.Range(0, set.Count).Select(i => (set, i, set.Ids[i], set.Cameras?[i]));
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using MetricLearning.Vision;
 
 namespace MetricLearning.Samples;
 
@@ -23,13 +24,14 @@ internal static class HtmlReport
         }
         Space(body, data.Snapshots);
         Rankings(body, data.Snapshots);
+        Activations(body, data.Snapshots);
         Data(body, data);
         Settings(body, data);
         File.WriteAllText(path, $"""
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
-            <body><main>{body}<footer>Made by MetricLearning.</footer></main></body></html>
+            <body><main style="--ratio:{data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture)}">{body}<footer>Made by MetricLearning.</footer></main></body></html>
             """);
     }
 
@@ -54,8 +56,7 @@ internal static class HtmlReport
             foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
-        html.Append("</tbody></table></div>");
-        html.Append(CultureInfo.InvariantCulture, $"<p class=note>Protocol: {T(data.Protocol)}. Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
+        html.Append(CultureInfo.InvariantCulture, $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
             $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span>{(before is { } b ? $"<span class=was>{T(snapshots[0].Name)}: {Percent(b)} %</span>" : "")}<span class=meaning>{meaning}</span></div>");
@@ -109,8 +110,8 @@ internal static class HtmlReport
     private static void Space(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
-        var people = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {people} identities, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
+        var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
@@ -141,6 +142,25 @@ internal static class HtmlReport
             $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
     }
 
+    private static void Activations(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Activations.Count);
+        if (count == 0) return;
+        html.Append("<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the queries above: blue where there is little, red where the features are strong. One colour scale a picture.</p><div class=looks>");
+        for (var q = 0; q < count; q++)
+        {
+            html.Append("<div class=look>");
+            Look(snapshots[0].Activations[q].Picture, Inline(snapshots[0].Activations[q].Picture.Path), "query");
+            foreach (var snapshot in snapshots)
+                Look(snapshot.Activations[q].Picture, Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name : "activation");
+            html.Append("</div>");
+        }
+        html.Append("</div></section>");
+
+        void Look(Thumbnail picture, string source, string text) => html.Append(CultureInfo.InvariantCulture,
+            $"<figure class=card><img src=\"{source}\" alt=\"{T(text)}: {T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{T(text)}</figcaption></figure>");
+    }
+
     private static void Data(StringBuilder html, ReportData data)
     {
         if (data.DataStatistics.Count == 0) return;
@@ -148,7 +168,7 @@ internal static class HtmlReport
         Table(html, data.DataStatistics);
         if (data.SamplePictures.Count > 0)
         {
-            html.Append("<p class=note>Some people of the training set, one a row, as the cameras see them.</p><div class=samples>");
+            html.Append("<p class=note>Some identities of the training set, one a row.</p><div class=samples>");
             foreach (var person in data.SamplePictures)
             {
                 html.Append("<div class=person>");
@@ -194,11 +214,12 @@ internal static class HtmlReport
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
 
-    private static string Inline(string path)
-    {
-        var kind = Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase) ? "png" : "jpeg";
-        return $"data:image/{kind};base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
-    }
+    /// <summary>The picture inside the page; kinds that browsers do not show are turned into PNG.</summary>
+    private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
+        ? Inline(Pictures.Png(Picture.Load(path)))
+        : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
+
+    private static string Inline(byte[] png) => $"data:image/png;base64,{Convert.ToBase64String(png)}";
 
     private static string Style()
     {

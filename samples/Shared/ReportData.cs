@@ -12,6 +12,9 @@ internal sealed record Snapshot
     public required DistanceHistogram Distances { get; init; }
     public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
     public required IReadOnlyList<Ranking> Rankings { get; init; }
+
+    /// <summary>Where the network looks in the queries of the rankings.</summary>
+    public IReadOnlyList<ActivationPicture> Activations { get; init; } = [];
 }
 
 /// <summary>How distances of pictures of the same identity and of different ones spread: shares per bin, each summing to 1.</summary>
@@ -29,6 +32,9 @@ internal sealed record Thumbnail(string Path, string Caption);
 /// <summary>A picture of a ranked list.</summary>
 internal sealed record Found(Thumbnail Picture, double Distance, bool Right);
 
+/// <summary>A picture with the places coloured at which the network's features are strong, as a PNG.</summary>
+internal sealed record ActivationPicture(Thumbnail Picture, byte[] Overlay);
+
 /// <summary>One moment of training, for the curves.</summary>
 internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(string Name, double Value)> Parts, double LearningRate);
 
@@ -38,8 +44,8 @@ internal sealed record ReportData
     public required string Title { get; init; }
     public required string Lead { get; init; }
 
-    /// <summary>The rules that the figures stand under.</summary>
-    public required string Protocol { get; init; }
+    /// <summary>What counts in the figures, in a sentence.</summary>
+    public string Rules { get; init; } = "";
     public IReadOnlyList<Snapshot> Snapshots { get; init; } = [];
     public IReadOnlyList<TrainingPoint> Training { get; init; } = [];
 
@@ -52,6 +58,9 @@ internal sealed record ReportData
 
     /// <summary>Further tables, each with a header row.</summary>
     public IReadOnlyList<(string Heading, IReadOnlyList<string[]> Rows, string Note)> Tables { get; init; } = [];
+
+    /// <summary>Width over height of the pictures as they are shown.</summary>
+    public double PictureRatio { get; init; } = 0.5;
     public IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures { get; init; } = [];
 
     /// <summary>A table: the first row is its header.</summary>

@@ -6,8 +6,8 @@ namespace MetricLearning.Vision;
 /// <summary>A file that keeps the features of an extraction batch by batch, so that one which was stopped goes on where it was.</summary>
 /// <remarks>
 /// Give it to <see cref="ImageLoader.Extract"/>: the result is the same to the bit as that of an unbroken extraction, on the same machine and
-/// with the same number of threads. A batch is in the file wholly or not at all, whenever the program stops. The file is gone when the
-/// extraction is done.
+/// with the same number of threads. A batch is in the file wholly or not at all, whenever the program stops. Delete it when the
+/// features are safe elsewhere.
 /// </remarks>
 public sealed class ExtractionJournal
 {
@@ -27,6 +27,9 @@ public sealed class ExtractionJournal
 
     /// <summary>What the features depend on.</summary>
     public string Key { get; }
+
+    /// <summary>Deletes the file, if it is there.</summary>
+    public void Delete() => File.Delete(Path);
 
     internal JournalFile Open(ImageLoader loader, int batchSize) => new(Path, Fingerprint(loader, batchSize));
 

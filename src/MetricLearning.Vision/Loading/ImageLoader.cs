@@ -113,7 +113,8 @@ public sealed class ImageLoader
     /// <see cref="FeatureExtractor.Extract"/>.</param>
     /// <param name="batchSize">How many pictures go through the network at once.</param>
     /// <param name="progress">Called after each batch with the number of pictures done (skipped ones included) and of all.</param>
-    /// <param name="journal">Keeps the features so far, for an extraction that may be stopped; null to keep none.</param>
+    /// <param name="journal">Keeps the features so far, for an extraction that may be stopped, and all of them in the end; null to keep
+    /// none.</param>
     /// <param name="cancel">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="embed"/> gave no [N, D].</exception>
     /// <exception cref="InvalidOperationException">Features of a picture are NaN or infinite; the message has its path.</exception>
@@ -144,9 +145,7 @@ public sealed class ImageLoader
             }
             progress?.Invoke(end, Images.Count);
         }
-        var set = rows.ToSet();
-        file?.Delete();
-        return set;
+        return rows.ToSet();
     }
 
     /// <summary>Takes over what the journal has; how many pictures are done.</summary>

@@ -65,12 +65,6 @@ internal sealed class JournalFile : IDisposable
         stream.Flush();
     }
 
-    public void Delete()
-    {
-        Dispose();
-        File.Delete(stream.Name);
-    }
-
     public void Dispose() => stream.Dispose();
 
     private (int[] Indices, Tensor Features, int End)? Next()

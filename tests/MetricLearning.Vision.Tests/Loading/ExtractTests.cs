@@ -115,6 +115,10 @@ public sealed class ExtractTests : IDisposable
         Assert.Equal(whole.Features.data<float>().ToArray(), resumed.Features.data<float>().ToArray());
         Assert.Equal(whole.Ids, resumed.Ids);
         Assert.Equal(whole.Cameras!, resumed.Cameras!);
+        // Whole, it needs the network no more.
+        using var again = new ImageLoader(images, plain).Extract(_ => throw new NotSupportedException(), 3, journal: journal, cancel: Cancel);
+        Assert.Equal(whole.Features.data<float>().ToArray(), again.Features.data<float>().ToArray());
+        journal.Delete();
         Assert.False(File.Exists(journal.Path));
     }
 
