@@ -43,6 +43,8 @@ internal sealed class Pickle
         }
     }
 
+    private const int LongestInteger = 255;
+
     private static readonly object mark = new();
 
     private readonly Stream stream;
@@ -197,6 +199,8 @@ internal sealed class Pickle
 
     private void PushInteger(long length)
     {
+        // Torch's own magic number has ten bytes. Longer ones only cost time: to write one out takes the square of its length.
+        if (length is < 0 or > LongestInteger) throw Invalid($"with a whole number of {length} bytes");
         var value = new BigInteger(length == 0 ? [] : Bytes(length));
         if (value >= long.MinValue && value <= long.MaxValue) stack.Add((long)value);
         else stack.Add(value);

@@ -64,6 +64,8 @@ public static class TorchCheckpointFile
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal) && entry.FullName.Count(c => c == '/') == 1)
                 ?? throw Invalid("the archive has no data.pkl (a TorchScript archive is not read)");
+            // Entries may lie over one another in the archive of a wrongdoer; then they hold more than the file.
+            if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.Length) > stream.Length) throw Invalid("its entries are longer than the file together");
             var folder = index.FullName[..^"data.pkl".Length];
             if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text && !text.AsSpan().SequenceEqual("little"u8))
                 throw Invalid("it was written on a big-endian machine");
