@@ -1,0 +1,23 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Vision.Tests;
+
+#pragma warning disable CA1051 // fields are as a snippet sees its locals
+/// <summary>What the reader of a document has at hand: the names that its C# uses and does not declare. Nothing here is ever run.</summary>
+public abstract class SnippetContext
+{
+    protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!;
+    protected EmbeddingSet query = null!, gallery = null!, set = null!;
+    protected RetrievalReport report = null!, a = null!, b = null!;
+    protected nn.Module<Tensor, Tensor> model = null!;
+    protected MetricLoss recall = null!;
+    protected optim.Optimizer optimizer = null!;
+    protected int classCount;
+
+    public abstract class Samplers : SnippetContext
+    {
+        protected new long[] labels = null!;
+
+        protected void Train(long[] batch) => throw new NotSupportedException();
+    }
+}

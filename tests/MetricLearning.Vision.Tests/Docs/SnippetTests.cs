@@ -1,0 +1,85 @@
+using System.Reflection;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace MetricLearning.Vision.Tests;
+
+/// <summary>Every piece of C# in the documents compiles against the libraries as they are. It stands here as this project sees all of them.</summary>
+/// <remarks>What a piece uses and does not declare is a member of <see cref="SnippetContext"/>, or of the class in it that has the page's name in capitals.</remarks>
+public class SnippetTests
+{
+    private static readonly string[] usings =
+    [
+        "System", "System.Collections.Generic", "System.IO", "System.Linq", "System.Threading", "System.Threading.Tasks",
+        "MetricLearning", "MetricLearning.Vision", "TorchSharp", "static TorchSharp.torch",
+    ];
+
+    private static readonly Lazy<MetadataReference[]> references = new(() =>
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Append(typeof(SnippetContext).Assembly.Location).Distinct().Select(path => MetadataReference.CreateFromFile(path))]);
+
+    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories)
+        .Append(Path.Combine(Repository, "README.md")).Select(page => Path.GetRelativePath(Repository, page)).Order()];
+
+    [Theory, MemberData(nameof(Pages))]
+    public void EverySnippet_Compiles(string page)
+    {
+        var lines = File.ReadAllLines(Path.Combine(Repository, page));
+        var name = string.Concat(Path.GetFileNameWithoutExtension(page).Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
+        var context = typeof(SnippetContext).GetNestedType(name) is null ? nameof(SnippetContext) : $"{nameof(SnippetContext)}.{name}";
+        var errors = Snippets(lines).SelectMany(snippet => Compile(snippet.Code, context)
+            .Select(error => $"{page}, snippet at line {snippet.Line}: {error.GetMessage()}: {error.Location.SourceTree!.GetText().Lines[
+                error.Location.GetLineSpan().StartLinePosition.Line].ToString().Trim()}"));
+        Assert.Empty(errors);
+    }
+
+    [Fact]
+    public void AMistake_IsFound() =>
+        Assert.Contains(Compile("using var loss = new TripletLoss(edge: 0.3);", nameof(SnippetContext)), error => error.Id == "CS1739");
+
+    private static string Repository { get; } = FindRepository();
+
+    private static IEnumerable<(int Line, string Code)> Snippets(string[] lines)
+    {
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (!lines[i].StartsWith("```csharp", StringComparison.Ordinal)) continue;
+            var end = Array.IndexOf(lines, "```", i);
+            Assert.True(end > i, $"the snippet at line {i + 1} does not end");
+            yield return (i + 1, string.Join('\n', lines[(i + 1)..end]));
+            i = end;
+        }
+    }
+
+    private static IEnumerable<Diagnostic> Compile(string snippet, string context)
+    {
+        var options = new CSharpParseOptions(LanguageVersion.CSharp14);
+        var parsed = CSharpSyntaxTree.ParseText(snippet, options).GetCompilationUnitRoot();
+        var statements = parsed.Members.OfType<GlobalStatementSyntax>();
+        var types = parsed.Members.Where(member => member is not GlobalStatementSyntax);
+        var source = $$"""
+            {{string.Concat(usings.Select(name => $"using {name};\n"))}}
+            {{string.Concat(parsed.Usings.Where(directive => !usings.Contains($"{directive.StaticKeyword} {directive.Name}".Trim())).Select(u => u.ToFullString()))}}
+            sealed class Snippet : MetricLearning.Vision.Tests.{{context}}
+            {
+                async Task Run(CancellationToken cancel)
+                {
+                    await Task.CompletedTask;
+            {{string.Concat(statements.Select(statement => statement.ToFullString()))}}
+                }
+            {{string.Concat(types.Select(type => type.ToFullString()))}}
+            }
+            """;
+        return CSharpCompilation.Create("Snippet", [CSharpSyntaxTree.ParseText(source, options)], references.Value,
+                new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable))
+            .GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+    }
+
+    private static string FindRepository()
+    {
+        var folder = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
+        while (!File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) folder = folder.Parent!;
+        return folder.FullName;
+    }
+}
