@@ -29,11 +29,12 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
 
     public static LayerNorm Norm(long dimension) => nn.LayerNorm(dimension, eps: 1e-6);
 
-    /// <summary>A linear layer whose weights start from N(0, 0.02) within ±2, its bias from 0.</summary>
+    /// <summary>A linear layer whose weights start from N(0, 0.02), its bias from 0.</summary>
+    // timm cuts the distribution at ±2, a hundred deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills with one constant or infinities.
     public static Linear Linear(long inputs, long outputs)
     {
         var linear = nn.Linear(inputs, outputs);
-        nn.init.trunc_normal_(linear.weight, std: 0.02);
+        nn.init.normal_(linear.weight, 0, 0.02);
         nn.init.zeros_(linear.bias);
         return linear;
     }

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>The vision transformer of patches of 16 × 16 pixels, without the classifier, with the options that re-identification gave it.</summary>
 /// <remarks>
 /// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT and DeiT load with
-/// <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02) within ±2, layer norms (ε 1e-6) from 1 and 0.</para>
+/// <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and 0.</para>
 /// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are interpolated to the network's grid
 /// when they are loaded, and the network's own to that of a picture of another size when it comes. Side information (a camera, a view) is an embedding that is
 /// added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
@@ -56,11 +56,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
         norm = TransformerBlock.Norm(dimension);
         RegisterComponents();
 
-        static Parameter Embedding(params long[] shape)
-        {
-            var values = empty(shape);
-            return nn.Parameter(nn.init.trunc_normal_(values, std: 0.02));
-        }
+        static Parameter Embedding(params long[] shape) => nn.Parameter(nn.init.normal_(empty(shape), 0, 0.02));
     }
 
     /// <summary>ViT-Ti/16 (DeiT-tiny): 192 numbers a token, 3 heads, 5,524,416 parameters (5,717,416 with ImageNet's classifier).</summary>

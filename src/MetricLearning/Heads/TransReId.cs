@@ -91,7 +91,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
 
     private Tensor[] Jigsaw(Tensor tokens)
     {
-        var patches = Shuffle(tokens);
+        var patches = Shuffle(tokens, shift, shuffleGroups);
         var size = (tokens.size(1) - 1) / groups;
         if (size == 0) throw new ArgumentException($"images must have at least {groups} patches, one for each group, got {tokens.size(1) - 1}.");
         var token = tokens.narrow(1, 0, 1);
@@ -102,8 +102,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         ];
     }
 
-    // Patches from the shift on, then those before it; where they do not come out even, the last but one comes again, as published.
-    private Tensor Shuffle(Tensor tokens)
+    /// <summary>The patches from the shift on, then those before it, dealt from so many runs; where they do not come out even, the last but one comes again, as published.</summary>
+    internal static Tensor Shuffle(Tensor tokens, long shift, long shuffleGroups)
     {
         var count = tokens.size(1) - 1;
         if (shift > count || (count % shuffleGroups != 0 && (count < 2 || (count + 1) % shuffleGroups != 0)))

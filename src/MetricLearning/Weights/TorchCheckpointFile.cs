@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the one before PyTorch 1.6.</summary>
+/// <summary>
+/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the one before PyTorch 1.6; writes the present one.
+/// </summary>
 /// <remarks>
 /// <para>Nothing of the file is executed. Its pickle is read as data by a small interpreter that knows dictionaries, lists, numbers, text
 /// and tensors; any other name in it is an error that says which. Storages, offsets, sizes and strides are checked against the file
@@ -16,12 +18,19 @@ namespace MetricLearning;
 /// that is a dictionary with tensors; otherwise the only dictionary with tensors that lies directly in the outermost one. Values that are no
 /// tensors (an epoch, a rate) are left out.</para>
 /// </remarks>
-public static class TorchCheckpointFile
+public static partial class TorchCheckpointFile
 {
     private const string LegacyMagicNumber = "119547037146038801333356";
     private const int LegacyProtocol = 1001;
 
     private static readonly string[] commonSections = ["state_dict", "model_state_dict", "model", "net", "weights"];
+
+    private static readonly (string Name, ScalarType Type)[] storageTypes =
+    [
+        ("DoubleStorage", ScalarType.Float64), ("FloatStorage", ScalarType.Float32), ("HalfStorage", ScalarType.Float16), ("BFloat16Storage", ScalarType.BFloat16),
+        ("LongStorage", ScalarType.Int64), ("IntStorage", ScalarType.Int32), ("ShortStorage", ScalarType.Int16), ("CharStorage", ScalarType.Int8),
+        ("ByteStorage", ScalarType.Byte), ("BoolStorage", ScalarType.Bool),
+    ];
 
     private sealed record Storage(string Key, ScalarType Type, long Count);
 
@@ -266,13 +275,13 @@ public static class TorchCheckpointFile
         return bytes;
     }
 
-    private static ScalarType? TypeOf(Pickle.Global global) => global.Module != "torch" ? null : global.Name switch
+    private static ScalarType? TypeOf(Pickle.Global global)
     {
-        "DoubleStorage" => ScalarType.Float64, "FloatStorage" => ScalarType.Float32, "HalfStorage" => ScalarType.Float16, "BFloat16Storage" => ScalarType.BFloat16,
-        "LongStorage" => ScalarType.Int64, "IntStorage" => ScalarType.Int32, "ShortStorage" => ScalarType.Int16, "CharStorage" => ScalarType.Int8,
-        "ByteStorage" => ScalarType.Byte, "BoolStorage" => ScalarType.Bool,
-        _ => null,
-    };
+        if (global.Module == "torch")
+            foreach (var (name, type) in storageTypes)
+                if (name == global.Name) return type;
+        return null;
+    }
 
     private static InvalidDataException Invalid(string what) => new($"Not a PyTorch file that can be read: {what}.");
 }

@@ -22,14 +22,13 @@ internal static class WrapperPrefixes
 
     private static string Rename(string name, string wrapping, string home, IReadOnlyDictionary<string, Tensor> state)
     {
-        if (wrapping.Length == 0) return home.Length == 0 || state.ContainsKey(name) ? name : home + name;
         foreach (var part in wrapping.Split('.', StringSplitOptions.RemoveEmptyEntries))
         {
             // Beside what is wrapped deeper, such as a classifier beside module.base.
             if (!name.StartsWith(part + ".", StringComparison.Ordinal)) return name;
             name = name[(part.Length + 1)..];
         }
-        return home + name;
+        return home.Length == 0 || state.ContainsKey(name) ? name : home + name;
     }
 
     /// <summary>The wrappers that a name begins with: <c>module.base.</c></summary>
