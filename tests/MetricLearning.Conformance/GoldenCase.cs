@@ -54,7 +54,7 @@ public sealed class GoldenCase
     /// <summary>An array that the peer gave.</summary>
     public Tensor Output(string name) => Array("outputs", name);
 
-    private Tensor Array(string group, string name) => Npy.Load(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
+    private Tensor Array(string group, string name) => NumPyFile.Read(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
 
     private string Field(string name) => root.GetProperty(name).GetString()!;
 

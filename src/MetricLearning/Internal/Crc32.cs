@@ -10,10 +10,12 @@ internal static class Crc32
         return remainder;
     })];
 
-    public static uint Of(ReadOnlySpan<byte> bytes)
+    public static uint Of(ReadOnlySpan<byte> bytes) => ~Go(uint.MaxValue, bytes);
+
+    /// <summary>One more piece of a sum that begins with all bits set and is inverted at its end.</summary>
+    public static uint Go(uint remainder, ReadOnlySpan<byte> bytes)
     {
-        var crc = uint.MaxValue;
-        foreach (var b in bytes) crc = table[(byte)(crc ^ b)] ^ (crc >> 8);
-        return ~crc;
+        foreach (var b in bytes) remainder = table[(byte)(remainder ^ b)] ^ (remainder >> 8);
+        return remainder;
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MetricLearning.Conformance;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -54,8 +53,10 @@ public class RealFeaturesTests
 
     internal static EmbeddingSet Load(string file, string side)
     {
-        using var ids = Npy.Load(file, $"{side}_pid");
-        using var cameras = Npy.Load(file, $"{side}_cam");
-        return new EmbeddingSet(Npy.Load(file, $"{side}_feat"), ids.data<int>().ToArray().Select(id => (long)id), cameras.data<int>().ToArray().Select(c => (long)c));
+        using var scope = NewDisposeScope();
+        using var archive = new NumPyArchive(file);
+        return new EmbeddingSet(archive.Read($"{side}_feat"), Whole("pid"), Whole("cam"));
+
+        long[] Whole(string what) => [.. archive.Read($"{side}_{what}").to(ScalarType.Int64).data<long>()];
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using MetricLearning.Conformance;
 using MetricLearning.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -19,7 +18,7 @@ public class PublishedWeightsTests
     public void OSNet_GivesTheReferenceAtEveryStage(string extension)
     {
         var weights = SharedData.Require("data", "checkpoints", Name + extension);
-        var arrays = SharedData.Require("data", "golden", $"io_{Name}.npz");
+        using var arrays = new NumPyArchive(SharedData.Require("data", "golden", $"io_{Name}.npz"));
         using var reference = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", $"io_{Name}.json")));
         using var scope = NewDisposeScope();
         using var model = EmbeddingModel.TorchReId(OSNet.X025(), Identities);
@@ -28,7 +27,7 @@ public class PublishedWeightsTests
 
         Assert.True(report.IsExact);
         Assert.Equal(567, report.Matched.Count);
-        var input = Npy.Load(arrays, "input_nchw");
+        var input = arrays.Read("input_nchw");
         var stages = reference.RootElement.GetProperty("activations");
         var layerOf = stages.EnumerateObject().ToDictionary(stage => stage.Name, stage => stage.Name switch
         {
@@ -52,8 +51,8 @@ public class PublishedWeightsTests
         model.eval();
         using var noGradient = no_grad();
         var output = model.call(input);
-        Assert.InRange((output.Features - Npy.Load(arrays, "feature")).abs().max().ToDouble(), 0, 1e-4);
-        Assert.InRange((output.Logits! - Npy.Load(arrays, "logits")).abs().max().ToDouble(), 0, 1e-4);
+        Assert.InRange((output.Features - arrays.Read("feature")).abs().max().ToDouble(), 0, 1e-4);
+        Assert.InRange((output.Logits! - arrays.Read("logits")).abs().max().ToDouble(), 0, 1e-4);
         Assert.Same(output.Features, output.Embedding);
     }
 

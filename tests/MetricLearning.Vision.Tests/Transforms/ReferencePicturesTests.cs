@@ -1,4 +1,3 @@
-using MetricLearning.Conformance;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -16,13 +15,14 @@ public sealed class ReferencePicturesTests : IDisposable
     public void DecodingResizingAndNormalising_GiveTheReferenceValues()
     {
         var golden = SharedData.Require("data", "golden", "io_osnet_x0_25_msmt17.npz");
-        var files = Npy.LoadText(golden, "files");
+        using var arrays = new NumPyArchive(golden);
+        var files = arrays.ReadText("files");
         folder.Unpack("market1501-a.zip", files.Contains);
         folder.Unpack("cuhk03-np-train.zip", files.Contains);
         using var scope = NewDisposeScope();
-        var decoded = Npy.Load(golden, "decoded_rgb");
-        var resized = Npy.Load(golden, "resized_rgb");
-        var input = Npy.Load(golden, "input_nchw");
+        var decoded = arrays.Read("decoded_rgb");
+        var resized = arrays.Read("resized_rgb");
+        var input = arrays.Read("input_nchw");
         var transform = ImageTransform.ForEvaluation();
         var worst = new double[4];
         for (var i = 0; i < files.Length; i++)

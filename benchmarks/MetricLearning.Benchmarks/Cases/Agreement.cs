@@ -1,0 +1,45 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Whether two ways of one work computed the same.</summary>
+/// <param name="Tolerance">The largest difference, relative to the largest entry of the partner's result, or to 1 where that is smaller.</param>
+/// <param name="Rows">The share of a result's rows that has to be within it.</param>
+internal sealed record Agreement(double Tolerance, double Rows = 1)
+{
+    /// <summary>To the rounding of float32.</summary>
+    public static Agreement Rounding { get; } = new(2e-4);
+
+    /// <summary>
+    /// To rounding, and 1 % of the rows may differ: where candidates are equally hard to within rounding, the ways may choose different
+    /// ones. Scalars (the loss) have one row and always count.
+    /// </summary>
+    public static Agreement Choice { get; } = new(2e-4, 0.99);
+
+    /// <summary>Random draws: results of one size, nothing more.</summary>
+    public static Agreement Size { get; } = new(double.PositiveInfinity, 0);
+
+    /// <summary>What differs, or null where they agree.</summary>
+    public string? Difference(Tensor[] ours, Tensor[] naive)
+    {
+        if (ours.Length != naive.Length) return $"{ours.Length} results against {naive.Length}";
+        for (var i = 0; i < ours.Length; i++)
+            if (Difference(ours[i], naive[i]) is { } difference) return $"result {i}: {difference}";
+        return null;
+    }
+
+    private string? Difference(Tensor ours, Tensor naive)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        if (!ours.shape.AsSpan().SequenceEqual(naive.shape)) return $"[{string.Join(", ", ours.shape)}] against [{string.Join(", ", naive.shape)}]";
+        if (Rows == 0 || ours.numel() == 0) return null;
+        var (a, b) = (ours.to(ScalarType.Float64), naive.to(ScalarType.Float64));
+        var gaps = (a - b).abs() / Math.Max(1e-3, b.abs().max().item<double>());
+        var bad = (gaps <= Tolerance).logical_not();       // NaN is bad
+        var rows = bad.dim() < 2 ? bad : bad.flatten(1).any(1);
+        var wrong = rows.to(ScalarType.Int64).sum().item<long>();
+        return wrong <= (1 - Rows) * rows.numel() ? null
+            : FormattableString.Invariant($"{wrong} of {rows.numel()} rows differ, by {gaps.nan_to_num(double.PositiveInfinity).max().item<double>():G3} at most");
+    }
+}

@@ -1,0 +1,28 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>A P×K batch: classes of K rows about centres of their own, near enough to be confused.</summary>
+internal sealed record Batch(Tensor Embeddings, Tensor Labels) : IDisposable
+{
+    public const int ImagesPerIdentity = 4;
+
+    /// <summary>[rows, width] with labels int64 [rows], K = 4, in shuffled order; the same numbers each time.</summary>
+    public static Batch Of(int rows, int width, Device device, bool gradient = false)
+    {
+        random.manual_seed(1);
+        using var scope = NewDisposeScope();
+        var order = randperm(rows);
+        var labels = arange(rows).div(ImagesPerIdentity, RoundingMode.floor).index_select(0, order);
+        var centres = randn((rows + ImagesPerIdentity - 1) / ImagesPerIdentity, width);
+        var embeddings = (0.5 * centres.index_select(0, labels) + randn(rows, width)).to(device);
+        embeddings.requires_grad = gradient;
+        return new(embeddings.MoveToOuterDisposeScope(), labels.to(device).MoveToOuterDisposeScope());
+    }
+
+    public void Dispose()
+    {
+        Embeddings.Dispose();
+        Labels.Dispose();
+    }
+}

@@ -1,0 +1,44 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Matrices of all distances of a batch to itself. Where the partner holds, or walks, N·M·D numbers, only up to a size.</summary>
+internal static class DistanceCases
+{
+    private static readonly (string Name, Distance Ours, Func<Tensor, Tensor, Tensor> Naive, long Largest)[] kinds =
+    [
+        ("Euclidean", Distance.Euclidean, Naive.Distances.Euclidean, long.MaxValue),
+        ("Euclidean squared", Distance.EuclideanSquared, Naive.Distances.EuclideanSquared, long.MaxValue),
+        ("Euclidean clamped", Distance.EuclideanClamped, Naive.Distances.EuclideanClamped, long.MaxValue),
+        ("Euclidean normalised", Distance.Euclidean.Normalized(), Naive.Distances.EuclideanNormalized, long.MaxValue),
+        ("cosine", Distance.Cosine, Naive.Distances.Cosine, long.MaxValue),
+        ("dot", Distance.Dot, Naive.Distances.Dot, long.MaxValue),
+        ("signal to noise", Distance.SignalToNoise, Naive.Distances.SignalToNoise, 1L << 27),
+        ("L1", Distance.Lp(1), Naive.Distances.L1, 1L << 29),
+    ];
+
+    public static IEnumerable<Case> All =>
+        from kind in kinds
+        from size in new[] { (64, 2048), (256, 512), (1024, 128), (1024, 512), (1024, 2048), (4096, 512), (8192, 128), (8192, 2048) }
+        where kind.Largest >= (long)size.Item1 * size.Item1 * size.Item2
+        select Of(kind.Name, kind.Ours, kind.Naive, size.Item1, size.Item2);
+
+    private static Case Of(string name, Distance ours, Func<Tensor, Tensor, Tensor> naive, int rows, int width) =>
+        new("distance matrices", name, $"{rows} x {width}", device =>
+        {
+            var batch = Batch.Of(rows, width, device);
+            var x = batch.Embeddings;
+            return new(batch)
+            {
+                Ours = Work.Of(() => ours.Matrix(x, x)),
+                Naive = Work.Scoped(() => [naive(x, x)]),
+                Floor = Work.Scoped(() => [x.mm(x.t())]),
+            };
+        })
+        {
+            // The squares of the partners' expansion cancel: their own rounding is larger than ours.
+            Agreement = name.Contains("Euclidean", StringComparison.Ordinal) ? new(5e-3) : Agreement.Rounding,
+            Guarded = (name, rows, width) is ("Euclidean" or "cosine", 64, 2048) or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),
+            Heavy = rows == 8192 && width > 128,
+        };
+}

@@ -1,0 +1,59 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>A piece of work in memory, done in several ways. A way returns its results, which the caller disposes.</summary>
+/// <param name="owned">What is freed with it.</param>
+internal sealed class Work(params IDisposable[] owned) : IDisposable
+{
+    /// <summary>As the library does it.</summary>
+    public required Func<Tensor[]> Ours { get; init; }
+
+    /// <summary>As the Python libraries compute it, in plain TorchSharp, with the same results; null where nobody else has it.</summary>
+    public Func<Tensor[]>? Naive { get; init; }
+
+    /// <summary>The least that has to be done, such as the matrix product that it rests on; its results are not compared.</summary>
+    public Func<Tensor[]>? Floor { get; init; }
+
+    /// <summary>The ways there are, by their names.</summary>
+    public IEnumerable<(string Name, Func<Tensor[]> Run)> Ways
+    {
+        get
+        {
+            yield return (nameof(Ours), Ours);
+            if (Naive is not null) yield return (nameof(Naive), Naive);
+            if (Floor is not null) yield return (nameof(Floor), Floor);
+        }
+    }
+
+    /// <summary>A way of one result.</summary>
+    public static Func<Tensor[]> Of(Func<Tensor> result) => () => [result()];
+
+    /// <summary>A way whose intermediate tensors are freed and whose results stay.</summary>
+    public static Func<Tensor[]> Scoped(Func<Tensor[]> results) => () =>
+    {
+        using var scope = NewDisposeScope();
+        return Array.ConvertAll(results(), result => result.MoveToOuterDisposeScope());
+    };
+
+    /// <summary>The value of a loss without gradient.</summary>
+    public static Func<Tensor[]> Forward(Func<Tensor> loss) => Scoped(() =>
+    {
+        using var noGradient = no_grad();
+        return [loss()];
+    });
+
+    /// <summary>A training step's share: forward and backward. The value of a loss, and the gradients of the leaves.</summary>
+    public static Func<Tensor[]> Step(Func<Tensor> loss, params Tensor[] leaves) => Scoped(() =>
+    {
+        foreach (var leaf in leaves) leaf.grad = null;
+        var value = loss();
+        value.backward();
+        return [value.detach(), .. leaves.Select(leaf => leaf.grad!)];
+    });
+
+    public void Dispose()
+    {
+        foreach (var thing in owned) thing.Dispose();
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Measures the ways of a case side by side: rounds in which each runs for a moment in turn, so that whatever else the machine does hits all of them.</summary>
+/// <remarks>
+/// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over all
+/// rounds, times are medians too. Calls cannot be optimised away, as they are calls into native code whose results come back.
+/// </remarks>
+internal sealed class Duel
+{
+    /// <summary>How long a way runs in a round, at least one call.</summary>
+    public double RoundMilliseconds { get; init; } = 20;
+
+    /// <summary>How long the rounds of a case take together, once there are <see cref="MinRounds"/>.</summary>
+    public double Milliseconds { get; init; } = 1500;
+
+    /// <summary>The fewest rounds.</summary>
+    public int MinRounds { get; init; } = 5;
+
+    /// <summary>The most rounds.</summary>
+    public int MaxRounds { get; init; } = 41;
+
+    /// <summary>Whether a run of its own measures memory.</summary>
+    public bool Memory { get; init; }
+
+    /// <exception cref="InvalidOperationException">A way leaves tensors alive.</exception>
+    public Measurement Measure(Work work)
+    {
+        var ways = work.Ways.Select(way => new Runner(way.Name, way.Run)).ToArray();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        foreach (var way in ways) way.WarmUp(RoundMilliseconds);
+        var clock = Stopwatch.StartNew();
+        while (ways[0].Rounds.Count < MinRounds || (clock.Elapsed.TotalMilliseconds < Milliseconds && ways[0].Rounds.Count < MaxRounds))
+            foreach (var way in ways) way.Round();
+
+        Cost? CostOf(string name)
+        {
+            if (ways.FirstOrDefault(way => way.Name == name) is not { } way) return null;
+            var memory = Memory ? MemoryGauge.Measure(way.Run) : default;
+            return new(Median(way.Rounds), memory.PeakBytes, memory.ManagedBytes);
+        }
+
+        Ratio? RatioTo(string name)
+        {
+            if (ways.FirstOrDefault(way => way.Name == name) is not { } other) return null;
+            double[] ratios = [.. ways[0].Rounds.Zip(other.Rounds, (a, b) => a / b)];
+            var median = Median(ratios);
+            return new(median, (Quantile(ratios, 0.75) - Quantile(ratios, 0.25)) / 2 / median);
+        }
+
+        return new(CostOf(nameof(Work.Ours))!, CostOf(nameof(Work.Naive)), CostOf(nameof(Work.Floor)),
+            RatioTo(nameof(Work.Naive)), RatioTo(nameof(Work.Floor)), ways[0].Rounds.Count);
+    }
+
+    private static double Median(IEnumerable<double> values) => Quantile(values, 0.5);
+
+    private static double Quantile(IEnumerable<double> values, double share)
+    {
+        double[] sorted = [.. values.Order()];
+        var place = share * (sorted.Length - 1);
+        var below = (int)place;
+        var above = Math.Min(below + 1, sorted.Length - 1);
+        return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+    }
+
+    private sealed class Runner(string name, Func<Tensor[]> run)
+    {
+        private int calls = 1;
+
+        public string Name => name;
+
+        public Func<Tensor[]> Run => run;
+
+        /// <summary>Milliseconds of a call, for each round.</summary>
+        public List<double> Rounds { get; } = [];
+
+        /// <summary>Runs until the time of a call is known, and finds out how many make a round.</summary>
+        public void WarmUp(double milliseconds)
+        {
+            Time(1);
+            var live = Tensor.TotalCount;
+            var once = Time(1);
+            for (var spent = once; spent < milliseconds; spent += once) once = Math.Min(once, Time(1));
+            calls = Math.Max(1, (int)(milliseconds / once));
+            if (Tensor.TotalCount > live) throw new InvalidOperationException($"{name} left {Tensor.TotalCount - live} tensors alive.");
+        }
+
+        public void Round() => Rounds.Add(Time(calls) / calls);
+
+        private double Time(int count)
+        {
+            Settings.Synchronize();
+            var start = Stopwatch.GetTimestamp();
+            for (var i = 0; i < count; i++) MemoryGauge.Free(run());
+            Settings.Synchronize();
+            return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Text.Json.Serialization;
+using TorchSharp;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>On what figures were measured. Ratios are compared among equal ones only.</summary>
+/// <param name="Processor">Its name and family, or the GPU's.</param>
+/// <param name="Simd">The widest vectors that .NET uses.</param>
+/// <param name="Threads">libtorch's threads.</param>
+/// <param name="Device">cpu or cuda.</param>
+internal sealed record Machine(string Processor, string Simd, int Threads, string Device)
+{
+    public static Machine Current => new(
+        CpuName(),
+        Vector512.IsHardwareAccelerated ? "512 bit" : Vector256.IsHardwareAccelerated ? "256 bit" : "128 bit",
+        Settings.Threads,
+        Settings.Device.type == DeviceType.CUDA ? "cuda" : "cpu");
+
+    /// <summary>What ran: system, runtime and libraries.</summary>
+    public static string CurrentVersions => string.Join(", ",
+        RuntimeInformation.OSDescription.Trim(), RuntimeInformation.FrameworkDescription,
+        $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}", $"libtorch {torch.__version__}");
+
+    /// <summary>The name of the file with its figures.</summary>
+    [JsonIgnore]
+    public string FileName => string.Join('-', $"{Processor} {Simd} {Threads} threads {Device}".ToLowerInvariant()
+        .Split([.. " (),.:/\\"], StringSplitOptions.RemoveEmptyEntries)) + ".json";
+
+    private static string CpuName()
+    {
+        if (!File.Exists("/proc/cpuinfo")) return RuntimeInformation.ProcessArchitecture.ToString();
+        var lines = File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0).Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries))
+            .Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
+        string Of(string name) => lines.GetValueOrDefault(name, "unknown");
+        return $"{Of("model name")} (family {Of("cpu family")}, model {Of("model")})";
+    }
+}

@@ -1,0 +1,74 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>The recorded figures of one kind of machine: a readable JSON file in benchmarks/results, which the guard compares with and the report is made of.</summary>
+internal sealed class Records
+{
+    private static readonly JsonSerializerOptions format = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new FourDigits() },
+    };
+
+    /// <summary>On what.</summary>
+    public required Machine Machine { get; init; }
+
+    /// <summary>With what.</summary>
+    public required string Versions { get; set; }
+
+    /// <summary>The value of OMP_WAIT_POLICY, which decides whether libtorch's threads spin while they wait.</summary>
+    public required string WaitPolicy { get; set; }
+
+    /// <summary>The figures by the names of the cases.</summary>
+    public SortedDictionary<string, Measurement> Cases { get; init; } = new(StringComparer.Ordinal);
+
+    /// <summary>The folder of all records.</summary>
+    public static string Folder
+    {
+        get
+        {
+            for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+                if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) return Path.Combine(folder.FullName, "benchmarks", "results");
+            throw new DirectoryNotFoundException($"There is no MetricLearning.sln above {AppContext.BaseDirectory}, beside which the results lie.");
+        }
+    }
+
+    /// <summary>All records, in the order of their files' names.</summary>
+    public static IReadOnlyList<Records> All => !Directory.Exists(Folder) ? [] :
+        [.. Directory.EnumerateFiles(Folder, "*.json").Order(StringComparer.Ordinal).Select(Read)];
+
+    /// <summary>The records of this machine, or new ones.</summary>
+    public static Records OfThisMachine => All.FirstOrDefault(records => records.Machine == Machine.Current)
+        ?? new() { Machine = Machine.Current, Versions = "", WaitPolicy = "" };
+
+    /// <summary>Writes the file.</summary>
+    /// <returns>Its path.</returns>
+    public string Save()
+    {
+        Versions = Machine.CurrentVersions;
+        WaitPolicy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? "not set";
+        Directory.CreateDirectory(Folder);
+        var path = Path.Combine(Folder, Machine.FileName);
+        File.WriteAllText(path, JsonSerializer.Serialize(this, format) + "\n");
+        return path;
+    }
+
+    private static Records Read(string path) => JsonSerializer.Deserialize<Records>(File.ReadAllText(path), format)
+        ?? throw new InvalidDataException($"{path} is empty.");
+
+    /// <summary>Figures with four digits, which is more than is measured.</summary>
+    private sealed class FourDigits : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) =>
+            writer.WriteRawValue(decimal.Parse(FormattableString.Invariant($"{value:G4}"), System.Globalization.NumberStyles.Float,
+                System.Globalization.CultureInfo.InvariantCulture).ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+}

@@ -1,0 +1,39 @@
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Whether our way and the naive one compute the same: a partner that computes something else is no partner.</summary>
+internal static class ValueCheck
+{
+    /// <summary>Compares all cases that have a partner.</summary>
+    /// <returns>The exit code: 0 where all agree.</returns>
+    public static int Run(IReadOnlyList<Case> cases)
+    {
+        var (compared, failed) = (0, 0);
+        foreach (var item in cases)
+        {
+            using var work = item.Create(Settings.Device);
+            if (work.Naive is null) continue;
+            compared++;
+            if (Compare(item, work) is not { } difference) continue;
+            failed++;
+            Console.WriteLine($"FAILED  {item.Name}: {difference}");
+        }
+        Console.WriteLine($"{compared - failed} of {compared} partners give our values and gradients");
+        return failed == 0 && compared > 0 ? 0 : 1;
+    }
+
+    /// <summary>What differs, or null.</summary>
+    public static string? Compare(Case item, Work work)
+    {
+        if (work.Naive is null) return null;
+        var (ours, naive) = (work.Ours(), work.Naive());
+        try
+        {
+            return item.Agreement.Difference(ours, naive) is { } difference ? $"the naive partner gives another result: {difference}" : null;
+        }
+        finally
+        {
+            MemoryGauge.Free(ours);
+            MemoryGauge.Free(naive);
+        }
+    }
+}

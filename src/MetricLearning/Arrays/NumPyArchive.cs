@@ -1,0 +1,125 @@
+using System.IO.Compression;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Reads and writes NumPy's <c>.npz</c> archives: named arrays, each a <c>.npy</c> file in a zip archive, compressed or not.</summary>
+/// <remarks>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>; its checksum is compared, and it is never said
+/// to be longer than its compressed bytes can hold.</remarks>
+public sealed class NumPyArchive : IDisposable
+{
+    private const string Extension = ".npy";
+    private const long LargestRatio = 1032;         // deflate: 258 bytes from 2 bits
+
+    private static readonly DateTimeOffset earliest = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private readonly Stream stream;
+    private readonly ZipArchive zip;
+    private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
+
+    /// <summary>Opens a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidDataException">The file is no zip archive, or a name comes twice.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public NumPyArchive(string path) : this(File.OpenRead(path))
+    {
+    }
+
+    /// <summary>Opens a stream that can seek, from its start to its end.</summary>
+    /// <param name="stream">The stream; the archive closes it.</param>
+    /// <exception cref="InvalidDataException">The bytes are no zip archive, or a name comes twice.</exception>
+    public NumPyArchive(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        this.stream = stream;
+        try
+        {
+            zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: false);
+            foreach (var entry in zip.Entries)
+                if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal) && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))
+                    throw new InvalidDataException($"Not a NumPy archive that can be read: '{entry.FullName}' comes twice.");
+        }
+        catch (Exception e)
+        {
+            stream.Dispose();
+            if (e is ArgumentException or NotSupportedException or OverflowException or EndOfStreamException)
+                throw new InvalidDataException($"Not a NumPy archive that can be read: {e.Message}", e);
+            throw;
+        }
+    }
+
+    /// <summary>The names of the arrays, in the file's order.</summary>
+    public IReadOnlyCollection<string> Names => entries.Keys;
+
+    /// <summary>An array of numbers.</summary>
+    /// <param name="name">Its name.</param>
+    /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
+    /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
+    /// <exception cref="InvalidDataException">It is text, or damaged; the message says why.</exception>
+    public Tensor Read(string name) => Open(name, NumPyFile.Numbers, damaged => damaged.Dispose());
+
+    /// <summary>An array of text in one dimension, such as file names.</summary>
+    /// <param name="name">Its name.</param>
+    /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
+    /// <exception cref="InvalidDataException">It holds numbers, or is damaged; the message says why.</exception>
+    public string[] ReadText(string name) => Open(name, NumPyFile.Text, _ => { });
+
+    /// <summary>Writes named tensors, atomically, as <c>numpy.savez</c> lays them out, uncompressed. The same arrays give the same bytes.</summary>
+    /// <param name="path">The file, replaced if it is there.</param>
+    /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
+    /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
+    /// <exception cref="ArgumentException">A name comes twice, or NumPy has no such type.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
+        IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(arrays);
+        List<(string Name, Action<Stream> Write)> parts =
+        [
+            .. arrays.Select(array =>
+            {
+                var header = NumPyFile.HeaderOf(array.Value);
+                return (array.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, header, array.Value)));
+            }),
+            .. (texts ?? []).Select(text => (text.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, text.Value)))),
+        ];
+        if (parts.GroupBy(part => part.Name).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
+            throw new ArgumentException($"arrays must have names that differ, got '{twice.Key}' twice.", nameof(arrays));
+        AtomicFile.Write(path, stream =>
+        {
+            using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
+            foreach (var (name, write) in parts)
+            {
+                var entry = zip.CreateEntry(name + Extension, CompressionLevel.NoCompression);
+                entry.LastWriteTime = earliest;
+                using var contents = entry.Open();
+                write(contents);
+            }
+        });
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => zip.Dispose();
+
+    private T Open<T>(string name, Func<Stream, long, T> read, Action<T> discard)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (!entries.TryGetValue(name, out var entry))
+            throw new KeyNotFoundException($"There is no array '{name}'. {NearNames.Describe(name, [.. entries.Keys])}");
+        try
+        {
+            if (entry.CompressedLength > stream.Length || entry.Length / LargestRatio > entry.CompressedLength)
+                throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes from {entry.CompressedLength} of a file of {stream.Length}");
+            using var contents = new ChecksumStream(entry.Open());
+            var result = read(contents, entry.Length);
+            if (contents.Checksum == entry.Crc32) return result;
+            discard(result);
+            throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException or NotSupportedException or OverflowException)
+        {
+            throw new InvalidDataException($"{name}: {e.Message}", e);
+        }
+    }
+}

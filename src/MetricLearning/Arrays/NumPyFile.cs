@@ -1,0 +1,117 @@
+using System.Text;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Reads and writes one array as NumPy's <c>.npy</c> file, which Python, MATLAB, R and Julia read too.</summary>
+/// <remarks>
+/// Read are floating-point numbers of 16, 32 and 64 bits, signed and unsigned integers (unsigned ones of 16 and 32 bits become int32 and
+/// int64) and logical values, in either byte order, rows or columns first, and text. Arrays of Python objects are refused: nothing of a file
+/// is run. The header is checked against the file's length before memory is taken, and an array must fill its file. Written is version 1.0,
+/// little-endian, rows first.
+/// </remarks>
+public static class NumPyFile
+{
+    /// <summary>An array of numbers.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
+    /// <exception cref="InvalidDataException">The file is no such array or damaged; the message says why.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static Tensor Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var stream = File.OpenRead(path);
+        return Read(stream);
+    }
+
+    /// <summary>An array of numbers from a stream that can seek, from where it stands to its end.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
+    /// <exception cref="InvalidDataException">The bytes are no such array; the message says why.</exception>
+    public static Tensor Read(Stream stream)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        return Numbers(stream, stream.Length - stream.Position);
+    }
+
+    /// <summary>An array of text in one dimension, such as file names.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidDataException">The file is no such array or damaged; the message says why.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static string[] ReadText(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var stream = File.OpenRead(path);
+        return Text(stream, stream.Length);
+    }
+
+    /// <summary>Writes a tensor, atomically: whenever the program stops, the file is wholly the old or wholly the new one.</summary>
+    /// <param name="path">The file, replaced if it is there.</param>
+    /// <param name="tensor">Of any shape, device and strides.</param>
+    /// <exception cref="ArgumentException">NumPy has no such type: bfloat16, complex numbers.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string path, Tensor tensor)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var header = HeaderOf(tensor);
+        AtomicFile.Write(path, stream => Write(stream, header, tensor));
+    }
+
+    internal static Tensor Numbers(Stream stream, long length)
+    {
+        var header = NumPyHeader.Read(stream, length);
+        return header.Numbers().Read(stream, header.Shape, header.ColumnMajor);
+    }
+
+    internal static string[] Text(Stream stream, long length)
+    {
+        var header = NumPyHeader.Read(stream, length);
+        if (header.Kind is not ('U' or 'S')) throw NumPyHeader.Invalid($"it holds numbers ({header.Descriptor}), not text");
+        if (header.Shape.Length > 1) throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not read");
+        var encoding = header.Kind == 'S' ? Encoding.Latin1
+            : new UTF32Encoding(bigEndian: header.Descriptor[0] == '>', byteOrderMark: false, throwOnInvalidCharacters: true);
+        var texts = new List<string>();
+        var buffer = new byte[header.ElementSize];
+        try
+        {
+            for (var left = RawTensor.Count(header.Shape); left > 0; left--)
+            {
+                stream.ReadExactly(buffer);
+                texts.Add(encoding.GetString(buffer).TrimEnd('\0'));
+            }
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw NumPyHeader.Invalid($"text {texts.Count} is not valid: {e.Message}");
+        }
+        return [.. texts];
+    }
+
+    internal static NumPyHeader HeaderOf(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)
+            ?? throw new ArgumentException($"tensor must be of a type that NumPy has, got {tensor.dtype}.", nameof(tensor));
+        return new NumPyHeader(descriptor, ColumnMajor: false, tensor.shape);
+    }
+
+    internal static void Write(Stream stream, NumPyHeader header, Tensor tensor)
+    {
+        stream.Write(header.ToBytes());
+        RawTensor.Write(stream, tensor);
+    }
+
+    internal static void Write(Stream stream, IReadOnlyList<string> texts)
+    {
+        var encoded = texts.Select(text => Encoding.UTF32.GetBytes(text)).ToList();
+        var width = Math.Max(4, encoded.Select(text => text.Length).DefaultIfEmpty().Max());
+        stream.Write(new NumPyHeader($"<U{width / 4}", ColumnMajor: false, [encoded.Count]).ToBytes());
+        var padded = new byte[width];
+        foreach (var text in encoded)
+        {
+            Array.Clear(padded);
+            text.CopyTo(padded, 0);
+            stream.Write(padded);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+namespace MetricLearning;
+
+/// <summary>A stream that is read from its start to its end.</summary>
+internal abstract class ReadOnlyStream : Stream
+{
+    public sealed override bool CanRead => true;
+    public sealed override bool CanSeek => false;
+    public sealed override bool CanWrite => false;
+    public sealed override long Length => throw new NotSupportedException();
+    public sealed override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public abstract override int Read(Span<byte> buffer);
+    public sealed override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    public sealed override void Flush() => throw new NotSupportedException();
+    public sealed override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public sealed override void SetLength(long value) => throw new NotSupportedException();
+    public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
+
+/// <summary>Passes on what is read, and keeps the checksum of it.</summary>
+internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
+{
+    private uint remainder = uint.MaxValue;
+
+    public uint Checksum => ~remainder;
+
+    public override int Read(Span<byte> buffer)
+    {
+        var count = source.Read(buffer);
+        remainder = Crc32.Go(remainder, buffer[..count]);
+        return count;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) source.Dispose();
+        base.Dispose(disposing);
+    }
+}
+
+/// <summary>The next bytes of a stream, and no more. Disposing it leaves the stream open.</summary>
+internal sealed class StreamPart(Stream source, long length) : ReadOnlyStream
+{
+    /// <summary>How many bytes are not read yet.</summary>
+    public long Left { get; private set; } = length;
+
+    public override int Read(Span<byte> buffer)
+    {
+        var count = source.Read(buffer[..(int)Math.Min(Left, buffer.Length)]);
+        Left -= count;
+        return count;
+    }
+
+    /// <summary>Passes over bytes.</summary>
+    /// <exception cref="EndOfStreamException">The stream ends before them.</exception>
+    public void Skip(long count)
+    {
+        Span<byte> bytes = stackalloc byte[1024];
+        for (; count > 0; count -= bytes.Length) this.ReadExactly(bytes[..(int)Math.Min(count, bytes.Length)]);
+    }
+}
