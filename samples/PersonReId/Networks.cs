@@ -26,7 +26,8 @@ internal static class Networks
         ["resnet50_ibn_b"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, ibn: InstanceBatchNorm.B), classes),
         ["resnet101_ibn_a"] = classes => WithNeck(ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A), classes),
         ["se_resnet50"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, squeezeExcitation: true), classes),
-        ["se_resnet101_ibn_a"] = classes => WithNeck(ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A, squeezeExcitation: true), classes),
+        ["se_resnet101_ibn_a"] = classes => WithNeck(
+            ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A, squeezeExcitation: true), classes),
         ["resnet50_nl"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, nonLocal: true), classes, new GeMPooling()),
         ["mobilenetv2"] = classes => WithNeck(new MobileNetV2(), classes),
         ["vit_tiny"] = classes => WithNeck(VisionTransformer.Tiny(256, 128, dropPath: 0.1), classes),
@@ -60,7 +61,8 @@ internal static class Networks
         new(backbone, pooling, new BNNeck(backbone.Channels), classes);
 
     /// <summary>
-    /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks; leaves a classifier of other identities out.
+    /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks; leaves
+    /// a classifier of other identities out.
     /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {
@@ -77,7 +79,7 @@ internal static class Networks
         var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier) && classifier.size(0) == model.Classes;
         var report = model.LoadWeights(weights, strict: false,
             name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);
-        var needed = report.Missing.Where(name => !IsHead(name) && (own || !name.StartsWith("neck.", StringComparison.Ordinal)));
+        var needed = report.Missing.Where(name => !IsHead(name) && (own || !IsAddition(name)));
         if (report.Unexpected.Count + report.Mismatched.Count > 0 || needed.Any())
             throw new UserErrorException($"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
                 + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
@@ -85,4 +87,9 @@ internal static class Networks
     }
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);
+
+    /// <summary>What a published backbone has not: the neck, the pooling's exponent, non-local blocks, which start as the
+    /// identity.</summary>
+    private static bool IsAddition(string name) => name.StartsWith("neck.", StringComparison.Ordinal)
+        || name.StartsWith("pooling.", StringComparison.Ordinal) || name.StartsWith("backbone.NL_", StringComparison.Ordinal);
 }

@@ -34,7 +34,8 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <summary>The feature map of a batch of images.</summary>
     /// <param name="images">[N, <see cref="ImageChannels"/>, H, W] with N ≥ 1, of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="Channels"/>, h, w]. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">The images have another shape, type or device, or are too small; the message says which.</exception>
+    /// <exception cref="ArgumentException">The images have another shape, type or device, or are too small; the message says
+    /// which.</exception>
     public sealed override Tensor forward(Tensor images)
     {
         Check(images);

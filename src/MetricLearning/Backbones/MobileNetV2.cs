@@ -5,8 +5,8 @@ namespace MetricLearning;
 
 /// <summary>MobileNetV2: inverted residual blocks with linear ends, without the classifier.</summary>
 /// <remarks>
-/// Layers, names and initialisation are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with <see cref="WeightNames.TorchReIdMobileNetV2"/>.
-/// At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
+/// Layers, names and initialisation are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with
+/// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
 /// Sandler, Howard, Zhu, Zhmoginov, Chen, <i>MobileNetV2: Inverted Residuals and Linear Bottlenecks</i>, CVPR 2018.
 /// </remarks>
 public sealed class MobileNetV2 : Backbone
@@ -20,7 +20,8 @@ public sealed class MobileNetV2 : Backbone
     /// <summary>Sets up the network.</summary>
     /// <param name="width">What the channels of the paper are multiplied with; published: 1, and 1.4 by torchreid.</param>
     /// <param name="dialect">Whose network.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The width is not a finite number of at least 1/16, or there is no such dialect.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The width is not a finite number of at least 1/16, or there is no such
+    /// dialect.</exception>
     public MobileNetV2(double width = 1, MobileNetV2Dialect dialect = MobileNetV2Dialect.Torchvision)
         : base(FormattableString.Invariant($"MobileNetV2_x{width:0.0#}"), Math.Max(1280, Scaled(1280, width, dialect)))
     {
@@ -30,7 +31,8 @@ public sealed class MobileNetV2 : Backbone
             for (var i = 0; i < blocks; i++)
             {
                 var outputs = Scaled(channels, width, dialect);
-                layers.Add(new InvertedResidual(inputs, outputs, i == 0 ? stride : 1, widen, widens: widen > 1 || dialect == MobileNetV2Dialect.TorchReId));
+                layers.Add(new InvertedResidual(inputs, outputs, i == 0 ? stride : 1, widen,
+                    widens: widen > 1 || dialect == MobileNetV2Dialect.TorchReId));
                 inputs = outputs;
             }
         layers.Add(Layer(inputs, Channels, kernel: 1));
@@ -54,7 +56,8 @@ public sealed class MobileNetV2 : Backbone
     private static Sequential Layer(long inputs, long outputs, int kernel, int stride = 1, long groups = 1) =>
         nn.Sequential(Convolution.Of(inputs, outputs, kernel, stride, groups), nn.BatchNorm2d(outputs), nn.ReLU6());
 
-    /// <summary>A 1×1 convolution that widens, a 3×3 within each channel, and a linear 1×1 that narrows; beside a shortcut where the size stays.</summary>
+    /// <summary>A 1×1 convolution that widens, a 3×3 within each channel, and a linear 1×1 that narrows; beside a shortcut where the size
+    /// stays.</summary>
     private sealed class InvertedResidual : nn.Module<Tensor, Tensor>
     {
         private readonly Sequential conv;
@@ -66,7 +69,8 @@ public sealed class MobileNetV2 : Backbone
             var wide = inputs * widen;
             var layers = new List<nn.Module<Tensor, Tensor>>();
             if (widens) layers.Add(Layer(inputs, wide, kernel: 1));
-            layers.AddRange([Layer(wide, wide, kernel: 3, stride, groups: wide), Convolution.Of(wide, outputs, kernel: 1), nn.BatchNorm2d(outputs)]);
+            layers.AddRange(
+                [Layer(wide, wide, kernel: 3, stride, groups: wide), Convolution.Of(wide, outputs, kernel: 1), nn.BatchNorm2d(outputs)]);
             conv = nn.Sequential(layers);
             RegisterComponents();
         }

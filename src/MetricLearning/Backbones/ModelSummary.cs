@@ -14,13 +14,14 @@ namespace MetricLearning;
 /// <param name="MultiplyAdds">Multiply-adds of it and of all below it, in all their runs on the input.</param>
 /// <param name="Depth">0 for the model, 1 for its parts, and so on.</param>
 public sealed record LayerSummary(
-    string Name, string Type, IReadOnlyList<IReadOnlyList<long>> OutputShapes, long Parameters, long TrainableParameters, long MultiplyAdds, int Depth);
+    string Name, string Type, IReadOnlyList<IReadOnlyList<long>> OutputShapes, long Parameters, long TrainableParameters,
+    long MultiplyAdds, int Depth);
 
 /// <summary>A model's layers with types, output shapes, parameters and multiply-adds, as Keras' <c>summary</c> prints them.</summary>
 /// <remarks>
-/// The model is run once on zeros, in eval mode and without gradient, and is left as it was. Multiply-adds are those of convolutions, linear layers and
-/// attention, without biases, norms, activations and pooling: what torchvision's tables call GFLOPS, and most papers FLOPs. A layer that runs several times counts
-/// each time.
+/// The model is run once on zeros, in eval mode and without gradient, and is left as it was. Multiply-adds are those of convolutions,
+/// linear layers and attention, without biases, norms, activations and pooling: what torchvision's tables call GFLOPS, and most papers
+/// FLOPs. A layer that runs several times counts each time.
 /// </remarks>
 public sealed class ModelSummary
 {
@@ -115,27 +116,35 @@ public sealed class ModelSummary
         {
             layers.Add(new LayerSummary(name, TypeName(module), shapes.GetValueOrDefault(module, []),
                 module.parameters().Sum(parameter => parameter.numel()),
-                module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()), Products(module), level));
+                module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()),
+                Products(module), level));
             if (level == levels) return;
             foreach (var (child, part) in module.named_children()) Add(part, name.Length == 0 ? child : $"{name}.{child}", level + 1);
         }
 
-        long Products(nn.Module module) => products.GetValueOrDefault(module) + module.named_children().Sum(child => Products(child.module));
+        long Products(nn.Module module) =>
+            products.GetValueOrDefault(module) + module.named_children().Sum(child => Products(child.module));
     }
 
     /// <summary>The table: layers indented by depth, then totals and sizes.</summary>
     public override string ToString()
     {
-        var rows = new List<(string Layer, string Shape, string Parameters, string Products)> { ("Layer (type)", "Output shape", "Parameters", "Multiply-adds") };
+        var rows = new List<(string Layer, string Shape, string Parameters, string Products)>
+        {
+            ("Layer (type)", "Output shape", "Parameters", "Multiply-adds"),
+        };
         foreach (var layer in Layers)
             rows.Add(($"{new string(' ', 2 * layer.Depth)}{(layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})")}",
-                layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)), Number(layer.Parameters), Number(layer.MultiplyAdds)));
-        int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length), third = rows.Max(row => row.Parameters.Length), fourth = rows.Max(row => row.Products.Length);
+                layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)),
+                Number(layer.Parameters), Number(layer.MultiplyAdds)));
+        int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length);
+        int third = rows.Max(row => row.Parameters.Length), fourth = rows.Max(row => row.Products.Length);
         var rule = new string('-', first + second + third + fourth + 6);
         var text = new StringBuilder();
         foreach (var (layer, shape, parameters, multiplyAdds) in rows)
         {
-            text.Append(layer.PadRight(first + 2)).Append(shape.PadRight(second + 2)).Append(parameters.PadLeft(third)).Append("  ").Append(multiplyAdds.PadLeft(fourth)).Append('\n');
+            text.Append(layer.PadRight(first + 2)).Append(shape.PadRight(second + 2))
+                .Append(parameters.PadLeft(third)).Append("  ").Append(multiplyAdds.PadLeft(fourth)).Append('\n');
             if (text.Length == rule.Length + 1) text.Append(rule).Append('\n');
         }
         text.Append(rule).Append('\n');

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths and three variants.</summary>
+/// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths and three
+/// variants.</summary>
 /// <remarks>
 /// Each block runs four streams of one to four light 3×3 convolutions (fields of 3 to 9 pixels) and sums them behind one shared gate
 /// of channels. Layers, names and initialisation are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
@@ -23,9 +24,11 @@ public sealed class OSNet : Backbone
     private readonly ConvolutionLayer conv5;
 
     // OSNet-AIN's last instance norm looks at a map of a sixteenth of the image, and needs two places to have a variance.
-    private OSNet(string width, long[] widths, OSNetVariant variant) : base($"OSNet{NameOf(variant)}_{width}", widths[3], variant == OSNetVariant.Ain ? 29 : 13)
+    private OSNet(string width, long[] widths, OSNetVariant variant)
+        : base($"OSNet{NameOf(variant)}_{width}", widths[3], variant == OSNetVariant.Ain ? 29 : 13)
     {
-        conv1 = new ConvolutionLayer(3, widths[0], kernel: 7, stride: 2, norm: variant == OSNetVariant.Standard ? Norm.Batch : Norm.Instance);
+        var first = variant == OSNetVariant.Standard ? Norm.Batch : Norm.Instance;
+        conv1 = new ConvolutionLayer(3, widths[0], kernel: 7, stride: 2, norm: first);
         maxpool = nn.MaxPool2d(3, stride: 2, padding: 1);
         if (variant == OSNetVariant.Ain)
         {
@@ -37,8 +40,8 @@ public sealed class OSNet : Backbone
         }
         else
         {
-            var first = variant == OSNetVariant.Ibn ? BlockNorm.InstanceOnSum : BlockNorm.Batch;
-            conv2 = nn.Sequential([.. Stage(widths[0], widths[1], first, first), Halve(widths[1])]);
+            var norm = variant == OSNetVariant.Ibn ? BlockNorm.InstanceOnSum : BlockNorm.Batch;
+            conv2 = nn.Sequential([.. Stage(widths[0], widths[1], norm, norm), Halve(widths[1])]);
             conv3 = nn.Sequential([.. Stage(widths[1], widths[2], BlockNorm.Batch, BlockNorm.Batch), Halve(widths[2])]);
             conv4 = nn.Sequential(Stage(widths[2], widths[3], BlockNorm.Batch, BlockNorm.Batch));
         }
@@ -111,7 +114,8 @@ public sealed class OSNet : Backbone
         private readonly nn.Module<Tensor, Tensor>? bn;
         private readonly bool linear;
 
-        public ConvolutionLayer(long inputs, long outputs, int kernel = 1, int stride = 1, bool linear = false, Norm norm = Norm.Batch) : base(nameof(ConvolutionLayer))
+        public ConvolutionLayer(long inputs, long outputs, int kernel = 1, int stride = 1, bool linear = false, Norm norm = Norm.Batch)
+            : base(nameof(ConvolutionLayer))
         {
             this.linear = linear;
             conv = Convolution.Of(inputs, outputs, kernel, stride);
@@ -217,7 +221,7 @@ public sealed class OSNet : Backbone
             if (norm is BlockNorm.Batch or BlockNorm.InstanceOnSum)
                 streams = [conv2a = new LightConvolution(width), conv2b = Stream(2), conv2c = Stream(3), conv2d = Stream(4)];
             else
-                streams = [.. conv2 = new ModuleList<LightStream>([.. Enumerable.Range(1, 4).Select(depth => new LightStream(Stream(depth)))])];
+                streams = [.. conv2 = new([.. Enumerable.Range(1, 4).Select(depth => new LightStream(Stream(depth)))])];
             gate = new ChannelGate(width);
             inside = norm == BlockNorm.InstanceInside;
             conv3 = new ConvolutionLayer(width, outputs, linear: true, norm: inside ? Norm.None : Norm.Batch);

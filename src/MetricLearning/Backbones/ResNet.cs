@@ -3,13 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification gave them.</summary>
+/// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification gave
+/// them.</summary>
 /// <remarks>
 /// Layers, names and initialisation are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in the deeper ones the 3×3
-/// convolution of a block carries the stride), IBN-Net's (<c>bn1.IN, bn1.BN, IN</c>) and fast-reid's (<c>se.fc.0, NL_2.0.theta</c>), so that their
-/// published weights load: see <see cref="WeightNames"/>. Convolutions start from Kaiming's normal distribution over fan-out (He et al. 2015), norms from 1 and 0.
-/// He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1: Luo et al., <i>Bag of
-/// Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
+/// convolution of a block carries the stride), IBN-Net's (<c>bn1.IN, bn1.BN, IN</c>) and fast-reid's (<c>se.fc.0, NL_2.0.theta</c>), so
+/// that their published weights load: see <see cref="WeightNames"/>. Convolutions start from Kaiming's normal distribution over fan-out (He
+/// et al. 2015), norms from 1 and 0. He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1:
+/// Luo et al., <i>Bag of Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
 /// </remarks>
 public sealed class ResNet : Backbone
 {
@@ -24,16 +25,19 @@ public sealed class ResNet : Backbone
     private readonly ModuleList<NonLocalBlock>? NL_3;
     private readonly Plan plan;
 
-    private sealed record Plan(string Name, int[] Blocks, bool Bottleneck, int LastStride, InstanceBatchNorm Ibn, bool SqueezeExcitation, ResNetStem Stem, int[]? NonLocal = null)
+    private sealed record Plan(string Name, int[] Blocks, bool Bottleneck, int LastStride,
+        InstanceBatchNorm Ibn, bool SqueezeExcitation, ResNetStem Stem, int[]? NonLocal = null)
     {
         public int Expansion => Bottleneck ? 4 : 1;
 
         public override string ToString() =>
-            $"{(SqueezeExcitation ? "SE_" : "")}{Name}{Ibn switch { InstanceBatchNorm.A => "_IBN_a", InstanceBatchNorm.B => "_IBN_b", _ => "" }}{(NonLocal is null ? "" : "_NL")}";
+            (SqueezeExcitation ? "SE_" : "") + Name + Ibn switch { InstanceBatchNorm.A => "_IBN_a", InstanceBatchNorm.B => "_IBN_b", _ => "" }
+            + (NonLocal is null ? "" : "_NL");
     }
 
     // Instance norm needs two places to have a variance: in the third stage (a sixteenth of the image) or the second (an eighth).
-    private ResNet(Plan plan) : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch { InstanceBatchNorm.A => 17, InstanceBatchNorm.B => 9, _ => 1 })
+    private ResNet(Plan plan)
+        : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch { InstanceBatchNorm.A => 17, InstanceBatchNorm.B => 9, _ => 1 })
     {
         Guard.Within(plan.LastStride, 1, 2, "lastStride");
         Guard.Defined(plan.Ibn, "ibn");
@@ -57,37 +61,45 @@ public sealed class ResNet : Backbone
     /// <summary>ResNet-18: 512 channels, 11,176,512 parameters (11,689,512 with ImageNet's classifier).</summary>
     /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
     /// <inheritdoc cref="ResNet50" path="/exception"/>
-    public static ResNet ResNet18(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false, ResNetStem stem = ResNetStem.Torchvision) =>
+    public static ResNet ResNet18(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
         new(new Plan(nameof(ResNet18), [2, 2, 2, 2], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-34: 512 channels, 21,284,672 parameters (21,797,672 with ImageNet's classifier).</summary>
     /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
     /// <inheritdoc cref="ResNet50" path="/exception"/>
-    public static ResNet ResNet34(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false, ResNetStem stem = ResNetStem.Torchvision) =>
+    public static ResNet ResNet34(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
         new(new Plan(nameof(ResNet34), [3, 4, 6, 3], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-50: 2048 channels, 23,508,032 parameters (25,557,032 with ImageNet's classifier).</summary>
     /// <param name="lastStride">Stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
     /// <param name="ibn">Instance norm beside batch norm.</param>
-    /// <param name="squeezeExcitation">Whether each block weighs its channels by what they are on the whole image (Hu et al., CVPR 2018; reduction 16).</param>
+    /// <param name="squeezeExcitation">Whether each block weighs its channels by what they are on the whole image (Hu et al., CVPR 2018;
+    /// reduction 16).</param>
     /// <param name="stem">Which published network's first layers.</param>
-    /// <param name="nonLocal">Whether non-local blocks follow the last 2 blocks of the second stage and the last 3 (in ResNet-101: 9) of the third, as in AGW and fast-reid.</param>
+    /// <param name="nonLocal">Whether non-local blocks follow the last 2 blocks of the second stage and the last 3 (in ResNet-101: 9) of
+    /// the third, as in AGW and fast-reid.</param>
     /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2, or an option is not one that the enum has.</exception>
     public static ResNet ResNet50(
-        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false, ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
+        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
         new(new Plan(nameof(ResNet50), [3, 4, 6, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem, nonLocal ? [2, 3] : null));
 
     /// <summary>ResNet-101: 2048 channels, 42,500,160 parameters (44,549,160 with ImageNet's classifier).</summary>
     /// <inheritdoc cref="ResNet50" path="/param"/>
     /// <inheritdoc cref="ResNet50" path="/exception"/>
     public static ResNet ResNet101(
-        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false, ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
-        new(new Plan(nameof(ResNet101), [3, 4, 23, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem, nonLocal ? [2, 9] : null));
+        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
+        new(new Plan(nameof(ResNet101), [3, 4, 23, 3], Bottleneck: true, lastStride,
+            ibn, squeezeExcitation, stem, nonLocal ? [2, 9] : null));
 
     /// <summary>ResNet-152: 2048 channels, 58,143,808 parameters (60,192,808 with ImageNet's classifier).</summary>
     /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
     /// <inheritdoc cref="ResNet50" path="/exception"/>
-    public static ResNet ResNet152(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false, ResNetStem stem = ResNetStem.Torchvision) =>
+    public static ResNet ResNet152(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
         new(new Plan(nameof(ResNet152), [3, 8, 36, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>Whether non-local blocks stand between the others.</summary>
@@ -130,7 +142,8 @@ public sealed class ResNet : Backbone
         }
     }
 
-    private static IEnumerable<nn.Module<Tensor, Tensor>> Blocks(Sequential stage) => stage.named_children().Select(child => (nn.Module<Tensor, Tensor>)child.module);
+    private static IEnumerable<nn.Module<Tensor, Tensor>> Blocks(Sequential stage) =>
+        stage.named_children().Select(child => (nn.Module<Tensor, Tensor>)child.module);
 
     private Block[] Stage(int stage, int stride)
     {
@@ -140,7 +153,8 @@ public sealed class ResNet : Backbone
         var blocks = new Block[count];
         for (var i = 0; i < count; i++)
             blocks[i] = new Block(plan, i > 0 ? outputs : stage == 1 ? 64 : outputs / 2, planes, i == 0 ? stride : 1,
-                splitNorm: plan.Ibn == InstanceBatchNorm.A && stage < 4, normalizeSum: plan.Ibn == InstanceBatchNorm.B && stage < 3 && i == count - 1);
+                splitNorm: plan.Ibn == InstanceBatchNorm.A && stage < 4,
+                normalizeSum: plan.Ibn == InstanceBatchNorm.B && stage < 3 && i == count - 1);
         return blocks;
     }
 
@@ -157,7 +171,8 @@ public sealed class ResNet : Backbone
         private readonly InstanceNorm2d? IN;
         private readonly Sequential? downsample;
 
-        public Block(Plan plan, long inputs, long planes, int stride, bool splitNorm, bool normalizeSum) : base(plan.Bottleneck ? "Bottleneck" : "BasicBlock")
+        public Block(Plan plan, long inputs, long planes, int stride, bool splitNorm, bool normalizeSum)
+            : base(plan.Bottleneck ? "Bottleneck" : "BasicBlock")
         {
             var outputs = planes * plan.Expansion;
             conv1 = plan.Bottleneck ? Convolution.Of(inputs, planes, kernel: 1) : Convolution.Of(inputs, planes, kernel: 3, stride);
@@ -171,7 +186,8 @@ public sealed class ResNet : Backbone
             }
             if (plan.SqueezeExcitation) se = new SqueezeExcitation(outputs);
             if (normalizeSum) IN = nn.InstanceNorm2d(outputs, affine: true);
-            if (stride != 1 || inputs != outputs) downsample = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1, stride), nn.BatchNorm2d(outputs));
+            if (stride != 1 || inputs != outputs)
+                downsample = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1, stride), nn.BatchNorm2d(outputs));
             RegisterComponents();
         }
 

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Weighs each channel by a number in (0, 1) that two small linear layers make of the channels' means. Named <c>fc.0</c> and <c>fc.2</c>.</summary>
+/// <summary>Weighs each channel by a number in (0, 1) that two small linear layers make of the channels' means. Named <c>fc.0</c> and
+/// <c>fc.2</c>.</summary>
 /// <remarks>Hu, Shen, Sun, <i>Squeeze-and-Excitation Networks</i>, CVPR 2018; without biases, as fast-reid and IBN-Net have it.</remarks>
 internal sealed class SqueezeExcitation : nn.Module<Tensor, Tensor>
 {
@@ -13,7 +14,9 @@ internal sealed class SqueezeExcitation : nn.Module<Tensor, Tensor>
 
     public SqueezeExcitation(long channels) : base(nameof(SqueezeExcitation))
     {
-        fc = nn.Sequential(nn.Linear(channels, channels / Reduction, hasBias: false), nn.ReLU(), nn.Linear(channels / Reduction, channels, hasBias: false), nn.Sigmoid());
+        fc = nn.Sequential(
+            nn.Linear(channels, channels / Reduction, hasBias: false), nn.ReLU(),
+            nn.Linear(channels / Reduction, channels, hasBias: false), nn.Sigmoid());
         RegisterComponents();
     }
 

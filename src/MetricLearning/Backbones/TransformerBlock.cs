@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Self-attention, then a perceptron, each behind a layer norm and beside a shortcut: <c>x + Attention(LN(x))</c>, <c>x + MLP(LN(x))</c>.</summary>
+/// <summary>Self-attention, then a perceptron, each behind a layer norm and beside a shortcut: <c>x + Attention(LN(x))</c>, <c>x +
+/// MLP(LN(x))</c>.</summary>
 internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
 {
     private const int Widening = 4;
@@ -30,7 +31,8 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
     public static LayerNorm Norm(long dimension) => nn.LayerNorm(dimension, eps: 1e-6);
 
     /// <summary>A linear layer whose weights start from N(0, 0.02), its bias from 0.</summary>
-    // timm cuts the distribution at ±2, a hundred deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills with one constant or infinities.
+    // timm cuts the distribution at ±2, a hundred deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills with one constant
+    // or infinities.
     public static Linear Linear(long inputs, long outputs)
     {
         var linear = nn.Linear(inputs, outputs);

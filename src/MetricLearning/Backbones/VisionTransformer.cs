@@ -3,15 +3,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The vision transformer of patches of 16 × 16 pixels, without the classifier, with the options that re-identification gave it.</summary>
+/// <summary>The vision transformer of patches of 16 × 16 pixels, without the classifier, with the options that re-identification gave
+/// it.</summary>
 /// <remarks>
-/// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT and DeiT load with
+/// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT
+/// and DeiT load with
 /// <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and 0.</para>
-/// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are interpolated to the network's grid
-/// when they are loaded, and the network's own to that of a picture of another size when it comes. Side information (a camera, a view) is an embedding that is
-/// added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
-/// Dosovitskiy et al., <i>An Image is Worth 16×16 Words</i>, ICLR 2021; Touvron et al., <i>Training data-efficient image transformers</i>, ICML 2021;
-/// He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.
+/// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are
+/// interpolated to the network's grid when they are loaded, and the network's own to that of a picture of another size when it comes. Side
+/// information (a camera, a view) is an embedding that is added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
+/// Dosovitskiy et al., <i>An Image is Worth 16×16 Words</i>, ICLR 2021; Touvron et al., <i>Training data-efficient image transformers</i>,
+/// ICML 2021; He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.
 /// </remarks>
 public sealed class VisionTransformer : Backbone, IResizesWeights
 {
@@ -34,8 +36,8 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     private readonly PositionInterpolation interpolation;
     private readonly (long Rows, long Columns) grid;
 
-    private VisionTransformer(string name, long dimension, int heads, int height, int width, int stride, int sides, double sideScale, double dropPath,
-        TransformerFeature feature, PositionInterpolation interpolation) : base(name, dimension, minimumSize: Patch)
+    private VisionTransformer(string name, long dimension, int heads, int height, int width, int stride, int sides,
+        double sideScale, double dropPath, TransformerFeature feature, PositionInterpolation interpolation) : base(name, dimension, minimumSize: Patch)
     {
         Guard.AtLeast(height, Patch);
         Guard.AtLeast(width, Patch);
@@ -65,26 +67,33 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     /// <param name="stride">Pixels from one patch to the next: 16 as published; 12 in TransReID, which makes patches overlap.</param>
     /// <param name="sides">How many kinds of side information there are: cameras, views, or cameras × views; 0 for none.</param>
     /// <param name="sideScale">What the side information's embedding is multiplied with: 3 in TransReID.</param>
-    /// <param name="dropPath">Stochastic depth: how often the last block is left out in training, the others in proportion to their place; 0.1 in TransReID.</param>
+    /// <param name="dropPath">Stochastic depth: how often the last block is left out in training, the others in proportion to their place;
+    /// 0.1 in TransReID.</param>
     /// <param name="feature">What becomes the feature map.</param>
     /// <param name="interpolation">How positions become those of another size of picture.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is less than 16, the stride not in [1, 16], a number negative or not finite, or dropPath above 0.99.</exception>
-    public static VisionTransformer Tiny(int height = 224, int width = 224, int stride = Patch, int sides = 0, double sideScale = 3, double dropPath = 0,
-        TransformerFeature feature = TransformerFeature.ClassToken, PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+    /// <exception cref="ArgumentOutOfRangeException">A size is less than 16, the stride not in [1, 16], a number negative or not finite, or
+    /// dropPath above 0.99.</exception>
+    public static VisionTransformer Tiny(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_Ti_16", 192, 3, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
-    /// <summary>ViT-S/16 (DeiT-small): 384 numbers a token, 6 heads, 21,665,664 parameters (22,050,664 with ImageNet's classifier).</summary>
+    /// <summary>ViT-S/16 (DeiT-small): 384 numbers a token, 6 heads, 21,665,664 parameters (22,050,664 with ImageNet's
+    /// classifier).</summary>
     /// <inheritdoc cref="Tiny" path="/param"/>
     /// <inheritdoc cref="Tiny" path="/exception"/>
-    public static VisionTransformer Small(int height = 224, int width = 224, int stride = Patch, int sides = 0, double sideScale = 3, double dropPath = 0,
-        TransformerFeature feature = TransformerFeature.ClassToken, PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+    public static VisionTransformer Small(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_S_16", 384, 6, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
-    /// <summary>ViT-B/16 (DeiT-base): 768 numbers a token, 12 heads, 85,798,656 parameters (86,567,656 with ImageNet's classifier).</summary>
+    /// <summary>ViT-B/16 (DeiT-base): 768 numbers a token, 12 heads, 85,798,656 parameters (86,567,656 with ImageNet's
+    /// classifier).</summary>
     /// <inheritdoc cref="Tiny" path="/param"/>
     /// <inheritdoc cref="Tiny" path="/exception"/>
-    public static VisionTransformer Base(int height = 224, int width = 224, int stride = Patch, int sides = 0, double sideScale = 3, double dropPath = 0,
-        TransformerFeature feature = TransformerFeature.ClassToken, PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+    public static VisionTransformer Base(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_B_16", 768, 12, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
     /// <summary>How many kinds of side information there are; 0 for none.</summary>
@@ -92,9 +101,11 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
 
     /// <summary>The tokens behind the last layer norm: the class token, then the patches row by row.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
-    /// <param name="side">int64 [N], each image's side information in [0, <see cref="Sides"/>): its camera, its view, or camera · views + view. Null if there is none.</param>
+    /// <param name="side">int64 [N], each image's side information in [0, <see cref="Sides"/>): its camera, its view, or camera · views +
+    /// view. Null if there is none.</param>
     /// <returns>[N, 1 + patches, <see cref="Backbone.Channels"/>]. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">The images do not fit, or the network takes side information and none is given, or the other way round.</exception>
+    /// <exception cref="ArgumentException">The images do not fit, or the network takes side information and none is given, or the other way
+    /// round.</exception>
     public Tensor Tokens(Tensor images, Tensor? side = null)
     {
         using var scope = NewDisposeScope();
@@ -137,7 +148,8 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     {
         Check(images);
         if ((side is null) == (Sides > 0))
-            throw new ArgumentException(Sides > 0 ? $"side must say for each image which of {Sides} kinds it is, because {GetName()} was made with side information."
+            throw new ArgumentException(Sides > 0
+                ? $"side must say for each image which of {Sides} kinds it is, because {GetName()} was made with side information."
                 : $"side must be null, because {GetName()} was made without side information.", nameof(side));
         if (side is not null)
         {

@@ -19,17 +19,21 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
 
     /// <summary>Features, embedding and logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
-    /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says which.</exception>
+    /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
+    /// which.</exception>
     public sealed override PartOutput forward(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);
         if (training && images.dim() > 0 && images.size(0) < 2)
-            throw new ArgumentException($"images must be at least 2 while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(images)}; call eval() first to extract.", nameof(images));
+            throw new ArgumentException(
+                $"images must be at least 2 while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(images)}; call eval() first to extract.",
+                nameof(images));
         using var scope = NewDisposeScope();
         return Parts(images).MoveToOuter(scope);
     }
 
-    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored afterwards.</summary>
+    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
+    /// afterwards.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>

@@ -3,15 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>PCB, the part-based convolutional baseline: the map is averaged in horizontal stripes, and each stripe is classified by itself.</summary>
+/// <summary>PCB, the part-based convolutional baseline: the map is averaged in horizontal stripes, and each stripe is classified by
+/// itself.</summary>
 /// <remarks>
 /// <code>
 /// images → backbone → average of each stripe (→ dropout) → v          v of all stripes, each of length 1 → Features, Embedding
 ///                                                        v → conv5 (1×1, batch norm, ReLU) → classifier of the stripe → Logits
 /// </code>
-/// As torchreid has it (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with <see cref="WeightNames.TorchReIdPcb"/>:
-/// the embedding is channel by channel, the stripes of a channel side by side. Convolutions start from Kaiming's normal distribution over fan-out,
-/// classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
+/// As torchreid has it (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with
+/// <see cref="WeightNames.TorchReIdPcb"/>: the embedding is channel by channel, the stripes of a channel side by side. Convolutions start
+/// from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
 /// Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
 /// </remarks>
 public sealed class Pcb : PartModel
@@ -37,7 +38,7 @@ public sealed class Pcb : PartModel
         parts_avgpool = nn.AdaptiveAvgPool2d([parts, 1]);
         dropout = nn.Dropout(0.5);
         conv5 = new Reduction(backbone.Channels, Guard.AtLeast(reducedDimension, 1));
-        if (classes > 0) classifier = new ModuleList<Linear>([.. Enumerable.Range(0, parts).Select(_ => Classifier(reducedDimension, classes))]);
+        if (classes > 0) classifier = new([.. Enumerable.Range(0, parts).Select(_ => Classifier(reducedDimension, classes))]);
         RegisterComponents();
     }
 

@@ -4,10 +4,13 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a pickle would call is handed to <see cref="Reduce"/>.</summary>
+/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a pickle would call is handed to
+/// <see cref="Reduce"/>.</summary>
 /// <remarks>
-/// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of values,
-/// <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in proportion to the bytes read.
+/// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of
+/// values,
+/// <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in
+/// proportion to the bytes read.
 /// </remarks>
 internal sealed class Pickle
 {

@@ -7,8 +7,10 @@ namespace MetricLearning;
 
 public static partial class TorchCheckpointFile
 {
-    /// <summary>Writes tensors to a file as <c>torch.save(model.state_dict(), path)</c> does, atomically: whenever the program stops, the file is wholly the old or wholly the new one.</summary>
-    /// <remarks>Python's <c>torch.load</c> reads it, with <c>weights_only</c> too. Each tensor has a storage of its own, in order; storages are not aligned to 64 bytes as PyTorch aligns them.</remarks>
+    /// <summary>Writes tensors to a file as <c>torch.save(model.state_dict(), path)</c> does, atomically: whenever the program stops, the
+    /// file is wholly the old or wholly the new one.</summary>
+    /// <remarks>Python's <c>torch.load</c> reads it, with <c>weights_only</c> too. Each tensor has a storage of its own, in order; storages
+    /// are not aligned to 64 bytes as PyTorch aligns them.</remarks>
     /// <param name="path">The file, replaced if it is there.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <exception cref="ArgumentException">A name comes twice, or a type has no counterpart in the format.</exception>
@@ -52,7 +54,8 @@ public static partial class TorchCheckpointFile
             var (name, tensor) = tensors[i];
             if (!names.Add(name)) throw new ArgumentException($"tensors must have names that differ, got '{name}' twice.", nameof(tensors));
             var type = storageTypes.FirstOrDefault(storage => storage.Type == tensor.dtype).Name
-                ?? throw new ArgumentException($"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
+                ?? throw new ArgumentException(
+                    $"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
             Text(name);
             Global("torch._utils", "_rebuild_tensor_v2");
             Code('(');

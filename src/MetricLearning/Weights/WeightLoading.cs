@@ -4,9 +4,12 @@ namespace MetricLearning;
 
 /// <summary>Loads weights from files into models.</summary>
 /// <remarks>
-/// Without a renaming, names stay as they are unless more of them fit the model without the wrappers that they begin with (up to three of <c>module.</c>,
-/// <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or within the model's <c>backbone.</c>, or both; what is beside the wrapped, such as a classifier, stays. Give a renaming of
-/// <see cref="WeightNames"/> where a publisher's names differ by more. A tensor of another shape is loaded only if the model can resize it (a
+/// Without a renaming, names stay as they are unless more of them fit the model without the wrappers that they begin with (up to three of
+/// <c>module.</c>,
+/// <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or within the model's <c>backbone.</c>, or both; what is beside the
+/// wrapped, such as a classifier, stays. Give a renaming of
+/// <see cref="WeightNames"/> where a publisher's names differ by more. A tensor of another shape is loaded only if the model can resize it
+/// (a
 /// <see cref="VisionTransformer"/> its positions); the report lists both.
 /// </remarks>
 public static class WeightLoading
@@ -16,12 +19,15 @@ public static class WeightLoading
     /// <summary>Loads a PyTorch <c>.pth</c> or a <c>.safetensors</c> file into a model.</summary>
     /// <param name="model">The model; its type and device stay, values are converted and moved.</param>
     /// <param name="path">The file, told apart by its first bytes.</param>
-    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays untouched.</param>
-    /// <param name="rename">From a name in the file to the name in the model, or null to leave the tensor out; see <see cref="WeightNames"/>. By default
-    /// wrappers' prefixes are found out: see the remarks.</param>
-    /// <param name="section">Which dictionary of a PyTorch checkpoint holds the tensors; null for the rule of <see cref="TorchCheckpointFile"/>.</param>
+    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays
+    /// untouched.</param>
+    /// <param name="rename">From a name in the file to the name in the model, or null to leave the tensor out; see
+    /// <see cref="WeightNames"/>. By default wrappers' prefixes are found out: see the remarks.</param>
+    /// <param name="section">Which dictionary of a PyTorch checkpoint holds the tensors; null for the rule of
+    /// <see cref="TorchCheckpointFile"/>.</param>
     /// <returns>What matched, what was missing, unexpected, of another shape or left out.</returns>
-    /// <exception cref="InvalidDataException">The file cannot be read as weights; or, if strict, it does not fit: the message is the report.</exception>
+    /// <exception cref="InvalidDataException">The file cannot be read as weights; or, if strict, it does not fit: the message is the
+    /// report.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static WeightReport LoadWeights(this nn.Module model, string path, bool strict = true, Func<string, string?>? rename = null, string? section = null)
     {
@@ -33,8 +39,10 @@ public static class WeightLoading
     /// <summary>Loads tensors by name into a model.</summary>
     /// <param name="model">The model; its type and device stay, values are converted and moved.</param>
     /// <param name="weights">The tensors.</param>
-    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays untouched.</param>
-    /// <param name="rename">From a name of a tensor to the name in the model, or null to leave it out. By default wrappers' prefixes are found out: see the remarks.</param>
+    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays
+    /// untouched.</param>
+    /// <param name="rename">From a name of a tensor to the name in the model, or null to leave it out. By default wrappers' prefixes are
+    /// found out: see the remarks.</param>
     /// <returns>What matched, what was missing, unexpected, of another shape or left out.</returns>
     /// <exception cref="InvalidDataException">Strict, and the tensors do not fit; or two of them are renamed to one name.</exception>
     public static WeightReport LoadWeights(this nn.Module model, IReadOnlyDictionary<string, Tensor> weights, bool strict = true, Func<string, string?>? rename = null)

@@ -9,8 +9,8 @@ public class BackboneTests
 {
     private const int ImageNetClasses = 1000;
 
-    // Parameters and GFLOPS (multiply-adds) with ImageNet's classifier of 1000 on 224 × 224, as published: torchvision's tables (its weights' _ops), DeiT's paper (4.6 for
-    // ViT-S, 1.3 for ViT-Ti) and timm's parameters.
+    // Parameters and GFLOPS (multiply-adds) with ImageNet's classifier of 1000 on 224 × 224, as published: torchvision's tables (its
+    // weights' _ops), DeiT's paper (4.6 for ViT-S, 1.3 for ViT-Ti) and timm's parameters.
     public static TheoryData<string, long, double, double> ImageNetNetworks => new()
     {
         { "ResNet18", 11_689_512, 1.814, 0.0005 }, { "ResNet34", 21_797_672, 3.664, 0.0005 }, { "ResNet50", 25_557_032, 4.089, 0.0005 },
@@ -28,7 +28,8 @@ public class BackboneTests
         Assert.Equal(billions, summary.MultiplyAdds / 1e9, tolerance);
     }
 
-    // torchreid counts a convolution's or linear layer's bias as one more operation: 1000 in ResNet-34's classifier; in OSNet the gates' in four runs, and 512 in fc.
+    // torchreid counts a convolution's or linear layer's bias as one more operation: 1000 in ResNet-34's classifier; in OSNet the gates' in
+    // four runs, and 512 in fc.
     [Fact]
     public void MultiplyAdds_AreTorchreidsFlopsWithoutTheBiases()
     {
@@ -267,7 +268,8 @@ public class BackboneTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new MobileNetV2(0.01));
     }
 
-    // torchreid's network written out: every block has its widening convolution, and widths are cut to whole numbers. The file's names are torchreid's.
+    // torchreid's network written out: every block has its widening convolution, and widths are cut to whole numbers. The file's names are
+    // torchreid's.
     [Theory]
     [InlineData(1.0)]
     [InlineData(1.4)]

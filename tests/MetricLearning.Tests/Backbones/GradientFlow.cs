@@ -6,7 +6,8 @@ namespace MetricLearning.Tests;
 /// <summary>A parameter that no gradient reaches is one that training forgets.</summary>
 internal static class GradientFlow
 {
-    /// <summary>Runs backward from a random weighing of the outputs; each parameter that learns must get a finite gradient, and each weight one that is not zero.</summary>
+    /// <summary>Runs backward from a random weighing of the outputs; each parameter that learns must get a finite gradient, and each weight
+    /// one that is not zero.</summary>
     public static void ReachesEveryParameter(nn.Module model, Func<Tensor> run, Func<string, bool>? unused = null)
     {
         // A batch norm that starts from zero (of a non-local block) lets nothing through at first.

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Damages files at random: a reader must give tensors that fit in the file or an <see cref="InvalidDataException"/>, and take little memory.</summary>
+/// <summary>Damages files at random: a reader must give tensors that fit in the file or an <see cref="InvalidDataException"/>, and take
+/// little memory.</summary>
 internal static class Fuzz
 {
     private const int Runs = 4000;

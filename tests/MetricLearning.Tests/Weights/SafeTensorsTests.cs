@@ -122,8 +122,8 @@ public sealed class SafeTensorsTests : IDisposable
     [Fact]
     public void Write_ThenRead_OfRandomTensors() => Fuzz.RoundTrips(FilePath, (path, tensors) => SafeTensors.Write(path, tensors), SafeTensors.Read);
 
-    // The bytes that the format's specification asks for: u64 header length, a header that starts with '{' and is padded with spaces to 8 bytes, tensors little-endian in row order,
-    // without holes, and aligned to their elements because wider types come first.
+    // The bytes that the format's specification asks for: u64 header length, a header that starts with '{' and is padded with spaces to 8
+    // bytes, tensors little-endian in row order, without holes, and aligned to their elements because wider types come first.
     [Fact]
     public void Write_LaysTheBytesOutAsSpecified()
     {
