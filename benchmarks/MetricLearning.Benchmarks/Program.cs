@@ -11,12 +11,13 @@ var guard = new Option<bool>("--guard") { Description = "Compares the ratios of 
 var check = new Option<bool>("--check") { Description = "Compares the values and gradients of ours and of the naive partners" };
 var record = new Option<bool>("--record") { Description = "Measures, and writes the records of this machine" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
+var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
 var root = new RootCommand("Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, list, only, device, threads,
+    guard, check, record, list, loading, only, device, threads,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
@@ -27,6 +28,7 @@ root.SetAction(parsed =>
     if (parsed.GetValue(check)) return ValueCheck.Run(Named(names, CaseTable.All));
     if (parsed.GetValue(record)) return Recorder.Run(Named(names, CaseTable.All));
     if (parsed.GetValue(list)) return List(Named(names, CaseTable.All));
+    if (parsed.GetValue(loading)) return LoadingReport.Run();
     return Benchmark([.. parsed.UnmatchedTokens]);
 });
 return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
