@@ -20,6 +20,13 @@ public abstract class SnippetContext
         protected ImageList list = null!;
     }
 
+    public abstract class Loading : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected ReIdDataset data = null!;
+        protected ImageLoader loader = null!;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;
