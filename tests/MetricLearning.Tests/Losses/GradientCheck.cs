@@ -7,7 +7,7 @@ internal static class GradientCheck
 {
     /// <param name="at">Where.</param>
     /// <param name="loss">The value at a point.</param>
-    /// <param name="tolerance">The largest difference of an element, relative to it above 1.</param>
+    /// <param name="tolerance">The largest difference of an element, relative to the largest element where that is above 1.</param>
     /// <param name="gradient">Where the gradient of the value at the first point is, if not in that point.</param>
     public static void Run(Tensor at, Func<Tensor, Tensor> loss, double tolerance = 1e-6, Func<Tensor>? gradient = null)
     {
@@ -25,7 +25,7 @@ internal static class GradientCheck
                 moved.view(-1)[i] += delta;
                 return loss(moved).item<double>();
             }
-            Assert.Equal((At(step) - At(-step)) / (2 * step), found[i], tolerance * Math.Max(1, Math.Abs(found[i])));
+            Assert.Equal((At(step) - At(-step)) / (2 * step), found[i], tolerance * Math.Max(1, found.Max(Math.Abs)));
         }
         Assert.Contains(found, g => g != 0);
     }
