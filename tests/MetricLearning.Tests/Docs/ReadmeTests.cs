@@ -4,6 +4,10 @@ namespace MetricLearning.Tests;
 public class ReadmeTests
 {
     [Fact]
-    public void TheQuickStart_IsTheSampleThatIsBuilt() =>
-        Assert.Contains("```csharp\n" + Document.Read("samples", "QuickStart", "Program.cs") + "```\n", Document.Read("README.md"), StringComparison.Ordinal);
+    public void TheQuickStart_IsTheSampleThatIsBuilt()
+    {
+        var readme = File.ReadAllText(Path.Combine(Page.Root, "README.md")).ReplaceLineEndings("\n");
+        var sample = File.ReadAllText(Path.Combine(Page.Root, "samples", "QuickStart", "Program.cs")).ReplaceLineEndings("\n");
+        Assert.Contains("```csharp\n" + sample + "```\n", readme, StringComparison.Ordinal);
+    }
 }
