@@ -51,6 +51,11 @@ public static class MatFile
             result.Dispose();
             throw Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
         }
+        catch (ZLibException)
+        {
+            result.Dispose();
+            throw Invalid($"the compressed bytes of an array, the {result.Count + 1}. that holds numbers, are damaged");
+        }
         catch
         {
             result.Dispose();
