@@ -51,10 +51,10 @@ public static class MatFile
             result.Dispose();
             throw Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
         }
-        catch (ZLibException)
+        catch (IOException e)       // zlib's too, where compressed bytes are damaged
         {
             result.Dispose();
-            throw Invalid($"the compressed bytes of an array, the {result.Count + 1}. that holds numbers, are damaged");
+            throw Invalid($"an array, the {result.Count + 1}. that holds numbers: {e.Message}");
         }
         catch
         {
