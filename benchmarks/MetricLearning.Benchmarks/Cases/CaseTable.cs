@@ -6,6 +6,7 @@ internal static class CaseTable
     public static IReadOnlyList<Case> All { get; } =
     [
         .. DistanceCases.All,
+        .. EvaluationCases.All,
     ];
 
     public static IReadOnlyDictionary<string, Case> ByName { get; } = All.ToDictionary(item => item.Name);
