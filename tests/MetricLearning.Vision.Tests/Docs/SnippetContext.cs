@@ -32,5 +32,7 @@ public abstract class SnippetContext
         protected new long[] labels = null!;
 
         protected void Train(long[] batch) => throw new NotSupportedException();
+
+        protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 }
