@@ -6,7 +6,7 @@ namespace MetricLearning.Vision.Tests;
 /// <summary>What the reader of a document has at hand: the names that its C# uses and does not declare. Nothing here is ever run.</summary>
 public abstract class SnippetContext
 {
-    protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!;
+    protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!, cameras = null!;
     protected EmbeddingSet query = null!, gallery = null!, set = null!;
     protected RetrievalReport report = null!, a = null!, b = null!;
     protected nn.Module<Tensor, Tensor> model = null!;
