@@ -45,8 +45,8 @@ internal static class RankCommand
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);
         var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancel);
-        using var both = (IDisposable)query;
-        using var other = (IDisposable)gallery;
+        using var ofQuery = query;
+        using var ofGallery = gallery;
         var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery);
         var figures = Figures.Of(report);
         HtmlReport.Write(output.FullName, new ReportData

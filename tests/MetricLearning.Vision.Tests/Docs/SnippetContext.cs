@@ -20,10 +20,19 @@ public abstract class SnippetContext
         protected ImageList list = null!;
     }
 
+    public abstract class Loading : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected ReIdDataset data = null!;
+        protected ImageLoader loader = null!;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;
 
         protected void Train(long[] batch) => throw new NotSupportedException();
+
+        protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 }
