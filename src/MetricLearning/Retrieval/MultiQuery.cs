@@ -6,13 +6,14 @@ namespace MetricLearning;
 /// tracklet), whose features are pooled into one.</summary>
 public static class MultiQuery
 {
-    /// <summary>One row a query, pooled over the pictures of its identity from its camera (of its identity, where there are no cameras).</summary>
+    /// <summary>One row a query, pooled over the pictures of its identity from its camera (of its identity, where there are no
+    /// cameras).</summary>
     /// <param name="query">Which identities and cameras are asked for; its features are not looked at.</param>
     /// <param name="pictures">The pictures to pool, such as Market-1501's <c>gt_bbox</c>; may be the query set itself.</param>
     /// <param name="pooling">How.</param>
     /// <param name="normalize">Whether each picture is brought to length 1 first, so that all count alike. Default: yes.</param>
-    /// <returns>A new set with the identities and cameras of <paramref name="query"/>, in its order; queries of one identity and camera have
-    /// the same row. The caller disposes it.</returns>
+    /// <returns>A new set with the identities and cameras of <paramref name="query"/>, in its order; queries of one identity and
+    /// camera have the same row. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">A query has no picture; the message names it. Or only one of the sets has cameras.</exception>
     public static EmbeddingSet Pool(EmbeddingSet query, EmbeddingSet pictures, MultiQueryPooling pooling, bool normalize = true)
     {
@@ -32,7 +33,8 @@ public static class MultiQuery
             if (!pooled.TryGetValue(key, out indices[q]))
             {
                 if (!rowsOf.Contains(key))
-                    throw new ArgumentException($"pictures must have one for each query, and there is none of query {q} (identity {key.Item1}"
+                    throw new ArgumentException($"pictures must have one for each query, and there is none of query {q} "
+                        + $"(identity {key.Item1}"
                         + $"{(query.Cameras is null ? "" : $", camera {key.Item2}")}).", nameof(pictures));
                 pooled[key] = indices[q] = rows.Count;
                 rows.Add(Row([.. rowsOf[key].Select(row => (long)row)]));
@@ -47,7 +49,8 @@ public static class MultiQuery
             using var inner = NewDisposeScope();
             var own = pictures.Features.index_select(0, tensor(members, device: pictures.Features.device));
             if (normalize) own = Similarity.Normalize(own);
-            var row = pooling == MultiQueryPooling.Max ? own.amax([0]) : own.mean([0L], false, ScalarType.Float64).to(pictures.Features.dtype);
+            var row = pooling == MultiQueryPooling.Max ? own.amax([0])
+                : own.mean([0L], false, ScalarType.Float64).to(pictures.Features.dtype);
             return row.MoveToOuterDisposeScope();
         }
     }

@@ -109,7 +109,8 @@ public sealed record RetrievalReport
             {
                 if (text.Length > 0) text.Append(' ');
                 var verb = count == 1 ? "has" : "have";
-                text.Append(CultureInfo.InvariantCulture, $"{(count == PerQuery.Count && count > 1 ? "All" : $"{count:N0} of")} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
+                var share = count == PerQuery.Count && count > 1 ? "All" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} of");
+                text.Append(CultureInfo.InvariantCulture, $"{share} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
                     SkipReason.Junk => $"their identity is the junk label {Protocol.JunkId}.",
                     SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",

@@ -9,8 +9,8 @@ internal static class WilcoxonSignedRank
     private const int MostExact = 50;
 
     /// <summary>Two-sided p. Differences of exactly zero are left out; equal sizes share their mean rank.</summary>
-    /// <remarks>Exact up to 50 differences, ties included: the share of the 2ⁿ choices of signs whose rank sum is as far from the middle. Beyond,
-    /// the normal distribution with the variance corrected for ties. NaN without any difference, 1 where all are zero.</remarks>
+    /// <remarks>Exact up to 50 differences, ties included: the share of the 2ⁿ choices of signs whose rank sum is as far from the middle.
+    /// Beyond, the normal distribution with the variance corrected for ties. NaN without any difference, 1 where all are zero.</remarks>
     public static double TwoSidedP(IReadOnlyList<double> differences)
     {
         if (differences.Count == 0) return double.NaN;
@@ -34,6 +34,7 @@ internal static class WilcoxonSignedRank
             for (var sum = probability.Length - 1; sum >= 0; sum--)
                 probability[sum] = (probability[sum] + (sum >= 2 * rank ? probability[sum - (int)(2 * rank)] : 0)) / 2;
         var middle = (probability.Length - 1) / 2.0;
-        return Math.Min(1, Enumerable.Range(0, probability.Length).Where(sum => Math.Abs(sum - middle) >= 2 * distance).Sum(sum => probability[sum]));
+        return Math.Min(1, Enumerable.Range(0, probability.Length).Where(sum => Math.Abs(sum - middle) >= 2 * distance)
+            .Sum(sum => probability[sum]));
     }
 }

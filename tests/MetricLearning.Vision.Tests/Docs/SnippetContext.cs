@@ -33,6 +33,6 @@ public abstract class SnippetContext
 
         protected void Train(long[] batch) => throw new NotSupportedException();
 
-        protected Tensor Embed(IReadOnlyList<long> pictures) => throw new NotSupportedException();
+        protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 }
