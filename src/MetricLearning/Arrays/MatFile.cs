@@ -54,6 +54,11 @@ public static class MatFile
             result.Dispose();
             throw Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
         }
+        catch (IOException e)       // zlib's too, where compressed bytes are damaged
+        {
+            result.Dispose();
+            throw Invalid($"an array, the {result.Count + 1}. that holds numbers: {e.Message}");
+        }
         catch
         {
             result.Dispose();

@@ -121,7 +121,7 @@ public sealed class NumPyArchive : IDisposable
             discard(result);
             throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException or NotSupportedException
+        catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or NotSupportedException
             or OverflowException)
         {
             throw new InvalidDataException($"{name}: {e.Message}", e);

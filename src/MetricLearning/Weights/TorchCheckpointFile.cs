@@ -94,7 +94,7 @@ public static partial class TorchCheckpointFile
                 return RawTensor.Read(contents, storage.Count, storage.Type);
             });
         }
-        catch (Exception e) when (e is EndOfStreamException or ArgumentException or NotSupportedException or OverflowException)
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or OverflowException)
         {
             throw new InvalidDataException($"Not a valid PyTorch file: {e.Message}", e);
         }
