@@ -12,13 +12,14 @@ var check = new Option<bool>("--check") { Description = "Compares the values and
 var record = new Option<bool>("--record") { Description = "Measures, and writes the records of this machine" };
 var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
+var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
 var root = new RootCommand("Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, report, list, only, heavy, device, threads,
+    guard, check, record, report, list, loading, only, heavy, device, threads,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
@@ -32,6 +33,7 @@ root.SetAction(parsed =>
     if (parsed.GetValue(record)) return Recorder.Run(cases);
     if (parsed.GetValue(report)) return ResultsPage.Write();
     if (parsed.GetValue(list)) return List(cases);
+    if (parsed.GetValue(loading)) return LoadingReport.Run();
     return Benchmark([.. parsed.UnmatchedTokens]);
 });
 return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -10,13 +10,14 @@ namespace PersonReId;
 /// <summary>Evaluates a network, trains it, evaluates it again, and writes what came of it.</summary>
 internal static class Experiment
 {
-    public static void Run(ReIdDataset data, string folder, TrainingSettings settings, CancellationToken cancel)
+    public static void Run(DataSource source, TrainingSettings settings, CancellationToken cancel)
     {
+        var data = source.Open();
         Check(data, settings);
         torch.manual_seed((long)settings.Seed);
         settings.Output.Create();
         Ui.Heading("Data");
-        Ui.Table(Datasets.Statistics(data));
+        Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings.Network, data.Train.ClassCount);
         var summary = ModelSummary.Of(model, [1, 3, settings.Network.Height, settings.Network.Width]).ToString();
         Ui.Heading("Network");
@@ -25,6 +26,7 @@ internal static class Experiment
         var judged = settings.EvaluateEvery > 0;
         var queries = Evaluation.SomeQueries(data, 6, settings.Seed);
         List<Snapshot> snapshots = [];
+        List<RetrievalReport> reports = [];
         List<(double, Figures)> progress = [];
         if (judged) Judge("before training");
 
@@ -34,22 +36,31 @@ internal static class Experiment
         var minutes = Ui.Time(clock.Elapsed);
         Ui.Line($"trained in {minutes}");
 
+        IReadOnlyList<string[]> comparison = [];
         if (judged)
         {
             Ui.Heading("Before and after");
             Ui.Table(Evaluation.Table(snapshots.Select(s => (s.Name, s.Figures))));
+            comparison = Comparison.Table(reports[0], reports[^1], [.. data.Query.Select(sample => sample.Identity)]);
+            Ui.Line();
+            Ui.Table(comparison);
+            Ui.Line(Comparison.Note);
         }
         var page = Path.Combine(settings.Output.FullName, "report.html");
         HtmlReport.Write(page, new ReportData
         {
-            Title = "Person re-identification: before and after training",
+            Title = "Before and after training",
             Lead = $"{settings.Network.Architecture} at {settings.Network.Height} × {settings.Network.Width} pixels, trained for {settings.Epochs} epochs "
-                + $"on {data.Train.Statistics.Identities} people, tested on {data.Query.Statistics.Identities} people it had never seen.",
+                + $"on {data.Train.Statistics.Identities} identities of {source.Name}, tested on {data.Query.Statistics.Identities} that it had never seen.",
+            Rules = Evaluation.RulesOf(data.Protocol),
+            PictureRatio = (double)settings.Network.Width / settings.Network.Height,
             Snapshots = snapshots,
+            Comparison = comparison,
+            ComparisonNote = Comparison.Note,
             Training = log.Points,
             Progress = progress,
-            SamplePictures = Datasets.SamplePictures(data.Train),
-            DataStatistics = Datasets.Statistics(data),
+            SamplePictures = Evaluation.SamplePictures(data.Train),
+            DataStatistics = DataSource.Statistics(data),
             Settings = [.. SettingsOf(settings), ("training time", minutes)],
             ModelSummary = summary,
         });
@@ -66,7 +77,7 @@ internal static class Experiment
             catch (OperationCanceledException)
             {
                 Ui.Line($"\nThe checkpoint {Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile)} is whole. To go on:");
-                Ui.Line($"  PersonReId {settings.ResumeCommand(folder)}");
+                Ui.Line($"  PersonReId {settings.ResumeCommand(source)}");
                 throw;
             }
         }
@@ -82,8 +93,9 @@ internal static class Experiment
 
         Figures Judge(string name)
         {
-            var snapshot = Evaluation.Snapshot(name, model, data, settings.Network, settings.Distance, queries, cancel);
+            var (snapshot, report) = Evaluation.Snapshot(name, model, data, settings.Network, settings.Distance, queries, cancel);
             snapshots.Add(snapshot);
+            reports.Add(report);
             return Note(name, snapshots.Count == 1 ? 0 : settings.Epochs, snapshot.Figures);
         }
 
@@ -98,7 +110,7 @@ internal static class Experiment
     private static void Check(ReIdDataset data, TrainingSettings settings)
     {
         if (data.Train.ClassCount < settings.IdentitiesPerBatch)
-            throw new UserErrorException($"--batch asks for {settings.IdentitiesPerBatch} people a batch, but the training set has {data.Train.ClassCount}.");
+            throw new UserErrorException($"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
         var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
         if (settings.Resume && !File.Exists(last)) throw new UserErrorException($"There is nothing to resume: no checkpoint {last}.");
     }
@@ -107,7 +119,7 @@ internal static class Experiment
     [
         ("network", s.Network.Architecture), ("weights to start from", s.Network.Weights?.Name ?? "none, from scratch"),
         ("picture size", $"{s.Network.Height} × {s.Network.Width}"), ("device", Networks.DeviceOf(s.Network).ToString()),
-        ("batch", $"{s.IdentitiesPerBatch} people × {s.ImagesPerIdentity} pictures"), ("epochs", $"{s.Epochs}"),
+        ("batch", $"{s.IdentitiesPerBatch} identities × {s.ImagesPerIdentity} pictures"), ("epochs", $"{s.Epochs}"),
         ("optimizer", "Adam, weight decay 5e-4"), ("learning rate", N(s.LearningRate)),
         ("divided by 10 after epochs", string.Join(", ", s.Milestones)),
         ("warm-up", $"{s.WarmUp} epochs"),

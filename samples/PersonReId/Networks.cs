@@ -27,6 +27,7 @@ internal static class Networks
     {
         var model = all[settings.Architecture](classes);
         if (settings.Weights is { } file) Ui.Line($"weights: {Load(model, file.FullName)} ({file.Name})");
+        if (settings.Half) model.to(ScalarType.BFloat16);
         return model.to(DeviceOf(settings));
     }
 

@@ -12,6 +12,18 @@ internal sealed record NetworkSettings
     public int Width { get; init; } = 128;
     public string Device { get; init; } = "cpu";
     public int Workers { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>The layer whose output is the feature; null for the embedding.</summary>
+    public string? Layer { get; init; }
+
+    /// <summary>Whether the mirror image counts as well at test time.</summary>
+    public bool Flip { get; init; }
+
+    /// <summary>The sizes at which a picture is seen at test time.</summary>
+    public IReadOnlyList<double> Scales { get; init; } = [1];
+
+    /// <summary>Whether weights and pictures are bfloat16 at test time.</summary>
+    public bool Half { get; init; }
 }
 
 /// <summary>How a network is trained.</summary>
@@ -50,9 +62,9 @@ internal sealed record TrainingSettings
     public bool Resume { get; init; }
 
     /// <summary>The arguments that go on with this training.</summary>
-    public string ResumeCommand(string data) => string.Create(CultureInfo.InvariantCulture,
+    public string ResumeCommand(DataSource source) => string.Create(CultureInfo.InvariantCulture,
         $"""
-        train --data "{data}" --output "{Output}" --resume --arch {Network.Architecture} --size {Network.Height} {Network.Width} \
+        train {source.Options} --output "{Output}" --resume --arch {Network.Architecture} --size {Network.Height} {Network.Width} \
           --epochs {Epochs} --batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} --milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} \
           --margin {Margin} --smoothing {Smoothing} --erasing {Erasing}{(Normalize ? " --normalize" : "")} --eval-every {EvaluateEvery} --seed {Seed} \
           --distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")} --device {Network.Device}

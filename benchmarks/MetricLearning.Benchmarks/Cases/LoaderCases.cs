@@ -16,15 +16,16 @@ internal static class LoaderCases
     private static Case Loading(int count) =>
         new("loading", "JPEG 64 x 128 → 128 x 256, normalised, batches of 64", $"{count} pictures", device =>
         {
-            var folder = new Pictures(count);
+            var folder = new DrawnPictures(count, 64, 128);
+            string[] paths = [.. folder.Images.Select(image => image.Path)];
             var loader = new ImageLoader(folder.Images, ImageTransform.ForEvaluation()) { Device = device };
             return new(folder)
             {
                 Ours = Work.Scoped(() => [cat([.. loader.Batches(64).Select(Means)])]),
-                Naive = Work.Scoped(() => [cat([.. folder.Paths.Chunk(64).Select(paths => Naive.Loading.Batch(paths, mean, deviation).to(device).mean([2, 3]))])]),
+                Naive = Work.Scoped(() => [cat([.. paths.Chunk(64).Select(some => Naive.Loading.Batch(some, mean, deviation).to(device).mean([2, 3]))])]),
                 Floor = () =>
                 {
-                    foreach (var path in folder.Paths) SKBitmap.Decode(path).Dispose();
+                    foreach (var path in paths) SKBitmap.Decode(path).Dispose();
                     return [];
                 },
             };
@@ -43,7 +44,8 @@ internal static class LoaderCases
     private static Case Extraction(int count, string name, Func<Backbone> backbone) =>
         new("loading", $"features of {name}", $"{count} pictures", device =>
         {
-            var folder = new Pictures(count);
+            var folder = new DrawnPictures(count, 64, 128);
+            string[] paths = [.. folder.Images.Select(image => image.Path)];
             random.manual_seed(1);
             var model = new EmbeddingModel(backbone());
             model.to(device);
@@ -51,7 +53,7 @@ internal static class LoaderCases
             var loader = new ImageLoader(folder.Images, ImageTransform.ForEvaluation()) { Device = device };
             using (no_grad())
             {
-                var ready = folder.Paths.Chunk(16).Select(paths => Naive.Loading.Batch(paths, mean, deviation).to(device)).ToArray();
+                var ready = paths.Chunk(16).Select(some => Naive.Loading.Batch(some, mean, deviation).to(device)).ToArray();
                 return new([folder, model, .. ready])
                 {
                     Ours = () =>
@@ -59,7 +61,7 @@ internal static class LoaderCases
                         using var set = loader.Extract(model.Embed, batchSize: 16);
                         return [set.Features.alias()];
                     },
-                    Naive = WithoutGradient(() => cat([.. folder.Paths.Chunk(16).Select(paths => model.Embed(Naive.Loading.Batch(paths, mean, deviation).to(device)))])),
+                    Naive = WithoutGradient(() => cat([.. paths.Chunk(16).Select(some => model.Embed(Naive.Loading.Batch(some, mean, deviation).to(device)))])),
                     Floor = WithoutGradient(() => cat([.. ready.Select(model.Embed)])),
                 };
             }
@@ -74,40 +76,4 @@ internal static class LoaderCases
         using var noGradient = no_grad();
         return [features()];
     });
-
-    /// <summary>A folder of drawn pictures, which is deleted with it.</summary>
-    private sealed class Pictures : IDisposable
-    {
-        private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("benchmark");
-
-        public Pictures(int count)
-        {
-            var random = new Random(1);
-            Paths = [.. Enumerable.Range(0, count).Select(i => Path.Combine(folder.FullName, $"{i / 4:D4}_c{i % 4 + 1}s1_{i:D6}_01.jpg"))];
-            foreach (var path in Paths) Draw(path, random);
-            Images = ImageList.FromNamedFiles(folder.FullName);
-        }
-
-        public string[] Paths { get; }
-
-        public ImageList Images { get; }
-
-        public void Dispose() => folder.Delete(recursive: true);
-
-        private static void Draw(string path, Random random)
-        {
-            using var bitmap = new SKBitmap(64, 128);
-            using var canvas = new SKCanvas(bitmap);
-            canvas.Clear(Colour());
-            for (var i = 0; i < 40; i++)
-            {
-                using var paint = new SKPaint { Color = Colour() };
-                canvas.DrawOval(random.Next(64), random.Next(128), random.Next(2, 20), random.Next(2, 20), paint);
-            }
-            using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
-            File.WriteAllBytes(path, data.ToArray());
-
-            SKColor Colour() => new((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256));
-        }
-    }
 }

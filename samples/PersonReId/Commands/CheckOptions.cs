@@ -17,7 +17,7 @@ internal static class CheckOptions
             });
     }
 
-    public static void Between(double low, double high, params ReadOnlySpan<Option<double>> options)
+    public static void Between(double low, double high, params ReadOnlySpan<Option> options)
     {
         foreach (var option in options)
             option.Validators.Add(result =>

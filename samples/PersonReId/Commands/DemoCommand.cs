@@ -43,7 +43,7 @@ internal static class DemoCommand
         Ui.Heading("Drawing pedestrians");
         Draw(people, folder, cancel);
         var epochs = quick ? 6 : 20;
-        Experiment.Run(Datasets.Open(folder), folder, new TrainingSettings
+        Experiment.Run(DataSource.Market1501(folder), new TrainingSettings
         {
             // Small pictures and small batches, so that a short training on two cores makes many steps.
             Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },

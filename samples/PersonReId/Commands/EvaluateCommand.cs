@@ -11,9 +11,10 @@ internal static class EvaluateCommand
 
     public static Command Create()
     {
-        var command = new Command("evaluate", "Prints rank-k, mAP and mINP of a network on the query and gallery folders");
+        var command = new Command("evaluate", "Prints rank-k, mAP and mINP of a network on query and gallery");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
+        var views = new ViewOptions(command);
         var distance = new DistanceOption(command, "euclidean");
         var json = new Option<FileInfo?>("--json")
         {
@@ -21,20 +22,20 @@ internal static class EvaluateCommand
             HelpName = "FILE",
         };
         command.Add(json);
-        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result), result.GetValue(json), cancel)));
+        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)), distance.Read(result), result.GetValue(json), cancel)));
         return command;
     }
 
-    private static int Run(string folder, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json, CancellationToken cancel)
     {
-        var data = Datasets.Open(folder, testOnly: true);
-        Ui.Table(Datasets.Statistics(data));
+        var data = source.Open(testOnly: true);
+        Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings);
         var report = Evaluation.Evaluate(model, data, settings, distance, cancel);
         var figures = Evaluation.FiguresOf(report);
         Ui.Line();
         Ui.Table(Evaluation.Table((settings.Architecture, figures)));
-        if (report.SkippedQueries > 0) Ui.Line($"{report.SkippedQueries} queries have no match in another camera and are not counted.");
+        if (report.SkippedQueries > 0) Ui.Line(report.Explanation);
         if (json is not null) Write(json, figures);
         return 0;
     }

@@ -1,75 +1,69 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
-using System.Text.Json;
+using System.Globalization;
+using System.Security.Cryptography;
 using MetricLearning;
 using MetricLearning.Vision;
-using static TorchSharp.torch;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>extract</c>: the embedding of every picture, for other programs.</summary>
+/// <summary><c>extract</c>: the features of every picture, for other programs. Stopped, it goes on where it was when it is called again.</summary>
 internal static class ExtractCommand
 {
     public static Command Create()
     {
-        var command = new Command("extract", "Writes the embedding of every picture, with identity, camera and path");
+        var command = new Command("extract", "Writes the features of every picture, with identity, camera and path; called again after it was stopped, it goes on");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
-        var part = new Option<string>("--set") { Description = "Which pictures", DefaultValueFactory = _ => "all" };
-        part.AcceptOnlyFromAmong("all", "train", "query", "gallery");
+        var views = new ViewOptions(command);
+        var part = new Option<string>("--set") { Description = "Which pictures; test: query and gallery", DefaultValueFactory = _ => "test" };
+        part.AcceptOnlyFromAmong("test", "train", "query", "gallery", "all");
         var output = new Option<FileInfo>("--output")
         {
-            Description = "Where to: FILE.safetensors (tensors features, ids, cameras; paths in its metadata) or FILE.json (one object a line)",
+            Description = "Where to: FILE.npz or FILE.safetensors (query_feat, query_pid, query_cam, query_files, ...), or for one set FILE.npy with FILE.csv",
             HelpName = "FILE",
             Required = true,
         };
         output.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<FileInfo>()?.Extension is not (".safetensors" or ".json")) result.AddError("--output must end in .safetensors or .json.");
+            if (!FeatureFile.Extensions.Contains(result.GetValueOrDefault<FileInfo>()?.Extension)) result.AddError($"--output must end in {string.Join(", ", FeatureFile.Extensions)}.");
         });
         command.Add(part);
         command.Add(output);
-        command.SetAction((result, cancel) => Task.FromResult(
-            Run(data.Read(result), network.Read(result), result.GetRequiredValue(part), result.GetRequiredValue(output), cancel)));
+        command.SetAction((result, cancel) => Task.FromResult(Run(
+            data.Read(result), views.Read(result, network.Read(result)), result.GetRequiredValue(part), result.GetRequiredValue(output), cancel)));
         return command;
     }
 
-    private static int Run(string folder, NetworkSettings settings, string part, FileInfo output, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancel)
     {
-        var data = Datasets.Open(folder, testOnly: part is "query" or "gallery");
-        var images = part switch
-        {
-            "train" => data.Train,
-            "query" => data.Query,
-            "gallery" => data.Gallery,
-            _ => new ImageList(data.Train.Concat(data.Query).Concat(data.Gallery)),
-        };
+        var data = source.Open(testOnly: wanted is "test" or "query" or "gallery");
+        var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query), (Name: "gallery", Images: data.Gallery) }
+            .Where(part => wanted == "all" || wanted == part.Name || (wanted == "test" && part.Name != "train")).ToList();
+        if (output.Extension == ".npy" && parts.Count > 1) throw new UserErrorException("A .npy file holds one set: say --set train, query or gallery.");
         using var model = Networks.Create(settings);
-        using var set = Evaluation.Extract(model, images, settings, part, cancel);
-        var paths = images.Select(image => Path.GetRelativePath(folder, image.Path).Replace('\\', '/')).ToArray();
         output.Directory?.Create();
-        if (output.Extension == ".json") WriteJson(output.FullName, set, paths);
-        else
+        var sets = new List<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)>();
+        try
         {
-            using var scope = NewDisposeScope();
-            SafeTensors.Write(output.FullName, new Dictionary<string, Tensor>
-            {
-                ["features"] = set.Features.cpu(),
-                ["ids"] = tensor(set.Ids.ToArray()),
-                ["cameras"] = tensor(set.Cameras!.ToArray()),
-            }, new Dictionary<string, string> { ["paths"] = JsonSerializer.Serialize(paths) });
+            var journals = parts.Select(part => new ExtractionJournal($"{output.FullName}.{part.Name}.part", KeyOf(settings))).ToList();
+            foreach (var ((name, images), journal) in parts.Zip(journals))
+                sets.Add((name, Evaluation.Extract(model, images, settings, name, cancel, journal), [.. images.Select(source.PathOf)]));
+            FeatureFile.Write(output.FullName, sets);
+            foreach (var journal in journals) journal.Delete();
+            Ui.Line($"{sets.Sum(set => set.Set.Count)} features of length {sets[0].Set.Features.size(1)} written to {output.FullName}");
+            return 0;
         }
-        Ui.Line($"{set.Count} embeddings of length {set.Features.size(1)} written to {output.FullName}");
-        return 0;
+        finally
+        {
+            foreach (var (_, set, _) in sets) set.Dispose();
+        }
     }
 
-    private static void WriteJson(string path, EmbeddingSet set, string[] paths)
+    /// <summary>All that the features depend on beside the pictures.</summary>
+    private static string KeyOf(NetworkSettings settings)
     {
-        using var features = set.Features.cpu().to(ScalarType.Float32).contiguous();
-        var values = MemoryMarshal.Cast<byte, float>(features.bytes);
-        var width = (int)features.size(1);
-        using var writer = new StreamWriter(path);
-        for (var i = 0; i < paths.Length; i++)
-            writer.WriteLine(JsonSerializer.Serialize(new { path = paths[i], id = set.Ids[i], camera = set.Cameras![i], features = values.Slice(i * width, width).ToArray() }));
+        using var weights = settings.Weights!.OpenRead();
+        return string.Create(CultureInfo.InvariantCulture, $"{settings.Architecture} {Convert.ToHexString(SHA256.HashData(weights))} ")
+            + string.Create(CultureInfo.InvariantCulture, $"{settings.Layer} {settings.Flip} {string.Join('/', settings.Scales)} {settings.Half} {settings.Device}");
     }
 }

@@ -6,16 +6,69 @@ namespace PersonReId.Commands;
 /// <summary>The options that several commands share.</summary>
 internal sealed class DataOption
 {
-    private readonly Option<DirectoryInfo> data = new Option<DirectoryInfo>("--data")
+    private readonly Option<string> kind = new("--dataset")
     {
-        Description = "A Market-1501 folder: bounding_box_train, query, bounding_box_test",
+        Description = "How it is laid out; folders: a folder an identity, of which half the identities train",
+        DefaultValueFactory = _ => "market1501",
+    };
+    private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH", Required = true };
+    private readonly Option<DirectoryInfo> images = new Option<DirectoryInfo>("--images")
+    {
+        Description = "Of a list: the folder that its names are relative to [default: the list's own]",
         HelpName = "DIR",
-        Required = true,
     }.AcceptExistingOnly();
+    private readonly Option<string[]> splits = new Option<string[]>("--splits")
+    {
+        Description = "Of a list: what its column split says for train, query and gallery",
+        HelpName = "NAME NAME NAME",
+        Arity = new ArgumentArity(3, 3),
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => ["train", "query", "gallery"],
+    };
 
-    public DataOption(Command command) => command.Add(data);
+    public DataOption(Command command)
+    {
+        kind.AcceptOnlyFromAmong([.. DataSource.Kinds]);
+        data.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var path }] && !Path.Exists(path)) result.AddError($"--data: there is no {path}.");
+        });
+        foreach (var option in new Option[] { kind, data, images, splits }) command.Add(option);
+    }
 
-    public string Read(ParseResult result) => result.GetRequiredValue(data).FullName;
+    public DataSource Read(ParseResult result)
+    {
+        var (name, path) = (result.GetRequiredValue(kind), Path.GetFullPath(result.GetRequiredValue(data)));
+        return name is "csv" or "json"
+            ? new DataSource(name, path, result.GetValue(images)?.FullName ?? Path.GetDirectoryName(path)!, result.GetRequiredValue(splits))
+            : new DataSource(name, path, path, []);
+    }
+}
+
+/// <summary>What is seen of a picture at test time.</summary>
+internal sealed class ViewOptions
+{
+    private readonly Option<string?> layer = new("--layer") { Description = "The feature is what this layer gives, such as backbone.conv5 [default: the embedding]", HelpName = "NAME" };
+    private readonly Option<bool> flip = new("--flip") { Description = "The feature is the mean of the picture's and its mirror image's" };
+    private readonly Option<double[]> scales = new("--scales")
+    {
+        Description = "The feature is the mean over these sizes of the picture, as multiples of --size",
+        HelpName = "X ...",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [1],
+    };
+    private readonly Option<bool> half = new("--half") { Description = "Weights and pictures are bfloat16" };
+
+    public ViewOptions(Command command)
+    {
+        CheckOptions.Between(0.1, 10, scales);
+        foreach (var option in new Option[] { layer, flip, scales, half }) command.Add(option);
+    }
+
+    public NetworkSettings Read(ParseResult result, NetworkSettings settings) => settings with
+    {
+        Layer = result.GetValue(layer), Flip = result.GetValue(flip), Scales = result.GetRequiredValue(scales), Half = result.GetValue(half),
+    };
 }
 
 /// <summary>Which network and how it runs.</summary>

@@ -15,7 +15,7 @@ internal static class RankCommand
         var distance = new DistanceOption(command, "cosine");
         var queries = new Option<string[]>("--queries")
         {
-            Description = "File names in the query folder; without them --count are drawn at random",
+            Description = "File names of queries; without them --count are drawn at random",
             HelpName = "NAME ...",
             AllowMultipleArgumentsPerToken = true,
         };
@@ -40,19 +40,20 @@ internal static class RankCommand
         return command;
     }
 
-    private static int Run(string folder, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top, FileInfo output, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top, FileInfo output, CancellationToken cancel)
     {
-        var data = Datasets.Open(folder, testOnly: true);
+        var data = source.Open(testOnly: true);
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);
-        using var query = Evaluation.Extract(model, data.Query, settings, "query", cancel);
-        using var gallery = Evaluation.Extract(model, data.Gallery, settings, "gallery", cancel);
-        var report = Evaluation.Evaluator(distance).Evaluate(query, gallery);
+        var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancel);
+        using var both = (IDisposable)query;
+        using var other = (IDisposable)gallery;
+        var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery);
         var figures = Evaluation.FiguresOf(report);
         HtmlReport.Write(output.FullName, new ReportData
         {
             Title = "Ranked lists",
-            Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {Path.GetFileName(folder.TrimEnd('/'))}: {rows.Count} of {data.Query.Count} queries{(names.Length == 0 ? ", drawn at random" : "")}.",
+            Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {source.Name}: {rows.Count} of {data.Query.Count} queries{(names.Length == 0 ? ", drawn at random" : "")}.",
             Snapshots = [new Snapshot
             {
                 Name = settings.Architecture,
@@ -61,8 +62,11 @@ internal static class RankCommand
                 Distances = new DistanceHistogram(0, 1, [], []),
                 Projection = [],
                 Rankings = Evaluation.Rankings(query, gallery, data, distance, rows, top),
+                Activations = Activation.Of(model, [.. rows.Select(row => data.Query[row])], settings),
             }],
-            DataStatistics = Datasets.Statistics(data),
+            Rules = Evaluation.RulesOf(data.Protocol),
+            PictureRatio = (double)settings.Width / settings.Height,
+            DataStatistics = DataSource.Statistics(data),
         });
         Ui.Table(Evaluation.Table((settings.Architecture, figures)));
         Ui.Line($"{rows.Count} ranked lists written to {output.FullName}");
@@ -72,7 +76,7 @@ internal static class RankCommand
         {
             for (var i = 0; i < data.Query.Count; i++)
                 if (Path.GetFileName(data.Query[i].Path) == Path.GetFileName(name)) return i;
-            throw new UserErrorException($"There is no {name} in the query folder.");
+            throw new UserErrorException($"There is no query {name}.");
         }
     }
 }

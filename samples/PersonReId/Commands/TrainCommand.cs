@@ -8,14 +8,14 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var command = new Command("train", "Trains a network on a Market-1501 folder; keeps the best and the last checkpoint and writes report.html");
+        var command = new Command("train", "Trains a network; keeps the best and the last checkpoint and writes report.html");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: false);
         var distance = new DistanceOption(command, "cosine");
         var epochs = new Option<int>("--epochs") { Description = "How long", HelpName = "N", DefaultValueFactory = _ => 120 };
         var batch = new Option<int[]>("--batch")
         {
-            Description = "A batch: so many people, so many pictures of each",
+            Description = "A batch: so many identities, so many pictures of each",
             HelpName = "P K",
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
@@ -70,7 +70,7 @@ internal static class TrainCommand
         {
             var count = result.GetValue(epochs);
             var pk = result.GetRequiredValue(batch);
-            Experiment.Run(Datasets.Open(data.Read(result), testOnly: false), data.Read(result), new TrainingSettings
+            Experiment.Run(data.Read(result), new TrainingSettings
             {
                 Network = network.Read(result),
                 Output = result.GetRequiredValue(output),
@@ -97,6 +97,6 @@ internal static class TrainCommand
     private static void Batch(OptionResult result)
     {
         if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
-            result.AddError("--batch takes at least 2 people and 2 pictures of each: a triplet needs both a match and another person.");
+            result.AddError("--batch takes at least 2 identities and 2 pictures of each: a triplet needs both a match and another identity.");
     }
 }

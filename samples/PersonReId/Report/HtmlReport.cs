@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using MetricLearning.Vision;
 
 namespace PersonReId.Report;
 
@@ -11,30 +12,33 @@ internal static class HtmlReport
     {
         var body = new StringBuilder();
         body.Append(CultureInfo.InvariantCulture, $"<header><h1>{T(data.Title)}</h1><p class=lead>{T(data.Lead)}</p></header>");
-        Numbers(body, data.Snapshots);
+        Numbers(body, data);
+        Comparison(body, data);
         Training(body, data);
         Retrieval(body, data);
         Space(body, data.Snapshots);
         Rankings(body, data.Snapshots);
+        Activations(body, data.Snapshots);
         Data(body, data);
         Settings(body, data);
         File.WriteAllText(path, $"""
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
-            <body><main>{body}<footer>Made by MetricLearning’s PersonReId sample.</footer></main></body></html>
+            <body><main style="--ratio:{data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture)}">{body}<footer>Made by MetricLearning’s PersonReId sample.</footer></main></body></html>
             """);
     }
 
-    private static void Numbers(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    private static void Numbers(StringBuilder html, ReportData data)
     {
+        var snapshots = data.Snapshots;
         if (snapshots.Count == 0) return;
         var last = snapshots[^1].Figures;
         var first = snapshots.Count > 1 ? snapshots[0].Figures : null;
         html.Append("<section class=tiles>");
-        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is the right person");
+        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is right");
         Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
-        Tile("rank-5", last.Rank5, first?.Rank5, "queries with the right person among the first five");
+        Tile("rank-5", last.Rank5, first?.Rank5, "queries with a right picture among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
         html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
         foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
@@ -46,10 +50,18 @@ internal static class HtmlReport
             foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
-        html.Append("</tbody></table></div><p class=note>Market-1501 protocol: gallery pictures of the query’s own person and camera do not count, nor do junk boxes. Both conventions of average precision are given: the sum over hits, and the area by trapezoids.</p></section>");
+        html.Append(CultureInfo.InvariantCulture, $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the sum over hits, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
             $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
+    }
+
+    private static void Comparison(StringBuilder html, ReportData data)
+    {
+        if (data.Comparison.Count == 0) return;
+        html.Append("<section><h2>How sure</h2>");
+        Table(html, data.Comparison);
+        html.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(data.ComparisonNote)}</p></section>");
     }
 
     private static void Training(StringBuilder html, ReportData data)
@@ -84,7 +96,7 @@ internal static class HtmlReport
             var width = (d.High - d.Low) / d.Same.Count;
             IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) => [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
             Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture", YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
-                "histogram of distances", new Series("same person", "--right", Curve(d.Same), Area: true), new Series("different people", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
+                "histogram of distances", new Series("same identity", "--right", Curve(d.Same), Area: true), new Series("different identities", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
         }
         html.Append("</div></section>");
     }
@@ -92,8 +104,8 @@ internal static class HtmlReport
     private static void Space(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
-        var people = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {people} people never seen in training, projected on the two directions of largest variance (PCA). One colour and mark a person.</p><div class=two>");
+        var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities never seen in training, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
@@ -102,7 +114,7 @@ internal static class HtmlReport
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
         if (count == 0) return;
-        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: the right person</span>, <span class=key-wrong>✗ red: someone else</span>.</p>");
+        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: the same identity</span>, <span class=key-wrong>✗ red: another one</span>.</p>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=ranked>");
@@ -124,22 +136,33 @@ internal static class HtmlReport
             $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
     }
 
+    private static void Activations(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Activations.Count);
+        if (count == 0) return;
+        html.Append("<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the queries above: blue where there is little, red where the features are strong. One colour scale a picture.</p><div class=looks>");
+        for (var q = 0; q < count; q++)
+        {
+            html.Append("<div class=look>");
+            Look(snapshots[0].Activations[q].Picture, Inline(snapshots[0].Activations[q].Picture.Path), "query");
+            foreach (var snapshot in snapshots)
+                Look(snapshot.Activations[q].Picture, Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name : "activation");
+            html.Append("</div>");
+        }
+        html.Append("</div></section>");
+
+        void Look(Thumbnail picture, string source, string text) => html.Append(CultureInfo.InvariantCulture,
+            $"<figure class=card><img src=\"{source}\" alt=\"{T(text)}: {T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{T(text)}</figcaption></figure>");
+    }
+
     private static void Data(StringBuilder html, ReportData data)
     {
         if (data.DataStatistics.Count == 0) return;
-        html.Append("<section><h2>Data</h2><div class=scroll><table><thead><tr>");
-        foreach (var cell in data.DataStatistics[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
-        html.Append("</tr></thead><tbody>");
-        foreach (var row in data.DataStatistics.Skip(1))
-        {
-            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
-            foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
-            html.Append("</tr>");
-        }
-        html.Append("</tbody></table></div>");
+        html.Append("<section><h2>Data</h2>");
+        Table(html, data.DataStatistics);
         if (data.SamplePictures.Count > 0)
         {
-            html.Append("<p class=note>Some people of the training set, one a row, as the cameras see them.</p><div class=samples>");
+            html.Append("<p class=note>Some identities of the training set, one a row.</p><div class=samples>");
             foreach (var person in data.SamplePictures)
             {
                 html.Append("<div class=person>");
@@ -163,6 +186,21 @@ internal static class HtmlReport
             html.Append(CultureInfo.InvariantCulture, $"<section><details><summary>Model summary: layers, shapes and parameters</summary><pre>{T(data.ModelSummary)}</pre></details></section>");
     }
 
+    /// <summary>A table whose first row is its header.</summary>
+    private static void Table(StringBuilder html, IReadOnlyList<string[]> rows)
+    {
+        html.Append("<div class=scroll><table><thead><tr>");
+        foreach (var cell in rows[0]) html.Append(CultureInfo.InvariantCulture, $"<th>{T(cell)}</th>");
+        html.Append("</tr></thead><tbody>");
+        foreach (var row in rows.Skip(1))
+        {
+            html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(row[0])}</th>");
+            foreach (var cell in row.Skip(1)) html.Append(CultureInfo.InvariantCulture, $"<td>{T(cell)}</td>");
+            html.Append("</tr>");
+        }
+        html.Append("</tbody></table></div>");
+    }
+
     private static void Figure(StringBuilder html, string caption, string svg) =>
         html.Append(CultureInfo.InvariantCulture, $"<figure class=chart><figcaption>{T(caption)}</figcaption>{svg}</figure>");
 
@@ -170,11 +208,12 @@ internal static class HtmlReport
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
 
-    private static string Inline(string path)
-    {
-        var kind = Path.GetExtension(path).Equals(".png", StringComparison.OrdinalIgnoreCase) ? "png" : "jpeg";
-        return $"data:image/{kind};base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
-    }
+    /// <summary>The picture inside the page; kinds that browsers do not show are turned into PNG.</summary>
+    private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
+        ? Inline(Activation.Png(Picture.Load(path)))
+        : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
+
+    private static string Inline(byte[] png) => $"data:image/png;base64,{Convert.ToBase64String(png)}";
 
     private static string Style()
     {

@@ -12,6 +12,9 @@ internal sealed record Snapshot
     public required DistanceHistogram Distances { get; init; }
     public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
     public required IReadOnlyList<Ranking> Rankings { get; init; }
+
+    /// <summary>Where the network looks in the queries of the rankings.</summary>
+    public required IReadOnlyList<ActivationPicture> Activations { get; init; }
 }
 
 /// <summary>The headline numbers; shares are in [0, 1]. Serialised, they are the keys that <c>evaluate --json</c> writes.</summary>
@@ -32,6 +35,9 @@ internal sealed record Thumbnail(string Path, string Caption);
 /// <summary>A picture of a ranked list.</summary>
 internal sealed record Found(Thumbnail Picture, double Distance, bool Right);
 
+/// <summary>A picture with the places coloured at which the network's features are strong, as a PNG.</summary>
+internal sealed record ActivationPicture(Thumbnail Picture, byte[] Overlay);
+
 /// <summary>One moment of training, for the curves.</summary>
 internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(string Name, double Value)> Parts, double LearningRate);
 
@@ -40,11 +46,21 @@ internal sealed record ReportData
 {
     public required string Title { get; init; }
     public required string Lead { get; init; }
+
+    /// <summary>What counts in the figures, in a sentence.</summary>
+    public string Rules { get; init; } = "";
     public IReadOnlyList<Snapshot> Snapshots { get; init; } = [];
     public IReadOnlyList<TrainingPoint> Training { get; init; } = [];
 
     /// <summary>The figures at the ends of some epochs.</summary>
     public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
+
+    /// <summary>The first and the last snapshot compared: a table with a header, and what it means.</summary>
+    public IReadOnlyList<string[]> Comparison { get; init; } = [];
+    public string ComparisonNote { get; init; } = "";
+
+    /// <summary>Width over height of the pictures as they are shown.</summary>
+    public double PictureRatio { get; init; } = 0.5;
     public IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures { get; init; } = [];
 
     /// <summary>A table: the first row is its header.</summary>

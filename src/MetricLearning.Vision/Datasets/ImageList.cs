@@ -1,8 +1,6 @@
 using System.Collections;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Microsoft.VisualBasic.FileIO;
-using SearchOption = System.IO.SearchOption;
 
 namespace MetricLearning.Vision;
 
@@ -83,13 +81,13 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public static ImageList FromNamedFiles(string folder, bool keepJunk = false)
     {
         var files = Pictures(folder, SearchOption.TopDirectoryOnly);
-        var parsed = files.Select(file => (file, match: NamePattern().Match(Path.GetFileName(file)))).ToArray();
-        var odd = parsed.Where(p => !p.match.Success).Select(p => Path.GetFileName(p.file)).ToArray();
+        var parsed = files.Select(file => (file, says: IdentityAndCamera(Path.GetFileName(file)))).ToArray();
+        var odd = parsed.Where(p => p.says is null).Select(p => Path.GetFileName(p.file)).ToArray();
         if (odd.Length > 0)
             throw new InvalidDataException($"{odd.Length} of {files.Length} pictures in {folder} are not named like " +
                 $"0002_c1s1_000451_03.jpg (identity, camera, ...): {Some(odd)}.");
         return new(parsed
-            .Select(p => new ImageSample(p.file, Number(p.match.Groups["identity"].Value), Number(p.match.Groups["camera"].Value)))
+            .Select(p => new ImageSample(p.file, p.says!.Value.Identity, p.says.Value.Camera))
             .Where(sample => keepJunk || sample.Identity != -1));
     }
 
@@ -112,49 +110,87 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
             identities.ToDictionary(p => p.Value, p => p.Key));
     }
 
-    /// <summary>A list in a CSV file with a header: columns <c>file</c> and <c>pid</c>, by choice <c>cam</c> and <c>split</c>.</summary>
+    /// <summary>A list in a CSV file with a header: columns <c>file</c> and <c>pid</c>, by choice <c>cam</c>, <c>track</c> and
+    /// <c>split</c>.</summary>
     /// <param name="csv">The file.</param>
     /// <param name="imageFolder">The folder that its names are relative to. The files are not looked for here: the loader reports those
     /// that it does not find.</param>
     /// <param name="split">The value of the column <c>split</c> whose rows are wanted; null for all rows.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A column is missing, a row does not parse, or no row is left.</exception>
-    public static ImageList FromCsv(string csv, string imageFolder, string? split = null)
-    {
-        if (!File.Exists(csv)) throw new FileNotFoundException($"There is no file {csv}.", csv);
-        using var parser = new TextFieldParser(csv) { Delimiters = [","], HasFieldsEnclosedInQuotes = true, TrimWhiteSpace = true };
-        var header = parser.ReadFields() ?? [];
-        int Column(string name, bool needed)
-        {
-            var column = Array.IndexOf(header, name);
-            return column >= 0 || !needed ? column
-                : throw new InvalidDataException($"{csv} has no column {name}, only {string.Join(", ", header)}.");
-        }
-        var (file, pid, cam, part) = (Column("file", true), Column("pid", true), Column("cam", false), Column("split", split is not null));
-        var samples = new List<ImageSample>();
-        while (Row() is { } row)
-            if (split is null || row[part] == split)
-                samples.Add(new(Path.Combine(imageFolder, row[file]), Whole(row, pid), cam < 0 ? 0 : Whole(row, cam)));
-        if (samples.Count == 0) throw new InvalidDataException($"{csv} has no pictures{(split is null ? "" : $" of split {split}")}.");
-        return new(samples.OrderBy(s => s.Path, StringComparer.Ordinal), hasCameras: cam >= 0);
+    public static ImageList FromCsv(string csv, string imageFolder, string? split = null) =>
+        ImageTable.Csv(csv).ToList(imageFolder, split);
 
-        string[]? Row()
+    /// <summary>A list in a file of JSON lines, an object a picture: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split": "train"}</c>; the
+    /// first two are needed.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="imageFolder">The folder that its names are relative to. The files are not looked for here.</param>
+    /// <param name="split">The value of <c>split</c> that is wanted; null for all lines.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">A name is missing, a line does not parse, or none is left.</exception>
+    public static ImageList FromJsonLines(string file, string imageFolder, string? split = null) =>
+        ImageTable.JsonLines(file).ToList(imageFolder, split);
+
+    /// <summary>Several lists as one, for training on several datasets: identities and cameras of each are renumbered so that none
+    /// coincide.</summary>
+    /// <remarks>Identities become 1 … in the order of the lists, cameras likewise; distractors (0) and junk (−1), which show nobody to be
+    /// told apart, are left out, and so are tracks. <see cref="IdentityNames"/> says of each identity which list and identity it was:
+    /// <c>2/1043</c> is identity 1043 of the third list.</remarks>
+    /// <param name="lists">The lists. Where one has no cameras, all its pictures count as one camera's.</param>
+    public static ImageList Combine(params IReadOnlyList<ImageList> lists)
+    {
+        ArgumentNullException.ThrowIfNull(lists);
+        var samples = new List<ImageSample>();
+        var names = new Dictionary<long, string>();
+        long identities = 0, cameras = 0;
+        foreach (var (list, place) in lists.Select((list, place) => (list, place)))
         {
-            try
-            {
-                var row = parser.ReadFields();
-                return row is null || row.Length == header.Length ? row : throw new InvalidDataException(
-                    $"{csv}, before line {parser.LineNumber}: {header.Length} fields expected, got {row.Length}.");
-            }
-            catch (MalformedLineException e)
-            {
-                throw new InvalidDataException($"{csv}, line {parser.ErrorLineNumber} does not parse: {parser.ErrorLine}", e);
-            }
+            var kept = list.HasCameras ? list.Where(sample => sample.Identity > 0) : list;
+            var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
+                .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
+            samples.AddRange(kept.Select((sample, i) =>
+                sample with { Identity = identities + kept.Labels[i] + 1, Camera = cameraOf[sample.Camera], Track = 0 }));
+            foreach (var (identity, label) in kept.Identities.Select((identity, label) => (identity, label)))
+                names[identities + label + 1] = string.Create(CultureInfo.InvariantCulture,
+                    $"{place}/{list.IdentityNames?.GetValueOrDefault(identity) ?? identity.ToString(CultureInfo.InvariantCulture)}");
+            identities += kept.ClassCount;
+            cameras += cameraOf.Count;
         }
-        long Whole(string[] row, int column) =>
-            long.TryParse(row[column], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value
-            : throw new InvalidDataException($"{csv}: {header[column]} of {row[file]} must be a whole number, got \"{row[column]}\".");
+        return new(samples, lists.Any(list => list.HasCameras), names);
     }
+
+    /// <summary>Divides the identities at random: no identity is in both parts.</summary>
+    /// <param name="share">How many of the identities go to the first part, in (0, 1), rounded to a whole number; each part gets one at
+    /// least.</param>
+    /// <param name="seed">The same seed, the same parts.</param>
+    /// <exception cref="InvalidOperationException">There are fewer than two identities.</exception>
+    public (ImageList First, ImageList Second) SplitIdentities(double share, ulong seed)
+    {
+        Guard.Positive(1 - Guard.Positive(share), nameof(share));
+        if (ClassCount < 2) throw new InvalidOperationException($"There must be two identities to divide, got {ClassCount}.");
+        long[] order = [.. Identities];
+        new SeededRandom(seed).Shuffle<long>(order);
+        var first = order[..Math.Clamp((int)Math.Round(share * order.Length), 1, order.Length - 1)].ToHashSet();
+        return (Where(sample => first.Contains(sample.Identity)), Where(sample => !first.Contains(sample.Identity)));
+    }
+
+    /// <summary>The first pictures of each identity, in the order of the list, and the others.</summary>
+    /// <param name="perIdentity">How many of each identity.</param>
+    public (ImageList First, ImageList Others) SplitPictures(int perIdentity)
+    {
+        Guard.AtLeast(perIdentity, 1);
+        var first = this.GroupBy(sample => sample.Identity).SelectMany(group => group.Take(perIdentity)).ToHashSet();
+        return (Where(first.Contains), Where(sample => !first.Contains(sample)));
+    }
+
+    /// <summary>The same pictures with this much added to each identity.</summary>
+    internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,
+        IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value));
+
+    /// <summary>What a name like <c>0002_c1s1_000451_03.jpg</c> says, or null.</summary>
+    internal static (long Identity, long Camera)? IdentityAndCamera(string name) =>
+        NamePattern().Match(name) is { Success: true } match
+            ? (Number(match.Groups["identity"].Value), Number(match.Groups["camera"].Value)) : null;
 
     /// <inheritdoc/>
     public IEnumerator<ImageSample> GetEnumerator() => ((IEnumerable<ImageSample>)samples).GetEnumerator();

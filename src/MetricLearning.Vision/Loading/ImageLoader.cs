@@ -42,7 +42,8 @@ public sealed class ImageLoader
     /// <summary>The seed of the random steps.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Where the batches are put; the CPU by default.</summary>
+    /// <summary>Where the batches are put; the CPU by default. For a CUDA device they are decoded into pinned memory and copied
+    /// asynchronously: the copy is in the stream that the network's work is in, before it.</summary>
     public Device Device { get; init; } = CPU;
 
     /// <summary>How many bytes of decoded pictures are kept from epoch to epoch; 0, none, by default. A picture of 256 x 128 takes 128 KiB.
@@ -100,7 +101,7 @@ public sealed class ImageLoader
     public IEnumerable<ImageBatch> Batches(int batchSize, CancellationToken cancel = default)
     {
         Guard.AtLeast(batchSize, 1);
-        return Load([.. Enumerable.Range(0, Images.Count).Select(i => (long)i)], 0, batchSize, 0, cancel).Select(pair => pair.Batch);
+        return Load(WholeList(), 0, batchSize, 0, cancel).Select(pair => pair.Batch);
     }
 
     /// <summary>The features of all pictures, in the order of the list, with their identities and cameras.</summary>
@@ -108,47 +109,62 @@ public sealed class ImageLoader
     /// Runs without gradient on the calling thread. Put the network into evaluation mode first (<c>model.eval()</c>). Pictures that were
     /// skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
     /// </remarks>
-    /// <param name="embed">[N, 3, H, W] to features [N, D].</param>
+    /// <param name="embed">[N, 3, H, W] to features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
+    /// <see cref="FeatureExtractor.Extract"/>.</param>
     /// <param name="batchSize">How many pictures go through the network at once.</param>
-    /// <param name="flip">Whether a row is the mean of the features of the picture and of its mirror image.</param>
     /// <param name="progress">Called after each batch with the number of pictures done (skipped ones included) and of all.</param>
+    /// <param name="journal">Keeps the features so far, for an extraction that may be stopped, and all of them in the end; null to keep
+    /// none.</param>
     /// <param name="cancel">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="embed"/> gave no [N, D].</exception>
     /// <exception cref="InvalidOperationException">Features of a picture are NaN or infinite; the message has its path.</exception>
+    /// <exception cref="InvalidDataException">The journal is of another extraction.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
-    public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, bool flip = false,
-        Action<int, int>? progress = null, CancellationToken cancel = default)
+    public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, Action<int, int>? progress = null,
+        ExtractionJournal? journal = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(embed);
+        Guard.AtLeast(batchSize, 1);
         if (Images.Count == 0) throw new InvalidOperationException("There are no pictures to extract features of.");
         using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        Tensor? features = null;
-        var rows = new List<int>(Images.Count);
-        foreach (var batch in Batches(batchSize, cancel))
+        using var rows = new FeatureRows(Images);
+        using var file = journal?.Open(this, batchSize);
+        var start = file is null ? 0 : Restore(file, rows);
+        foreach (var (batch, end) in Load(WholeList(), start, batchSize, 0, cancel))
         {
             using (batch)
             using (NewDisposeScope())
             {
-                var part = Features(batch.Images);
-                if (flip) part = part.Plus(Features(batch.Images.flip(3))) / S(2);
+                var part = embed(batch.Images);
+                if (part.dim() != 2 || part.size(0) != batch.Count)
+                    throw new ArgumentException(
+                        $"embed must give one row of features a picture, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
                 CheckFinite(part, batch);
-                features ??= empty([Images.Count, part.size(1)], part.dtype, part.device).MoveToOuterDisposeScope();
-                features.narrow(0, rows.Count, batch.Count).copy_(part);
-                rows.AddRange(batch.Indices);
-                progress?.Invoke(batch.Indices[^1] + 1, Images.Count);
+                rows.Add(batch.Indices, part);
+                file?.Append(batch.Indices, part, end);
             }
+            progress?.Invoke(end, Images.Count);
         }
-        var kept = rows.Count == Images.Count ? features! : features!.narrow(0, 0, rows.Count).clone();
-        return new(kept, rows.Select(row => Images[row].Identity), Images.HasCameras ? rows.Select(row => Images[row].Camera) : null);
-
-        Tensor Features(Tensor images)
-        {
-            var result = embed(images);
-            return result.dim() == 2 && result.size(0) == images.size(0) ? result : throw new ArgumentException(
-                $"embed must give one row of features a picture, [{images.size(0)}, D], got {Guard.Shape(result)}.", nameof(embed));
-        }
+        return rows.ToSet();
     }
+
+    /// <summary>Takes over what the journal has; how many pictures are done.</summary>
+    private int Restore(JournalFile file, FeatureRows rows)
+    {
+        var (done, there) = (0, new HashSet<int>());
+        foreach (var (indices, features, end) in file.Restore())
+            using (features)
+            {
+                rows.Add(indices, features);
+                there.UnionWith(indices);
+                done = end;
+            }
+        for (var i = 0; i < done; i++)
+            if (!there.Contains(i)) bad.TryAdd(i, $"{Images[i].Path}: could not be read before the extraction was stopped.");
+        return done;
+    }
+
+    private long[] WholeList() => [.. Enumerable.Range(0, Images.Count).Select(i => (long)i)];
 
     private void CheckFinite(Tensor features, ImageBatch batch)
     {
@@ -169,14 +185,14 @@ public sealed class ImageLoader
         });
         try
         {
-            var (next, empty) = (start, true);
+            var (next, empty) = (start, start == 0);
             while (true)
             {
                 for (; next < indices.Length && pending.Count <= BatchesAhead; next = pending.Last().End)
                 {
                     var end = Math.Min(next + batchSize, indices.Length);
                     int[] members = [.. indices[next..end].Select(index => (int)index)];
-                    var batch = new PendingBatch(members, end, Transform.Height, Transform.Width);
+                    var batch = new PendingBatch(members, end, Transform.Height, Transform.Width, Device);
                     pending.Enqueue(batch);
                     for (var i = next; i < end; i++) crew.Add((batch, i - next, repeats[i]));
                 }
@@ -184,12 +200,12 @@ public sealed class ImageLoader
                 cancel.ThrowIfCancellationRequested();
                 first.Wait(cancel);
                 Judge(first);
-                if (pending.Dequeue().Finish(Images.Labels, Device) is not { } ready) continue;
+                if (pending.Dequeue().Finish(Images.Labels) is not { } ready) continue;
                 empty = false;
                 yield return (ready, first.End);
             }
-            if (empty && start < indices.Length)
-                throw new InvalidDataException($"None of the {indices.Length - start} pictures could be read. {Skipped[0].Reason}");
+            if (empty && indices.Length > 0)
+                throw new InvalidDataException($"None of the {indices.Length} pictures could be read. {Skipped[0].Reason}");
         }
         finally
         {

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
@@ -5,18 +6,19 @@ namespace MetricLearning.Vision;
 /// <summary>A batch that workers are writing. Made, finished and freed on the consumer's thread; workers only see its memory.</summary>
 internal sealed class PendingBatch : IDisposable
 {
+    private readonly Device device;
     private readonly Tensor images;
     private readonly nint memory;
     private readonly int values;
     private readonly CountdownEvent open;
     private readonly Exception?[] errors;
 
-    public PendingBatch(int[] indices, int end, int height, int width)
+    public PendingBatch(int[] indices, int end, int height, int width, Device device)
     {
-        (Indices, End, values) = (indices, end, 3 * height * width);
+        (Indices, End, values, this.device) = (indices, end, 3 * height * width, device);
         errors = new Exception?[indices.Length];
         open = new CountdownEvent(indices.Length);
-        images = empty(indices.Length, 3, height, width).DetachFromDisposeScope();
+        images = Memory([indices.Length, 3, height, width]);
         memory = Address(images);
     }
 
@@ -43,7 +45,7 @@ internal sealed class PendingBatch : IDisposable
         errors.Select((error, slot) => (Indices[slot], error!)).Where(pair => pair.Item2 is not null);
 
     /// <summary>The pictures that could be read, as a batch; null where there are none. Frees this one.</summary>
-    public ImageBatch? Finish(IReadOnlyList<long> labels, Device device)
+    public ImageBatch? Finish(IReadOnlyList<long> labels)
     {
         using (this)
         {
@@ -53,7 +55,7 @@ internal sealed class PendingBatch : IDisposable
             var indices = good.Select(slot => Indices[slot]).ToArray();
             var kept = good.Length == Indices.Length ? images.alias() : images.index_select(0, tensor(good));
             var classes = tensor(indices.Select(index => labels[index]).ToArray(), ScalarType.Int64);
-            return new(kept.to(device).DetachFromDisposeScope(), classes.to(device).DetachFromDisposeScope(), indices);
+            return new(ToDevice(kept), ToDevice(classes), indices);
         }
     }
 
@@ -62,6 +64,17 @@ internal sealed class PendingBatch : IDisposable
         images.Dispose();
         open.Dispose();
     }
+
+    /// <summary>Memory of a batch; pinned where it goes to a GPU, so that the copy runs beside other work. libtorch gives freed pinned memory
+    /// out again only when the copies from it are done.</summary>
+    private Tensor Memory(long[] shape)
+    {
+        using var scope = NewDisposeScope();
+        var memory = empty(shape);
+        return (device.type == DeviceType.CUDA ? memory.pin_memory() : memory).DetachFromDisposeScope();
+    }
+
+    private Tensor ToDevice(Tensor tensor) => tensor.to(device, non_blocking: true).DetachFromDisposeScope();
 
     private static unsafe nint Address(Tensor tensor)
     {

@@ -77,6 +77,36 @@ public sealed class ImageTransform
         }
     }
 
+    /// <summary>Transforms a batch of decoded pictures of one size: [N, 3, Height, Width] float32 on the CPU.</summary>
+    /// <param name="pictures">[N, 3, h, w] uint8, red, green and blue.</param>
+    /// <param name="seed">The seed of the random steps.</param>
+    /// <param name="epoch">The epoch. Picture i draws from the stream (seed, epoch, i).</param>
+    /// <exception cref="ArgumentException">The shape or type is another.</exception>
+    public Tensor Apply(Tensor pictures, ulong seed = 0, int epoch = 0)
+    {
+        ArgumentNullException.ThrowIfNull(pictures);
+        Guard.AtLeast(epoch, 0);
+        if (pictures.dim() != 4 || pictures.size(1) != 3 || pictures.dtype != ScalarType.Byte)
+            throw new ArgumentException(
+                $"pictures must be [N, 3, h, w] uint8, got {Guard.Shape(pictures)} {pictures.dtype}.", nameof(pictures));
+        using var scope = NewDisposeScope();
+        var interleaved = pictures.cpu().permute(0, 2, 3, 1).contiguous();
+        var result = empty(pictures.size(0), 3, Height, Width);
+        var (height, width) = ((int)pictures.size(2), (int)pictures.size(3));
+        var picture = new Picture();
+        for (var i = 0; i < pictures.size(0); i++)
+        {
+            var source = interleaved.bytes.Slice(i * 3 * height * width, 3 * height * width);
+            var pixels = picture.Replace(width, height, out _);
+            for (var pixel = 0; pixel < height * width; pixel++)
+                source.Slice(3 * pixel, 3).CopyTo(pixels[(Picture.BytesPerPixel * pixel)..]);
+            var random = SeededRandom.ForStream(seed, (ulong)epoch, (ulong)i);
+            ApplyFixed(picture, random);
+            ApplyRest(picture, MemoryMarshal.Cast<byte, float>(result.bytes).Slice(i * Values, Values), random);
+        }
+        return result.MoveToOuterDisposeScope();
+    }
+
     /// <summary>The steps before the first random one.</summary>
     internal void ApplyFixed(Picture picture, SeededRandom random)
     {

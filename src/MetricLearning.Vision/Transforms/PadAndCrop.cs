@@ -12,16 +12,6 @@ public sealed class PadAndCrop(int padding = 10) : PixelStep
     {
         var right = random.NextInt(2 * Padding + 1) - Padding;
         var down = random.NextInt(2 * Padding + 1) - Padding;
-        var (width, height) = (picture.Width, picture.Height);
-        var target = picture.Replace(width, height, out var source);
-        target.Clear();
-        var kept = width - Math.Abs(right);
-        if (kept <= 0) return;
-        for (var y = Math.Max(down, 0); y < Math.Min(height, height + down); y++)
-        {
-            var from = ((y - down) * width + Math.Max(-right, 0)) * Picture.BytesPerPixel;
-            var to = (y * width + Math.Max(right, 0)) * Picture.BytesPerPixel;
-            source.Slice(from, kept * Picture.BytesPerPixel).CopyTo(target[to..]);
-        }
+        Crop.Apply(picture, -down, -right, picture.Height, picture.Width);
     }
 }

@@ -37,10 +37,7 @@ public static class LayerFeatures
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(layers);
-        var known = Layers(model).ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
-        foreach (var layer in layers)
-            if (!known.ContainsKey(layer))
-                throw new ArgumentException($"There is no layer '{layer}'. {NearNames.Describe(layer, known.Keys)}", nameof(layers));
+        var known = Known(model, layers);
 
         var outputs = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         using var mode = new EvaluationMode(model);
@@ -72,6 +69,18 @@ public static class LayerFeatures
         scope.Attach(outputs.Values);
         scope.MoveToOuter(outputs.Values);
         return outputs;
+    }
+
+    /// <summary>Throws where there is no such layer.</summary>
+    internal static void Check(nn.Module model, string layer) => Known(model, [layer]);
+
+    private static Dictionary<string, nn.Module<Tensor, Tensor>> Known(nn.Module model, IReadOnlyCollection<string> layers)
+    {
+        var known = Layers(model).ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
+        foreach (var layer in layers)
+            if (!known.ContainsKey(layer))
+                throw new ArgumentException($"There is no layer '{layer}'. {NearNames.Describe(layer, known.Keys)}", nameof(layers));
+        return known;
     }
 
     private static IEnumerable<(string Name, nn.Module<Tensor, Tensor> Layer)> Layers(nn.Module model)

@@ -93,6 +93,64 @@ public sealed class ImageListTests : IDisposable
     }
 
     [Fact]
+    public void FromJsonLines_TakesTheLinesOfASplit()
+    {
+        var file = folder.Under("list.jsonl");
+        File.WriteAllText(file, """
+            {"file": "b.jpg", "pid": 7, "cam": 2, "track": 5, "split": "train"}
+
+            {"split": "train", "file": "a.jpg", "pid": "8", "cam": 1, "track": 0, "note": {"x": 1}}
+            {"file": "c.jpg", "pid": 9, "cam": 1, "track": 1, "split": "query"}
+            """);
+        Assert.Equal([new(Path.Combine("p", "a.jpg"), 8, 1), new(Path.Combine("p", "b.jpg"), 7, 2, 5)], ImageList.FromJsonLines(file, "p", "train"));
+        Assert.Equal(3, ImageList.FromJsonLines(file, "p").Count);
+        File.AppendAllText(file, "\n{\"file\": \"d.jpg\"}");
+        Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
+        File.WriteAllText(file, "[1]");
+        Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]", () => ImageList.FromJsonLines(file, "p"));
+        File.WriteAllText(file, "");
+        Expect.Error<InvalidDataException>("has no column file", () => ImageList.FromJsonLines(file, "p"));
+    }
+
+    [Fact]
+    public void Combine_RenumbersIdentitiesAndCameras()
+    {
+        var people = new ImageList([new("a", 70, 3), new("b", 5, 1), new("c", 0, 1), new("d", -1, 6), new("e", 5, 3)]);
+        var things = new ImageList([new("f", 0, 0), new("g", 4, 0)], hasCameras: false);
+        var both = ImageList.Combine(people, things, people);
+        Assert.Equal(["a", "b", "e", "f", "g", "a", "b", "e"], both.Select(s => s.Path));
+        Assert.Equal([2, 1, 1, 3, 4, 6, 5, 5], both.Select(s => s.Identity));
+        Assert.Equal([2, 1, 2, 3, 3, 5, 4, 5], both.Select(s => s.Camera));
+        Assert.Equal(["0/5", "0/70", "1/0", "1/4", "2/5", "2/70"], both.IdentityNames!.OrderBy(p => p.Key).Select(p => p.Value));
+        Assert.Equal(new ImageListStatistics(6, 8, 5, 0, 0), both.Statistics);
+        Assert.Empty(ImageList.Combine());
+    }
+
+    [Fact]
+    public void SplitIdentities_IsDisjointSeededAndComplete()
+    {
+        var list = new ImageList(Enumerable.Range(0, 60).Select(i => new ImageSample($"{i}", i % 20, 0)), hasCameras: false);
+        var (first, second) = list.SplitIdentities(0.3, 7);
+        Assert.Equal((6, 14), (first.ClassCount, second.ClassCount));
+        Assert.Empty(first.Identities.Intersect(second.Identities));
+        Assert.Equal(list.OrderBy(s => s.Path), first.Concat(second).OrderBy(s => s.Path));
+        Assert.Equal(first, list.SplitIdentities(0.3, 7).First);
+        Assert.NotEqual(first.Identities, list.SplitIdentities(0.3, 8).First.Identities);
+        Assert.Equal(1, list.SplitIdentities(0.001, 7).First.ClassCount);
+        Assert.Throws<ArgumentOutOfRangeException>(() => list.SplitIdentities(1, 7));
+        Assert.Throws<InvalidOperationException>(() => list.Where(s => s.Identity == 3).SplitIdentities(0.5, 7));
+    }
+
+    [Fact]
+    public void SplitPictures_TakesTheFirstOfEachIdentity()
+    {
+        var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("c", 1, 1), new("d", 1, 1)]);
+        var (first, others) = list.SplitPictures(2);
+        Assert.Equal(["a", "b", "c"], first.Select(s => s.Path));
+        Assert.Equal(["d"], others.Select(s => s.Path));
+    }
+
+    [Fact]
     public void Without_LeavesTheReadablePictures()
     {
         var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("c", 3, 1)]);

@@ -43,6 +43,10 @@ public sealed class ReIdDatasetTests : IDisposable
             () => ReIdDataset.Market1501(inner));
         Assert.Empty(ReIdDataset.Market1501(inner, testOnly: true).Train);
         Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));
+        Expect.Error<DirectoryNotFoundException>(
+            "Market-1501 needs bounding_box_train/, query/ and bounding_box_test/ with pictures named 0002_c1s1_000451_03.jpg; " +
+            "its authors give it out at https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html (academic research).",
+            () => ReIdDataset.Market1501("/nowhere"));
     }
 
     [Fact]
@@ -95,6 +99,22 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Equal((26, 520), (letters.ClassCount, letters.Count));
         var letter = Picture.Load(letters[0].Path).Pixels.ToArray();
         Assert.Equal<byte>([0, 255], letter.Distinct().Order());
+    }
+
+    [Fact]
+    public void CsvAndJsonLines_ReadTheThreeSplits()
+    {
+        var csv = folder.Under("mine.csv");
+        File.WriteAllText(csv, "file,pid,cam,split\na.jpg,1,1,train\nb.jpg,2,1,query\nc.jpg,2,2,gallery\n");
+        var lines = folder.Under("mine.jsonl");
+        File.WriteAllLines(lines, File.ReadLines(csv).Skip(1).Select(row => row.Split(','))
+            .Select(row => $$"""{"file": "{{row[0]}}", "pid": {{row[1]}}, "cam": {{row[2]}}, "split": "{{row[3]}}"}"""));
+        foreach (var data in new[] { ReIdDataset.Csv(csv, "p"), ReIdDataset.JsonLines(lines, "p") })
+        {
+            Assert.Equal("mine", data.Name);
+            Assert.Equal([new ImageSample(Path.Combine("p", "c.jpg"), 2, 2)], data.Gallery);
+            Assert.Same(RetrievalProtocol.Market1501, data.Protocol);
+        }
     }
 
     private static ImageList List(params long[] identities) =>

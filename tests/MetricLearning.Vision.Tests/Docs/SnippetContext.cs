@@ -14,6 +14,12 @@ public abstract class SnippetContext
     protected optim.Optimizer optimizer = null!;
     protected int classCount;
 
+    public abstract class Datasets : SnippetContext
+    {
+        protected ReIdDataset market = null!, msmt17 = null!;
+        protected ImageList list = null!;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Globalization;
+using MetricLearning.Vision;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>How fast pictures come, and whether a training step ever waits for them.</summary>
+internal static class LoadingReport
+{
+    private const int BatchSize = 64, Rounds = 5;
+
+    public static int Run()
+    {
+        var cores = Environment.ProcessorCount;
+        Measure("person pictures: 64 x 128 to 128 x 256", 768, (64, 128), ImageTransform.ForTraining(), cores);
+        Measure("photographs: 500 x 375 to 224 x 224", 192, (500, 375), ImageTransform.ForTraining(224, 224), cores);
+        return 0;
+    }
+
+    private static void Measure(string what, int count, (int Width, int Height) size, ImageTransform transform, int cores)
+    {
+        using var pictures = new DrawnPictures(count, size.Width, size.Height);
+        (string Name, Func<double> Run)[] ways =
+        [
+            ("plain loop", () => Time(() => PlainLoop(pictures.Images, transform))),
+            ("loader, 1 worker", () => Time(() => Exhaust(Loader(pictures, transform, 1)))),
+            ($"loader, {cores} workers", () => Time(() => Exhaust(Loader(pictures, transform, cores)))),
+            ($"loader, {cores} workers, from its cache", Cached(pictures, transform, cores)),
+        ];
+        var seconds = ways.ToDictionary(way => way.Name, _ => new List<double>());
+        for (var round = 0; round <= Rounds; round++)
+            foreach (var (name, run) in ways)
+                if (run() is var time && round > 0) seconds[name].Add(time);     // the first round warms up
+        var loop = Median(seconds["plain loop"]);
+        Line($"{what}, JPEG of {pictures.Bytes / 1024:0.0} KiB, training augmentation, {count} pictures, {cores} cores");
+        Line($"  {"",-34}{"images/s",10}{"a core",10}{"times the loop",16}");
+        foreach (var (name, times) in seconds)
+        {
+            var time = Median(times);
+            var used = name == "plain loop" || name.Contains("1 worker", StringComparison.Ordinal) ? 1 : cores;
+            Line($"  {name,-34}{count / time,10:N0}{count / time / used,10:N0}{loop / time,16:0.00}");
+        }
+        // Decoding keeps one core busy; a step that takes longer than that has its batch ready.
+        var decoding = Median(seconds["loader, 1 worker"]) / count * BatchSize;
+        foreach (var share in new[] { 1.1, 2 })
+            Line($"  step of {share:0.0} x the decoding of a batch, 1 worker: waits {100 * Waiting(pictures, transform, TimeSpan.FromSeconds(share * decoding)):0.0} % of the time");
+    }
+
+    private static double Time(Action action)
+    {
+        var watch = Stopwatch.StartNew();
+        action();
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    private static ImageLoader Loader(DrawnPictures pictures, ImageTransform transform, int workers) => new(pictures.Images, transform) { Workers = workers };
+
+    private static void Exhaust(ImageLoader loader)
+    {
+        foreach (var batch in loader.Batches(BatchSize)) batch.Dispose();
+    }
+
+    private static Func<double> Cached(DrawnPictures pictures, ImageTransform transform, int workers)
+    {
+        var loader = new ImageLoader(pictures.Images, transform) { Workers = workers, CacheBytes = 1L << 30 };
+        return () => Time(() => Exhaust(loader));
+    }
+
+    /// <summary>What one writes without a loader: each picture read by itself, a batch put together at the end.</summary>
+    private static void PlainLoop(ImageList images, ImageTransform transform)
+    {
+        foreach (var chunk in images.Chunk(BatchSize))
+        {
+            using var scope = NewDisposeScope();
+            cat([.. chunk.Select(image => transform.Read(image.Path))]);
+        }
+    }
+
+    /// <summary>The share of an epoch that a consumer waits whose step takes so long and, as on a GPU, needs no core.</summary>
+    private static double Waiting(DrawnPictures pictures, ImageTransform transform, TimeSpan step)
+    {
+        var (waited, watch) = (TimeSpan.Zero, Stopwatch.StartNew());
+        using var batches = Loader(pictures, transform, workers: 1).Batches(BatchSize).GetEnumerator();
+        batches.MoveNext();                 // the first batch has to be waited for, whatever there is
+        watch.Restart();
+        while (true)
+        {
+            batches.Current.Dispose();
+            Thread.Sleep(step);
+            var before = watch.Elapsed;
+            if (!batches.MoveNext()) return waited / watch.Elapsed;
+            waited += watch.Elapsed - before;
+        }
+    }
+
+    private static double Median(List<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return sorted[sorted.Count / 2];
+    }
+
+    private static void Line(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,55 @@
+using System.Runtime.InteropServices;
+using MetricLearning;
+using MetricLearning.Vision;
+using PersonReId.Report;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace PersonReId;
+
+/// <summary>Pictures overlaid with the places at which a network's features are strong, as torchreid draws them.</summary>
+internal static class Activation
+{
+    private const double Strength = 0.7;    // of the colours; the rest is the picture
+
+    /// <summary>One overlay a picture, from the feature map of the backbone.</summary>
+    public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
+    {
+        var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width);
+        return [.. pictures.Select(picture => new ActivationPicture(new Thumbnail(picture.Path, Path.GetFileName(picture.Path)), Overlay(picture.Path)))];
+
+        byte[] Overlay(string path)
+        {
+            using var scope = NewDisposeScope();
+            var image = transform.Read(path).to(Networks.DeviceOf(settings));
+            var map = ActivationMaps.Of(LayerFeatures.Of(model, image, "backbone")).unsqueeze(0);
+            map = nn.functional.interpolate(map, [settings.Height, settings.Width], mode: InterpolationMode.Bilinear, align_corners: false);
+            map = ((map - map.min()) / (map.max() - map.min()).clamp_min(1e-12)).cpu();
+            var picture = Picture.Load(path);
+            new Resize(settings.Height, settings.Width).Apply(picture, new SeededRandom(0));
+            Colour(picture.Pixels, MemoryMarshal.Cast<byte, float>(map.bytes));
+            return Png(picture);
+        }
+    }
+
+    /// <summary>A decoded picture as a PNG file.</summary>
+    public static byte[] Png(Picture picture)
+    {
+        var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        using var image = SKImage.FromPixelCopy(info, picture.Pixels);
+        using var data = image.Encode(SKEncodedImageFormat.Png, 100);
+        return data.ToArray();
+    }
+
+    /// <summary>Blue over green and yellow to red, the colours of "jet".</summary>
+    private static void Colour(Span<byte> pixels, ReadOnlySpan<float> map)
+    {
+        for (var i = 0; i < map.Length; i++)
+            for (var channel = 0; channel < 3; channel++)
+            {
+                var colour = Math.Clamp(1.5 - Math.Abs(4 * map[i] - (3 - channel)), 0, 1) * 255;
+                ref var value = ref pixels[i * Picture.BytesPerPixel + channel];
+                value = (byte)Math.Round(Strength * colour + (1 - Strength) * value);
+            }
+    }
+}

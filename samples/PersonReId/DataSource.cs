@@ -1,0 +1,74 @@
+using System.Globalization;
+using MetricLearning.Vision;
+
+namespace PersonReId;
+
+/// <summary>The dataset line: which dataset, and where it is. Everything else is the same for all of them.</summary>
+/// <param name="Kind">One of <see cref="Kinds"/>.</param>
+/// <param name="Path">Its folder, or its file where it is a list.</param>
+/// <param name="Images">Of a list: the folder that its names are relative to.</param>
+/// <param name="Splits">Of a list: what its column <c>split</c> says for train, query and gallery.</param>
+internal sealed record DataSource(string Kind, string Path, string Images, IReadOnlyList<string> Splits)
+{
+    private static readonly Dictionary<string, Func<DataSource, bool, ReIdDataset>> readers = new()
+    {
+        ["market1501"] = (source, testOnly) => ReIdDataset.Market1501(source.Path, testOnly: testOnly),
+        ["cuhk03-np"] = (source, testOnly) => ReIdDataset.Cuhk03NP(source.Path, testOnly),
+        ["msmt17"] = (source, testOnly) => ReIdDataset.Msmt17(source.Path, testOnly: testOnly),
+        ["veri776"] = (source, _) => ReIdDataset.VeRi776(source.Path),
+        ["vehicleid"] = (source, _) => ReIdDataset.VehicleId(source.Path),
+        ["cub200"] = (source, _) => ReIdDataset.Cub200(source.Path),
+        ["sop"] = (source, _) => ReIdDataset.StanfordOnlineProducts(source.Path),
+        ["inshop"] = (source, _) => ReIdDataset.InShop(source.Path),
+        ["omniglot"] = (source, _) => ReIdDataset.Omniglot(source.Path),
+        ["folders"] = (source, _) => ReIdDataset.Folders(source.Path),
+        ["csv"] = (source, _) => source.Lists((split, images) => ImageList.FromCsv(source.Path, images, split)),
+        ["json"] = (source, _) => source.Lists((split, images) => ImageList.FromJsonLines(source.Path, images, split)),
+    };
+
+    /// <summary>What <c>--dataset</c> takes.</summary>
+    public static IReadOnlyCollection<string> Kinds => readers.Keys;
+
+    /// <summary>A Market-1501 folder, as the demo draws it.</summary>
+    public static DataSource Market1501(string folder) => new("market1501", folder, folder, []);
+
+    /// <summary>The folder or file without what leads to it.</summary>
+    public string Name => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path));
+
+    /// <summary>The options that name this source.</summary>
+    public string Options => $"--dataset {Kind} --data \"{Path}\""
+        + (Splits.Count > 0 ? $" --images \"{Images}\" --splits {string.Join(' ', Splits)}" : "");
+
+    /// <summary>Reads it.</summary>
+    /// <param name="testOnly">Whether the pictures to train on are not needed.</param>
+    public ReIdDataset Open(bool testOnly = false)
+    {
+        var data = readers[Kind](this, testOnly);
+        foreach (var warning in data.Warnings) Ui.Line($"warning: {warning}");
+        return data;
+    }
+
+    /// <summary>A picture's path as the source has it.</summary>
+    public string PathOf(ImageSample sample) => System.IO.Path.GetRelativePath(Images, sample.Path).Replace('\\', '/');
+
+    /// <summary>A row a part: pictures, identities, cameras, distractors.</summary>
+    public static IReadOnlyList<string[]> Statistics(ReIdDataset data)
+    {
+        return
+        [
+            ["", "pictures", "identities", "cameras", "distractors"],
+            Row("train", data.Train), Row("query", data.Query), Row("gallery", data.Gallery),
+        ];
+
+        static string[] Row(string name, ImageList list)
+        {
+            var s = list.Statistics;
+            return [name, N(s.Images), N(s.Identities), N(s.Cameras), N(s.Distractors)];
+        }
+
+        static string N(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
+    }
+
+    private ReIdDataset Lists(Func<string, string, ImageList> read) =>
+        new(Name, read(Splits[0], Images), read(Splits[1], Images), read(Splits[2], Images));
+}

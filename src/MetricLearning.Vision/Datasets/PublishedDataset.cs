@@ -1,0 +1,153 @@
+namespace MetricLearning.Vision;
+
+/// <summary>What is known of a published dataset: where it is, how it is laid out, how many pictures it has.</summary>
+/// <remarks>None of these may be redistributed without its authors' leave, so nothing here downloads them. Where
+/// <see cref="Query"/> equals <see cref="Gallery"/> and <see cref="IsSelfRetrieval"/> is set, queries and gallery are one set.</remarks>
+public sealed record PublishedDataset
+{
+    private PublishedDataset()
+    {
+    }
+
+    /// <summary>The name that papers use.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where its authors give it out.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The terms, as its authors state them.</summary>
+    public required string Terms { get; init; }
+
+    /// <summary>The files and folders that its reader expects.</summary>
+    public required string Layout { get; init; }
+
+    /// <summary>Pictures and identities to train on; null where published counts differ.</summary>
+    public PartCounts? Train { get; init; }
+
+    /// <summary>Queries and their identities; null where published counts differ.</summary>
+    public PartCounts? Query { get; init; }
+
+    /// <summary>Pictures and identities of the gallery, distractors counted as pictures; null where published counts differ.</summary>
+    public PartCounts? Gallery { get; init; }
+
+    /// <summary>Whether the test pictures are queries and gallery at once.</summary>
+    public bool IsSelfRetrieval { get; init; }
+
+    /// <summary>Market-1501: Zheng et al., ICCV 2015.</summary>
+    public static PublishedDataset Market1501 { get; } = new()
+    {
+        Name = "Market-1501", Source = "https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html", Terms = "academic research",
+        Layout = "bounding_box_train/, query/ and bounding_box_test/ with pictures named 0002_c1s1_000451_03.jpg",
+        Train = new(12_936, 751), Query = new(3_368, 750), Gallery = new(15_913, 750),
+    };
+
+    /// <summary>MSMT17: Wei et al., CVPR 2018. The counts hold for both versions; the second has faces masked.</summary>
+    public static PublishedDataset Msmt17 { get; } = new()
+    {
+        Name = "MSMT17", Source = "https://www.pkuvmc.com/dataset.html", Terms = "academic research, by signed agreement",
+        Layout = "train/ and test/ (V1) or mask_train_v2/ and mask_test_v2/ (V2), " +
+            "list_train.txt, list_val.txt, list_query.txt, list_gallery.txt",
+        Train = new(32_621, 1_041), Query = new(11_659, 3_060), Gallery = new(82_161, 3_060),
+    };
+
+    /// <summary>CUHK03 in the new protocol, detected boxes: Li et al., CVPR 2014; Zhong et al., CVPR 2017.</summary>
+    public static PublishedDataset Cuhk03Detected { get; } = new()
+    {
+        Name = "CUHK03-NP (detected)", Source = "https://github.com/zhunzhong07/person-re-ranking", Terms = "academic research",
+        Layout = "bounding_box_train/, query/ and bounding_box_test/ with pictures named 0003_c1_21.png",
+        Train = new(7_365, 767), Query = new(1_400, 700), Gallery = new(5_332, 700),
+    };
+
+    /// <summary>CUHK03 in the new protocol, boxes drawn by hand.</summary>
+    public static PublishedDataset Cuhk03Labelled { get; } = Cuhk03Detected with
+    {
+        Name = "CUHK03-NP (labelled)", Train = new(7_368, 767), Query = new(1_400, 700), Gallery = new(5_328, 700),
+    };
+
+    /// <summary>CUHK03 in its first protocol, 20 random splits: Li et al., CVPR 2014.</summary>
+    public static PublishedDataset Cuhk03Classic { get; } = new()
+    {
+        Name = "CUHK03 (classic)", Source = "https://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html", Terms = "academic research",
+        Layout = "a JSON file of splits as torchreid writes it, " +
+            "and a folder of pictures named 1_023_2_05.png (camera pair, person, view, picture)",
+    };
+
+    /// <summary>VeRi-776: Liu et al., ECCV 2016.</summary>
+    public static PublishedDataset VeRi776 { get; } = new()
+    {
+        Name = "VeRi-776", Source = "https://github.com/JDAI-CV/VeRidataset", Terms = "non-commercial research, by request",
+        Layout = "image_train/, image_query/ and image_test/, name_train.txt, name_query.txt and name_test.txt, " +
+            "where wanted test_track.txt",
+        Train = new(37_778, 576), Query = new(1_678, 200), Gallery = new(11_579, 200),
+    };
+
+    /// <summary>VehicleID: Liu et al., CVPR 2016. One random picture of each test vehicle is the gallery; the counts are those of
+    /// 800.</summary>
+    public static PublishedDataset VehicleId { get; } = new()
+    {
+        Name = "VehicleID", Source = "https://www.pkuml.org/resources/pku-vehicleid.html", Terms = "academic research, by request",
+        Layout = "image/ and train_test_split/ with train_list.txt and test_list_800.txt, test_list_1600.txt or test_list_2400.txt",
+        Query = new(5_693, 800), Gallery = new(800, 800),
+    };
+
+    /// <summary>CUB-200-2011: Wah et al., 2011. The first 100 classes train, the others test (Song et al., CVPR 2016).</summary>
+    public static PublishedDataset Cub200 { get; } = new()
+    {
+        Name = "CUB-200-2011", Source = "https://www.vision.caltech.edu/datasets/cub_200_2011/", Terms = "non-commercial research",
+        Layout = "images/, images.txt and image_class_labels.txt",
+        Train = new(5_864, 100), Query = new(5_924, 100), Gallery = new(5_924, 100), IsSelfRetrieval = true,
+    };
+
+    /// <summary>Cars-196: Krause et al., 2013. The first 98 classes train, the others test (Song et al., CVPR 2016).</summary>
+    public static PublishedDataset Cars196 { get; } = new()
+    {
+        Name = "Cars-196", Source = "http://ai.stanford.edu/~jkrause/cars/car_dataset.html", Terms = "non-commercial research",
+        Layout = "cars_annos.mat and car_ims/",
+        Train = new(8_054, 98), Query = new(8_131, 98), Gallery = new(8_131, 98), IsSelfRetrieval = true,
+    };
+
+    /// <summary>Stanford Online Products: Song et al., CVPR 2016.</summary>
+    public static PublishedDataset StanfordOnlineProducts { get; } = new()
+    {
+        Name = "SOP", Source = "https://cvgl.stanford.edu/projects/lifted_struct/", Terms = "research",
+        Layout = "Ebay_train.txt, Ebay_test.txt and the twelve folders such as bicycle_final/ that they name",
+        Train = new(59_551, 11_318), Query = new(60_502, 11_316), Gallery = new(60_502, 11_316), IsSelfRetrieval = true,
+    };
+
+    /// <summary>DeepFashion In-Shop: Liu et al., CVPR 2016.</summary>
+    public static PublishedDataset InShop { get; } = new()
+    {
+        Name = "In-Shop", Source = "https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion/InShopRetrieval.html",
+        Terms = "non-commercial research, by signed agreement",
+        Layout = "Eval/list_eval_partition.txt or list_eval_partition.txt, and img/ or Img/img/",
+        Train = new(25_882, 3_997), Query = new(14_218, 3_985), Gallery = new(12_612, 3_985),
+    };
+
+    /// <summary>Omniglot: Lake et al., Science 2015. A class is a character of an alphabet.</summary>
+    public static PublishedDataset Omniglot { get; } = new()
+    {
+        Name = "Omniglot", Source = "https://github.com/brendenlake/omniglot", Terms = "MIT",
+        Layout = "images_background/ and images_evaluation/, each with a folder an alphabet and in it a folder a character",
+        Train = new(19_280, 964), Query = new(13_180, 659), Gallery = new(13_180, 659), IsSelfRetrieval = true,
+    };
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<PublishedDataset> All { get; } =
+    [
+        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labelled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
+        StanfordOnlineProducts, InShop, Omniglot,
+    ];
+
+    /// <summary>How a dataset that looks complete, with half of the published pictures or more in each part, differs from the
+    /// published one; null where it does not, or is plainly another.</summary>
+    internal string? DifferenceFrom(ImageList train, ImageList query, ImageList gallery)
+    {
+        var parts = new[] { ("train", train, Train), ("query", query, Query), ("gallery", gallery, Gallery) }
+            .Where(part => part.Item3 is not null && part.Item2.Count > 0)
+            .Select(part => (Name: part.Item1, Found: PartCounts.Of(part.Item2), Published: part.Item3!.Value)).ToArray();
+        var odd = parts.Where(part => part.Found != part.Published).ToArray();
+        return odd.Length == 0 || parts.Any(part => 2 * part.Found.Images < part.Published.Images) ? null
+            : $"this is not {Name} as published (images / ids): " +
+              $"{string.Join("; ", odd.Select(part => $"{part.Name} has {part.Found}, not {part.Published}"))}.";
+    }
+}

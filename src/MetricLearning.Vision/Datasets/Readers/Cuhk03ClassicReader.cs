@@ -1,0 +1,60 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Reads a classic split of CUHK03 as torchreid writes it.</summary>
+internal static partial class Cuhk03ClassicReader
+{
+    public static ReIdDataset Read(string splits, string images, int split)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(splits);
+        Guard.AtLeast(split, 0);
+        if (!File.Exists(splits))
+            throw new FileNotFoundException($"There is no file {splits}. CUHK03 (classic) needs {PublishedDataset.Cuhk03Classic.Layout}; " +
+                $"its authors give it out at {PublishedDataset.Cuhk03Classic.Source}.", splits);
+        var root = new DatasetFolder(PublishedDataset.Cuhk03Classic, images);
+        using var document = Parse(splits);
+        var all = document.RootElement;
+        if (all.ValueKind != JsonValueKind.Array || split >= all.GetArrayLength())
+            throw new InvalidDataException(all.ValueKind != JsonValueKind.Array ? $"{splits} is no list of splits."
+                : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
+        ImageList Part(string name)
+        {
+            if (!all[split].TryGetProperty(name, out var rows) || rows.ValueKind != JsonValueKind.Array)
+                throw new InvalidDataException($"{splits}: split {split} has no list {name}.");
+            return root.List(rows.EnumerateArray().Select(row => Sample(row, splits, images)), true);
+        }
+        return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"), Part("train"), Part("query"), Part("gallery"),
+            RetrievalProtocol.Cuhk03, PublishedDataset.Cuhk03Classic);
+    }
+
+    private static JsonDocument Parse(string file)
+    {
+        try
+        {
+            return JsonDocument.Parse(File.ReadAllBytes(file));
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{file} is no JSON: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A row is [path, label, camera]. The labels begin at 0 in each part, so person and view are taken from the name.</summary>
+    private static ImageSample Sample(JsonElement row, string file, string images)
+    {
+        var path = row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == 3 && row[0].ValueKind == JsonValueKind.String
+            ? row[0].GetString()! : throw new InvalidDataException($"{file}: a row must be [path, label, camera], got {row.GetRawText()}.");
+        var name = path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
+        var match = NamePattern().Match(name);
+        if (!match.Success)
+            throw new InvalidDataException($"{file}: {name} is not named like 1_023_2_05.png (camera pair, person, view, picture).");
+        long Number(int group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+        return new(Path.Combine(images, name), Number(1) * 10_000 + Number(2), Number(3));
+    }
+
+    [GeneratedRegex(@"^([1-9])_([0-9]{1,4})_([12])_[0-9]+\.[a-z]+$", RegexOptions.CultureInvariant)]
+    private static partial Regex NamePattern();
+}

@@ -1,0 +1,25 @@
+using System.Globalization;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Reads VehicleID by its list files and draws the gallery.</summary>
+internal static class VehicleIdReader
+{
+    public static ReIdDataset Read(string folder, int testSize, ulong seed)
+    {
+        Guard.AtLeast(testSize, 1);
+        var facts = PublishedDataset.VehicleId;
+        var list = string.Create(CultureInfo.InvariantCulture, $"train_test_split/test_list_{testSize}.txt");
+        var root = new DatasetFolder(facts, folder, "image", "train_test_split/train_list.txt", list);
+        ImageList Part(string file) => root.List(root.Rows(file, 2).Select(row =>
+            new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
+        var random = new SeededRandom(seed);
+        var test = Part(list);
+        // In the order of the vehicles, so that the draw depends on nothing but the list and the seed.
+        var gallery = test.GroupBy(sample => sample.Identity).OrderBy(group => group.Key)
+            .Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
+        return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), Part("train_test_split/train_list.txt"),
+            test.Where(sample => !gallery.Contains(sample)), test.Where(gallery.Contains),
+            RetrievalProtocol.NoFilter with { Name = "VehicleID" }, testSize == 800 ? facts : null);
+    }
+}

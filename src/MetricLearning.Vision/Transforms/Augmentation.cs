@@ -1,0 +1,49 @@
+namespace MetricLearning.Vision;
+
+/// <summary>The operations that AutoAugment, RandAugment and AugMix choose from.</summary>
+internal enum Augmentation
+{
+    Identity, ShearX, ShearY, TranslateX, TranslateY, Rotate, Brightness, Color, Contrast, Sharpness, Posterize, Solarize, AutoContrast,
+    Equalize, Invert,
+}
+
+/// <summary>What a level means to an operation: torchvision's tables, operations as Pillow does them.</summary>
+/// <param name="Bins">How many levels there are.</param>
+/// <param name="Translation">The share of the side that the largest shift is.</param>
+/// <param name="MostBits">How many bits posterising keeps at level 0; four fewer at the highest.</param>
+internal readonly record struct AugmentationSpace(int Bins, double Translation, int MostBits)
+{
+    /// <summary>AutoAugment's and, with 31 bins, RandAugment's.</summary>
+    public static AugmentationSpace Of(int bins) => new(bins, 150.0 / 331, 8);
+
+    /// <summary>AugMix's.</summary>
+    public static AugmentationSpace OfAugMix { get; } = new(10, 1.0 / 3, 4);
+
+    /// <summary>Does an operation at a level, in a random direction where it has two.</summary>
+    public void Apply(Picture picture, Augmentation operation, int level, SeededRandom random, Interpolation interpolation, Rgb fill)
+    {
+        var share = (double)level / (Bins - 1);
+        var sign = operation is >= Augmentation.ShearX and <= Augmentation.Sharpness && random.NextInt(2) == 0 ? -1 : 1;
+        switch (operation)
+        {
+            case Augmentation.ShearX: Warp.Apply(picture, [1, sign * 0.3 * share, 0, 0, 1, 0], interpolation, fill); break;
+            case Augmentation.ShearY: Warp.Apply(picture, [1, 0, 0, sign * 0.3 * share, 1, 0], interpolation, fill); break;
+            case Augmentation.TranslateX:
+                Warp.Apply(picture, [1, 0, -sign * Math.Truncate(Translation * picture.Width * share), 0, 1, 0], interpolation, fill);
+                break;
+            case Augmentation.TranslateY:
+                Warp.Apply(picture, [1, 0, 0, 0, 1, -sign * Math.Truncate(Translation * picture.Height * share)], interpolation, fill);
+                break;
+            case Augmentation.Rotate: Warp.Rotate(picture, sign * 30 * share, interpolation, fill); break;
+            case Augmentation.Brightness: PillowColour.Brightness(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Color: PillowColour.Saturation(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Contrast: PillowColour.Contrast(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Sharpness: PillowColour.Sharpness(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Posterize: PillowColour.Posterize(picture, MostBits - (int)Math.Round(4 * share)); break;
+            case Augmentation.Solarize: PillowColour.Solarize(picture, (float)(255 * (1 - share))); break;
+            case Augmentation.AutoContrast: PillowColour.AutoContrast(picture); break;
+            case Augmentation.Equalize: PillowColour.Equalize(picture); break;
+            case Augmentation.Invert: PillowColour.Invert(picture); break;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using static MetricLearning.Vision.Augmentation;
+
+namespace MetricLearning.Vision;
+
+/// <summary>One of several pairs of operations, found by search, each with its probability and strength. Cubuk et al.,
+/// <i>AutoAugment</i>, CVPR 2019.</summary>
+/// <remarks>Magnitudes as torchvision has them for ten levels; signs are drawn. Operations are Pillow's, to the bit.</remarks>
+public sealed class AutoAugment : PixelStep
+{
+    private readonly (Part First, Part Second)[] policy;
+    private readonly Interpolation interpolation;
+    private readonly Rgb fill;
+
+    private AutoAugment(double probability, Interpolation interpolation, Rgb fill, (Part, Part)[] policy)
+    {
+        Probability = Guard.Within(probability, 0, 1);
+        (this.policy, this.interpolation, this.fill) = (policy, Guard.Defined(interpolation), fill);
+    }
+
+    /// <summary>How likely the picture is touched at all.</summary>
+    public double Probability { get; }
+
+    /// <summary>How many pairs there are.</summary>
+    internal int Pairs => policy.Length;
+
+    /// <summary>The 25 pairs found on ImageNet, as torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
+    /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
+    /// <param name="interpolation">How pixels of turned and sheared pictures are made.</param>
+    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
+        new(probability, interpolation, fill,
+        [
+            (new(Posterize, 0.4, 8), new(Rotate, 0.6, 9)), (new(Solarize, 0.6, 5), new(AutoContrast, 0.6)),
+            (new(Equalize, 0.8), new(Equalize, 0.6)), (new(Posterize, 0.6, 7), new(Posterize, 0.6, 6)),
+            (new(Equalize, 0.4), new(Solarize, 0.2, 4)), (new(Equalize, 0.4), new(Rotate, 0.8, 8)),
+            (new(Solarize, 0.6, 3), new(Equalize, 0.6)), (new(Posterize, 0.8, 5), new(Equalize, 1)),
+            (new(Rotate, 0.2, 3), new(Solarize, 0.6, 8)), (new(Equalize, 0.6), new(Posterize, 0.4, 6)),
+            (new(Rotate, 0.8, 8), new(Color, 0.4, 0)), (new(Rotate, 0.4, 9), new(Equalize, 0.6)),
+            (new(Equalize, 0), new(Equalize, 0.8)), (new(Invert, 0.6), new(Equalize, 1)),
+            (new(Color, 0.6, 4), new(Contrast, 1, 8)), (new(Rotate, 0.8, 8), new(Color, 1, 2)),
+            (new(Color, 0.8, 8), new(Solarize, 0.8, 7)), (new(Sharpness, 0.4, 7), new(Invert, 0.6)),
+            (new(ShearX, 0.6, 5), new(Equalize, 1)), (new(Color, 0.4, 0), new(Equalize, 0.6)),
+            (new(Equalize, 0.4), new(Solarize, 0.2, 4)), (new(Solarize, 0.6, 5), new(AutoContrast, 0.6)),
+            (new(Invert, 0.6), new(Equalize, 1)), (new(Color, 0.6, 4), new(Contrast, 1, 8)),
+            (new(Equalize, 0.8), new(Equalize, 0.6)),
+        ]);
+
+    /// <summary>fast-reid's policy for re-identification: the eight of those pairs that neither turn nor invert, shears bicubic over middle
+    /// grey. In fast-reid's strong baseline with probability 0.1.</summary>
+    /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
+    public static AutoAugment FastReId(double probability = 0.1) => new(probability, Interpolation.Bicubic, Rgb.Grey,
+        [
+            (new(Equalize, 0.8), new(Equalize, 0.6)), (new(Posterize, 0.6, 7), new(Posterize, 0.6, 6)),
+            (new(Posterize, 0.8, 5), new(Equalize, 1)), (new(Equalize, 0.6), new(Posterize, 0.4, 6)),
+            (new(Equalize, 0), new(Equalize, 0.8)), (new(ShearX, 0.6, 5), new(Equalize, 1)),
+            (new(Color, 0.4, 0), new(Equalize, 0.6)), (new(Equalize, 0.8), new(Equalize, 0.6)),
+        ]);
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        if (random.NextDouble() >= Probability) return;
+        var (first, second) = policy[random.NextInt(policy.Length)];
+        Do(first);
+        Do(second);
+
+        void Do(Part part)
+        {
+            if (random.NextDouble() < part.Probability)
+                AugmentationSpace.Of(10).Apply(picture, part.Operation, part.Level, random, interpolation, fill);
+        }
+    }
+
+    private readonly record struct Part(Augmentation Operation, double Probability, int Level = 0);
+}

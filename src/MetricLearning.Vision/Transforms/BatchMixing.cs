@@ -1,0 +1,40 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Mixes the pictures of a batch with each other, and their labels with the same weights. No transform uses it unless asked to:
+/// call it in the training loop.</summary>
+public abstract class BatchMixing
+{
+    private protected BatchMixing(double alpha) => Alpha = Guard.Positive(alpha);
+
+    /// <summary>The parameter of Beta(α, α), from which the share is drawn.</summary>
+    public double Alpha { get; }
+
+    /// <summary>Mixes a batch; the batch itself stays as it is.</summary>
+    /// <param name="images">[N, C, H, W], floating point, on any device.</param>
+    /// <param name="labels">[N] int64 on the same device.</param>
+    /// <param name="random">What the share, the order and the place are drawn from: give each step its own, say
+    /// <c>SeededRandom.ForStream(seed, epoch, step)</c>.</param>
+    /// <exception cref="ArgumentException">The shapes or types are others.</exception>
+    public MixedBatch Apply(Tensor images, Tensor labels, SeededRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(random);
+        if (images.dim() != 4 || !images.is_floating_point())
+            throw new ArgumentException(
+                $"images must be [N, C, H, W], floating point, got {Guard.Shape(images)} {images.dtype}.", nameof(images));
+        Guard.Labels(labels, images.size(0));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        long[] order = [.. Enumerable.Range(0, (int)images.size(0)).Select(i => (long)i)];
+        random.Shuffle<long>(order);
+        var places = tensor(order, ScalarType.Int64, images.device);
+        var (mixed, weight) = Mix(images, images.index_select(0, places), Draws.Beta(random, Alpha), random);
+        return new(mixed.DetachFromDisposeScope(), labels.clone().DetachFromDisposeScope(),
+            labels.index_select(0, places).DetachFromDisposeScope(), weight);
+    }
+
+    /// <summary>The mixed pictures and the share of the first that is in them.</summary>
+    private protected abstract (Tensor Images, double Weight) Mix(Tensor images, Tensor others, double share, SeededRandom random);
+}

@@ -1,0 +1,26 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Vision;
+
+/// <summary>A rectangle of another picture pasted at the same place, the same rectangle for the whole batch; the weight is the share of
+/// pixels that stay. Yun et al., <i>CutMix</i>, ICCV 2019.</summary>
+/// <remarks>λ from Beta(α, α); the rectangle has the picture's shape and 1 − λ of its area, its middle is uniform, and what juts out is cut
+/// off.</remarks>
+/// <param name="alpha">The parameter of the distribution; 1 by default.</param>
+public sealed class CutMix(double alpha = 1) : BatchMixing(alpha)
+{
+    private protected override (Tensor Images, double Weight) Mix(Tensor images, Tensor others, double share, SeededRandom random)
+    {
+        var (height, width) = ((int)images.size(2), (int)images.size(3));
+        var side = Math.Sqrt(1 - share);
+        var (tall, wide) = ((int)(height * side), (int)(width * side));
+        var (y, x) = (random.NextInt(height), random.NextInt(width));
+        var (top, bottom) = (Math.Clamp(y - tall / 2, 0, height), Math.Clamp(y + tall / 2, 0, height));
+        var (left, right) = (Math.Clamp(x - wide / 2, 0, width), Math.Clamp(x + wide / 2, 0, width));
+        var result = images.clone();
+        Rectangle(result).copy_(Rectangle(others));
+        return (result, 1 - (double)(bottom - top) * (right - left) / ((double)height * width));
+
+        Tensor Rectangle(Tensor batch) => batch.narrow(2, top, bottom - top).narrow(3, left, right - left);
+    }
+}

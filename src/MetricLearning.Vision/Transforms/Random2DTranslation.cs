@@ -1,0 +1,41 @@
+namespace MetricLearning.Vision;
+
+/// <summary>Scales to a size 1.125 times as large and cuts the size out at a random place, or else scales to the size itself:
+/// torchreid's Random2DTranslation (its option <c>random_crop</c>).</summary>
+/// <remarks>Sides are rounded to even at a half, and so is the place, uniform in [0, margin]: places at the border are half as
+/// likely as others.</remarks>
+public sealed class Random2DTranslation : PixelStep
+{
+    private readonly Resize plain, larger;
+
+    /// <summary>Scales and cuts to this size.</summary>
+    /// <param name="height">The height after it.</param>
+    /// <param name="width">The width after it.</param>
+    /// <param name="probability">How likely it cuts, in [0, 1].</param>
+    public Random2DTranslation(int height = 256, int width = 128, double probability = 0.5)
+    {
+        plain = new Resize(height, width);
+        larger = new Resize((int)Math.Round(height * 1.125), (int)Math.Round(width * 1.125));
+        Probability = Guard.Within(probability, 0, 1);
+    }
+
+    /// <summary>How likely it cuts.</summary>
+    public double Probability { get; }
+
+    /// <inheritdoc/>
+    public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) => (plain.Height, plain.Width);
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        if (random.NextDouble() >= Probability)
+        {
+            plain.Apply(picture, random);
+            return;
+        }
+        larger.Apply(picture, random);
+        var left = (int)Math.Round(random.NextDouble(0, larger.Width - plain.Width));
+        var top = (int)Math.Round(random.NextDouble(0, larger.Height - plain.Height));
+        Crop.Apply(picture, top, left, plain.Height, plain.Width);
+    }
+}

@@ -1,0 +1,79 @@
+namespace MetricLearning.Vision;
+
+/// <summary>Turns, shifts, scales and shears about the middle by random amounts: torchvision's RandomAffine on a Pillow
+/// picture.</summary>
+/// <remarks>Angle uniform in [−degrees, degrees]; shifts in whole pixels, uniform in ± that share of width and height; the factor uniform
+/// in
+/// [minScale, maxScale]; the angles of shear along x and y uniform in ± shear.</remarks>
+public sealed class RandomAffine : PixelStep
+{
+    /// <summary>Moves by up to these amounts.</summary>
+    /// <param name="degrees">The largest angle, in [0, 180].</param>
+    /// <param name="translate">The largest shift as a share of the side, in [0, 1].</param>
+    /// <param name="minScale">The least factor.</param>
+    /// <param name="maxScale">The largest factor.</param>
+    /// <param name="shear">The largest angle of shear in degrees, in [0, 90).</param>
+    /// <param name="interpolation">How pixels are made.</param>
+    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
+        Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
+    {
+        Degrees = Guard.Within(degrees, 0, 180);
+        Translate = Guard.Within(translate, 0, 1);
+        MaxScale = Guard.Positive(maxScale);
+        MinScale = Guard.Positive(Guard.Within(minScale, 0, maxScale));
+        Shear = Guard.Within(shear, 0, Math.BitDecrement(90.0));
+        Interpolation = Guard.Defined(interpolation);
+        Fill = fill;
+    }
+
+    /// <summary>The largest angle.</summary>
+    public double Degrees { get; }
+
+    /// <summary>The largest shift as a share of the side.</summary>
+    public double Translate { get; }
+
+    /// <summary>The least factor.</summary>
+    public double MinScale { get; }
+
+    /// <summary>The largest factor.</summary>
+    public double MaxScale { get; }
+
+    /// <summary>The largest angle of shear.</summary>
+    public double Shear { get; }
+
+    /// <summary>How pixels are made.</summary>
+    public Interpolation Interpolation { get; }
+
+    /// <summary>The colour of what comes from outside.</summary>
+    public Rgb Fill { get; }
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        var angle = random.NextDouble(-Degrees, Degrees);
+        var right = Math.Round(random.NextDouble(-1, 1) * Translate * picture.Width);
+        var down = Math.Round(random.NextDouble(-1, 1) * Translate * picture.Height);
+        var scale = random.NextDouble(MinScale, MaxScale);
+        Span<double> matrix = stackalloc double[6];
+        Matrix(matrix, picture, angle, right, down, scale, random.NextDouble(-Shear, Shear), random.NextDouble(-Shear, Shear));
+        Warp.Apply(picture, matrix, Interpolation, Fill);
+    }
+
+    /// <summary>From target to source: the inverse of shift · middle · rotation · shear · scale · −middle, as torchvision writes
+    /// it.</summary>
+    internal static void Matrix(Span<double> matrix, Picture picture, double degrees, double right, double down, double scale,
+        double shearX, double shearY)
+    {
+        var (turn, along, across) = (double.DegreesToRadians(degrees), double.DegreesToRadians(shearX), double.DegreesToRadians(shearY));
+        var (x, y) = (picture.Width * 0.5, picture.Height * 0.5);
+        var a = Math.Cos(turn - across) / Math.Cos(across);
+        var b = -Math.Cos(turn - across) * Math.Tan(along) / Math.Cos(across) - Math.Sin(turn);
+        var c = Math.Sin(turn - across) / Math.Cos(across);
+        var d = -Math.Sin(turn - across) * Math.Tan(along) / Math.Cos(across) + Math.Cos(turn);
+        (matrix[0], matrix[1], matrix[3], matrix[4]) = (d / scale, -b / scale, -c / scale, a / scale);
+        matrix[2] = matrix[0] * (-x - right) + matrix[1] * (-y - down) + x;
+        matrix[5] = matrix[3] * (-x - right) + matrix[4] * (-y - down) + y;
+    }
+}

@@ -1,0 +1,22 @@
+namespace MetricLearning.Vision;
+
+/// <summary>Makes the picture grey, in all three channels: torchvision's RandomGrayscale, with Pillow's brightness (0.299 R + 0.587 G +
+/// 0.114 B, rounded).</summary>
+/// <remarks>With probability 1 it is torchvision's <c>Grayscale(3)</c>. A network with one input channel takes channel 0 of the
+/// batch.</remarks>
+/// <param name="probability">How likely the picture becomes grey, in [0, 1].</param>
+public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
+{
+    /// <summary>How likely the picture becomes grey.</summary>
+    public double Probability { get; } = Guard.Within(probability, 0, 1);
+
+    /// <inheritdoc/>
+    public override bool IsRandom => Probability < 1;
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        if (!IsRandom || random.NextDouble() < Probability) PillowColour.Grey(picture);
+    }
+}

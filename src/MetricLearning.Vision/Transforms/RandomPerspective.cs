@@ -1,0 +1,63 @@
+using MathNet.Numerics.LinearAlgebra;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Tilts: each corner moves inwards by a random amount. torchvision's RandomPerspective on a Pillow picture.</summary>
+/// <remarks>Each corner moves by whole pixels, uniform in [0, distortion · half the side] along each axis.</remarks>
+public sealed class RandomPerspective : PixelStep
+{
+    /// <summary>Tilts by up to this amount.</summary>
+    /// <param name="distortion">How far corners move, in [0, 1].</param>
+    /// <param name="probability">How likely the picture is touched, in [0, 1].</param>
+    /// <param name="interpolation">How pixels are made.</param>
+    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    public RandomPerspective(double distortion = 0.5, double probability = 0.5, Interpolation interpolation = Interpolation.Bilinear,
+        Rgb fill = default)
+    {
+        Distortion = Guard.Within(distortion, 0, 1);
+        Probability = Guard.Within(probability, 0, 1);
+        Interpolation = Guard.Defined(interpolation);
+        Fill = fill;
+    }
+
+    /// <summary>How far corners move.</summary>
+    public double Distortion { get; }
+
+    /// <summary>How likely the picture is touched.</summary>
+    public double Probability { get; }
+
+    /// <summary>How pixels are made.</summary>
+    public Interpolation Interpolation { get; }
+
+    /// <summary>The colour of what comes from outside.</summary>
+    public Rgb Fill { get; }
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        if (random.NextDouble() >= Probability) return;
+        var (right, bottom) = (picture.Width - 1, picture.Height - 1);
+        int X() => random.NextInt((int)(Distortion * (picture.Width / 2)) + 1);
+        int Y() => random.NextInt((int)(Distortion * (picture.Height / 2)) + 1);
+        (double X, double Y)[] corners = [(0, 0), (right, 0), (right, bottom), (0, bottom)];
+        (double X, double Y)[] moved = [(X(), Y()), (right - X(), Y()), (right - X(), bottom - Y()), (X(), bottom - Y())];
+        if (Matrix(moved, corners) is { } matrix) Warp.Apply(picture, matrix, Interpolation, Fill);
+    }
+
+    /// <summary>The eight numbers that send each target corner to its source; null where three of them lie on a line.</summary>
+    internal static double[]? Matrix((double X, double Y)[] target, (double X, double Y)[] source)
+    {
+        var left = Matrix<double>.Build.Dense(8, 8);
+        var side = Vector<double>.Build.Dense(8);
+        for (var i = 0; i < 4; i++)
+        {
+            var ((x, y), (toX, toY)) = (target[i], source[i]);
+            left.SetRow(2 * i, [x, y, 1, 0, 0, 0, -toX * x, -toX * y]);
+            left.SetRow(2 * i + 1, [0, 0, 0, x, y, 1, -toY * x, -toY * y]);
+            (side[2 * i], side[2 * i + 1]) = (toX, toY);
+        }
+        double[] solution = [.. left.Solve(side)];
+        return solution.All(double.IsFinite) ? solution : null;
+    }
+}

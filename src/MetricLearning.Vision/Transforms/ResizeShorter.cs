@@ -1,0 +1,24 @@
+namespace MetricLearning.Vision;
+
+/// <summary>Scales so that the shorter side gets a size and the aspect ratio stays, as torchvision's <c>Resize(256)</c>; the longer side is
+/// rounded down. By <see cref="Resize"/>. <see cref="CenterCrop"/> or <see cref="RandomCrop"/> then fixes the size.</summary>
+/// <param name="side">The length of the shorter side. Retrieval of CUB, Cars and SOP uses 256, then a crop of 224 or 227.</param>
+public sealed class ResizeShorter(int side) : PixelStep
+{
+    /// <summary>The length of the shorter side after it.</summary>
+    public int Side { get; } = Guard.AtLeast(side, 1);
+
+    /// <inheritdoc/>
+    public override bool IsRandom => false;
+
+    /// <inheritdoc/>
+    public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) => null;
+
+    /// <inheritdoc/>
+    public override void Apply(Picture picture, SeededRandom random)
+    {
+        var (height, width) = (picture.Height, picture.Width);
+        if (height <= width) new Resize(Side, (int)((long)Side * width / height)).Apply(picture, random);
+        else new Resize((int)((long)Side * height / width), Side).Apply(picture, random);
+    }
+}

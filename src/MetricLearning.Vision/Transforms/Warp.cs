@@ -1,0 +1,139 @@
+using System.Runtime.InteropServices;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Moves pixels as Pillow's <c>Image.transform</c> does, to the bit. A matrix says where in the source the middle of a target
+/// pixel lies; what comes from outside is filled.</summary>
+internal static class Warp
+{
+    /// <summary>Warps by <c>x' = (m0 x + m1 y + m2) / w, y' = (m3 x + m4 y + m5) / w</c> with <c>w = m6 x + m7 y + 1</c>, or 1 where there
+    /// are six numbers.</summary>
+    public static void Apply(Picture picture, ReadOnlySpan<double> matrix, Interpolation interpolation, Rgb fill)
+    {
+        var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(picture.Width, picture.Height, out var old));
+        var source = new Source(MemoryMarshal.Cast<byte, uint>(old), picture.Width, picture.Height);
+        if (interpolation != Interpolation.Nearest || matrix.Length == 8) Any(source, target, matrix, interpolation, fill.Pixel);
+        else if (matrix[1] == 0 && matrix[3] == 0) Straight(source, target, matrix, fill.Pixel);
+        else FixedPoint(source, target, matrix, fill.Pixel);
+    }
+
+    /// <summary>The matrix of Pillow's <c>Image.rotate</c>: counter-clockwise about the middle, cosine and sine to 15 digits.</summary>
+    public static void Rotate(Picture picture, double degrees, Interpolation interpolation, Rgb fill)
+    {
+        var angle = -degrees * Math.PI / 180;
+        var (cos, sin) = (Math.Round(Math.Cos(angle), 15), Math.Round(Math.Sin(angle), 15));
+        var (x, y) = (picture.Width / 2.0, picture.Height / 2.0);
+        Apply(picture, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y], interpolation, fill);
+    }
+
+    /// <summary>No rotation: each row and column comes from one row and column. Pillow adds up the places from step to step.</summary>
+    private static void Straight(Source source, Span<uint> target, ReadOnlySpan<double> m, uint fill)
+    {
+        var fromY = m[5] + m[4] * 0.5;
+        for (var y = 0; y < source.Height; y++, fromY += m[4])
+        {
+            var fromX = m[2] + m[0] * 0.5;
+            for (var x = 0; x < source.Width; x++, fromX += m[0])
+                target[y * source.Width + x] = source.Nearest(fromX, fromY, fill);
+        }
+    }
+
+    /// <summary>In fixed point with 16 bits behind the point.</summary>
+    private static void FixedPoint(Source source, Span<uint> target, ReadOnlySpan<double> m, uint fill)
+    {
+        static long Fix(double value) => (long)Math.Floor(value * 65536 + 0.5);
+        var (acrossX, acrossY, downX, downY) = (Fix(m[0]), Fix(m[3]), Fix(m[1]), Fix(m[4]));
+        var (startX, startY) = (Fix(m[2] + m[0] * 0.5 + m[1] * 0.5), Fix(m[5] + m[3] * 0.5 + m[4] * 0.5));
+        for (var y = 0; y < source.Height; y++, startX += downX, startY += downY)
+        {
+            var (fromX, fromY) = (startX, startY);
+            for (var x = 0; x < source.Width; x++, fromX += acrossX, fromY += acrossY)
+            {
+                var (column, row) = (fromX >> 16, fromY >> 16);
+                target[y * source.Width + x] = (ulong)column < (ulong)source.Width && (ulong)row < (ulong)source.Height
+                    ? source.Pixels[(int)(row * source.Width + column)] : fill;
+            }
+        }
+    }
+
+    private static void Any(Source source, Span<uint> target, ReadOnlySpan<double> m, Interpolation interpolation, uint fill)
+    {
+        var perspective = m.Length == 8;
+        for (var y = 0; y < source.Height; y++)
+            for (var x = 0; x < source.Width; x++)
+            {
+                var (middleX, middleY) = (x + 0.5, y + 0.5);
+                var fromX = m[0] * middleX + m[1] * middleY + m[2];
+                var fromY = m[3] * middleX + m[4] * middleY + m[5];
+                if (perspective)
+                {
+                    var w = m[6] * middleX + m[7] * middleY + 1;
+                    (fromX, fromY) = (fromX / w, fromY / w);
+                }
+                target[y * source.Width + x] = interpolation switch
+                {
+                    Interpolation.Nearest => source.Nearest(fromX, fromY, fill),
+                    Interpolation.Bilinear => source.Bilinear(fromX, fromY, fill),
+                    _ => source.Bicubic(fromX, fromY, fill),
+                };
+            }
+    }
+
+    private readonly ref struct Source(ReadOnlySpan<uint> pixels, int width, int height)
+    {
+        public readonly ReadOnlySpan<uint> Pixels = pixels;
+        public readonly int Width = width, Height = height;
+
+        public uint Nearest(double x, double y, uint fill) => Has(x, y) ? Pixels[(int)y * Width + (int)x] : fill;
+
+        public uint Bilinear(double x, double y, uint fill)
+        {
+            if (!Has(x, y)) return fill;
+            var (column, row) = ((int)Math.Floor(x -= 0.5), (int)Math.Floor(y -= 0.5));
+            var (dx, dy) = (x - column, y - row);
+            var (left, right) = (Math.Max(column, 0), Math.Min(column + 1, Width - 1));
+            var above = Pixels.Slice(Math.Max(row, 0) * Width, Width);
+            var below = Pixels.Slice(Math.Min(row + 1, Height - 1) * Width, Width);
+            uint result = 0;
+            for (var shift = 0; shift < 24; shift += 8)
+            {
+                var top = Between(above[left] >> shift & 255, above[right] >> shift & 255, dx);
+                var bottom = Between(below[left] >> shift & 255, below[right] >> shift & 255, dx);
+                result |= (uint)(top + (bottom - top) * dy) << shift;
+            }
+            return result;
+        }
+
+        public uint Bicubic(double x, double y, uint fill)
+        {
+            if (!Has(x, y)) return fill;
+            var (column, row) = ((int)Math.Floor(x -= 0.5), (int)Math.Floor(y -= 0.5));
+            var (dx, dy) = (x - column, y - row);
+            uint result = 0;
+            for (var shift = 0; shift < 24; shift += 8)
+            {
+                // Rows above the first are the first; rows below the last repeat what came before them.
+                var v0 = Row(Math.Clamp(row - 1, 0, Height - 1), column, dx, shift);
+                var v1 = row >= 0 ? Row(row, column, dx, shift) : v0;
+                var v2 = row + 1 < Height ? Row(row + 1, column, dx, shift) : v1;
+                var v3 = row + 2 < Height ? Row(row + 2, column, dx, shift) : v2;
+                result |= (uint)Math.Clamp(Cubic(v0, v1, v2, v3, dy), 0, 255) << shift;
+            }
+            return result;
+        }
+
+        private double Row(int row, int column, double dx, int shift)
+        {
+            var line = Pixels.Slice(row * Width, Width);
+            return Cubic(line[Math.Clamp(column - 1, 0, Width - 1)] >> shift & 255, line[Math.Clamp(column, 0, Width - 1)] >> shift & 255,
+                line[Math.Clamp(column + 1, 0, Width - 1)] >> shift & 255, line[Math.Clamp(column + 2, 0, Width - 1)] >> shift & 255, dx);
+        }
+
+        private static double Cubic(double v0, double v1, double v2, double v3, double d) =>
+            v1 + d * (-v0 + v2 + d * (2 * (v0 - v1) + v2 - v3 + d * (-v0 + v1 - v2 + v3)));
+
+        private static double Between(double a, double b, double d) => a + (b - a) * d;
+
+        private bool Has(double x, double y) => x >= 0 && x < Width && y >= 0 && y < Height;
+    }
+}

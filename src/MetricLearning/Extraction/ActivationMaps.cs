@@ -1,0 +1,20 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Where in a picture a network's features are strong, as torchreid's <c>visualize_actmap</c> has it.</summary>
+public static class ActivationMaps
+{
+    /// <summary><c>a(y, x) = Σ_c f(c, y, x)² / ‖Σ_c f²‖₂</c>: squares summed over channels, each map scaled to length one.</summary>
+    /// <param name="features">[N, C, h, w], say <c>LayerFeatures.Of(model, images, "backbone")</c>.</param>
+    /// <returns>[N, h, w], at least 0, in the type of the features; a map without any activation stays 0. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The features are not [N, C, h, w].</exception>
+    public static Tensor Of(Tensor features)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        if (features.dim() != 4) throw new ArgumentException($"features must be [N, C, h, w], got {Guard.Shape(features)}.", nameof(features));
+        using var scope = NewDisposeScope();
+        var energy = features.pow(S(2)).sum(1);
+        return nn.functional.normalize(energy.flatten(1), dim: 1).reshape(energy.shape).MoveToOuterDisposeScope();
+    }
+}

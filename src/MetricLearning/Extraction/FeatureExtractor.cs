@@ -1,0 +1,85 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Features of images at test time: the embedding or what a layer gives, averaged over mirrored and resized views.</summary>
+/// <remarks>
+/// The model runs in eval mode and without gradient, and is left as it was. Images are given the type of its weights, so that a model in half
+/// precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in it; the features are float32 all the same. A map [N, C, h, w] becomes its mean
+/// over places, [N, C].
+/// </remarks>
+public sealed class FeatureExtractor
+{
+    private readonly nn.Module model;
+    private readonly Func<Tensor, Tensor> features;
+
+    /// <summary>The embedding of a model, or what one of its layers gives.</summary>
+    /// <param name="model">The model; it stays the caller's.</param>
+    /// <param name="layer">The layer's dotted name, as <see cref="LayerFeatures.Names"/> has them; null for the embedding.</param>
+    /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
+    public FeatureExtractor(EmbeddingModel model, string? layer = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (layer is not null) LayerFeatures.Check(model, layer);
+        this.model = model;
+        features = layer is null ? model.Embed : images => LayerFeatures.Of(model, images, layer);
+    }
+
+    /// <summary>Whether the mirror image of each picture counts as well. Default: no.</summary>
+    public bool Flip { get; init; }
+
+    /// <summary>The sizes at which each picture is seen, as multiples of its own, bilinearly without anti-aliasing. Default: 1 alone.</summary>
+    /// <exception cref="ArgumentException">There is none, or one is not above 0.</exception>
+    public IReadOnlyList<double> Scales
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            if (value.Count == 0) throw new ArgumentException("Scales must have one entry at least.", nameof(Scales));
+            foreach (var scale in value) Guard.Positive(scale, nameof(Scales));
+            field = [.. value];
+        }
+    } = [1];
+
+    /// <summary>The features of a batch: the mean over all views.</summary>
+    /// <param name="images">[N, 3, H, W] on the device of the weights.</param>
+    /// <returns>[N, D] float32. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The images do not fit, or the layer gives neither [N, D] nor [N, C, h, w].</exception>
+    public Tensor Extract(Tensor images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        if (images.dim() != 4) throw new ArgumentException($"images must be [N, 3, H, W], got {Guard.Shape(images)}.", nameof(images));
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var type = model.parameters().Select(weight => (ScalarType?)weight.dtype).FirstOrDefault();
+        Tensor? sum = null;
+        foreach (var view in Views(images.to(type ?? images.dtype)))
+        {
+            var part = Vectors(features(view));
+            sum = sum is null ? part : sum.Plus(part);
+        }
+        var views = Scales.Count * (Flip ? 2 : 1);
+        return (views == 1 ? sum! : sum! / S(views)).MoveToOuterDisposeScope();
+    }
+
+    private IEnumerable<Tensor> Views(Tensor images)
+    {
+        foreach (var scale in Scales)
+        {
+            var view = scale == 1 ? images
+                : nn.functional.interpolate(images, [Pixels(2, scale), Pixels(3, scale)], mode: InterpolationMode.Bilinear, align_corners: false);
+            yield return view;
+            if (Flip) yield return view.flip(3);
+        }
+
+        long Pixels(int dimension, double scale) => Math.Max(1, (long)Math.Round(images.size(dimension) * scale));
+    }
+
+    private static Tensor Vectors(Tensor output) => output.dim() switch
+    {
+        2 => output.to(ScalarType.Float32),
+        4 => output.to(ScalarType.Float32).mean([2, 3]),
+        _ => throw new ArgumentException($"The layer must give [N, D] or [N, C, h, w], got {Guard.Shape(output)}."),
+    };
+}

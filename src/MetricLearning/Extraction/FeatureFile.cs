@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Writes features with their identities, cameras and files, for other programs.</summary>
+/// <remarks>
+/// Each part, say query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no camera
+/// where there are none) and <c>query_files</c> (text).
+/// <list type="bullet">
+/// <item><c>.npz</c>: all of them in one archive, as <c>numpy.savez</c> writes it; features of half precision as float32.</item>
+/// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
+/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any, cam.</item>
+/// </list>
+/// The same features give the same bytes.
+/// </remarks>
+public static class FeatureFile
+{
+    /// <summary>The endings that <see cref="Write"/> knows.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
+
+    /// <summary>Writes the parts, each file atomically.</summary>
+    /// <param name="path">The file; its ending says which kind.</param>
+    /// <param name="parts">Name, features, and the file of each row.</param>
+    /// <exception cref="ArgumentException">The ending is unknown, a part has not one file a row, or <c>.npy</c> is to hold several
+    /// parts.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void Write(string path, params IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(parts);
+        foreach (var (name, set, files) in parts)
+            if (files.Count != set.Count)
+                throw new ArgumentException($"{name} must have one file a row, {set.Count}, got {files.Count}.", nameof(parts));
+        using var scope = NewDisposeScope();
+        switch (Path.GetExtension(path))
+        {
+            case ".npz":
+                NumPyArchive.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, InNumPy(part.Set.Features))),
+                    parts.Select(part => KeyValuePair.Create($"{part.Name}_files", part.Files)));
+                break;
+            case ".safetensors":
+                SafeTensors.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, part.Set.Features)),
+                    parts.ToDictionary(part => $"{part.Name}_files", part => JsonSerializer.Serialize(part.Files)));
+                break;
+            case ".npy" when parts is [var only]:
+                NumPyFile.Write(path, InNumPy(only.Set.Features));
+                WriteList(Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
+                break;
+            case ".npy":
+                throw new ArgumentException($"path must end in .npz or .safetensors to hold {parts.Count} parts, got {path}.", nameof(path));
+            default:
+                throw new ArgumentException($"path must end in {string.Join(", ", Extensions)}, got {path}.", nameof(path));
+        }
+    }
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> Arrays(string name, EmbeddingSet set, Tensor features)
+    {
+        yield return new($"{name}_feat", features);
+        yield return new($"{name}_pid", tensor(set.Ids.ToArray(), ScalarType.Int64));
+        if (set.Cameras is not null) yield return new($"{name}_cam", tensor(set.Cameras.ToArray(), ScalarType.Int64));
+    }
+
+    /// <summary>NumPy has no bfloat16.</summary>
+    private static Tensor InNumPy(Tensor features) => features.dtype == ScalarType.BFloat16 ? features.to(ScalarType.Float32) : features;
+
+    private static void WriteList(string path, EmbeddingSet set, IReadOnlyList<string> files) => AtomicFile.Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
+        writer.WriteLine(set.Cameras is null ? "file,pid" : "file,pid,cam");
+        for (var i = 0; i < set.Count; i++)
+        {
+            writer.Write(string.Create(CultureInfo.InvariantCulture, $"{Field(files[i])},{set.Ids[i]}"));
+            writer.WriteLine(set.Cameras is null ? "" : string.Create(CultureInfo.InvariantCulture, $",{set.Cameras[i]}"));
+        }
+    });
+
+    private static string Field(string text) => text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}

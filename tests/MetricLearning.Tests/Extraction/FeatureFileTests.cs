@@ -1,0 +1,88 @@
+using System.Text.Json;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public sealed class FeatureFileTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("feature-file-").FullName;
+    private readonly EmbeddingSet query = new(randn(3, 4), [7, 7, 9], [1, 2, 1]);
+    private readonly EmbeddingSet gallery = new(randn(2, 4), [9, 7], [3, 3]);
+    private readonly string[] queryFiles = ["a.jpg", "b/ü.jpg", "c, \"d\".jpg"];
+
+    public void Dispose()
+    {
+        query.Dispose();
+        gallery.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void Npz_HasTheArraysOfEachPart_AndTheSameBytesAgain()
+    {
+        var path = Write("x.npz", ("query", query, queryFiles), ("gallery", gallery, ["e.jpg", "f.jpg"]));
+        using (var scope = NewDisposeScope())
+        using (var archive = new NumPyArchive(path))
+        {
+            Assert.Equal(["query_feat", "query_pid", "query_cam", "gallery_feat", "gallery_pid", "gallery_cam", "query_files", "gallery_files"], archive.Names);
+            Assert.True(allclose(query.Features, archive.Read("query_feat"), 0, 0));
+            Assert.Equal([9L, 7], archive.Read("gallery_pid").data<long>().ToArray());
+            Assert.Equal([1L, 2, 1], archive.Read("query_cam").data<long>().ToArray());
+            Assert.Equal(queryFiles, archive.ReadText("query_files"));
+        }
+        var again = Write("y.npz", ("query", query, queryFiles), ("gallery", gallery, ["e.jpg", "f.jpg"]));
+        Assert.Equal(File.ReadAllBytes(path), File.ReadAllBytes(again));
+    }
+
+    [Fact]
+    public void SafeTensors_HaveTheFilesInTheirMetadata()
+    {
+        using var read = SafeTensors.Read(Write("x.safetensors", ("query", query, queryFiles)));
+        Assert.Equal(["query_cam", "query_feat", "query_pid"], read.Keys.Order(StringComparer.Ordinal));
+        Assert.True(allclose(query.Features, read["query_feat"], 0, 0));
+        Assert.Equal(queryFiles, JsonSerializer.Deserialize<string[]>(read.Metadata["query_files"])!);
+    }
+
+    [Fact]
+    public void Npy_HasAListBesideIt()
+    {
+        using var features = NumPyFile.Read(Write("x.npy", ("query", query, queryFiles)));
+        Assert.True(allclose(query.Features, features, 0, 0));
+        Assert.Equal("file,pid,cam\na.jpg,7,1\nb/ü.jpg,7,2\n\"c, \"\"d\"\".jpg\",9,1\n", File.ReadAllText(Path.Combine(folder, "x.csv")));
+    }
+
+    [Fact]
+    public void WithoutCameras_ThereIsNoSuchArray()
+    {
+        using var plain = new EmbeddingSet(randn(1, 2, ScalarType.BFloat16), [5]);
+        using (var archive = new NumPyArchive(Write("x.npz", ("test", plain, ["a"]))))
+        {
+            Assert.Equal(["test_feat", "test_pid", "test_files"], archive.Names);
+            using var features = archive.Read("test_feat");
+            Assert.Equal(ScalarType.Float32, features.dtype);
+        }
+        Write("x.npy", ("test", plain, ["a"]));
+        Assert.Equal("file,pid\na,5\n", File.ReadAllText(Path.Combine(folder, "x.csv")));
+    }
+
+    [Fact]
+    public void Mistakes_AreNamed()
+    {
+        Fails("path must end in .npz, .safetensors, .npy", "x.txt", ("query", query, queryFiles));
+        Fails("to hold 2 parts", "x.npy", ("query", query, queryFiles), ("gallery", gallery, ["e", "f"]));
+        Fails("gallery must have one file a row, 2, got 1", "x.npz", ("gallery", gallery, ["e"]));
+        Assert.Empty(Directory.GetFiles(folder));
+
+        void Fails(string message, string name, params (string, EmbeddingSet, IReadOnlyList<string>)[] parts) =>
+            Assert.Contains(message, Assert.Throws<ArgumentException>(() => Write(name, parts)).Message, StringComparison.Ordinal);
+    }
+
+    private string Write(string name, params (string, EmbeddingSet, IReadOnlyList<string>)[] parts)
+    {
+        var path = Path.Combine(folder, name);
+        FeatureFile.Write(path, parts);
+        return path;
+    }
+}

@@ -1,0 +1,296 @@
+namespace MetricLearning.Vision.Tests;
+
+/// <summary>Each reader on a small tree laid out as the dataset's documentation says.</summary>
+public sealed class PublishedDatasetTests : IDisposable
+{
+    private readonly TempFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("train", "test", "MSMT17 V1")]
+    [InlineData("mask_train_v2", "mask_test_v2", "MSMT17 V2")]
+    public void Msmt17_ReadsTheFourLists(string train, string test, string name)
+    {
+        Lines("list_train.txt", "0000/0000_000_01_0303morning_0008_0.jpg 0", "0001/0001_001_15_0303noon_0008_0.jpg 1");
+        Lines("list_val.txt", "0000/0000_002_03_0303morning_0009_0.jpg 0");
+        Lines("list_query.txt", "0000/0000_000_02_0113noon_0099_0.jpg 0");
+        Lines("list_gallery.txt", "0000/0000_001_07_0113noon_0098_1.jpg 0", "0001/0001_001_04_0113noon_0097_1.jpg 1");
+        Put(train, "0000/0000_000_01_0303morning_0008_0.jpg", "0001/0001_001_15_0303noon_0008_0.jpg", "0000/0000_002_03_0303morning_0009_0.jpg");
+        Put(test, "0000/0000_000_02_0113noon_0099_0.jpg", "0000/0000_001_07_0113noon_0098_1.jpg", "0001/0001_001_04_0113noon_0097_1.jpg");
+        var data = ReIdDataset.Msmt17(folder.Path);
+        Assert.Equal(name, data.Name);
+        Assert.Equal([(1, 1), (1, 3), (2, 15)], data.Train.Select(s => (s.Identity, s.Camera)));
+        Assert.Equal([(1042, 2)], data.Query.Select(s => (s.Identity, s.Camera)));
+        Assert.Equal([(1042, 7), (1043, 4)], data.Gallery.Select(s => (s.Identity, s.Camera)));
+        Assert.Equal(2, ReIdDataset.Msmt17(folder.Path, withValidation: false).Train.Count);
+        Assert.Empty(data.Warnings);
+        Assert.Equal(CameraFilter.SameIdentity, data.Protocol.Cameras);
+        File.Delete(folder.Under("list_train.txt"));
+        Assert.Empty(ReIdDataset.Msmt17(folder.Path, testOnly: true).Train);
+        Expect.Error<DirectoryNotFoundException>($"{folder.Path} is no MSMT17 folder: it has no list_train.txt. It has list_gallery.txt, ",
+            () => ReIdDataset.Msmt17(folder.Path));
+        Expect.Error<DirectoryNotFoundException>("its authors give it out at https://www.pkuvmc.com/dataset.html",
+            () => ReIdDataset.Msmt17(folder.Path));
+    }
+
+    [Fact]
+    public void ListsThatDoNotParse_NameFileAndLine()
+    {
+        Put("train");
+        Directory.CreateDirectory(folder.Under("train/x")[..^2]);
+        Directory.CreateDirectory(folder.Under("test/x")[..^2]);
+        foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list, "a_b_01_c.jpg 0");
+        Expect.Error<FileNotFoundException>("2 of 2 pictures that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
+        Lines("list_train.txt", "", "portrait.jpg 0");
+        Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
+            () => ReIdDataset.Msmt17(folder.Path));
+        Lines("list_train.txt", "a_b_01_c.jpg");
+        Expect.Error<InvalidDataException>("line 1: 2 fields expected, got \"a_b_01_c.jpg\".", () => ReIdDataset.Msmt17(folder.Path));
+        Lines("list_train.txt", "a_b_01_c.jpg one");
+        Expect.Error<InvalidDataException>("line 1: field 2 must be a whole number, got \"one\".", () => ReIdDataset.Msmt17(folder.Path));
+    }
+
+    [Fact]
+    public void Cuhk03NP_KnowsItsTwoKindsOfBoxes()
+    {
+        foreach (var boxes in new[] { "detected", "labeled" })
+        {
+            Put($"{boxes}/bounding_box_train", "0001_c1_1.png");
+            Put($"{boxes}/query", "0003_c1_21.png");
+            Put($"{boxes}/bounding_box_test", "0003_c2_22.png", "0004_c2_22.png");
+        }
+        Assert.Same(PublishedDataset.Cuhk03Detected, ReIdDataset.Cuhk03NP(folder.Under("detected/x")[..^2]).Published);
+        var labelled = ReIdDataset.Cuhk03NP(folder.Under("labeled/x")[..^2]);
+        Assert.Equal("CUHK03-NP (labelled)", labelled.Name);
+        Assert.Equal([(3, 2), (4, 2)], labelled.Gallery.Select(s => (s.Identity, s.Camera)));
+    }
+
+    [Fact]
+    public void Cuhk03Classic_ReadsASplitOfTorchreid()
+    {
+        const string Split = """
+            {"train": [["d/images_detected/1_001_1_01.png", 0, 0], ["d/images_detected/2_001_2_06.png", 1, 1]],
+             "query": [["d/images_detected/1_023_1_05.png", 0, 0], ["d/images_detected/1_023_2_06.png", 0, 1]],
+             "gallery": [["d/images_detected/1_023_1_05.png", 0, 0], ["d/images_detected/1_023_2_06.png", 0, 1]],
+             "num_train_pids": 2}
+            """;
+        var json = folder.Under("splits_classic_detected.json");
+        File.WriteAllText(json, $"[{Split}, {{}}]");
+        Put("images_detected", "1_001_1_01.png", "2_001_2_06.png", "1_023_1_05.png", "1_023_2_06.png");
+        var pictures = folder.Under("images_detected/x")[..^2];
+        var data = ReIdDataset.Cuhk03Classic(json, pictures);
+        Assert.Equal([(10_001, 1), (20_001, 2)], data.Train.Select(s => (s.Identity, s.Camera)));
+        Assert.Equal([(10_023, 1), (10_023, 2)], data.Query.Select(s => (s.Identity, s.Camera)));
+        Assert.Equal(GalleryShots.SingleExpected, data.Protocol.Shots);
+        Expect.Error<InvalidDataException>("split 1 has no list train.", () => ReIdDataset.Cuhk03Classic(json, pictures, 1));
+        Expect.Error<InvalidDataException>("has splits 0 to 1, not 2.", () => ReIdDataset.Cuhk03Classic(json, pictures, 2));
+        File.WriteAllText(json, """[{"train": [["a.png", 0]], "query": [], "gallery": []}]""");
+        Expect.Error<InvalidDataException>("a row must be [path, label, camera], got [\"a.png\", 0].",
+            () => ReIdDataset.Cuhk03Classic(json, pictures));
+        File.WriteAllText(json, "[");
+        Expect.Error<InvalidDataException>("is no JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
+    }
+
+    [Fact]
+    public void VeRi776_ReadsNamesTracksAndLabels()
+    {
+        Lines("name_train.txt", "0001_c001_00016450_0.jpg", "0003_c020_00016460_0.jpg");
+        Lines("name_query.txt", "0002_c002_00030600_0.jpg");
+        Lines("name_test.txt", "0002_c002_00030600_0.jpg", "0002_c004_00084250_0.jpg", "0002_c004_00084255_0.jpg");
+        Lines("test_track.txt", "0002_c002_00030600_0.jpg", "0002_c004_00084250_0.jpg 0002_c004_00084255_0.jpg ");
+        Put("image_train", "0001_c001_00016450_0.jpg", "0003_c020_00016460_0.jpg");
+        Put("image_query", "0002_c002_00030600_0.jpg");
+        Put("image_test", "0002_c002_00030600_0.jpg", "0002_c004_00084250_0.jpg", "0002_c004_00084255_0.jpg");
+        Lines("train_label.xml", """<?xml version="1.0" encoding="gb2312" ?>""", """<TrainingImages Version="1.0"><Items number="1">""",
+            """<Item imageName="0001_c001_00016450_0.jpg" vehicleID="0001" cameraID="c001" colorID="1" typeID="4" />""",
+            "</Items></TrainingImages>");
+        var data = ReIdDataset.VeRi776(folder.Path);
+        Assert.Equal([(1, 1, 0), (3, 20, 0)], data.Train.Select(s => (s.Identity, s.Camera, s.Track)));
+        Assert.Equal([(2, 2, 1)], data.Query.Select(s => (s.Identity, s.Camera, s.Track)));
+        Assert.Equal([(2, 2, 1), (2, 4, 2), (2, 4, 2)], data.Gallery.Select(s => (s.Identity, s.Camera, s.Track)));
+        Assert.Same(RetrievalProtocol.VeRi, data.Protocol);
+        Lines("train_label.xml", """<Items><Item imageName="0001_c001_00016450_0.jpg" vehicleID="0007" cameraID="c001" /></Items>""");
+        Expect.Error<InvalidDataException>("0001_c001_00016450_0.jpg is vehicle 7 at camera 1, but its name says 1 at 1.",
+            () => ReIdDataset.VeRi776(folder.Path));
+        Lines("train_label.xml", "<Items><Item />");
+        Expect.Error<InvalidDataException>("train_label.xml has not the items imageName, vehicleID, cameraID",
+            () => ReIdDataset.VeRi776(folder.Path));
+    }
+
+    [Fact]
+    public void VehicleId_DrawsOnePictureAVehicleForTheGallery()
+    {
+        var test = Enumerable.Range(0, 40).Select(i => $"{i:0000000} {i / 4 + 100}").ToArray();
+        Lines("train_test_split/train_list.txt", "0000900 7", "0000901 7");
+        Lines("train_test_split/test_list_1600.txt", test);
+        Put("image", [.. test.Select(line => line[..7] + ".jpg"), "0000900.jpg", "0000901.jpg"]);
+        var data = ReIdDataset.VehicleId(folder.Path, 1600, seed: 3);
+        Assert.Equal((2, 30, 10), (data.Train.Count, data.Query.Count, data.Gallery.Count));
+        Assert.Equal(Enumerable.Range(100, 10).Select(i => (long)i), data.Gallery.Select(s => s.Identity));
+        Assert.Equal(40, data.Query.Concat(data.Gallery).Select(s => s.Path).Distinct().Count());
+        Assert.Equal(data.Gallery, ReIdDataset.VehicleId(folder.Path, 1600, seed: 3).Gallery);
+        Assert.NotEqual(data.Gallery, ReIdDataset.VehicleId(folder.Path, 1600, seed: 4).Gallery);
+        Assert.False(data.Gallery.HasCameras);
+        Expect.Error<DirectoryNotFoundException>("it has no train_test_split/test_list_800.txt", () => ReIdDataset.VehicleId(folder.Path));
+    }
+
+    [Fact]
+    public void Cub200_DividesByClass()
+    {
+        Lines("images.txt", "1 001.Albatross/a.jpg", "2 100.Pelican/b.jpg", "3 101.Pelican/c.jpg", "4 200.Warbler/d.jpg");
+        Lines("image_class_labels.txt", "1 1", "2 100", "3 101", "4 200");
+        Put("images", "001.Albatross/a.jpg", "100.Pelican/b.jpg", "101.Pelican/c.jpg", "200.Warbler/d.jpg");
+        var data = ReIdDataset.Cub200(folder.Path);
+        Assert.Equal([1, 100], data.Train.Select(s => s.Identity));
+        Assert.Equal([101, 200], data.Query.Select(s => s.Identity));
+        Assert.Same(data.Query, data.Gallery);
+        Assert.True(data.Protocol.RemovesSelf);
+        Lines("image_class_labels.txt", "1 1");
+        Expect.Error<InvalidDataException>("line 2: picture 2 has no class in image_class_labels.txt.", () => ReIdDataset.Cub200(folder.Path));
+    }
+
+    /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>
+    private const string CarsFile =
+        "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6Mzc6MDAgMjAyNgAAAAAAAAAAAAAAAAAAAA" +
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAAVwAAAHic42NgYDgAxGxAzAHEjAwQwIrEZ4LS3ECcnJNYXByfl5ibWgxWxwfE" +
+        "Dkj6WbDo50IyVwDKd/RVcE/NSy1KzGGAm2NBwBxWNHNAfMfk0qJEIA0AvpkL7w8AAADFAAAAeJytUG0KwjAMTUf9YjDUc4hu6hH84S1GN4ZuzLasRXZAD2" +
+        "aG1Q0ZCKkPHklIk76XCAA0B5hinCMDeGHiaobkLoZIIaWywpZKGveOw8r1T8imqLF7L9Lylmphr5Blqk3bBD7Ia2EMDGALY+EbEfIMvS4+omvtYoelq3PR" +
+        "4NdmF3dItpW+9Pviwb5wZB8b7ON4CT0yt/gxF2DGiHN/87338x0T9Wee9/L2ffDzPSPqz4lzb53evo9+vjeMpv9B9N3lT/bpM14=";
+
+    [Fact]
+    public void Cars196_ReadsItsAnnotations()
+    {
+        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(CarsFile));
+        Put("car_ims", "000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg");
+        var data = ReIdDataset.Cars196(folder.Path);
+        Assert.Equal([1, 98], data.Train.Select(s => s.Identity));
+        Assert.Equal([(99, "000003.jpg"), (196, "000004.jpg")], data.Query.Select(s => (s.Identity, Path.GetFileName(s.Path))));
+        Assert.Same(data.Query, data.Gallery);
+        folder.Write("cars_annos.mat", 1, 2, 3);
+        Expect.Error<InvalidDataException>($"{file} is not the file of annotations of Cars-196: it does not begin as",
+            () => ReIdDataset.Cars196(folder.Path));
+    }
+
+    /// <summary>The plain form of the same file, each byte spoilt or the end cut off: read, or refused by name, never another error.</summary>
+    [Fact]
+    public void Cars196_BrokenAnnotations_AreRefused()
+    {
+        var packed = Convert.FromBase64String(CarsFile);
+        var plain = packed[..128].ToList();
+        for (var at = 128; at < packed.Length; at += 8 + BitConverter.ToInt32(packed, at + 4))
+        {
+            using var inflate = new System.IO.Compression.ZLibStream(new MemoryStream(packed, at + 8, packed.Length - at - 8),
+                System.IO.Compression.CompressionMode.Decompress);
+            using var whole = new MemoryStream();
+            inflate.CopyTo(whole);
+            plain.AddRange(whole.ToArray());
+        }
+        var file = folder.Write("plain.mat", [.. plain]);
+        Assert.Equal([("car_ims/000001.jpg", 1), ("car_ims/000002.jpg", 98), ("car_ims/000003.jpg", 99), ("car_ims/000004.jpg", 196)],
+            CarsAnnotations.Read(file));
+        var random = new SeededRandom(6);
+        for (var at = 0; at < plain.Count; at++)
+        {
+            byte[] spoilt = [.. plain];
+            spoilt[at] = (byte)random.NextInt(256);
+            Try(spoilt);
+            Try([.. plain[..at]]);
+        }
+
+        void Try(byte[] bytes)
+        {
+            folder.Write("plain.mat", bytes);
+            if (Record.Exception(() => CarsAnnotations.Read(file)) is { } error) Assert.IsType<InvalidDataException>(error);
+        }
+    }
+
+    [Fact]
+    public void StanfordOnlineProducts_ReadsBothLists()
+    {
+        Lines("Ebay_train.txt", "image_id class_id super_class_id path", "1 1 1 bicycle_final/111_0.JPG", "2 1 1 bicycle_final/111_1.JPG");
+        Lines("Ebay_test.txt", "image_id class_id super_class_id path", "59552 11319 1 chair_final/222_0.JPG");
+        Put("bicycle_final", "111_0.JPG", "111_1.JPG");
+        Put("chair_final", "222_0.JPG");
+        var data = ReIdDataset.StanfordOnlineProducts(folder.Path);
+        Assert.Equal(new PartCounts(2, 1), PartCounts.Of(data.Train));
+        Assert.Equal([11_319], data.Query.Identities);
+        Assert.Equal("""
+            SOP          |    ids |   images | cameras
+            -------------|--------|----------|--------
+            train        |      1 |        2 |       0
+            test         |      1 |        1 |       0
+
+            """, data.ToString(), ignoreLineEndingDifferences: true);
+    }
+
+    [Theory]
+    [InlineData("list_eval_partition.txt", "")]
+    [InlineData("Eval/list_eval_partition.txt", "Img/")]
+    public void InShop_ReadsItsPartition(string list, string above)
+    {
+        Lines(list, "4", "image_name item_id evaluation_status", "img/WOMEN/Dresses/id_00000002/02_1_front.jpg   id_00000002   train",
+            "img/WOMEN/Tees/id_00000003/01_1_front.jpg id_00000003 query", "img/WOMEN/Tees/id_00000003/01_2_side.jpg id_00000003 gallery");
+        Put(above + "img/WOMEN", "Dresses/id_00000002/02_1_front.jpg", "Tees/id_00000003/01_1_front.jpg", "Tees/id_00000003/01_2_side.jpg");
+        var data = ReIdDataset.InShop(folder.Path);
+        Assert.Equal((1, 1, 1), (data.Train.Count, data.Query.Count, data.Gallery.Count));
+        Assert.Equal(3, data.Gallery[0].Identity);
+        Lines(list, "1", "image_name item_id evaluation_status", "img/a.jpg id_00000003 test");
+        Expect.Error<InvalidDataException>("the status must be train, query or gallery, got test.", () => ReIdDataset.InShop(folder.Path));
+    }
+
+    [Fact]
+    public void Omniglot_AlphabetsOfBothPartsStayApart()
+    {
+        Put("images_background/Greek/character01", "0001_01.png", "0001_02.png");
+        Put("images_evaluation/Angelic/character01", "0965_01.png", "0965_02.png");
+        var data = ReIdDataset.Omniglot(folder.Path);
+        Assert.Equal([0], data.Train.Identities);
+        Assert.Equal([1], data.Query.Identities);
+        Assert.Equal("Angelic/character01", data.Query.IdentityNames![1]);
+        Assert.Empty(data.Warnings);
+    }
+
+    [Fact]
+    public void FacesAndLetters_GoTheSameWay()
+    {
+        folder.Unpack("orl_faces_s01-s28.zip", _ => true);
+        folder.Unpack("omniglot_images_background_small1.zip", _ => true);
+        var faces = ReIdDataset.Folders(Path.Combine(folder.Path, "orl_faces"));
+        Assert.Equal((new PartCounts(140, 14), new PartCounts(140, 14)), (PartCounts.Of(faces.Train), PartCounts.Of(faces.Query)));
+        var letters = ReIdDataset.Folders(Path.Combine(folder.Path, "images_background_small1"), 0.75, seed: 1);
+        Assert.Equal((new PartCounts(2_040, 102), new PartCounts(680, 34)), (PartCounts.Of(letters.Train), PartCounts.Of(letters.Query)));
+        Assert.Empty(letters.Train.Identities.Intersect(letters.Query.Identities));
+    }
+
+    [Fact]
+    public void CompleteLookingTrees_WithOtherCounts_AreAWarning()
+    {
+        var facts = PublishedDataset.Cub200;
+        var train = Pictures(5_864, 100, 0);
+        var whole = ReIdDataset.SelfRetrieval("x", train, Pictures(5_924, 100, 100), facts);
+        Assert.Empty(whole.Warnings);
+        var less = ReIdDataset.SelfRetrieval("x", train, Pictures(5_923, 100, 100), facts);
+        Assert.Equal(["this is not CUB-200-2011 as published (images / ids): query has 5,923 / 100, not 5,924 / 100; " +
+            "gallery has 5,923 / 100, not 5,924 / 100."], less.Warnings);
+        Assert.Empty(ReIdDataset.SelfRetrieval("x", train, Pictures(500, 100, 100), facts).Warnings);
+    }
+
+    [Fact]
+    public void EachPublishedDataset_SaysWhereItIs()
+    {
+        Assert.All(PublishedDataset.All, facts => Assert.StartsWith("http", facts.Source, StringComparison.Ordinal));
+        Assert.All(PublishedDataset.All.Where(facts => facts.IsSelfRetrieval), facts => Assert.Equal(facts.Query, facts.Gallery));
+        Assert.Equal(PublishedDataset.All.Count, PublishedDataset.All.Select(facts => facts.Name).Distinct().Count());
+    }
+
+    private static ImageList Pictures(int count, int identities, int first) =>
+        new(Enumerable.Range(0, count).Select(i => new ImageSample($"{first}/{i}.jpg", first + 1 + i % identities, 0)), hasCameras: false);
+
+    private void Lines(string file, params string[] lines) => File.WriteAllLines(folder.Under(file), lines);
+
+    private void Put(string part, params string[] names)
+    {
+        foreach (var name in names) folder.Write($"{part}/{name}", 1);
+    }
+}

@@ -1,0 +1,60 @@
+using MetricLearning.Testing;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Vision.Tests;
+
+[LeavesNoTensors]
+public sealed class EveryTransformTests : IDisposable
+{
+    private readonly TestSet set = new();
+
+    public void Dispose() => set.Dispose();
+
+    [Fact]
+    public void AllSteps_GiveTheSameBatches_WhateverTheNumberOfWorkers()
+    {
+        var images = set.Draw(12);
+        var transform = All(images);
+        var expected = Batches(1);
+        Assert.Equal(expected, Batches(4));
+        var next = Batches(4, epoch: 1);
+        Assert.NotEqual(expected, next);
+
+        string[] Batches(int workers, int epoch = 0)
+        {
+            var loader = new ImageLoader(images, transform) { Workers = workers, Seed = 5 };
+            var sampler = new TestSet.Shuffle(12, 4) { State = new SamplerState(epoch, 0) };
+            var result = new List<string>();
+            foreach (var batch in loader.Batches(sampler))
+                using (batch) result.Add(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(batch.Images.bytes)));
+            return [.. result];
+        }
+    }
+
+    [Fact]
+    public void Batches_GoThroughTheSameSteps()
+    {
+        var transform = All(set.Draw(3));
+        using var pictures = randint(0, 256, [3, 3, 30, 20], ScalarType.Byte);
+        using var result = transform.Apply(pictures, seed: 9, epoch: 4);
+        Assert.Equal([3, 3, TestSet.Height, TestSet.Width], result.shape);
+        // Picture 2 alone, saved losslessly and read with the random numbers of its place, gives the same values.
+        using var bitmap = new SKBitmap(20, 30, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        using var single = pictures[2];
+        var bytes = single.bytes.ToArray();
+        for (var i = 0; i < 600; i++) bitmap.SetPixel(i % 20, i / 20, new SKColor(bytes[i], bytes[600 + i], bytes[1200 + i]));
+        using var read = transform.Read(set.Folder.Save("c.png", bitmap), SeededRandom.ForStream(9, 4, 2));
+        using var last = result.narrow(0, 2, 1);
+        Assert.True(allclose(read, last, 0, 0));
+        Expect.Error<ArgumentException>("pictures must be [N, 3, h, w] uint8, got [3, 3, 24, 12] Float32.", () => transform.Apply(result));
+    }
+
+    private static ImageTransform All(ImageList images) => new(
+        new RandomResizedCrop(40, 30), new ResizeShorter(28), new RandomCrop(28, 20), new Random2DTranslation(TestSet.Height, TestSet.Width),
+        new HorizontalFlip(), new PadAndCrop(2), new RandomApply(new ColorJitter(0.2, 0.2, 0.2, 0.1)), new RandomGrayscale(),
+        new RandomRotation(10), new RandomAffine(5, 0.1, 0.9, 1.1, 5), new RandomPerspective(0.2), new GaussianBlur(5),
+        AutoAugment.ImageNet(0.5), AutoAugment.FastReId(0.5), new RandAugment(), new AugMix(),
+        new RandomPatch(images, TestSet.Height, TestSet.Width, 10), new CenterCrop(TestSet.Height, TestSet.Width),
+        new Normalize(), new RandomErasing());
+}
