@@ -14,19 +14,20 @@ var report = new Option<bool>("--report") { Description = "Writes the results an
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
+var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
 var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
 var root = new RootCommand("Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, report, list, loading, only, heavy, device, threads,
+    guard, check, record, report, list, loading, only, guarded, heavy, device, threads,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
 {
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
     var texts = parsed.GetValue(only) ?? [];
-    IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy))
+    IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy)) && (item.Guarded || !parsed.GetValue(guarded))
         && (texts.Length == 0 || texts.Any(text => item.Name.Contains(text, StringComparison.OrdinalIgnoreCase))))];
     if (parsed.GetValue(guard)) return RatioGuard.Run([.. cases.Where(item => item.Guarded)]);
     if (parsed.GetValue(check)) return ValueCheck.Run(cases) | ResultsPage.Verify();
