@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
@@ -10,35 +11,35 @@ namespace MetricLearning;
 internal static unsafe class ExactScores
 {
     /// <summary><c>Σ xᵢ yᵢ</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Dot<T>(T* x, T* y, int length) where T : unmanaged
     {
-        Vector512<double> even = default, odd = default;
+        Vector256<double> s0 = default, s1 = default, s2 = default, s3 = default;
         var i = 0;
         for (; i <= length - 16; i += 16)
         {
-            var (x0, x1) = Load(x + i);
-            var (y0, y1) = Load(y + i);
-            even += x0 * y0;
-            odd += x1 * y1;
+            s0 += Load(x + i) * Load(y + i);
+            s1 += Load(x + i + 4) * Load(y + i + 4);
+            s2 += Load(x + i + 8) * Load(y + i + 8);
+            s3 += Load(x + i + 12) * Load(y + i + 12);
         }
         var rest = 0.0;
         for (; i < length; i++) rest += Widen(x[i]) * Widen(y[i]);
-        return Sum(even + odd) + rest;
+        return Sum(s0 + s2, s1 + s3) + rest;
     }
 
     /// <summary><c>Σ (xᵢ − yᵢ)²</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SquaredDistance<T>(T* x, T* y, int length) where T : unmanaged
     {
-        Vector512<double> even = default, odd = default;
+        Vector256<double> s0 = default, s1 = default, s2 = default, s3 = default;
         var i = 0;
         for (; i <= length - 16; i += 16)
         {
-            var (x0, x1) = Load(x + i);
-            var (y0, y1) = Load(y + i);
-            x0 -= y0;
-            x1 -= y1;
-            even += x0 * x0;
-            odd += x1 * x1;
+            s0 += Square(Load(x + i) - Load(y + i));
+            s1 += Square(Load(x + i + 4) - Load(y + i + 4));
+            s2 += Square(Load(x + i + 8) - Load(y + i + 8));
+            s3 += Square(Load(x + i + 12) - Load(y + i + 12));
         }
         var rest = 0.0;
         for (; i < length; i++)
@@ -46,17 +47,24 @@ internal static unsafe class ExactScores
             var difference = Widen(x[i]) - Widen(y[i]);
             rest += difference * difference;
         }
-        return Sum(even + odd) + rest;
+        return Sum(s0 + s2, s1 + s3) + rest;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector512<double>, Vector512<double>) Load<T>(T* p) where T : unmanaged =>
-        typeof(T) == typeof(float)
-            ? Vector512.Widen(Vector512.Load((float*)p))
-            : (Vector512.Load((double*)p), Vector512.Load((double*)p + 8));
+    private static Vector256<double> Square(Vector256<double> v) => v * v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Load<T>(T* p) where T : unmanaged
+    {
+        if (typeof(T) == typeof(double)) return Vector256.Load((double*)p);
+        var narrow = Vector128.Load((float*)p);
+        return Avx.IsSupported ? Avx.ConvertToVector256Double(narrow)
+            : Vector256.Create(Vector128.WidenLower(narrow), Vector128.WidenUpper(narrow));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;
 
-    private static double Sum(Vector512<double> v) => ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+    private static double Sum(Vector256<double> low, Vector256<double> high) =>
+        ((low[0] + low[1]) + (low[2] + low[3])) + ((high[0] + high[1]) + (high[2] + high[3]));
 }

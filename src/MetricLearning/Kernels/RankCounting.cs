@@ -1,6 +1,8 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -12,35 +14,92 @@ namespace MetricLearning;
 /// Intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
-    /// <summary>One row, in SIMD.</summary>
+    /// <summary>For each of 256 masks the permutation that moves its lanes to the front.</summary>
+    private static readonly int[] together = [.. Enumerable.Range(0, 256).SelectMany(mask =>
+        Enumerable.Range(0, 8).Where(lane => (mask >> lane & 1) == 1).Concat(Enumerable.Repeat(0, 8 - BitOperations.PopCount((uint)mask))))];
+
+    /// <summary>One row. Scores above the highest threshold, often most of them, are passed over in SIMD; the others go from one
+    /// threshold to the next below, fewer each time.</summary>
     /// <param name="scores">The row.</param>
-    /// <param name="low">The lower ends.</param>
+    /// <param name="low">The lower ends, at least one.</param>
     /// <param name="high">The upper ends, as many.</param>
     /// <param name="below">To each, the number of scores below its lower end is added.</param>
-    /// <param name="open">A bit a score, set where the score lies within any interval; clear on entry.</param>
-    public static void Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<ulong> open)
+    /// <param name="open">Room for as many places as there are scores.</param>
+    /// <returns>How many scores lie within any interval; <paramref name="open"/> begins with their places, in no order.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static int Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<int> open)
         where T : unmanaged, INumber<T>
     {
-        var vectors = MemoryMarshal.Cast<T, Vector512<T>>(scores);
-        var lanes = Vector512<T>.Count;
-        for (var p = 0; p < low.Length; p++)
+        if (typeof(T) == typeof(float) && Avx2.IsSupported)
+            return CountVectors(MemoryMarshal.Cast<T, float>(scores), MemoryMarshal.Cast<T, float>(low), MemoryMarshal.Cast<T, float>(high),
+                below, open);
+        var left = Scratch.Ints(scores.Length).AsSpan(0, scores.Length);       // places of scores not above the threshold at hand
+        var (count, found) = (0, 0);
+        var vectors = MemoryMarshal.Cast<T, Vector256<T>>(scores);
+        var highest = Vector256.Create(high[^1]);
+        for (var i = 0; i < vectors.Length; i++)
+            for (var bits = Vector256.LessThanOrEqual(vectors[i], highest).ExtractMostSignificantBits(); bits != 0; bits &= bits - 1)
+                left[count++] = i * Vector256<T>.Count + BitOperations.TrailingZeroCount(bits);
+        for (var i = vectors.Length * Vector256<T>.Count; i < scores.Length; i++) left[count++] = i;
+        for (var p = low.Length - 1; p >= 0 && count > 0; p--)
         {
-            var (lowest, highest) = (Vector512.Create(low[p]), Vector512.Create(high[p]));
-            var count = 0;
-            for (var i = 0; i < vectors.Length; i++)
+            var (lowest, top, kept) = (low[p], high[p], 0);
+            for (var i = 0; i < count; i++)
             {
-                var before = Vector512.LessThan(vectors[i], lowest).ExtractMostSignificantBits();
-                var notAfter = Vector512.LessThanOrEqual(vectors[i], highest).ExtractMostSignificantBits();
-                count += BitOperations.PopCount(before);
-                if (before != notAfter) open[i * lanes >> 6] |= (before ^ notAfter) << (i * lanes & 63);
+                var place = left[i];
+                var score = scores[place];
+                left[kept] = place;
+                kept += score < lowest ? 1 : 0;
+                open[found] = place;
+                found += score >= lowest & score <= top ? 1 : 0;
             }
-            for (var i = vectors.Length * lanes; i < scores.Length; i++)
-            {
-                if (scores[i] < low[p]) count++;
-                else if (scores[i] <= high[p]) open[i >> 6] |= 1UL << (i & 63);
-            }
-            below[p] += count;
+            below[p] += count = kept;
         }
+        return found;
+    }
+
+    /// <summary>The same without a branch for each score: eight at a time are moved together by a table of permutations.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe int CountVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> below,
+        Span<int> open)
+    {
+        var (count, found) = (0, 0);
+        fixed (float* row = scores, values = Scratch.Floats(scores.Length + 16))
+        fixed (int* places = Scratch.Ints(scores.Length + 16), moves = together)
+        {
+            var highest = Vector256.Create(high[^1]);
+            var i = 0;
+            for (; i <= scores.Length - 8; i += 8)
+            {
+                var score = Vector256.Load(row + i);
+                var kept = Vector256.LessThanOrEqual(score, highest).ExtractMostSignificantBits();
+                if (kept == 0) continue;
+                var move = Vector256.Load(moves + 8 * kept);
+                Avx2.PermuteVar8x32(score, move).Store(values + count);
+                (move + Vector256.Create(i)).Store(places + count);
+                count += BitOperations.PopCount(kept);
+            }
+            for (; i < scores.Length; i++, count++) (values[count], places[count]) = (row[i], i);
+            for (var p = low.Length - 1; p >= 0 && count > 0; p--)
+            {
+                Vector256.Create(float.PositiveInfinity).Store(values + count);
+                var (lowest, top, end) = (Vector256.Create(low[p]), Vector256.Create(high[p]), count);
+                count = 0;
+                for (i = 0; i < end; i += 8)
+                {
+                    var (score, place) = (Vector256.Load(values + i), Vector256.Load(places + i));
+                    var kept = Vector256.LessThan(score, lowest).ExtractMostSignificantBits();
+                    var within = Vector256.LessThanOrEqual(score, top).ExtractMostSignificantBits() ^ kept;
+                    for (; within != 0; within &= within - 1) open[found++] = place[BitOperations.TrailingZeroCount(within)];
+                    var move = Vector256.Load(moves + 8 * kept);
+                    Avx2.PermuteVar8x32(score, move).Store(values + count);
+                    Avx2.PermuteVar8x32(place, move).Store(places + count);
+                    count += BitOperations.PopCount(kept);
+                }
+                below[p] += count;
+            }
+        }
+        return found;
     }
 
     /// <summary>The same for many rows at once, in tensor operations on any device.</summary>

@@ -16,7 +16,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         {
             using var scope = NewDisposeScope();
             var (first, found) = (query, new QueryHits[Math.Min(plan.Queries, relations.Queries - query)]);
-            source.Begin(query, found.Length, ScalarType.Float64);
+            source.Begin(query, found.Length, plan.Rows, ScalarType.Float64);
             var scores = Scores(query, found.Length, out var left);
             var sorted = Sort(query, scores, left, top);
             Threads.For(found.Length, i =>

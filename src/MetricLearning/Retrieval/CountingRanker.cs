@@ -28,7 +28,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         {
             using var scope = NewDisposeScope();
             var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
-            source.Begin(query, block.Length, source.CountingType);
+            source.Begin(query, block.Length, Math.Min(plan.Rows, relations.Gallery), source.CountingType);
             Threads.For(block.Length, i => block[i] = Start(query + i));
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
@@ -83,21 +83,15 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         {
             var pending = block[i];
             var scores = new Span<T>((T*)memory + (long)i * rows, rows);
-            var hidden = Scratch.Ints(rows);
-            var count = relations.Hidden(query + i, row, rows, matchesToo: true, hidden);
+            var places = Scratch.Places(rows);
+            var count = relations.Hidden(query + i, row, rows, matchesToo: true, places);
             pending.Others += rows - count;
             if (pending.Rows.Length == 0) return;
-            foreach (var column in hidden.AsSpan(0, count)) scores[column] = T.PositiveInfinity;
+            foreach (var column in places.AsSpan(0, count)) scores[column] = T.PositiveInfinity;
             var (low, high) = (new T[pending.Rows.Length], new T[pending.Rows.Length]);
             for (var p = 0; p < low.Length; p++) (low[p], high[p]) = outward(pending.Low[p], pending.High[p]);
-            var open = Scratch.Bits(rows);
-            RankCounting.Count<T>(scores, low, high, pending.Nearer, open);
-            for (var word = 0; word < open.Length; word++)
-                for (var bits = open[word]; bits != 0; bits &= bits - 1)
-                {
-                    var column = word * 64 + BitOperations.TrailingZeroCount(bits);
-                    Settle(pending, query + i, row + column, scores[column], low, high);
-                }
+            count = RankCounting.Count<T>(scores, low, high, pending.Nearer, places);
+            foreach (var column in places.AsSpan(0, count)) Settle(pending, query + i, row + column, scores[column], low, high);
         });
     }
 

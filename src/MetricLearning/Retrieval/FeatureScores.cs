@@ -1,9 +1,9 @@
-using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The built-in distances between features: exact in float64, and by one matrix product a tile.</summary>
+/// <summary>The built-in distances between features: exact in float64, and by one matrix product a tile, or by whole numbers
+/// (<see cref="FixedPointSieve"/>).</summary>
 /// <remarks>
 /// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each from float64 sums in a fixed order.
 /// Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>, in which what is the same for all rows of the gallery is left out.</para>
@@ -17,40 +17,42 @@ internal sealed unsafe class FeatureScores : ScoreSource
 {
     private const double ZeroNorm = 1e-12;      // as CosineDistance has it
     private const double LargestNormOfFloat = 1e18;
-    private const double LargestNorm = 1e150;
 
     private readonly Distance distance;
     private readonly Tensor queries, gallery;           // on their device; float32 or float64
+    private readonly FeatureRows queryRows, galleryRows;        // the same on the CPU
     private readonly Tensor? offset, factor;            // [G] in float64: what is added to, or multiplied with, a tile's columns
-    private readonly bool wide;
-    private readonly byte* queryRows, galleryRows;      // the same on the CPU
     private readonly int width;
-    private readonly double[] queryNorms, galleryNorms;
     private readonly double largestGalleryNorm;
-    private readonly bool roundsInputs;
+    private readonly bool roundsInputs, fixedPoint;
+    private FixedPointSieve? sieve;
     private Tensor? block;
 
-    public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures)
+    /// <param name="distance">One that this class knows.</param>
+    /// <param name="queryFeatures">[Q, D].</param>
+    /// <param name="galleryFeatures">[G, D].</param>
+    /// <param name="sieve">How tiles are made for counting.</param>
+    public FeatureScores(Distance distance, Tensor queryFeatures, Tensor galleryFeatures, ScoreSieve sieve = ScoreSieve.Automatic)
     {
         this.distance = distance;
-        wide = queryFeatures.dtype == ScalarType.Float64;
+        var wide = queryFeatures.dtype == ScalarType.Float64;
         var type = wide ? ScalarType.Float64 : ScalarType.Float32;
         queries = queryFeatures.to(type).contiguous();
-        gallery = galleryFeatures.to(type).contiguous();
+        gallery = ReferenceEquals(queryFeatures, galleryFeatures) ? queries : galleryFeatures.to(type).contiguous();
         width = (int)queries.size(1);
-        queryRows = NativeMemory.Of(queries.cpu());
-        galleryRows = NativeMemory.Of(gallery.cpu());
-        queryNorms = Norms(queryRows, (int)queries.size(0), "query");
-        galleryNorms = Norms(galleryRows, (int)gallery.size(0), "gallery");
-        largestGalleryNorm = galleryNorms.DefaultIfEmpty().Max();
-        var largest = Math.Max(largestGalleryNorm, queryNorms.DefaultIfEmpty().Max());
-        var needsFloat64 = wide || largest > LargestNormOfFloat || width * Unit(ScalarType.Float32) > 0.1;
+        queryRows = new FeatureRows(queries.cpu(), "query");
+        galleryRows = ReferenceEquals(queries, gallery) ? queryRows : new FeatureRows(gallery.cpu(), "gallery");
+        largestGalleryNorm = galleryRows.LargestNorm;
+        var largest = Math.Max(largestGalleryNorm, queryRows.LargestNorm);
+        fixedPoint = sieve != ScoreSieve.Float32 && Device.type == TorchSharp.DeviceType.CPU && FixedPoint.IsSupported
+            && (sieve == ScoreSieve.Int16 || FixedPoint.IsFaster);
+        var needsFloat64 = largest > LargestNormOfFloat || (!fixedPoint && (wide || width * Unit(ScalarType.Float32) > 0.1));
         CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
         roundsInputs = Device.type == TorchSharp.DeviceType.CUDA && backends.cuda.matmul.allow_tf32;
         if (distance is EuclideanDistance or EuclideanSquaredDistance) offset = Column(norm => norm * norm);
         if (distance is CosineDistance) factor = Column(norm => 1 / Math.Max(norm, ZeroNorm));
 
-        Tensor Column(Func<double, double> of) => tensor(Array.ConvertAll(galleryNorms, n => of(n))).to(Device);
+        Tensor Column(Func<double, double> of) => tensor(Array.ConvertAll(galleryRows.Norms, n => of(n))).to(Device);
     }
 
     /// <summary>Whether a distance is one of those that this class knows.</summary>
@@ -74,20 +76,31 @@ internal sealed unsafe class FeatureScores : ScoreSource
         }
     }
 
-    public override long HeldBytes => Held(queries, gallery);
+    public override long HeldBytes =>
+        Held(queries, gallery) + (fixedPoint ? FixedPointSieve.HeldBytes(queryRows.Count, galleryRows.Count) : 0);
 
     public override long TileBytes(int queries, int rows, ScalarType type)
     {
+        if (Sieves(type)) return FixedPointSieve.TileBytes(queries, rows, width);
         var size = type == ScalarType.Float64 ? 8L : 4L;
         return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width;
     }
 
-    public override void Begin(int query, int queries, ScalarType type) =>
-        block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
+    public override void Begin(int query, int queries, int rows, ScalarType type)
+    {
+        if (Sieves(type))
+        {
+            sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
+            sieve.Begin(query, queries, rows);
+            block = null;
+        }
+        else block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
+    }
 
     public override Tensor Tile(int row, int rows)
     {
-        var type = block!.dtype;
+        if (block is null) return sieve!.Tile(row, rows);
+        var type = block.dtype;
         var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
         if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
@@ -96,24 +109,24 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override double Key(int query, int row) => distance switch
     {
-        CosineDistance => -Dot(query, row) / (Math.Max(queryNorms[query], ZeroNorm) * Math.Max(galleryNorms[row], ZeroNorm)),
-        DotDistance => -Dot(query, row),
-        _ => wide
-            ? ExactScores.SquaredDistance((double*)queryRows + (long)query * width, (double*)galleryRows + (long)row * width, width)
-            : ExactScores.SquaredDistance((float*)queryRows + (long)query * width, (float*)galleryRows + (long)row * width, width),
+        CosineDistance => -queryRows.Dot(query, galleryRows, row)
+            / (Math.Max(queryRows.Norms[query], ZeroNorm) * Math.Max(galleryRows.Norms[row], ZeroNorm)),
+        DotDistance => -queryRows.Dot(query, galleryRows, row),
+        _ => queryRows.SquaredDistance(query, galleryRows, row),
     };
 
     public override (double Low, double High) Interval(int query, double key, ScalarType type)
     {
-        var x = queryNorms[query];
-        var middle = distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
         var error = Error(query, type);
+        var x = queryRows.Norms[query];
+        var middle = Sieves(type) ? key + sieve!.Shift(query)
+            : distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
         return (middle - error, middle + error);
     }
 
     public override KeyOfScore KeyOf(int query)
     {
-        var x = queryNorms[query];
+        var x = queryRows.Norms[query];
         var scale = distance is CosineDistance ? Math.Max(x, ZeroNorm) : 1;
         return new KeyOfScore(distance is CosineDistance or DotDistance ? 0 : x * x, scale,
             1.05 * Error(query, ScalarType.Float64) / scale);      // 5 %: the roundings of the addition and the division
@@ -130,7 +143,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     private double Error(int query, ScalarType type)
     {
-        var (x, y, n) = (queryNorms[query], largestGalleryNorm, width);
+        if (Sieves(type)) return sieve!.Error(query);
+        var (x, y, n) = (queryRows.Norms[query], largestGalleryNorm, width);
         var (u, smallest) = (Unit(type), Math.ScaleB(1, type == ScalarType.Float32 ? -126 : -1022));
         var relative = Gamma(n, u);
         if (roundsInputs && type == ScalarType.Float32) relative += Math.ScaleB(1, -9) + Math.ScaleB(1, -20);       // TF32 keeps 10 bits
@@ -143,33 +157,20 @@ internal sealed unsafe class FeatureScores : ScoreSource
         };
     }
 
+    private bool Sieves(ScalarType type) => fixedPoint && type == ScalarType.Float32;
+
+    private double Factor(double norm) => distance is CosineDistance ? 1 / Math.Max(norm, ZeroNorm) : 1;
+
+    /// <summary>About the mean of the gallery's rows, each times its factor.</summary>
+    private double[] Center()
+    {
+        if (galleryRows.Count == 0) return new double[width];
+        using var scope = NewDisposeScope();
+        var weights = (factor ?? ones(galleryRows.Count, ScalarType.Float64)) / S(galleryRows.Count);
+        return NativeMemory.Copy<double>(weights.to(gallery.dtype).unsqueeze(0).mm(gallery).to(ScalarType.Float64));
+    }
+
     private static double Gamma(double n, double unit) => n * unit / (1 - n * unit);
 
     private static double Unit(ScalarType type) => type == ScalarType.Float32 ? 1.0 / (1 << 24) : 1.0 / (1L << 53);
-
-    private double Dot(int query, int row) => wide
-        ? ExactScores.Dot((double*)queryRows + (long)query * width, (double*)galleryRows + (long)row * width, width)
-        : ExactScores.Dot((float*)queryRows + (long)query * width, (float*)galleryRows + (long)row * width, width);
-
-    private double[] Norms(byte* rows, int count, string name)
-    {
-        var norms = new double[count];
-        for (var row = 0; row < count; row++)
-        {
-            var start = (long)row * width;
-            var square = wide ? ExactScores.Dot((double*)rows + start, (double*)rows + start, width)
-                : ExactScores.Dot((float*)rows + start, (float*)rows + start, width);
-            norms[row] = Math.Sqrt(square);
-            if (norms[row] <= LargestNorm) continue;
-            for (var i = 0; i < width; i++)
-            {
-                var value = wide ? ((double*)rows)[start + i] : ((float*)rows)[start + i];
-                if (!double.IsFinite(value))
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                        $"{name} features must be finite, got {value} in row {row}, column {i}."), name);
-            }
-            throw new ArgumentException($"{name} features must have rows of length at most 1e150, got more in row {row}.", name);
-        }
-        return norms;
-    }
 }

@@ -48,6 +48,9 @@ public sealed class RetrievalEvaluator
     /// <summary>Bytes that an evaluation may use beyond the features, as nearly as tiles can be cut to it. Default: 256 MiB.</summary>
     public long MemoryBudget { get; init; } = 256L << 20;
 
+    /// <summary>The arithmetic by which clear pairs are told from near ties when ranks are counted. Default: the faster.</summary>
+    public ScoreSieve Sieve { get; init => field = Guard.Defined(value, nameof(Sieve)); } = ScoreSieve.Automatic;
+
     /// <summary>Tiles of this shape instead of those that follow from the budget; for tests.</summary>
     internal TilePlan? Tiles { get; init; }
 
@@ -202,7 +205,7 @@ public sealed class RetrievalEvaluator
         Guard.SameWidth(query, gallery);
         if (Reranking is not null)
             return RowScores.Of(ReferenceEquals(query, gallery) ? Reranking.Rerank(query) : Reranking.Rerank(query, gallery));
-        return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery) : RowScores.Of(Distance, query, gallery);
+        return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery, Sieve) : RowScores.Of(Distance, query, gallery);
     }
 
     private RowScores Source(Tensor distances, IReadOnlyList<long> queryIds, IReadOnlyList<long> galleryIds,

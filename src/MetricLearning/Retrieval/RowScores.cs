@@ -44,7 +44,7 @@ internal sealed unsafe class RowScores : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type) => 3L * 8 * queries * rows;
 
-    public override void Begin(int query, int queries, ScalarType type)
+    public override void Begin(int query, int queries, int rows, ScalarType type)
     {
         block = rowsOf(query, queries).to(CountingType);
         if (!block.isfinite().all().item<bool>())

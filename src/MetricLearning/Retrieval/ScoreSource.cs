@@ -25,10 +25,11 @@ internal abstract class ScoreSource
     /// <summary>Bytes that making a tile takes, besides the tile.</summary>
     public abstract long TileBytes(int queries, int rows, ScalarType type);
 
-    /// <summary>Makes ready for a block of queries and tiles of a type.</summary>
-    public abstract void Begin(int query, int queries, ScalarType type);
+    /// <summary>Makes ready for a block of queries and tiles of a type, of at most so many rows.</summary>
+    public abstract void Begin(int query, int queries, int rows, ScalarType type);
 
-    /// <summary>Scores [queries, rows] of the block of queries that was begun; the caller may overwrite them.</summary>
+    /// <summary>Scores [queries, rows] of the block of queries that was begun; the caller may overwrite them, and the next tile may as
+    /// well.</summary>
     public abstract Tensor Tile(int row, int rows);
 
     /// <summary>The exact key of a pair, finite. Safe to call from several threads.</summary>

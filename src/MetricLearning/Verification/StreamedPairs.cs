@@ -56,7 +56,7 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         {
             using var scope = NewDisposeScope();
             var found = new double[Math.Min(plan.Queries, relations.Queries - query)][];
-            source.Begin(query, found.Length, ScalarType.Float64);
+            source.Begin(query, found.Length, plan.Rows, ScalarType.Float64);
             Threads.For(found.Length, i =>
             {
                 found[i] = Array.ConvertAll(relations.Matches(query + i, out _), row => source.Key(query + i, row));
@@ -82,7 +82,7 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         {
             using var scope = NewDisposeScope();
             var block = Math.Min(plan.Queries, relations.Queries - query);
-            source.Begin(query, block, ScalarType.Float64);
+            source.Begin(query, block, plan.Rows, ScalarType.Float64);
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
                 using var tileScope = NewDisposeScope();

@@ -22,26 +22,32 @@ public unsafe class ExactScoresTests
             }
         }, iter: 200, threads: 1);
 
-    [Fact]
-    public void TileScores_LieInTheIntervalOfTheirKey() =>
-        Gen.OneOf(RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Tied).Sample(c =>
+    [Theory]
+    [InlineData(ScoreSieve.Float32)]
+    [InlineData(ScoreSieve.Int16)]
+    public void TileScores_LieInTheIntervalOfTheirKey(ScoreSieve sieve) =>
+        Gen.OneOf(RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Tied, RetrievalCase.Extreme).Sample(c =>
         {
             using var scope = NewDisposeScope();
-            using var query = c.QuerySet();
-            using var gallery = c.GallerySet();
-            if (query.Count == 0) return;
+            if (c.Query.Length == 0) return;
             foreach (var distance in new[] { Distance.Euclidean, Distance.Cosine, Distance.Dot })
-                foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
+                foreach (var features in new[] { ScalarType.Float32, ScalarType.Float64 })
                 {
-                    var source = new FeatureScores(distance, query.Features, gallery.Features);
-                    source.Begin(0, query.Count, type);
-                    var tile = source.Tile(0, gallery.Count).to(ScalarType.Float64);
-                    for (var q = 0; q < query.Count; q++)
-                        for (var g = 0; g < gallery.Count; g++)
-                        {
-                            var (low, high) = source.Interval(q, source.Key(q, g), type);
-                            Assert.InRange(tile[q, g].item<double>(), low, high);
-                        }
+                    using var query = c.QuerySet(features);
+                    using var gallery = c.GallerySet(features);
+                    var source = new FeatureScores(distance, query.Features, gallery.Features, sieve);
+                    foreach (var type in new[] { source.CountingType, ScalarType.Float64 }.Distinct())
+                    {
+                        source.Begin(0, query.Count, gallery.Count, type);
+                        var tile = source.Tile(0, gallery.Count).to(ScalarType.Float64);
+                        var scores = tile.contiguous().data<double>().ToArray();
+                        for (var q = 0; q < query.Count; q++)
+                            for (var g = 0; g < gallery.Count; g++)
+                            {
+                                var (low, high) = source.Interval(q, source.Key(q, g), type);
+                                Assert.InRange(scores[q * gallery.Count + g], low, high);
+                            }
+                    }
                 }
-        }, iter: 12, threads: 1);
+        }, iter: 40, threads: 1);
 }

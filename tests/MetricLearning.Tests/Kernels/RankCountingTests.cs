@@ -20,10 +20,10 @@ public class RankCountingTests
             Array.Sort(middles);
             var scores = Array.ConvertAll(values, v => of(v));
             var (low, high) = (Array.ConvertAll(middles, m => of(m - width / 2f)), Array.ConvertAll(middles, m => of(m + width / 2f)));
-            var (below, open) = (new int[low.Length], new ulong[(scores.Length + 63) / 64]);
-            RankCounting.Count<T>(scores, low, high, below, open);
+            var (below, open) = (new int[low.Length], new int[scores.Length]);
+            var found = RankCounting.Count<T>(scores, low, high, below, open);
             for (var p = 0; p < low.Length; p++) Assert.Equal(scores.Count(s => s < low[p]), below[p]);
-            var openRows = Enumerable.Range(0, scores.Length).Where(i => (open[i / 64] >> (i % 64) & 1) == 1).ToArray();
+            var openRows = open[..found].Order().ToArray();
             Assert.Equal(Enumerable.Range(0, scores.Length).Where(i => Enumerable.Range(0, low.Length).Any(p => scores[i] >= low[p] && scores[i] <= high[p])), openRows);
 
             using var scope = NewDisposeScope();

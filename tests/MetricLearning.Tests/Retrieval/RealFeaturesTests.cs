@@ -46,6 +46,11 @@ public class RealFeaturesTests
             var evaluator = new RetrievalEvaluator { Distance = distance };
             var (narrow, wide) = (evaluator.Evaluate(query, gallery), evaluator.Evaluate(wideQuery, wideGallery));
             Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), wide.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+            foreach (var sieve in new[] { ScoreSieve.Float32, ScoreSieve.Int16 })
+            {
+                var other = new RetrievalEvaluator { Distance = distance, Sieve = sieve }.Evaluate(query, gallery);
+                Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), other.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+            }
             var sorted = new RetrievalEvaluator { Distance = distance, Method = RankingMethod.Argsort }.Evaluate(query, gallery);
             Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), sorted.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
         }

@@ -16,8 +16,18 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
     /// <summary>Features between −1 and 1.</summary>
     public static Gen<RetrievalCase> Plain { get; } = Of(Gen.Double[-1, 1].Select(v => (float)v));
 
-    private static Gen<RetrievalCase> Of(Gen<float> value) =>
-        from sizes in Gen.Select(Gen.Int[0, 12], Gen.Int[1, 70], Gen.Int[1, 21])
+    /// <summary>Rows of zeros, of float32's smallest numbers and of huge ones side by side, longer than a block of whole numbers.</summary>
+    public static Gen<RetrievalCase> Extreme { get; } = Of(Gen.Select(Gen.Double[-1, 1], Gen.Int[0, 9]).Select((m, kind) => kind switch
+    {
+        0 => 0f,
+        1 => (float)(m * 1e-44),
+        2 => (float)(m * 1e-30),
+        3 => (float)(m * 1e14),
+        _ => (float)m,
+    }), Gen.OneOf(Gen.Int[1, 40], Gen.Int[250, 530]));
+
+    private static Gen<RetrievalCase> Of(Gen<float> value, Gen<int>? width = null) =>
+        from sizes in Gen.Select(Gen.Int[0, 12], Gen.Int[1, 70], width ?? Gen.Int[1, 21])
         let rows = (Func<int, Gen<float[][]>>)(count => value.Array[sizes.Item3].Array[count])
         from query in rows(sizes.Item1)
         from gallery in rows(sizes.Item2)

@@ -55,12 +55,13 @@ public class RetrievalEvaluatorTests
     [Theory]
     [MemberData(nameof(Distances))]
     public void Evaluate_IsTheSameToTheBit_HoweverItIsDone(string distance) =>
-        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Enum<TiePolicy>())
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Extreme), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Enum<TiePolicy>())
             .Sample((c, queries, rows, ties) =>
             {
                 var one = new RetrievalEvaluator { Distance = Named(distance), Ties = ties };
                 var expected = Bits(c.Evaluate(one));
-                Assert.Equal(expected, Bits(c.Evaluate(Tiled(one, RankingMethod.Counting, new TilePlan(queries, rows)))));
+                foreach (var sieve in new[] { ScoreSieve.Float32, ScoreSieve.Int16 })
+                    Assert.Equal(expected, Bits(c.Evaluate(Tiled(one, RankingMethod.Counting, new TilePlan(queries, rows), sieve))));
                 Assert.Equal(expected, Bits(c.Evaluate(Tiled(one, RankingMethod.Counting, new TilePlan(queries, rows, Tensors: true)))));
                 Assert.Equal(expected, Bits(c.Evaluate(Tiled(one, RankingMethod.Argsort, new TilePlan(queries, rows)))));
             }, iter: 150, threads: 1);
@@ -75,7 +76,8 @@ public class RetrievalEvaluatorTests
         try
         {
             set_num_threads(2);
-            Assert.Equal(expected, Bits(c.Evaluate(new RetrievalEvaluator { Tiles = new TilePlan(7, 100) })));
+            foreach (var sieve in Enum.GetValues<ScoreSieve>())
+                Assert.Equal(expected, Bits(c.Evaluate(new RetrievalEvaluator { Tiles = new TilePlan(7, 100), Sieve = sieve })));
             Assert.Equal(expected, Bits(c.Evaluate(new RetrievalEvaluator { Method = RankingMethod.Argsort })));
         }
         finally
@@ -403,8 +405,9 @@ public class RetrievalEvaluatorTests
         return new RetrievalEvaluator { Ties = ties, Protocol = RetrievalProtocol.NoFilter }.Evaluate(distances, [1], ids);
     }
 
-    private static RetrievalEvaluator Tiled(RetrievalEvaluator one, RankingMethod method, TilePlan plan) =>
-        new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan };
+    private static RetrievalEvaluator Tiled(RetrievalEvaluator one, RankingMethod method, TilePlan plan,
+        ScoreSieve sieve = ScoreSieve.Automatic) =>
+        new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
     /// <summary>All that a report says, so that two can be compared to the last bit.</summary>
     private static string Bits(RetrievalReport report) => string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,

@@ -58,7 +58,7 @@ internal sealed unsafe class GivenDistances : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type) => 3L * (wide ? 8 : 4) * queries * rows;
 
-    public override void Begin(int query, int queries, ScalarType type) =>
+    public override void Begin(int query, int queries, int rows, ScalarType type) =>
         block = Raw(query, queries).div_(tensor(farthest.AsSpan(query, queries).ToArray()).to(CountingType).unsqueeze(1));
 
     public override Tensor Tile(int row, int rows) => block!.narrow(1, row, rows);
@@ -81,7 +81,7 @@ internal sealed unsafe class GivenDistances : ScoreSource
     public Tensor Block(int query, int count)
     {
         using var scope = NewDisposeScope();
-        Begin(query, count, CountingType);
+        Begin(query, count, Count, CountingType);
         return block!.narrow(1, Queries, Gallery).to(ScalarType.Float64).contiguous().MoveToOuterDisposeScope();
     }
 

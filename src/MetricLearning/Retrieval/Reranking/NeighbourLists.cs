@@ -49,7 +49,7 @@ internal sealed class NeighbourLists
         {
             using var scope = NewDisposeScope();
             var found = new Candidates[Math.Min(block, queries - query)];
-            source.Begin(query, found.Length, source.CountingType);
+            source.Begin(query, found.Length, Math.Min(step, count), source.CountingType);
             for (var i = 0; i < found.Length; i++) found[i] = new Candidates(lists.Width, source.Gap(query + i, source.CountingType));
             for (var row = 0; row < count; row += step)
             {

@@ -1,0 +1,73 @@
+namespace MetricLearning;
+
+/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers, made as they are needed; kept are how well those stand for z, and a number a
+/// row.</summary>
+internal sealed unsafe class FixedPointRows
+{
+    private readonly FeatureRows features;
+    private readonly double[] center;
+    private readonly Func<double, double> factor;
+    private readonly FixedPointRow[] rows;
+
+    /// <param name="features">x.</param>
+    /// <param name="factor">f of a row, from the length of x.</param>
+    /// <param name="center">c.</param>
+    /// <param name="squared">Whether the number of a row is <c>z·z</c>; else it is <c>c·z</c>.</param>
+    public FixedPointRows(FeatureRows features, Func<double, double> factor, double[] center, bool squared)
+    {
+        (this.features, this.factor) = (features, factor);
+        this.center = center;
+        (rows, Numbers) = (new FixedPointRow[features.Count], new double[features.Count]);
+        Threads.For(rows.Length, row =>
+        {
+            var z = Read(row);
+            rows[row] = FixedPoint.Fit(z);
+            fixed (double* p = z, other = squared ? z : center) Numbers[row] = ExactScores.Dot(p, other, features.Width);
+        });
+        var longest = 0.0;
+        foreach (var norm in features.Norms) longest = Math.Max(longest, norm * factor(norm));
+        fixed (double* c = center) Length = longest + Math.Sqrt(ExactScores.Dot(c, c, center.Length));
+        foreach (var row in rows) (LargestNorm, LargestResidual) = (Math.Max(LargestNorm, row.Norm), Math.Max(LargestResidual, row.Residual));
+    }
+
+    /// <summary>Bytes that are kept for a row.</summary>
+    public const int BytesPerRow = 32;
+
+    public double[] Numbers { get; }
+
+    /// <summary>The largest <c>‖f x‖</c> and <c>‖c‖</c> together.</summary>
+    public double Length { get; }
+
+    public double LargestNorm { get; }
+    public double LargestResidual { get; }
+
+    public FixedPointRow this[int row] => rows[row];
+
+    /// <summary>Writes rows so that each so many lie together.</summary>
+    /// <param name="first">The first row.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="together"><see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>; the last few are filled up with zeros.</param>
+    /// <param name="target">Room for whole strips or panels.</param>
+    public void Write(int first, int count, int together, nint target)
+    {
+        var pairs = center.Length / 2;
+        Threads.For((count + together - 1) / together, group =>
+        {
+            var start = (int*)target + (long)group * together * pairs;
+            if ((group + 1) * together > count) new Span<int>(start, together * pairs).Clear();
+            for (var i = 0; i < together && group * together + i < count; i++)
+            {
+                var row = first + group * together + i;
+                FixedPoint.Write(Read(row), rows[row].Scale, start + i, together);
+            }
+        });
+    }
+
+    private Span<double> Read(int row)
+    {
+        var z = Scratch.Doubles(center.Length);
+        z[features.Width..].Clear();
+        features.Read(row, factor(features.Norms[row]), center, z);
+        return z;
+    }
+}
