@@ -5,9 +5,11 @@ namespace MetricLearning;
 /// <summary><c>1 − x·y / (‖x‖ ‖y‖)</c>; a zero row is at distance 1 from everything.</summary>
 internal sealed class CosineDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => S(1) - RowMath.Unit(x).matmul(RowMath.Unit(y).t());
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => S(1) - RowMath.Cosines(x, y);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => S(1) - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
+
+    internal override ProductForm? Form(Tensor x) => new(RowMath.Unit(x), Squared: false);
 
     public override string ToString() => nameof(Cosine);
 }

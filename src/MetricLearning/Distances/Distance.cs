@@ -54,7 +54,8 @@ public abstract class Distance
     {
         Guard.SameWidth(x, y);
         using var scope = NewDisposeScope();
-        return MatrixCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
+        var rows = RowMath.Widen(x);
+        return MatrixCore(rows, ReferenceEquals(x, y) ? rows : RowMath.Widen(y)).MoveToOuterDisposeScope();
     }
 
     /// <summary>The distance of each row of <paramref name="x"/> to the same row of <paramref name="y"/>.</summary>
@@ -69,7 +70,19 @@ public abstract class Distance
         return PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, D] and [M, D] → [N, M]: one line of maths. Tensors made here are freed by the caller.</summary>
+    /// <summary>The distance of chosen rows of x to chosen rows of y, [K], as <see cref="Pairwise"/> has it. The caller has a dispose scope open.</summary>
+    /// <param name="x">[N, D], float32 or float64.</param>
+    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="rows">int64 [K].</param>
+    /// <param name="columns">int64 [K].</param>
+    internal virtual Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) =>
+        Pairwise(x.index_select(0, rows), y.index_select(0, columns));
+
+    /// <summary>Rows whose products order pairs as this distance does; null where no product tells. The caller has a dispose scope open.</summary>
+    /// <param name="x">[N, D], float32 or float64.</param>
+    internal virtual ProductForm? Form(Tensor x) => null;
+
+    /// <summary>[N, D] and [M, D] → [N, M]: one line of maths; y is x itself where a batch meets itself. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
     /// <summary>[K, D] and [K, D] → [K]: one line of maths. Tensors made here are freed by the caller.</summary>

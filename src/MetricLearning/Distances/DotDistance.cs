@@ -5,9 +5,11 @@ namespace MetricLearning;
 /// <summary><c>−x·y</c>.</summary>
 internal sealed class DotDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => -x.matmul(y.t());
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => -Product.Of(x, y);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => -(x * y).sum(1);
+
+    internal override ProductForm? Form(Tensor x) => new(x, Squared: false);
 
     public override string ToString() => nameof(Dot);
 }

@@ -5,9 +5,17 @@ namespace MetricLearning;
 /// <summary><c>√max(‖x − y‖₂², 10⁻¹²)</c>; the gradient below 10⁻⁶ is 0.</summary>
 internal sealed class EuclideanClampedDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanSquared.Matrix(x, y).clamp_min(S(1e-12)).sqrt();
+    private const double Least = 1e-12;
 
-    protected override Tensor PairwiseCore(Tensor x, Tensor y) => EuclideanSquared.Pairwise(x, y).clamp_min(S(1e-12)).sqrt();
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => Root(EuclideanSquared.Matrix(x, y));
+
+    protected override Tensor PairwiseCore(Tensor x, Tensor y) => Root(EuclideanSquared.Pairwise(x, y));
+
+    internal override Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) => Root(EuclideanSquared.Selected(x, y, rows, columns));
+
+    internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: Least);
 
     public override string ToString() => nameof(EuclideanClamped);
+
+    private static Tensor Root(Tensor squares) => squares.clamp_min(S(Least)).sqrt();
 }

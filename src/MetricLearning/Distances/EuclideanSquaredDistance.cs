@@ -8,10 +8,14 @@ internal sealed class EuclideanSquaredDistance : Distance
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
         (x, y) = RowMath.AboutTheMean(x, y);
-        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * x.matmul(y.t())).clamp_min(S(0));
+        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
     }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
+
+    internal override Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) => SelectedDistances.Of(x, y, rows, columns, squared: true);
+
+    internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: 0);
 
     public override string ToString() => nameof(EuclideanSquared);
 }

@@ -8,9 +8,15 @@ internal sealed class NormalizedDistance(Distance inner, double p) : Distance
     private readonly Distance inner = inner;
     private readonly double p = Guard.Positive(p);
 
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => inner.Matrix(RowMath.Unit(x, p), RowMath.Unit(y, p));
+    protected override Tensor MatrixCore(Tensor x, Tensor y)
+    {
+        var unit = RowMath.Unit(x, p);
+        return inner.Matrix(unit, ReferenceEquals(x, y) ? unit : RowMath.Unit(y, p));
+    }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => inner.Pairwise(RowMath.Unit(x, p), RowMath.Unit(y, p));
+
+    internal override ProductForm? Form(Tensor x) => inner.Form(RowMath.Unit(x, p));
 
     public override bool Equals(object? obj) => obj is NormalizedDistance other && other.inner.Equals(inner) && other.p == p;
 

@@ -18,7 +18,9 @@ internal static unsafe class NativeMemory
     /// <summary>The first byte of a contiguous tensor on the CPU; valid as long as the tensor lives. Null for an empty one.</summary>
     public static byte* Of(Tensor tensor)
     {
-        if (tensor.numel() == 0) return null;
+        var count = tensor.numel();
+        if (count == 0) return null;
+        if (count * tensor.element_size() <= int.MaxValue) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
         using var flat = tensor.view(-1);
         using var first = flat.narrow(0, 0, 1);      // a span cannot hold 2 GB and more
         return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));

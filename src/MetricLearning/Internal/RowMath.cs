@@ -15,12 +15,20 @@ internal static class RowMath
         return x / where(length == S(0), ones_like(length), length);
     }
 
+    /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
+    public static Tensor Cosines(Tensor x, Tensor y)
+    {
+        var unit = Unit(x);
+        return Product.Of(unit, ReferenceEquals(x, y) ? unit : Unit(y));
+    }
+
     /// <summary>x and y about the mean of y: no distance changes, and far fewer digits cancel in ‖x‖² + ‖y‖² − 2x·y.</summary>
     /// <remarks>Rows that are not finite are left out of the mean, so that they spoil their own distances only.</remarks>
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
     {
         var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / S(Math.Max(1, y.size(0)));
-        return (x - mean, y - mean);
+        var centred = x - mean;
+        return (centred, ReferenceEquals(x, y) ? centred : y - mean);
     }
 
     /// <summary>log Σ exp of the entries of each row that a mask keeps. NaN is always kept.</summary>

@@ -117,7 +117,7 @@ public abstract class ClassLoss : MetricLoss
     }
 
     /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
-    protected static Tensor Cosines(Tensor embeddings, Tensor weights) => RowMath.Unit(embeddings).matmul(RowMath.Unit(weights).t());
+    protected static Tensor Cosines(Tensor embeddings, Tensor weights) => RowMath.Cosines(embeddings, weights);
 
     /// <summary>[N, 1]: the score of each sample's own class.</summary>
     protected static Tensor Own(Tensor scores, Tensor labels) => scores.gather(1, labels.unsqueeze(1));

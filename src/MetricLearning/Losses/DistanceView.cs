@@ -26,6 +26,9 @@ public sealed class DistanceView
     /// <summary>[N, M] with gradient; made on first use.</summary>
     public Tensor Matrix => matrix ??= Batch.Own(Distance.Matrix(rowEmbeddings, Batch.References));
 
+    /// <summary>Whether the matrix stands, so that using it costs nothing.</summary>
+    internal bool HasMatrix => matrix is not null;
+
     /// <summary>[K] with gradient: row <c>rows[k]</c> of the batch to row <c>columns[k]</c> of the references.</summary>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
@@ -35,10 +38,20 @@ public sealed class DistanceView
         {
             using var scope = NewDisposeScope();
             var distances = rows.size(0) <= Few
-                ? Distance.Pairwise(rowEmbeddings.index_select(0, rows), Batch.References.index_select(0, columns))
+                ? Distance.Selected(rowEmbeddings, Batch.References, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();
         }
+    }
+
+    /// <summary>d(a,p) and d(a,n) of triplets, [K] each with gradient: as indexing by each side has them, worked out together.</summary>
+    internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
+    {
+        var (anchors, count) = (triplets.Anchors, triplets.Count);
+        if (2 * count > Few) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
+        using var scope = NewDisposeScope();
+        var both = this[cat([anchors, anchors]), cat([triplets.Positives, triplets.Negatives])];
+        return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
     }
 
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>

@@ -26,7 +26,7 @@ public sealed class LargeMarginSoftmaxLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * embeddings.matmul(weights.t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, weights);
 
     /// <inheritdoc/>
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)

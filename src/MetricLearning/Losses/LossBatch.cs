@@ -23,6 +23,7 @@ public sealed class LossBatch : IDisposable
     {
         Guard.Matrix(embeddings);
         Guard.Labels(labels, embeddings.size(0));
+        Gradient.Release();
         Embeddings = Own(RowMath.Widen(embeddings));
         References = Embeddings;
         ReferenceLabels = Labels = OnDevice(labels);

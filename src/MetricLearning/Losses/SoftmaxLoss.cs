@@ -14,5 +14,5 @@ public sealed class SoftmaxLoss(int classes, int dimension)
     : ClassLoss(nameof(SoftmaxLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
 {
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => embeddings.matmul(weights.t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => Product.Of(embeddings, weights);
 }

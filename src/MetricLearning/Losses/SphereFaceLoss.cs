@@ -25,7 +25,7 @@ public sealed class SphereFaceLoss : ClassLoss
     public double Scale { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * embeddings.matmul(RowMath.Unit(weights).t());
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, RowMath.Unit(weights));
 
     /// <inheritdoc/>
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)

@@ -52,8 +52,7 @@ public sealed class TripletLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var triplets = tuples.AsTriplets();
-        var near = distances[triplets.Anchors, triplets.Positives];
-        var far = distances[triplets.Anchors, triplets.Negatives];
+        var (near, far) = distances.Sides(triplets);
         if (Swap) far = minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]);
         var violation = near - far + S(Margin);
         yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), triplets.Anchors);

@@ -23,6 +23,17 @@ public sealed class BatchHardMiner : Miner
     public bool KeepTies { get; init; }
 
     /// <inheritdoc/>
+    /// <remarks>A batch that meets itself, on the CPU in float32, is searched without its matrix, unless that stands already.</remarks>
+    public override Tuples Mine(DistanceView distances)
+    {
+        ArgumentNullException.ThrowIfNull(distances);
+        var batch = distances.Batch;
+        var suits = !KeepTies && !distances.HasMatrix && batch is { MeetsItself: true, Labels: not null, Rows: > 0 }
+            && HardestPairs.Suits(batch.Embeddings);
+        return suits && Search(batch, distances.Distance) is { } triplets ? triplets : base.Mine(distances);
+    }
+
+    /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
         var positives = AnchorIsPositive && candidates.Self is { } self
@@ -36,5 +47,17 @@ public sealed class BatchHardMiner : Miner
                 candidates.Negatives & (distances > nearest.unsqueeze(1)).logical_not()).AsTriplets();
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(candidates.Negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
+    }
+
+    /// <summary>Null where the distance is no product of rows, or the rows are not finite.</summary>
+    private Triplets? Search(LossBatch batch, Distance distance)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        if (distance.Form(batch.Embeddings) is not { } form || HardestPairs.Find(form, batch.Labels!, AnchorIsPositive) is not { } pairs) return null;
+        var (positives, negatives) = pairs;
+        long[] anchors = [.. Enumerable.Range(0, positives.Length).Where(row => positives[row] >= 0 && negatives[row] >= 0)];
+        Tensor Column(Func<long, long> of) => tensor(Array.ConvertAll(anchors, row => of(row))).MoveToOuterDisposeScope();
+        return new(Column(row => row), Column(row => positives[row]), Column(row => negatives[row]), batch.Rows, batch.Columns);
     }
 }

@@ -27,6 +27,7 @@ public class LossContractTests
         Assert.Equal(before + 1, Live);
         value.backward();
         value.Dispose();
+        Gradient.Release();
         Assert.Equal(before, Live);
     }
 

@@ -157,6 +157,7 @@ public class LossWrapperTests
         expected.backward();
         var gradients = model.parameters().Select(parameter => parameter.grad!.clone()).ToArray();
         model.zero_grad();
+        Gradient.Release();
         var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         var value = new GradientCache(model.call, rowsPerChunk: 5).Backward(x, embeddings => loss.call(embeddings, y));
         Assert.Equal(live + 1, DisposeScopeManager.Statistics.ThreadTotalLiveCount);

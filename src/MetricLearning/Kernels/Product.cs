@@ -1,0 +1,42 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>x·yᵀ, [N, D] by [M, D] → [N, M]: the one matrix product of distances, miners and class scores.</summary>
+/// <remarks>
+/// Where a batch meets itself the way back is one product, (g + gᵀ)·x, in place of two. Else it is the plain product; <see cref="TileProduct"/> is
+/// for kernels that want a tile at a time. The rounding is that of dot products of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
+/// </remarks>
+internal sealed class Product : autograd.SingleTensorFunction<Product>
+{
+    /// <inheritdoc/>
+    public override string Name => nameof(Product);
+
+    /// <summary>x·yᵀ with gradient. The caller disposes it.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    public static Tensor Of(Tensor x, Tensor y)
+    {
+        if (ReferenceEquals(x, y) && x.requires_grad && is_grad_enabled()) return apply(x);
+        using var transposed = y.t();
+        return x.matmul(transposed);
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var x = (Tensor)vars[0];
+        ctx.save_for_backward([x]);
+        return x.matmul(x.t());
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using var scope = NewDisposeScope();
+        var x = ctx.get_saved_variables()[0];
+        var gradient = grad_output.Plus(grad_output.t()).matmul(x);
+        grad_output.Dispose();
+        return Gradient.Of(gradient);
+    }
+}

@@ -1,0 +1,127 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace MetricLearning;
+
+/// <summary>Products of rows with rows, a tile at a time, for kernels that use each tile while it is in cache and never hold the whole matrix.</summary>
+/// <remarks>
+/// Every entry is one sum over the coordinates in ascending order, in stretches of <see cref="Depth"/>: its bits depend on the two rows alone,
+/// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
+/// terms, γ_D Σ|xᵢ yᵢ|. Rows lie packed by coordinate: a panel holds a fixed number of rows, their first coordinates first.
+/// </remarks>
+internal static unsafe class TileProduct
+{
+    /// <summary>Rows of a panel of the left side.</summary>
+    public const int Left = 6;
+
+    /// <summary>Rows of a panel of the right side.</summary>
+    public const int Right = 16;
+
+    /// <summary>Coordinates that are summed before the sum is stored.</summary>
+    public const int Depth = 256;
+
+    /// <summary>Packs rows into panels, less a mean; the last panel is filled up with zeros.</summary>
+    /// <param name="rows">The first of the rows, <paramref name="width"/> apart.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="width">Coordinates of a row.</param>
+    /// <param name="mean">What is subtracted from every row: as many coordinates.</param>
+    /// <param name="panel">Rows of a panel, a multiple of 2.</param>
+    /// <param name="packed">Room for the rows, rounded up to whole panels.</param>
+    public static void Pack(float* rows, int count, int width, float* mean, int panel, float* packed)
+    {
+        for (var row = 0; row < count; row += panel, packed += (long)panel * width)
+        {
+            var present = Math.Min(panel, count - row);
+            if (present < panel) new Span<float>(packed, panel * width).Clear();
+            for (var i = 0; i < present; i += 2)
+            {
+                var first = rows + (long)(row + i) * width;
+                if (i + 1 == present)
+                    for (var k = 0; k < width; k++) packed[(long)k * panel + i] = first[k] - mean[k];
+                else
+                    PackTwo(first, first + width, width, mean, panel, packed + i);
+            }
+        }
+    }
+
+    /// <summary>The products of <paramref name="rows"/> packed rows of the left side with <paramref name="columns"/> of the right side.</summary>
+    /// <param name="left">Panels of <see cref="Left"/> rows.</param>
+    /// <param name="right">Panels of <see cref="Right"/> rows.</param>
+    /// <param name="rows">Rounded up to whole panels.</param>
+    /// <param name="columns">Rounded up to whole panels.</param>
+    /// <param name="width">Coordinates of a row.</param>
+    /// <param name="tile">[rows, stride], overwritten.</param>
+    /// <param name="stride">At least the columns.</param>
+    public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride)
+    {
+        for (var start = 0; start < width; start += Depth)
+        {
+            var depth = Math.Min(Depth, width - start);
+            for (var j = 0; j < columns; j += Right)
+                for (var i = 0; i < rows; i += Left)
+                    SixBySixteen(left + (long)i * width + start * Left, right + (long)j * width + start * Right, depth,
+                        tile + i * stride + j, stride, start > 0);
+        }
+    }
+
+    private static void PackTwo(float* first, float* second, int width, float* mean, int panel, float* packed)
+    {
+        for (var k = 0; k < width; k++, packed += panel)
+        {
+            packed[0] = first[k] - mean[k];
+            packed[1] = second[k] - mean[k];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SixBySixteen(float* left, float* right, int depth, float* tile, int stride, bool add)
+    {
+        Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
+        Vector256<float> d0 = default, d1 = default, e0 = default, e1 = default, f0 = default, f1 = default;
+        for (var end = left + depth * Left; left < end; left += Left, right += Right)
+        {
+            var (y0, y1) = (Vector256.Load(right), Vector256.Load(right + 8));
+            var x = Vector256.Create(left[0]);
+            a0 = MultiplyAdd(x, y0, a0);
+            a1 = MultiplyAdd(x, y1, a1);
+            x = Vector256.Create(left[1]);
+            b0 = MultiplyAdd(x, y0, b0);
+            b1 = MultiplyAdd(x, y1, b1);
+            x = Vector256.Create(left[2]);
+            c0 = MultiplyAdd(x, y0, c0);
+            c1 = MultiplyAdd(x, y1, c1);
+            x = Vector256.Create(left[3]);
+            d0 = MultiplyAdd(x, y0, d0);
+            d1 = MultiplyAdd(x, y1, d1);
+            x = Vector256.Create(left[4]);
+            e0 = MultiplyAdd(x, y0, e0);
+            e1 = MultiplyAdd(x, y1, e1);
+            x = Vector256.Create(left[5]);
+            f0 = MultiplyAdd(x, y0, f0);
+            f1 = MultiplyAdd(x, y1, f1);
+        }
+        Store(a0, a1, tile, add);
+        Store(b0, b1, tile += stride, add);
+        Store(c0, c1, tile += stride, add);
+        Store(d0, d1, tile += stride, add);
+        Store(e0, e1, tile += stride, add);
+        Store(f0, f1, tile + stride, add);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> sum) =>
+        Fma.IsSupported ? Fma.MultiplyAdd(x, y, sum) : x * y + sum;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector256<float> x, Vector256<float> y, float* tile, bool add)
+    {
+        if (add)
+        {
+            x += Vector256.Load(tile);
+            y += Vector256.Load(tile + 8);
+        }
+        x.Store(tile);
+        y.Store(tile + 8);
+    }
+}
