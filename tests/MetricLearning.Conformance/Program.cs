@@ -11,15 +11,19 @@ if (args.Length != 1 || !Directory.Exists(args[0]))
 
 TorchSharp.torch.set_num_threads(1);
 var counts = new int[3];
-var skipped = new SortedDictionary<string, int>(StringComparer.Ordinal);
+var remarks = new SortedDictionary<string, int>(StringComparer.Ordinal);
 foreach (var file in Directory.EnumerateFiles(args[0], "case.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
 {
     var golden = new GoldenCase(Path.GetDirectoryName(file)!);
     var verdict = Families.Check(golden);
     counts[(int)verdict.Outcome]++;
     if (verdict.Outcome == Outcome.Failed) Console.WriteLine($"FAILED {golden}: {verdict.Reason}");
-    if (verdict.Outcome == Outcome.Skipped) skipped[$"{golden.Family}: {verdict.Reason}"] = skipped.GetValueOrDefault($"{golden.Family}: {verdict.Reason}") + 1;
+    else if (verdict.Reason.Length > 0)
+    {
+        var remark = $"{(verdict.Outcome == Outcome.Passed ? "by the stated outcome" : "skipped")}, {golden.Family}: {verdict.Reason}";
+        remarks[remark] = remarks.GetValueOrDefault(remark) + 1;
+    }
 }
-foreach (var (reason, count) in skipped) Console.WriteLine($"skipped {count} of {reason}");
+foreach (var (remark, count) in remarks) Console.WriteLine($"{count} {remark}");
 Console.WriteLine($"{counts[(int)Outcome.Passed]} passed, {counts[(int)Outcome.Failed]} failed, {counts[(int)Outcome.Skipped]} skipped");
 return counts[(int)Outcome.Failed] > 0 || counts.Sum() == 0 ? 1 : 0;

@@ -13,6 +13,7 @@ internal static class CaseTable
         .. SamplerCases.All,
         .. RetrievalCases.All,
         .. LoaderCases.All,
+        .. EvaluationCases.All,
     ];
 
     public static IReadOnlyDictionary<string, Case> ByName { get; } = All.ToDictionary(item => item.Name);

@@ -8,13 +8,16 @@ internal static class SmoothRank
     /// <summary>
     /// For each pair (rows[k], columns[k]) how many columns of that row are nearer: <c>Σ_z σ((d(row, column) − d(row, z)) / τ)</c> over
     /// the columns that
-    /// the mask keeps. [K], from [N, M] distances; the pair itself counts ½ where the mask keeps it. Memory O(K·M).
+    /// the mask keeps. [K], from [N, M] distances; the pair itself counts ½ where the mask keeps it. In blocks of pairs.
     /// </summary>
     public static Tensor Nearer(Tensor matrix, Tensor rows, Tensor columns, Tensor mask, double temperature)
     {
-        var own = matrix.reshape(-1).index_select(0, (rows * S(matrix.size(1))).Plus(columns));
-        var nearer = ((own.unsqueeze(1) - matrix.index_select(0, rows)) / S(temperature)).sigmoid();
-        return (nearer * mask.index_select(0, rows)).sum(1);
+        return PairBlocks.Map([matrix, mask], rows, columns, matrix.size(1), (m, r, c) =>
+        {
+            var row = m[0].index_select(0, r);
+            var nearer = ((row.gather(1, c.unsqueeze(1)) - row) / S(temperature)).sigmoid();
+            return (nearer * m[1].index_select(0, r)).sum(1);
+        });
     }
 
     /// <summary>The positive pairs, and each anchor that has positives as a positive of itself where the references hold it.</summary>

@@ -12,7 +12,8 @@ namespace MetricLearning;
 /// <param name="Residual"><c>‖z − scale · i‖</c>.</param>
 internal readonly record struct FixedPointRow(double Scale, double Norm, double Residual);
 
-/// <summary>Products of rows of 16-bit integers: twice as many multiplications an instruction as in float32, and sums without rounding.</summary>
+/// <summary>Products of rows of 16-bit integers: twice as many multiplications an instruction as in float32, and sums without
+/// rounding.</summary>
 /// <remarks>
 /// A row is cut into blocks of <see cref="Depth"/> places. Its scale is the least for which no integer is above 32,767 and no block is
 /// longer than 46,000; so by Cauchy and Schwarz no sum within a block of two rows, nor any part of one, exceeds 46,008² &lt; 2³¹, and its
@@ -34,7 +35,8 @@ internal static unsafe class FixedPoint
     /// <summary>Whether the processor has the instructions.</summary>
     public static bool IsSupported => Avx2.IsSupported;
 
-    /// <summary>Whether products are made faster so than by torch in float32, by one measurement with as many threads as torch has.</summary>
+    /// <summary>Whether products are made faster so than by torch in float32, by one measurement with as many threads as torch
+    /// has.</summary>
     public static bool IsFaster => IsSupported && faster.Value;
 
     /// <summary>The places that a row takes: its width, filled up with zeros.</summary>
@@ -140,7 +142,8 @@ internal static unsafe class FixedPoint
         using var scope = NewDisposeScope();
         var (x, y, result) = (ones(rows, width), ones(columns, width), empty(rows, columns));
         var (factors, memory) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(result));
-        var (a, b) = ((nint)NativeMemory.Of(zeros(rows, width, ScalarType.Int16)), (nint)NativeMemory.Of(zeros(columns, width, ScalarType.Int16)));
+        var (left, right) = (zeros(rows, width, ScalarType.Int16), zeros(columns, width, ScalarType.Int16));
+        var (a, b) = ((nint)NativeMemory.Of(left), (nint)NativeMemory.Of(right));
         return Least(() => Threads.For(columns / Panel, j => Multiply((int*)a, (float*)factors, rows, (int*)b + j * Panel * width / 2,
                 (float*)factors, (float*)factors, Panel, width, (float*)memory + j * Panel, columns)))
             < Least(() => x.mm(y.t()).Dispose());

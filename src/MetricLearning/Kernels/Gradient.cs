@@ -4,14 +4,16 @@ namespace MetricLearning;
 
 /// <summary>What a way back written by hand returns.</summary>
 /// <remarks>
-/// Native code takes its own reference of each tensor after the way back has returned, and nothing frees ours. An open dispose scope of the caller
+/// Native code takes its own reference of each tensor after the way back has returned, and nothing frees ours. An open dispose scope of
+/// the caller
 /// does; where there is none, <see cref="Release"/> in the next step, so that one at most is left.
 /// </remarks>
 internal static class Gradient
 {
     [ThreadStatic] private static Tensor?[]? returned;
 
-    /// <summary>One gradient for each argument of the way there, null for what has none. To be called within the way back's own dispose scope.</summary>
+    /// <summary>One gradient for each argument of the way there, null for what has none. To be called within the way back's own dispose
+    /// scope.</summary>
     public static List<Tensor> Of(params Tensor?[] gradients)
     {
         Release();

@@ -6,7 +6,8 @@ namespace MetricLearning;
 
 /// <summary>The farthest positive and the nearest negative of each row of a batch that meets itself, without its distance matrix.</summary>
 /// <remarks>
-/// The matrix is symmetric: only tiles on and above the diagonal are scored, each is searched by rows and by columns while it is in cache, and
+/// The matrix is symmetric: only tiles on and above the diagonal are scored, each is searched by rows and by columns while it is in
+/// cache, and
 /// forgotten. Memory: the rows once more, and a tile a thread. Of equal distances the lowest index is taken; equal rows have equal bits.
 /// The answer is the same for every number of threads.
 /// </remarks>
@@ -41,7 +42,8 @@ internal sealed unsafe class HardestPairs
     /// <param name="form">The rows, float32 on the CPU, and what their products say of their distance.</param>
     /// <param name="labels">int64 [N] on the CPU.</param>
     /// <param name="selfIsPositive">Whether a row is a positive of itself.</param>
-    /// <returns>For each row the column of its positive and of its negative, −1 where there is none; null where a row is not finite, or longer
+    /// <returns>For each row the column of its positive and of its negative, −1 where there is none; null where a row is not finite, or
+    /// longer
     /// than 10¹⁸.</returns>
     public static (int[] Positives, int[] Negatives)? Find(ProductForm form, Tensor labels, bool selfIsPositive)
     {
@@ -85,7 +87,8 @@ internal sealed unsafe class HardestPairs
         return identities;
     }
 
-    /// <summary>Packs the rows, about their mean where it makes no difference, and takes their squares; false where one is too long or not finite.</summary>
+    /// <summary>Packs the rows, about their mean where it makes no difference, and takes their squares; false where one is too long or
+    /// not finite.</summary>
     private bool Prepare(bool squared)
     {
         new Span<float>(squares, padded + width).Clear();
@@ -148,7 +151,8 @@ internal sealed unsafe class HardestPairs
         return (workers[0].FarIndex[..count], workers[0].NearIndex[..count]);
     }
 
-    /// <summary>A block of rows against all from the diagonal on. The square on the diagonal is whole, and searched by its rows alone.</summary>
+    /// <summary>A block of rows against all from the diagonal on. The square on the diagonal is whole, and searched by its rows
+    /// alone.</summary>
     private void Block(int first, float* left, float* tile, Places best)
     {
         var present = Math.Min(TileRows, count - first);

@@ -4,7 +4,8 @@ namespace MetricLearning;
 
 /// <summary>x·yᵀ, [N, D] by [M, D] → [N, M]: the one matrix product of distances, miners and class scores.</summary>
 /// <remarks>
-/// Where a batch meets itself the way back is one product, (g + gᵀ)·x, in place of two. Else it is the plain product; <see cref="TileProduct"/> is
+/// Where a batch meets itself the way back is one product, (g + gᵀ)·x, in place of two. Else it is the plain product; <see
+/// cref="TileProduct"/> is
 /// for kernels that want a tile at a time. The rounding is that of dot products of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
 /// </remarks>
 internal sealed class Product : autograd.SingleTensorFunction<Product>

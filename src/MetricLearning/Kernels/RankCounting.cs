@@ -15,8 +15,8 @@ namespace MetricLearning;
 internal static class RankCounting
 {
     /// <summary>For each of 256 masks the permutation that moves its lanes to the front.</summary>
-    private static readonly int[] together = [.. Enumerable.Range(0, 256).SelectMany(mask =>
-        Enumerable.Range(0, 8).Where(lane => (mask >> lane & 1) == 1).Concat(Enumerable.Repeat(0, 8 - BitOperations.PopCount((uint)mask))))];
+    private static readonly int[] together = [.. Enumerable.Range(0, 256).SelectMany(mask => Enumerable.Range(0, 8)
+        .Where(lane => (mask >> lane & 1) == 1).Concat(Enumerable.Repeat(0, 8 - BitOperations.PopCount((uint)mask))))];
 
     /// <summary>One row. Scores above the highest threshold, often most of them, are passed over in SIMD; the others go from one
     /// threshold to the next below, fewer each time.</summary>

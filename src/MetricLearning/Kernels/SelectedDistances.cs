@@ -7,7 +7,8 @@ namespace MetricLearning;
 
 /// <summary>The Euclidean distances of chosen pairs, [K], on differences; neither way makes anything of size K·D.</summary>
 /// <remarks>
-/// The way back: <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0 (of the squared distance 2(x − y)), added pair after pair, each thread in its own columns: the
+/// The way back: <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0 (of the squared distance 2(x − y)), added pair after pair, each thread in its
+/// own columns: the
 /// same bits for every number of threads. A gradient of the gradient is made by tensor operations, and so is everything but float32 and
 /// float64 on the CPU.
 /// </remarks>

@@ -4,9 +4,11 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>Products of rows with rows, a tile at a time, for kernels that use each tile while it is in cache and never hold the whole matrix.</summary>
+/// <summary>Products of rows with rows, a tile at a time, for kernels that use each tile while it is in cache and never hold the whole
+/// matrix.</summary>
 /// <remarks>
-/// Every entry is one sum over the coordinates in ascending order, in stretches of <see cref="Depth"/>: its bits depend on the two rows alone,
+/// Every entry is one sum over the coordinates in ascending order, in stretches of <see cref="Depth"/>: its bits depend on the two rows
+/// alone,
 /// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
 /// terms, γ_D Σ|xᵢ yᵢ|. Rows lie packed by coordinate: a panel holds a fixed number of rows, their first coordinates first.
 /// </remarks>
@@ -45,7 +47,8 @@ internal static unsafe class TileProduct
         }
     }
 
-    /// <summary>The products of <paramref name="rows"/> packed rows of the left side with <paramref name="columns"/> of the right side.</summary>
+    /// <summary>The products of <paramref name="rows"/> packed rows of the left side with <paramref name="columns"/> of the right
+    /// side.</summary>
     /// <param name="left">Panels of <see cref="Left"/> rows.</param>
     /// <param name="right">Panels of <see cref="Right"/> rows.</param>
     /// <param name="rows">Rounded up to whole panels.</param>

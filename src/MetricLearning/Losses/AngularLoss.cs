@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning;
 
 /// <summary>
@@ -7,7 +9,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1 but not the negatives:
 /// that is <see cref="RawNegatives"/>, which makes no difference to embeddings of length 1. The distance is fixed: 1 − s. A pair that
-/// several triplets share counts once. Memory O(N·K·N) for K positives an anchor. Wang et al., <i>Deep Metric Learning with Angular
+/// several triplets share counts once. Memory O(N²): the negatives of many pairs are summed in blocks. Wang et al., <i>Deep Metric Learning with Angular
 /// Loss</i>, ICCV 2017.
 /// </remarks>
 public sealed class AngularLoss : TupleLoss
@@ -33,9 +35,14 @@ public sealed class AngularLoss : TupleLoss
         var pairs = tuples.AsPairs();
         var (anchors, positives) = pairs.PositivePairs();
         var square = Math.Pow(Math.Tan(double.DegreesToRadians(Degrees)), 2);
-        var sums = S(2) - distances.Matrix.index_select(0, anchors) - distances.AmongReferences.Matrix.index_select(0, positives);
-        if (RawNegatives) sums = sums * distances.Batch.References.norm(1);
-        var push = RowMath.LogSumExp(S(4 * square) * sums, pairs.Negatives.index_select(0, anchors));
+        List<Tensor> matrices = [distances.Matrix, distances.AmongReferences.Matrix, pairs.Negatives];
+        if (RawNegatives) matrices.Add(distances.Batch.References.norm(1));
+        var push = PairBlocks.Map(matrices, anchors, positives, pairs.Columns, (m, a, p) =>
+        {
+            var sums = S(2) - m[0].index_select(0, a) - m[1].index_select(0, p);
+            if (m.Count == 4) sums = sums * m[3];
+            return RowMath.LogSumExp(S(4 * square) * sums, m[2].index_select(0, a));
+        });
         yield return new(RowMath.Softplus(push - S(2 * (1 + square)) * (S(1) - distances[anchors, positives])), anchors);
     }
 }

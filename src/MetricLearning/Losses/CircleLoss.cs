@@ -1,3 +1,4 @@
+using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
@@ -9,7 +10,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c> is
 /// m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed: 1 − s.
-/// Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
+/// <see cref="Form"/> has the two other forms that go by this name; the one against class vectors is <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
 /// </remarks>
 public sealed class CircleLoss : TupleLoss
 {
@@ -29,6 +30,9 @@ public sealed class CircleLoss : TupleLoss
     /// <summary>γ.</summary>
     public double Scale { get; }
 
+    /// <summary>Over what the sums run; each anchor on its own by default.</summary>
+    public CircleForm Form { get; init => field = Guard.Defined(value); }
+
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
@@ -36,6 +40,26 @@ public sealed class CircleLoss : TupleLoss
         var s = S(1) - distances.Matrix;
         var pull = S(-Scale) * relu(S(1 + Margin) - s.detach()) * (s - S(1 - Margin));
         var push = S(Scale) * relu(s.detach() + S(Margin)) * (s - S(Margin));
-        yield return RowMath.Softplus(pull, push, pairs);
+        yield return Form switch
+        {
+            CircleForm.OneSum => new(OneSum(pull, push, pairs)),
+            CircleForm.SeparateSums => new(SeparateSums(pull, push, pairs), RowMath.Rows(pull)),
+            _ => RowMath.Softplus(pull, push, pairs),
+        };
+    }
+
+    /// <summary>Each pair once: where the references hold the rows themselves, the lower half is the upper one again.</summary>
+    private static Tensor OneSum(Tensor pull, Tensor push, Pairs pairs)
+    {
+        Tensor All(Tensor logits, Tensor mask) => RowMath.LogSumExp(
+            logits.reshape(1, -1), (pairs.Self is not null && pairs.Rows == pairs.Columns ? mask.triu(1) : mask).reshape(1, -1));
+        return RowMath.Softplus(All(pull, pairs.Positives).Plus(All(push, pairs.Negatives))).squeeze(0);
+    }
+
+    private static Tensor SeparateSums(Tensor pull, Tensor push, Pairs pairs)
+    {
+        var both = pairs.Positives.any(1, keepdim: true) & pairs.Negatives.any(1, keepdim: true);
+        return RowMath.Softplus(RowMath.LogSumExp(pull, pairs.Positives & both))
+            .Plus(RowMath.Softplus(RowMath.LogSumExp(push, pairs.Negatives & both)));
     }
 }

@@ -56,6 +56,18 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>The weight of <see cref="WeightRegularizer"/>; 1 by default.</summary>
     public double RegularizerWeight { get; init; } = 1;
 
+    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy; 0 by default.</summary>
+    /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy takes none.</remarks>
+    public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
+
+    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> is to stay among the classes of one category; null by default.</summary>
+    public IReadOnlyList<long>? Categories
+    {
+        get;
+        init => field = value is null || value.Count == Classes ? value
+            : throw new ArgumentException($"Categories must have one entry a class, {Classes}, got {value.Count}.", nameof(Categories));
+    }
+
     /// <summary>
     /// Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.
     /// </summary>
@@ -91,8 +103,12 @@ public abstract class ClassLoss : MetricLoss
         var labels = batch.Labels ?? throw new InvalidOperationException($"{GetName()} needs labels, and tuples were given.");
         Guard.InRange(labels, Classes);
         Tensor rows = Weights;
+        if (Categories is not null && sampled is not null)
+            throw new InvalidOperationException($"{GetName()} has categories of all classes, so it cannot train on sampled ones.");
         if (sampled is not null && training) (rows, labels) = sampled.Draw(labels);
         rows = rows.to(batch.Embeddings.dtype);
+        if (LabelSmoothing > 0 && !IsCrossEntropy)
+            throw new InvalidOperationException($"{GetName()} is no cross entropy of its classes, so its labels cannot be smoothed.");
         foreach (var term in ClassTerms(batch, labels, rows)) yield return Miner is null ? term : Weigh(term, batch);
         if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
@@ -109,11 +125,21 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
+    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy of this class, so that labels can be smoothed; true by default.</summary>
+    protected virtual bool IsCrossEntropy => true;
+
     /// <summary>The values of the loss: the cross entropy of each sample by default.</summary>
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        yield return PerSample(cross_entropy(TrainingScores(batch.Embeddings, weights, labels), labels, reduction: nn.Reduction.None));
+        var scores = TrainingScores(batch.Embeddings, weights, labels);
+        yield return PerSample(LabelSmoothing == 0 ? cross_entropy(scores, labels, reduction: nn.Reduction.None) : Smoothed(scores, labels));
+    }
+
+    private Tensor Smoothed(Tensor scores, Tensor labels)
+    {
+        var costs = -log_softmax(scores, 1);
+        return Smoothing.Spread(Smoothing.Own(costs, labels), costs, labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories);
     }
 
     /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
@@ -134,13 +160,7 @@ public abstract class ClassLoss : MetricLoss
             ?? throw new InvalidOperationException($"The values of {GetName()} belong to no samples, so a miner cannot weigh them.");
         if (batch.Rows == 0) return term;
         using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
-        var (positiveRows, positiveColumns) = tuples.PositivePairs();
-        var (negativeRows, negativeColumns) = tuples.NegativePairs();
-        Tensor[] members = tuples is Triplets
-            ? [positiveRows, positiveColumns, negativeColumns]
-            : [positiveRows, positiveColumns, negativeRows, negativeColumns];
-        var counts = bincount(cat(members), minlength: (int)batch.Rows).to(term.Values.dtype);
-        return term with { Values = term.Values * (counts / counts.max().clamp_min(S(1))).index_select(0, anchors) };
+        return term with { Values = term.Values * tuples.Shares(term.Values.dtype).index_select(0, anchors) };
     }
 
     private protected void RequireWidth(Tensor embeddings)

@@ -46,6 +46,14 @@ public sealed class ContrastiveLoss : TupleLoss
         new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
 
     /// <summary>
+    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch alone (<see cref="HardPairsMiner"/>), on the cosine distance:
+    /// sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
+    /// </summary>
+    /// <param name="margin">m; 0.5 by default.</param>
+    public static ContrastiveLoss Online(double margin = 0.5) =>
+        new(0, margin) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
+
+    /// <summary>
     /// The loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1: pytorch-metric-learning's
     /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>,
     /// CVPR 2019.

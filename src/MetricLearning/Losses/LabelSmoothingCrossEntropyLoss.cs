@@ -23,6 +23,12 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
     /// <summary>Where ε goes; over all classes by default.</summary>
     public LabelSmoothingForm Form { get; init; }
 
+    /// <summary>
+    /// The category of each class, where ε is to stay among the classes of the sample's own category; null (the default) for all classes. As
+    /// open-metric-learning's label2category.
+    /// </summary>
+    public IReadOnlyList<long>? Categories { get; init => field = value is null ? null : [.. value]; }
+
     /// <summary>From one value a sample to one number; the mean by default.</summary>
     public Reducer Reducer { get; init; } = Reducer.Mean;
 
@@ -55,21 +61,19 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
             Guard.InRange(labels, classes);
         }
 
+        if (Categories is not null && (soft || Categories.Count != classes))
+            throw new ArgumentException(soft
+                ? $"labels must be [{samples}], one a row, where classes have categories, got {Guard.Shape(labels)}."
+                : $"logits must be [N, {Categories.Count}], a column for each class that has a category, got {Guard.Shape(logits)}.",
+                soft ? nameof(labels) : nameof(logits));
+
         using var scope = NewDisposeScope();
         var costs = -log_softmax(RowMath.Widen(logits), 1);
         labels = labels.to(logits.device);
-        var own = soft ? (costs * labels.to(costs.dtype)).sum(1) : costs.gather(1, labels.unsqueeze(1)).squeeze(1);
-        var values = Epsilon == 0 ? own : Smooth(own, costs, classes);
+        var own = soft ? (costs * labels.to(costs.dtype)).sum(1) : Smoothing.Own(costs, labels);
+        var values = Epsilon == 0 ? own : Smoothing.Spread(own, costs, labels, Epsilon, Form, Categories);
         using var batch = new LossBatch(logits, soft ? labels.argmax(1) : labels);
         return (samples == 0 ? RowMath.NaNWhereNotFinite(costs) : Reducer.Reduce(new(values, Iota(samples, logits.device)), batch))
             .MoveToOuterDisposeScope();
-    }
-
-    private Tensor Smooth(Tensor own, Tensor costs, long classes)
-    {
-        if (Form == LabelSmoothingForm.AllClasses) return (S(1 - Epsilon) * own).Plus(S(Epsilon / classes) * costs.sum(1));
-        var others = (costs.sum(1) - own) / S(Math.Max(1, classes - 1));
-        var epsilon = Form == LabelSmoothingForm.Adaptive ? S(Epsilon) * own.detach().neg().exp() : full([], S(Epsilon), own.dtype, own.device);
-        return ((S(1) - epsilon) * own).Plus(epsilon * others);
     }
 }

@@ -89,6 +89,9 @@ public sealed class LossBatch : IDisposable
     /// <summary>The tuples that the caller gave; null where they come from labels and a miner.</summary>
     public Tuples? Given { get; }
 
+    /// <summary>Whether values are wanted one by one, so that no loss may give sums of them.</summary>
+    internal bool WantsEachValue { get; init; }
+
     /// <summary>N.</summary>
     public long Rows => Embeddings.size(0);
 

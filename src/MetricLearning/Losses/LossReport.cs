@@ -34,10 +34,10 @@ public readonly record struct LossReport(
     {
         var matrix = batch.Distances(distance).Matrix; // with its gradient: others of the batch may use it
         using var noGradient = no_grad();
-        var active = terms.Select(term => (term.Values != S(0)).sum()).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
+        Tensor Sum(Func<LossTerm, Tensor> of) => terms.Select(of).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
         Tensor[] figures =
         [
-            value, tensor(batch.Rows), tensor(terms.Sum(term => term.Values.numel())), active,
+            value, tensor(batch.Rows), Sum(term => term.Total), Sum(term => term.Active),
             Lacking(batch.Candidates.Positives), Lacking(batch.Candidates.Negatives),
             batch.Embeddings.isfinite().all(1).logical_not().sum(), MeanOf(matrix, batch), batch.EffectiveRank,
         ];

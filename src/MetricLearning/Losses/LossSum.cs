@@ -86,14 +86,14 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
                 Tensor value;
                 if (part.Loss is MetricLoss metric)
                 {
-                    if (!batches.TryGetValue(input, out var batch)) batches[input] = batch = new(input, labels);
+                    var batch = BatchOf(input, labels, batches);
                     (value, var figure) = report ? metric.Evaluate(batch) : (metric.forward(batch), null);
                     if (figure is not null) figures.Add(figure);
                 }
                 else
                 {
                     value = part.Loss.call(input, labels);
-                    if (report) figures.Add(value.detach().to(ScalarType.Float64).reshape(1));
+                    if (report) figures.Add(Figures(value, input, labels, batches));
                 }
                 sum = sum is null ? S(part.Weight) * value : sum.Plus(S(part.Weight) * value);
             }
@@ -103,6 +103,21 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         {
             foreach (var batch in batches.Values) batch.Dispose();
         }
+    }
+
+    private static LossBatch BatchOf(Tensor input, Tensor labels, Dictionary<Tensor, LossBatch> batches)
+    {
+        if (!batches.TryGetValue(input, out var batch)) batches[input] = batch = new(input, labels);
+        return batch;
+    }
+
+    /// <summary>A module that is no metric loss gives one value, so that is its one term; what else a report tells is of the batch.</summary>
+    private static Tensor Figures(Tensor value, Tensor input, Tensor labels, Dictionary<Tensor, LossBatch> batches)
+    {
+        var hasRows = input.dim() == 2 && input.is_floating_point() && labels.dim() == 1 && labels.dtype == ScalarType.Int64
+            && labels.size(0) == input.size(0);
+        return hasRows ? LossReport.Collect(value, BatchOf(input, labels, batches), [new(value)], Distance.Euclidean)
+            : value.detach().to(ScalarType.Float64).reshape(1);
     }
 
     private sealed record Part(string Name, nn.Module<Tensor, Tensor, Tensor> Loss, Func<ModelOutput, Tensor> Of, double Weight);

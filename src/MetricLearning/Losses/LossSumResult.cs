@@ -17,5 +17,8 @@ public sealed record LossSumResult(Tensor Value, IReadOnlyList<LossPart> Parts)
 /// <param name="Name">Its name.</param>
 /// <param name="Weight">Its weight.</param>
 /// <param name="Value">Its value, before the weight.</param>
-/// <param name="Report">What happened in it; null for a loss that is not a <see cref="MetricLoss"/>.</param>
+/// <param name="Report">
+/// What happened in it. A module that is no <see cref="MetricLoss"/> gives a scalar only, so its terms are 1; null where what it looks at is not
+/// [N, D] with a label a row.
+/// </param>
 public readonly record struct LossPart(string Name, double Weight, double Value, LossReport? Report);

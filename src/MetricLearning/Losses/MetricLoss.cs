@@ -42,6 +42,23 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
         return Reduce(batch, [.. Terms(batch)]).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The values of the loss before they are reduced, for a reduction or a record of your own.</summary>
+    /// <param name="embeddings">[N, D].</param>
+    /// <param name="labels">int64 [N].</param>
+    /// <returns>
+    /// The loss's terms (attraction and repulsion, say), their tensors with gradient, which the caller disposes. Terms of [0] are left out. What
+    /// <see cref="forward(Tensor, Tensor)"/> gives is the sum of the terms, each reduced by <see cref="Reducer"/>.
+    /// </returns>
+    public IReadOnlyList<LossTerm> Values(Tensor embeddings, Tensor labels)
+    {
+        using var scope = NewDisposeScope();
+        using var batch = new LossBatch(embeddings, labels) { WantsEachValue = true };
+        LossTerm[] terms = [.. Terms(batch).Where(term => term.Values.numel() > 0)];
+        var tensors = terms.SelectMany(term => new[] { term.Values, term.Anchors, term.Divisor }).OfType<Tensor>();
+        foreach (var tensor in tensors.Distinct(ReferenceEqualityComparer.Instance).Cast<Tensor>()) tensor.MoveToOuterDisposeScope();
+        return terms;
+    }
+
     /// <summary>What the loss does on a batch: its value and its counts. No gradient is kept.</summary>
     /// <param name="embeddings">[N, D].</param>
     /// <param name="labels">int64 [N].</param>
@@ -71,6 +88,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
     /// 0 · Σ x is added: a way back to the embeddings where there is nothing to compare, and NaN where they are not finite, also where no tuple
     /// that was chosen, or no hinge, would show it.
     /// </summary>
-    private Tensor Reduce(LossBatch batch, LossTerm[] terms) => terms.Where(term => term.Values.numel() > 0)
+    private Tensor Reduce(LossBatch batch, LossTerm[] terms) => terms.Select((term, place) => term with { Place = place })
+        .Where(term => term.Values.numel() > 0)
         .Select(term => Reducer.Reduce(term, batch)).Aggregate(RowMath.NaNWhereNotFinite(batch.Embeddings), (sum, part) => sum.Plus(part));
 }

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: variant O (f(R) = R), τ = 0.01, α = 1, b = 2, over cosines s, mean over the anchors that have positives,
-/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(K·N) for K positive pairs.
+/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are worked out in blocks.
 /// Li et al., <i>Rethinking the Optimization of Average Precision: Only Penalizing Negative Instances before Positive Ones is Enough</i>,
 /// AAAI 2022.
 /// </remarks>

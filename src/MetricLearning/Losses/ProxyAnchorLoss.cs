@@ -35,6 +35,9 @@ public sealed class ProxyAnchorLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights);
 
     /// <inheritdoc/>
+    protected override bool IsCrossEntropy => false;
+
+    /// <inheritdoc/>
     protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);

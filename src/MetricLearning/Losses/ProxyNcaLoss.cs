@@ -43,6 +43,9 @@ public sealed class ProxyNcaLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(2 * Scale) * (Cosines(embeddings, weights) - S(1));
 
     /// <inheritdoc/>
+    protected override bool IsCrossEntropy => OwnInDenominator;
+
+    /// <inheritdoc/>
     protected override IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         if (OwnInDenominator) return base.ClassTerms(batch, labels, weights);

@@ -10,7 +10,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among
 /// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are
-/// needed, given tuples will not do. Memory O(N²) and the triplets. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for
+/// needed, given tuples will not do. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
+/// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for
 /// Person Re-identification</i>, CVPR 2017 with fixed margins.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
@@ -36,30 +37,61 @@ public sealed class QuadrupletLoss : TupleLoss
     {
         distances.Batch.RequireLabels(nameof(QuadrupletLoss));
         var labels = distances.Batch.ReferenceLabels!;
+        if (PairsForSums(distances, tuples) is { } pairs)
+        {
+            foreach (var term in Sums(distances, tuples.AsPairs().Negatives, labels, pairs.Rows, pairs.Columns)) yield return term;
+            yield break;
+        }
         var triplets = tuples.AsTriplets();
         if (triplets.Count == 0) yield break;
         var near = distances[triplets.Anchors, triplets.Positives];
         yield return new(relu(near - distances[triplets.Anchors, triplets.Negatives] + S(Margin)), triplets.Anchors);
 
-        var (third, found) = NearestOfAThirdClass(distances.AmongReferences.Matrix.detach(), labels, triplets);
-        var kept = found.nonzero().squeeze(1);
-        var between = distances.AmongReferences[triplets.Negatives.index_select(0, kept), third.index_select(0, kept)];
+        var nearest = NearestOfAnotherClass(distances.AmongReferences.Matrix.detach(), labels);
+        var own = labels.index_select(0, triplets.Positives);
+        var firstClass = nearest[0].Classes.index_select(0, triplets.Negatives);
+        Tensor Chosen(Func<(Tensor Rows, Tensor Classes, Tensor Found), Tensor> of) => where(firstClass == own,
+            of(nearest[1]).index_select(0, triplets.Negatives), of(nearest[0]).index_select(0, triplets.Negatives));
+        var kept = Chosen(n => n.Found).nonzero().squeeze(1);
+        var between = distances.AmongReferences[triplets.Negatives.index_select(0, kept), Chosen(n => n.Rows).index_select(0, kept)];
         yield return new(relu(near.index_select(0, kept) - between + S(SecondMargin)), triplets.Anchors.index_select(0, kept));
     }
 
-    /// <summary>
-    /// For each triplet the row nearest to its negative that is of neither class. It is the negative's nearest row of another class, or,
-    /// where that is of the anchor's class, the nearest of yet another one: two searches for each row, not one for each triplet.
-    /// </summary>
-    private static (Tensor Rows, Tensor Found) NearestOfAThirdClass(Tensor among, Tensor labels, Triplets triplets)
+    private IEnumerable<LossTerm> Sums(DistanceView distances, Tensor negatives, Tensor labels, Tensor rows, Tensor columns)
     {
-        var same = labels.unsqueeze(1) == labels.unsqueeze(0);
-        var (first, firstRow) = among.masked_fill(same, S(double.PositiveInfinity)).min(1);
-        var taken = same | (labels.index_select(0, firstRow).unsqueeze(1) == labels.unsqueeze(0));
-        var (second, secondRow) = among.masked_fill(taken, S(double.PositiveInfinity)).min(1);
-        var clash = labels.index_select(0, firstRow.index_select(0, triplets.Negatives)) == labels.index_select(0, triplets.Positives);
-        var distance = where(clash, second.index_select(0, triplets.Negatives), first.index_select(0, triplets.Negatives));
-        return (where(clash, secondRow.index_select(0, triplets.Negatives), firstRow.index_select(0, triplets.Negatives)),
-            (distance == S(double.PositiveInfinity)).logical_not());
+        yield return PairBlocks.Sums([distances.Matrix, negatives], rows, columns, negatives.size(1), (m, anchors, positives) =>
+        {
+            var far = m[0].index_select(0, anchors);
+            return (relu(far.gather(1, positives.unsqueeze(1)) - far + S(Margin)), m[1].index_select(0, anchors));
+        });
+
+        var among = distances.AmongReferences.Matrix;
+        var nearest = NearestOfAnotherClass(among.detach(), labels);
+        Tensor[] matrices = [distances.Matrix, negatives, among, labels, nearest[0].Rows, nearest[0].Found, nearest[1].Rows, nearest[1].Found];
+        yield return PairBlocks.Sums(matrices, rows, columns, negatives.size(1), (m, anchors, positives) =>
+        {
+            var clash = m[3].index_select(0, m[4]).unsqueeze(0) == m[3].index_select(0, positives).unsqueeze(1);
+            Tensor To(Tensor found) => m[2].gather(1, found.unsqueeze(1)).squeeze(1);
+            var near = m[0].index_select(0, anchors).gather(1, positives.unsqueeze(1));
+            return (relu(near - where(clash, To(m[6]), To(m[4])) + S(SecondMargin)), m[1].index_select(0, anchors) & where(clash, m[7], m[5]));
+        });
+    }
+
+    /// <summary>
+    /// For each row the nearest one of another class, and the nearest one that is of neither class: one of the two is the row nearest to a negative that
+    /// is of neither its class nor the anchor's. Two searches for each row, not one for each triplet.
+    /// </summary>
+    private static (Tensor Rows, Tensor Classes, Tensor Found)[] NearestOfAnotherClass(Tensor among, Tensor labels)
+    {
+        var taken = labels.unsqueeze(1) == labels.unsqueeze(0);
+        var nearest = new (Tensor Rows, Tensor Classes, Tensor Found)[2];
+        for (var i = 0; i < nearest.Length; i++)
+        {
+            var (distance, row) = among.masked_fill(taken, S(double.PositiveInfinity)).min(1);
+            var found = labels.index_select(0, row);
+            nearest[i] = (row, found, (distance == S(double.PositiveInfinity)).logical_not());
+            taken |= found.unsqueeze(1) == labels.unsqueeze(0);
+        }
+        return nearest;
     }
 }

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
-/// batches of thousands: see <see cref="GradientCache"/>. Memory O(K·N) for K positive pairs.
+/// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are worked out in blocks.
 /// Patel, Tolias, Matas, <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6.
 /// </remarks>
 public sealed class SmoothRecallAtKLoss : TupleLoss

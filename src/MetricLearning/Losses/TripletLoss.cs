@@ -7,8 +7,9 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: margin 0.3, Euclidean distance of the embeddings as they are, the hardest triplet of each anchor, mean over the triplets, which is
 /// the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
-/// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a batch are
-/// O(N·K·N) for K positives an anchor: mine beyond a few hundred rows.
+/// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a large batch are summed in
+/// blocks of pairs, forwards and backwards: O(N·M) memory, the same value and gradient to rounding; a <see cref="Reducer.Threshold"/> with
+/// bounds of its own and reducers of yours want each value, and then all triplets are in memory.
 /// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
 /// </remarks>
 public sealed class TripletLoss : TupleLoss
@@ -29,6 +30,30 @@ public sealed class TripletLoss : TupleLoss
 
     /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. False by default. Balntas et al., BMVC 2016.</summary>
     public bool Swap { get; init; }
+
+    /// <summary>h in [0, 1): positives count as farther and negatives as nearer than they are, <c>(1 + h)·d(a,p)</c> and <c>(1 − h)·d(a,n)</c>. 0 by
+    /// default; the hard_factor of TransReID and CLIP-ReID.</summary>
+    public double HardFactor
+    {
+        get;
+        init => field = value is >= 0 and < 1 ? value
+            : throw new ArgumentOutOfRangeException(nameof(HardFactor), value, "HardFactor must be in [0, 1).");
+    }
+
+    /// <summary>
+    /// TensorFlow Similarity's PNLoss: the hardest positive and the nearest negative beyond it (the farthest where there is none), where d(p,n)
+    /// takes the place of d(a,n) if it is smaller, on the cosine distance. Szubert et al., <i>Structure-preserving visualisation</i>,
+    /// Scientific Reports 2019.
+    /// </summary>
+    /// <param name="margin">m; 1 by default, 0 where the margin is soft.</param>
+    /// <param name="softMargin">softplus in place of the hinge.</param>
+    public static TripletLoss PositiveNegative(double? margin = null, bool softMargin = false) => new(margin ?? (softMargin ? 0 : 1))
+    {
+        SoftMargin = softMargin,
+        Swap = true,
+        Distance = Distance.Cosine,
+        Miner = new SemiHardMiner { Positives = SemiHardPositives.Hardest, Fallback = SemiHardFallback.FarthestNegative },
+    };
 
     /// <summary>The batch-hard triplet loss as another library defines it, so that its numbers can be met.</summary>
     /// <param name="dialect">Which library.</param>
@@ -51,10 +76,33 @@ public sealed class TripletLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
+        if (PairsForSums(distances, tuples) is { } pairs)
+        {
+            yield return Sums(distances, tuples.AsPairs().Negatives, pairs.Rows, pairs.Columns);
+            yield break;
+        }
         var triplets = tuples.AsTriplets();
         var (near, far) = distances.Sides(triplets);
         if (Swap) far = minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]);
-        var violation = near - far + S(Margin);
-        yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), triplets.Anchors);
+        yield return new(Penalty(near, far), triplets.Anchors);
+    }
+
+    private Tensor Penalty(Tensor near, Tensor far)
+    {
+        var violation = S(1 + HardFactor) * near - S(1 - HardFactor) * far + S(Margin);
+        return SoftMargin ? RowMath.Softplus(violation) : relu(violation);
+    }
+
+    /// <summary>For each positive pair the sum over its anchor's negatives.</summary>
+    private LossTerm Sums(DistanceView distances, Tensor negatives, Tensor rows, Tensor columns)
+    {
+        Tensor[] matrices = Swap ? [distances.Matrix, negatives, distances.AmongReferences.Matrix] : [distances.Matrix, negatives];
+        return PairBlocks.Sums(matrices, rows, columns, negatives.size(1), (m, anchors, positives) =>
+        {
+            var far = m[0].index_select(0, anchors);
+            var near = far.gather(1, positives.unsqueeze(1));
+            if (m.Count == 3) far = minimum(far, m[2].index_select(0, positives));
+            return (Penalty(near, far), m[1].index_select(0, anchors));
+        });
     }
 }

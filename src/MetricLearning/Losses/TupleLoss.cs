@@ -56,6 +56,17 @@ public abstract class TupleLoss : MetricLoss
     /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
+    /// <summary>
+    /// The positive pairs, where with their negatives they are so many triplets that a sum for each pair is to stand for them, which the reducer has to
+    /// take; null where triplets are to come one by one.
+    /// </summary>
+    private protected (Tensor Rows, Tensor Columns)? PairsForSums(DistanceView distances, Tuples tuples)
+    {
+        if (tuples is not Pairs pairs || !Reducer.TakesSums || distances.Batch.WantsEachValue) return null;
+        var (rows, columns) = pairs.PositivePairs();
+        return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
+    }
+
     private protected sealed override Distance Measure => Distance;
 
     private Tuples Mine(LossBatch batch) => ReferenceEquals(Miner, Miner.All)

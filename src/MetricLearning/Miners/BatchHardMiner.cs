@@ -6,7 +6,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Memory O(N·M). Anchors without a positive or without a negative give no triplet. Training can collapse with it where the learning rate
 /// is high: watch the active fraction of the loss report.
-/// Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017; as pytorch-metric-learning's BatchHardMiner.
+/// Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017; as pytorch-metric-learning's
+/// BatchHardMiner.
 /// </remarks>
 public sealed class BatchHardMiner : Miner
 {
@@ -17,7 +18,8 @@ public sealed class BatchHardMiner : Miner
     public bool AnchorIsPositive { get; init; }
 
     /// <summary>
-    /// Whether all candidates at the hardest distance are taken instead of the one of the lowest index; with <see cref="Reducer.PerAnchor"/>
+    /// Whether all candidates at the hardest distance are taken instead of the one of the lowest index; with <see
+    /// cref="Reducer.PerAnchor"/>
     /// they share the gradient evenly, as where a peer takes a plain maximum. False by default.
     /// </summary>
     public bool KeepTies { get; init; }

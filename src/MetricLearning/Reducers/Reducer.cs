@@ -34,6 +34,15 @@ public abstract class Reducer
     /// <param name="weights">One weight a class, by label.</param>
     public static Reducer ClassWeighted(params IReadOnlyList<double> weights) => new ClassWeightedReducer(weights);
 
+    /// <summary>A reducer for each term of a loss: the first term by the first, and so on.</summary>
+    /// <remarks>
+    /// As pytorch-metric-learning's MultipleReducers. Terms in order: <see cref="ContrastiveLoss"/>, <see cref="IntraPairVarianceLoss"/>,
+    /// <see cref="ThresholdConsistentMarginLoss"/> positives, then negatives; <see cref="QuadrupletLoss"/> its two hinges;
+    /// <see cref="ProxyAnchorLoss"/> positives, then negatives.
+    /// </remarks>
+    /// <param name="terms">At least one; a loss with more terms is an <see cref="InvalidOperationException"/>.</param>
+    public static Reducer ForEachTerm(params IReadOnlyList<Reducer> terms) => new TermsReducer(terms);
+
     /// <summary>Reduces a term of a loss.</summary>
     /// <param name="term">Values [K] and the rows they belong to.</param>
     /// <param name="batch">What the loss was computed on.</param>
@@ -43,6 +52,9 @@ public abstract class Reducer
         using var scope = NewDisposeScope();
         return (term.Values.dim() == 0 ? term.Values.alias() : ReduceCore(term, batch)).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Whether a term of sums (<see cref="LossTerm.Counts"/>) gives the same number as the values that were summed.</summary>
+    internal virtual bool TakesSums => false;
 
     /// <summary>Values [K] → scalar; K may be 0. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor ReduceCore(LossTerm term, LossBatch batch);

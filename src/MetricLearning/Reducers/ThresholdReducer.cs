@@ -5,8 +5,12 @@ namespace MetricLearning;
 /// <summary>The mean over the values in the open interval (low, high); NaN is never left out.</summary>
 internal sealed class ThresholdReducer(double low, double high = double.PositiveInfinity) : Reducer
 {
+    /// <summary>Sums of values that are never below 0 tell the mean of those above 0, and of no other interval.</summary>
+    internal override bool TakesSums => low == 0 && double.IsPositiveInfinity(high);
+
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
+        if (term.ActiveCounts is { } active) return term.Values.sum() / active.sum().clamp_min(S(1));
         var outside = (term.Values <= S(low)) | (term.Values >= S(high));
         return term.Values.masked_fill(outside, S(0)).sum() / outside.logical_not().sum().clamp_min(S(1));
     }

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers, made as they are needed; kept are how well those stand for z, and a number a
-/// row.</summary>
+/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers, made as they are needed; kept are how well those stand for z, and a
+/// number a row.</summary>
 internal sealed unsafe class FixedPointRows
 {
     private readonly FeatureRows features;
@@ -27,7 +27,8 @@ internal sealed unsafe class FixedPointRows
         var longest = 0.0;
         foreach (var norm in features.Norms) longest = Math.Max(longest, norm * factor(norm));
         fixed (double* c = center) Length = longest + Math.Sqrt(ExactScores.Dot(c, c, center.Length));
-        foreach (var row in rows) (LargestNorm, LargestResidual) = (Math.Max(LargestNorm, row.Norm), Math.Max(LargestResidual, row.Residual));
+        foreach (var row in rows)
+            (LargestNorm, LargestResidual) = (Math.Max(LargestNorm, row.Norm), Math.Max(LargestResidual, row.Residual));
     }
 
     /// <summary>Bytes that are kept for a row.</summary>
@@ -46,7 +47,8 @@ internal sealed unsafe class FixedPointRows
     /// <summary>Writes rows so that each so many lie together.</summary>
     /// <param name="first">The first row.</param>
     /// <param name="count">How many.</param>
-    /// <param name="together"><see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>; the last few are filled up with zeros.</param>
+    /// <param name="together"><see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>; the last few are filled up with
+    /// zeros.</param>
     /// <param name="target">Room for whole strips or panels.</param>
     public void Write(int first, int count, int together, nint target)
     {

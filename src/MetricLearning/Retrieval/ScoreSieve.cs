@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>The arithmetic by which clear pairs are told from near ties. The figures are the same to the bit: what the bound of either leaves
-/// open is measured in float64.</summary>
+/// <summary>The arithmetic by which clear pairs are told from near ties. The figures are the same to the bit: what the bound of either
+/// leaves open is measured in float64.</summary>
 public enum ScoreSieve
 {
     /// <summary>16-bit integers where the processor has AVX2 and a short measurement, once a process, finds them faster; else

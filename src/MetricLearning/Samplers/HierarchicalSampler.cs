@@ -7,9 +7,9 @@ namespace MetricLearning;
 /// the hard ones (two chairs rather than a chair and a lamp).
 /// </summary>
 /// <remarks>
-/// Each batch is a fresh draw; every category that has P classes of K pictures is as likely as another. After <c>HierarchicalSampler</c> of
-/// pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019), which goes through all pairs of categories and whose
-/// batches vary in the number of classes.
+/// Each batch is a fresh draw, every category that has P classes of K pictures as likely as another, unless <see cref="HierarchyDraw"/> says
+/// otherwise. After <c>HierarchicalSampler</c> of pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019), which
+/// goes through all pairs of categories and whose batches vary in the number of classes, and the two of open-metric-learning.
 /// </remarks>
 public sealed class HierarchicalSampler : Sampler
 {
@@ -25,13 +25,14 @@ public sealed class HierarchicalSampler : Sampler
     /// <param name="categoriesPerBatch">C, at least 1 (of all processes together).</param>
     /// <param name="classesPerCategory">P, at least 1.</param>
     /// <param name="imagesPerClass">K, at least 1. Classes with fewer pictures, and categories with fewer than P such classes, are left out.</param>
+    /// <param name="draw">How categories and classes are chosen; every category equally likely by default.</param>
     /// <param name="batchesPerEpoch">How many batches make an epoch; by default pictures / (C·P·K), at least 1.</param>
     /// <param name="shard">The share of one process among several: whole categories.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, or fewer than C categories can be drawn from.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public HierarchicalSampler(IReadOnlyList<long> labels, IReadOnlyList<long> categories, int categoriesPerBatch = 2, int classesPerCategory = 8,
-        int imagesPerClass = 4, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
+        int imagesPerClass = 4, HierarchyDraw draw = HierarchyDraw.Independent, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
         : base(checked(Guard.AtLeast(categoriesPerBatch, 1) * Guard.AtLeast(classesPerCategory, 1) * Guard.AtLeast(imagesPerClass, 1)), seed, shard,
             classesPerCategory * imagesPerClass)
     {
@@ -43,6 +44,7 @@ public sealed class HierarchicalSampler : Sampler
         CategoriesPerBatch = categoriesPerBatch;
         ClassesPerCategory = classesPerCategory;
         ImagesPerClass = imagesPerClass;
+        HierarchyDraw = Guard.Defined(draw);
         (classStarts, rows, _) = Groups.Of(labels, imagesPerClass);
         var categoryOfClass = new long[classStarts.Length - 1];
         for (var i = 0; i < categoryOfClass.Length; i++)
@@ -71,19 +73,52 @@ public sealed class HierarchicalSampler : Sampler
     /// <summary>K: how many pictures of each class.</summary>
     public int ImagesPerClass { get; }
 
+    /// <summary>How categories and classes are chosen.</summary>
+    public HierarchyDraw HierarchyDraw { get; }
+
     /// <inheritdoc/>
     public override long[] Draw(int epoch)
     {
         var random = RandomOf(epoch);
         int[] categoryOrder = [.. Enumerable.Range(0, categoryStarts.Length - 1)];
         int[] classOrder = [.. classes], rowOrder = [.. rows];
+        var used = new int[categoryOrder.Length];
         var drawn = new long[batches * WholeBatchSize];
         for (var next = 0; next < drawn.Length;)
-            foreach (var category in random.Choose<int>(categoryOrder, CategoriesPerBatch))
-                foreach (var one in random.Choose(classOrder.AsSpan(categoryStarts[category]..categoryStarts[category + 1]), ClassesPerCategory))
+            foreach (var category in Categories(categoryOrder, used, random))
+            {
+                // The classes from used on are those that have not come in this round.
+                var own = classOrder.AsSpan(categoryStarts[category] + used[category], ClassesOf(category) - used[category]);
+                foreach (var one in random.Choose(own, ClassesPerCategory))
                     foreach (var row in random.Choose(rowOrder.AsSpan(classStarts[one]..classStarts[one + 1]), ImagesPerClass))
                         drawn[next++] = row;
+                if (HierarchyDraw == HierarchyDraw.DistinctClasses) used[category] += ClassesPerCategory;
+            }
         return Share(drawn);
+    }
+
+    private int ClassesOf(int category) => categoryStarts[category + 1] - categoryStarts[category];
+
+    /// <summary>The categories of a batch.</summary>
+    private int[] Categories(int[] order, int[] used, SeededRandom random)
+    {
+        switch (HierarchyDraw)
+        {
+            case HierarchyDraw.WeighedByClasses:
+                random.Shuffle(order, category => ClassesOf(category));
+                return order[..CategoriesPerBatch];
+            case HierarchyDraw.DistinctClasses:
+                int[] Open() => [.. Enumerable.Range(0, used.Length).Where(category => ClassesOf(category) - used[category] >= ClassesPerCategory)];
+                var open = Open();
+                if (open.Length < CategoriesPerBatch)
+                {
+                    Array.Clear(used);
+                    open = Open();
+                }
+                return random.Choose<int>(open, CategoriesPerBatch).ToArray();
+            default:
+                return random.Choose<int>(order, CategoriesPerBatch).ToArray();
+        }
     }
 
     /// <inheritdoc/>

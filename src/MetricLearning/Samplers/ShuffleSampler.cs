@@ -41,10 +41,5 @@ public sealed class ShuffleSampler : Sampler
         return ShareOf(Length);
     }
 
-    private int Length => LastBatch switch
-    {
-        LastBatch.Drop => count - count % WholeBatchSize,
-        LastBatch.Short => count,
-        _ => checked((count + WholeBatchSize - 1) / WholeBatchSize * WholeBatchSize),
-    };
+    private int Length => LastBatch.LengthOf(count, WholeBatchSize);
 }

@@ -52,6 +52,29 @@ public sealed class Pairs : Tuples
         return new(same.MoveToOuterDisposeScope(), negatives.MoveToOuterDisposeScope(), self);
     }
 
+    /// <summary>
+    /// These pairs without the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may well be
+    /// positives that are labelled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
+    /// </summary>
+    /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
+    /// <returns>New pairs, which the caller disposes; hand them to <c>loss.forward(embeddings, pairs)</c>.</returns>
+    /// <exception cref="ArgumentException">The distances are not [N, M].</exception>
+    public Pairs WithoutFalseNegatives(Tensor guideDistances)
+    {
+        ArgumentNullException.ThrowIfNull(guideDistances);
+        if (guideDistances.dim() != 2 || guideDistances.size(0) != Rows || guideDistances.size(1) != Columns)
+            throw new ArgumentException($"guideDistances must be [{Rows}, {Columns}], got {Guard.Shape(guideDistances)}.", nameof(guideDistances));
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var kept = Negatives.clone();
+        if (Rows > 0 && Columns > 0)
+        {
+            var nearest = guideDistances.masked_fill(Positives.logical_not(), S(double.PositiveInfinity)).amin([1], keepdim: true);
+            kept.logical_and_((guideDistances < nearest).logical_not() | nearest.isposinf());
+        }
+        return new(Positives.clone().MoveToOuterDisposeScope(), kept.MoveToOuterDisposeScope(), Self?.clone().MoveToOuterDisposeScope());
+    }
+
     /// <inheritdoc/>
     public override Pairs AsPairs() => this;
 

@@ -44,6 +44,17 @@ public sealed class Triplets : Tuples
         return new(Third(0), Third(1), Third(2), rows, rows);
     }
 
+    /// <summary>The triplets of a batch of B threes: anchor, positive, negative, anchor, positive, ... (<see cref="FixedTripletsSampler"/>).</summary>
+    /// <param name="rows">Rows of the batch, 3B.</param>
+    /// <param name="device">Where the batch lies; null for the CPU.</param>
+    /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
+    public static Triplets InThrees(long rows, Device? device = null)
+    {
+        if (rows % 3 != 0) throw new ArgumentException($"a batch of anchor, positive and negative in threes has 3B rows, got {rows}.", nameof(rows));
+        Tensor Every(long i) => arange(S(i), S(Math.Max(rows, i)), S(3), ScalarType.Int64, device ?? CPU);
+        return new(Every(0), Every(1), Every(2), rows, rows);
+    }
+
     /// <inheritdoc/>
     public override Pairs AsPairs() => new(Mask(Positives), Mask(Negatives));
 

@@ -34,6 +34,18 @@ public abstract class Tuples : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>[N]: how often each row is in tuples over rows and columns of one set, ÷ the most; each row of a triplet counts once.</summary>
+    internal Tensor Shares(ScalarType dtype)
+    {
+        var (positiveRows, positiveColumns) = PositivePairs();
+        var (negativeRows, negativeColumns) = NegativePairs();
+        Tensor[] members = this is Triplets
+            ? [positiveRows, positiveColumns, negativeColumns]
+            : [positiveRows, positiveColumns, negativeRows, negativeColumns];
+        var counts = bincount(cat(members), minlength: (int)Rows).to(dtype);
+        return counts / counts.max().clamp_min(S(1));
+    }
+
     internal Device Device => Tensors.First().device;
 
     /// <summary>On the CPU, where it costs nothing, indices that point outside the matrix are named.</summary>

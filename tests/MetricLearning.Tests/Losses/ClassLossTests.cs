@@ -125,7 +125,7 @@ public class ClassLossTests
         foreach (string name in LossTable.ClassLossNames.Select(row => row.Data))
         {
             using var created = LossTable.Create(name);
-            if (created is not ClassLoss loss) continue;
+            if (created is not ClassLoss { Categories: null } loss) continue; // categories are of the old names
             var expected = loss.call(x, y).item<double>();
             var rows = (names.unsqueeze(1) * loss.CentersPerClass + arange(loss.CentersPerClass, ScalarType.Int64)).reshape(-1);
             using (no_grad()) loss.Weights.index_copy_(0, rows, loss.Weights.clone());

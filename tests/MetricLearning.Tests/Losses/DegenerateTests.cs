@@ -5,13 +5,13 @@ namespace MetricLearning.Tests;
 
 /// <summary>
 /// Every loss and every miner on every kind of batch that goes wrong elsewhere: the outcome of each cell is the one that docs/losses.md
-/// states under "What holds for every loss" or in the loss's own row. The rows are <see cref="LossTable"/> and <see cref="MinerTable"/>,
-/// which a new class has to join.
+/// states under "What holds for every loss" or in the loss's own row. The rows are <see cref="LossTable"/>, <see cref="ModuleTable"/> and
+/// <see cref="MinerTable"/>, which a new class has to join; all three have the same columns.
 /// </summary>
 [LeavesNoTensors]
 public class DegenerateTests
 {
-    private static readonly string page = File.ReadAllText(Path.Combine(RepositoryRoot(), "docs", "losses.md"));
+    private static readonly Page page = Page.Read("docs", "losses.md");
 
     private static readonly Dictionary<string, Action<string>> lossColumns = new()
     {
@@ -58,21 +58,72 @@ public class DegenerateTests
         },
         ["uneven classes"] = name => Counts(name, Rows(12), tensor([0L, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3])),
         ["NaN row"] = name => BrokenRow(name, double.NaN),
-        ["infinite row"] = name => BrokenRow(name, double.PositiveInfinity),
+        ["infinite row"] = name => { BrokenRow(name, double.PositiveInfinity); BrokenRow(name, double.NegativeInfinity); },
         ["float16"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.Float16).to(ScalarType.Float32), Labels), Mined(name, Rows(12).to(ScalarType.Float16), Labels)),
         ["bfloat16"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.BFloat16).to(ScalarType.Float32), Labels), Mined(name, Rows(12).to(ScalarType.BFloat16), Labels)),
         ["float64"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.Float32), Labels), Mined(name, Rows(12), Labels)),
         ["not contiguous"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12).t().contiguous().t(), Labels)),
-        ["wrong rank"] = name => Assert.StartsWith("distances must be [12, 12], got [12].", Message(() => MinerTable.Create(name).Mine(zeros(12), Pairs.FromLabels(Labels)))),
+        ["wrong rank"] = name =>
+        {
+            Assert.StartsWith("embeddings must be [N, D], got [12].", Message(() => Lists(name, Rows(12).select(1, 0), Labels)));
+            if (name != MinerTable.Clusters)
+                Assert.StartsWith("distances must be [12, 12], got [12].",
+                    Message(() => MinerTable.Create(name).Mine(zeros(12), Pairs.FromLabels(Labels))));
+        },
         ["label/row mismatch"] = name =>
-            Assert.StartsWith("distances must be [11, 11], got [12, 12].", Message(() => MinerTable.Create(name).Mine(zeros(12, 12), Pairs.FromLabels(Labels.narrow(0, 0, 11))))),
+        {
+            Assert.StartsWith("labels must be [12], one label a row, got [11].", Message(() => Lists(name, Rows(12), Labels.narrow(0, 0, 11))));
+            if (name != MinerTable.Clusters)
+                Assert.StartsWith("distances must be [11, 11], got [12, 12].",
+                    Message(() => MinerTable.Create(name).Mine(zeros(12, 12), Pairs.FromLabels(Labels.narrow(0, 0, 11)))));
+        },
         ["negative label"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12), Labels - 3)),
         ["too large label"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12), long.MaxValue - Labels)),
     };
 
+    /// <summary>On logits the 6 features are classes; two views have no labels, so there the columns of labels are of the second view's rows.</summary>
+    private static readonly Dictionary<string, Action<string>> moduleColumns = new()
+    {
+        ["0 rows"] = name => Assert.Equal(0, Module(name, Rows(0), zeros(0, ScalarType.Int64))),
+        ["1 row"] = name => Module(name, Rows(1), zeros(1, ScalarType.Int64)),
+        ["one class"] = name => Module(name, Rows(6), zeros(6, ScalarType.Int64)),
+        ["all singletons"] = name => Module(name, Rows(6), arange(6, ScalarType.Int64)),
+        ["duplicate rows"] = name =>
+        {
+            foreach (var dtype in new[] { ScalarType.Float32, ScalarType.Float64 })
+            {
+                Module(name, ones([6, LossTable.Dimension], dtype), tensor([0L, 0, 1, 1, 2, 2]));
+                Module(name, zeros([6, LossTable.Dimension], dtype), tensor([0L, 0, 1, 1, 2, 2]));
+            }
+        },
+        ["uneven classes"] = name => Module(name, Rows(12), tensor([0L, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3])),
+        ["NaN row"] = name => ModuleNotFinite(name, double.NaN),
+        ["infinite row"] = name =>
+        {
+            // An infinite logit is a probability of 0 or 1, no error: the cost of a class is infinite, or NaN.
+            ModuleNotFinite(name, double.PositiveInfinity, orInfinite: ModuleTable.IsOnLogits(name));
+            if (!ModuleTable.IsOnLogits(name)) ModuleNotFinite(name, double.NegativeInfinity);
+        },
+        ["float16"] = name => ModuleHalf(name, ScalarType.Float16),
+        ["bfloat16"] = name => ModuleHalf(name, ScalarType.BFloat16),
+        ["float64"] = name => { using var module = ModuleTable.Create(name); Assert.Equal(ScalarType.Float64, ModuleTable.Call(module, Rows(12), Labels).dtype); },
+        ["not contiguous"] = name => Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12).t().contiguous().t(), Labels), 10),
+        ["wrong rank"] = name =>
+        {
+            ModuleThrows(name, Rows(12).unsqueeze(2), Labels, $"{ModuleTable.Argument(name)} must be [N, D], got [12, 6, 1].");
+            ModuleThrows(name, Rows(12).select(1, 0), Labels, $"{ModuleTable.Argument(name)} must be [N, D], got [12].");
+        },
+        ["label/row mismatch"] = name => ModuleThrows(name, Rows(12), Labels.narrow(0, 0, 11), ModuleTable.IsOfViews(name)
+            ? $"{ModuleTable.Argument(name)} and " : "labels must be [12], one label a row, got [11]."),
+        ["negative label"] = name => ModuleLabel(name, -1),
+        ["too large label"] = name => ModuleLabel(name, long.MaxValue),
+    };
+
     public static MatrixTheoryData<string, string> LossCells => new(LossTable.Names.Select(row => row.Data), lossColumns.Keys);
 
-    public static MatrixTheoryData<string, string> MinerCells => new(MinerTable.Names, minerColumns.Keys);
+    public static MatrixTheoryData<string, string> MinerCells => new(MinerTable.NamesWithClusters, minerColumns.Keys);
+
+    public static MatrixTheoryData<string, string> ModuleCells => new(ModuleTable.Names, moduleColumns.Keys);
 
     [Theory, MemberData(nameof(LossCells))]
     public void Loss_HasTheStatedOutcome(string loss, string batch)
@@ -88,12 +139,34 @@ public class DegenerateTests
         minerColumns[batch](miner);
     }
 
-    [Fact]
-    public void EveryMiner_HasARow_HereAndInTheDocumentation()
+    [Theory, MemberData(nameof(ModuleCells))]
+    public void Module_HasTheStatedOutcome(string module, string batch)
     {
-        var all = typeof(Miner).Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).ToList();
+        using var scope = NewDisposeScope();
+        moduleColumns[batch](module);
+    }
+
+    [Fact]
+    public void NoCellIsEmpty()
+    {
+        Assert.Equal(lossColumns.Keys, minerColumns.Keys);
+        Assert.Equal(lossColumns.Keys, moduleColumns.Keys);
+        var modules = new HashSet<Type>();
+        foreach (var name in ModuleTable.Names)
+        {
+            using var module = ModuleTable.Create(name);
+            modules.Add(module.GetType());
+        }
+        Assert.Empty(typeof(MetricLoss).Assembly.GetExportedTypes().Where(type => typeof(TorchSharp.torch.nn.Module).IsAssignableFrom(type)
+            && !type.IsAbstract && !type.IsSubclassOf(typeof(MetricLoss))
+            && (type.Name.EndsWith("Loss", StringComparison.Ordinal) || type == typeof(LossSum) || type == typeof(CrossBatchMemory))).Except(modules));
+    }
+
+    [Fact]
+    public void EveryMiner_HasARow()
+    {
+        var all = typeof(Miner).Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract);
         Assert.Empty(all.Except(MinerTable.Names.Select(name => MinerTable.Create(name).GetType())));
-        Assert.All(all, type => Assert.Contains($"| `{type.Name}` |", page, StringComparison.Ordinal));
     }
 
     private static Tensor Labels => LossTable.Batch().Labels;
@@ -107,10 +180,12 @@ public class DegenerateTests
         return Loss(loss, embeddings, labels);
     }
 
-    private static double Loss(MetricLoss loss, Tensor embeddings, Tensor labels)
+    private static double Loss(MetricLoss loss, Tensor embeddings, Tensor labels) => Value(x => loss.call(x, labels), embeddings);
+
+    private static double Value(Func<Tensor, Tensor> of, Tensor embeddings)
     {
         var x = embeddings.detach().clone().requires_grad_();
-        var value = loss.call(x, labels);
+        var value = of(x);
         value.backward();
         Assert.True(value.isfinite().item<bool>());
         Assert.True(x.grad!.isfinite().all().item<bool>());
@@ -118,14 +193,57 @@ public class DegenerateTests
         return value.to(ScalarType.Float64).item<double>();
     }
 
+    private static double Module(string name, Tensor embeddings, Tensor labels)
+    {
+        using var module = ModuleTable.Create(name);
+        return Value(x => ModuleTable.Call(module, x, labels), embeddings);
+    }
+
+    private static void ModuleNotFinite(string name, double what, bool orInfinite = false)
+    {
+        for (var row = 0L; row < 12; row++)
+        {
+            using var module = ModuleTable.Create(name);
+            var x = Rows(12).clone();
+            x[row, 2] = what;
+            var value = ModuleTable.Call(module, x, Labels).item<double>();
+            Assert.True(double.IsNaN(value) || (orInfinite && double.IsPositiveInfinity(value)), $"row {row}: {value}");
+        }
+    }
+
+    private static void ModuleHalf(string name, ScalarType half)
+    {
+        using var module = ModuleTable.Create(name);
+        using var another = ModuleTable.Create(name);
+        var x = Rows(12).to(half).requires_grad_();
+        var value = ModuleTable.Call(module, x, Labels);
+        value.backward();
+        Assert.Equal((ScalarType.Float32, half), (value.dtype, x.grad!.dtype));
+        Assert.True(x.grad!.isfinite().all().item<bool>());
+        Assert.True(value.isfinite().item<bool>());
+    }
+
+    private static void ModuleThrows(string name, Tensor embeddings, Tensor labels, string message)
+    {
+        using var module = ModuleTable.Create(name);
+        Assert.StartsWith(message, Message(() => ModuleTable.Call(module, embeddings, labels)));
+    }
+
+    private static void ModuleLabel(string name, long label)
+    {
+        var y = Labels.masked_fill(Labels == 3, label); // of which row 5 is the first
+        if (ModuleTable.IsOnLogits(name)) ModuleThrows(name, Rows(12), y, $"labels must be in [0, {LossTable.Dimension}), got {label} in row 5.");
+        else Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12), y), 12);
+    }
+
     /// <summary>0, where the loss's row of the documentation does not state another outcome.</summary>
     private static void NothingToCompare(string name, Tensor embeddings, Tensor labels)
     {
         using var loss = LossTable.Create(name);
         var value = Loss(loss, embeddings, labels);
-        var row = page.Split('\n').Where(line => line.StartsWith($"| `{loss.GetType().Name}", StringComparison.Ordinal)).ToList();
-        Assert.NotEmpty(row);
-        var stated = row.Select(line => line.Split('|')[^2].Trim()).ToList();
+        var rows = page.Rows("Losses").Where(row => row[0].StartsWith($"`{loss.GetType().Name}", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(rows);
+        var stated = rows.Select(row => row[^1]).ToList();
         Assert.DoesNotContain("", stated);
         if (stated.TrueForAll(outcome => outcome == "as above")) Assert.Equal(0, value);
     }
@@ -185,6 +303,17 @@ public class DegenerateTests
 
     private static (List<(long, long)> Positives, List<(long, long)> Negatives) Lists(string name, Tensor embeddings, Tensor labels)
     {
+        if (name == MinerTable.Clusters)
+        {
+            // Rows are classes in the order of their labels, which a renaming turns: the tuples are told by the rows of the batch.
+            using var clusters = new HardClusterMiner().Mine(embeddings, labels);
+            long[] classes = [.. labels.data<long>().ToArray().Distinct().Order()];
+            var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();
+            long Told(long column) => column < labels.size(0) ? column : 100 + first[column - labels.size(0)];
+            List<(long, long)> Of((Tensor Rows, Tensor Columns) pairs) =>
+                [.. pairs.Rows.data<long>().ToArray().Zip(pairs.Columns.data<long>().ToArray(), (row, column) => (first[row], Told(column)))];
+            return (Of(clusters.Tuples.PositivePairs()), Of(clusters.Tuples.NegativePairs()));
+        }
         using var batch = new LossBatch(embeddings, labels);
         var miner = MinerTable.Create(name);
         var mined = miner.Mine(batch.Distances(miner.Distance ?? Distance.Euclidean));
@@ -205,17 +334,12 @@ public class DegenerateTests
             var x = Rows(12).clone();
             x[row, 2] = what;
             Counts(name, x, Labels);
-            using var loss = new TripletLoss { Miner = MinerTable.Create(name) };
-            Assert.True(double.IsNaN(loss.call(x, Labels).item<double>()), $"row {row}");
+            using var clusters = name == MinerTable.Clusters ? new HardClusterMiner().Mine(x, Labels) : null;
+            using var loss = new TripletLoss { Miner = clusters is null ? MinerTable.Create(name) : Miner.All };
+            var value = clusters is null ? loss.call(x, Labels) : loss.forward(clusters.Means, clusters.Tuples, clusters.References);
+            Assert.True(double.IsNaN(value.item<double>()), $"row {row}");
         }
     }
 
     private static string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
-
-    private static string RepositoryRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) folder = folder.Parent!;
-        return folder.FullName;
-    }
 }

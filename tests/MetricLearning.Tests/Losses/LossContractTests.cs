@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -60,6 +61,96 @@ public class LossContractTests
         {
             using var loss = LossTable.Create(name);
             Assert.Equal(loss.call(x, y).item<double>(), loss.call(x, renamed).item<double>(), 12);
+        }
+    }
+
+    /// <summary>A batch that meets itself is one that meets references which hold its rows, each row but its own.</summary>
+    [Theory, MemberData(nameof(TupleLosses))]
+    public void ABatch_IsAUnionOfReferences(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        if (loss is not TupleLoss tuples) return; // a batch loss has no references
+        var alone = tuples.call(x, y).item<double>();
+        using var again = LossTable.Create(name);
+        using var batch = new LossBatch(x, y, x, y, self: arange(12, ScalarType.Int64));
+        Assert.Equal(alone, again.forward(batch).item<double>(), 10);
+
+        // Anchors in two halves meet all rows: the sum of both is that of the batch, where a value looks at its anchor's row only.
+        if (name is not ("triplet" or "triplet soft" or "triplet swap" or "triplet squared" or "triplet dot" or "triplet l1" or "triplet harder"
+            or "weighted" or "pairwise cosface" or "angular" or "multi-similarity" or "nt-xent" or "generalized lifted" or "tuplet margin")) return;
+        var halves = new[] { arange(0, 6, ScalarType.Int64), arange(6, 12, ScalarType.Int64) }.Sum(half =>
+        {
+            using var part = new LossBatch(x[half], y[half], x, y, self: half);
+            using var one = LossTable.Create(name);
+            var (value, figures) = one.Evaluate(part);
+            return value.item<double>() * LossReport.Of(figures).Terms;
+        });
+        Assert.Equal(alone * loss.Report(x, y).Terms, halves, 9);
+    }
+
+    public static TheoryData<string> TupleLosses => LossTable.TupleLossNames;
+
+    [Theory, MemberData(nameof(Losses))]
+    public void Turning_ChangesNothing(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        if (name is "triplet l1" or "contrastive signal to noise") return; // look at coordinates
+        var (turn, _) = linalg.qr(LossTable.Random(9, LossTable.Dimension, LossTable.Dimension));
+        var expected = loss.call(x, y).item<double>();
+        using var turned = LossTable.Create(name);
+        using (no_grad())
+            foreach (var (_, parameter) in turned.named_parameters().Where(p => p.parameter.dim() == 2))
+                parameter.copy_(parameter.to(ScalarType.Float64).matmul(turn));
+        // Class vectors are float32, so that turning them rounds.
+        Assert.Equal(expected, turned.call(x.matmul(turn), y).item<double>(), LossTable.HasClasses(name) ? 1e-4 * Math.Max(1, Math.Abs(expected)) : 1e-9);
+    }
+
+    /// <summary>Losses on directions do not see the length of a row.</summary>
+    [Theory, MemberData(nameof(Losses))]
+    public void StretchingRows_ChangesNothing_WhereTheyAreNormalised(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = LossTable.Create(name);
+        var onDirections = loss switch
+        {
+            AngularLoss angular => !angular.RawNegatives,
+            TupleLoss tuples => tuples.Distance.Equals(Distance.Cosine) || tuples.Distance.GetType().Name == "NormalizedDistance",
+            InstanceLoss or CentroidTripletLoss => loss is InstanceLoss,
+            ClassLoss => loss is not (AdaFaceLoss or SoftmaxLoss or SphereFaceLoss or LargeMarginSoftmaxLoss),
+            _ => false,
+        };
+        var stretched = x * LossTable.Random(5, 12, 1).exp();
+        using var again = LossTable.Create(name);
+        var (before, after) = (loss.call(x, y).item<double>(), again.call(stretched, y).item<double>());
+        if (onDirections) Assert.Equal(before, after, 1e-9 * Math.Max(1, Math.Abs(before)));
+        else Assert.NotEqual(before, after, 1e-6);
+    }
+
+    /// <summary>All but P2SGrad, whose published gradient is that of vectors of length 1 without the part that keeps the length.</summary>
+    public static TheoryData<string> Learned => [.. LossTable.DifferentiableNames.Select(row => row.Data).Where(name =>
+    {
+        using var loss = LossTable.Create(name);
+        return loss is not P2SGradLoss && loss.parameters().Any();
+    })];
+
+    [Theory, MemberData(nameof(Learned))]
+    public void TheGradientOfLearnedParts_IsThatOfCentralDifferences(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(seed: 3);
+        using var loss = (MetricLoss)LossTable.Create(name).to(ScalarType.Float64);
+        foreach (var (_, parameter) in loss.named_parameters())
+        {
+            GradientCheck.Run(parameter, moved =>
+            {
+                if (!is_grad_enabled()) parameter.copy_(moved); // a difference
+                return loss.call(x, y);
+            }, gradient: () => parameter.grad!);
         }
     }
 
@@ -179,7 +270,7 @@ public class LossContractTests
                 Assert.Equal((0, 0), (oneRow, oneClass));
                 Assert.InRange(allDifferent, 0, Math.Log(2));
                 break;
-            case "contrastive" or "contrastive hadsell" or "contrastive signal to noise" or "intra-pair variance" or "multi-similarity"
+            case "contrastive" or "contrastive by two reducers" or "contrastive hadsell" or "contrastive signal to noise" or "intra-pair variance" or "multi-similarity"
                 or "generalized lifted": // either side counts without the other
                 Assert.Equal(0, oneRow);
                 Assert.True(oneClass > 0 && allDifferent > 0);

@@ -26,7 +26,11 @@ public class LossSumTests
 
         Assert.Equal(2 * t + 0.5 * i, result.Value.item<double>(), 12);
         Assert.Equal(2 * t + 0.5 * i, sum.call(output, y).item<double>(), 12);
-        Assert.Equal(new LossPart("identity", 0.5, i, null), result["identity"]);
+        Assert.Equal(("identity", 0.5, i), (result["identity"].Name, result["identity"].Weight, result["identity"].Value));
+        var seen = result["identity"].Report!.Value; // of a module that gives a scalar: one value, and what is to be told of its input
+        Assert.Equal((i, 12, 1, 1, 0), (seen.Value, seen.Anchors, seen.Terms, seen.Active, seen.NonFinite));
+        using var features = new TripletLoss();
+        Assert.Equal(features.Report(logits, y) with { Value = i, Terms = 1, Active = 1 }, seen);
         Assert.Equal(("triplet", 2, t), (result.Parts[0].Name, result.Parts[0].Weight, result.Parts[0].Value));
         Assert.Equal(triplet.Report(x, y), result["triplet"].Report);
         Assert.True(x.grad is not null && logits.grad is not null);

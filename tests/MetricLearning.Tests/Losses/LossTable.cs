@@ -23,6 +23,8 @@ internal static class LossTable
         {
             Miner = new SemiHardMiner { Positives = SemiHardPositives.Hardest, Fallback = SemiHardFallback.FarthestNegative },
         },
+        ["triplet harder"] = () => new TripletLoss { HardFactor = 0.1 },
+        ["triplet positive-negative"] = () => TripletLoss.PositiveNegative(),
         ["torchreid"] = () => TripletLoss.BatchHard(BatchHardDialect.Torchreid),
         ["fast-reid normalised"] = () => TripletLoss.BatchHard(BatchHardDialect.FastReidNormalized),
         ["hermans soft"] = () => TripletLoss.BatchHard(BatchHardDialect.Hermans, softMargin: true),
@@ -31,6 +33,8 @@ internal static class LossTable
         ["weighted"] = () => new WeightedTripletLoss(),
         ["weighted hinge"] = () => new WeightedTripletLoss(margin: 2),
         ["circle"] = () => new CircleLoss(scale: 4),
+        ["circle one sum"] = () => new CircleLoss(scale: 4) { Form = CircleForm.OneSum },
+        ["circle separate sums"] = () => new CircleLoss(scale: 4) { Form = CircleForm.SeparateSums },
         ["pairwise cosface"] = () => new PairwiseCosFaceLoss(scale: 4),
         ["angular"] = () => new AngularLoss(),
         ["angular raw"] = () => new AngularLoss(degrees: 30) { RawNegatives = true },
@@ -38,6 +42,8 @@ internal static class LossTable
         ["centroid soft"] = () => new CentroidTripletLoss { SoftMargin = true, Distance = Distance.EuclideanSquared },
         ["contrastive"] = () => new ContrastiveLoss(negativeMargin: 1.5),
         ["contrastive hadsell"] = () => ContrastiveLoss.Hadsell(margin: 4),
+        ["contrastive online"] = () => ContrastiveLoss.Online(margin: 1.2),
+        ["contrastive by two reducers"] = () => new ContrastiveLoss(negativeMargin: 1.5) { Reducer = Reducer.ForEachTerm(Reducer.Sum, Reducer.Mean) },
         ["contrastive signal to noise"] = () => ContrastiveLoss.SignalToNoise(negativeMargin: 2),
         ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(),
         ["dynamic soft margin differentiated"] = () => new DynamicSoftMarginLoss { DifferentiateWeights = true },
@@ -74,6 +80,11 @@ internal static class LossTable
         ["arcface"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8),
         ["arcface mined"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { Miner = new BatchHardMiner() },
         ["arcface regularised"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { WeightRegularizer = Regularizer.RegularFace },
+        ["arcface smoothed"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { LabelSmoothing = 0.1 },
+        ["cosface smoothed by category"] = () => new CosFaceLoss(Classes, Dimension, scale: 8)
+        {
+            LabelSmoothing = 0.2, Categories = [0, 0, 1, 1, 1, 2, 2, 2, 2, 3],
+        },
         ["circle softmax"] = () => new CircleSoftmaxLoss(Classes, Dimension, scale: 4),
         ["curricularface"] = () => new CurricularFaceLoss(Classes, Dimension, scale: 8, momentum: 0),
         ["instance"] = () => new InstanceLoss(scale: 4),
@@ -98,7 +109,7 @@ internal static class LossTable
     /// dynamic margin): reference gradients or tests of their own hold for these.
     /// </summary>
     public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name =>
-        name is not ("circle" or "circle softmax" or "adaface" or "dynamic soft margin" or "dynamic soft margin differentiated"))];
+        name is not ("circle" or "circle one sum" or "circle separate sums" or "circle softmax" or "adaface" or "dynamic soft margin" or "dynamic soft margin differentiated"))];
 
     /// <summary>All but those that look at the order of the batch by definition.</summary>
     public static TheoryData<string> OrderFreeNames => [.. rows.Keys.Where(name => name != "n-pairs")];

@@ -13,10 +13,12 @@ internal static class MinerTable
         ["semi-hard, hard"] = () => new BatchEasyHardMiner(Hardness.SemiHard, Hardness.Hard),
         ["all, hard"] = () => new BatchEasyHardMiner(Hardness.All, Hardness.Hard) { NegativeRange = (0, 100) },
         ["distance-weighted"] = () => new DistanceWeightedMiner(LossTable.Dimension),
+        ["hard pairs"] = () => new HardPairsMiner(),
         ["hdc"] = () => new HdcMiner(),
         ["multi-similarity"] = () => new MultiSimilarityMiner(),
         ["n-hard"] = () => new NHardMiner(0..2, 0..^1),
         ["pair margin"] = () => new PairMarginMiner(),
+        ["random triplets"] = () => new RandomTripletsMiner(2),
         ["semi-hard each"] = () => new SemiHardMiner(),
         ["semi-hard easiest"] = () => new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
         ["triplet margin"] = () => new TripletMarginMiner(),
@@ -26,7 +28,12 @@ internal static class MinerTable
         ["uniform histogram"] = () => new UniformHistogramMiner(bins: 5, positivesPerBin: 2, negativesPerBin: 2),
     };
 
+    /// <summary>The name of <see cref="HardClusterMiner"/>, which is no <see cref="Miner"/> as its anchors are means.</summary>
+    public const string Clusters = "hard clusters";
+
     public static IEnumerable<string> Names => rows.Keys;
+
+    public static IEnumerable<string> NamesWithClusters => Names.Append(Clusters);
 
     /// <summary>The miner of a row, which has not drawn yet.</summary>
     public static Miner Create(string name) => rows[name]();

@@ -33,6 +33,47 @@ public class HierarchicalSamplerTests
             }
         }, iter: 200);
 
+    /// <summary>Category c has c + 2 classes of 2 pictures.</summary>
+    private static (long[] Labels, long[] Categories) Growing(int categories)
+    {
+        var rows = Enumerable.Range(0, categories)
+            .SelectMany(category => Enumerable.Range(0, category + 2).SelectMany(one => Enumerable.Repeat((category * 100L + one, (long)category), 2)))
+            .ToArray();
+        return ([.. rows.Select(row => row.Item1)], [.. rows.Select(row => row.Item2)]);
+    }
+
+    [Fact]
+    public void WeighedByClasses_CategoriesComeInProportionToThem()
+    {
+        var (labels, categories) = Growing(3);
+        var drawn = new HierarchicalSampler(labels, categories, 1, 2, 2, HierarchyDraw.WeighedByClasses, batchesPerEpoch: 9_000, seed: 5).Draw(0);
+        for (var category = 0; category < 3; category++)
+        {
+            var share = (category + 2) / 9.0;
+            var deviation = Math.Sqrt(share * (1 - share) / 9_000);
+            Assert.InRange(drawn.Chunk(4).Count(batch => categories[batch[0]] == category) / 9_000.0, share - 4 * deviation, share + 4 * deviation);
+        }
+    }
+
+    [Fact]
+    public void DistinctClasses_NoneComesAgain_BeforeTooFewCategoriesAreLeft()
+    {
+        var (labels, categories) = Growing(4); // 2, 3, 4, 5 classes: with P = 2, rounds of 1, 1, 2, 2 draws
+        var sampler = new HierarchicalSampler(labels, categories, 2, 2, 1, HierarchyDraw.DistinctClasses, batchesPerEpoch: 300, seed: 5);
+        var came = new HashSet<long>();
+        var left = new[] { 1, 1, 2, 2 };
+        foreach (var batch in sampler.Draw(0).Chunk(4))
+        {
+            if (left.Count(draws => draws > 0) < 2) (came, left) = ([], [1, 1, 2, 2]);
+            foreach (var pair in batch.Chunk(2))
+            {
+                Assert.True(came.Add(labels[pair[0]]) && came.Add(labels[pair[1]]));
+                left[categories[pair[0]]]--;
+            }
+            Assert.All(left, draws => Assert.True(draws >= 0));
+        }
+    }
+
     [Fact]
     public void Errors_NameTheArgument()
     {

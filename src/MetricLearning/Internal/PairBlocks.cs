@@ -1,0 +1,112 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Values of pairs that each look at whole rows of matrices, a block of pairs at a time: what is worked out in between is not kept for the way
+/// back but worked out again there, so that memory is that of a block and never goes with pairs × columns.
+/// </summary>
+internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
+{
+    /// <summary>Pairs × columns up to which everything is done at once.</summary>
+    private const long FewElements = 1 << 20;
+
+    private const string PlanKey = "plan";
+
+    /// <summary>The values of a block of pairs: from the matrices, and from the rows and columns of the pairs → [k, ...]. All tensors that it looks at
+    /// come as arguments, as it is called again on the way back.</summary>
+    public delegate Tensor Values(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns);
+
+    /// <inheritdoc/>
+    public override string Name => nameof(PairBlocks);
+
+    /// <summary>Whether so many pairs by so many columns are worth doing in blocks.</summary>
+    public static bool AreMany(long pairs, long columns) => pairs * columns > FewElements;
+
+    /// <summary>The values of all pairs, [K, ...], with gradient to the matrices that have one.</summary>
+    /// <param name="matrices">What the values look at: distances, masks.</param>
+    /// <param name="rows">int64 [K].</param>
+    /// <param name="columns">int64 [K].</param>
+    /// <param name="width">Columns that a pair looks at.</param>
+    /// <param name="values">The maths, which must not throw.</param>
+    /// <param name="fewElements">Pairs × columns up to which everything is done at once, which are also those of a block.</param>
+    public static Tensor Map(
+        IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width, Values values, long fewElements = FewElements)
+    {
+        if (rows.size(0) * width <= fewElements) return values(matrices, rows, columns);
+        var plan = new Plan(values, Math.Max(1, Math.Max(fewElements, matrices[0].numel()) / Math.Max(1, width)));
+        return apply([plan, rows, columns, .. matrices]);
+    }
+
+    /// <summary>For each pair the sum of its values with the columns that a mask keeps, and how many those are.</summary>
+    /// <param name="matrices">What the values look at.</param>
+    /// <param name="rows">int64 [K].</param>
+    /// <param name="columns">int64 [K].</param>
+    /// <param name="width">M.</param>
+    /// <param name="values">As in <see cref="Map"/>: values [k, M] of 0 or more, and bool [k, M], which of them count.</param>
+    public static LossTerm Sums(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width,
+        Func<IReadOnlyList<Tensor>, Tensor, Tensor, (Tensor Values, Tensor Kept)> values)
+    {
+        var sums = Map(matrices, rows, columns, width, (m, r, c) =>
+        {
+            var (each, kept) = values(m, r, c);
+            each = each.masked_fill(kept.logical_not(), S(0));
+            return stack([each.sum(1), kept.sum(1).to(each.dtype), (each > S(0)).sum(1).to(each.dtype)], 1);
+        });
+        Tensor Count(long place) => sums.select(1, place).detach().to(ScalarType.Int64);
+        return new(sums.select(1, 0), rows) { Counts = Count(1), ActiveCounts = Count(2) };
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var plan = (Plan)vars[0];
+        Tensor[] tensors = [.. vars.Skip(1).Cast<Tensor>()];
+        ctx.save_data(PlanKey, plan);
+        ctx.save_for_backward([.. tensors]);
+        using var scope = NewDisposeScope();
+        var parts = new List<Tensor>();
+        foreach (var (rows, columns) in plan.Blocks(tensors[0], tensors[1]))
+        {
+            using var block = NewDisposeScope();
+            parts.Add(plan.Values(tensors[2..], rows, columns).MoveToOuterDisposeScope());
+        }
+        return cat(parts).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        var plan = (Plan)ctx.get_data(PlanKey);
+        using var scope = NewDisposeScope();
+        var saved = ctx.get_saved_variables();
+        Tensor?[] gradients = [.. saved.Skip(2).Select(matrix => matrix.requires_grad ? zeros_like(matrix) : null)];
+        var from = 0L;
+        foreach (var (rows, columns) in plan.Blocks(saved[0], saved[1]))
+        {
+            using var block = NewDisposeScope();
+            using var gradient = enable_grad();
+            Tensor[] leaves = [.. saved.Skip(2).Select(matrix => matrix.requires_grad ? matrix.detach().requires_grad_() : matrix)];
+            var values = plan.Values(leaves, rows, columns);
+            var wanted = Enumerable.Range(0, leaves.Length).Where(i => gradients[i] is not null).ToArray();
+            var found = autograd.grad([values], [.. wanted.Select(i => leaves[i])], [grad_output.narrow(0, from, rows.size(0))]);
+            from += rows.size(0);
+            using var none = no_grad();
+            for (var i = 0; i < wanted.Length; i++) gradients[wanted[i]]!.Plus_(found[i]);
+        }
+        foreach (var gradient in gradients) gradient?.MoveToOuterDisposeScope();
+        return [null!, null!, null!, .. gradients.Select(gradient => gradient!)];
+    }
+
+    private sealed record Plan(Values Values, long PairsPerBlock)
+    {
+        public IEnumerable<(Tensor Rows, Tensor Columns)> Blocks(Tensor rows, Tensor columns)
+        {
+            for (var from = 0L; from < rows.size(0); from += PairsPerBlock)
+            {
+                var length = Math.Min(PairsPerBlock, rows.size(0) - from);
+                yield return (rows.narrow(0, from, length), columns.narrow(0, from, length));
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Cross entropies against labels a part of whose mass is spread over classes.</summary>
+internal static class Smoothing
+{
+    /// <summary>[N]: each sample's cost of its own class, from [N, C] costs −log p.</summary>
+    public static Tensor Own(Tensor costs, Tensor labels) => costs.gather(1, labels.unsqueeze(1)).squeeze(1);
+
+    /// <summary>[N]: (1 − ε) of the own cost, and ε of the mean cost of the classes that it is spread over.</summary>
+    /// <param name="own">[N], the cost of the own class.</param>
+    /// <param name="costs">[N, C], −log p.</param>
+    /// <param name="labels">int64 [N]; looked at with categories only.</param>
+    /// <param name="mass">ε.</param>
+    /// <param name="form">Over which classes.</param>
+    /// <param name="categories">Of each class; null: all classes are of one.</param>
+    public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form, IReadOnlyList<long>? categories)
+    {
+        var (sums, counts) = categories is null
+            ? (costs.sum(1), full_like(own, S(costs.size(1))))
+            : WithinCategory(costs, labels, categories);
+        if (form != LabelSmoothingForm.AllClasses) (sums, counts) = (sums - own, (counts - S(1)).clamp_min(S(1)));
+        var epsilon = form == LabelSmoothingForm.Adaptive ? S(mass) * own.detach().neg().exp() : full_like(own, S(mass));
+        return ((S(1) - epsilon) * own).Plus(epsilon * sums / counts);
+    }
+
+    private static (Tensor Sums, Tensor Counts) WithinCategory(Tensor costs, Tensor labels, IReadOnlyList<long> categories)
+    {
+        var numbers = Groups.Number(categories);
+        var ofClass = tensor(Array.ConvertAll(numbers, number => (long)number), device: costs.device);
+        var ofSample = ofClass.index_select(0, labels);
+        var sums = zeros([costs.size(0), numbers.Max() + 1], costs.dtype, costs.device).index_add(1, ofClass, costs, S(1));
+        return (Own(sums, ofSample), bincount(ofClass).to(costs.dtype).index_select(0, ofSample));
+    }
+}

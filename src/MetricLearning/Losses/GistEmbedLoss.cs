@@ -1,0 +1,100 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Anchors against their positives, with the other rows of the batch as negatives, unless a guide (another, trained model) finds a row more alike to
+/// the anchor than its positive is: such a false negative is left out.
+/// </summary>
+/// <remarks>
+/// Row i is the cross entropy of cosines ÷ τ for j = i among the anchor with all positives, the anchor with the other anchors, its positive with the
+/// other positives, and, where given, the anchor with the hard negatives. A pair is left out where the guide's cosine of it is above the guide's
+/// cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as sentence-transformers' GISTEmbedLoss. One row: 0 without hard
+/// negatives; no rows: 0. Nothing flows into the guide. Memory O(N²).
+/// Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training Negatives</i>, 2024. For other losses:
+/// <see cref="Pairs.WithoutFalseNegatives"/>.
+/// </remarks>
+public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>
+{
+    /// <summary>Creates the loss.</summary>
+    /// <param name="temperature">τ above 0; 0.01 by default.</param>
+    public GistEmbedLoss(double temperature = 0.01) : base(nameof(GistEmbedLoss)) => Temperature = Guard.Positive(temperature);
+
+    /// <summary>τ.</summary>
+    public double Temperature { get; }
+
+    /// <summary>The loss of anchors and positives.</summary>
+    /// <param name="anchors">[N, D], floating point; N may be 0.</param>
+    /// <param name="positives">[N, D], of the same type and device: the partner of each anchor.</param>
+    /// <param name="guideAnchors">[N, G]: what the guide makes of the anchors.</param>
+    /// <param name="guidePositives">[N, G]: what the guide makes of the positives.</param>
+    /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public override Tensor forward(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives) =>
+        Loss(anchors, positives, guideAnchors, guidePositives, null, null);
+
+    /// <summary>The loss of anchors, positives and hard negatives.</summary>
+    /// <param name="anchors">[N, D].</param>
+    /// <param name="positives">[N, D].</param>
+    /// <param name="negatives">[H, D]: hard negatives, which all anchors meet.</param>
+    /// <param name="guideAnchors">[N, G].</param>
+    /// <param name="guidePositives">[N, G].</param>
+    /// <param name="guideNegatives">[H, G].</param>
+    /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public Tensor forward(
+        Tensor anchors, Tensor positives, Tensor negatives, Tensor guideAnchors, Tensor guidePositives, Tensor guideNegatives)
+    {
+        Guard.SameWidth(anchors, negatives);
+        Guard.SameWidth(guideAnchors, guideNegatives);
+        if (negatives.size(0) != guideNegatives.size(0))
+            throw new ArgumentException(
+                $"guideNegatives must be [{negatives.size(0)}, G], a row for each negative, got {Guard.Shape(guideNegatives)}.", nameof(guideNegatives));
+        return Loss(anchors, positives, guideAnchors, guidePositives, negatives, guideNegatives);
+    }
+
+    private Tensor Loss(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives, Tensor? negatives, Tensor? guideNegatives)
+    {
+        Guard.SameRows(anchors, positives);
+        Guard.SameRows(guideAnchors, guidePositives);
+        if (guideAnchors.size(0) != anchors.size(0))
+            throw new ArgumentException(
+                $"guideAnchors must be [{anchors.size(0)}, G], a row for each anchor, got {Guard.Shape(guideAnchors)}.", nameof(guideAnchors));
+        using var scope = NewDisposeScope();
+        var value = RowMath.NaNWhereNotFinite(RowMath.Widen(anchors)).Plus(RowMath.NaNWhereNotFinite(RowMath.Widen(positives)));
+        if (negatives is not null) value = value.Plus(RowMath.NaNWhereNotFinite(RowMath.Widen(negatives)));
+        if (anchors.size(0) > 0)
+        {
+            var scores = Cosines(anchors, positives, negatives) / S(Temperature);
+            var costs = cross_entropy(
+                scores.masked_fill(Hidden(guideAnchors, guidePositives, guideNegatives), S(double.NegativeInfinity)), RowMath.Rows(scores));
+            value = value.Plus(costs);
+        }
+        return value.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>bool, as the scores: what the guide finds more alike than anchor and positive, and the anchor and the positive with themselves.</summary>
+    private static Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
+    {
+        using var noGradient = no_grad();
+        var n = anchors.size(0);
+        var scores = Cosines(anchors, positives, negatives);
+        var own = scores.narrow(1, 0, n).diagonal().unsqueeze(1);
+        var itself = eye(n, dtype: ScalarType.Bool, device: anchors.device);
+        var hidden = scores > own;
+        hidden.narrow(1, n, n).logical_or_(itself);
+        hidden.narrow(1, 2 * n, n).logical_or_(itself);
+        hidden.narrow(1, 0, n).logical_and_(itself.logical_not());
+        return hidden;
+    }
+
+    /// <summary>[N, 3N + H]: anchors with positives, anchors with anchors, positives with positives, anchors with hard negatives.</summary>
+    private static Tensor Cosines(Tensor anchors, Tensor positives, Tensor? negatives)
+    {
+        var (a, p) = (RowMath.Unit(RowMath.Widen(anchors)), RowMath.Unit(RowMath.Widen(positives)));
+        List<Tensor> parts = [a.matmul(p.t()), a.matmul(a.t()), p.matmul(p.t())];
+        if (negatives is not null) parts.Add(a.matmul(RowMath.Unit(RowMath.Widen(negatives)).t()));
+        return cat([.. parts], 1);
+    }
+}

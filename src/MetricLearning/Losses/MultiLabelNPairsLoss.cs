@@ -1,0 +1,44 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against the share that
+/// j has of i's common labels, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
+/// </summary>
+/// <remarks>
+/// The dot product of the rows as they are, mean over the rows that have a label. As TensorFlow Addons' npairs_multilabel_loss, which is NaN
+/// where a row has none; with one label a row it is its npairs_loss. No such rows: 0. Memory O(N²).
+/// Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// </remarks>
+public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
+{
+    /// <summary>Creates the loss.</summary>
+    public MultiLabelNPairsLoss() : base(nameof(MultiLabelNPairsLoss)) { }
+
+    /// <summary>The loss.</summary>
+    /// <param name="anchors">[N, D], floating point; N may be 0.</param>
+    /// <param name="positives">[N, D], of the same type and device: the partner of each anchor, with the same labels.</param>
+    /// <param name="memberships">bool or a number [N, L]: true or 1 where the row has the label, false or 0 elsewhere.</param>
+    /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public override Tensor forward(Tensor anchors, Tensor positives, Tensor memberships)
+    {
+        Guard.SameRows(anchors, positives);
+        ArgumentNullException.ThrowIfNull(memberships);
+        if (memberships.dim() != 2 || memberships.size(0) != anchors.size(0))
+            throw new ArgumentException($"memberships must be [{anchors.size(0)}, L], got {Guard.Shape(memberships)}.", nameof(memberships));
+        using var scope = NewDisposeScope();
+        var (x, y) = (RowMath.Widen(anchors), RowMath.Widen(positives));
+        var labels = memberships.to(x.device).to(x.dtype);
+        var common = labels.matmul(labels.t());
+        var total = common.sum(1, keepdim: true);
+        var targets = common / total.clamp_min(S(1));
+        var labelled = total > S(0);
+        var costs = RowMath.NaNWhereNotFinite(x).Plus(RowMath.NaNWhereNotFinite(y));
+        if (x.size(0) > 0)
+            costs = costs.Plus(-(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labelled.sum().clamp_min(S(1)));
+        return costs.MoveToOuterDisposeScope();
+    }
+}

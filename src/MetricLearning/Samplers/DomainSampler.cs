@@ -1,0 +1,78 @@
+using System.Globalization;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Every batch holds K rows each of N domains (cameras, data sets) drawn at random; no row comes twice in an epoch, which ends with the first
+/// batch that leaves one of its domains with fewer than K rows.
+/// </summary>
+/// <remarks>
+/// To the letter RandomDomainSampler (domains are cameras) and RandomDatasetSampler of torchreid. So a small domain ends the epoch soon; to go
+/// through all rows take an <see cref="IdentitySampler"/> with the domains as labels. How many batches come depends on the draw: see
+/// <see cref="Sampler.CountIn"/>.
+/// </remarks>
+public sealed class DomainSampler : Sampler
+{
+    private readonly int[] starts;
+    private readonly int[] rows;
+
+    /// <summary>A sampler over rows of these domains.</summary>
+    /// <param name="domains">The domain of each row, any numbers.</param>
+    /// <param name="domainsPerBatch">N, at least 1 (of all processes together); null for all of them.</param>
+    /// <param name="rowsPerDomain">K, at least 1.</param>
+    /// <param name="shard">The share of one process among several: whole domains.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">There are fewer than N domains, or one has fewer than K rows.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public DomainSampler(IReadOnlyList<long> domains, int? domainsPerBatch = null, int rowsPerDomain = 16, SamplerShard shard = default, ulong seed = 0)
+        : base(checked(CountOf(domains, domainsPerBatch) * Guard.AtLeast(rowsPerDomain, 1)), seed, shard, rowsPerDomain)
+    {
+        (starts, rows, _) = Groups.Of(domains, minimum: 1);
+        DomainsPerBatch = WholeBatchSize / rowsPerDomain;
+        RowsPerDomain = rowsPerDomain;
+        if (Domains < DomainsPerBatch)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"domains must hold at least {DomainsPerBatch}, got {Domains}."), nameof(domains));
+        for (var i = 0; i < Domains; i++)
+            if (starts[i + 1] - starts[i] < rowsPerDomain)
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                    $"domains must each have at least {rowsPerDomain} rows, got {starts[i + 1] - starts[i]} of domain {domains[rows[starts[i]]]}."),
+                    nameof(domains));
+    }
+
+    /// <summary>How many domains there are.</summary>
+    public int Domains => starts.Length - 1;
+
+    /// <summary>N: how many domains a batch of all processes together holds.</summary>
+    public int DomainsPerBatch { get; }
+
+    /// <summary>K: how many rows of each domain a batch holds.</summary>
+    public int RowsPerDomain { get; }
+
+    /// <inheritdoc/>
+    public override long[] Draw(int epoch)
+    {
+        var random = RandomOf(epoch);
+        int[] order = [.. rows];
+        int[] domains = [.. Enumerable.Range(0, Domains)];
+        var taken = new int[Domains];
+        var drawn = new List<long>(rows.Length);
+        for (var goesOn = true; goesOn;)
+            foreach (var domain in random.Choose<int>(domains, DomainsPerBatch))
+            {
+                // The rows from taken on are those that have not come.
+                var left = order.AsSpan(starts[domain] + taken[domain], starts[domain + 1] - starts[domain] - taken[domain]);
+                foreach (var row in random.Choose(left, RowsPerDomain)) drawn.Add(row);
+                taken[domain] += RowsPerDomain;
+                goesOn &= left.Length - RowsPerDomain >= RowsPerDomain;
+            }
+        return Share([.. drawn]);
+    }
+
+    private static int CountOf(IReadOnlyList<long> domains, int? domainsPerBatch)
+    {
+        ArgumentNullException.ThrowIfNull(domains);
+        if (domains.Count == 0) throw new ArgumentException("domains must not be empty.", nameof(domains));
+        return domainsPerBatch is { } given ? Guard.AtLeast(given, 1, nameof(domainsPerBatch)) : domains.Distinct().Count();
+    }
+}

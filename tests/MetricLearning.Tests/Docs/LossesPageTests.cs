@@ -1,0 +1,95 @@
+using System.Globalization;
+using System.Reflection;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that is not there.</summary>
+public class LossesPageTests
+{
+    private static readonly Page page = Page.Read("docs", "losses.md");
+
+    private static readonly Type[] exported = typeof(MetricLoss).Assembly.GetExportedTypes();
+
+    [Fact]
+    public void Losses_AreAllListed()
+    {
+        var modules = exported.Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract
+            && (type.IsSubclassOf(typeof(MetricLoss)) || type.Name.EndsWith("Loss", StringComparison.Ordinal) || type == typeof(LossSum)));
+        string[] wrappers = ["SelfSupervisedLoss", "MatryoshkaLoss", "CrossBatchMemory", "GradientCache"];
+        Same(modules.Select(type => type.Name).Except(wrappers), Listed("Losses"));
+        Same(wrappers, Listed("Wrappers"));
+    }
+
+    [Fact]
+    public void Miners_AreAllListed() => Same(
+        exported.Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).Select(type => type.Name).Append("HardClusterMiner").Append("Miner.All"),
+        page.Rows("Miners").Select(First));
+
+    [Fact]
+    public void Distances_AreAllListed() => Same(Made(typeof(Distance)).Append(".Normalized"), page.Rows("Distances").Select(First));
+
+    [Fact]
+    public void Reducers_AreAllListed() => Same(Made(typeof(Reducer)), page.Rows("Reducers").Select(First));
+
+    [Fact]
+    public void Regularizers_AreAllListed() => Same(Made(typeof(Regularizer)), page.Rows("Regularizers").Select(First));
+
+    [Theory, InlineData("Losses", 6), InlineData("Miners", 4), InlineData("Distances", 3), InlineData("Reducers", 3), InlineData("Regularizers", 3),
+        InlineData("Wrappers", 3)]
+    public void EveryRow_IsFilled_TheSourceToo(string heading, int columns)
+    {
+        var (head, rows) = Assert.Single(page.Tables(heading));
+        Assert.Contains("source", head);
+        Assert.All(rows, row =>
+        {
+            Assert.Equal(columns, row.Length);
+            Assert.DoesNotContain("", row);
+        });
+    }
+
+    [Fact]
+    public void EveryName_IsOfTheLibrary() =>
+        Assert.Empty(page.Tables().SelectMany(table => table.Rows).SelectMany(row => row.Where((_, column) => column != 1)).SelectMany(Page.Code)
+            .Where(code => !code.Contains('=', StringComparison.Ordinal) || code.Contains("new ", StringComparison.Ordinal))
+            .SelectMany(CodeNames.Unknown).Except(["ArgumentException"]));
+
+    /// <summary>Numbers that a constructor has by default stand in the loss's row, in degrees where it takes radians.</summary>
+    [Fact]
+    public void Defaults_AreThoseOfTheConstructors()
+    {
+        var wrong = new List<string>();
+        foreach (var type in exported.Where(type => Listed("Losses").Contains(type.Name)))
+        {
+            var row = page.Rows("Losses").First(row => Name(row) == type.Name);
+            foreach (var parameter in type.GetConstructors().SelectMany(constructor => constructor.GetParameters()).Where(p => p.HasDefaultValue))
+            {
+                if (parameter.DefaultValue is not (double or int)) continue;
+                var value = Convert.ToDouble(parameter.DefaultValue, CultureInfo.InvariantCulture);
+                if (value != 0 && !row[2].Replace('−', '-').Contains(value.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
+                    wrong.Add($"{type.Name}: {parameter.Name} = {value}, the page has {row[2]}");
+            }
+        }
+        Assert.Empty(wrong);
+    }
+
+    private static void Same(IEnumerable<string> there, IEnumerable<string> listed)
+    {
+        var (names, rows) = (there.Distinct().Order(StringComparer.Ordinal).ToList(), listed.Distinct().Order(StringComparer.Ordinal).ToList());
+        Assert.Empty(names.Except(rows));
+        Assert.Empty(rows.Except(names));
+    }
+
+    /// <summary>The classes of the rows, without what is set.</summary>
+    private static IEnumerable<string> Listed(string heading) => page.Rows(heading).Select(Name).Distinct();
+
+    private static string Name(string[] row) => First(row).Split('.')[0];
+
+    private static string First(string[] row) => Page.Code(row[0]).First().Split('(')[0];
+
+    /// <summary>Public static members that give one of these.</summary>
+    private static IEnumerable<string> Made(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Static)
+        .Where(property => property.PropertyType == type).Select(property => $"{type.Name}.{property.Name}")
+        .Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static).Where(method => method.ReturnType == type && !method.IsSpecialName)
+            .Select(method => $"{type.Name}.{method.Name}")).Distinct();
+}

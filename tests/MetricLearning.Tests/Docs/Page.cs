@@ -1,0 +1,55 @@
+using System.Text.RegularExpressions;
+
+namespace MetricLearning.Tests;
+
+/// <summary>A page of the documentation, whose tables the tests hold against the code.</summary>
+internal sealed partial class Page
+{
+    private Page(string text) => Lines = text.ReplaceLineEndings("\n").Split('\n');
+
+    public static string Root { get; } = FindRoot();
+
+    public string[] Lines { get; }
+
+    public static Page Read(params string[] path) => new(File.ReadAllText(Path.Combine([Root, .. path])));
+
+    /// <summary>The cells of all rows of tables below a heading, without heads; below any where none is given.</summary>
+    public IEnumerable<string[]> Rows(string? heading = null) => Tables(heading).SelectMany(table => table.Rows);
+
+    /// <summary>The tables below a heading: their heads and their rows.</summary>
+    public IEnumerable<(string[] Head, List<string[]> Rows)> Tables(string? heading = null)
+    {
+        var inside = heading is null;
+        List<string[]>? rows = null;
+        string[] head = [];
+        foreach (var line in Lines.Append(""))
+        {
+            if (heading is not null && line.StartsWith("## ", StringComparison.Ordinal)) inside = line[3..] == heading;
+            if (inside && line.StartsWith('|'))
+            {
+                string[] cells = [.. Cell().Split(line.Trim()[1..^1]).Select(cell => cell.Trim())];
+                if (rows is null) (head, rows) = (cells, []);
+                else if (cells.Any(cell => cell.Trim('-', ':').Length > 0)) rows.Add(cells);
+                continue;
+            }
+            if (rows is not null) yield return (head, rows);
+            rows = null;
+        }
+    }
+
+    /// <summary>What stands between backticks.</summary>
+    public static IEnumerable<string> Code(string cell) => Backticked().Matches(cell).Select(match => match.Groups[1].Value);
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) folder = folder.Parent!;
+        return folder.FullName;
+    }
+
+    [GeneratedRegex(@"(?<!\\)\|")]
+    private static partial Regex Cell();
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Backticked();
+}

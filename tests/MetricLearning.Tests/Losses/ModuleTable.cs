@@ -1,0 +1,58 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>
+/// The losses that are no <see cref="MetricLoss"/>: on logits, on two views, around another loss. Each is called with the 12 rows and labels of
+/// <see cref="LossTable"/>; one of two views gets as its second view as many other rows as there are labels. A new module is a new row.
+/// </summary>
+internal static class ModuleTable
+{
+    private const string Rows = "embeddings", TwoViews = "two views";
+
+    private static readonly Dictionary<string, (string Kind, string Argument, Func<nn.Module> Create)> rows = new()
+    {
+        ["focal"] = ("logits", "logits", () => new FocalLoss()),
+        ["label smoothing"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss()),
+        ["label smoothing fast-reid"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReid()),
+        ["label smoothing adaptive"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReidAdaptive()),
+        ["label smoothing by category"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss { Categories = [0, 0, 1, 1, 2, 2] }),
+        ["barlow twins"] = (TwoViews, "first", () => new BarlowTwinsLoss()),
+        ["gist"] = (TwoViews, "anchors", () => new GistEmbedLoss(temperature: 0.3)),
+        ["multi-label n-pairs"] = (TwoViews, "anchors", () => new MultiLabelNPairsLoss()),
+        ["self-supervised"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3))),
+        ["self-supervised one way"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3)) { Symmetric = false }),
+        ["simsiam"] = (TwoViews, "predictions", () => new SimSiamLoss()),
+        ["vicreg"] = (TwoViews, "first", () => new VicRegLoss()),
+        ["memory"] = (Rows, "embeddings", () => new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 32)),
+        ["matryoshka"] = (Rows, "embeddings", () => new MatryoshkaLoss(new TripletLoss(margin: 2), [3, LossTable.Dimension])),
+        ["sum"] = (Rows, "embeddings", () => new LossSum().Add("triplet", new TripletLoss()).Add("center", new ContrastiveLoss(), weight: 0.5)),
+    };
+
+    public static IEnumerable<string> Names => rows.Keys;
+
+    /// <summary>The name of its first argument.</summary>
+    public static string Argument(string name) => rows[name].Argument;
+
+    /// <summary>Whether labels are classes of the logits.</summary>
+    public static bool IsOnLogits(string name) => rows[name].Kind == "logits";
+
+    /// <summary>Whether it takes no labels.</summary>
+    public static bool IsOfViews(string name) => rows[name].Kind == TwoViews;
+
+    public static nn.Module Create(string name) => rows[name].Create();
+
+    public static Tensor Call(nn.Module module, Tensor x, Tensor y)
+    {
+        Tensor Other(int seed) => LossTable.Random(seed, y.size(0), LossTable.Dimension).to(x.dtype);
+        return module switch
+        {
+            GistEmbedLoss gist => gist.call(x, Other(40), Other(41), Other(42)),
+            MultiLabelNPairsLoss several => several.call(x, Other(40), LossTable.Random(41, y.size(0), 4) > 0),
+            BarlowTwinsLoss or SelfSupervisedLoss or SimSiamLoss or VicRegLoss => ((nn.Module<Tensor, Tensor, Tensor>)module).call(x, Other(40)),
+            LossSum sum => sum.forward(x, y),
+            nn.Module<Tensor, Tensor, Tensor> labelled => labelled.call(x, y),
+            _ => throw new NotSupportedException(module.GetName()),
+        };
+    }
+}

@@ -1,0 +1,76 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class GraphSamplerTests
+{
+    [Fact]
+    public void EachIdentity_MeetsItsNearest_WithKPicturesEach()
+    {
+        using var scope = NewDisposeScope();
+        var sampler = new GraphSampler(SamplerTable.Labels, identitiesPerBatch: 4, imagesPerIdentity: 3, seed: 2);
+        var identities = SamplerTable.Labels.Distinct().ToList();
+        var points = LossTable.Random(3, sampler.Identities, 2);
+        var distances = Distance.Euclidean.Matrix(points, points);
+        sampler.Update(distances);
+
+        var sizes = SamplerTable.Labels.GroupBy(label => label).ToDictionary(group => group.Key, group => group.Count());
+        var centres = new List<int>();
+        foreach (var batch in sampler.Draw(0).Chunk(sampler.BatchSize))
+        {
+            var groups = batch.Chunk(3).ToList();
+            var met = groups.Select(group => identities.IndexOf(Assert.Single(group.Select(row => SamplerTable.Labels[row]).Distinct()))).ToList();
+            Assert.All(groups, group => Assert.Equal(Math.Min(3, sizes[SamplerTable.Labels[group[0]]]), group.Distinct().Count()));
+            var nearest = Enumerable.Range(0, sampler.Identities).Where(i => i != met[^1])
+                .OrderBy(i => distances[met[^1], i].item<double>()).Take(3);
+            Assert.Equal(nearest, met.SkipLast(1));
+            centres.Add(met[^1]);
+        }
+        Assert.Equal(Enumerable.Range(0, sampler.Identities), centres.Order());
+    }
+
+    [Fact]
+    public void EqualDistances_GoByTheOrderOfTheIdentities()
+    {
+        using var scope = NewDisposeScope();
+        var sampler = new GraphSampler([5, 6, 7, 8], identitiesPerBatch: 3, imagesPerIdentity: 1);
+        sampler.Update(zeros(4, 4));
+        Assert.Equal([1, 2, 0, 2, 0, 1, 0, 1], sampler.Neighbours!);
+    }
+
+    [Fact]
+    public void SavedNeighbours_ResumeTheEpoch()
+    {
+        using var scope = NewDisposeScope();
+        var points = LossTable.Random(3, 20, 2);
+        var unbroken = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2);
+        Assert.Null(unbroken.Neighbours);
+        unbroken.Update(Distance.Euclidean.Matrix(points, points));
+        var resumed = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2) { Neighbours = unbroken.Neighbours, State = new(1, 17) };
+        Assert.Equal(unbroken.Draw(1)[17..], resumed);
+    }
+
+    [Fact]
+    public void Representatives_AreOnePictureOfEachIdentity()
+    {
+        var sampler = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2);
+        Assert.Equal(SamplerTable.Labels.Distinct(), sampler.Representatives(0).Select(row => SamplerTable.Labels[row]));
+        Assert.Equal(sampler.Representatives(1), sampler.Representatives(1));
+        Assert.NotEqual(sampler.Representatives(0), sampler.Representatives(1));
+    }
+
+    [Fact]
+    public void Errors_NameTheArgument()
+    {
+        using var scope = NewDisposeScope();
+        var sampler = new GraphSampler([0, 1, 2], 2, 1);
+        Assert.StartsWith("distances must be [3, 3], got [2, 3].", Assert.Throws<ArgumentException>(() => sampler.Update(zeros(2, 3))).Message);
+        Assert.StartsWith("distances must be finite, got NaN in row 1, column 1.", Assert.Throws<ArgumentException>(() => sampler.Update(
+            tensor(new[,] { { 0, 1, 1 }, { 1, float.NaN, 1 }, { 1, 1, 0 } }))).Message);
+        Assert.StartsWith("Neighbours must be 1 of 3 for each identity, got 2", Assert.Throws<ArgumentException>(() => sampler.Neighbours = [0, 1]).Message);
+        Assert.StartsWith("labels must hold at least 4 identities, got 3.",
+            Assert.Throws<ArgumentException>(() => new GraphSampler([0, 1, 2], 4, 1)).Message);
+    }
+}

@@ -1,0 +1,84 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>What docs/samplers.md promises for every sampler, row by row of <see cref="SamplerTable"/>.</summary>
+public class SamplerLawTests
+{
+    public static TheoryData<string> Samplers => [.. SamplerTable.Names];
+
+    public static MatrixTheoryData<string, int> Sharded => new(SamplerTable.Names.Where(name => name != "sequential"), [2, 4]);
+
+    [Fact]
+    public void EverySampler_HasARow()
+    {
+        var all = typeof(Sampler).Assembly.GetExportedTypes().Where(type => type.IsSubclassOf(typeof(Sampler)) && !type.IsAbstract);
+        Assert.Empty(all.Except(SamplerTable.Names.Select(name => SamplerTable.Create(name).GetType())));
+    }
+
+    [Theory, MemberData(nameof(Samplers))]
+    public void AnEpoch_IsAPureFunctionOfSeedAndNumber(string name)
+    {
+        var generator = get_rng_state();
+        var sampler = SamplerTable.Create(name);
+        var epochs = Enumerable.Range(0, 4).Select(sampler.Draw).ToList();
+        Assert.Equal(epochs[2], SamplerTable.Create(name).Draw(2));
+        Assert.Equal(epochs[0], sampler.Draw(0));
+        if (name == "sequential") return;
+        Assert.NotEqual(epochs[0], epochs[1]);
+        Assert.NotEqual(epochs[0], SamplerTable.Create(name, seed: 4).Draw(0));
+        Assert.Equal(generator.data<byte>().ToArray(), get_rng_state().data<byte>().ToArray());
+    }
+
+    [Theory, MemberData(nameof(Samplers))]
+    public void Counts_AreExact_AndRowsAreOfTheData(string name)
+    {
+        var sampler = SamplerTable.Create(name);
+        for (var epoch = 0; epoch < 5; epoch++)
+        {
+            var drawn = sampler.Draw(epoch);
+            Assert.Equal(sampler.CountIn(epoch), drawn.Length);
+            Assert.Equal(sampler.BatchesIn(epoch), drawn.Chunk(sampler.BatchSize).Count());
+            Assert.All(drawn, row => Assert.InRange(row, 0, SamplerTable.Labels.Length - 1));
+            Assert.Equal(drawn, sampler.Batches().SelectMany(batch => batch));
+        }
+        Assert.Equal(new SamplerState(5, 0), sampler.State);
+    }
+
+    [Theory, MemberData(nameof(Samplers))]
+    public void ARun_ResumesFromEveryPosition(string name)
+    {
+        var unbroken = SamplerTable.Create(name);
+        var whole = unbroken.Concat(unbroken).ToArray();
+        var first = SamplerTable.Create(name).Count;
+        for (var position = 0; position <= first; position += 5)
+        {
+            var resumed = SamplerTable.Create(name);
+            resumed.State = new(0, position);
+            Assert.Equal(whole.Skip(position), position < first ? resumed.Concat(resumed) : resumed);
+        }
+    }
+
+    /// <summary>All processes draw the same epoch; laid side by side, their shares of a batch are the batch of one process.</summary>
+    [Theory, MemberData(nameof(Sharded))]
+    public void TheShares_OfAllProcesses_AreTheBatch(string name, int count)
+    {
+        var whole = SamplerTable.Create(name);
+        var ranks = Enumerable.Range(0, count).Select(rank => SamplerTable.Create(name, new SamplerShard(rank, count))).ToList();
+        for (var epoch = 0; epoch < 3; epoch++)
+        {
+            var batches = whole.Draw(epoch).Chunk(whole.BatchSize).ToList();
+            var shares = ranks.Select(rank => rank.Draw(epoch).Chunk(rank.BatchSize).ToList()).ToList();
+            Assert.All(ranks, rank => Assert.Equal(whole.BatchSize, rank.BatchSize * count));
+            Assert.All(shares, share => Assert.Equal(shares[0].Count, share.Count));
+            Assert.All(ranks.Zip(shares), pair => Assert.Equal(pair.First.CountIn(epoch), pair.Second.Sum(batch => batch.Length)));
+            for (var i = 0; i < shares[0].Count; i++)
+            {
+                long[] together = [.. shares.SelectMany(share => share[i])];
+                Assert.Equal(batches[i][..together.Length], together);
+                if (batches[i].Length == whole.BatchSize) Assert.Equal(whole.BatchSize, together.Length);
+            }
+            Assert.True(batches.Count - shares[0].Count <= 1); // a last one that cannot be divided
+        }
+    }
+}
