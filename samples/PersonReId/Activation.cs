@@ -1,8 +1,6 @@
 using System.Runtime.InteropServices;
 using MetricLearning;
 using MetricLearning.Vision;
-using PersonReId.Report;
-using SkiaSharp;
 using static TorchSharp.torch;
 
 namespace PersonReId;
@@ -28,17 +26,8 @@ internal static class Activation
             var picture = Picture.Load(path);
             new Resize(settings.Height, settings.Width).Apply(picture, new SeededRandom(0));
             Colour(picture.Pixels, MemoryMarshal.Cast<byte, float>(map.bytes));
-            return Png(picture);
+            return Pictures.Png(picture);
         }
-    }
-
-    /// <summary>A decoded picture as a PNG file.</summary>
-    public static byte[] Png(Picture picture)
-    {
-        var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
-        using var image = SKImage.FromPixelCopy(info, picture.Pixels);
-        using var data = image.Encode(SKEncodedImageFormat.Png, 100);
-        return data.ToArray();
     }
 
     /// <summary>Blue over green and yellow to red, the colours of "jet".</summary>

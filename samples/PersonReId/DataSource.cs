@@ -18,6 +18,7 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         ["veri776"] = (source, _) => ReIdDataset.VeRi776(source.Path),
         ["vehicleid"] = (source, _) => ReIdDataset.VehicleId(source.Path),
         ["cub200"] = (source, _) => ReIdDataset.Cub200(source.Path),
+        ["cars196"] = (source, _) => ReIdDataset.Cars196(source.Path),
         ["sop"] = (source, _) => ReIdDataset.StanfordOnlineProducts(source.Path),
         ["inshop"] = (source, _) => ReIdDataset.InShop(source.Path),
         ["omniglot"] = (source, _) => ReIdDataset.Omniglot(source.Path),

@@ -1,6 +1,5 @@
 using MetricLearning;
 using MetricLearning.Vision;
-using PersonReId.Report;
 using static TorchSharp.torch;
 
 namespace PersonReId;
@@ -56,24 +55,6 @@ internal static class Evaluation
         : protocol.Cameras == CameraFilter.None ? "Every gallery picture counts."
         : $"{protocol.Name} protocol: gallery pictures of the query’s own identity and camera do not count, nor do junk boxes.";
 
-    public static Figures FiguresOf(RetrievalReport report) => new(report.MeanAveragePrecision, report.MeanAveragePrecisionTrapezoid,
-        report.MeanInverseNegativePenalty, Rank(report, 1), Rank(report, 5), Rank(report, 10), report.ValidQueries);
-
-    /// <summary>Rank-k; where the gallery has fewer than k pictures, the whole of it.</summary>
-    private static double Rank(RetrievalReport report, int k) =>
-        report.Cmc.Count == 0 ? double.NaN : report.RankAt(Math.Min(k, report.Cmc.Count));
-
-    /// <summary>The table that evaluate, train and demo print.</summary>
-    public static IReadOnlyList<string[]> Table(params IEnumerable<(string Name, Figures Figures)> rows) =>
-    [
-        ["%", "rank-1", "rank-5", "rank-10", "mAP", "mAP trapezoid", "mINP", "valid queries"],
-        .. rows.Select(row => new[]
-        {
-            row.Name, Ui.Percent(row.Figures.Rank1), Ui.Percent(row.Figures.Rank5), Ui.Percent(row.Figures.Rank10),
-            Ui.Percent(row.Figures.MAP), Ui.Percent(row.Figures.MAPTrapezoid), Ui.Percent(row.Figures.MINP), $"{row.Figures.ValidQueries}",
-        }),
-    ];
-
     /// <summary>Figures, curves, distances, the plane and ranked lists, and the whole evaluation.</summary>
     /// <param name="name">The moment: "before training".</param>
     /// <param name="model">The network.</param>
@@ -93,10 +74,10 @@ internal static class Evaluation
             return (new Snapshot
             {
                 Name = name,
-                Figures = FiguresOf(report),
+                Figures = Figures.Of(report),
                 Cmc = report.Cmc,
-                Distances = Histogram(query, gallery, data, distance),
-                Projection = Plane(query, gallery, distance),
+                Distances = EmbeddingPlots.Histogram(query, gallery, data.Protocol, distance),
+                Projection = EmbeddingPlots.Plane(query, gallery, distance),
                 Rankings = Rankings(query, gallery, data, distance, queries, top: 10),
                 Activations = Activation.Of(model, [.. queries.Select(row => data.Query[row])], settings),
             }, report);
@@ -138,62 +119,6 @@ internal static class Evaluation
                 .Select(sample => new Thumbnail(sample.Path, Path.GetFileName(sample.Path)))])];
 
     private static Thumbnail Thumbnail(ImageSample sample, ReIdDataset data) =>
-        new(sample.Path, $"{Path.GetFileName(sample.Path)}: {Caption(sample.Identity, data.Query.HasCameras ? sample.Camera : null)}");
+        new(sample.Path, $"{Path.GetFileName(sample.Path)}: {EmbeddingPlots.Caption(sample.Identity, data.Query.HasCameras ? sample.Camera : null)}");
 
-    private static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
-
-    /// <summary>Distances of queries to gallery pictures: of the same identity (in another camera, another picture), and of different ones.</summary>
-    private static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, int bins = 60)
-    {
-        List<double> same = [], different = [];
-        var step = Math.Max(1, query.Count / 400);
-        for (var q = 0; q < query.Count; q += step)
-        {
-            using var scope = NewDisposeScope();
-            var row = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu().data<float>();
-            var g = 0;
-            foreach (var d in row)
-            {
-                if (gallery.Ids[g] != query.Ids[q]) different.Add(d);
-                else if (data.Protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras![g] != query.Cameras[q]) same.Add(d);
-                g++;
-            }
-        }
-        var all = same.Concat(different).Order().ToList();
-        if (all.Count == 0) return new DistanceHistogram(0, 1, new double[bins], new double[bins]);
-        var (low, high) = (Math.Min(0, all[0]), all[(int)(0.998 * (all.Count - 1))]);
-        return new DistanceHistogram(low, high, Shares(same), Shares(different));
-
-        double[] Shares(List<double> values)
-        {
-            var shares = new double[bins];
-            foreach (var value in values)
-                shares[Math.Clamp((int)((value - low) / (high - low) * bins), 0, bins - 1)] += 1.0 / values.Count;
-            return shares;
-        }
-    }
-
-    /// <summary>The embeddings of the identities with the most pictures, in the plane in which they spread most.</summary>
-    private static IReadOnlyList<ProjectedPoint> Plane(
-        EmbeddingSet query, EmbeddingSet gallery, Distance distance, int identities = 12, int picturesEach = 16)
-    {
-        using var scope = NewDisposeScope();
-        var rows = (ReferenceEquals(query, gallery) ? Rows(query) : Rows(query).Concat(Rows(gallery)))
-            .GroupBy(row => row.Id).Where(group => query.Cameras is null || group.Key > 0)
-            .OrderByDescending(group => group.Count()).ThenBy(group => group.Key).Take(identities)
-            .SelectMany((group, number) => group.Take(picturesEach).Select(row => (row.Set, row.Index, row.Id, row.Camera, Number: number)))
-            .ToList();
-        if (rows.Count < 3) return [];
-        var features = stack(rows.Select(row => row.Set.Features[row.Index])).to(ScalarType.Float64).cpu();
-        if (ReferenceEquals(distance, Distance.Cosine)) features = nn.functional.normalize(features, dim: 1);
-        var values = features.data<double>().ToArray();
-        var width = (int)features.size(1);
-        var matrix = new double[rows.Count, width];
-        Buffer.BlockCopy(values, 0, matrix, 0, values.Length * sizeof(double));
-        return [.. Projection.Plane(matrix)
-            .Select((p, i) => new ProjectedPoint(p.X, p.Y, rows[i].Number, Caption(rows[i].Id, rows[i].Camera)))];
-
-        static IEnumerable<(EmbeddingSet Set, int Index, long Id, long? Camera)> Rows(EmbeddingSet set) =>
-            Enumerable.Range(0, set.Count).Select(i => (set, i, set.Ids[i], set.Cameras?[i]));
-    }
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using MetricLearning;
 using MetricLearning.Vision;
-using PersonReId.Report;
 using TorchSharp;
 
 namespace PersonReId;
@@ -40,8 +39,8 @@ internal static class Experiment
         if (judged)
         {
             Ui.Heading("Before and after");
-            Ui.Table(Evaluation.Table(snapshots.Select(s => (s.Name, s.Figures))));
-            comparison = Comparison.Table(reports[0], reports[^1], [.. data.Query.Select(sample => sample.Identity)]);
+            Ui.Table(Figures.Table(snapshots.Select(s => (s.Name, s.Figures))));
+            comparison = Comparison.Table(("before", reports[0]), ("after", reports[^1]), [.. data.Query.Select(sample => sample.Identity)]);
             Ui.Line();
             Ui.Table(comparison);
             Ui.Line(Comparison.Note);
@@ -87,7 +86,7 @@ internal static class Experiment
         {
             if (!judged || (epoch < settings.Epochs && epoch % settings.EvaluateEvery != 0)) return null;
             if (epoch == settings.Epochs) return Judge("after training").MAP;
-            var figures = Evaluation.FiguresOf(Evaluation.Evaluate(model, data, settings.Network, settings.Distance, cancel));
+            var figures = Figures.Of(Evaluation.Evaluate(model, data, settings.Network, settings.Distance, cancel));
             return Note($"epoch {epoch}", epoch, figures).MAP;
         }
 

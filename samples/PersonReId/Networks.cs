@@ -13,9 +13,26 @@ internal static class Networks
         ["osnet_x0_5"] = classes => EmbeddingModel.TorchReId(OSNet.X050(), classes),
         ["osnet_x0_75"] = classes => EmbeddingModel.TorchReId(OSNet.X075(), classes),
         ["osnet_x1_0"] = classes => EmbeddingModel.TorchReId(OSNet.X100(), classes),
-        ["resnet18"] = classes => new EmbeddingModel(ResNet.ResNet18(lastStride: 1), neck: new BNNeck(512), classes: classes),
-        ["resnet34"] = classes => new EmbeddingModel(ResNet.ResNet34(lastStride: 1), neck: new BNNeck(512), classes: classes),
-        ["resnet50"] = classes => new EmbeddingModel(ResNet.ResNet50(lastStride: 1), neck: new BNNeck(2048), classes: classes),
+        ["osnet_ibn_x1_0"] = classes => EmbeddingModel.TorchReId(OSNet.X100(OSNetVariant.Ibn), classes),
+        ["osnet_ain_x0_25"] = classes => EmbeddingModel.TorchReId(OSNet.X025(OSNetVariant.Ain), classes),
+        ["osnet_ain_x0_5"] = classes => EmbeddingModel.TorchReId(OSNet.X050(OSNetVariant.Ain), classes),
+        ["osnet_ain_x0_75"] = classes => EmbeddingModel.TorchReId(OSNet.X075(OSNetVariant.Ain), classes),
+        ["osnet_ain_x1_0"] = classes => EmbeddingModel.TorchReId(OSNet.X100(OSNetVariant.Ain), classes),
+        ["resnet18"] = classes => WithNeck(ResNet.ResNet18(lastStride: 1), classes),
+        ["resnet34"] = classes => WithNeck(ResNet.ResNet34(lastStride: 1), classes),
+        ["resnet50"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1), classes),
+        ["resnet101"] = classes => WithNeck(ResNet.ResNet101(lastStride: 1), classes),
+        ["resnet50_ibn_a"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, ibn: InstanceBatchNorm.A), classes),
+        ["resnet50_ibn_b"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, ibn: InstanceBatchNorm.B), classes),
+        ["resnet101_ibn_a"] = classes => WithNeck(ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A), classes),
+        ["se_resnet50"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, squeezeExcitation: true), classes),
+        ["se_resnet101_ibn_a"] = classes => WithNeck(
+            ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A, squeezeExcitation: true), classes),
+        ["resnet50_nl"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, nonLocal: true), classes, new GeMPooling()),
+        ["mobilenetv2"] = classes => WithNeck(new MobileNetV2(), classes),
+        ["vit_tiny"] = classes => WithNeck(VisionTransformer.Tiny(256, 128, dropPath: 0.1), classes),
+        ["vit_small"] = classes => WithNeck(VisionTransformer.Small(256, 128, dropPath: 0.1), classes),
+        ["vit_base"] = classes => WithNeck(VisionTransformer.Base(256, 128, dropPath: 0.1), classes),
     };
 
     public static IReadOnlyCollection<string> Names => all.Keys;
@@ -40,18 +57,29 @@ internal static class Networks
         _ => CPU,
     };
 
-    /// <summary>Loads this sample's own checkpoints, torchreid's OSNet or torchvision's ResNet; leaves a classifier of other identities out.</summary>
+    private static EmbeddingModel WithNeck(Backbone backbone, int classes, Pooling? pooling = null) =>
+        new(backbone, pooling, new BNNeck(backbone.Channels), classes);
+
+    /// <summary>
+    /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks; leaves
+    /// a classifier of other identities out.
+    /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {
         using var weights = WeightFile.Read(path);
         const string Own = "model.";    // as the training loop's checkpoints name it; the rest of a checkpoint is the optimizer's
         var own = weights.Keys.Any(name => name.StartsWith(Own, StringComparison.Ordinal));
         Func<string, string?> names = own ? name => name.StartsWith(Own, StringComparison.Ordinal) ? name[Own.Length..] : null
-            : model.Backbone is OSNet ? WeightNames.TorchReId() : WeightNames.Torchvision();
+            : model.Backbone switch
+            {
+                OSNet => WeightNames.TorchReId(),
+                VisionTransformer => WeightNames.Timm(),
+                _ => WeightNames.Torchvision(),
+            };
         var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier) && classifier.size(0) == model.Classes;
         var report = model.LoadWeights(weights, strict: false,
             name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);
-        var needed = report.Missing.Where(name => !IsHead(name) && (own || !name.StartsWith("neck.", StringComparison.Ordinal)));
+        var needed = report.Missing.Where(name => !IsHead(name) && (own || !IsAddition(name)));
         if (report.Unexpected.Count + report.Mismatched.Count > 0 || needed.Any())
             throw new UserErrorException($"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
                 + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
@@ -59,4 +87,9 @@ internal static class Networks
     }
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);
+
+    /// <summary>What a published backbone has not: the neck, the pooling's exponent, non-local blocks, which start as the
+    /// identity.</summary>
+    private static bool IsAddition(string name) => name.StartsWith("neck.", StringComparison.Ordinal)
+        || name.StartsWith("pooling.", StringComparison.Ordinal) || name.StartsWith("backbone.NL_", StringComparison.Ordinal);
 }

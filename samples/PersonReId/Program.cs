@@ -1,54 +1,11 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
-using PersonReId;
 using PersonReId.Commands;
 
 // Person re-identification from the library's own pieces. Without a command it runs a demo that needs no data.
-var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error arose", Recursive = true };
 var root = new RootCommand("Trains and judges networks that recognise people across cameras. Without a command: the demo.")
 {
     TrainCommand.Create(), EvaluateCommand.Create(), ExtractCommand.Create(),
     RankCommand.Create(), DemoCommand.Create(), DrawCommand.Create(),
 };
-root.Add(debug);
 DemoCommand.Install(root);
-
-// The first Ctrl-C (or a scheduler's SIGTERM) asks the work to stop at a good place; a second one ends the program at once.
-using var stop = new CancellationTokenSource();
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-
-var parsed = root.Parse(args);
-if (parsed.Errors.Count > 0)
-{
-    foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
-    Console.Error.WriteLine($"Help: PersonReId {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help");
-    return 2;
-}
-try
-{
-    var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-    return await parsed.InvokeAsync(configuration, stop.Token);
-}
-catch (OperationCanceledException) when (stop.IsCancellationRequested)
-{
-    Console.Error.WriteLine("stopped");
-    return 130;
-}
-#pragma warning disable CA1031 // The last line of defence: every error is told in one line.
-catch (Exception e)
-#pragma warning restore CA1031
-{
-    var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException or UnauthorizedAccessException;
-    var kind = expected ? "" : $" {e.GetType().Name}:";
-    var message = e is ArgumentException { ParamName: { } name } ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
-    Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {message}");
-    return 1;
-}
-
-void Stop(PosixSignalContext signal)
-{
-    if (stop.IsCancellationRequested) return;
-    signal.Cancel = true;
-    stop.Cancel();
-}
+return await App.RunAsync(root, args);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using MetricLearning;
-using PersonReId.Report;
 
 namespace PersonReId;
 

@@ -43,8 +43,13 @@ internal static class LoadingReport
         }
         // Decoding keeps one core busy; a step that takes longer than that has its batch ready.
         var decoding = Median(seconds["loader, 1 worker"]) / count * BatchSize;
-        foreach (var share in new[] { 1.1, 2 })
-            Line($"  step of {share:0.0} x the decoding of a batch, 1 worker: waits {100 * Waiting(pictures, transform, TimeSpan.FromSeconds(share * decoding)):0.0} % of the time");
+        foreach (var share in new[] { 1.1, 1.5, 2 })
+        {
+            var (waited, longest) = Waiting(pictures, transform, TimeSpan.FromSeconds(share * decoding));
+            Line($"  step of {share:0.0} x the decoding of a batch by 1 worker: waits {100 * waited:0.0} % of the time, {1000 * longest:0} ms at most (decoding {1000 * decoding:0} ms)");
+        }
+        var (alone, beside) = Busy(pictures, transform, cores);
+        Line($"  step of libtorch on all cores: {1000 * alone:0} ms alone, {1000 * beside:0} ms beside {cores} workers; one after the other {1000 * (alone + decoding / cores):0} ms");
     }
 
     private static double Time(Action action)
@@ -77,20 +82,41 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>The share of an epoch that a consumer waits whose step takes so long and, as on a GPU, needs no core.</summary>
-    private static double Waiting(DrawnPictures pictures, ImageTransform transform, TimeSpan step)
+    /// <summary>How long a consumer waits whose step takes so long and, as on a GPU, needs no core: the share of the time, and the longest
+    /// wait in seconds. Over three epochs in a row.</summary>
+    private static (double Share, double Longest) Waiting(DrawnPictures pictures, ImageTransform transform, TimeSpan step)
     {
-        var (waited, watch) = (TimeSpan.Zero, Stopwatch.StartNew());
-        using var batches = Loader(pictures, transform, workers: 1).Batches(BatchSize).GetEnumerator();
+        var images = new ImageList(Enumerable.Repeat(pictures.Images, 3).SelectMany(image => image));
+        using var batches = new ImageLoader(images, transform) { Workers = 1 }.Batches(BatchSize).GetEnumerator();
         batches.MoveNext();                 // the first batch has to be waited for, whatever there is
-        watch.Restart();
+        var (waited, longest, watch) = (0.0, 0.0, Stopwatch.StartNew());
         while (true)
         {
             batches.Current.Dispose();
             Thread.Sleep(step);
             var before = watch.Elapsed;
-            if (!batches.MoveNext()) return waited / watch.Elapsed;
-            waited += watch.Elapsed - before;
+            if (!batches.MoveNext()) return (waited / watch.Elapsed.TotalSeconds, longest);
+            var wait = (watch.Elapsed - before).TotalSeconds;
+            (waited, longest) = (waited + wait, Math.Max(longest, wait));
+        }
+    }
+
+    /// <summary>Seconds of a step of matrix products on all cores, without pictures and with a batch of them for each step.</summary>
+    private static (double Alone, double Beside) Busy(DrawnPictures pictures, ImageTransform transform, int cores)
+    {
+        using var x = randn(1024, 1024);
+        var steps = pictures.Images.Count / BatchSize;
+        Time(Step);
+        var alone = Time(() => Enumerable.Range(0, steps).ToList().ForEach(_ => Step())) / steps;
+        return (alone, Time(() =>
+        {
+            foreach (var batch in Loader(pictures, transform, cores).Batches(BatchSize))
+                using (batch) Step();
+        }) / steps);
+
+        void Step()
+        {
+            for (var i = 0; i < 10; i++) x.mm(x).Dispose();
         }
     }
 

@@ -1,14 +1,10 @@
 using System.CommandLine;
-using System.Text.Json;
-using PersonReId.Report;
 
 namespace PersonReId.Commands;
 
 /// <summary><c>evaluate</c>: the figures of a network on query and gallery.</summary>
 internal static class EvaluateCommand
 {
-    private static readonly JsonSerializerOptions layout = new() { WriteIndented = true };
-
     public static Command Create()
     {
         var command = new Command("evaluate", "Prints rank-k, mAP and mINP of a network on query and gallery");
@@ -32,26 +28,11 @@ internal static class EvaluateCommand
         Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings);
         var report = Evaluation.Evaluate(model, data, settings, distance, cancel);
-        var figures = Evaluation.FiguresOf(report);
+        var figures = Figures.Of(report);
         Ui.Line();
-        Ui.Table(Evaluation.Table((settings.Architecture, figures)));
+        Ui.Table(Figures.Table((settings.Architecture, figures)));
         if (report.SkippedQueries > 0) Ui.Line(report.Explanation);
-        if (json is not null) Write(json, figures);
+        if (json is not null) Figures.Write(json, figures.ToJson());
         return 0;
-    }
-
-    private static void Write(FileInfo file, Figures f)
-    {
-        file.Directory?.Create();
-        File.WriteAllText(file.FullName, JsonSerializer.Serialize(new
-        {
-            mAP = f.MAP,
-            mAP_trapezoid = f.MAPTrapezoid,
-            mINP = f.MINP,
-            rank1 = f.Rank1,
-            rank5 = f.Rank5,
-            rank10 = f.Rank10,
-            validQueries = f.ValidQueries,
-        }, layout) + "\n");
     }
 }

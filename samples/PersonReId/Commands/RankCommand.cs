@@ -1,6 +1,5 @@
 using System.CommandLine;
 using MetricLearning;
-using PersonReId.Report;
 
 namespace PersonReId.Commands;
 
@@ -46,10 +45,10 @@ internal static class RankCommand
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);
         var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancel);
-        using var both = (IDisposable)query;
-        using var other = (IDisposable)gallery;
+        using var ofQuery = query;
+        using var ofGallery = gallery;
         var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery);
-        var figures = Evaluation.FiguresOf(report);
+        var figures = Figures.Of(report);
         HtmlReport.Write(output.FullName, new ReportData
         {
             Title = "Ranked lists",
@@ -68,7 +67,7 @@ internal static class RankCommand
             PictureRatio = (double)settings.Width / settings.Height,
             DataStatistics = DataSource.Statistics(data),
         });
-        Ui.Table(Evaluation.Table((settings.Architecture, figures)));
+        Ui.Table(Figures.Table((settings.Architecture, figures)));
         Ui.Line($"{rows.Count} ranked lists written to {output.FullName}");
         return 0;
 

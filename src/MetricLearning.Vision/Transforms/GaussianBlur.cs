@@ -1,11 +1,12 @@
 using System.Buffers;
+using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
 /// <summary>Blurs with a Gaussian whose deviation is uniform in [minSigma, maxSigma], mirrored at the border: torchvision's GaussianBlur
 /// with a probability, as self-supervised training uses it (SimCLR, MoCo v2: 0.1 to 2, with 0.5).</summary>
 /// <remarks>The weights are exp(−x² / 2σ²) at whole pixels within the kernel, divided by their sum; rows, then columns, in float32,
-/// rounded to even at a half.</remarks>
+/// rounded to the nearest.</remarks>
 public sealed class GaussianBlur : PixelStep
 {
     /// <summary>Blurs with these bounds.</summary>
@@ -49,43 +50,51 @@ public sealed class GaussianBlur : PixelStep
 
     private static void Blur(Picture picture, float[] weights)
     {
+        const int Channels = Picture.BytesPerPixel;
         var (width, height, half) = (picture.Width, picture.Height, weights.Length / 2);
-        var line = width * Picture.BytesPerPixel;
+        var line = width * Channels;
         var pixels = picture.Pixels;
-        var between = ArrayPool<float>.Shared.Rent(pixels.Length);
-        var row = ArrayPool<float>.Shared.Rent(line);
+        var across = ArrayPool<float>.Shared.Rent(pixels.Length);
+        var buffer = ArrayPool<float>.Shared.Rent(line + 2 * half * Channels);
         try
         {
-            for (var y = 0; y < height; y++)
-                for (var x = 0; x < width; x++)
-                {
-                    float red = 0, green = 0, blue = 0;
-                    for (var i = 0; i < weights.Length; i++)
-                    {
-                        var from = y * line + Mirror(x + i - half, width) * Picture.BytesPerPixel;
-                        red += weights[i] * pixels[from];
-                        green += weights[i] * pixels[from + 1];
-                        blue += weights[i] * pixels[from + 2];
-                    }
-                    var to = y * line + x * Picture.BytesPerPixel;
-                    (between[to], between[to + 1], between[to + 2], between[to + 3]) = (red, green, blue, 0);
-                }
+            var wide = buffer.AsSpan(0, line + 2 * half * Channels);
             for (var y = 0; y < height; y++)
             {
-                row.AsSpan(0, line).Clear();
-                for (var i = 0; i < weights.Length; i++)
+                var row = pixels.Slice(y * line, line);
+                var middle = wide.Slice(half * Channels, line);
+                for (var i = 0; i < line; i++) middle[i] = row[i];
+                for (var x = 1; x <= half; x++)
                 {
-                    var source = between.AsSpan(Mirror(y + i - half, height) * line, line);
-                    for (var x = 0; x < line; x++) row[x] += weights[i] * source[x];
+                    middle.Slice(Mirror(-x, width) * Channels, Channels).CopyTo(wide[((half - x) * Channels)..]);
+                    middle.Slice(Mirror(width - 1 + x, width) * Channels, Channels).CopyTo(wide[((half + width - 1 + x) * Channels)..]);
                 }
-                for (var x = 0; x < line; x++) pixels[y * line + x] = (byte)MathF.Round(Math.Clamp(row[x], 0, 255));
+                var sum = across.AsSpan(y * line, line);
+                sum.Clear();
+                for (var i = 0; i < weights.Length; i++) Add(sum, wide.Slice(i * Channels, line), weights[i]);
+            }
+            for (var y = 0; y < height; y++)
+            {
+                var sum = buffer.AsSpan(0, line);
+                sum.Clear();
+                for (var i = 0; i < weights.Length; i++) Add(sum, across.AsSpan(Mirror(y + i - half, height) * line, line), weights[i]);
+                var row = pixels.Slice(y * line, line);
+                for (var i = 0; i < line; i++) row[i] = (byte)(sum[i] + 0.5f);
             }
         }
         finally
         {
-            ArrayPool<float>.Shared.Return(between);
-            ArrayPool<float>.Shared.Return(row);
+            ArrayPool<float>.Shared.Return(across);
+            ArrayPool<float>.Shared.Return(buffer);
         }
+    }
+
+    private static void Add(Span<float> sum, ReadOnlySpan<float> values, float weight)
+    {
+        var i = 0;
+        for (; i <= sum.Length - Vector256<float>.Count; i += Vector256<float>.Count)
+            (Vector256.Create<float>(sum[i..]) + Vector256.Create(values[i..]) * weight).CopyTo(sum[i..]);
+        for (; i < sum.Length; i++) sum[i] += values[i] * weight;
     }
 
     /// <summary>Mirrored at the middle of the border pixel, as often as it takes: …2 1 0 1 2….</summary>

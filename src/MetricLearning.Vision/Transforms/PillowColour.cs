@@ -153,7 +153,9 @@ internal static class PillowColour
         var range = (float)(max - min);
         float r = (max - red) / range, g = (max - green) / range, b = (max - blue) / range;
         var hue = red == max ? b - g : green == max ? (float)(2.0 + r - b) : (float)(4.0 + g - r);
-        hue = (float)((hue / 6.0 + 1.0) % 1.0);
+        // The remainder by 1 of what lies between 5/6 and 11/6.
+        var turned = hue / 6.0 + 1.0;
+        hue = (float)(turned >= 1 ? turned - 1 : turned);
         var saturation = (byte)(int)(range / max * 255.0);
         return FromHsv((byte)((int)(hue * 255.0) + add), saturation, (byte)max);
     }

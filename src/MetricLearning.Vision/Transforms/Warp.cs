@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
@@ -90,49 +91,48 @@ internal static class Warp
         {
             if (!Has(x, y)) return fill;
             var (column, row) = ((int)Math.Floor(x -= 0.5), (int)Math.Floor(y -= 0.5));
-            var (dx, dy) = (x - column, y - row);
+            var dx = Vector256.Create(x - column);
             var (left, right) = (Math.Max(column, 0), Math.Min(column + 1, Width - 1));
             var above = Pixels.Slice(Math.Max(row, 0) * Width, Width);
             var below = Pixels.Slice(Math.Min(row + 1, Height - 1) * Width, Width);
-            uint result = 0;
-            for (var shift = 0; shift < 24; shift += 8)
-            {
-                var top = Between(above[left] >> shift & 255, above[right] >> shift & 255, dx);
-                var bottom = Between(below[left] >> shift & 255, below[right] >> shift & 255, dx);
-                result |= (uint)(top + (bottom - top) * dy) << shift;
-            }
-            return result;
+            var top = Between(Channels(above[left]), Channels(above[right]), dx);
+            return Pixel(Between(top, Between(Channels(below[left]), Channels(below[right]), dx), Vector256.Create(y - row)));
         }
 
         public uint Bicubic(double x, double y, uint fill)
         {
             if (!Has(x, y)) return fill;
             var (column, row) = ((int)Math.Floor(x -= 0.5), (int)Math.Floor(y -= 0.5));
-            var (dx, dy) = (x - column, y - row);
-            uint result = 0;
-            for (var shift = 0; shift < 24; shift += 8)
-            {
-                // Rows above the first are the first; rows below the last repeat what came before them.
-                var v0 = Row(Math.Clamp(row - 1, 0, Height - 1), column, dx, shift);
-                var v1 = row >= 0 ? Row(row, column, dx, shift) : v0;
-                var v2 = row + 1 < Height ? Row(row + 1, column, dx, shift) : v1;
-                var v3 = row + 2 < Height ? Row(row + 2, column, dx, shift) : v2;
-                result |= (uint)Math.Clamp(Cubic(v0, v1, v2, v3, dy), 0, 255) << shift;
-            }
-            return result;
+            var dx = Vector256.Create(x - column);
+            // Rows above the first are the first; rows below the last repeat what came before them.
+            var v0 = Row(Math.Clamp(row - 1, 0, Height - 1), column, dx);
+            var v1 = row >= 0 ? Row(row, column, dx) : v0;
+            var v2 = row + 1 < Height ? Row(row + 1, column, dx) : v1;
+            var v3 = row + 2 < Height ? Row(row + 2, column, dx) : v2;
+            return Pixel(Cubic(v0, v1, v2, v3, Vector256.Create(y - row)));
         }
 
-        private double Row(int row, int column, double dx, int shift)
+        private Vector256<double> Row(int row, int column, Vector256<double> dx)
         {
             var line = Pixels.Slice(row * Width, Width);
-            return Cubic(line[Math.Clamp(column - 1, 0, Width - 1)] >> shift & 255, line[Math.Clamp(column, 0, Width - 1)] >> shift & 255,
-                line[Math.Clamp(column + 1, 0, Width - 1)] >> shift & 255, line[Math.Clamp(column + 2, 0, Width - 1)] >> shift & 255, dx);
+            return Cubic(Channels(line[Math.Clamp(column - 1, 0, Width - 1)]), Channels(line[Math.Clamp(column, 0, Width - 1)]),
+                Channels(line[Math.Clamp(column + 1, 0, Width - 1)]), Channels(line[Math.Clamp(column + 2, 0, Width - 1)]), dx);
         }
 
-        private static double Cubic(double v0, double v1, double v2, double v3, double d) =>
-            v1 + d * (-v0 + v2 + d * (2 * (v0 - v1) + v2 - v3 + d * (-v0 + v1 - v2 + v3)));
+        private static Vector256<double> Cubic(
+            Vector256<double> v0, Vector256<double> v1, Vector256<double> v2, Vector256<double> v3, Vector256<double> d) =>
+            v1 + d * (-v0 + v2 + d * ((v0 - v1) * 2 + v2 - v3 + d * (-v0 + v1 - v2 + v3)));
 
-        private static double Between(double a, double b, double d) => a + (b - a) * d;
+        private static Vector256<double> Between(Vector256<double> a, Vector256<double> b, Vector256<double> d) => a + (b - a) * d;
+
+        private static Vector256<double> Channels(uint pixel) =>
+            Vector256.Create((int)(pixel & 255), (int)(pixel >> 8 & 255), (int)(pixel >> 16 & 255), 0.0);
+
+        private static uint Pixel(Vector256<double> channels)
+        {
+            var whole = Vector256.Min(Vector256.Max(channels, Vector256<double>.Zero), Vector256.Create(255.0));
+            return (uint)whole[0] | (uint)whole[1] << 8 | (uint)whole[2] << 16;
+        }
 
         private bool Has(double x, double y) => x >= 0 && x < Width && y >= 0 && y < Height;
     }

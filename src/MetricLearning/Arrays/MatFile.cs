@@ -5,11 +5,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reads the arrays of numbers in a MATLAB <c>.mat</c> file of version 5 (<c>save -v6</c> and <c>-v7</c>, <c>scipy.io.savemat</c>).</summary>
+/// <summary>Reads the arrays of numbers in a MATLAB <c>.mat</c> file of version 5 (<c>save -v6</c> and <c>-v7</c>,
+/// <c>scipy.io.savemat</c>).</summary>
 /// <remarks>
-/// Arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order; unsigned integers of 16 and
-/// 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are checked against the file
-/// before memory is taken. Files of version 7.3 are HDF5 and are refused with that message.
+/// Arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order; unsigned integers
+/// of 16 and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are checked against
+/// the file before memory is taken. Files of version 7.3 are HDF5 and are refused with that message.
 /// </remarks>
 public static class MatFile
 {
@@ -19,7 +20,8 @@ public static class MatFile
 
     /// <summary>All arrays of numbers of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller disposes them.</returns>
+    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller
+    /// disposes them.</returns>
     /// <exception cref="InvalidDataException">The file is no such file or damaged; the message says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static NamedTensors Read(string path)
@@ -31,7 +33,8 @@ public static class MatFile
 
     /// <summary>All arrays of numbers of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller disposes them.</returns>
+    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller
+    /// disposes them.</returns>
     /// <exception cref="InvalidDataException">The bytes are no such file; the message says where and why.</exception>
     public static NamedTensors Read(Stream stream)
     {
@@ -50,6 +53,11 @@ public static class MatFile
         {
             result.Dispose();
             throw Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
+        }
+        catch (IOException e)       // zlib's too, where compressed bytes are damaged
+        {
+            result.Dispose();
+            throw Invalid($"an array, the {result.Count + 1}. that holds numbers: {e.Message}");
         }
         catch
         {
@@ -117,10 +125,12 @@ public static class MatFile
         var shape = Enumerable.Range(0, sizes.Length / 4).Select(i => (long)(int)Word(sizes.AsSpan(4 * i), bigEndian)).ToArray();
         var name = Encoding.UTF8.GetString(Bytes(Int8, 1024)).TrimEnd('\0');
         if ((flags & Complex) != 0 || TypeOf(flags) is not { } type) return;
-        if (shape.Length < 2 || RawTensor.Count(shape) is not { } count) throw Invalid($"'{name}' has the shape {Show(shape)}, which is no array's");
+        if (shape.Length < 2 || RawTensor.Count(shape) is not { } count)
+            throw Invalid($"'{name}' has the shape {Show(shape)}, which is no array's");
         if (!parts.MoveNext()) throw Invalid($"'{name}' has no numbers");
         var (storage, contents) = parts.Current;
-        if (Stored(storage, bigEndian) is not { } stored) throw Invalid($"the numbers of '{name}' are stored as type {storage}, which is unknown");
+        if (Stored(storage, bigEndian) is not { } stored)
+            throw Invalid($"the numbers of '{name}' are stored as type {storage}, which is unknown");
         if ((Int128)count * stored.Size != contents.Left)
             throw Invalid($"'{name}' has {contents.Left} bytes, but its shape {Show(shape)} needs {(Int128)count * stored.Size}");
         // Numbers lie in fewer bytes where they fit: an array of doubles may be stored as int8.
@@ -128,7 +138,8 @@ public static class MatFile
 
         byte[] Bytes(int type, int most)
         {
-            if (!parts.MoveNext() || parts.Current.Type != type || parts.Current.Contents.Left > most || (type == UInt32 && parts.Current.Contents.Left != most))
+            if (!parts.MoveNext() || parts.Current.Type != type || parts.Current.Contents.Left > most
+                || (type == UInt32 && parts.Current.Contents.Left != most))
                 throw Invalid("an array does not begin with its flags, dimensions and name");
             var bytes = new byte[parts.Current.Contents.Left];
             parts.Current.Contents.ReadExactly(bytes);
@@ -140,7 +151,8 @@ public static class MatFile
     private static ScalarType? TypeOf(uint flags) => (flags & Logical) != 0 ? ScalarType.Bool : (flags & 0xff) switch
     {
         6 => ScalarType.Float64, 7 => ScalarType.Float32,
-        8 => ScalarType.Int8, 9 => ScalarType.Byte, 10 => ScalarType.Int16, 11 or 12 => ScalarType.Int32, >= 13 and <= 15 => ScalarType.Int64,
+        8 => ScalarType.Int8, 9 => ScalarType.Byte, 10 => ScalarType.Int16, 11 or 12 => ScalarType.Int32,
+        >= 13 and <= 15 => ScalarType.Int64,
         _ => null,
     };
 

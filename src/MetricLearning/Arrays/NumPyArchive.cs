@@ -3,9 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reads and writes NumPy's <c>.npz</c> archives: named arrays, each a <c>.npy</c> file in a zip archive, compressed or not.</summary>
-/// <remarks>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>; its checksum is compared, and it is never said
-/// to be longer than its compressed bytes can hold.</remarks>
+/// <summary>Reads and writes NumPy's <c>.npz</c> archives: named arrays, each a <c>.npy</c> file in a zip archive, compressed
+/// or not.</summary>
+/// <remarks>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>; its checksum is compared, and it is never
+/// said to be longer than its compressed bytes can hold.</remarks>
 public sealed class NumPyArchive : IDisposable
 {
     private const string Extension = ".npy";
@@ -36,7 +37,8 @@ public sealed class NumPyArchive : IDisposable
         {
             zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: false);
             foreach (var entry in zip.Entries)
-                if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal) && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))
+                if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal)
+                    && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))
                     throw new InvalidDataException($"Not a NumPy archive that can be read: '{entry.FullName}' comes twice.");
         }
         catch (Exception e)
@@ -64,7 +66,8 @@ public sealed class NumPyArchive : IDisposable
     /// <exception cref="InvalidDataException">It holds numbers, or is damaged; the message says why.</exception>
     public string[] ReadText(string name) => Open(name, NumPyFile.Text, _ => { });
 
-    /// <summary>Writes named tensors, atomically, as <c>numpy.savez</c> lays them out, uncompressed. The same arrays give the same bytes.</summary>
+    /// <summary>Writes named tensors, atomically, as <c>numpy.savez</c> lays them out, uncompressed. The same arrays give the
+    /// same bytes.</summary>
     /// <param name="path">The file, replaced if it is there.</param>
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
@@ -110,14 +113,16 @@ public sealed class NumPyArchive : IDisposable
         try
         {
             if (entry.CompressedLength > stream.Length || entry.Length / LargestRatio > entry.CompressedLength)
-                throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes from {entry.CompressedLength} of a file of {stream.Length}");
+                throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes "
+                    + $"from {entry.CompressedLength} of a file of {stream.Length}");
             using var contents = new ChecksumStream(entry.Open());
             var result = read(contents, entry.Length);
             if (contents.Checksum == entry.Crc32) return result;
             discard(result);
             throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or ArgumentException or NotSupportedException or OverflowException)
+        catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or NotSupportedException
+            or OverflowException)
         {
             throw new InvalidDataException($"{name}: {e.Message}", e);
         }

@@ -38,7 +38,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         var header = new PythonText((start[6] == 3 ? Encoding.UTF8 : Encoding.Latin1).GetString(text)).Header();
         if (RawTensor.Count(header.Shape) is not { } count) throw Invalid($"its shape {Show(header.Shape)} is no array's");
         if ((Int128)count * header.ElementSize != rest - headerLength)
-            throw Invalid($"{header.Descriptor} {Show(header.Shape)} needs {(Int128)count * header.ElementSize} bytes, but {rest - headerLength} are left");
+            throw Invalid($"{header.Descriptor} {Show(header.Shape)} needs {(Int128)count * header.ElementSize} bytes, "
+                + $"but {rest - headerLength} are left");
         return header;
     }
 
@@ -85,7 +86,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     {
         if (descriptor is ['|', 'O', ..]) throw Invalid("it holds Python objects, which are never run here; save it as numbers");
         if (descriptor.Length < 3 || !"<>|=".Contains(descriptor[0], StringComparison.Ordinal)
-            || !int.TryParse(descriptor.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size is < 1 or > 1 << 24)
+            || !int.TryParse(descriptor.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            || size is < 1 or > 1 << 24)
             throw Invalid($"its type '{descriptor}' is unknown");
         return descriptor[1] == 'U' ? 4 * size : size;
     }
@@ -109,7 +111,9 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
                 Expect(':');
                 switch (key)
                 {
-                    case "descr" when descriptor is null: descriptor = Next() is '[' ? throw Invalid("it holds records of several fields") : String(); break;
+                    case "descr" when descriptor is null:
+                        descriptor = Next() is '[' ? throw Invalid("it holds records of several fields") : String();
+                        break;
                     case "fortran_order" when columnMajor is null: columnMajor = Boolean(); break;
                     case "shape" when shape is null: shape = Tuple(); break;
                     default: throw Invalid($"its header has a key '{key}' that is unknown or comes twice");
@@ -171,7 +175,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
                 Next();
                 var end = at;
                 while (end < text.Length && char.IsAsciiDigit(text[end])) end++;
-                if (!long.TryParse(text.AsSpan(at, end - at), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) throw Unreadable();
+                if (!long.TryParse(text.AsSpan(at, end - at), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                    throw Unreadable();
                 numbers.Add(number);
                 at = end;
                 Takes('L');         // as Python 2 wrote long numbers

@@ -10,7 +10,8 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
 {
     private const long ChunkElements = 1 << 24;
 
-    /// <summary>The type of the tensor that holds them; unsigned ones of two and four bytes need the next wider. Null where there is none.</summary>
+    /// <summary>The type of the tensor that holds them; unsigned ones of two and four bytes need the next wider. Null where there
+    /// is none.</summary>
     public ScalarType? Type => (Kind, Size) switch
     {
         ('u', 2) => ScalarType.Int32,
@@ -48,7 +49,8 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
             throw new InvalidDataException("An unsigned number of 64 bits is larger than int64 holds.");
         if (Type != Raw) numbers = numbers.to(Type!.Value).remainder(S(1L << (8 * Size)));
         numbers = columnMajor
-            ? numbers.reshape([.. Enumerable.Reverse(shape)]).permute([.. Enumerable.Range(0, shape.Length).Reverse().Select(dimension => (long)dimension)]).contiguous()
+            ? numbers.reshape([.. Enumerable.Reverse(shape)])
+                .permute([.. Enumerable.Range(0, shape.Length).Reverse().Select(dimension => (long)dimension)]).contiguous()
             : numbers.reshape(shape);
         return numbers.MoveToOuterDisposeScope();
     }

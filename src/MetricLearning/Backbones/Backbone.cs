@@ -14,10 +14,12 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
     /// <param name="channels">Channels of the feature map.</param>
     /// <param name="minimumSize">The smallest height and width in pixels of which any feature is left.</param>
-    protected Backbone(string name, long channels, int minimumSize = 1) : base(name)
+    /// <param name="imageChannels">Channels of the images: 3 for colour, 1 for grey.</param>
+    protected Backbone(string name, long channels, int minimumSize = 1, int imageChannels = 3) : base(name)
     {
         Channels = channels;
         MinimumSize = minimumSize;
+        ImageChannels = imageChannels;
     }
 
     /// <summary>Channels of the feature map.</summary>
@@ -26,10 +28,14 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <summary>The smallest height and width in pixels that the network takes.</summary>
     public int MinimumSize { get; }
 
+    /// <summary>Channels of the images that the network takes: 3 for colour, 1 for grey.</summary>
+    public int ImageChannels { get; }
+
     /// <summary>The feature map of a batch of images.</summary>
-    /// <param name="images">[N, 3, H, W] with N ≥ 1, of the type and on the device of the weights.</param>
+    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W] with N ≥ 1, of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="Channels"/>, h, w]. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">The images have another shape, type or device, or are too small; the message says which.</exception>
+    /// <exception cref="ArgumentException">The images have another shape, type or device, or are too small; the message says
+    /// which.</exception>
     public sealed override Tensor forward(Tensor images)
     {
         Check(images);
@@ -40,11 +46,12 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <summary>The network itself. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor FeatureMap(Tensor images);
 
-    private void Check(Tensor images)
+    /// <summary>Fails unless the network can take the images.</summary>
+    private protected void Check(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);
-        if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != 3)
-            throw new ArgumentException($"images must be [N, 3, H, W] with N of at least 1, got {Guard.Shape(images)}.", nameof(images));
+        if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != ImageChannels)
+            throw new ArgumentException($"images must be [N, {ImageChannels}, H, W] with N of at least 1, got {Guard.Shape(images)}.", nameof(images));
         if (images.size(2) < MinimumSize || images.size(3) < MinimumSize)
             throw new ArgumentException($"images must be at least {MinimumSize} pixels high and wide for {GetName()}, got {Guard.Shape(images)}.", nameof(images));
         foreach (var weight in parameters().Take(1))

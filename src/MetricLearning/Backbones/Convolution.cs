@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Convolutions as the residual networks and OSNet use them.</summary>
+/// <summary>Convolutions as the backbones use them.</summary>
 internal static class Convolution
 {
     /// <summary>
@@ -18,5 +18,12 @@ internal static class Convolution
         nn.init.kaiming_normal_(convolution.weight, mode: nn.init.FanInOut.FanOut, nonlinearity: nn.init.NonlinearityType.ReLU);
         if (convolution.bias is { } offset) nn.init.zeros_(offset);
         return convolution;
+    }
+
+    /// <summary>A convolution without a border, with a bias, and with PyTorch's own initialisation: uniform in ±1/√(fan-in).</summary>
+    public static Conv2d Plain(long inputs, long outputs, int kernel, int stride = 1)
+    {
+        using var scope = NewDisposeScope();
+        return nn.Conv2d(inputs, outputs, kernel_size: kernel, stride: stride);
     }
 }

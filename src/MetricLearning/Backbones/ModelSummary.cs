@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -10,11 +11,18 @@ namespace MetricLearning;
 /// <param name="OutputShapes">The shapes that it gives (of several runs, the first's); empty if it was not seen to run.</param>
 /// <param name="Parameters">Learned numbers in it and in all below it.</param>
 /// <param name="TrainableParameters">Those of them that have a gradient.</param>
+/// <param name="MultiplyAdds">Multiply-adds of it and of all below it, in all their runs on the input.</param>
 /// <param name="Depth">0 for the model, 1 for its parts, and so on.</param>
-public sealed record LayerSummary(string Name, string Type, IReadOnlyList<IReadOnlyList<long>> OutputShapes, long Parameters, long TrainableParameters, int Depth);
+public sealed record LayerSummary(
+    string Name, string Type, IReadOnlyList<IReadOnlyList<long>> OutputShapes, long Parameters, long TrainableParameters,
+    long MultiplyAdds, int Depth);
 
-/// <summary>A model's layers with types, output shapes and parameters, as Keras' <c>summary</c> prints them.</summary>
-/// <remarks>The model is run once on zeros, in eval mode and without gradient, and is left as it was.</remarks>
+/// <summary>A model's layers with types, output shapes, parameters and multiply-adds, as Keras' <c>summary</c> prints them.</summary>
+/// <remarks>
+/// The model is run once on zeros, in eval mode and without gradient, and is left as it was. Multiply-adds are those of convolutions,
+/// linear layers and attention, without biases, norms, activations and pooling: what torchvision's tables call GFLOPS, and most papers
+/// FLOPs. A layer that runs several times counts each time.
+/// </remarks>
 public sealed class ModelSummary
 {
     private ModelSummary(IReadOnlyList<LayerSummary> layers, IReadOnlyList<long> inputShape) => (Layers, InputShape) = (layers, inputShape);
@@ -33,6 +41,9 @@ public sealed class ModelSummary
 
     /// <summary>Those that have none, such as BNNeck's bias.</summary>
     public long FrozenParameters => Parameters - TrainableParameters;
+
+    /// <summary>Multiply-adds for the whole input. For one picture, give the shape of one.</summary>
+    public long MultiplyAdds => Layers[0].MultiplyAdds;
 
     /// <summary>Bytes of the parameters.</summary>
     public required long ParameterBytes { get; init; }
@@ -59,6 +70,7 @@ public sealed class ModelSummary
         var levels = Guard.AtLeast(depth ?? int.MaxValue, 0, nameof(depth));
 
         var shapes = new Dictionary<nn.Module, IReadOnlyList<IReadOnlyList<long>>>(ReferenceEqualityComparer.Instance);
+        var products = new Dictionary<nn.Module, long>(ReferenceEqualityComparer.Instance);
         long outputBytes = 0, inputBytes;
         var removers = new List<Action>();
         using (new EvaluationMode(model))
@@ -70,6 +82,7 @@ public sealed class ModelSummary
                         removers.Add(layer.register_forward_hook((_, _, output) =>
                         {
                             shapes.TryAdd(layer, [output.shape]);
+                            products[layer] = products.GetValueOrDefault(layer) + ProductsOf(layer, output);
                             if (!layer.named_children().Any()) outputBytes += Bytes(output);
                             return output;
                         }).remove);
@@ -80,6 +93,7 @@ public sealed class ModelSummary
                 {
                     Tensor tensor => [tensor.shape],
                     ModelOutput output => [output.Features.shape, output.Embedding.shape, .. output.Logits is { } logits ? [logits.shape] : Array.Empty<long[]>()],
+                    PartOutput parts => [.. parts.Features.Append(parts.Embedding).Concat(parts.Logits).Select(tensor => tensor.shape)],
                     _ => [],
                 };
             }
@@ -102,33 +116,53 @@ public sealed class ModelSummary
         {
             layers.Add(new LayerSummary(name, TypeName(module), shapes.GetValueOrDefault(module, []),
                 module.parameters().Sum(parameter => parameter.numel()),
-                module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()), level));
+                module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()),
+                Products(module), level));
             if (level == levels) return;
             foreach (var (child, part) in module.named_children()) Add(part, name.Length == 0 ? child : $"{name}.{child}", level + 1);
         }
+
+        long Products(nn.Module module) =>
+            products.GetValueOrDefault(module) + module.named_children().Sum(child => Products(child.module));
     }
 
     /// <summary>The table: layers indented by depth, then totals and sizes.</summary>
     public override string ToString()
     {
-        var rows = new List<(string Layer, string Shape, string Parameters)> { ("Layer (type)", "Output shape", "Parameters") };
+        var rows = new List<(string Layer, string Shape, string Parameters, string Products)>
+        {
+            ("Layer (type)", "Output shape", "Parameters", "Multiply-adds"),
+        };
         foreach (var layer in Layers)
             rows.Add(($"{new string(' ', 2 * layer.Depth)}{(layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})")}",
-                layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)), Number(layer.Parameters)));
-        int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length), third = rows.Max(row => row.Parameters.Length);
-        var rule = new string('-', first + second + third + 4);
+                layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)),
+                Number(layer.Parameters), Number(layer.MultiplyAdds)));
+        int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length);
+        int third = rows.Max(row => row.Parameters.Length), fourth = rows.Max(row => row.Products.Length);
+        var rule = new string('-', first + second + third + fourth + 6);
         var text = new StringBuilder();
-        foreach (var (layer, shape, parameters) in rows)
+        foreach (var (layer, shape, parameters, multiplyAdds) in rows)
         {
-            text.Append(layer.PadRight(first + 2)).Append(shape.PadRight(second + 2)).Append(parameters.PadLeft(third)).Append('\n');
+            text.Append(layer.PadRight(first + 2)).Append(shape.PadRight(second + 2))
+                .Append(parameters.PadLeft(third)).Append("  ").Append(multiplyAdds.PadLeft(fourth)).Append('\n');
             if (text.Length == rule.Length + 1) text.Append(rule).Append('\n');
         }
         text.Append(rule).Append('\n');
         text.Append(CultureInfo.InvariantCulture, $"Input {Shape(InputShape)}\n");
         text.Append(CultureInfo.InvariantCulture, $"Parameters {Number(Parameters)}: {Number(TrainableParameters)} trainable, {Number(FrozenParameters)} frozen\n");
+        text.Append(CultureInfo.InvariantCulture, $"Multiply-adds {Number(MultiplyAdds)}\n");
         text.Append(CultureInfo.InvariantCulture, $"Size: parameters {MiB(ParameterBytes)}, buffers {MiB(BufferBytes)}, input {MiB(InputBytes)}, layers' outputs {MiB(OutputBytes)}");
         return text.ToString();
     }
+
+    /// <summary>What the layer itself multiplies: for each number of its output a row of its weights.</summary>
+    private static long ProductsOf(nn.Module layer, Tensor output) => layer switch
+    {
+        Conv2d convolution => output.numel() * (convolution.weight.numel() / convolution.weight.size(0)),
+        Linear linear => output.numel() * linear.weight.size(1),
+        IMultiplyAdds other => other.MultiplyAdds(output),
+        _ => 0,
+    };
 
     private static long Bytes(Tensor tensor) => tensor.numel() * tensor.element_size();
 

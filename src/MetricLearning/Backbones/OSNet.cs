@@ -3,11 +3,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths.</summary>
+/// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths and three
+/// variants.</summary>
 /// <remarks>
 /// Each block runs four streams of one to four light 3×3 convolutions (fields of 3 to 9 pixels) and sums them behind one shared gate
-/// of channels. Layers, names and initialisation are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>), so that its published weights
-/// load with <see cref="WeightNames.TorchReId"/>; its last layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s.
+/// of channels. Layers, names and initialisation are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
+/// <c>conv2.0.conv2.1.layers.1.conv1.weight</c>), so that its published weights load with <see cref="WeightNames.TorchReId"/>; its last
+/// layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s.
 /// Zhou, Yang, Cavallaro, Xiang, <i>Omni-Scale Feature Learning for Person Re-Identification</i>, ICCV 2019.
 /// </remarks>
 public sealed class OSNet : Backbone
@@ -15,65 +17,122 @@ public sealed class OSNet : Backbone
     private readonly ConvolutionLayer conv1;
     private readonly MaxPool2d maxpool;
     private readonly Sequential conv2;
+    private readonly Sequential? pool2;
     private readonly Sequential conv3;
+    private readonly Sequential? pool3;
     private readonly Sequential conv4;
     private readonly ConvolutionLayer conv5;
 
-    private OSNet(string name, long[] widths) : base(name, widths[3], minimumSize: 13)
+    // OSNet-AIN's last instance norm looks at a map of a sixteenth of the image, and needs two places to have a variance.
+    private OSNet(string width, long[] widths, OSNetVariant variant)
+        : base($"OSNet{NameOf(variant)}_{width}", widths[3], variant == OSNetVariant.Ain ? 29 : 13)
     {
-        conv1 = new ConvolutionLayer(3, widths[0], kernel: 7, stride: 2);
+        var first = variant == OSNetVariant.Standard ? Norm.Batch : Norm.Instance;
+        conv1 = new ConvolutionLayer(3, widths[0], kernel: 7, stride: 2, norm: first);
         maxpool = nn.MaxPool2d(3, stride: 2, padding: 1);
-        conv2 = Stage(widths[0], widths[1], halve: true);
-        conv3 = Stage(widths[1], widths[2], halve: true);
-        conv4 = Stage(widths[2], widths[3], halve: false);
+        if (variant == OSNetVariant.Ain)
+        {
+            conv2 = nn.Sequential(Stage(widths[0], widths[1], BlockNorm.InstanceInside, BlockNorm.InstanceInside));
+            pool2 = Halve(widths[1]);
+            conv3 = nn.Sequential(Stage(widths[1], widths[2], BlockNorm.BatchInside, BlockNorm.InstanceInside));
+            pool3 = Halve(widths[2]);
+            conv4 = nn.Sequential(Stage(widths[2], widths[3], BlockNorm.InstanceInside, BlockNorm.BatchInside));
+        }
+        else
+        {
+            var norm = variant == OSNetVariant.Ibn ? BlockNorm.InstanceOnSum : BlockNorm.Batch;
+            conv2 = nn.Sequential([.. Stage(widths[0], widths[1], norm, norm), Halve(widths[1])]);
+            conv3 = nn.Sequential([.. Stage(widths[1], widths[2], BlockNorm.Batch, BlockNorm.Batch), Halve(widths[2])]);
+            conv4 = nn.Sequential(Stage(widths[2], widths[3], BlockNorm.Batch, BlockNorm.Batch));
+        }
         conv5 = new ConvolutionLayer(widths[3], widths[3]);
         RegisterComponents();
 
-        static Sequential Stage(long inputs, long outputs, bool halve)
-        {
-            var first = new OmniScaleBlock(inputs, outputs);
-            var second = new OmniScaleBlock(outputs, outputs);
-            return halve
-                ? nn.Sequential(first, second, nn.Sequential(new ConvolutionLayer(outputs, outputs), nn.AvgPool2d(2, stride: 2)))
-                : nn.Sequential(first, second);
-        }
+        static nn.Module<Tensor, Tensor>[] Stage(long inputs, long outputs, BlockNorm first, BlockNorm second) =>
+            [new OmniScaleBlock(inputs, outputs, first), new OmniScaleBlock(outputs, outputs, second)];
+
+        static Sequential Halve(long width) => nn.Sequential(new ConvolutionLayer(width, width), nn.AvgPool2d(2, stride: 2));
+    }
+
+    private enum Norm
+    {
+        None,
+        Batch,
+        Instance,
+    }
+
+    /// <summary>A block's norms; OSNet-AIN names the streams of its blocks otherwise, with instance norm and without.</summary>
+    private enum BlockNorm
+    {
+        Batch,
+        InstanceOnSum,
+        BatchInside,
+        InstanceInside,
     }
 
     /// <summary>OSNet x0.25: 128 channels.</summary>
-    public static OSNet X025() => new("OSNet_x0_25", [16, 64, 96, 128]);
+    /// <param name="variant">Which norms.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such variant.</exception>
+    public static OSNet X025(OSNetVariant variant = OSNetVariant.Standard) => new("x0_25", [16, 64, 96, 128], variant);
 
     /// <summary>OSNet x0.5: 256 channels.</summary>
-    public static OSNet X050() => new("OSNet_x0_5", [32, 128, 192, 256]);
+    /// <inheritdoc cref="X025" path="/param"/>
+    /// <inheritdoc cref="X025" path="/exception"/>
+    public static OSNet X050(OSNetVariant variant = OSNetVariant.Standard) => new("x0_5", [32, 128, 192, 256], variant);
 
     /// <summary>OSNet x0.75: 384 channels.</summary>
-    public static OSNet X075() => new("OSNet_x0_75", [48, 192, 288, 384]);
+    /// <inheritdoc cref="X025" path="/param"/>
+    /// <inheritdoc cref="X025" path="/exception"/>
+    public static OSNet X075(OSNetVariant variant = OSNetVariant.Standard) => new("x0_75", [48, 192, 288, 384], variant);
 
     /// <summary>OSNet x1.0: 512 channels.</summary>
-    public static OSNet X100() => new("OSNet_x1_0", [64, 256, 384, 512]);
+    /// <inheritdoc cref="X025" path="/param"/>
+    /// <inheritdoc cref="X025" path="/exception"/>
+    public static OSNet X100(OSNetVariant variant = OSNetVariant.Standard) => new("x1_0", [64, 256, 384, 512], variant);
 
     /// <inheritdoc/>
-    protected override Tensor FeatureMap(Tensor images) =>
-        conv5.call(conv4.call(conv3.call(conv2.call(maxpool.call(conv1.call(images))))));
+    protected override Tensor FeatureMap(Tensor images)
+    {
+        var x = conv2.call(maxpool.call(conv1.call(images)));
+        if (pool2 is not null) x = pool2.call(x);
+        x = conv3.call(x);
+        if (pool3 is not null) x = pool3.call(x);
+        return conv5.call(conv4.call(x));
+    }
 
-    /// <summary>Convolution, batch norm and, if wanted, ReLU.</summary>
+    private static string NameOf(OSNetVariant variant) => Guard.Defined(variant) switch
+    {
+        OSNetVariant.Ibn => "_IBN",
+        OSNetVariant.Ain => "_AIN",
+        _ => "",
+    };
+
+    /// <summary>Convolution, a norm and, if wanted, ReLU.</summary>
     private sealed class ConvolutionLayer : nn.Module<Tensor, Tensor>
     {
         private readonly Conv2d conv;
-        private readonly BatchNorm2d bn;
+        private readonly nn.Module<Tensor, Tensor>? bn;
         private readonly bool linear;
 
-        public ConvolutionLayer(long inputs, long outputs, int kernel = 1, int stride = 1, bool linear = false) : base(nameof(ConvolutionLayer))
+        public ConvolutionLayer(long inputs, long outputs, int kernel = 1, int stride = 1, bool linear = false, Norm norm = Norm.Batch)
+            : base(nameof(ConvolutionLayer))
         {
             this.linear = linear;
             conv = Convolution.Of(inputs, outputs, kernel, stride);
-            bn = nn.BatchNorm2d(outputs);
+            bn = norm switch
+            {
+                Norm.Batch => nn.BatchNorm2d(outputs),
+                Norm.Instance => nn.InstanceNorm2d(outputs, affine: true),
+                _ => null,
+            };
             RegisterComponents();
         }
 
         public override Tensor forward(Tensor x)
         {
             using var scope = NewDisposeScope();
-            var y = bn.call(conv.call(x));
+            var y = conv.call(x);
+            if (bn is not null) y = bn.call(y);
             return (linear ? y : y.relu_()).MoveToOuterDisposeScope();
         }
     }
@@ -125,29 +184,49 @@ public sealed class OSNet : Backbone
         }
     }
 
+    /// <summary>A stream as OSNet-AIN names it: its light convolutions are <c>layers</c>.</summary>
+    private sealed class LightStream : nn.Module<Tensor, Tensor>
+    {
+        private readonly Sequential layers;
+
+        public LightStream(Sequential layers) : base(nameof(LightStream))
+        {
+            this.layers = layers;
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor x) => layers.call(x);
+    }
+
     /// <summary>Four streams of growing depth, gated and summed, between two 1×1 convolutions and beside a shortcut.</summary>
     private sealed class OmniScaleBlock : nn.Module<Tensor, Tensor>
     {
         private readonly ConvolutionLayer conv1;
-        private readonly LightConvolution conv2a;
-        private readonly Sequential conv2b;
-        private readonly Sequential conv2c;
-        private readonly Sequential conv2d;
+        private readonly LightConvolution? conv2a;
+        private readonly Sequential? conv2b;
+        private readonly Sequential? conv2c;
+        private readonly Sequential? conv2d;
+        private readonly ModuleList<LightStream>? conv2;
         private readonly ChannelGate gate;
         private readonly ConvolutionLayer conv3;
         private readonly ConvolutionLayer? downsample;
+        private readonly InstanceNorm2d? IN;
+        private readonly bool inside;
+        private readonly nn.Module<Tensor, Tensor>[] streams;
 
-        public OmniScaleBlock(long inputs, long outputs) : base(nameof(OmniScaleBlock))
+        public OmniScaleBlock(long inputs, long outputs, BlockNorm norm) : base(nameof(OmniScaleBlock))
         {
             var width = outputs / 4;
             conv1 = new ConvolutionLayer(inputs, width);
-            conv2a = new LightConvolution(width);
-            conv2b = Stream(2);
-            conv2c = Stream(3);
-            conv2d = Stream(4);
+            if (norm is BlockNorm.Batch or BlockNorm.InstanceOnSum)
+                streams = [conv2a = new LightConvolution(width), conv2b = Stream(2), conv2c = Stream(3), conv2d = Stream(4)];
+            else
+                streams = [.. conv2 = new([.. Enumerable.Range(1, 4).Select(depth => new LightStream(Stream(depth)))])];
             gate = new ChannelGate(width);
-            conv3 = new ConvolutionLayer(width, outputs, linear: true);
+            inside = norm == BlockNorm.InstanceInside;
+            conv3 = new ConvolutionLayer(width, outputs, linear: true, norm: inside ? Norm.None : Norm.Batch);
             downsample = inputs == outputs ? null : new ConvolutionLayer(inputs, outputs, linear: true);
+            if (inside || norm == BlockNorm.InstanceOnSum) IN = nn.InstanceNorm2d(outputs, affine: true);
             RegisterComponents();
 
             Sequential Stream(int depth) =>
@@ -158,10 +237,13 @@ public sealed class OSNet : Backbone
         {
             using var scope = NewDisposeScope();
             var narrow = conv1.call(x);
-            var sum = gate.call(conv2a.call(narrow)).Plus(gate.call(conv2b.call(narrow)))
-                .Plus(gate.call(conv2c.call(narrow))).Plus(gate.call(conv2d.call(narrow)));
+            var sum = gate.call(streams[0].call(narrow));
+            foreach (var stream in streams[1..]) sum = sum.Plus(gate.call(stream.call(narrow)));
             var y = conv3.call(sum);
-            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
+            if (inside) y = IN!.call(y);
+            y = y.Plus(downsample is null ? x : downsample.call(x));
+            if (!inside && IN is not null) y = IN.call(y);
+            return y.relu_().MoveToOuterDisposeScope();
         }
     }
 }

@@ -3,88 +3,191 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Residual networks of 18, 34 and 50 layers, without the classifier, optionally with a finer last feature map for re-identification.</summary>
+/// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification gave
+/// them.</summary>
 /// <remarks>
-/// Layers, names and initialisation are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in ResNet-50 the 3×3
-/// convolution of a block carries the stride), so that its published weights load with <see cref="WeightNames.Torchvision"/>.
-/// Convolutions start from Kaiming's normal distribution over fan-out (He et al. 2015), batch norms from 1 and 0.
-/// He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1: Luo et al., <i>Bag of
-/// Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
+/// Layers, names and initialisation are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in the deeper ones the 3×3
+/// convolution of a block carries the stride), IBN-Net's (<c>bn1.IN, bn1.BN, IN</c>) and fast-reid's (<c>se.fc.0, NL_2.0.theta</c>), so
+/// that their published weights load: see <see cref="WeightNames"/>. Convolutions start from Kaiming's normal distribution over fan-out (He
+/// et al. 2015), norms from 1 and 0. He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1:
+/// Luo et al., <i>Bag of Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
 /// </remarks>
 public sealed class ResNet : Backbone
 {
     private readonly Conv2d conv1;
-    private readonly BatchNorm2d bn1;
+    private readonly nn.Module<Tensor, Tensor> bn1;
     private readonly MaxPool2d maxpool;
     private readonly Sequential layer1;
     private readonly Sequential layer2;
     private readonly Sequential layer3;
     private readonly Sequential layer4;
+    private readonly ModuleList<NonLocalBlock>? NL_2;
+    private readonly ModuleList<NonLocalBlock>? NL_3;
+    private readonly Plan plan;
 
-    private ResNet(string name, int[] blocks, bool bottleneck, int lastStride) : base(name, bottleneck ? 2048 : 512)
+    private sealed record Plan(string Name, int[] Blocks, bool Bottleneck, int LastStride,
+        InstanceBatchNorm Ibn, bool SqueezeExcitation, ResNetStem Stem, int[]? NonLocal = null)
     {
-        if (lastStride is not (1 or 2)) throw new ArgumentOutOfRangeException(nameof(lastStride), lastStride, "lastStride must be 1 or 2.");
-        conv1 = Convolution.Of(3, 64, kernel: 7, stride: 2);
-        bn1 = nn.BatchNorm2d(64);
-        maxpool = nn.MaxPool2d(3, stride: 2, padding: 1);
-        var width = 64L;
-        layer1 = Stage(64, blocks[0], 1);
-        layer2 = Stage(128, blocks[1], 2);
-        layer3 = Stage(256, blocks[2], 2);
-        layer4 = Stage(512, blocks[3], lastStride);
-        RegisterComponents();
+        public int Expansion => Bottleneck ? 4 : 1;
 
-        Sequential Stage(long planes, int count, int stride)
+        public override string ToString() =>
+            (SqueezeExcitation ? "SE_" : "") + Name + Ibn switch { InstanceBatchNorm.A => "_IBN_a", InstanceBatchNorm.B => "_IBN_b", _ => "" }
+            + (NonLocal is null ? "" : "_NL");
+    }
+
+    // Instance norm needs two places to have a variance: in the third stage (a sixteenth of the image) or the second (an eighth).
+    private ResNet(Plan plan)
+        : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch { InstanceBatchNorm.A => 17, InstanceBatchNorm.B => 9, _ => 1 })
+    {
+        Guard.Within(plan.LastStride, 1, 2, "lastStride");
+        Guard.Defined(plan.Ibn, "ibn");
+        Guard.Defined(plan.Stem, "stem");
+        this.plan = plan;
+        conv1 = Convolution.Of(3, 64, kernel: 7, stride: 2);
+        bn1 = plan.Ibn == InstanceBatchNorm.B ? nn.InstanceNorm2d(64, affine: true) : nn.BatchNorm2d(64);
+        maxpool = plan.Stem == ResNetStem.FastReId ? nn.MaxPool2d(3, stride: 2, ceil_mode: true) : nn.MaxPool2d(3, stride: 2, padding: 1);
+        layer1 = nn.Sequential(Stage(1, stride: 1));
+        layer2 = nn.Sequential(Stage(2, stride: 2));
+        layer3 = nn.Sequential(Stage(3, stride: 2));
+        layer4 = nn.Sequential(Stage(4, plan.LastStride));
+        if (plan.NonLocal is [var second, var third])
         {
-            var stage = new nn.Module<Tensor, Tensor>[count];
-            for (var i = 0; i < count; i++)
-            {
-                var first = i == 0 ? stride : 1;
-                stage[i] = bottleneck ? new Bottleneck(width, planes, first) : new BasicBlock(width, planes, first);
-                width = bottleneck ? planes * Bottleneck.Expansion : planes;
-            }
-            return nn.Sequential(stage);
+            NL_2 = new ModuleList<NonLocalBlock>([.. Enumerable.Range(0, second).Select(_ => new NonLocalBlock(128 * plan.Expansion))]);
+            NL_3 = new ModuleList<NonLocalBlock>([.. Enumerable.Range(0, third).Select(_ => new NonLocalBlock(256 * plan.Expansion))]);
         }
+        RegisterComponents();
     }
 
     /// <summary>ResNet-18: 512 channels, 11,176,512 parameters (11,689,512 with ImageNet's classifier).</summary>
-    /// <param name="lastStride">Stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2.</exception>
-    public static ResNet ResNet18(int lastStride = 2) => new(nameof(ResNet18), [2, 2, 2, 2], bottleneck: false, lastStride);
+    /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
+    /// <inheritdoc cref="ResNet50" path="/exception"/>
+    public static ResNet ResNet18(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
+        new(new Plan(nameof(ResNet18), [2, 2, 2, 2], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-34: 512 channels, 21,284,672 parameters (21,797,672 with ImageNet's classifier).</summary>
-    /// <param name="lastStride">Stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2.</exception>
-    public static ResNet ResNet34(int lastStride = 2) => new(nameof(ResNet34), [3, 4, 6, 3], bottleneck: false, lastStride);
+    /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
+    /// <inheritdoc cref="ResNet50" path="/exception"/>
+    public static ResNet ResNet34(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
+        new(new Plan(nameof(ResNet34), [3, 4, 6, 3], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-50: 2048 channels, 23,508,032 parameters (25,557,032 with ImageNet's classifier).</summary>
     /// <param name="lastStride">Stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2.</exception>
-    public static ResNet ResNet50(int lastStride = 2) => new(nameof(ResNet50), [3, 4, 6, 3], bottleneck: true, lastStride);
+    /// <param name="ibn">Instance norm beside batch norm.</param>
+    /// <param name="squeezeExcitation">Whether each block weighs its channels by what they are on the whole image (Hu et al., CVPR 2018;
+    /// reduction 16).</param>
+    /// <param name="stem">Which published network's first layers.</param>
+    /// <param name="nonLocal">Whether non-local blocks follow the last 2 blocks of the second stage and the last 3 (in ResNet-101: 9) of
+    /// the third, as in AGW and fast-reid.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2, or an option is not one that the enum has.</exception>
+    public static ResNet ResNet50(
+        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
+        new(new Plan(nameof(ResNet50), [3, 4, 6, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem, nonLocal ? [2, 3] : null));
+
+    /// <summary>ResNet-101: 2048 channels, 42,500,160 parameters (44,549,160 with ImageNet's classifier).</summary>
+    /// <inheritdoc cref="ResNet50" path="/param"/>
+    /// <inheritdoc cref="ResNet50" path="/exception"/>
+    public static ResNet ResNet101(
+        int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
+        new(new Plan(nameof(ResNet101), [3, 4, 23, 3], Bottleneck: true, lastStride,
+            ibn, squeezeExcitation, stem, nonLocal ? [2, 9] : null));
+
+    /// <summary>ResNet-152: 2048 channels, 58,143,808 parameters (60,192,808 with ImageNet's classifier).</summary>
+    /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
+    /// <inheritdoc cref="ResNet50" path="/exception"/>
+    public static ResNet ResNet152(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
+        ResNetStem stem = ResNetStem.Torchvision) =>
+        new(new Plan(nameof(ResNet152), [3, 8, 36, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem));
+
+    /// <summary>Whether non-local blocks stand between the others.</summary>
+    internal bool HasNonLocalBlocks => plan.NonLocal is not null;
+
+    /// <summary>The network up to and with the first block of the third stage, in fast-reid's order.</summary>
+    internal Sequential UpToThirdStage => nn.Sequential(
+        conv1, bn1, plan.Stem == ResNetStem.StrongBaseline ? nn.Identity() : nn.ReLU(), maxpool, layer1, layer2, Blocks(layer3).First());
+
+    /// <summary>The rest of the third stage, and the fourth.</summary>
+    internal Sequential LastStages => nn.Sequential(nn.Sequential(Blocks(layer3).Skip(1)), layer4);
+
+    /// <summary>A copy of the last stages with its own weights, of another stride.</summary>
+    internal Sequential CopyOfLastStages(int stride)
+    {
+        var third = Stage(3, stride: 2);
+        third[0].Dispose();
+        var copy = nn.Sequential(nn.Sequential(third.Skip(1)), nn.Sequential(Stage(4, stride)));
+        StateCopy.Copy(LastStages, copy);
+        return copy;
+    }
 
     /// <inheritdoc/>
     protected override Tensor FeatureMap(Tensor images)
     {
-        var x = maxpool.call(bn1.call(conv1.call(images)).relu_());
-        return layer4.call(layer3.call(layer2.call(layer1.call(x))));
+        var x = bn1.call(conv1.call(images));
+        x = maxpool.call(plan.Stem == ResNetStem.StrongBaseline ? x : x.relu_());
+        return layer4.call(Run(layer3, NL_3, Run(layer2, NL_2, layer1.call(x))));
+
+        static Tensor Run(Sequential stage, ModuleList<NonLocalBlock>? nonLocal, Tensor x)
+        {
+            if (nonLocal is null) return stage.call(x);
+            var plain = stage.Count - nonLocal.Count;
+            foreach (var (block, i) in Blocks(stage).Select((block, i) => (block, i)))
+            {
+                x = block.call(x);
+                if (i >= plain) x = nonLocal[i - plain].call(x);
+            }
+            return x;
+        }
     }
 
-    /// <summary>Two 3×3 convolutions beside a shortcut.</summary>
-    private sealed class BasicBlock : nn.Module<Tensor, Tensor>
+    private static IEnumerable<nn.Module<Tensor, Tensor>> Blocks(Sequential stage) =>
+        stage.named_children().Select(child => (nn.Module<Tensor, Tensor>)child.module);
+
+    private Block[] Stage(int stage, int stride)
+    {
+        var planes = 32L << stage;
+        var outputs = planes * plan.Expansion;
+        var count = plan.Blocks[stage - 1];
+        var blocks = new Block[count];
+        for (var i = 0; i < count; i++)
+            blocks[i] = new Block(plan, i > 0 ? outputs : stage == 1 ? 64 : outputs / 2, planes, i == 0 ? stride : 1,
+                splitNorm: plan.Ibn == InstanceBatchNorm.A && stage < 4,
+                normalizeSum: plan.Ibn == InstanceBatchNorm.B && stage < 3 && i == count - 1);
+        return blocks;
+    }
+
+    /// <summary>Two 3×3 convolutions, or one between two 1×1 convolutions that narrow and widen, beside a shortcut.</summary>
+    private sealed class Block : nn.Module<Tensor, Tensor>
     {
         private readonly Conv2d conv1;
-        private readonly BatchNorm2d bn1;
+        private readonly nn.Module<Tensor, Tensor> bn1;
         private readonly Conv2d conv2;
         private readonly BatchNorm2d bn2;
+        private readonly Conv2d? conv3;
+        private readonly BatchNorm2d? bn3;
+        private readonly SqueezeExcitation? se;
+        private readonly InstanceNorm2d? IN;
         private readonly Sequential? downsample;
 
-        public BasicBlock(long width, long planes, int stride) : base(nameof(BasicBlock))
+        public Block(Plan plan, long inputs, long planes, int stride, bool splitNorm, bool normalizeSum)
+            : base(plan.Bottleneck ? "Bottleneck" : "BasicBlock")
         {
-            conv1 = Convolution.Of(width, planes, kernel: 3, stride);
-            bn1 = nn.BatchNorm2d(planes);
-            conv2 = Convolution.Of(planes, planes, kernel: 3);
+            var outputs = planes * plan.Expansion;
+            conv1 = plan.Bottleneck ? Convolution.Of(inputs, planes, kernel: 1) : Convolution.Of(inputs, planes, kernel: 3, stride);
+            bn1 = splitNorm ? new SplitNorm(planes) : nn.BatchNorm2d(planes);
+            conv2 = Convolution.Of(planes, planes, kernel: 3, plan.Bottleneck ? stride : 1);
             bn2 = nn.BatchNorm2d(planes);
-            downsample = Shortcut(width, planes, stride);
+            if (plan.Bottleneck)
+            {
+                conv3 = Convolution.Of(planes, outputs, kernel: 1);
+                bn3 = nn.BatchNorm2d(outputs);
+            }
+            if (plan.SqueezeExcitation) se = new SqueezeExcitation(outputs);
+            if (normalizeSum) IN = nn.InstanceNorm2d(outputs, affine: true);
+            if (stride != 1 || inputs != outputs)
+                downsample = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1, stride), nn.BatchNorm2d(outputs));
             RegisterComponents();
         }
 
@@ -93,45 +196,11 @@ public sealed class ResNet : Backbone
             using var scope = NewDisposeScope();
             var y = bn1.call(conv1.call(x)).relu_();
             y = bn2.call(conv2.call(y));
-            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
+            if (conv3 is not null) y = bn3!.call(conv3.call(y.relu_()));
+            if (se is not null) y = se.call(y);
+            y = y.Plus(downsample is null ? x : downsample.call(x));
+            if (IN is not null) y = IN.call(y);
+            return y.relu_().MoveToOuterDisposeScope();
         }
     }
-
-    /// <summary>A 3×3 convolution between two 1×1 convolutions that narrow and widen, beside a shortcut.</summary>
-    private sealed class Bottleneck : nn.Module<Tensor, Tensor>
-    {
-        public const int Expansion = 4;
-
-        private readonly Conv2d conv1;
-        private readonly BatchNorm2d bn1;
-        private readonly Conv2d conv2;
-        private readonly BatchNorm2d bn2;
-        private readonly Conv2d conv3;
-        private readonly BatchNorm2d bn3;
-        private readonly Sequential? downsample;
-
-        public Bottleneck(long width, long planes, int stride) : base(nameof(Bottleneck))
-        {
-            conv1 = Convolution.Of(width, planes, kernel: 1);
-            bn1 = nn.BatchNorm2d(planes);
-            conv2 = Convolution.Of(planes, planes, kernel: 3, stride);
-            bn2 = nn.BatchNorm2d(planes);
-            conv3 = Convolution.Of(planes, planes * Expansion, kernel: 1);
-            bn3 = nn.BatchNorm2d(planes * Expansion);
-            downsample = Shortcut(width, planes * Expansion, stride);
-            RegisterComponents();
-        }
-
-        public override Tensor forward(Tensor x)
-        {
-            using var scope = NewDisposeScope();
-            var y = bn1.call(conv1.call(x)).relu_();
-            y = bn2.call(conv2.call(y)).relu_();
-            y = bn3.call(conv3.call(y));
-            return y.Plus(downsample is null ? x : downsample.call(x)).relu_().MoveToOuterDisposeScope();
-        }
-    }
-
-    private static Sequential? Shortcut(long width, long outputWidth, int stride) =>
-        stride == 1 && width == outputWidth ? null : nn.Sequential(Convolution.Of(width, outputWidth, kernel: 1, stride), nn.BatchNorm2d(outputWidth));
 }

@@ -13,10 +13,22 @@ internal static class NearNames
         return $"Near names: {string.Join(", ", near)} (of {known.Count}).";
     }
 
+    /// <summary>The known name that is most like this one, if it ends with it or is an edit of less than a third of it; else
+    /// null.</summary>
+    public static string? Nearest(string name, IReadOnlyCollection<string> known)
+    {
+        var (nearest, score) = ((string?)null, 1 + name.Length / 3);
+        foreach (var candidate in known)
+            if ((Math.Abs(candidate.Length - name.Length) < score || IsPart(name, candidate)) && Score(name, candidate) is var found && found < score)
+                (nearest, score) = (candidate, found);
+        return nearest;
+    }
+
     // A name of which the other is a part ("layer4" in "backbone.layer4") is nearer than any edit of it.
-    private static int Score(string name, string candidate) =>
-        candidate.EndsWith("." + name, StringComparison.OrdinalIgnoreCase) || name.EndsWith("." + candidate, StringComparison.OrdinalIgnoreCase)
-            ? 0 : 1 + EditDistance(name, candidate);
+    private static int Score(string name, string candidate) => IsPart(name, candidate) ? 0 : 1 + EditDistance(name, candidate);
+
+    private static bool IsPart(string name, string candidate) => candidate.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)
+        || name.EndsWith("." + candidate, StringComparison.OrdinalIgnoreCase);
 
     private static int EditDistance(string a, string b)
     {

@@ -52,8 +52,10 @@ public sealed record RetrievalProtocol
     /// <summary>Every gallery picture counts: In-Shop, product search.</summary>
     public static RetrievalProtocol NoFilter { get; } = new() { Name = "no filter" };
 
-    /// <summary>The rules in words, for reports.</summary>
-    internal string Rules
+    /// <summary>The name and the rules in words: <c>Market-1501 (same identity and camera removed; junk id -1 removed)</c>.</summary>
+    public override string ToString() => $"{Name} ({Rules})";
+
+    private string Rules
     {
         get
         {

@@ -109,7 +109,8 @@ public sealed record RetrievalReport
             {
                 if (text.Length > 0) text.Append(' ');
                 var verb = count == 1 ? "has" : "have";
-                text.Append(CultureInfo.InvariantCulture, $"{count:N0} of {PerQuery.Count:N0} queries {verb} no match left: {reason switch
+                var share = count == PerQuery.Count && count > 1 ? "All" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} of");
+                text.Append(CultureInfo.InvariantCulture, $"{share} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
                     SkipReason.Junk => $"their identity is the junk label {Protocol.JunkId}.",
                     SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
@@ -132,7 +133,7 @@ public sealed record RetrievalReport
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol.Name} ({Protocol.Rules})");
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
         text.Append(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} ");
         text.AppendLine(CultureInfo.InvariantCulture, $"queries counted, {GalleryCount:N0} gallery pictures");
         text.AppendLine(CultureInfo.InvariantCulture, $"{"",-36}{"valid",10}{"all queries",14}");

@@ -4,10 +4,13 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a pickle would call is handed to <see cref="Reduce"/>.</summary>
+/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a pickle would call is handed to
+/// <see cref="Reduce"/>.</summary>
 /// <remarks>
-/// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of values,
-/// <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in proportion to the bytes read.
+/// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of
+/// values,
+/// <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in
+/// proportion to the bytes read.
 /// </remarks>
 internal sealed class Pickle
 {
@@ -42,6 +45,8 @@ internal sealed class Pickle
             }
         }
     }
+
+    private const int LongestInteger = 255;
 
     private static readonly object mark = new();
 
@@ -197,6 +202,8 @@ internal sealed class Pickle
 
     private void PushInteger(long length)
     {
+        // Torch's own magic number has ten bytes. Longer ones only cost time: to write one out takes the square of its length.
+        if (length is < 0 or > LongestInteger) throw Invalid($"with a whole number of {length} bytes");
         var value = new BigInteger(length == 0 ? [] : Bytes(length));
         if (value >= long.MinValue && value <= long.MaxValue) stack.Add((long)value);
         else stack.Add(value);

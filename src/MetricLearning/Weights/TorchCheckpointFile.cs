@@ -6,22 +6,34 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the one before PyTorch 1.6.</summary>
+/// <summary>
+/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the one before PyTorch 1.6;
+/// writes the present one.
+/// </summary>
 /// <remarks>
 /// <para>Nothing of the file is executed. Its pickle is read as data by a small interpreter that knows dictionaries, lists, numbers, text
 /// and tensors; any other name in it is an error that says which. Storages, offsets, sizes and strides are checked against the file
 /// before memory is taken, and the checksums of a zip archive that has them are compared.</para>
-/// <para>Which dictionary is taken: the one of the given <c>section</c> (dotted, such as <c>state_dict</c>). Without one, the file's outermost
-/// dictionary if tensors lie in it; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>, <c>model</c>, <c>net</c>, <c>weights</c>
-/// that is a dictionary with tensors; otherwise the only dictionary with tensors that lies directly in the outermost one. Values that are no
-/// tensors (an epoch, a rate) are left out.</para>
+/// <para>Which dictionary is taken: the one of the given <c>section</c> (dotted, such as <c>state_dict</c>). Without one, the file's
+/// outermost dictionary if tensors lie in it; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>, <c>model</c>, <c>net</c>,
+/// <c>weights</c> that is a dictionary with tensors; otherwise the only dictionary with tensors that lies directly in the outermost one.
+/// Values that are no tensors (an epoch, a rate) are left out.</para>
 /// </remarks>
-public static class TorchCheckpointFile
+public static partial class TorchCheckpointFile
 {
     private const string LegacyMagicNumber = "119547037146038801333356";
     private const int LegacyProtocol = 1001;
 
     private static readonly string[] commonSections = ["state_dict", "model_state_dict", "model", "net", "weights"];
+
+    private static readonly (string Name, ScalarType Type)[] storageTypes =
+    [
+        ("DoubleStorage", ScalarType.Float64), ("FloatStorage", ScalarType.Float32), ("HalfStorage", ScalarType.Float16),
+        ("BFloat16Storage", ScalarType.BFloat16),
+        ("LongStorage", ScalarType.Int64), ("IntStorage", ScalarType.Int32), ("ShortStorage", ScalarType.Int16),
+        ("CharStorage", ScalarType.Int8),
+        ("ByteStorage", ScalarType.Byte), ("BoolStorage", ScalarType.Bool),
+    ];
 
     private sealed record Storage(string Key, ScalarType Type, long Count);
 
@@ -31,7 +43,8 @@ public static class TorchCheckpointFile
     /// <param name="path">The file.</param>
     /// <param name="section">Which dictionary of a checkpoint holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The file is damaged, holds something other than tensors and plain data, or has no such section.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, holds something other than tensors and plain data, or has no such
+    /// section.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static NamedTensors Read(string path, string? section = null)
     {
@@ -44,7 +57,8 @@ public static class TorchCheckpointFile
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="section">Which dictionary of a checkpoint holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The bytes are damaged, hold something other than tensors and plain data, or have no such section.</exception>
+    /// <exception cref="InvalidDataException">The bytes are damaged, hold something other than tensors and plain data, or have no such
+    /// section.</exception>
     public static NamedTensors Read(Stream stream, string? section = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -64,6 +78,9 @@ public static class TorchCheckpointFile
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal) && entry.FullName.Count(c => c == '/') == 1)
                 ?? throw Invalid("the archive has no data.pkl (a TorchScript archive is not read)");
+            // Entries may lie over one another in the archive of a wrongdoer; then they hold more than the file.
+            if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.Length) > stream.Length)
+                throw Invalid("its entries are longer than the file together");
             var folder = index.FullName[..^"data.pkl".Length];
             if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text && !text.AsSpan().SequenceEqual("little"u8))
                 throw Invalid("it was written on a big-endian machine");
@@ -77,13 +94,14 @@ public static class TorchCheckpointFile
                 return RawTensor.Read(contents, storage.Count, storage.Type);
             });
         }
-        catch (Exception e) when (e is EndOfStreamException or ArgumentException or NotSupportedException or OverflowException)
+        catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or OverflowException)
         {
             throw new InvalidDataException($"Not a valid PyTorch file: {e.Message}", e);
         }
     }
 
-    // Before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then each storage's count and bytes.
+    // Before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then each storage's count
+    // and bytes.
     private static NamedTensors ReadLegacy(Stream stream, string? section)
     {
         if (Load(stream) is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
@@ -264,13 +282,13 @@ public static class TorchCheckpointFile
         return bytes;
     }
 
-    private static ScalarType? TypeOf(Pickle.Global global) => global.Module != "torch" ? null : global.Name switch
+    private static ScalarType? TypeOf(Pickle.Global global)
     {
-        "DoubleStorage" => ScalarType.Float64, "FloatStorage" => ScalarType.Float32, "HalfStorage" => ScalarType.Float16, "BFloat16Storage" => ScalarType.BFloat16,
-        "LongStorage" => ScalarType.Int64, "IntStorage" => ScalarType.Int32, "ShortStorage" => ScalarType.Int16, "CharStorage" => ScalarType.Int8,
-        "ByteStorage" => ScalarType.Byte, "BoolStorage" => ScalarType.Bool,
-        _ => null,
-    };
+        if (global.Module == "torch")
+            foreach (var (name, type) in storageTypes)
+                if (name == global.Name) return type;
+        return null;
+    }
 
     private static InvalidDataException Invalid(string what) => new($"Not a PyTorch file that can be read: {what}.");
 }

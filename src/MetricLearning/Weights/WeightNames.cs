@@ -1,8 +1,12 @@
 namespace MetricLearning;
 
 /// <summary>What a tensor of a file is called in the model: functions for <c>LoadWeights</c>. Null leaves the tensor out.</summary>
+/// <remarks>Each takes <c>module.</c> (left by PyTorch's DataParallel) off first.</remarks>
 public static class WeightNames
 {
+    // Where the stages of torchreid's MobileNetV2 start among torchvision's features.
+    private static readonly int[] mobileStages = [1, 2, 4, 7, 11, 14, 17];
+
     /// <summary>Takes a prefix such as <c>module.</c> (left by PyTorch's DataParallel) off the names that have it.</summary>
     public static Func<string, string?> WithoutPrefix(string prefix)
     {
@@ -10,7 +14,8 @@ public static class WeightNames
         return name => Without(prefix, name);
     }
 
-    /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> stay, the rest is the backbone's.</summary>
+    /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> stay, the rest is the
+    /// backbone's.</summary>
     /// <param name="classifier">False to leave the file's classifier out, as when other identities are to be told apart.</param>
     public static Func<string, string?> TorchReId(bool classifier = true) => name =>
     {
@@ -19,11 +24,109 @@ public static class WeightNames
         return IsOf("fc", plain) ? plain : "backbone." + plain;
     };
 
-    /// <summary>torchvision's ResNet into an <see cref="EmbeddingModel"/>: all is the backbone's, and ImageNet's classifier (<c>fc</c>) is left out.</summary>
+    /// <summary>torchreid's MobileNetV2 into an <see cref="EmbeddingModel"/> of <see cref="MobileNetV2Dialect.TorchReId"/>.</summary>
+    /// <param name="classifier">False to leave the file's classifier out.</param>
+    public static Func<string, string?> TorchReIdMobileNetV2(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        if (IsOf("classifier", plain)) return classifier ? plain : null;
+        var parts = plain.Split('.');
+        if (parts.Length < 3 || !parts[0].StartsWith("conv", StringComparison.Ordinal)
+            || !int.TryParse(parts[0].AsSpan(4), out var stage)) return plain;
+        return "backbone.features." + stage switch
+        {
+            1 => $"0.{Layer(parts[1])}.{parts[^1]}",
+            9 => $"18.{Layer(parts[1])}.{parts[^1]}",
+            >= 2 and <= 8 when int.TryParse(parts[1], out var block) && parts.Length == 5 =>
+                $"{mobileStages[stage - 2] + block}.conv." + parts[2] switch
+            {
+                "conv1" => $"0.{Layer(parts[3])}.{parts[4]}",
+                "dwconv2" => $"1.{Layer(parts[3])}.{parts[4]}",
+                _ => $"{(parts[3] == "0" ? 2 : 3)}.{parts[4]}",
+            },
+            _ => plain,
+        };
+
+        static int Layer(string part) => part == "conv" ? 0 : 1;
+    };
+
+    /// <summary>torchreid's PCB into a <see cref="Pcb"/>: <c>conv5.</c> and <c>classifier.</c> stay, the rest is the backbone's.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    public static Func<string, string?> TorchReIdPcb(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        if (IsOf("classifier", plain)) return classifier ? plain : null;
+        return IsOf("conv5", plain) ? plain : "backbone." + plain;
+    };
+
+    /// <summary>torchvision's networks and IBN-Net's into an <see cref="EmbeddingModel"/>: all is the backbone's, and ImageNet's classifier
+    /// (<c>fc</c>, <c>classifier</c>) is left out.</summary>
     public static Func<string, string?> Torchvision() => name =>
     {
         var plain = WithoutModule(name);
-        return IsOf("fc", plain) ? null : "backbone." + plain;
+        return IsOf("fc", plain) || IsOf("classifier", plain) ? null : "backbone." + plain;
+    };
+
+    /// <summary>timm's vision transformers and DeiT's into an <see cref="EmbeddingModel"/>: all is the backbone's, and ImageNet's
+    /// classifier (<c>head</c>) is left out.</summary>
+    public static Func<string, string?> Timm() => name =>
+    {
+        var plain = WithoutModule(name);
+        return IsOf("head", plain) ? null : "backbone." + plain;
+    };
+
+    /// <summary>
+    /// reid-strong-baseline (Bag of Tricks), AGW and TransReID without the jigsaw into an <see cref="EmbeddingModel"/> with a
+    /// <see cref="BNNeck"/>:
+    /// <c>base.</c> is the backbone, <c>bottleneck.</c> the neck, <c>global_pool.</c> the pooling. A transformer's own ImageNet classifier
+    /// (<c>base.fc</c>) is left out.
+    /// </summary>
+    /// <param name="classifier">False to leave the file's classifier out.</param>
+    public static Func<string, string?> StrongBaseline(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        if (IsOf("classifier", plain)) return classifier ? plain : null;
+        if (IsOf("base.fc", plain)) return null;
+        if (IsOf("base", plain)) return "backbone." + plain["base.".Length..].Replace(".g.0.", ".g.", StringComparison.Ordinal);
+        if (IsOf("bottleneck", plain)) return "neck.bn." + plain["bottleneck.".Length..];
+        return IsOf("global_pool", plain) ? "pooling." + plain["global_pool.".Length..] : plain;
+    };
+
+    /// <summary>
+    /// fast-reid's baselines into an <see cref="EmbeddingModel"/> with a <see cref="BNNeck"/>: <c>heads.bottleneck.0</c> (once
+    /// <c>heads.bnneck</c>) is the neck,
+    /// <c>heads.weight</c> (once <c>heads.classifier.weight</c>) the classifier, <c>heads.pool_layer</c> the pooling. The pixels' mean and
+    /// deviation are left out.
+    /// </summary>
+    /// <param name="classifier">False to leave the file's classifier out.</param>
+    public static Func<string, string?> FastReId(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        if (IsPixelStatistic(plain)) return null;
+        if (plain is "heads.weight" or "heads.classifier.weight") return classifier ? "classifier.weight" : null;
+        foreach (var (theirs, ours) in
+            new[] { ("heads.bottleneck.0", "neck.bn"), ("heads.bnneck", "neck.bn"), ("heads.pool_layer", "pooling") })
+            if (IsOf(theirs, plain)) return ours + plain[theirs.Length..];
+        return plain;
+    };
+
+    /// <summary>fast-reid's MGN into an <see cref="Mgn"/>: names stay, the pixels' mean and deviation are left out.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    public static Func<string, string?> FastReIdMgn(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        return IsPixelStatistic(plain) || (!classifier && plain.EndsWith("_head.weight", StringComparison.Ordinal)) ? null : plain;
+    };
+
+    /// <summary>TransReID into a <see cref="TransReId"/>: names stay but for the necks', and the transformer's own ImageNet classifier
+    /// (<c>base.fc</c>) is left out.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out.</param>
+    public static Func<string, string?> TransReId(bool classifier = true) => name =>
+    {
+        var plain = WithoutModule(name);
+        if (IsOf("base.fc", plain) || (!classifier && plain.StartsWith("classifier", StringComparison.Ordinal))) return null;
+        return plain.StartsWith("bottleneck", StringComparison.Ordinal) && plain.Split('.') is [var neck, var part]
+            ? $"{neck}.bn.{part}" : plain;
     };
 
     private static string WithoutModule(string name) => Without("module.", name);
@@ -31,4 +134,6 @@ public static class WeightNames
     private static string Without(string prefix, string name) => name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
 
     private static bool IsOf(string part, string name) => name.StartsWith(part + ".", StringComparison.Ordinal);
+
+    private static bool IsPixelStatistic(string name) => name is "pixel_mean" or "pixel_std";
 }

@@ -14,7 +14,8 @@ public sealed record ShapeMismatch(string Name, IReadOnlyList<long> FileShape, I
 }
 
 /// <summary>What came of loading weights into a model.</summary>
-/// <remarks>Batch norm's counters <c>num_batches_tracked</c> are loaded where they are in both, and count neither as missing nor as unexpected.</remarks>
+/// <remarks>Batch norm's counters <c>num_batches_tracked</c> are loaded where they are in both, and count neither as missing nor as
+/// unexpected.</remarks>
 public sealed record WeightReport
 {
     /// <summary>Names in the model that were loaded.</summary>
@@ -29,30 +30,38 @@ public sealed record WeightReport
     /// <summary>Tensors in both of which the shapes differ: they keep the model's values.</summary>
     public required IReadOnlyList<ShapeMismatch> Mismatched { get; init; }
 
+    /// <summary>Those of the matched whose shape was another in the file and which the model could resize, such as a transformer's
+    /// positions.</summary>
+    public IReadOnlyList<ShapeMismatch> Resized { get; init; } = [];
+
     /// <summary>Names in the file that the renaming left out.</summary>
     public required IReadOnlyList<string> LeftOut { get; init; }
 
     /// <summary>Whether every tensor of the model was loaded, and of the file only what the renaming left out was not.</summary>
     public bool IsExact => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
-    /// <summary>The counts in a line, and below it the names of what was not loaded.</summary>
+    /// <summary>The counts in a line, and below it the names of what was not loaded; where a missing and an unexpected name are alike, both
+    /// say so.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{Matched.Count} tensors loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, {Mismatched.Count} of another shape, {LeftOut.Count} left out");
-        List("missing in the file", Missing);
-        List("unexpected in the file", Unexpected);
+        List("missing in the file", Missing.Select(name => WithNear(name, Unexpected)));
+        List("unexpected in the file", Unexpected.Select(name => WithNear(name, Missing)));
         List("of another shape", Mismatched);
+        List("resized", Resized);
         List("left out", LeftOut);
         return text.ToString();
 
-        void List<T>(string title, IReadOnlyList<T> items)
+        void List<T>(string title, IEnumerable<T> items)
         {
             const int Shown = 12;
-            if (items.Count == 0) return;
-            text.Append(CultureInfo.InvariantCulture, $"\n  {title}:");
-            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture, $"\n    {item}");
-            if (items.Count > Shown) text.Append(CultureInfo.InvariantCulture, $"\n    and {items.Count - Shown} more");
+            var left = 0;
+            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture, $"{(left++ == 0 ? $"\n  {title}:" : "")}\n    {item}");
+            if (items.Count() > Shown) text.Append(CultureInfo.InvariantCulture, $"\n    and {items.Count() - Shown} more");
         }
+
+        static string WithNear(string name, IReadOnlyList<string> others) =>
+            NearNames.Nearest(name, others) is { } near ? $"{name} (near: {near})" : name;
     }
 }

@@ -21,6 +21,9 @@ public class ModelSummaryTests
         Assert.Equal([2, 64, 64, 32], byName["backbone.conv1"].OutputShapes.Single());
         Assert.Equal(9408, byName["backbone.conv1"].Parameters);
         Assert.Equal("Conv2d", byName["backbone.conv1"].Type);
+        Assert.Equal(2L * 64 * 64 * 32 * 3 * 49, byName["backbone.conv1"].MultiplyAdds);
+        Assert.Equal(2 * 512 * 10, byName["classifier"].MultiplyAdds);
+        Assert.Equal(summary.MultiplyAdds, byName["backbone"].MultiplyAdds + byName["classifier"].MultiplyAdds);
         Assert.Equal("ResNet18", byName["backbone"].Type);
         Assert.Equal([[2, 512], [2, 512], [2, 10]], byName[""].OutputShapes);
         Assert.Equal(4, byName["backbone.layer1.0.conv1"].Depth);
@@ -32,16 +35,17 @@ public class ModelSummaryTests
     {
         using var model = new EmbeddingModel(OSNet.X025(), neck: new BNNeck(128), classes: 3);
         const string Expected = """
-            Layer (type)                      Output shape              Parameters
-            ----------------------------------------------------------------------
-            EmbeddingModel                    [1, 128] [1, 128] [1, 3]     135,432
-              backbone (OSNet_x0_25)          [1, 128, 16, 8]              134,792
-              pooling (GlobalAveragePooling)  [1, 128]                           0
-              neck (BNNeck)                   [1, 128]                         256
-              classifier (Linear)             [1, 3]                           384
-            ----------------------------------------------------------------------
+            Layer (type)                      Output shape              Parameters  Multiply-adds
+            -------------------------------------------------------------------------------------
+            EmbeddingModel                    [1, 128] [1, 128] [1, 3]     135,432     82,249,728
+              backbone (OSNet_x0_25)          [1, 128, 16, 8]              134,792     82,249,344
+              pooling (GlobalAveragePooling)  [1, 128]                           0              0
+              neck (BNNeck)                   [1, 128]                         256              0
+              classifier (Linear)             [1, 3]                           384            384
+            -------------------------------------------------------------------------------------
             Input [1, 3, 256, 128]
             Parameters 135,432: 135,304 trainable, 128 frozen
+            Multiply-adds 82,249,728
             """;
         var text = ModelSummary.Of(model, [1, 3, 256, 128], depth: 1).ToString();
         Assert.StartsWith(Expected, text);

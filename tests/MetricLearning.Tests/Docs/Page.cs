@@ -1,17 +1,16 @@
 using System.Text.RegularExpressions;
+using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
 /// <summary>A page of the documentation, whose tables the tests hold against the code.</summary>
 internal sealed partial class Page
 {
-    private Page(string text) => Lines = text.ReplaceLineEndings("\n").Split('\n');
-
-    public static string Root { get; } = FindRoot();
+    private Page(string text) => Lines = text.Split('\n');
 
     public string[] Lines { get; }
 
-    public static Page Read(params string[] path) => new(File.ReadAllText(Path.Combine([Root, .. path])));
+    public static Page Read(params string[] path) => new(Repository.Read(path));
 
     /// <summary>The cells of all rows of tables below a heading, without heads; below any where none is given.</summary>
     public IEnumerable<string[]> Rows(string? heading = null) => Tables(heading).SelectMany(table => table.Rows);
@@ -39,13 +38,6 @@ internal sealed partial class Page
 
     /// <summary>What stands between backticks.</summary>
     public static IEnumerable<string> Code(string cell) => Backticked().Matches(cell).Select(match => match.Groups[1].Value);
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) folder = folder.Parent!;
-        return folder.FullName;
-    }
 
     [GeneratedRegex(@"(?<!\\)\|")]
     private static partial Regex Cell();

@@ -294,7 +294,7 @@ public class RetrievalEvaluatorTests
         using var distances = zeros(2, 2);
         var report = new RetrievalEvaluator().Evaluate(distances, [1, 2], [1, 2], [1, 1], [1, 1]);
         Assert.All(new[] { report.RankAt(1), report.MeanAveragePrecision, report.OverAllQueries.MeanAveragePrecision, report.PrecisionAt(5) }, v => Assert.Equal(double.NaN, v));
-        Assert.Equal("2 of 2 queries have no match left: all pictures of their identity are from the query's own camera. No figure can be given. "
+        Assert.Equal("All 2 queries have no match left: all pictures of their identity are from the query's own camera. No figure can be given. "
             + "If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None.", report.Explanation);
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }

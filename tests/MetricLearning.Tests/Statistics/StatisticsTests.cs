@@ -74,6 +74,23 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void Compare_GivesWilcoxonsTest()
+    {
+        // scipy.stats.wilcoxon 1.10.1: exact for ten differences, by the normal distribution for eighty with ties.
+        double[] ten = [.1, -.2, .35, .4, .55, -.6, .7, .85, -.9, 1.2];
+        Assert.Equal(0.322265625, P(ten), 1e-12);
+        Assert.Equal(0.0058005955515858035, P([.. Enumerable.Range(0, 80).Select(i => (i * 37 % 101 - 40) / 64.0)]), 1e-9);
+        // With ties and a zero: all 2⁹ choices of signs, counted one by one.
+        double[] tied = [1, -1, 2, 2, -2, 3, 3, 3, 0, 4];
+        Assert.Equal(0.05078125, P(tied), 1e-12);
+        Assert.Equal(1, P([0, 0]));
+        Assert.Equal(1, P([3]));
+        Assert.True(double.IsNaN(P([])));
+
+        static double P(double[] differences) => PairedTest.Compare(new double[differences.Length], differences).WilcoxonP;
+    }
+
+    [Fact]
     public void Compare_RefusesDifferentLengths()
     {
         Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message, StringComparison.Ordinal);

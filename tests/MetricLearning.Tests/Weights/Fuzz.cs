@@ -1,15 +1,22 @@
 using CsCheck;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Damages files at random: a reader must give tensors that fit in the file or an <see cref="InvalidDataException"/>, and take little memory.</summary>
+/// <summary>Damages files at random: a reader must give tensors that fit in the file or an <see cref="InvalidDataException"/>, and take
+/// little memory.</summary>
 internal static class Fuzz
 {
     private const int Runs = 4000;
 
     private static readonly byte[] extremes = [0, 1, 0x7f, 0x80, 0xff];
+    private static readonly ScalarType[] types =
+    [
+        ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16, ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
+    ];
 
+    /// <summary>Changed bytes, cut ends.</summary>
     public static void Mutations(byte[] file, Func<byte[], NamedTensors> read)
     {
         var outcomes = (Tensors: 0, Refused: 0);
@@ -19,22 +26,74 @@ internal static class Fuzz
         {
             var damaged = file.ToArray();
             foreach (var (place, value) in changes) damaged[place] = value;
-            damaged = damaged[..length];
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-            try
-            {
-                using var tensors = read(damaged);
-                Assert.All(tensors.Values, tensor => Assert.InRange(tensor.numel() * tensor.element_size(), 0, file.Length));
-                outcomes.Tensors++;
-            }
-            catch (InvalidDataException)
-            {
-                outcomes.Refused++;
-            }
-            Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
-            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+            if (Survives(damaged[..length], read)) outcomes.Tensors++;
+            else outcomes.Refused++;
         }, iter: Runs, threads: 1);
         Assert.True(outcomes.Refused > Runs / 10 && outcomes.Tensors + outcomes.Refused >= Runs, $"{outcomes}");
+    }
+
+    /// <summary>The file's beginning, of every length: none may pass for a whole file.</summary>
+    public static void Truncations(byte[] file, Func<byte[], NamedTensors> read)
+    {
+        for (var length = 0; length < file.Length; length++) Assert.False(Survives(file[..length], read), $"{length} of {file.Length} bytes were read as a file");
+    }
+
+    /// <summary>Pickles of instructions drawn at random, most of them valid alone, in the place of the file's own.</summary>
+    public static void Pickles(Func<byte[], byte[]> fileOf, Func<byte[], NamedTensors> read)
+    {
+        const string Codes = "(012NKMJGXUTCB}])tldaesuqrhjQRbc.";
+        var code = Gen.OneOf(Gen.Int[0, Codes.Length - 1].Select(i => (byte)Codes[i]), Gen.Int[0x80, 0x95].Select(i => (byte)i));
+        var argument = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[1, 9], Gen.Int[0, 3].Select(i => new byte[] { (byte)i, 0, 0, 0 }),
+            Gen.Const("collections\nOrderedDict\n"u8.ToArray()), Gen.Const("torch._utils\n_rebuild_tensor_v2\n"u8.ToArray()));
+        Gen.Select(code, argument).Array[1, 40].Sample(instructions =>
+        {
+            byte[] pickle = [0x80, 2, .. instructions.SelectMany(instruction => (byte[])[instruction.Item1, .. instruction.Item2]), (byte)'.'];
+            Survives(fileOf(pickle), read);
+        }, iter: Runs, threads: 1);
+    }
+
+    /// <summary>Tensors of random names, types, shapes and strides come back as they were written.</summary>
+    public static void RoundTrips(string path, Action<string, IEnumerable<KeyValuePair<string, Tensor>>> write, Func<string, NamedTensors> read)
+    {
+        var entry = Gen.Select(Gen.String[1, 12], Gen.Int[0, types.Length - 1], Gen.Long[0, 4].Array[0, 4], Gen.Bool);
+        entry.Array[1, 6].Sample(entries =>
+        {
+            using var scope = NewDisposeScope();
+            var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+            foreach (var (name, type, shape, transposed) in entries)
+            {
+                var tensor = (rand(shape) * 3).to(types[type]);
+                // Half a surrogate pair is no text; both formats hold text alone.
+                tensors[string.Concat(name.Where(c => !char.IsSurrogate(c)))] = transposed && shape.Length > 1 ? tensor.transpose(0, 1) : tensor;
+            }
+            write(path, tensors);
+            using var back = read(path);
+            Assert.Equal(tensors.Keys.Order(StringComparer.Ordinal), back.Keys.Order(StringComparer.Ordinal));
+            foreach (var (name, tensor) in tensors)
+            {
+                Assert.Equal(tensor.dtype, back[name].dtype);
+                Assert.Equal(tensor.shape, back[name].shape);
+                Assert.True(tensor.Equals(back[name]));
+            }
+        }, iter: 300, threads: 1);
+    }
+
+    private static bool Survives(byte[] file, Func<byte[], NamedTensors> read)
+    {
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        var whole = false;
+        try
+        {
+            using var tensors = read(file);
+            Assert.All(tensors.Values, tensor => Assert.InRange(tensor.numel() * tensor.element_size(), 0, file.Length));
+            whole = true;
+        }
+        catch (InvalidDataException)
+        {
+        }
+        Assert.Equal(live, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
+        return whole;
     }
 }

@@ -116,6 +116,28 @@ public sealed class SafeTensorsTests : IDisposable
         using var scope = NewDisposeScope();
         SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["a"] = rand(2, 3), ["b"] = ones(3, ScalarType.Bool), ["c"] = arange(2) }, new Dictionary<string, string> { ["k"] = "v" });
         Fuzz.Mutations(File.ReadAllBytes(FilePath), file => SafeTensors.Read(new MemoryStream(file)));
+        Fuzz.Truncations(File.ReadAllBytes(FilePath), file => SafeTensors.Read(new MemoryStream(file)));
+    }
+
+    [Fact]
+    public void Write_ThenRead_OfRandomTensors() => Fuzz.RoundTrips(FilePath, (path, tensors) => SafeTensors.Write(path, tensors), SafeTensors.Read);
+
+    // The bytes that the format's specification asks for: u64 header length, a header that starts with '{' and is padded with spaces to 8
+    // bytes, tensors little-endian in row order, without holes, and aligned to their elements because wider types come first.
+    [Fact]
+    public void Write_LaysTheBytesOutAsSpecified()
+    {
+        using var scope = NewDisposeScope();
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = tensor(new byte[] { 7 }), ["w"] = tensor(new[] { 1.5, -2 }), ["a"] = tensor(new[,] { { 1, 2 }, { 3, 4 } }).t() },
+            new Dictionary<string, string> { ["format"] = "pt" });
+        var bytes = File.ReadAllBytes(FilePath);
+        var length = (int)BitConverter.ToUInt64(bytes);
+        Assert.Equal(0, length % 8);
+        Assert.Equal(
+            """{"__metadata__":{"format":"pt"},"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"a":{"dtype":"I32","shape":[2,2],"data_offsets":[16,32]},"b":{"dtype":"U8","shape":[1],"data_offsets":[32,33]}}""",
+            Encoding.UTF8.GetString(bytes, 8, length).TrimEnd(' '));
+        byte[] data = [.. BitConverter.GetBytes(1.5), .. BitConverter.GetBytes(-2.0), 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 7];
+        Assert.Equal(data, bytes[(8 + length)..]);
     }
 
     [Fact]

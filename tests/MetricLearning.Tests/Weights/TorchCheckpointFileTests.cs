@@ -172,7 +172,81 @@ public class TorchCheckpointFileTests
             .Text("a").Tensor("0", 6, [2, 3], [3, 1], legacy: legacy).Text("b").Tensor("1", 2, [2], [1], type: "LongStorage", legacy: legacy)
             .Text("n").Int(5).Text("inner").OrderedDict().Begin().Text("c").Tensor("0", 6, [3], [2], legacy: legacy).End())
             .Floats("0", 1, 2, 3, 4, 5, 6).Storage("1", new byte[16], 2);
-        Fuzz.Mutations(legacy ? builder.Legacy() : builder.Archive(), file => Read(file));
+        var whole = legacy ? builder.Legacy() : builder.Archive();
+        Fuzz.Mutations(whole, file => Read(file));
+        Fuzz.Truncations(whole, file => Read(file));
+        Fuzz.Pickles(pickle => new TorchFileBuilder().Pickle(pickle[..^1]).Floats("0", 1, 2) is var built && legacy ? built.Legacy() : built.Archive(), file => Read(file));
+    }
+
+    [Fact]
+    public void Read_WholeNumbersOfManyBytes_AreRefused()
+    {
+        var file = Root(b => b.Text("n").Raw(0x8b, 0, 1, 0, 0).Raw(new byte[256])).Archive();
+        Assert.Contains("with a whole number of 256 bytes", Assert.Throws<InvalidDataException>(() => Read(file)).Message);
+    }
+
+    // An archive's directory may name the same bytes many times over: read one by one they would fill the memory.
+    [Fact]
+    public void Read_EntriesThatLieOverOneAnother_AreRefused()
+    {
+        var builder = new TorchFileBuilder().OrderedDict().Begin();
+        for (var i = 0; i < 40; i++) builder.Text($"t{i}").Tensor($"{i}", 1000, [1000], [1]);
+        builder.End().Storage("0", new byte[4000], 1000);
+        var file = builder.Archive().ToList();
+        var end = file.Count - 22;
+        var directory = (int)BitConverter.ToUInt32([.. file[(end + 16)..(end + 20)]]);
+        var last = Enumerable.Range(directory, end - directory).Last(at => file[at] == 'P' && file[at + 1] == 'K' && file[at + 2] == 1 && file[at + 3] == 2);
+        var entry = file[last..end];
+        for (var i = 1; i < 40; i++)
+        {
+            // The same entry under the next storage's name, of one or two digits.
+            var name = $"archive/data/{i}";
+            List<byte> copy = [.. entry[..46], .. System.Text.Encoding.ASCII.GetBytes(name)];
+            (copy[28], copy[30]) = ((byte)name.Length, 0);
+            file.InsertRange(file.Count - 22, copy);
+        }
+        var count = BitConverter.GetBytes((ushort)(BitConverter.ToUInt16([.. file[^12..^10]]) + 39));
+        var size = BitConverter.GetBytes(file.Count - 22 - directory);
+        for (var i = 0; i < 2; i++) (file[file.Count - 14 + i], file[file.Count - 12 + i]) = (count[i], count[i]);
+        for (var i = 0; i < 4; i++) file[file.Count - 10 + i] = size[i];
+        Assert.Contains("its entries are longer than the file together", Assert.Throws<InvalidDataException>(() => Read([.. file])).Message);
+    }
+
+    [Fact]
+    public void Write_ThenRead_OfRandomTensors()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            Fuzz.RoundTrips(path, TorchCheckpointFile.Write, file => WeightFile.Read(file));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void Write_MakesTheContainerOfTorchSave()
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.GetTempFileName();
+        try
+        {
+            TorchCheckpointFile.Write(path, new Dictionary<string, Tensor> { ["w"] = tensor(new[,] { { 1f, 2f }, { 3f, 4f } }).t(), ["n"] = tensor(3L) });
+            using var zip = ZipFile.OpenRead(path);
+            Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"], zip.Entries.Select(entry => entry.FullName));
+            Assert.All(zip.Entries, entry => Assert.Equal(entry.Length, entry.CompressedLength));
+            using var data = new BinaryReader(zip.GetEntry("archive/data/0")!.Open());
+            Assert.Equal([1f, 3f, 2f, 4f], Enumerable.Range(0, 4).Select(_ => data.ReadSingle()));
+            Assert.StartsWith("tensors must have names that differ", Assert.Throws<ArgumentException>(() => TorchCheckpointFile.Write(path, [KeyValuePair.Create("a", ones(1)), KeyValuePair.Create("a", ones(1))])).Message);
+            Assert.StartsWith("tensors must be of a type that the format has, got ComplexFloat32 for 'c'",
+                Assert.Throws<ArgumentException>(() => TorchCheckpointFile.Write(path, [KeyValuePair.Create("c", ones(1, ScalarType.ComplexFloat32))])).Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     private static TorchFileBuilder Root(Func<TorchFileBuilder, TorchFileBuilder> fill) => fill(new TorchFileBuilder().OrderedDict().Begin()).End();

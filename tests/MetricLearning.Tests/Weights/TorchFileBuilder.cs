@@ -69,6 +69,13 @@ internal sealed class TorchFileBuilder
         return Raw((byte)'t', (byte)'R');
     }
 
+    /// <summary>Takes a finished pickle, without its last instruction, in place of what was built.</summary>
+    public TorchFileBuilder Pickle(byte[] bytes)
+    {
+        pickle.Clear();
+        return Raw(bytes);
+    }
+
     public byte[] Archive(CompressionLevel level = CompressionLevel.NoCompression)
     {
         var output = new MemoryStream();

@@ -60,6 +60,68 @@ public class WeightLoadingTests
         Assert.Equal(2, model.LoadWeights(weights, strict: false, rename: WeightNames.WithoutPrefix("module.")).Matched.Count);
     }
 
+    // The wrappers that publishers leave round a backbone, with a classifier beside it or not.
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("module.", "module.")]
+    [InlineData("model.", "model.")]
+    [InlineData("base.", "")]
+    [InlineData("module.base.", "module.")]
+    [InlineData("module.model.backbone.", "module.model.")]
+    [InlineData("backbone.", "")]
+    [InlineData("net.backbone.", "net.")]
+    public void Wrappers_OfTheBackbone_AreFoundOut(string backbonePrefix, string classifierPrefix)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new EmbeddingModel(OSNet.X025(), classes: 3);
+        var weights = model.state_dict().ToDictionary(
+            named => named.Key.StartsWith("backbone.", StringComparison.Ordinal) ? backbonePrefix + named.Key["backbone.".Length..] : classifierPrefix + named.Key, named => named.Value);
+        Assert.True(model.LoadWeights(weights).IsExact);
+        using var backbone = OSNet.X025();
+        Assert.Equal(backbone.state_dict().Count, backbone.LoadWeights(weights, strict: false).Matched.Count);
+    }
+
+    [Fact]
+    public void Names_ThatAreAlike_AreSaidTogether()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Sequential(("layer", nn.Linear(3, 2)));
+        var weights = new Dictionary<string, Tensor> { ["layer.wieght"] = ones(2, 3), ["layer.bias"] = ones(2), ["other"] = ones(1) };
+        var text = model.LoadWeights(weights, strict: false).ToString();
+        Assert.Contains("\n  missing in the file:\n    layer.weight (near: layer.wieght)\n", text);
+        Assert.Contains("\n  unexpected in the file:\n    layer.wieght (near: layer.weight)\n    other", text);
+    }
+
+    [Fact]
+    public void Names_OfFastReidAndOfStrongBaseline_GoToTheModel()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new EmbeddingModel(ResNet.ResNet50(lastStride: 1, nonLocal: true), new GeMPooling(), new BNNeck(2048), classes: 4);
+        var state = model.state_dict();
+        var fastReId = state.ToDictionary(named => named.Key switch
+        {
+            "pooling.p" => "heads.pool_layer.p",
+            "classifier.weight" => "heads.weight",
+            var name when name.StartsWith("neck.bn.", StringComparison.Ordinal) => "heads.bottleneck.0." + name["neck.bn.".Length..],
+            var name => name,
+        }, named => named.Value);
+        fastReId["pixel_mean"] = zeros(1, 3, 1, 1);
+        var report = model.LoadWeights(fastReId, rename: WeightNames.FastReId());
+        Assert.Equal(["pixel_mean"], report.LeftOut);
+        Assert.Equal(state.Count, report.Matched.Count);
+        Assert.Equal(["classifier.weight"], model.LoadWeights(fastReId, strict: false, rename: WeightNames.FastReId(classifier: false)).Missing);
+
+        var baseline = state.ToDictionary(named => named.Key switch
+        {
+            "pooling.p" => "global_pool.p",
+            var name when name.StartsWith("neck.bn.", StringComparison.Ordinal) => "bottleneck." + name["neck.bn.".Length..],
+            var name when name.StartsWith("backbone.NL", StringComparison.Ordinal) => "base." + name["backbone.".Length..].Replace(".g.", ".g.0.", StringComparison.Ordinal),
+            var name when name.StartsWith("backbone.", StringComparison.Ordinal) => "base." + name["backbone.".Length..],
+            var name => name,
+        }, named => named.Value);
+        Assert.True(model.LoadWeights(baseline, rename: WeightNames.StrongBaseline()).IsExact);
+    }
+
     [Fact]
     public void BatchCounter_IsLoadedWhereItIs_AndNotMissedWhereItIsNot()
     {

@@ -6,7 +6,7 @@ namespace MetricLearning.Vision.Tests;
 /// <summary>What the reader of a document has at hand: the names that its C# uses and does not declare. Nothing here is ever run.</summary>
 public abstract class SnippetContext
 {
-    protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!;
+    protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!, cameras = null!;
     protected EmbeddingSet query = null!, gallery = null!, set = null!;
     protected RetrievalReport report = null!, a = null!, b = null!;
     protected nn.Module<Tensor, Tensor> model = null!;
@@ -20,10 +20,19 @@ public abstract class SnippetContext
         protected ImageList list = null!;
     }
 
+    public abstract class Loading : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected ReIdDataset data = null!;
+        protected ImageLoader loader = null!;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;
 
         protected void Train(long[] batch) => throw new NotSupportedException();
+
+        protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 }

@@ -1,4 +1,4 @@
-using System.Reflection;
+using MetricLearning.Testing;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -19,13 +19,13 @@ public class SnippetTests
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Append(typeof(SnippetContext).Assembly.Location).Distinct().Select(path => MetadataReference.CreateFromFile(path))]);
 
-    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories)
-        .Append(Path.Combine(Repository, "README.md")).Select(page => Path.GetRelativePath(Repository, page)).Order()];
+    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
+        .Append(Path.Combine(Repository.Root, "README.md")).Select(page => Path.GetRelativePath(Repository.Root, page)).Order()];
 
     [Theory, MemberData(nameof(Pages))]
     public void EverySnippet_Compiles(string page)
     {
-        var lines = File.ReadAllLines(Path.Combine(Repository, page));
+        var lines = File.ReadAllLines(Path.Combine(Repository.Root, page));
         var name = string.Concat(Path.GetFileNameWithoutExtension(page).Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         var context = typeof(SnippetContext).GetNestedType(name) is null ? nameof(SnippetContext) : $"{nameof(SnippetContext)}.{name}";
         var errors = Snippets(lines).SelectMany(snippet => Compile(snippet.Code, context)
@@ -37,8 +37,6 @@ public class SnippetTests
     [Fact]
     public void AMistake_IsFound() =>
         Assert.Contains(Compile("using var loss = new TripletLoss(edge: 0.3);", nameof(SnippetContext)), error => error.Id == "CS1739");
-
-    private static string Repository { get; } = FindRepository();
 
     private static IEnumerable<(int Line, string Code)> Snippets(string[] lines)
     {
@@ -74,12 +72,5 @@ public class SnippetTests
         return CSharpCompilation.Create("Snippet", [CSharpSyntaxTree.ParseText(source, options)], references.Value,
                 new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable))
             .GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
-    }
-
-    private static string FindRepository()
-    {
-        var folder = new DirectoryInfo(Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location)!);
-        while (!File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) folder = folder.Parent!;
-        return folder.FullName;
     }
 }

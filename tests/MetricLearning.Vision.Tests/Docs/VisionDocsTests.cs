@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using MetricLearning.Testing;
 
 namespace MetricLearning.Vision.Tests;
 
@@ -9,7 +10,7 @@ public class VisionDocsTests
     [Fact]
     public void Datasets_StandWithTheirCountsLayoutSourceAndTerms()
     {
-        var document = Read("datasets.md");
+        var document = Repository.Read("docs", "datasets.md");
         foreach (var dataset in PublishedDataset.All)
         {
             var row = string.Create(CultureInfo.InvariantCulture,
@@ -25,7 +26,7 @@ public class VisionDocsTests
     [Fact]
     public void EveryStep_StandsWithItsDefaults()
     {
-        var document = Read("augmentation.md");
+        var document = Repository.Read("docs", "augmentation.md");
         var types = typeof(ImageStep).Assembly.GetExportedTypes()
             .Where(type => !type.IsAbstract && (type.IsSubclassOf(typeof(ImageStep)) || type.IsSubclassOf(typeof(BatchMixing)))).ToArray();
         Assert.True(types.Length >= 20);
@@ -53,12 +54,5 @@ public class VisionDocsTests
             _ => Convert.ToString(value, CultureInfo.InvariantCulture),
         };
         return $"{parameter.Name} = {text}";
-    }
-
-    private static string Read(string name)
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "MetricLearning.sln"))) root = root.Parent!;
-        return File.ReadAllText(Path.Combine(root.FullName, "docs", name));
     }
 }

@@ -29,7 +29,7 @@ internal static class CarsAnnotations
             }
             throw new InvalidDataException("it has no structure array annotations with the fields relative_im_path and class");
         }
-        catch (Exception e) when (e is InvalidDataException or ArgumentOutOfRangeException)
+        catch (Exception e) when (e is InvalidDataException or IOException or ArgumentOutOfRangeException)
         {
             var what = e is ArgumentOutOfRangeException ? "it ends within an array" : e.Message;
             throw new InvalidDataException($"{file} is not the file of annotations of Cars-196: {what}.", e);

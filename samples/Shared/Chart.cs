@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>A line of a chart; <paramref name="Tone"/> is one of the page's CSS colours (<c>--before</c>, <c>--after</c>, ...).</summary>
 internal sealed record Series(string Name, string Tone, IReadOnlyList<(double X, double Y)> Points, bool Area = false, bool Dashed = false);
@@ -83,11 +83,13 @@ internal sealed class Chart
 
     private static void Legend(StringBuilder svg, IReadOnlyList<Series> series)
     {
+        const int longest = 28;
         var x = Left;
         foreach (var line in series)
         {
-            svg.Append(CultureInfo.InvariantCulture, $"""<line class="line{(line.Dashed ? " dashed" : "")}" style="stroke:var({line.Tone})" x1="{N(x)}" x2="{N(x + 22)}" y1="18" y2="18"/><text class="tick" x="{N(x + 28)}" y="22">{Text(line.Name)}</text>""");
-            x += 46 + line.Name.Length * 6.6;
+            var name = line.Name.Length <= longest ? line.Name : line.Name[..(longest - 1)] + "…";
+            svg.Append(CultureInfo.InvariantCulture, $"""<line class="line{(line.Dashed ? " dashed" : "")}" style="stroke:var({line.Tone})" x1="{N(x)}" x2="{N(x + 22)}" y1="18" y2="18"/><text class="tick" x="{N(x + 28)}" y="22">{Text(name)}</text>""");
+            x += 46 + name.Length * 7.2;
         }
     }
 

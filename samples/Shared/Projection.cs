@@ -1,6 +1,6 @@
 using MathNet.Numerics.LinearAlgebra;
 
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>Principal component analysis: the plane in which points spread most.</summary>
 internal static class Projection

@@ -3,7 +3,7 @@ using System.Net;
 using System.Text;
 using MetricLearning.Vision;
 
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>Writes one HTML page that needs nothing beside it: style, charts and pictures are inside.</summary>
 internal static class HtmlReport
@@ -16,6 +16,12 @@ internal static class HtmlReport
         Comparison(body, data);
         Training(body, data);
         Retrieval(body, data);
+        foreach (var table in data.Tables)
+        {
+            body.Append(CultureInfo.InvariantCulture, $"<section><h2>{T(table.Heading)}</h2>");
+            Table(body, table.Rows);
+            body.Append(CultureInfo.InvariantCulture, $"<p class=note>{T(table.Note)}</p></section>");
+        }
         Space(body, data.Snapshots);
         Rankings(body, data.Snapshots);
         Activations(body, data.Snapshots);
@@ -25,7 +31,7 @@ internal static class HtmlReport
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
-            <body><main style="--ratio:{data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture)}">{body}<footer>Made by MetricLearning’s PersonReId sample.</footer></main></body></html>
+            <body><main style="--ratio:{data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture)}">{body}<footer>Made by MetricLearning.</footer></main></body></html>
             """);
     }
 
@@ -36,9 +42,9 @@ internal static class HtmlReport
         var last = snapshots[^1].Figures;
         var first = snapshots.Count > 1 ? snapshots[0].Figures : null;
         html.Append("<section class=tiles>");
-        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is right");
+        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is a match");
         Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
-        Tile("rank-5", last.Rank5, first?.Rank5, "queries with a right picture among the first five");
+        Tile("rank-5", last.Rank5, first?.Rank5, "queries with a match among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
         html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
         foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
@@ -50,10 +56,10 @@ internal static class HtmlReport
             foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
-        html.Append(CultureInfo.InvariantCulture, $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the sum over hits, and the area by trapezoids.</p></section>");
+        html.Append(CultureInfo.InvariantCulture, $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
-            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span><span class=was>{(before is { } b ? $"before: {Percent(b)} %" : "&nbsp;")}</span><span class=meaning>{meaning}</span></div>");
+            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span>{(before is { } b ? $"<span class=was>{T(snapshots[0].Name)}: {Percent(b)} %</span>" : "")}<span class=meaning>{meaning}</span></div>");
     }
 
     private static void Comparison(StringBuilder html, ReportData data)
@@ -105,7 +111,7 @@ internal static class HtmlReport
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
         var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities never seen in training, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
@@ -114,7 +120,7 @@ internal static class HtmlReport
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
         if (count == 0) return;
-        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: the same identity</span>, <span class=key-wrong>✗ red: another one</span>.</p>");
+        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: a match</span>, <span class=key-wrong>✗ red: another identity</span>.</p>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=ranked>");
@@ -210,7 +216,7 @@ internal static class HtmlReport
 
     /// <summary>The picture inside the page; kinds that browsers do not show are turned into PNG.</summary>
     private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
-        ? Inline(Activation.Png(Picture.Load(path)))
+        ? Inline(Pictures.Png(Picture.Load(path)))
         : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";
 
     private static string Inline(byte[] png) => $"data:image/png;base64,{Convert.ToBase64String(png)}";

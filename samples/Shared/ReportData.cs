@@ -1,4 +1,4 @@
-namespace PersonReId.Report;
+namespace MetricLearning.Samples;
 
 /// <summary>What a network achieves on query and gallery at one moment, with all that the report draws of it.</summary>
 internal sealed record Snapshot
@@ -14,13 +14,10 @@ internal sealed record Snapshot
     public required IReadOnlyList<Ranking> Rankings { get; init; }
 
     /// <summary>Where the network looks in the queries of the rankings.</summary>
-    public required IReadOnlyList<ActivationPicture> Activations { get; init; }
+    public IReadOnlyList<ActivationPicture> Activations { get; init; } = [];
 }
 
-/// <summary>The headline numbers; shares are in [0, 1]. Serialised, they are the keys that <c>evaluate --json</c> writes.</summary>
-internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, double Rank1, double Rank5, double Rank10, int ValidQueries);
-
-/// <summary>How distances of pictures of the same person and of different people spread: shares per bin, each summing to 1.</summary>
+/// <summary>How distances of pictures of the same identity and of different ones spread: shares per bin, each summing to 1.</summary>
 internal sealed record DistanceHistogram(double Low, double High, IReadOnlyList<double> Same, IReadOnlyList<double> Different);
 
 /// <summary>An embedding seen in the plane; <paramref name="Group"/> numbers the identity from 0.</summary>
@@ -55,9 +52,12 @@ internal sealed record ReportData
     /// <summary>The figures at the ends of some epochs.</summary>
     public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
 
-    /// <summary>The first and the last snapshot compared: a table with a header, and what it means.</summary>
+    /// <summary>How sure the figures, or the difference of two snapshots, are: a table with a header, and what it means.</summary>
     public IReadOnlyList<string[]> Comparison { get; init; } = [];
     public string ComparisonNote { get; init; } = "";
+
+    /// <summary>Further tables, each with a header row.</summary>
+    public IReadOnlyList<(string Heading, IReadOnlyList<string[]> Rows, string Note)> Tables { get; init; } = [];
 
     /// <summary>Width over height of the pictures as they are shown.</summary>
     public double PictureRatio { get; init; } = 0.5;

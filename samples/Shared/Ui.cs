@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Spectre.Console;
 
-namespace PersonReId;
+namespace MetricLearning.Samples;
 
 /// <summary>A mistake of the user's that one line explains.</summary>
 internal sealed class UserErrorException(string message) : Exception(message);

@@ -1,0 +1,114 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace EvaluateFeatures;
+
+/// <summary>Evaluates, prints, and writes what was asked for.</summary>
+internal static class Evaluation
+{
+    public static int Execute(EvaluationSettings settings)
+    {
+        using var run = Run.Of(settings);
+        using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare);
+        if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
+        if (other is not null) CheckSameQueries(run, other);
+        var ids = run.Query.Set.Ids;
+        var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report), ids);
+        var pairs = settings.CameraPairs ? run.ByCameraPair() : null;
+        var verification = settings.Verification ? run.Verify() : null;
+
+        Ui.Line(run.Report.ToString());
+        if (other is not null) Ui.Line($"{other.Name}:\n{other.Report}");
+        Ui.Table(sure);
+        Ui.Line(other is null ? Comparison.NoteOfOne : Comparison.Note);
+        if (pairs is not null) Ui.Line($"\n{pairs}");
+        if (verification is not null) Ui.Line($"\n{verification}");
+
+        if (settings.Json is { } json) Figures.Write(json, Json(run, other, verification));
+        if (settings.Csv is { } csv) PerQueryTable.Write(csv, run, other);
+        if (settings.Html is { } html)
+        {
+            html.Directory?.Create();
+            HtmlReport.Write(html.FullName, Page.Of(settings, run, other, sure, pairs, verification));
+            Ui.Line($"\nReport: {html.FullName}");
+        }
+        return 0;
+    }
+
+    /// <summary>The figures of the first run, what they stand under, and those of the second.</summary>
+    private static JsonObject Json(Run run, Run? other, VerificationReport? verification)
+    {
+        var json = Describe(run);
+        var sure = new Bootstrap();
+        json["intervals"] = new JsonObject
+        {
+            ["mAP"] = Interval(sure.OverIdentities(run.Report, q => q.AveragePrecision, run.Query.Set.Ids)),
+            ["rank1"] = Interval(sure.OverIdentities(run.Report, q => q.FirstMatch <= 1 ? 1 : 0, run.Query.Set.Ids)),
+        };
+        if (verification is not null)
+            json["verification"] = new JsonObject
+            {
+                ["areaUnderCurve"] = Figures.Number(verification.AreaUnderCurve),
+                ["equalErrorRate"] = Figures.Number(verification.EqualErrorRate),
+                ["operatingPoints"] = new JsonArray([.. verification.OperatingPoints.Select(point => new JsonObject
+                {
+                    ["falseMatchRate"] = point.Target,
+                    ["threshold"] = Figures.Number(point.Threshold),
+                    ["truePositiveRate"] = Figures.Number(point.TruePositiveRate),
+                })]),
+            };
+        if (other is not null)
+        {
+            json["other"] = Describe(other);
+            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Ids);
+            json["differenceOfMAP"] = new JsonObject
+            {
+                ["difference"] = Interval(test.Difference),
+                ["permutationP"] = Figures.Number(test.PermutationP),
+                ["studentP"] = Figures.Number(test.StudentP),
+                ["wilcoxonP"] = Figures.Number(test.WilcoxonP),
+                ["identities"] = test.Count,
+            };
+        }
+        return json;
+    }
+
+    private static JsonObject Describe(Run run)
+    {
+        var report = run.Report;
+        var json = Figures.Of(report).ToJson();
+        json["name"] = run.Name;
+        json["protocol"] = report.Protocol.ToString();
+        json["distance"] = report.Distance;
+        json["ties"] = report.Ties.ToString();
+        json["queries"] = report.PerQuery.Count;
+        json["gallery"] = report.GalleryCount;
+        json["skipped"] = new JsonObject(report.SkippedByReason.Select(reason => KeyValuePair.Create(reason.Key.ToString(), (JsonNode?)reason.Value)));
+        json["mAPOverAllQueries"] = Figures.Number(report.OverAllQueries.MeanAveragePrecision);
+        json["rPrecision"] = Figures.Number(report.RPrecision);
+        json["mAPAtR"] = Figures.Number(report.MeanAveragePrecisionAtR);
+        json["mrr"] = Figures.Number(report.MeanReciprocalRank);
+        json["cmc"] = new JsonArray([.. report.Cmc.Select(Figures.Number)]);
+        return json;
+    }
+
+    private static JsonObject Interval(ConfidenceInterval interval) => new()
+    {
+        ["estimate"] = Figures.Number(interval.Estimate),
+        ["low"] = Figures.Number(interval.Low),
+        ["high"] = Figures.Number(interval.High),
+        ["confidence"] = interval.Confidence,
+    };
+
+    private static double[] Precisions(Run run) => [.. run.Report.PerQuery.Select(query => query.AveragePrecision)];
+
+    private static void CheckSameQueries(Run run, Run other)
+    {
+        var (a, b) = (run.Query.Set, other.Query.Set);
+        if (a.Count != b.Count) throw new UserErrorException($"Two runs are compared query by query, and {run.Name} has {a.Count}, {other.Name} {b.Count}.");
+        for (var q = 0; q < a.Count; q++)
+            if (a.Ids[q] != b.Ids[q] || a.Cameras?[q] != b.Cameras?[q])
+                throw new UserErrorException(string.Create(CultureInfo.InvariantCulture, $"Two runs are compared query by query, and query {q} is identity "
+                    + $"{a.Ids[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Ids[q]}, camera {b.Cameras?[q]} in {other.Name}."));
+    }
+}

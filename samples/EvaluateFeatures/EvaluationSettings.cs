@@ -1,0 +1,33 @@
+namespace EvaluateFeatures;
+
+/// <summary>What is read, how it is judged, and what is written.</summary>
+internal sealed record EvaluationSettings
+{
+    /// <summary>One file with queries and gallery, or with one set.</summary>
+    public string? File { get; init; }
+    public SetFiles? Query { get; init; }
+    public SetFiles? Gallery { get; init; }
+
+    /// <summary>The pictures that queries are seen through, in the multi-query protocol; null: the queries themselves.</summary>
+    public string? MultiQueryPictures { get; init; }
+    public MultiQueryPooling? MultiQuery { get; init; }
+    public IReadOnlyList<string>? Names { get; init; }
+
+    /// <summary>A second file, compared with the first.</summary>
+    public string? Compare { get; init; }
+    public required Distance Distance { get; init; }
+
+    /// <summary>Null: Market-1501's, and self-retrieval for one set.</summary>
+    public RetrievalProtocol? Protocol { get; init; }
+    public TiePolicy Ties { get; init; }
+    public Reranker? Reranking { get; init; }
+    public long MemoryBudget { get; init; } = 256L << 20;
+    public bool CameraPairs { get; init; }
+    public bool Verification { get; init; }
+    public FileInfo? Json { get; init; }
+    public FileInfo? Csv { get; init; }
+    public FileInfo? Html { get; init; }
+
+    /// <summary>The folder that the names of pictures start from; null where none are shown.</summary>
+    public DirectoryInfo? Images { get; init; }
+}

@@ -1,0 +1,147 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace EvaluateFeatures;
+
+/// <summary>The command line.</summary>
+internal static class Options
+{
+    public static RootCommand Command()
+    {
+        var command = new RootCommand("""
+            Rank-k, mAP, mINP and their kin from features of queries and gallery: exact, with intervals, by the field's protocols.
+
+            One file (.npz, .safetensors, .mat) may hold both: query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam; the names
+            that others use (query_f, query_label, query_cam; features, ids, cameras; ...) are known too. A file of one set is searched by itself.
+            """);
+        var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set", Arity = ArgumentArity.ZeroOrOne };
+        var query = File("--query", "Features of the queries, in a file of their own");
+        var queryIds = File("--query-ids", "Their identities, where --query is a .npy file");
+        var queryCameras = File("--query-cameras", "Their cameras, where --query is a .npy file");
+        var gallery = File("--gallery", "Features of the gallery, in a file of their own");
+        var galleryIds = File("--gallery-ids", "Its identities, where --gallery is a .npy file");
+        var galleryCameras = File("--gallery-cameras", "Its cameras, where --gallery is a .npy file");
+        var names = new Option<string?>("--names")
+        {
+            Description = "Names of the arrays: features,identities,cameras, where * is query or gallery, such as '*_vectors,*_person,*_view'",
+            HelpName = "A,B,C",
+        };
+        var compare = File("--compare", "A second model's features of the same queries, compared with the first's by paired tests");
+        var distance = Choice("--distance", "What is near", "cosine", "euclidean", "dot");
+        var protocol = new Option<string?>("--protocol")
+        {
+            Description = "Which pictures a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
+        };
+        protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
+        var ties = Choice("--ties", "The order of pictures at exactly one distance", "index", "optimistic", "pessimistic", "expected");
+        var rerank = new Option<string?>("--rerank") { Description = "k-reciprocal re-ranking: 20,6,0.3", HelpName = "K1,K2,LAMBDA" };
+        var dialect = Choice("--rerank-dialect", "Whose re-ranking", "torchreid", "zhong", "fastreid");
+        var multiQuery = new Option<string?>("--multi-query")
+        {
+            Description = "Pools the features of a query's pictures: those of its identity and camera in --multi-query-pictures, or among the queries",
+        };
+        multiQuery.AcceptOnlyFromAmong("average", "max");
+        var pictures = File("--multi-query-pictures", "The pictures to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
+        var memory = new Option<int>("--memory") { Description = "MiB that the ranking may use beyond the features", HelpName = "MIB", DefaultValueFactory = _ => 256 };
+        memory.Validators.Add(result => { if (result.Tokens.Any(t => int.TryParse(t.Value, out var value) && value < 1)) result.AddError("--memory must be at least 1."); });
+        var pairs = new Option<bool>("--camera-pairs") { Description = "Rank-1 of each pair of cameras" };
+        var verification = new Option<bool>("--verification") { Description = "Pairs as well: ROC, equal error rate, thresholds at target false match rates" };
+        var json = new Option<FileInfo?>("--json") { Description = "Writes the figures, as shares in [0, 1] with all digits", HelpName = "FILE" };
+        var csv = new Option<FileInfo?>("--csv") { Description = "Writes the figures of each query", HelpName = "FILE" };
+        var html = new Option<FileInfo?>("--html") { Description = "Writes a report", HelpName = "FILE" };
+        var images = new Option<DirectoryInfo?>("--images")
+        {
+            Description = "The folder of the pictures, whose names are in the file: the report then shows ranked lists",
+            HelpName = "DIR",
+        };
+        images.Validators.Add(result => { if (result.Tokens is [{ Value: var path }] && !Directory.Exists(path)) result.AddError($"--images: there is no folder {path}."); });
+        command.Add(file);
+        foreach (var option in new Option[]
+        {
+            query, queryIds, queryCameras, gallery, galleryIds, galleryCameras, names, compare, distance, protocol, ties, rerank, dialect, multiQuery,
+            pictures, memory, pairs, verification, json, csv, html, images,
+        }) command.Add(option);
+
+        rerank.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && Numbers(text) is null) result.AddError("--rerank takes k1,k2,lambda, such as 20,6,0.3.");
+        });
+        command.Validators.Add(result =>
+        {
+            var (one, two) = (result.GetValue(file) is not null, (result.GetValue(query), result.GetValue(gallery)));
+            if (one ? two is not (null, null) : two is not (not null, not null)) result.AddError("Give one FILE, or --query and --gallery.");
+            if (!one && result.GetValue(compare) is not null) result.AddError("--compare needs one FILE with queries and gallery, and another like it.");
+            if (result.GetValue(pictures) is not null && result.GetValue(multiQuery) is null) result.AddError("--multi-query-pictures needs --multi-query.");
+        });
+        command.SetAction(result => Evaluation.Execute(new EvaluationSettings
+        {
+            File = result.GetValue(file)?.FullName,
+            Query = Set(result, query, queryIds, queryCameras),
+            Gallery = Set(result, gallery, galleryIds, galleryCameras),
+            MultiQuery = result.GetValue(multiQuery) switch { "average" => MultiQueryPooling.Average, "max" => MultiQueryPooling.Max, _ => null },
+            MultiQueryPictures = result.GetValue(pictures)?.FullName,
+            Names = result.GetValue(names)?.Split(',', StringSplitOptions.TrimEntries),
+            Compare = result.GetValue(compare)?.FullName,
+            Distance = DistanceOf(result.GetRequiredValue(distance)),
+            Protocol = result.GetValue(protocol) switch
+            {
+                "market1501" => RetrievalProtocol.Market1501,
+                "veri" => RetrievalProtocol.VeRi,
+                "cuhk03" => RetrievalProtocol.Cuhk03,
+                "self" => RetrievalProtocol.SelfRetrieval,
+                "none" => RetrievalProtocol.NoFilter,
+                "other-cameras" => RetrievalProtocol.NoFilter with { Name = "other cameras", Cameras = CameraFilter.All },
+                _ => null,
+            },
+            Ties = result.GetRequiredValue(ties) switch
+            {
+                "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, "expected" => TiePolicy.Expected, _ => TiePolicy.ByIndex,
+            },
+            Reranking = result.GetValue(rerank) is { } k ? RerankerOf(Numbers(k)!.Value, result.GetRequiredValue(dialect), result.GetRequiredValue(distance)) : null,
+            MemoryBudget = (long)result.GetValue(memory) << 20,
+            CameraPairs = result.GetValue(pairs),
+            Verification = result.GetValue(verification),
+            Json = result.GetValue(json),
+            Csv = result.GetValue(csv),
+            Html = result.GetValue(html),
+            Images = result.GetValue(images),
+        }));
+        return command;
+
+        static Option<FileInfo?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
+
+        static SetFiles? Set(ParseResult result, Option<FileInfo?> features, Option<FileInfo?> ids, Option<FileInfo?> cameras) =>
+            result.GetValue(features) is { } path ? new SetFiles(path.FullName, result.GetValue(ids)?.FullName, result.GetValue(cameras)?.FullName) : null;
+    }
+
+    private static Option<string> Choice(string name, string description, params string[] values)
+    {
+        var option = new Option<string>(name) { Description = description, DefaultValueFactory = _ => values[0] };
+        option.AcceptOnlyFromAmong(values);
+        return option;
+    }
+
+    private static Distance DistanceOf(string name) => name switch
+    {
+        "euclidean" => Distance.Euclidean, "dot" => Distance.Dot, _ => Distance.Cosine,
+    };
+
+    /// <summary>torchreid's engine gives its re-ranking squared Euclidean distances, or cosine ones.</summary>
+    private static KReciprocalReranker RerankerOf((int K1, int K2, double Lambda) numbers, string dialect, string distance) =>
+        distance == "dot" ? throw new UserErrorException("--rerank takes --distance euclidean or cosine.")
+        : new KReciprocalReranker(numbers.K1, numbers.K2, numbers.Lambda)
+        {
+            Dialect = dialect switch
+            {
+                "zhong" => KReciprocalDialect.Zhong, "fastreid" => KReciprocalDialect.FastReid, _ => KReciprocalDialect.Torchreid,
+            },
+            Distance = distance == "cosine" ? Distance.Cosine : Distance.EuclideanSquared,
+        };
+
+    private static (int K1, int K2, double Lambda)? Numbers(string text) =>
+        text.Split(',') is [var k1, var k2, var lambda]
+            && int.TryParse(k1, NumberStyles.None, CultureInfo.InvariantCulture, out var first) && first >= 1
+            && int.TryParse(k2, NumberStyles.None, CultureInfo.InvariantCulture, out var second) && second >= 1
+            && double.TryParse(lambda, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1
+            ? (first, second, share) : null;
+}

@@ -1,0 +1,115 @@
+using System.Globalization;
+
+namespace EvaluateFeatures;
+
+/// <summary>What the HTML report shows.</summary>
+internal static class Page
+{
+    private const int ShownQueries = 12, ShownPictures = 10;
+
+    public static ReportData Of(EvaluationSettings settings, Run run, Run? other, IReadOnlyList<string[]> sure, CameraPairReport? pairs,
+        VerificationReport? verification)
+    {
+        var rows = SomeQueries(run);
+        var report = run.Report;
+        return new ReportData
+        {
+            Title = other is null ? run.Name : $"{run.Name} and {other.Name}",
+            Lead = string.Create(CultureInfo.InvariantCulture, $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
+                + $"gallery pictures, {report.Distance} distance. {report.Explanation}"),
+            Rules = $"Protocol: {report.Protocol}.",
+            Snapshots = other is null ? [SnapshotOf(settings, run, rows)] : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
+            Comparison = sure,
+            ComparisonNote = other is null ? Comparison.NoteOfOne : Comparison.Note,
+            Tables =
+            [
+                ("Figures over valid and over all queries", Figures(report), "A query without a match left is not valid; over all queries it counts as one that found nothing."),
+                .. pairs is null ? [] : new[] { ("Pairs of cameras", PairRows(pairs), "rank-1, query camera down, gallery camera across; – where no query has a match.") },
+                .. verification is null ? [] : new[] { ("Verification", PairRows(verification), VerificationNote(verification)) },
+            ],
+            DataStatistics = [["", "pictures", "identities", "cameras"], Statistics("query", run.Query.Set), Statistics("gallery", run.Gallery.Set)],
+            Settings =
+            [
+                ("distance", report.Distance), ("ties", report.Ties.ToString()), ("feature length", $"{run.Query.Set.Features.size(1)}"),
+                ("re-ranking", settings.Reranking?.ToString() ?? "none"), ("multi-query", settings.MultiQuery?.ToString() ?? "no"),
+            ],
+        };
+    }
+
+    private static Snapshot SnapshotOf(EvaluationSettings settings, Run run, IReadOnlyList<int> queries) => new()
+    {
+        Name = run.Name,
+        Figures = run.Figures,
+        Cmc = run.Report.Cmc,
+        Distances = EmbeddingPlots.Histogram(run.Query.Set, run.Gallery.Set, run.Report.Protocol, settings.Distance),
+        Projection = EmbeddingPlots.Plane(run.Query.Set, run.Gallery.Set, settings.Distance),
+        Rankings = settings.Images is { } folder ? Rankings(folder, run, queries) : [],
+    };
+
+    private static IReadOnlyList<string[]> Figures(RetrievalReport report)
+    {
+        return
+        [
+            ["%", "valid queries", "all queries"],
+            .. report.CutOffs.Where(k => k <= report.Cmc.Count).Select(k => Row($"rank-{k}", f => f.RankAt(k))),
+            Row("mAP", f => f.MeanAveragePrecision), Row("mAP (trapezoid)", f => f.MeanAveragePrecisionTrapezoid), Row("mINP", f => f.MeanInverseNegativePenalty),
+            Row("R-precision", f => f.RPrecision), Row("MAP@R", f => f.MeanAveragePrecisionAtR), Row("MRR", f => f.MeanReciprocalRank),
+            Row("nDCG", f => f.MeanNormalizedDiscountedGain),
+        ];
+
+        string[] Row(string name, Func<RetrievalFigures, double> value) =>
+            [name, Number(value(report.OverValidQueries)), Number(value(report.OverAllQueries))];
+
+        static string Number(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.00", CultureInfo.InvariantCulture);
+    }
+
+    private static IReadOnlyList<string[]> PairRows(CameraPairReport pairs) =>
+    [
+        ["%", .. pairs.GalleryCameras.Select(camera => $"{camera}")],
+        .. pairs.QueryCameras.Select(row => (string[])[$"camera {row}", .. pairs.GalleryCameras.Select(column =>
+            pairs[row, column] is { ValidQueries: > 0 } report ? Ui.Percent(report.RankAt(1)) : "–")]),
+    ];
+
+    private static IReadOnlyList<string[]> PairRows(VerificationReport verification) =>
+    [
+        ["false match rate", "accept below", "95 % interval", "true match rate, %"],
+        .. verification.OperatingPoints.Select(point => new[]
+        {
+            Text(point.Target), Text(point.Threshold), $"{Text(point.ThresholdInterval.Low)} to {Text(point.ThresholdInterval.High)}",
+            (100 * point.TruePositiveRate).ToString("0.00", CultureInfo.InvariantCulture),
+        }),
+    ];
+
+    private static string VerificationNote(VerificationReport verification) => string.Create(CultureInfo.InvariantCulture,
+        $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs; AUC {verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %.");
+
+    private static string[] Statistics(string name, EmbeddingSet set) =>
+        [name, $"{set.Count}", $"{set.Ids.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
+
+    /// <summary>Queries with a match, drawn at random, the same each time.</summary>
+    private static IReadOnlyList<int> SomeQueries(Run run)
+    {
+        int[] rows = [.. run.Report.PerQuery.Where(query => query.Skipped == SkipReason.None).Select(query => query.Query)];
+        new SeededRandom(1).Shuffle<int>(rows);
+        return [.. rows.Take(ShownQueries).Order()];
+    }
+
+    private static IReadOnlyList<Ranking> Rankings(DirectoryInfo folder, Run run, IReadOnlyList<int> queries)
+    {
+        var lists = run.Evaluator.Rank(run.Query.Set, run.Gallery.Set, ShownPictures);
+        // Names may lack the folder that a picture lies in, such as query or bounding_box_test.
+        var anywhere = folder.EnumerateFiles("*", SearchOption.AllDirectories).ToLookup(file => file.Name, file => file.FullName);
+        return [.. queries.Select(query => new Ranking(Picture(run.Query, query), [.. lists[query].Indices.Select((row, i) =>
+            new Found(Picture(run.Gallery, row), lists[query].Distances[i], lists[query].IsMatch[i]))]))];
+
+        Thumbnail Picture(FeatureSet set, int row)
+        {
+            var name = set.Files?[row] ?? throw new UserErrorException("--images needs the pictures' names in the file (query_files, gallery_files, or paths).");
+            var path = Path.Combine(folder.FullName, name) is var direct && File.Exists(direct) ? direct
+                : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException($"--images: there is no {name} in {folder.FullName}.");
+            return new Thumbnail(path, $"{name}: identity {set.Set.Ids[row]}, camera {set.Set.Cameras?[row]}");
+        }
+    }
+
+    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,32 @@
+using System.Globalization;
+
+namespace EvaluateFeatures;
+
+/// <summary>The figures of each query as a CSV table (RFC 4180), a second model's average precision beside them.</summary>
+internal static class PerQueryTable
+{
+    public static void Write(FileInfo file, Run run, Run? other)
+    {
+        file.Directory?.Create();
+        using var writer = new StreamWriter(file.FullName);
+        writer.WriteLine("query,file,identity,camera,skipped,matches,candidates,firstMatch,lastMatch,averagePrecision,averagePrecisionTrapezoid,"
+            + "inverseNegativePenalty,rPrecision" + (other is null ? "" : ",otherFirstMatch,otherAveragePrecision"));
+        var set = run.Query.Set;
+        foreach (var q in run.Report.PerQuery)
+        {
+            List<string> cells =
+            [
+                Text(q.Query), Quoted(run.Query.Files?[q.Query] ?? ""), Text(set.Ids[q.Query]), Text(set.Cameras?[q.Query]),
+                q.Skipped == SkipReason.None ? "" : $"{q.Skipped}", Text(q.Matches), Text(q.Candidates), Text(q.FirstMatch), Text(q.LastMatch),
+                Text(q.AveragePrecision), Text(q.AveragePrecisionTrapezoid), Text(q.InverseNegativePenalty), Text(q.RPrecision),
+            ];
+            if (other?.Report.PerQuery[q.Query] is { } second) cells.AddRange([Text(second.FirstMatch), Text(second.AveragePrecision)]);
+            writer.WriteLine(string.Join(',', cells));
+        }
+    }
+
+    private static string Text(IFormattable? value) => value is null or double.NaN ? "" : value.ToString(null, CultureInfo.InvariantCulture);
+
+    private static string Quoted(string text) =>
+        text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+
+namespace MetricLearning.Samples;
+
+/// <summary>Runs a program's command, and tells every mistake in one line: exit code 2 for a wrong call, 1 for data that do not fit.</summary>
+internal static class App
+{
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
+    {
+        var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error arose", Recursive = true };
+        root.Add(debug);
+
+        // The first Ctrl-C (or a scheduler's SIGTERM) asks the work to stop at a good place; a second one ends the program at once.
+        using var stop = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+            var command = parsed.CommandResult.Command;
+            Console.Error.WriteLine($"Help: {typeof(App).Assembly.GetName().Name} {(command == root ? "" : command.Name + " ")}--help");
+            return 2;
+        }
+        try
+        {
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            return await parsed.InvokeAsync(configuration, stop.Token);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Console.Error.WriteLine("stopped");
+            return 130;
+        }
+#pragma warning disable CA1031 // The last line of defence: every error is told in one line.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException or UnauthorizedAccessException;
+            var kind = expected ? "" : $" {e.GetType().Name}:";
+            var message = e is ArgumentException { ParamName: { } name } ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+            Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {message}");
+            return 1;
+        }
+
+        void Stop(PosixSignalContext signal)
+        {
+            if (stop.IsCancellationRequested) return;
+            signal.Cancel = true;
+            stop.Cancel();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Globalization;
+
+namespace MetricLearning.Samples;
+
+/// <summary>How sure figures are, and whether two models on the same queries differ by more than chance.</summary>
+internal static class Comparison
+{
+    /// <summary>What the intervals of one model mean.</summary>
+    public const string NoteOfOne = "Intervals of 95 %, by drawing the identities of the queries, or the queries, anew 10,000 times (bootstrap).";
+
+    /// <summary>What the table of two means.</summary>
+    public const string Note = "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two models' "
+        + "results, exchanged identity by identity at random, differ as much; Wilcoxon's p looks at the ranks of the differences.";
+
+    private static readonly (string Name, Func<QueryResult, double> Of)[] figures =
+    [
+        ("mAP", query => query.AveragePrecision), ("rank-1", query => query.FirstMatch <= 1 ? 1 : 0), ("mINP", query => query.InverseNegativePenalty),
+    ];
+
+    /// <summary>A row a figure, with its intervals over identities and over queries.</summary>
+    public static IReadOnlyList<string[]> Table(RetrievalReport report, IReadOnlyList<long> queryIds)
+    {
+        var bootstrap = new Bootstrap();
+        return [["%", "over identities", "over queries"], .. figures.Select(figure => new[]
+        {
+            figure.Name, Text(bootstrap.OverIdentities(report, figure.Of, queryIds)), Text(bootstrap.OverQueries(report, figure.Of)),
+        })];
+    }
+
+    /// <summary>A row a figure: both models and the difference in points, each with its interval.</summary>
+    public static IReadOnlyList<string[]> Table((string Name, RetrievalReport Report) first, (string Name, RetrievalReport Report) second,
+        IReadOnlyList<long> queryIds)
+    {
+        var bootstrap = new Bootstrap();
+        return [["%", first.Name, second.Name, "difference", "p", "p (Wilcoxon)"], .. figures.Select(figure =>
+        {
+            var (a, b) = (Values(first.Report, figure.Of), Values(second.Report, figure.Of));
+            double[] difference = [.. b.Zip(a, (after, before) => after - before)];
+            var test = PairedTest.Compare(a, b, queryIds);
+            return new[]
+            {
+                figure.Name, Text(bootstrap.OverIdentities(a, queryIds)), Text(bootstrap.OverIdentities(b, queryIds)),
+                Text(bootstrap.OverIdentities(difference, queryIds), "+0.0;-0.0;0.0"),
+                Probability(test.PermutationP), Probability(test.WilcoxonP),
+            };
+        })];
+    }
+
+    private static double[] Values(RetrievalReport report, Func<QueryResult, double> figure) =>
+        [.. report.PerQuery.Select(query => query.Skipped == SkipReason.None ? figure(query) : double.NaN)];
+
+    private static string Probability(double p) => p < 0.0001 ? "< 0.0001" : p.ToString("0.0000", CultureInfo.InvariantCulture);
+
+    private static string Text(ConfidenceInterval interval, string format = "0.0")
+    {
+        return $"{N(interval.Estimate)} [{N(interval.Low)}, {N(interval.High)}]";
+
+        string N(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString(format, CultureInfo.InvariantCulture);
+    }
+}

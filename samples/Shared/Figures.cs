@@ -1,0 +1,51 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MetricLearning.Samples;
+
+/// <summary>The headline numbers of an evaluation; shares are in [0, 1], NaN where no query has a match.</summary>
+internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, double Rank1, double Rank5, double Rank10, int ValidQueries)
+{
+    private static readonly JsonSerializerOptions layout = new() { WriteIndented = true };
+
+    public static Figures Of(RetrievalReport report)
+    {
+        return new(report.MeanAveragePrecision, report.MeanAveragePrecisionTrapezoid, report.MeanInverseNegativePenalty, Rank(1), Rank(5), Rank(10),
+            report.ValidQueries);
+
+        // Where the gallery has fewer than k pictures, the whole of it.
+        double Rank(int k) => report.Cmc.Count == 0 ? double.NaN : report.RankAt(Math.Min(k, report.Cmc.Count));
+    }
+
+    /// <summary>The table that programs print, a row a name.</summary>
+    public static IReadOnlyList<string[]> Table(params IEnumerable<(string Name, Figures Figures)> rows) =>
+    [
+        ["%", "rank-1", "rank-5", "rank-10", "mAP", "mAP trapezoid", "mINP", "valid queries"],
+        .. rows.Select(row => new[]
+        {
+            row.Name, Ui.Percent(row.Figures.Rank1), Ui.Percent(row.Figures.Rank5), Ui.Percent(row.Figures.Rank10),
+            Ui.Percent(row.Figures.MAP), Ui.Percent(row.Figures.MAPTrapezoid), Ui.Percent(row.Figures.MINP), $"{row.Figures.ValidQueries}",
+        }),
+    ];
+
+    /// <summary>All digits, by the keys that every program writes; NaN becomes null.</summary>
+    public JsonObject ToJson() => new()
+    {
+        ["mAP"] = Number(MAP),
+        ["mAP_trapezoid"] = Number(MAPTrapezoid),
+        ["mINP"] = Number(MINP),
+        ["rank1"] = Number(Rank1),
+        ["rank5"] = Number(Rank5),
+        ["rank10"] = Number(Rank10),
+        ["validQueries"] = ValidQueries,
+    };
+
+    /// <summary>A number as JSON has it.</summary>
+    public static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
+
+    public static void Write(FileInfo file, JsonObject json)
+    {
+        file.Directory?.Create();
+        File.WriteAllText(file.FullName, json.ToJsonString(layout) + "\n");
+    }
+}

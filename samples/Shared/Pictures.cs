@@ -1,0 +1,17 @@
+using MetricLearning.Vision;
+using SkiaSharp;
+
+namespace MetricLearning.Samples;
+
+/// <summary>Pictures for pages.</summary>
+internal static class Pictures
+{
+    /// <summary>A decoded picture as a PNG file.</summary>
+    public static byte[] Png(Picture picture)
+    {
+        var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        using var image = SKImage.FromPixelCopy(info, picture.Pixels);
+        using var data = image.Encode(SKEncodedImageFormat.Png, 100);
+        return data.ToArray();
+    }
+}

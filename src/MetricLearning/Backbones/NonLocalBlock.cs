@@ -1,0 +1,44 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Adds to each place of the map what all places say to it: <c>x + W(θ(x) (φ(x)ᵀ g(x)) / P)</c> over the P places.</summary>
+/// <remarks>
+/// The dot-product form. It needs no P × P matrix, since the small product comes first. The inner maps have a single channel, as in AGW and
+/// fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the channels). W ends in a
+/// batch norm that starts from zero, so that the block starts as the identity.
+/// Wang, Girshick, Gupta, He, <i>Non-local Neural Networks</i>, CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>,
+/// TPAMI 2021.
+/// </remarks>
+internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
+{
+    private const long Inner = 1;
+
+    private readonly Conv2d g;
+    private readonly Sequential W;
+    private readonly Conv2d theta;
+    private readonly Conv2d phi;
+
+    public NonLocalBlock(long channels) : base(nameof(NonLocalBlock))
+    {
+        g = Convolution.Plain(channels, Inner, kernel: 1);
+        var norm = nn.BatchNorm2d(channels);
+        nn.init.zeros_(norm.weight);
+        W = nn.Sequential(Convolution.Plain(Inner, channels, kernel: 1), norm);
+        theta = Convolution.Plain(channels, Inner, kernel: 1);
+        phi = Convolution.Plain(channels, Inner, kernel: 1);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var values = g.call(x).flatten(2).transpose(1, 2);
+        var said = phi.call(x).flatten(2).matmul(values) / S(x.size(2) * x.size(3));
+        var heard = said.transpose(1, 2).matmul(theta.call(x).flatten(2));
+        return W.call(heard.reshape(x.size(0), Inner, x.size(2), x.size(3))).Plus(x).MoveToOuterDisposeScope();
+    }
+
+    public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(2) * output.size(3) * Inner * Inner;
+}

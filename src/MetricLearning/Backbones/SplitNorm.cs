@@ -1,0 +1,28 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>IBN-a's norm: instance norm on the first half of the channels, batch norm on the rest. Named <c>IN</c> and <c>BN</c>.</summary>
+internal sealed class SplitNorm : nn.Module<Tensor, Tensor>
+{
+    private readonly InstanceNorm2d IN;
+    private readonly BatchNorm2d BN;
+    private readonly long half;
+    private readonly long rest;
+
+    public SplitNorm(long channels) : base(nameof(SplitNorm))
+    {
+        half = channels / 2;
+        rest = channels - half;
+        IN = nn.InstanceNorm2d(half, affine: true);
+        BN = nn.BatchNorm2d(rest);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return cat([IN.call(x.narrow(1, 0, half)), BN.call(x.narrow(1, half, rest))], 1).MoveToOuterDisposeScope();
+    }
+}

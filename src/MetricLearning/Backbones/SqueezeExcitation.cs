@@ -1,0 +1,29 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Weighs each channel by a number in (0, 1) that two small linear layers make of the channels' means. Named <c>fc.0</c> and
+/// <c>fc.2</c>.</summary>
+/// <remarks>Hu, Shen, Sun, <i>Squeeze-and-Excitation Networks</i>, CVPR 2018; without biases, as fast-reid and IBN-Net have it.</remarks>
+internal sealed class SqueezeExcitation : nn.Module<Tensor, Tensor>
+{
+    private const int Reduction = 16;
+
+    private readonly Sequential fc;
+
+    public SqueezeExcitation(long channels) : base(nameof(SqueezeExcitation))
+    {
+        fc = nn.Sequential(
+            nn.Linear(channels, channels / Reduction, hasBias: false), nn.ReLU(),
+            nn.Linear(channels / Reduction, channels, hasBias: false), nn.Sigmoid());
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var weights = fc.call(x.mean([2, 3]));
+        return (x * weights.unsqueeze(-1).unsqueeze(-1)).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,104 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Self-attention, then a perceptron, each behind a layer norm and beside a shortcut: <c>x + Attention(LN(x))</c>, <c>x +
+/// MLP(LN(x))</c>.</summary>
+internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
+{
+    private const int Widening = 4;
+
+    private readonly LayerNorm norm1;
+    private readonly Attention attn;
+    private readonly LayerNorm norm2;
+    private readonly Perceptron mlp;
+    private readonly double dropped;
+
+    /// <param name="dimension">The tokens' length.</param>
+    /// <param name="heads">Heads of the attention.</param>
+    /// <param name="dropped">How often, in training, a sample takes the shortcut alone (stochastic depth).</param>
+    public TransformerBlock(long dimension, int heads, double dropped) : base(nameof(TransformerBlock))
+    {
+        this.dropped = dropped;
+        norm1 = Norm(dimension);
+        attn = new Attention(dimension, heads);
+        norm2 = Norm(dimension);
+        mlp = new Perceptron(dimension, dimension * Widening);
+        RegisterComponents();
+    }
+
+    public static LayerNorm Norm(long dimension) => nn.LayerNorm(dimension, eps: 1e-6);
+
+    /// <summary>A linear layer whose weights start from N(0, 0.02), its bias from 0.</summary>
+    // timm cuts the distribution at ±2, a hundred deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills with one constant
+    // or infinities.
+    public static Linear Linear(long inputs, long outputs)
+    {
+        var linear = nn.Linear(inputs, outputs);
+        nn.init.normal_(linear.weight, 0, 0.02);
+        nn.init.zeros_(linear.bias);
+        return linear;
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var y = x.Plus(Drop(attn.call(norm1.call(x))));
+        return y.Plus(Drop(mlp.call(norm2.call(y)))).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Drop(Tensor path)
+    {
+        if (!training || dropped == 0) return path;
+        var kept = empty([path.size(0), 1, 1], path.dtype, path.device).bernoulli_(1 - dropped);
+        return path * kept / S(1 - dropped);
+    }
+
+    /// <summary>softmax(q kᵀ / √d) v in each head.</summary>
+    private sealed class Attention : nn.Module<Tensor, Tensor>, IMultiplyAdds
+    {
+        private readonly Linear qkv;
+        private readonly Linear proj;
+        private readonly int heads;
+
+        public Attention(long dimension, int heads) : base(nameof(Attention))
+        {
+            this.heads = heads;
+            qkv = TransformerBlock.Linear(dimension, 3 * dimension);
+            proj = TransformerBlock.Linear(dimension, dimension);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor x)
+        {
+            using var scope = NewDisposeScope();
+            long batch = x.size(0), tokens = x.size(1), dimension = x.size(2);
+            var parts = qkv.call(x).reshape(batch, tokens, 3, heads, dimension / heads).permute(2, 0, 3, 1, 4);
+            var seen = nn.functional.scaled_dot_product_attention(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2));
+            return proj.call(seen.transpose(1, 2).reshape(batch, tokens, dimension)).MoveToOuterDisposeScope();
+        }
+
+        public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(1) * output.size(1) * output.size(2);
+    }
+
+    /// <summary>Two linear layers with GELU between them.</summary>
+    private sealed class Perceptron : nn.Module<Tensor, Tensor>
+    {
+        private readonly Linear fc1;
+        private readonly Linear fc2;
+
+        public Perceptron(long dimension, long hidden) : base(nameof(Perceptron))
+        {
+            fc1 = TransformerBlock.Linear(dimension, hidden);
+            fc2 = TransformerBlock.Linear(hidden, dimension);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor x)
+        {
+            using var scope = NewDisposeScope();
+            return fc2.call(fc1.call(x).gelu()).MoveToOuterDisposeScope();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The vision transformer of patches of 16 × 16 pixels, without the classifier, with the options that re-identification gave
+/// it.</summary>
+/// <remarks>
+/// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT
+/// and DeiT load with
+/// <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and 0.</para>
+/// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are
+/// interpolated to the network's grid when they are loaded, and the network's own to that of a picture of another size when it comes. Side
+/// information (a camera, a view) is an embedding that is added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
+/// Dosovitskiy et al., <i>An Image is Worth 16×16 Words</i>, ICLR 2021; Touvron et al., <i>Training data-efficient image transformers</i>,
+/// ICML 2021; He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.
+/// </remarks>
+public sealed class VisionTransformer : Backbone, IResizesWeights
+{
+    private const int Patch = 16;
+    private const int Depth = 12;
+    private const string Positions = nameof(pos_embed);
+
+    private readonly PatchEmbedding patch_embed;
+    private readonly Parameter cls_token;
+    private readonly Parameter pos_embed;
+    private readonly Parameter? sie_embed;
+    private readonly ModuleList<TransformerBlock> blocks;
+    private readonly LayerNorm norm;
+
+    private readonly int heads;
+    private readonly int stride;
+    private readonly double sideScale;
+    private readonly double dropPath;
+    private readonly TransformerFeature feature;
+    private readonly PositionInterpolation interpolation;
+    private readonly (long Rows, long Columns) grid;
+
+    private VisionTransformer(string name, long dimension, int heads, int height, int width, int stride, int sides,
+        double sideScale, double dropPath, TransformerFeature feature, PositionInterpolation interpolation) : base(name, dimension, minimumSize: Patch)
+    {
+        Guard.AtLeast(height, Patch);
+        Guard.AtLeast(width, Patch);
+        if (stride is < 1 or > Patch) throw new ArgumentOutOfRangeException(nameof(stride), stride, $"stride must be in [1, {Patch}].");
+        this.heads = heads;
+        this.stride = stride;
+        Sides = Guard.AtLeast(sides, 0);
+        this.sideScale = Guard.Finite(sideScale);
+        this.dropPath = Guard.Within(dropPath, 0, 0.99);
+        this.feature = Guard.Defined(feature);
+        this.interpolation = Guard.Defined(interpolation);
+        grid = GridOf(height, width);
+        patch_embed = new PatchEmbedding(dimension, stride);
+        cls_token = Embedding(1, 1, dimension);
+        pos_embed = Embedding(1, 1 + grid.Rows * grid.Columns, dimension);
+        if (sides > 0) sie_embed = Embedding(sides, 1, dimension);
+        blocks = new ModuleList<TransformerBlock>([.. Enumerable.Range(0, Depth).Select(Block)]);
+        norm = TransformerBlock.Norm(dimension);
+        RegisterComponents();
+
+        static Parameter Embedding(params long[] shape) => nn.Parameter(nn.init.normal_(empty(shape), 0, 0.02));
+    }
+
+    /// <summary>ViT-Ti/16 (DeiT-tiny): 192 numbers a token, 3 heads, 5,524,416 parameters (5,717,416 with ImageNet's classifier).</summary>
+    /// <param name="height">The height in pixels for which positions are learned.</param>
+    /// <param name="width">The width in pixels for which positions are learned.</param>
+    /// <param name="stride">Pixels from one patch to the next: 16 as published; 12 in TransReID, which makes patches overlap.</param>
+    /// <param name="sides">How many kinds of side information there are: cameras, views, or cameras × views; 0 for none.</param>
+    /// <param name="sideScale">What the side information's embedding is multiplied with: 3 in TransReID.</param>
+    /// <param name="dropPath">Stochastic depth: how often the last block is left out in training, the others in proportion to their place;
+    /// 0.1 in TransReID.</param>
+    /// <param name="feature">What becomes the feature map.</param>
+    /// <param name="interpolation">How positions become those of another size of picture.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is less than 16, the stride not in [1, 16], a number negative or not finite, or
+    /// dropPath above 0.99.</exception>
+    public static VisionTransformer Tiny(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+        new("ViT_Ti_16", 192, 3, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
+
+    /// <summary>ViT-S/16 (DeiT-small): 384 numbers a token, 6 heads, 21,665,664 parameters (22,050,664 with ImageNet's
+    /// classifier).</summary>
+    /// <inheritdoc cref="Tiny" path="/param"/>
+    /// <inheritdoc cref="Tiny" path="/exception"/>
+    public static VisionTransformer Small(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+        new("ViT_S_16", 384, 6, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
+
+    /// <summary>ViT-B/16 (DeiT-base): 768 numbers a token, 12 heads, 85,798,656 parameters (86,567,656 with ImageNet's
+    /// classifier).</summary>
+    /// <inheritdoc cref="Tiny" path="/param"/>
+    /// <inheritdoc cref="Tiny" path="/exception"/>
+    public static VisionTransformer Base(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+        double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
+        PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
+        new("ViT_B_16", 768, 12, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
+
+    /// <summary>How many kinds of side information there are; 0 for none.</summary>
+    public int Sides { get; }
+
+    /// <summary>The tokens behind the last layer norm: the class token, then the patches row by row.</summary>
+    /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <param name="side">int64 [N], each image's side information in [0, <see cref="Sides"/>): its camera, its view, or camera · views +
+    /// view. Null if there is none.</param>
+    /// <returns>[N, 1 + patches, <see cref="Backbone.Channels"/>]. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The images do not fit, or the network takes side information and none is given, or the other way
+    /// round.</exception>
+    public Tensor Tokens(Tensor images, Tensor? side = null)
+    {
+        using var scope = NewDisposeScope();
+        return norm.call(Run(images, side, Depth)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The tokens that the last block takes.</summary>
+    internal Tensor TokensBeforeLastBlock(Tensor images, Tensor? side) => Run(images, side, Depth - 1);
+
+    /// <summary>A copy of the last block and the last norm, as named in TransReID: 0 and 1.</summary>
+    internal Sequential CopyOfLastBlock()
+    {
+        var (block, last) = (Block(Depth - 1), TransformerBlock.Norm(Channels));
+        StateCopy.Copy(blocks[Depth - 1], block);
+        StateCopy.Copy(norm, last);
+        return nn.Sequential(block, last);
+    }
+
+    /// <summary>The rows and columns of patches in a picture.</summary>
+    internal (long Rows, long Columns) GridOf(long height, long width) => ((height - Patch) / stride + 1, (width - Patch) / stride + 1);
+
+    Tensor? IResizesWeights.Resize(string name, Tensor stored)
+    {
+        if (name != Positions || stored.dim() != 3 || stored.size(0) != 1 || stored.size(2) != Channels) return null;
+        var side = (long)Math.Sqrt(stored.size(1) - 1);
+        return side >= 1 && side * side == stored.size(1) - 1
+            ? PositionGrid.Resize(stored.to(ScalarType.Float32), (side, side), grid, interpolation) : null;
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor FeatureMap(Tensor images)
+    {
+        var tokens = norm.call(Run(images, null, Depth));
+        if (feature == TransformerFeature.ClassToken) return tokens.narrow(1, 0, 1).transpose(1, 2).unsqueeze(3);
+        var (rows, columns) = GridOf(images.size(2), images.size(3));
+        return tokens.narrow(1, 1, rows * columns).transpose(1, 2).reshape(images.size(0), Channels, rows, columns);
+    }
+
+    private Tensor Run(Tensor images, Tensor? side, int depth)
+    {
+        Check(images);
+        if ((side is null) == (Sides > 0))
+            throw new ArgumentException(Sides > 0
+                ? $"side must say for each image which of {Sides} kinds it is, because {GetName()} was made with side information."
+                : $"side must be null, because {GetName()} was made without side information.", nameof(side));
+        if (side is not null)
+        {
+            Guard.Labels(side, images.size(0));
+            Guard.InRange(side, Sides);
+        }
+        using var scope = NewDisposeScope();
+        var patches = patch_embed.call(images);
+        var x = cat([cls_token.expand(patches.size(0), -1, -1), patches], 1).Plus(PositionsOf(images));
+        if (side is not null) x = x.Plus(sie_embed![side] * S(sideScale));
+        for (var i = 0; i < depth; i++) x = blocks[i].call(x);
+        return x.MoveToOuterDisposeScope();
+    }
+
+    private Tensor PositionsOf(Tensor images)
+    {
+        var wanted = GridOf(images.size(2), images.size(3));
+        return wanted == grid ? pos_embed : PositionGrid.Resize(pos_embed, grid, wanted, interpolation);
+    }
+
+    private TransformerBlock Block(int place) => new(Channels, heads, dropPath * place / (Depth - 1));
+
+    /// <summary>One token a patch, by a convolution.</summary>
+    private sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
+    {
+        private readonly Conv2d proj;
+
+        public PatchEmbedding(long dimension, int stride) : base(nameof(PatchEmbedding))
+        {
+            proj = Convolution.Plain(3, dimension, Patch, stride);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor images)
+        {
+            using var scope = NewDisposeScope();
+            return proj.call(images).flatten(2).transpose(1, 2).MoveToOuterDisposeScope();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>MGN, the multiple granularity network: three branches from one trunk see the whole map, and two and three stripes of
+/// it.</summary>
+/// <remarks>
+/// <code>
+/// images → backbone ┬ b1 → the whole
+///                   ├ b2 → the whole, 2 stripes         each → pooling → 1×1 convolution → batch norm → 256 numbers → class scores
+///                   └ b3 → the whole, 3 stripes
+/// </code>
+/// As fast-reid has it, so that its weights load with <see cref="WeightNames.FastReIdMgn"/>. The trunk is the ResNet up to the first block
+/// of its third stage; the branches are the rest, <c>b2</c> and <c>b3</c> with a last stage of stride 1. <see cref="PartOutput.Features"/>
+/// are b1's whole, b2's whole, b3's whole, b2's stripes side by side, and b3's;
+/// <see cref="PartOutput.Logits"/> those of b1, b2, b21, b22, b3, b31, b32, b33; the embedding is the wholes, then the stripes. Classifiers
+/// have no bias and start from N(0, 0.01). Wang, Yuan, Chen, Li, Zhou, <i>Learning Discriminative Features with Multiple Granularities for
+/// Person Re-Identification</i>, ACM MM 2018.
+/// </remarks>
+public sealed class Mgn : PartModel
+{
+    private readonly Sequential backbone;
+    private readonly Sequential b1;
+    private readonly Head b1_head;
+    private readonly Sequential b2;
+    private readonly Head b2_head;
+    private readonly Head b21_head;
+    private readonly Head b22_head;
+    private readonly Sequential b3;
+    private readonly Head b3_head;
+    private readonly Head b31_head;
+    private readonly Head b32_head;
+    private readonly Head b33_head;
+    private readonly long reducedDimension;
+
+    /// <summary>Sets up the model from a ResNet, whose layers it takes over and copies into the branches, with the weights that they
+    /// have.</summary>
+    /// <param name="resNet">The network; it is used up.</param>
+    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
+    /// <param name="reducedDimension">The length of each part's feature.</param>
+    /// <param name="pooling">Makes the pooling of each head; null for <see cref="GeMPooling"/>.</param>
+    /// <exception cref="ArgumentException">The network has non-local blocks.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes, or the dimension is less than 1.</exception>
+    public Mgn(ResNet resNet, int classes = 0, long reducedDimension = 256, Func<Pooling>? pooling = null) : base(nameof(Mgn), classes)
+    {
+        ArgumentNullException.ThrowIfNull(resNet);
+        if (resNet.HasNonLocalBlocks)
+            throw new ArgumentException($"resNet must have no non-local blocks, got {resNet.GetName()}.", nameof(resNet));
+        this.reducedDimension = Guard.AtLeast(reducedDimension, 1);
+        pooling ??= () => new GeMPooling();
+        backbone = resNet.UpToThirdStage;
+        b2 = resNet.CopyOfLastStages(stride: 1);
+        b3 = resNet.CopyOfLastStages(stride: 1);
+        b1 = resNet.LastStages;
+        b1_head = Head();
+        b2_head = Head();
+        b21_head = Head();
+        b22_head = Head();
+        b3_head = Head();
+        b31_head = Head();
+        b32_head = Head();
+        b33_head = Head();
+        RegisterComponents();
+
+        Head Head() => new(resNet.Channels, reducedDimension, classes, pooling());
+    }
+
+    /// <inheritdoc/>
+    public override long EmbeddingDimension => 8 * reducedDimension;
+
+    /// <inheritdoc/>
+    protected override PartOutput Parts(Tensor images)
+    {
+        if (images.dim() != 4 || images.size(1) != 3)
+            throw new ArgumentException($"images must be [N, 3, H, W], got {Guard.Shape(images)}.", nameof(images));
+        var trunk = backbone.call(images);
+        Tensor map1 = b1.call(trunk), map2 = b2.call(trunk), map3 = b3.call(trunk);
+        Tensor[] halves = map2.chunk(2, 2), thirds = map3.chunk(3, 2);
+        if (thirds.Length < 3)
+            throw new ArgumentException($"images must be high enough for three stripes, got {Guard.Shape(images)}.", nameof(images));
+
+        var whole1 = b1_head.call(map1);
+        var (whole2, half1, half2) = (b2_head.call(map2), b21_head.call(halves[0]), b22_head.call(halves[1]));
+        var whole3 = b3_head.call(map3);
+        var (third1, third2, third3) = (b31_head.call(thirds[0]), b32_head.call(thirds[1]), b33_head.call(thirds[2]));
+        Tensor[] wholes = [whole1, whole2, whole3], twos = [half1, half2], threes = [third1, third2, third3];
+        return new PartOutput(
+            [.. wholes, cat(twos, 1), cat(threes, 1)],
+            cat([.. wholes, .. twos, .. threes], 1),
+            Classes == 0 ? [] :
+            [
+                b1_head.Logits(whole1), b2_head.Logits(whole2), b21_head.Logits(half1), b22_head.Logits(half2),
+                b3_head.Logits(whole3), b31_head.Logits(third1), b32_head.Logits(third2), b33_head.Logits(third3),
+            ]);
+    }
+
+    /// <summary>Pooling, a 1×1 convolution without bias and a batch norm with its bias frozen; class weights beside them.</summary>
+    private sealed class Head : nn.Module<Tensor, Tensor>
+    {
+        private readonly Pooling pool_layer;
+        private readonly Sequential bottleneck;
+        private readonly Parameter? weight;
+
+        public Head(long inputs, long outputs, int classes, Pooling pooling) : base(nameof(Head))
+        {
+            pool_layer = pooling;
+            var norm = nn.BatchNorm2d(outputs);
+            norm.bias!.requires_grad_(false);
+            bottleneck = nn.Sequential(Convolution.Of(pooling.OutputDimension(inputs), outputs, kernel: 1), norm);
+            if (classes > 0) weight = nn.Parameter(nn.init.normal_(empty(classes, outputs), 0, 0.01));
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor map)
+        {
+            using var scope = NewDisposeScope();
+            return bottleneck.call(pool_layer.call(map).unsqueeze(2).unsqueeze(3)).flatten(1).MoveToOuterDisposeScope();
+        }
+
+        public Tensor Logits(Tensor feature) => feature.matmul(weight!.t());
+    }
+}

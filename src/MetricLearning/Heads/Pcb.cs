@@ -1,0 +1,79 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>PCB, the part-based convolutional baseline: the map is averaged in horizontal stripes, and each stripe is classified by
+/// itself.</summary>
+/// <remarks>
+/// <code>
+/// images → backbone → average of each stripe (→ dropout) → v          v of all stripes, each of length 1 → Features, Embedding
+///                                                        v → conv5 (1×1, batch norm, ReLU) → classifier of the stripe → Logits
+/// </code>
+/// As torchreid has it (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with
+/// <see cref="WeightNames.TorchReIdPcb"/>: the embedding is channel by channel, the stripes of a channel side by side. Convolutions start
+/// from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
+/// Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
+/// </remarks>
+public sealed class Pcb : PartModel
+{
+    private readonly Backbone backbone;
+    private readonly AdaptiveAvgPool2d parts_avgpool;
+    private readonly Dropout dropout;
+    private readonly Reduction conv5;
+    private readonly ModuleList<Linear>? classifier;
+    private readonly int parts;
+
+    /// <summary>Sets up the model.</summary>
+    /// <param name="backbone">What turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
+    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
+    /// <param name="parts">Horizontal stripes.</param>
+    /// <param name="reducedDimension">The length of what the classifiers see.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes, or less than one part or dimension.</exception>
+    public Pcb(Backbone backbone, int classes = 0, int parts = 6, long reducedDimension = 256) : base(nameof(Pcb), classes)
+    {
+        ArgumentNullException.ThrowIfNull(backbone);
+        this.backbone = backbone;
+        this.parts = Guard.AtLeast(parts, 1);
+        parts_avgpool = nn.AdaptiveAvgPool2d([parts, 1]);
+        dropout = nn.Dropout(0.5);
+        conv5 = new Reduction(backbone.Channels, Guard.AtLeast(reducedDimension, 1));
+        if (classes > 0) classifier = new([.. Enumerable.Range(0, parts).Select(_ => Classifier(reducedDimension, classes))]);
+        RegisterComponents();
+    }
+
+    /// <inheritdoc/>
+    public override long EmbeddingDimension => backbone.Channels * parts;
+
+    /// <inheritdoc/>
+    protected override PartOutput Parts(Tensor images)
+    {
+        var stripes = dropout.call(parts_avgpool.call(backbone.call(images)));
+        var embedding = nn.functional.normalize(stripes, p: 2, dim: 1).flatten(1);
+        if (classifier is null) return new PartOutput([embedding], embedding, []);
+        var reduced = conv5.call(stripes).squeeze(3);
+        return new PartOutput([embedding], embedding, [.. classifier.Select((layer, part) => layer.call(reduced.select(2, part)))]);
+    }
+
+    private static Linear Classifier(long dimension, int classes)
+    {
+        var linear = nn.Linear(dimension, classes);
+        nn.init.normal_(linear.weight, 0, 0.01);
+        nn.init.zeros_(linear.bias);
+        return linear;
+    }
+
+    /// <summary>1×1 convolution, batch norm and ReLU, named <c>layers</c>.</summary>
+    private sealed class Reduction : nn.Module<Tensor, Tensor>
+    {
+        private readonly Sequential layers;
+
+        public Reduction(long inputs, long outputs) : base(nameof(Reduction))
+        {
+            layers = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1), nn.BatchNorm2d(outputs), nn.ReLU());
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor x) => layers.call(x);
+    }
+}

@@ -1,0 +1,133 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>TransReID: a vision transformer with side information, and the jigsaw patch module (JPM), which sees the patches in shuffled
+/// groups.</summary>
+/// <remarks>
+/// <code>
+/// images, side → base (all blocks but the last) ┬ b1 (last block, norm) → class token → the whole
+///                                               └ patches, shifted and shuffled, in 4 groups, each behind the class token
+///                                                 → b2 (last block, norm) → class token
+/// </code>
+/// The whole and each group go through a <see cref="BNNeck"/> (<c>bottleneck</c>, <c>bottleneck_1</c> ...) to a classifier without bias
+/// (N(0, 0.001)). <see cref="PartOutput.Features"/> lie before the necks; the embedding is the whole, then the groups divided by their
+/// number. Without the jigsaw there is the whole alone, from the base's own last block. With it, the base's last block and norm serve only
+/// to be copied into <c>b1</c> and <c>b2</c>, when this is made: load ImageNet's weights before. Names are TransReID's; its checkpoints
+/// load with <see cref="WeightNames.TransReId"/>. He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object
+/// Re-Identification</i>, ICCV 2021.
+/// </remarks>
+public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
+{
+    private readonly VisionTransformer @base;
+    private readonly Sequential? b1;
+    private readonly Sequential? b2;
+    private readonly BNNeck[] necks;
+    private readonly Linear[] classifiers;
+    private readonly int groups;
+    private readonly int shift;
+    private readonly int shuffleGroups;
+    private readonly bool embedBehindNeck;
+
+    /// <summary>Sets up the model, which owns the transformer.</summary>
+    /// <param name="transformer">The transformer, with or without side information.</param>
+    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
+    /// <param name="groups">The jigsaw's groups of patches; 0 for none.</param>
+    /// <param name="shift">The patch (counted from 1) that comes first before the shuffle; those before it go to the end.</param>
+    /// <param name="shuffleGroups">Into how many runs the patches are cut, which the shuffle then deals one patch from each in
+    /// turn.</param>
+    /// <param name="embedBehindNeck">Whether the embedding is taken behind the necks; TransReID's published results are before
+    /// them.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or a shift or number of shuffled groups less than 1.</exception>
+    public TransReId(VisionTransformer transformer, int classes = 0, int groups = 4, int shift = 5, int shuffleGroups = 2,
+        bool embedBehindNeck = false) : base(nameof(TransReId))
+    {
+        ArgumentNullException.ThrowIfNull(transformer);
+        @base = transformer;
+        Classes = Guard.AtLeast(classes, 0);
+        this.groups = Guard.AtLeast(groups, 0);
+        this.shift = Guard.AtLeast(shift, 1);
+        this.shuffleGroups = Guard.AtLeast(shuffleGroups, 1);
+        this.embedBehindNeck = embedBehindNeck;
+        if (groups > 0)
+        {
+            b1 = transformer.CopyOfLastBlock();
+            b2 = transformer.CopyOfLastBlock();
+        }
+        RegisterComponents();
+        necks = [.. Enumerable.Range(0, 1 + groups).Select(_ => new BNNeck(transformer.Channels))];
+        classifiers = [.. Enumerable.Range(0, classes > 0 ? 1 + groups : 0).Select(_ => Classifier(transformer.Channels, classes))];
+        for (var i = 0; i <= groups; i++) register_module(i == 0 ? "bottleneck" : $"bottleneck_{i}", necks[i]);
+        for (var i = 0; i < classifiers.Length; i++) register_module(i == 0 ? "classifier" : $"classifier_{i}", classifiers[i]);
+    }
+
+    /// <summary>Identities told apart; 0 without classifiers.</summary>
+    public int Classes { get; }
+
+    /// <summary>The length of <see cref="PartOutput.Embedding"/>.</summary>
+    public long EmbeddingDimension => (1 + groups) * @base.Channels;
+
+    /// <summary>Features, embedding and logits of a batch of images.</summary>
+    /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
+    /// <exception cref="ArgumentException">The images or their side information do not fit, there are fewer patches than groups, the
+    /// shuffle does not come out even, or batch norm would train on one image; the message says which.</exception>
+    public override PartOutput forward(Tensor images, Tensor? side)
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] features = groups == 0 ? [@base.Tokens(images, side).select(1, 0)] : Jigsaw(@base.TokensBeforeLastBlock(images, side));
+        Tensor[] behind = [.. features.Select((feature, i) => necks[i].call(feature))];
+        var embedded = embedBehindNeck ? behind : features;
+        var embedding = cat([.. embedded.Select((feature, i) => i == 0 ? feature : feature / S(groups))], 1);
+        return new PartOutput(features, embedding, [.. classifiers.Select((layer, i) => layer.call(behind[i]))]).MoveToOuter(scope);
+    }
+
+    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
+    /// afterwards.</summary>
+    /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
+    /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
+    public Tensor Embed(Tensor images, Tensor? side = null)
+    {
+        using var mode = new EvaluationMode(this);
+        using var scope = NewDisposeScope();
+        return call(images, side).Embedding.MoveToOuterDisposeScope();
+    }
+
+    private Tensor[] Jigsaw(Tensor tokens)
+    {
+        var patches = Shuffle(tokens, shift, shuffleGroups);
+        var size = (tokens.size(1) - 1) / groups;
+        if (size == 0)
+            throw new ArgumentException($"images must have at least {groups} patches, one for each group, got {tokens.size(1) - 1}.");
+        var token = tokens.narrow(1, 0, 1);
+        return
+        [
+            b1!.call(tokens).select(1, 0),
+            .. Enumerable.Range(0, groups).Select(i => b2!.call(cat([token, patches.narrow(1, i * size, size)], 1)).select(1, 0)),
+        ];
+    }
+
+    /// <summary>The patches from the shift on, then those before it, dealt from so many runs; where they do not come out even, the last but
+    /// one comes again, as published.</summary>
+    internal static Tensor Shuffle(Tensor tokens, long shift, long shuffleGroups)
+    {
+        var count = tokens.size(1) - 1;
+        if (shift > count || (count % shuffleGroups != 0 && (count < 2 || (count + 1) % shuffleGroups != 0)))
+            throw new ArgumentException(
+                $"images must have a number of patches of at least {shift} that {shuffleGroups} divides, or almost (one patch short), got {count}.");
+        var shifted = cat([tokens.narrow(1, shift, count + 1 - shift), tokens.narrow(1, 1, shift - 1)], 1);
+        if (count % shuffleGroups != 0) shifted = cat([shifted, shifted.narrow(1, count - 2, 1)], 1);
+        return shifted.reshape(tokens.size(0), shuffleGroups, -1, tokens.size(2)).transpose(1, 2)
+            .reshape(tokens.size(0), -1, tokens.size(2));
+    }
+
+    private static Linear Classifier(long dimension, int classes)
+    {
+        var linear = nn.Linear(dimension, classes, hasBias: false);
+        nn.init.normal_(linear.weight, 0, 0.001);
+        return linear;
+    }
+}

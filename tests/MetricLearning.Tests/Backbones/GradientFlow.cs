@@ -1,0 +1,28 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>A parameter that no gradient reaches is one that training forgets.</summary>
+internal static class GradientFlow
+{
+    /// <summary>Runs backward from a random weighing of the outputs; each parameter that learns must get a finite gradient, and each weight
+    /// one that is not zero.</summary>
+    public static void ReachesEveryParameter(nn.Module model, Func<Tensor> run, Func<string, bool>? unused = null)
+    {
+        // A batch norm that starts from zero (of a non-local block) lets nothing through at first.
+        using (no_grad())
+            foreach (var (name, parameter) in model.named_parameters())
+                if (name.EndsWith("W.1.weight", StringComparison.Ordinal)) parameter.fill_(1);
+        var output = run();
+        (output * randn_like(output)).sum().backward();
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            if (!parameter.requires_grad || (unused?.Invoke(name) ?? false)) continue;
+            using var gradient = parameter.grad;
+            Assert.True(gradient is not null, $"{name} has no gradient");
+            Assert.True(gradient.isfinite().all().item<bool>(), $"{name}'s gradient is not finite");
+            if (name.EndsWith("weight", StringComparison.Ordinal)) Assert.True(gradient.abs().max().ToDouble() > 0, $"{name}'s gradient is zero");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class MultiQueryTests
+{
+    [Theory]
+    [InlineData(MultiQueryPooling.Average, false, new[] { 2.0, 3, 5, 1, 2, 3 })]
+    [InlineData(MultiQueryPooling.Max, false, new[] { 3.0, 5, 5, 1, 3, 5 })]
+    public void Pool_OfIdentityAndCamera(MultiQueryPooling pooling, bool normalize, double[] expected)
+    {
+        using var scope = NewDisposeScope();
+        using var pictures = Set([1, 1, 3, 5, 5, 1, 7, 7], [1, 1, 1, 2], [1, 1, 2, 1]);
+        using var query = Set([0, 0, 0, 0, 0, 0], [1, 1, 1], [1, 2, 1]);
+        using var pooled = MultiQuery.Pool(query, pictures, pooling, normalize);
+        Assert.Equal(expected, pooled.Features.data<double>().ToArray());
+        Assert.Equal(query.Ids, pooled.Ids);
+        Assert.Equal(query.Cameras, pooled.Cameras);
+    }
+
+    [Fact]
+    public void Pool_Normalized_CountsEachPictureAlike_AndWithoutCamerasPoolsTheIdentity()
+    {
+        using var scope = NewDisposeScope();
+        using var pictures = Set([3, 4, 60, 80, 0, 2], [1, 1, 2], null);
+        using var query = Set([0, 0], [1], null);
+        using var pooled = MultiQuery.Pool(query, pictures, MultiQueryPooling.Average);
+        Assert.Equal([0.6, 0.8], pooled.Features.data<double>().ToArray().Select(x => Math.Round(x, 12)));
+    }
+
+    [Fact]
+    public void Pool_OfTheQueriesThemselves_IsTheQuery_WhereEachStandsAlone()
+    {
+        using var scope = NewDisposeScope();
+        using var query = Set([1, 2, 3, 4], [1, 1], [1, 2]);
+        using var pooled = MultiQuery.Pool(query, query, MultiQueryPooling.Average, normalize: false);
+        Assert.True(query.Features.Equals(pooled.Features));
+    }
+
+    [Fact]
+    public void Pool_WithoutAPicture_NamesTheQuery()
+    {
+        using var scope = NewDisposeScope();
+        using var pictures = Set([1, 1], [1], [1]);
+        using var query = Set([1, 1, 1, 1], [1, 7], [1, 3]);
+        Assert.StartsWith("pictures must have one for each query, and there is none of query 1 (identity 7, camera 3)",
+            Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, pictures, MultiQueryPooling.Max)).Message);
+        using var blind = Set([1, 1], [1], null);
+        Assert.StartsWith("query and pictures must both have cameras, or neither",
+            Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, blind, MultiQueryPooling.Max)).Message);
+    }
+
+    private static EmbeddingSet Set(double[] features, long[] ids, long[]? cameras) => new(tensor(features).reshape(ids.Length, 2), ids, cameras);
+}

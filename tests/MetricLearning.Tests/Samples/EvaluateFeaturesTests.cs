@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using System.Text.Json;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>The sample as a user runs it: arguments, files, exit code.</summary>
+[LeavesNoTensors]
+public sealed class EvaluateFeaturesTests : IDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("evaluate").FullName;
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
+
+    [Theory]
+    [InlineData("market1501-a", "euclidean", null, "euclidean", 1e-6)]
+    [InlineData("market1501-a", "cosine", null, "cosine", 1e-6)]
+    [InlineData("market1501-a", "euclidean", "20,6,0.3", "euclidean_rerank_k1_20_k2_6_lambda_0.3", 1e-4)]
+    [InlineData("cuhk03-np-train-dev", "euclidean", null, "euclidean", 1e-6)]
+    [InlineData("cuhk03-np-train-dev", "cosine", null, "cosine", 1e-6)]
+    [InlineData("cuhk03-np-train-dev", "euclidean", "20,6,0.3", "euclidean_rerank_k1_20_k2_6_lambda_0.3", 1e-4)]
+    public void StoredFeatures_GiveThePublishedFigures(string data, string distance, string? rerank, string expectedName, double tolerance)
+    {
+        var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
+        using var metrics = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", "metrics.json")));
+        var expected = metrics.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17").GetProperty(expectedName);
+        var json = InFolder("figures.json");
+
+        var (code, output, error) = Run([file, "--distance", distance, "--json", json, .. rerank is null ? [] : new[] { "--rerank", rerank }]);
+
+        Assert.True(code == 0, error);
+        Assert.Contains("mAP (mean precision)", output, StringComparison.Ordinal);
+        using var figures = JsonDocument.Parse(File.ReadAllText(json));
+        foreach (var name in new[] { "mAP", "mINP", "rank1", "rank5", "rank10" })
+            Assert.Equal(expected.GetProperty(name).GetDouble(), figures.RootElement.GetProperty(name).GetDouble(), tolerance);
+        Assert.Equal(expected.GetProperty("valid_queries").GetInt32(), figures.RootElement.GetProperty("validQueries").GetInt32());
+        Assert.InRange(figures.RootElement.GetProperty("mAP_trapezoid").GetDouble(), 0, expected.GetProperty("mAP").GetDouble());
+    }
+
+    [Fact]
+    public void EveryFormat_GivesTheSameFigures()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        NumPyArchive.Write(InFolder("both.npz"), arrays);
+        SafeTensors.Write(InFolder("both.safetensors"), arrays);
+        foreach (var (name, array) in arrays) NumPyFile.Write(InFolder($"{name}.npy"), array);
+        foreach (var role in new[] { "query", "gallery" })
+            SafeTensors.Write(InFolder($"{role}.safetensors"), new Dictionary<string, Tensor>
+            {
+                ["features"] = arrays[$"{role}_feat"], ["ids"] = arrays[$"{role}_pid"], ["cameras"] = arrays[$"{role}_cam"],
+            });
+        NumPyArchive.Write(InFolder("own.npz"), arrays.ToDictionary(a => a.Key.Split('_') is [var role, var what] ? $"the_{what}_of_{role}" : "", a => a.Value));
+        string[][] calls =
+        [
+            [InFolder("both.npz")],
+            [InFolder("both.safetensors")],
+            [InFolder("own.npz"), "--names", "the_feat_of_*,the_pid_of_*,the_cam_of_*"],
+            ["--query", InFolder("query.safetensors"), "--gallery", InFolder("gallery.safetensors")],
+            [
+                "--query", InFolder("query_feat.npy"), "--query-ids", InFolder("query_pid.npy"), "--query-cameras", InFolder("query_cam.npy"),
+                "--gallery", InFolder("gallery_feat.npy"), "--gallery-ids", InFolder("gallery_pid.npy"), "--gallery-cameras", InFolder("gallery_cam.npy"),
+            ],
+        ];
+        var figures = calls.Select(call =>
+        {
+            var (code, _, error) = Run([.. call, "--json", InFolder("figures.json")]);
+            Assert.True(code == 0, error);
+            using var json = JsonDocument.Parse(File.ReadAllText(InFolder("figures.json")));
+            return json.RootElement.GetProperty("mAP").GetDouble();
+        }).ToArray();
+        Assert.Single(figures.Distinct());
+        using var query = Set(arrays, "query");
+        using var gallery = Set(arrays, "gallery");
+        Assert.Equal(new RetrievalEvaluator().Evaluate(query, gallery).MeanAveragePrecision, figures[0]);
+    }
+
+    [Fact]
+    public void MatlabResult_OfTheField_IsKnownByItsNames()
+    {
+        File.WriteAllBytes(InFolder("pytorch_result.mat"), PublishedArrays.MatlabCompressed);
+        var (code, _, error) = Run([InFolder("pytorch_result.mat")]);
+        Assert.Equal(1, code);
+        Assert.Contains("it has gallery_f, gallery_label, gallery_cam", error, StringComparison.Ordinal);      // this one has no queries
+    }
+
+    [Fact]
+    public void Compare_WritesTableReportAndTests()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        NumPyArchive.Write(InFolder("first.npz"), arrays);
+        arrays["query_feat"] = arrays["query_feat"] + 0.2 * randn(arrays["query_feat"].shape, generator: new Generator(3));
+        NumPyArchive.Write(InFolder("second.npz"), arrays);
+        var (code, output, error) = Run(
+        [
+            InFolder("first.npz"), "--compare", InFolder("second.npz"), "--json", InFolder("c.json"), "--csv", InFolder("c.csv"), "--html", InFolder("c.html"),
+            "--camera-pairs", "--verification",
+        ]);
+        Assert.True(code == 0, error);
+        Assert.Contains("p (Wilcoxon)", output, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(File.ReadAllText(InFolder("c.json")));
+        var difference = json.RootElement.GetProperty("differenceOfMAP").GetProperty("difference").GetProperty("estimate").GetDouble();
+        Assert.Equal(json.RootElement.GetProperty("other").GetProperty("mAP").GetDouble() - json.RootElement.GetProperty("mAP").GetDouble(), difference, 1e-12);
+        Assert.Equal(1 + arrays["query_pid"].size(0), File.ReadAllLines(InFolder("c.csv")).Length);
+        var page = File.ReadAllText(InFolder("c.html"));
+        Assert.Contains("<h2>How sure</h2>", page, StringComparison.Ordinal);
+        Assert.Contains("<h2>Pairs of cameras</h2>", page, StringComparison.Ordinal);
+        Assert.Contains("<h2>Verification</h2>", page, StringComparison.Ordinal);
+
+        arrays["query_pid"] = arrays["query_pid"] + 1;
+        NumPyArchive.Write(InFolder("second.npz"), arrays);
+        (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
+        Assert.Equal(1, code);
+        Assert.Contains("Two runs are compared query by query, and query 0 is identity 0, camera 1 in first", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void BadFiles_AreExplainedInOneLine()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        Refuses(1, "There is no file", InFolder("none.npz"));
+        File.WriteAllText(InFolder("text.npz"), "no archive");
+        Refuses(1, "text.npz: ", InFolder("text.npz"));
+        File.WriteAllText(InFolder("x.csv"), "1,2");
+        Refuses(1, "its name must end in .npz, .npy, .safetensors or .mat.", InFolder("x.csv"));
+        Write("short", "query_pid", arrays["query_pid"][..3]);
+        Refuses(1, "features of query and 3 identities", InFolder("short.npz"));
+        Write("half", "query_pid", arrays["query_pid"] + 0.5);
+        Refuses(1, "'query_pid' holds numbers that are not whole", InFolder("half.npz"));
+        Write("whole", "query_feat", arrays["query_feat"].to(ScalarType.Int32));
+        Refuses(1, "features must be numbers with a point", InFolder("whole.npz"));
+        Write("nan", "query_feat", arrays["query_feat"] / 0);
+        Refuses(1, "features must be finite, got", InFolder("nan.npz"));
+        Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));
+        Refuses(1, "All 20 queries have no match left: all pictures of their identity are from the query's own camera.", InFolder("one-camera.npz"));
+        Write("no-cameras", "query_cam", null, ("gallery_cam", null));
+        Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
+        Refuses(2, "Give one FILE, or --query and --gallery.");
+        Refuses(2, "--rerank takes k1,k2,lambda", InFolder("nan.npz"), "--rerank", "3,x");
+
+        void Write(string name, string changed, Tensor? array, params (string Name, Tensor? Array)[] more)
+        {
+            var copy = new Dictionary<string, Tensor>(arrays);
+            foreach (var (key, value) in more.Prepend((changed, array)))
+                if (value is null) copy.Remove(key);
+                else copy[key] = value;
+            NumPyArchive.Write(InFolder($"{name}.npz"), copy);
+        }
+
+        void Refuses(int expected, string message, params string[] arguments)
+        {
+            var (code, _, error) = Run(arguments);
+            Assert.Equal(expected, code);
+            Assert.Contains(message, error, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        }
+    }
+
+    private static Dictionary<string, Tensor> Arrays()
+    {
+        var generator = new Generator(5);
+        var (queryIds, galleryIds) = (arange(20).remainder(10), arange(60).remainder(12));
+        var centres = randn([12, 8], generator: generator);
+        return new()
+        {
+            ["query_feat"] = centres[queryIds] + 0.8 * randn([20, 8], generator: generator),
+            ["query_pid"] = queryIds,
+            ["query_cam"] = arange(20).remainder(3) + 1,
+            ["gallery_feat"] = centres[galleryIds] + 0.8 * randn([60, 8], generator: generator),
+            ["gallery_pid"] = galleryIds,
+            ["gallery_cam"] = arange(60).floor_divide(20) + 1,
+        };
+    }
+
+    private static EmbeddingSet Set(Dictionary<string, Tensor> arrays, string role) =>
+        new(arrays[$"{role}_feat"].alias(), arrays[$"{role}_pid"].data<long>().ToArray(), arrays[$"{role}_cam"].data<long>().ToArray());
+
+    private string InFolder(string name) => Path.Combine(folder, name);
+
+    private static (int Code, string Output, string Error) Run(params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "EvaluateFeatures.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result);
+    }
+}
