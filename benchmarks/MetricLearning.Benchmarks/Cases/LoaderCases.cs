@@ -11,7 +11,7 @@ internal static class LoaderCases
     private static readonly float[] mean = [0.485f, 0.456f, 0.406f];
     private static readonly float[] deviation = [0.229f, 0.224f, 0.225f];
 
-    public static IEnumerable<Case> All => [Loading(256), Extraction(32, "OSNet x0.25", OSNet.X025), Extraction(32, "ResNet-18", () => ResNet.ResNet18())];
+    public static IEnumerable<Case> All => [Loading(256), Extraction(32, "OSNet x0.25", () => OSNet.X025()), Extraction(32, "ResNet-18", () => ResNet.ResNet18())];
 
     private static Case Loading(int count) =>
         new("loading", "JPEG 64 x 128 → 128 x 256, normalised, batches of 64", $"{count} pictures", device =>
