@@ -43,7 +43,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     /// <param name="width">M.</param>
-    /// <param name="values">As in <see cref="Map"/>: values [k, M] of 0 or more, and bool [k, M], which of them count.</param>
+    /// <param name="values">As in <see cref="Map"/>: values [k, M], and bool [k, M], which of them count.</param>
     public static LossTerm Sums(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width,
         Func<IReadOnlyList<Tensor>, Tensor, Tensor, (Tensor Values, Tensor Kept)> values)
     {
@@ -51,7 +51,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         {
             var (each, kept) = values(m, r, c);
             each = each.masked_fill(kept.logical_not(), S(0));
-            return stack([each.sum(1), kept.sum(1).to(each.dtype), (each > S(0)).sum(1).to(each.dtype)], 1);
+            return stack([each.sum(1), kept.sum(1).to(each.dtype), (each != S(0)).sum(1).to(each.dtype)], 1);
         });
         Tensor Count(long place) => sums.select(1, place).detach().to(ScalarType.Int64);
         return new(sums.select(1, 0), rows) { Counts = Count(1), ActiveCounts = Count(2) };

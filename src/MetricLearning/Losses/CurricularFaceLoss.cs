@@ -10,7 +10,8 @@ namespace MetricLearning;
 /// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone.
 /// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as
 /// in ArcFace.
-/// Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code.
+/// Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code, which updates t in evaluation too and has no finite gradient at
+/// cos θ_y = ±1.
 /// </remarks>
 public sealed class CurricularFaceLoss : ClassLoss
 {

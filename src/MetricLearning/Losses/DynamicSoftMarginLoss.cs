@@ -7,8 +7,9 @@ namespace MetricLearning;
 /// cumulative histogram of d(a,p) − d(a,n)).
 /// </summary>
 /// <remarks>
-/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets (O(N·K·N) memory: mine, as the paper
-/// does, beyond a few hundred rows), mean, as pytorch-metric-learning. The loss may be negative. The histogram is the buffer
+/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets, mean, as
+/// pytorch-metric-learning; the paper mines the hardest negative. All triplets of a large batch are summed in blocks, as in
+/// <see cref="TripletLoss"/>, unless the reducer looks at each value. The loss may be negative. The histogram is the buffer
 /// <c>histogram</c>, saved with the module; it is updated before it is used, in training mode and with gradients enabled only. Values
 /// beyond the last bin count in it, where the peer fails. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft
 /// Margin</i>, ICCV 2019.
@@ -49,30 +50,66 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
+        if (PairsForSums(distances, tuples, signed: true) is { } pairs)
+        {
+            yield return Sums(distances.Matrix, tuples.AsPairs().Negatives, pairs.Rows, pairs.Columns);
+            yield break;
+        }
         var triplets = tuples.AsTriplets();
         if (triplets.Count == 0) yield break;
-        var gap = distances[triplets.Anchors, triplets.Positives] - distances[triplets.Anchors, triplets.Negatives];
-        var weights = Weights((DifferentiateWeights ? gap : gap.detach()).to(ScalarType.Float64));
-        yield return new(gap * weights.to(gap.dtype), triplets.Anchors);
+        var gaps = distances[triplets.Anchors, triplets.Positives] - distances[triplets.Anchors, triplets.Negatives];
+        var easier = Easier(() => Counts(Weighing(gaps).unsqueeze(0)));
+        yield return new(Weighted(gaps, easier), triplets.Anchors);
     }
 
-    private Tensor Weights(Tensor gaps)
+    /// <summary>For each positive pair the sum over its anchor's negatives: once through all blocks for the histogram, once for the values.</summary>
+    private LossTerm Sums(Tensor matrix, Tensor negatives, Tensor rows, Tensor columns)
     {
-        var place = ((gaps - S(Minimum)) / S(-2 * Minimum / Bins)).nan_to_num(0, 0, 0).clamp(S(0), S(Bins));
-        var bin = place.detach().floor().clamp_max(S(Bins - 1));
-        var index = bin.to(ScalarType.Int64);
-        var lately = training && is_grad_enabled() ? Mix(index, place - bin, gaps.isfinite()) : histogram;
-        return lately.cumsum(0).index_select(0, index);
+        static Tensor Gaps(Tensor distances, Tensor anchors, Tensor positives)
+        {
+            var far = distances.index_select(0, anchors);
+            return far.gather(1, positives.unsqueeze(1)) - far;
+        }
+        var width = negatives.size(1);
+        var easier = Easier(() => PairBlocks.Map([Weighing(matrix), negatives], rows, columns, width,
+            (m, anchors, positives) => Counts(Gaps(m[0], anchors, positives), m[1].index_select(0, anchors))));
+        return PairBlocks.Sums([matrix, negatives, easier], rows, columns, width,
+            (m, anchors, positives) => (Weighted(Gaps(m[0], anchors, positives), m[2]), m[1].index_select(0, anchors)));
     }
+
+    /// <summary>What the weights look at.</summary>
+    private Tensor Weighing(Tensor distances) => DifferentiateWeights ? distances : distances.detach();
+
+    /// <summary>w·(d(a,p) − d(a,n)), from the gaps and the share of triplets up to each bin.</summary>
+    private Tensor Weighted(Tensor gaps, Tensor easier) =>
+        gaps * easier.index_select(0, Bin(Place(gaps.detach())).reshape(-1)).reshape(gaps.shape).to(gaps.dtype);
+
+    /// <summary>Where gaps lie, in bins from the left end; those that are not finite on the left end.</summary>
+    private Tensor Place(Tensor gaps) => ((gaps.to(ScalarType.Float64) - S(Minimum)) / S(-2 * Minimum / Bins))
+        .nan_to_num(0, 0, 0).clamp(S(0), S(Bins));
+
+    private Tensor Bin(Tensor place) => place.detach().floor().clamp_max(S(Bins - 1)).to(ScalarType.Int64);
 
     /// <summary>
-    /// The histogram with the batch mixed in: each value falls on its bin and the next one, in proportion to where it lies between them.
+    /// [k, M] gaps → [k, bins]: each that is finite and kept falls on its bin and the next one, in proportion to where it lies between them.
     /// </summary>
-    private Tensor Mix(Tensor bin, Tensor fraction, Tensor finite)
+    private Tensor Counts(Tensor gaps, Tensor? kept = null)
     {
-        var seen = zeros_like(histogram)
-            .index_add(0, bin, (S(1) - fraction) * finite, S(1))
-            .index_add(0, (bin + S(1)).clamp_max(S(Bins - 1)), fraction * finite, S(1));
+        var counted = kept is null ? gaps.isfinite() : gaps.isfinite() & kept;
+        var place = Place(gaps);
+        var bin = Bin(place);
+        var fraction = place - bin;
+        return zeros(gaps.size(0), Bins, ScalarType.Float64, gaps.device)
+            .scatter_add(1, bin, (S(1) - fraction) * counted)
+            .scatter_add(1, (bin + S(1)).clamp_max(S(Bins - 1)), fraction * counted);
+    }
+
+    /// <summary>The cumulative histogram, where the module learns with the batch mixed in.</summary>
+    /// <param name="counts">[k, bins] of the batch.</param>
+    private Tensor Easier(Func<Tensor> counts) => (training && is_grad_enabled() ? Mix(counts().sum(dim: 0)) : histogram).cumsum(0);
+
+    private Tensor Mix(Tensor seen)
+    {
         var mixed = where(histogram.sum() == S(0), seen, (S(1 - Momentum) * histogram).Plus(S(Momentum) * seen));
         mixed = mixed / mixed.sum().clamp_min(S(double.Epsilon));
         using (no_grad()) histogram.copy_(mixed);

@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are
 /// needed, given tuples will not do. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
 /// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for
-/// Person Re-identification</i>, CVPR 2017 with fixed margins.
+/// Person Re-identification</i>, CVPR 2017, who learn the metric and set the margins by the batch's mean distances.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {

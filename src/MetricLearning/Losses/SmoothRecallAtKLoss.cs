@@ -9,7 +9,9 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
 /// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are worked out in blocks.
-/// Patel, Tolias, Matas, <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6.
+/// Patel, Tolias, Matas, <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs:
+/// the anchor is one of the others there, so that each rank is 1 greater (by σ((1 − s_p) / τ₂)), the sum over p is cut at k, and its classes
+/// are of one size. No mixup here.
 /// </remarks>
 public sealed class SmoothRecallAtKLoss : TupleLoss
 {
@@ -42,7 +44,7 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
     public bool AnchorIsRanked { get; init; }
 
     /// <summary>open-metric-learning's SurrogatePrecision: one k, Euclidean distance of the embeddings as they are, the anchor ranked
-    /// too.</summary>
+    /// too. Anchors without positives are left out, where there they find themselves.</summary>
     /// <param name="depth">k, at least 1.</param>
     public static SmoothRecallAtKLoss SurrogatePrecision(int depth) => new(depth) { AnchorIsRanked = true, Distance = Distance.Euclidean };
 

@@ -60,9 +60,12 @@ public abstract class TupleLoss : MetricLoss
     /// The positive pairs, where with their negatives they are so many triplets that a sum for each pair is to stand for them, which the reducer has to
     /// take; null where triplets are to come one by one.
     /// </summary>
-    private protected (Tensor Rows, Tensor Columns)? PairsForSums(DistanceView distances, Tuples tuples)
+    /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
+    /// <param name="tuples">As there.</param>
+    /// <param name="signed">Whether values may be below 0.</param>
+    private protected (Tensor Rows, Tensor Columns)? PairsForSums(DistanceView distances, Tuples tuples, bool signed = false)
     {
-        if (tuples is not Pairs pairs || !Reducer.TakesSums || distances.Batch.WantsEachValue) return null;
+        if (tuples is not Pairs pairs || !Reducer.TakesSums(signed) || distances.Batch.WantsEachValue) return null;
         var (rows, columns) = pairs.PositivePairs();
         return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
     }

@@ -7,7 +7,7 @@ internal sealed class ClassWeightedReducer(IReadOnlyList<double> weights) : Redu
 {
     private readonly double[] weights = [.. weights];
 
-    internal override bool TakesSums => true;
+    internal override bool TakesSums(bool signed) => true;
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {

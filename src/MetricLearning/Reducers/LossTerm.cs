@@ -19,7 +19,7 @@ public readonly record struct LossTerm(Tensor Values, Tensor? Anchors = null)
     /// </summary>
     internal Tensor? Counts { get; init; }
 
-    /// <summary>[K], with <see cref="Counts"/>: how many of them are above 0.</summary>
+    /// <summary>[K], with <see cref="Counts"/>: how many of them are not 0.</summary>
     internal Tensor? ActiveCounts { get; init; }
 
     /// <summary>How many values there are: a scalar.</summary>

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Σ vᵢ / K, 0 for K = 0.</summary>
 internal sealed class MeanReducer : Reducer
 {
-    internal override bool TakesSums => true;
+    internal override bool TakesSums(bool signed) => true;
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch) => term.Mean(term.Values.sum());
 }

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>The mean of each row's values, then another reducer over the rows.</summary>
 internal sealed class PerAnchorReducer(Reducer rows) : Reducer
 {
-    internal override bool TakesSums => true;
+    internal override bool TakesSums(bool signed) => true;
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {

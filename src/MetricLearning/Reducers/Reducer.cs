@@ -54,7 +54,8 @@ public abstract class Reducer
     }
 
     /// <summary>Whether a term of sums (<see cref="LossTerm.Counts"/>) gives the same number as the values that were summed.</summary>
-    internal virtual bool TakesSums => false;
+    /// <param name="signed">Whether values may be below 0.</param>
+    internal virtual bool TakesSums(bool signed) => false;
 
     /// <summary>Values [K] → scalar; K may be 0. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor ReduceCore(LossTerm term, LossBatch batch);

@@ -14,7 +14,7 @@ internal sealed class TermsReducer : Reducer
         foreach (var reducer in reducers) ArgumentNullException.ThrowIfNull(reducer, nameof(terms));
     }
 
-    internal override bool TakesSums => reducers.All(reducer => reducer.TakesSums);
+    internal override bool TakesSums(bool signed) => reducers.All(reducer => reducer.TakesSums(signed));
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch) => term.Place < reducers.Length
         ? reducers[term.Place].Reduce(term, batch)

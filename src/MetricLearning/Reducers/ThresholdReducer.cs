@@ -6,7 +6,7 @@ namespace MetricLearning;
 internal sealed class ThresholdReducer(double low, double high = double.PositiveInfinity) : Reducer
 {
     /// <summary>Sums of values that are never below 0 tell the mean of those above 0, and of no other interval.</summary>
-    internal override bool TakesSums => low == 0 && double.IsPositiveInfinity(high);
+    internal override bool TakesSums(bool signed) => !signed && low == 0 && double.IsPositiveInfinity(high);
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {

@@ -16,7 +16,7 @@ public abstract class Regularizer
     public static Regularizer CenterInvariant { get; } = new CenterInvariantRegularizer();
 
     /// <summary>
-    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector. Zhao et al., <i>RegularFace</i>, CVPR 2019.
+    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector (where the peer has 1). Zhao et al., <i>RegularFace</i>, CVPR 2019.
     /// </summary>
     public static Regularizer RegularFace { get; } = new RegularFaceRegularizer();
 
@@ -29,7 +29,7 @@ public abstract class Regularizer
 
     /// <summary>
     /// Centres of a class that merge where they are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centres of a class.
-    /// Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
+    /// The peer adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
     /// </summary>
     /// <param name="centersPerClass">K, at least 2; those of a class are adjacent rows.</param>
     public static Regularizer SparseCenters(int centersPerClass) => new SparseCentersRegularizer(centersPerClass);

@@ -14,6 +14,8 @@ public class PairBlocksTests
         ["swap"] = reducer => new TripletLoss(0.3) { Miner = Miner.All, Reducer = reducer, Swap = true, Distance = Distance.Cosine },
         ["harder"] = reducer => new TripletLoss(0.3) { Miner = Miner.All, Reducer = reducer, HardFactor = 0.2 },
         ["quadruplet"] = reducer => new QuadrupletLoss { Miner = Miner.All, Reducer = reducer },
+        ["dynamic margin"] = reducer => new DynamicSoftMarginLoss { Reducer = reducer },
+        ["dynamic margin differentiated"] = reducer => new DynamicSoftMarginLoss(momentum: 0.3) { Reducer = reducer, DifferentiateWeights = true },
     };
 
     private static readonly Dictionary<string, Reducer> reducers = new()
@@ -36,8 +38,36 @@ public class PairBlocksTests
         var (expected, expectedGradient) = Run(oneByOne, x, y);
         Assert.Equal(expected, value, 1e-9 * Math.Max(1, Math.Abs(expected)));
         Assert.True((gradient - expectedGradient).abs().max().item<double>() <= 1e-10 * Math.Max(1, expectedGradient.abs().max().item<double>()));
+        foreach (var (buffer, state) in oneByOne.state_dict()) Assert.True(asSums.state_dict()[buffer].allclose(state, 1e-12, 1e-15), buffer);
         var (report, expectedReport) = (asSums.Report(x, y), oneByOne.Report(x, y));
         Assert.Equal((expectedReport.Terms, expectedReport.Active), (report.Terms, report.Active));
+    }
+
+    public static TheoryData<string> Names => [.. losses.Keys];
+
+    [Theory, MemberData(nameof(Names))]
+    public void ALargeBatch_ComesAsSums(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = (LossTable.Random(3, 192, 5), arange(192, ScalarType.Int64) % 6);
+        using var loss = losses[name](new AsSums());
+        Assert.True(double.IsFinite(loss.call(x, y).item<double>()));
+    }
+
+    [Fact]
+    public void TheHistogramOfEveryStep_IsThatOfTripletsOneByOne()
+    {
+        using var scope = NewDisposeScope();
+        using var asSums = new DynamicSoftMarginLoss(bins: 40, momentum: 0.3);
+        using var oneByOne = new DynamicSoftMarginLoss(bins: 40, momentum: 0.3) { Reducer = new OneByOne(Reducer.Mean) };
+        for (var step = 0; step < 3; step++)
+        {
+            var (x, y) = (LossTable.Random(step, 192, 5), arange(192, ScalarType.Int64) % 6);
+            if (step == 1) x[7, 1] = double.NaN;
+            var (value, expected) = (asSums.call(x, y).item<double>(), oneByOne.call(x, y).item<double>());
+            Assert.Equal(expected, value, 12);
+            Assert.True(asSums.state_dict()["histogram"].allclose(oneByOne.state_dict()["histogram"], 1e-12, 1e-15));
+        }
     }
 
     [Fact]
@@ -111,6 +141,18 @@ public class PairBlocksTests
         var value = loss.call(leaf, y);
         value.backward();
         return (value.item<double>(), leaf.grad!);
+    }
+
+    /// <summary>The sum of sums, and of nothing else.</summary>
+    private sealed class AsSums : Reducer
+    {
+        internal override bool TakesSums(bool signed) => true;
+
+        protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
+        {
+            Assert.NotNull(term.Counts);
+            return term.Values.sum();
+        }
     }
 
     /// <summary>The same number as another reducer, from each value.</summary>

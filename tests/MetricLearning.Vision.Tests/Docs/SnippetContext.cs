@@ -13,6 +13,7 @@ public abstract class SnippetContext
     protected MetricLoss recall = null!;
     protected optim.Optimizer optimizer = null!;
     protected int classCount;
+    protected string[] args = null!;
 
     public abstract class Datasets : SnippetContext
     {
