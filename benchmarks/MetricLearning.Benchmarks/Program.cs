@@ -10,33 +10,34 @@ using MetricLearning.Benchmarks;
 var guard = new Option<bool>("--guard") { Description = "Compares the ratios of the guarded cases with the recorded ones; fails where one is worse" };
 var check = new Option<bool>("--check") { Description = "Compares the values and gradients of ours and of the naive partners" };
 var record = new Option<bool>("--record") { Description = "Measures, and writes the records of this machine" };
+var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
+var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
+var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
 var root = new RootCommand("Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, list, loading, only, device, threads,
+    guard, check, record, report, list, loading, only, guarded, heavy, device, threads,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
 {
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
-    var names = parsed.GetValue(only) ?? [];
-    if (parsed.GetValue(guard)) return RatioGuard.Run(Named(names, CaseTable.All.Where(item => item.Guarded)));
-    if (parsed.GetValue(check)) return ValueCheck.Run(Named(names, CaseTable.All));
-    if (parsed.GetValue(record)) return Recorder.Run(Named(names, CaseTable.All));
-    if (parsed.GetValue(list)) return List(Named(names, CaseTable.All));
+    var texts = parsed.GetValue(only) ?? [];
+    IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy)) && (item.Guarded || !parsed.GetValue(guarded))
+        && (texts.Length == 0 || texts.Any(text => item.Name.Contains(text, StringComparison.OrdinalIgnoreCase))))];
+    if (parsed.GetValue(guard)) return RatioGuard.Run([.. cases.Where(item => item.Guarded)]);
+    if (parsed.GetValue(check)) return ValueCheck.Run(cases) | ResultsPage.Verify();
+    if (parsed.GetValue(record)) return Recorder.Run(cases);
+    if (parsed.GetValue(report)) return ResultsPage.Write();
+    if (parsed.GetValue(list)) return List(cases);
     if (parsed.GetValue(loading)) return LoadingReport.Run();
     return Benchmark([.. parsed.UnmatchedTokens]);
 });
 return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
-
-// Those whose names contain one of the texts; without any text all but the heavy ones.
-static IReadOnlyList<Case> Named(string[] texts, IEnumerable<Case> cases) => texts.Length == 0
-    ? [.. cases.Where(item => !item.Heavy)]
-    : [.. cases.Where(item => texts.Any(text => item.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))];
 
 static int List(IReadOnlyList<Case> cases)
 {

@@ -18,7 +18,7 @@ internal sealed record Case(string Category, string What, string Shape, Func<Dev
     /// <summary>What <see cref="Work.Floor"/> is.</summary>
     public string Floor { get; init; } = "mm";
 
-    /// <summary>Whether it takes gigabytes or minutes, so that it is left out unless it is asked for by its name.</summary>
+    /// <summary>Whether it takes gigabytes or minutes, so that it is left out unless --heavy asks for it.</summary>
     public bool Heavy { get; init; }
 
     /// <summary>How the results of the ways compare; to rounding, by default.</summary>

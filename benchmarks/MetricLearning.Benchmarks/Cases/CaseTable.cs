@@ -6,6 +6,13 @@ internal static class CaseTable
     public static IReadOnlyList<Case> All { get; } =
     [
         .. DistanceCases.All,
+        .. MiningCases.All,
+        .. LossCases.All,
+        .. SharingCases.All,
+        .. ProductCases.All,
+        .. SamplerCases.All,
+        .. RetrievalCases.All,
+        .. LoaderCases.All,
         .. EvaluationCases.All,
     ];
 

@@ -15,6 +15,9 @@ internal sealed class Work(params IDisposable[] owned) : IDisposable
     /// <summary>The least that has to be done, such as the matrix product that it rests on; its results are not compared.</summary>
     public Func<Tensor[]>? Floor { get; init; }
 
+    /// <summary>Brings results of either way into the form in which they are compared; null where they have one form.</summary>
+    public Func<Tensor[], Tensor[]>? Comparable { get; init; }
+
     /// <summary>The ways there are, by their names.</summary>
     public IEnumerable<(string Name, Func<Tensor[]> Run)> Ways
     {

@@ -68,6 +68,8 @@ internal sealed class Duel
 
     private sealed class Runner(string name, Func<Tensor[]> run)
     {
+        private static readonly TimeSpan warmUp = TimeSpan.FromMilliseconds(200);
+
         private int calls = 1;
 
         public string Name => name;
@@ -77,13 +79,13 @@ internal sealed class Duel
         /// <summary>Milliseconds of a call, for each round.</summary>
         public List<double> Rounds { get; } = [];
 
-        /// <summary>Runs until the time of a call is known, and finds out how many make a round.</summary>
+        /// <summary>Runs until the code is compiled for good and the time of a call is known, and finds out how many make a round.</summary>
         public void WarmUp(double milliseconds)
         {
             Time(1);
             var live = Tensor.TotalCount;
-            var once = Time(1);
-            for (var spent = once; spent < milliseconds; spent += once) once = Math.Min(once, Time(1));
+            var once = double.PositiveInfinity;
+            for (var start = Stopwatch.GetTimestamp(); once == double.PositiveInfinity || Stopwatch.GetElapsedTime(start) < warmUp;) once = Math.Min(once, Time(1));
             calls = Math.Max(1, (int)(milliseconds / once));
             if (Tensor.TotalCount > live) throw new InvalidOperationException($"{name} left {Tensor.TotalCount - live} tensors alive.");
         }

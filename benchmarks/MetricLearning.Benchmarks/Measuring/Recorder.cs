@@ -3,7 +3,7 @@ namespace MetricLearning.Benchmarks;
 /// <summary>Measures cases, with their memory, and writes them into the records of this machine.</summary>
 internal static class Recorder
 {
-    private static readonly Duel duel = new() { Milliseconds = 2500, MinRounds = 5, MaxRounds = 61, Memory = true };
+    private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 1000, MinRounds = 5, MaxRounds = 41, Memory = true };
 
     public static int Run(IReadOnlyList<Case> cases)
     {

@@ -28,16 +28,19 @@ internal sealed class Records
     /// <summary>The figures by the names of the cases.</summary>
     public SortedDictionary<string, Measurement> Cases { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>The folder of all records.</summary>
-    public static string Folder
+    /// <summary>The folder of the checkout.</summary>
+    public static string Root
     {
         get
         {
             for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-                if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) return Path.Combine(folder.FullName, "benchmarks", "results");
+                if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) return folder.FullName;
             throw new DirectoryNotFoundException($"There is no MetricLearning.sln above {AppContext.BaseDirectory}, beside which the results lie.");
         }
     }
+
+    /// <summary>The folder of all records.</summary>
+    public static string Folder => Path.Combine(Root, "benchmarks", "results");
 
     /// <summary>All records, in the order of their files' names.</summary>
     public static IReadOnlyList<Records> All => !Directory.Exists(Folder) ? [] :

@@ -1,7 +1,19 @@
 namespace MetricLearning.Benchmarks;
 
-#pragma warning disable SA1402 // one line a category
-
 public class DistanceMatrices() : CaseBenchmarks("distance matrices");
 
+public class Mining() : CaseBenchmarks("mining");
+
+public class Losses() : CaseBenchmarks("losses");
+
+public class Sharing() : CaseBenchmarks("sharing");
+
+public class Products() : CaseBenchmarks("products");
+
+public class Samplers() : CaseBenchmarks("samplers");
+
 public class Evaluation() : CaseBenchmarks("evaluation");
+
+public class Reranking() : CaseBenchmarks("re-ranking");
+
+public class Loading() : CaseBenchmarks("loading");

@@ -1,0 +1,41 @@
+namespace MetricLearning.Benchmarks;
+
+/// <summary>A figure to reach: a bound on how a case compares.</summary>
+/// <param name="What">In words.</param>
+/// <param name="Case">Its name.</param>
+/// <param name="OfFloor">The largest time, in times of the floor.</param>
+/// <param name="Faster">The least number of times as fast as the naive partner.</param>
+/// <param name="Milliseconds">The longest time.</param>
+internal sealed record Goal(string What, string Case, double? OfFloor = null, double? Faster = null, double? Milliseconds = null)
+{
+    public static IReadOnlyList<Goal> All { get; } =
+    [
+        Step("batch-hard triplet (fast-reid)", "4096 x 512", ofFloor: 1.3, faster: 5),
+        Step("batch-hard triplet (fast-reid)", "4096 x 512", ofFloor: 0.9),
+        Step("batch-hard triplet (fast-reid)", "1024 x 512", ofFloor: 1.6, faster: 2.5),
+        Step("batch-hard triplet (fast-reid)", "64 x 2048", faster: 2),
+        Step("batch-hard triplet (PML)", "4096 x 512", faster: 5),
+        Step("batch-hard triplet (PML)", "1024 x 512", faster: 2.5),
+        Step("semi-hard triplet (Keras)", "256 x 512", faster: 20),
+        Step("semi-hard triplet (Keras)", "512 x 512", faster: 20),
+        Step("multi-similarity, mined", "1024 x 512", faster: 2),
+        Step("SupCon", "1024 x 512", faster: 2),
+        Step("circle", "1024 x 512", faster: 2),
+        new("P×K sampler, one epoch of 1,000,000 images", "samplers: P×K, one epoch, 1,000,000 images, 100,000 ids", Milliseconds: 500),
+    ];
+
+    /// <summary>What was asked, what was measured, and whether that reaches it.</summary>
+    public (string Asked, string Measured, bool Reached) Judge(Measurement m)
+    {
+        var parts = new List<(string Asked, string Measured, bool Reached)>();
+        if (OfFloor is { } floor) parts.Add((F($"≤ {floor} × mm"), F($"{m.ToFloor!.Value.Value:F2} × mm"), m.ToFloor.Value.Value <= floor));
+        if (Faster is { } faster) parts.Add((F($"≥ {faster} × as fast as naive"), F($"{1 / m.ToNaive!.Value.Value:F1} ×"), 1 / m.ToNaive.Value.Value >= faster));
+        if (Milliseconds is { } limit) parts.Add((F($"< {limit} ms"), F($"{m.Ours.Milliseconds:G3} ms"), m.Ours.Milliseconds < limit));
+        return (string.Join(", ", parts.Select(part => part.Asked)), string.Join(", ", parts.Select(part => part.Measured)), parts.All(part => part.Reached));
+    }
+
+    private static Goal Step(string loss, string shape, double? ofFloor = null, double? faster = null) =>
+        new($"{loss}, {shape}, forward + backward", $"losses: {loss} forward + backward, {shape}", ofFloor, faster);
+
+    private static string F(FormattableString text) => FormattableString.Invariant(text);
+}
