@@ -38,7 +38,6 @@ internal static class LoaderCases
         {
             Floor = "decoding, one thread",
             Agreement = new(0.03),             // of a mean near 0; the partner does not round to bytes after it resizes
-            Guarded = true,
         };
 
     private static Case Extraction(int count, string name, Func<Backbone> backbone) =>

@@ -41,7 +41,6 @@ internal static class RetrievalCases
                 return [reranked.Matrix()];
             },
             Naive = Work.Scoped(() => [Naive.Reranking.KReciprocal(query.Features, shown.Features)]),
-            Floor = Product(query, shown),
         }) with
         {
             Guarded = queries == 100,

@@ -70,7 +70,7 @@ internal static class ResultsPage
 
                 ### {char.ToUpperInvariant(category.Key[0])}{category.Key[1..]}
 
-                | what | size | ours, ms | naive, ms | ours is … × as fast | floor, ms ({string.Join("; ", rows.Select(row => row.Floor).Distinct())}) | ours is … × the floor | peak memory, ours / naive | managed, ours |
+                | what | size | ours, ms | naive, ms | ours is … × as fast | floor, ms ({string.Join("; ", rows.Where(row => records.Cases[row.Name].Floor is not null).Select(row => row.Floor).Distinct())}) | ours is … × the floor | peak memory, ours / naive | managed, ours |
                 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 
                 """);
