@@ -17,12 +17,8 @@ public static class SharedData
     private static string? Find()
     {
         if (Environment.GetEnvironmentVariable("METRICLEARNING_SHARED") is { Length: > 0 } given) return Directory.Exists(given) ? given : null;
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln")))
-            {
-                var shared = Path.Combine(folder.FullName, "..", "shared");
-                return Directory.Exists(shared) ? Path.GetFullPath(shared) : null;
-            }
-        return null;
+        if (Repository.Folder is not { } repository) return null;
+        var shared = Path.GetFullPath(Path.Combine(repository, "..", "shared"));
+        return Directory.Exists(shared) ? shared : null;
     }
 }
