@@ -10,8 +10,6 @@ namespace MetricLearning;
 /// </remarks>
 internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
 {
-    private const int EntriesAtOnce = 1 << 14;
-
     /// <inheritdoc/>
     public override string Name => nameof(RowSums);
 
@@ -59,7 +57,7 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
         var x = saved[0];
         var sums = saved.Skip(2).Zip((RowSum[])ctx.get_data("sums")).ToArray();
         var gradient = is_grad_enabled()
-            ? autograd.grad([Plain(x, sums)], [x], [grad_output], create_graph: true, retain_graph: true)[0]
+            ? Gradient.OfPlain(Plain(x, sums), x, grad_output)
             : Gradients(x, sums, saved[1], grad_output.contiguous());
         grad_output.Dispose();
         return Gradient.Of(gradient, null);
@@ -80,7 +78,7 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
     {
         var (rows, to, masks) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(numbers), Addresses(sums));
         var (count, width) = (x.size(0), (int)x.size(1));
-        ForEachRow(count, width, i =>
+        Threads.ForRows(count, width, i =>
         {
             for (var k = 0; k < masks.Length; k++)
                 ((T*)to)[k * count + i] = T.CreateTruncating(sums[k].Sum.Of((T*)rows + i * width, (byte*)masks[k] + i * width, width));
@@ -93,7 +91,7 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
         var (rows, to, masks) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(gradient), Addresses(sums));
         var (values, slopes) = ((nint)NativeMemory.Of(numbers), (nint)NativeMemory.Of(factors));
         var (count, width) = (x.size(0), (int)x.size(1));
-        ForEachRow(count, width, i =>
+        Threads.ForRows(count, width, i =>
         {
             var row = (T*)to + i * width;
             new Span<T>(row, width).Clear();
@@ -107,13 +105,4 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
     }
 
     private static nint[] Addresses((Tensor Mask, RowSum Sum)[] sums) => Array.ConvertAll(sums, sum => (nint)NativeMemory.Of(sum.Mask));
-
-    private static void ForEachRow(long count, int width, Action<long> row)
-    {
-        var atOnce = Math.Max(1, EntriesAtOnce / Math.Max(1, width));
-        Threads.For((int)((count + atOnce - 1) / atOnce), part =>
-        {
-            for (var i = (long)part * atOnce; i < Math.Min(count, (part + 1L) * atOnce); i++) row(i);
-        });
-    }
 }
