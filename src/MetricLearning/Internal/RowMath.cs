@@ -8,7 +8,8 @@ internal static class RowMath
     /// <summary>float16 and bfloat16 as float32; other types as they are. Always a new handle.</summary>
     public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.alias();
 
-    /// <summary>Rows of length 1 in the p-norm. A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</summary>
+    /// <summary>Rows of length 1 in the p-norm.</summary>
+    /// <remarks>A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</remarks>
     public static Tensor Unit(Tensor x, double p = 2)
     {
         var length = x.norm(1, keepdim: true, p: (float)p);
@@ -70,6 +71,13 @@ internal static class RowMath
     public static Tensor PullAndPush<TLogit>(Tensor x, Pairs pairs, TLogit pull, TLogit push, double empty = double.NegativeInfinity)
         where TLogit : struct, ILogit =>
         RowSums.Of(x, (pairs.Positives, new LogSumExp<TLogit>(pull, empty)), (pairs.Negatives, new LogSumExp<TLogit>(push, empty)));
+
+    /// <summary>For each anchor softplus(pull + push) of [2, N]; 0 where either is −∞.</summary>
+    public static LossTerm SoftplusOfSum(Tensor sides)
+    {
+        var values = Softplus(sides.sum(dim: 0));
+        return new(values, Rows(values));
+    }
 
     /// <summary>bool: whether a mask keeps anything.</summary>
     public static unsafe Tensor Any(Tensor mask)

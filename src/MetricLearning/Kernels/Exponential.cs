@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning;
 
-/// <summary>eˣ of the numbers of a vector, to 2 units in the last place; 0 where it is below the smallest normal number, NaN of NaN.</summary>
+/// <summary>eˣ of the numbers of a vector, to 2 units in the last place; 0 where it is not a normal number, NaN of NaN.</summary>
 /// <remarks>
 /// x = n·log 2 + r, |r| ≤ ½ log 2: a polynomial (float64: a quotient of two) of r, with n added to the exponent. Both are those of Cephes'
 /// <c>expf</c> and <c>exp</c>; n·log 2 is taken off in two steps, the first of which is exact.
@@ -58,8 +58,9 @@ internal static class Exponential
     private static Vector256<T> Ends<T>(Vector256<T> x, Vector256<T> power, T least, T largest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        power = Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(least)), Vector256<T>.Zero, power);
-        power = Vector256.ConditionalSelect(Vector256.GreaterThan(x, Vector256.Create(largest)), Vector256.Create(T.PositiveInfinity), power);
+        var (low, high) = (Vector256.LessThan(x, Vector256.Create(least)), Vector256.GreaterThan(x, Vector256.Create(largest)));
+        power = Vector256.ConditionalSelect(low, Vector256<T>.Zero, power);
+        power = Vector256.ConditionalSelect(high, Vector256.Create(T.PositiveInfinity), power);
         return Vector256.ConditionalSelect(Vector256.Equals(x, x), power, x);
     }
 }

@@ -22,7 +22,7 @@ internal static class Gradient
         return [.. gradients.Select(gradient => gradient!)];
     }
 
-    /// <summary>The gradient of a value that tensor operations made, with a gradient of its own: for a way back that is differentiated again.</summary>
+    /// <summary>The gradient of a value that tensor operations made, with a gradient of its own.</summary>
     /// <param name="value">Made of x with gradient.</param>
     /// <param name="x">What it was made of.</param>
     /// <param name="gradient">Of the value.</param>

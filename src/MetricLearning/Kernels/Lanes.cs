@@ -1,12 +1,16 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
 
 namespace MetricLearning;
 
 /// <summary>Walks a row and its mask in vectors; what lies past the end of the row is 0, and kept by no mask.</summary>
 internal static unsafe class Lanes
 {
+    /// <summary>Whether a tensor's numbers can be walked so: float32 or float64 on the CPU.</summary>
+    public static bool Suit(Tensor x) => x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.Float64;
+
     /// <summary>Numbers i, i + 1, ... of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Load<T>(T* row, int i, int count) where T : unmanaged =>

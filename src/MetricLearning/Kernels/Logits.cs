@@ -41,7 +41,7 @@ internal readonly struct Chord(double scale) : ILogit
     public Tensor Of(Tensor x) => S(scale) * (S(1) - x.pow(S(2)) / S(2));
 }
 
-/// <summary><c>scale·[aim + sign·x]₊·(centre − x)</c>, of which the middle factor carries no gradient: pairs far from their aim weigh more.</summary>
+/// <summary><c>scale·[aim + sign·x]₊·(centre − x)</c>, the middle factor without gradient: pairs far from their aim weigh more.</summary>
 internal readonly struct SelfPaced(double scale, double aim, double sign, double centre) : ILogit
 {
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
@@ -54,6 +54,7 @@ internal readonly struct SelfPaced(double scale, double aim, double sign, double
     private Vector256<T> Weight<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var gap = x * T.CreateTruncating(sign) + Vector256.Create(T.CreateTruncating(aim));
-        return Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero) * T.CreateTruncating(scale);
+        gap = Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero);
+        return gap * T.CreateTruncating(scale);
     }
 }

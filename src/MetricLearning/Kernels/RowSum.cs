@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A number for a row of a matrix, made of the entries that a mask keeps, and its gradient. NaN anywhere in the row makes it NaN.</summary>
+/// <summary>A number for a row of a matrix, made of the entries that a mask keeps, and its gradient. NaN in the row makes it NaN.</summary>
 internal abstract unsafe class RowSum
 {
     /// <summary>The numbers of all rows by tensor operations, with gradient.</summary>
@@ -21,5 +21,6 @@ internal abstract unsafe class RowSum
     /// <param name="value">The number of the row; not NaN.</param>
     /// <param name="factor">What the gradient is multiplied with.</param>
     /// <param name="to">M numbers.</param>
-    public abstract void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+    public abstract void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 }

@@ -3,8 +3,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Numbers for each row of a matrix, each of the entries that a mask keeps; neither way makes a matrix but the gradient, which is written once.</summary>
+/// <summary>Numbers for each row of a matrix, each of the entries that a mask keeps.</summary>
 /// <remarks>
+/// The one matrix that either way makes is the gradient, written once.
 /// Rows are worked out one by one while they are in cache: the same bits for every number of threads. A gradient of the gradient is made by
 /// tensor operations, and so is everything but float32 and float64 on the CPU.
 /// </remarks>
@@ -31,8 +32,7 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
     public static Tensor Of(Tensor x, params (Tensor Mask, RowSum Sum)[] sums)
     {
         using var scope = NewDisposeScope();
-        if (x.device_type != TorchSharp.DeviceType.CPU || x.dtype is not (ScalarType.Float32 or ScalarType.Float64) || x.size(1) > int.MaxValue)
-            return Plain(x, sums).MoveToOuterDisposeScope();
+        if (!Lanes.Suit(x) || x.size(1) > int.MaxValue) return Plain(x, sums).MoveToOuterDisposeScope();
         var contiguous = Array.ConvertAll(sums, sum => (sum.Mask.contiguous(), sum.Sum));
         return apply(x.contiguous(), contiguous).MoveToOuterDisposeScope();
     }
@@ -74,7 +74,8 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
         return gradient;
     }
 
-    private static void Sum<T>(Tensor x, (Tensor Mask, RowSum Sum)[] sums, Tensor numbers) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static void Sum<T>(Tensor x, (Tensor Mask, RowSum Sum)[] sums, Tensor numbers)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (rows, to, masks) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(numbers), Addresses(sums));
         var (count, width) = (x.size(0), (int)x.size(1));
@@ -99,7 +100,8 @@ internal sealed unsafe class RowSums : autograd.SingleTensorFunction<RowSums>
             {
                 var (value, factor) = (((T*)values)[k * count + i], ((T*)slopes)[k * count + i]);
                 if (T.IsNaN(value) || T.IsNaN(factor)) new Span<T>(row, width).Fill(T.NaN);
-                else if (factor != T.Zero) sums[k].Sum.AddGradient((T*)rows + i * width, (byte*)masks[k] + i * width, width, value, factor, row);
+                else if (factor != T.Zero)
+                    sums[k].Sum.AddGradient((T*)rows + i * width, (byte*)masks[k] + i * width, width, value, factor, row);
             }
         });
     }

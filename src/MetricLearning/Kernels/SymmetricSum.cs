@@ -11,8 +11,7 @@ internal static unsafe class SymmetricSum
     /// <summary>[N, N] → [N, N]; by tensor operations where a gradient is wanted, or off the CPU. The caller disposes it.</summary>
     public static Tensor Of(Tensor x)
     {
-        if (is_grad_enabled() || x.device_type != TorchSharp.DeviceType.CPU || x.dtype is not (ScalarType.Float32 or ScalarType.Float64))
-            return x.Plus(x.t());
+        if (is_grad_enabled() || !Lanes.Suit(x)) return x.Plus(x.t());
         using var contiguous = x.contiguous();
         var sum = empty_like(contiguous);
         if (x.dtype == ScalarType.Float32) Add<float>(contiguous, sum);

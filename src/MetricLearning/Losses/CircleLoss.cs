@@ -40,7 +40,7 @@ public sealed class CircleLoss : TupleLoss
         {
             CircleForm.OneSum => new(OneSum(distances.Matrix, pairs)),
             CircleForm.SeparateSums => new(SeparateSums(distances.Matrix, pairs), RowMath.Rows(distances.Matrix)),
-            _ => new(RowMath.Softplus(Sums(distances.Matrix, pairs.Positives, pairs.Negatives).sum(dim: 0)), RowMath.Rows(distances.Matrix)),
+            _ => RowMath.SoftplusOfSum(Sums(distances.Matrix, pairs.Positives, pairs.Negatives)),
         };
     }
 

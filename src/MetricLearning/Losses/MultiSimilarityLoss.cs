@@ -33,8 +33,8 @@ public sealed class MultiSimilarityLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var beyond = 1 - Offset;
-        var sides = RowMath.Softplus(RowMath.PullAndPush(distances.Matrix, pairs, new Affine(Alpha, -Alpha * beyond), new Affine(-Beta, Beta * beyond)));
+        var (pull, push) = (new Affine(Alpha, -Alpha * (1 - Offset)), new Affine(-Beta, Beta * (1 - Offset)));
+        var sides = RowMath.Softplus(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
         yield return new((sides.select(0, 0) / S(Alpha)).Plus(sides.select(0, 1) / S(Beta)), RowMath.Rows(distances.Matrix));
     }
 }

@@ -26,7 +26,7 @@ public sealed class PairwiseCosFaceLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var sides = RowMath.PullAndPush(distances.Matrix, pairs, new Affine(Scale, -Scale), new Affine(-Scale, Scale * (1 + Margin)));
-        yield return new(RowMath.Softplus(sides.sum(dim: 0)), RowMath.Rows(distances.Matrix));
+        var (pull, push) = (new Affine(Scale, -Scale), new Affine(-Scale, Scale * (1 + Margin)));
+        yield return RowMath.SoftplusOfSum(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
     }
 }
