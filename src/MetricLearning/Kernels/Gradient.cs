@@ -22,6 +22,13 @@ internal static class Gradient
         return [.. gradients.Select(gradient => gradient!)];
     }
 
+    /// <summary>The gradient of a value that tensor operations made, with a gradient of its own.</summary>
+    /// <param name="value">Made of x with gradient.</param>
+    /// <param name="x">What it was made of.</param>
+    /// <param name="gradient">Of the value.</param>
+    public static Tensor OfPlain(Tensor value, Tensor x, Tensor gradient) =>
+        autograd.grad([value], [x], [gradient], create_graph: true, retain_graph: true)[0];
+
     /// <summary>Frees what the thread's last way back returned; autograd has its own references by now.</summary>
     public static void Release()
     {
