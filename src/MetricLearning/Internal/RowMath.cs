@@ -12,6 +12,7 @@ internal static class RowMath
     /// <remarks>A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</remarks>
     public static Tensor Unit(Tensor x, double p = 2)
     {
+        if (p == 2) return UnitRows.Of(x);
         var length = x.norm(1, keepdim: true, p: (float)p);
         return x / where(length == S(0), ones_like(length), length);
     }

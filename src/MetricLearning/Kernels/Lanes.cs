@@ -48,6 +48,18 @@ internal static unsafe class Lanes
         return Vector256.Sum(even + odd);
     }
 
+    /// <summary>The square of the distance of two rows, in float64.</summary>
+    public static double SquaredDistance<T>(T* x, T* y, int count) where T : unmanaged
+    {
+        var sum = Vector256<double>.Zero;
+        for (var i = 0; i < count; i += Vector256<T>.Count)
+        {
+            var difference = Load(x, i, count) - Load(y, i, count);
+            sum += Widened(difference * difference);
+        }
+        return Vector256.Sum(sum);
+    }
+
     /// <summary>The mask of numbers i, i + 1, ... of a row: a byte for each, 1 where it is kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Kept<T>(byte* mask, int i, int count) where T : unmanaged =>
