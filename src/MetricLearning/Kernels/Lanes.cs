@@ -79,6 +79,9 @@ internal static unsafe class Lanes
         return Vector256.GreaterThan(Vector256.Create(first, second).AsInt64(), Vector256<long>.Zero).As<long, T>();
     }
 
+    /// <summary>Whether a comparison held for all numbers of a vector.</summary>
+    public static bool All<T>(Vector256<T> compared) where T : unmanaged => compared.ExtractMostSignificantBits() == (1u << Vector256<T>.Count) - 1;
+
     /// <summary>The sum of a vector's numbers in float64, four at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<double> Widened<T>(Vector256<T> x) where T : unmanaged
