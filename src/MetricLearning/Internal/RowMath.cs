@@ -86,7 +86,8 @@ internal static class RowMath
     /// <param name="entry">What is made of an entry.</param>
     public static LossTerm Sums<TEntry>(Tensor x, Tensor mask, TEntry entry) where TEntry : struct, IEntry
     {
-        var sums = RowSums.Of(x, (mask, new RowTotal<TEntry>(entry)), (mask, new RowCount<Affine>(new(0, 1))), (mask, new RowCount<TEntry>(entry)));
+        var (all, active) = (new RowCount<Affine>(new(0, 1)), new RowCount<TEntry>(entry));
+        var sums = RowSums.Of(x, (mask, new RowTotal<TEntry>(entry)), (mask, all), (mask, active));
         Tensor Count(long place) => sums.select(0, place).detach().to(ScalarType.Int64);
         return new(sums.select(0, 0), Rows(x)) { Counts = Count(1), ActiveCounts = Count(2) };
     }

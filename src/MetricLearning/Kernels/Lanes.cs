@@ -80,7 +80,8 @@ internal static unsafe class Lanes
     }
 
     /// <summary>Whether a comparison held for all numbers of a vector.</summary>
-    public static bool All<T>(Vector256<T> compared) where T : unmanaged => compared.ExtractMostSignificantBits() == (1u << Vector256<T>.Count) - 1;
+    public static bool All<T>(Vector256<T> compared) where T : unmanaged =>
+        compared.ExtractMostSignificantBits() == (1u << Vector256<T>.Count) - 1;
 
     /// <summary>The sum of a vector's numbers in float64, four at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

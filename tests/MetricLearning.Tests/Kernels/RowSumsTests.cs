@@ -105,7 +105,12 @@ public class RowSumsTests
         var x = rand(2, 13).requires_grad_();
         var mask = zeros(2, 13, ScalarType.Bool);
         var numbers = RowSums.Of(x, mask, sums[name]);
-        var expected = name switch { "mean" => double.PositiveInfinity, "affine, 0 if empty" or "hinge" or "squared hinge" => 0, _ => double.NegativeInfinity };
+        var expected = name switch
+        {
+            "mean" => double.PositiveInfinity,
+            "affine, 0 if empty" or "hinge" or "squared hinge" => 0,
+            _ => double.NegativeInfinity,
+        };
         Assert.All(numbers.data<float>().ToArray(), number => Assert.Equal((float)expected, number));
         numbers.sum().backward();
         Assert.Equal(0, x.grad!.abs().max().item<float>());
