@@ -6,14 +6,11 @@ namespace MetricLearning;
 internal static class RowMath
 {
     /// <summary>float16 and bfloat16 as float32; other types as they are. Always a new handle.</summary>
-    public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.alias();
+    /// <remarks>A view, as on its way back the gradient becomes one too, of which nobody else has a handle: a leaf takes it over without a copy.</remarks>
+    public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.view_as(x);
 
     /// <summary>Rows of length 1 in the p-norm. A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</summary>
-    public static Tensor Unit(Tensor x, double p = 2)
-    {
-        var length = x.norm(1, keepdim: true, p: (float)p);
-        return x / where(length == S(0), ones_like(length), length);
-    }
+    public static Tensor Unit(Tensor x, double p = 2) => p == 2 && RowDifferences.Suits(x) ? UnitRows.Of(x) : UnitRows.Plain(x, p);
 
     /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
     public static Tensor Cosines(Tensor x, Tensor y)
