@@ -6,11 +6,12 @@ namespace MetricLearning;
 internal static class RowMath
 {
     /// <summary>float16 and bfloat16 as float32; other types as they are. Always a new handle.</summary>
-    /// <remarks>A view, as on its way back the gradient becomes one too, of which nobody else has a handle: a leaf takes it over without a copy.</remarks>
+    /// <remarks>A view: on its way back the gradient becomes one, which nobody else holds, so that a leaf takes it over without a copy.</remarks>
     public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.view_as(x);
 
-    /// <summary>Rows of length 1 in the p-norm. A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</summary>
-    public static Tensor Unit(Tensor x, double p = 2) => p == 2 && RowDifferences.Suits(x) ? UnitRows.Of(x) : UnitRows.Plain(x, p);
+    /// <summary>Rows of length 1 in the p-norm.</summary>
+    /// <remarks>A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</remarks>
+    public static Tensor Unit(Tensor x, double p = 2) => p == 2 && Lanes.Suit(x) ? UnitRows.Of(x) : UnitRows.Plain(x, p);
 
     /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
     public static Tensor Cosines(Tensor x, Tensor y)
@@ -32,13 +33,16 @@ internal static class RowMath
     /// <param name="x">[N, M].</param>
     /// <param name="mask">bool [N, M].</param>
     /// <param name="empty">The value of a row that keeps nothing, with a gradient of 0; −∞ by default.</param>
-    public static Tensor LogSumExp(Tensor x, Tensor mask, double empty = double.NegativeInfinity)
-    {
-        var kept = mask | x.isnan();
-        var none = kept.any(1, keepdim: true).logical_not();
-        var sums = x.masked_fill(kept.logical_not(), S(double.NegativeInfinity)).masked_fill(none, S(0)).logsumexp(1);
-        return sums.masked_fill(none.squeeze(1), S(empty));
-    }
+    public static Tensor LogSumExp(Tensor x, Tensor mask, double empty = double.NegativeInfinity) =>
+        LogSumExp(x, mask, new Affine(1), empty);
+
+    /// <summary>log Σ exp of logits made of the entries of each row that a mask keeps. NaN is always kept.</summary>
+    /// <param name="x">[N, M].</param>
+    /// <param name="mask">bool [N, M].</param>
+    /// <param name="logit">What is made of an entry.</param>
+    /// <param name="empty">The value of a row that keeps nothing, with a gradient of 0; −∞ by default.</param>
+    public static Tensor LogSumExp<TLogit>(Tensor x, Tensor mask, TLogit logit, double empty = double.NegativeInfinity)
+        where TLogit : struct, ILogit => RowSums.Of(x, mask, new LogSumExp<TLogit>(logit, empty));
 
     /// <summary>The entries that a mask keeps, 0 elsewhere. NaN is always kept.</summary>
     public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
@@ -55,8 +59,27 @@ internal static class RowMath
     /// <summary>log(1 + exp(x)).</summary>
     public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);
 
-    /// <summary>For each anchor softplus(lse of the positives' pull + lse of the negatives' push); 0 where either is missing.</summary>
-    public static LossTerm Softplus(Tensor pull, Tensor push, Pairs pairs) => new(
-        Softplus(LogSumExp(pull, pairs.Positives).Plus(LogSumExp(push, pairs.Negatives))),
-        Rows(pull));
+    /// <summary>log Σ exp of the pull of each anchor's positives, and of the push of its negatives: [2, N].</summary>
+    /// <param name="x">[N, M], what the logits are made of.</param>
+    /// <param name="pairs">Over N rows and M columns.</param>
+    /// <param name="pull">The logits of positives.</param>
+    /// <param name="push">The logits of negatives.</param>
+    /// <param name="empty">The value of a side that an anchor lacks; −∞ by default.</param>
+    public static Tensor PullAndPush<TLogit>(Tensor x, Pairs pairs, TLogit pull, TLogit push, double empty = double.NegativeInfinity)
+        where TLogit : struct, ILogit =>
+        RowSums.Of(x, (pairs.Positives, new LogSumExp<TLogit>(pull, empty)), (pairs.Negatives, new LogSumExp<TLogit>(push, empty)));
+
+    /// <summary>For each anchor softplus(pull + push) of [2, N]; 0 where either is −∞.</summary>
+    public static LossTerm SoftplusOfSum(Tensor sides)
+    {
+        var values = Softplus(sides.sum(dim: 0));
+        return new(values, Rows(values));
+    }
+
+    /// <summary>bool: whether a mask keeps anything.</summary>
+    public static unsafe Tensor Any(Tensor mask)
+    {
+        if (mask.device_type != TorchSharp.DeviceType.CPU || !mask.is_contiguous() || mask.numel() > int.MaxValue) return mask.any();
+        return tensor(new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).ContainsAnyExcept((byte)0));
+    }
 }

@@ -11,7 +11,7 @@ internal static unsafe class Finite
     /// <summary>Whether every number of a tensor is known to be finite: not on a device that would have to be waited for.</summary>
     public static bool IsKnown(Tensor x)
     {
-        if (!RowDifferences.Suits(x)) return false;
+        if (!Lanes.Suit(x)) return false;
         using var scope = NewDisposeScope();
         var contiguous = NativeMemory.Contiguous(x);
         var first = NativeMemory.Of(contiguous);

@@ -27,15 +27,6 @@ internal static unsafe class Numbers
         return products;
     }
 
-    /// <summary>A gradient of values made by tensor operations that has a gradient itself, of x and, where it is there, of y.</summary>
-    public static (Tensor? X, Tensor? Y) Gradients(Tensor values, Tensor x, Tensor? y, Tensor gradient)
-    {
-        Tensor[] inputs = [.. new[] { x, y }.OfType<Tensor>().Where(input => input.requires_grad)];
-        var found = new Queue<Tensor>(autograd.grad([values], inputs, [gradient], retain_graph: true, create_graph: true));
-        Tensor? Next(Tensor? input) => input is { requires_grad: true } ? found.Dequeue() : null;
-        return (Next(x), Next(y));
-    }
-
     /// <summary>float or double as double.</summary>
     public static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;
 

@@ -36,7 +36,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     {
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
-        var gradient = grad_output.Plus(grad_output.t()).matmul(x);
+        var gradient = SymmetricSum.Of(grad_output).matmul(x);
         grad_output.Dispose();
         return Gradient.Of(gradient);
     }

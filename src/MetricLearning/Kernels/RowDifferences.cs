@@ -12,10 +12,6 @@ internal static unsafe class RowDifferences
 {
     private const int PairsAtOnce = 256;
 
-    /// <summary>Whether rows can be taken so.</summary>
-    public static bool Suits(Tensor x) =>
-        x.device_type == TorchSharp.DeviceType.CPU && x.dtype is ScalarType.Float32 or ScalarType.Float64;
-
     /// <summary>‖x[rows] − y[columns]‖², [K].</summary>
     /// <param name="x">[N, D], contiguous.</param>
     /// <param name="y">[M, D], contiguous; null where it is x.</param>
@@ -101,19 +97,11 @@ internal static unsafe class RowDifferences
             void Add(long a, long b, T factor)
             {
                 var times = Vector256.Create(factor);
-                var i = start;
-                for (; i <= end - lanes; i += lanes)
+                for (var i = start; i < end; i += lanes)
                 {
-                    var gradient = (Vector256.Load(left + a + i) - Vector256.Load(right + b + i)) * times;
-                    (Vector256.Load(toLeft + a + i) + gradient).Store(toLeft + a + i);
-                    (Vector256.Load(toRight + b + i) - gradient).Store(toRight + b + i);
-                }
-                for (; i < end; i++)
-                {
-                    var gradient = Vector256.CreateScalar(left[a + i]) - Vector256.CreateScalar(right[b + i]);
-                    gradient *= times;
-                    toLeft[a + i] = (Vector256.CreateScalar(toLeft[a + i]) + gradient).ToScalar();
-                    toRight[b + i] = (Vector256.CreateScalar(toRight[b + i]) - gradient).ToScalar();
+                    var gradient = (Lanes.Load(left + a, i, end) - Lanes.Load(right + b, i, end)) * times;
+                    Lanes.Add(toLeft + a, i, end, gradient);
+                    Lanes.Add(toRight + b, i, end, -gradient);
                 }
             }
         });

@@ -22,7 +22,7 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
     /// <param name="form">Which of them, and from which square on.</param>
     public static Tensor Of(Tensor x, Tensor y, Tensor rows, Tensor columns, DifferenceForm form)
     {
-        if (!RowDifferences.Suits(x)) return Plain(x, y, rows, columns, form);
+        if (!Lanes.Suit(x)) return Plain(x, y, rows, columns, form);
         using var scope = NewDisposeScope();
         var pairs = new Pairs(NativeMemory.Indices(rows, x.size(0)), NativeMemory.Indices(columns, y.size(0)), form);
         var right = ReferenceEquals(x, y) ? null : NativeMemory.Contiguous(y);
@@ -62,7 +62,7 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         var (x, y) = (saved[0], saved.Count > 1 ? saved[1] : null);
         Tensor? dx, dy;
         if (is_grad_enabled())
-            (dx, dy) = Numbers.Gradients(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
+            (dx, dy) = Gradient.OfPlain(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
         else
             (dx, dy) = RowDifferences.Gradients(x, y, (pairs.Rows, pairs.Columns, Numbers.Times(grad_output, (double[])ctx.get_data(SlopesKey))));
         grad_output.Dispose();

@@ -12,7 +12,7 @@ internal sealed class TripletCosts : autograd.SingleTensorFunction<TripletCosts>
     public override string Name => nameof(TripletCosts);
 
     /// <summary>The costs, with gradient.</summary>
-    /// <param name="x">[N, D], of which <see cref="RowDifferences.Suits"/> holds.</param>
+    /// <param name="x">[N, D], of which <see cref="Lanes.Suit"/> holds.</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="triplets">Over N rows and M columns.</param>
     /// <param name="form">What the distance makes of squares.</param>
@@ -54,7 +54,7 @@ internal sealed class TripletCosts : autograd.SingleTensorFunction<TripletCosts>
         if (is_grad_enabled())
         {
             Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);
-            (dx, dy) = Numbers.Gradients(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
+            (dx, dy) = Gradient.OfPlain(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
         }
         else
         {

@@ -11,13 +11,12 @@ namespace MetricLearning;
 internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
 {
     private const string LengthsKey = "lengths";
-    private const int RowsAtOnce = 32;
 
     /// <inheritdoc/>
     public override string Name => nameof(UnitRows);
 
     /// <summary>The rows, with gradient.</summary>
-    /// <param name="x">[N, D], of which <see cref="RowDifferences.Suits"/> holds.</param>
+    /// <param name="x">[N, D], of which <see cref="Lanes.Suit"/> holds.</param>
     public static Tensor Of(Tensor x)
     {
         using var scope = NewDisposeScope();
@@ -49,7 +48,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     {
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
-        var dx = is_grad_enabled() ? Numbers.Gradients(Plain(x, 2), x, null, grad_output).X! : empty_like(x);
+        var dx = is_grad_enabled() ? Gradient.OfPlain(Plain(x, 2), x, grad_output) : empty_like(x);
         if (!is_grad_enabled())
         {
             var (gradient, lengths, width) = (NativeMemory.Contiguous(grad_output), (double[])ctx.get_data(LengthsKey), (int)x.size(1));
@@ -61,24 +60,26 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         return Gradient.Of(dx);
     }
 
-    private static void Scale<T>(T* x, T* units, double[] lengths, int width) where T : unmanaged => Rows(lengths.Length, width, row =>
-    {
-        var from = x + (long)row * width;
-        lengths[row] = Math.Sqrt(SquaredLength(from, width));
-        Divide(from, lengths[row] == 0 ? 1 : lengths[row], units + (long)row * width, width);
-    });
+    private static void Scale<T>(T* x, T* units, double[] lengths, int width) where T : unmanaged =>
+        Threads.ForRows(lengths.Length, width, row =>
+        {
+            T* from = x + row * width, to = units + row * width;
+            lengths[row] = Math.Sqrt(SquaredLength(from, width));
+            var divisor = Vector256.Create(Numbers.Narrow<T>(lengths[row] == 0 ? 1 : lengths[row]));
+            for (var i = 0; i < width; i += Vector256<T>.Count) Lanes.Store(to, i, width, Lanes.Load(from, i, width) / divisor);
+        });
 
-    private static void Back<T>(T* x, T* gradient, T* to, double[] lengths, int width) where T : unmanaged => Rows(lengths.Length, width, row =>
-    {
-        T* at = x + (long)row * width, g = gradient + (long)row * width;
-        var inverse = lengths[row] == 0 ? 1 : 1 / lengths[row];
-        Combine(g, at, lengths[row] == 0 ? 0 : Dot(at, g, width) * inverse, inverse, to + (long)row * width, width);
-    });
-
-    private static void Rows(int rows, int width, Action<int> body) => Threads.For((rows + RowsAtOnce - 1) / RowsAtOnce, part =>
-    {
-        for (var row = part * RowsAtOnce; row < Math.Min(rows, (part + 1) * RowsAtOnce); row++) body(row);
-    }, work: (long)rows * width);
+    /// <summary>(g − u·(u·g))/‖x‖, with u = x/‖x‖ worked out anew, as x/‖x‖² may be too large a number.</summary>
+    private static void Back<T>(T* x, T* gradient, T* to, double[] lengths, int width) where T : unmanaged =>
+        Threads.ForRows(lengths.Length, width, row =>
+        {
+            T* from = x + row * width, g = gradient + row * width, dx = to + row * width;
+            var inverse = lengths[row] == 0 ? 1 : 1 / lengths[row];
+            var along = Vector256.Create(Numbers.Narrow<T>(lengths[row] == 0 ? 0 : Lanes.Dot(from, g, width) * inverse));
+            var times = Vector256.Create(Numbers.Narrow<T>(inverse));
+            for (var i = 0; i < width; i += Vector256<T>.Count)
+                Lanes.Store(dx, i, width, (Lanes.Load(g, i, width) - Lanes.Load(from, i, width) * times * along) * times);
+        });
 
     /// <summary>In the order in which libtorch's norm adds, so that the rows have the bits of the tensor operations.</summary>
     private static double SquaredLength<T>(T* x, int width) where T : unmanaged
@@ -90,45 +91,5 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         for (var lane = 1; lane < lanes; lane++) sum += Vector256.CreateScalar(sums[lane]);
         for (; i < width; i++) sum += Vector256.CreateScalar(x[i]) * Vector256.CreateScalar(x[i]);
         return Numbers.Widen(sum.ToScalar());
-    }
-
-    private static double Dot<T>(T* x, T* y, int width) where T : unmanaged
-    {
-        Vector256<double> even = default, odd = default;
-        var i = 0;
-        for (; i <= width - Vector256<T>.Count; i += Vector256<T>.Count)
-        {
-            var (left, right) = (Vector256.Load(x + i), Vector256.Load(y + i));
-            if (typeof(T) == typeof(double))
-            {
-                even += left.AsDouble() * right.AsDouble();
-                continue;
-            }
-            var ((a, b), (c, d)) = (Vector256.Widen(left.AsSingle()), Vector256.Widen(right.AsSingle()));
-            even += a * c;
-            odd += b * d;
-        }
-        var sum = Vector256.Sum(even + odd);
-        for (; i < width; i++) sum += Numbers.Widen(x[i]) * Numbers.Widen(y[i]);
-        return sum;
-    }
-
-    private static void Divide<T>(T* x, double length, T* to, int width) where T : unmanaged
-    {
-        var divisor = Vector256.Create(Numbers.Narrow<T>(length));
-        var i = 0;
-        for (; i <= width - Vector256<T>.Count; i += Vector256<T>.Count) (Vector256.Load(x + i) / divisor).Store(to + i);
-        for (; i < width; i++) to[i] = (Vector256.CreateScalar(x[i]) / divisor).ToScalar();
-    }
-
-    /// <summary>to = (x − (y·inverse)·along)·inverse.</summary>
-    private static void Combine<T>(T* x, T* y, double along, double inverse, T* to, int width) where T : unmanaged
-    {
-        var (less, times) = (Vector256.Create(Numbers.Narrow<T>(along)), Vector256.Create(Numbers.Narrow<T>(inverse)));
-        var i = 0;
-        for (; i <= width - Vector256<T>.Count; i += Vector256<T>.Count)
-            ((Vector256.Load(x + i) - Vector256.Load(y + i) * times * less) * times).Store(to + i);
-        for (; i < width; i++)
-            to[i] = ((Vector256.CreateScalar(x[i]) - Vector256.CreateScalar(y[i]) * times * less) * times).ToScalar();
     }
 }

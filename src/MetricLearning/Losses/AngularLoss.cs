@@ -41,7 +41,7 @@ public sealed class AngularLoss : TupleLoss
         {
             var sums = S(2) - m[0].index_select(0, a) - m[1].index_select(0, p);
             if (m.Count == 4) sums = sums * m[3];
-            return RowMath.LogSumExp(S(4 * square) * sums, m[2].index_select(0, a));
+            return RowMath.LogSumExp(sums, m[2].index_select(0, a), new Affine(4 * square));
         });
         yield return new(RowMath.Softplus(push - S(2 * (1 + square)) * (S(1) - distances[anchors, positives])), anchors);
     }

@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -37,29 +36,29 @@ public sealed class CircleLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var s = S(1) - distances.Matrix;
-        var pull = S(-Scale) * relu(S(1 + Margin) - s.detach()) * (s - S(1 - Margin));
-        var push = S(Scale) * relu(s.detach() + S(Margin)) * (s - S(Margin));
         yield return Form switch
         {
-            CircleForm.OneSum => new(OneSum(pull, push, pairs)),
-            CircleForm.SeparateSums => new(SeparateSums(pull, push, pairs), RowMath.Rows(pull)),
-            _ => RowMath.Softplus(pull, push, pairs),
+            CircleForm.OneSum => new(OneSum(distances.Matrix, pairs)),
+            CircleForm.SeparateSums => new(SeparateSums(distances.Matrix, pairs), RowMath.Rows(distances.Matrix)),
+            _ => RowMath.SoftplusOfSum(Sums(distances.Matrix, pairs.Positives, pairs.Negatives)),
         };
     }
 
+    /// <summary>Of distances 1 − s, [2, N].</summary>
+    private Tensor Sums(Tensor distances, Tensor positives, Tensor negatives) => RowSums.Of(distances,
+        (positives, new LogSumExp<SelfPaced>(new(-Scale, Margin, 1, Margin))),
+        (negatives, new LogSumExp<SelfPaced>(new(Scale, 1 + Margin, -1, 1 - Margin))));
+
     /// <summary>Each pair once: where the references hold the rows themselves, the lower half is the upper one again.</summary>
-    private static Tensor OneSum(Tensor pull, Tensor push, Pairs pairs)
+    private Tensor OneSum(Tensor distances, Pairs pairs)
     {
-        Tensor All(Tensor logits, Tensor mask) => RowMath.LogSumExp(
-            logits.reshape(1, -1), (pairs.Self is not null && pairs.Rows == pairs.Columns ? mask.triu(1) : mask).reshape(1, -1));
-        return RowMath.Softplus(All(pull, pairs.Positives).Plus(All(push, pairs.Negatives))).squeeze(0);
+        Tensor All(Tensor mask) => (pairs.Self is not null && pairs.Rows == pairs.Columns ? mask.triu(1) : mask).reshape(1, -1);
+        return RowMath.Softplus(Sums(distances.reshape(1, -1), All(pairs.Positives), All(pairs.Negatives)).sum());
     }
 
-    private static Tensor SeparateSums(Tensor pull, Tensor push, Pairs pairs)
+    private Tensor SeparateSums(Tensor distances, Pairs pairs)
     {
         var both = pairs.Positives.any(1, keepdim: true) & pairs.Negatives.any(1, keepdim: true);
-        return RowMath.Softplus(RowMath.LogSumExp(pull, pairs.Positives & both))
-            .Plus(RowMath.Softplus(RowMath.LogSumExp(push, pairs.Negatives & both)));
+        return RowMath.Softplus(Sums(distances, pairs.Positives & both, pairs.Negatives & both)).sum(dim: 0);
     }
 }

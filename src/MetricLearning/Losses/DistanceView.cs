@@ -70,7 +70,7 @@ public sealed class DistanceView
     /// <summary>What triplets cost, [K] with gradient.</summary>
     internal Tensor Costs(Triplets triplets, TripletHinge hinge)
     {
-        if (2 * triplets.Count <= Few && Distance.OfPrepared.Differences is { } form && RowDifferences.Suits(Prepared.X))
+        if (2 * triplets.Count <= Few && Distance.OfPrepared.Differences is { } form && Lanes.Suit(Prepared.X))
             return TripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
         var (near, far) = Sides(triplets);
         return hinge.Of(near, far);

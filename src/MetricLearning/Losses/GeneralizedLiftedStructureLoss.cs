@@ -35,8 +35,7 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
         var near = distances.Matrix.reshape(-1)
             .index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives])
             .view_as(distances.Matrix);
-        var pull = RowMath.LogSumExp(near - S(PositiveMargin), pairs.Positives, empty: 0);
-        var push = RowMath.LogSumExp(S(NegativeMargin) - distances.Matrix, pairs.Negatives, empty: 0);
-        yield return new(relu(pull.Plus(push)), RowMath.Rows(pull));
+        var sides = RowMath.PullAndPush(near, pairs, new Affine(1, -PositiveMargin), new Affine(-1, NegativeMargin), empty: 0);
+        yield return new(relu(sides.sum(dim: 0)), RowMath.Rows(near));
     }
 }

@@ -33,13 +33,14 @@ public sealed class LiftedStructureLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var (anchors, positives) = pairs.PositivePairs();
-        var closeness = S(NegativeMargin) - distances.Matrix;
-        var ofAnchors = RowMath.LogSumExp(closeness, pairs.Negatives);
+        var closeness = new Affine(-1, NegativeMargin);
+        var ofAnchors = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, closeness);
         // A positive among references has the rows of the batch as its negatives.
-        var ofPositives = distances.Batch.MeetsItself ? ofAnchors : RowMath.LogSumExp(closeness.t(), pairs.Negatives.t());
+        var ofPositives = distances.Batch.MeetsItself ? ofAnchors
+            : RowMath.LogSumExp(distances.Matrix.t(), pairs.Negatives.t(), closeness);
         var both = stack([ofAnchors.index_select(0, anchors), ofPositives.index_select(0, positives)], 1);
         var push = RowMath.LogSumExp(both, both > S(double.NegativeInfinity), empty: 0);
         var violation = relu((distances[anchors, positives] - S(PositiveMargin)).Plus(push));
-        yield return new(violation.pow(S(2)) / S(2) * pairs.Negatives.any(), anchors);
+        yield return new(violation.pow(S(2)) / S(2) * RowMath.Any(pairs.Negatives), anchors);
     }
 }

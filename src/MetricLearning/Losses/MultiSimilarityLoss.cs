@@ -33,9 +33,8 @@ public sealed class MultiSimilarityLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var above = S(1 - Offset) - distances.Matrix;
-        var pull = RowMath.Softplus(RowMath.LogSumExp(S(-Alpha) * above, pairs.Positives)) / S(Alpha);
-        var push = RowMath.Softplus(RowMath.LogSumExp(S(Beta) * above, pairs.Negatives)) / S(Beta);
-        yield return new(pull.Plus(push), RowMath.Rows(pull));
+        var (pull, push) = (new Affine(Alpha, -Alpha * (1 - Offset)), new Affine(-Beta, Beta * (1 - Offset)));
+        var sides = RowMath.Softplus(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
+        yield return new((sides.select(0, 0) / S(Alpha)).Plus(sides.select(0, 1) / S(Beta)), RowMath.Rows(distances.Matrix));
     }
 }

@@ -29,7 +29,7 @@ public sealed class NTXentLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var (anchors, positives) = pairs.PositivePairs();
-        var push = RowMath.LogSumExp(-distances.Matrix / S(Temperature), pairs.Negatives).index_select(0, anchors);
+        var push = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, new Affine(-1 / Temperature)).index_select(0, anchors);
         yield return new(RowMath.Softplus(push.Plus(distances[anchors, positives] / S(Temperature))), anchors);
     }
 }

@@ -27,9 +27,7 @@ public sealed class NcaLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var anchors = pairs.Positives.any(1).nonzero().squeeze(1);
-        var logits = S(-Scale) * distances.Matrix.index_select(0, anchors);
-        var pull = RowMath.LogSumExp(logits, pairs.Positives.index_select(0, anchors));
-        var push = RowMath.LogSumExp(logits, pairs.Negatives.index_select(0, anchors));
-        yield return new(RowMath.Softplus(push - pull), anchors);
+        var sides = RowMath.PullAndPush(distances.Matrix, pairs, new Affine(-Scale), new Affine(-Scale)).index_select(1, anchors);
+        yield return new(RowMath.Softplus(sides.select(0, 1) - sides.select(0, 0)), anchors);
     }
 }

@@ -26,7 +26,7 @@ public sealed class PairwiseCosFaceLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var s = S(1) - distances.Matrix;
-        yield return RowMath.Softplus(S(-Scale) * s, S(Scale) * (s + S(Margin)), pairs);
+        var (pull, push) = (new Affine(Scale, -Scale), new Affine(-Scale, Scale * (1 + Margin)));
+        yield return RowMath.SoftplusOfSum(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
     }
 }

@@ -44,8 +44,10 @@ public sealed class ProxyAnchorLoss : ClassLoss
         if (batch.Rows == 0) yield break;
         var s = Score(batch.Embeddings, weights).t();
         var own = labels.unsqueeze(0) == Iota(s.size(0), s.device).unsqueeze(1);
-        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(-Scale) * (s - S(Margin)), own))) { Divisor = own.any(1).sum() };
-        yield return new(RowMath.Softplus(RowMath.LogSumExp(S(Scale) * (s + S(Margin)), own.logical_not())))
+        var (pull, push) = (new LogSumExp<Affine>(new(-Scale, Scale * Margin)), new LogSumExp<Affine>(new(Scale, Scale * Margin)));
+        var sides = RowMath.Softplus(RowSums.Of(s, (own, pull), (own.logical_not(), push)));
+        yield return new(sides.select(0, 0)) { Divisor = own.any(1).sum() };
+        yield return new(sides.select(0, 1))
         {
             Divisor = full([], S(s.size(0)), s.dtype, s.device),
         };

@@ -28,9 +28,11 @@ public sealed class SupConLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var logits = -distances.Matrix / S(Temperature);
-        var costs = RowMath.LogSumExp(logits, pairs.Positives | pairs.Negatives).unsqueeze(1) - logits;
-        var means = RowMath.Keep(costs, pairs.Positives).sum(1) / pairs.Positives.sum(1).clamp_min(S(1));
-        yield return new(means * (pairs.Positives.any() & pairs.Negatives.any()), RowMath.Rows(means));
+        var sums = RowSums.Of(distances.Matrix,
+            (pairs.Positives | pairs.Negatives, new LogSumExp<Affine>(new(-1 / Temperature))),
+            (pairs.Positives, new RowMean(-1 / Temperature, empty: double.PositiveInfinity)));
+        var costs = sums.select(0, 0) - sums.select(0, 1);
+        costs = costs.masked_fill(costs.isneginf(), S(0));      // no positives
+        yield return new(costs * RowMath.Any(pairs.Negatives), RowMath.Rows(costs));
     }
 }

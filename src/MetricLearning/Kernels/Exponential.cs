@@ -1,0 +1,66 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MetricLearning;
+
+/// <summary>eˣ of the numbers of a vector, to 2 units in the last place; 0 where it is not a normal number, NaN of NaN.</summary>
+/// <remarks>
+/// x = n·log 2 + r, |r| ≤ ½ log 2: a polynomial (float64: a quotient of two) of r, with n added to the exponent. Both are those of Cephes'
+/// <c>expf</c> and <c>exp</c>; n·log 2 is taken off in two steps, the first of which is exact.
+/// </remarks>
+internal static class Exponential
+{
+    /// <summary>eˣ of floats or doubles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged =>
+        typeof(T) == typeof(float) ? Of(x.AsSingle()).As<float, T>() : Of(x.AsDouble()).As<double, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Of(Vector256<float> x)
+    {
+        const float Least = -87.33654f, Largest = 88.37626f, Shift = 12582912;      // 1.5·2²³: adding it rounds to an integer
+        var shifted = x * 1.44269504f + Vector256.Create(Shift);
+        var n = shifted - Vector256.Create(Shift);
+        var r = x - n * 0.693359375f - n * -2.12194440e-4f;
+        var p = Vector256.Create(1.9875691500e-4f);
+        p = p * r + Vector256.Create(1.3981999507e-3f);
+        p = p * r + Vector256.Create(8.3334519073e-3f);
+        p = p * r + Vector256.Create(4.1665795894e-2f);
+        p = p * r + Vector256.Create(1.6666665459e-1f);
+        p = p * r + Vector256.Create(5.0000001201e-1f);
+        p = p * (r * r) + r + Vector256<float>.One;
+        var power = (p.AsInt32() + Vector256.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
+        return Ends(x, power, Least, Largest);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Of(Vector256<double> x)
+    {
+        const double Least = -708.39641853226408, Largest = 709.43613930310391, Shift = 6755399441055744;    // 1.5·2⁵²
+        var shifted = x * 1.4426950408889634 + Vector256.Create(Shift);
+        var n = shifted - Vector256.Create(Shift);
+        var r = x - n * 6.93145751953125e-1 - n * 1.42860682030941723212e-6;
+        var square = r * r;
+        var above = Vector256.Create(1.26177193074810590878e-4);
+        above = above * square + Vector256.Create(3.02994407707441961300e-2);
+        above = (above * square + Vector256.Create(9.99999999999999999910e-1)) * r;
+        var below = Vector256.Create(3.00198505138664455042e-6);
+        below = below * square + Vector256.Create(2.52448340349684104192e-3);
+        below = below * square + Vector256.Create(2.27265548208155028766e-1);
+        below = below * square + Vector256.Create(2.0);
+        var p = Vector256<double>.One + above * 2 / (below - above);
+        var power = (p.AsInt64() + Vector256.ShiftLeft(shifted.AsInt64(), 52)).AsDouble();
+        return Ends(x, power, Least, Largest);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> Ends<T>(Vector256<T> x, Vector256<T> power, T least, T largest)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (low, high) = (Vector256.LessThan(x, Vector256.Create(least)), Vector256.GreaterThan(x, Vector256.Create(largest)));
+        power = Vector256.ConditionalSelect(low, Vector256<T>.Zero, power);
+        power = Vector256.ConditionalSelect(high, Vector256.Create(T.PositiveInfinity), power);
+        return Vector256.ConditionalSelect(Vector256.Equals(x, x), power, x);
+    }
+}

@@ -1,0 +1,60 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning;
+
+/// <summary>What a loss makes of a distance before it takes the exponential.</summary>
+internal interface ILogit
+{
+    /// <summary>The logits of a vector of distances.</summary>
+    Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>Their derivative, as it is meant to flow.</summary>
+    Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+
+    /// <summary>The logits by tensor operations, with gradient.</summary>
+    Tensor Of(Tensor x);
+}
+
+/// <summary><c>scale·x + offset</c>.</summary>
+internal readonly struct Affine(double scale, double offset = 0) : ILogit
+{
+    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        x * T.CreateTruncating(scale) + Vector256.Create(T.CreateTruncating(offset));
+
+    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Vector256.Create(T.CreateTruncating(scale));
+
+    public Tensor Of(Tensor x) => S(scale) * x + S(offset);
+}
+
+/// <summary><c>scale·cos θ</c> of a chord <c>x = 2 sin ½θ</c>.</summary>
+internal readonly struct Chord(double scale) : ILogit
+{
+    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * T.CreateTruncating(scale);
+
+    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -x * T.CreateTruncating(scale);
+
+    public Tensor Of(Tensor x) => S(scale) * (S(1) - x.pow(S(2)) / S(2));
+}
+
+/// <summary><c>scale·[aim + sign·x]₊·(centre − x)</c>, the middle factor without gradient: pairs far from their aim weigh more.</summary>
+internal readonly struct SelfPaced(double scale, double aim, double sign, double centre) : ILogit
+{
+    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Weight(x) * (Vector256.Create(T.CreateTruncating(centre)) - x);
+
+    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -Weight(x);
+
+    public Tensor Of(Tensor x) => S(scale) * relu(S(aim) + S(sign) * x.detach()) * (S(centre) - x);
+
+    private Vector256<T> Weight<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var gap = x * T.CreateTruncating(sign) + Vector256.Create(T.CreateTruncating(aim));
+        gap = Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero);
+        return gap * T.CreateTruncating(scale);
+    }
+}
