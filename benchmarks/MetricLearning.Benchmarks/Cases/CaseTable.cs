@@ -8,6 +8,8 @@ internal static class CaseTable
         .. DistanceCases.All,
         .. MiningCases.All,
         .. LossCases.All,
+        .. ClassLossCases.All,
+        .. ViewLossCases.All,
         .. SharingCases.All,
         .. ProductCases.All,
         .. SamplerCases.All,

@@ -18,6 +18,9 @@ internal static class ClassLosses
     public static Tensor CosFace(Tensor x, Tensor labels, Tensor weights, double margin = 0.35, double scale = 64) =>
         Margined(Distances.Similarity(x, weights), labels, own => own - margin, scale);
 
+    /// <summary>A linear layer without bias, then cross entropy, as every library's classifier.</summary>
+    public static Tensor Softmax(Tensor x, Tensor labels, Tensor weights) => cross_entropy(linear(x, weights), labels);
+
     /// <summary>pytorch-metric-learning's NormalizedSoftmaxLoss.</summary>
     public static Tensor NormalizedSoftmax(Tensor x, Tensor labels, Tensor weights) =>
         cross_entropy(Distances.Similarity(x, weights) / 0.05, labels);
@@ -71,6 +74,37 @@ internal static class ClassLosses
         var logs = log_softmax(logits, 1);
         var targets = (1 - epsilon) * one_hot(labels, logits.size(1)) + epsilon / logits.size(1);
         return (-targets * logs).mean([0]).sum();
+    }
+
+    /// <summary>fast-reid's focal_loss, on logits: the loss of every class, of which one a row is kept.</summary>
+    public static Tensor Focal(Tensor logits, Tensor labels, double alpha = 0.25, double gamma = 2)
+    {
+        var p = softmax(logits, 1);
+        var all = -alpha * (1 - p).pow(gamma) * p.log();
+        return (one_hot(labels, logits.size(1)) * all).sum(1).mean();
+    }
+
+    /// <summary>pytorch-metric-learning's ManifoldLoss, whose meta-classes are the labels: products of all rows' walks, N·C·(N + C) numbers.</summary>
+    public static Tensor Manifold(Tensor x, Tensor labels, Tensor proxies, double alpha = 0.8, double margin = 5e-4)
+    {
+        var (n, c) = (x.size(0), proxies.size(0));
+        var all = cat([x, proxies]);
+        var similarity = (Distances.Similarity(all, all).clamp(min: 0) / 0.5).exp();
+        var identity = eye(n + c, device: x.device);
+        similarity = similarity - similarity * identity;
+        var root = similarity.sum(1).pow(-0.5).diag();
+        var walks = (1 - alpha) * linalg.inv(identity - alpha * root.mm(similarity).mm(root));
+        var context = cosine_similarity(walks.narrow(0, 0, n), walks.narrow(0, n, c).unsqueeze(1), dim: -1).t();
+        return Costs(walks.narrow(0, 0, n).narrow(1, n, c)) + Costs(context);
+
+        Tensor Costs(Tensor scores)
+        {
+            var rows = arange(n, device: x.device);
+            var violations = scores - scores[rows, labels].view(-1, 1) + margin;
+            var left = violations < 0;
+            left[rows, labels] = tensor(true, device: x.device);
+            return (1 + violations.masked_fill(left, float.NegativeInfinity).exp().sum(1)).log().mean();
+        }
     }
 
     private static Func<Tensor, Tensor> Bent(double margin) => own =>

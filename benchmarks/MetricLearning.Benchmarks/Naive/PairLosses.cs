@@ -118,6 +118,42 @@ internal static class PairLosses
         return relu((1 - epsilon) * near.mean() - near).pow(2).mean() + relu(far - (1 + epsilon) * far.mean()).pow(2).mean();
     }
 
+    /// <summary>RankedListLoss.</summary>
+    public static Tensor RankedList(Tensor x, Tensor labels, double margin = 0.4, double temperature = 10, double border = 1.2)
+    {
+        var d = Distances.EuclideanNormalized(x, x);
+        var (positives, negatives) = Pieces.Masks(labels);
+        var (far, near) = (positives & (d > border - margin), negatives & (d < border));
+        Tensor pulled = zeros_like(d), pushed = zeros_like(d), pullWeights = zeros_like(d), pushWeights = zeros_like(d);
+        (pulled[far], pushed[near]) = (d[far], d[near]);
+        (pullWeights[far], pushWeights[near]) = (ones_like(d[far]), (temperature * (border - d[near])).exp());
+        var pull = (pullWeights * (pulled - (border - margin))).sum(1) / (pullWeights + 1e-5).sum(1);
+        var push = (pushWeights * (border - pushed)).sum(1) / (pushWeights + 1e-5).sum(1);
+        return (0.5 * pull + 0.5 * push).mean();
+    }
+
+    /// <summary>ThresholdConsistentMarginLoss without its base loss: both rows of every pair are copied.</summary>
+    public static Tensor ThresholdConsistentMargin(Tensor x, Tensor labels, double positiveMargin = 0.9, double negativeMargin = 0.5)
+    {
+        var (a1, p, a2, n) = Pieces.AllPairs(labels);
+        var (near, far) = (cosine_similarity(x[a1], x[p], dim: 1), cosine_similarity(x[a2], x[n], dim: 1));
+        return Mean(positiveMargin - near, near <= positiveMargin) + Mean(far - negativeMargin, far >= negativeMargin);
+
+        static Tensor Mean(Tensor violations, Tensor kept) =>
+            kept.sum().item<long>() == 0 ? zeros_like(violations.sum()) : (violations * kept).sum() / kept.sum();
+    }
+
+    /// <summary>InstanceLoss without labels.</summary>
+    public static Tensor Instance(Tensor x, double gamma = 64)
+    {
+        var unit = x / (x.norm(1, keepdim: true) + 1e-6);
+        return cross_entropy((unit * gamma).mm(unit.t()), arange(x.size(0), device: x.device));
+    }
+
+    /// <summary>sentence-transformers' MatryoshkaLoss around SupCon: the loss of each prefix, added.</summary>
+    public static Tensor MatryoshkaSupCon(Tensor x, Tensor labels, IEnumerable<int> widths) =>
+        widths.Select(width => SupCon(x.narrow(1, 0, width), labels)).Aggregate((sum, part) => sum + part);
+
     /// <summary>fast-reid's pairwise_cosface.</summary>
     public static Tensor PairwiseCosFace(Tensor x, Tensor labels, double margin = 0.25, double gamma = 30)
     {

@@ -50,7 +50,7 @@ public sealed class DistanceView
         get
         {
             using var scope = NewDisposeScope();
-            var distances = rows.size(0) <= Few
+            var distances = AreFew(rows.size(0))
                 ? Distance.OfPrepared.Selected(Prepared.X, Prepared.Y, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();
@@ -61,7 +61,7 @@ public sealed class DistanceView
     internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
     {
         var (anchors, count) = (triplets.Anchors, triplets.Count);
-        if (2 * count > Few) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
+        if (!AreFew(2 * count)) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
         using var scope = NewDisposeScope();
         var both = this[cat([anchors, anchors]), cat([triplets.Positives, triplets.Negatives])];
         return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
@@ -70,7 +70,7 @@ public sealed class DistanceView
     /// <summary>What triplets cost, [K] with gradient.</summary>
     internal Tensor Costs(Triplets triplets, TripletHinge hinge)
     {
-        if (2 * triplets.Count <= Few && Distance.OfPrepared.Differences is { } form && Lanes.Suit(Prepared.X))
+        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && Lanes.Suit(Prepared.X))
             return TripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
         var (near, far) = Sides(triplets);
         return hinge.Of(near, far);
@@ -79,8 +79,9 @@ public sealed class DistanceView
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
-    /// <summary>Linear in the rows: tuples are few as long as gathering their embeddings is no more than gathering the batch a few times.</summary>
-    private long Few => 4 * ((ReferenceEquals(rowEmbeddings, Batch.References) ? Batch.Columns : Batch.Rows) + Batch.Columns);
+    /// <summary>Whether tuples are so few that gathering their embeddings is no more than gathering the batch a few times.</summary>
+    internal bool AreFew(long tuples) =>
+        tuples <= 4 * ((ReferenceEquals(rowEmbeddings, Batch.References) ? Batch.Columns : Batch.Rows) + Batch.Columns);
 
     private Tensor Prepare(Tensor rows)
     {

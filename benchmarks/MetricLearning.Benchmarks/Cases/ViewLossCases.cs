@@ -1,0 +1,90 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Losses on two views of the same rows, and on a batch and a memory, forward with backward.</summary>
+internal static class ViewLossCases
+{
+    private const int Memory = 4096;
+
+    private static readonly (int Rows, int Width)[] sizes = [(64, 2048), (256, 512)];
+
+    public static IEnumerable<Case> All =>
+    [
+        .. Of("VICReg", 2, () => new VicRegLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.VicReg(v[0], v[1])),
+        .. Of("Barlow Twins", 2, () => new BarlowTwinsLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.BarlowTwins(v[0], v[1])),
+        .. Of("SimSiam", 2, () => new SimSiamLoss(), (loss, v) => loss.forward(v[0], v[2], v[1], v[3]),
+            v => Naive.ViewLosses.SimSiam(v[0], v[1], v[2], v[3])),
+        .. Of("GISTEmbed", 2, () => new GistEmbedLoss(), (loss, v) => loss.call(v[0], v[1], v[2], v[3]),
+            v => Naive.ViewLosses.GistEmbed(v[0], v[1], v[2], v[3])),
+        .. Of("N-pairs, several labels a row", 2, () => new MultiLabelNPairsLoss(), (loss, v) => loss.call(v[0], v[1], Memberships(v[2])),
+            v => Naive.ViewLosses.MultiLabelNPairs(v[0], v[1], Memberships(v[2]))),
+        .. Of("NT-Xent of two views", 2, () => new SelfSupervisedLoss(new NTXentLoss()), (loss, v) => loss.call(v[0], v[1]),
+            v => Naive.ViewLosses.SelfSupervised(v[0], v[1])),
+        OfMemory(64), OfMemory(256),
+    ];
+
+    /// <summary>A loss of four views, of which the first so many take a gradient.</summary>
+    private static IEnumerable<Case> Of<TLoss>(string name, int leaves, Func<TLoss> create, Func<TLoss, Tensor[], Tensor> ours,
+        Func<Tensor[], Tensor> naive) where TLoss : nn.Module =>
+        sizes.Select(size => new Case(LossWork.Category, $"{name} forward + backward", $"{size.Rows} x {size.Width}", device =>
+        {
+            random.manual_seed(1);
+            var loss = create();
+            using var scope = NewDisposeScope();
+            var rows = randn(size.Rows, size.Width);
+            Tensor[] views = [.. Enumerable.Range(0, 4).Select(_ => (rows + 0.5 * randn(size.Rows, size.Width)).to(device).MoveToOuterDisposeScope())];
+            foreach (var view in views[..leaves]) view.requires_grad = true;
+            return new([loss, .. views])
+            {
+                Ours = Work.Step(() => ours(loss, views), views[..leaves]),
+                Naive = Work.Step(() => naive(views), views[..leaves]),
+                Floor = Work.Scoped(() => { using var noGradient = no_grad(); return [views[0].mm(views[1].t())]; }),
+            };
+        }));
+
+    /// <summary>About a tenth of 32 labels for each row, and the first for all.</summary>
+    private static Tensor Memberships(Tensor view)
+    {
+        var has = (view.narrow(1, 0, 32) > 1.4).to(ScalarType.Float32);
+        has.select(1, 0).fill_(1);
+        return has;
+    }
+
+    /// <summary>A step: a batch is stored (as a momentum encoder's rows are), then another meets the memory.</summary>
+    private static Case OfMemory(int rows) =>
+        new(LossWork.Category, $"contrastive, memory of {Memory:N0} forward + backward", $"{rows} x 512", device =>
+        {
+            var batch = Batch.Of(rows, 512, device, gradient: true);
+            var stored = Batch.Of(Memory, 512, device);
+            var (x, y) = (batch.Embeddings, batch.Labels);
+            var memory = new CrossBatchMemory(new ContrastiveLoss(), 512, Memory) { StoresBatches = false };
+            memory.to(device);
+            memory.Add(stored.Embeddings, stored.Labels);
+            var naive = new Naive.CrossBatchMemory(stored.Embeddings, stored.Labels);
+            var (turn, naiveTurn) = (0, 0);
+            return new(batch, stored, memory, naive)
+            {
+                Ours = Work.Step(() =>
+                {
+                    Next(ref turn, memory.Add);
+                    return memory.call(x, y);
+                }, x),
+                Naive = Work.Step(() =>
+                {
+                    Next(ref naiveTurn, naive.Add);
+                    return naive.Loss(x, y);
+                }, x),
+                Floor = Work.Scoped(() => { using var noGradient = no_grad(); return [x.mm(stored.Embeddings.t())]; }),
+            };
+
+            void Next(ref int step, Action<Tensor, Tensor> add)
+            {
+                var first = step++ * rows % Memory;
+                using var part = stored.Embeddings.narrow(0, first, rows);
+                using var labels = stored.Labels.narrow(0, first, rows);
+                add(part, labels);
+            }
+        });
+}

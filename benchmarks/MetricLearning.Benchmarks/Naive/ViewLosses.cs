@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn.functional;
+
+namespace MetricLearning.Benchmarks.Naive;
+
+/// <summary>Losses on two views of the same rows.</summary>
+internal static class ViewLosses
+{
+    /// <summary>pytorch-metric-learning's VICRegLoss.</summary>
+    public static Tensor VicReg(Tensor x, Tensor y)
+    {
+        var invariance = 25 * (x - y).pow(2).mean([1]);
+        return invariance.mean() + Spread(x).mean() + Spread(y).mean() + Covariance(x) + Covariance(y);
+
+        static Tensor Spread(Tensor view) => 25 * relu(1 - (view.var(0) + 1e-4).sqrt()) / 2;
+
+        static Tensor Covariance(Tensor view)
+        {
+            var (n, d) = (view.size(0), view.size(1));
+            view = view - view.mean([0]);
+            var covariance = view.t().matmul(view) / (n - 1);
+            return covariance[eye(d, dtype: ScalarType.Bool, device: view.device).logical_not()].pow(2).sum() / d;
+        }
+    }
+
+    /// <summary>The authors' Barlow Twins: batch norm without weights, then the correlations.</summary>
+    public static Tensor BarlowTwins(Tensor x, Tensor y)
+    {
+        var c = Standard(x).t().matmul(Standard(y)) / x.size(0);
+        var d = c.size(0);
+        var others = c.flatten().narrow(0, 0, d * d - 1).view(d - 1, d + 1).narrow(1, 1, d).flatten();
+        return (c.diagonal() - 1).pow(2).sum() + 0.005 * others.pow(2).sum();
+
+        static Tensor Standard(Tensor view) => batch_norm(view, null, null, training: true);
+    }
+
+    /// <summary>The authors' SimSiam, both ways.</summary>
+    public static Tensor SimSiam(Tensor p, Tensor q, Tensor z, Tensor w) =>
+        -(cosine_similarity(p, w.detach(), dim: 1).mean() + cosine_similarity(q, z.detach(), dim: 1).mean()) * 0.5;
+
+    /// <summary>sentence-transformers' GISTEmbedLoss: cosines by way of N·N·D products, for the model and its guide.</summary>
+    public static Tensor GistEmbed(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives)
+    {
+        var (ap, aa, pp) = (All(anchors, positives), All(anchors, anchors), All(positives, positives));
+        Tensor guideAp = All(guideAnchors, guidePositives), guideAa = All(guideAnchors, guideAnchors), guidePp = All(guidePositives, guidePositives);
+        var own = guideAp.diagonal().view(-1, 1);
+        var scores = cat([Hide(ap, guideAp), Hide(aa, guideAa), Hide(pp, guidePp)], 1) / 0.01;
+        return cross_entropy(scores, arange(scores.size(0), device: scores.device));
+
+        static Tensor All(Tensor x, Tensor y) => cosine_similarity(x.unsqueeze(1), y.unsqueeze(0), dim: -1);
+
+        Tensor Hide(Tensor of, Tensor guide) => of.masked_fill(guide > own, float.NegativeInfinity);
+    }
+
+    /// <summary>TensorFlow Addons' npairs_multilabel_loss.</summary>
+    public static Tensor MultiLabelNPairs(Tensor anchors, Tensor positives, Tensor memberships)
+    {
+        var common = memberships.matmul(memberships.t());
+        var targets = common / common.sum(1, keepdim: true);
+        return -(targets * log_softmax(anchors.matmul(positives.t()), 1)).sum(1).mean();
+    }
+
+    /// <summary>pytorch-metric-learning's SelfSupervisedLoss around NTXentLoss.</summary>
+    public static Tensor SelfSupervised(Tensor x, Tensor y)
+    {
+        var rows = arange(x.size(0), device: x.device);
+        return PairLosses.NTXent(cat([x, y]), cat([rows, rows]));
+    }
+}
