@@ -25,6 +25,13 @@ internal static class RowMath
         return Product.Of(unit, ReferenceEquals(x, y) ? unit : Unit(y));
     }
 
+    /// <summary>[N, D] and [M, D] → [N, M]: 1 less the cosines.</summary>
+    public static Tensor OneMinusCosines(Tensor x, Tensor y)
+    {
+        var unit = Unit(x);
+        return Product.OneMinus(unit, ReferenceEquals(x, y) ? unit : Unit(y));
+    }
+
     /// <summary>x and y about the mean of y: no distance changes, and far fewer digits cancel in ‖x‖² + ‖y‖² − 2x·y.</summary>
     /// <remarks>Rows that are not finite are left out of the mean, so that they spoil their own distances only.</remarks>
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
