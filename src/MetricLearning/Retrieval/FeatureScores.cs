@@ -101,7 +101,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     {
         if (block is null) return sieve!.Tile(row, rows);
         var type = block.dtype;
-        var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
+        var product = Product.Of(block, gallery.narrow(0, row, rows).to(type));
         if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;

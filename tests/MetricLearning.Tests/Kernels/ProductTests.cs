@@ -6,6 +6,22 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class ProductTests
 {
+    [Fact]
+    public void Of_ALargeBatchWithItself_HasTheProductAndGradientOfMatmul()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        var x = randn(300, 80, requires_grad: true);
+        using var plain = x.detach().to(ScalarType.Float64).requires_grad_();
+        using var product = Product.Of(x, x);
+        (product * Weights(product)).sum().backward();
+        var expected = plain.matmul(plain.t());
+        (expected * Weights(expected)).sum().backward();
+        Assert.True((product - expected).abs().max().item<double>() < 1e-4);
+        Assert.True((x.grad! - plain.grad!).abs().max().item<double>() < 1e-4);
+        Gradient.Release();
+    }
+
     [Theory, InlineData(false), InlineData(true)]
     public void Of_AgreesWithMatmul_ToTheSecondGradient(bool itself)
     {
