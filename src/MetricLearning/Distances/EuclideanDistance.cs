@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -6,12 +5,7 @@ namespace MetricLearning;
 /// <summary><c>‖x − y‖₂</c>; the gradient at distance 0 is 0.</summary>
 internal sealed class EuclideanDistance : Distance
 {
-    /// <remarks>By one matrix product for every size: cdist's default would take another path from 25 rows on.</remarks>
-    protected override Tensor MatrixCore(Tensor x, Tensor y)
-    {
-        (x, y) = RowMath.AboutTheMean(x, y);
-        return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
-    }
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, squared: false);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
 

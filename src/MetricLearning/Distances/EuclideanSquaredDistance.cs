@@ -2,14 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary><c>‖x − y‖₂²</c>, by <c>‖x‖² + ‖y‖² − 2x·y</c> for a matrix, clamped at 0 against rounding.</summary>
+/// <summary><c>‖x − y‖₂²</c>.</summary>
 internal sealed class EuclideanSquaredDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y)
-    {
-        (x, y) = RowMath.AboutTheMean(x, y);
-        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
-    }
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => EuclideanMatrix.Of(x, y, squared: true);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
 

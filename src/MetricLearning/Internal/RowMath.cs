@@ -12,6 +12,7 @@ internal static class RowMath
     /// <remarks>A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</remarks>
     public static Tensor Unit(Tensor x, double p = 2)
     {
+        if (p == 2) return UnitRows.Of(x);
         var length = x.norm(1, keepdim: true, p: (float)p);
         return x / where(length == S(0), ones_like(length), length);
     }
@@ -44,8 +45,8 @@ internal static class RowMath
     /// <param name="mask">bool [N, M].</param>
     /// <param name="logit">What is made of an entry.</param>
     /// <param name="empty">The value of a row that keeps nothing, with a gradient of 0; −∞ by default.</param>
-    public static Tensor LogSumExp<TLogit>(Tensor x, Tensor mask, TLogit logit, double empty = double.NegativeInfinity)
-        where TLogit : struct, ILogit => RowSums.Of(x, mask, new LogSumExp<TLogit>(logit, empty));
+    public static Tensor LogSumExp<TEntry>(Tensor x, Tensor mask, TEntry logit, double empty = double.NegativeInfinity)
+        where TEntry : struct, IEntry => RowSums.Of(x, mask, new LogSumExp<TEntry>(logit, empty));
 
     /// <summary>The entries that a mask keeps, 0 elsewhere. NaN is always kept.</summary>
     public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
@@ -68,15 +69,35 @@ internal static class RowMath
     /// <param name="pull">The logits of positives.</param>
     /// <param name="push">The logits of negatives.</param>
     /// <param name="empty">The value of a side that an anchor lacks; −∞ by default.</param>
-    public static Tensor PullAndPush<TLogit>(Tensor x, Pairs pairs, TLogit pull, TLogit push, double empty = double.NegativeInfinity)
-        where TLogit : struct, ILogit =>
-        RowSums.Of(x, (pairs.Positives, new LogSumExp<TLogit>(pull, empty)), (pairs.Negatives, new LogSumExp<TLogit>(push, empty)));
+    public static Tensor PullAndPush<TEntry>(Tensor x, Pairs pairs, TEntry pull, TEntry push, double empty = double.NegativeInfinity)
+        where TEntry : struct, IEntry =>
+        RowSums.Of(x, (pairs.Positives, new LogSumExp<TEntry>(pull, empty)), (pairs.Negatives, new LogSumExp<TEntry>(push, empty)));
 
     /// <summary>For each anchor softplus(pull + push) of [2, N]; 0 where either is −∞.</summary>
     public static LossTerm SoftplusOfSum(Tensor sides)
     {
         var values = Softplus(sides.sum(dim: 0));
         return new(values, Rows(values));
+    }
+
+    /// <summary>For each anchor the sum of what is made of the entries that a mask keeps, and of how many values it is.</summary>
+    /// <param name="x">[N, M].</param>
+    /// <param name="mask">bool [N, M].</param>
+    /// <param name="entry">What is made of an entry.</param>
+    public static LossTerm Sums<TEntry>(Tensor x, Tensor mask, TEntry entry) where TEntry : struct, IEntry
+    {
+        var (all, active) = (new RowCount<Affine>(new(0, 1)), new RowCount<TEntry>(entry));
+        var sums = RowSums.Of(x, (mask, new RowTotal<TEntry>(entry)), (mask, all), (mask, active));
+        Tensor Count(long place) => sums.select(0, place).detach().to(ScalarType.Int64);
+        return new(sums.select(0, 0), Rows(x)) { Counts = Count(1), ActiveCounts = Count(2) };
+    }
+
+    /// <summary>How many entries a mask keeps.</summary>
+    public static unsafe long Count(Tensor mask)
+    {
+        if (mask.device_type != TorchSharp.DeviceType.CPU || !mask.is_contiguous() || mask.numel() > int.MaxValue)
+            return mask.sum().item<long>();
+        return new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).Count((byte)1);
     }
 
     /// <summary>bool: whether a mask keeps anything.</summary>

@@ -48,6 +48,18 @@ internal static unsafe class Lanes
         return Vector256.Sum(even + odd);
     }
 
+    /// <summary>The square of the distance of two rows, in float64.</summary>
+    public static double SquaredDistance<T>(T* x, T* y, int count) where T : unmanaged
+    {
+        var sum = Vector256<double>.Zero;
+        for (var i = 0; i < count; i += Vector256<T>.Count)
+        {
+            var difference = Load(x, i, count) - Load(y, i, count);
+            sum += Widened(difference * difference);
+        }
+        return Vector256.Sum(sum);
+    }
+
     /// <summary>The mask of numbers i, i + 1, ... of a row: a byte for each, 1 where it is kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Kept<T>(byte* mask, int i, int count) where T : unmanaged =>
@@ -66,6 +78,10 @@ internal static unsafe class Lanes
         var (first, second) = Vector128.Widen(Vector128.WidenLower(words));
         return Vector256.GreaterThan(Vector256.Create(first, second).AsInt64(), Vector256<long>.Zero).As<long, T>();
     }
+
+    /// <summary>Whether a comparison held for all numbers of a vector.</summary>
+    public static bool All<T>(Vector256<T> compared) where T : unmanaged =>
+        compared.ExtractMostSignificantBits() == (1u << Vector256<T>.Count) - 1;
 
     /// <summary>The sum of a vector's numbers in float64, four at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

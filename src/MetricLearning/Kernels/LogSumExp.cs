@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>log Σ exp of the logits that are made of the kept entries of a row.</summary>
 /// <param name="logit">What is made of an entry.</param>
 /// <param name="empty">The number of a row that keeps nothing, with a gradient of 0.</param>
-internal sealed unsafe class LogSumExp<TLogit>(TLogit logit, double empty = double.NegativeInfinity) : RowSum where TLogit : struct, ILogit
+internal sealed unsafe class LogSumExp<TEntry>(TEntry logit, double empty = double.NegativeInfinity) : RowSum where TEntry : struct, IEntry
 {
     /// <inheritdoc/>
     public override Tensor Plain(Tensor x, Tensor mask)
@@ -34,7 +34,7 @@ internal sealed unsafe class LogSumExp<TLogit>(TLogit logit, double empty = doub
             ordered &= Vector256.Equals(logits, logits);
             best = Vector256.ConditionalSelect(Vector256.GreaterThan(logits, best), logits, best);
         }
-        if (ordered.ExtractMostSignificantBits() != Vector256<T>.AllBitsSet.ExtractMostSignificantBits()) return double.NaN;
+        if (!Lanes.All(ordered)) return double.NaN;
         if (any == 0) return empty;
         var largest = Lanes.Largest(best);
         if (T.IsInfinity(largest)) return double.CreateTruncating(largest);

@@ -31,7 +31,7 @@ internal sealed unsafe class RowMean(double scale, double empty) : RowSum
             number += BitOperations.PopCount(kept);
             sum += Lanes.Widened(Vector256.ConditionalSelect(Lanes.Mask<T>(kept), values, Vector256<T>.Zero));
         }
-        if (ordered.ExtractMostSignificantBits() != Vector256<T>.AllBitsSet.ExtractMostSignificantBits()) return double.NaN;
+        if (!Lanes.All(ordered)) return double.NaN;
         return number == 0 ? empty : scale * Vector256.Sum(sum) / number;
     }
 

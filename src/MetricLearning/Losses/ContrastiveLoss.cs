@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -66,18 +65,21 @@ public sealed class ContrastiveLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        var (anchors, positives) = tuples.PositivePairs();
-        var (others, negatives) = tuples.NegativePairs();
-        var pull = Violation(distances[anchors, positives] - S(PositiveMargin));
-        var push = Violation(S(NegativeMargin) - distances[others, negatives]);
+        var (pull, push) = (new Hinge(1, -PositiveMargin, Squared), new Hinge(-1, NegativeMargin, Squared));
         if (Together)
         {
-            yield return new(cat([pull, push]), cat([anchors, others]));
+            var (near, far) = (OneByOne(distances, tuples.PositivePairs(), pull), OneByOne(distances, tuples.NegativePairs(), push));
+            yield return new(cat([near.Values, far.Values]), cat([near.Anchors!, far.Anchors!]));
             yield break;
         }
-        yield return new(pull, anchors);
-        yield return new(push, others);
+        var masks = MaySum(distances) ? tuples as Pairs : null;
+        yield return SumsOfMany(distances, masks?.Positives, pull) ?? OneByOne(distances, tuples.PositivePairs(), pull);
+        yield return SumsOfMany(distances, masks?.Negatives, push) ?? OneByOne(distances, tuples.NegativePairs(), push);
     }
 
-    private Tensor Violation(Tensor by) => Squared ? relu(by).pow(S(2)) : relu(by);
+    private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, Hinge violation) =>
+        mask is null || distances.AreFew(RowMath.Count(mask)) ? null : RowMath.Sums(distances.Matrix, mask, violation);
+
+    private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, Hinge violation) =>
+        new(violation.Of(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
 }

@@ -37,7 +37,7 @@ public sealed class DistanceView
         get
         {
             using var scope = NewDisposeScope();
-            var distances = rows.size(0) <= Few
+            var distances = AreFew(rows.size(0))
                 ? Distance.Selected(rowEmbeddings, Batch.References, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();
@@ -48,7 +48,7 @@ public sealed class DistanceView
     internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
     {
         var (anchors, count) = (triplets.Anchors, triplets.Count);
-        if (2 * count > Few) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
+        if (!AreFew(2 * count)) return (this[anchors, triplets.Positives], this[anchors, triplets.Negatives]);
         using var scope = NewDisposeScope();
         var both = this[cat([anchors, anchors]), cat([triplets.Positives, triplets.Negatives])];
         return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
@@ -57,6 +57,6 @@ public sealed class DistanceView
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
-    /// <summary>Linear in the rows: tuples are few as long as gathering their embeddings is no more than gathering the batch a few times.</summary>
-    private long Few => 4 * (rowEmbeddings.size(0) + Batch.Columns);
+    /// <summary>Whether tuples are so few that gathering their embeddings is no more than gathering the batch a few times.</summary>
+    internal bool AreFew(long tuples) => tuples <= 4 * (rowEmbeddings.size(0) + Batch.Columns);
 }

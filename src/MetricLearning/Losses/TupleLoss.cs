@@ -65,10 +65,16 @@ public abstract class TupleLoss : MetricLoss
     /// <param name="signed">Whether values may be below 0.</param>
     private protected (Tensor Rows, Tensor Columns)? PairsForSums(DistanceView distances, Tuples tuples, bool signed = false)
     {
-        if (tuples is not Pairs pairs || !Reducer.TakesSums(signed) || distances.Batch.WantsEachValue) return null;
+        if (tuples is not Pairs pairs || !MaySum(distances, signed)) return null;
         var (rows, columns) = pairs.PositivePairs();
         return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
     }
+
+    /// <summary>Whether sums over several values of a row may stand for them.</summary>
+    /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
+    /// <param name="signed">Whether values may be below 0.</param>
+    private protected bool MaySum(DistanceView distances, bool signed = false) =>
+        Reducer.TakesSums(signed) && !distances.Batch.WantsEachValue;
 
     private protected sealed override Distance Measure => Distance;
 

@@ -13,6 +13,8 @@ public class RowSumsTests
         ["chord"] = new LogSumExp<Chord>(new(12)),
         ["self-paced pull"] = new LogSumExp<SelfPaced>(new(-20, 0.4, 1, 0.4)),
         ["self-paced push"] = new LogSumExp<SelfPaced>(new(20, 1.4, -1, 0.6)),
+        ["hinge"] = new RowTotal<Hinge>(new(-2, 1.5, squared: false)),
+        ["squared hinge"] = new RowTotal<Hinge>(new(2, -1, squared: true)),
         ["mean"] = new RowMean(-3, empty: double.PositiveInfinity),
     };
 
@@ -103,7 +105,12 @@ public class RowSumsTests
         var x = rand(2, 13).requires_grad_();
         var mask = zeros(2, 13, ScalarType.Bool);
         var numbers = RowSums.Of(x, mask, sums[name]);
-        var expected = name switch { "mean" => double.PositiveInfinity, "affine, 0 if empty" => 0, _ => double.NegativeInfinity };
+        var expected = name switch
+        {
+            "mean" => double.PositiveInfinity,
+            "affine, 0 if empty" or "hinge" or "squared hinge" => 0,
+            _ => double.NegativeInfinity,
+        };
         Assert.All(numbers.data<float>().ToArray(), number => Assert.Equal((float)expected, number));
         numbers.sum().backward();
         Assert.Equal(0, x.grad!.abs().max().item<float>());
@@ -129,6 +136,24 @@ public class RowSumsTests
                 Assert.False(spoiled[0].any().item<bool>());
                 Assert.True(spoiled[1].all().item<bool>());
             }
+        Gradient.Release();
+    }
+
+    [Fact]
+    public void RowCount_CountsWhatIsNotZero_AndNaN()
+    {
+        using var scope = NewDisposeScope();
+        var x = arange(24, ScalarType.Float32).view(2, 12);
+        x[1, 3] = float.NaN;
+        x.requires_grad_();
+        var mask = ones(2, 12, ScalarType.Bool);
+        mask[0, 0] = false;
+        var count = new RowCount<Hinge>(new(-1, 5, squared: false));
+        var counts = RowSums.Of(x, mask, count);
+        Assert.Equal([4, 1], counts.data<float>().ToArray());
+        Assert.Equal([4, 1], count.Plain(x, mask).data<float>().ToArray());
+        counts.sum().backward();
+        Assert.Equal(0, x.grad!.abs().max().item<float>());
         Gradient.Release();
     }
 

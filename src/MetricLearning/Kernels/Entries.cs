@@ -5,21 +5,21 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>What a loss makes of a distance before it takes the exponential.</summary>
-internal interface ILogit
+/// <summary>What a loss makes of an entry of its matrix before it sums.</summary>
+internal interface IEntry
 {
-    /// <summary>The logits of a vector of distances.</summary>
+    /// <summary>What is made of a vector of entries.</summary>
     Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Their derivative, as it is meant to flow.</summary>
+    /// <summary>Its derivative, as it is meant to flow.</summary>
     Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>The logits by tensor operations, with gradient.</summary>
+    /// <summary>The same by tensor operations, with gradient.</summary>
     Tensor Of(Tensor x);
 }
 
 /// <summary><c>scale·x + offset</c>.</summary>
-internal readonly struct Affine(double scale, double offset = 0) : ILogit
+internal readonly struct Affine(double scale, double offset = 0) : IEntry
 {
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         x * T.CreateTruncating(scale) + Vector256.Create(T.CreateTruncating(offset));
@@ -31,7 +31,7 @@ internal readonly struct Affine(double scale, double offset = 0) : ILogit
 }
 
 /// <summary><c>scale·cos θ</c> of a chord <c>x = 2 sin ½θ</c>.</summary>
-internal readonly struct Chord(double scale) : ILogit
+internal readonly struct Chord(double scale) : IEntry
 {
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * T.CreateTruncating(scale);
@@ -42,7 +42,7 @@ internal readonly struct Chord(double scale) : ILogit
 }
 
 /// <summary><c>scale·[aim + sign·x]₊·(centre − x)</c>, the middle factor without gradient: pairs far from their aim weigh more.</summary>
-internal readonly struct SelfPaced(double scale, double aim, double sign, double centre) : ILogit
+internal readonly struct SelfPaced(double scale, double aim, double sign, double centre) : IEntry
 {
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Weight(x) * (Vector256.Create(T.CreateTruncating(centre)) - x);
@@ -56,5 +56,34 @@ internal readonly struct SelfPaced(double scale, double aim, double sign, double
         var gap = x * T.CreateTruncating(sign) + Vector256.Create(T.CreateTruncating(aim));
         gap = Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero);
         return gap * T.CreateTruncating(scale);
+    }
+}
+
+/// <summary><c>[scale·x + offset]₊</c>, or its square.</summary>
+internal readonly struct Hinge(double scale, double offset, bool squared) : IEntry
+{
+    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var above = Above(x);
+        return squared ? above * above : above;
+    }
+
+    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var above = Above(x);
+        var slope = squared ? above + above : Vector256.GreaterThan(above, Vector256<T>.Zero) & Vector256<T>.One;
+        return slope * T.CreateTruncating(scale);
+    }
+
+    public Tensor Of(Tensor x)
+    {
+        var above = relu(S(scale) * x + S(offset));
+        return squared ? above.pow(S(2)) : above;
+    }
+
+    private Vector256<T> Above<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var by = x * T.CreateTruncating(scale) + Vector256.Create(T.CreateTruncating(offset));
+        return Vector256.ConditionalSelect(Vector256.LessThan(by, Vector256<T>.Zero), Vector256<T>.Zero, by);
     }
 }

@@ -1,0 +1,235 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The Euclidean distances of all rows of x to all rows of y, or their squares, by one matrix product each way.</summary>
+/// <remarks>
+/// <c>‖x‖² + ‖y‖² − 2x·y</c> about the mean row, written over the product. Where d² is below a thousandth of ‖x‖² + ‖y‖², so that digits
+/// cancel, it is taken on the differences, and so is the gradient of d: a row is at distance 0 from its equals. The way back is
+/// <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0 (of the square 2(x − y)); where a batch meets itself g and gᵀ are added before the one product.
+/// A gradient of the gradient is made by tensor operations, and so is everything but float32 and float64 on the CPU.
+/// </remarks>
+internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
+{
+    private const double Near = 1e-3;
+
+    /// <inheritdoc/>
+    public override string Name => nameof(EuclideanMatrix);
+
+    /// <summary>[N, D] and [M, D] → [N, M]. The caller disposes it.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="squared">Whether the squares are meant.</param>
+    public static Tensor Of(Tensor x, Tensor y, bool squared)
+    {
+        using var scope = NewDisposeScope();
+        if (!Lanes.Suit(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
+        var (left, right) = (x.contiguous(), ReferenceEquals(x, y) ? null : y.contiguous());
+        return apply(left, right!, squared).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var (x, y, squared) = ((Tensor)vars[0], (Tensor?)vars[1], (bool)vars[2]);
+        var mean = Mean(y ?? x);
+        var left = Centred(x, mean);
+        var right = y is null ? left : Centred(y, mean);
+        var distances = left.Rows.matmul(right.Rows.t());
+        if (x.dtype == ScalarType.Float32) Finish<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
+        else Finish<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
+        List<Tensor> saved = [distances, x, left.Rows, left.Squares];
+        ctx.save_for_backward(y is null ? saved : [.. saved, y, right.Rows, right.Squares]);
+        ctx.save_data(nameof(squared), squared);
+        return distances;
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using var scope = NewDisposeScope();
+        var (saved, squared) = (ctx.get_saved_variables(), (bool)ctx.get_data("squared"));
+        var x = new Side(saved[1], saved[2], saved[3]);
+        Side? y = saved.Count > 4 ? new(saved[4], saved[5], saved[6]) : null;
+        var (dx, dy) = is_grad_enabled()
+            ? PlainGradients(saved[0], x.Given, y?.Given, squared, grad_output)
+            : Gradients(saved[0], x, y, squared, grad_output);
+        grad_output.Dispose();
+        return Gradient.Of(dx, dy, null);
+    }
+
+    private static Tensor Plain(Tensor x, Tensor y, bool squared)
+    {
+        (x, y) = RowMath.AboutTheMean(x, y);
+        // By one matrix product for every size: cdist's default would take another path from 25 rows on.
+        if (!squared) return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
+        return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
+    }
+
+    private static (Tensor?, Tensor?) PlainGradients(Tensor exact, Tensor x, Tensor? y, bool squared, Tensor gradient)
+    {
+        var distances = Plain(x, y ?? x, squared);
+        if (!squared) distances = distances.masked_fill(exact == S(0), S(0));
+        return (Of(x), Of(y));
+
+        Tensor? Of(Tensor? input) => input is { requires_grad: true } ? Gradient.OfPlain(distances, input, gradient) : null;
+    }
+
+    private static (Tensor, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
+    {
+        var slopes = squared ? S(2) * gradient : Slopes(distances, gradient.contiguous());
+        var near = squared ? null : distances;
+        if (y is not { } other) return (Gradients(SymmetricSum.Of(slopes), near, x, x), null);
+        var across = slopes.t().contiguous();       // the one before may be written over
+        return (Gradients(slopes.contiguous(), near, x, other), Gradients(across, near?.t().contiguous(), other, x));
+    }
+
+    /// <summary>g / d, 0 where d is 0.</summary>
+    private static Tensor Slopes(Tensor distances, Tensor gradient)
+    {
+        var slopes = empty_like(distances);
+        if (distances.dtype == ScalarType.Float32) Divide<float>(gradient, distances, slopes);
+        else Divide<double>(gradient, distances, slopes);
+        return slopes;
+    }
+
+    /// <summary>Σ_j s_ij (x_i − y_j); where distances are given, near pairs on differences, and their slopes are made 0.</summary>
+    private static Tensor Gradients(Tensor slopes, Tensor? distances, Side x, Side y)
+    {
+        var ofNear = distances is null ? null : zeros_like(x.Rows);
+        if (ofNear is not null && x.Rows.dtype == ScalarType.Float32) TakeNear<float>(slopes, distances!, x, y, ofNear);
+        else if (ofNear is not null) TakeNear<double>(slopes, distances!, x, y, ofNear);
+        var gradient = x.Rows * slopes.sum(1, keepdim: true) - slopes.matmul(y.Rows);
+        return ofNear is null ? gradient : gradient.Plus_(ofNear);
+    }
+
+    /// <summary>The mean of the rows, [D]; entries that are not finite count as 0.</summary>
+    private static Tensor Mean(Tensor x)
+    {
+        var mean = zeros(x.size(1), x.dtype);
+        if (x.dtype == ScalarType.Float32) Sum<float>(x, mean);
+        else Sum<double>(x, mean);
+        return mean.div_(S(Math.Max(1, x.size(0))));
+    }
+
+    private static Side Centred(Tensor x, Tensor mean)
+    {
+        var side = new Side(x, empty_like(x), empty(x.size(0), x.dtype));
+        if (x.dtype == ScalarType.Float32) Centre<float>(side, mean);
+        else Centre<double>(side, mean);
+        return side;
+    }
+
+    private static void Sum<T>(Tensor x, Tensor sum) where T : unmanaged
+    {
+        T* rows = (T*)NativeMemory.Of(x), to = (T*)NativeMemory.Of(sum);
+        var width = (int)x.size(1);
+        for (var i = 0L; i < x.size(0); i++)
+            for (var k = 0; k < width; k += Vector256<T>.Count)
+            {
+                var values = Lanes.Load(rows + i * width, k, width);
+                var finite = Vector256.Equals(values - values, Vector256<T>.Zero);
+                Lanes.Add(to, k, width, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
+            }
+    }
+
+    private static void Centre<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (from, to, middle) = ((nint)NativeMemory.Of(side.Given), (nint)NativeMemory.Of(side.Rows), (nint)NativeMemory.Of(mean));
+        var (squares, width) = ((nint)NativeMemory.Of(side.Squares), (int)mean.size(0));
+        Threads.ForRows(side.Rows.size(0), width, i =>
+        {
+            T* given = (T*)from + i * width, row = (T*)to + i * width;
+            for (var k = 0; k < width; k += Vector256<T>.Count)
+                Lanes.Store(row, k, width, Lanes.Load(given, k, width) - Lanes.Load((T*)middle, k, width));
+            ((T*)squares)[i] = T.CreateTruncating(Lanes.Dot(row, row, width));
+        });
+    }
+
+    /// <summary>From products to distances.</summary>
+    private static void Finish<T>(Tensor x, Tensor y, Tensor squaresOfX, Tensor squaresOfY, bool squared, Tensor products)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (left, right, to) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(y), (nint)NativeMemory.Of(products));
+        var (ofLeft, ofRight) = ((nint)NativeMemory.Of(squaresOfX), (nint)NativeMemory.Of(squaresOfY));
+        var (count, width) = ((int)y.size(0), (int)x.size(1));
+        Threads.ForRows(x.size(0), count, i =>
+        {
+            var row = (T*)to + i * count;
+            var own = Vector256.Create(((T*)ofLeft)[i]);
+            for (var j = 0; j < count; j += Vector256<T>.Count)
+            {
+                var sums = own + Lanes.Load((T*)ofRight, j, count);
+                var squares = sums - Lanes.Load(row, j, count) * T.CreateTruncating(2);
+                for (var near = IsNear(squares, sums, count - j); near != 0; near &= near - 1)
+                {
+                    var lane = BitOperations.TrailingZeroCount(near);
+                    var square = Lanes.SquaredDistance((T*)left + i * width, (T*)right + (long)(j + lane) * width, width);
+                    squares = squares.WithElement(lane, T.CreateTruncating(square));
+                }
+                Lanes.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
+            }
+        });
+    }
+
+    private static void Divide<T>(Tensor x, Tensor by, Tensor to) where T : unmanaged
+    {
+        var (above, below, result) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(by), (nint)NativeMemory.Of(to));
+        var width = (int)x.size(1);
+        Threads.ForRows(x.size(0), width, i =>
+        {
+            for (var j = 0; j < width; j += Vector256<T>.Count)
+            {
+                var divisor = Lanes.Load((T*)below + i * width, j, width);
+                var quotient = Lanes.Load((T*)above + i * width, j, width) / divisor;
+                var zero = Vector256.Equals(divisor, Vector256<T>.Zero);
+                Lanes.Store((T*)result + i * width, j, width, Vector256.ConditionalSelect(zero, Vector256<T>.Zero, quotient));
+            }
+        });
+    }
+
+    /// <summary>Adds s(x − y) of the near pairs to a gradient, and makes their slopes 0.</summary>
+    private static void TakeNear<T>(Tensor slopes, Tensor distances, Side x, Side y, Tensor gradient)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (left, right) = ((nint)NativeMemory.Of(x.Given), (nint)NativeMemory.Of(y.Given));
+        var (ofLeft, ofRight) = ((nint)NativeMemory.Of(x.Squares), (nint)NativeMemory.Of(y.Squares));
+        var (slope, distance, to) = ((nint)NativeMemory.Of(slopes), (nint)NativeMemory.Of(distances), (nint)NativeMemory.Of(gradient));
+        var (count, width) = ((int)y.Rows.size(0), (int)x.Rows.size(1));
+        Threads.ForRows(x.Rows.size(0), count, i =>
+        {
+            var row = (T*)slope + i * count;
+            var own = Vector256.Create(((T*)ofLeft)[i]);
+            for (var j = 0; j < count; j += Vector256<T>.Count)
+            {
+                var root = Lanes.Load((T*)distance + i * count, j, count);
+                for (var near = IsNear(root * root, own + Lanes.Load((T*)ofRight, j, count), count - j); near != 0; near &= near - 1)
+                {
+                    var k = j + BitOperations.TrailingZeroCount(near);
+                    if (row[k] == T.Zero) continue;
+                    AddDifference((T*)left + i * width, (T*)right + (long)k * width, row[k], width, (T*)to + i * width);
+                    row[k] = T.Zero;
+                }
+            }
+        });
+    }
+
+    private static uint IsNear<T>(Vector256<T> squares, Vector256<T> sums, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var near = Vector256.LessThan(squares, sums * T.CreateTruncating(Near)).ExtractMostSignificantBits();
+        return count >= Vector256<T>.Count ? near : near & ((1u << count) - 1);
+    }
+
+    private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged
+    {
+        var times = Vector256.Create(factor);
+        for (var k = 0; k < width; k += Vector256<T>.Count)
+            Lanes.Add(to, k, width, (Lanes.Load(x, k, width) - Lanes.Load(y, k, width)) * times);
+    }
+
+    /// <summary>Rows as they were given, [N, D], the same about the mean, and the squares of their lengths, [N].</summary>
+    private readonly record struct Side(Tensor Given, Tensor Rows, Tensor Squares);
+}

@@ -1,0 +1,91 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Rows at length 1, one pass each way. A zero row stays zero and passes its gradient as it is.</summary>
+/// <remarks>
+/// The way back: <c>(g − u(g·u)) / ‖x‖</c> with u = x / ‖x‖; sums are float64. A gradient of the gradient is made by tensor operations,
+/// and so is everything but float32 and float64 on the CPU.
+/// </remarks>
+internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
+{
+    /// <inheritdoc/>
+    public override string Name => nameof(UnitRows);
+
+    /// <summary>x / ‖x‖ of [N, D]. The caller disposes it.</summary>
+    public static Tensor Of(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var unit = Lanes.Suit(x) ? apply(x.contiguous()) : Plain(x);
+        return unit.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var x = (Tensor)vars[0];
+        var unit = empty_like(x);
+        if (x.dtype == ScalarType.Float32) Shrink<float>(x, unit);
+        else Shrink<double>(x, unit);
+        ctx.save_for_backward([x]);
+        return unit;
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using var scope = NewDisposeScope();
+        var x = ctx.get_saved_variables()[0];
+        var gradient = is_grad_enabled() ? Gradient.OfPlain(Plain(x), x, grad_output) : Gradients(x, grad_output.contiguous());
+        grad_output.Dispose();
+        return Gradient.Of(gradient);
+    }
+
+    private static Tensor Plain(Tensor x)
+    {
+        var length = x.norm(1, keepdim: true);
+        return x / where(length == S(0), ones_like(length), length);
+    }
+
+    private static Tensor Gradients(Tensor x, Tensor outer)
+    {
+        var gradient = empty_like(x);
+        if (x.dtype == ScalarType.Float32) Turn<float>(x, outer, gradient);
+        else Turn<double>(x, outer, gradient);
+        return gradient;
+    }
+
+    private static void Shrink<T>(Tensor x, Tensor unit) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (rows, units, width) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(unit), (int)x.size(1));
+        Threads.ForRows(x.size(0), width, i =>
+        {
+            T* from = (T*)rows + i * width, to = (T*)units + i * width;
+            var length = Vector256.Create(Length(from, width));
+            for (var k = 0; k < width; k += Vector256<T>.Count) Lanes.Store(to, k, width, Lanes.Load(from, k, width) / length);
+        });
+    }
+
+    private static void Turn<T>(Tensor x, Tensor outer, Tensor gradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (rows, outers, width) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(outer), (int)x.size(1));
+        var gradients = (nint)NativeMemory.Of(gradient);
+        Threads.ForRows(x.size(0), width, i =>
+        {
+            T* row = (T*)rows + i * width, from = (T*)outers + i * width, to = (T*)gradients + i * width;
+            var length = Vector256.Create(Length(row, width));
+            var along = Vector256.Create(T.CreateTruncating(Lanes.Dot(row, from, width)) / length.ToScalar());
+            for (var k = 0; k < width; k += Vector256<T>.Count)
+                Lanes.Store(to, k, width, (Lanes.Load(from, k, width) - Lanes.Load(row, k, width) / length * along) / length);
+        });
+    }
+
+    /// <summary>1 for a zero row, whose product with anything is 0.</summary>
+    private static T Length<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var length = T.CreateTruncating(Math.Sqrt(Lanes.Dot(row, row, width)));
+        return length == T.Zero ? T.One : length;
+    }
+}

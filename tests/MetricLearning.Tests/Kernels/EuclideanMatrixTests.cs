@@ -1,0 +1,136 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class EuclideanMatrixTests
+{
+    [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
+    public void Of_AgreesWithDifferences_BothWays(bool squared, bool itself)
+    {
+        var (single, twice) = (ScalarType.Float32, ScalarType.Float64);
+        foreach (var (type, width) in new[] { (single, 5), (single, 70), (twice, 5), (twice, 33) })
+        {
+            using var scope = NewDisposeScope();
+            manual_seed(3);
+            var x = (randn(width, 21, type).t() + 3).detach().requires_grad_();        // not contiguous
+            var y = itself ? x : (randn(13, width, type) + 3).requires_grad_();
+            List<Tensor> inputs = itself ? [x] : [x, y];
+            var (expected, actual) = (Differences(x, y, squared), EuclideanMatrix.Of(x, y, squared));
+            var tolerance = type == ScalarType.Float32 ? 1e-5 : 1e-13;
+            Near(expected, actual, tolerance);
+            var weights = randn_like(expected);
+            var wanted = autograd.grad([(expected * weights).sum()], inputs);
+            foreach (var (a, b) in wanted.Zip(autograd.grad([(actual * weights).sum()], inputs))) Near(a, b, 10 * tolerance);
+        }
+        Gradient.Release();
+    }
+
+    [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
+    public void Of_GradientOfTheGradient_IsThatOfDifferences(bool squared, bool itself)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        var x = randn(6, 5, ScalarType.Float64, requires_grad: true);
+        var y = itself ? x : randn(4, 5, ScalarType.Float64, requires_grad: true);
+        var off = itself ? eye(6, dtype: ScalarType.Bool).logical_not() : ones(6, 4, ScalarType.Bool);
+        var differences = (x.unsqueeze(1) - y.unsqueeze(0))[off];       // the norm of 0 has no second derivative
+        Near(Second(squared ? differences.pow(2).sum(1) : differences.norm(1)), Second(EuclideanMatrix.Of(x, y, squared)[off]), 1e-11);
+        Gradient.Release();
+
+        Tensor Second(Tensor distances)
+        {
+            var first = autograd.grad([distances.pow(3).sum()], [x], retain_graph: true, create_graph: true)[0];
+            return cat([first, autograd.grad([first.pow(2).sum()], [x])[0]]);
+        }
+    }
+
+    /// <summary>Of rows a millionth apart the product's digits have all cancelled.</summary>
+    [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
+    public void Of_NearRows_IsExact_BothWays(bool squared, bool itself)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(5);
+        var centres = randn(6, 40);
+        var x = cat([centres, centres + 1e-6 * randn(6, 40), centres]).requires_grad_();
+        var y = itself ? x : (centres + 1e-6 * randn(6, 40)).requires_grad_();
+        var (wide, other) = (Double(x), itself ? null : Double(y));
+        var expected = Differences(wide, other ?? wide, squared);
+        var actual = EuclideanMatrix.Of(x, y, squared);
+        Assert.True(((expected - actual).abs() <= 2e-4 * expected).all().item<bool>());
+        if (itself) Assert.Equal(0, (actual.diagonal().sum() + actual[0, 12]).item<float>());
+        var weights = expected.isfinite().to(ScalarType.Float64) * randn_like(expected);
+        (expected * weights).sum().backward();
+        (actual * weights.to(ScalarType.Float32)).sum().backward();
+        Near(wide.grad!, x.grad!.to(ScalarType.Float64), 2e-4);
+        if (other is not null) Near(other.grad!, y.grad!.to(ScalarType.Float64), 2e-4);
+        Gradient.Release();
+
+        static Tensor Double(Tensor rows) => rows.detach().to(ScalarType.Float64).requires_grad_();
+    }
+
+    [Fact]
+    public void Of_RowsThatAreNotFinite_SpoilTheirOwnDistancesOnly()
+    {
+        using var scope = NewDisposeScope();
+        var x = randn(9, 11);
+        x[2, 3] = float.NaN;
+        x[7, 0] = float.PositiveInfinity;
+        var spoiled = zeros(9, 9, ScalarType.Bool);
+        foreach (var row in new[] { 2, 7 }) spoiled[row] = spoiled[TensorIndex.Colon, row] = ones(9, ScalarType.Bool);
+        foreach (var squared in new[] { false, true })
+            Assert.True((EuclideanMatrix.Of(x, x, squared).isfinite() == spoiled.logical_not()).all().item<bool>());
+    }
+
+    [Theory, InlineData(0, 3, 4), InlineData(3, 0, 4), InlineData(2, 3, 0), InlineData(1, 1, 1)]
+    public void Of_FewOrNoNumbers_HasItsShape(int rows, int columns, int width)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = (randn(rows, width, requires_grad: true), randn(columns, width, requires_grad: true));
+        var distances = EuclideanMatrix.Of(x, y, squared: false);
+        Assert.Equal([rows, columns], distances.shape);
+        distances.sum().backward();
+        Assert.Equal(x.shape, x.grad!.shape);
+        Gradient.Release();
+    }
+
+    [Fact]
+    public void EveryNumberOfThreads_GivesTheSameBits_FromOneProduct()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(6);
+        var x = randn(150, 3).repeat(2, 1).requires_grad_();
+        var threads = get_num_threads();
+        try
+        {
+            Assert.Equal(Run(1), Run(2));
+        }
+        finally
+        {
+            set_num_threads(threads);
+        }
+        Gradient.Release();
+
+        float[] Run(int count)
+        {
+            set_num_threads(count);
+            var distances = EuclideanMatrix.Of(x, x, squared: false);
+            return [.. distances.data<float>(), .. autograd.grad([distances.sin().sum()], [x])[0].data<float>()];
+        }
+    }
+
+    private static Tensor Differences(Tensor x, Tensor y, bool squared)
+    {
+        var differences = x.unsqueeze(1) - y.unsqueeze(0);
+        return squared ? differences.pow(2).sum(2) : differences.norm(2);
+    }
+
+    private static void Near(Tensor expected, Tensor actual, double tolerance)
+    {
+        Assert.Equal(expected.shape, actual.shape);
+        Assert.True(Largest(expected - actual) <= tolerance * (1 + Largest(expected)));
+
+        static double Largest(Tensor numbers) => numbers.abs().max().to(ScalarType.Float64).item<double>();
+    }
+}

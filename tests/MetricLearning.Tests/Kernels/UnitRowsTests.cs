@@ -1,0 +1,62 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class UnitRowsTests
+{
+    [Theory, InlineData(1), InlineData(8), InlineData(37)]
+    public void Of_AgreesWithPlainTensors_ToTheSecondGradient(int width)
+    {
+        foreach (var (type, tolerance) in new[] { (ScalarType.Float32, 1e-5), (ScalarType.Float64, 1e-13) })
+        {
+            using var scope = NewDisposeScope();
+            manual_seed(width);
+            var x = randn(width, 9, type).t().requires_grad_();
+            var weights = randn(9, width, type);
+            foreach (var (expected, actual) in All(x / x.norm(1, keepdim: true)).Zip(All(UnitRows.Of(x))))
+                Assert.True(((expected - actual).abs() <= tolerance * (1 + expected.abs())).all().item<bool>());
+
+            Tensor[] All(Tensor unit)
+            {
+                var value = (unit * weights).sin().sum();
+                var plain = autograd.grad([value], [x], retain_graph: true)[0];
+                var first = autograd.grad([value], [x], retain_graph: true, create_graph: true)[0];
+                return [unit, plain, first, autograd.grad([first.pow(2).sum()], [x])[0]];
+            }
+        }
+        Gradient.Release();
+    }
+
+    [Fact]
+    public void Of_ZeroRow_StaysZero_AndPassesItsGradient()
+    {
+        using var scope = NewDisposeScope();
+        var x = zeros(2, 11).requires_grad_();
+        var unit = UnitRows.Of(x);
+        Assert.Equal(0, unit.abs().max().item<float>());
+        unit.sum().backward();
+        Assert.True((x.grad! == 1).all().item<bool>());
+        Gradient.Release();
+    }
+
+    [Fact]
+    public void Of_LongAndShortRows_HasTheLengthOne()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var scale in new[] { 1e-30f, 1e30f })
+            Assert.Equal(1, UnitRows.Of(ones(1, 16) * scale).norm().item<float>(), 1e-6f);
+    }
+
+    [Fact]
+    public void Of_NaN_SpoilsItsOwnRow()
+    {
+        using var scope = NewDisposeScope();
+        var x = ones(2, 9);
+        x[1, 8] = float.NaN;
+        var unit = UnitRows.Of(x);
+        Assert.False(unit[0].isnan().any().item<bool>());
+        Assert.True(unit[1].isnan().all().item<bool>());
+    }
+}
