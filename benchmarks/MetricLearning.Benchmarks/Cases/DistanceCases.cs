@@ -38,7 +38,8 @@ internal static class DistanceCases
         {
             // The squares of the partners' expansion cancel: their own rounding is larger than ours.
             Agreement = name.Contains("Euclidean", StringComparison.Ordinal) ? new(5e-3) : Agreement.Rounding,
-            Guarded = (name, rows, width) is ("Euclidean" or "cosine", 64, 2048) or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),
+            Guarded = (name, rows, width) is ("Euclidean" or "cosine", 64, 2048)
+                or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),
             Heavy = rows == 8192 && width > 128,
         };
 }

@@ -41,7 +41,8 @@ internal static class MiningCases
     private static IEnumerable<Case> Triplets(string name, Miner miner,
         Func<Tensor, Tensor, Tensor, (Tensor, Tensor, Tensor)> naive, params (int, int)[] sizes) =>
         sizes.Select(size => Of(name, size.Item1, size.Item2, Distance.Euclidean, miner,
-            (x, y) => [Stacked(naive(x, Naive.Distances.Euclidean(x, x), y))], OfTriplets, (lists, _, _) => [InOrder(lists[0])], Agreement.Choice));
+            (x, y) => [Stacked(naive(x, Naive.Distances.Euclidean(x, x), y))], OfTriplets,
+            (lists, _, _) => [InOrder(lists[0])], Agreement.Choice));
 
     private static IEnumerable<Case> Pairs(string name, Miner miner, Distance distance,
         Func<Tensor, Tensor, (Tensor, Tensor, Tensor, Tensor)> naive, params (int, int)[] sizes) =>
@@ -63,7 +64,9 @@ internal static class MiningCases
                 return [a.bincount(null, minlength: rows)];
             }, Agreement.Rounding));
 
-    /// <summary>Pairs at random from each bin of the distances: known to be pairs of their kind, and their bins. The peer may draw one twice.</summary>
+    /// <summary>
+    /// Pairs at random from each bin of the distances: known to be pairs of their kind, and their bins. The peer may draw one twice.
+    /// </summary>
     private static Case Histogram(int rows, int width) =>
         Of("the same from each bin of distances", rows, width, Distance.Euclidean, new UniformHistogramMiner(), (x, y) =>
         {
@@ -78,7 +81,8 @@ internal static class MiningCases
 
             Tensor Bins(Tensor drawn, Tensor candidates)
             {
-                if ((drawn & candidates.logical_not()).any().item<bool>()) throw new InvalidDataException("A pair of the other kind was drawn.");
+                if ((drawn & candidates.logical_not()).any().item<bool>())
+                    throw new InvalidDataException("A pair of the other kind was drawn.");
                 var (low, high) = (d[candidates].min(), d[candidates].max());
                 return ((d[drawn] - low) / (high - low) * 100).floor().clamp(0, 99).to(ScalarType.Int64).bincount(null, minlength: 100) > 0;
             }

@@ -13,7 +13,8 @@ internal static class ViewLossCases
     public static IEnumerable<Case> All =>
     [
         .. Of("VICReg", 2, () => new VicRegLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.VicReg(v[0], v[1])),
-        .. Of("Barlow Twins", 2, () => new BarlowTwinsLoss(), (loss, v) => loss.call(v[0], v[1]), v => Naive.ViewLosses.BarlowTwins(v[0], v[1])),
+        .. Of("Barlow Twins", 2, () => new BarlowTwinsLoss(), (loss, v) => loss.call(v[0], v[1]),
+            v => Naive.ViewLosses.BarlowTwins(v[0], v[1])),
         .. Of("SimSiam", 2, () => new SimSiamLoss(), (loss, v) => loss.forward(v[0], v[2], v[1], v[3]),
             v => Naive.ViewLosses.SimSiam(v[0], v[1], v[2], v[3])),
         .. Of("GISTEmbed", 2, () => new GistEmbedLoss(), (loss, v) => loss.call(v[0], v[1], v[2], v[3]),
@@ -34,7 +35,8 @@ internal static class ViewLossCases
             var loss = create();
             using var scope = NewDisposeScope();
             var rows = randn(size.Rows, size.Width);
-            Tensor[] views = [.. Enumerable.Range(0, 4).Select(_ => (rows + 0.5 * randn(size.Rows, size.Width)).to(device).MoveToOuterDisposeScope())];
+            Tensor[] views = [.. Enumerable.Range(0, 4)
+                .Select(_ => (rows + 0.5 * randn(size.Rows, size.Width)).to(device).MoveToOuterDisposeScope())];
             foreach (var view in views[..leaves]) view.requires_grad = true;
             return new([loss, .. views])
             {

@@ -34,7 +34,8 @@ internal static class Mining
         var (far, farOrder) = similarities.masked_fill(negatives.logical_not(), float.MinValue).sort(1);
         var hardPositives = where(near - epsilon < far.narrow(1, far.size(1) - 1, 1));
         var hardNegatives = where(far + epsilon > near.narrow(1, 0, 1));
-        return (hardPositives[0], nearOrder[hardPositives[0], hardPositives[1]], hardNegatives[0], farOrder[hardNegatives[0], hardNegatives[1]]);
+        return (hardPositives[0], nearOrder[hardPositives[0], hardPositives[1]],
+            hardNegatives[0], farOrder[hardNegatives[0], hardNegatives[1]]);
     }
 
     /// <summary>TripletMarginMiner("semihard"): all triplets, then those with 0 &lt; d(a,n) − d(a,p) ≤ margin.</summary>
@@ -42,7 +43,8 @@ internal static class Mining
         Triplets(distances, labels, gaps => (gaps > 0) & (gaps <= margin));
 
     /// <summary>TripletMarginMiner("hard"): all triplets, then those with d(a,n) ≤ d(a,p).</summary>
-    public static (Tensor A, Tensor P, Tensor N) HardTriplets(Tensor distances, Tensor labels) => Triplets(distances, labels, gaps => gaps <= 0);
+    public static (Tensor A, Tensor P, Tensor N) HardTriplets(Tensor distances, Tensor labels) =>
+        Triplets(distances, labels, gaps => gaps <= 0);
 
     /// <summary>BatchEasyHardMiner as it is by default: the nearest positive, and the nearest negative beyond it.</summary>
     public static (Tensor A, Tensor P, Tensor N) EasyPositives(Tensor distances, Tensor labels)
@@ -117,8 +119,8 @@ internal static class Mining
     }
 
     /// <summary>
-    /// open-metric-learning's HardClusterMiner: the batch copied for each class. The means [C, D], then for each class its farthest row and the
-    /// class of the nearest other mean.
+    /// open-metric-learning's HardClusterMiner: the batch copied for each class. The means [C, D], then for each class its farthest row and
+    /// the class of the nearest other mean.
     /// </summary>
     public static (Tensor Means, Tensor Positives, Tensor Negatives) HardCluster(Tensor x, Tensor labels)
     {
@@ -129,7 +131,8 @@ internal static class Mining
         var means = grouped.mean([1]);
         var rows = arange(n, device: x.device).repeat(c, 1)[own].view(c, -1);
         var (_, far) = (grouped - means.unsqueeze(1).repeat(1, rows.size(1), 1)).pow(2).sum(2).max(1);
-        var between = Distances.Euclidean(means, means).masked_fill(eye(c, dtype: ScalarType.Bool, device: x.device), float.PositiveInfinity);
+        var itself = eye(c, dtype: ScalarType.Bool, device: x.device);
+        var between = Distances.Euclidean(means, means).masked_fill(itself, float.PositiveInfinity);
         return (means, rows.gather(1, far.unsqueeze(1)).squeeze(1), between.min(1).indexes);
     }
 

@@ -10,7 +10,8 @@ internal static class RandomMining
         ByClass(labels, perAnchor, (_, others) => randint(0, others.size(0), perAnchor, device: labels.device));
 
     /// <summary>DistanceWeightedMiner: weights of all pairs, then class by class a draw for each of an anchor's positives.</summary>
-    public static (Tensor A, Tensor P, Tensor N) DistanceWeighted(Tensor distances, Tensor labels, int width, double cutoff, double farthest)
+    public static (Tensor A, Tensor P, Tensor N) DistanceWeighted(Tensor distances, Tensor labels, int width, double cutoff,
+        double farthest)
     {
         var own = labels.unsqueeze(1) == labels.unsqueeze(0);
         var d = (distances + eye(labels.size(0), device: labels.device)).clamp(min: cutoff);
@@ -21,7 +22,7 @@ internal static class RandomMining
             weights[anchor][others].multinomial(Batch.ImagesPerIdentity - 1, replacement: true));
     }
 
-    /// <summary>UniformHistogramMiner: a walk over the bins of the positive pairs' distances, then over those of the negative ones.</summary>
+    /// <summary>UniformHistogramMiner: a walk over the bins of the positive pairs' distances, then one over the negative ones'.</summary>
     public static (Tensor A1, Tensor P, Tensor A2, Tensor N) UniformHistogram(Tensor distances, Tensor labels, int bins, int perBin)
     {
         var (a1, p, a2, n) = Pieces.AllPairs(labels);
