@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary><c>1 − x·y / (‖x‖ ‖y‖)</c>; a zero row is at distance 1 from everything.</summary>
 internal sealed class CosineDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => S(1) - RowMath.Cosines(x, y);
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => RowMath.OneMinusCosines(x, y);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => S(1) - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
 

@@ -76,8 +76,19 @@ public abstract class Distance
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
-    internal virtual Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) =>
-        Pairwise(x.index_select(0, rows), y.index_select(0, columns));
+    internal Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) => Differences is { } form
+        ? SelectedDistances.Of(x, y, rows, columns, form)
+        : Pairwise(x.index_select(0, rows), y.index_select(0, columns));
+
+    /// <summary>What this distance makes of ‖x − y‖²; null where that is not what it looks at.</summary>
+    internal virtual DifferenceForm? Differences => null;
+
+    /// <summary>The distance that measures prepared rows; this one itself unless rows are prepared.</summary>
+    internal virtual Distance OfPrepared => this;
+
+    /// <summary>Rows as <see cref="OfPrepared"/> takes them, with gradient: once for all that is measured of a batch. x itself where there is nothing to
+    /// do. The caller has a dispose scope open.</summary>
+    internal virtual Tensor Prepare(Tensor x) => x;
 
     /// <summary>Rows whose products order pairs as this distance does; null where no product tells. The caller has a dispose scope open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>

@@ -11,7 +11,7 @@ internal sealed class EuclideanClampedDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => Root(EuclideanSquared.Pairwise(x, y));
 
-    internal override Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) => Root(EuclideanSquared.Selected(x, y, rows, columns));
+    internal override DifferenceForm? Differences => new(Squared: false, Least);
 
     internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: Least);
 

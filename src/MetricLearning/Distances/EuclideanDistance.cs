@@ -9,8 +9,7 @@ internal sealed class EuclideanDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
 
-    internal override Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) =>
-        SelectedDistances.Of(x, y, rows, columns, squared: false);
+    internal override DifferenceForm? Differences => new(Squared: false);
 
     internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: 0);
 

@@ -9,8 +9,7 @@ internal sealed class EuclideanSquaredDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
 
-    internal override Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) =>
-        SelectedDistances.Of(x, y, rows, columns, squared: true);
+    internal override DifferenceForm? Differences => new(Squared: true);
 
     internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: 0);
 

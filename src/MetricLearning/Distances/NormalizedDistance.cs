@@ -16,7 +16,9 @@ internal sealed class NormalizedDistance(Distance inner, double p) : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => inner.Pairwise(RowMath.Unit(x, p), RowMath.Unit(y, p));
 
-    internal override ProductForm? Form(Tensor x) => inner.Form(RowMath.Unit(x, p));
+    internal override Distance OfPrepared => inner.OfPrepared;
+
+    internal override Tensor Prepare(Tensor x) => inner.Prepare(RowMath.Unit(x, p));
 
     public override bool Equals(object? obj) => obj is NormalizedDistance other && other.inner.Equals(inner) && other.p == p;
 

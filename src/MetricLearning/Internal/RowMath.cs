@@ -6,7 +6,8 @@ namespace MetricLearning;
 internal static class RowMath
 {
     /// <summary>float16 and bfloat16 as float32; other types as they are. Always a new handle.</summary>
-    public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.alias();
+    /// <remarks>A view: on its way back the gradient becomes one, which nobody else holds, so that a leaf takes it over without a copy.</remarks>
+    public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.view_as(x);
 
     /// <summary>Rows of length 1 in the p-norm.</summary>
     /// <remarks>A zero row stays zero and passes its gradient as it is, where x / max(‖x‖, ε) would multiply it by 1/ε.</remarks>
@@ -22,6 +23,13 @@ internal static class RowMath
     {
         var unit = Unit(x);
         return Product.Of(unit, ReferenceEquals(x, y) ? unit : Unit(y));
+    }
+
+    /// <summary>[N, D] and [M, D] → [N, M]: 1 less the cosines.</summary>
+    public static Tensor OneMinusCosines(Tensor x, Tensor y)
+    {
+        var unit = Unit(x);
+        return Product.OneMinus(unit, ReferenceEquals(x, y) ? unit : Unit(y));
     }
 
     /// <summary>x and y about the mean of y: no distance changes, and far fewer digits cancel in ‖x‖² + ‖y‖² − 2x·y.</summary>

@@ -80,11 +80,11 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
 
     private static (Tensor, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
     {
-        var slopes = squared ? S(2) * gradient : Slopes(distances, gradient.contiguous());
+        var slopes = squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous());
         var near = squared ? null : distances;
         if (y is not { } other) return (Gradients(SymmetricSum.Of(slopes), near, x, x), null);
         var across = slopes.t().contiguous();       // the one before may be written over
-        return (Gradients(slopes.contiguous(), near, x, other), Gradients(across, near?.t().contiguous(), other, x));
+        return (Gradients(slopes, near, x, other), Gradients(across, near?.t().contiguous(), other, x));
     }
 
     /// <summary>g / d, 0 where d is 0.</summary>
@@ -96,14 +96,14 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return slopes;
     }
 
-    /// <summary>Σ_j s_ij (x_i − y_j); where distances are given, near pairs on differences, and their slopes are made 0.</summary>
+    /// <summary>Σ_j s_ij (x_i − y_j) where distances are given, near pairs on differences, whose slopes are made 0; else twice it.</summary>
     private static Tensor Gradients(Tensor slopes, Tensor? distances, Side x, Side y)
     {
         var ofNear = distances is null ? null : zeros_like(x.Rows);
         if (ofNear is not null && x.Rows.dtype == ScalarType.Float32) TakeNear<float>(slopes, distances!, x, y, ofNear);
         else if (ofNear is not null) TakeNear<double>(slopes, distances!, x, y, ofNear);
         var gradient = x.Rows * slopes.sum(1, keepdim: true) - slopes.matmul(y.Rows);
-        return ofNear is null ? gradient : gradient.Plus_(ofNear);
+        return ofNear is null ? gradient.mul_(S(2)) : gradient.Plus_(ofNear);
     }
 
     /// <summary>The mean of the rows, [D]; entries that are not finite count as 0.</summary>

@@ -24,7 +24,7 @@ internal static unsafe class ExactScores
             s3 += Load(x + i + 12) * Load(y + i + 12);
         }
         var rest = 0.0;
-        for (; i < length; i++) rest += Widen(x[i]) * Widen(y[i]);
+        for (; i < length; i++) rest += Numbers.Widen(x[i]) * Numbers.Widen(y[i]);
         return Sum(s0 + s2, s1 + s3) + rest;
     }
 
@@ -44,7 +44,7 @@ internal static unsafe class ExactScores
         var rest = 0.0;
         for (; i < length; i++)
         {
-            var difference = Widen(x[i]) - Widen(y[i]);
+            var difference = Numbers.Widen(x[i]) - Numbers.Widen(y[i]);
             rest += difference * difference;
         }
         return Sum(s0 + s2, s1 + s3) + rest;
@@ -63,7 +63,6 @@ internal static unsafe class ExactScores
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;
 
     private static double Sum(Vector256<double> low, Vector256<double> high) =>
         ((low[0] + low[1]) + (low[2] + low[3])) + ((high[0] + high[1]) + (high[2] + high[3]));

@@ -29,6 +29,15 @@ internal static class Gradient
     public static Tensor OfPlain(Tensor value, Tensor x, Tensor gradient) =>
         autograd.grad([value], [x], [gradient], create_graph: true, retain_graph: true)[0];
 
+    /// <summary>The same where the value was made of x and, unless that is null, of y; null for what wants none.</summary>
+    public static (Tensor? X, Tensor? Y) OfPlain(Tensor value, Tensor x, Tensor? y, Tensor gradient)
+    {
+        Tensor[] inputs = [.. new[] { x, y }.OfType<Tensor>().Where(input => input.requires_grad)];
+        var found = new Queue<Tensor>(autograd.grad([value], inputs, [gradient], create_graph: true, retain_graph: true));
+        Tensor? Next(Tensor? input) => input is { requires_grad: true } ? found.Dequeue() : null;
+        return (Next(x), Next(y));
+    }
+
     /// <summary>Frees what the thread's last way back returned; autograd has its own references by now.</summary>
     public static void Release()
     {

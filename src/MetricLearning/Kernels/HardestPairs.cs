@@ -47,7 +47,8 @@ internal sealed unsafe class HardestPairs
     /// than 10¹⁸.</returns>
     public static (int[] Positives, int[] Negatives)? Find(ProductForm form, Tensor labels, bool selfIsPositive)
     {
-        using var contiguous = form.Rows.contiguous();
+        using var scope = NewDisposeScope();
+        var contiguous = NativeMemory.Contiguous(form.Rows);
         var (count, width) = ((int)contiguous.size(0), (int)contiguous.size(1));
         var padded = Padded(count);
         var memory = ArrayPool<float>.Shared.Rent(checked(padded * width + padded + width));
@@ -76,7 +77,7 @@ internal sealed unsafe class HardestPairs
         var numbers = new Dictionary<long, int>();
         var identities = new int[padded];
         Array.Fill(identities, -1);
-        using var contiguous = labels.contiguous();
+        var contiguous = NativeMemory.Contiguous(labels);
         var values = new ReadOnlySpan<long>(NativeMemory.Of(contiguous), (int)contiguous.size(0));
         for (var i = 0; i < values.Length; i++)
         {
@@ -103,11 +104,14 @@ internal sealed unsafe class HardestPairs
             var first = tile * TileColumns;
             var present = Math.Min(TileColumns, count - first);
             TileProduct.Pack(rows + (long)first * width, present, width, mean, TileProduct.Right, packed + (long)first * width);
-            for (var i = first; i < first + present; i++)
+            for (var panel = first; panel < first + present; panel += TileProduct.Right)
             {
-                var square = Square(packed + (long)(i / TileProduct.Right * TileProduct.Right) * width + i % TileProduct.Right);
-                if (!(square < LargestSquare)) usable = false;
-                if (squared) squares[i] = square;
+                Squares(packed + (long)panel * width, squares + panel);
+                for (var i = panel; i < Math.Min(panel + TileProduct.Right, count); i++)
+                {
+                    if (!(squares[i] < LargestSquare)) usable = false;
+                    if (!squared) squares[i] = 0;
+                }
             }
         });
         for (var i = count; i < padded; i++) squares[i] = float.PositiveInfinity;      // never the nearest
@@ -121,17 +125,23 @@ internal sealed unsafe class HardestPairs
         for (; k < width; k++) sum[k] += row[k];
     }
 
-    private float Square(float* row)
+    private void Squares(float* panel, float* to)
     {
-        var sum = 0f;
-        for (var k = 0; k < width; k++) sum += row[(long)k * TileProduct.Right] * row[(long)k * TileProduct.Right];
-        return sum;
+        Vector256<float> first = default, second = default;
+        for (var end = panel + (long)width * TileProduct.Right; panel < end; panel += TileProduct.Right)
+        {
+            var (x, y) = (Vector256.Load(panel), Vector256.Load(panel + 8));
+            first += x * x;
+            second += y * y;
+        }
+        first.Store(to);
+        second.Store(to + 8);
     }
 
     private (int[], int[]) Run()
     {
         var blocks = (count + TileRows - 1) / TileRows;
-        var workers = new Best[Math.Min(get_num_threads(), blocks)];
+        var workers = new Best[blocks == 1 ? 1 : Math.Min(get_num_threads(), blocks)];
         Threads.For(workers.Length, w =>
         {
             var best = workers[w] = new Best(padded);

@@ -18,17 +18,29 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     public static Tensor Of(Tensor x, Tensor y)
     {
-        if (ReferenceEquals(x, y) && x.requires_grad && is_grad_enabled()) return apply(x);
+        if (WithItself(x, y)) return apply(x, false);
         using var transposed = y.t();
         return x.matmul(transposed);
+    }
+
+    /// <summary>1 − x·yᵀ with gradient; where a batch meets itself written over the product. The caller disposes it.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    public static Tensor OneMinus(Tensor x, Tensor y)
+    {
+        if (WithItself(x, y)) return apply(x, true);
+        using var product = Of(x, y);
+        return S(1) - product;
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        var x = (Tensor)vars[0];
+        var (x, oneMinus) = ((Tensor)vars[0], (bool)vars[1]);
         ctx.save_for_backward([x]);
-        return x.matmul(x.t());
+        ctx.save_data(nameof(oneMinus), oneMinus);
+        var product = x.matmul(x.t());
+        return oneMinus ? product.neg_().Plus_(ones([], x.dtype, x.device)) : product;
     }
 
     /// <inheritdoc/>
@@ -37,7 +49,10 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
         var gradient = SymmetricSum.Of(grad_output).matmul(x);
+        if ((bool)ctx.get_data("oneMinus")) gradient.neg_();
         grad_output.Dispose();
-        return Gradient.Of(gradient);
+        return Gradient.Of(gradient, null);
     }
+
+    private static bool WithItself(Tensor x, Tensor y) => ReferenceEquals(x, y) && x.requires_grad && is_grad_enabled();
 }

@@ -11,6 +11,7 @@ namespace MetricLearning;
 public sealed class DistanceView
 {
     private readonly Tensor rowEmbeddings;
+    private (Tensor X, Tensor Y)? prepared;
     private Tensor? matrix;
     private DistanceView? amongReferences;
 
@@ -24,10 +25,22 @@ public sealed class DistanceView
     public Distance Distance { get; }
 
     /// <summary>[N, M] with gradient; made on first use.</summary>
-    public Tensor Matrix => matrix ??= Batch.Own(Distance.Matrix(rowEmbeddings, Batch.References));
+    public Tensor Matrix => matrix ??= Batch.Own(Distance.OfPrepared.Matrix(Prepared.X, Prepared.Y));
 
     /// <summary>Whether the matrix stands, so that using it costs nothing.</summary>
     internal bool HasMatrix => matrix is not null;
+
+    /// <summary>The rows of the batch and of the references as <see cref="Distance.OfPrepared"/> takes them, with gradient; made on first use.</summary>
+    internal (Tensor X, Tensor Y) Prepared
+    {
+        get
+        {
+            if (prepared is { } made) return made;
+            var x = Prepare(rowEmbeddings);
+            prepared = (x, ReferenceEquals(rowEmbeddings, Batch.References) ? x : Prepare(Batch.References));
+            return prepared.Value;
+        }
+    }
 
     /// <summary>[K] with gradient: row <c>rows[k]</c> of the batch to row <c>columns[k]</c> of the references.</summary>
     /// <param name="rows">int64 [K].</param>
@@ -38,7 +51,7 @@ public sealed class DistanceView
         {
             using var scope = NewDisposeScope();
             var distances = AreFew(rows.size(0))
-                ? Distance.Selected(rowEmbeddings, Batch.References, rows, columns)
+                ? Distance.OfPrepared.Selected(Prepared.X, Prepared.Y, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();
         }
@@ -54,9 +67,26 @@ public sealed class DistanceView
         return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
     }
 
+    /// <summary>What triplets cost, [K] with gradient.</summary>
+    internal Tensor Costs(Triplets triplets, TripletHinge hinge)
+    {
+        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && Lanes.Suit(Prepared.X))
+            return TripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
+        var (near, far) = Sides(triplets);
+        return hinge.Of(near, far);
+    }
+
     /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
     /// <summary>Whether tuples are so few that gathering their embeddings is no more than gathering the batch a few times.</summary>
-    internal bool AreFew(long tuples) => tuples <= 4 * (rowEmbeddings.size(0) + Batch.Columns);
+    internal bool AreFew(long tuples) =>
+        tuples <= 4 * ((ReferenceEquals(rowEmbeddings, Batch.References) ? Batch.Columns : Batch.Rows) + Batch.Columns);
+
+    private Tensor Prepare(Tensor rows)
+    {
+        using var scope = NewDisposeScope();
+        var made = Distance.Prepare(rows);
+        return ReferenceEquals(made, rows) ? rows : Batch.Own(made);
+    }
 }

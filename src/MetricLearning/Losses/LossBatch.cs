@@ -14,6 +14,7 @@ public sealed class LossBatch : IDisposable
     private readonly Tensor? self;
     private Pairs? candidates;
     private Tensor? effectiveRank;
+    private bool? isFinite;
 
     /// <summary>A batch that meets itself.</summary>
     /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
@@ -28,6 +29,7 @@ public sealed class LossBatch : IDisposable
         References = Embeddings;
         ReferenceLabels = Labels = OnDevice(labels);
         MeetsItself = true;
+        Rows = Columns = Embeddings.size(0);
     }
 
     /// <summary>A batch that meets references: a second view, a memory, a teacher.</summary>
@@ -46,6 +48,7 @@ public sealed class LossBatch : IDisposable
         Labels = OnDevice(labels);
         References = Own(RowMath.Widen(references));
         ReferenceLabels = OnDevice(referenceLabels);
+        (Rows, Columns) = (Embeddings.size(0), References.size(0));
         this.self = self is null ? null : OnDevice(self);
     }
 
@@ -59,9 +62,9 @@ public sealed class LossBatch : IDisposable
         ArgumentNullException.ThrowIfNull(tuples);
         Guard.Matrix(embeddings);
         if (references is not null) Guard.SameWidth(embeddings, references);
-        var (rows, columns) = (embeddings.size(0), (references ?? embeddings).size(0));
-        if (tuples.Rows != rows || tuples.Columns != columns)
-            throw new ArgumentException($"tuples must be over {rows} rows and {columns} columns, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
+        (Rows, Columns) = (embeddings.size(0), (references ?? embeddings).size(0));
+        if (tuples.Rows != Rows || tuples.Columns != Columns)
+            throw new ArgumentException($"tuples must be over {Rows} rows and {Columns} columns, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
         if (tuples.Device is var device && (device.type != embeddings.device_type || device.index != embeddings.device_index))
             throw new ArgumentException($"tuples must be on the device of the embeddings, {embeddings.device}, got {device}.", nameof(tuples));
         tuples.RequireInRange();
@@ -92,11 +95,14 @@ public sealed class LossBatch : IDisposable
     /// <summary>Whether values are wanted one by one, so that no loss may give sums of them.</summary>
     internal bool WantsEachValue { get; init; }
 
+    /// <summary>Whether the embeddings are known to be finite; looked at on the CPU only, once.</summary>
+    internal bool IsKnownFinite => isFinite ??= Finite.IsKnown(Embeddings);
+
     /// <summary>N.</summary>
-    public long Rows => Embeddings.size(0);
+    public long Rows { get; }
 
     /// <summary>M.</summary>
-    public long Columns => References.size(0);
+    public long Columns { get; }
 
     /// <summary>Who may meet whom: by the labels, or by the given tuples.</summary>
     public Pairs Candidates
@@ -155,5 +161,6 @@ public sealed class LossBatch : IDisposable
         return tensor;
     }
 
-    private Tensor OnDevice(Tensor labels) => Own(labels.to(Embeddings.device));
+    private Tensor OnDevice(Tensor labels) =>
+        labels.device_type == Embeddings.device_type && labels.device_index == Embeddings.device_index ? labels : Own(labels.to(Embeddings.device));
 }

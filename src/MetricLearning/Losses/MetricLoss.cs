@@ -85,10 +85,15 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
     }
 
     /// <summary>
-    /// 0 · Σ x is added: a way back to the embeddings where there is nothing to compare, and NaN where they are not finite, also where no tuple
-    /// that was chosen, or no hinge, would show it.
+    /// 0 · Σ x is added where it can make a difference: a way back to the embeddings where there is nothing to compare, and NaN where they are not
+    /// finite, also where no tuple that was chosen, or no hinge, would show it.
     /// </summary>
-    private Tensor Reduce(LossBatch batch, LossTerm[] terms) => terms.Select((term, place) => term with { Place = place })
-        .Where(term => term.Values.numel() > 0)
-        .Select(term => Reducer.Reduce(term, batch)).Aggregate(RowMath.NaNWhereNotFinite(batch.Embeddings), (sum, part) => sum.Plus(part));
+    private Tensor Reduce(LossBatch batch, LossTerm[] terms)
+    {
+        var parts = terms.Select((term, place) => term with { Place = place }).Where(term => term.Values.numel() > 0)
+            .Select(term => Reducer.Reduce(term, batch)).ToList();
+        var hasWayBack = batch.Rows > 0 && (parts.Exists(part => part.requires_grad) || (parts.Count > 0 && !batch.Embeddings.requires_grad));
+        if (!hasWayBack || !batch.IsKnownFinite) parts.Insert(0, RowMath.NaNWhereNotFinite(batch.Embeddings));
+        return parts.Aggregate((sum, part) => sum.Plus(part));
+    }
 }

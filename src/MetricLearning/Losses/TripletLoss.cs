@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -82,15 +81,15 @@ public sealed class TripletLoss : TupleLoss
             yield break;
         }
         var triplets = tuples.AsTriplets();
-        var (near, far) = distances.Sides(triplets);
-        if (Swap) far = minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]);
-        yield return new(Penalty(near, far), triplets.Anchors);
+        yield return new(Swap ? Swapped(distances, triplets) : distances.Costs(triplets, Hinge), triplets.Anchors);
     }
 
-    private Tensor Penalty(Tensor near, Tensor far)
+    private TripletHinge Hinge => new(1 + HardFactor, 1 - HardFactor, Margin, SoftMargin);
+
+    private Tensor Swapped(DistanceView distances, Triplets triplets)
     {
-        var violation = S(1 + HardFactor) * near - S(1 - HardFactor) * far + S(Margin);
-        return SoftMargin ? RowMath.Softplus(violation) : relu(violation);
+        var (near, far) = distances.Sides(triplets);
+        return Hinge.Of(near, minimum(far, distances.AmongReferences[triplets.Positives, triplets.Negatives]));
     }
 
     /// <summary>For each positive pair the sum over its anchor's negatives.</summary>
@@ -102,7 +101,7 @@ public sealed class TripletLoss : TupleLoss
             var far = m[0].index_select(0, anchors);
             var near = far.gather(1, positives.unsqueeze(1));
             if (m.Count == 3) far = minimum(far, m[2].index_select(0, positives));
-            return (Penalty(near, far), m[1].index_select(0, anchors));
+            return (Hinge.Of(near, far), m[1].index_select(0, anchors));
         });
     }
 }

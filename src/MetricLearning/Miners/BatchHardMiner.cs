@@ -32,7 +32,7 @@ public sealed class BatchHardMiner : Miner
         var batch = distances.Batch;
         var suits = !KeepTies && !distances.HasMatrix && batch is { MeetsItself: true, Labels: not null, Rows: > 0 }
             && HardestPairs.Suits(batch.Embeddings);
-        return suits && Search(batch, distances.Distance) is { } triplets ? triplets : base.Mine(distances);
+        return suits && Search(distances) is { } triplets ? triplets : base.Mine(distances);
     }
 
     /// <inheritdoc/>
@@ -52,14 +52,17 @@ public sealed class BatchHardMiner : Miner
     }
 
     /// <summary>Null where the distance is no product of rows, or the rows are not finite.</summary>
-    private Triplets? Search(LossBatch batch, Distance distance)
+    private Triplets? Search(DistanceView distances)
     {
+        var (batch, rows) = (distances.Batch, distances.Prepared.X);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        if (distance.Form(batch.Embeddings) is not { } form || HardestPairs.Find(form, batch.Labels!, AnchorIsPositive) is not { } pairs) return null;
+        if (distances.Distance.OfPrepared.Form(rows) is not { } form || HardestPairs.Find(form, batch.Labels!, AnchorIsPositive) is not { } pairs) return null;
         var (positives, negatives) = pairs;
         long[] anchors = [.. Enumerable.Range(0, positives.Length).Where(row => positives[row] >= 0 && negatives[row] >= 0)];
-        Tensor Column(Func<long, long> of) => tensor(Array.ConvertAll(anchors, row => of(row))).MoveToOuterDisposeScope();
-        return new(Column(row => row), Column(row => positives[row]), Column(row => negatives[row]), batch.Rows, batch.Columns);
+        long[] Of(int[] columns) => Array.ConvertAll(anchors, row => (long)columns[row]);
+        var triplets = new Triplets(anchors, Of(positives), Of(negatives), batch.Rows, batch.Columns);
+        triplets.MoveToOuterDisposeScope();
+        return triplets;
     }
 }

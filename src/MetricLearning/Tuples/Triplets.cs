@@ -5,6 +5,8 @@ namespace MetricLearning;
 /// <summary>Triplets as indices: row <c>Anchors[k]</c> is to be nearer to column <c>Positives[k]</c> than to column <c>Negatives[k]</c>.</summary>
 public sealed class Triplets : Tuples
 {
+    private (long[], long[], long[])? indices;
+
     /// <summary>Takes over three index tensors.</summary>
     /// <param name="anchors">int64 [K], rows of the batch.</param>
     /// <param name="positives">int64 [K], columns of the references (which may be the batch itself).</param>
@@ -20,6 +22,13 @@ public sealed class Triplets : Tuples
         (Anchors, Positives, Negatives) = (anchors, positives, negatives);
     }
 
+    /// <summary>Triplets on the CPU, all of them inside; the arrays are taken over.</summary>
+    internal Triplets(long[] anchors, long[] positives, long[] negatives, long rows, long columns) : base(rows, columns)
+    {
+        indices = (anchors, positives, negatives);
+        (Anchors, Positives, Negatives) = (tensor(anchors), tensor(positives), tensor(negatives));
+    }
+
     /// <summary>int64 [K], rows.</summary>
     public Tensor Anchors { get; }
 
@@ -28,6 +37,11 @@ public sealed class Triplets : Tuples
 
     /// <summary>int64 [K], columns.</summary>
     public Tensor Negatives { get; }
+
+    /// <summary>The same as arrays, all of them inside; for a batch on the CPU.</summary>
+    /// <exception cref="ArgumentException">One points outside; the message names it.</exception>
+    internal (long[] Anchors, long[] Positives, long[] Negatives) Indices => indices ??= (NativeMemory.Indices(Anchors, Rows, "anchors"),
+        NativeMemory.Indices(Positives, Columns, "positives"), NativeMemory.Indices(Negatives, Columns, "negatives"));
 
     /// <summary>The number of triplets.</summary>
     public long Count => Anchors.size(0);

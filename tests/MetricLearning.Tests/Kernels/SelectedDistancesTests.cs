@@ -19,7 +19,7 @@ public class SelectedDistancesTests
             var weights = randn(60, dtype: type);
             var difference = x.index_select(0, rows) - y.index_select(0, columns);
             var expected = squared ? difference.pow(2).sum(1) : difference.norm(1);
-            var actual = SelectedDistances.Of(x, y, rows, columns, squared);
+            var actual = SelectedDistances.Of(x, y, rows, columns, new(squared));
             var tolerance = type == ScalarType.Float32 ? 1e-4 : 1e-12;
             Near(expected, actual, tolerance);
             var inputs = itself ? new List<Tensor> { x } : [x, y];
@@ -37,7 +37,7 @@ public class SelectedDistancesTests
         var x = randn(6, 5, dtype: ScalarType.Float64, requires_grad: true);
         var (rows, columns) = (tensor([0L, 1, 2, 5, 0]), tensor([1L, 3, 4, 2, 5]));
         var difference = x.index_select(0, rows) - x.index_select(0, columns);
-        Near(Second(squared ? difference.pow(2).sum(1) : difference.norm(1)), Second(SelectedDistances.Of(x, x, rows, columns, squared)), 1e-12);
+        Near(Second(squared ? difference.pow(2).sum(1) : difference.norm(1)), Second(SelectedDistances.Of(x, x, rows, columns, new(squared))), 1e-12);
 
         Tensor Second(Tensor distances)
         {
@@ -51,7 +51,7 @@ public class SelectedDistancesTests
     {
         using var scope = NewDisposeScope();
         var x = ones(3, 20, requires_grad: true);
-        SelectedDistances.Of(x, x, tensor([0L, 1, 2]), tensor([1L, 2, 2]), squared: false).sum().backward();
+        SelectedDistances.Of(x, x, tensor([0L, 1, 2]), tensor([1L, 2, 2]), new(Squared: false)).sum().backward();
         Assert.Equal(0, x.grad!.abs().max().item<float>());
         Gradient.Release();
     }
@@ -61,7 +61,7 @@ public class SelectedDistancesTests
     {
         using var scope = NewDisposeScope();
         var x = ones(3, 2);
-        var failure = Assert.Throws<ArgumentException>(() => SelectedDistances.Of(x, x, tensor([0L, 3]), tensor([0L, 0]), squared: true));
+        var failure = Assert.Throws<ArgumentException>(() => SelectedDistances.Of(x, x, tensor([0L, 3]), tensor([0L, 0]), new(Squared: true)));
         Assert.StartsWith("rows must be in [0, 3), got 3 in row 1.", failure.Message, StringComparison.Ordinal);
     }
 

@@ -1,0 +1,109 @@
+using System.Runtime.Intrinsics;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Squares of the differences of chosen rows, and the way back, without anything of size K·D.</summary>
+/// <remarks>
+/// float32 and float64 on the CPU. On the way back pair after pair is added, each thread in its own columns: the same bits for every number of
+/// threads.
+/// </remarks>
+internal static unsafe class RowDifferences
+{
+    private const int PairsAtOnce = 256;
+
+    /// <summary>‖x[rows] − y[columns]‖², [K].</summary>
+    /// <param name="x">[N, D], contiguous.</param>
+    /// <param name="y">[M, D], contiguous; null where it is x.</param>
+    /// <param name="rows">K rows of x.</param>
+    /// <param name="columns">For each list, K rows of y.</param>
+    public static double[][] Squares(Tensor x, Tensor? y, long[] rows, params long[][] columns)
+    {
+        var (left, right) = ((nint)NativeMemory.Of(x), (nint)(y is null ? null : NativeMemory.Of(y)));
+        if (y is null) right = left;
+        var single = x.dtype == ScalarType.Float32;
+        var width = (int)x.size(1);
+        return Array.ConvertAll(columns, list =>
+        {
+            var squares = new double[rows.Length];
+            if (single) Measure((float*)left, (float*)right, rows, list, width, squares);
+            else Measure((double*)left, (double*)right, rows, list, width, squares);
+            return squares;
+        });
+    }
+
+    /// <summary>Σ factor·(x[row] − y[column]) into each row, and less it into each column.</summary>
+    /// <param name="x">[N, D], contiguous.</param>
+    /// <param name="y">[M, D], contiguous; null where it is x, and so is its gradient.</param>
+    /// <param name="pairs">Lists of pairs, each with a factor for each of its pairs.</param>
+    public static (Tensor X, Tensor? Y) Gradients(Tensor x, Tensor? y, params (long[] Rows, long[] Columns, double[] Factors)[] pairs)
+    {
+        var (dx, dy) = (empty_like(x), y is null ? null : empty_like(y));
+        if (x.dtype == ScalarType.Float32) Spread<float>(x, y, dx, dy, pairs);
+        else Spread<double>(x, y, dx, dy, pairs);
+        return (dx, dy);
+    }
+
+    private static void Measure<T>(T* x, T* y, long[] rows, long[] columns, int width, double[] squares) where T : unmanaged =>
+        Threads.For((squares.Length + PairsAtOnce - 1) / PairsAtOnce, part =>
+        {
+            for (var k = part * PairsAtOnce; k < Math.Min(squares.Length, (part + 1) * PairsAtOnce); k++)
+                squares[k] = Square(x + rows[k] * width, y + columns[k] * width, width);
+        }, work: (long)squares.Length * width);
+
+    private static double Square<T>(T* x, T* y, int width) where T : unmanaged
+    {
+        var lanes = Vector256<T>.Count;
+        Vector256<T> even = default, odd = default;
+        var i = 0;
+        for (; i <= width - 2 * lanes; i += 2 * lanes)
+        {
+            var (first, second) = (Vector256.Load(x + i) - Vector256.Load(y + i), Vector256.Load(x + i + lanes) - Vector256.Load(y + i + lanes));
+            even += first * first;
+            odd += second * second;
+        }
+        var sum = Numbers.Widen(Vector256.Sum(even + odd));
+        for (; i < width; i++)
+        {
+            var difference = Numbers.Widen(x[i]) - Numbers.Widen(y[i]);
+            sum += difference * difference;
+        }
+        return sum;
+    }
+
+    private static void Spread<T>(Tensor x, Tensor? y, Tensor dx, Tensor? dy, (long[] Rows, long[] Columns, double[] Factors)[] pairs)
+        where T : unmanaged
+    {
+        T* left = (T*)NativeMemory.Of(x), toLeft = (T*)NativeMemory.Of(dx);
+        T* right = y is null ? left : (T*)NativeMemory.Of(y), toRight = dy is null ? toLeft : (T*)NativeMemory.Of(dy);
+        var (rows, columns, width, lanes) = (x.size(0), y?.size(0) ?? 0, (int)x.size(1), Vector256<T>.Count);
+        var work = (rows + columns + pairs.Sum(list => (long)list.Factors.Length)) * width;
+        var threads = Threads.IsLittle(work) ? 1 : Math.Min(get_num_threads(), Math.Max(1, width / (8 * lanes)));
+        var share = ((width + threads - 1) / threads + lanes - 1) / lanes * lanes;
+        Threads.For((width + share - 1) / share, part =>
+        {
+            var (start, end) = (part * share, Math.Min(width, (part + 1) * share));
+            Clear(toLeft, rows);
+            Clear(toRight, columns);
+            foreach (var (row, column, factors) in pairs)
+                for (var k = 0; k < factors.Length; k++)
+                    if (factors[k] != 0) Add(row[k] * width, column[k] * width, Numbers.Narrow<T>(factors[k]));
+
+            void Clear(T* gradient, long count)
+            {
+                for (long i = 0; i < count; i++) new Span<T>(gradient + i * width + start, end - start).Clear();
+            }
+
+            void Add(long a, long b, T factor)
+            {
+                var times = Vector256.Create(factor);
+                for (var i = start; i < end; i += lanes)
+                {
+                    var gradient = (Lanes.Load(left + a, i, end) - Lanes.Load(right + b, i, end)) * times;
+                    Lanes.Add(toLeft + a, i, end, gradient);
+                    Lanes.Add(toRight + b, i, end, -gradient);
+                }
+            }
+        });
+    }
+}
