@@ -32,5 +32,6 @@ internal static class SharingCases
         {
             Agreement = Agreement.Choice,
             Guarded = rows == 1024 && apart,
+            Heavy = rows == 4096,
         };
 }

@@ -5,7 +5,7 @@ namespace MetricLearning.Benchmarks;
 /// <summary>Measures cases, with their memory, and writes them into the records of this machine, each as soon as it is measured.</summary>
 internal static class Recorder
 {
-    private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 700, MinRounds = 5, MaxRounds = 41, Memory = true };
+    private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 600, MinRounds = 3, MaxRounds = 41, Memory = true };
 
     /// <summary>A case that fails is named, keeps what was recorded before, and does not stop the others.</summary>
     /// <param name="cases">What to measure.</param>

@@ -112,7 +112,7 @@ internal static class ResultsPage
         const string ours = "#2a7ab9", naive = "#c9772b", suffix = " forward + backward";
         var losses = CaseTable.All
             .Where(item => item.Category == LossWork.Category && item.What.EndsWith(suffix, StringComparison.Ordinal)
-                && item.Shape is "1024 x 512" or "256 x 512" or "256 x 1000" && records.Cases.ContainsKey(item.Name))
+                && item.Shape is "1024 x 512" or "256 x 512" or "128 x 512" or "256 x 1000" && records.Cases.ContainsKey(item.Name))
             .GroupBy(item => item.What).Select(group => group.Last())
             .Select(item => (Item: item, Times: 1 / records.Cases[item.Name].ToNaive!.Value.Value)).OrderByDescending(loss => loss.Times)
             .Select(loss => (
