@@ -9,6 +9,7 @@ internal static class LossCases
     private static readonly (int Rows, int Width)[] upTo1024 = usual[..3];
     private static readonly (int Rows, int Width)[] upTo512 = [.. usual[..2], (512, 512)];
     private static readonly (int Rows, int Width)[] upTo256 = usual[..2];
+    private static readonly (int Rows, int Width)[] upTo128 = [usual[0], (128, 512)];
 
     public static IEnumerable<Case> All =>
     [
@@ -37,13 +38,13 @@ internal static class LossCases
         .. Of("SupCon", () => new SupConLoss(), (x, y) => Naive.PairLosses.SupCon(x, y), usual, heavyFrom: 4096),
         .. Of("circle", () => new CircleLoss(), (x, y) => Naive.PairLosses.Circle(x, y), usual, heavyFrom: 4096),
         .. Of("contrastive", () => new ContrastiveLoss(), (x, y) => Naive.PairLosses.Contrastive(x, y), upTo1024),
-        .. Of("NT-Xent", () => new NTXentLoss(), (x, y) => Naive.PairLosses.NTXent(x, y), upTo256),
-        .. Of("lifted structure", () => new LiftedStructureLoss(), (x, y) => Naive.PairLosses.Lifted(x, y), upTo256),
+        .. Of("NT-Xent", () => new NTXentLoss(), (x, y) => Naive.PairLosses.NTXent(x, y), upTo128),
+        .. Of("lifted structure", () => new LiftedStructureLoss(), (x, y) => Naive.PairLosses.Lifted(x, y), upTo128),
         .. Of("generalized lifted structure", () => new GeneralizedLiftedStructureLoss(),
             (x, y) => Naive.PairLosses.GeneralizedLifted(x, y), upTo1024),
         .. Of("NCA", () => new NcaLoss(), Naive.PairLosses.Nca, upTo1024),
         .. Of("N-pairs", () => new NPairsLoss(), Naive.PairLosses.NPairs, upTo1024),
-        .. Of("tuplet margin", () => new TupletMarginLoss(), (x, y) => Naive.PairLosses.TupletMargin(x, y), upTo256),
+        .. Of("tuplet margin", () => new TupletMarginLoss(), (x, y) => Naive.PairLosses.TupletMargin(x, y), upTo128),
         .. Of("intra-pair variance", () => new IntraPairVarianceLoss(), (x, y) => Naive.PairLosses.IntraPairVariance(x, y), upTo1024),
         .. Of("pairwise CosFace", () => new PairwiseCosFaceLoss(), (x, y) => Naive.PairLosses.PairwiseCosFace(x, y), upTo1024),
         .. Of("ranked list", () => new RankedListLoss(), (x, y) => Naive.PairLosses.RankedList(x, y), upTo1024),
