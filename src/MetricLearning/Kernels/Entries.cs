@@ -21,11 +21,13 @@ internal interface IEntry
 /// <summary><c>scale·x + offset</c>.</summary>
 internal readonly struct Affine(double scale, double offset = 0) : IEntry
 {
+    private readonly Constant timesScale = new(scale), plusOffset = new(offset);
+
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        x * T.CreateTruncating(scale) + Vector256.Create(T.CreateTruncating(offset));
+        x * timesScale.Of<T>() + plusOffset.Of<T>();
 
     public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Vector256.Create(T.CreateTruncating(scale));
+        timesScale.Of<T>();
 
     public Tensor Of(Tensor x) => S(scale) * x + S(offset);
 }
@@ -33,10 +35,12 @@ internal readonly struct Affine(double scale, double offset = 0) : IEntry
 /// <summary><c>scale·cos θ</c> of a chord <c>x = 2 sin ½θ</c>.</summary>
 internal readonly struct Chord(double scale) : IEntry
 {
-    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * T.CreateTruncating(scale);
+    private readonly Constant timesScale = new(scale);
 
-    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -x * T.CreateTruncating(scale);
+    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * timesScale.Of<T>();
+
+    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -x * timesScale.Of<T>();
 
     public Tensor Of(Tensor x) => S(scale) * (S(1) - x.pow(S(2)) / S(2));
 }
@@ -44,8 +48,10 @@ internal readonly struct Chord(double scale) : IEntry
 /// <summary><c>scale·[aim + sign·x]₊·(centre − x)</c>, the middle factor without gradient: pairs far from their aim weigh more.</summary>
 internal readonly struct SelfPaced(double scale, double aim, double sign, double centre) : IEntry
 {
+    private readonly Constant timesScale = new(scale), plusAim = new(aim), timesSign = new(sign), fromCentre = new(centre);
+
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Weight(x) * (Vector256.Create(T.CreateTruncating(centre)) - x);
+        Weight(x) * (fromCentre.Of<T>() - x);
 
     public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -Weight(x);
 
@@ -53,15 +59,17 @@ internal readonly struct SelfPaced(double scale, double aim, double sign, double
 
     private Vector256<T> Weight<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var gap = x * T.CreateTruncating(sign) + Vector256.Create(T.CreateTruncating(aim));
+        var gap = x * timesSign.Of<T>() + plusAim.Of<T>();
         gap = Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero);
-        return gap * T.CreateTruncating(scale);
+        return gap * timesScale.Of<T>();
     }
 }
 
 /// <summary><c>[scale·x + offset]₊</c>, or its square.</summary>
 internal readonly struct Hinge(double scale, double offset, bool squared) : IEntry
 {
+    private readonly Constant timesScale = new(scale), plusOffset = new(offset);
+
     public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var above = Above(x);
@@ -72,7 +80,7 @@ internal readonly struct Hinge(double scale, double offset, bool squared) : IEnt
     {
         var above = Above(x);
         var slope = squared ? above + above : Vector256.GreaterThan(above, Vector256<T>.Zero) & Vector256<T>.One;
-        return slope * T.CreateTruncating(scale);
+        return slope * timesScale.Of<T>();
     }
 
     public Tensor Of(Tensor x)
@@ -83,7 +91,7 @@ internal readonly struct Hinge(double scale, double offset, bool squared) : IEnt
 
     private Vector256<T> Above<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var by = x * T.CreateTruncating(scale) + Vector256.Create(T.CreateTruncating(offset));
+        var by = x * timesScale.Of<T>() + plusOffset.Of<T>();
         return Vector256.ConditionalSelect(Vector256.LessThan(by, Vector256<T>.Zero), Vector256<T>.Zero, by);
     }
 }

@@ -1,17 +1,17 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>eˣ of the numbers of a vector, to 2 units in the last place; 0 where it is not a normal number, NaN of NaN.</summary>
+/// <summary>eˣ of numbers that are neither NaN nor above 88, to 2 units in the last place; 0 where it is not a normal number.</summary>
 /// <remarks>
 /// x = n·log 2 + r, |r| ≤ ½ log 2: a polynomial (float64: a quotient of two) of r, with n added to the exponent. Both are those of Cephes'
 /// <c>expf</c> and <c>exp</c>; n·log 2 is taken off in two steps, the first of which is exact.
 /// </remarks>
 internal static class Exponential
 {
-    /// <summary>eˣ of floats or doubles.</summary>
+    /// <summary>eˣ of floats or doubles; −∞ may be among them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged =>
         typeof(T) == typeof(float) ? Of(x.AsSingle()).As<float, T>() : Of(x.AsDouble()).As<double, T>();
@@ -19,25 +19,25 @@ internal static class Exponential
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Of(Vector256<float> x)
     {
-        const float Least = -87.33654f, Largest = 88.37626f, Shift = 12582912;      // 1.5·2²³: adding it rounds to an integer
-        var shifted = x * 1.44269504f + Vector256.Create(Shift);
+        const float Least = -87.33654f, Shift = 12582912;      // 1.5·2²³: adding it rounds to an integer
+        var shifted = Sum(x, 1.44269504f, Vector256.Create(Shift));
         var n = shifted - Vector256.Create(Shift);
-        var r = x - n * 0.693359375f - n * -2.12194440e-4f;
+        var r = Sum(n, 2.12194440e-4f, Sum(n, -0.693359375f, x));
         var p = Vector256.Create(1.9875691500e-4f);
-        p = p * r + Vector256.Create(1.3981999507e-3f);
-        p = p * r + Vector256.Create(8.3334519073e-3f);
-        p = p * r + Vector256.Create(4.1665795894e-2f);
-        p = p * r + Vector256.Create(1.6666665459e-1f);
-        p = p * r + Vector256.Create(5.0000001201e-1f);
-        p = p * (r * r) + r + Vector256<float>.One;
+        p = Sum(p, r, 1.3981999507e-3f);
+        p = Sum(p, r, 8.3334519073e-3f);
+        p = Sum(p, r, 4.1665795894e-2f);
+        p = Sum(p, r, 1.6666665459e-1f);
+        p = Sum(p, r, 5.0000001201e-1f);
+        p = Sum(p, r * r, r) + Vector256<float>.One;
         var power = (p.AsInt32() + Vector256.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
-        return Ends(x, power, Least, Largest);
+        return Vector256.AndNot(power, Vector256.LessThan(x, Vector256.Create(Least)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Of(Vector256<double> x)
     {
-        const double Least = -708.39641853226408, Largest = 709.43613930310391, Shift = 6755399441055744;    // 1.5·2⁵²
+        const double Least = -708.39641853226408, Shift = 6755399441055744;    // 1.5·2⁵²
         var shifted = x * 1.4426950408889634 + Vector256.Create(Shift);
         var n = shifted - Vector256.Create(Shift);
         var r = x - n * 6.93145751953125e-1 - n * 1.42860682030941723212e-6;
@@ -51,16 +51,15 @@ internal static class Exponential
         below = below * square + Vector256.Create(2.0);
         var p = Vector256<double>.One + above * 2 / (below - above);
         var power = (p.AsInt64() + Vector256.ShiftLeft(shifted.AsInt64(), 52)).AsDouble();
-        return Ends(x, power, Least, Largest);
+        return Vector256.AndNot(power, Vector256.LessThan(x, Vector256.Create(Least)));
     }
 
+    private static Vector256<float> Sum(Vector256<float> x, float y, Vector256<float> z) => Sum(x, Vector256.Create(y), z);
+
+    private static Vector256<float> Sum(Vector256<float> x, Vector256<float> y, float z) => Sum(x, y, Vector256.Create(z));
+
+    /// <summary>x·y + z, rounded once where the processor can.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<T> Ends<T>(Vector256<T> x, Vector256<T> power, T least, T largest)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var (low, high) = (Vector256.LessThan(x, Vector256.Create(least)), Vector256.GreaterThan(x, Vector256.Create(largest)));
-        power = Vector256.ConditionalSelect(low, Vector256<T>.Zero, power);
-        power = Vector256.ConditionalSelect(high, Vector256.Create(T.PositiveInfinity), power);
-        return Vector256.ConditionalSelect(Vector256.Equals(x, x), power, x);
-    }
+    private static Vector256<float> Sum(Vector256<float> x, Vector256<float> y, Vector256<float> z) =>
+        Fma.IsSupported ? Fma.MultiplyAdd(x, y, z) : x * y + z;
 }

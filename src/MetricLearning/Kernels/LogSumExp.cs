@@ -25,13 +25,12 @@ internal sealed unsafe class LogSumExp<TEntry>(TEntry logit, double empty = doub
         var (best, ordered, any) = (lowest, Vector256<T>.AllBitsSet, 0UL);
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var values = Lanes.Load(x, i, count);
-            ordered &= Vector256.Equals(values, values);
+            var logits = form.Of(Lanes.Load(x, i, count));
+            ordered &= Vector256.Equals(logits, logits);
             var kept = Lanes.Kept<T>(mask, i, count);
             if (kept == 0) continue;
             any |= kept;
-            var logits = Vector256.ConditionalSelect(Lanes.Mask<T>(kept), form.Of(values), lowest);
-            ordered &= Vector256.Equals(logits, logits);
+            logits = Vector256.ConditionalSelect(Lanes.Mask<T>(kept), logits, lowest);
             best = Vector256.ConditionalSelect(Vector256.GreaterThan(logits, best), logits, best);
         }
         if (!Lanes.All(ordered)) return double.NaN;
@@ -52,14 +51,14 @@ internal sealed unsafe class LogSumExp<TEntry>(TEntry logit, double empty = doub
     /// <inheritdoc/>
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
-        var (form, all, times) = (logit, Vector256.Create(value), Vector256.Create(factor));
+        var (form, all, times) = (logit, Vector256.Create(value), Vector256.Create(T.IsFinite(value) ? factor : T.NaN));
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
             var kept = Lanes.Kept<T>(mask, i, count);
             if (kept == 0) continue;
             var values = Lanes.Load(x, i, count);
             var parts = Exponential.Of(form.Of(values) - all) * form.Slope(values) * times;
-            Lanes.Add(to, i, count, Vector256.ConditionalSelect(Lanes.Mask<T>(kept), parts, Vector256<T>.Zero));
+            Lanes.Add(to, i, count, Lanes.Mask<T>(kept) & parts);
         }
     }
 }

@@ -62,7 +62,7 @@ internal static unsafe class SymmetricSum
             for (var c = 0; c < width; c++) to[c * strideOfTo + r] = from[r * stride + c];
     }
 
-    /// <summary>8 by 8: rows 4 apart share a vector, of which the even and odd halves are interleaved until columns stand in a row.</summary>
+    /// <summary>8 by 8: rows 4 apart share a vector; vectors are interleaved until columns stand in a row.</summary>
     private static void TurnBlock(float* from, long stride, float* to, long strideOfTo)
     {
         for (var c = 0; c < 8; c += 4)

@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and
 /// <see cref="SemiHardFallback.FarthestNegative"/>, but for two points: an anchor without negatives has d(a,n) = 0, and equally near
-/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²), by sorting and binary search.
+/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²): on the CPU a search of each row where it lies, else by sorting and binary search.
 /// </remarks>
 public sealed class TripletSemiHardLoss : MetricLoss
 {
@@ -28,9 +28,27 @@ public sealed class TripletSemiHardLoss : MetricLoss
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        var distances = batch.Distances(Distance);
+        yield return batch.Rows > 0 && batch.Columns > 0 && SemiHardSearch.Suits(distances.Matrix, batch.Candidates, SemiHardPositives.Each)
+            ? BySearch(distances)
+            : BySorting(distances);
+    }
+
+    private LossTerm BySearch(DistanceView distances)
+    {
+        var (rows, positives, pairs, negatives) = SemiHardSearch.WithTies(distances.Matrix, distances.Batch.Candidates);
+        var (anchors, numbers) = (tensor(rows), tensor(pairs));
+        var near = distances[anchors, tensor(positives)];
+        var each = distances[anchors.index_select(0, numbers), tensor(negatives)];
+        var far = zeros_like(near).index_add(0, numbers, each, S(1)) / bincount(numbers, minlength: rows.Length).clamp_min(S(1));
+        return new(relu(near - far + S(Margin)), anchors);
+    }
+
+    private LossTerm BySorting(DistanceView view)
+    {
+        var (batch, distances) = (view.Batch, view.Matrix);
         var (anchors, positives) = batch.Candidates.PositivePairs();
-        if (anchors.size(0) == 0) yield break;
-        var distances = batch.Distances(Distance).Matrix;
+        if (anchors.size(0) == 0) return new(zeros(0, distances.dtype, distances.device), anchors);
         var (detached, negatives) = (distances.detach(), batch.Candidates.Negatives);
         var pair = (anchors * S(batch.Columns)).Plus(positives);
 
@@ -45,6 +63,6 @@ public sealed class TripletSemiHardLoss : MetricLoss
         var place = (anchors * S(batch.Columns)).Plus(minimum(beyond, count - S(1)).clamp_min(S(0)));
         var chosen = (anchors * S(batch.Columns)).Plus(group.reshape(-1).index_select(0, place));
         var far = means.reshape(-1).index_select(0, chosen).masked_fill(count == S(0), S(0));
-        yield return new(relu(distances.reshape(-1).index_select(0, pair) - far + S(Margin)), anchors);
+        return new(relu(distances.reshape(-1).index_select(0, pair) - far + S(Margin)), anchors);
     }
 }

@@ -27,7 +27,8 @@ public enum SemiHardFallback
 
 /// <summary>For a positive pair, the nearest negative that is strictly farther from the anchor than the positive.</summary>
 /// <remarks>
-/// Memory O(N·M) whatever the number of positive pairs: one sort of each row, and a binary search for each positive.
+/// Memory O(N·M) whatever the number of positive pairs. On the CPU the matrix is searched where it lies, a pass for each pair; elsewhere, and with
+/// more than 64 positives an anchor, it takes one sort of each row, and a binary search for each positive.
 /// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
 /// </remarks>
 public sealed class SemiHardMiner : Miner
@@ -39,7 +40,12 @@ public sealed class SemiHardMiner : Miner
     public SemiHardFallback Fallback { get; init; } = SemiHardFallback.Drop;
 
     /// <inheritdoc/>
-    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) => SemiHardSearch.Suits(distances, candidates, Positives)
+        ? SemiHardSearch.Find(distances, candidates, Positives, Fallback)
+        : BySorting(distances, candidates);
+
+    /// <summary>The same by tensor operations.</summary>
+    internal Triplets BySorting(Tensor distances, Pairs candidates)
     {
         var others = candidates.Negatives.logical_not();
         var (sorted, order, count) = CandidateOrder.Sort(distances, candidates.Negatives);

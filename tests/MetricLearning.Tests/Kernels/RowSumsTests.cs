@@ -164,10 +164,16 @@ public class RowSumsTests
         var infinity = float.PositiveInfinity;
         var x = tensor(new[] { 0, infinity, 1, 2, -infinity, 1, -infinity, -infinity, -infinity }).view(3, 3);
         var mask = ones(3, 3, ScalarType.Bool);
-        float[] actual = RowSums.Of(x, mask, new LogSumExp<Affine>(new(1))).data<float>().ToArray();
+        x.requires_grad_();
+        var numbers = RowSums.Of(x, mask, new LogSumExp<Affine>(new(1)));
+        float[] actual = numbers.data<float>().ToArray();
         Assert.Equal(infinity, actual[0]);
         Assert.Equal(2 + Math.Log(1 + Math.Exp(-1)), actual[1], 1e-6);
         Assert.Equal(-infinity, actual[2]);
+        numbers.sum().backward();
+        Assert.Equal([true, false, true], x.grad!.isnan().all(1).data<bool>().ToArray());
+        Assert.Equal(1, x.grad![1].sum().item<float>(), 1e-6f);
+        Gradient.Release();
     }
 
     [Fact]

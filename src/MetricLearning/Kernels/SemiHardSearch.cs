@@ -1,0 +1,92 @@
+using System.Numerics;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The semi-hard negative of chosen positive pairs, searched in the memory of the distance matrix, row by row.</summary>
+internal static unsafe class SemiHardSearch
+{
+    private const int MostPositives = 64;
+
+    /// <summary>Whether a matrix and its candidates can be searched so: on the CPU, and where every positive is used, with few of them a row, each of
+    /// which takes a pass.</summary>
+    public static bool Suits(Tensor distances, Pairs candidates, SemiHardPositives which) =>
+        Lanes.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU && candidates.Columns <= CandidateRow<float>.MostColumns
+        && candidates.Rows * candidates.Columns <= int.MaxValue
+        && (which != SemiHardPositives.Each || PositivePairs(candidates) <= MostPositives * candidates.Rows);
+
+    /// <summary>The triplets, by anchor and then by positive.</summary>
+    /// <param name="distances">[N, M].</param>
+    /// <param name="candidates">Over the same N and M.</param>
+    /// <param name="which">Which positives of an anchor.</param>
+    /// <param name="fallback">What becomes of a pair with no negative beyond it.</param>
+    public static Triplets Find(Tensor distances, Pairs candidates, SemiHardPositives which, SemiHardFallback fallback) =>
+        distances.dtype == ScalarType.Float32
+            ? Find<float>(distances, candidates, which, fallback)
+            : Find<double>(distances, candidates, which, fallback);
+
+    /// <summary>Every positive pair, by anchor and then by positive, and its semi-hard negatives: all at the same distance, the farthest ones where
+    /// none is beyond the positive.</summary>
+    /// <returns>Anchors and positives [K]; pairs and negatives [L], each a negative of the pair of that number, from 0.</returns>
+    public static (long[] Anchors, long[] Positives, long[] Pairs, long[] Negatives) WithTies(Tensor distances, Pairs candidates) =>
+        distances.dtype == ScalarType.Float32 ? WithTies<float>(distances, candidates) : WithTies<double>(distances, candidates);
+
+    private static (long[], long[], long[], long[]) WithTies<T>(Tensor distances, Pairs candidates)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var found = new List<(int Positive, List<int> Negatives)>?[candidates.Rows];
+        ForRows<T>(distances, candidates, (row, candidate) =>
+        {
+            for (var p = -1; (p = candidate.NextPositive(p + 1)) >= 0;)
+            {
+                var negative = candidate.NegativeBeyond(candidate[p]);
+                (found[row] ??= []).Add((p, candidate.NegativesAsFarAs(negative < 0 ? candidate.FarthestNegative() : negative)));
+            }
+        });
+        var pairs = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negatives)) ?? []).ToArray();
+        var negatives = pairs.SelectMany((pair, number) => pair.Negatives.Select(negative => (Number: (long)number, (long)negative))).ToArray();
+        return (Array.ConvertAll(pairs, pair => pair.Row), Array.ConvertAll(pairs, pair => (long)pair.Positive),
+            Array.ConvertAll(negatives, n => n.Number), Array.ConvertAll(negatives, n => n.Item2));
+    }
+
+    /// <summary>Calls for every row, on several threads.</summary>
+    private static void ForRows<T>(Tensor distances, Pairs candidates, Action<int, CandidateRow<T>> body)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        using var scope = NewDisposeScope();
+        var (matrix, near, far) = (NativeMemory.Contiguous(distances), NativeMemory.Contiguous(candidates.Positives),
+            NativeMemory.Contiguous(candidates.Negatives));
+        T* first = (T*)NativeMemory.Of(matrix);
+        byte* positives = NativeMemory.Of(near), negatives = NativeMemory.Of(far);
+        var columns = (int)candidates.Columns;
+        Threads.ForRows(candidates.Rows, columns, row =>
+            body((int)row, new(first + row * columns, positives + row * columns, negatives + row * columns, columns)));
+    }
+
+    private static Triplets Find<T>(Tensor distances, Pairs candidates, SemiHardPositives which, SemiHardFallback fallback)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var found = new List<(int Positive, int Negative)>?[candidates.Rows];
+        ForRows<T>(distances, candidates, (row, candidate) =>
+        {
+            var each = which == SemiHardPositives.Each;
+            for (var p = each ? candidate.NextPositive(0) : candidate.Positive(which == SemiHardPositives.Hardest); p >= 0;
+                p = each ? candidate.NextPositive(p + 1) : -1)
+            {
+                var negative = candidate.NegativeBeyond(candidate[p]);
+                if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p]))) negative = candidate.FarthestNegative();
+                if (negative >= 0) (found[row] ??= []).Add((p, negative));
+            }
+        });
+        var triplets = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negative)) ?? []).ToArray();
+        return new(Array.ConvertAll(triplets, t => t.Row), Array.ConvertAll(triplets, t => (long)t.Positive),
+            Array.ConvertAll(triplets, t => (long)t.Negative), candidates.Rows, candidates.Columns);
+    }
+
+    private static long PositivePairs(Pairs candidates)
+    {
+        using var scope = NewDisposeScope();
+        var mask = NativeMemory.Contiguous(candidates.Positives);
+        return mask.numel() - new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).Count((byte)0);
+    }
+}
