@@ -50,10 +50,12 @@ internal static class LoadingReport
         foreach (var share in new[] { 1.1, 1.5, 2 })
         {
             var (waited, longest) = Waiting(pictures, transform, TimeSpan.FromSeconds(share * decoding));
-            Line($"  step of {share:0.0} x the decoding of a batch by 1 worker: waits {100 * waited:0.0} % of the time, {1000 * longest:0} ms at most (decoding {1000 * decoding:0} ms)");
+            Line($"  step of {share:0.0} x the decoding of a batch by 1 worker, {1000 * decoding:0} ms:");
+            Line($"    waits {100 * waited:0.0} % of the time, {1000 * longest:0} ms at most");
         }
         var (alone, beside) = Busy(pictures, transform, cores);
-        Line($"  step of libtorch on all cores: {1000 * alone:0} ms alone, {1000 * beside:0} ms beside {cores} workers; one after the other {1000 * (alone + decoding / cores):0} ms");
+        Line($"  step of libtorch on all cores: {1000 * alone:0} ms alone, {1000 * beside:0} ms beside {cores} workers;");
+        Line($"    one after the other {1000 * (alone + decoding / cores):0} ms");
     }
 
     private static double Time(Action action)
