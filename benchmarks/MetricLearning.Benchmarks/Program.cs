@@ -7,9 +7,13 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using MetricLearning.Benchmarks;
 
-var guard = new Option<bool>("--guard") { Description = "Compares the ratios of the guarded cases with the recorded ones; fails where one is worse" };
+var guard = new Option<bool>("--guard")
+{
+    Description = "Compares the ratios of the guarded cases with the recorded ones; fails where one is worse",
+};
 var check = new Option<bool>("--check") { Description = "Compares the values and gradients of ours and of the naive partners" };
 var record = new Option<bool>("--record") { Description = "Measures, and writes the records of this machine" };
+var missing = new Option<bool>("--missing") { Description = "Records only what is not recorded yet, so that a stopped run goes on" };
 var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
@@ -18,20 +22,22 @@ var guarded = new Option<bool>("--guarded") { Description = "Only the cases that
 var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
-var root = new RootCommand("Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
+var root = new RootCommand(
+    "Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, report, list, loading, only, guarded, heavy, device, threads,
+    guard, check, record, missing, report, list, loading, only, guarded, heavy, device, threads,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
 {
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
     var texts = parsed.GetValue(only) ?? [];
-    IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy)) && (item.Guarded || !parsed.GetValue(guarded))
+    IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy))
+        && (item.Guarded || !parsed.GetValue(guarded))
         && (texts.Length == 0 || texts.Any(text => item.Name.Contains(text, StringComparison.OrdinalIgnoreCase))))];
     if (parsed.GetValue(guard)) return RatioGuard.Run([.. cases.Where(item => item.Guarded)]);
     if (parsed.GetValue(check)) return ValueCheck.Run(cases) | ResultsPage.Verify();
-    if (parsed.GetValue(record)) return Recorder.Run(cases);
+    if (parsed.GetValue(record)) return Recorder.Run(cases, parsed.GetValue(missing));
     if (parsed.GetValue(report)) return ResultsPage.Write();
     if (parsed.GetValue(list)) return List(cases);
     if (parsed.GetValue(loading)) return LoadingReport.Run();
@@ -49,7 +55,8 @@ static int List(IReadOnlyList<Case> cases)
 static int Benchmark(string[] arguments)
 {
     var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(10);
-    var config = DefaultConfig.Instance.AddJob(job).HideColumns(Column.Job, Column.Toolchain).WithOption(ConfigOptions.DisableOptimizationsValidator, false)
+    var config = DefaultConfig.Instance.AddJob(job).HideColumns(Column.Job, Column.Toolchain)
+        .WithOption(ConfigOptions.DisableOptimizationsValidator, false)
         .AddFilter(new SimpleFilter(benchmark => Has((string)benchmark.Parameters["Case"], benchmark.Descriptor.WorkloadMethod.Name)));
     var summaries = BenchmarkSwitcher.FromAssembly(typeof(CaseBenchmarks).Assembly).Run(arguments, config);
     return summaries.All(summary => !summary.HasCriticalValidationErrors && summary.Reports.All(report => report.Success)) ? 0 : 1;

@@ -11,7 +11,8 @@ internal static class Evaluation
     public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what, CancellationToken cancel,
         ExtractionJournal? journal = null)
     {
-        var loader = new ImageLoader(images, ImageTransform.ForEvaluation(settings.Height, settings.Width))
+        var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
+        var loader = new ImageLoader(images, transform)
         {
             Workers = settings.Workers,
             Device = Networks.DeviceOf(settings),

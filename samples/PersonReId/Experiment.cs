@@ -18,9 +18,10 @@ internal static class Experiment
         Ui.Heading("Data");
         Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings.Network, data.Train.ClassCount);
-        var summary = ModelSummary.Of(model, [1, 3, settings.Network.Height, settings.Network.Width]).ToString();
+        long[] shape = [1, model.Backbone.ImageChannels, settings.Network.Height, settings.Network.Width];
+        var summary = ModelSummary.Of(model, shape).ToString();
         Ui.Heading("Network");
-        Ui.Line(ModelSummary.Of(model, [1, 3, settings.Network.Height, settings.Network.Width], depth: 2).ToString());
+        Ui.Line(ModelSummary.Of(model, shape, depth: 2).ToString());
 
         var judged = settings.EvaluateEvery > 0;
         var queries = Evaluation.SomeQueries(data, 6, settings.Seed);

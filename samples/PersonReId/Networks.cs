@@ -1,4 +1,5 @@
 using MetricLearning;
+using MetricLearning.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -29,6 +30,7 @@ internal static class Networks
         ["se_resnet101_ibn_a"] = classes => WithNeck(
             ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A, squeezeExcitation: true), classes),
         ["resnet50_nl"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1, nonLocal: true), classes, new GeMPooling()),
+        ["convnet4"] = classes => WithNeck(new ConvNet4(), classes),
         ["mobilenetv2"] = classes => WithNeck(new MobileNetV2(), classes),
         ["vit_tiny"] = classes => WithNeck(VisionTransformer.Tiny(256, 128, dropPath: 0.1), classes),
         ["vit_small"] = classes => WithNeck(VisionTransformer.Small(256, 128, dropPath: 0.1), classes),
@@ -47,6 +49,10 @@ internal static class Networks
         if (settings.Half) model.to(ScalarType.BFloat16);
         return model.to(DeviceOf(settings));
     }
+
+    /// <summary>What a network takes: colours, or one channel of grey.</summary>
+    public static Normalize NormalizationOf(EmbeddingModel model) =>
+        model.Backbone.ImageChannels == 1 ? Normalize.Grey() : new Normalize();
 
     public static Device DeviceOf(NetworkSettings settings) => settings.Device switch
     {

@@ -26,7 +26,7 @@ internal static class TrainingLoop
 
         var sampler = new IdentitySampler(images.Labels, s.IdentitiesPerBatch, s.ImagesPerIdentity, seed: s.Seed);
         var augment = new ImageTransform(new Resize(s.Network.Height, s.Network.Width), new HorizontalFlip(),
-            new PadAndCrop(s.Network.Height * 10 / 256), new Normalize(), new RandomErasing(s.Erasing));
+            new PadAndCrop(s.Network.Height * 10 / 256), Networks.NormalizationOf(model), new RandomErasing(s.Erasing));
         var loader = new ImageLoader(images, augment)
         {
             Seed = s.Seed,

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>Whether two ways of one work computed the same.</summary>
-/// <param name="Tolerance">The largest difference, relative to the largest entry of the partner's result, or to 1 where that is smaller.</param>
+/// <param name="Tolerance">
+/// The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is smaller.
+/// </param>
 /// <param name="Rows">The share of a result's rows that has to be within it.</param>
 internal sealed record Agreement(double Tolerance, double Rows = 1)
 {
@@ -32,14 +34,16 @@ internal sealed record Agreement(double Tolerance, double Rows = 1)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        if (!ours.shape.AsSpan().SequenceEqual(naive.shape)) return $"[{string.Join(", ", ours.shape)}] against [{string.Join(", ", naive.shape)}]";
+        if (!ours.shape.AsSpan().SequenceEqual(naive.shape))
+            return $"[{string.Join(", ", ours.shape)}] against [{string.Join(", ", naive.shape)}]";
         if (Rows == 0 || ours.numel() == 0) return null;
         var (a, b) = (ours.to(ScalarType.Float64), naive.to(ScalarType.Float64));
         var gaps = (a - b).abs() / Math.Max(1e-3, b.abs().max().item<double>());
         var bad = (gaps <= Tolerance).logical_not();       // NaN is bad
         var rows = bad.dim() < 2 ? bad : bad.flatten(1).any(1);
         var wrong = rows.to(ScalarType.Int64).sum().item<long>();
-        return wrong <= (1 - Rows) * rows.numel() ? null
-            : FormattableString.Invariant($"{wrong} of {rows.numel()} rows differ, by {gaps.nan_to_num(double.PositiveInfinity).max().item<double>():G3} at most");
+        if (wrong <= (1 - Rows) * rows.numel()) return null;
+        var most = gaps.nan_to_num(double.PositiveInfinity).max().item<double>();
+        return FormattableString.Invariant($"{wrong} of {rows.numel()} rows differ, by {most:G3} at most");
     }
 }

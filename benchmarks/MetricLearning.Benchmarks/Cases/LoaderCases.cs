@@ -11,7 +11,8 @@ internal static class LoaderCases
     private static readonly float[] mean = [0.485f, 0.456f, 0.406f];
     private static readonly float[] deviation = [0.229f, 0.224f, 0.225f];
 
-    public static IEnumerable<Case> All => [Loading(256), Extraction(32, "OSNet x0.25", () => OSNet.X025()), Extraction(32, "ResNet-18", () => ResNet.ResNet18())];
+    public static IEnumerable<Case> All =>
+        [Loading(256), Extraction(32, "OSNet x0.25", () => OSNet.X025()), Extraction(32, "ResNet-18", () => ResNet.ResNet18())];
 
     private static Case Loading(int count) =>
         new("loading", "JPEG 64 x 128 → 128 x 256, normalised, batches of 64", $"{count} pictures", device =>
@@ -22,7 +23,8 @@ internal static class LoaderCases
             return new(folder)
             {
                 Ours = Work.Scoped(() => [cat([.. loader.Batches(64).Select(Means)])]),
-                Naive = Work.Scoped(() => [cat([.. paths.Chunk(64).Select(some => Naive.Loading.Batch(some, mean, deviation).to(device).mean([2, 3]))])]),
+                Naive = Work.Scoped(() =>
+                    [cat([.. paths.Chunk(64).Select(some => Naive.Loading.Batch(some, mean, deviation).to(device).mean([2, 3]))])]),
                 Floor = () =>
                 {
                     foreach (var path in paths) SKBitmap.Decode(path).Dispose();
@@ -60,7 +62,8 @@ internal static class LoaderCases
                         using var set = loader.Extract(model.Embed, batchSize: 16);
                         return [set.Features.alias()];
                     },
-                    Naive = WithoutGradient(() => cat([.. paths.Chunk(16).Select(some => model.Embed(Naive.Loading.Batch(some, mean, deviation).to(device)))])),
+                    Naive = WithoutGradient(() =>
+                        cat([.. paths.Chunk(16).Select(some => model.Embed(Naive.Loading.Batch(some, mean, deviation).to(device)))])),
                     Floor = WithoutGradient(() => cat([.. ready.Select(model.Embed)])),
                 };
             }

@@ -11,7 +11,8 @@ internal static class SamplerCases
         select item;
 
     private static Case Of(int images, int identities, bool setUp) =>
-        new("samplers", setUp ? "P×K, set up and one epoch" : "P×K, one epoch", FormattableString.Invariant($"{images:N0} images, {identities:N0} ids"), _ =>
+        new("samplers", setUp ? "P×K, set up and one epoch" : "P×K, one epoch",
+            FormattableString.Invariant($"{images:N0} images, {identities:N0} ids"), _ =>
         {
             var labels = Labels(images, identities);
             var (epoch, ours, naive) = (0, IdentitySampler.Torchreid(labels), new Naive.TorchreidSampler(labels, 16, 4));
@@ -33,7 +34,8 @@ internal static class SamplerCases
     private static long[] Labels(int images, int identities)
     {
         var random = new Random(1);
-        long[] labels = [.. Enumerable.Range(0, images).Select(i => (long)(i < identities ? i : identities * Math.Pow(random.NextDouble(), 1.5)))];
+        long[] labels = [.. Enumerable.Range(0, images)
+            .Select(i => (long)(i < identities ? i : identities * Math.Pow(random.NextDouble(), 1.5)))];
         random.Shuffle(labels);
         return labels;
     }

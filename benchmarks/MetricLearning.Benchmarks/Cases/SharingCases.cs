@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Three losses on one batch, which share its matrix and its pairs: against the same losses each on its own, and against the partners.</summary>
+/// <summary>
+/// Three losses on one batch, which share its matrix and its pairs: against the same losses each on its own, and against the partners.
+/// </summary>
 internal static class SharingCases
 {
     public static IEnumerable<Case> All =>
@@ -11,7 +13,8 @@ internal static class SharingCases
         select item;
 
     private static Case Of(int rows, int width, bool apart) =>
-        new("sharing", $"multi-similarity + SupCon + circle, {(apart ? "ours one by one" : "PML's")} as partner", $"{rows} x {width}", device =>
+        new("sharing", $"multi-similarity + SupCon + circle, {(apart ? "ours one by one" : "PML's")} as partner",
+            $"{rows} x {width}", device =>
         {
             var batch = Batch.Of(rows, width, device, gradient: true);
             var (x, y) = (batch.Embeddings, batch.Labels);
@@ -29,5 +32,6 @@ internal static class SharingCases
         {
             Agreement = Agreement.Choice,
             Guarded = rows == 1024 && apart,
+            Heavy = rows == 4096,
         };
 }

@@ -26,7 +26,9 @@ internal static class LoadingReport
             ("plain loop", () => Time(() => PlainLoop(pictures.Images, transform))),
             ("loader, 1 worker", () => Time(() => Exhaust(Loader(pictures, transform, 1)))),
             ($"loader, {cores} workers", () => Time(() => Exhaust(Loader(pictures, transform, cores)))),
+            ($"loader, {cores} workers, last steps on batches", () => Time(() => Exhaust(Loader(pictures, transform, cores, onBatches: true)))),
             ($"loader, {cores} workers, from its cache", Cached(pictures, transform, cores)),
+            ($"loader, {cores} workers, cache and batches", Cached(pictures, transform, cores, onBatches: true)),
         ];
         var seconds = ways.ToDictionary(way => way.Name, _ => new List<double>());
         for (var round = 0; round <= Rounds; round++)
@@ -34,22 +36,26 @@ internal static class LoadingReport
                 if (run() is var time && round > 0) seconds[name].Add(time);     // the first round warms up
         var loop = Median(seconds["plain loop"]);
         Line($"{what}, JPEG of {pictures.Bytes / 1024:0.0} KiB, training augmentation, {count} pictures, {cores} cores");
-        Line($"  {"",-34}{"images/s",10}{"a core",10}{"times the loop",16}");
+        Line($"  {"",-44}{"images/s",10}{"a core",10}{"times the loop",16}");
         foreach (var (name, times) in seconds)
         {
             var time = Median(times);
             var used = name == "plain loop" || name.Contains("1 worker", StringComparison.Ordinal) ? 1 : cores;
-            Line($"  {name,-34}{count / time,10:N0}{count / time / used,10:N0}{loop / time,16:0.00}");
+            Line($"  {name,-44}{count / time,10:N0}{count / time / used,10:N0}{loop / time,16:0.00}");
         }
+        var (single, batch) = Steps(transform);
+        Line($"  {string.Join(", ", transform.BatchSteps.Select(step => step.GetType().Name))} of {BatchSize} pictures: one by one {1000 * single:0.0} ms, on the batch {1000 * batch:0.0} ms ({batch / single:0.00} times)");
         // Decoding keeps one core busy; a step that takes longer than that has its batch ready.
         var decoding = Median(seconds["loader, 1 worker"]) / count * BatchSize;
         foreach (var share in new[] { 1.1, 1.5, 2 })
         {
             var (waited, longest) = Waiting(pictures, transform, TimeSpan.FromSeconds(share * decoding));
-            Line($"  step of {share:0.0} x the decoding of a batch by 1 worker: waits {100 * waited:0.0} % of the time, {1000 * longest:0} ms at most (decoding {1000 * decoding:0} ms)");
+            Line($"  step of {share:0.0} x the decoding of a batch by 1 worker, {1000 * decoding:0} ms:");
+            Line($"    waits {100 * waited:0.0} % of the time, {1000 * longest:0} ms at most");
         }
         var (alone, beside) = Busy(pictures, transform, cores);
-        Line($"  step of libtorch on all cores: {1000 * alone:0} ms alone, {1000 * beside:0} ms beside {cores} workers; one after the other {1000 * (alone + decoding / cores):0} ms");
+        Line($"  step of libtorch on all cores: {1000 * alone:0} ms alone, {1000 * beside:0} ms beside {cores} workers;");
+        Line($"    one after the other {1000 * (alone + decoding / cores):0} ms");
     }
 
     private static double Time(Action action)
@@ -59,16 +65,17 @@ internal static class LoadingReport
         return watch.Elapsed.TotalSeconds;
     }
 
-    private static ImageLoader Loader(DrawnPictures pictures, ImageTransform transform, int workers) => new(pictures.Images, transform) { Workers = workers };
+    private static ImageLoader Loader(DrawnPictures pictures, ImageTransform transform, int workers, bool onBatches = false) =>
+        new(pictures.Images, transform) { Workers = workers, OnBatches = onBatches };
 
     private static void Exhaust(ImageLoader loader)
     {
         foreach (var batch in loader.Batches(BatchSize)) batch.Dispose();
     }
 
-    private static Func<double> Cached(DrawnPictures pictures, ImageTransform transform, int workers)
+    private static Func<double> Cached(DrawnPictures pictures, ImageTransform transform, int workers, bool onBatches = false)
     {
-        var loader = new ImageLoader(pictures.Images, transform) { Workers = workers, CacheBytes = 1L << 30 };
+        var loader = new ImageLoader(pictures.Images, transform) { Workers = workers, OnBatches = onBatches, CacheBytes = 1L << 30 };
         return () => Time(() => Exhaust(loader));
     }
 
@@ -80,6 +87,17 @@ internal static class LoadingReport
             using var scope = NewDisposeScope();
             cat([.. chunk.Select(image => transform.Read(image.Path))]);
         }
+    }
+
+    /// <summary>Seconds that the steps after the first take for pictures in memory: picture by picture on one thread, and on the batch with
+    /// libtorch's threads.</summary>
+    private static (double Single, double Batch) Steps(ImageTransform transform)
+    {
+        using var pictures = randint(0, 256, [BatchSize, 3, transform.Height, transform.Width], ScalarType.Byte);
+        return (Fastest(() => transform.Apply(pictures)), Fastest(() => transform.ApplyToBatch(pictures,
+            [.. Enumerable.Range(0, BatchSize).Select(i => SeededRandom.ForStream(0, 0, (ulong)i))])));
+
+        static double Fastest(Func<Tensor> way) => Enumerable.Range(0, 10).Min(_ => Time(() => way().Dispose()));
     }
 
     /// <summary>How long a consumer waits whose step takes so long and, as on a GPU, needs no core: the share of the time, and the longest

@@ -3,10 +3,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Measures the ways of a case side by side: rounds in which each runs for a moment in turn, so that whatever else the machine does hits all of them.</summary>
+/// <summary>
+/// Measures the ways of a case side by side: rounds in which each runs for a moment in turn, so that whatever else the machine does hits
+/// all of them.
+/// </summary>
 /// <remarks>
-/// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over all
-/// rounds, times are medians too. Calls cannot be optimised away, as they are calls into native code whose results come back.
+/// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over
+/// all rounds, times are medians too. Calls cannot be optimised away, as they are calls into native code whose results come back.
 /// </remarks>
 internal sealed class Duel
 {
@@ -79,13 +82,15 @@ internal sealed class Duel
         /// <summary>Milliseconds of a call, for each round.</summary>
         public List<double> Rounds { get; } = [];
 
-        /// <summary>Runs until the code is compiled for good and the time of a call is known, and finds out how many make a round.</summary>
+        /// <summary>Runs until the code is compiled for good and the time of a call is known; finds out how many make a round.</summary>
         public void WarmUp(double milliseconds)
         {
             Time(1);
             var live = Tensor.TotalCount;
             var once = double.PositiveInfinity;
-            for (var start = Stopwatch.GetTimestamp(); once == double.PositiveInfinity || Stopwatch.GetElapsedTime(start) < warmUp;) once = Math.Min(once, Time(1));
+            var start = Stopwatch.GetTimestamp();
+            do once = Math.Min(once, Time(1));
+            while (Stopwatch.GetElapsedTime(start) < warmUp);
             calls = Math.Max(1, (int)(milliseconds / once));
             if (Tensor.TotalCount > live) throw new InvalidOperationException($"{name} left {Tensor.TotalCount - live} tensors alive.");
         }

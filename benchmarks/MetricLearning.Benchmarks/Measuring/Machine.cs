@@ -31,7 +31,8 @@ internal sealed record Machine(string Processor, string Simd, int Threads, strin
     private static string CpuName()
     {
         if (!File.Exists("/proc/cpuinfo")) return RuntimeInformation.ProcessArchitecture.ToString();
-        var lines = File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0).Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries))
+        var lines = File.ReadLines("/proc/cpuinfo").TakeWhile(line => line.Length > 0)
+            .Select(line => line.Split(':', 2, StringSplitOptions.TrimEntries))
             .Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
         string Of(string name) => lines.GetValueOrDefault(name, "unknown");
         return $"{Of("model name")} (family {Of("cpu family")}, model {Of("model")})";

@@ -25,8 +25,9 @@ internal static class RatioGuard
             failing = Failing(failing.Select(failed => failed.Case));
         }
         foreach (var (item, failure) in failing) Console.WriteLine($"FAILED  {item.Name}: {failure}");
-        Console.WriteLine(FormattableString.Invariant(
-            $"{cases.Count - failing.Count} of {cases.Count} benchmarks hold their recorded ratios within a factor of {margin}, {clock.Elapsed.TotalSeconds:F0} s"));
+        var holds = FormattableString.Invariant(
+            $"hold their recorded ratios within a factor of {margin}, {clock.Elapsed.TotalSeconds:F0} s");
+        Console.WriteLine($"{cases.Count - failing.Count} of {cases.Count} benchmarks {holds}");
         return failing.Count == 0 && cases.Count > 0 ? 0 : 1;
 
         List<(Case, string)> Failing(IEnumerable<Case> measured) =>
@@ -34,7 +35,8 @@ internal static class RatioGuard
 
         string? Failure(Case item)
         {
-            if (!records.Cases.TryGetValue(item.Name, out var recorded)) return $"it is guarded but not recorded; record it with --record --only \"{item.Name}\"";
+            if (!records.Cases.TryGetValue(item.Name, out var recorded))
+                return $"it is guarded but not recorded; record it with --record --only \"{item.Name}\"";
             using var work = item.Create(Settings.Device);
             return ValueCheck.Compare(item, work) ?? Worse(duel.Measure(work), recorded, margin);
         }
@@ -47,7 +49,8 @@ internal static class RatioGuard
         return worse.All(figure => figure is null) ? null : string.Join("; ", worse.Where(figure => figure is not null));
 
         string? Compare(string to, Ratio? ratio, Ratio? before) => ratio is { } a && before is { } b && a.Value > b.Value * margin
-            ? FormattableString.Invariant($"{a.Value:G3} of the time of its {to}, recorded {b.Value:G3} (factor {a.Value / b.Value:F2}, allowed {margin})")
+            ? FormattableString.Invariant($"{a.Value:G3} of the time of its {to}, recorded {b.Value:G3} ")
+                + FormattableString.Invariant($"(factor {a.Value / b.Value:F2}, allowed {margin})")
             : null;
     }
 

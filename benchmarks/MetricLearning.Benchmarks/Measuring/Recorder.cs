@@ -1,29 +1,55 @@
+using System.Diagnostics;
+
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Measures cases, with their memory, and writes them into the records of this machine.</summary>
+/// <summary>Measures cases, with their memory, and writes them into the records of this machine, each as soon as it is measured.</summary>
 internal static class Recorder
 {
-    private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 1000, MinRounds = 5, MaxRounds = 41, Memory = true };
+    private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 600, MinRounds = 3, MaxRounds = 41, Memory = true };
 
-    public static int Run(IReadOnlyList<Case> cases)
+    /// <summary>A case that fails is named, keeps what was recorded before, and does not stop the others.</summary>
+    /// <param name="cases">What to measure.</param>
+    /// <param name="missing">Only what is not recorded yet: a run that was stopped goes on.</param>
+    /// <returns>The exit code: 0 where all were measured.</returns>
+    public static int Run(IReadOnlyList<Case> cases, bool missing)
     {
+        var clock = Stopwatch.StartNew();
         var records = Records.OfThisMachine;
+        foreach (var name in records.Cases.Keys.Where(name => !CaseTable.ByName.ContainsKey(name)).ToList()) records.Cases.Remove(name);
+        if (missing) cases = [.. cases.Where(item => !records.Cases.ContainsKey(item.Name))];
         var path = records.Save();
-        foreach (var item in cases)
+        var failed = 0;
+        foreach (var (i, item) in cases.Index())
         {
-            using (var work = item.Create(Settings.Device))
+            var start = clock.Elapsed;
+            string line;
+            try
             {
-                if (ValueCheck.Compare(item, work) is { } difference) throw new InvalidOperationException($"{item.Name}: {difference}");
-                records.Cases[item.Name] = duel.Measure(work);
+                line = Measure(item, records);
             }
-            Console.WriteLine(Line(item, records.Cases[item.Name]));
-            records.Save();
+            catch (Exception e)
+            {
+                failed++;
+                line = $"FAILED: {e.Message}";
+            }
+            var took = FormattableString.Invariant(
+                $"took {(clock.Elapsed - start).TotalSeconds:F1} s, {clock.Elapsed.TotalMinutes:F1} min so far");
+            Console.WriteLine($"{i + 1}/{cases.Count} {item.Name}: {line}; {took}");
         }
-        Console.WriteLine(path);
-        return cases.Count > 0 ? 0 : 1;
+        Console.WriteLine($"{cases.Count - failed} of {cases.Count} cases recorded in {path}");
+        return failed == 0 ? 0 : 1;
     }
 
-    private static string Line(Case item, Measurement m) => FormattableString.Invariant($"{item.Name}: {m.Ours.Milliseconds:G4} ms")
+    private static string Measure(Case item, Records records)
+    {
+        using var work = item.Create(Settings.Device);
+        if (ValueCheck.Compare(item, work) is { } difference) throw new InvalidDataException(difference);
+        var measured = records.Cases[item.Name] = duel.Measure(work);
+        records.Save();
+        return Line(item, measured);
+    }
+
+    private static string Line(Case item, Measurement m) => FormattableString.Invariant($"{m.Ours.Milliseconds:G4} ms")
         + (m.ToNaive is { } n ? FormattableString.Invariant($", {n.Value:G3} ± {n.Spread:P0} of naive") : "")
         + (m.ToFloor is { } f ? FormattableString.Invariant($", {f.Value:G3} ± {f.Spread:P0} of {item.Floor}") : "")
         + (m.Ours.PeakBytes is { } peak ? FormattableString.Invariant($", peak {peak / 1048576.0:F1} MiB") : "");

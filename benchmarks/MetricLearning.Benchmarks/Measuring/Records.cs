@@ -1,10 +1,14 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using MetricLearning.Testing;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The recorded figures of one kind of machine: a readable JSON file in benchmarks/results, which the guard compares with and the report is made of.</summary>
+/// <summary>
+/// The recorded figures of one kind of machine: a readable JSON file in benchmarks/results, which the guard compares with and the report is
+/// made of.
+/// </summary>
 internal sealed class Records
 {
     private static readonly JsonSerializerOptions format = new()
@@ -28,19 +32,8 @@ internal sealed class Records
     /// <summary>The figures by the names of the cases.</summary>
     public SortedDictionary<string, Measurement> Cases { get; init; } = new(StringComparer.Ordinal);
 
-    /// <summary>The folder of the checkout.</summary>
-    public static string Root
-    {
-        get
-        {
-            for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-                if (File.Exists(Path.Combine(folder.FullName, "MetricLearning.sln"))) return folder.FullName;
-            throw new DirectoryNotFoundException($"There is no MetricLearning.sln above {AppContext.BaseDirectory}, beside which the results lie.");
-        }
-    }
-
     /// <summary>The folder of all records.</summary>
-    public static string Folder => Path.Combine(Root, "benchmarks", "results");
+    public static string Folder => Path.Combine(Repository.Root, "benchmarks", "results");
 
     /// <summary>All records, in the order of their files' names.</summary>
     public static IReadOnlyList<Records> All => !Directory.Exists(Folder) ? [] :
@@ -50,7 +43,7 @@ internal sealed class Records
     public static Records OfThisMachine => All.FirstOrDefault(records => records.Machine == Machine.Current)
         ?? new() { Machine = Machine.Current, Versions = "", WaitPolicy = "" };
 
-    /// <summary>Writes the file.</summary>
+    /// <summary>Writes the file, whole or not at all: a run that is stopped keeps what it has measured.</summary>
     /// <returns>Its path.</returns>
     public string Save()
     {
@@ -58,7 +51,8 @@ internal sealed class Records
         WaitPolicy = Environment.GetEnvironmentVariable("OMP_WAIT_POLICY") ?? "not set";
         Directory.CreateDirectory(Folder);
         var path = Path.Combine(Folder, Machine.FileName);
-        File.WriteAllText(path, JsonSerializer.Serialize(this, format) + "\n");
+        File.WriteAllText(path + ".new", JsonSerializer.Serialize(this, format) + "\n");
+        File.Move(path + ".new", path, overwrite: true);
         return path;
     }
 

@@ -30,6 +30,7 @@ internal static class ValueCheck
         using var scope = NewDisposeScope();
         var form = work.Comparable ?? (results => results);
         Tensor[] ours = work.Ours(), naive = work.Naive();
-        return item.Agreement.Difference(form(ours), form(naive)) is { } difference ? $"the naive partner gives another result: {difference}" : null;
+        return item.Agreement.Difference(form(ours), form(naive)) is { } difference
+            ? $"the naive partner gives another result: {difference}" : null;
     }
 }

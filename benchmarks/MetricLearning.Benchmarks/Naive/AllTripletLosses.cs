@@ -30,7 +30,8 @@ internal static class AllTripletLosses
     }
 
     /// <summary>
-    /// CentroidTripletLoss's way, masked copies of the batch whose sums are the centres, over all classes; there at most three others are met.
+    /// CentroidTripletLoss's way, masked copies of the batch whose sums are the centres, over all classes; there at most three others are
+    /// met.
     /// </summary>
     public static Tensor CentroidTriplet(Tensor x, Tensor labels, double margin = 0.05)
     {
@@ -46,7 +47,10 @@ internal static class AllTripletLosses
             (masks.to(x.dtype).unsqueeze(2) * x.unsqueeze(0)).sum(dim: 1) / masks.sum(1, keepdim: true);
     }
 
-    /// <summary>Chen et al.'s quadruplets of the hardest triplets; no library has them. The second negative is looked for triplet by triplet, all at once.</summary>
+    /// <summary>
+    /// Chen et al.'s quadruplets of the hardest triplets, which no library has; the second negative is looked for in a mask of all
+    /// triplets.
+    /// </summary>
     public static Tensor Quadruplet(Tensor x, Tensor labels, double margin = 1, double secondMargin = 0.5)
     {
         var d = Distances.EuclideanNormalized(x, x).pow(2);

@@ -51,7 +51,8 @@ internal static class ClassLosses
         cross_entropy(-Distances.EuclideanNormalized(x, proxies).pow(2), labels);
 
     /// <summary>pytorch-metric-learning's SoftTripleLoss.</summary>
-    public static Tensor SoftTriple(Tensor x, Tensor labels, Tensor weights, int centres = 10, double lambda = 20, double gamma = 0.1, double margin = 0.01)
+    public static Tensor SoftTriple(Tensor x, Tensor labels, Tensor weights, int centres = 10, double lambda = 20, double gamma = 0.1,
+        double margin = 0.01)
     {
         var s = Distances.Similarity(x, weights).view(x.size(0), -1, centres);
         var ofClass = (softmax(s / gamma, 2) * s).sum(2);
@@ -84,7 +85,7 @@ internal static class ClassLosses
         return (one_hot(labels, logits.size(1)) * all).sum(1).mean();
     }
 
-    /// <summary>pytorch-metric-learning's ManifoldLoss, whose meta-classes are the labels: products of all rows' walks, N·C·(N + C) numbers.</summary>
+    /// <summary>pytorch-metric-learning's ManifoldLoss, whose meta-classes are the labels: N·C·(N + C) products of walks.</summary>
     public static Tensor Manifold(Tensor x, Tensor labels, Tensor proxies, double alpha = 0.8, double margin = 5e-4)
     {
         var (n, c) = (x.size(0), proxies.size(0));

@@ -6,7 +6,8 @@ namespace MetricLearning.Benchmarks.Naive;
 internal static class Evaluation
 {
     /// <summary>CMC up to rank 50, then mAP: float64 [51].</summary>
-    public static Tensor Market1501(Tensor query, Tensor gallery, Tensor queryIds, Tensor galleryIds, Tensor queryCameras, Tensor galleryCameras)
+    public static Tensor Market1501(Tensor query, Tensor gallery, Tensor queryIds, Tensor galleryIds,
+        Tensor queryCameras, Tensor galleryCameras)
     {
         const int maxRank = 50;
         var distances = Distances.EuclideanSquared(query, gallery);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Pictures one after the other, each by tensor operations: to a tensor, resized bilinearly to 256 x 128, normalised, stacked.</summary>
+/// <summary>Pictures one by one by tensor operations: to a tensor, resized bilinearly to 256 x 128, normalised, stacked.</summary>
 internal static class Loading
 {
     /// <summary>[N, 3, 256, 128].</summary>
@@ -16,7 +16,8 @@ internal static class Loading
             using var bitmap = SKBitmap.Decode(path, new SKImageInfo(64, 128, SKColorType.Rgba8888));
             var bytes = tensor(bitmap.Bytes).view(128, 64, 4).narrow(2, 0, 3);
             var picture = bytes.permute(2, 0, 1).contiguous().to(ScalarType.Float32) / 255;
-            picture = nn.functional.interpolate(picture.unsqueeze(0), [256, 128], mode: InterpolationMode.Bilinear, align_corners: false).squeeze(0);
+            picture = nn.functional.interpolate(picture.unsqueeze(0), [256, 128], mode: InterpolationMode.Bilinear, align_corners: false)
+                .squeeze(0);
             return (picture - m) / s;
         });
         return stack(pictures).MoveToOuterDisposeScope();

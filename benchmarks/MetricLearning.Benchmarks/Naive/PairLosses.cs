@@ -7,7 +7,8 @@ namespace MetricLearning.Benchmarks.Naive;
 internal static class PairLosses
 {
     /// <summary>MultiSimilarityLoss, with its miner where ε is given; the miner makes a matrix of its own.</summary>
-    public static Tensor MultiSimilarity(Tensor x, Tensor labels, double? epsilon = null, double alpha = 2, double beta = 50, double offset = 0.5)
+    public static Tensor MultiSimilarity(Tensor x, Tensor labels, double? epsilon = null, double alpha = 2, double beta = 50,
+        double offset = 0.5)
     {
         var pairs = Pieces.AllPairs(labels);
         if (epsilon is { } e)

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Retrieval metrics as the Python libraries compute them: one product, one argsort of all of it, then a walk along each list.</summary>
+/// <summary>Retrieval metrics as the Python libraries compute them: one product, one argsort of it all, a walk along each list.</summary>
 internal static class Ranking
 {
     /// <summary>The average precision of each query by cosine under Market-1501's rule, float64 [Q]; NaN where there is no match.</summary>

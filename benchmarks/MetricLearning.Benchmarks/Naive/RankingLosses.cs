@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses on the order of the batch, soft ranks and histograms, as pytorch-metric-learning computes them where nothing else is said.</summary>
+/// <summary>Losses on soft ranks and histograms, as pytorch-metric-learning computes them where nothing else is said.</summary>
 internal static class RankingLosses
 {
     /// <summary>FastAPLoss: a pulse for each bin and pair.</summary>
@@ -25,7 +25,9 @@ internal static class RankingLosses
         return (1 - precision.sum(1)[anchors] / counts[anchors]).mean();
     }
 
-    /// <summary>The authors' SmoothAP on rows of length 1: N³ differences. Its classes are of one size, in order, so they are put into order first.</summary>
+    /// <summary>
+    /// The authors' SmoothAP on rows of length 1: N³ differences. Its classes are of one size and in order, into which they are put here.
+    /// </summary>
     public static Tensor SmoothAp(Tensor x, Tensor labels, double temperature = 0.01)
     {
         var n = x.size(0);
@@ -40,7 +42,7 @@ internal static class RankingLosses
         var ownRanks = (Step(ofGroup - ofGroup.permute(0, 1, 3, 2), temperature) * others2).sum(-1) + 1;
         var precision = zeros(1, device: x.device);
         for (var i = 0; i < n / own; i++)
-            precision += (ownRanks[i] / ranks[TensorIndex.Slice(i * own, (i + 1) * own), TensorIndex.Slice(i * own, (i + 1) * own)]).sum() / own / n;
+            precision += (ownRanks[i] / ranks.narrow(0, i * own, own).narrow(1, i * own, own)).sum() / own / n;
         return 1 - precision.squeeze();
     }
 

@@ -42,7 +42,8 @@ internal static class ViewLosses
     public static Tensor GistEmbed(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives)
     {
         var (ap, aa, pp) = (All(anchors, positives), All(anchors, anchors), All(positives, positives));
-        Tensor guideAp = All(guideAnchors, guidePositives), guideAa = All(guideAnchors, guideAnchors), guidePp = All(guidePositives, guidePositives);
+        var (guideAp, guideAa, guidePp) = (
+            All(guideAnchors, guidePositives), All(guideAnchors, guideAnchors), All(guidePositives, guidePositives));
         var own = guideAp.diagonal().view(-1, 1);
         var scores = cat([Hide(ap, guideAp), Hide(aa, guideAa), Hide(pp, guidePp)], 1) / 0.01;
         return cross_entropy(scores, arange(scores.size(0), device: scores.device));

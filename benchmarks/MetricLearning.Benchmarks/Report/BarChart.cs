@@ -7,7 +7,7 @@ namespace MetricLearning.Benchmarks;
 /// <summary>Horizontal bars on a logarithmic axis, from 1 on, as SVG.</summary>
 internal static class BarChart
 {
-    private const double Left = 250, Width = 760, RowHeight = 20, Top = 56;
+    private const double Left = 310, Width = 820, RowHeight = 18, Top = 56;
 
     /// <param name="title">Above the bars.</param>
     /// <param name="axis">What the numbers are.</param>
@@ -21,7 +21,8 @@ internal static class BarChart
         var height = Top + bars.Count * RowHeight + 20;
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture, $"""
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {height}" width="{Width}" height="{height}" font-family="Helvetica, Arial, sans-serif" font-size="12">
+            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {height}" width="{Width}" height="{height}"
+                font-family="Helvetica, Arial, sans-serif" font-size="12">
             <rect width="{Width}" height="{height}" fill="#ffffff"/>
             <text x="10" y="20" font-size="15" font-weight="bold" fill="#222222">{Text(title)}</text>
             <text x="10" y="38" fill="#555555">{Text(axis)}</text>
@@ -29,7 +30,8 @@ internal static class BarChart
             """);
         for (var tick = low; tick <= high * 1.001; tick *= 10)
             svg.Append(CultureInfo.InvariantCulture, $"""
-                <line x1="{N(X(tick))}" x2="{N(X(tick))}" y1="{Top - 4}" y2="{height - 18}" stroke="{(Math.Abs(tick - 1) < 1e-9 ? "#444444" : "#dddddd")}"/>
+                <line x1="{N(X(tick))}" x2="{N(X(tick))}" y1="{Top - 4}" y2="{height - 18}"
+                    stroke="{(Math.Abs(tick - 1) < 1e-9 ? "#444444" : "#dddddd")}"/>
                 <text x="{N(X(tick))}" y="{height - 5}" text-anchor="middle" fill="#555555">{Text($"{N(tick)}{unit}")}</text>
 
                 """);
@@ -39,7 +41,7 @@ internal static class BarChart
             svg.Append(CultureInfo.InvariantCulture, $"""
                 <text x="{Left - 8}" y="{y + 13}" text-anchor="end" fill="#222222">{Text(label)}</text>
                 <rect x="{N(from)}" y="{y + 2}" width="{N(Math.Max(1, to - from))}" height="{RowHeight - 5}" fill="{colour}"/>
-                <text x="{N(to + 5)}" y="{y + 13}" fill="#222222">{Text(string.Create(CultureInfo.InvariantCulture, $"{value:G3}{unit}"))}</text>
+                <text x="{N(to + 5)}" y="{y + 13}" fill="#222222">{Text(Number(value) + unit)}</text>
 
                 """);
         }
@@ -47,6 +49,8 @@ internal static class BarChart
     }
 
     private static string N(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
+
+    private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

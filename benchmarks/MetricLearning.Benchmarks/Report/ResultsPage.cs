@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using MetricLearning.Testing;
 
 namespace MetricLearning.Benchmarks;
 
@@ -9,7 +10,7 @@ internal static class ResultsPage
     private const string Begin = "<!-- results: made by --report, do not edit -->";
     private const string End = "<!-- end of results -->";
 
-    private static string PagePath => Path.Combine(Records.Root, "docs", "benchmarks.md");
+    private static string PagePath => Path.Combine(Repository.Root, "docs", "benchmarks.md");
 
     /// <summary>Writes the page and its plots.</summary>
     public static int Write()
@@ -26,7 +27,8 @@ internal static class ResultsPage
     /// <returns>The exit code.</returns>
     public static int Verify()
     {
-        var stale = Files().Where(file => !File.Exists(file.Path) || File.ReadAllText(file.Path) != file.Text).Select(file => file.Path).ToList();
+        var stale = Files().Where(file => !File.Exists(file.Path) || File.ReadAllText(file.Path) != file.Text)
+            .Select(file => file.Path).ToList();
         foreach (var path in stale) Console.WriteLine($"FAILED  {path} is not what the records give; run --report");
         return stale.Count == 0 ? 0 : 1;
     }
@@ -41,7 +43,7 @@ internal static class ResultsPage
         {
             var name = Path.GetFileNameWithoutExtension(records.Machine.FileName);
             var plots = Plots(records).Select(plot => (File: $"{name}-{plot.Name}.svg", plot.Name, plot.Svg)).ToList();
-            foreach (var (file, _, svg) in plots) yield return (Path.Combine(Records.Root, "docs", "images", file), svg);
+            foreach (var (file, _, svg) in plots) yield return (Path.Combine(Repository.Root, "docs", "images", file), svg);
             Render(results, records, plots.ToDictionary(plot => plot.Name, plot => plot.File));
         }
         yield return (PagePath, $"{page[..(begin + Begin.Length)]}\n{results}{page[end..]}");
@@ -54,44 +56,71 @@ internal static class ResultsPage
             ## {records.Machine.Processor}, {records.Machine.Threads} threads, {records.Machine.Device}
 
             {records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.
-            Recorded by `OMP_WAIT_POLICY=PASSIVE dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record`.
+            Recorded by `OMP_WAIT_POLICY=PASSIVE dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record`
+            ({records.Cases.Count} cases; heavy ones with `--heavy`).
 
             """);
         foreach (var (name, file) in plots) text.Append(CultureInfo.InvariantCulture, $"\n![{name}](images/{file})\n");
-        text.Append("\n### Figures to reach\n\n| what | asked | measured | reached |\n| --- | --- | --- | --- |\n");
+        text.Append("""
+
+            ### Figures to reach
+
+            | what | asked | measured | reached | ours, ms | peak memory | managed |
+            | --- | --- | --- | --- | --- | --- | --- |
+
+            """);
         foreach (var goal in Goal.All)
-            if (records.Cases.TryGetValue(goal.Case, out var measurement) && goal.Judge(measurement) is var (asked, measured, reached))
-                text.Append(CultureInfo.InvariantCulture, $"| {goal.What} | {asked} | {measured} | {(reached ? "yes" : "**no**")} |\n");
+            if (records.Cases.TryGetValue(goal.Case, out var m) && goal.Judge(m) is var (asked, measured, reached))
+                text.Append(CultureInfo.InvariantCulture, $"| {goal.What} | {asked} | {measured} | {(reached ? "yes" : "**no**")} | ")
+                    .Append(CultureInfo.InvariantCulture, $"{m.Ours.Milliseconds:G3} | ")
+                    .Append(CultureInfo.InvariantCulture, $"{Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
         foreach (var category in CaseTable.All.GroupBy(item => item.Category))
         {
             var rows = category.Where(item => records.Cases.ContainsKey(item.Name)).ToList();
             if (rows.Count == 0) continue;
+            var floors = rows.Where(row => records.Cases[row.Name].Floor is not null).Select(row => row.Floor).Distinct();
+            string[] heads =
+            [
+                "what", "size", "ours, ms", "naive, ms", "ours is … × as fast", $"floor, ms ({string.Join("; ", floors)})",
+                "ours is … × the floor", "peak memory, ours / naive", "managed, ours",
+            ];
             text.Append(CultureInfo.InvariantCulture, $"""
 
                 ### {char.ToUpperInvariant(category.Key[0])}{category.Key[1..]}
 
-                | what | size | ours, ms | naive, ms | ours is … × as fast | floor, ms ({string.Join("; ", rows.Where(row => records.Cases[row.Name].Floor is not null).Select(row => row.Floor).Distinct())}) | ours is … × the floor | peak memory, ours / naive | managed, ours |
-                | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+                | {string.Join(" | ", heads)} |
+                |{string.Concat(Enumerable.Repeat(" --- |", heads.Length))}
 
                 """);
             foreach (var row in rows) text.Append(Row(row, records.Cases[row.Name]));
         }
     }
 
-    private static string Row(Case item, Measurement m) => string.Create(CultureInfo.InvariantCulture,
-        $"| {item.What} | {item.Shape} | {m.Ours.Milliseconds:G3} | {m.Naive?.Milliseconds:G3} | {1 / m.ToNaive?.Value:G3} | {m.Floor?.Milliseconds:G3} | {m.ToFloor?.Value:G3} | {Mebi(m.Ours.PeakBytes)} / {Mebi(m.Naive?.PeakBytes)} | {m.Ours.ManagedBytes / 1024.0:F1} KiB |\n");
+    private static string Row(Case item, Measurement m) =>
+        $"| {item.What} | {item.Shape} | "
+        + string.Create(CultureInfo.InvariantCulture, $"{m.Ours.Milliseconds:G3} | {m.Naive?.Milliseconds:G3} | {1 / m.ToNaive?.Value:G3} ")
+        + string.Create(CultureInfo.InvariantCulture, $"| {m.Floor?.Milliseconds:G3} | {m.ToFloor?.Value:G3} ")
+        + $"| {Mebi(m.Ours.PeakBytes)} / {Mebi(m.Naive?.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n";
 
-    private static string Mebi(long? bytes) => bytes is { } some ? string.Create(CultureInfo.InvariantCulture, $"{some / 1048576.0:F1} MiB") : "–";
+    private static string Mebi(long? bytes) =>
+        bytes is { } some ? string.Create(CultureInfo.InvariantCulture, $"{some / 1048576.0:F1} MiB") : "–";
+
+    private static string Kibi(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024.0:F1} KiB");
 
     private static IEnumerable<(string Name, string Svg)> Plots(Records records)
     {
         const string ours = "#2a7ab9", naive = "#c9772b", suffix = " forward + backward";
         var losses = CaseTable.All
-            .Where(item => item.Category == "losses" && item.What.EndsWith(suffix, StringComparison.Ordinal) && records.Cases.ContainsKey(item.Name) && item.Shape is "1024 x 512" or "256 x 512")
+            .Where(item => item.Category == LossWork.Category && item.What.EndsWith(suffix, StringComparison.Ordinal)
+                && item.Shape is "1024 x 512" or "256 x 512" or "128 x 512" or "256 x 1000" && records.Cases.ContainsKey(item.Name))
             .GroupBy(item => item.What).Select(group => group.Last())
-            .Select(item => (Label: $"{item.What[..^suffix.Length]}, {item.Shape.Split(' ')[0]}", 1 / records.Cases[item.Name].ToNaive!.Value.Value, ours)).ToList();
+            .Select(item => (Item: item, Times: 1 / records.Cases[item.Name].ToNaive!.Value.Value)).OrderByDescending(loss => loss.Times)
+            .Select(loss => (
+                $"{loss.Item.What[..^suffix.Length]}, {loss.Item.Shape.Split(' ')[0]}", loss.Times, loss.Times < 1 ? naive : ours))
+            .ToList();
         if (losses.Count > 0)
-            yield return ("losses", BarChart.Draw("Losses, forward + backward", "times as fast as the naive partner; after the comma the rows of the batch, D = 512", "×", losses));
+            yield return ("losses", BarChart.Draw("Losses, forward + backward",
+                "times as fast as the naive partner; after the last comma the rows of the batch, D = 512", "×", losses));
 
         var steps = new List<(string, double, string)>();
         foreach (var rows in new[] { "64 x 2048", "256 x 512", "1024 x 512", "4096 x 512" })
@@ -101,6 +130,7 @@ internal static class ResultsPage
                 steps.Add(($"naive, {rows}", m.ToFloor.Value.Value / m.ToNaive!.Value.Value, naive));
             }
         if (steps.Count > 0)
-            yield return ("batch-hard", BarChart.Draw("Batch-hard triplet loss, forward + backward", "time in times of one bare mm of the batch with itself", "×", steps));
+            yield return ("batch-hard", BarChart.Draw("Batch-hard triplet loss, forward + backward",
+                "time in times of one bare mm of the batch with itself", "×", steps));
     }
 }

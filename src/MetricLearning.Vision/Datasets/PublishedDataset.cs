@@ -101,7 +101,8 @@ public sealed record PublishedDataset
     /// <summary>Cars-196: Krause et al., 2013. The first 98 classes train, the others test (Song et al., CVPR 2016).</summary>
     public static PublishedDataset Cars196 { get; } = new()
     {
-        Name = "Cars-196", Source = "http://ai.stanford.edu/~jkrause/cars/car_dataset.html", Terms = "non-commercial research",
+        Name = "Cars-196", Source = "http://ai.stanford.edu/~jkrause/cars/car_dataset.html",
+        Terms = "non-commercial research; the page went away in 2023, and its files with it",
         Layout = "cars_annos.mat and car_ims/",
         Train = new(8_054, 98), Query = new(8_131, 98), Gallery = new(8_131, 98), IsSelfRetrieval = true,
     };

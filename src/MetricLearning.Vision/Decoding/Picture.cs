@@ -28,6 +28,18 @@ public sealed class Picture
         return picture;
     }
 
+    /// <summary>Copies the pixels plane by plane: red, green, blue, each row by row.</summary>
+    internal void CopyPlanes(Span<byte> planes)
+    {
+        var pixels = Pixels;
+        var count = Width * Height;
+        for (var channel = 0; channel < 3; channel++)
+        {
+            var plane = planes.Slice(channel * count, count);
+            for (var i = 0; i < plane.Length; i++) plane[i] = pixels[i * BytesPerPixel + channel];
+        }
+    }
+
     /// <summary>Gives the picture a new size and new pixels, to be written by the caller; what they hold before is undefined.</summary>
     /// <param name="width">The new width.</param>
     /// <param name="height">The new height.</param>

@@ -46,6 +46,16 @@ public sealed class ImageLoader
     /// asynchronously: the copy is in the stream that the network's work is in, before it.</summary>
     public Device Device { get; init; } = CPU;
 
+    /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches on <see cref="Device"/>; not, by
+    /// default. Workers then hand over uint8, a quarter of the bytes to copy, and the batches are the same, to the bit on the CPU.</summary>
+    /// <exception cref="ArgumentException">The transform has no such steps.</exception>
+    public bool OnBatches
+    {
+        get;
+        init => field = !value || Transform.BatchSteps.Count > 0 ? value : throw new ArgumentException(
+            "OnBatches asks for steps that work on batches, but one after Normalize works on single pictures only.", nameof(OnBatches));
+    }
+
     /// <summary>How many bytes of decoded pictures are kept from epoch to epoch; 0, none, by default. A picture of 256 x 128 takes 128 KiB.
     /// They are kept as they are before the first random step, so the batches do not change.</summary>
     public long CacheBytes
@@ -109,7 +119,7 @@ public sealed class ImageLoader
     /// Runs without gradient on the calling thread. Put the network into evaluation mode first (<c>model.eval()</c>). Pictures that were
     /// skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
     /// </remarks>
-    /// <param name="embed">[N, 3, H, W] to features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
+    /// <param name="embed">[N, C, H, W] to features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>
     /// <param name="batchSize">How many pictures go through the network at once.</param>
     /// <param name="progress">Called after each batch with the number of pictures done (skipped ones included) and of all.</param>
@@ -192,7 +202,7 @@ public sealed class ImageLoader
                 {
                     var end = Math.Min(next + batchSize, indices.Length);
                     int[] members = [.. indices[next..end].Select(index => (int)index)];
-                    var batch = new PendingBatch(members, end, Transform.Height, Transform.Width, Device);
+                    var batch = new PendingBatch(members, end, Transform, OnBatches, Device);
                     pending.Enqueue(batch);
                     for (var i = next; i < end; i++) crew.Add((batch, i - next, repeats[i]));
                 }
@@ -231,7 +241,7 @@ public sealed class ImageLoader
             Transform.ApplyFixed(picture, random);
             cache.Offer(index, picture);
         }
-        Transform.ApplyRest(picture, batch.Slot(slot), random);
+        batch.Fill(slot, Transform, picture, random);
     }
 
     private static Exception? Try(Action action)

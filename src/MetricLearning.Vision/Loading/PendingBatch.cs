@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,16 +10,27 @@ internal sealed class PendingBatch : IDisposable
     private readonly Device device;
     private readonly Tensor images;
     private readonly nint memory;
-    private readonly int values;
+    private readonly int bytes;
+    private readonly ImageTransform? batchSteps;
+    private readonly SeededRandom[] random;
     private readonly CountdownEvent open;
     private readonly Exception?[] errors;
 
-    public PendingBatch(int[] indices, int end, int height, int width, Device device)
+    /// <param name="indices">The pictures' places in the list.</param>
+    /// <param name="end">How many indices of the epoch are handed out with this batch.</param>
+    /// <param name="transform">What the pictures go through.</param>
+    /// <param name="onBatches">Whether its last steps are left to <see cref="Finish"/>.</param>
+    /// <param name="device">Where the batch goes.</param>
+    public PendingBatch(int[] indices, int end, ImageTransform transform, bool onBatches, Device device)
     {
-        (Indices, End, values, this.device) = (indices, end, 3 * height * width, device);
+        (Indices, End, this.device, batchSteps) = (indices, end, device, onBatches ? transform : null);
         errors = new Exception?[indices.Length];
+        random = new SeededRandom[indices.Length];
         open = new CountdownEvent(indices.Length);
-        images = Memory([indices.Length, 3, height, width]);
+        var (height, width) = transform.BatchInput;
+        bytes = onBatches ? 3 * height * width : sizeof(float) * transform.Values;
+        images = onBatches ? Memory([indices.Length, 3, height, width], ScalarType.Byte)
+            : Memory([indices.Length, transform.Channels, transform.Height, transform.Width], ScalarType.Float32);
         memory = Address(images);
     }
 
@@ -28,8 +40,17 @@ internal sealed class PendingBatch : IDisposable
     /// <summary>How many indices of the epoch are handed out with this batch.</summary>
     public int End { get; }
 
-    /// <summary>The memory of one picture.</summary>
-    public unsafe Span<float> Slot(int slot) => new((float*)memory + (long)slot * values, values);
+    /// <summary>Puts a picture into its slot.</summary>
+    /// <param name="slot">The slot.</param>
+    /// <param name="transform">What the picture goes through.</param>
+    /// <param name="picture">The picture after the fixed steps.</param>
+    /// <param name="own">The picture's random numbers.</param>
+    public void Fill(int slot, ImageTransform transform, Picture picture, SeededRandom own)
+    {
+        random[slot] = own;
+        if (batchSteps is null) transform.ApplyRest(picture, MemoryMarshal.Cast<byte, float>(Slot(slot)), own);
+        else transform.ApplySingle(picture, Slot(slot), own);
+    }
 
     /// <summary>Says that a picture is in its slot, or why it is not.</summary>
     public void Done(int slot, Exception? error)
@@ -55,7 +76,9 @@ internal sealed class PendingBatch : IDisposable
             var indices = good.Select(slot => Indices[slot]).ToArray();
             var kept = good.Length == Indices.Length ? images.alias() : images.index_select(0, tensor(good));
             var classes = tensor(indices.Select(index => labels[index]).ToArray(), ScalarType.Int64);
-            return new(ToDevice(kept), ToDevice(classes), indices);
+            var ready = ToDevice(kept);
+            if (batchSteps is not null) ready = batchSteps.ApplyToBatch(ready, [.. good.Select(slot => random[slot])]);
+            return new(ready.DetachFromDisposeScope(), ToDevice(classes).DetachFromDisposeScope(), indices);
         }
     }
 
@@ -67,14 +90,17 @@ internal sealed class PendingBatch : IDisposable
 
     /// <summary>Memory of a batch; pinned where it goes to a GPU, so that the copy runs beside other work. libtorch gives freed pinned memory
     /// out again only when the copies from it are done.</summary>
-    private Tensor Memory(long[] shape)
+    private Tensor Memory(long[] shape, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var memory = empty(shape);
+        var memory = empty(shape, type);
         return (device.type == DeviceType.CUDA ? memory.pin_memory() : memory).DetachFromDisposeScope();
     }
 
-    private Tensor ToDevice(Tensor tensor) => tensor.to(device, non_blocking: true).DetachFromDisposeScope();
+    private Tensor ToDevice(Tensor tensor) => tensor.to(device, non_blocking: true);
+
+    /// <summary>The memory of one picture.</summary>
+    private unsafe Span<byte> Slot(int slot) => new((byte*)memory + (long)slot * bytes, bytes);
 
     private static unsafe nint Address(Tensor tensor)
     {

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Changes brightness, contrast, saturation and hue in random order, each by a random amount: torchvision's ColorJitter on a
@@ -32,20 +34,51 @@ public sealed class ColorJitter : PixelStep
     /// <summary>The largest turn of the hue.</summary>
     public double Hue { get; }
 
+    /// <summary>Whether the hue stays: to turn it is for single pictures.</summary>
+    public override bool WorksOnBatches => Hue == 0;
+
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
         ArgumentNullException.ThrowIfNull(random);
-        Span<int> order = [0, 1, 2, 3];
-        random.Shuffle(order);
-        foreach (var operation in order)
-        {
-            if (operation == 0 && Brightness > 0) PillowColour.Brightness(picture, Factor(Brightness));
-            if (operation == 1 && Contrast > 0) PillowColour.Contrast(picture, Factor(Contrast));
-            if (operation == 2 && Saturation > 0) PillowColour.Saturation(picture, Factor(Saturation));
-            if (operation == 3 && Hue > 0) PillowColour.Hue(picture, random.NextDouble(-Hue, Hue));
-        }
+        foreach (var (operation, amount) in Draw(random))
+            switch (operation)
+            {
+                case 0: PillowColour.Brightness(picture, amount); break;
+                case 1: PillowColour.Contrast(picture, amount); break;
+                case 2: PillowColour.Saturation(picture, amount); break;
+                default: PillowColour.Hue(picture, amount); break;
+            }
+    }
 
-        double Factor(double strength) => random.NextDouble(Math.Max(0, 1 - strength), 1 + strength);
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
+    {
+        var drawn = random.Select(Draw).ToArray();
+        for (var turn = 0; drawn.Length > 0 && turn < drawn[0].Length; turn++)
+            foreach (var operation in drawn.Select((own, i) => (own[turn].Operation, own[turn].Amount, Picture: i)).GroupBy(own => own.Operation))
+                images = PictureBatches.Change(images, [.. operation.Select(own => own.Picture)], some =>
+                {
+                    var factors = tensor(operation.Select(own => (float)own.Amount).ToArray(), ScalarType.Float32, some.device)
+                        .view(-1, 1, 1, 1);
+                    return operation.Key switch
+                    {
+                        0 => BatchColour.Brightness(some, factors),
+                        1 => BatchColour.Contrast(some, factors),
+                        _ => BatchColour.Saturation(some, factors),
+                    };
+                });
+        return images;
+    }
+
+    /// <summary>The operations in their order, each with its factor or turn.</summary>
+    private (int Operation, double Amount)[] Draw(SeededRandom random)
+    {
+        int[] order = [0, 1, 2, 3];
+        random.Shuffle<int>(order);
+        double[] strengths = [Brightness, Contrast, Saturation, Hue];
+        return [.. order.Where(operation => strengths[operation] > 0).Select(operation => (operation, operation == 3
+            ? random.NextDouble(-Hue, Hue)
+            : random.NextDouble(Math.Max(0, 1 - strengths[operation]), 1 + strengths[operation])))];
     }
 }

@@ -5,9 +5,11 @@ internal static class Colour
 {
     public static IReadOnlyList<float> ImageNetMean { get; } = [0.485f, 0.456f, 0.406f];
 
-    public static IReadOnlyList<float> Checked(IReadOnlyList<float> value, string name)
+    public static IReadOnlyList<float> Checked(IReadOnlyList<float> value, string name, bool orGrey = false)
     {
-        if (value.Count != 3) throw new ArgumentException($"{name} must be three numbers (red, green, blue), got {value.Count}.", name);
+        if (value.Count != 3 && !(orGrey && value.Count == 1))
+            throw new ArgumentException(
+                $"{name} must be three numbers (red, green, blue){(orGrey ? " or one (grey)" : "")}, got {value.Count}.", name);
         foreach (var number in value) Guard.Within(number, float.MinValue, float.MaxValue, name);
         return [.. value];
     }

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Cuts out a rectangle; what lies outside of the picture is black.</summary>
@@ -16,5 +18,21 @@ internal static class Crop
             var to = (y * width + Math.Max(-left, 0)) * Picture.BytesPerPixel;
             source.Slice(from, kept * Picture.BytesPerPixel).CopyTo(target[to..]);
         }
+    }
+
+    /// <summary>The same of each picture of a batch.</summary>
+    public static Tensor Apply(Tensor images, IReadOnlyList<(int Top, int Left)> places, int height, int width)
+    {
+        var (oldHeight, oldWidth) = ((int)images.size(2), (int)images.size(3));
+        var result = zeros([images.size(0), images.size(1), height, width], images.dtype, images.device);
+        for (var i = 0; i < places.Count; i++)
+        {
+            var (top, left) = places[i];
+            var (y, x) = (Math.Max(top, 0), Math.Max(left, 0));
+            var (tall, wide) = (Math.Min(top + height, oldHeight) - y, Math.Min(left + width, oldWidth) - x);
+            if (tall <= 0 || wide <= 0) continue;
+            PictureBatches.Part(result, i, y - top, x - left, tall, wide).copy_(PictureBatches.Part(images, i, y, x, tall, wide));
+        }
+        return result;
     }
 }

@@ -8,6 +8,7 @@ namespace MetricLearning.Vision;
 public sealed class ImageTransform
 {
     private readonly PixelStep[] fixedSteps, randomSteps;
+    private readonly int single;
     private readonly Normalize normalize;
     private readonly PlaneStep[] planeSteps;
 
@@ -27,13 +28,30 @@ public sealed class ImageTransform
         planeSteps = [.. steps.Skip(middle + 1).Cast<PlaneStep>()];
         fixedSteps = [.. pixelSteps.TakeWhile(step => !step.IsRandom)];
         randomSteps = pixelSteps[fixedSteps.Length..];
-        (Height, Width) = pixelSteps.Aggregate(((int, int)?)null, (size, step) => step.SizeAfter(size))
-            ?? throw new ArgumentException("One of the steps must fix the size, say Resize.", nameof(steps));
+        var sizes = new (int Height, int Width)?[pixelSteps.Length + 1];
+        for (var i = 0; i < pixelSteps.Length; i++) sizes[i + 1] = pixelSteps[i].SizeAfter(sizes[i]);
+        (Height, Width) = sizes[^1] ?? throw new ArgumentException("One of the steps must fix the size, say Resize.", nameof(steps));
         Steps = [.. steps];
+        var first = pixelSteps.Length;
+        while (first > fixedSteps.Length && pixelSteps[first - 1].WorksOnBatches && sizes[first - 1] is not null) first--;
+        single = first - fixedSteps.Length;
+        BatchInput = sizes[first]!.Value;
+        BatchSteps = planeSteps.All(step => step.WorksOnBatches) ? [.. steps.Skip(first)] : [];
     }
 
     /// <summary>The steps.</summary>
     public IReadOnlyList<ImageStep> Steps { get; }
+
+    /// <summary>The last steps, those that can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps and the
+    /// random pixel steps before it, back to the first that works on single pictures only. Empty where a plane step does.</summary>
+    /// <remarks><see cref="ImageLoader.OnBatches"/> and <see cref="ApplyToBatch"/> run them so.</remarks>
+    public IReadOnlyList<ImageStep> BatchSteps { get; }
+
+    /// <summary>The size that pictures have before <see cref="BatchSteps"/>.</summary>
+    public (int Height, int Width) BatchInput { get; }
+
+    /// <summary>The channels that every picture gets: 3, or 1 with <see cref="Normalize.Grey"/>.</summary>
+    public int Channels => normalize.Channels;
 
     /// <summary>The height that every picture gets.</summary>
     public int Height { get; }
@@ -41,21 +59,23 @@ public sealed class ImageTransform
     /// <summary>The width that every picture gets.</summary>
     public int Width { get; }
 
-    internal int Values => 3 * Height * Width;
+    internal int Values => Channels * Height * Width;
 
     /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalise with ImageNet's numbers, erase
     /// (0.5).</summary>
     /// <param name="height">The height of the network's input.</param>
     /// <param name="width">The width of the network's input.</param>
     /// <param name="erasing">How likely a rectangle is erased; 0 for never.</param>
-    public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5) =>
-        new(new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), new Normalize(), new RandomErasing(erasing));
+    /// <param name="normalize">How values are normalised; null for ImageNet's numbers.</param>
+    public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null) => new(
+        new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), normalize ?? new Normalize(), new RandomErasing(erasing));
 
     /// <summary>Resize and normalise with ImageNet's numbers: nothing random.</summary>
-    /// <inheritdoc cref="ForTraining" path="/param[@name='height' or @name='width']"/>
-    public static ImageTransform ForEvaluation(int height = 256, int width = 128) => new(new Resize(height, width), new Normalize());
+    /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>
+    public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null) =>
+        new(new Resize(height, width), normalize ?? new Normalize());
 
-    /// <summary>Reads and transforms one picture: [1, 3, Height, Width] float32 on the CPU.</summary>
+    /// <summary>Reads and transforms one picture: [1, Channels, Height, Width] float32 on the CPU.</summary>
     /// <param name="path">The file.</param>
     /// <param name="random">What the random steps draw from; null for the beginning of seed 0.</param>
     /// <inheritdoc cref="PictureDecoder.Decode" path="/exception"/>
@@ -64,7 +84,7 @@ public sealed class ImageTransform
         var picture = Picture.Load(path);
         random ??= new SeededRandom(0);
         ApplyFixed(picture, random);
-        var result = empty(1, 3, Height, Width);
+        var result = empty(1, Channels, Height, Width);
         try
         {
             ApplyRest(picture, MemoryMarshal.Cast<byte, float>(result.bytes), random);
@@ -77,7 +97,7 @@ public sealed class ImageTransform
         }
     }
 
-    /// <summary>Transforms a batch of decoded pictures of one size: [N, 3, Height, Width] float32 on the CPU.</summary>
+    /// <summary>Transforms a batch of decoded pictures of one size: [N, Channels, Height, Width] float32 on the CPU.</summary>
     /// <param name="pictures">[N, 3, h, w] uint8, red, green and blue.</param>
     /// <param name="seed">The seed of the random steps.</param>
     /// <param name="epoch">The epoch. Picture i draws from the stream (seed, epoch, i).</param>
@@ -91,7 +111,7 @@ public sealed class ImageTransform
                 $"pictures must be [N, 3, h, w] uint8, got {Guard.Shape(pictures)} {pictures.dtype}.", nameof(pictures));
         using var scope = NewDisposeScope();
         var interleaved = pictures.cpu().permute(0, 2, 3, 1).contiguous();
-        var result = empty(pictures.size(0), 3, Height, Width);
+        var result = empty(pictures.size(0), Channels, Height, Width);
         var (height, width) = ((int)pictures.size(2), (int)pictures.size(3));
         var picture = new Picture();
         for (var i = 0; i < pictures.size(0); i++)
@@ -107,6 +127,35 @@ public sealed class ImageTransform
         return result.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Runs <see cref="BatchSteps"/> where the pictures are, all of them at once: [N, Channels, Height, Width] float32 on their
+    /// device. On the CPU the values are those of the steps picture by picture, to the bit.</summary>
+    /// <param name="pictures">[N, 3, h, w] uint8 of the size <see cref="BatchInput"/>, on any device; stays as it is.</param>
+    /// <param name="random">What the steps of each picture draw from.</param>
+    /// <exception cref="ArgumentException">The shape or type is another, or random numbers are missing.</exception>
+    /// <exception cref="InvalidOperationException">There are no <see cref="BatchSteps"/>.</exception>
+    public Tensor ApplyToBatch(Tensor pictures, IReadOnlyList<SeededRandom> random)
+    {
+        ArgumentNullException.ThrowIfNull(pictures);
+        ArgumentNullException.ThrowIfNull(random);
+        if (BatchSteps.Count == 0)
+            throw new InvalidOperationException("A step after Normalize works on single pictures only, so there are no BatchSteps.");
+        var (height, width) = BatchInput;
+        if (pictures.dim() != 4 || pictures.size(1) != 3 || pictures.size(2) != height || pictures.size(3) != width
+            || pictures.dtype != ScalarType.Byte)
+            throw new ArgumentException(
+                $"pictures must be [N, 3, {height}, {width}] uint8, got {Guard.Shape(pictures)} {pictures.dtype}.", nameof(pictures));
+        if (random.Count != pictures.size(0))
+            throw new ArgumentException($"random must be one for each of {pictures.size(0)} pictures, got {random.Count}.", nameof(random));
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var pixels = pictures;
+        foreach (var step in randomSteps.Skip(single)) pixels = step.ApplyToBatch(pixels, random);
+        if (pixels.size(2) != Height || pixels.size(3) != Width) throw WrongSize(pixels.size(2), pixels.size(3), Height, Width);
+        var result = normalize.ApplyToBatch(pixels);
+        foreach (var step in planeSteps) step.ApplyToBatch(result, random, normalize);
+        return result.MoveToOuterDisposeScope();
+    }
+
     /// <summary>The steps before the first random one.</summary>
     internal void ApplyFixed(Picture picture, SeededRandom random)
     {
@@ -117,10 +166,20 @@ public sealed class ImageTransform
     internal void ApplyRest(Picture picture, Span<float> destination, SeededRandom random)
     {
         foreach (var step in randomSteps) step.Apply(picture, random);
-        if (picture.Height != Height || picture.Width != Width)
-            throw new InvalidOperationException(
-                $"The steps promised a picture of {Height}x{Width} (height x width), got {picture.Height}x{picture.Width}.");
+        if (picture.Height != Height || picture.Width != Width) throw WrongSize(picture.Height, picture.Width, Height, Width);
         normalize.Apply(picture, destination);
         foreach (var step in planeSteps) step.Apply(new Planes(destination, Height, Width, normalize), random);
     }
+
+    /// <summary>The steps from the first random one up to <see cref="BatchSteps"/>: [3, h, w] uint8.</summary>
+    internal void ApplySingle(Picture picture, Span<byte> destination, SeededRandom random)
+    {
+        foreach (var step in randomSteps.AsSpan(0, single)) step.Apply(picture, random);
+        var (height, width) = BatchInput;
+        if (picture.Height != height || picture.Width != width) throw WrongSize(picture.Height, picture.Width, height, width);
+        picture.CopyPlanes(destination);
+    }
+
+    private static InvalidOperationException WrongSize(long height, long width, int promisedHeight, int promisedWidth) =>
+        new($"The steps promised a picture of {promisedHeight}x{promisedWidth} (height x width), got {height}x{width}.");
 }

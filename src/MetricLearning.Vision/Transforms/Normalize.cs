@@ -1,26 +1,43 @@
 using System.Runtime.InteropServices;
+using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
 /// <summary>Pixels to numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and Normalize
-/// do.</summary>
+/// do. Decides how many channels the batch has: three, or one of <see cref="Grey"/> pictures.</summary>
 public sealed class Normalize : ImageStep
 {
-    private readonly float[] table = new float[3 * 256];
+    private readonly float[] table;
 
     /// <summary>Normalises with the given means and deviations, of values in 0 … 1.</summary>
-    /// <param name="mean">Red, green, blue; null for ImageNet's (0.485, 0.456, 0.406).</param>
-    /// <param name="std">Red, green, blue; null for ImageNet's (0.229, 0.224, 0.225).</param>
-    /// <exception cref="ArgumentException">Not three numbers.</exception>
+    /// <param name="mean">Red, green, blue, or one number for <see cref="Grey"/> pictures; null for ImageNet's (0.485, 0.456, 0.406).</param>
+    /// <param name="std">As many numbers; null for ImageNet's (0.229, 0.224, 0.225).</param>
+    /// <exception cref="ArgumentException">Neither three numbers nor one, or not as many of both.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A mean is not finite or a deviation not positive.</exception>
     public Normalize(IReadOnlyList<float>? mean = null, IReadOnlyList<float>? std = null)
     {
-        Mean = Colour.Checked(mean ?? Colour.ImageNetMean, nameof(mean));
-        Std = Colour.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std));
+        Mean = Colour.Checked(mean ?? Colour.ImageNetMean, nameof(mean), orGrey: true);
+        Std = Colour.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std), orGrey: true);
+        if (Mean.Count != Std.Count)
+            throw new ArgumentException($"std must have as many numbers as mean, {Mean.Count}, got {Std.Count}.", nameof(std));
         foreach (var deviation in Std) Guard.Positive(deviation, nameof(std));
         // Computed in float32 in PyTorch's order, so that the values are its values to the bit.
+        table = new float[Channels * 256];
         for (var i = 0; i < table.Length; i++) table[i] = Value(i >> 8, (i & 255) / 255f);
     }
+
+    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalised. torchvision's Grayscale(1) before
+    /// ToTensor and Normalize.</summary>
+    /// <param name="mean">The mean; the mean of ImageNet's three by default.</param>
+    /// <param name="std">The deviation; the mean of ImageNet's three by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The mean is not finite or the deviation not positive.</exception>
+    public static Normalize Grey(float mean = 0.449f, float std = 0.226f) => new([mean], [std]);
+
+    /// <summary>The channels of the batch: 3, or 1 of grey pictures.</summary>
+    public int Channels => Mean.Count;
+
+    /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
 
     /// <summary>The mean of each channel.</summary>
     public IReadOnlyList<float> Mean { get; }
@@ -34,10 +51,15 @@ public sealed class Normalize : ImageStep
     internal void Apply(Picture picture, Span<float> destination)
     {
         var pixels = MemoryMarshal.Cast<byte, uint>(picture.Pixels);
+        ReadOnlySpan<float> values = table;
+        if (Channels == 1)
+        {
+            for (var i = 0; i < pixels.Length; i++) destination[i] = values[PillowColour.Luma(pixels[i])];
+            return;
+        }
         var red = destination[..pixels.Length];
         var green = destination.Slice(pixels.Length, pixels.Length);
         var blue = destination.Slice(2 * pixels.Length, pixels.Length);
-        ReadOnlySpan<float> values = table;
         for (var i = 0; i < pixels.Length; i++)
         {
             var pixel = pixels[i];
@@ -45,5 +67,14 @@ public sealed class Normalize : ImageStep
             green[i] = values[(int)(256 + (pixel >> 8 & 255))];
             blue[i] = values[(int)(512 + (pixel >> 16 & 255))];
         }
+    }
+
+    /// <summary>[N, 3, H, W] uint8 to [N, Channels, H, W] float32, on any device.</summary>
+    internal Tensor ApplyToBatch(Tensor images)
+    {
+        // Divided by tensors: CUDA multiplies by the inverse of a number instead, which differs in the last bit.
+        return (Channels == 1 ? BatchColour.Luma(images) : images).to(ScalarType.Float32).div_(Row([255])).sub_(Row(Mean)).div_(Row(Std));
+
+        Tensor Row(IReadOnlyList<float> values) => tensor(values.ToArray(), ScalarType.Float32, images.device).view(1, -1, 1, 1);
     }
 }

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Puts a black border around the picture and cuts its own size out at a random place: a shift by up to
@@ -8,10 +10,22 @@ public sealed class PadAndCrop(int padding = 10) : PixelStep
     public int Padding { get; } = Guard.AtLeast(padding, 0);
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
+
+    /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        var right = random.NextInt(2 * Padding + 1) - Padding;
-        var down = random.NextInt(2 * Padding + 1) - Padding;
-        Crop.Apply(picture, -down, -right, picture.Height, picture.Width);
+        var (top, left) = Place(random);
+        Crop.Apply(picture, top, left, picture.Height, picture.Width);
+    }
+
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
+        Crop.Apply(images, [.. random.Select(Place)], (int)images.size(2), (int)images.size(3));
+
+    private (int Top, int Left) Place(SeededRandom random)
+    {
+        var left = Padding - random.NextInt(2 * Padding + 1);
+        return (Padding - random.NextInt(2 * Padding + 1), left);
     }
 }

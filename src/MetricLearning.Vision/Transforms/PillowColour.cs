@@ -108,7 +108,8 @@ internal static class PillowColour
 
     private static Span<uint> Pixels(Picture picture) => MemoryMarshal.Cast<byte, uint>(picture.Pixels);
 
-    private static byte Luma(uint pixel) =>
+    /// <summary>The brightness of a pixel.</summary>
+    public static byte Luma(uint pixel) =>
         (byte)(((pixel & 255) * 19595 + (pixel >> 8 & 255) * 38470 + (pixel >> 16 & 255) * 7471 + 0x8000) >> 16);
 
     /// <summary>Pillow's blend in float32, cut off to a whole number: <paramref name="from"/> at 0, <paramref name="to"/> at 1.</summary>

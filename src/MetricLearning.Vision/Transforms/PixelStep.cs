@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>A step on the 8-bit pixels, before they are normalised. Derive from it to add your own.</summary>
@@ -13,4 +15,11 @@ public abstract class PixelStep : ImageStep
 
     /// <summary>Changes the picture.</summary>
     public abstract void Apply(Picture picture, SeededRandom random);
+
+    /// <summary>What <see cref="Apply"/> makes of each picture of a batch; override it together with
+    /// <see cref="ImageStep.WorksOnBatches"/>. Runs within a dispose scope.</summary>
+    /// <param name="images">[N, 3, H, W] uint8, on any device; stays as it is.</param>
+    /// <param name="random">The random numbers of each picture: draw from them as <see cref="Apply"/> does.</param>
+    protected internal virtual Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
+        throw new NotSupportedException($"{GetType().Name} does not work on batches.");
 }

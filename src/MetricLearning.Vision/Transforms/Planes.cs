@@ -9,8 +9,11 @@ public readonly ref struct Planes
         (Height, Width, Normalization) = (height, width, normalization);
     }
 
-    /// <summary>Red, green and blue plane, each row by row: [3, Height, Width].</summary>
+    /// <summary>Red, green and blue plane, or one of grey, each row by row: [Channels, Height, Width].</summary>
     public Span<float> Values { get; }
+
+    /// <summary>The number of planes: 3, or 1 of grey pictures.</summary>
+    public int Channels => Normalization.Channels;
 
     /// <summary>The height of a plane.</summary>
     public int Height { get; }

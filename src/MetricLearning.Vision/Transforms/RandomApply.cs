@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Does a step or leaves it, as torchvision's RandomApply.</summary>
@@ -12,6 +14,9 @@ public sealed class RandomApply(PixelStep step, double probability = 0.5) : Pixe
     public double Probability { get; } = Guard.Within(probability, 0, 1);
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => Step.WorksOnBatches;
+
+    /// <inheritdoc/>
     public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) =>
         Step.SizeAfter(before) == before ? before : null;
 
@@ -20,5 +25,12 @@ public sealed class RandomApply(PixelStep step, double probability = 0.5) : Pixe
     {
         ArgumentNullException.ThrowIfNull(random);
         if (random.NextDouble() < Probability) Step.Apply(picture, random);
+    }
+
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
+    {
+        var chosen = PictureBatches.Chosen(random, Probability);
+        return PictureBatches.Change(images, chosen, some => Step.ApplyToBatch(some, [.. chosen.Select(i => random[i])]));
     }
 }

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Cuts out a rectangle at a random place, each equally likely; a picture that is smaller gets a black border on the right and
@@ -16,10 +18,22 @@ public sealed class RandomCrop(int height, int width) : PixelStep
     public override (int Height, int Width)? SizeAfter((int Height, int Width)? before) => (Height, Width);
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
+
+    /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
-        var top = random.NextInt(Math.Max(picture.Height - Height, 0) + 1);
-        var left = random.NextInt(Math.Max(picture.Width - Width, 0) + 1);
+        var (top, left) = Place(picture.Height, picture.Width, random);
         Crop.Apply(picture, top, left, Height, Width);
+    }
+
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
+        Crop.Apply(images, [.. random.Select(own => Place((int)images.size(2), (int)images.size(3), own))], Height, Width);
+
+    private (int Top, int Left) Place(int height, int width, SeededRandom random)
+    {
+        var top = random.NextInt(Math.Max(height - Height, 0) + 1);
+        return (top, random.NextInt(Math.Max(width - Width, 0) + 1));
     }
 }

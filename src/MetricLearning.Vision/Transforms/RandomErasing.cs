@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Overwrites a random rectangle. Zhong et al., <i>Random Erasing Data Augmentation</i>, AAAI 2020.</summary>
@@ -41,32 +43,59 @@ public sealed class RandomErasing : PlaneStep
     /// <summary>The least height / width.</summary>
     public double MinAspect { get; }
 
-    /// <summary>Red, green and blue of the rectangle; <see cref="Order"/> says in which units.</summary>
+    /// <summary>Red, green and blue of the rectangle; <see cref="Order"/> says in which units. Pictures of one
+    /// channel get 0.299 R + 0.587 G + 0.114 B.</summary>
     public IReadOnlyList<float> Fill { get; }
 
     /// <summary>What <see cref="Fill"/> means.</summary>
     public ErasingOrder Order { get; }
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
+
+    /// <inheritdoc/>
     public override void Apply(Planes planes, SeededRandom random)
     {
-        if (random.NextDouble() >= Probability) return;
+        if (Draw(planes.Height, planes.Width, random) is not var (top, left, height, width)) return;
+        for (var channel = 0; channel < planes.Channels; channel++)
+        {
+            var value = Value(channel, planes.Normalization);
+            for (var y = top; y < top + height; y++) planes.Row(channel, y).Slice(left, width).Fill(value);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected internal override void ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random, Normalize normalization)
+    {
+        float[] values = [.. Enumerable.Range(0, normalization.Channels).Select(channel => Value(channel, normalization))];
+        var fill = tensor(values, ScalarType.Float32, images.device).view(-1, 1, 1);
+        for (var i = 0; i < random.Count; i++)
+            if (Draw((int)images.size(2), (int)images.size(3), random[i]) is var (top, left, height, width))
+                PictureBatches.Part(images, i, top, left, height, width).copy_(fill);
+    }
+
+    /// <summary>The rectangle; null where the picture stays whole.</summary>
+    private (int Top, int Left, int Height, int Width)? Draw(int pictureHeight, int pictureWidth, SeededRandom random)
+    {
+        if (random.NextDouble() >= Probability) return null;
         for (var attempt = 0; attempt < Attempts; attempt++)
         {
-            var area = random.NextDouble(MinArea, MaxArea) * planes.Height * planes.Width;
+            var area = random.NextDouble(MinArea, MaxArea) * pictureHeight * pictureWidth;
             var aspect = random.NextDouble(MinAspect, 1 / MinAspect);
             var height = (int)Math.Round(Math.Sqrt(area * aspect));
             var width = (int)Math.Round(Math.Sqrt(area / aspect));
-            if (height >= planes.Height || width >= planes.Width) continue;
-            var top = random.NextInt(planes.Height - height + 1);
-            var left = random.NextInt(planes.Width - width + 1);
-            for (var channel = 0; channel < 3; channel++)
-            {
-                // To erase before normalising is the same as to erase after it with the normalised fill.
-                var value = Order == ErasingOrder.AfterNormalization ? Fill[channel] : planes.Normalization.Value(channel, Fill[channel]);
-                for (var y = top; y < top + height; y++) planes.Row(channel, y).Slice(left, width).Fill(value);
-            }
-            return;
+            if (height >= pictureHeight || width >= pictureWidth) continue;
+            var top = random.NextInt(pictureHeight - height + 1);
+            return (top, random.NextInt(pictureWidth - width + 1), height, width);
         }
+        return null;
+    }
+
+    /// <summary>What a plane is filled with. To erase before normalising is the same as to erase after it with the normalised
+    /// fill.</summary>
+    private float Value(int channel, Normalize normalization)
+    {
+        var fill = normalization.Channels == 3 ? Fill[channel] : 0.299f * Fill[0] + 0.587f * Fill[1] + 0.114f * Fill[2];
+        return Order == ErasingOrder.AfterNormalization ? fill : normalization.Value(channel, fill);
     }
 }

@@ -1,9 +1,11 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Makes the picture grey, in all three channels: torchvision's RandomGrayscale, with Pillow's brightness (0.299 R + 0.587 G +
 /// 0.114 B, rounded).</summary>
-/// <remarks>With probability 1 it is torchvision's <c>Grayscale(3)</c>. A network with one input channel takes channel 0 of the
-/// batch.</remarks>
+/// <remarks>With probability 1 it is torchvision's <c>Grayscale(3)</c>. For batches of one channel see
+/// <see cref="Normalize.Grey"/>.</remarks>
 /// <param name="probability">How likely the picture becomes grey, in [0, 1].</param>
 public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
 {
@@ -14,9 +16,16 @@ public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
     public override bool IsRandom => Probability < 1;
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
+
+    /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
         ArgumentNullException.ThrowIfNull(random);
         if (!IsRandom || random.NextDouble() < Probability) PillowColour.Grey(picture);
     }
+
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
+        IsRandom ? PictureBatches.Change(images, PictureBatches.Chosen(random, Probability), BatchColour.Grey) : BatchColour.Grey(images);
 }

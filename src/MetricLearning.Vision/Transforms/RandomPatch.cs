@@ -1,8 +1,9 @@
+using static TorchSharp.torch;
+
 namespace MetricLearning.Vision;
 
 /// <summary>Pastes a piece of another picture at a random place, to mimic occlusion: torchreid's RandomPatch (Zhou et al., ICCV 2019),
-/// with a
-/// fixed pool.</summary>
+/// with a fixed pool.</summary>
 /// <remarks>
 /// torchreid fills its pool with pieces of the pictures as they pass, so what is pasted depends on the order in which workers come. Here
 /// the pool is drawn beforehand, from a seed, so that a picture's outcome depends on seed, epoch and index alone. Area uniform in [0.01,
@@ -49,22 +50,46 @@ public sealed class RandomPatch : PixelStep
     public int PoolSize => pool.Length;
 
     /// <inheritdoc/>
+    public override bool WorksOnBatches => true;
+
+    /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
         ArgumentNullException.ThrowIfNull(picture);
         ArgumentNullException.ThrowIfNull(random);
-        if (random.NextDouble() >= Probability) return;
-        var (pixels, width, height) = pool[random.NextInt(pool.Length)];
-        if (width > picture.Width || height > picture.Height) return;
+        if (Draw(picture.Height, picture.Width, random) is not var (piece, top, left)) return;
+        var line = piece.Width * Picture.BytesPerPixel;
+        for (var y = 0; y < piece.Height; y++)
+            piece.Pixels.Slice(y * line, line).CopyTo(picture.Pixels[(((top + y) * picture.Width + left) * Picture.BytesPerPixel)..]);
+    }
+
+    /// <inheritdoc/>
+    protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
+    {
+        var result = images.clone();
+        for (var i = 0; i < random.Count; i++)
+        {
+            if (Draw((int)images.size(2), (int)images.size(3), random[i]) is not var (piece, top, left)) continue;
+            var pixels = empty([3, piece.Height, piece.Width], ScalarType.Byte);
+            piece.CopyPlanes(pixels.bytes);
+            PictureBatches.Part(result, i, top, left, piece.Height, piece.Width).copy_(pixels);
+        }
+        return result;
+    }
+
+    /// <summary>What is pasted, and where; null where the picture stays.</summary>
+    private (Picture Piece, int Top, int Left)? Draw(int height, int width, SeededRandom random)
+    {
+        if (random.NextDouble() >= Probability) return null;
+        var (pixels, wide, tall) = pool[random.NextInt(pool.Length)];
+        if (wide > width || tall > height) return null;
         var piece = new Picture();
-        pixels.CopyTo(piece.Replace(width, height, out _));
-        var left = random.NextInt(picture.Width - width + 1);
-        var top = random.NextInt(picture.Height - height + 1);
+        pixels.CopyTo(piece.Replace(wide, tall, out _));
+        var left = random.NextInt(width - wide + 1);
+        var top = random.NextInt(height - tall + 1);
         new HorizontalFlip().Apply(piece, random);
         if (random.NextDouble() < 0.5) Warp.Rotate(piece, random.NextInt(21) - 10, Interpolation.Nearest, Rgb.Black);
-        var line = width * Picture.BytesPerPixel;
-        for (var y = 0; y < height; y++)
-            piece.Pixels.Slice(y * line, line).CopyTo(picture.Pixels[(((top + y) * picture.Width + left) * Picture.BytesPerPixel)..]);
+        return (piece, top, left);
     }
 
     private static (int Height, int Width) Size(int height, int width, SeededRandom random)

@@ -43,13 +43,13 @@ public sealed class FeatureExtractor
     } = [1];
 
     /// <summary>The features of a batch: the mean over all views.</summary>
-    /// <param name="images">[N, 3, H, W] on the device of the weights.</param>
+    /// <param name="images">[N, C, H, W] on the device of the weights.</param>
     /// <returns>[N, D] float32. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or the layer gives neither [N, D] nor [N, C, h, w].</exception>
     public Tensor Extract(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);
-        if (images.dim() != 4) throw new ArgumentException($"images must be [N, 3, H, W], got {Guard.Shape(images)}.", nameof(images));
+        if (images.dim() != 4) throw new ArgumentException($"images must be [N, C, H, W], got {Guard.Shape(images)}.", nameof(images));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var type = model.parameters().Select(weight => (ScalarType?)weight.dtype).FirstOrDefault();

@@ -51,20 +51,21 @@ internal sealed unsafe class HardestPairs
         var contiguous = NativeMemory.Contiguous(form.Rows);
         var (count, width) = ((int)contiguous.size(0), (int)contiguous.size(1));
         var padded = Padded(count);
-        var memory = ArrayPool<float>.Shared.Rent(checked(padded * width + padded + width));
         var identities = Identities(labels, padded);
+        // More than a managed array could hold, for batches of gigabytes.
+        var memory = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc(
+            (nuint)(((long)padded * width + padded + width) * sizeof(float)), 64);
         try
         {
-            fixed (float* start = memory)
             fixed (int* identity = identities)
             {
-                var search = new HardestPairs((float*)NativeMemory.Of(contiguous), start, identity, count, width, form, selfIsPositive);
+                var search = new HardestPairs((float*)NativeMemory.Of(contiguous), memory, identity, count, width, form, selfIsPositive);
                 return search.Prepare(form.Squared) ? search.Run() : null;
             }
         }
         finally
         {
-            ArrayPool<float>.Shared.Return(memory);
+            System.Runtime.InteropServices.NativeMemory.AlignedFree(memory);
             GC.KeepAlive(form.Rows);
         }
     }

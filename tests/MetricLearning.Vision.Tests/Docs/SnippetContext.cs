@@ -15,6 +15,11 @@ public abstract class SnippetContext
     protected int classCount;
     protected string[] args = null!;
 
+    public abstract class Augmentation : SnippetContext
+    {
+        protected ReIdDataset data = null!;
+    }
+
     public abstract class Datasets : SnippetContext
     {
         protected ReIdDataset market = null!, msmt17 = null!;
