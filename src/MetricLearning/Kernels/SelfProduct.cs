@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -8,34 +7,18 @@ namespace MetricLearning;
 /// is its mirror image.</summary>
 /// <remarks>
 /// It stands in for libtorch's <c>mm</c> by a rule of processor and shape, fixed in code and not measured as the program runs, so that a
-/// run gives the same bits again: where the processor has FMA, but not the vectors of 512 bits with which oneMKL's whole product would be
-/// as fast, and the batch has rows enough. The result is symmetric to the bit; an entry depends on its two rows alone, neither on the
-/// threads nor on the rest of the batch. The AppContext switch <see cref="Switch"/> overrides the processor's part of the rule. Memory:
-/// the rows twice more.
+/// run gives the same bits again: <see cref="TileProduct.IsFast"/>, and rows enough. The result is symmetric to the bit; an entry depends
+/// on its two rows alone, neither on the threads nor on the rest of the batch. Memory: the rows twice more.
 /// </remarks>
 internal static unsafe class SelfProduct
 {
-    /// <summary>The AppContext switch: false for mm everywhere, true wherever there is FMA.</summary>
-    public const string Switch = "MetricLearning.SelfProduct";
-
     private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
-    private const int FewestRows = 256, FewestPlaces = 64, MostNumbers = 1 << 27;
-
-    private static readonly bool wins = Wins(
-        AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
-
-    private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
+    private const long FewestProducts = 1 << 29, MostNumbers = 1 << 27;
 
     /// <summary>Whether the product of a batch with itself is made so.</summary>
     /// <param name="x">[N, D].</param>
-    public static bool Suits(Tensor x) => wins && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
-        && x.size(0) >= FewestRows && x.size(1) >= FewestPlaces && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
-
-    /// <summary>The processor's part of the rule.</summary>
-    /// <param name="chosen">What the switch says.</param>
-    /// <param name="fused">Whether there is FMA.</param>
-    /// <param name="wide">Whether mm takes vectors of 512 bits.</param>
-    public static bool Wins(bool? chosen, bool fused, bool wide) => fused && (chosen ?? !wide);
+    public static bool Suits(Tensor x) => TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
+        && x.size(0) * x.size(0) * x.size(1) >= FewestProducts && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
 
     /// <summary>[N, N], without gradient. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>

@@ -77,18 +77,16 @@ public class SelfProductTests
     [Theory]
     [InlineData(null, true, false, true), InlineData(null, true, true, false), InlineData(null, false, false, false)]
     [InlineData(true, true, true, true), InlineData(true, false, false, false), InlineData(false, true, false, false)]
-    public void Wins_ByProcessor_UnlessTheSwitchIsSet(bool? chosen, bool fused, bool wide, bool wins) =>
-        Assert.Equal(wins, SelfProduct.Wins(chosen, fused, wide));
+    public void Rule_GoesByTheProcessor_UnlessTheSwitchIsSet(bool? chosen, bool fused, bool wide, bool wins) =>
+        Assert.Equal(wins, TileProduct.Rule(chosen, fused, wide));
 
     [Fact]
     public void Suits_LargeBatchesOfFloat32()
     {
         using var scope = NewDisposeScope();
-        var expected = SelfProduct.Wins(null, System.Runtime.Intrinsics.X86.Fma.IsSupported, false);
-        Assert.Equal(expected && SelfProduct.Suits(empty(256, 64)), SelfProduct.Suits(empty(1024, 512)));
-        Assert.False(SelfProduct.Suits(empty(255, 512)));
-        Assert.False(SelfProduct.Suits(empty(1024, 63)));
-        Assert.False(SelfProduct.Suits(empty(256, 64, ScalarType.Float64)));
+        Assert.Equal(SelfProduct.Suits(empty(4096, 128)), SelfProduct.Suits(empty(1024, 512)));
+        Assert.False(SelfProduct.Suits(empty(1023, 512)));
+        Assert.False(SelfProduct.Suits(empty(1024, 512, ScalarType.Float64)));
     }
 
     private static void AssertSame(Tensor expected, Tensor actual) => Assert.True((expected == actual).all().item<bool>());
