@@ -21,6 +21,9 @@ internal sealed record Case(string Category, string What, string Shape, Func<Dev
     /// <summary>Whether it takes gigabytes or minutes, so that it is left out unless --heavy asks for it.</summary>
     public bool Heavy { get; init; }
 
+    /// <summary>How often each way is timed where once takes a minute; null for the usual number of rounds.</summary>
+    public int? Rounds { get; init; }
+
     /// <summary>How the results of the ways compare; to rounding, by default.</summary>
     public Agreement Agreement { get; init; } = Agreement.Rounding;
 

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Ways to the matrix product x·yᵀ that libtorch offers, against its mm.</summary>
+/// <summary>Ways to the matrix product x·yᵀ that libtorch offers, and the library's product of a batch with itself, against
+/// mm.</summary>
 internal static class ProductCases
 {
     private static readonly (string Name, Func<Tensor, Tensor, Tensor> Run, double Tolerance)[] ways =
@@ -14,6 +15,12 @@ internal static class ProductCases
     ];
 
     public static IEnumerable<Case> All =>
+    [
+        .. Ways,
+        OfItself(1024, 512), OfItself(1024, 2048), OfItself(4096, 512), OfItself(8192, 128),
+    ];
+
+    private static IEnumerable<Case> Ways =>
         from size in new[]
         {
             (64, 64, 2048), (64, 10000, 512), (256, 10000, 512), (1024, 1024, 128), (1024, 1024, 512), (4096, 4096, 512),
@@ -35,6 +42,14 @@ internal static class ProductCases
             Agreement = new(way.Tolerance),
             Heavy = columns > 8192,
         };
+
+    private static Case OfItself(int rows, int width) =>
+        new("products", "a batch with itself, half of it", $"{rows} x {rows} x {width}", device =>
+        {
+            random.manual_seed(1);
+            var x = randn(rows, width).to(device);
+            return new(x) { Ours = Work.Scoped(() => [Similarity.Matrix(x, x)]), Naive = Work.Scoped(() => [x.mm(x.t())]) };
+        });
 
     /// <summary>Each tile is written where it belongs in the result.</summary>
     private static Tensor Tiled(Tensor x, Tensor y, long columns)

@@ -11,7 +11,7 @@ namespace MetricLearning.Benchmarks;
 /// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over
 /// all rounds, times are medians too. Calls cannot be optimised away, as they are calls into native code whose results come back.
 /// </remarks>
-internal sealed class Duel
+internal sealed record Duel
 {
     /// <summary>How long a way runs in a round, at least one call.</summary>
     public double RoundMilliseconds { get; init; } = 20;

@@ -44,7 +44,8 @@ internal static class Recorder
     {
         using var work = item.Create(Settings.Device);
         if (ValueCheck.Compare(item, work) is { } difference) throw new InvalidDataException(difference);
-        var measured = records.Cases[item.Name] = duel.Measure(work);
+        var rounds = item.Rounds is { } few ? duel with { MinRounds = few, MaxRounds = few } : duel;
+        var measured = records.Cases[item.Name] = rounds.Measure(work);
         records.Save();
         return Line(item, measured);
     }

@@ -29,6 +29,8 @@ internal sealed record Goal(string What, string Case, double? OfFloor = null, do
         new($"exact metrics in tiles of float32, {Market}", $"evaluation: ranks counted on float32, {Market}",
             OfFloor: 0.8, Faster: 3, PeakMebibytes: 256),
         new($"exact metrics, the fastest way, {Market}", $"evaluation: ranks counted on 16-bit integers, {Market}", OfFloor: 0.5),
+        new("exact metrics, 10000 x 1000000, D = 256", "evaluation: ranks counted within 1 GB, 10000 x 1000000, D = 256",
+            OfFloor: 1.2, PeakMebibytes: 1024),
     ];
 
     /// <summary>What was asked, what was measured, and whether that reaches it.</summary>

@@ -38,7 +38,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         var mean = Mean(y ?? x);
         var left = Centred(x, mean);
         var right = y is null ? left : Centred(y, mean);
-        var distances = left.Rows.matmul(right.Rows.t());
+        var distances = Product.Of(left.Rows, right.Rows);
         if (x.dtype == ScalarType.Float32) Finish<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
         else Finish<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
         List<Tensor> saved = [distances, x, left.Rows, left.Squares];

@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>x·yᵀ, [N, D] by [M, D] → [N, M]: the one matrix product of distances, miners and class scores.</summary>
 /// <remarks>
-/// Where a batch meets itself the way back is one product, (g + gᵀ)·x, in place of two. Else it is the plain product; <see
-/// cref="TileProduct"/> is
-/// for kernels that want a tile at a time. The rounding is that of dot products of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
+/// Where a batch meets itself the way there is half a product where <see cref="SelfProduct"/> suits, and the way back one, (g + gᵀ)·x, in
+/// place of two. Else it is libtorch's <c>mm</c>; <see cref="TileProduct"/> is for kernels that want a tile at a time. The rounding is that
+/// of dot products of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
 /// </remarks>
 internal sealed class Product : autograd.SingleTensorFunction<Product>
 {
@@ -19,8 +19,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     public static Tensor Of(Tensor x, Tensor y)
     {
         if (WithItself(x, y)) return apply(x, false);
-        using var transposed = y.t();
-        return x.matmul(transposed);
+        return ReferenceEquals(x, y) && SelfProduct.Suits(x) ? SelfProduct.Of(x) : Plain(x, y);
     }
 
     /// <summary>1 − x·yᵀ with gradient; where a batch meets itself written over the product. The caller disposes it.</summary>
@@ -39,7 +38,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         var (x, oneMinus) = ((Tensor)vars[0], (bool)vars[1]);
         ctx.save_for_backward([x]);
         ctx.save_data(nameof(oneMinus), oneMinus);
-        var product = x.matmul(x.t());
+        var product = SelfProduct.Suits(x) ? SelfProduct.Of(x) : Plain(x, x);
         return oneMinus ? product.neg_().Plus_(ones([], x.dtype, x.device)) : product;
     }
 
@@ -52,6 +51,12 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         if ((bool)ctx.get_data("oneMinus")) gradient.neg_();
         grad_output.Dispose();
         return Gradient.Of(gradient, null);
+    }
+
+    private static Tensor Plain(Tensor x, Tensor y)
+    {
+        using var transposed = y.t();
+        return x.matmul(transposed);
     }
 
     private static bool WithItself(Tensor x, Tensor y) => ReferenceEquals(x, y) && x.requires_grad && is_grad_enabled();

@@ -14,6 +14,10 @@ namespace MetricLearning;
 /// </remarks>
 internal static unsafe class TileProduct
 {
+    /// <summary>The AppContext switch that overrides the rule of <see cref="IsFast"/>: false for libtorch's mm everywhere, true for these
+    /// tiles wherever there is FMA.</summary>
+    public const string Switch = "MetricLearning.TileProduct";
+
     /// <summary>Rows of a panel of the left side.</summary>
     public const int Left = 6;
 
@@ -22,6 +26,19 @@ internal static unsafe class TileProduct
 
     /// <summary>Coordinates that are summed before the sum is stored.</summary>
     public const int Depth = 256;
+
+    /// <summary>Whether tiles are about as fast as libtorch's mm, whole: where the processor has FMA, but not the vectors of 512 bits that
+    /// oneMKL takes on Intel's alone. A rule fixed in code, not a measurement, so that a run gives the same bits again.</summary>
+    public static bool IsFast { get; } = Rule(
+        AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
+
+    private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
+
+    /// <summary>The rule.</summary>
+    /// <param name="chosen">What the switch says.</param>
+    /// <param name="fused">Whether there is FMA.</param>
+    /// <param name="wide">Whether mm takes vectors of 512 bits.</param>
+    public static bool Rule(bool? chosen, bool fused, bool wide) => fused && (chosen ?? !wide);
 
     /// <summary>Packs rows into panels, less a mean; the last panel is filled up with zeros.</summary>
     /// <param name="rows">The first of the rows, <paramref name="width"/> apart.</param>

@@ -93,8 +93,8 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     private static Tensor Cosines(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         var (a, p) = (RowMath.Unit(RowMath.Widen(anchors)), RowMath.Unit(RowMath.Widen(positives)));
-        List<Tensor> parts = [a.matmul(p.t()), a.matmul(a.t()), p.matmul(p.t())];
-        if (negatives is not null) parts.Add(a.matmul(RowMath.Unit(RowMath.Widen(negatives)).t()));
+        List<Tensor> parts = [Product.Of(a, p), Product.Of(a, a), Product.Of(p, p)];
+        if (negatives is not null) parts.Add(Product.Of(a, RowMath.Unit(RowMath.Widen(negatives))));
         return cat([.. parts], 1);
     }
 }

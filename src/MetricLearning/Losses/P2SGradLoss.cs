@@ -24,7 +24,7 @@ public sealed class P2SGradLoss(int classes, int dimension)
     {
         ArgumentNullException.ThrowIfNull(batch);
         var atLengthOne = RowMath.Unit(weights).detach().Plus(weights - weights.detach());
-        var cosines = RowMath.Unit(batch.Embeddings).matmul(atLengthOne.t());
+        var cosines = Product.Of(RowMath.Unit(batch.Embeddings), atLengthOne);
         yield return PerSample(WithOwn(cosines, labels, Own(cosines, labels) - S(1)).pow(S(2)).mean([1]));
     }
 }

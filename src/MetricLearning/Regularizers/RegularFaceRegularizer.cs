@@ -10,6 +10,6 @@ internal sealed class RegularFaceRegularizer : Regularizer
         if (vectors.size(0) == 1) return (vectors * S(0)).sum();
         var unit = RowMath.Unit(vectors);
         var itself = eye(vectors.size(0), dtype: ScalarType.Bool, device: vectors.device);
-        return unit.matmul(unit.t()).masked_fill(itself, S(double.NegativeInfinity)).max(1).values.mean();
+        return Product.Of(unit, unit).masked_fill(itself, S(double.NegativeInfinity)).max(1).values.mean();
     }
 }

@@ -26,7 +26,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly double largestGalleryNorm;
     private readonly bool roundsInputs, fixedPoint;
     private FixedPointSieve? sieve;
-    private Tensor? block;
+    private Tensor? block, tile;
+    private PackedTiles? packed;
 
     /// <param name="distance">One that this class knows.</param>
     /// <param name="queryFeatures">[Q, D].</param>
@@ -83,7 +84,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     {
         if (Sieves(type)) return FixedPointSieve.TileBytes(queries, rows, width);
         var size = type == ScalarType.Float64 ? 8L : 4L;
-        return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width;
+        return (queries + (type == gallery.dtype ? 0 : queries + rows)) * size * width
+            + (Packs(type) ? PackedTiles.Bytes(queries, rows, width) : 0);
     }
 
     public override void Begin(int query, int queries, int rows, ScalarType type)
@@ -94,18 +96,26 @@ internal sealed unsafe class FeatureScores : ScoreSource
             sieve.Begin(query, queries, rows);
             block = null;
         }
-        else block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
+        else
+        {
+            block = this.queries.narrow(0, query, queries).to(type) * S(offset is null ? -1 : -2);       // a power of two: exact
+            packed = Packs(type) ? new PackedTiles(block, rows) : null;
+            tile = packed is null ? empty(queries * (long)rows, type, Device) : null;
+        }
     }
 
     public override Tensor Tile(int row, int rows)
     {
         if (block is null) return sieve!.Tile(row, rows);
         var type = block.dtype;
-        var product = block.matmul(gallery.narrow(0, row, rows).to(type).t());
+        var product = packed?.Of(gallery.narrow(0, row, rows).to(type)) ?? Plain(gallery.narrow(0, row, rows).to(type));
         if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;
     }
+
+    private Tensor Plain(Tensor rows) =>
+        tile!.narrow(0, 0, block!.size(0) * rows.size(0)).view(-1, rows.size(0)).addmm_(block, rows.t(), beta: 0);
 
     public override double Key(int query, int row) => distance switch
     {
@@ -156,6 +166,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
             _ => 2 * relative * x * y + 2 * u * (y * y + x * y) + exact * (x + y) * (x + y) + n * smallest * (8 + 2 * x + 2 * y),
         };
     }
+
+    private bool Packs(ScalarType type) =>
+        type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast;
 
     private bool Sieves(ScalarType type) => fixedPoint && type == ScalarType.Float32;
 

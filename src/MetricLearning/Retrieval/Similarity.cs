@@ -30,8 +30,7 @@ public static class Similarity
     public static Tensor Matrix(Tensor query, Tensor gallery)
     {
         Guard.SameWidth(query, gallery);
-        using var transposed = gallery.t();
-        return query.matmul(transposed);
+        return Product.Of(query, gallery);
     }
 
     /// <summary>For each query the gallery rows by falling similarity; ties by index.</summary>

@@ -1,0 +1,77 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Products of a block of float32 rows on the CPU with one tile of other rows after the other, by <see cref="TileProduct"/>; the
+/// block is packed once.</summary>
+internal sealed unsafe class PackedTiles
+{
+    private const int PieceRows = 32 * TileProduct.Left, PieceColumns = 8 * TileProduct.Right, PackedAtOnce = 4 * TileProduct.Right;
+
+    private readonly Tensor left, right, tile, zeros;
+    private readonly int count, width;
+
+    /// <param name="block">[Q, D]. What the tiles take belongs to the current dispose scope.</param>
+    /// <param name="rows">The most rows of a tile.</param>
+    public PackedTiles(Tensor block, int rows)
+    {
+        using var contiguous = block.contiguous();
+        (count, width) = ((int)block.size(0), (int)block.size(1));
+        left = empty(Whole(count, TileProduct.Left) * (long)width);
+        right = empty(Whole(rows, TileProduct.Right) * (long)width);
+        tile = empty(Whole(count, TileProduct.Left) * (long)rows);
+        zeros = TorchSharp.torch.zeros(width);
+        Pack(contiguous, TileProduct.Left, PieceRows, left);
+    }
+
+    /// <summary>Bytes that tiles take, besides the tile.</summary>
+    public static long Bytes(int queries, int rows, int width) => (queries + TileProduct.Left + rows + TileProduct.Right) * 4L * width;
+
+    /// <summary>[Q, R], written over the last.</summary>
+    /// <param name="rows">[R, D], contiguous.</param>
+    public Tensor Of(Tensor rows)
+    {
+        var columns = (int)rows.size(0);
+        Pack(rows, TileProduct.Right, PackedAtOnce, right);
+        var (from, with, to) = ((nint)NativeMemory.Of(left), (nint)NativeMemory.Of(right), (nint)NativeMemory.Of(tile));
+        var across = (columns + PieceColumns - 1) / PieceColumns;
+        Threads.For((count + PieceRows - 1) / PieceRows * across, piece =>
+        {
+            var (row, column) = (piece / across * PieceRows, piece % across * PieceColumns);
+            Multiply((float*)from + (long)row * width, (float*)with + (long)column * width, Math.Min(PieceRows, count - row),
+                Math.Min(PieceColumns, columns - column), (float*)to + (long)row * columns + column, columns);
+        });
+        return tile.narrow(0, 0, count * (long)columns).view(count, columns);
+    }
+
+    private static int Whole(int rows, int panel) => (rows + panel - 1) / panel * panel;
+
+    /// <summary>A piece; through the thread's own memory where the last panel reaches past the columns. Past the rows there is
+    /// room.</summary>
+    private void Multiply(float* a, float* b, int rows, int columns, float* target, int stride)
+    {
+        if (columns % TileProduct.Right == 0)
+        {
+            TileProduct.Multiply(a, b, rows, columns, width, target, stride);
+            return;
+        }
+        fixed (float* piece = Scratch.Floats(PieceRows * PieceColumns))
+        {
+            TileProduct.Multiply(a, b, rows, columns, width, piece, PieceColumns);
+            for (var i = 0; i < rows; i++)
+                new ReadOnlySpan<float>(piece + i * PieceColumns, columns).CopyTo(new(target + (long)i * stride, columns));
+        }
+    }
+
+    private void Pack(Tensor rows, int panel, int together, Tensor packed)
+    {
+        var (total, from, to) = ((int)rows.size(0), (nint)NativeMemory.Of(rows), (nint)NativeMemory.Of(packed));
+        var mean = (nint)NativeMemory.Of(zeros);
+        Threads.For((total + together - 1) / together, part =>
+        {
+            var offset = (long)part * together * width;
+            TileProduct.Pack((float*)from + offset, Math.Min(together, total - part * together), width, (float*)mean, panel,
+                (float*)to + offset);
+        });
+    }
+}

@@ -1,0 +1,81 @@
+using System.Buffers;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>x·xᵀ of a float32 batch on the CPU by <see cref="TileProduct"/>: the half on and above the diagonal is multiplied, the other
+/// is its mirror image.</summary>
+/// <remarks>
+/// It stands in for libtorch's <c>mm</c> by a rule of processor and shape, fixed in code and not measured as the program runs, so that a
+/// run gives the same bits again: <see cref="TileProduct.IsFast"/>, and rows enough. The result is symmetric to the bit; an entry depends
+/// on its two rows alone, neither on the threads nor on the rest of the batch. Memory: the rows twice more.
+/// </remarks>
+internal static unsafe class SelfProduct
+{
+    private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
+    private const long FewestProducts = 1 << 29, MostNumbers = 1 << 27;
+
+    /// <summary>Whether the product of a batch with itself is made so.</summary>
+    /// <param name="x">[N, D].</param>
+    public static bool Suits(Tensor x) => TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
+        && x.size(0) * x.size(0) * x.size(1) >= FewestProducts && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
+
+    /// <summary>[N, N], without gradient. The caller disposes it.</summary>
+    /// <param name="x">[N, D].</param>
+    public static Tensor Of(Tensor x)
+    {
+        using var contiguous = x.contiguous();
+        var (count, width) = ((int)x.size(0), (int)x.size(1));
+        var product = empty(count, count);
+        var left = ArrayPool<float>.Shared.Rent(Padded(count, TileProduct.Left) * width);
+        var right = ArrayPool<float>.Shared.Rent(Padded(count, TileProduct.Right) * width);
+        fixed (float* l = left, r = right, zeros = new float[width])
+        {
+            var (rows, none) = ((nint)NativeMemory.Of(contiguous), (nint)zeros);
+            var (from, with, to) = ((nint)l, (nint)r, (nint)NativeMemory.Of(product));
+            Threads.For((count + TileRows - 1) / TileRows, part =>
+            {
+                var start = part * TileRows;
+                var (present, offset) = (Math.Min(TileRows, count - start), (long)start * width);
+                TileProduct.Pack((float*)rows + offset, present, width, (float*)none, TileProduct.Left, (float*)from + offset);
+                TileProduct.Pack((float*)rows + offset, present, width, (float*)none, TileProduct.Right, (float*)with + offset);
+            });
+            var tiles = Tiles(count);
+            Threads.For(tiles.Count, i => Make(tiles[i], (float*)from, (float*)with, count, width, (float*)to));
+        }
+        ArrayPool<float>.Shared.Return(left);
+        ArrayPool<float>.Shared.Return(right);
+        return product;
+    }
+
+    private static int Padded(int count, int panel) => (count + panel - 1) / panel * panel;
+
+    /// <summary>The tiles on and right of the diagonal; the first of a row of tiles is a square on it.</summary>
+    private static List<(int Row, int Column, int Width)> Tiles(int count)
+    {
+        var tiles = new List<(int, int, int)>();
+        for (var row = 0; row < count; row += TileRows)
+            for (int column = row, width; column < count; column += width)
+                tiles.Add((row, column, width = Math.Min(column == row ? TileRows : TileColumns, count - column)));
+        return tiles;
+    }
+
+    /// <summary>Multiplies a tile in the thread's own memory, and writes it and its mirror image.</summary>
+    private static void Make((int Row, int Column, int Width) at, float* left, float* right, int count, int width, float* product)
+    {
+        var height = Math.Min(TileRows, count - at.Row);
+        fixed (float* tile = Scratch.Floats(TileRows * TileColumns))
+        {
+            TileProduct.Multiply(left + (long)at.Row * width, right + (long)at.Column * width, height, at.Width, width, tile, TileColumns);
+            for (var i = 0; i < height; i++)
+                new ReadOnlySpan<float>(tile + i * TileColumns, at.Width)
+                    .CopyTo(new(product + (at.Row + i) * (long)count + at.Column, at.Width));
+            if (at.Column == at.Row) return;
+            for (var j = 0; j < at.Width; j++)
+            {
+                var row = product + (at.Column + j) * (long)count + at.Row;
+                for (var i = 0; i < height; i++) row[i] = tile[i * TileColumns + j];
+            }
+        }
+    }
+}
