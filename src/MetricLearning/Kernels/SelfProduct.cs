@@ -71,11 +71,7 @@ internal static unsafe class SelfProduct
                 new ReadOnlySpan<float>(tile + i * TileColumns, at.Width)
                     .CopyTo(new(product + (at.Row + i) * (long)count + at.Column, at.Width));
             if (at.Column == at.Row) return;
-            for (var j = 0; j < at.Width; j++)
-            {
-                var row = product + (at.Column + j) * (long)count + at.Row;
-                for (var i = 0; i < height; i++) row[i] = tile[i * TileColumns + j];
-            }
+            Transpose.Write(tile, TileColumns, height, at.Width, product + at.Column * (long)count + at.Row, count);
         }
     }
 }

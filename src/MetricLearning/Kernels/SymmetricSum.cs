@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -34,7 +33,7 @@ internal static unsafe class SymmetricSum
     private static void AddTiles<T>(T* x, T* sum, long count, int i, int j, T* turned) where T : unmanaged
     {
         var (height, width) = ((int)Math.Min(Tile, count - i), (int)Math.Min(Tile, count - j));
-        Turn(x + i * count + j, count, height, width, turned, Tile);
+        Transpose.Write(x + i * count + j, count, height, width, turned, Tile);
         for (var c = 0; c < width; c++)
         {
             T* row = x + (j + c) * count + i, to = sum + (j + c) * count + i, column = turned + c * Tile;
@@ -45,38 +44,6 @@ internal static unsafe class SymmetricSum
                 Lanes.Store(column, r, height, both);
             }
         }
-        Turn(turned, Tile, width, height, sum + i * count + j, count);
-    }
-
-    /// <summary>Writes the columns of a matrix as rows.</summary>
-    private static void Turn<T>(T* from, long stride, int height, int width, T* to, long strideOfTo) where T : unmanaged
-    {
-        if (typeof(T) == typeof(float) && Avx.IsSupported && height % 8 == 0 && width % 8 == 0)
-        {
-            for (var r = 0; r < height; r += 8)
-                for (var c = 0; c < width; c += 8)
-                    TurnBlock((float*)from + r * stride + c, stride, (float*)to + c * strideOfTo + r, strideOfTo);
-            return;
-        }
-        for (var r = 0; r < height; r++)
-            for (var c = 0; c < width; c++) to[c * strideOfTo + r] = from[r * stride + c];
-    }
-
-    /// <summary>8 by 8: rows 4 apart share a vector; vectors are interleaved until columns stand in a row.</summary>
-    private static void TurnBlock(float* from, long stride, float* to, long strideOfTo)
-    {
-        for (var c = 0; c < 8; c += 4)
-        {
-            var (a, b) = (Halves(from + c, from + 4 * stride + c), Halves(from + stride + c, from + 5 * stride + c));
-            var (d, e) = (Halves(from + 2 * stride + c, from + 6 * stride + c), Halves(from + 3 * stride + c, from + 7 * stride + c));
-            var (first, second) = (Avx.UnpackLow(a, b).AsDouble(), Avx.UnpackLow(d, e).AsDouble());
-            Avx.UnpackLow(first, second).AsSingle().Store(to + c * strideOfTo);
-            Avx.UnpackHigh(first, second).AsSingle().Store(to + (c + 1) * strideOfTo);
-            (first, second) = (Avx.UnpackHigh(a, b).AsDouble(), Avx.UnpackHigh(d, e).AsDouble());
-            Avx.UnpackLow(first, second).AsSingle().Store(to + (c + 2) * strideOfTo);
-            Avx.UnpackHigh(first, second).AsSingle().Store(to + (c + 3) * strideOfTo);
-        }
-
-        static Vector256<float> Halves(float* low, float* high) => Vector256.Create(Vector128.Load(low), Vector128.Load(high));
+        Transpose.Write(turned, Tile, width, height, sum + i * count + j, count);
     }
 }

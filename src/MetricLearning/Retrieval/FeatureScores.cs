@@ -108,7 +108,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     {
         if (block is null) return sieve!.Tile(row, rows);
         var type = block.dtype;
-        var product = packed?.Of(gallery.narrow(0, row, rows).to(type)) ?? Plain(gallery.narrow(0, row, rows).to(type));
+        var right = gallery.narrow(0, row, rows).to(type);
+        var product = packed is null ? Plain(right) : packed.Of(right);
         if (offset is not null) product.Plus_(offset.narrow(0, row, rows).to(type));
         if (factor is not null) product.mul_(factor.narrow(0, row, rows).to(type));
         return product;

@@ -101,20 +101,12 @@ public class EuclideanMatrixTests
         using var scope = NewDisposeScope();
         manual_seed(6);
         var x = randn(150, 3).repeat(2, 1).requires_grad_();
-        var threads = get_num_threads();
-        try
-        {
-            Assert.Equal(Run(1), Run(2));
-        }
-        finally
-        {
-            set_num_threads(threads);
-        }
+        Assert.Equal(Run(1), Run(2));
         Gradient.Release();
 
         float[] Run(int count)
         {
-            set_num_threads(count);
+            using var threads = new TorchThreads(count);
             var distances = EuclideanMatrix.Of(x, x, squared: false);
             return [.. distances.data<float>(), .. autograd.grad([distances.sin().sum()], [x])[0].data<float>()];
         }

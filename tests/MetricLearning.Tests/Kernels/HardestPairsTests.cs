@@ -15,44 +15,36 @@ public class HardestPairsTests
     [Theory, InlineData(1), InlineData(2), InlineData(3)]
     public void Find_TakesTheHardestOfLowestIndex(int threads)
     {
-        var before = get_num_threads();
-        set_num_threads(threads);
-        try
+        using var several = new TorchThreads(threads);
+        cases.Sample(c =>
         {
-            cases.Sample(c =>
+            using var scope = NewDisposeScope();
+            var random = new Random(c.Seed);
+            var x = Array.ConvertAll(new float[c.Rows * c.Width], _ => (float)random.Next(-2, 3));
+            var labels = Array.ConvertAll(new long[c.Rows], _ => (long)random.Next(c.Classes) * 1_000_000_007);
+            foreach (var self in (bool[])[false, true])
             {
-                using var scope = NewDisposeScope();
-                var random = new Random(c.Seed);
-                var x = Array.ConvertAll(new float[c.Rows * c.Width], _ => (float)random.Next(-2, 3));
-                var labels = Array.ConvertAll(new long[c.Rows], _ => (long)random.Next(c.Classes) * 1_000_000_007);
-                foreach (var self in (bool[])[false, true])
+                var form = new ProductForm(tensor(x, [c.Rows, c.Width]), Squared: false);
+                var found = HardestPairs.Find(form, tensor(labels), self)!.Value;
+                for (var a = 0; a < c.Rows; a++)
                 {
-                    var form = new ProductForm(tensor(x, [c.Rows, c.Width]), Squared: false);
-                    var found = HardestPairs.Find(form, tensor(labels), self)!.Value;
-                    for (var a = 0; a < c.Rows; a++)
-                    {
-                        Assert.Equal(Pick(a, (b, d, best) => labels[b] == labels[a] && (self || a != b) && d > best, double.NegativeInfinity), found.Positives[a]);
-                        Assert.Equal(Pick(a, (b, d, best) => labels[b] != labels[a] && d < best, double.PositiveInfinity), found.Negatives[a]);
-                    }
+                    Assert.Equal(Pick(a, (b, d, best) => labels[b] == labels[a] && (self || a != b) && d > best, double.NegativeInfinity), found.Positives[a]);
+                    Assert.Equal(Pick(a, (b, d, best) => labels[b] != labels[a] && d < best, double.PositiveInfinity), found.Negatives[a]);
                 }
+            }
 
-                int Pick(int a, Func<int, double, double, bool> better, double best)
+            int Pick(int a, Func<int, double, double, bool> better, double best)
+            {
+                var index = -1;
+                for (var b = 0; b < c.Rows; b++)
                 {
-                    var index = -1;
-                    for (var b = 0; b < c.Rows; b++)
-                    {
-                        var product = 0.0;
-                        for (var k = 0; k < c.Width; k++) product += x[a * c.Width + k] * x[b * c.Width + k];
-                        if (better(b, -product, best)) (index, best) = (b, -product);
-                    }
-                    return index;
+                    var product = 0.0;
+                    for (var k = 0; k < c.Width; k++) product += x[a * c.Width + k] * x[b * c.Width + k];
+                    if (better(b, -product, best)) (index, best) = (b, -product);
                 }
-            }, iter: 25, threads: 1);
-        }
-        finally
-        {
-            set_num_threads(before);
-        }
+                return index;
+            }
+        }, iter: 25, threads: 1);
     }
 
     [Theory, InlineData("euclidean"), InlineData("squared"), InlineData("clamped"), InlineData("normalized"), InlineData("cosine"), InlineData("dot")]

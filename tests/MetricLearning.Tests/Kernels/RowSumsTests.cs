@@ -192,22 +192,14 @@ public class RowSumsTests
         manual_seed(8);
         var x = rand(257, 301).requires_grad_();
         var (near, far) = (Mask(257, 301), Mask(257, 301));
-        var threads = get_num_threads();
-        try
-        {
-            var (one, two) = (Run(1), Run(2));
-            Assert.Equal(one.Numbers, two.Numbers);
-            Assert.Equal(one.Gradient, two.Gradient);
-        }
-        finally
-        {
-            set_num_threads(threads);
-        }
+        var (one, two) = (Run(1), Run(2));
+        Assert.Equal(one.Numbers, two.Numbers);
+        Assert.Equal(one.Gradient, two.Gradient);
         Gradient.Release();
 
         (float[] Numbers, float[] Gradient) Run(int count)
         {
-            set_num_threads(count);
+            using var threads = new TorchThreads(count);
             var numbers = RowSums.Of(x, (near, sums["mean"]), (far, sums["self-paced push"]));
             var finite = numbers.slice(1, 1, 257, 1);
             return (numbers.data<float>().ToArray(), autograd.grad([finite.sum()], [x])[0].data<float>().ToArray());
