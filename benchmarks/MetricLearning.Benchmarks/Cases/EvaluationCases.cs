@@ -67,7 +67,7 @@ internal static class EvaluationCases
 
     /// <summary>Features as a network with a rectifier gives them: identities, pictures and cameras vary along 96 directions, a fifth of
     /// the gallery are distractors.</summary>
-    private static (EmbeddingSet Query, EmbeddingSet Gallery) Sets(int queries, int gallery, int width, int identities, Device device)
+    internal static (EmbeddingSet Query, EmbeddingSet Gallery) Sets(int queries, int gallery, int width, int identities, Device device)
     {
         const int directions = 96, cameras = 6;
         random.manual_seed(1);

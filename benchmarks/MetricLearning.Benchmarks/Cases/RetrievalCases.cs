@@ -9,7 +9,26 @@ internal static class RetrievalCases
     [
         Evaluation(500, 2_000, 512), Evaluation(1_000, 8_000, 2_048),
         Reranking(100, 500, 256), Reranking(300, 1_500, 512),
+        ReRankedEvaluation(3_368, 15_913, 2_048, 751), ReRankedEvaluation(11_659, 82_161, 2_048, 3_060),
     ];
+
+    /// <summary>The metrics after re-ranking at a data set's size, where the partner's matrices of (Q + G)² would not fit.</summary>
+    private static Case ReRankedEvaluation(int queries, int gallery, int width, int identities) =>
+        new("re-ranking", "k-reciprocal with metrics", FormattableString.Invariant($"{queries} x {gallery}, D = {width}"), device =>
+        {
+            var (query, shown) = EvaluationCases.Sets(queries, gallery, width, identities, device);
+            var evaluator = new RetrievalEvaluator { Reranking = new KReciprocalReranker() };
+            return new(query, shown)
+            {
+                Ours = Work.Of(() => tensor(evaluator.Evaluate(query, shown).MeanAveragePrecision)),
+                Floor = Product(query, shown),
+            };
+        })
+        {
+            Floor = "mm of queries and gallery",
+            Heavy = true,
+            Rounds = 1,
+        };
 
     private static Case Evaluation(int queries, int gallery, int width) =>
         Of("evaluation", "CMC and mAP, Market-1501", queries, gallery, width, (query, shown) =>

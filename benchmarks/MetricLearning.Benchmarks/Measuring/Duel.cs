@@ -34,15 +34,15 @@ internal sealed record Duel
         var ways = work.Ways.Select(way => new Runner(way.Name, way.Run)).ToArray();
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        foreach (var way in ways) way.WarmUp(RoundMilliseconds);
+        foreach (var way in ways) way.WarmUp(RoundMilliseconds, once: MaxRounds == 1);
         var clock = Stopwatch.StartNew();
-        while (ways[0].Rounds.Count < MinRounds || (clock.Elapsed.TotalMilliseconds < Milliseconds && ways[0].Rounds.Count < MaxRounds))
-            foreach (var way in ways) way.Round();
+        for (var round = 0; round < MinRounds || (clock.Elapsed.TotalMilliseconds < Milliseconds && round < MaxRounds); round++)
+            foreach (var way in ways.Where(way => way.Rounds.Count == round)) way.Round();
 
         Cost? CostOf(string name)
         {
             if (ways.FirstOrDefault(way => way.Name == name) is not { } way) return null;
-            var memory = Memory ? MemoryGauge.Measure(way.Run) : default;
+            var memory = way.Memory ?? (Memory ? MemoryGauge.Measure(way.Run) : default);
             return new(Median(way.Rounds), memory.PeakBytes, memory.ManagedBytes);
         }
 
@@ -71,6 +71,8 @@ internal sealed record Duel
 
     private sealed class Runner(string name, Func<Tensor[]> run)
     {
+        private const double longMilliseconds = 10_000;
+
         private static readonly TimeSpan warmUp = TimeSpan.FromMilliseconds(200);
 
         private int calls = 1;
@@ -82,20 +84,35 @@ internal sealed record Duel
         /// <summary>Milliseconds of a call, for each round.</summary>
         public List<double> Rounds { get; } = [];
 
+        /// <summary>The memory of the only call, where there is no more than one.</summary>
+        public MemoryUse? Memory { get; private set; }
+
         /// <summary>Runs until the code is compiled for good and the time of a call is known; finds out how many make a round.</summary>
-        public void WarmUp(double milliseconds)
+        /// <param name="milliseconds">What a round is to take.</param>
+        /// <param name="once">Whether a way that takes many seconds runs but once: this run is its round, and shows its memory.</param>
+        public void WarmUp(double milliseconds, bool once)
         {
-            Time(1);
-            var live = Tensor.TotalCount;
-            var once = double.PositiveInfinity;
             var start = Stopwatch.GetTimestamp();
-            do once = Math.Min(once, Time(1));
+            var memory = MemoryGauge.Measure(run);
+            var shortest = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+            if (once && shortest > longMilliseconds)
+            {
+                Rounds.Add(shortest);
+                Memory = memory;
+                return;
+            }
+            start = Stopwatch.GetTimestamp();
+            do shortest = Math.Min(shortest, Time(1));
             while (Stopwatch.GetElapsedTime(start) < warmUp);
-            calls = Math.Max(1, (int)(milliseconds / once));
-            if (Tensor.TotalCount > live) throw new InvalidOperationException($"{name} left {Tensor.TotalCount - live} tensors alive.");
+            calls = Math.Max(1, (int)(milliseconds / shortest));
         }
 
-        public void Round() => Rounds.Add(Time(calls) / calls);
+        public void Round()
+        {
+            var live = Tensor.TotalCount;
+            Rounds.Add(Time(calls) / calls);
+            if (Tensor.TotalCount > live) throw new InvalidOperationException($"{name} left {Tensor.TotalCount - live} tensors alive.");
+        }
 
         private double Time(int count)
         {

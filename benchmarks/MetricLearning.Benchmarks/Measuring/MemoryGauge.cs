@@ -21,9 +21,9 @@ internal readonly record struct MemoryUse(long? PeakBytes, long ManagedBytes);
 /// </remarks>
 internal static partial class MemoryGauge
 {
+    /// <summary>The memory of a call; of more than the way needs again where it has not run before, and makes what it keeps.</summary>
     public static MemoryUse Measure(Func<Tensor[]> way)
     {
-        Free(way());
         GC.Collect();
         GC.WaitForPendingFinalizers();
         GC.Collect();

@@ -84,26 +84,34 @@ internal static class TripletLosses
     {
         var distances = KerasDistances(x);
         var same = labels.unsqueeze(1) == labels.unsqueeze(0);
-        var hardNegatives = MaskedMinimum(distances, same.logical_not().to(ScalarType.Float32));
-        var positives = same.to(ScalarType.Float32) - eye(x.size(0), device: x.device);
+        var hardNegatives = MaskedMinimum(distances, same.logical_not());
+        var positives = same & eye(x.size(0), device: x.device).to(ScalarType.Bool).logical_not();
         return relu(MaskedMaximum(distances, positives) - hardNegatives + margin).mean();
     }
 
-    /// <summary>TensorFlow Addons' triplet_semihard_loss: the matrix repeated once for every column, N³ numbers.</summary>
+    /// <summary>TensorFlow Addons' triplet_semihard_loss: the matrix repeated once for every column, N³ numbers, of which only what the
+    /// gradient needs stays.</summary>
     public static Tensor KerasSemiHard(Tensor x, Tensor labels, double margin)
     {
         var n = x.size(0);
         var distances = KerasDistances(x);
         var same = labels.unsqueeze(1) == labels.unsqueeze(0);
         var other = same.logical_not();
-        var tiled = distances.repeat(n, 1);
-        var mask = other.repeat(n, 1) & (tiled > distances.t().reshape(-1, 1));
-        var found = (mask.to(ScalarType.Float32).sum(1, keepdim: true) > 0).reshape(n, n).t();
-        var beyond = MaskedMinimum(tiled, mask.to(ScalarType.Float32)).reshape(n, n).t();
-        var farthest = MaskedMaximum(distances, other.to(ScalarType.Float32)).unsqueeze(1).repeat(1, n);
-        var violations = margin + distances - where(found, beyond, farthest);
+        var (found, nearest) = Beyond();
+        var beyond = nearest.reshape(n, n).t();
+        var farthest = MaskedMaximum(distances, other).unsqueeze(1).repeat(1, n);
+        var violations = margin + distances - where(found.reshape(n, n).t(), beyond, farthest);
         var positives = same.to(ScalarType.Float32) - eye(n, device: x.device);
         return relu(violations * positives).sum() / positives.sum();
+
+        // Of each pair, by columns: whether there is an other identity beyond it, and the nearest of those.
+        (Tensor, Tensor) Beyond()
+        {
+            using var scope = NewDisposeScope();
+            var tiled = distances.repeat(n, 1);
+            var mask = other.repeat(n, 1).logical_and_(tiled > distances.t().reshape(-1, 1));
+            return (mask.any(1).MoveToOuterDisposeScope(), MaskedMinimum(tiled, mask).MoveToOuterDisposeScope());
+        }
     }
 
     private static Tensor Hinge(Tensor distances, (Tensor A, Tensor P, Tensor N) t, double margin) =>
@@ -121,12 +129,14 @@ internal static class TripletLosses
     private static Tensor MaskedMinimum(Tensor x, Tensor mask)
     {
         var largest = x.amax([1], keepdim: true);
-        return ((x - largest) * mask).amin([1]) + largest.squeeze(1);
+        using var below = x - largest;
+        return (below * mask).amin([1]) + largest.squeeze(1);
     }
 
     private static Tensor MaskedMaximum(Tensor x, Tensor mask)
     {
         var smallest = x.amin([1], keepdim: true);
-        return ((x - smallest) * mask).amax([1]) + smallest.squeeze(1);
+        using var above = x - smallest;
+        return (above * mask).amax([1]) + smallest.squeeze(1);
     }
 }

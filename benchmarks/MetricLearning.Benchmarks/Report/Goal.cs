@@ -22,6 +22,7 @@ internal sealed record Goal(string What, string Case, double? OfFloor = null, do
         Step("batch-hard triplet (PML)", "1024 x 512", faster: 2.5),
         Step("semi-hard triplet (Keras)", "256 x 512", faster: 20),
         Step("semi-hard triplet (Keras)", "512 x 512", faster: 20),
+        Step("semi-hard triplet (Keras)", "1024 x 512", faster: 20),
         Step("multi-similarity, mined", "1024 x 512", faster: 2),
         Step("SupCon", "1024 x 512", faster: 2),
         Step("circle", "1024 x 512", faster: 2),
@@ -31,6 +32,10 @@ internal sealed record Goal(string What, string Case, double? OfFloor = null, do
         new($"exact metrics, the fastest way, {Market}", $"evaluation: ranks counted on 16-bit integers, {Market}", OfFloor: 0.5),
         new("exact metrics, 10000 x 1000000, D = 256", "evaluation: ranks counted within 1 GB, 10000 x 1000000, D = 256",
             OfFloor: 1.2, PeakMebibytes: 1024),
+        new($"k-reciprocal re-ranking and its metrics, {Market}", $"re-ranking: k-reciprocal with metrics, {Market}",
+            Milliseconds: 60_000, PeakMebibytes: 2048),
+        new("k-reciprocal re-ranking and its metrics, 11659 x 82161, D = 2048",
+            "re-ranking: k-reciprocal with metrics, 11659 x 82161, D = 2048", PeakMebibytes: 4096),
     ];
 
     /// <summary>What was asked, what was measured, and whether that reaches it.</summary>

@@ -126,8 +126,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     private static void Sum<T>(Tensor x, Tensor sum) where T : unmanaged
     {
         T* rows = (T*)NativeMemory.Of(x), to = (T*)NativeMemory.Of(sum);
-        var width = (int)x.size(1);
-        for (var i = 0L; i < x.size(0); i++)
+        var (count, width) = (x.size(0), (int)x.size(1));
+        for (var i = 0L; i < count; i++)
             for (var k = 0; k < width; k += Vector256<T>.Count)
             {
                 var values = Lanes.Load(rows + i * width, k, width);

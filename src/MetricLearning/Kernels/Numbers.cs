@@ -6,25 +6,22 @@ namespace MetricLearning;
 internal static unsafe class Numbers
 {
     /// <summary>A new tensor [K], float32 or float64.</summary>
-    public static Tensor ToTensor(ReadOnlySpan<double> values, ScalarType type)
-    {
-        var tensor = empty(values.Length, type);
-        var to = NativeMemory.Of(tensor);
-        if (type == ScalarType.Float64) values.CopyTo(new Span<double>(to, values.Length));
-        else
-            for (var i = 0; i < values.Length; i++) ((float*)to)[i] = (float)values[i];
-        return tensor;
-    }
+    public static Tensor ToTensor(double[] values, ScalarType type) =>
+        type == ScalarType.Float64 ? tensor(values) : tensor(Array.ConvertAll(values, value => (float)value));
 
-    /// <summary>The gradient [K], float32 or float64, times a factor each; 0 stays 0 whatever the gradient. The caller has a dispose scope open.</summary>
-    public static double[] Times(Tensor gradient, double[] factors)
+    /// <summary>The gradient [K], float32 or float64, times lists of a factor each; 0 stays 0 whatever the gradient. The caller has a dispose
+    /// scope open.</summary>
+    public static double[][] Times(Tensor gradient, params double[][] factors)
     {
-        var from = NativeMemory.Of(NativeMemory.Contiguous(gradient));
+        var from = (nint)NativeMemory.Of(NativeMemory.Contiguous(gradient));
         var single = gradient.dtype == ScalarType.Float32;
-        var products = new double[factors.Length];
-        for (var i = 0; i < products.Length; i++)
-            if (factors[i] != 0) products[i] = factors[i] * (single ? ((float*)from)[i] : ((double*)from)[i]);
-        return products;
+        return Array.ConvertAll(factors, list =>
+        {
+            var products = new double[list.Length];
+            for (var i = 0; i < products.Length; i++)
+                if (list[i] != 0) products[i] = list[i] * (single ? ((float*)from)[i] : ((double*)from)[i]);
+            return products;
+        });
     }
 
     /// <summary>float or double as double.</summary>

@@ -64,7 +64,8 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         if (is_grad_enabled())
             (dx, dy) = Gradient.OfPlain(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
         else
-            (dx, dy) = RowDifferences.Gradients(x, y, (pairs.Rows, pairs.Columns, Numbers.Times(grad_output, (double[])ctx.get_data(SlopesKey))));
+            (dx, dy) = RowDifferences.Gradients(x, y,
+                (pairs.Rows, pairs.Columns, Numbers.Times(grad_output, (double[])ctx.get_data(SlopesKey))[0]));
         grad_output.Dispose();
         return Gradient.Of(dx, dy, null);
     }

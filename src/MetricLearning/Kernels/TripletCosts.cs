@@ -58,7 +58,7 @@ internal sealed class TripletCosts : autograd.SingleTensorFunction<TripletCosts>
         }
         else
         {
-            var factors = Array.ConvertAll((double[][])ctx.get_data(FactorsKey), list => Numbers.Times(grad_output, list));
+            var factors = Numbers.Times(grad_output, (double[][])ctx.get_data(FactorsKey));
             (dx, dy) = RowDifferences.Gradients(x, y,
                 (plan.Rows.Anchors, plan.Rows.Positives, factors[0]), (plan.Rows.Anchors, plan.Rows.Negatives, factors[1]));
         }

@@ -4,9 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Open-set identification: a query may show somebody who is not in the gallery, and then nobody should be found.</summary>
 /// <remarks>
-/// A query with a match left is known, one whose identity is nowhere in the gallery is unknown; all others are left out. A query raises an
-/// alarm where its nearest picture is nearer than the threshold. FAR is the share of unknown queries with an alarm; DIR (rank 1) the
-/// share of known ones with an alarm whose nearest picture is a match (Phillips, Grother and Micheals, 2011).
+/// A query with a match left is known, one whose identity is nowhere in the gallery is unknown; all others are left out. An unknown query
+/// raises a false alarm where its nearest picture is nearer than the threshold; FAR (FPIR) is the share of unknown queries that do. A
+/// known query is detected and identified at rank r where its nearest match is among its r nearest pictures and nearer than the threshold;
+/// DIR (TPIR) is the share of known queries that are (Phillips, Grother and Micheals, <i>Evaluation Methods in Face Recognition</i>,
+/// Handbook of Face Recognition, 2011).
 /// </remarks>
 public sealed class OpenSetEvaluator
 {
@@ -19,7 +21,10 @@ public sealed class OpenSetEvaluator
     /// <summary>Bytes that an evaluation may use. Default: 256 MiB.</summary>
     public long MemoryBudget { get; init; } = 256L << 20;
 
-    /// <summary>Finds the nearest picture of each query.</summary>
+    /// <summary>The highest rank that the report can be asked about. Default: 20.</summary>
+    public int MaxRank { get; init => field = Guard.AtLeast(value, 1, nameof(MaxRank)); } = 20;
+
+    /// <summary>Finds the nearest pictures of each query.</summary>
     /// <exception cref="ArgumentException">As for <see cref="RetrievalEvaluator.Evaluate(EmbeddingSet, EmbeddingSet)"/>.</exception>
     public OpenSetReport Evaluate(EmbeddingSet query, EmbeddingSet gallery)
     {
@@ -28,19 +33,21 @@ public sealed class OpenSetEvaluator
         using var noGrad = no_grad();
         var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
         var evaluator = new RetrievalEvaluator { Distance = Distance, Protocol = Protocol, MemoryBudget = MemoryBudget };
-        var nearest = evaluator.Rank(query, gallery, topK: 1);
-        var (identified, unknown, known) = (new List<double>(), new List<double>(), 0);
+        var nearest = evaluator.Rank(query, gallery, topK: MaxRank);
+        var (identified, unknown, known) = (new List<(double Distance, int Rank)>(), new List<double>(), 0);
         for (var q = 0; q < query.Count; q++)
         {
             relations.Matches(q, out var reason);
             if (reason == SkipReason.None)
             {
                 known++;
-                if (nearest[q].IsMatch[0]) identified.Add(nearest[q].Distances[0]);
+                var rank = 0;
+                while (rank < nearest[q].Count && !nearest[q].IsMatch[rank]) rank++;
+                if (rank < nearest[q].Count) identified.Add((nearest[q].Distances[rank], rank + 1));
             }
             if (reason == SkipReason.IdentityNotInGallery)
                 unknown.Add(nearest[q].Count == 0 ? double.PositiveInfinity : nearest[q].Distances[0]);
         }
-        return new OpenSetReport(known, [.. identified.Order()], [.. unknown.Order()]);
+        return new OpenSetReport(known, MaxRank, [.. identified], [.. unknown.Order()]);
     }
 }

@@ -173,4 +173,32 @@ public class VerificationEvaluatorTests
         Assert.Equal(2.0 / 3, report.DetectionAndIdentificationRateAt(0), 1e-12);
         Assert.Equal(1, report.DetectionAndIdentificationRateAt(1), 1e-12);
     }
+
+    [Fact]
+    public void OpenSet_LooksForAMatchUpToTheRank()
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(tensor(new float[] { 0, 10, 20, 40 }).view(4, 1), [1, 2, 3, 9]);
+        // Query 0's match comes second at 2, query 10's first at 0.5, query 20's third at 4; the stranger is 8 from the nearest.
+        using var gallery = new EmbeddingSet(tensor(new[] { 1f, 2, 10.5f, 19, 22, 24, 32 }).view(7, 1), [5, 1, 2, 6, 6, 3, 7]);
+        var evaluator = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter, MaxRank = 3 };
+        var report = evaluator.Evaluate(query, gallery);
+        Assert.Equal((3, 1), (report.KnownQueries, report.UnknownQueries));
+        Assert.Equal([1, 2, 3], Enumerable.Range(1, 3).Select(rank => 3 * report.DetectionAndIdentificationRateAt(0, rank)));
+        Assert.Equal(1.0 / 3, report.DetectionAndIdentificationRateAt(0));
+        Assert.Equal("rank must be at most MaxRank = 3 of the evaluator.", Assert.Throws<ArgumentOutOfRangeException>(
+            () => report.DetectionAndIdentificationRateAt(0, 4)).Message.Split(" (")[0]);
+    }
+
+    [Fact]
+    public void OpenSet_AMatchBeyondTheThresholdIsNotDetectedWhereverItRanks()
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(tensor(new float[] { 0, 10 }).view(2, 1), [1, 9]);
+        using var gallery = new EmbeddingSet(tensor(new[] { 1f, 3, 12 }).view(3, 1), [5, 1, 7]);      // its match at 3, the stranger's nearest at 2
+        var report = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery);
+        Assert.Equal(0, report.DetectionAndIdentificationRateAt(0, 2));
+        Assert.Equal(1, report.DetectionAndIdentificationRateAt(1, 2));
+        Assert.Equal(0, report.DetectionAndIdentificationRateAt(1, 1));
+    }
 }
