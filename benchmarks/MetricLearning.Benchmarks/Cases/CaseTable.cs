@@ -13,9 +13,9 @@ internal static class CaseTable
         .. SharingCases.All,
         .. ProductCases.All,
         .. SamplerCases.All,
-        .. RetrievalCases.All,
-        .. LoaderCases.All,
         .. EvaluationCases.All,
+        .. RerankingCases.All,
+        .. LoaderCases.All,
     ];
 
     public static IReadOnlyDictionary<string, Case> ByName { get; } = All.ToDictionary(item => item.Name);

@@ -2,22 +2,52 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Evaluation of retrieval by cosine beside one bare product of the two matrices of features, and beside product, argsort and
+/// <summary>Evaluation of retrieval beside one bare product of the two matrices of features, and beside product, argsort and
 /// walk.</summary>
 internal static class EvaluationCases
 {
+    /// <summary>What <see cref="Product"/> is called.</summary>
+    internal const string ProductName = "mm of queries and gallery";
+
     public static IEnumerable<Case> All =>
     [
+        Market1501(500, 2_000, 512), Market1501(1_000, 8_000, 2_048),
         Of("ranks counted on 16-bit integers", ScoreSieve.Int16, 3368, 15913, 2048, 751),
         Of("ranks counted on float32", ScoreSieve.Float32, 3368, 15913, 2048, 751),
         OfAMillion(10_000, 1_000_000, 256, 50_000),
     ];
 
+    private static Case Market1501(int queries, int gallery, int width) =>
+        new("evaluation", "CMC and mAP, Market-1501", FormattableString.Invariant($"{queries:N0} queries, {gallery:N0} gallery, D = {width:N0}"), device =>
+        {
+            var (query, shown) = PersonSets.Clustered(queries, gallery, width, device);
+            Tensor[] ids =
+            [
+                tensor(query.Ids.ToArray()), tensor(shown.Ids.ToArray()),
+                tensor(query.Cameras!.ToArray()), tensor(shown.Cameras!.ToArray()),
+            ];
+            var evaluator = new RetrievalEvaluator { Distance = Distance.EuclideanSquared };
+            return new([query, shown, .. ids])
+            {
+                Ours = () =>
+                {
+                    var report = evaluator.Evaluate(query, shown);
+                    return [tensor([.. Enumerable.Range(1, 50).Select(report.RankAt), report.MeanAveragePrecision], ScalarType.Float64)];
+                },
+                Naive = Work.Scoped(() => [Naive.Evaluation.Market1501(query.Features, shown.Features, ids[0], ids[1], ids[2], ids[3])]),
+                Floor = Product(query, shown),
+            };
+        })
+        {
+            Floor = ProductName,
+            Guarded = queries == 500,
+        };
+
     /// <summary>Within a budget of 1 GB beside the features; the floor is the bare product, tile after tile.</summary>
     private static Case OfAMillion(int queries, int gallery, int width, int identities) =>
         new("evaluation", "ranks counted within 1 GB", $"{queries} x {gallery}, D = {width}", device =>
         {
-            var (query, shown) = Sets(queries, gallery, width, identities, device);
+            var (query, shown) = PersonSets.Rectified(queries, gallery, width, identities, device);
             return new(query, shown)
             {
                 Ours = Work.Of(() => tensor(new RetrievalEvaluator { MemoryBudget = 1L << 30 }.Evaluate(query, shown).MeanAveragePrecision)),
@@ -48,7 +78,7 @@ internal static class EvaluationCases
     private static Case Of(string what, ScoreSieve sieve, int queries, int gallery, int width, int identities) =>
         new("evaluation", what, $"{queries} x {gallery}, D = {width}", device =>
         {
-            var (query, shown) = Sets(queries, gallery, width, identities, device);
+            var (query, shown) = PersonSets.Rectified(queries, gallery, width, identities, device);
             return new(query, shown)
             {
                 Ours = Work.Of(() =>
@@ -56,8 +86,8 @@ internal static class EvaluationCases
                     var report = new RetrievalEvaluator { Sieve = sieve }.Evaluate(query, shown);
                     return tensor(report.PerQuery.Select(result => result.AveragePrecision).ToArray());
                 }),
-                Naive = Work.Of(() => Naive.Ranking.AveragePrecisions(query, shown)),
-                Floor = Work.Scoped(() => [query.Features.mm(shown.Features.t())]),
+                Naive = Work.Of(() => Naive.Evaluation.AveragePrecisions(query, shown)),
+                Floor = Product(query, shown),
             };
         })
         {
@@ -65,28 +95,7 @@ internal static class EvaluationCases
             Heavy = true,
         };
 
-    /// <summary>Features as a network with a rectifier gives them: identities, pictures and cameras vary along 96 directions, a fifth of
-    /// the gallery are distractors.</summary>
-    internal static (EmbeddingSet Query, EmbeddingSet Gallery) Sets(int queries, int gallery, int width, int identities, Device device)
-    {
-        const int directions = 96, cameras = 6;
-        random.manual_seed(1);
-        using var scope = NewDisposeScope();
-        var basis = randn(directions, width) / Math.Sqrt(directions);
-        var (centres, views) = (randn(identities, directions), randn(cameras, directions) * 0.3);
-        return (Set(queries, 0), Set(gallery, 5));
-
-        EmbeddingSet Set(int count, int distractors)
-        {
-            long[] ids = [.. Enumerable.Range(0, count)
-                .Select(i => distractors > 0 && i % distractors == 0 ? identities + (long)i : i % identities)];
-            long[] seen = [.. Enumerable.Range(0, count).Select(i => (long)(i * 7 % 11 % cameras))];
-            using var fresh = randn(count, directions);
-            var known = (tensor(ids) < identities).unsqueeze(1);
-            var own = where(known, centres.index_select(0, tensor(ids).clamp_max(identities - 1)), fresh);
-            var latent = own + views.index_select(0, tensor(seen)) + randn(count, directions);
-            var features = (latent.mm(basis) + 0.2 * randn(count, width)).relu().to(device);
-            return new EmbeddingSet(features.DetachFromDisposeScope(), ids, seen);
-        }
-    }
+    /// <summary>The bare product of the two matrices of features.</summary>
+    internal static Func<Tensor[]> Product(EmbeddingSet query, EmbeddingSet gallery) =>
+        Work.Scoped(() => [query.Features.mm(gallery.Features.t())]);
 }

@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>torchreid's evaluation under the Market-1501 protocol: all distances, all of them sorted, a loop over the queries.</summary>
+/// <summary>Evaluation under the Market-1501 protocol as the Python libraries do it: all distances, all of them sorted, a walk along each
+/// list.</summary>
 internal static class Evaluation
 {
-    /// <summary>CMC up to rank 50, then mAP: float64 [51].</summary>
+    /// <summary>torchreid's: CMC up to rank 50, then mAP: float64 [51].</summary>
     public static Tensor Market1501(Tensor query, Tensor gallery, Tensor queryIds, Tensor galleryIds,
         Tensor queryCameras, Tensor galleryCameras)
     {
@@ -28,5 +29,29 @@ internal static class Evaluation
             valid++;
         }
         return cat([cmc / valid, tensor(precision / valid, ScalarType.Float64).reshape(1)]);
+    }
+
+    /// <summary>The average precision of each query by cosine under Market-1501's rule, float64 [Q]; NaN where there is no match.</summary>
+    public static Tensor AveragePrecisions(EmbeddingSet query, EmbeddingSet gallery)
+    {
+        using var scope = NewDisposeScope();
+        var q = nn.functional.normalize(query.Features, dim: 1);
+        var g = nn.functional.normalize(gallery.Features, dim: 1);
+        var order = q.mm(g.t()).argsort(dim: 1, descending: true);
+        var precisions = new double[query.Count];
+        for (var i = 0; i < query.Count; i++)
+        {
+            var (rank, matches, sum) = (0, 0, 0.0);
+            using var list = order[i];
+            foreach (var row in list.data<long>())
+            {
+                var same = gallery.Ids[(int)row] == query.Ids[i];
+                if (same && gallery.Cameras![(int)row] == query.Cameras![i]) continue;
+                rank++;
+                if (same) sum += (double)++matches / rank;
+            }
+            precisions[i] = sum / matches;
+        }
+        return tensor(precisions).MoveToOuterDisposeScope();
     }
 }

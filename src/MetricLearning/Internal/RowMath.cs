@@ -62,6 +62,10 @@ internal static class RowMath
     /// <summary>0, with a gradient of 0; NaN where an entry is not finite: for losses that may look past a row.</summary>
     public static Tensor NaNWhereNotFinite(Tensor x) => (x * S(0)).sum();
 
+    /// <summary>A value that was made of inputs, with a way back to each; NaN where an entry of one is not finite.</summary>
+    public static Tensor Guarded(Tensor value, params Tensor[] inputs) =>
+        inputs.Where(input => !Finite.IsKnown(input)).Aggregate(value, (sum, input) => sum.Plus(NaNWhereNotFinite(input)));
+
     /// <summary>int64 [K]: every row's number.</summary>
     public static Tensor Rows(Tensor x) => Iota(x.size(0), x.device);
 

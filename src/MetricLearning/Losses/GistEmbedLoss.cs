@@ -62,16 +62,12 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
             throw new ArgumentException(
                 $"guideAnchors must be [{anchors.size(0)}, G], a row for each anchor, got {Guard.Shape(guideAnchors)}.", nameof(guideAnchors));
         using var scope = NewDisposeScope();
-        var value = RowMath.NaNWhereNotFinite(RowMath.Widen(anchors)).Plus(RowMath.NaNWhereNotFinite(RowMath.Widen(positives)));
-        if (negatives is not null) value = value.Plus(RowMath.NaNWhereNotFinite(RowMath.Widen(negatives)));
-        if (anchors.size(0) > 0)
-        {
-            var scores = Cosines(anchors, positives, negatives) / S(Temperature);
-            var costs = cross_entropy(
-                scores.masked_fill(Hidden(guideAnchors, guidePositives, guideNegatives), S(double.NegativeInfinity)), RowMath.Rows(scores));
-            value = value.Plus(costs);
-        }
-        return value.MoveToOuterDisposeScope();
+        Tensor[] inputs = [.. new[] { anchors, positives, negatives }.OfType<Tensor>().Select(RowMath.Widen)];
+        if (anchors.size(0) == 0) return inputs.Select(RowMath.NaNWhereNotFinite).Aggregate((sum, part) => sum.Plus(part)).MoveToOuterDisposeScope();
+        var scores = Cosines(anchors, positives, negatives) / S(Temperature);
+        var costs = cross_entropy(
+            scores.masked_fill(Hidden(guideAnchors, guidePositives, guideNegatives), S(double.NegativeInfinity)), RowMath.Rows(scores));
+        return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
     }
 
     /// <summary>bool, as the scores: what the guide finds more alike than anchor and positive, and the anchor and the positive with themselves.</summary>

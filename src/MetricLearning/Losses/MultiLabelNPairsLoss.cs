@@ -31,14 +31,13 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
             throw new ArgumentException($"memberships must be [{anchors.size(0)}, L], got {Guard.Shape(memberships)}.", nameof(memberships));
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(anchors), RowMath.Widen(positives));
+        if (x.size(0) == 0) return RowMath.NaNWhereNotFinite(x).Plus(RowMath.NaNWhereNotFinite(y)).MoveToOuterDisposeScope();
         var labels = memberships.to(x.device).to(x.dtype);
         var common = labels.matmul(labels.t());
         var total = common.sum(1, keepdim: true);
         var targets = common / total.clamp_min(S(1));
         var labelled = total > S(0);
-        var costs = RowMath.NaNWhereNotFinite(x).Plus(RowMath.NaNWhereNotFinite(y));
-        if (x.size(0) > 0)
-            costs = costs.Plus(-(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labelled.sum().clamp_min(S(1)));
-        return costs.MoveToOuterDisposeScope();
+        var costs = -(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labelled.sum().clamp_min(S(1));
+        return RowMath.Guarded(costs, x, y).MoveToOuterDisposeScope();
     }
 }

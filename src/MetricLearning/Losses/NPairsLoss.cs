@@ -26,8 +26,7 @@ public sealed class NPairsLoss : TupleLoss
         var earlier = (labels.unsqueeze(1) == labels.unsqueeze(0)).tril(-1) & paired;
         var anchors = (paired & earlier.any(1).logical_not()).nonzero().squeeze(1);
         var partners = positives.to(ScalarType.Byte).argmax(1).index_select(0, anchors);
-        var scores = -distances.Matrix.index_select(0, anchors).index_select(1, partners);
-        var costs = cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None);
-        yield return new(costs.Plus(RowMath.NaNWhereNotFinite(batch.Embeddings)), anchors);
+        var scores = -Distance.Matrix(batch.Embeddings.index_select(0, anchors), batch.References.index_select(0, partners));
+        yield return new(cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None), anchors);
     }
 }
