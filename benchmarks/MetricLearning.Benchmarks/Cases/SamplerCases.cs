@@ -28,6 +28,7 @@ internal static class SamplerCases
             Floor = "randperm",
             Agreement = new(0.02),       // the number of batches depends on the draw
             Guarded = !setUp,
+            Margin = images < 1_000_000 ? 1.5 : 3,       // 20 MB of fresh memory an epoch: whether a collection falls into it is chance
         };
 
     /// <summary>Uneven identities, in shuffled order; the same each time.</summary>

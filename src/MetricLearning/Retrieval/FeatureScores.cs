@@ -64,6 +64,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override Device Device => queries.device;
 
+    public override bool IsSymmetric => ReferenceEquals(queries, gallery);
+
     /// <summary>Bytes of norms, and of features that are not float32 (or float64) on the CPU already.</summary>
     public static long Held(Tensor queryFeatures, Tensor galleryFeatures)
     {
@@ -92,8 +94,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     {
         if (Sieves(type))
         {
-            sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
-            sieve.Begin(query, queries, rows);
+            Sieve.Begin(query, queries, rows);
             block = null;
         }
         else
@@ -106,7 +107,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override Tensor Tile(int row, int rows)
     {
-        if (block is null) return sieve!.Tile(row, rows);
+        if (block is null) return Sieve.Tile(row, rows);
         var type = block.dtype;
         var right = gallery.narrow(0, row, rows).to(type);
         var product = packed is null ? Plain(right) : packed.Of(right);
@@ -130,17 +131,18 @@ internal sealed unsafe class FeatureScores : ScoreSource
     {
         var error = Error(query, type);
         var x = queryRows.Norms[query];
-        var middle = Sieves(type) ? key + sieve!.Shift(query)
+        var middle = Sieves(type) ? key + Sieve.Shift(query)
             : distance switch { CosineDistance => key * Math.Max(x, ZeroNorm), DotDistance => key, _ => key - x * x };
         return (middle - error, middle + error);
     }
 
-    public override KeyOfScore KeyOf(int query)
+    public override KeyOfScore KeyOf(int query, ScalarType type)
     {
+        var error = 1.05 * Error(query, type);      // 5 %: the roundings of the addition and the division
+        if (Sieves(type)) return new KeyOfScore(-Sieve.Shift(query), 1, error);
         var x = queryRows.Norms[query];
         var scale = distance is CosineDistance ? Math.Max(x, ZeroNorm) : 1;
-        return new KeyOfScore(distance is CosineDistance or DotDistance ? 0 : x * x, scale,
-            1.05 * Error(query, ScalarType.Float64) / scale);      // 5 %: the roundings of the addition and the division
+        return new KeyOfScore(distance is CosineDistance or DotDistance ? 0 : x * x, scale, error / scale);
     }
 
     public override double Gap(int query, ScalarType type) => 2 * Error(query, type);
@@ -154,7 +156,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     private double Error(int query, ScalarType type)
     {
-        if (Sieves(type)) return sieve!.Error(query);
+        if (Sieves(type)) return Sieve.Error(query);
         var (x, y, n) = (queryRows.Norms[query], largestGalleryNorm, width);
         var (u, smallest) = (Unit(type), Math.ScaleB(1, type == ScalarType.Float32 ? -126 : -1022));
         var relative = Gamma(n, u);
@@ -167,6 +169,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
             _ => 2 * relative * x * y + 2 * u * (y * y + x * y) + exact * (x + y) * (x + y) + n * smallest * (8 + 2 * x + 2 * y),
         };
     }
+
+    private FixedPointSieve Sieve => sieve ??= new FixedPointSieve(distance, queryRows, galleryRows, Factor, Center());
 
     private bool Packs(ScalarType type) =>
         type == ScalarType.Float32 && Device.type == TorchSharp.DeviceType.CPU && TileProduct.IsFast;

@@ -204,7 +204,7 @@ public sealed class RetrievalEvaluator
     {
         Guard.SameWidth(query, gallery);
         if (Reranking is not null)
-            return RowScores.Of(ReferenceEquals(query, gallery) ? Reranking.Rerank(query) : Reranking.Rerank(query, gallery));
+            return (ReferenceEquals(query, gallery) ? Reranking.Rerank(query) : Reranking.Rerank(query, gallery)).Scores();
         return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery, Sieve) : RowScores.Of(Distance, query, gallery);
     }
 

@@ -19,6 +19,9 @@ internal abstract class ScoreSource
     /// <summary>Tiles must span the whole gallery.</summary>
     public virtual bool WholeRows => false;
 
+    /// <summary>The queries are the gallery, and a pair's key is the same both ways.</summary>
+    public virtual bool IsSymmetric => false;
+
     /// <summary>Bytes that the source holds beyond what the caller gave.</summary>
     public abstract long HeldBytes { get; }
 
@@ -38,8 +41,8 @@ internal abstract class ScoreSource
     /// <summary>The interval that holds the tile's score of every pair with this key.</summary>
     public virtual (double Low, double High) Interval(int query, double key, ScalarType type) => (key, key);
 
-    /// <summary>How a float64 tile's score of a query is turned back into a key.</summary>
-    public virtual KeyOfScore KeyOf(int query) => new(Shift: 0, Scale: 1, Error: 0);
+    /// <summary>How a tile's score of a query is turned back into a key.</summary>
+    public virtual KeyOfScore KeyOf(int query, ScalarType type) => new(Shift: 0, Scale: 1, Error: 0);
 
     /// <summary>The largest gap between two tile scores of a query whose keys may stand the other way round.</summary>
     public virtual double Gap(int query, ScalarType type) => 0;
@@ -49,4 +52,8 @@ internal abstract class ScoreSource
 }
 
 /// <summary>The key of a pair with score s lies within <c>Error</c> of <c>(s + Shift) / Scale</c>.</summary>
-internal readonly record struct KeyOfScore(double Shift, double Scale, double Error);
+internal readonly record struct KeyOfScore(double Shift, double Scale, double Error)
+{
+    /// <summary>About the key of a pair with this score.</summary>
+    public double Of(double score) => (score + Shift) / Scale;
+}

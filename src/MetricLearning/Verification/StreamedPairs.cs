@@ -113,12 +113,13 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         var hidden = Scratch.Ints(scores.Length);
         var count = relations.Hidden(query, start, scores.Length, matchesToo: true, hidden);
         foreach (var column in hidden.AsSpan(0, count)) scores[column] = double.NaN;
-        var (shift, scale, error) = source.KeyOf(query);
+        var keyOf = source.KeyOf(query, ScalarType.Float64);
+        var error = keyOf.Error;
         var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
         for (var column = 0; column < scores.Length; column++)
         {
             if (double.IsNaN(scores[column])) continue;
-            var key = (scores[column] + shift) / scale;
+            var key = keyOf.Of(scores[column]);
             (smallest, largest) = (Math.Min(smallest, key - error), Math.Max(largest, key + error));
             var place = edges.LowerBound(key - error);
             if (place < edges.Count && edges[place] <= key + error)

@@ -35,11 +35,12 @@ public sealed class GnnReranker : Reranker
         var graph = Graph(lists, all);
         var index = new InvertedIndex(graph.AsSpan(galleryStart), all);
         var asked = graph[..(queries ?? all)];
-        return new RerankedDistances(asked.Length, all - galleryStart, asked.Sum(row => row.Bytes) + index.Bytes, Finish);
+        return new RerankedDistances(asked.Length, all - galleryStart, asked.Sum(row => row.Bytes) + index.Bytes, Rows);
 
-        unsafe Tensor Finish(int first, Tensor rows)
+        unsafe Tensor Rows(int first, int count)
         {
-            var (count, gallery) = ((int)rows.size(0), (int)rows.size(1));
+            var gallery = all - galleryStart;
+            var rows = zeros(count, gallery, ScalarType.Float64);
             var sums = (nint)NativeMemory.Of(rows);
             Threads.For(count, i =>
             {

@@ -11,10 +11,10 @@ namespace MetricLearning;
 /// is replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is
 /// <c>(1 − λ) d_J + λ d</c>, where d is divided by its row's maximum.</para>
 /// <para>All distances are worked out in float64 from the features, in one fixed order of additions, ties by index; a matrix product on
-    /// the device is only the sieve that finds the candidates. So the result is the same on every device and for every number of
-    /// threads. Where all of a row's distances are 0, they stay 0. Memory beyond the features is O((Q + G) · k): lists, the
-/// rows of V and an index of them; a matrix of (Q + G)² is never made. Time is that of one product of all features with one
-/// another.</para>
+/// the device is only the sieve that finds the candidates, and those whose order a new distance leaves open when they are ranked. So the
+/// result is the same on every device and for every number of threads. Where all of a row's distances are 0, they stay 0. Memory beyond
+/// the features is O((Q + G) · k): lists, the rows of V and an index of them; a matrix of (Q + G)² is never made. Time is that of half a
+/// product of all features with one another.</para>
 /// </remarks>
 public sealed class KReciprocalReranker : Reranker
 {
@@ -68,8 +68,10 @@ public sealed class KReciprocalReranker : Reranker
         using var scope = NewDisposeScope();
         var distances = new GivenDistances(queryGallery, queryQuery, galleryGallery, Dialect == KReciprocalDialect.Torchreid);
         var lists = NeighbourLists.Of(distances, distances.Count, distances.Count, ListWidth);
-        return Encode(lists, distances.Key, distances.Queries, distances.Queries, (first, count) => distances.Block(first, count),
-            distances.Held).MoveToOuterDisposeScope();
+        var encoded = Encode(lists, distances.Key, distances.Queries, distances.Queries);
+        return new RerankedDistances(encoded.Queries, encoded.Gallery, encoded.Bytes,
+            (first, count) => Blend(encoded, first, distances.Block(first, count)), held: distances.Held)
+            .MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -82,18 +84,29 @@ public sealed class KReciprocalReranker : Reranker
         var fastReid = Dialect == KReciprocalDialect.FastReid;
         var scores = new FeatureScores(fastReid ? Distance.EuclideanSquared : First, features, features);
         var lists = NeighbourLists.Of(scores, all, all, ListWidth);
-        var farthest = Array.ConvertAll(lists.FarthestKeys, key => Units(scores.Distance(key)));
         var rows = features.cpu();
         var exact = new FeatureScores(First, rows, rows);       // reads the rows where they are, so they are held
-        return Encode(lists, fastReid ? scores.Key : Original, queries ?? all, galleryStart, Block, rows);
+        var farthest = lists.FarthestKeys;
+        var divisors = Array.ConvertAll(farthest, key => fastReid ? 1 : Units(exact.Distance(key)) is > 0 and var d ? d : 1);
+        var encoded = Encode(lists, fastReid ? scores.Key : Original, queries ?? all, galleryStart);
+        return new RerankedDistances(encoded.Queries, gallery, encoded.Bytes,
+            (first, count) => Blend(encoded, first, Block(first, count)), Scores, ReferenceEquals(rows, features) ? [rows] : [rows, features]);
+
+        ScoreSource Scores()
+        {
+            var asked = queries is null ? features : features.narrow(0, 0, encoded.Queries);
+            var shown = queries is null ? features : features.narrow(0, galleryStart, gallery);
+            return new BlendedScores(new FeatureScores(First, asked, shown), encoded, 1 - Lambda, added: First is CosineDistance ? 1 : 0, Share,
+                (query, row) => Original(query, galleryStart + row) * Lambda);
+        }
+
+        BlendedShare Share(int query) => new(Lambda, divisors[query],
+            (First is EuclideanDistance ? 0.5 : 1) * (Dialect == KReciprocalDialect.Torchreid ? 2 : 1),
+            Largest: First is CosineDistance ? 2 : farthest[query]);
 
         double Units(double distance) => Dialect == KReciprocalDialect.Torchreid ? distance * distance : distance;
 
-        double Original(int i, int j)
-        {
-            var distance = Units(exact.Distance(exact.Key(i, j)));
-            return fastReid || farthest[i] == 0 ? distance : distance / farthest[i];
-        }
+        double Original(int i, int j) => Units(exact.Distance(exact.Key(i, j))) / divisors[i];
 
         unsafe Tensor Block(int first, int count)
         {
@@ -112,31 +125,13 @@ public sealed class KReciprocalReranker : Reranker
 
     private int ListWidth => Dialect == KReciprocalDialect.FastReid ? K1 : Math.Max(K1 + 1, K2);
 
-    private RerankedDistances Encode(NeighbourLists lists, Func<int, int, double> weigh, int queries, int galleryStart,
-        Func<int, int, Tensor> blended, params Tensor[] held)
-    {
-        var encoding = KReciprocalEncoding.Of(lists, K1, K2, weigh);
-        var index = new InvertedIndex(encoding.AsSpan(galleryStart), encoding.Length);
-        var lambda = Lambda;
-        var asked = encoding[..queries];
-        return new RerankedDistances(queries, encoding.Length - galleryStart, asked.Sum(row => row.Bytes) + index.Bytes, Finish, held);
+    private EncodedRows Encode(NeighbourLists lists, Func<int, int, double> weigh, int queries, int galleryStart) =>
+        new(KReciprocalEncoding.Of(lists, K1, K2, weigh), queries, galleryStart);
 
-        unsafe Tensor Finish(int first, Tensor rows)
-        {
-            var (count, gallery) = ((int)rows.size(0), (int)rows.size(1));
-            if (rows.numel() == 0) return rows;
-            var original = blended(first, count).contiguous();
-            var (sums, distances) = ((nint)NativeMemory.Of(rows), (nint)NativeMemory.Of(original));
-            Threads.For(count, i =>
-            {
-                var row = new Span<double>((double*)sums + (long)i * gallery, gallery);
-                var d = new ReadOnlySpan<double>((double*)distances + (long)i * gallery, gallery);
-                index.AddMinima(asked[first + i], row);
-                for (var j = 0; j < gallery; j++)
-                    row[j] = Math.Max(0, 1 - row[j] / (2 - row[j])) * (1 - lambda) + d[j] * lambda;
-            });
-            GC.KeepAlive(original);
-            return rows;
-        }
+    /// <summary><c>(1 − λ) d_J + λ d</c>, where d is given, [count, G].</summary>
+    private Tensor Blend(EncodedRows encoded, int first, Tensor distances)
+    {
+        var jaccard = encoded.Jaccard(first, (int)distances.size(0), 1 - Lambda);
+        return jaccard.Plus_(distances.mul_(S(Lambda)));
     }
 }

@@ -7,13 +7,15 @@ namespace MetricLearning;
 
 /// <summary>The nearest rows of each query, nearest first and ties by index, and on request the key of the farthest row.</summary>
 /// <remarks>
-/// Found a tile of scores at a time: of each query only the scores are kept that can still belong to its nearest, given the bound of
+/// Found a tile of scores at a time: of each query only those rows are kept that can still belong to its nearest, given the bound of
 /// the <see cref="ScoreSource"/>, and at the end these are measured exactly. So the lists are those of the exact keys, and the memory is
-/// that of the lists and one tile.
+/// that of the lists and one tile. Where queries and rows are one set, a tile serves both ways, and only those on and above the diagonal
+/// are made; then all rows' candidates are kept meanwhile.
 /// </remarks>
 internal sealed class NeighbourLists
 {
     private const long TileBytes = 32L << 20;
+    private const int TurnedRows = 256;     // 16 columns of so many rows stay in a core's cache
 
     private readonly int[] rows;
     private readonly double[] keys;
@@ -42,34 +44,74 @@ internal sealed class NeighbourLists
     public static NeighbourLists Of(ScoreSource source, int queries, int count, int width, int tileRows = 2048)
     {
         var lists = new NeighbourLists(queries, Math.Min(width, count));
-        if (count == 0) return lists;
-        var step = source.WholeRows ? count : tileRows;
+        if (count == 0 || queries == 0) return lists;
+        var (step, type) = (source.WholeRows ? count : tileRows, source.CountingType);
         var block = (int)Math.Clamp(TileBytes / (Math.Min(step, count) * 4L), 1, tileRows);
+        var keyOf = new KeyOfScore[queries];
+        for (var i = 0; i < queries; i++) keyOf[i] = source.KeyOf(i, type);
+        var errors = Array.ConvertAll(keyOf, of => of.Error);
+        var bothWays = source.IsSymmetric && AreAlike(errors);
+        var gaps = bothWays ? Enumerable.Repeat(2 * errors.Max(), queries).ToArray() : Array.ConvertAll(errors, error => 2 * error);
+        var found = new Candidates?[queries];
         for (var query = 0; query < queries; query += block)
         {
             using var scope = NewDisposeScope();
-            var found = new Candidates[Math.Min(block, queries - query)];
-            source.Begin(query, found.Length, Math.Min(step, count), source.CountingType);
-            for (var i = 0; i < found.Length; i++) found[i] = new Candidates(lists.Width, source.Gap(query + i, source.CountingType));
-            for (var row = 0; row < count; row += step)
+            var (first, end) = (query, Math.Min(query + block, queries));
+            source.Begin(first, end - first, Math.Min(step, count), type);
+            for (var row = bothWays ? first : 0; row < count; row += step)
             {
                 using var tileScope = NewDisposeScope();
                 var tile = source.Tile(row, Math.Min(step, count - row)).cpu().contiguous();
-                if (tile.dtype == ScalarType.Float32) Scan<float>(tile, found, row);
-                else Scan<double>(tile, found, row);
+                if (tile.dtype == ScalarType.Float32) Scan<float>(tile, row);
+                else Scan<double>(tile, row);
             }
-            var first = query;
-            Threads.For(found.Length, i => lists.Settle(source, first + i, found[i]));
+            Threads.For(end - first, i =>
+            {
+                lists.Settle(source, first + i, found[first + i]!);
+                found[first + i] = null;
+            });
+
+            unsafe void Scan<T>(Tensor tile, int row) where T : unmanaged
+            {
+                var (height, width) = ((int)tile.size(0), (int)tile.size(1));
+                var memory = (nint)NativeMemory.Of(tile);
+                Threads.For(height, i =>
+                {
+                    var keys = Scratch.Doubles(width);
+                    var scores = (T*)memory + (long)i * width;
+                    for (var j = 0; j < width; j++) keys[j] = keyOf[first + i].Of(Numbers.Widen(scores[j]));
+                    CandidatesOf(first + i).Take(keys, row);
+                });
+                var below = Math.Max(0, end - row);     // columns of the block itself have seen one another
+                if (!bothWays || below >= width) return;
+                const int together = 16;
+                Threads.For((width - below + together - 1) / together, piece =>
+                {
+                    var left = below + piece * together;
+                    var columns = Math.Min(together, width - left);
+                    var turned = stackalloc T[together * TurnedRows];
+                    for (var top = 0; top < height; top += TurnedRows)
+                    {
+                        var rows = Math.Min(TurnedRows, height - top);
+                        Transpose.Write((T*)memory + (long)top * width + left, width, rows, columns, turned, rows);
+                        var keys = Scratch.Doubles(rows);
+                        for (var c = 0; c < columns; c++)
+                        {
+                            for (var i = 0; i < rows; i++) keys[i] = keyOf[first + top + i].Of(Numbers.Widen(turned[c * rows + i]));
+                            CandidatesOf(row + left + c).Take(keys, first + top);
+                        }
+                    }
+                });
+            }
+
+            Candidates CandidatesOf(int i) => found[i] ??= new Candidates(lists.Width, gaps[i]);
         }
         return lists;
     }
 
-    private static unsafe void Scan<T>(Tensor tile, Candidates[] found, int row) where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var count = (int)tile.size(1);
-        var memory = (nint)NativeMemory.Of(tile);
-        Threads.For(found.Length, i => found[i].Take(new ReadOnlySpan<T>((T*)memory + (long)i * count, count), row));
-    }
+    /// <summary>Whether the largest error is not far from the usual one, since all rows have to take it where tiles serve both
+    /// ways.</summary>
+    private static bool AreAlike(double[] errors) => errors.Max() <= 4 * errors.Order().ElementAt(errors.Length / 2);
 
     private void Settle(ScoreSource source, int query, Candidates found)
     {
@@ -84,38 +126,37 @@ internal sealed class NeighbourLists
     /// <summary>What may belong to one query's nearest rows, and what may be its farthest.</summary>
     private sealed class Candidates(int width, double gap)
     {
-        private double[] scores = new double[4 * width + 64];
-        private int[] rows = new int[4 * width + 64];
-        private readonly List<(double Score, int Row)> far = [];
+        private readonly List<(double Key, int Row)> far = [];
+        private double[] keys = new double[2 * width + 32];
+        private int[] rows = new int[2 * width + 32];
         private int count;
         private double limit = double.PositiveInfinity, largest = double.NegativeInfinity;
 
-        public void Take<T>(ReadOnlySpan<T> tile, int first) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        /// <param name="some">About the keys of rows.</param>
+        /// <param name="first">The first of these rows.</param>
+        public void Take(ReadOnlySpan<double> some, int first)
         {
-            var vectors = MemoryMarshal.Cast<T, Vector512<T>>(tile);
-            var lanes = Vector512<T>.Count;
-            var top = Vector512.Create(T.NegativeInfinity);
-            var bound = Up<T>(limit);
+            var vectors = MemoryMarshal.Cast<double, Vector512<double>>(some);
+            var lanes = Vector512<double>.Count;
+            var top = Vector512.Create(double.NegativeInfinity);
             for (var v = 0; v < vectors.Length; v++)
             {
                 top = Vector512.Max(top, vectors[v]);
-                var bits = Vector512.LessThanOrEqual(vectors[v], Vector512.Create(bound)).ExtractMostSignificantBits();
-                if (bits == 0) continue;
+                var bits = Vector512.LessThanOrEqual(vectors[v], Vector512.Create(limit)).ExtractMostSignificantBits();
                 for (; bits != 0; bits &= bits - 1)
                 {
                     var column = v * lanes + BitOperations.TrailingZeroCount(bits);
-                    Add(double.CreateTruncating(tile[column]), first + column);
+                    Add(some[column], first + column);
                 }
-                bound = Up<T>(limit);
             }
-            var highest = T.NegativeInfinity;
-            for (var lane = 0; lane < lanes; lane++) highest = T.Max(highest, top[lane]);
-            for (var column = vectors.Length * lanes; column < tile.Length; column++)
+            var highest = double.NegativeInfinity;
+            for (var lane = 0; lane < lanes; lane++) highest = Math.Max(highest, top[lane]);
+            for (var column = vectors.Length * lanes; column < some.Length; column++)
             {
-                highest = T.Max(highest, tile[column]);
-                if (double.CreateTruncating(tile[column]) <= limit) Add(double.CreateTruncating(tile[column]), first + column);
+                highest = Math.Max(highest, some[column]);
+                if (some[column] <= limit) Add(some[column], first + column);
             }
-            TakeFar(tile, first, double.CreateTruncating(highest));
+            TakeFar(some, first, highest);
         }
 
         /// <summary>Rows of which the nearest are some.</summary>
@@ -126,51 +167,43 @@ internal sealed class NeighbourLists
         }
 
         /// <summary>Rows of which the farthest is one.</summary>
-        public IEnumerable<int> Far() => far.Where(f => f.Score >= largest - gap).Select(f => f.Row);
+        public IEnumerable<int> Far() => far.Where(f => f.Key >= largest - gap).Select(f => f.Row);
 
-        private void TakeFar<T>(ReadOnlySpan<T> tile, int first, double highest) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+        private void TakeFar(ReadOnlySpan<double> some, int first, double highest)
         {
             if (highest < largest - gap || (gap == 0 && highest <= largest)) return;
             largest = Math.Max(largest, highest);
-            far.RemoveAll(f => f.Score < largest - gap);
-            for (var column = 0; column < tile.Length; column++)
+            far.RemoveAll(f => f.Key < largest - gap);
+            for (var column = 0; column < some.Length; column++)
             {
-                var score = double.CreateTruncating(tile[column]);
-                if (score < largest - gap) continue;
-                far.Add((score, first + column));
-                if (gap == 0) return;       // scores are the keys: one is enough
+                if (some[column] < largest - gap) continue;
+                far.Add((some[column], first + column));
+                if (gap == 0) return;       // these are the keys: one is enough
             }
         }
 
-        private void Add(double score, int row)
+        private void Add(double key, int row)
         {
-            if (count == scores.Length)
+            if (count == keys.Length)
             {
                 Compact();
-                if (count > scores.Length / 2)
+                if (count > keys.Length / 2)
                 {
-                    Array.Resize(ref scores, 2 * scores.Length);
-                    Array.Resize(ref rows, scores.Length);
+                    Array.Resize(ref keys, 2 * keys.Length);
+                    Array.Resize(ref rows, keys.Length);
                 }
-                if (score > limit) return;
+                if (key > limit) return;
             }
-            (scores[count], rows[count]) = (score, row);
+            (keys[count], rows[count]) = (key, row);
             count++;
         }
 
         private void Compact()
         {
             if (count <= width) return;
-            Array.Sort(scores, rows, 0, count);
-            limit = scores[width - 1] + gap;
-            while (scores[count - 1] > limit) count--;
-        }
-
-        /// <summary>The least number of the type that is not below the value.</summary>
-        private static T Up<T>(double value) where T : unmanaged, IBinaryFloatingPointIeee754<T>
-        {
-            var rounded = T.CreateTruncating(value);
-            return double.CreateTruncating(rounded) < value ? T.BitIncrement(rounded) : rounded;
+            Array.Sort(keys, rows, 0, count);
+            limit = keys[width - 1] + gap;
+            while (keys[count - 1] > limit) count--;
         }
     }
 }

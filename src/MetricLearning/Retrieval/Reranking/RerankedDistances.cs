@@ -7,16 +7,20 @@ namespace MetricLearning;
 /// one, dispose it.</remarks>
 public sealed class RerankedDistances : IDisposable
 {
-    private readonly Func<int, Tensor, Tensor> finish;
+    private readonly Func<int, int, Tensor> rows;
+    private readonly Func<ScoreSource>? scores;
     private readonly Tensor[] held;
 
     /// <param name="queries">Q.</param>
     /// <param name="gallery">G.</param>
     /// <param name="heldBytes">Bytes of what is kept.</param>
-    /// <param name="finish">Fills rows from a first one on, given as zeros [count, G], and returns them.</param>
-    /// <param name="held">Tensors that it needs.</param>
-    internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, Tensor, Tensor> finish, params Tensor[] held) =>
-        (Queries, Gallery, HeldBytes, this.finish, this.held) = (queries, gallery, heldBytes, finish, held);
+    /// <param name="rows">Gives so many rows from a first one on, float64 [count, G].</param>
+    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null where there is no such
+    /// way.</param>
+    /// <param name="held">Tensors that these need.</param>
+    internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, int, Tensor> rows,
+        Func<ScoreSource>? scores = null, params Tensor[] held) =>
+        (Queries, Gallery, HeldBytes, this.rows, this.scores, this.held) = (queries, gallery, heldBytes, rows, scores, held);
 
     /// <summary>The number of queries, Q.</summary>
     public int Queries { get; }
@@ -38,8 +42,11 @@ public sealed class RerankedDistances : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Queries - first);
         using var scope = NewDisposeScope();
-        return finish(first, zeros(count, Gallery, ScalarType.Float64)).MoveToOuterDisposeScope();
+        return rows(first, count).MoveToOuterDisposeScope();
     }
+
+    /// <summary>The same distances, for ranking.</summary>
+    internal ScoreSource Scores() => scores is null ? RowScores.Of(this) : scores();
 
     /// <summary>All distances at once; needs Q · G numbers.</summary>
     /// <param name="type">Their type; float32 by default.</param>

@@ -54,10 +54,7 @@ public class KReciprocalRerankerTests
                 using var scope = NewDisposeScope();
                 using var query = c.QuerySet();
                 using var gallery = c.GallerySet();
-                var first = distance switch
-                {
-                    "Cosine" => Distance.Cosine, "Euclidean" => Distance.Euclidean, _ => Distance.EuclideanSquared,
-                };
+                var first = Named(distance);
                 var result = new KReciprocalReranker(p.K1, p.K2, p.Lambda) { Dialect = dialect, Distance = first }
                     .Rerank(query.Features, gallery.Features).Matrix(ScalarType.Float64);
                 var d = Union(c, first);
@@ -107,6 +104,67 @@ public class KReciprocalRerankerTests
                 Assert.Equal(keys.Max(), lists.FarthestKeys[q]);
             }
         }, iter: 150, threads: 1);
+
+    [Theory]
+    [InlineData("EuclideanSquared", ScoreSieve.Int16, false)]
+    [InlineData("EuclideanSquared", ScoreSieve.Float32, false)]
+    [InlineData("Euclidean", ScoreSieve.Float32, true)]
+    [InlineData("Cosine", ScoreSieve.Int16, true)]
+    [InlineData("Cosine", ScoreSieve.Float32, false)]
+    [InlineData("Dot", ScoreSieve.Int16, false)]
+    [InlineData("Dot", ScoreSieve.Float32, true)]
+    public void Neighbours_OfASetInItself_AreTheNearestByIndex_WhateverTheTiles(string distance, ScoreSieve sieve, bool uneven) =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 30], Gen.Int[1, 40]).Sample((c, k, tile) =>
+        {
+            using var scope = NewDisposeScope();
+            using var set = c.GallerySet();
+            var features = set.Features.clone();
+            if (uneven) features[^1].mul_(1000);     // whose error is far from the others'
+            var scores = new FeatureScores(Named(distance), features, features, sieve);
+            Assert.True(scores.IsSymmetric);
+            var lists = NeighbourLists.Of(scores, set.Count, set.Count, k, tile);
+            for (var i = 0; i < set.Count; i++)
+            {
+                var keys = Enumerable.Range(0, set.Count).Select(row => scores.Key(i, row)).ToArray();
+                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(i).ToArray());
+                Assert.Equal(keys.Max(), lists.FarthestKeys[i]);
+            }
+        }, iter: 60, threads: 1);
+
+    [Theory]
+    [InlineData("EuclideanSquared", KReciprocalDialect.Zhong)]
+    [InlineData("Euclidean", KReciprocalDialect.Zhong)]
+    [InlineData("Cosine", KReciprocalDialect.Zhong)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.Torchreid)]
+    [InlineData("Euclidean", KReciprocalDialect.Torchreid)]
+    [InlineData("Cosine", KReciprocalDialect.Torchreid)]
+    [InlineData("Euclidean", KReciprocalDialect.FastReid)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.FastReid)]
+    [InlineData("Cosine", KReciprocalDialect.FastReid)]
+    public void Evaluate_GivesTheFiguresOfTheMatrix_ToTheBit(string distance, KReciprocalDialect dialect) =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), parameters, Gen.Int[1, 9], Gen.Int[1, 40], Gen.Bool)
+            .Sample((c, p, queries, rows, wide) =>
+            {
+                using var scope = NewDisposeScope();
+                using var query = c.QuerySet();
+                using var gallery = c.GallerySet();
+                var type = wide ? ScalarType.Float64 : ScalarType.Float32;
+                using var asked = new EmbeddingSet(query.Features.to(type), query.Ids, query.Cameras);
+                using var shown = new EmbeddingSet(gallery.Features.to(type), gallery.Ids, gallery.Cameras);
+                var reranker = new KReciprocalReranker(p.K1, p.K2, p.Lambda) { Dialect = dialect, Distance = Named(distance) };
+                var evaluator = new RetrievalEvaluator { Tiles = new TilePlan(queries, rows), Ties = TiePolicy.Optimistic };
+                var given = evaluator.Evaluate(reranker.Rerank(asked.Features, shown.Features).Matrix(ScalarType.Float64),
+                    asked.Ids, shown.Ids, asked.Cameras, shown.Cameras);
+                foreach (var method in Enum.GetValues<RankingMethod>())
+                {
+                    var report = new RetrievalEvaluator
+                    {
+                        Reranking = reranker, Method = method, Tiles = evaluator.Tiles, Ties = evaluator.Ties,
+                    }.Evaluate(asked, shown);
+                    Assert.Equal(given.PerQuery.Select(q => (q.Skipped, q.AveragePrecision, q.InverseNegativePenalty)),
+                        report.PerQuery.Select(q => (q.Skipped, q.AveragePrecision, q.InverseNegativePenalty)));
+                }
+            }, iter: 40, threads: 1);
 
     [Fact]
     public void Rows_AreTheSameToTheBit_ForAnyNumberOfThreads()
@@ -214,6 +272,14 @@ public class KReciprocalRerankerTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(lambda: 1.1));
         Assert.Throws<ArgumentOutOfRangeException>(() => reranker.Rerank(ones(2, 5), ones(3, 5)).Rows(1, 2));
     }
+
+    private static Distance Named(string distance) => distance switch
+    {
+        "Cosine" => Distance.Cosine,
+        "Dot" => Distance.Dot,
+        "Euclidean" => Distance.Euclidean,
+        _ => Distance.EuclideanSquared,
+    };
 
     /// <summary>Distances of queries and gallery among one another.</summary>
     private static double[,] Union(RetrievalCase c, Distance distance)
