@@ -78,13 +78,15 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         Tensor? Of(Tensor? input) => input is { requires_grad: true } ? Gradient.OfPlain(distances, input, gradient) : null;
     }
 
-    private static (Tensor, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
+    /// <summary>Null for what wants none.</summary>
+    private static (Tensor?, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
     {
         var slopes = squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous());
         var near = squared ? null : distances;
         if (y is not { } other) return (Gradients(SymmetricSum.Of(slopes), near, x, x), null);
-        var across = slopes.t().contiguous();       // the one before may be written over
-        return (Gradients(slopes, near, x, other), Gradients(across, near?.t().contiguous(), other, x));
+        var across = other.Given.requires_grad ? slopes.t().contiguous() : null;        // before slopes are written over
+        return (x.Given.requires_grad ? Gradients(slopes, near, x, other) : null,
+            across is null ? null : Gradients(across, near?.t().contiguous(), other, x));
     }
 
     /// <summary>g / d, 0 where d is 0.</summary>

@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The hardest part of all pairs of the batch: of the positives the farthest, of the negatives the nearest.</summary>
 /// <remarks>
-/// ⌈fraction · K⌉ of K pairs, each kind on its own, over the whole batch and not per anchor. Memory O(N·M), one sort.
+/// ⌈fraction · K⌉ of K pairs, each kind on its own, over the whole batch and not per anchor. Memory O(N·M); nothing is sorted.
 /// Yuan, Yang, Zhang, <i>Hard-Aware Deeply Cascaded Embedding</i>, ICCV 2017; as pytorch-metric-learning's HDCMiner.
 /// </remarks>
 public sealed class HdcMiner : Miner
@@ -20,11 +20,16 @@ public sealed class HdcMiner : Miner
     protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
         new Pairs(Lowest(-distances, candidates.Positives), Lowest(distances, candidates.Negatives));
 
+    /// <summary>The first entries by key, lower index first where keys are equal; NaN comes before all.</summary>
     private Tensor Lowest(Tensor keys, Tensor mask)
     {
-        var entries = mask.reshape(-1).nonzero().squeeze(1);
-        var values = keys.reshape(-1).index_select(0, entries);
-        var (_, order) = values.masked_fill(values.isnan(), S(double.NegativeInfinity)).sort(0, stable: true);
-        return CandidateOrder.MaskOf(entries.index_select(0, order.narrow(0, 0, (long)Math.Ceiling(Fraction * entries.size(0)))), mask);
+        keys = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity));
+        var values = keys.masked_select(mask);
+        if (values.numel() == 0) return mask;
+        var kept = (long)Math.Ceiling(Fraction * values.numel());
+        var last = values.kthvalue(kept, dim: 0, keepdim: false).values;
+        var (lower, ties) = (mask & (keys < last), mask & (keys == last));
+        var room = S(kept) - lower.sum();
+        return lower | (ties & (ties.reshape(-1).cumsum(0).view_as(ties) <= room));
     }
 }

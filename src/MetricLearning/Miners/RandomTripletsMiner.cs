@@ -19,21 +19,26 @@ public sealed class RandomTripletsMiner : SeededMiner
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
-        // Keys that are all equal keep the columns in order; NaN comes first, and the first draw of its row takes it.
-        var keys = zeros_like(distances).masked_fill(distances.isnan(), S(double.NaN));
-        var (nearKeys, nearOrder, positives) = CandidateOrder.Sort(keys, candidates.Positives);
-        var (farKeys, farOrder, negatives) = CandidateOrder.Sort(keys, candidates.Negatives);
-        var anchors = ((positives > S(0)) & (negatives > S(0))).nonzero().squeeze(1);
+        var (positives, negatives) = (candidates.Positives.cumsum(1), candidates.Negatives.cumsum(1));
+        var anchors = (Counts(positives) > S(0)).bitwise_and(Counts(negatives) > S(0)).nonzero().squeeze(1);
         var drawn = Draws(anchors.size(0) * TripletsPerAnchor * 2).to(distances.device).view(2, -1, TripletsPerAnchor);
-        Tensor Columns(Tensor draws, Tensor sorted, Tensor order, Tensor count)
+        var broken = distances.isnan();
+        return new Triplets(anchors.repeat_interleave(TripletsPerAnchor), Columns(drawn[0], positives, candidates.Positives),
+            Columns(drawn[1], negatives, candidates.Negatives), candidates.Rows, candidates.Columns);
+
+        // [N]: how many candidates a row has.
+        Tensor Counts(Tensor running) => running.select(1, -1);
+
+        // The first draw of a row takes its first NaN; else the column at which so many candidates have been counted.
+        Tensor Columns(Tensor draws, Tensor running, Tensor mask)
         {
-            var places = (draws * count.index_select(0, anchors).unsqueeze(1)).to(ScalarType.Int64);
-            var broken = sorted.select(1, 0).isneginf().index_select(0, anchors);
-            places.select(1, 0).masked_fill_(broken, S(0));
-            return order.index_select(0, anchors).gather(1, places).reshape(-1);
+            var counted = running.index_select(0, anchors);
+            var places = (draws * Counts(counted).unsqueeze(1)).to(ScalarType.Int64);
+            var columns = searchsorted(counted, places.Plus(S(1)));
+            var spoilt = (mask & broken).index_select(0, anchors);
+            columns.select(1, 0).copy_(where(spoilt.any(1), spoilt.to(ScalarType.Byte).argmax(1), columns.select(1, 0)));
+            return columns.reshape(-1);
         }
-        return new Triplets(anchors.repeat_interleave(TripletsPerAnchor), Columns(drawn[0], nearKeys, nearOrder, positives),
-            Columns(drawn[1], farKeys, farOrder, negatives), candidates.Rows, candidates.Columns);
     }
 
     private Tensor Draws(long count)
