@@ -17,28 +17,32 @@ internal static class DistanceCases
         ("L1", Distance.Lp(1), Naive.Distances.L1, 1L << 29),
     ];
 
+    private static readonly bool[] ways = [false, true];        // without gradient and with
+
     public static IEnumerable<Case> All =>
         from kind in kinds
         from size in new[] { (64, 2048), (1024, 128), (1024, 512), (1024, 2048), (4096, 512), (8192, 128), (8192, 2048) }
         where kind.Largest >= (long)size.Item1 * size.Item1 * size.Item2
-        select Of(kind.Name, kind.Ours, kind.Naive, size.Item1, size.Item2);
+        from withGradient in ways
+        where !withGradient || size is (64, 2048) or (1024, 512)
+        select Of(kind.Name, kind.Ours, kind.Naive, size.Item1, size.Item2, withGradient);
 
-    private static Case Of(string name, Distance ours, Func<Tensor, Tensor, Tensor> naive, int rows, int width) =>
-        new("distance matrices", name, $"{rows} x {width}", device =>
+    private static Case Of(string name, Distance ours, Func<Tensor, Tensor, Tensor> naive, int rows, int width, bool withGradient) =>
+        new("distance matrices", withGradient ? $"{name} forward + backward" : name, $"{rows} x {width}", device =>
         {
-            var batch = Batch.Of(rows, width, device);
+            var batch = Batch.Of(rows, width, device, withGradient);
             var x = batch.Embeddings;
             return new(batch)
             {
-                Ours = Work.Of(() => ours.Matrix(x, x)),
-                Naive = Work.Scoped(() => [naive(x, x)]),
+                Ours = withGradient ? Work.Step(() => ours.Matrix(x, x).sum(), x) : Work.Of(() => ours.Matrix(x, x)),
+                Naive = withGradient ? Work.Step(() => naive(x, x).sum(), x) : Work.Scoped(() => [naive(x, x)]),
                 Floor = Work.Scoped(() => [x.mm(x.t())]),
             };
         })
         {
             // The squares of the partners' expansion cancel: their own rounding is larger than ours.
             Agreement = name.Contains("Euclidean", StringComparison.Ordinal) ? new(5e-3) : Agreement.Rounding,
-            Guarded = (name, rows, width) is ("Euclidean" or "cosine", 64, 2048)
+            Guarded = !withGradient && (name, rows, width) is ("Euclidean" or "cosine", 64, 2048) or ("L1", 1024, 128)
                 or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),
             Heavy = rows == 8192 && (width > 128 || name != "Euclidean"),
         };

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -15,6 +16,7 @@ namespace MetricLearning;
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
     private const double Near = 1e-3;
+    private const int ColumnsAtOnce = 256;
 
     /// <inheritdoc/>
     public override string Name => nameof(EuclideanMatrix);
@@ -125,17 +127,22 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return side;
     }
 
+    /// <summary>Row after row, each thread in its own columns.</summary>
     private static void Sum<T>(Tensor x, Tensor sum) where T : unmanaged
     {
-        T* rows = (T*)NativeMemory.Of(x), to = (T*)NativeMemory.Of(sum);
+        var (rows, to) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(sum));
         var (count, width) = (x.size(0), (int)x.size(1));
-        for (var i = 0L; i < count; i++)
-            for (var k = 0; k < width; k += Vector256<T>.Count)
-            {
-                var values = Lanes.Load(rows + i * width, k, width);
-                var finite = Vector256.Equals(values - values, Vector256<T>.Zero);
-                Lanes.Add(to, k, width, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
-            }
+        Threads.For((width + ColumnsAtOnce - 1) / ColumnsAtOnce, part =>
+        {
+            var (start, end) = (part * ColumnsAtOnce, Math.Min(width, (part + 1) * ColumnsAtOnce));
+            for (var i = 0L; i < count; i++)
+                for (var k = start; k < end; k += Vector256<T>.Count)
+                {
+                    var values = Lanes.Load((T*)rows + i * width, k, end);
+                    var finite = Vector256.Equals(values - values, Vector256<T>.Zero);
+                    Lanes.Add((T*)to, k, end, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
+                }
+        }, work: count * width);
     }
 
     private static void Centre<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -164,17 +171,26 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             var own = Vector256.Create(((T*)ofLeft)[i]);
             for (var j = 0; j < count; j += Vector256<T>.Count)
             {
-                var sums = own + Lanes.Load((T*)ofRight, j, count);
-                var squares = sums - Lanes.Load(row, j, count) * T.CreateTruncating(2);
-                for (var near = IsNear(squares, sums, count - j); near != 0; near &= near - 1)
-                {
-                    var lane = BitOperations.TrailingZeroCount(near);
-                    var square = Lanes.SquaredDistance((T*)left + i * width, (T*)right + (long)(j + lane) * width, width);
-                    squares = squares.WithElement(lane, T.CreateTruncating(square));
-                }
+                var (sums, product) = (own + Lanes.Load((T*)ofRight, j, count), Lanes.Load(row, j, count));
+                var squares = sums - (product + product);
+                var near = IsNear(squares, sums);
                 Lanes.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
+                if (near != Vector256<T>.Zero) OnDifferences((T*)left + i * width, (T*)right, width, near, j, count, squared, row);
             }
         });
+    }
+
+    /// <summary>Measures the pairs again that a vector of a row says are near.</summary>
+    private static void OnDifferences<T>(T* x, T* y, int width, Vector256<T> near, int start, int count, bool squared, T* row)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
+        {
+            var j = start + BitOperations.TrailingZeroCount(lanes);
+            if (j >= count) return;
+            var square = T.CreateTruncating(Lanes.SquaredDistance(x, y + (long)j * width, width));
+            row[j] = squared ? square : T.Sqrt(square);
+        }
     }
 
     private static void Divide<T>(Tensor x, Tensor by, Tensor to) where T : unmanaged
@@ -208,9 +224,12 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             for (var j = 0; j < count; j += Vector256<T>.Count)
             {
                 var root = Lanes.Load((T*)distance + i * count, j, count);
-                for (var near = IsNear(root * root, own + Lanes.Load((T*)ofRight, j, count), count - j); near != 0; near &= near - 1)
+                var near = IsNear(root * root, own + Lanes.Load((T*)ofRight, j, count));
+                if (near == Vector256<T>.Zero) continue;
+                for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
                 {
-                    var k = j + BitOperations.TrailingZeroCount(near);
+                    var k = j + BitOperations.TrailingZeroCount(lanes);
+                    if (k >= count) break;
                     if (row[k] == T.Zero) continue;
                     AddDifference((T*)left + i * width, (T*)right + (long)k * width, row[k], width, (T*)to + i * width);
                     row[k] = T.Zero;
@@ -219,11 +238,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    private static uint IsNear<T>(Vector256<T> squares, Vector256<T> sums, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        var near = Vector256.LessThan(squares, sums * T.CreateTruncating(Near)).ExtractMostSignificantBits();
-        return count >= Vector256<T>.Count ? near : near & ((1u << count) - 1);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Vector256.LessThan(squares, sums * T.CreateTruncating(Near));
 
     private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged
     {

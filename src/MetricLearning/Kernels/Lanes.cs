@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -14,13 +15,15 @@ internal static unsafe class Lanes
     /// <summary>Numbers i, i + 1, ... of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Load<T>(T* row, int i, int count) where T : unmanaged =>
-        count - i >= Vector256<T>.Count ? Vector256.Load(row + i) : Rest(row + i, count - i);
+        count - i >= Vector256<T>.Count ? Vector256.Load(row + i) : Avx.IsSupported ? Masked(row + i, count - i) : Rest(row + i, count - i);
 
     /// <summary>Writes numbers i, i + 1, ... of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<T>(T* row, int i, int count, Vector256<T> values) where T : unmanaged
     {
         if (count - i >= Vector256<T>.Count) values.Store(row + i);
+        else if (Avx.IsSupported && typeof(T) == typeof(float)) Avx.MaskStore((float*)row + i, First<T>(count - i).AsSingle(), values.AsSingle());
+        else if (Avx.IsSupported) Avx.MaskStore((double*)row + i, First<T>(count - i).AsDouble(), values.AsDouble());
         else StoreRest(values, row + i, count - i);
     }
 
@@ -100,6 +103,15 @@ internal static unsafe class Lanes
             if (x.GetElement(k) > largest) largest = x.GetElement(k);
         return largest;
     }
+
+    /// <summary>All bits of the first numbers of a vector.</summary>
+    private static Vector256<T> First<T>(int count) where T : unmanaged => typeof(T) == typeof(float)
+        ? Vector256.LessThan(Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7), Vector256.Create(count)).As<int, T>()
+        : Vector256.LessThan(Vector256.Create(0L, 1, 2, 3), Vector256.Create((long)count)).As<long, T>();
+
+    private static Vector256<T> Masked<T>(T* row, int count) where T : unmanaged => typeof(T) == typeof(float)
+        ? Avx.MaskLoad((float*)row, First<T>(count).AsSingle()).As<float, T>()
+        : Avx.MaskLoad((double*)row, First<T>(count).AsDouble()).As<double, T>();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static Vector256<T> Rest<T>(T* row, int count) where T : unmanaged
