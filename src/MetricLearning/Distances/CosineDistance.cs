@@ -9,6 +9,8 @@ internal sealed class CosineDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => S(1) - (RowMath.Unit(x) * RowMath.Unit(y)).sum(1);
 
+    internal override bool IsProduct => true;
+
     internal override ProductForm? Form(Tensor x) => new(RowMath.Unit(x), Squared: false);
 
     public override string ToString() => nameof(Cosine);

@@ -83,6 +83,9 @@ public abstract class Distance
     /// <summary>What this distance makes of ‖x − y‖²; null where that is not what it looks at.</summary>
     internal virtual DifferenceForm? Differences => null;
 
+    /// <summary>Whether it is a product of two rows, so that its matrix is as exact as its pairs.</summary>
+    internal virtual bool IsProduct => false;
+
     /// <summary>The distance that measures prepared rows; this one itself unless rows are prepared.</summary>
     internal virtual Distance OfPrepared => this;
 

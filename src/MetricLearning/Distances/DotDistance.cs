@@ -9,6 +9,8 @@ internal sealed class DotDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => -(x * y).sum(1);
 
+    internal override bool IsProduct => true;
+
     internal override ProductForm? Form(Tensor x) => new(x, Squared: false);
 
     public override string ToString() => nameof(Dot);

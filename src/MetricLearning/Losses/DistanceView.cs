@@ -50,7 +50,7 @@ public sealed class DistanceView
         get
         {
             using var scope = NewDisposeScope();
-            var distances = AreFew(rows.size(0))
+            var distances = AreFew(rows.size(0)) && !(Distance.OfPrepared.IsProduct && Batch.Rows * Batch.Columns <= rows.size(0) * Prepared.X.size(1))
                 ? Distance.OfPrepared.Selected(Prepared.X, Prepared.Y, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();

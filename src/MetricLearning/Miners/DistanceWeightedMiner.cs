@@ -39,16 +39,19 @@ public sealed class DistanceWeightedMiner : SeededMiner
     {
         var drawable = candidates.Negatives & (distances < S(Farthest));
         var d = distances.to(ScalarType.Float64).clamp_min(S(Cutoff));
-        var logWeights = (d.log() * S(2 - Dimension) - (S(1) - d.pow(S(2)) / S(4)).log() * S((Dimension - 3) / 2.0))
-            .masked_fill(drawable.logical_not(), S(double.NegativeInfinity));
+        var ofCap = (S(1) - d.pow(S(2)).div_(S(4))).log_().mul_(S((Dimension - 3) / 2.0));
+        var logWeights = d.log_().mul_(S(2 - Dimension)).sub_(ofCap).masked_fill_(drawable.logical_not(), S(double.NegativeInfinity));
         var highest = logWeights.amax([1], keepdim: true);
-        var upTo = (logWeights - highest.masked_fill(highest.isinf(), S(0))).exp().cumsum(1);
+        var upTo = logWeights.sub_(highest.masked_fill(highest.isinf(), S(0))).exp_().cumsum(1);
 
-        // One draw for each positive pair: the first column up to which the weights exceed it.
+        // One draw for each positive pair, those of an anchor in a row: the first column up to which the weights exceed it.
         var (anchors, positives) = candidates.PositivePairs();
         var pair = (anchors * S(candidates.Columns)).Plus(positives);
-        var draws = zeros_like(upTo).reshape(-1).index_copy_(0, pair, Draws(pair)).view_as(upTo) * upTo.narrow(1, -1, 1);
-        var drawn = searchsorted(upTo, draws, right: true).reshape(-1).index_select(0, pair).clamp_max(S(candidates.Columns - 1));
+        var counted = candidates.Positives.cumsum(1);
+        var most = counted.select(1, -1).max().item<long>();
+        var place = (anchors * S(most)).Plus(counted.reshape(-1).index_select(0, pair)) - S(1);
+        var draws = upTo.new_zeros(upTo.size(0) * most).index_copy_(0, place, Draws(pair)).view(upTo.size(0), most) * upTo.narrow(1, -1, 1);
+        var drawn = searchsorted(upTo, draws, right: true).reshape(-1).index_select(0, place).clamp_max(S(candidates.Columns - 1));
 
         // NaN has no weight: it is taken wherever it stands.
         var nan = distances.isnan() & candidates.Negatives;
