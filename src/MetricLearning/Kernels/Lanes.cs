@@ -7,6 +7,10 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Walks a row and its mask in vectors; what lies past the end of the row is 0, and kept by no mask.</summary>
+/// <remarks>
+/// A vector that a call returns goes through memory, and one call in a loop is enough for all of the loop's vectors to: where the processor has
+/// masked loads and stores, the end of a row is one of them.
+/// </remarks>
 internal static unsafe class Lanes
 {
     /// <summary>Whether a tensor's numbers can be walked so: float32 or float64 on the CPU.</summary>

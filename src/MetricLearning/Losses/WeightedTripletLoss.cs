@@ -1,4 +1,3 @@
-using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
@@ -15,6 +14,8 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class WeightedTripletLoss : TupleLoss
 {
+    private static readonly SoftmaxMean ofPositives = new(1, 1e-6), ofNegatives = new(-1, 1e-6);
+
     /// <summary>Creates the loss.</summary>
     /// <param name="margin">Above 0, a hinge with this margin takes the place of softplus; 0 by default.</param>
     public WeightedTripletLoss(double margin = 0) : base(nameof(WeightedTripletLoss))
@@ -33,17 +34,10 @@ public sealed class WeightedTripletLoss : TupleLoss
         var own = pairs.Own();
         var matrix = distances.Matrix;
         matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
-        var violation = Weighted(matrix, pairs.Positives | own, 1) - Weighted(matrix, pairs.Negatives, -1);
+        var sides = RowSums.Of(matrix, (pairs.Positives | own, ofPositives), (pairs.Negatives, ofNegatives));
+        var violation = sides[0] - sides[1];
         yield return new(
             Margin > 0 ? relu(violation + S(Margin)) : RowMath.Softplus(violation),
             Iota(pairs.Rows, matrix.device));
-    }
-
-    private static Tensor Weighted(Tensor matrix, Tensor mask, int sign)
-    {
-        var kept = matrix.masked_fill((mask | matrix.isnan()).logical_not(), S(0));
-        var scores = S(sign) * kept;
-        var weights = (scores - scores.amax([1], keepdim: true)).exp() * mask;
-        return (kept * (weights / (weights.sum(1, keepdim: true) + S(1e-6)))).sum(1);
     }
 }

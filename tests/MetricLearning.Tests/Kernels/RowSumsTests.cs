@@ -15,6 +15,8 @@ public class RowSumsTests
         ["self-paced push"] = new LogSumExp<SelfPaced>(new(20, 1.4, -1, 0.6)),
         ["hinge"] = new RowTotal<Hinge>(new(-2, 1.5, squared: false)),
         ["squared hinge"] = new RowTotal<Hinge>(new(2, -1, squared: true)),
+        ["softmax mean"] = new SoftmaxMean(1, 1e-2),
+        ["softmax mean of the nearest"] = new SoftmaxMean(-1, 1e-2),
         ["mean"] = new RowMean(-3, empty: double.PositiveInfinity),
     };
 
@@ -60,7 +62,7 @@ public class RowSumsTests
         }
     }
 
-    [Theory, InlineData("affine"), InlineData("chord"), InlineData("mean")]
+    [Theory, InlineData("affine"), InlineData("chord"), InlineData("mean"), InlineData("softmax mean"), InlineData("softmax mean of the nearest")]
     public void Gradient_IsThatOfCentralDifferences(string name)
     {
         using var scope = NewDisposeScope();
@@ -108,7 +110,7 @@ public class RowSumsTests
         var expected = name switch
         {
             "mean" => double.PositiveInfinity,
-            "affine, 0 if empty" or "hinge" or "squared hinge" => 0,
+            "affine, 0 if empty" or "hinge" or "squared hinge" or "softmax mean" or "softmax mean of the nearest" => 0,
             _ => double.NegativeInfinity,
         };
         Assert.All(numbers.data<float>().ToArray(), number => Assert.Equal((float)expected, number));
