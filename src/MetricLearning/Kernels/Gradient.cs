@@ -5,8 +5,7 @@ namespace MetricLearning;
 /// <summary>What a way back written by hand returns.</summary>
 /// <remarks>
 /// Native code takes its own reference of each tensor after the way back has returned, and nothing frees ours. An open dispose scope of
-/// the caller
-/// does; where there is none, <see cref="Release"/> in the next step, so that one at most is left.
+/// the caller does; where there is none, <see cref="Release"/> in the next step, so that one at most is left.
 /// </remarks>
 internal static class Gradient
 {

@@ -43,8 +43,7 @@ internal sealed unsafe class HardestPairs
     /// <param name="labels">int64 [N] on the CPU.</param>
     /// <param name="selfIsPositive">Whether a row is a positive of itself.</param>
     /// <returns>For each row the column of its positive and of its negative, −1 where there is none; null where a row is not finite, or
-    /// longer
-    /// than 10¹⁸.</returns>
+    /// longer than 10¹⁸.</returns>
     public static (int[] Positives, int[] Negatives)? Find(ProductForm form, Tensor labels, bool selfIsPositive)
     {
         using var scope = NewDisposeScope();
