@@ -13,12 +13,13 @@ namespace MetricLearning;
 internal static unsafe class SelfProduct
 {
     private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
-    private const long FewestProducts = 1 << 29, MostNumbers = 1 << 27;
+    private const double Least = 1L << 37;         // N³·D
+    private const long MostNumbers = 1 << 27;
 
     /// <summary>Whether the product of a batch with itself is made so.</summary>
     /// <param name="x">[N, D].</param>
     public static bool Suits(Tensor x) => TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
-        && x.size(0) * x.size(0) * x.size(1) >= FewestProducts && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
+        && Math.Pow(x.size(0), 3) * x.size(1) >= Least && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
 
     /// <summary>[N, N], without gradient. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>

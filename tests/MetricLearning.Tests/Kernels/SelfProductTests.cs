@@ -76,8 +76,8 @@ public class SelfProductTests
     public void Suits_LargeBatchesOfFloat32()
     {
         using var scope = NewDisposeScope();
-        Assert.Equal(TileProduct.IsFast, SelfProduct.Suits(empty(1024, 512)));
-        Assert.False(SelfProduct.Suits(empty(1023, 512)));
+        Assert.Equal(TileProduct.IsFast, SelfProduct.Suits(empty(1024, 128)));
+        Assert.False(SelfProduct.Suits(empty(1023, 128)));
         Assert.False(SelfProduct.Suits(empty(1024, 512, ScalarType.Float64)));
     }
 
