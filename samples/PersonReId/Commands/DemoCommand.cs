@@ -36,7 +36,7 @@ internal static class DemoCommand
     private static void Run(bool quick, ulong seed, DirectoryInfo output, CancellationToken cancel)
     {
         var clock = Stopwatch.StartNew();
-        var folder = Path.Combine(output.FullName, "data");
+        var folder = Path.Combine(output.FullName, "pedestrians");
         var people = quick
             ? new SyntheticPedestrians { TrainIdentities = 64, TestIdentities = 30, Seed = seed }
             : new SyntheticPedestrians { TrainIdentities = 160, TestIdentities = 60, Seed = seed };
