@@ -41,7 +41,7 @@ internal static class BarChart
             svg.Append(CultureInfo.InvariantCulture, $"""
                 <text x="{Left - 8}" y="{y + 13}" text-anchor="end" fill="#222222">{Text(label)}</text>
                 <rect x="{N(from)}" y="{y + 2}" width="{N(Math.Max(1, to - from))}" height="{RowHeight - 5}" fill="{colour}"/>
-                <text x="{N(to + 5)}" y="{y + 13}" fill="#222222">{Text(Number(value) + unit)}</text>
+                <text x="{N(to + 5)}" y="{y + 13}" fill="#222222">{Text(Figure.Of(value) + unit)}</text>
 
                 """);
         }
@@ -49,8 +49,6 @@ internal static class BarChart
     }
 
     private static string N(double value) => value.ToString("0.###", CultureInfo.InvariantCulture);
-
-    private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 }

@@ -47,9 +47,9 @@ internal sealed record Goal(string What, string Case, double? OfFloor = null, do
         if (Faster is { } faster)
         {
             var times = 1 / m.ToNaive!.Value.Value;
-            parts.Add((F($"≥ {faster} × as fast as naive"), F($"{times:F1} ×"), times >= faster));
+            parts.Add((F($"≥ {faster} × as fast as naive"), F($"{times:#,0.0} ×"), times >= faster));
         }
-        if (Milliseconds is { } limit) parts.Add((F($"< {limit} ms"), F($"{m.Ours.Milliseconds:G3} ms"), m.Ours.Milliseconds < limit));
+        if (Milliseconds is { } limit) parts.Add((F($"< {limit} ms"), $"{Figure.Of(m.Ours.Milliseconds)} ms", m.Ours.Milliseconds < limit));
         if (PeakMebibytes is { } most)
         {
             var peak = m.Ours.PeakBytes / 1048576.0;

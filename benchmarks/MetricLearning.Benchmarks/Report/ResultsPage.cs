@@ -72,8 +72,7 @@ internal static class ResultsPage
         foreach (var goal in Goal.All)
             if (records.Cases.TryGetValue(goal.Case, out var m) && goal.Judge(m) is var (asked, measured, reached))
                 text.Append(CultureInfo.InvariantCulture, $"| {goal.What} | {asked} | {measured} | {(reached ? "yes" : "**no**")} | ")
-                    .Append(CultureInfo.InvariantCulture, $"{m.Ours.Milliseconds:G3} | ")
-                    .Append(CultureInfo.InvariantCulture, $"{Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
+                    .Append(CultureInfo.InvariantCulture, $"{Figure.Of(m.Ours.Milliseconds)} | {Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
         foreach (var category in CaseTable.All.GroupBy(item => item.Category))
         {
             var rows = category.Where(item => records.Cases.ContainsKey(item.Name)).ToList();
@@ -98,8 +97,8 @@ internal static class ResultsPage
 
     private static string Row(Case item, Measurement m) =>
         $"| {item.What} | {item.Shape} | "
-        + string.Create(CultureInfo.InvariantCulture, $"{m.Ours.Milliseconds:G3} | {m.Naive?.Milliseconds:G3} | {1 / m.ToNaive?.Value:G3} ")
-        + string.Create(CultureInfo.InvariantCulture, $"| {m.Floor?.Milliseconds:G3} | {m.ToFloor?.Value:G3} ")
+        + $"{Figure.Of(m.Ours.Milliseconds)} | {Figure.Of(m.Naive?.Milliseconds)} | {Figure.Of(1 / m.ToNaive?.Value)} "
+        + $"| {Figure.Of(m.Floor?.Milliseconds)} | {Figure.Of(m.ToFloor?.Value)} "
         + $"| {Mebi(m.Ours.PeakBytes)} / {Mebi(m.Naive?.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n";
 
     private static string Mebi(long? bytes) =>

@@ -1,0 +1,11 @@
+using System.Globalization;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>A number as tables and plots print it.</summary>
+internal static class Figure
+{
+    /// <summary>Three digits, or all before the point where there are more; nothing where there is no number.</summary>
+    public static string Of(double? number) =>
+        number?.ToString(Math.Abs(number.Value) < 999.5 ? "G3" : "N0", CultureInfo.InvariantCulture) ?? "";
+}
