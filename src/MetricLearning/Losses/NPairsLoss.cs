@@ -22,11 +22,19 @@ public sealed class NPairsLoss : TupleLoss
         var labels = batch.RequireLabels(nameof(NPairsLoss));
         var positives = tuples.AsPairs().Positives;
         if (positives.numel() == 0) yield break;
-        var paired = positives.any(1);
-        var earlier = (labels.unsqueeze(1) == labels.unsqueeze(0)).tril(-1) & paired;
-        var anchors = (paired & earlier.any(1).logical_not()).nonzero().squeeze(1);
-        var partners = positives.to(ScalarType.Byte).argmax(1).index_select(0, anchors);
+        var anchors = FirstOfEach(labels, positives.any(1).nonzero().squeeze(1));
+        var partners = positives.index_select(0, anchors).to(ScalarType.Byte).argmax(1);
         var scores = -Distance.Matrix(batch.Embeddings.index_select(0, anchors), batch.References.index_select(0, partners));
         yield return new(cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None), anchors);
+    }
+
+    /// <summary>Of these rows, in ascending order, the first of each label.</summary>
+    private static Tensor FirstOfEach(Tensor labels, Tensor rows)
+    {
+        var (sorted, order) = labels.index_select(0, rows).sort(0, stable: true);
+        var count = rows.size(0);
+        var isFirst = ones_like(sorted, ScalarType.Bool);
+        if (count > 1) isFirst.narrow(0, 1, count - 1).copy_(sorted.narrow(0, 1, count - 1) != sorted.narrow(0, 0, count - 1));
+        return rows.index_select(0, order.masked_select(isFirst)).sort(0).Values;
     }
 }
