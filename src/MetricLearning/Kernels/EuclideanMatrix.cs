@@ -225,7 +225,6 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             {
                 var root = Lanes.Load((T*)distance + i * count, j, count);
                 var near = IsNear(root * root, own + Lanes.Load((T*)ofRight, j, count));
-                if (near == Vector256<T>.Zero) continue;
                 for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
                 {
                     var k = j + BitOperations.TrailingZeroCount(lanes);

@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>The distances of a batch to its references, worked out when and where they are needed.</summary>
 /// <remarks>
 /// A loss that looks at few tuples indexes the view: just those distances are worked out again, on differences, so that the way back costs
-/// O(tuples · D) and the values are exact to rounding. One that looks at all of them takes the <see cref="Matrix"/>, which is made once
-/// for all miners and losses of the batch.
+/// O(tuples · D) and the values are exact to rounding. A product (cosine, dot) is as exact in the matrix, which is taken where it is the smaller.
+/// A loss that looks at all tuples takes the <see cref="Matrix"/>, which is made once for all miners and losses of the batch.
 /// </remarks>
 public sealed class DistanceView
 {
@@ -50,7 +50,7 @@ public sealed class DistanceView
         get
         {
             using var scope = NewDisposeScope();
-            var distances = AreFew(rows.size(0)) && !(Distance.OfPrepared.IsProduct && Batch.Rows * Batch.Columns <= rows.size(0) * Prepared.X.size(1))
+            var distances = AreFew(rows.size(0)) && !MatrixIsLess(rows.size(0))
                 ? Distance.OfPrepared.Selected(Prepared.X, Prepared.Y, rows, columns)
                 : Matrix.reshape(-1).index_select(0, (rows * S(Batch.Columns)).Plus(columns));
             return distances.MoveToOuterDisposeScope();
@@ -80,8 +80,12 @@ public sealed class DistanceView
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
     /// <summary>Whether tuples are so few that gathering their embeddings is no more than gathering the batch a few times.</summary>
-    internal bool AreFew(long tuples) =>
-        tuples <= 4 * ((ReferenceEquals(rowEmbeddings, Batch.References) ? Batch.Columns : Batch.Rows) + Batch.Columns);
+    internal bool AreFew(long tuples) => tuples <= 4 * (Rows + Batch.Columns);
+
+    /// <summary>Whether the matrix, as exact as its pairs, has fewer numbers than their embeddings.</summary>
+    private bool MatrixIsLess(long pairs) => Distance.OfPrepared.IsProduct && Rows * Batch.Columns <= pairs * Prepared.X.size(1);
+
+    private long Rows => rowEmbeddings.size(0);
 
     private Tensor Prepare(Tensor rows)
     {

@@ -25,7 +25,7 @@ public sealed class HdcMiner : Miner
     {
         keys = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity));
         var values = keys.masked_select(mask);
-        if (values.numel() == 0) return mask;
+        if (values.numel() == 0) return mask.clone();         // the candidates keep their own
         var kept = (long)Math.Ceiling(Fraction * values.numel());
         var last = values.kthvalue(kept, dim: 0, keepdim: false).values;
         var (lower, ties) = (mask & (keys < last), mask & (keys == last));

@@ -38,6 +38,25 @@ public class DistanceViewTests
         Assert.Equal([true, true, .. Enumerable.Repeat(false, 10)], (leaf.grad! != 0).any(1).data<bool>());
     }
 
+    /// <summary>12 x 12 and 12 x 40 and 40 x 40 numbers, against those of the pairs' embeddings.</summary>
+    [Theory, InlineData(144, true), InlineData(480, false), InlineData(1600, false)]
+    public void OfAProduct_TheMatrixIsMade_WhereItIsTheSmaller(int numbers, bool itself)
+    {
+        using var scope = NewDisposeScope();
+        var (_, y) = LossTable.Batch();
+        var width = (numbers + 2) / 3;
+        foreach (var (d, expected) in new[] { (width - 1, false), (width, true) })
+        {
+            using var batch = itself
+                ? new LossBatch(LossTable.Random(1, 12, d), y)
+                : new LossBatch(LossTable.Random(1, 12, d), y, LossTable.Random(2, 40, d), arange(40));
+            var view = numbers == 1600 ? batch.Distances(Distance.Dot).AmongReferences : batch.Distances(Distance.Dot);
+            var values = view[tensor([0L, 3, 3]), tensor([1L, 7, 0])];
+            Assert.Equal(expected, view.HasMatrix);
+            Assert.True(values.allclose(view.Matrix[tensor([0L, 3, 3]), tensor([1L, 7, 0])], 1e-10, 1e-10));
+        }
+    }
+
     [Fact]
     public void OneViewForEqualDistances()
     {

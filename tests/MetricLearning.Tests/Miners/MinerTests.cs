@@ -131,6 +131,23 @@ public class MinerTests
     }
 
     [Fact]
+    public void WhatIsMined_IsFreedWithoutTheCandidates_WhereNothingIsToBeHad()
+    {
+        using var scope = NewDisposeScope();
+        var x = LossTable.Random(3, 4, 4);
+        foreach (var labels in new[] { tensor([0L, 1, 2, 3]), tensor([0L, 0, 0, 0]) })
+            foreach (var name in MinerTable.Names)
+            {
+                var (d, pairs) = (Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels));
+                var mined = MinerTable.Create(name).Mine(d, pairs);
+                if (ReferenceEquals(mined, pairs)) continue;
+                mined.Dispose();
+                Assert.Equal(4, pairs.Positives.size(0));
+                Assert.Equal(4, pairs.Negatives.size(0));
+            }
+    }
+
+    [Fact]
     public void Angular_IsTheAngleOfItsLoss_WithReferencesToo()
     {
         using var scope = NewDisposeScope();
