@@ -12,7 +12,7 @@ internal static class Evaluation
         using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare);
         if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
         if (other is not null) CheckSameQueries(run, other);
-        var ids = run.Query.Set.Ids;
+        var ids = run.Query.Set.Identities;
         var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report), ids);
         var pairs = settings.CameraPairs ? run.ByCameraPair() : null;
         var verification = settings.Verification ? run.Verify() : null;
@@ -42,8 +42,8 @@ internal static class Evaluation
         var sure = new Bootstrap();
         json["intervals"] = new JsonObject
         {
-            ["mAP"] = Interval(sure.OverIdentities(run.Report, q => q.AveragePrecision, run.Query.Set.Ids)),
-            ["rank1"] = Interval(sure.OverIdentities(run.Report, q => q.FirstMatch <= 1 ? 1 : 0, run.Query.Set.Ids)),
+            ["mAP"] = Interval(sure.OverIdentities(run.Report, q => q.AveragePrecision, run.Query.Set.Identities)),
+            ["rank1"] = Interval(sure.OverIdentities(run.Report, q => q.FirstMatch <= 1 ? 1 : 0, run.Query.Set.Identities)),
         };
         if (verification is not null)
             json["verification"] = new JsonObject
@@ -60,7 +60,7 @@ internal static class Evaluation
         if (other is not null)
         {
             json["other"] = Describe(other);
-            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Ids);
+            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Identities);
             json["differenceOfMAP"] = new JsonObject
             {
                 ["difference"] = Interval(test.Difference),
@@ -107,8 +107,8 @@ internal static class Evaluation
         var (a, b) = (run.Query.Set, other.Query.Set);
         if (a.Count != b.Count) throw new UserErrorException($"Two runs are compared query by query, and {run.Name} has {a.Count}, {other.Name} {b.Count}.");
         for (var q = 0; q < a.Count; q++)
-            if (a.Ids[q] != b.Ids[q] || a.Cameras?[q] != b.Cameras?[q])
+            if (a.Identities[q] != b.Identities[q] || a.Cameras?[q] != b.Cameras?[q])
                 throw new UserErrorException(string.Create(CultureInfo.InvariantCulture, $"Two runs are compared query by query, and query {q} is identity "
-                    + $"{a.Ids[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Ids[q]}, camera {b.Cameras?[q]} in {other.Name}."));
+                    + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} in {other.Name}."));
     }
 }

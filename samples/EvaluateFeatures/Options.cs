@@ -16,10 +16,10 @@ internal static class Options
             """);
         var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set", Arity = ArgumentArity.ZeroOrOne };
         var query = File("--query", "Features of the queries, in a file of their own");
-        var queryIds = File("--query-ids", "Their identities, where --query is a .npy file");
+        var queryIdentities = File("--query-ids", "Their identities, where --query is a .npy file");
         var queryCameras = File("--query-cameras", "Their cameras, where --query is a .npy file");
         var gallery = File("--gallery", "Features of the gallery, in a file of their own");
-        var galleryIds = File("--gallery-ids", "Its identities, where --gallery is a .npy file");
+        var galleryIdentities = File("--gallery-ids", "Its identities, where --gallery is a .npy file");
         var galleryCameras = File("--gallery-cameras", "Its cameras, where --gallery is a .npy file");
         var names = new Option<string?>("--names")
         {
@@ -58,7 +58,7 @@ internal static class Options
         command.Add(file);
         foreach (var option in new Option[]
         {
-            query, queryIds, queryCameras, gallery, galleryIds, galleryCameras, names, compare, distance, protocol, ties, rerank, dialect, multiQuery,
+            query, queryIdentities, queryCameras, gallery, galleryIdentities, galleryCameras, names, compare, distance, protocol, ties, rerank, dialect, multiQuery,
             pictures, memory, pairs, verification, json, csv, html, images,
         }) command.Add(option);
 
@@ -76,8 +76,8 @@ internal static class Options
         command.SetAction(result => Evaluation.Execute(new EvaluationSettings
         {
             File = result.GetValue(file)?.FullName,
-            Query = Set(result, query, queryIds, queryCameras),
-            Gallery = Set(result, gallery, galleryIds, galleryCameras),
+            Query = Set(result, query, queryIdentities, queryCameras),
+            Gallery = Set(result, gallery, galleryIdentities, galleryCameras),
             MultiQuery = result.GetValue(multiQuery) switch { "average" => MultiQueryPooling.Average, "max" => MultiQueryPooling.Max, _ => null },
             MultiQueryPictures = result.GetValue(pictures)?.FullName,
             Names = result.GetValue(names)?.Split(',', StringSplitOptions.TrimEntries),
@@ -133,7 +133,7 @@ internal static class Options
         {
             Dialect = dialect switch
             {
-                "zhong" => KReciprocalDialect.Zhong, "fastreid" => KReciprocalDialect.FastReid, _ => KReciprocalDialect.Torchreid,
+                "zhong" => KReciprocalDialect.Zhong, "fastreid" => KReciprocalDialect.FastReId, _ => KReciprocalDialect.TorchReId,
             },
             Distance = distance == "cosine" ? Distance.Cosine : Distance.EuclideanSquared,
         };

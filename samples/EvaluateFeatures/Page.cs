@@ -84,7 +84,7 @@ internal static class Page
         $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs; AUC {verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %.");
 
     private static string[] Statistics(string name, EmbeddingSet set) =>
-        [name, $"{set.Count}", $"{set.Ids.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
+        [name, $"{set.Count}", $"{set.Identities.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
 
     /// <summary>Queries with a match, drawn at random, the same each time.</summary>
     private static IReadOnlyList<int> SomeQueries(Run run)
@@ -107,7 +107,7 @@ internal static class Page
             var name = set.Files?[row] ?? throw new UserErrorException("--images needs the pictures' names in the file (query_files, gallery_files, or paths).");
             var path = Path.Combine(folder.FullName, name) is var direct && File.Exists(direct) ? direct
                 : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException($"--images: there is no {name} in {folder.FullName}.");
-            return new Thumbnail(path, $"{name}: identity {set.Set.Ids[row]}, camera {set.Set.Cameras?[row]}");
+            return new Thumbnail(path, $"{name}: identity {set.Set.Identities[row]}, camera {set.Set.Cameras?[row]}");
         }
     }
 

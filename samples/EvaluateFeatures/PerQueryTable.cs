@@ -16,7 +16,7 @@ internal static class PerQueryTable
         {
             List<string> cells =
             [
-                Text(q.Query), Quoted(run.Query.Files?[q.Query] ?? ""), Text(set.Ids[q.Query]), Text(set.Cameras?[q.Query]),
+                Text(q.Query), Quoted(run.Query.Files?[q.Query] ?? ""), Text(set.Identities[q.Query]), Text(set.Cameras?[q.Query]),
                 q.Skipped == SkipReason.None ? "" : $"{q.Skipped}", Text(q.Matches), Text(q.Candidates), Text(q.FirstMatch), Text(q.LastMatch),
                 Text(q.AveragePrecision), Text(q.AveragePrecisionTrapezoid), Text(q.InverseNegativePenalty), Text(q.RPrecision),
             ];

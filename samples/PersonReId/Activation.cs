@@ -8,7 +8,7 @@ namespace PersonReId;
 /// <summary>Pictures overlaid with the places at which a network's features are strong, as torchreid draws them.</summary>
 internal static class Activation
 {
-    private const double Strength = 0.7;    // of the colours; the rest is the picture
+    private const double Strength = 0.7;    // of the colors; the rest is the picture
 
     /// <summary>One overlay a picture, from the feature map of the backbone.</summary>
     public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
@@ -25,20 +25,20 @@ internal static class Activation
             map = ((map - map.min()) / (map.max() - map.min()).clamp_min(1e-12)).cpu();
             var picture = Picture.Load(path);
             new Resize(settings.Height, settings.Width).Apply(picture, new SeededRandom(0));
-            Colour(picture.Pixels, MemoryMarshal.Cast<byte, float>(map.bytes));
+            Color(picture.Pixels, MemoryMarshal.Cast<byte, float>(map.bytes));
             return Pictures.Png(picture);
         }
     }
 
-    /// <summary>Blue over green and yellow to red, the colours of "jet".</summary>
-    private static void Colour(Span<byte> pixels, ReadOnlySpan<float> map)
+    /// <summary>Blue over green and yellow to red, the colors of "jet".</summary>
+    private static void Color(Span<byte> pixels, ReadOnlySpan<float> map)
     {
         for (var i = 0; i < map.Length; i++)
             for (var channel = 0; channel < 3; channel++)
             {
-                var colour = Math.Clamp(1.5 - Math.Abs(4 * map[i] - (3 - channel)), 0, 1) * 255;
+                var color = Math.Clamp(1.5 - Math.Abs(4 * map[i] - (3 - channel)), 0, 1) * 255;
                 ref var value = ref pixels[i * Picture.BytesPerPixel + channel];
-                value = (byte)Math.Round(Strength * colour + (1 - Strength) * value);
+                value = (byte)Math.Round(Strength * color + (1 - Strength) * value);
             }
     }
 }

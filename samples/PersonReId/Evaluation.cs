@@ -97,7 +97,7 @@ internal static class Evaluation
         }
         using var scope = NewDisposeScope();
         using var chosen = new EmbeddingSet(query.Features[tensor(queries.Select(q => (long)q).ToArray(), device: query.Features.device)],
-            queries.Select(q => query.Ids[q]), query.Cameras is null ? null : queries.Select(q => query.Cameras[q]));
+            queries.Select(q => query.Identities[q]), query.Cameras is null ? null : queries.Select(q => query.Cameras[q]));
         return [.. Evaluator(data, distance).Rank(chosen, gallery, top).Select(list => Ranking(queries[list.Query], list))];
 
         Ranking Ranking(int row, RankedList list) => new(Thumbnail(data.Query[row], data),

@@ -50,9 +50,9 @@ internal static class Networks
         return model.to(DeviceOf(settings));
     }
 
-    /// <summary>What a network takes: colours, or one channel of grey.</summary>
+    /// <summary>What a network takes: colors, or one channel of gray.</summary>
     public static Normalize NormalizationOf(EmbeddingModel model) =>
-        model.Backbone.ImageChannels == 1 ? Normalize.Grey() : new Normalize();
+        model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
 
     public static Device DeviceOf(NetworkSettings settings) => settings.Device switch
     {

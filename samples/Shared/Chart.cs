@@ -4,10 +4,10 @@ using System.Text;
 
 namespace MetricLearning.Samples;
 
-/// <summary>A line of a chart; <paramref name="Tone"/> is one of the page's CSS colours (<c>--before</c>, <c>--after</c>, ...).</summary>
+/// <summary>A line of a chart; <paramref name="Tone"/> is one of the page's CSS colors (<c>--before</c>, <c>--after</c>, ...).</summary>
 internal sealed record Series(string Name, string Tone, IReadOnlyList<(double X, double Y)> Points, bool Area = false, bool Dashed = false);
 
-/// <summary>Charts as inline SVG: axes with round ticks and labels, a legend, and colours taken from the page's style.</summary>
+/// <summary>Charts as inline SVG: axes with round ticks and labels, a legend, and colors taken from the page's style.</summary>
 internal sealed class Chart
 {
     private const double Width = 560, Height = 340, Left = 62, Right = 18, Top = 40, Bottom = 52;
@@ -48,7 +48,7 @@ internal sealed class Chart
         return svg.Append("</svg>").ToString();
     }
 
-    /// <summary>Points in the plane; each group has a colour and a mark of its own.</summary>
+    /// <summary>Points in the plane; each group has a color and a mark of its own.</summary>
     public static string Scatter(string description, IReadOnlyList<ProjectedPoint> points)
     {
         if (points.Count == 0) return "";

@@ -18,29 +18,29 @@ internal static class Comparison
     ];
 
     /// <summary>A row a figure, with its intervals over identities and over queries.</summary>
-    public static IReadOnlyList<string[]> Table(RetrievalReport report, IReadOnlyList<long> queryIds)
+    public static IReadOnlyList<string[]> Table(RetrievalReport report, IReadOnlyList<long> queryIdentities)
     {
         var bootstrap = new Bootstrap();
         return [["%", "over identities", "over queries"], .. figures.Select(figure => new[]
         {
-            figure.Name, Text(bootstrap.OverIdentities(report, figure.Of, queryIds)), Text(bootstrap.OverQueries(report, figure.Of)),
+            figure.Name, Text(bootstrap.OverIdentities(report, figure.Of, queryIdentities)), Text(bootstrap.OverQueries(report, figure.Of)),
         })];
     }
 
     /// <summary>A row a figure: both models and the difference in points, each with its interval.</summary>
     public static IReadOnlyList<string[]> Table((string Name, RetrievalReport Report) first, (string Name, RetrievalReport Report) second,
-        IReadOnlyList<long> queryIds)
+        IReadOnlyList<long> queryIdentities)
     {
         var bootstrap = new Bootstrap();
         return [["%", first.Name, second.Name, "difference", "p", "p (Wilcoxon)"], .. figures.Select(figure =>
         {
             var (a, b) = (Values(first.Report, figure.Of), Values(second.Report, figure.Of));
             double[] difference = [.. b.Zip(a, (after, before) => after - before)];
-            var test = PairedTest.Compare(a, b, queryIds);
+            var test = PairedTest.Compare(a, b, queryIdentities);
             return new[]
             {
-                figure.Name, Text(bootstrap.OverIdentities(a, queryIds)), Text(bootstrap.OverIdentities(b, queryIds)),
-                Text(bootstrap.OverIdentities(difference, queryIds), "+0.0;-0.0;0.0"),
+                figure.Name, Text(bootstrap.OverIdentities(a, queryIdentities)), Text(bootstrap.OverIdentities(b, queryIdentities)),
+                Text(bootstrap.OverIdentities(difference, queryIdentities), "+0.0;-0.0;0.0"),
                 Probability(test.PermutationP), Probability(test.WilcoxonP),
             };
         })];

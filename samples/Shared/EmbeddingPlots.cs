@@ -20,7 +20,7 @@ internal static class EmbeddingPlots
             var g = 0;
             foreach (var d in row)
             {
-                if (gallery.Ids[g] != query.Ids[q]) different.Add(d);
+                if (gallery.Identities[g] != query.Identities[q]) different.Add(d);
                 else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
                 g++;
             }
@@ -60,6 +60,6 @@ internal static class EmbeddingPlots
             .Select((p, i) => new ProjectedPoint(p.X, p.Y, rows[i].Number, Caption(rows[i].Id, rows[i].Camera)))];
 
         static IEnumerable<(EmbeddingSet Set, int Index, long Id, long? Camera)> Rows(EmbeddingSet set) =>
-            Enumerable.Range(0, set.Count).Select(i => (set, i, set.Ids[i], set.Cameras?[i]));
+            Enumerable.Range(0, set.Count).Select(i => (set, i, set.Identities[i], set.Cameras?[i]));
     }
 }

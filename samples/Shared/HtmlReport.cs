@@ -111,7 +111,7 @@ internal static class HtmlReport
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
         var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two directions of largest variance (PCA). One colour and mark an identity.</p><div class=two>");
+        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two directions of largest variance (PCA). One color and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
@@ -146,7 +146,7 @@ internal static class HtmlReport
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Activations.Count);
         if (count == 0) return;
-        html.Append("<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the queries above: blue where there is little, red where the features are strong. One colour scale a picture.</p><div class=looks>");
+        html.Append("<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the queries above: blue where there is little, red where the features are strong. One color scale a picture.</p><div class=looks>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=look>");

@@ -6,15 +6,15 @@ namespace MetricLearning.Samples;
 internal static class Projection
 {
     /// <summary>The coordinates of each row of <c>[N, D]</c> on the two directions of largest variance.</summary>
-    /// <remarks>From the N × N products of the centred rows, since there are fewer points than dimensions: with eigenvector u and
+    /// <remarks>From the N × N products of the centered rows, since there are fewer points than dimensions: with eigenvector u and
     /// eigenvalue λ the coordinates are u √λ. The sign is fixed so that the coordinate of largest size is positive.</remarks>
     public static (double X, double Y)[] Plane(double[,] rows)
     {
         var x = Matrix<double>.Build.DenseOfArray(rows);
         if (x.RowCount == 0) return [];
         var mean = x.ColumnSums() / x.RowCount;
-        var centred = Matrix<double>.Build.Dense(x.RowCount, x.ColumnCount, (i, j) => x[i, j] - mean[j]);
-        var eigen = centred.TransposeAndMultiply(centred).Evd(Symmetricity.Symmetric);
+        var centered = Matrix<double>.Build.Dense(x.RowCount, x.ColumnCount, (i, j) => x[i, j] - mean[j]);
+        var eigen = centered.TransposeAndMultiply(centered).Evd(Symmetricity.Symmetric);
         var first = Component(x.RowCount - 1);
         var second = x.RowCount > 1 ? Component(x.RowCount - 2) : new double[1];
         return [.. first.Zip(second)];

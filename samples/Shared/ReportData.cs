@@ -32,7 +32,7 @@ internal sealed record Thumbnail(string Path, string Caption);
 /// <summary>A picture of a ranked list.</summary>
 internal sealed record Found(Thumbnail Picture, double Distance, bool Right);
 
-/// <summary>A picture with the places coloured at which the network's features are strong, as a PNG.</summary>
+/// <summary>A picture with the places colored at which the network's features are strong, as a PNG.</summary>
 internal sealed record ActivationPicture(Thumbnail Picture, byte[] Overlay);
 
 /// <summary>One moment of training, for the curves.</summary>

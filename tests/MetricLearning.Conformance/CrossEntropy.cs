@@ -7,8 +7,8 @@ public static class CrossEntropy
     {
         var epsilon = golden.Param("eps")!.Value.GetDouble();
         using var loss = !golden.Peer.StartsWith("fast-reid", StringComparison.Ordinal) ? new LabelSmoothingCrossEntropyLoss(epsilon)
-            : epsilon < 0 ? LabelSmoothingCrossEntropyLoss.FastReidAdaptive(golden.Param("alpha")!.Value.GetDouble())
-            : LabelSmoothingCrossEntropyLoss.FastReid(epsilon);
+            : epsilon < 0 ? LabelSmoothingCrossEntropyLoss.FastReIdAdaptive(golden.Param("alpha")!.Value.GetDouble())
+            : LabelSmoothingCrossEntropyLoss.FastReId(epsilon);
         return LossCase.Check(golden, c => loss.call(c.Leaf("logits"), c.Labels));
     }
 }

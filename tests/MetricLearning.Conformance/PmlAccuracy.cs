@@ -8,10 +8,10 @@ public static class PmlAccuracy
         var self = golden.Flag("ref_includes_query");
         using var reference = Set("reference");
         using var query = self ? null : Set("query");
-        var queryIds = (query ?? reference).Ids;
+        var queryIdentities = (query ?? reference).Identities;
         int? k = golden.Param("k") is not { } given ? null
             : given.ValueKind == System.Text.Json.JsonValueKind.Number ? given.GetInt32()
-            : reference.Ids.GroupBy(id => id).Max(g => g.Count()) - (self ? 1 : 0);      // "max_bin_count"
+            : reference.Identities.GroupBy(id => id).Max(g => g.Count()) - (self ? 1 : 0);      // "max_bin_count"
         var wrong = new List<string>();
         foreach (var method in Enum.GetValues<RankingMethod>())
         {
@@ -24,8 +24,8 @@ public static class PmlAccuracy
             };
             var report = query is null ? evaluator.Evaluate(reference) : evaluator.Evaluate(query, reference);
             Figures("", AccuracyCalculatorFigures.Of(report, k));
-            Figures("avg_of_avgs_", AccuracyCalculatorFigures.AverageOfAverages(report, queryIds, k));
-            var classes = AccuracyCalculatorFigures.ByClass(report, queryIds, k).Values.ToArray();
+            Figures("avg_of_avgs_", AccuracyCalculatorFigures.AverageOfAverages(report, queryIdentities, k));
+            var classes = AccuracyCalculatorFigures.ByClass(report, queryIdentities, k).Values.ToArray();
             PerClass("mean_average_precision", c => c.MeanAveragePrecision);
             PerClass("mean_average_precision_at_r", c => c.MeanAveragePrecisionAtR);
             PerClass("precision_at_1", c => c.PrecisionAt1);

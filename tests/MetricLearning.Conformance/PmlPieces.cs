@@ -101,7 +101,7 @@ public static partial class PmlPieces
     /// <summary>The Python class of the loss.</summary>
     public static string LossName(GoldenCase golden) => LossPattern().Match(golden.Call).Groups[1].Value;
 
-    /// <summary>The distance of a case: the peer normalises the rows unless told not to.</summary>
+    /// <summary>The distance of a case: the peer normalizes the rows unless told not to.</summary>
     public static Distance DistanceOf(GoldenCase golden, Distance otherwise) => Named(golden.Text("distance"), golden.Params, otherwise);
 
     /// <summary>The reducer of a case, or the loss's own.</summary>

@@ -10,11 +10,11 @@ public static class ReidRank
         if (golden.Param("fpr") is not null) return ReidRoc.Check(golden);
         if (golden.Param("protocol") is not { } protocol) return Verdict.Skipped(golden.Call);
         var distances = golden.Input("distmat");
-        var (queryIds, galleryIds) = (Numbers(golden.Input("query_pids")), Numbers(golden.Input("gallery_pids")));
+        var (queryIdentities, galleryIdentities) = (Numbers(golden.Input("query_pids")), Numbers(golden.Input("gallery_pids")));
         var (queryCameras, galleryCameras) = (Numbers(golden.Input("query_camids")), Numbers(golden.Input("gallery_camids")));
         RetrievalReport Evaluate(RetrievalProtocol rules, RankingMethod method) =>
             new RetrievalEvaluator { Protocol = rules, MaxRank = golden.Param("max_rank")!.Value.GetInt32(), Method = method }
-                .Evaluate(distances, queryIds, galleryIds, queryCameras, galleryCameras);
+                .Evaluate(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
 
         var wrong = new List<string>();
         if (protocol.GetString() == "cuhk03")
@@ -31,7 +31,7 @@ public static class ReidRank
         if (protocol.GetString() != "market1501") return Verdict.Skipped($"protocol {protocol}");
         foreach (var method in Enum.GetValues<RankingMethod>())
         {
-            var report = Evaluate(RetrievalProtocol.Market1501 with { JunkId = null }, method);
+            var report = Evaluate(RetrievalProtocol.Market1501 with { JunkIdentity = null }, method);
             foreach (var peer in new[] { "torchreid_py", "torchreid_cy", "fastreid_py", "fastreid_cy" }) Peer(peer, report);
             if (golden.HasOutput("junk_removed_fastreid_py_cmc")) Peer("junk_removed_fastreid_py", Evaluate(RetrievalProtocol.Market1501, method));
         }

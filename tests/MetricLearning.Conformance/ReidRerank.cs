@@ -12,7 +12,7 @@ public static class ReidRerank
         var (mixed, queries, gallery) = (golden.Input("q_g_dist"), golden.Input("q_q_dist"), golden.Input("g_g_dist"));
         var wrong = new List<string>();
 
-        var torchreid = new KReciprocalReranker(k1, k2, lambda) { Dialect = KReciprocalDialect.Torchreid };
+        var torchreid = new KReciprocalReranker(k1, k2, lambda) { Dialect = KReciprocalDialect.TorchReId };
         var squares = torchreid.Rerank(mixed, queries, gallery).Matrix();
         Near("final_dist", squares, 5e-6);
         Near("final_dist_from_euclidean", torchreid.Rerank(Root(mixed), Root(queries), Root(gallery)).Matrix(), 5e-6);
@@ -23,7 +23,7 @@ public static class ReidRerank
         Number("mAP", report.MeanAveragePrecision, 1e-6);
 
         var (x, y) = (golden.Input("query_features"), golden.Input("gallery_features"));
-        var fastReid = new KReciprocalReranker(k1, k2, lambda: 0) { Dialect = KReciprocalDialect.FastReid };
+        var fastReid = new KReciprocalReranker(k1, k2, lambda: 0) { Dialect = KReciprocalDialect.FastReId };
         Near("jaccard_fastreid", fastReid.Rerank(x, y).Matrix(), 5e-6);
 
         // The paper's code keeps distances and weights in half precision: near, and nearly always in the same order.

@@ -7,14 +7,14 @@ public static class ReidRoc
 {
     public static Verdict Check(GoldenCase golden)
     {
-        var report = new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 with { JunkId = null } }.Evaluate(golden.Input("distmat"),
+        var report = new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 with { JunkIdentity = null } }.Evaluate(golden.Input("distmat"),
             Numbers("query_pids"), Numbers("gallery_pids"), Numbers("query_camids"), Numbers("gallery_camids"));
         var wrong = new List<string>();
         Near("pairs", report.MatchingPairs + report.NonMatchingPairs);
         Near("positives", report.MatchingPairs);
         Near("auc", report.AreaUnderCurve);
         foreach (var rate in golden.Param("fpr")!.Value.EnumerateArray().Select(v => v.GetDouble()))
-            Near(string.Create(CultureInfo.InvariantCulture, $"tpr_at_fpr_{rate}"), report.TruePositiveRateOfFastReid(rate));
+            Near(string.Create(CultureInfo.InvariantCulture, $"tpr_at_fpr_{rate}"), report.TruePositiveRateOfFastReId(rate));
         return wrong.Count == 0 ? Verdict.Passed : Verdict.Failed(string.Join("; ", wrong));
 
         void Near(string name, double actual)

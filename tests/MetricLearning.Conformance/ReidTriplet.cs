@@ -12,10 +12,10 @@ public static class ReidTriplet
         var soft = golden.Flag("soft_margin");
         TupleLoss? loss = kind.Split('_') switch
         {
-            ["torchreid", ..] => TripletLoss.BatchHard(BatchHardDialect.Torchreid, margin),
+            ["torchreid", ..] => TripletLoss.BatchHard(BatchHardDialect.TorchReId, margin),
             ["rsb", ..] => TripletLoss.BatchHard(BatchHardDialect.StrongBaseline, margin, soft),
             ["fastreid", "hard", ..] =>
-                TripletLoss.BatchHard(golden.Flag("norm_feat") ? BatchHardDialect.FastReidNormalized : BatchHardDialect.FastReid, margin, soft),
+                TripletLoss.BatchHard(golden.Flag("norm_feat") ? BatchHardDialect.FastReIdNormalized : BatchHardDialect.FastReId, margin, soft),
             ["fastreid", "weighted", ..] => new WeightedTripletLoss(margin)
             {
                 Distance = golden.Flag("norm_feat") ? Distance.EuclideanSquared.Normalized() : Distance.EuclideanClamped,

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A P×K batch: classes of K rows about centres of their own, near enough to be confused; distances are about 1.5.</summary>
+/// <summary>A P×K batch: classes of K rows about centers of their own, near enough to be confused; distances are about 1.5.</summary>
 internal sealed record Batch(Tensor Embeddings, Tensor Labels) : IDisposable
 {
     public const int ImagesPerIdentity = 4;
@@ -14,8 +14,8 @@ internal sealed record Batch(Tensor Embeddings, Tensor Labels) : IDisposable
         using var scope = NewDisposeScope();
         var order = randperm(rows);
         var labels = arange(rows).div(ImagesPerIdentity, RoundingMode.floor).index_select(0, order);
-        var centres = randn((rows + ImagesPerIdentity - 1) / ImagesPerIdentity, width);
-        var embeddings = ((0.5 * centres.index_select(0, labels) + randn(rows, width)) / Math.Sqrt(width)).to(device);
+        var centers = randn((rows + ImagesPerIdentity - 1) / ImagesPerIdentity, width);
+        var embeddings = ((0.5 * centers.index_select(0, labels) + randn(rows, width)) / Math.Sqrt(width)).to(device);
         embeddings.requires_grad = gradient;
         return new(embeddings.MoveToOuterDisposeScope(), labels.to(device).MoveToOuterDisposeScope());
     }

@@ -21,7 +21,7 @@ internal static class ClassLossCases
         .. WithState("AdaFace", () => new AdaFaceLoss(Classes, 512), () => new Naive.AdaFace().Loss),
         .. WithState("CurricularFace", () => new CurricularFaceLoss(Classes, 512), () => new Naive.CurricularFace().Loss),
         .. Of("softmax", () => new SoftmaxLoss(Classes, 512), Naive.ClassLosses.Softmax),
-        .. Of("normalised softmax", () => new NormalizedSoftmaxLoss(Classes, 512), Naive.ClassLosses.NormalizedSoftmax),
+        .. Of("normalized softmax", () => new NormalizedSoftmaxLoss(Classes, 512), Naive.ClassLosses.NormalizedSoftmax),
         .. Of("circle softmax", () => new CircleSoftmaxLoss(Classes, 512), (x, y, w) => Naive.ClassLosses.CircleSoftmax(x, y, w)),
         .. Of("proxy anchor", () => new ProxyAnchorLoss(Classes, 512), (x, y, w) => Naive.ClassLosses.ProxyAnchor(x, y, w)),
         .. Of("proxy NCA", () => new ProxyNcaLoss(Classes, 512), Naive.ClassLosses.ProxyNca),

@@ -10,7 +10,7 @@ internal static class DistanceCases
         ("Euclidean", Distance.Euclidean, Naive.Distances.Euclidean, long.MaxValue),
         ("Euclidean squared", Distance.EuclideanSquared, Naive.Distances.EuclideanSquared, long.MaxValue),
         ("Euclidean clamped", Distance.EuclideanClamped, Naive.Distances.EuclideanClamped, long.MaxValue),
-        ("Euclidean normalised", Distance.Euclidean.Normalized(), Naive.Distances.EuclideanNormalized, long.MaxValue),
+        ("Euclidean normalized", Distance.Euclidean.Normalized(), Naive.Distances.EuclideanNormalized, long.MaxValue),
         ("cosine", Distance.Cosine, Naive.Distances.Cosine, long.MaxValue),
         ("dot", Distance.Dot, Naive.Distances.Dot, long.MaxValue),
         ("signal to noise", Distance.SignalToNoise, Naive.Distances.SignalToNoise, 1L << 27),

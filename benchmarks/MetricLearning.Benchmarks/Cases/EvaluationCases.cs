@@ -23,7 +23,7 @@ internal static class EvaluationCases
             var (query, shown) = PersonSets.Clustered(queries, gallery, width, device);
             Tensor[] ids =
             [
-                tensor(query.Ids.ToArray()), tensor(shown.Ids.ToArray()),
+                tensor(query.Identities.ToArray()), tensor(shown.Identities.ToArray()),
                 tensor(query.Cameras!.ToArray()), tensor(shown.Cameras!.ToArray()),
             ];
             var evaluator = new RetrievalEvaluator { Distance = Distance.EuclideanSquared };

@@ -15,7 +15,7 @@ internal static class LoaderCases
         [Loading(256), Extraction(32, "OSNet x0.25", () => OSNet.X025()), Extraction(32, "ResNet-18", () => ResNet.ResNet18())];
 
     private static Case Loading(int count) =>
-        new("loading", "JPEG 64 x 128 → 128 x 256, normalised, batches of 64", $"{count} pictures", device =>
+        new("loading", "JPEG 64 x 128 → 128 x 256, normalized, batches of 64", $"{count} pictures", device =>
         {
             var folder = new DrawnPictures(count, 64, 128);
             string[] paths = [.. folder.Images.Select(image => image.Path)];

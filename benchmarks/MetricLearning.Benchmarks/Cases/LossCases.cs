@@ -13,10 +13,10 @@ internal static class LossCases
 
     public static IEnumerable<Case> All =>
     [
-        .. Chosen("batch-hard triplet (fast-reid)", () => TripletLoss.BatchHard(BatchHardDialect.FastReid),
-            (x, y) => Naive.TripletLosses.FastReidHard(x, y, 0.3), usual),
-        .. Chosen("batch-hard triplet (torchreid)", () => TripletLoss.BatchHard(BatchHardDialect.Torchreid),
-            (x, y) => Naive.TripletLosses.TorchreidHard(x, y, 0.3), upTo1024),
+        .. Chosen("batch-hard triplet (fast-reid)", () => TripletLoss.BatchHard(BatchHardDialect.FastReId),
+            (x, y) => Naive.TripletLosses.FastReIdHard(x, y, 0.3), usual),
+        .. Chosen("batch-hard triplet (torchreid)", () => TripletLoss.BatchHard(BatchHardDialect.TorchReId),
+            (x, y) => Naive.TripletLosses.TorchReIdHard(x, y, 0.3), upTo1024),
         .. Chosen("batch-hard triplet (PML)", () => Normalized(0.3, new BatchHardMiner()),
             (x, y) => Naive.TripletLosses.PmlHard(x, y, 0.3), usual, heavyFrom: 4096),
         .. Chosen("batch-hard triplet (Hermans)", () => TripletLoss.BatchHard(BatchHardDialect.Hermans),
@@ -25,7 +25,7 @@ internal static class LossCases
         .. KerasSemiHard(upTo512),
         .. KerasSemiHard([(1024, 512)]).Skip(1).Select(item => item with { Rounds = 1 }),      // a step alone: over a minute, 18 GB
         .. Chosen("all triplets (PML)", () => Normalized(0.05, Miner.All), (x, y) => Naive.TripletLosses.PmlAll(x, y, 0.05), upTo256),
-        .. Of("weighted triplet (AGW)", () => new WeightedTripletLoss(), Naive.TripletLosses.FastReidWeighted, upTo1024),
+        .. Of("weighted triplet (AGW)", () => new WeightedTripletLoss(), Naive.TripletLosses.FastReIdWeighted, upTo1024),
         .. Chosen("quadruplet", () => new QuadrupletLoss(), (x, y) => Naive.AllTripletLosses.Quadruplet(x, y), upTo1024),
         .. Of("centroid triplet", () => new CentroidTripletLoss(), (x, y) => Naive.AllTripletLosses.CentroidTriplet(x, y), upTo256),
         .. Of("margin", () => new MarginLoss(), (x, y) => Naive.AllTripletLosses.Margin(x, y), upTo256),

@@ -92,7 +92,7 @@ internal static class MiningCases
         new(Category, "hard clusters", $"{rows} x {width}", device =>
         {
             var data = Batch.Of(rows, width, device);
-            var (x, y, miner) = (data.Embeddings, data.Labels, new HardClusterMiner());
+            var (x, y, miner) = (data.Embeddings, data.Labels, new HardClusters());
             return new(data)
             {
                 Ours = Work.Scoped(() =>

@@ -11,13 +11,13 @@ internal static class PersonSets
         random.manual_seed(1);
         using var scope = NewDisposeScope();
         var identities = Math.Max(10, gallery / 20);
-        var centres = randn(identities, width);
+        var centers = randn(identities, width);
         return (Set(queries), Set(gallery));
 
         EmbeddingSet Set(int count)
         {
             long[] ids = [.. Enumerable.Range(0, count).Select(i => (long)(i % identities))];
-            var features = (0.4 * centres[tensor(ids)] + randn(count, width)).to(device);
+            var features = (0.4 * centers[tensor(ids)] + randn(count, width)).to(device);
             return new(features.DetachFromDisposeScope(), ids, Enumerable.Range(0, count).Select(i => (long)(i / identities % 6)));
         }
     }
@@ -30,7 +30,7 @@ internal static class PersonSets
         random.manual_seed(1);
         using var scope = NewDisposeScope();
         var basis = randn(directions, width) / Math.Sqrt(directions);
-        var (centres, views) = (randn(identities, directions), randn(cameras, directions) * 0.3);
+        var (centers, views) = (randn(identities, directions), randn(cameras, directions) * 0.3);
         return (Set(queries, 0), Set(gallery, 5));
 
         EmbeddingSet Set(int count, int distractors)
@@ -40,7 +40,7 @@ internal static class PersonSets
             long[] seen = [.. Enumerable.Range(0, count).Select(i => (long)(i * 7 % 11 % cameras))];
             using var fresh = randn(count, directions);
             var known = (tensor(ids) < identities).unsqueeze(1);
-            var own = where(known, centres.index_select(0, tensor(ids).clamp_max(identities - 1)), fresh);
+            var own = where(known, centers.index_select(0, tensor(ids).clamp_max(identities - 1)), fresh);
             var latent = own + views.index_select(0, tensor(seen)) + randn(count, directions);
             var features = (latent.mm(basis) + 0.2 * randn(count, width)).relu().to(device);
             return new EmbeddingSet(features.DetachFromDisposeScope(), ids, seen);

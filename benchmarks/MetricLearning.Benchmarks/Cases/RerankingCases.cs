@@ -27,7 +27,7 @@ internal static class RerankingCases
         })
         {
             Guarded = queries == 100,
-            Agreement = new(1e-3, 0.97),       // float32 orders a few neighbours otherwise than float64
+            Agreement = new(1e-3, 0.97),       // float32 orders a few neighbors otherwise than float64
         };
 
     /// <summary>The metrics after re-ranking at a data set's size, where the partner's matrices of (Q + G)² would not fit.</summary>

@@ -15,11 +15,11 @@ internal static class SamplerCases
             FormattableString.Invariant($"{images:N0} images, {identities:N0} ids"), _ =>
         {
             var labels = Labels(images, identities);
-            var (epoch, ours, naive) = (0, IdentitySampler.Torchreid(labels), new Naive.TorchreidSampler(labels, 16, 4));
+            var (epoch, ours, naive) = (0, IdentitySampler.TorchReId(labels), new Naive.TorchReIdSampler(labels, 16, 4));
             return new()
             {
-                Ours = () => [from_array((setUp ? IdentitySampler.Torchreid(labels) : ours).Draw(epoch++))],
-                Naive = () => [from_array((setUp ? new Naive.TorchreidSampler(labels, 16, 4) : naive).Epoch())],
+                Ours = () => [from_array((setUp ? IdentitySampler.TorchReId(labels) : ours).Draw(epoch++))],
+                Naive = () => [from_array((setUp ? new Naive.TorchReIdSampler(labels, 16, 4) : naive).Epoch())],
                 Floor = () => [randperm(images)],
                 Comparable = drawn => [Batches(drawn[0].data<long>().ToArray(), labels)],
             };

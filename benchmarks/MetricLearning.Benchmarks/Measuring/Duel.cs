@@ -9,7 +9,7 @@ namespace MetricLearning.Benchmarks;
 /// </summary>
 /// <remarks>
 /// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over
-/// all rounds, times are medians too. Calls cannot be optimised away, as they are calls into native code whose results come back.
+/// all rounds, times are medians too. Calls cannot be optimized away, as they are calls into native code whose results come back.
 /// </remarks>
 internal sealed record Duel
 {

@@ -30,20 +30,20 @@ internal static class AllTripletLosses
     }
 
     /// <summary>
-    /// CentroidTripletLoss's way, masked copies of the batch whose sums are the centres, over all classes; there at most three others are
+    /// CentroidTripletLoss's way, masked copies of the batch whose sums are the centers, over all classes; there at most three others are
     /// met.
     /// </summary>
     public static Tensor CentroidTriplet(Tensor x, Tensor labels, double margin = 0.05)
     {
         var (positives, _) = Pieces.Masks(labels);
         var classes = labels.unique().output;
-        var own = Centres(positives);
-        var others = Centres(classes.unsqueeze(1) == labels.unsqueeze(0));
+        var own = Centers(positives);
+        var others = Centers(classes.unsqueeze(1) == labels.unsqueeze(0));
         var near = nn.functional.pairwise_distance(Distances.Unit(x), Distances.Unit(own));
         var met = where(labels.unsqueeze(1) != classes.unsqueeze(0));
         return Pieces.NonZeroMean(relu(near[met[0]] - Distances.EuclideanNormalized(x, others)[met[0], met[1]] + margin));
 
-        Tensor Centres(Tensor masks) =>
+        Tensor Centers(Tensor masks) =>
             (masks.to(x.dtype).unsqueeze(2) * x.unsqueeze(0)).sum(dim: 1) / masks.sum(1, keepdim: true);
     }
 

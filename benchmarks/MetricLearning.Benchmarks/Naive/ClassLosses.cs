@@ -11,8 +11,8 @@ internal static class ClassLosses
         Margined(Distances.Similarity(x, weights), labels, Bent(margin), scale);
 
     /// <summary>pytorch-metric-learning's SubCenterArcFaceLoss.</summary>
-    public static Tensor SubCenterArcFace(Tensor x, Tensor labels, Tensor weights, int centres = 3) =>
-        Margined(Distances.Similarity(x, weights).view(x.size(0), -1, centres).max(2).values, labels, Bent(0.5), 64);
+    public static Tensor SubCenterArcFace(Tensor x, Tensor labels, Tensor weights, int centers = 3) =>
+        Margined(Distances.Similarity(x, weights).view(x.size(0), -1, centers).max(2).values, labels, Bent(0.5), 64);
 
     /// <summary>pytorch-metric-learning's CosFaceLoss.</summary>
     public static Tensor CosFace(Tensor x, Tensor labels, Tensor weights, double margin = 0.35, double scale = 64) =>
@@ -51,20 +51,20 @@ internal static class ClassLosses
         cross_entropy(-Distances.EuclideanNormalized(x, proxies).pow(2), labels);
 
     /// <summary>pytorch-metric-learning's SoftTripleLoss.</summary>
-    public static Tensor SoftTriple(Tensor x, Tensor labels, Tensor weights, int centres = 10, double lambda = 20, double gamma = 0.1,
+    public static Tensor SoftTriple(Tensor x, Tensor labels, Tensor weights, int centers = 10, double lambda = 20, double gamma = 0.1,
         double margin = 0.01)
     {
-        var s = Distances.Similarity(x, weights).view(x.size(0), -1, centres);
+        var s = Distances.Similarity(x, weights).view(x.size(0), -1, centers);
         var ofClass = (softmax(s / gamma, 2) * s).sum(2);
         return cross_entropy(lambda * (ofClass - margin * one_hot(labels, ofClass.size(1))), labels);
     }
 
-    /// <summary>reid-strong-baseline's CenterLoss: the distances to all centres, of which one a row is kept.</summary>
-    public static Tensor Center(Tensor x, Tensor labels, Tensor centres)
+    /// <summary>reid-strong-baseline's CenterLoss: the distances to all centers, of which one a row is kept.</summary>
+    public static Tensor Center(Tensor x, Tensor labels, Tensor centers)
     {
-        var (n, c) = (x.size(0), centres.size(0));
-        var squares = x.pow(2).sum(1, keepdim: true).expand(n, c) + centres.pow(2).sum(1, keepdim: true).expand(c, n).t();
-        squares = squares.addmm_(x, centres.t(), beta: 1, alpha: -2);
+        var (n, c) = (x.size(0), centers.size(0));
+        var squares = x.pow(2).sum(1, keepdim: true).expand(n, c) + centers.pow(2).sum(1, keepdim: true).expand(c, n).t();
+        squares = squares.addmm_(x, centers.t(), beta: 1, alpha: -2);
         var mask = labels.unsqueeze(1).expand(n, c).eq(arange(c, device: x.device).expand(n, c));
         return (squares * mask.to(squares.dtype)).clamp(1e-12, 1e12).sum() / n;
     }

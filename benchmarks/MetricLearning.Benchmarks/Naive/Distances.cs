@@ -5,7 +5,7 @@ namespace MetricLearning.Benchmarks.Naive;
 /// <summary>Distance matrices as the Python libraries write them.</summary>
 internal static class Distances
 {
-    /// <summary>pytorch-metric-learning's LpDistance without normalisation.</summary>
+    /// <summary>pytorch-metric-learning's LpDistance without normalization.</summary>
     public static Tensor Euclidean(Tensor x, Tensor y) => cdist(x, y);
 
     /// <summary>pytorch-metric-learning's LpDistance as it is by default.</summary>

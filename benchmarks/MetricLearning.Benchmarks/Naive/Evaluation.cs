@@ -7,19 +7,19 @@ namespace MetricLearning.Benchmarks.Naive;
 internal static class Evaluation
 {
     /// <summary>torchreid's: CMC up to rank 50, then mAP: float64 [51].</summary>
-    public static Tensor Market1501(Tensor query, Tensor gallery, Tensor queryIds, Tensor galleryIds,
+    public static Tensor Market1501(Tensor query, Tensor gallery, Tensor queryIdentities, Tensor galleryIdentities,
         Tensor queryCameras, Tensor galleryCameras)
     {
         const int maxRank = 50;
         var distances = Distances.EuclideanSquared(query, gallery);
         var order = distances.argsort(1);
-        var matches = galleryIds[order] == queryIds.unsqueeze(1);
+        var matches = galleryIdentities[order] == queryIdentities.unsqueeze(1);
         var (cmc, precision, valid) = (zeros(maxRank, ScalarType.Float64), 0.0, 0);
         for (var q = 0; q < query.size(0); q++)
         {
             using var scope = NewDisposeScope();
             var row = order[q];
-            var keep = ((galleryIds[row] == queryIds[q]) & (galleryCameras[row] == queryCameras[q])).logical_not();
+            var keep = ((galleryIdentities[row] == queryIdentities[q]) & (galleryCameras[row] == queryCameras[q])).logical_not();
             var hits = matches[q][keep].to(ScalarType.Float64);
             var relevant = hits.sum().item<double>();
             if (relevant == 0) continue;
@@ -45,7 +45,7 @@ internal static class Evaluation
             using var list = order[i];
             foreach (var row in list.data<long>())
             {
-                var same = gallery.Ids[(int)row] == query.Ids[i];
+                var same = gallery.Identities[(int)row] == query.Identities[i];
                 if (same && gallery.Cameras![(int)row] == query.Cameras![i]) continue;
                 rank++;
                 if (same) sum += (double)++matches / rank;

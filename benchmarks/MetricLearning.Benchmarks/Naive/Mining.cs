@@ -119,7 +119,7 @@ internal static class Mining
     }
 
     /// <summary>
-    /// open-metric-learning's HardClusterMiner: the batch copied for each class. The means [C, D], then for each class its farthest row and
+    /// open-metric-learning's HardClusters: the batch copied for each class. The means [C, D], then for each class its farthest row and
     /// the class of the nearest other mean.
     /// </summary>
     public static (Tensor Means, Tensor Positives, Tensor Negatives) HardCluster(Tensor x, Tensor labels)

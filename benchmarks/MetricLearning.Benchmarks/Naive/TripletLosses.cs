@@ -7,7 +7,7 @@ namespace MetricLearning.Benchmarks.Naive;
 internal static class TripletLosses
 {
     /// <summary>fast-reid's triplet_loss with hard mining; reid-strong-baseline's is the same for classes of one size.</summary>
-    public static Tensor FastReidHard(Tensor x, Tensor labels, double margin)
+    public static Tensor FastReIdHard(Tensor x, Tensor labels, double margin)
     {
         var distances = Distances.EuclideanClamped(x, x);
         var n = labels.size(0);
@@ -20,7 +20,7 @@ internal static class TripletLosses
     }
 
     /// <summary>fast-reid's weighted mining (AGW), with the soft margin.</summary>
-    public static Tensor FastReidWeighted(Tensor x, Tensor labels)
+    public static Tensor FastReIdWeighted(Tensor x, Tensor labels)
     {
         var distances = Distances.EuclideanClamped(x, x);
         var n = labels.size(0);
@@ -40,7 +40,7 @@ internal static class TripletLosses
     }
 
     /// <summary>torchreid's TripletLoss: a loop over the anchors.</summary>
-    public static Tensor TorchreidHard(Tensor x, Tensor labels, double margin)
+    public static Tensor TorchReIdHard(Tensor x, Tensor labels, double margin)
     {
         var n = x.size(0);
         var squares = x.pow(2).sum(1, keepdim: true).expand(n, n);

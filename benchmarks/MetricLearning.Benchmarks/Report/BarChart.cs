@@ -12,8 +12,8 @@ internal static class BarChart
     /// <param name="title">Above the bars.</param>
     /// <param name="axis">What the numbers are.</param>
     /// <param name="unit">After each number.</param>
-    /// <param name="bars">A label, a number above 0 and a colour each.</param>
-    public static string Draw(string title, string axis, string unit, IReadOnlyList<(string Label, double Value, string Colour)> bars)
+    /// <param name="bars">A label, a number above 0 and a color each.</param>
+    public static string Draw(string title, string axis, string unit, IReadOnlyList<(string Label, double Value, string Color)> bars)
     {
         var low = Math.Pow(10, Math.Floor(Math.Log10(Math.Min(0.99, bars.Min(bar => bar.Value)))));
         var high = Math.Pow(10, Math.Ceiling(Math.Log10(bars.Max(bar => bar.Value) * 1.01)));
@@ -35,12 +35,12 @@ internal static class BarChart
                 <text x="{N(X(tick))}" y="{height - 5}" text-anchor="middle" fill="#555555">{Text($"{N(tick)}{unit}")}</text>
 
                 """);
-        foreach (var (i, (label, value, colour)) in bars.Index())
+        foreach (var (i, (label, value, color)) in bars.Index())
         {
             var (y, from, to) = (Top + i * RowHeight, Math.Min(X(1), X(value)), Math.Max(X(1), X(value)));
             svg.Append(CultureInfo.InvariantCulture, $"""
                 <text x="{Left - 8}" y="{y + 13}" text-anchor="end" fill="#222222">{Text(label)}</text>
-                <rect x="{N(from)}" y="{y + 2}" width="{N(Math.Max(1, to - from))}" height="{RowHeight - 5}" fill="{colour}"/>
+                <rect x="{N(from)}" y="{y + 2}" width="{N(Math.Max(1, to - from))}" height="{RowHeight - 5}" fill="{color}"/>
                 <text x="{N(to + 5)}" y="{y + 13}" fill="#222222">{Text(Figure.Of(value) + unit)}</text>
 
                 """);

@@ -48,7 +48,7 @@ internal sealed record Appearance
     public required float Build { get; init; }
     public required float Hips { get; init; }
 
-    /// <summary>A person at random: most dress in few sober colours, as on a street.</summary>
+    /// <summary>A person at random: most dress in few sober colors, as on a street.</summary>
     public static Appearance Draw(SeededRandom random)
     {
         var upper = Vary(Pick(random, cloths), random);

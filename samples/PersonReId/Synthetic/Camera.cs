@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>One fixed camera: its scene, where it looks from, and what its lens, sensor and the daylight do to colours.</summary>
+/// <summary>One fixed camera: its scene, where it looks from, and what its lens, sensor and the daylight do to colors.</summary>
 internal sealed class Camera : IDisposable
 {
     /// <summary>Size of a picture as it is drawn, before the camera scales it down to 64 × 128.</summary>
@@ -93,8 +93,8 @@ internal sealed class Camera : IDisposable
     /// <summary>A pole, a bin, a bench or a parked bicycle in front of the person.</summary>
     private static void Obstacle(SKCanvas canvas, SeededRandom random)
     {
-        var grey = (byte)(40 + random.NextInt(110));
-        using var paint = new SKPaint { IsAntialias = true, Color = new SKColor(grey, (byte)(grey * 1.03), (byte)(grey * 0.95)) };
+        var gray = (byte)(40 + random.NextInt(110));
+        using var paint = new SKPaint { IsAntialias = true, Color = new SKColor(gray, (byte)(gray * 1.03), (byte)(gray * 0.95)) };
         var x = (float)random.NextDouble(10, Width - 10);
         switch (random.NextInt(4))
         {
@@ -153,10 +153,10 @@ internal sealed class Camera : IDisposable
         Span<float> rgb = stackalloc float[3];
         for (var i = 0; i < pixels.Length; i += 4)
         {
-            var grey = 0.3f * pixels[i] + 0.59f * pixels[i + 1] + 0.11f * pixels[i + 2];
+            var gray = 0.3f * pixels[i] + 0.59f * pixels[i + 1] + 0.11f * pixels[i + 2];
             for (var c = 0; c < 3; c++)
             {
-                rgb[c] = (grey + (pixels[i + c] - grey) * Saturation) * Gain[c] * exposure;
+                rgb[c] = (gray + (pixels[i + c] - gray) * Saturation) * Gain[c] * exposure;
                 rgb[c] = 118 + (rgb[c] - 118) * Contrast + Haze + Noise * (float)random.NextGaussian();
                 developed[i + c] = (byte)Math.Clamp(rgb[c], 0, 255);
             }

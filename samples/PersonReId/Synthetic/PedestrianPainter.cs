@@ -275,9 +275,9 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
             parts.Add((away ? 0.11f : -0.09f, () =>
             {
                 var half = Turned(0.068f, 0.04f);
-                var centre = X(new Joint(0, -0.035f, 0));
+                var center = X(new Joint(0, -0.035f, 0));
                 paint.Color = hairDark;
-                canvas.DrawRoundRect(centre - half, -up - 0.03f, 2 * half, 0.2f, 0.045f, 0.045f, paint);
+                canvas.DrawRoundRect(center - half, -up - 0.03f, 2 * half, 0.2f, 0.045f, 0.045f, paint);
             }));
         parts.Add((0.1f, () =>
         {
@@ -360,11 +360,11 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
             case Bag.Backpack:
                 parts.Add((cos > 0 ? -0.05f : 0.07f, () =>
                 {
-                    var centre = X(new Joint(0, -0.105f, 0));
-                    Box(new SKPoint(centre, -0.83f), Turned(0.098f, 0.06f), 0, 0.235f, 0.04f);
+                    var center = X(new Joint(0, -0.105f, 0));
+                    Box(new SKPoint(center, -0.83f), Turned(0.098f, 0.06f), 0, 0.235f, 0.04f);
                     if (cos >= -0.25f) return;
                     paint.Color = Shade(look.BagColor, 0.7f);
-                    canvas.DrawRoundRect(centre + 0.065f * cos, -0.69f, -0.13f * cos, 0.075f, 0.015f, 0.015f, paint);
+                    canvas.DrawRoundRect(center + 0.065f * cos, -0.69f, -0.13f * cos, 0.075f, 0.015f, 0.015f, paint);
                 }));
                 break;
             case Bag.ShoulderBag:

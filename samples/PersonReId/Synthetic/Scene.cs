@@ -178,7 +178,7 @@ internal static class Scene
             canvas.DrawLine(x1, y1, x2, y2, paint);
         }
 
-        /// <summary>A quadrangle; a colour of eight digits is red, green, blue and opacity.</summary>
+        /// <summary>A quadrangle; a color of eight digits is red, green, blue and opacity.</summary>
         private void Quad(string color, float x1, float y1, float x2, float y2, float x3, float y3, float x4, float y4)
         {
             var parsed = SKColor.Parse(color[..6]);

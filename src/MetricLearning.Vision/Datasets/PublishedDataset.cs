@@ -59,9 +59,9 @@ public sealed record PublishedDataset
     };
 
     /// <summary>CUHK03 in the new protocol, boxes drawn by hand.</summary>
-    public static PublishedDataset Cuhk03Labelled { get; } = Cuhk03Detected with
+    public static PublishedDataset Cuhk03Labeled { get; } = Cuhk03Detected with
     {
-        Name = "CUHK03-NP (labelled)", Train = new(7_368, 767), Query = new(1_400, 700), Gallery = new(5_328, 700),
+        Name = "CUHK03-NP (labeled)", Train = new(7_368, 767), Query = new(1_400, 700), Gallery = new(5_328, 700),
     };
 
     /// <summary>CUHK03 in its first protocol, 20 random splits: Li et al., CVPR 2014.</summary>
@@ -135,7 +135,7 @@ public sealed record PublishedDataset
     /// <summary>All of them.</summary>
     public static IReadOnlyList<PublishedDataset> All { get; } =
     [
-        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labelled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
+        Market1501, Msmt17, Cuhk03Detected, Cuhk03Labeled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
         StanfordOnlineProducts, InShop, Omniglot,
     ];
 

@@ -74,7 +74,7 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="Market1501" path="/exception"/>
     public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => ThreeFolders(
         folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true
-            ? PublishedDataset.Cuhk03Labelled : PublishedDataset.Cuhk03Detected,
+            ? PublishedDataset.Cuhk03Labeled : PublishedDataset.Cuhk03Detected,
         folder!, false, testOnly);
 
     /// <summary>CUHK03 in its first protocol: one of the 20 splits, as torchreid's <c>splits_classic_detected.json</c> or

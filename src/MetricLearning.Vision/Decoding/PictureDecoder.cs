@@ -5,9 +5,9 @@ namespace MetricLearning.Vision;
 
 /// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and PGM/PPM, to 8-bit RGB.</summary>
 /// <remarks>
-/// Grey, palette and CMYK pictures become RGB; of 16 bits a channel the upper 8 stay. Transparent pixels are composited over white. EXIF
-/// orientation is applied. Colour profiles are not: the numbers are those of the file, as Pillow gives them. A picture that ends early is
-/// an error, never a grey rest.
+/// Gray, palette and CMYK pictures become RGB; of 16 bits a channel the upper 8 stay. Transparent pixels are composited over white. EXIF
+/// orientation is applied. Color profiles are not: the numbers are those of the file, as Pillow gives them. A picture that ends early is
+/// an error, never a gray rest.
 /// </remarks>
 public static class PictureDecoder
 {
@@ -44,7 +44,7 @@ public static class PictureDecoder
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (FaultOfSize(width, height) is { } fault) return fault;
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
-        // Without a colour space Skia converts none.
+        // Without a color space Skia converts none.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
         var pixels = picture.Replace(width, height, out _);
         SKCodecResult result;

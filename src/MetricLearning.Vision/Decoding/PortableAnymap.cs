@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>The binary portable grey map (P5) and pixel map (P6), which face sets still come in and Skia does not read.</summary>
+/// <summary>The binary portable gray map (P5) and pixel map (P6), which face sets still come in and Skia does not read.</summary>
 internal static class PortableAnymap
 {
     public static bool Is(ReadOnlySpan<byte> bytes) =>

@@ -10,7 +10,7 @@ public sealed class ImageBatch : IDisposable
         (Images, Labels, Indices) = (images, labels, indices);
     }
 
-    /// <summary>[N, C, H, W] float32, normalised; C is 3, or 1 with <see cref="Normalize.Grey"/>.</summary>
+    /// <summary>[N, C, H, W] float32, normalized; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public Tensor Images { get; }
 
     /// <summary>[N] int64: the class of each picture, as in <see cref="ImageList.Labels"/>.</summary>

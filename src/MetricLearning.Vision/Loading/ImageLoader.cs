@@ -137,7 +137,7 @@ public sealed class ImageLoader
         Guard.AtLeast(batchSize, 1);
         if (Images.Count == 0) throw new InvalidOperationException("There are no pictures to extract features of.");
         using var noGrad = no_grad();
-        using var rows = new FeatureRows(Images);
+        using var rows = new ExtractedFeatures(Images);
         using var file = journal?.Open(this, batchSize);
         var start = file is null ? 0 : Restore(file, rows);
         foreach (var (batch, end) in Load(WholeList(), start, batchSize, 0, cancel))
@@ -159,7 +159,7 @@ public sealed class ImageLoader
     }
 
     /// <summary>Takes over what the journal has; how many pictures are done.</summary>
-    private int Restore(JournalFile file, FeatureRows rows)
+    private int Restore(JournalFile file, ExtractedFeatures rows)
     {
         var (done, there) = (0, new HashSet<int>());
         foreach (var (indices, features, end) in file.Restore())

@@ -7,7 +7,7 @@ namespace MetricLearning.Vision;
 /// <remarks>
 /// <c>(1 − m) x + m Σ wᵢ chainᵢ(x)</c>, m from Beta(α, α), w from Dirichlet(α, …, α), cut off to whole numbers; each operation at a random
 /// level below the severity, of ten. Operations: shears, shifts of up to a third, rotation, posterising to 4 bits and fewer, solarising,
-/// automatic contrast, equalising; with <see cref="AllOperations"/> also brightness, colour, contrast and sharpness. They are Pillow's;
+/// automatic contrast, equalising; with <see cref="AllOperations"/> also brightness, color, contrast and sharpness. They are Pillow's;
 /// torchvision's own are those on tensors.
 /// </remarks>
 public sealed class AugMix : PixelStep
@@ -48,7 +48,7 @@ public sealed class AugMix : PixelStep
     /// <summary>The parameter of both distributions.</summary>
     public double Alpha { get; }
 
-    /// <summary>Whether brightness, colour, contrast and sharpness take part.</summary>
+    /// <summary>Whether brightness, color, contrast and sharpness take part.</summary>
     public bool AllOperations { get; }
 
     /// <inheritdoc/>

@@ -35,15 +35,15 @@ internal readonly record struct AugmentationSpace(int Bins, double Translation, 
                 Warp.Apply(picture, [1, 0, 0, 0, 1, -sign * Math.Truncate(Translation * picture.Height * share)], interpolation, fill);
                 break;
             case Augmentation.Rotate: Warp.Rotate(picture, sign * 30 * share, interpolation, fill); break;
-            case Augmentation.Brightness: PillowColour.Brightness(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Color: PillowColour.Saturation(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Contrast: PillowColour.Contrast(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Sharpness: PillowColour.Sharpness(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Posterize: PillowColour.Posterize(picture, MostBits - (int)Math.Round(4 * share)); break;
-            case Augmentation.Solarize: PillowColour.Solarize(picture, (float)(255 * (1 - share))); break;
-            case Augmentation.AutoContrast: PillowColour.AutoContrast(picture); break;
-            case Augmentation.Equalize: PillowColour.Equalize(picture); break;
-            case Augmentation.Invert: PillowColour.Invert(picture); break;
+            case Augmentation.Brightness: PillowColor.Brightness(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Color: PillowColor.Saturation(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Contrast: PillowColor.Contrast(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Sharpness: PillowColor.Sharpness(picture, 1 + sign * 0.9 * share); break;
+            case Augmentation.Posterize: PillowColor.Posterize(picture, MostBits - (int)Math.Round(4 * share)); break;
+            case Augmentation.Solarize: PillowColor.Solarize(picture, (float)(255 * (1 - share))); break;
+            case Augmentation.AutoContrast: PillowColor.AutoContrast(picture); break;
+            case Augmentation.Equalize: PillowColor.Equalize(picture); break;
+            case Augmentation.Invert: PillowColor.Invert(picture); break;
         }
     }
 }

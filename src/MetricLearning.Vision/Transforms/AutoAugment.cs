@@ -26,7 +26,7 @@ public sealed class AutoAugment : PixelStep
     /// <summary>The 25 pairs found on ImageNet, as torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
     /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
     /// <param name="interpolation">How pixels of turned and sheared pictures are made.</param>
-    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    /// <param name="fill">The color of what comes from outside; black by default.</param>
     public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
         new(probability, interpolation, fill,
         [
@@ -46,9 +46,9 @@ public sealed class AutoAugment : PixelStep
         ]);
 
     /// <summary>fast-reid's policy for re-identification: the eight of those pairs that neither turn nor invert, shears bicubic over middle
-    /// grey. In fast-reid's strong baseline with probability 0.1.</summary>
+    /// gray. In fast-reid's strong baseline with probability 0.1.</summary>
     /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
-    public static AutoAugment FastReId(double probability = 0.1) => new(probability, Interpolation.Bicubic, Rgb.Grey,
+    public static AutoAugment FastReId(double probability = 0.1) => new(probability, Interpolation.Bicubic, Rgb.Gray,
         [
             (new(Equalize, 0.8), new(Equalize, 0.6)), (new(Posterize, 0.6, 7), new(Posterize, 0.6, 6)),
             (new(Posterize, 0.8, 5), new(Equalize, 1)), (new(Equalize, 0.6), new(Posterize, 0.4, 6)),

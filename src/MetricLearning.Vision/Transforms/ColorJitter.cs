@@ -44,10 +44,10 @@ public sealed class ColorJitter : PixelStep
         foreach (var (operation, amount) in Draw(random))
             switch (operation)
             {
-                case 0: PillowColour.Brightness(picture, amount); break;
-                case 1: PillowColour.Contrast(picture, amount); break;
-                case 2: PillowColour.Saturation(picture, amount); break;
-                default: PillowColour.Hue(picture, amount); break;
+                case 0: PillowColor.Brightness(picture, amount); break;
+                case 1: PillowColor.Contrast(picture, amount); break;
+                case 2: PillowColor.Saturation(picture, amount); break;
+                default: PillowColor.Hue(picture, amount); break;
             }
     }
 
@@ -63,9 +63,9 @@ public sealed class ColorJitter : PixelStep
                         .view(-1, 1, 1, 1);
                     return operation.Key switch
                     {
-                        0 => BatchColour.Brightness(some, factors),
-                        1 => BatchColour.Contrast(some, factors),
-                        _ => BatchColour.Saturation(some, factors),
+                        0 => BatchColor.Brightness(some, factors),
+                        1 => BatchColor.Contrast(some, factors),
+                        _ => BatchColor.Saturation(some, factors),
                     };
                 });
         return images;

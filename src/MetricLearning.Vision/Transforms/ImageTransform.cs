@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision;
 
 /// <summary>What happens to a picture between its file and the batch: steps on pixels, one <see cref="Normalize"/>, steps on the
-/// normalised values. Immutable, used by several threads at once.</summary>
+/// normalized values. Immutable, used by several threads at once.</summary>
 public sealed class ImageTransform
 {
     private readonly PixelStep[] fixedSteps, randomSteps;
@@ -50,7 +50,7 @@ public sealed class ImageTransform
     /// <summary>The size that pictures have before <see cref="BatchSteps"/>.</summary>
     public (int Height, int Width) BatchInput { get; }
 
-    /// <summary>The channels that every picture gets: 3, or 1 with <see cref="Normalize.Grey"/>.</summary>
+    /// <summary>The channels that every picture gets: 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public int Channels => normalize.Channels;
 
     /// <summary>The height that every picture gets.</summary>
@@ -61,16 +61,16 @@ public sealed class ImageTransform
 
     internal int Values => Channels * Height * Width;
 
-    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalise with ImageNet's numbers, erase
+    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalize with ImageNet's numbers, erase
     /// (0.5).</summary>
     /// <param name="height">The height of the network's input.</param>
     /// <param name="width">The width of the network's input.</param>
     /// <param name="erasing">How likely a rectangle is erased; 0 for never.</param>
-    /// <param name="normalize">How values are normalised; null for ImageNet's numbers.</param>
+    /// <param name="normalize">How values are normalized; null for ImageNet's numbers.</param>
     public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null) => new(
         new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), normalize ?? new Normalize(), new RandomErasing(erasing));
 
-    /// <summary>Resize and normalise with ImageNet's numbers: nothing random.</summary>
+    /// <summary>Resize and normalize with ImageNet's numbers: nothing random.</summary>
     /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>
     public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null) =>
         new(new Resize(height, width), normalize ?? new Normalize());

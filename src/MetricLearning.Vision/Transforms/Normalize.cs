@@ -4,20 +4,20 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision;
 
 /// <summary>Pixels to numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and Normalize
-/// do. Decides how many channels the batch has: three, or one of <see cref="Grey"/> pictures.</summary>
+/// do. Decides how many channels the batch has: three, or one of <see cref="Gray"/> pictures.</summary>
 public sealed class Normalize : ImageStep
 {
     private readonly float[] table;
 
-    /// <summary>Normalises with the given means and deviations, of values in 0 … 1.</summary>
-    /// <param name="mean">Red, green, blue, or one number for <see cref="Grey"/> pictures; null for ImageNet's (0.485, 0.456, 0.406).</param>
+    /// <summary>Normalizes with the given means and deviations, of values in 0 … 1.</summary>
+    /// <param name="mean">Red, green, blue, or one number for <see cref="Gray"/> pictures; null for ImageNet's (0.485, 0.456, 0.406).</param>
     /// <param name="std">As many numbers; null for ImageNet's (0.229, 0.224, 0.225).</param>
     /// <exception cref="ArgumentException">Neither three numbers nor one, or not as many of both.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A mean is not finite or a deviation not positive.</exception>
     public Normalize(IReadOnlyList<float>? mean = null, IReadOnlyList<float>? std = null)
     {
-        Mean = Colour.Checked(mean ?? Colour.ImageNetMean, nameof(mean), orGrey: true);
-        Std = Colour.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std), orGrey: true);
+        Mean = ColorTriple.Checked(mean ?? ColorTriple.ImageNetMean, nameof(mean), orGray: true);
+        Std = ColorTriple.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std), orGray: true);
         if (Mean.Count != Std.Count)
             throw new ArgumentException($"std must have as many numbers as mean, {Mean.Count}, got {Std.Count}.", nameof(std));
         foreach (var deviation in Std) Guard.Positive(deviation, nameof(std));
@@ -26,14 +26,14 @@ public sealed class Normalize : ImageStep
         for (var i = 0; i < table.Length; i++) table[i] = Value(i >> 8, (i & 255) / 255f);
     }
 
-    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalised. torchvision's Grayscale(1) before
+    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalized. torchvision's Grayscale(1) before
     /// ToTensor and Normalize.</summary>
     /// <param name="mean">The mean; the mean of ImageNet's three by default.</param>
     /// <param name="std">The deviation; the mean of ImageNet's three by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">The mean is not finite or the deviation not positive.</exception>
-    public static Normalize Grey(float mean = 0.449f, float std = 0.226f) => new([mean], [std]);
+    public static Normalize Gray(float mean = 0.449f, float std = 0.226f) => new([mean], [std]);
 
-    /// <summary>The channels of the batch: 3, or 1 of grey pictures.</summary>
+    /// <summary>The channels of the batch: 3, or 1 of gray pictures.</summary>
     public int Channels => Mean.Count;
 
     /// <inheritdoc/>
@@ -45,7 +45,7 @@ public sealed class Normalize : ImageStep
     /// <summary>The standard deviation of each channel.</summary>
     public IReadOnlyList<float> Std { get; }
 
-    /// <summary>The normalised value of a brightness in 0 … 1.</summary>
+    /// <summary>The normalized value of a brightness in 0 … 1.</summary>
     public float Value(int channel, float brightness) => (brightness - Mean[channel]) / Std[channel];
 
     internal void Apply(Picture picture, Span<float> destination)
@@ -54,7 +54,7 @@ public sealed class Normalize : ImageStep
         ReadOnlySpan<float> values = table;
         if (Channels == 1)
         {
-            for (var i = 0; i < pixels.Length; i++) destination[i] = values[PillowColour.Luma(pixels[i])];
+            for (var i = 0; i < pixels.Length; i++) destination[i] = values[PillowColor.Luma(pixels[i])];
             return;
         }
         var red = destination[..pixels.Length];
@@ -73,7 +73,7 @@ public sealed class Normalize : ImageStep
     internal Tensor ApplyToBatch(Tensor images)
     {
         // Divided by tensors: CUDA multiplies by the inverse of a number instead, which differs in the last bit.
-        return (Channels == 1 ? BatchColour.Luma(images) : images).to(ScalarType.Float32).div_(Row([255])).sub_(Row(Mean)).div_(Row(Std));
+        return (Channels == 1 ? BatchColor.Luma(images) : images).to(ScalarType.Float32).div_(Row([255])).sub_(Row(Mean)).div_(Row(Std));
 
         Tensor Row(IReadOnlyList<float> values) => tensor(values.ToArray(), ScalarType.Float32, images.device).view(1, -1, 1, 1);
     }

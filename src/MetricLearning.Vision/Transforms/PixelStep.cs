@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A step on the 8-bit pixels, before they are normalised. Derive from it to add your own.</summary>
+/// <summary>A step on the 8-bit pixels, before they are normalized. Derive from it to add your own.</summary>
 public abstract class PixelStep : ImageStep
 {
     /// <summary>Whether the outcome depends on the random numbers. What comes before the first random step can be cached.</summary>

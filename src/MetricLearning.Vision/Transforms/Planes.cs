@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>The normalised values of a picture where they lie in the batch.</summary>
+/// <summary>The normalized values of a picture where they lie in the batch.</summary>
 public readonly ref struct Planes
 {
     internal Planes(Span<float> values, int height, int width, Normalize normalization)
@@ -9,10 +9,10 @@ public readonly ref struct Planes
         (Height, Width, Normalization) = (height, width, normalization);
     }
 
-    /// <summary>Red, green and blue plane, or one of grey, each row by row: [Channels, Height, Width].</summary>
+    /// <summary>Red, green and blue plane, or one of gray, each row by row: [Channels, Height, Width].</summary>
     public Span<float> Values { get; }
 
-    /// <summary>The number of planes: 3, or 1 of grey pictures.</summary>
+    /// <summary>The number of planes: 3, or 1 of gray pictures.</summary>
     public int Channels => Normalization.Channels;
 
     /// <summary>The height of a plane.</summary>
@@ -21,7 +21,7 @@ public readonly ref struct Planes
     /// <summary>The width of a plane.</summary>
     public int Width { get; }
 
-    /// <summary>How the values were normalised.</summary>
+    /// <summary>How the values were normalized.</summary>
     public Normalize Normalization { get; }
 
     /// <summary>One row of a plane.</summary>

@@ -2,7 +2,7 @@ namespace MetricLearning.Vision;
 
 /// <summary>So many operations of fourteen, each equally likely, all at one strength. Cubuk et al., <i>RandAugment</i>, NeurIPS 2020, as
 /// torchvision has it.</summary>
-/// <remarks>Of 31 levels. Operations: none, shears, shifts, rotation, brightness, colour, contrast, sharpness, posterising, solarising,
+/// <remarks>Of 31 levels. Operations: none, shears, shifts, rotation, brightness, color, contrast, sharpness, posterising, solarising,
 /// automatic contrast, equalising; Pillow's, to the bit.</remarks>
 public sealed class RandAugment : PixelStep
 {
@@ -12,7 +12,7 @@ public sealed class RandAugment : PixelStep
     /// <param name="operations">How many operations follow each other.</param>
     /// <param name="magnitude">The level, in [0, 30].</param>
     /// <param name="interpolation">How pixels of turned, shifted and sheared pictures are made.</param>
-    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    /// <param name="fill">The color of what comes from outside; black by default.</param>
     public RandAugment(int operations = 2, int magnitude = 9, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
         Operations = Guard.AtLeast(operations, 0);
@@ -30,7 +30,7 @@ public sealed class RandAugment : PixelStep
     /// <summary>How pixels are made.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The colour of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

@@ -14,7 +14,7 @@ public sealed class RandomAffine : PixelStep
     /// <param name="maxScale">The largest factor.</param>
     /// <param name="shear">The largest angle of shear in degrees, in [0, 90).</param>
     /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    /// <param name="fill">The color of what comes from outside; black by default.</param>
     public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
         Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
@@ -45,7 +45,7 @@ public sealed class RandomAffine : PixelStep
     /// <summary>How pixels are made.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The colour of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

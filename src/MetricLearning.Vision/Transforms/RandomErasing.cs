@@ -27,7 +27,7 @@ public sealed class RandomErasing : PlaneStep
         MaxArea = Guard.Within(maxArea, 0, 1);
         MinArea = Guard.Within(minArea, 0, maxArea);
         MinAspect = Guard.Positive(Guard.Within(minAspect, 0, 1));
-        Fill = Colour.Checked(fill ?? Colour.ImageNetMean, nameof(fill));
+        Fill = ColorTriple.Checked(fill ?? ColorTriple.ImageNetMean, nameof(fill));
         Order = order;
     }
 
@@ -91,7 +91,7 @@ public sealed class RandomErasing : PlaneStep
         return null;
     }
 
-    /// <summary>What a plane is filled with. To erase before normalising is the same as to erase after it with the normalised
+    /// <summary>What a plane is filled with. To erase before normalizing is the same as to erase after it with the normalized
     /// fill.</summary>
     private float Value(int channel, Normalize normalization)
     {

@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Makes the picture grey, in all three channels: torchvision's RandomGrayscale, with Pillow's brightness (0.299 R + 0.587 G +
+/// <summary>Makes the picture gray, in all three channels: torchvision's RandomGrayscale, with Pillow's brightness (0.299 R + 0.587 G +
 /// 0.114 B, rounded).</summary>
 /// <remarks>With probability 1 it is torchvision's <c>Grayscale(3)</c>. For batches of one channel see
-/// <see cref="Normalize.Grey"/>.</remarks>
-/// <param name="probability">How likely the picture becomes grey, in [0, 1].</param>
+/// <see cref="Normalize.Gray"/>.</remarks>
+/// <param name="probability">How likely the picture becomes gray, in [0, 1].</param>
 public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
 {
-    /// <summary>How likely the picture becomes grey.</summary>
+    /// <summary>How likely the picture becomes gray.</summary>
     public double Probability { get; } = Guard.Within(probability, 0, 1);
 
     /// <inheritdoc/>
@@ -22,10 +22,10 @@ public sealed class RandomGrayscale(double probability = 0.1) : PixelStep
     public override void Apply(Picture picture, SeededRandom random)
     {
         ArgumentNullException.ThrowIfNull(random);
-        if (!IsRandom || random.NextDouble() < Probability) PillowColour.Grey(picture);
+        if (!IsRandom || random.NextDouble() < Probability) PillowColor.Gray(picture);
     }
 
     /// <inheritdoc/>
     protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
-        IsRandom ? PictureBatches.Change(images, PictureBatches.Chosen(random, Probability), BatchColour.Grey) : BatchColour.Grey(images);
+        IsRandom ? PictureBatches.Change(images, PictureBatches.Chosen(random, Probability), BatchColor.Gray) : BatchColor.Gray(images);
 }

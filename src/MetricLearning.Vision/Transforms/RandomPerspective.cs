@@ -10,7 +10,7 @@ public sealed class RandomPerspective : PixelStep
     /// <param name="distortion">How far corners move, in [0, 1].</param>
     /// <param name="probability">How likely the picture is touched, in [0, 1].</param>
     /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The colour of what comes from outside; black by default.</param>
+    /// <param name="fill">The color of what comes from outside; black by default.</param>
     public RandomPerspective(double distortion = 0.5, double probability = 0.5, Interpolation interpolation = Interpolation.Bilinear,
         Rgb fill = default)
     {
@@ -29,7 +29,7 @@ public sealed class RandomPerspective : PixelStep
     /// <summary>How pixels are made.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The colour of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

@@ -7,7 +7,7 @@ public sealed class RandomRotation : PixelStep
     /// <summary>Turns by up to this angle.</summary>
     /// <param name="degrees">The largest angle, in [0, 180].</param>
     /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The colour of the corners; black by default.</param>
+    /// <param name="fill">The color of the corners; black by default.</param>
     public RandomRotation(double degrees, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
         Degrees = Guard.Within(degrees, 0, 180);
@@ -21,7 +21,7 @@ public sealed class RandomRotation : PixelStep
     /// <summary>How pixels are made.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The colour of the corners.</summary>
+    /// <summary>The color of the corners.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Scales to a fixed size bilinearly as Pillow does, to the bit: half-pixel centres, and a triangle filter widened by the
+/// <summary>Scales to a fixed size bilinearly as Pillow does, to the bit: half-pixel centers, and a triangle filter widened by the
 /// scale when it shrinks, so that nothing aliases.</summary>
 /// <remarks>First all rows, then all columns, with weights of 22 bits and a rounding to 8 bits between (Pillow's Resample.c). The aspect
 /// ratio is not kept.</remarks>
@@ -129,12 +129,12 @@ public sealed class Resize : PixelStep
             var taps = new double[most];
             for (var x = 0; x < to; x++)
             {
-                var centre = (x + 0.5) * scale;
-                var first = Math.Max((int)(centre - support + 0.5), 0);
-                var count = Math.Min((int)(centre + support + 0.5), from) - first;
+                var center = (x + 0.5) * scale;
+                var first = Math.Max((int)(center - support + 0.5), 0);
+                var count = Math.Min((int)(center + support + 0.5), from) - first;
                 var total = 0.0;
                 for (var i = 0; i < count; i++)
-                    total += taps[i] = Math.Max(1 - Math.Abs((i + first - centre + 0.5) * (1 / support)), 0);
+                    total += taps[i] = Math.Max(1 - Math.Abs((i + first - center + 0.5) * (1 / support)), 0);
                 for (var i = 0; i < count; i++) values[x * most + i] = (uint)(0.5 + taps[i] / total * (1 << Precision));
                 ranges[x] = (first, count);
             }

@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>A colour of 8 bits a channel.</summary>
+/// <summary>A color of 8 bits a channel.</summary>
 /// <param name="Red">0 … 255.</param>
 /// <param name="Green">0 … 255.</param>
 /// <param name="Blue">0 … 255.</param>
@@ -9,8 +9,8 @@ public readonly record struct Rgb(byte Red, byte Green, byte Blue)
     /// <summary>Black, which <c>default</c> is too.</summary>
     public static Rgb Black => default;
 
-    /// <summary>Middle grey, (128, 128, 128).</summary>
-    public static Rgb Grey { get; } = new(128, 128, 128);
+    /// <summary>Middle gray, (128, 128, 128).</summary>
+    public static Rgb Gray { get; } = new(128, 128, 128);
 
     /// <summary>As it lies in a picture.</summary>
     internal uint Pixel => Red | (uint)Green << 8 | (uint)Blue << 16;

@@ -14,7 +14,7 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
     /// <param name="channels">Channels of the feature map.</param>
     /// <param name="minimumSize">The smallest height and width in pixels of which any feature is left.</param>
-    /// <param name="imageChannels">Channels of the images: 3 for colour, 1 for grey.</param>
+    /// <param name="imageChannels">Channels of the images: 3 for color, 1 for gray.</param>
     protected Backbone(string name, long channels, int minimumSize = 1, int imageChannels = 3) : base(name)
     {
         Channels = channels;
@@ -28,7 +28,7 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     /// <summary>The smallest height and width in pixels that the network takes.</summary>
     public int MinimumSize { get; }
 
-    /// <summary>Channels of the images that the network takes: 3 for colour, 1 for grey.</summary>
+    /// <summary>Channels of the images that the network takes: 3 for color, 1 for gray.</summary>
     public int ImageChannels { get; }
 
     /// <summary>The feature map of a batch of images.</summary>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A small network for small pictures, grey ones by default (characters, faces): four times 3×3 convolution, batch norm, ReLU and
+/// <summary>A small network for small pictures, gray ones by default (characters, faces): four times 3×3 convolution, batch norm, ReLU and
 /// 2×2 max pooling.</summary>
 /// <remarks>
 /// The embedding network of few-shot learning on Omniglot: a picture of 28 × 28 becomes 64 numbers (111,936 parameters).
@@ -18,7 +18,7 @@ public sealed class ConvNet4 : Backbone
     private readonly Sequential encoder;
 
     /// <summary>Sets up the network.</summary>
-    /// <param name="imageChannels">Channels of the pictures: 1 for grey, 3 for colour.</param>
+    /// <param name="imageChannels">Channels of the pictures: 1 for gray, 3 for color.</param>
     /// <param name="channels">Channels of each layer.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is less than 1.</exception>
     public ConvNet4(int imageChannels = 1, long channels = 64)

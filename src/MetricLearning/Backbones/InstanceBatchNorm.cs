@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Where a network normalises each image by itself (instance norm) besides the whole batch, so that looks and light count
+/// <summary>Where a network normalizes each image by itself (instance norm) besides the whole batch, so that looks and light count
 /// less.</summary>
 /// <remarks>Pan, Luo, Shi, Tang, <i>Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net</i>, ECCV 2018.</remarks>
 public enum InstanceBatchNorm

@@ -5,7 +5,7 @@ namespace MetricLearning;
 
 /// <summary>MobileNetV2: inverted residual blocks with linear ends, without the classifier.</summary>
 /// <remarks>
-/// Layers, names and initialisation are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with
+/// Layers, names and initialization are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with
 /// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
 /// Sandler, Howard, Zhu, Zhmoginov, Chen, <i>MobileNetV2: Inverted Residuals and Linear Bottlenecks</i>, CVPR 2018.
 /// </remarks>

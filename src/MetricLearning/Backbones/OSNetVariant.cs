@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>Which norms OSNet has.</summary>
-/// <remarks>Zhou, Yang, Cavallaro, Xiang, <i>Learning Generalisable Omni-Scale Representations for Person Re-Identification</i>, TPAMI
+/// <remarks>Zhou, Yang, Cavallaro, Xiang, <i>Learning Generalizable Omni-Scale Representations for Person Re-Identification</i>, TPAMI
 /// 2021.</remarks>
 public enum OSNetVariant
 {
@@ -13,6 +13,6 @@ public enum OSNetVariant
     Ibn,
 
     /// <summary>Instance norm in place of the first batch norm and, before the sum, in the four blocks in which a search found it best to
-    /// generalise: torchreid's <c>osnet_ain_x1_0</c>.</summary>
+    /// generalize: torchreid's <c>osnet_ain_x1_0</c>.</summary>
     Ain,
 }

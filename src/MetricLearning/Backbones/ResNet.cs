@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification gave
 /// them.</summary>
 /// <remarks>
-/// Layers, names and initialisation are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in the deeper ones the 3×3
+/// Layers, names and initialization are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in the deeper ones the 3×3
 /// convolution of a block carries the stride), IBN-Net's (<c>bn1.IN, bn1.BN, IN</c>) and fast-reid's (<c>se.fc.0, NL_2.0.theta</c>), so
 /// that their published weights load: see <see cref="WeightNames"/>. Convolutions start from Kaiming's normal distribution over fan-out (He
 /// et al. 2015), norms from 1 and 0. He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1:

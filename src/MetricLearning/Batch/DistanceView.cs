@@ -68,10 +68,10 @@ public sealed class DistanceView
     }
 
     /// <summary>What triplets cost, [K] with gradient.</summary>
-    internal Tensor Costs(Triplets triplets, TripletHinge hinge)
+    internal Tensor Costs(Triplets triplets, TripletCost hinge)
     {
-        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && Lanes.Suit(Prepared.X))
-            return TripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
+        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && SimdRows.Suit(Prepared.X))
+            return FusedTripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
         var (near, far) = Sides(triplets);
         return hinge.Of(near, far);
     }

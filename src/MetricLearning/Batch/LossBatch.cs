@@ -96,7 +96,7 @@ public sealed class LossBatch : IDisposable
     internal bool WantsEachValue { get; init; }
 
     /// <summary>Whether the embeddings are known to be finite; looked at on the CPU only, once.</summary>
-    internal bool IsKnownFinite => isFinite ??= Finite.IsKnown(Embeddings);
+    internal bool IsKnownFinite => isFinite ??= FiniteCheck.IsKnown(Embeddings);
 
     /// <summary>N.</summary>
     public long Rows { get; }
@@ -137,11 +137,11 @@ public sealed class LossBatch : IDisposable
             if (effectiveRank is not null) return effectiveRank;
             using var noGradient = no_grad();
             using var scope = NewDisposeScope();
-            var centred = Embeddings - Embeddings.sum(dim: 0) / S(Math.Max(1, Rows));
-            centred = centred / centred.norm().clamp_min(S(1e-30));
-            var product = Rows < Embeddings.size(1) ? centred.matmul(centred.t()) : centred.t().matmul(centred);
+            var centered = Embeddings - Embeddings.sum(dim: 0) / S(Math.Max(1, Rows));
+            centered = centered / centered.norm().clamp_min(S(1e-30));
+            var product = Rows < Embeddings.size(1) ? centered.matmul(centered.t()) : centered.t().matmul(centered);
             var squares = product.pow(S(2)).sum();
-            return effectiveRank = Own((centred.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1))).MoveToOuterDisposeScope());
+            return effectiveRank = Own((centered.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1))).MoveToOuterDisposeScope());
         }
     }
 

@@ -3,7 +3,7 @@ using MathNet.Numerics;
 namespace MetricLearning;
 
 /// <summary>How far two partitions of the same items agree: labels and clusters, whatever their numbers are called.</summary>
-/// <remarks>As scikit-learn has them: entropies in nats, normalised by the arithmetic mean of the two entropies. Two equal partitions have
+/// <remarks>As scikit-learn has them: entropies in nats, normalized by the arithmetic mean of the two entropies. Two equal partitions have
 /// exactly 1, also where both are one cluster; a partition into one cluster and another one that is not have 0.</remarks>
 public static class ClusterAgreement
 {

@@ -27,7 +27,7 @@ public static class EffectiveDimension
             var rows = features.narrow(0, row, Math.Min(step, count - row)).to(ScalarType.Float64) - mean;
             scatter.Plus_(rows.t().matmul(rows));
         }
-        var values = NativeMemory.Copy<double>(linalg.eigvalsh(scatter));
+        var values = TensorMemory.Copy<double>(linalg.eigvalsh(scatter));
         Array.Reverse(values);
         for (var i = 0; i < values.Length; i++) values[i] = Math.Max(0, values[i]);
         var total = values.Sum();

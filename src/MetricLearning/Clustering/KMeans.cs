@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>Lloyd's k-means with seeded k-means++ starts, in float64 on the device of the features.</summary>
 /// <remarks>
-/// Starts are drawn with probability proportional to the squared distance from the nearest centre so far (Arthur and Vassilvitskii,
-/// 2007), by the library's own generator. A cluster that loses all its rows takes the row farthest from its centre. The best of
+/// Starts are drawn with probability proportional to the squared distance from the nearest center so far (Arthur and Vassilvitskii,
+/// 2007), by the library's own generator. A cluster that loses all its rows takes the row farthest from its center. The best of
 /// <see cref="Restarts"/> runs is kept. Distances are taken about the mean row, some rows at a time: memory beyond the float64 copy of the
 /// features is about 64 MB.
 /// </remarks>
@@ -117,7 +117,7 @@ public sealed class KMeans
         {
             using var tile = NewDisposeScope();
             var difference = rows.narrow(0, row, Math.Min(step, rows.size(0) - row)) - center;
-            NativeMemory.Copy<double>(difference.mul_(difference).sum(1)).CopyTo(result, (int)row);
+            TensorMemory.Copy<double>(difference.mul_(difference).sum(1)).CopyTo(result, (int)row);
         }
         return result;
     }
@@ -135,9 +135,9 @@ public sealed class KMeans
             var product = part.matmul(centers.t());
             var choice = (norms - product - product).argmin(1);
             var difference = part - centers.index_select(0, choice);
-            var places = NativeMemory.Copy<long>(choice);
+            var places = TensorMemory.Copy<long>(choice);
             for (var i = 0; i < places.Length; i++) assigned[row + i] = (int)places[i];
-            NativeMemory.Copy<double>(difference.mul_(difference).sum(1)).CopyTo(squared, (int)row);
+            TensorMemory.Copy<double>(difference.mul_(difference).sum(1)).CopyTo(squared, (int)row);
         }
         return (assigned, squared);
     }

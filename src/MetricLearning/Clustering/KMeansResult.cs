@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What k-means found. Owns its centres.</summary>
+/// <summary>What k-means found. Owns its centers.</summary>
 public sealed class KMeansResult : IDisposable
 {
     internal KMeansResult(Tensor centers, IReadOnlyList<long> assignments, double inertia, int iterations, bool converged) =>
@@ -14,7 +14,7 @@ public sealed class KMeansResult : IDisposable
     /// <summary>The cluster of each row, from 0: what <see cref="ClusterAgreement"/> compares with labels.</summary>
     public IReadOnlyList<long> Assignments { get; }
 
-    /// <summary>The sum of squared distances of the rows from their centres.</summary>
+    /// <summary>The sum of squared distances of the rows from their centers.</summary>
     public double Inertia { get; }
 
     /// <summary>How many times rows were assigned.</summary>
@@ -23,6 +23,6 @@ public sealed class KMeansResult : IDisposable
     /// <summary>Whether no row changed its cluster in the end.</summary>
     public bool Converged { get; }
 
-    /// <summary>Frees the centres.</summary>
+    /// <summary>Frees the centers.</summary>
     public void Dispose() => Centers.Dispose();
 }

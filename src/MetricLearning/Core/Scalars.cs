@@ -21,13 +21,13 @@ internal static class Scalars
     [ThreadStatic] private static Scalar[]? recent;
     [ThreadStatic] private static int made;
 
-    public static Number S(double value) => new(Hold(value.ToScalar()));
+    public static HeldScalar S(double value) => new(Hold(value.ToScalar()));
 
-    public static Number S(long value) => new(Hold(value.ToScalar()));
+    public static HeldScalar S(long value) => new(Hold(value.ToScalar()));
 
-    public static Number S(int value) => new(Hold(value.ToScalar()));
+    public static HeldScalar S(int value) => new(Hold(value.ToScalar()));
 
-    public static Number S(bool value) => new(Hold(value.ToScalar()));
+    public static HeldScalar S(bool value) => new(Hold(value.ToScalar()));
 
     /// <summary>x + y.</summary>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, one);

@@ -11,7 +11,7 @@ internal sealed class CosineDistance : Distance
 
     internal override bool IsProduct => true;
 
-    internal override ProductForm? Form(Tensor x) => new(RowMath.Unit(x), Squared: false);
+    internal override ProductOrdering? Form(Tensor x) => new(RowMath.Unit(x), Squared: false);
 
     public override string ToString() => nameof(Cosine);
 }

@@ -81,7 +81,7 @@ public abstract class Distance
         : Pairwise(x.index_select(0, rows), y.index_select(0, columns));
 
     /// <summary>What this distance makes of ‖x − y‖²; null where that is not what it looks at.</summary>
-    internal virtual DifferenceForm? Differences => null;
+    internal virtual EuclideanForm? Differences => null;
 
     /// <summary>Whether it is a product of two rows, so that its matrix is as exact as its pairs.</summary>
     internal virtual bool IsProduct => false;
@@ -95,7 +95,7 @@ public abstract class Distance
 
     /// <summary>Rows whose products order pairs as this distance does; null where no product tells. The caller has a dispose scope open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>
-    internal virtual ProductForm? Form(Tensor x) => null;
+    internal virtual ProductOrdering? Form(Tensor x) => null;
 
     /// <summary>[N, D] and [M, D] → [N, M]: one line of maths; y is x itself where a batch meets itself. Tensors made here are freed by the caller.</summary>
     protected abstract Tensor MatrixCore(Tensor x, Tensor y);

@@ -11,7 +11,7 @@ internal sealed class DotDistance : Distance
 
     internal override bool IsProduct => true;
 
-    internal override ProductForm? Form(Tensor x) => new(x, Squared: false);
+    internal override ProductOrdering? Form(Tensor x) => new(x, Squared: false);
 
     public override string ToString() => nameof(Dot);
 }

@@ -11,9 +11,9 @@ internal sealed class EuclideanClampedDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => Root(EuclideanSquared.Pairwise(x, y));
 
-    internal override DifferenceForm? Differences => new(Squared: false, Least);
+    internal override EuclideanForm? Differences => new(Squared: false, Least);
 
-    internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: Least);
+    internal override ProductOrdering? Form(Tensor x) => new(x, Squared: true, Floor: Least);
 
     public override string ToString() => nameof(EuclideanClamped);
 

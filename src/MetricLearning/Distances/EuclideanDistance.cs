@@ -9,9 +9,9 @@ internal sealed class EuclideanDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).norm(1);
 
-    internal override DifferenceForm? Differences => new(Squared: false);
+    internal override EuclideanForm? Differences => new(Squared: false);
 
-    internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: 0);
+    internal override ProductOrdering? Form(Tensor x) => new(x, Squared: true, Floor: 0);
 
     public override string ToString() => nameof(Euclidean);
 }

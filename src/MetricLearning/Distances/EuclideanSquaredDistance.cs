@@ -9,9 +9,9 @@ internal sealed class EuclideanSquaredDistance : Distance
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => (x - y).pow(S(2)).sum(1);
 
-    internal override DifferenceForm? Differences => new(Squared: true);
+    internal override EuclideanForm? Differences => new(Squared: true);
 
-    internal override ProductForm? Form(Tensor x) => new(x, Squared: true, Floor: 0);
+    internal override ProductOrdering? Form(Tensor x) => new(x, Squared: true, Floor: 0);
 
     public override string ToString() => nameof(EuclideanSquared);
 }

@@ -3,29 +3,29 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// <c>var(x − y) / var(x)</c> over the coordinates: squared Euclidean between centred rows, by the squared length of the centred anchor.
+/// <c>var(x − y) / var(x)</c> over the coordinates: squared Euclidean between centered rows, by the squared length of the centered anchor.
 /// </summary>
 internal sealed class SignalToNoiseDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
-        (x, y) = (Centred(x), Centred(y));
+        (x, y) = (Centered(x), Centered(y));
         return EuclideanSquared.Matrix(x, y) / Signal(x).unsqueeze(1);
     }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y)
     {
-        (x, y) = (Centred(x), Centred(y));
+        (x, y) = (Centered(x), Centered(y));
         return EuclideanSquared.Pairwise(x, y) / Signal(x);
     }
 
     public override string ToString() => nameof(SignalToNoise);
 
-    private static Tensor Centred(Tensor x) => x - x.mean([1], keepdim: true);
+    private static Tensor Centered(Tensor x) => x - x.mean([1], keepdim: true);
 
-    private static Tensor Signal(Tensor centred)
+    private static Tensor Signal(Tensor centered)
     {
-        var signal = centred.pow(S(2)).sum(1);
+        var signal = centered.pow(S(2)).sum(1);
         return where(signal == S(0), ones_like(signal), signal);
     }
 }

@@ -59,7 +59,7 @@ public static class FeatureFile
     private static IEnumerable<KeyValuePair<string, Tensor>> Arrays(string name, EmbeddingSet set, Tensor features)
     {
         yield return new($"{name}_feat", features);
-        yield return new($"{name}_pid", tensor(set.Ids.ToArray(), ScalarType.Int64));
+        yield return new($"{name}_pid", tensor(set.Identities.ToArray(), ScalarType.Int64));
         if (set.Cameras is not null) yield return new($"{name}_cam", tensor(set.Cameras.ToArray(), ScalarType.Int64));
     }
 
@@ -72,7 +72,7 @@ public static class FeatureFile
         writer.WriteLine(set.Cameras is null ? "file,pid" : "file,pid,cam");
         for (var i = 0; i < set.Count; i++)
         {
-            writer.Write(string.Create(CultureInfo.InvariantCulture, $"{Field(files[i])},{set.Ids[i]}"));
+            writer.Write(string.Create(CultureInfo.InvariantCulture, $"{Field(files[i])},{set.Identities[i]}"));
             writer.WriteLine(set.Cameras is null ? "" : string.Create(CultureInfo.InvariantCulture, $",{set.Cameras[i]}"));
         }
     });

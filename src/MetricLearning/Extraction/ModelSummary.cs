@@ -57,7 +57,7 @@ public sealed class ModelSummary
     /// <summary>Bytes of the input.</summary>
     public required long InputBytes { get; init; }
 
-    /// <summary>Summarises a model.</summary>
+    /// <summary>Summarizes a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="inputShape">The shape of what it takes, such as 1, 3, 256, 128.</param>
     /// <param name="depth">How many levels of parts within parts are listed; null for all.</param>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Generalised mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
+/// <summary>Generalized mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
 /// <remarks>
 /// Half precision is computed in float32 and given back in its own type. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
 /// No Human Annotation</i>, TPAMI 2019; defaults as fast-reid.

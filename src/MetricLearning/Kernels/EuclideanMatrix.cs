@@ -28,7 +28,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     public static Tensor Of(Tensor x, Tensor y, bool squared)
     {
         using var scope = NewDisposeScope();
-        if (!Lanes.Suit(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
+        if (!SimdRows.Suit(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
         var (left, right) = (x.contiguous(), ReferenceEquals(x, y) ? null : y.contiguous());
         return apply(left, right!, squared).MoveToOuterDisposeScope();
     }
@@ -38,8 +38,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var (x, y, squared) = ((Tensor)vars[0], (Tensor?)vars[1], (bool)vars[2]);
         var mean = Mean(y ?? x);
-        var left = Centred(x, mean);
-        var right = y is null ? left : Centred(y, mean);
+        var left = Centered(x, mean);
+        var right = y is null ? left : Centered(y, mean);
         var distances = Product.Of(left.Rows, right.Rows);
         if (x.dtype == ScalarType.Float32) Finish<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
         else Finish<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
@@ -119,18 +119,18 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return mean.div_(S(Math.Max(1, x.size(0))));
     }
 
-    private static Side Centred(Tensor x, Tensor mean)
+    private static Side Centered(Tensor x, Tensor mean)
     {
         var side = new Side(x, empty_like(x), empty(x.size(0), x.dtype));
-        if (x.dtype == ScalarType.Float32) Centre<float>(side, mean);
-        else Centre<double>(side, mean);
+        if (x.dtype == ScalarType.Float32) Center<float>(side, mean);
+        else Center<double>(side, mean);
         return side;
     }
 
     /// <summary>Row after row, each thread in its own columns.</summary>
     private static void Sum<T>(Tensor x, Tensor sum) where T : unmanaged
     {
-        var (rows, to) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(sum));
+        var (rows, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum));
         var (count, width) = (x.size(0), (int)x.size(1));
         Threads.For((width + ColumnsAtOnce - 1) / ColumnsAtOnce, part =>
         {
@@ -138,23 +138,23 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             for (var i = 0L; i < count; i++)
                 for (var k = start; k < end; k += Vector256<T>.Count)
                 {
-                    var values = Lanes.Load((T*)rows + i * width, k, end);
+                    var values = SimdRows.Load((T*)rows + i * width, k, end);
                     var finite = Vector256.Equals(values - values, Vector256<T>.Zero);
-                    Lanes.Add((T*)to, k, end, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
+                    SimdRows.Add((T*)to, k, end, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
                 }
         }, work: count * width);
     }
 
-    private static void Centre<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static void Center<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (from, to, middle) = ((nint)NativeMemory.Of(side.Given), (nint)NativeMemory.Of(side.Rows), (nint)NativeMemory.Of(mean));
-        var (squares, width) = ((nint)NativeMemory.Of(side.Squares), (int)mean.size(0));
+        var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows), (nint)TensorMemory.Of(mean));
+        var (squares, width) = ((nint)TensorMemory.Of(side.Squares), (int)mean.size(0));
         Threads.ForRows(side.Rows.size(0), width, i =>
         {
             T* given = (T*)from + i * width, row = (T*)to + i * width;
             for (var k = 0; k < width; k += Vector256<T>.Count)
-                Lanes.Store(row, k, width, Lanes.Load(given, k, width) - Lanes.Load((T*)middle, k, width));
-            ((T*)squares)[i] = T.CreateTruncating(Lanes.Dot(row, row, width));
+                SimdRows.Store(row, k, width, SimdRows.Load(given, k, width) - SimdRows.Load((T*)middle, k, width));
+            ((T*)squares)[i] = T.CreateTruncating(SimdRows.Dot(row, row, width));
         });
     }
 
@@ -162,8 +162,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     private static void Finish<T>(Tensor x, Tensor y, Tensor squaresOfX, Tensor squaresOfY, bool squared, Tensor products)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (left, right, to) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(y), (nint)NativeMemory.Of(products));
-        var (ofLeft, ofRight) = ((nint)NativeMemory.Of(squaresOfX), (nint)NativeMemory.Of(squaresOfY));
+        var (left, right, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(y), (nint)TensorMemory.Of(products));
+        var (ofLeft, ofRight) = ((nint)TensorMemory.Of(squaresOfX), (nint)TensorMemory.Of(squaresOfY));
         var (count, width) = ((int)y.size(0), (int)x.size(1));
         Threads.ForRows(x.size(0), count, i =>
         {
@@ -171,10 +171,10 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             var own = Vector256.Create(((T*)ofLeft)[i]);
             for (var j = 0; j < count; j += Vector256<T>.Count)
             {
-                var (sums, product) = (own + Lanes.Load((T*)ofRight, j, count), Lanes.Load(row, j, count));
+                var (sums, product) = (own + SimdRows.Load((T*)ofRight, j, count), SimdRows.Load(row, j, count));
                 var squares = sums - (product + product);
                 var near = IsNear(squares, sums);
-                Lanes.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
+                SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
                 if (near != Vector256<T>.Zero) OnDifferences((T*)left + i * width, (T*)right, width, near, j, count, squared, row);
             }
         });
@@ -188,23 +188,23 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         {
             var j = start + BitOperations.TrailingZeroCount(lanes);
             if (j >= count) return;
-            var square = T.CreateTruncating(Lanes.SquaredDistance(x, y + (long)j * width, width));
+            var square = T.CreateTruncating(SimdRows.SquaredDistance(x, y + (long)j * width, width));
             row[j] = squared ? square : T.Sqrt(square);
         }
     }
 
     private static void Divide<T>(Tensor x, Tensor by, Tensor to) where T : unmanaged
     {
-        var (above, below, result) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(by), (nint)NativeMemory.Of(to));
+        var (above, below, result) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(by), (nint)TensorMemory.Of(to));
         var width = (int)x.size(1);
         Threads.ForRows(x.size(0), width, i =>
         {
             for (var j = 0; j < width; j += Vector256<T>.Count)
             {
-                var divisor = Lanes.Load((T*)below + i * width, j, width);
-                var quotient = Lanes.Load((T*)above + i * width, j, width) / divisor;
+                var divisor = SimdRows.Load((T*)below + i * width, j, width);
+                var quotient = SimdRows.Load((T*)above + i * width, j, width) / divisor;
                 var zero = Vector256.Equals(divisor, Vector256<T>.Zero);
-                Lanes.Store((T*)result + i * width, j, width, Vector256.ConditionalSelect(zero, Vector256<T>.Zero, quotient));
+                SimdRows.Store((T*)result + i * width, j, width, Vector256.ConditionalSelect(zero, Vector256<T>.Zero, quotient));
             }
         });
     }
@@ -213,9 +213,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     private static void TakeNear<T>(Tensor slopes, Tensor distances, Side x, Side y, Tensor gradient)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (left, right) = ((nint)NativeMemory.Of(x.Given), (nint)NativeMemory.Of(y.Given));
-        var (ofLeft, ofRight) = ((nint)NativeMemory.Of(x.Squares), (nint)NativeMemory.Of(y.Squares));
-        var (slope, distance, to) = ((nint)NativeMemory.Of(slopes), (nint)NativeMemory.Of(distances), (nint)NativeMemory.Of(gradient));
+        var (left, right) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(y.Given));
+        var (ofLeft, ofRight) = ((nint)TensorMemory.Of(x.Squares), (nint)TensorMemory.Of(y.Squares));
+        var (slope, distance, to) = ((nint)TensorMemory.Of(slopes), (nint)TensorMemory.Of(distances), (nint)TensorMemory.Of(gradient));
         var (count, width) = ((int)y.Rows.size(0), (int)x.Rows.size(1));
         Threads.ForRows(x.Rows.size(0), count, i =>
         {
@@ -223,8 +223,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             var own = Vector256.Create(((T*)ofLeft)[i]);
             for (var j = 0; j < count; j += Vector256<T>.Count)
             {
-                var root = Lanes.Load((T*)distance + i * count, j, count);
-                var near = IsNear(root * root, own + Lanes.Load((T*)ofRight, j, count));
+                var root = SimdRows.Load((T*)distance + i * count, j, count);
+                var near = IsNear(root * root, own + SimdRows.Load((T*)ofRight, j, count));
                 for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
                 {
                     var k = j + BitOperations.TrailingZeroCount(lanes);
@@ -245,7 +245,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var times = Vector256.Create(factor);
         for (var k = 0; k < width; k += Vector256<T>.Count)
-            Lanes.Add(to, k, width, (Lanes.Load(x, k, width) - Lanes.Load(y, k, width)) * times);
+            SimdRows.Add(to, k, width, (SimdRows.Load(x, k, width) - SimdRows.Load(y, k, width)) * times);
     }
 
     /// <summary>Rows as they were given, [N, D], the same about the mean, and the squares of their lengths, [N].</summary>

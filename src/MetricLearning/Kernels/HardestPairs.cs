@@ -23,7 +23,7 @@ internal sealed unsafe class HardestPairs
     private readonly float factor, floor;
     private int next;
 
-    private HardestPairs(float* rows, float* memory, int* identities, int count, int width, ProductForm form, bool selfIsPositive)
+    private HardestPairs(float* rows, float* memory, int* identities, int count, int width, ProductOrdering form, bool selfIsPositive)
     {
         this.rows = rows;
         this.identities = identities;
@@ -44,10 +44,10 @@ internal sealed unsafe class HardestPairs
     /// <param name="selfIsPositive">Whether a row is a positive of itself.</param>
     /// <returns>For each row the column of its positive and of its negative, −1 where there is none; null where a row is not finite, or
     /// longer than 10¹⁸.</returns>
-    public static (int[] Positives, int[] Negatives)? Find(ProductForm form, Tensor labels, bool selfIsPositive)
+    public static (int[] Positives, int[] Negatives)? Find(ProductOrdering form, Tensor labels, bool selfIsPositive)
     {
         using var scope = NewDisposeScope();
-        var contiguous = NativeMemory.Contiguous(form.Rows);
+        var contiguous = TensorMemory.Contiguous(form.Rows);
         var (count, width) = ((int)contiguous.size(0), (int)contiguous.size(1));
         var padded = Padded(count);
         var identities = Identities(labels, padded);
@@ -58,7 +58,7 @@ internal sealed unsafe class HardestPairs
         {
             fixed (int* identity = identities)
             {
-                var search = new HardestPairs((float*)NativeMemory.Of(contiguous), memory, identity, count, width, form, selfIsPositive);
+                var search = new HardestPairs((float*)TensorMemory.Of(contiguous), memory, identity, count, width, form, selfIsPositive);
                 return search.Prepare(form.Squared) ? search.Run() : null;
             }
         }
@@ -77,8 +77,8 @@ internal sealed unsafe class HardestPairs
         var numbers = new Dictionary<long, int>();
         var identities = new int[padded];
         Array.Fill(identities, -1);
-        var contiguous = NativeMemory.Contiguous(labels);
-        var values = new ReadOnlySpan<long>(NativeMemory.Of(contiguous), (int)contiguous.size(0));
+        var contiguous = TensorMemory.Contiguous(labels);
+        var values = new ReadOnlySpan<long>(TensorMemory.Of(contiguous), (int)contiguous.size(0));
         for (var i = 0; i < values.Length; i++)
         {
             if (!numbers.TryGetValue(values[i], out var number)) numbers[values[i]] = number = numbers.Count;

@@ -25,7 +25,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     public static Tensor Of(Tensor x, Tensor y)
     {
         using var scope = NewDisposeScope();
-        if (!Lanes.Suit(x)) return cdist(x, y, 1).MoveToOuterDisposeScope();
+        if (!SimdRows.Suit(x)) return cdist(x, y, 1).MoveToOuterDisposeScope();
         return apply(x.contiguous(), ReferenceEquals(x, y) ? null! : y.contiguous()).MoveToOuterDisposeScope();
     }
 
@@ -71,7 +71,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
 
     private static void Measure<T>(Tensor x, Tensor? y, Tensor distances) where T : unmanaged, INumber<T>
     {
-        var (left, right, to) = (new Rows<T>(x), new Rows<T>(y ?? x), (nint)NativeMemory.Of(distances));
+        var (left, right, to) = (new Rows<T>(x), new Rows<T>(y ?? x), (nint)TensorMemory.Of(distances));
         var (count, whole) = (right.Count, left.Width - left.Width % Vector256<T>.Count);
         Threads.For((int)((left.Count + RowsAtOnce - 1) / RowsAtOnce), part =>
         {
@@ -118,7 +118,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
 
     /// <summary>The sum of what is left of two rows.</summary>
     private static T Rest<T>(T* x, T* y, int start, int width) where T : unmanaged =>
-        start == width ? default : Vector256.Sum(Vector256.Abs(Lanes.Load(x, start, width) - Lanes.Load(y, start, width)));
+        start == width ? default : Vector256.Sum(Vector256.Abs(SimdRows.Load(x, start, width) - SimdRows.Load(y, start, width)));
 
     /// <summary>Some columns of some rows at a time; those columns of y lie together while they are read.</summary>
     private static void Spread<T>(Tensor x, Tensor y, Tensor slopes, Tensor gradient) where T : unmanaged, INumber<T>
@@ -135,8 +135,8 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
             {
                 for (var j = 0; j < count; j++)
                 {
-                    Lanes.Load(right[j], k, width).Store(packed + j * columns);
-                    Lanes.Load(right[j], k + columns / 2, width).Store(packed + j * columns + columns / 2);
+                    SimdRows.Load(right[j], k, width).Store(packed + j * columns);
+                    SimdRows.Load(right[j], k + columns / 2, width).Store(packed + j * columns + columns / 2);
                 }
                 for (var i = start; i < Math.Min(left.Count, start + RowsOfGradient); i += Left)
                     Spread(left[i], left[i + 1], packed, factors[i], factors[i + 1], count, k, width, to[i], to[i + 1]);
@@ -149,7 +149,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     private static void Spread<T>(T* a, T* b, T* packed, T* ofA, T* ofB, int count, int k, int width, T* toA, T* toB) where T : unmanaged, INumber<T>
     {
         var (lanes, next, sign) = (Vector256<T>.Count, k + Vector256<T>.Count, Vector256.Create(-T.Zero));
-        var (a0, a1, b0, b1) = (Lanes.Load(a, k, width), Lanes.Load(a, next, width), Lanes.Load(b, k, width), Lanes.Load(b, next, width));
+        var (a0, a1, b0, b1) = (SimdRows.Load(a, k, width), SimdRows.Load(a, next, width), SimdRows.Load(b, k, width), SimdRows.Load(b, next, width));
         Vector256<T> sumA0 = default, sumA1 = default, sumB0 = default, sumB1 = default;
         for (var j = 0; j < count; j++, packed += 2 * lanes)
         {
@@ -160,10 +160,10 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
             sumB0 += Signed(b0 - y0, slopeB, sign);
             sumB1 += Signed(b1 - y1, slopeB, sign);
         }
-        Lanes.Store(toA, k, width, sumA0);
-        Lanes.Store(toA, next, width, sumA1);
-        Lanes.Store(toB, k, width, sumB0);
-        Lanes.Store(toB, next, width, sumB1);
+        SimdRows.Store(toA, k, width, sumA0);
+        SimdRows.Store(toA, next, width, sumA1);
+        SimdRows.Store(toB, k, width, sumB0);
+        SimdRows.Store(toB, next, width, sumB1);
     }
 
     /// <summary>The slope with the sign of a difference; 0 where there is none.</summary>
@@ -173,7 +173,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     /// <summary>The rows of a matrix; past the last one it is taken again, so that whole blocks of rows give, and write, the same numbers.</summary>
     private readonly record struct Rows<T>(nint First, long Count, int Width) where T : unmanaged
     {
-        public Rows(Tensor matrix) : this((nint)NativeMemory.Of(matrix), matrix.size(0), (int)matrix.size(1))
+        public Rows(Tensor matrix) : this((nint)TensorMemory.Of(matrix), matrix.size(0), (int)matrix.size(1))
         {
         }
 

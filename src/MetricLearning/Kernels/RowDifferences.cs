@@ -19,7 +19,7 @@ internal static unsafe class RowDifferences
     /// <param name="columns">For each list, K rows of y.</param>
     public static double[][] Squares(Tensor x, Tensor? y, long[] rows, params long[][] columns)
     {
-        var (left, right) = ((nint)NativeMemory.Of(x), (nint)(y is null ? null : NativeMemory.Of(y)));
+        var (left, right) = ((nint)TensorMemory.Of(x), (nint)(y is null ? null : TensorMemory.Of(y)));
         if (y is null) right = left;
         var single = x.dtype == ScalarType.Float32;
         var width = (int)x.size(1);
@@ -62,10 +62,10 @@ internal static unsafe class RowDifferences
             even += first * first;
             odd += second * second;
         }
-        var sum = Numbers.Widen(Vector256.Sum(even + odd));
+        var sum = KernelArrays.Widen(Vector256.Sum(even + odd));
         for (; i < width; i++)
         {
-            var difference = Numbers.Widen(x[i]) - Numbers.Widen(y[i]);
+            var difference = KernelArrays.Widen(x[i]) - KernelArrays.Widen(y[i]);
             sum += difference * difference;
         }
         return sum;
@@ -74,8 +74,8 @@ internal static unsafe class RowDifferences
     private static void Spread<T>(Tensor x, Tensor? y, Tensor dx, Tensor? dy, (long[] Rows, long[] Columns, double[] Factors)[] pairs)
         where T : unmanaged
     {
-        T* left = (T*)NativeMemory.Of(x), toLeft = (T*)NativeMemory.Of(dx);
-        T* right = y is null ? left : (T*)NativeMemory.Of(y), toRight = dy is null ? toLeft : (T*)NativeMemory.Of(dy);
+        T* left = (T*)TensorMemory.Of(x), toLeft = (T*)TensorMemory.Of(dx);
+        T* right = y is null ? left : (T*)TensorMemory.Of(y), toRight = dy is null ? toLeft : (T*)TensorMemory.Of(dy);
         var (rows, columns, width, lanes) = (x.size(0), y?.size(0) ?? 0, (int)x.size(1), Vector256<T>.Count);
         var work = (rows + columns + pairs.Sum(list => (long)list.Factors.Length)) * width;
         var threads = Threads.IsLittle(work) ? 1 : Math.Min(get_num_threads(), Math.Max(1, width / (8 * lanes)));
@@ -87,7 +87,7 @@ internal static unsafe class RowDifferences
             Clear(toRight, columns);
             foreach (var (row, column, factors) in pairs)
                 for (var k = 0; k < factors.Length; k++)
-                    if (factors[k] != 0) Add(row[k] * width, column[k] * width, Numbers.Narrow<T>(factors[k]));
+                    if (factors[k] != 0) Add(row[k] * width, column[k] * width, KernelArrays.Narrow<T>(factors[k]));
 
             void Clear(T* gradient, long count)
             {
@@ -99,9 +99,9 @@ internal static unsafe class RowDifferences
                 var times = Vector256.Create(factor);
                 for (var i = start; i < end; i += lanes)
                 {
-                    var gradient = (Lanes.Load(left + a, i, end) - Lanes.Load(right + b, i, end)) * times;
-                    Lanes.Add(toLeft + a, i, end, gradient);
-                    Lanes.Add(toRight + b, i, end, -gradient);
+                    var gradient = (SimdRows.Load(left + a, i, end) - SimdRows.Load(right + b, i, end)) * times;
+                    SimdRows.Add(toLeft + a, i, end, gradient);
+                    SimdRows.Add(toRight + b, i, end, -gradient);
                 }
             }
         });

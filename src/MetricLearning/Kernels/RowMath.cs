@@ -37,8 +37,8 @@ internal static class RowMath
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
     {
         var mean = y.detach().nan_to_num(0, 0, 0).sum(dim: 0) / S(Math.Max(1, y.size(0)));
-        var centred = x - mean;
-        return (centred, ReferenceEquals(x, y) ? centred : y - mean);
+        var centered = x - mean;
+        return (centered, ReferenceEquals(x, y) ? centered : y - mean);
     }
 
     /// <summary>log Σ exp of the entries of each row that a mask keeps. NaN is always kept.</summary>
@@ -53,8 +53,8 @@ internal static class RowMath
     /// <param name="mask">bool [N, M].</param>
     /// <param name="logit">What is made of an entry.</param>
     /// <param name="empty">The value of a row that keeps nothing, with a gradient of 0; −∞ by default.</param>
-    public static Tensor LogSumExp<TEntry>(Tensor x, Tensor mask, TEntry logit, double empty = double.NegativeInfinity)
-        where TEntry : struct, IEntry => RowSums.Of(x, mask, new LogSumExp<TEntry>(logit, empty));
+    public static Tensor LogSumExp<TFunction>(Tensor x, Tensor mask, TFunction logit, double empty = double.NegativeInfinity)
+        where TFunction : struct, IElementFunction => MaskedReductions.Of(x, mask, new MaskedLogSumExp<TFunction>(logit, empty));
 
     /// <summary>The entries that a mask keeps, 0 elsewhere. NaN is always kept.</summary>
     public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
@@ -64,7 +64,7 @@ internal static class RowMath
 
     /// <summary>A value that was made of inputs, with a way back to each; NaN where an entry of one is not finite.</summary>
     public static Tensor Guarded(Tensor value, params Tensor[] inputs) =>
-        inputs.Where(input => !Finite.IsKnown(input)).Aggregate(value, (sum, input) => sum.Plus(NaNWhereNotFinite(input)));
+        inputs.Where(input => !FiniteCheck.IsKnown(input)).Aggregate(value, (sum, input) => sum.Plus(NaNWhereNotFinite(input)));
 
     /// <summary>int64 [K]: every row's number.</summary>
     public static Tensor Rows(Tensor x) => Iota(x.size(0), x.device);
@@ -75,47 +75,18 @@ internal static class RowMath
     /// <summary>log(1 + exp(x)).</summary>
     public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);
 
-    /// <summary>log Σ exp of the pull of each anchor's positives, and of the push of its negatives: [2, N].</summary>
-    /// <param name="x">[N, M], what the logits are made of.</param>
-    /// <param name="pairs">Over N rows and M columns.</param>
-    /// <param name="pull">The logits of positives.</param>
-    /// <param name="push">The logits of negatives.</param>
-    /// <param name="empty">The value of a side that an anchor lacks; −∞ by default.</param>
-    public static Tensor PullAndPush<TEntry>(Tensor x, Pairs pairs, TEntry pull, TEntry push, double empty = double.NegativeInfinity)
-        where TEntry : struct, IEntry =>
-        RowSums.Of(x, (pairs.Positives, new LogSumExp<TEntry>(pull, empty)), (pairs.Negatives, new LogSumExp<TEntry>(push, empty)));
-
-    /// <summary>For each anchor softplus(pull + push) of [2, N]; 0 where either is −∞.</summary>
-    public static LossTerm SoftplusOfSum(Tensor sides)
-    {
-        var values = Softplus(sides.sum(dim: 0));
-        return new(values, Rows(values));
-    }
-
-    /// <summary>For each anchor the sum of what is made of the entries that a mask keeps, and of how many values it is.</summary>
-    /// <param name="x">[N, M].</param>
-    /// <param name="mask">bool [N, M].</param>
-    /// <param name="entry">What is made of an entry.</param>
-    public static LossTerm Sums<TEntry>(Tensor x, Tensor mask, TEntry entry) where TEntry : struct, IEntry
-    {
-        var (all, active) = (new RowCount<Affine>(new(0, 1)), new RowCount<TEntry>(entry));
-        var sums = RowSums.Of(x, (mask, new RowTotal<TEntry>(entry)), (mask, all), (mask, active));
-        Tensor Count(long place) => sums.select(0, place).detach().to(ScalarType.Int64);
-        return new(sums.select(0, 0), Rows(x)) { Counts = Count(1), ActiveCounts = Count(2) };
-    }
-
     /// <summary>How many entries a mask keeps.</summary>
     public static unsafe long Count(Tensor mask)
     {
         if (mask.device_type != TorchSharp.DeviceType.CPU || !mask.is_contiguous() || mask.numel() > int.MaxValue)
             return mask.sum().item<long>();
-        return new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).Count((byte)1);
+        return new ReadOnlySpan<byte>(TensorMemory.Of(mask), (int)mask.numel()).Count((byte)1);
     }
 
     /// <summary>bool: whether a mask keeps anything.</summary>
     public static unsafe Tensor Any(Tensor mask)
     {
         if (mask.device_type != TorchSharp.DeviceType.CPU || !mask.is_contiguous() || mask.numel() > int.MaxValue) return mask.any();
-        return tensor(new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).ContainsAnyExcept((byte)0));
+        return tensor(new ReadOnlySpan<byte>(TensorMemory.Of(mask), (int)mask.numel()).ContainsAnyExcept((byte)0));
     }
 }

@@ -20,17 +20,17 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     /// <param name="form">Which of them, and from which square on.</param>
-    public static Tensor Of(Tensor x, Tensor y, Tensor rows, Tensor columns, DifferenceForm form)
+    public static Tensor Of(Tensor x, Tensor y, Tensor rows, Tensor columns, EuclideanForm form)
     {
-        if (!Lanes.Suit(x)) return Plain(x, y, rows, columns, form);
+        if (!SimdRows.Suit(x)) return Plain(x, y, rows, columns, form);
         using var scope = NewDisposeScope();
-        var pairs = new Pairs(NativeMemory.Indices(rows, x.size(0)), NativeMemory.Indices(columns, y.size(0)), form);
-        var right = ReferenceEquals(x, y) ? null : NativeMemory.Contiguous(y);
-        return apply(NativeMemory.Contiguous(x), right!, pairs).MoveToOuterDisposeScope();
+        var pairs = new Pairs(TensorMemory.Indices(rows, x.size(0)), TensorMemory.Indices(columns, y.size(0)), form);
+        var right = ReferenceEquals(x, y) ? null : TensorMemory.Contiguous(y);
+        return apply(TensorMemory.Contiguous(x), right!, pairs).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same by tensor operations.</summary>
-    public static Tensor Plain(Tensor x, Tensor y, Tensor rows, Tensor columns, DifferenceForm form)
+    public static Tensor Plain(Tensor x, Tensor y, Tensor rows, Tensor columns, EuclideanForm form)
     {
         using var scope = NewDisposeScope();
         var differences = x.index_select(0, rows) - y.index_select(0, columns);
@@ -51,7 +51,7 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         ctx.save_for_backward(y is null ? [x] : [x, y]);
         ctx.save_data(PairsKey, pairs);
         ctx.save_data(SlopesKey, Array.ConvertAll(squares, pairs.Form.Slope));
-        return Numbers.ToTensor(Array.ConvertAll(squares, pairs.Form.Of), x.dtype);
+        return KernelArrays.ToTensor(Array.ConvertAll(squares, pairs.Form.Of), x.dtype);
     }
 
     /// <inheritdoc/>
@@ -65,10 +65,10 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
             (dx, dy) = Gradient.OfPlain(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
         else
             (dx, dy) = RowDifferences.Gradients(x, y,
-                (pairs.Rows, pairs.Columns, Numbers.Times(grad_output, (double[])ctx.get_data(SlopesKey))[0]));
+                (pairs.Rows, pairs.Columns, KernelArrays.Times(grad_output, (double[])ctx.get_data(SlopesKey))[0]));
         grad_output.Dispose();
         return Gradient.Of(dx, dy, null);
     }
 
-    private sealed record Pairs(long[] Rows, long[] Columns, DifferenceForm Form);
+    private sealed record Pairs(long[] Rows, long[] Columns, EuclideanForm Form);
 }

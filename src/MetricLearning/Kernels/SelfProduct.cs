@@ -32,8 +32,8 @@ internal static unsafe class SelfProduct
         var right = ArrayPool<float>.Shared.Rent(Padded(count, TileProduct.Right) * width);
         fixed (float* l = left, r = right, zeros = new float[width])
         {
-            var (rows, none) = ((nint)NativeMemory.Of(contiguous), (nint)zeros);
-            var (from, with, to) = ((nint)l, (nint)r, (nint)NativeMemory.Of(product));
+            var (rows, none) = ((nint)TensorMemory.Of(contiguous), (nint)zeros);
+            var (from, with, to) = ((nint)l, (nint)r, (nint)TensorMemory.Of(product));
             Threads.For((count + TileRows - 1) / TileRows, part =>
             {
                 var start = part * TileRows;

@@ -11,7 +11,7 @@ internal static unsafe class SymmetricSum
     /// <summary>[N, N] → [N, N]; by tensor operations where a gradient is wanted, or off the CPU. The caller disposes it.</summary>
     public static Tensor Of(Tensor x)
     {
-        if (is_grad_enabled() || !Lanes.Suit(x)) return x.Plus(x.t());
+        if (is_grad_enabled() || !SimdRows.Suit(x)) return x.Plus(x.t());
         using var contiguous = x.contiguous();
         var sum = empty_like(contiguous);
         if (x.dtype == ScalarType.Float32) Add<float>(contiguous, sum);
@@ -21,7 +21,7 @@ internal static unsafe class SymmetricSum
 
     private static void Add<T>(Tensor x, Tensor sum) where T : unmanaged
     {
-        var (from, to, count) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(sum), (int)x.size(0));
+        var (from, to, count) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum), (int)x.size(0));
         Threads.For((count + Tile - 1) / Tile, tile =>
         {
             var turned = stackalloc T[Tile * Tile];
@@ -39,9 +39,9 @@ internal static unsafe class SymmetricSum
             T* row = x + (j + c) * count + i, to = sum + (j + c) * count + i, column = turned + c * Tile;
             for (var r = 0; r < height; r += Vector256<T>.Count)
             {
-                var both = Lanes.Load(column, r, height) + Lanes.Load(row, r, height);
-                Lanes.Store(to, r, height, both);
-                Lanes.Store(column, r, height, both);
+                var both = SimdRows.Load(column, r, height) + SimdRows.Load(row, r, height);
+                SimdRows.Store(to, r, height, both);
+                SimdRows.Store(column, r, height, both);
             }
         }
         Transpose.Write(turned, Tile, width, height, sum + i * count + j, count);

@@ -18,7 +18,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     public static Tensor Of(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var unit = Lanes.Suit(x) ? apply(x.contiguous()) : Plain(x);
+        var unit = SimdRows.Suit(x) ? apply(x.contiguous()) : Plain(x);
         return unit.MoveToOuterDisposeScope();
     }
 
@@ -59,33 +59,33 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
 
     private static void Shrink<T>(Tensor x, Tensor unit) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (rows, units, width) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(unit), (int)x.size(1));
+        var (rows, units, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(unit), (int)x.size(1));
         Threads.ForRows(x.size(0), width, i =>
         {
             T* from = (T*)rows + i * width, to = (T*)units + i * width;
             var length = Vector256.Create(Length(from, width));
-            for (var k = 0; k < width; k += Vector256<T>.Count) Lanes.Store(to, k, width, Lanes.Load(from, k, width) / length);
+            for (var k = 0; k < width; k += Vector256<T>.Count) SimdRows.Store(to, k, width, SimdRows.Load(from, k, width) / length);
         });
     }
 
     private static void Turn<T>(Tensor x, Tensor outer, Tensor gradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (rows, outers, width) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(outer), (int)x.size(1));
-        var gradients = (nint)NativeMemory.Of(gradient);
+        var (rows, outers, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(outer), (int)x.size(1));
+        var gradients = (nint)TensorMemory.Of(gradient);
         Threads.ForRows(x.size(0), width, i =>
         {
             T* row = (T*)rows + i * width, from = (T*)outers + i * width, to = (T*)gradients + i * width;
             var length = Vector256.Create(Length(row, width));
-            var along = Vector256.Create(T.CreateTruncating(Lanes.Dot(row, from, width)) / length.ToScalar());
+            var along = Vector256.Create(T.CreateTruncating(SimdRows.Dot(row, from, width)) / length.ToScalar());
             for (var k = 0; k < width; k += Vector256<T>.Count)
-                Lanes.Store(to, k, width, (Lanes.Load(from, k, width) - Lanes.Load(row, k, width) / length * along) / length);
+                SimdRows.Store(to, k, width, (SimdRows.Load(from, k, width) - SimdRows.Load(row, k, width) / length * along) / length);
         });
     }
 
     /// <summary>1 for a zero row, whose product with anything is 0.</summary>
     private static T Length<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var length = T.CreateTruncating(Math.Sqrt(Lanes.Dot(row, row, width)));
+        var length = T.CreateTruncating(Math.Sqrt(SimdRows.Dot(row, row, width)));
         return length == T.Zero ? T.One : length;
     }
 }

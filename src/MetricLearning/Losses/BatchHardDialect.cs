@@ -8,16 +8,16 @@ namespace MetricLearning;
 public enum BatchHardDialect
 {
     /// <summary>torchreid's <c>TripletLoss</c>: √max(d², 10⁻¹²); equally hard candidates share the gradient.</summary>
-    Torchreid,
+    TorchReId,
 
     /// <summary>reid-strong-baseline, TransReID, CLIP-ReID, SOLIDER: as torchreid; of equally hard candidates one is taken. Classes of different size are fine here.</summary>
     StrongBaseline,
 
     /// <summary>fast-reid's <c>triplet_loss</c> with hard mining: as reid-strong-baseline.</summary>
-    FastReid,
+    FastReId,
 
     /// <summary>fast-reid with <c>norm_feat</c>: the distance is 2 − 2·cos.</summary>
-    FastReidNormalized,
+    FastReIdNormalized,
 
     /// <summary>Hermans et al.: the plain Euclidean distance.</summary>
     Hermans,

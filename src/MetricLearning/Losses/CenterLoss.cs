@@ -3,17 +3,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pulls each embedding to a learned centre of its class: <c>‖x − c_y‖²</c>.</summary>
+/// <summary>Pulls each embedding to a learned center of its class: <c>‖x − c_y‖²</c>.</summary>
 /// <remarks>
 /// Default: mean over the samples, as reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Used beside others with a
-/// small weight (0.0005) and the centres in an optimizer of their own (SGD 0.5 there, with the gradient divided by the weight).
+/// small weight (0.0005) and the centers in an optimizer of their own (SGD 0.5 there, with the gradient divided by the weight).
 /// No mining and no margin: alone it lets all embeddings fall together. Wen et al., ECCV 2016.
 /// </remarks>
 public sealed class CenterLoss : MetricLoss
 {
     private readonly Parameter centers;
 
-    /// <summary>Creates the centres, drawn from N(0, 1).</summary>
+    /// <summary>Creates the centers, drawn from N(0, 1).</summary>
     /// <param name="classes">C, at least 1.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
     public CenterLoss(int classes, int dimension) : base(nameof(CenterLoss))

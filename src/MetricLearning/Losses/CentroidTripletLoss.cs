@@ -4,11 +4,11 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss on class centres: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, c⁺ the mean of the other rows of the anchor's class, c⁻ the mean of
+/// A triplet loss on class centers: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, c⁺ the mean of the other rows of the anchor's class, c⁻ the mean of
 /// another class.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.05, Euclidean distance of rows and centres scaled to length 1 (a centre is the mean of the rows as they are), every
+/// Default: m = 0.05, Euclidean distance of rows and centers scaled to length 1 (a center is the mean of the rows as they are), every
 /// other class, mean over the values above 0. A row that is alone in its class is no anchor; its class is still a negative. The loss that
 /// pytorch-metric-learning once had raised there; it met at most three of the other classes, and took up other tuples where the classes
 /// were uneven. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image Retrieval</i>,

@@ -40,14 +40,14 @@ public sealed class CircleLoss : TupleLoss
         {
             CircleForm.OneSum => new(OneSum(distances.Matrix, pairs)),
             CircleForm.SeparateSums => new(SeparateSums(distances.Matrix, pairs), RowMath.Rows(distances.Matrix)),
-            _ => RowMath.SoftplusOfSum(Sums(distances.Matrix, pairs.Positives, pairs.Negatives)),
+            _ => AnchorTerms.SoftplusOfSum(Sums(distances.Matrix, pairs.Positives, pairs.Negatives)),
         };
     }
 
     /// <summary>Of distances 1 − s, [2, N].</summary>
-    private Tensor Sums(Tensor distances, Tensor positives, Tensor negatives) => RowSums.Of(distances,
-        (positives, new LogSumExp<SelfPaced>(new(-Scale, Margin, 1, Margin))),
-        (negatives, new LogSumExp<SelfPaced>(new(Scale, 1 + Margin, -1, 1 - Margin))));
+    private Tensor Sums(Tensor distances, Tensor positives, Tensor negatives) => MaskedReductions.Of(distances,
+        (positives, new MaskedLogSumExp<SelfPaced>(new(-Scale, Margin, 1, Margin))),
+        (negatives, new MaskedLogSumExp<SelfPaced>(new(Scale, 1 + Margin, -1, 1 - Margin))));
 
     /// <summary>Each pair once: where the references hold the rows themselves, the lower half is the upper one again.</summary>
     private Tensor OneSum(Tensor distances, Pairs pairs)

@@ -65,7 +65,7 @@ public sealed class ContrastiveLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        var (pull, push) = (new Hinge(1, -PositiveMargin, Squared), new Hinge(-1, NegativeMargin, Squared));
+        var (pull, push) = (new HingeFunction(1, -PositiveMargin, Squared), new HingeFunction(-1, NegativeMargin, Squared));
         if (Together)
         {
             var (near, far) = (OneByOne(distances, tuples.PositivePairs(), pull), OneByOne(distances, tuples.NegativePairs(), push));
@@ -77,9 +77,9 @@ public sealed class ContrastiveLoss : TupleLoss
         yield return SumsOfMany(distances, masks?.Negatives, push) ?? OneByOne(distances, tuples.NegativePairs(), push);
     }
 
-    private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, Hinge violation) =>
-        mask is null || distances.AreFew(RowMath.Count(mask)) ? null : RowMath.Sums(distances.Matrix, mask, violation);
+    private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, HingeFunction violation) =>
+        mask is null || distances.AreFew(RowMath.Count(mask)) ? null : AnchorTerms.Sums(distances.Matrix, mask, violation);
 
-    private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, Hinge violation) =>
+    private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, HingeFunction violation) =>
         new(violation.Of(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
 }

@@ -32,7 +32,7 @@ public sealed class FastApLoss : TupleLoss
         var d = distances.Matrix;
         var anchors = (pairs.Positives.any(1) | d.isnan().any(1)).nonzero().squeeze(1);
         if (anchors.size(0) == 0) yield break;
-        var (lower, share) = Nodes.Of(d.index_select(0, anchors).clamp(S(0), S(4)) * S(Bins / 4.0), Bins);
+        var (lower, share) = SoftHistogram.Bins(d.index_select(0, anchors).clamp(S(0), S(4)) * S(Bins / 4.0), Bins);
         var positives = pairs.Positives.index_select(0, anchors);
         var near = Count(lower, share, positives);
         var all = near.Plus(Count(lower, share, pairs.Negatives.index_select(0, anchors))).cumsum(1);

@@ -35,7 +35,7 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
         var near = distances.Matrix.reshape(-1)
             .index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives])
             .view_as(distances.Matrix);
-        var sides = RowMath.PullAndPush(near, pairs, new Affine(1, -PositiveMargin), new Affine(-1, NegativeMargin), empty: 0);
+        var sides = AnchorTerms.PullAndPush(near, pairs, new Affine(1, -PositiveMargin), new Affine(-1, NegativeMargin), empty: 0);
         yield return new(relu(sides.sum(dim: 0)), RowMath.Rows(near));
     }
 }

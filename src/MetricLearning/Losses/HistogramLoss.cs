@@ -42,7 +42,7 @@ public sealed class HistogramLoss : TupleLoss
     private Tensor Density(Tensor d, Tensor mask)
     {
         var kept = mask | d.isnan();
-        var (lower, share) = Nodes.Of((S(2) - d) * S(Bins / 2.0), Bins);
+        var (lower, share) = SoftHistogram.Bins((S(2) - d) * S(Bins / 2.0), Bins);
         var (below, above) = ((S(1) - share).masked_fill(kept.logical_not(), S(0)), share.masked_fill(kept.logical_not(), S(0)));
         return zeros(Bins + 1, d.dtype, d.device)
             .scatter_add(0, lower.reshape(-1), below.reshape(-1))

@@ -34,12 +34,12 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
 
     /// <summary>fast-reid's cross entropy: ε/(C−1) to each other class, and the mean over the samples whose loss is not 0.</summary>
     /// <param name="epsilon">ε, 0.1 by default.</param>
-    public static LabelSmoothingCrossEntropyLoss FastReid(double epsilon = 0.1) =>
+    public static LabelSmoothingCrossEntropyLoss FastReId(double epsilon = 0.1) =>
         new(epsilon) { Form = LabelSmoothingForm.OtherClasses, Reducer = Reducer.NonZeroMean };
 
     /// <summary>fast-reid's adaptive smoothing: ε is α times the probability of the own class.</summary>
     /// <param name="alpha">α, 0.2 by default.</param>
-    public static LabelSmoothingCrossEntropyLoss FastReidAdaptive(double alpha = 0.2) =>
+    public static LabelSmoothingCrossEntropyLoss FastReIdAdaptive(double alpha = 0.2) =>
         new(alpha) { Form = LabelSmoothingForm.Adaptive, Reducer = Reducer.NonZeroMean };
 
     /// <summary>The loss.</summary>

@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1, mean over the samples. Liu et al., <i>Large-Margin Softmax
-/// Loss</i>, ICML 2016, eq. 6; as pytorch-metric-learning (weights [D, C]). The embeddings' lengths matter: do not normalise them.
+/// Loss</i>, ICML 2016, eq. 6; as pytorch-metric-learning (weights [D, C]). The embeddings' lengths matter: do not normalize them.
 /// </remarks>
 public sealed class LargeMarginSoftmaxLoss : ClassLoss
 {

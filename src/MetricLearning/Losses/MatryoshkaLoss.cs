@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Makes embeddings that can be cut short: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over some widths d_i, of which each prefix learns
 /// to be an embedding.</summary>
 /// <remarks>
-/// Default: all weights 1. Give a distance that normalises (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
+/// Default: all weights 1. Give a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
 /// length. Losses with a vector a class
 /// have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>, NeurIPS 2022; as sentence-transformers'
 /// MatryoshkaLoss.

@@ -36,8 +36,8 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
         var common = labels.matmul(labels.t());
         var total = common.sum(1, keepdim: true);
         var targets = common / total.clamp_min(S(1));
-        var labelled = total > S(0);
-        var costs = -(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labelled.sum().clamp_min(S(1));
+        var labeled = total > S(0);
+        var costs = -(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labeled.sum().clamp_min(S(1));
         return RowMath.Guarded(costs, x, y).MoveToOuterDisposeScope();
     }
 }

@@ -34,7 +34,7 @@ public sealed class MultiSimilarityLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var (pull, push) = (new Affine(Alpha, -Alpha * (1 - Offset)), new Affine(-Beta, Beta * (1 - Offset)));
-        var sides = RowMath.Softplus(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
+        var sides = RowMath.Softplus(AnchorTerms.PullAndPush(distances.Matrix, pairs, pull, push));
         yield return new((sides.select(0, 0) / S(Alpha)).Plus(sides.select(0, 1) / S(Beta)), RowMath.Rows(distances.Matrix));
     }
 }

@@ -1,13 +1,13 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbour drawn at
+/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbor drawn at
 /// random is of its class.
 /// </summary>
 /// <remarks>
 /// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning
-/// (which gives NaN where there is none; here 0). Its soft-nearest-neighbour form has σ = 1/τ. Memory O(N²). Goldberger et al.,
-/// <i>Neighbourhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
+/// (which gives NaN where there is none; here 0). Its soft-nearest-neighbor form has σ = 1/τ. Memory O(N²). Goldberger et al.,
+/// <i>Neighborhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
 /// </remarks>
 public sealed class NcaLoss : TupleLoss
 {
@@ -27,7 +27,7 @@ public sealed class NcaLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var anchors = pairs.Positives.any(1).nonzero().squeeze(1);
-        var sides = RowMath.PullAndPush(distances.Matrix, pairs, new Affine(-Scale), new Affine(-Scale)).index_select(1, anchors);
+        var sides = AnchorTerms.PullAndPush(distances.Matrix, pairs, new Affine(-Scale), new Affine(-Scale)).index_select(1, anchors);
         yield return new(RowMath.Softplus(sides.select(0, 1) - sides.select(0, 0)), anchors);
     }
 }

@@ -27,6 +27,6 @@ public sealed class PairwiseCosFaceLoss : TupleLoss
     {
         var pairs = tuples.AsPairs();
         var (pull, push) = (new Affine(Scale, -Scale), new Affine(-Scale, Scale * (1 + Margin)));
-        yield return RowMath.SoftplusOfSum(RowMath.PullAndPush(distances.Matrix, pairs, pull, push));
+        yield return AnchorTerms.SoftplusOfSum(AnchorTerms.PullAndPush(distances.Matrix, pairs, pull, push));
     }
 }

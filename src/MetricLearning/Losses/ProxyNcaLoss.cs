@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Neighbourhood components with a proxy a class: <c>−log(exp(−σd²(x, p_y)) / Σ_c exp(−σd²(x, p_c)))</c>, rows and proxies at length 1.
+/// Neighborhood components with a proxy a class: <c>−log(exp(−σd²(x, p_y)) / Σ_c exp(−σd²(x, p_c)))</c>, rows and proxies at length 1.
 /// </summary>
 /// <remarks>
 /// Default: σ = 1, the own proxy in the denominator, mean over the samples, as pytorch-metric-learning's ProxyNCALoss;

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <c>exp(T_p (d_p − (α − m)))</c> and <c>exp(T_n (α − d_n))</c> over their sum.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalised rows, mean over all anchors, as
+/// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as
 /// pytorch-metric-learning (where m and T_n have to be given). As there, each sum of weights has 10⁻⁵ added for each row of the
 /// references, and the gradient flows through the weights too. A negative that cannot be told
 /// from its anchor (distance 0 to rounding) has no direction to go to and is left out, as there. An anchor without a violating pair on

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <remarks>
 /// The large-margin softmax with class vectors of length 1: <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1,
 /// mean over the samples. Liu et al., <i>SphereFace</i>, CVPR 2017, eq. 7; as pytorch-metric-learning (weights [D, C]). The embeddings'
-/// lengths matter: do not normalise them.
+/// lengths matter: do not normalize them.
 /// </remarks>
 public sealed class SphereFaceLoss : ClassLoss
 {

@@ -25,13 +25,13 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     /// <summary>s.</summary>
     public double Scale { get; }
 
-    /// <summary>The samples far from the dominant centre of their class: the one that most of its samples are nearest to.</summary>
+    /// <summary>The samples far from the dominant center of their class: the one that most of its samples are nearest to.</summary>
     /// <param name="embeddings">[N, D], best of the whole training set.</param>
     /// <param name="labels">int64 [N].</param>
-    /// <param name="degrees">A sample is far where its angle to the dominant centre is greater; 75 by default, in [0, 180].</param>
+    /// <param name="degrees">A sample is far where its angle to the dominant center is greater; 75 by default, in [0, 180].</param>
     /// <returns>
     /// Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without samples; of
-    /// equally frequent centres the first. No gradient. The caller disposes both.
+    /// equally frequent centers the first. No gradient. The caller disposes both.
     /// </returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)

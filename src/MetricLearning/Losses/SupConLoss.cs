@@ -28,9 +28,9 @@ public sealed class SupConLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        var sums = RowSums.Of(distances.Matrix,
-            (pairs.Positives | pairs.Negatives, new LogSumExp<Affine>(new(-1 / Temperature))),
-            (pairs.Positives, new RowMean(-1 / Temperature, empty: double.PositiveInfinity)));
+        var sums = MaskedReductions.Of(distances.Matrix,
+            (pairs.Positives | pairs.Negatives, new MaskedLogSumExp<Affine>(new(-1 / Temperature))),
+            (pairs.Positives, new MaskedMean(-1 / Temperature, empty: double.PositiveInfinity)));
         var costs = sums.select(0, 0) - sums.select(0, 1);
         costs = costs.masked_fill(costs.isneginf(), S(0));      // no positives
         yield return new(costs * RowMath.Any(pairs.Negatives), RowMath.Rows(costs));

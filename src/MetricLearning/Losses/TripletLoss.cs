@@ -62,12 +62,12 @@ public sealed class TripletLoss : TupleLoss
         new(margin ?? (softMargin ? 0 : 0.3))
         {
             SoftMargin = softMargin,
-            Miner = new BatchHardMiner { AnchorIsPositive = true, KeepTies = dialect == BatchHardDialect.Torchreid },
-            Reducer = dialect == BatchHardDialect.Torchreid ? Reducer.PerAnchor : Reducer.Mean,
+            Miner = new BatchHardMiner { AnchorIsPositive = true, KeepTies = dialect == BatchHardDialect.TorchReId },
+            Reducer = dialect == BatchHardDialect.TorchReId ? Reducer.PerAnchor : Reducer.Mean,
             Distance = dialect switch
             {
                 BatchHardDialect.Hermans => Distance.Euclidean,
-                BatchHardDialect.FastReidNormalized => Distance.EuclideanSquared.Normalized(),
+                BatchHardDialect.FastReIdNormalized => Distance.EuclideanSquared.Normalized(),
                 _ => Distance.EuclideanClamped,
             },
         };
@@ -84,7 +84,7 @@ public sealed class TripletLoss : TupleLoss
         yield return new(Swap ? Swapped(distances, triplets) : distances.Costs(triplets, Hinge), triplets.Anchors);
     }
 
-    private TripletHinge Hinge => new(1 + HardFactor, 1 - HardFactor, Margin, SoftMargin);
+    private TripletCost Hinge => new(1 + HardFactor, 1 - HardFactor, Margin, SoftMargin);
 
     private Tensor Swapped(DistanceView distances, Triplets triplets)
     {

@@ -33,7 +33,7 @@ public sealed class TupletMarginLoss : TupleLoss
         var chord = distances[anchors, positives];
         var sin = chord * (S(1) - chord.pow(S(2)) / S(4)).clamp_min(S(1e-14)).sqrt();
         var eased = ((S(1) - chord.pow(S(2)) / S(2)) * S(cosMargin)).Plus(sin * S(sinMargin));
-        var push = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, new Chord(Scale)).index_select(0, anchors);
+        var push = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, new ChordToCosine(Scale)).index_select(0, anchors);
         yield return new(RowMath.Softplus(push - S(Scale) * eased), anchors);
     }
 }

@@ -14,7 +14,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class WeightedTripletLoss : TupleLoss
 {
-    private static readonly SoftmaxMean ofPositives = new(1, 1e-6), ofNegatives = new(-1, 1e-6);
+    private static readonly MaskedSoftmaxMean ofPositives = new(1, 1e-6), ofNegatives = new(-1, 1e-6);
 
     /// <summary>Creates the loss.</summary>
     /// <param name="margin">Above 0, a hinge with this margin takes the place of softplus; 0 by default.</param>
@@ -34,7 +34,7 @@ public sealed class WeightedTripletLoss : TupleLoss
         var own = pairs.Own();
         var matrix = distances.Matrix;
         matrix = matrix.masked_fill(own & matrix.isnan().logical_not(), S(1e-6));
-        var sides = RowSums.Of(matrix, (pairs.Positives | own, ofPositives), (pairs.Negatives, ofNegatives));
+        var sides = MaskedReductions.Of(matrix, (pairs.Positives | own, ofPositives), (pairs.Negatives, ofNegatives));
         var violation = sides[0] - sides[1];
         yield return new(
             Margin > 0 ? relu(violation + S(Margin)) : RowMath.Softplus(violation),

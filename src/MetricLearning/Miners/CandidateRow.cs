@@ -59,9 +59,9 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         var (nan, index, step) = (Vector256<T>.Zero, FirstIndices(), Vector256.Create(T.CreateTruncating(Vector256<T>.Count)));
         for (var i = 0; i < count; i += Vector256<T>.Count, index += step)
         {
-            var kept = Lanes.Kept<T>(mask, i, count);
+            var kept = SimdRows.Kept<T>(mask, i, count);
             if (kept == 0) continue;
-            var (candidates, keys) = (Lanes.Mask<T>(kept), Lanes.Load(distances, i, count) * sign);
+            var (candidates, keys) = (SimdRows.Mask<T>(kept), SimdRows.Load(distances, i, count) * sign);
             nan |= Vector256.AndNot(candidates, Vector256.Equals(keys, keys));
             var lower = Vector256.AndNot(candidates, Vector256.LessThanOrEqual(keys, least))
                 & (Vector256.LessThan(keys, lowest) | Vector256.LessThan(at, Vector256<T>.Zero));

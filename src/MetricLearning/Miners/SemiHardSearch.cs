@@ -11,7 +11,7 @@ internal static unsafe class SemiHardSearch
     /// <summary>Whether a matrix and its candidates can be searched so: on the CPU, and where every positive is used, with few of them a row, each of
     /// which takes a pass.</summary>
     public static bool Suits(Tensor distances, Pairs candidates, SemiHardPositives which) =>
-        Lanes.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU && candidates.Columns <= CandidateRow<float>.MostColumns
+        SimdRows.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU && candidates.Columns <= CandidateRow<float>.MostColumns
         && candidates.Rows * candidates.Columns <= int.MaxValue
         && (which != SemiHardPositives.Each || PositivePairs(candidates) <= MostPositives * candidates.Rows);
 
@@ -54,10 +54,10 @@ internal static unsafe class SemiHardSearch
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         using var scope = NewDisposeScope();
-        var (matrix, near, far) = (NativeMemory.Contiguous(distances), NativeMemory.Contiguous(candidates.Positives),
-            NativeMemory.Contiguous(candidates.Negatives));
-        T* first = (T*)NativeMemory.Of(matrix);
-        byte* positives = NativeMemory.Of(near), negatives = NativeMemory.Of(far);
+        var (matrix, near, far) = (TensorMemory.Contiguous(distances), TensorMemory.Contiguous(candidates.Positives),
+            TensorMemory.Contiguous(candidates.Negatives));
+        T* first = (T*)TensorMemory.Of(matrix);
+        byte* positives = TensorMemory.Of(near), negatives = TensorMemory.Of(far);
         var columns = (int)candidates.Columns;
         Threads.ForRows(candidates.Rows, columns, row =>
             body((int)row, new(first + row * columns, positives + row * columns, negatives + row * columns, columns)));
@@ -86,7 +86,7 @@ internal static unsafe class SemiHardSearch
     private static long PositivePairs(Pairs candidates)
     {
         using var scope = NewDisposeScope();
-        var mask = NativeMemory.Contiguous(candidates.Positives);
-        return mask.numel() - new ReadOnlySpan<byte>(NativeMemory.Of(mask), (int)mask.numel()).Count((byte)0);
+        var mask = TensorMemory.Contiguous(candidates.Positives);
+        return mask.numel() - new ReadOnlySpan<byte>(TensorMemory.Of(mask), (int)mask.numel()).Count((byte)0);
     }
 }

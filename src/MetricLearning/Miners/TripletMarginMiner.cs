@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The triplets whose negative is at a given place about the margin: t = d(a,n) − d(a,p).</summary>
 /// <remarks>
-/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbours in the sorted row of its anchor, so
+/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbors in the sorted row of its anchor, so
 /// that memory is O(N·M) and the triplets that are kept, never N·M²; with a <see cref="Cap"/> a uniform sample of so many is drawn without
 /// the others being made. As pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>

@@ -26,7 +26,7 @@ public sealed record WarmUp
 
     /// <summary>At <paramref name="factor"/> throughout.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>
-    public static WarmUp Constant(TrainingSpan length, double factor = 0.01) => new(length, factor, static (w, _) => w);
+    public static WarmUp VectorConstant(TrainingSpan length, double factor = 0.01) => new(length, factor, static (w, _) => w);
 
     /// <summary>From <paramref name="factor"/> to 1 by equal ratios.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>

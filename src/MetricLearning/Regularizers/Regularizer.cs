@@ -28,7 +28,7 @@ public abstract class Regularizer
     public static Regularizer Lp(double p = 2) => new LpRegularizer(p);
 
     /// <summary>
-    /// Centres of a class that merge where they are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centres of a class.
+    /// Centers of a class that merge where they are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
     /// The peer adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
     /// </summary>
     /// <param name="centersPerClass">K, at least 2; those of a class are adjacent rows.</param>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Half the mean of ‖ŵ − ŵ'‖ = √(2 − 2·cos) over the pairs of centres of a class.</summary>
+/// <summary>Half the mean of ‖ŵ − ŵ'‖ = √(2 − 2·cos) over the pairs of centers of a class.</summary>
 internal sealed class SparseCentersRegularizer(int centersPerClass) : Regularizer
 {
     private readonly int centers = Guard.AtLeast(centersPerClass, 2);

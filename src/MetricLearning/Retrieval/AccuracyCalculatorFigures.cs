@@ -16,7 +16,7 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
 {
     /// <summary>Means over queries.</summary>
     /// <param name="report">The evaluation, under any protocol.</param>
-    /// <param name="k">How many neighbours the calculator was given; one of the evaluator's cut-offs. Default: all.</param>
+    /// <param name="k">How many neighbors the calculator was given; one of the evaluator's cut-offs. Default: all.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">Ties were taken in expectation.</exception>
     public static AccuracyCalculatorFigures Of(RetrievalReport report, int? k = null)
@@ -28,26 +28,26 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// <summary>Means over the queries of each class (<c>return_per_class=True</c>), in ascending order of the classes that have a counted
     /// query.</summary>
     /// <param name="report">The evaluation.</param>
-    /// <param name="queryIds">The class of each query.</param>
-    /// <param name="k">How many neighbours the calculator was given.</param>
+    /// <param name="queryIdentities">The class of each query.</param>
+    /// <param name="k">How many neighbors the calculator was given.</param>
     /// <exception cref="ArgumentException">There is not one class a query.</exception>
-    public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIds,
+    public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIdentities,
         int? k = null)
     {
         ArgumentNullException.ThrowIfNull(report);
-        ArgumentNullException.ThrowIfNull(queryIds);
-        if (queryIds.Count != report.PerQuery.Count)
-            throw new ArgumentException($"queryIds must have one entry a query, {report.PerQuery.Count}, got {queryIds.Count}.",
-                nameof(queryIds));
+        ArgumentNullException.ThrowIfNull(queryIdentities);
+        if (queryIdentities.Count != report.PerQuery.Count)
+            throw new ArgumentException($"queryIdentities must have one entry a query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
+                nameof(queryIdentities));
         return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
-            .GroupBy(q => queryIds[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
+            .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
     }
 
     /// <summary>Means over classes of the means over their queries (<c>avg_of_avgs=True</c>): each class counts alike.</summary>
     /// <inheritdoc cref="ByClass"/>
-    public static AccuracyCalculatorFigures AverageOfAverages(RetrievalReport report, IReadOnlyList<long> queryIds, int? k = null)
+    public static AccuracyCalculatorFigures AverageOfAverages(RetrievalReport report, IReadOnlyList<long> queryIdentities, int? k = null)
     {
-        var classes = ByClass(report, queryIds, k).Values.ToArray();
+        var classes = ByClass(report, queryIdentities, k).Values.ToArray();
         return new AccuracyCalculatorFigures(classes.Sum(c => c.Queries), Average(c => c.PrecisionAt1), Average(c => c.RPrecision),
             Average(c => c.MeanAveragePrecision), Average(c => c.MeanAveragePrecisionAtR), Average(c => c.MeanReciprocalRank));
 

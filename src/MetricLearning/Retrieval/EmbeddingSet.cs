@@ -8,15 +8,15 @@ public sealed class EmbeddingSet : IDisposable
 {
     /// <summary>Takes over the features.</summary>
     /// <param name="features">[N, D], floating point.</param>
-    /// <param name="ids">The identity of each row.</param>
+    /// <param name="identities">The identity of each row.</param>
     /// <param name="cameras">The camera of each row, or null where there are none.</param>
     /// <exception cref="ArgumentException">The features are not [N, D], or the numbers of rows differ.</exception>
-    public EmbeddingSet(Tensor features, IEnumerable<long> ids, IEnumerable<long>? cameras = null)
+    public EmbeddingSet(Tensor features, IEnumerable<long> identities, IEnumerable<long>? cameras = null)
     {
         Guard.Matrix(features);
-        Ids = [.. ids];
+        Identities = [.. identities];
         Cameras = cameras is null ? null : [.. cameras];
-        Check(Ids.Count, nameof(ids));
+        Check(Identities.Count, nameof(identities));
         if (Cameras is not null) Check(Cameras.Count, nameof(cameras));
         Features = features.detach().DetachFromDisposeScope();
         if (!ReferenceEquals(Features, features)) features.Dispose();
@@ -32,13 +32,13 @@ public sealed class EmbeddingSet : IDisposable
     public Tensor Features { get; }
 
     /// <summary>The identity of each row.</summary>
-    public IReadOnlyList<long> Ids { get; }
+    public IReadOnlyList<long> Identities { get; }
 
     /// <summary>The camera of each row; null where there are none.</summary>
     public IReadOnlyList<long>? Cameras { get; }
 
     /// <summary>The number of rows.</summary>
-    public int Count => Ids.Count;
+    public int Count => Identities.Count;
 
     /// <summary>Frees the features.</summary>
     public void Dispose() => Features.Dispose();

@@ -24,12 +24,12 @@ public static class MultiQuery
             throw new ArgumentException("query and pictures must both have cameras, or neither.", nameof(pictures));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var rowsOf = Enumerable.Range(0, pictures.Count).ToLookup(row => (pictures.Ids[row], pictures.Cameras?[row] ?? 0));
+        var rowsOf = Enumerable.Range(0, pictures.Count).ToLookup(row => (pictures.Identities[row], pictures.Cameras?[row] ?? 0));
         var pooled = new Dictionary<(long Id, long Camera), long>();
         var (rows, indices) = (new List<Tensor>(), new long[query.Count]);
         for (var q = 0; q < query.Count; q++)
         {
-            var key = (query.Ids[q], query.Cameras?[q] ?? 0);
+            var key = (query.Identities[q], query.Cameras?[q] ?? 0);
             if (!pooled.TryGetValue(key, out indices[q]))
             {
                 if (!rowsOf.Contains(key))
@@ -42,7 +42,7 @@ public static class MultiQuery
         }
         var features = rows.Count == 0 ? pictures.Features.narrow(0, 0, 0).clone()
             : stack(rows).index_select(0, tensor(indices, device: pictures.Features.device));
-        return new EmbeddingSet(features, query.Ids, query.Cameras);
+        return new EmbeddingSet(features, query.Identities, query.Cameras);
 
         Tensor Row(long[] members)
         {

@@ -22,7 +22,7 @@ public sealed class RetrievalEvaluator
     /// <summary>Re-ranks the gallery before it is measured; then the distance is the re-ranker's own and <see cref="Distance"/> is not
     /// used. Rows of re-ranked distances are made as they are needed, within <see cref="MemoryBudget"/>. Default: null, none.</summary>
     /// <remarks>Evaluation of one set re-ranks that set by itself, and evaluation by pairs of cameras re-ranks each pair.
-    /// <see cref="PredictBytes"/> has to find the neighbours to know what they take.</remarks>
+    /// <see cref="PredictBytes"/> has to find the neighbors to know what they take.</remarks>
     public Reranker? Reranking { get; init; }
 
     /// <summary>Which pictures count. Default: Market-1501.</summary>
@@ -62,7 +62,7 @@ public sealed class RetrievalEvaluator
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
+        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         return Evaluate(Source(query.Features, gallery.Features), relations, Reranking?.ToString() ?? $"{Distance}");
     }
 
@@ -77,16 +77,16 @@ public sealed class RetrievalEvaluator
 
     /// <summary>Takes the order from a given matrix of distances.</summary>
     /// <param name="distances">[Q, G], finite, on any device; smaller is nearer.</param>
-    /// <param name="queryIds">The identity of each row.</param>
-    /// <param name="galleryIds">The identity of each column.</param>
+    /// <param name="queryIdentities">The identity of each row.</param>
+    /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row, where the protocol asks for cameras.</param>
     /// <param name="galleryCameras">The camera of each column.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a distance is not finite; the message names its place.</exception>
-    public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIds, IReadOnlyList<long> galleryIds,
+    public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null)
     {
         using var scope = NewDisposeScope();
-        return Evaluate(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations,
+        return Evaluate(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations,
             "given matrix");
     }
 
@@ -124,7 +124,7 @@ public sealed class RetrievalEvaluator
         static EmbeddingSet Subset(EmbeddingSet set, int[] rows)
         {
             using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
-            return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Ids[row]),
+            return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Identities[row]),
                 rows.Select(row => set.Cameras![row]));
         }
     }
@@ -139,17 +139,17 @@ public sealed class RetrievalEvaluator
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
+        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         return Rank(Source(query.Features, gallery.Features), relations, topK);
     }
 
     /// <summary>The nearest gallery pictures of each query by a given matrix of distances.</summary>
     /// <inheritdoc cref="Evaluate(Tensor, IReadOnlyList{long}, IReadOnlyList{long}, IReadOnlyList{long}?, IReadOnlyList{long}?)"/>
-    public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIds, IReadOnlyList<long> galleryIds,
+    public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null)
     {
         using var scope = NewDisposeScope();
-        return Rank(Source(distances, queryIds, galleryIds, queryCameras, galleryCameras, out var relations), relations, topK);
+        return Rank(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations, topK);
     }
 
     /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak
@@ -160,7 +160,7 @@ public sealed class RetrievalEvaluator
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
+        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         Plan(Source(query.Features, gallery.Features), relations, Sorts, out var bytes);
         return bytes;
     }
@@ -208,18 +208,18 @@ public sealed class RetrievalEvaluator
         return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery, Sieve) : RowScores.Of(Distance, query, gallery);
     }
 
-    private RowScores Source(Tensor distances, IReadOnlyList<long> queryIds, IReadOnlyList<long> galleryIds,
+    private RowScores Source(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras, out Relations relations)
     {
         ArgumentNullException.ThrowIfNull(distances);
         if (distances.dim() != 2 || !distances.is_floating_point())
             throw new ArgumentException(
                 $"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));
-        Check(queryIds, 0, nameof(queryIds));
-        Check(galleryIds, 1, nameof(galleryIds));
+        Check(queryIdentities, 0, nameof(queryIdentities));
+        Check(galleryIdentities, 1, nameof(galleryIdentities));
         if (queryCameras is not null) Check(queryCameras, 0, nameof(queryCameras));
         if (galleryCameras is not null) Check(galleryCameras, 1, nameof(galleryCameras));
-        relations = new Relations(Protocol, queryIds, queryCameras, galleryIds, galleryCameras);
+        relations = new Relations(Protocol, queryIdentities, queryCameras, galleryIdentities, galleryCameras);
         return RowScores.Of(distances);
 
         void Check(IReadOnlyList<long> values, int dimension, string name)

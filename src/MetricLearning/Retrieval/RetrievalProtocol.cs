@@ -16,7 +16,7 @@ public sealed record RetrievalProtocol
 
     /// <summary>The identity of junk pictures: those in the gallery are taken out for all queries, queries of it are skipped. Default:
     /// none.</summary>
-    public long? JunkId { get; init; }
+    public long? JunkIdentity { get; init; }
 
     /// <summary>Queries and gallery are one set, and each query's own row (by index, not by distance) is taken out. Default: no.</summary>
     public bool RemovesSelf { get; init; }
@@ -36,7 +36,7 @@ public sealed record RetrievalProtocol
 
     /// <summary>Market-1501, DukeMTMC-reID and MSMT17: pictures of the query's identity from the query's camera are taken out, and those
     /// of the junk identity −1 (Zheng et al., ICCV 2015).</summary>
-    public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity, JunkId = -1 };
+    public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity, JunkIdentity = -1 };
 
     /// <summary>VeRi-776: vehicles of the query's identity from the query's camera are taken out (Liu et al., ECCV 2016).</summary>
     public static RetrievalProtocol VeRi { get; } = new() { Name = "VeRi", Cameras = CameraFilter.SameIdentity };
@@ -63,7 +63,7 @@ public sealed record RetrievalProtocol
             if (Cameras == CameraFilter.SameIdentity) rules.Add("same identity and camera removed");
             if (Cameras == CameraFilter.All) rules.Add("same camera removed");
             if (RemovesSelf) rules.Add("self removed by index");
-            if (JunkId is { } junk) rules.Add($"junk id {junk} removed");
+            if (JunkIdentity is { } junk) rules.Add($"junk id {junk} removed");
             if (Keep is not null) rules.Add("own filter");
             if (Shots == GalleryShots.SingleExpected) rules.Add("CMC over one gallery picture an identity, expected");
             if (Shots == GalleryShots.SingleSampled) rules.Add($"CMC over one gallery picture an identity, {Repeats} draws of seed {Seed}");

@@ -112,7 +112,7 @@ public sealed record RetrievalReport
                 var share = count == PerQuery.Count && count > 1 ? "All" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} of");
                 text.Append(CultureInfo.InvariantCulture, $"{share} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
-                    SkipReason.Junk => $"their identity is the junk label {Protocol.JunkId}.",
+                    SkipReason.Junk => $"their identity is the junk label {Protocol.JunkIdentity}.",
                     SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
                     SkipReason.OnlyInOwnCamera => "all pictures of their identity are from the query's own camera.",
                     SkipReason.OnlyItself => "they are the only picture of their identity.",

@@ -15,7 +15,7 @@ namespace MetricLearning;
 /// using var distances = Distance.Cosine.Matrix(embeddings, embeddings);
 /// sampler.Update(distances);
 /// </code>
-/// Until the first time the neighbours are drawn at random. An epoch is a pure function of the seed, its number and <see cref="Neighbours"/>: keep
+/// Until the first time the neighbors are drawn at random. An epoch is a pure function of the seed, its number and <see cref="Neighbors"/>: keep
 /// these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch. Pictures of an identity come in random
 /// order, all before one comes again as far as groups of K allow. Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable
 /// Person Re-Identification</i>, CVPR 2022 (GraphSampler of QAConv).
@@ -24,7 +24,7 @@ public sealed class GraphSampler : Sampler
 {
     private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    private int[]? neighbours;
+    private int[]? neighbors;
 
     /// <summary>A sampler over the pictures with these labels.</summary>
     /// <param name="labels">The identity of each picture, any numbers.</param>
@@ -56,16 +56,16 @@ public sealed class GraphSampler : Sampler
 
     /// <summary>[Identities · (P − 1)]: the nearest identities of each, nearest first; null until <see cref="Update"/>. For checkpoints.</summary>
     /// <exception cref="ArgumentException">The length or an identity does not fit: they are of another sampler or of other data.</exception>
-    public IReadOnlyList<int>? Neighbours
+    public IReadOnlyList<int>? Neighbors
     {
-        get => neighbours;
+        get => neighbors;
         set
         {
             if (value is not null && (value.Count != Identities * (IdentitiesPerBatch - 1) || value.Any(i => i < 0 || i >= Identities)))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"Neighbours must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {value.Count}: are they of another sampler?"),
-                    nameof(Neighbours));
-            neighbours = value is null ? null : [.. value];
+                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {value.Count}: are they of another sampler?"),
+                    nameof(Neighbors));
+            neighbors = value is null ? null : [.. value];
         }
     }
 
@@ -93,7 +93,7 @@ public sealed class GraphSampler : Sampler
         var itself = eye(Identities, dtype: ScalarType.Bool, device: distances.device);
         var (_, order) = distances.masked_fill(itself, S(double.PositiveInfinity)).sort(1, stable: true);
         using var nearest = order.narrow(1, 0, IdentitiesPerBatch - 1).to(ScalarType.Int32).cpu().contiguous();
-        neighbours = nearest.data<int>().ToArray();
+        neighbors = nearest.data<int>().ToArray();
     }
 
     /// <inheritdoc/>
@@ -103,14 +103,14 @@ public sealed class GraphSampler : Sampler
         int[] order = [.. rows];
         var taken = new int[Identities];
         for (var i = 0; i < Identities; i++) random.Shuffle(order.AsSpan(starts[i]..starts[i + 1]));
-        int[] centres = [.. Enumerable.Range(0, Identities)];
-        random.Shuffle(centres.AsSpan());
+        int[] centers = [.. Enumerable.Range(0, Identities)];
+        random.Shuffle(centers.AsSpan());
         int[] others = [.. Enumerable.Range(0, Identities)];
         var drawn = new List<long>(Identities * WholeBatchSize);
-        foreach (var centre in centres)
+        foreach (var center in centers)
         {
-            foreach (var identity in Near(centre, others, random)) Take(identity);
-            Take(centre);
+            foreach (var identity in Near(center, others, random)) Take(identity);
+            Take(center);
         }
         return Share([.. drawn]);
 
@@ -138,11 +138,11 @@ public sealed class GraphSampler : Sampler
         return ShareOf(checked(Identities * WholeBatchSize));
     }
 
-    private int[] Near(int centre, int[] others, SeededRandom random)
+    private int[] Near(int center, int[] others, SeededRandom random)
     {
         var count = IdentitiesPerBatch - 1;
-        if (neighbours is not null) return neighbours[(centre * count)..((centre + 1) * count)];
-        var place = Array.IndexOf(others, centre);
+        if (neighbors is not null) return neighbors[(center * count)..((center + 1) * count)];
+        var place = Array.IndexOf(others, center);
         (others[place], others[^1]) = (others[^1], others[place]);
         return random.Choose(others.AsSpan(..^1), count).ToArray();
     }

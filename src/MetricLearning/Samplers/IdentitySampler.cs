@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// pictures differ wherever the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
 /// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(pictures + drawn).</para>
 /// <para>Hermans, Beyer and Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017, name P and K. The published
-/// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="Torchreid"/>, <see cref="OpenReid"/>,
-/// <see cref="FastReidNaive"/>, <see cref="FastReidBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
+/// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="TorchReId"/>, <see cref="OpenReid"/>,
+/// <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
 /// </remarks>
 public sealed class IdentitySampler : Sampler
 {
@@ -87,7 +87,7 @@ public sealed class IdentitySampler : Sampler
     /// As <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all pictures in groups of K, small
     /// identities drawn with replacement, the tail dropped.
     /// </summary>
-    public static IdentitySampler Torchreid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
+    public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
 
     /// <summary>As <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
@@ -98,7 +98,7 @@ public sealed class IdentitySampler : Sampler
     /// As fast-reid's <c>NaiveIdentitySampler</c>: all pictures in groups of K, again and again; an epoch is
     /// <c>pictures / (P·K)</c> iterations. (fast-reid lets a pass run on over the end of an epoch; here an epoch begins a new one.)
     /// </summary>
-    public static IdentitySampler FastReidNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
+    public static IdentitySampler FastReIdNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed,
             epoch: IdentityEpoch.AllImages.WithBatches(IterationsOf(labels, identitiesPerBatch, imagesPerIdentity)));
@@ -108,7 +108,7 @@ public sealed class IdentitySampler : Sampler
     /// is <c>pictures / (P·K)</c> iterations. (Where an identity has just K − 1 pictures of other cameras, fast-reid draws among them
     /// with replacement; here each is taken once.)
     /// </summary>
-    public static IdentitySampler FastReidBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
+    public static IdentitySampler FastReIdBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
         int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(cameras);
@@ -321,7 +321,7 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbours come from different cameras as far as they can.</summary>
+        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbors come from different cameras as far as they can.</summary>
         private void Deal(Span<int> own)
         {
             var cameras = sampler.cameras!;

@@ -27,20 +27,20 @@ public sealed class Bootstrap
     /// <summary>The mean of one figure of the queries, all queries of an identity drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
-    /// <param name="queryIds">The identity of each query.</param>
+    /// <param name="queryIdentities">The identity of each query.</param>
     /// <exception cref="ArgumentException">There is not one identity a query.</exception>
-    public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure, IReadOnlyList<long> queryIds) =>
-        OverIdentities(Values(report, figure), queryIds);
+    public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure, IReadOnlyList<long> queryIdentities) =>
+        OverIdentities(Values(report, figure), queryIdentities);
 
     /// <summary>The mean of values, each drawn by itself.</summary>
-    public ConfidenceInterval OverQueries(IReadOnlyList<double> values) => Interval(PairedValues.Groups(values, ids: null));
+    public ConfidenceInterval OverQueries(IReadOnlyList<double> values) => Interval(PairedValues.Groups(values, identities: null));
 
     /// <summary>The mean of values, those of an identity drawn together.</summary>
     /// <exception cref="ArgumentException">There is not one identity a value.</exception>
-    public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> ids)
+    public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities)
     {
-        ArgumentNullException.ThrowIfNull(ids);
-        return Interval(PairedValues.Groups(values, ids));
+        ArgumentNullException.ThrowIfNull(identities);
+        return Interval(PairedValues.Groups(values, identities));
     }
 
     private ConfidenceInterval Interval((double Sum, int Count)[] groups)

@@ -15,13 +15,13 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <summary>Compares values query by query.</summary>
     /// <param name="first">One model's values, say the average precision of each query.</param>
     /// <param name="second">The other's, of the same queries in the same order. A query that is NaN in either is left out.</param>
-    /// <param name="queryIds">The identity of each query: queries of one are not independent, so given these the identity is the unit. The
+    /// <param name="queryIdentities">The identity of each query: queries of one are not independent, so given these the identity is the unit. The
     /// mean stays one over queries.</param>
     /// <param name="confidence">The confidence of the interval.</param>
     /// <param name="permutations">How many random exchanges.</param>
     /// <param name="seed">Their seed.</param>
     /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
-    public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIds = null,
+    public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIdentities = null,
         double confidence = 0.95, int permutations = 10_000, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(first);
@@ -31,7 +31,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         if (first.Count != second.Count)
             throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.",
                 nameof(second));
-        var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIds);
+        var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIdentities);
         var (count, queries) = (groups.Length, groups.Sum(g => g.Count));
         if (count == 0)
             return new PairedTest(0, new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence), double.NaN, double.NaN,

@@ -4,12 +4,12 @@ namespace MetricLearning;
 internal static class PairedValues
 {
     /// <summary>Sum and number of the values of each group, in order of first appearance; NaN left out.</summary>
-    public static (double Sum, int Count)[] Groups(IReadOnlyList<double> values, IReadOnlyList<long>? ids)
+    public static (double Sum, int Count)[] Groups(IReadOnlyList<double> values, IReadOnlyList<long>? identities)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (ids is not null && ids.Count != values.Count)
-            throw new ArgumentException($"ids must have one entry a value, {values.Count}, got {ids.Count}.", nameof(ids));
-        return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i])).GroupBy(i => ids is null ? i : ids[i])
+        if (identities is not null && identities.Count != values.Count)
+            throw new ArgumentException($"identities must have one entry a value, {values.Count}, got {identities.Count}.", nameof(identities));
+        return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i])).GroupBy(i => identities is null ? i : identities[i])
             .Select(group => (group.Sum(i => values[i]), group.Count()))];
     }
 }

@@ -54,7 +54,7 @@ public sealed class Pairs : Tuples
 
     /// <summary>
     /// These pairs without the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may well be
-    /// positives that are labelled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
+    /// positives that are labeled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
     /// <returns>New pairs, which the caller disposes; hand them to <c>loss.forward(embeddings, pairs)</c>.</returns>

@@ -40,8 +40,8 @@ public sealed class Triplets : Tuples
 
     /// <summary>The same as arrays, all of them inside; for a batch on the CPU.</summary>
     /// <exception cref="ArgumentException">One points outside; the message names it.</exception>
-    internal (long[] Anchors, long[] Positives, long[] Negatives) Indices => indices ??= (NativeMemory.Indices(Anchors, Rows, "anchors"),
-        NativeMemory.Indices(Positives, Columns, "positives"), NativeMemory.Indices(Negatives, Columns, "negatives"));
+    internal (long[] Anchors, long[] Positives, long[] Negatives) Indices => indices ??= (TensorMemory.Indices(Anchors, Rows, "anchors"),
+        TensorMemory.Indices(Positives, Columns, "positives"), TensorMemory.Indices(Negatives, Columns, "negatives"));
 
     /// <summary>The number of triplets.</summary>
     public long Count => Anchors.size(0);

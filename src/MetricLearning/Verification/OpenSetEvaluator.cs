@@ -31,7 +31,7 @@ public sealed class OpenSetEvaluator
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         using var noGrad = no_grad();
-        var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
+        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         var evaluator = new RetrievalEvaluator { Distance = Distance, Protocol = Protocol, MemoryBudget = MemoryBudget };
         var nearest = evaluator.Rank(query, gallery, topK: MaxRank);
         var (identified, unknown, known) = (new List<(double Distance, int Rank)>(), new List<double>(), 0);

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>How many known people are found and recognised, at what rate of false alarms.</summary>
+/// <summary>How many known people are found and recognized, at what rate of false alarms.</summary>
 public sealed record OpenSetReport
 {
     private readonly (double Distance, int Rank)[] identified;

@@ -88,7 +88,7 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
                 using var tileScope = NewDisposeScope();
                 var rows = Math.Min(plan.Rows, relations.Gallery - row);
                 var tile = source.Tile(row, rows).cpu().contiguous();
-                var memory = (nint)NativeMemory.Of(tile);
+                var memory = (nint)TensorMemory.Of(tile);
                 Threads.For(workers, w =>
                 {
                     for (var i = w; i < block; i += workers)

@@ -54,10 +54,10 @@ public sealed class VerificationEvaluator
         Guard.SameWidth(query.Features, gallery.Features);
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Ids, query.Cameras, gallery.Ids, gallery.Cameras);
+        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         ScoreSource source = FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query.Features, gallery.Features)
             : RowScores.Of(Distance, query.Features, gallery.Features);
-        return Report(source, relations, query.Ids, $"{Distance}");
+        return Report(source, relations, query.Identities, $"{Distance}");
     }
 
     /// <summary>All pairs of two different rows of a set, each pair once.</summary>
@@ -71,24 +71,24 @@ public sealed class VerificationEvaluator
 
     /// <summary>All pairs of a given matrix of distances that the protocol leaves.</summary>
     /// <param name="distances">[Q, G], finite; smaller is nearer.</param>
-    /// <param name="queryIds">The identity of each row.</param>
-    /// <param name="galleryIds">The identity of each column.</param>
+    /// <param name="queryIdentities">The identity of each row.</param>
+    /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row, where the protocol asks for cameras.</param>
     /// <param name="galleryCameras">The camera of each column.</param>
     /// <exception cref="ArgumentException">A shape does not fit, or a distance is not finite; the message names its place.</exception>
-    public VerificationReport Evaluate(Tensor distances, IReadOnlyList<long> queryIds, IReadOnlyList<long> galleryIds,
+    public VerificationReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null)
     {
         Guard.Matrix(distances);
-        ArgumentNullException.ThrowIfNull(queryIds);
-        ArgumentNullException.ThrowIfNull(galleryIds);
-        if (queryIds.Count != distances.size(0) || galleryIds.Count != distances.size(1))
-            throw new ArgumentException($"distances {Guard.Shape(distances)} must have a row for each of the {queryIds.Count} queryIds and "
-                + $"a column for each of the {galleryIds.Count} galleryIds.", nameof(distances));
+        ArgumentNullException.ThrowIfNull(queryIdentities);
+        ArgumentNullException.ThrowIfNull(galleryIdentities);
+        if (queryIdentities.Count != distances.size(0) || galleryIdentities.Count != distances.size(1))
+            throw new ArgumentException($"distances {Guard.Shape(distances)} must have a row for each of the {queryIdentities.Count} queryIdentities and "
+                + $"a column for each of the {galleryIdentities.Count} galleryIdentities.", nameof(distances));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, queryIds, queryCameras, galleryIds, galleryCameras);
-        return Report(RowScores.Of(distances), relations, queryIds, "given");
+        var relations = new Relations(Protocol, queryIdentities, queryCameras, galleryIdentities, galleryCameras);
+        return Report(RowScores.Of(distances), relations, queryIdentities, "given");
     }
 
     /// <summary>Given distances of matching and of non-matching pairs, in any order.</summary>
@@ -99,11 +99,11 @@ public sealed class VerificationEvaluator
         new(GivenPairs.Count(Finite(matching, nameof(matching)), Finite(nonMatching, nameof(nonMatching)), FalseMatchRates, Confidence),
             FalseMatchRates, Confidence);
 
-    private VerificationReport Report(ScoreSource source, Relations relations, IReadOnlyList<long> queryIds, string distance)
+    private VerificationReport Report(ScoreSource source, Relations relations, IReadOnlyList<long> queryIdentities, string distance)
     {
         var plan = Tiles ?? Plan(source, relations);
         if (source.WholeRows) plan = plan with { Rows = Math.Max(1, relations.Gallery) };
-        var pairs = new StreamedPairs(source, relations, query => queryIds[query] == Protocol.JunkId, plan, MostGathered);
+        var pairs = new StreamedPairs(source, relations, query => queryIdentities[query] == Protocol.JunkIdentity, plan, MostGathered);
         return new VerificationReport(pairs.Count(FalseMatchRates, Confidence, distance), FalseMatchRates, Confidence);
     }
 

@@ -55,7 +55,7 @@ public sealed record VerificationReport
 
     /// <summary>TPR@FPR as fast-reid prints it. It asks the question the other way round (its positives are the pairs of two identities, by
     /// their distance), and reads scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
-    public double TruePositiveRateOfFastReid(double falsePositiveRate)
+    public double TruePositiveRateOfFastReId(double falsePositiveRate)
     {
         Guard.Within(falsePositiveRate, 0, 1);
         var (best, gap) = (0.0, Math.Abs(falsePositiveRate));
@@ -155,7 +155,7 @@ public sealed record VerificationReport
         return x;
     }
 
-    /// <summary>Whether scikit-learn's roc_curve drops the point of a matching distance, as lying midway between its neighbours.</summary>
+    /// <summary>Whether scikit-learn's roc_curve drops the point of a matching distance, as lying midway between its neighbors.</summary>
     private bool IsThinnedOut(int i)
     {
         var othersAbove = NonMatchingPairs - counts.OthersBelow[i] - counts.OthersEqual[i];

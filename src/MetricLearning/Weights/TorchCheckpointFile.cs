@@ -86,7 +86,7 @@ public static partial class TorchCheckpointFile
                 throw Invalid("it was written on a big-endian machine");
             using var pickle = new MemoryStream(Contents(index, stream.Length), writable: false);
             var tensors = Select(Load(pickle), section);
-            return Materialise(tensors, storage =>
+            return Materialize(tensors, storage =>
             {
                 var entry = zip.GetEntry($"{folder}data/{storage.Key}") ?? throw Invalid($"storage {storage.Key} is not in the archive");
                 Expect(storage, entry.Length);
@@ -125,7 +125,7 @@ public static partial class TorchCheckpointFile
             places.Add(name, stream.Position);
             stream.Position += bytes;
         }
-        return Materialise(Select(content, section), storage =>
+        return Materialize(Select(content, section), storage =>
         {
             if (!places.TryGetValue(storage.Key, out var place)) throw Invalid($"storage {storage.Key} is not in the file");
             stream.Position = place;
@@ -134,7 +134,7 @@ public static partial class TorchCheckpointFile
     }
 
     /// <summary>Makes each storage once and each tensor as a view of it.</summary>
-    private static NamedTensors Materialise(List<(string Name, StoredTensor Tensor)> tensors, Func<Storage, Tensor> read)
+    private static NamedTensors Materialize(List<(string Name, StoredTensor Tensor)> tensors, Func<Storage, Tensor> read)
     {
         var storages = new Dictionary<string, (Storage Storage, Tensor Memory)>(StringComparer.Ordinal);
         var result = new NamedTensors();

@@ -317,8 +317,8 @@ public class BackboneTests
         Assert.Equal([3, 64, 1, 1], backbone.call(rand(3, 1, 28, 28)).shape);
         Assert.Contains("encoder.3.1.running_mean", backbone.state_dict().Keys);
         Assert.StartsWith("images must be [N, 1, H, W] with N of at least 1, got [3, 3, 28, 28].", Assert.Throws<ArgumentException>(() => backbone.call(rand(3, 3, 28, 28))).Message);
-        using var colour = new ConvNet4(imageChannels: 3, channels: 8);
-        Assert.Equal([2, 8, 6, 5], colour.call(rand(2, 3, 105, 92)).shape);
+        using var color = new ConvNet4(imageChannels: 3, channels: 8);
+        Assert.Equal([2, 8, 6, 5], color.call(rand(2, 3, 105, 92)).shape);
     }
 
     public static TheoryData<string> SmallNetworks =>

@@ -18,7 +18,7 @@ public class BlockTests
     {
         using var scope = NewDisposeScope();
         using var norm = new SplitNorm(5);      // 2 by instance, 3 by batch
-        Randomise(norm);
+        Randomize(norm);
         norm.to(ScalarType.Float64).train(training);
         var state = norm.state_dict().ToDictionary(named => named.Key, named => named.Value.clone());
         Assert.Equal(["BN.bias", "BN.num_batches_tracked", "BN.running_mean", "BN.running_var", "BN.weight", "IN.bias", "IN.weight"], state.Keys.Order(StringComparer.Ordinal));
@@ -64,7 +64,7 @@ public class BlockTests
     {
         using var scope = NewDisposeScope();
         using var block = new NonLocalBlock(6);
-        Randomise(block);
+        Randomize(block);
         block.to(ScalarType.Float64).eval();
         var state = block.state_dict();
         var x = randn(2, 6, 4, 3, ScalarType.Float64);
@@ -94,7 +94,7 @@ public class BlockTests
         const int Tokens = 5, Dimension = 12, Heads = 3, Length = Dimension / Heads;
         using var scope = NewDisposeScope();
         using var block = new TransformerBlock(Dimension, Heads, dropped: 0);
-        Randomise(block);
+        Randomize(block);
         block.to(ScalarType.Float64);
         var x = randn(1, Tokens, Dimension, ScalarType.Float64);
         var state = block.state_dict().ToDictionary(named => named.Key, named => named.Value.detach().flatten().data<double>().ToArray());
@@ -155,7 +155,7 @@ public class BlockTests
         }
     }
 
-    private static void Randomise(nn.Module module)
+    private static void Randomize(nn.Module module)
     {
         using var noGradient = no_grad();
         foreach (var (name, tensor) in module.state_dict())

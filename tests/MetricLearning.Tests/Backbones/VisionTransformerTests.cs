@@ -114,7 +114,7 @@ public class VisionTransformerTests
         var plane = cat([zeros(1, 1, 1), tensor([0f, 1f, 2f, 10f, 11f, 12f, 20f, 21f, 22f, 30f, 31f, 32f]).view(1, 12, 1)], 1);
         var doubled = PositionGrid.Resize(plane, (4, 3), (8, 6), interpolation)[0, 1.., 0].view(8, 6);
         if (interpolation == PositionInterpolation.Bilinear)
-            Assert.Equal(10 * 1.25 + 0.75, doubled[3, 2].ToDouble(), 1e-5);    // half-pixel centres: row (3 + 0.5) / 2 − 0.5, column (2 + 0.5) / 2 − 0.5
+            Assert.Equal(10 * 1.25 + 0.75, doubled[3, 2].ToDouble(), 1e-5);    // half-pixel centers: row (3 + 0.5) / 2 − 0.5, column (2 + 0.5) / 2 − 0.5
     }
 
     [Fact]

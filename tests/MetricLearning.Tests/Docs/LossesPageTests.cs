@@ -23,7 +23,7 @@ public class LossesPageTests
 
     [Fact]
     public void Miners_AreAllListed() => Same(
-        exported.Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).Select(type => type.Name).Append("HardClusterMiner").Append("Miner.All"),
+        exported.Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).Select(type => type.Name).Append("HardClusters").Append("Miner.All"),
         page.Rows("Miners").Select(First));
 
     [Fact]

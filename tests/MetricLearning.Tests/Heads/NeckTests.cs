@@ -8,7 +8,7 @@ namespace MetricLearning.Tests;
 public class NeckTests
 {
     [Fact]
-    public void BNNeck_StandardisesEachColumn_AndItsBiasStaysZero()
+    public void BNNeck_StandardizesEachColumn_AndItsBiasStaysZero()
     {
         using var scope = NewDisposeScope();
         using var neck = new BNNeck(4);

@@ -8,7 +8,7 @@ namespace MetricLearning.Tests;
 public class PartModelTests
 {
     [Fact]
-    public void Pcb_EmbedsNormalisedStripes_AndClassifiesEach()
+    public void Pcb_EmbedsNormalizedStripes_AndClassifiesEach()
     {
         using var scope = NewDisposeScope();
         using var model = new Pcb(ResNet.ResNet18(lastStride: 1), classes: 5, parts: 3, reducedDimension: 16);

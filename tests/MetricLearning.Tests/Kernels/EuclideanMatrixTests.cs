@@ -52,9 +52,9 @@ public class EuclideanMatrixTests
     {
         using var scope = NewDisposeScope();
         manual_seed(5);
-        var centres = randn(6, 40);
-        var x = cat([centres, centres + 1e-6 * randn(6, 40), centres]).requires_grad_();
-        var y = itself ? x : (centres + 1e-6 * randn(6, 40)).requires_grad_();
+        var centers = randn(6, 40);
+        var x = cat([centers, centers + 1e-6 * randn(6, 40), centers]).requires_grad_();
+        var y = itself ? x : (centers + 1e-6 * randn(6, 40)).requires_grad_();
         var (wide, other) = (Double(x), itself ? null : Double(y));
         var expected = Differences(wide, other ?? wide, squared);
         var actual = EuclideanMatrix.Of(x, y, squared);

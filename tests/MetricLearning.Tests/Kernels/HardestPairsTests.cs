@@ -24,7 +24,7 @@ public class HardestPairsTests
             var labels = Array.ConvertAll(new long[c.Rows], _ => (long)random.Next(c.Classes) * 1_000_000_007);
             foreach (var self in (bool[])[false, true])
             {
-                var form = new ProductForm(tensor(x, [c.Rows, c.Width]), Squared: false);
+                var form = new ProductOrdering(tensor(x, [c.Rows, c.Width]), Squared: false);
                 var found = HardestPairs.Find(form, tensor(labels), self)!.Value;
                 for (var a = 0; a < c.Rows; a++)
                 {
@@ -92,7 +92,7 @@ public class HardestPairsTests
         using var scope = NewDisposeScope();
         var x = ones(5, 3);
         x[2, 1] = value;
-        Assert.Null(HardestPairs.Find(new ProductForm(x, Squared: true), Iota(5), selfIsPositive: false));
+        Assert.Null(HardestPairs.Find(new ProductOrdering(x, Squared: true), Iota(5), selfIsPositive: false));
         using var loss = new TripletLoss();
         Assert.False(float.IsFinite(loss.call(x, Iota(5) % 2).item<float>()) && !float.IsFinite(value));
     }

@@ -267,7 +267,7 @@ public class ClassLossTests
         using var scope = NewDisposeScope();
         using var loss = new SubCenterArcFaceLoss(3, 2, centersPerClass: 2);
         Load(loss, new double[,] { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 } });
-        // Class 0 is mostly at its second centre; class 1 is split evenly, so that its first centre counts; class 2 has no samples.
+        // Class 0 is mostly at its second center; class 1 is split evenly, so that its first center counts; class 2 has no samples.
         var x = tensor(new double[,] { { -2, 0.1 }, { 3, 0 }, { -1, -0.3 }, { 0.1, 5 }, { 0, -1 } });
         var y = tensor([0L, 0, 0, 1, 1]);
         var (outliers, dominant) = loss.GetOutliers(x, y);

@@ -306,7 +306,7 @@ public class DegenerateTests
         if (name == MinerTable.Clusters)
         {
             // Rows are classes in the order of their labels, which a renaming turns: the tuples are told by the rows of the batch.
-            using var clusters = new HardClusterMiner().Mine(embeddings, labels);
+            using var clusters = new HardClusters().Mine(embeddings, labels);
             long[] classes = [.. labels.data<long>().ToArray().Distinct().Order()];
             var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();
             long Told(long column) => column < labels.size(0) ? column : 100 + first[column - labels.size(0)];
@@ -334,7 +334,7 @@ public class DegenerateTests
             var x = Rows(12).clone();
             x[row, 2] = what;
             Counts(name, x, Labels);
-            using var clusters = name == MinerTable.Clusters ? new HardClusterMiner().Mine(x, Labels) : null;
+            using var clusters = name == MinerTable.Clusters ? new HardClusters().Mine(x, Labels) : null;
             using var loss = new TripletLoss { Miner = clusters is null ? MinerTable.Create(name) : Miner.All };
             var value = clusters is null ? loss.call(x, Labels) : loss.forward(clusters.Means, clusters.Tuples, clusters.References);
             Assert.True(double.IsNaN(value.item<double>()), $"row {row}");

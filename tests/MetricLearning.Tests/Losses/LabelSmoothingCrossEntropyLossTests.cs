@@ -19,8 +19,8 @@ public class LabelSmoothingCrossEntropyLossTests
         }
         Assert.Equal(0.440189699, Of(new(epsilon: 0)), 9);
         Assert.Equal(0.590189699, Of(new()), 9);
-        Assert.Equal(0.640189699, Of(LabelSmoothingCrossEntropyLoss.FastReid()), 9);
-        Assert.Equal(0.697755403, Of(LabelSmoothingCrossEntropyLoss.FastReidAdaptive()), 9);
+        Assert.Equal(0.640189699, Of(LabelSmoothingCrossEntropyLoss.FastReId()), 9);
+        Assert.Equal(0.697755403, Of(LabelSmoothingCrossEntropyLoss.FastReIdAdaptive()), 9);
     }
 
     [Theory, InlineData(LabelSmoothingForm.AllClasses), InlineData(LabelSmoothingForm.OtherClasses), InlineData(LabelSmoothingForm.Adaptive)]
@@ -57,7 +57,7 @@ public class LabelSmoothingCrossEntropyLossTests
     public void DegenerateBatches(string name)
     {
         using var scope = NewDisposeScope();
-        using nn.Module<Tensor, Tensor, Tensor> loss = name == "focal" ? new FocalLoss() : LabelSmoothingCrossEntropyLoss.FastReid();
+        using nn.Module<Tensor, Tensor, Tensor> loss = name == "focal" ? new FocalLoss() : LabelSmoothingCrossEntropyLoss.FastReId();
         var none = zeros([0, 4], requires_grad: true);
         var value = loss.call(none, zeros(0, ScalarType.Int64));
         value.backward();

@@ -111,7 +111,7 @@ public class LossContractTests
 
     /// <summary>Losses on directions do not see the length of a row.</summary>
     [Theory, MemberData(nameof(Losses))]
-    public void StretchingRows_ChangesNothing_WhereTheyAreNormalised(string name)
+    public void StretchingRows_ChangesNothing_WhereTheyAreNormalized(string name)
     {
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();
@@ -266,7 +266,7 @@ public class LossContractTests
                 Assert.Equal((0, 0), (oneRow, allDifferent));
                 Assert.True(oneClass > 1);
                 break;
-            case "torchreid" or "fast-reid normalised" or "hermans soft": // an anchor is its own positive
+            case "torchreid" or "fast-reid normalized" or "hermans soft": // an anchor is its own positive
                 Assert.Equal((0, 0), (oneRow, oneClass));
                 Assert.InRange(allDifferent, 0, Math.Log(2));
                 break;

@@ -14,8 +14,8 @@ internal static class ModuleTable
     {
         ["focal"] = ("logits", "logits", () => new FocalLoss()),
         ["label smoothing"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss()),
-        ["label smoothing fast-reid"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReid()),
-        ["label smoothing adaptive"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReidAdaptive()),
+        ["label smoothing fast-reid"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReId()),
+        ["label smoothing adaptive"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReIdAdaptive()),
         ["label smoothing by category"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss { Categories = [0, 0, 1, 1, 2, 2] }),
         ["barlow twins"] = (TwoViews, "first", () => new BarlowTwinsLoss()),
         ["gist"] = (TwoViews, "anchors", () => new GistEmbedLoss(temperature: 0.3)),
@@ -51,7 +51,7 @@ internal static class ModuleTable
             MultiLabelNPairsLoss several => several.call(x, Other(40), LossTable.Random(41, y.size(0), 4) > 0),
             BarlowTwinsLoss or SelfSupervisedLoss or SimSiamLoss or VicRegLoss => ((nn.Module<Tensor, Tensor, Tensor>)module).call(x, Other(40)),
             LossSum sum => sum.forward(x, y),
-            nn.Module<Tensor, Tensor, Tensor> labelled => labelled.call(x, y),
+            nn.Module<Tensor, Tensor, Tensor> labeled => labeled.call(x, y),
             _ => throw new NotSupportedException(module.GetName()),
         };
     }

@@ -28,7 +28,7 @@ internal static class MinerTable
         ["uniform histogram"] = () => new UniformHistogramMiner(bins: 5, positivesPerBin: 2, negativesPerBin: 2),
     };
 
-    /// <summary>The name of <see cref="HardClusterMiner"/>, which is no <see cref="Miner"/> as its anchors are means.</summary>
+    /// <summary>The name of <see cref="HardClusters"/>, which is no <see cref="Miner"/> as its anchors are means.</summary>
     public const string Clusters = "hard clusters";
 
     public static IEnumerable<string> Names => rows.Keys;

@@ -157,8 +157,8 @@ public class MinerTests
         var miner = new AngularMiner(30);
         var mined = miner.Mine(batch.Distances(miner.Distance!)).AsTriplets();
         var all = batch.Candidates.AsTriplets();
-        var centre = (x[all.Anchors] + y[all.Positives]) / 2;
-        var angle = ((x[all.Anchors] - y[all.Positives]).norm(1) / (y[all.Negatives] - centre).norm(1) / 2).atan() * (180 / Math.PI);
+        var center = (x[all.Anchors] + y[all.Positives]) / 2;
+        var angle = ((x[all.Anchors] - y[all.Positives]).norm(1) / (y[all.Negatives] - center).norm(1) / 2).atan() * (180 / Math.PI);
         var kept = (angle > 30).nonzero().squeeze(1);
         Assert.InRange(kept.size(0), 1, all.Count - 1);
         Assert.Equal(all.Anchors[kept].data<long>(), mined.Anchors.data<long>());

@@ -16,7 +16,7 @@ public class MultiQueryTests
         using var query = Set([0, 0, 0, 0, 0, 0], [1, 1, 1], [1, 2, 1]);
         using var pooled = MultiQuery.Pool(query, pictures, pooling, normalize);
         Assert.Equal(expected, pooled.Features.data<double>().ToArray());
-        Assert.Equal(query.Ids, pooled.Ids);
+        Assert.Equal(query.Identities, pooled.Identities);
         Assert.Equal(query.Cameras, pooled.Cameras);
     }
 

@@ -39,8 +39,8 @@ public class RealFeaturesTests
         var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
         using var query = Load(file, "query");
         using var gallery = Load(file, "gallery");
-        using var wideQuery = new EmbeddingSet(query.Features.to(ScalarType.Float64), query.Ids, query.Cameras);
-        using var wideGallery = new EmbeddingSet(gallery.Features.to(ScalarType.Float64), gallery.Ids, gallery.Cameras);
+        using var wideQuery = new EmbeddingSet(query.Features.to(ScalarType.Float64), query.Identities, query.Cameras);
+        using var wideGallery = new EmbeddingSet(gallery.Features.to(ScalarType.Float64), gallery.Identities, gallery.Cameras);
         foreach (var distance in new[] { Distance.Cosine, Distance.Euclidean, Distance.Dot })
         {
             var evaluator = new RetrievalEvaluator { Distance = distance };

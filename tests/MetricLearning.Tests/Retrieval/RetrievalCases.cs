@@ -31,11 +31,11 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
         let rows = (Func<int, Gen<float[][]>>)(count => value.Array[sizes.Item3].Array[count])
         from query in rows(sizes.Item1)
         from gallery in rows(sizes.Item2)
-        from queryIds in Gen.Long[-1, 5].Array[sizes.Item1]
-        from galleryIds in Gen.Long[-1, 4].Array[sizes.Item2]
+        from queryIdentities in Gen.Long[-1, 5].Array[sizes.Item1]
+        from galleryIdentities in Gen.Long[-1, 4].Array[sizes.Item2]
         from queryCameras in Gen.Long[0, 2].Array[sizes.Item1]
         from galleryCameras in Gen.Long[0, 2].Array[sizes.Item2]
-        select new RetrievalCase(query, gallery, queryIds, galleryIds, queryCameras, galleryCameras);
+        select new RetrievalCase(query, gallery, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
 
     public EmbeddingSet QuerySet(ScalarType type = ScalarType.Float32) => new(Tensor(Query, type), QueryIds, QueryCameras);
 

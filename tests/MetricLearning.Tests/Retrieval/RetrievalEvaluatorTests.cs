@@ -393,7 +393,7 @@ public class RetrievalEvaluatorTests
         using var query = c.QuerySet();
         using var gallery = c.GallerySet();
         var similarity = Similarity.Matrix(Similarity.Normalize(query.Features), Similarity.Normalize(gallery.Features));
-        var report = new RetrievalEvaluator().Evaluate(1 - similarity, query.Ids, gallery.Ids, query.Cameras, gallery.Cameras);
+        var report = new RetrievalEvaluator().Evaluate(1 - similarity, query.Identities, gallery.Identities, query.Cameras, gallery.Cameras);
         Assert.Equal(new RetrievalEvaluator().Evaluate(query, gallery).MeanAveragePrecision, report.MeanAveragePrecision, 1e-6);
         var first = Similarity.Order(similarity)[0, 0].item<long>();
         Assert.Equal(similarity[0].argmax().item<long>(), first);

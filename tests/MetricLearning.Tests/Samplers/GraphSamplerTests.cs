@@ -17,7 +17,7 @@ public class GraphSamplerTests
         sampler.Update(distances);
 
         var sizes = SamplerTable.Labels.GroupBy(label => label).ToDictionary(group => group.Key, group => group.Count());
-        var centres = new List<int>();
+        var centers = new List<int>();
         foreach (var batch in sampler.Draw(0).Chunk(sampler.BatchSize))
         {
             var groups = batch.Chunk(3).ToList();
@@ -26,9 +26,9 @@ public class GraphSamplerTests
             var nearest = Enumerable.Range(0, sampler.Identities).Where(i => i != met[^1])
                 .OrderBy(i => distances[met[^1], i].item<double>()).Take(3);
             Assert.Equal(nearest, met.SkipLast(1));
-            centres.Add(met[^1]);
+            centers.Add(met[^1]);
         }
-        Assert.Equal(Enumerable.Range(0, sampler.Identities), centres.Order());
+        Assert.Equal(Enumerable.Range(0, sampler.Identities), centers.Order());
     }
 
     [Fact]
@@ -37,18 +37,18 @@ public class GraphSamplerTests
         using var scope = NewDisposeScope();
         var sampler = new GraphSampler([5, 6, 7, 8], identitiesPerBatch: 3, imagesPerIdentity: 1);
         sampler.Update(zeros(4, 4));
-        Assert.Equal([1, 2, 0, 2, 0, 1, 0, 1], sampler.Neighbours!);
+        Assert.Equal([1, 2, 0, 2, 0, 1, 0, 1], sampler.Neighbors!);
     }
 
     [Fact]
-    public void SavedNeighbours_ResumeTheEpoch()
+    public void SavedNeighbors_ResumeTheEpoch()
     {
         using var scope = NewDisposeScope();
         var points = LossTable.Random(3, 20, 2);
         var unbroken = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2);
-        Assert.Null(unbroken.Neighbours);
+        Assert.Null(unbroken.Neighbors);
         unbroken.Update(Distance.Euclidean.Matrix(points, points));
-        var resumed = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2) { Neighbours = unbroken.Neighbours, State = new(1, 17) };
+        var resumed = new GraphSampler(SamplerTable.Labels, 4, 3, seed: 2) { Neighbors = unbroken.Neighbors, State = new(1, 17) };
         Assert.Equal(unbroken.Draw(1)[17..], resumed);
     }
 
@@ -69,7 +69,7 @@ public class GraphSamplerTests
         Assert.StartsWith("distances must be [3, 3], got [2, 3].", Assert.Throws<ArgumentException>(() => sampler.Update(zeros(2, 3))).Message);
         Assert.StartsWith("distances must be finite, got NaN in row 1, column 1.", Assert.Throws<ArgumentException>(() => sampler.Update(
             tensor(new[,] { { 0, 1, 1 }, { 1, float.NaN, 1 }, { 1, 1, 0 } }))).Message);
-        Assert.StartsWith("Neighbours must be 1 of 3 for each identity, got 2", Assert.Throws<ArgumentException>(() => sampler.Neighbours = [0, 1]).Message);
+        Assert.StartsWith("Neighbors must be 1 of 3 for each identity, got 2", Assert.Throws<ArgumentException>(() => sampler.Neighbors = [0, 1]).Message);
         Assert.StartsWith("labels must hold at least 4 identities, got 3.",
             Assert.Throws<ArgumentException>(() => new GraphSampler([0, 1, 2], 4, 1)).Message);
     }

@@ -194,7 +194,7 @@ public class IdentitySamplerTests
         Assert.Equal("8 9 1 0 3 5 12 11", Printed(new IdentitySampler(labels, 2, 2, seed: 1)));
         Assert.Equal("9 8 9 7 4 6 1 0 2 11 10 12", Printed(new IdentitySampler(labels, 2, 3, epoch: IdentityEpoch.EachIdentityOnce, seed: 1)));
         Assert.Equal("2 0 11 12 9 8 11 10", Printed(new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.Independent(2), seed: 1)));
-        Assert.Equal("9 8 6 7 0 2 11 12 10 12 1 2", Printed(IdentitySampler.FastReidBalanced(labels, cameras, 2, 2, seed: 1)));
+        Assert.Equal("9 8 6 7 0 2 11 12 10 12 1 2", Printed(IdentitySampler.FastReIdBalanced(labels, cameras, 2, 2, seed: 1)));
 
         static string Printed(Sampler sampler) => string.Join(' ', sampler.Draw(0));
     }
@@ -244,9 +244,9 @@ public class IdentitySamplerTests
         var market = Labels([.. Enumerable.Range(0, 75).Select(i => 2 + i % 30)]);
         Assert.Equal(75 * 4, IdentitySampler.OpenReid(market).Count);
         Assert.Equal(5, IdentitySampler.OpenReid(market).BatchesPerEpoch);
-        Assert.Equal(market.Length / 64, IdentitySampler.FastReidNaive(market).BatchesPerEpoch);
+        Assert.Equal(market.Length / 64, IdentitySampler.FastReIdNaive(market).BatchesPerEpoch);
         Assert.Equal(100_000 / 64 * 64, IdentitySampler.MPerClass(market, 16, 4).Count);
-        Assert.Equal(0, IdentitySampler.Torchreid(market).Count % 64);
+        Assert.Equal(0, IdentitySampler.TorchReId(market).Count % 64);
     }
 
     [Fact]

@@ -19,8 +19,8 @@ internal static class SamplerTable
             Labels, 4, 3, lastBatch: LastBatch.Fill, cameras: Domains, shard: shard, seed: seed),
         ["identity independent"] = (shard, seed) => new IdentitySampler(
             Labels, 8, 2, SmallIdentities.LeaveOut, IdentityEpoch.Independent(5), shard: shard, seed: seed),
-        ["fast-reid naive"] = (shard, seed) => IdentitySampler.FastReidNaive(Labels, 4, 2, shard, seed),
-        ["fast-reid balanced"] = (shard, seed) => IdentitySampler.FastReidBalanced(Labels, Domains, 4, 4, shard, seed),
+        ["fast-reid naive"] = (shard, seed) => IdentitySampler.FastReIdNaive(Labels, 4, 2, shard, seed),
+        ["fast-reid balanced"] = (shard, seed) => IdentitySampler.FastReIdBalanced(Labels, Domains, 4, 4, shard, seed),
         ["class-balanced"] = (shard, seed) => new ClassBalancedSampler(Labels, 12, shard: shard, seed: seed),
         ["weighted"] = (shard, seed) => new WeightedSampler([.. Labels.Select(label => label / 7.0)], 8, 6, shard, seed),
         ["hierarchical"] = (shard, seed) => new HierarchicalSampler(Labels, Categories, 4, 2, 2, shard: shard, seed: seed),

@@ -162,15 +162,15 @@ public sealed class EvaluateFeaturesTests : IDisposable
     private static Dictionary<string, Tensor> Arrays()
     {
         var generator = new Generator(5);
-        var (queryIds, galleryIds) = (arange(20).remainder(10), arange(60).remainder(12));
-        var centres = randn([12, 8], generator: generator);
+        var (queryIdentities, galleryIdentities) = (arange(20).remainder(10), arange(60).remainder(12));
+        var centers = randn([12, 8], generator: generator);
         return new()
         {
-            ["query_feat"] = centres[queryIds] + 0.8 * randn([20, 8], generator: generator),
-            ["query_pid"] = queryIds,
+            ["query_feat"] = centers[queryIdentities] + 0.8 * randn([20, 8], generator: generator),
+            ["query_pid"] = queryIdentities,
             ["query_cam"] = arange(20).remainder(3) + 1,
-            ["gallery_feat"] = centres[galleryIds] + 0.8 * randn([60, 8], generator: generator),
-            ["gallery_pid"] = galleryIds,
+            ["gallery_feat"] = centers[galleryIdentities] + 0.8 * randn([60, 8], generator: generator),
+            ["gallery_pid"] = galleryIdentities,
             ["gallery_cam"] = arange(60).floor_divide(20) + 1,
         };
     }

@@ -94,6 +94,6 @@ public class StatisticsTests
     public void Compare_RefusesDifferentLengths()
     {
         Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message, StringComparison.Ordinal);
-        Assert.Contains("ids must have one entry", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
+        Assert.Contains("identities must have one entry", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
     }
 }

@@ -17,7 +17,7 @@ public class VerificationEvaluatorTests
     private static double[] Figures(VerificationReport report) =>
     [
         report.MatchingPairs, report.NonMatchingPairs, report.AreaUnderCurve, report.EqualErrorRate,
-        .. targets.Select(report.TruePositiveRateAt), .. targets.Select(report.TruePositiveRateOfFastReid),
+        .. targets.Select(report.TruePositiveRateAt), .. targets.Select(report.TruePositiveRateOfFastReId),
         .. report.Roc.SelectMany(p => new[] { p.Threshold, p.FalsePositiveRate, p.TruePositiveRate }),
         .. report.OperatingPoints.SelectMany(p => new[]
         {
@@ -103,7 +103,7 @@ public class VerificationEvaluatorTests
             Assert.True(double.IsPositiveInfinity(point.Threshold) || P(others, o => o <= point.Threshold) > target);
             Assert.Equal(P(matching, m => m >= point.QuantileThreshold), point.FalseNonMatchRateAtQuantile);
             Assert.InRange(point.Threshold, point.ThresholdInterval.Low, double.PositiveInfinity);
-            Assert.Equal(FastReid(matching, others, target), report.TruePositiveRateOfFastReid(target), 1e-12);
+            Assert.Equal(FastReId(matching, others, target), report.TruePositiveRateOfFastReId(target), 1e-12);
         }
         var roc = report.Roc;
         Assert.Equal((0.0, 0.0), (roc[0].FalsePositiveRate, roc[0].TruePositiveRate));
@@ -121,7 +121,7 @@ public class VerificationEvaluatorTests
     }, iter: 400, threads: 1);
 
     /// <summary>scikit-learn's roc_curve with drop_intermediate, step by step.</summary>
-    private static double FastReid(double[] matching, double[] others, double target)
+    private static double FastReId(double[] matching, double[] others, double target)
     {
         var curve = matching.Concat(others).Distinct().OrderDescending()
             .Select(t => (False: matching.Count(m => m >= t), True: others.Count(o => o >= t))).ToArray();
@@ -145,7 +145,7 @@ public class VerificationEvaluatorTests
     {
         var report = new VerificationEvaluator().Evaluate([1.0, 2.0], []);
         Assert.True(double.IsNaN(report.AreaUnderCurve) && double.IsNaN(report.EqualErrorRate) && double.IsNaN(report.TruePositiveRateAt(0.1)));
-        Assert.True(double.IsNaN(report.TruePositiveRateOfFastReid(0.1)));
+        Assert.True(double.IsNaN(report.TruePositiveRateOfFastReId(0.1)));
         Assert.Empty(report.OperatingPoints);
     }
 

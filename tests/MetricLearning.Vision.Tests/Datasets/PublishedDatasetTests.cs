@@ -64,9 +64,9 @@ public sealed class PublishedDatasetTests : IDisposable
             Put($"{boxes}/bounding_box_test", "0003_c2_22.png", "0004_c2_22.png");
         }
         Assert.Same(PublishedDataset.Cuhk03Detected, ReIdDataset.Cuhk03NP(folder.Under("detected/x")[..^2]).Published);
-        var labelled = ReIdDataset.Cuhk03NP(folder.Under("labeled/x")[..^2]);
-        Assert.Equal("CUHK03-NP (labelled)", labelled.Name);
-        Assert.Equal([(3, 2), (4, 2)], labelled.Gallery.Select(s => (s.Identity, s.Camera)));
+        var labeled = ReIdDataset.Cuhk03NP(folder.Under("labeled/x")[..^2]);
+        Assert.Equal("CUHK03-NP (labeled)", labeled.Name);
+        Assert.Equal([(3, 2), (4, 2)], labeled.Gallery.Select(s => (s.Identity, s.Camera)));
     }
 
     [Fact]
@@ -266,7 +266,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Empty(letters.Train.Identities.Intersect(letters.Query.Identities));
     }
 
-    /// <summary>From files to figures: raw grey values of all 280 faces, against pytorch-metric-learning's AccuracyCalculator.</summary>
+    /// <summary>From files to figures: raw gray values of all 280 faces, against pytorch-metric-learning's AccuracyCalculator.</summary>
     [Fact]
     public void FacesThroughThePipeline_GiveTheReferenceFigures()
     {

@@ -19,27 +19,27 @@ public sealed class PictureDecoderTests : IDisposable
     }
 
     [Fact]
-    public void GreyPictures_HaveThreeEqualChannels()
+    public void GrayPictures_HaveThreeEqualChannels()
     {
         using var bitmap = new SKBitmap(3, 1, SKColorType.Gray8, SKAlphaType.Opaque);
         bitmap.SetPixel(1, 0, new SKColor(90, 90, 90));
         bitmap.SetPixel(2, 0, SKColors.White);
-        Assert.Equal([(0, 0, 0), (90, 90, 90), (255, 255, 255)], Rgb(Picture.Load(folder.Save("grey.png", bitmap))));
-        Assert.All(Rgb(Picture.Load(folder.Save("grey.jpg", bitmap))), p => Assert.True(p.R == p.G && p.G == p.B));
+        Assert.Equal([(0, 0, 0), (90, 90, 90), (255, 255, 255)], Rgb(Picture.Load(folder.Save("gray.png", bitmap))));
+        Assert.All(Rgb(Picture.Load(folder.Save("gray.jpg", bitmap))), p => Assert.True(p.R == p.G && p.G == p.B));
     }
 
     [Fact]
     public void SixteenBits_KeepTheUpperEight()
     {
-        var picture = Picture.Load(folder.Write("grey16.png", SamplePictures.Grey16));
+        var picture = Picture.Load(folder.Write("gray16.png", SamplePictures.Gray16));
         Assert.Equal(Enumerable.Range(0, 256).Select(i => (i % 16 * 16, i % 16 * 16, i % 16 * 16)), Rgb(picture));
     }
 
     [Fact]
-    public void PalettePictures_HaveTheColoursOfThePalette()
+    public void PalettePictures_HaveTheColorsOfThePalette()
     {
-        var colours = Rgb(Picture.Load(folder.Write("palette.png", SamplePictures.Palette))).Distinct().Order();
-        Assert.Equal([(57, 57, 52), (62, 175, 109), (176, 61, 109), (179, 179, 167)], colours);
+        var colors = Rgb(Picture.Load(folder.Write("palette.png", SamplePictures.Palette))).Distinct().Order();
+        Assert.Equal([(57, 57, 52), (62, 175, 109), (176, 61, 109), (179, 179, 167)], colors);
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class PictureDecoderTests : IDisposable
 
     [Theory]
     [MemberData(nameof(PictureKinds.All), MemberType = typeof(PictureKinds))]
-    public void EveryKindOfFile_GivesItsColours(PictureKind kind)
+    public void EveryKindOfFile_GivesItsColors(PictureKind kind)
     {
         var picture = Picture.Load(folder.Write(kind.Name.Replace(' ', '-'), kind.Bytes));
         Assert.Equal((2, 1), (picture.Width, picture.Height));
@@ -139,10 +139,10 @@ public sealed class PictureDecoderTests : IDisposable
     [Fact]
     public void PortableAnymaps_AreRead()
     {
-        var grey = Picture.Load(folder.Write("a.pgm", [.. "P5\n# a comment\n2 1\n100\n"u8, 0, 50]));
-        Assert.Equal([(0, 0, 0), (128, 128, 128)], Rgb(grey));
-        var colour = Picture.Load(folder.Write("a.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3, 4, 5, 6]));
-        Assert.Equal([(1, 2, 3), (4, 5, 6)], Rgb(colour));
+        var gray = Picture.Load(folder.Write("a.pgm", [.. "P5\n# a comment\n2 1\n100\n"u8, 0, 50]));
+        Assert.Equal([(0, 0, 0), (128, 128, 128)], Rgb(gray));
+        var color = Picture.Load(folder.Write("a.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3, 4, 5, 6]));
+        Assert.Equal([(1, 2, 3), (4, 5, 6)], Rgb(color));
         var deep = Picture.Load(folder.Write("b.pgm", [.. "P5 2 1 65535\n"u8, 255, 255, 128, 0]));
         Assert.Equal([(255, 255, 255), (128, 128, 128)], Rgb(deep));
         Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the picture does.");
@@ -189,10 +189,10 @@ public sealed class PictureDecoderTests : IDisposable
         Assert.EndsWith(ending, message, StringComparison.Ordinal);
     }
 
-    private static SKBitmap Bitmap(int width, int height, params SKColor[] colours)
+    private static SKBitmap Bitmap(int width, int height, params SKColor[] colors)
     {
         var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
-        bitmap.Pixels = colours;
+        bitmap.Pixels = colors;
         return bitmap;
     }
 

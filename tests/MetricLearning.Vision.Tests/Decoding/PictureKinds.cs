@@ -18,34 +18,34 @@ public static class PictureKinds
 {
     private static readonly (int, int, int) red = (200, 30, 10), blue = (5, 60, 250), white = (255, 255, 255);
 
-    private static readonly byte[] fourColours = [0, 0, 0, 200, 30, 10, 5, 60, 250, 9, 9, 9];
+    private static readonly byte[] fourColors = [0, 0, 0, 200, 30, 10, 5, 60, 250, 9, 9, 9];
 
     public static TheoryData<PictureKind> All => new(Kinds());
 
     private static IEnumerable<PictureKind> Kinds()
     {
-        yield return new("png grey 1 bit", PngFile.Make(2, 1, 1, 0, [[0b0100_0000]]), (0, 0, 0), white);
-        yield return new("png grey 2 bits", PngFile.Make(2, 1, 2, 0, [[0b0110_0000]]), (85, 85, 85), (170, 170, 170));
-        yield return new("png grey 4 bits", PngFile.Make(2, 1, 4, 0, [[0x3C]]), (51, 51, 51), (204, 204, 204));
-        yield return new("png grey 8 bits", PngFile.Make(2, 1, 8, 0, [[7, 130]]), (7, 7, 7), (130, 130, 130));
-        yield return new("png grey 16 bits", PngFile.Make(2, 1, 16, 0, [[0x12, 0xFE, 0x80, 0]]), (0x12, 0x12, 0x12), (0x80, 0x80, 0x80));
-        yield return new("png grey, one value transparent", PngFile.Make(2, 1, 8, 0, [[7, 130]], transparency: [0, 7]), white, (130, 130, 130));
-        yield return new("png grey and alpha", PngFile.Make(2, 1, 8, 4, [[100, 51, 100, 255]]), (224, 224, 224), (100, 100, 100));
+        yield return new("png gray 1 bit", PngFile.Make(2, 1, 1, 0, [[0b0100_0000]]), (0, 0, 0), white);
+        yield return new("png gray 2 bits", PngFile.Make(2, 1, 2, 0, [[0b0110_0000]]), (85, 85, 85), (170, 170, 170));
+        yield return new("png gray 4 bits", PngFile.Make(2, 1, 4, 0, [[0x3C]]), (51, 51, 51), (204, 204, 204));
+        yield return new("png gray 8 bits", PngFile.Make(2, 1, 8, 0, [[7, 130]]), (7, 7, 7), (130, 130, 130));
+        yield return new("png gray 16 bits", PngFile.Make(2, 1, 16, 0, [[0x12, 0xFE, 0x80, 0]]), (0x12, 0x12, 0x12), (0x80, 0x80, 0x80));
+        yield return new("png gray, one value transparent", PngFile.Make(2, 1, 8, 0, [[7, 130]], transparency: [0, 7]), white, (130, 130, 130));
+        yield return new("png gray and alpha", PngFile.Make(2, 1, 8, 4, [[100, 51, 100, 255]]), (224, 224, 224), (100, 100, 100));
         yield return new("png rgb", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]]), red, blue);
         yield return new("png rgb 16 bits", PngFile.Make(2, 1, 16, 2, [[200, 99, 30, 0, 10, 255, 5, 1, 60, 2, 250, 3]]), red, blue);
-        yield return new("png rgb, one colour transparent", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]], transparency: [0, 200, 0, 30, 0, 10]), white, blue);
+        yield return new("png rgb, one color transparent", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]], transparency: [0, 200, 0, 30, 0, 10]), white, blue);
         yield return new("png rgba", PngFile.Make(2, 1, 8, 6, [[100, 0, 50, 51, 5, 60, 250, 255]]), (224, 204, 214), blue);
         yield return new("png rgba 16 bits", PngFile.Make(2, 1, 16, 6, [[100, 0, 0, 0, 50, 0, 51, 0, 1, 1, 2, 2, 3, 3, 0, 0]]), (224, 204, 214), white);
         yield return new("png palette 1 bit", PngFile.Make(2, 1, 1, 3, [[0b0100_0000]], [5, 60, 250, 200, 30, 10]), blue, red);
-        yield return new("png palette 4 bits", PngFile.Make(2, 1, 4, 3, [[0x12]], fourColours), red, blue);
-        yield return new("png palette and transparency", PngFile.Make(2, 1, 8, 3, [[1, 2]], fourColours, transparency: [255, 0]), white, blue);
+        yield return new("png palette 4 bits", PngFile.Make(2, 1, 4, 3, [[0x12]], fourColors), red, blue);
+        yield return new("png palette and transparency", PngFile.Make(2, 1, 8, 3, [[1, 2]], fourColors, transparency: [255, 0]), white, blue);
         yield return new("png interlaced", PngFile.Make(2, 1, 8, 2, [[200, 30, 10], [5, 60, 250]], interlaced: true), red, blue);
         yield return new("bmp 24 bits", Bmp(24, 1, [], [10, 30, 200, 250, 60, 5, 0, 0]), red, blue);
         yield return new("bmp 24 bits, top row first", Bmp(24, -1, [], [10, 30, 200, 250, 60, 5, 0, 0]), red, blue);
         yield return new("bmp 32 bits", Bmp(32, 1, [], [10, 30, 200, 0, 250, 60, 5, 0]), red, blue);
         yield return new("bmp palette", Bmp(8, 1, [0, 0, 0, 0, 10, 30, 200, 0, 250, 60, 5, 0], [1, 2, 0, 0]), red, blue);
         yield return new("gif", Gif(Frame(1, 2)), red, blue);
-        yield return new("gif, one colour transparent", Gif([.. Control(transparent: 1), .. Frame(1, 2)]), white, blue);
+        yield return new("gif, one color transparent", Gif([.. Control(transparent: 1), .. Frame(1, 2)]), white, blue);
         yield return new("gif animated", Gif([.. Loop, .. Control(), .. Frame(1, 2), .. Control(), .. Frame(3, 3)]), red, blue);
         yield return new("webp", WebP(Lossless(Red, Blue)), red, blue);
         yield return new("webp and alpha", WebP(Lossless(new SKColor(100, 0, 50, 51), Blue)), (224, 204, 214), blue);
@@ -68,13 +68,13 @@ public static class PictureKinds
         ];
     }
 
-    private static byte[] Gif(byte[] content) => [.. "GIF89a"u8, 2, 0, 1, 0, 0b1000_0001, 0, 0, .. fourColours, .. content, 0x3B];
+    private static byte[] Gif(byte[] content) => [.. "GIF89a"u8, 2, 0, 1, 0, 0b1000_0001, 0, 0, .. fourColors, .. content, 0x3B];
 
     private static byte[] Loop => [0x21, 0xFF, 11, .. "NETSCAPE2.0"u8, 3, 1, 0, 0, 0];
 
     private static byte[] Control(byte? transparent = null) => [0x21, 0xF9, 4, (byte)(transparent is null ? 0 : 1), 10, 0, transparent ?? 0, 0];
 
-    /// <summary>Two colours of the palette: the codes clear, first, second, end, of three bits each.</summary>
+    /// <summary>Two colors of the palette: the codes clear, first, second, end, of three bits each.</summary>
     private static byte[] Frame(int first, int second)
     {
         var codes = 4 | first << 3 | second << 6 | 5 << 9;
@@ -82,9 +82,9 @@ public static class PictureKinds
     }
 
     /// <summary>The chunk VP8L of a picture as Skia compresses it.</summary>
-    private static byte[] Lossless(params SKColor[] colours)
+    private static byte[] Lossless(params SKColor[] colors)
     {
-        using var bitmap = new SKBitmap(2, 1, SKColorType.Rgba8888, SKAlphaType.Unpremul) { Pixels = colours };
+        using var bitmap = new SKBitmap(2, 1, SKColorType.Rgba8888, SKAlphaType.Unpremul) { Pixels = colors };
         using var map = bitmap.PeekPixels();
         using var data = map.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100));
         var bytes = data!.ToArray();

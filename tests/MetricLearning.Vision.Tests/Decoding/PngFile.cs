@@ -9,18 +9,18 @@ internal static class PngFile
     /// <param name="width">Pixels a row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="bits">Bits a channel.</param>
-    /// <param name="colour">0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.</param>
+    /// <param name="color">0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.</param>
     /// <param name="rows">The packed pixels of each row; of an interlaced picture, of each row of each pass.</param>
     /// <param name="palette">The chunk PLTE, if any.</param>
     /// <param name="transparency">The chunk tRNS, if any.</param>
     /// <param name="interlaced">Whether the rows come in the seven passes of Adam7.</param>
-    public static byte[] Make(int width, int height, byte bits, byte colour, byte[][] rows, byte[]? palette = null, byte[]? transparency = null,
+    public static byte[] Make(int width, int height, byte bits, byte color, byte[][] rows, byte[]? palette = null, byte[]? transparency = null,
         bool interlaced = false)
     {
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9], header[12]) = (bits, colour, (byte)(interlaced ? 1 : 0));
+        (header[8], header[9], header[12]) = (bits, color, (byte)(interlaced ? 1 : 0));
         using var pixels = new MemoryStream();
         using (var packed = new ZLibStream(pixels, CompressionLevel.Optimal))
             foreach (var row in rows) packed.Write([0, .. row]);

@@ -13,8 +13,8 @@ internal static class SamplePictures
         qJHX/8QAFBEBAAAAAAAAAAAAAAAAAAAAIP/aAAgBAgEBPxAPv//EABUQAQEAAAAAAAAAAAAAAAAAAADx/9oACAEBAAE/EISMjIz/2Q==
         """);
 
-    /// <summary>16 bits of grey, 4096 x + y, as PNG.</summary>
-    public static byte[] Grey16 => Convert.FromBase64String("""
+    /// <summary>16 bits of gray, 4096 x + y, as PNG.</summary>
+    public static byte[] Gray16 => Convert.FromBase64String("""
         iVBORw0KGgoAAAANSUhEUgAAABAAAAAQEAAAAABqCHz+AAAACXBIWXMAAAPoAAAD6AG1e1JrAAABbUlEQVQokQXBCQEAERAAwPX/TgQRRBBBBBFEEEEEEUQQQQQRRLgZ
         AAgQIUGGAhUadBgwYcGGAxceAKCAIkooo4IqaqijgSZaaKODLnoIAAccccIZF1xxwx0PPPHCGx988cMAJJBIEsmkkEoa6WSQSRbZ5JBLHgGggUaaaKaFVtpop4NOuuim
         h176KAALLLLEMiusssY6G2yyxTY77LLHAHjgkSeeeeGVN9754JMvvvnhlz8OIIKIIoksiqiiiS6GmGKJLY644gkAGWSUSWZZZJVNdjnklEtueeSVTwKooKJKKquiqmqq
@@ -22,7 +22,7 @@ internal static class SamplePictures
         n33x1Tff/fDTL7/98dc/D/CFL37py1/56te+/o1vfuvb3/nu974fWHJ/gZG/66sAAAAASUVORK5CYII=
         """);
 
-    /// <summary>As a PNG with a palette of 4 colours.</summary>
+    /// <summary>As a PNG with a palette of 4 colors.</summary>
     public static byte[] Palette => Convert.FromBase64String("""
         iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAgMAAABinRfyAAAADFBMVEU5OTQ+r22wPW2zs6c73GR4AAAACXBIWXMAAAPoAAAD6AG1e1JrAAAAOElEQVQImWNgYNBaxQAl
         ulYxMDChslhWrWZgFEp7xyAoOns3Q6Bb9X6G0ND7/6FEeD2MFfsfwgUALDQaZmFQalwAAAAASUVORK5CYII=

@@ -21,7 +21,7 @@ public sealed class ExtractTests : IDisposable
         using var features = new ImageLoader(images, plain)
             .Extract(Thirds, batchSize: 3, progress: (done, all) => progress.Add((done, all)), cancel: Cancel);
         Assert.Equal([7, 3], features.Features.shape);
-        Assert.Equal(images.Select(s => s.Identity), features.Ids);
+        Assert.Equal(images.Select(s => s.Identity), features.Identities);
         Assert.Equal(images.Select(s => s.Camera), features.Cameras!);
         Assert.Equal([(3, 7), (6, 7), (7, 7)], progress);
         for (var i = 0; i < 7; i++)
@@ -49,7 +49,7 @@ public sealed class ExtractTests : IDisposable
         using var features = loader.Extract(Thirds, batchSize: 2, cancel: Cancel);
         var kept = images.Without(loader.Skipped);
         Assert.Equal([4, 3], features.Features.shape);
-        Assert.Equal(kept.Select(s => s.Identity), features.Ids);
+        Assert.Equal(kept.Select(s => s.Identity), features.Identities);
         using var scope = NewDisposeScope();
         Assert.True(allclose(features.Features[1], Thirds(plain.Read(kept[1].Path))[0]));
     }
@@ -113,7 +113,7 @@ public sealed class ExtractTests : IDisposable
         }, 3, journal: journal, cancel: Cancel);
         Assert.Equal(4 - batches + (bytesLost > 0 ? 1 : 0), calls);
         Assert.Equal(whole.Features.data<float>().ToArray(), resumed.Features.data<float>().ToArray());
-        Assert.Equal(whole.Ids, resumed.Ids);
+        Assert.Equal(whole.Identities, resumed.Identities);
         Assert.Equal(whole.Cameras!, resumed.Cameras!);
         // Whole, it needs the network no more.
         using var again = new ImageLoader(images, plain).Extract(_ => throw new NotSupportedException(), 3, journal: journal, cancel: Cancel);

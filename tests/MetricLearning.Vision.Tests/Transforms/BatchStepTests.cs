@@ -23,9 +23,9 @@ public sealed class BatchStepTests : IDisposable
         ["pad by more than the picture"] = _ => [new PadAndCrop(40)],
         ["random crop"] = _ => [new RandomCrop(13, 11)],
         ["random crop of more than the picture"] = _ => [new RandomCrop(30, 11)],
-        ["centre crop after a random step"] = _ => [new HorizontalFlip(), new CenterCrop(13, 30)],
-        ["grey"] = _ => [new RandomGrayscale(0.5)],
-        ["always grey after a random step"] = _ => [new HorizontalFlip(), new RandomGrayscale(1)],
+        ["center crop after a random step"] = _ => [new HorizontalFlip(), new CenterCrop(13, 30)],
+        ["gray"] = _ => [new RandomGrayscale(0.5)],
+        ["always gray after a random step"] = _ => [new HorizontalFlip(), new RandomGrayscale(1)],
         ["brightness"] = _ => [new ColorJitter(brightness: 0.8)],
         ["contrast"] = _ => [new ColorJitter(contrast: 0.8)],
         ["saturation"] = _ => [new ColorJitter(saturation: 1.5)],
@@ -33,7 +33,7 @@ public sealed class BatchStepTests : IDisposable
         ["jitter by chance"] = _ => [new RandomApply(new ColorJitter(0.4, 0.4, 0.4))],
         ["patch"] = images => [new RandomPatch(images, Height, Width, poolSize: 20)],
         ["erase"] = _ => [new RandomErasing()],
-        ["erase before normalising"] = _ => [new RandomErasing(0.7, fill: [0, 1, 0.3f], order: ErasingOrder.BeforeNormalization)],
+        ["erase before normalizing"] = _ => [new RandomErasing(0.7, fill: [0, 1, 0.3f], order: ErasingOrder.BeforeNormalization)],
         ["all"] = images =>
         [
             new HorizontalFlip(), new PadAndCrop(3), new RandomApply(new ColorJitter(0.2, 0.15, 0.1)), new RandomGrayscale(),
@@ -50,7 +50,7 @@ public sealed class BatchStepTests : IDisposable
     public void Step_IsTheSameOnBatches(string name)
     {
         var made = steps[name](set.Draw(6));
-        foreach (var normalize in new[] { new Normalize(), Normalize.Grey() })
+        foreach (var normalize in new[] { new Normalize(), Normalize.Gray() })
         {
             var transform = new ImageTransform(
                 [new Resize(Height, Width), .. made.OfType<PixelStep>(), normalize, .. made.OfType<PlaneStep>()]);
@@ -117,13 +117,13 @@ public sealed class BatchStepTests : IDisposable
     }
 
     [Fact]
-    public void GreyBatches_HaveOneChannelOfBrightness()
+    public void GrayBatches_HaveOneChannelOfBrightness()
     {
-        var transform = new ImageTransform(new Resize(Height, Width), Normalize.Grey(0.5f, 0.25f));
+        var transform = new ImageTransform(new Resize(Height, Width), Normalize.Gray(0.5f, 0.25f));
         Assert.Equal(1, transform.Channels);
         using var pictures = Pictures();
-        using var grey = transform.Apply(pictures);
-        var (from, to) = (pictures.bytes.ToArray(), grey.data<float>().ToArray());
+        using var gray = transform.Apply(pictures);
+        var (from, to) = (pictures.bytes.ToArray(), gray.data<float>().ToArray());
         for (var i = 0; i < Count * Height * Width; i++)
         {
             var at = i / (Height * Width) * 3 * Height * Width + i % (Height * Width);
@@ -143,10 +143,10 @@ public sealed class BatchStepTests : IDisposable
     }
 
     [Fact]
-    public void GreyErasing_FillsWithTheBrightnessOfTheColour()
+    public void GrayErasing_FillsWithTheBrightnessOfTheColor()
     {
         var transform = new ImageTransform(
-            new Resize(Height, Width), Normalize.Grey(), new RandomErasing(1, fill: [0.25f, 0.5f, 1]));
+            new Resize(Height, Width), Normalize.Gray(), new RandomErasing(1, fill: [0.25f, 0.5f, 1]));
         using var pictures = Pictures();
         using var erased = transform.Apply(pictures);
         Assert.Contains(0.299f * 0.25f + 0.587f * 0.5f + 0.114f * 1, erased.data<float>());
@@ -171,7 +171,7 @@ public sealed class BatchStepTests : IDisposable
         Assert.True(new ImageLoader(set.Draw(1), transform) { OnBatches = true }.OnBatches);
         // To turn the hue is for single pictures.
         Assert.False(new RandomApply(new ColorJitter(0.1, hue: 0.1)).WorksOnBatches);
-        Expect.Error<ArgumentException>("mean must be three numbers (red, green, blue) or one (grey), got 2.", () => new Normalize([0, 0]));
+        Expect.Error<ArgumentException>("mean must be three numbers (red, green, blue) or one (gray), got 2.", () => new Normalize([0, 0]));
         Expect.Error<ArgumentException>("std must have as many numbers as mean, 1, got 3.", () => new Normalize([0]));
     }
 

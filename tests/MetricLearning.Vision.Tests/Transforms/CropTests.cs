@@ -5,13 +5,13 @@ public class CropTests
     [Fact]
     public void CenterCrop_TakesTheMiddle_OrPadsWithBlack()
     {
-        Assert.Equal([2, 3], Greys(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3, 4))));
-        Assert.Equal([0, 7, 8, 0], Greys(After(new CenterCrop(1, 4), ResizeTests.Row(7, 8))));
+        Assert.Equal([2, 3], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3, 4))));
+        Assert.Equal([0, 7, 8, 0], Grays(After(new CenterCrop(1, 4), ResizeTests.Row(7, 8))));
         var tall = After(new CenterCrop(3, 1), ResizeTests.Row(5));
-        Assert.Equal([0, 5, 0], Greys(tall));
+        Assert.Equal([0, 5, 0], Grays(tall));
         // Half a pixel goes to the even place, as Python rounds: (5 - 2) / 2 = 1.5 to 2, (3 - 2) / 2 = 0.5 to 0.
-        Assert.Equal([3, 4], Greys(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3, 4, 5))));
-        Assert.Equal([1, 2], Greys(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3))));
+        Assert.Equal([3, 4], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3, 4, 5))));
+        Assert.Equal([1, 2], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3))));
     }
 
     [Theory]
@@ -34,11 +34,11 @@ public class CropTests
         {
             var picture = ResizeTests.Row(1, 2, 3, 4);
             step.Apply(picture, random);
-            counts[Greys(picture)[0]]++;
+            counts[Grays(picture)[0]]++;
         }
         Assert.Equal(0, counts[0]);
         Assert.All(counts[1..], count => Assert.InRange(count, 240, 360));
-        Assert.Equal([9, 0], Greys(After(step, ResizeTests.Row(9))));
+        Assert.Equal([9, 0], Grays(After(step, ResizeTests.Row(9))));
     }
 
     [Fact]
@@ -95,7 +95,7 @@ public class CropTests
         return picture;
     }
 
-    private static int[] Greys(Picture picture)
+    private static int[] Grays(Picture picture)
     {
         var pixels = picture.Pixels.ToArray();
         return [.. Enumerable.Range(0, pixels.Length / 4).Select(i => (int)pixels[4 * i])];

@@ -23,8 +23,8 @@ public class PillowTests
     public void EveryByte_IsPillows(string name, string hash)
     {
         var words = name.Split(' ');
-        var picture = words[0] == "waves" ? Waves() : Colours();
-        if (words[1] == "dim") PillowColour.Contrast(picture, 0.4);
+        var picture = words[0] == "waves" ? Waves() : Colors();
+        if (words[1] == "dim") PillowColor.Contrast(picture, 0.4);
         Change(picture, words[^1], words.Length > 3 && words[1] != "dim" ? words[1] + " " + words[2] : words[^2]);
         var pixels = picture.Pixels.ToArray();
         var rgb = Enumerable.Range(0, pixels.Length).Where(i => i % 4 < 3).Select(i => pixels[i]).ToArray();
@@ -33,7 +33,7 @@ public class PillowTests
 
     internal static Picture Waves() => Drawn(45, 31, (x, y, c) => (x * (5 + 2 * c) + y * (11 - 3 * c) + (x * x + 3 * y * y * (c + 1)) % 97) % 256);
 
-    private static Picture Colours() => Drawn(52 * 52, 52, (x, y, c) => (c == 0 ? x % 52 : c == 1 ? x / 52 : y) * 5);
+    private static Picture Colors() => Drawn(52 * 52, 52, (x, y, c) => (c == 0 ? x % 52 : c == 1 ? x / 52 : y) * 5);
 
     private static void Change(Picture picture, string number, string what)
     {
@@ -43,18 +43,18 @@ public class PillowTests
         var fill = new Rgb(1, 2, 3);
         switch (parts[0])
         {
-            case "brightness": PillowColour.Brightness(picture, value); break;
-            case "contrast": PillowColour.Contrast(picture, value); break;
-            case "saturation": PillowColour.Saturation(picture, value); break;
-            case "sharpness": PillowColour.Sharpness(picture, value); break;
-            case "hue": PillowColour.Hue(picture, value); break;
-            case "posterize": PillowColour.Posterize(picture, (int)value); break;
-            case "solarize": PillowColour.Solarize(picture, value); break;
-            case "invert": PillowColour.Invert(picture); break;
-            case "equalize": PillowColour.Equalize(picture); break;
-            case "autocontrast": PillowColour.AutoContrast(picture); break;
-            case "grey": PillowColour.Grey(picture); break;
-            case "rotate": Warp.Rotate(picture, value, how, Rgb.Grey); break;
+            case "brightness": PillowColor.Brightness(picture, value); break;
+            case "contrast": PillowColor.Contrast(picture, value); break;
+            case "saturation": PillowColor.Saturation(picture, value); break;
+            case "sharpness": PillowColor.Sharpness(picture, value); break;
+            case "hue": PillowColor.Hue(picture, value); break;
+            case "posterize": PillowColor.Posterize(picture, (int)value); break;
+            case "solarize": PillowColor.Solarize(picture, value); break;
+            case "invert": PillowColor.Invert(picture); break;
+            case "equalize": PillowColor.Equalize(picture); break;
+            case "autocontrast": PillowColor.AutoContrast(picture); break;
+            case "gray": PillowColor.Gray(picture); break;
+            case "rotate": Warp.Rotate(picture, value, how, Rgb.Gray); break;
             case "shearx": Warp.Apply(picture, [1, value, 0, 0, 1, 0], how, fill); break;
             case "sheary": Warp.Apply(picture, [1, 0, 0, value, 1, 0], how, fill); break;
             case "translatex": Warp.Apply(picture, [1, 0, value, 0, 1, 0], how, fill); break;

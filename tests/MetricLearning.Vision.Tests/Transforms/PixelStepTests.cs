@@ -7,16 +7,16 @@ public class PixelStepTests
     {
         var picture = ResizeTests.Row(1, 2, 3);
         new HorizontalFlip(1).Apply(picture, new SeededRandom(0));
-        Assert.Equal([3, 2, 1], Greys(picture));
+        Assert.Equal([3, 2, 1], Grays(picture));
         new HorizontalFlip(0).Apply(picture, new SeededRandom(0));
-        Assert.Equal([3, 2, 1], Greys(picture));
+        Assert.Equal([3, 2, 1], Grays(picture));
         var random = new SeededRandom(9);
         var turned = 0;
         for (var i = 0; i < 1000; i++)
         {
             picture = ResizeTests.Row(1, 2);
             new HorizontalFlip().Apply(picture, random);
-            if (Greys(picture)[0] == 2) turned++;
+            if (Grays(picture)[0] == 2) turned++;
         }
         Assert.InRange(turned, 440, 560);
     }
@@ -46,7 +46,7 @@ public class PixelStepTests
             var picture = ResizeTests.Row(7, 8);
             new PadAndCrop(30).Apply(picture, new SeededRandom(seed));
             Assert.Equal(2, picture.Width);
-            Assert.All(Greys(picture), grey => Assert.True(grey is 0 or 7 or 8));
+            Assert.All(Grays(picture), gray => Assert.True(gray is 0 or 7 or 8));
         }
     }
 
@@ -60,7 +60,7 @@ public class PixelStepTests
         return result;
     }
 
-    private static int[] Greys(Picture picture)
+    private static int[] Grays(Picture picture)
     {
         var pixels = picture.Pixels.ToArray();
         return [.. Enumerable.Range(0, pixels.Length / 4).Select(i => (int)pixels[4 * i])];

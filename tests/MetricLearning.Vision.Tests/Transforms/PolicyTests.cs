@@ -14,8 +14,8 @@ public class PolicyTests
         for (var level = 0; level < 10; level++)
         {
             var (posterized, solarized) = (PillowTests.Waves(), PillowTests.Waves());
-            PillowColour.Posterize(posterized, bits[level]);
-            PillowColour.Solarize(solarized, thresholds[level]);
+            PillowColor.Posterize(posterized, bits[level]);
+            PillowColor.Solarize(solarized, thresholds[level]);
             Same(posterized, Do(Augmentation.Posterize, level));
             Same(solarized, Do(Augmentation.Solarize, level));
         }
@@ -24,8 +24,8 @@ public class PolicyTests
         var other = PillowTests.Waves();
         Warp.Apply(other, [1, 0, -6, 0, 1, 0], Interpolation.Nearest, Rgb.Black);
         // 150 / 331 · 45 · 3 / 9 = 6.8 pixels, cut off, either way.
-        var outcomes = Enumerable.Range(0, 20).Select(seed => Convert.ToHexString(WarpStepTests.Colours(Do(Augmentation.TranslateX, 3, (ulong)seed))));
-        string[] expected = [Convert.ToHexString(WarpStepTests.Colours(shifted)), Convert.ToHexString(WarpStepTests.Colours(other))];
+        var outcomes = Enumerable.Range(0, 20).Select(seed => Convert.ToHexString(WarpStepTests.Colors(Do(Augmentation.TranslateX, 3, (ulong)seed))));
+        string[] expected = [Convert.ToHexString(WarpStepTests.Colors(shifted)), Convert.ToHexString(WarpStepTests.Colors(other))];
         Assert.Equal(expected.Order(), outcomes.Distinct().Order());
     }
 
@@ -37,7 +37,7 @@ public class PolicyTests
             !WarpStepTests.IsWaves(CropTests.After(AutoAugment.FastReId(), PillowTests.Waves(), (ulong)seed)));
         Assert.InRange(touched, 60, 110);
         var kinds = Enumerable.Range(0, 1000).Select(seed =>
-            Convert.ToHexString(WarpStepTests.Colours(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed)))).ToHashSet();
+            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed)))).ToHashSet();
         // Worked out: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e: at most these.
         Assert.InRange(kinds.Count, 8, 14);
     }
@@ -53,7 +53,7 @@ public class PolicyTests
                 var first = CropTests.After(step, ResizeTests.Noise(width, height, 3), (ulong)seed);
                 var second = CropTests.After(step, ResizeTests.Noise(width, height, 3), (ulong)seed);
                 Assert.Equal((width, height), (first.Width, first.Height));
-                Assert.Equal(WarpStepTests.Colours(first), WarpStepTests.Colours(second));
+                Assert.Equal(WarpStepTests.Colors(first), WarpStepTests.Colors(second));
             }
         }, iter: 100);
     }
@@ -93,5 +93,5 @@ public class PolicyTests
         return picture;
     }
 
-    private static void Same(Picture expected, Picture actual) => Assert.Equal(WarpStepTests.Colours(expected), WarpStepTests.Colours(actual));
+    private static void Same(Picture expected, Picture actual) => Assert.Equal(WarpStepTests.Colors(expected), WarpStepTests.Colors(actual));
 }

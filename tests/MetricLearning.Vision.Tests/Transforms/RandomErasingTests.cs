@@ -30,7 +30,7 @@ public class RandomErasingTests
     }
 
     [Fact]
-    public void Order_DecidesWhatTheMeanColourBecomes()
+    public void Order_DecidesWhatTheMeanColorBecomes()
     {
         Erase(new RandomErasing(1, order: ErasingOrder.BeforeNormalization), new SeededRandom(2), out var values);
         Assert.Contains(0f, values);

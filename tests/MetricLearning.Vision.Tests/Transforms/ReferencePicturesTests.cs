@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Four real pictures, decoded, resized and normalised by Pillow and torchvision.</summary>
+/// <summary>Four real pictures, decoded, resized and normalized by Pillow and torchvision.</summary>
 [LeavesNoTensors]
 public sealed class ReferencePicturesTests : IDisposable
 {
@@ -12,7 +12,7 @@ public sealed class ReferencePicturesTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Fact]
-    public void DecodingResizingAndNormalising_GiveTheReferenceValues()
+    public void DecodingResizingAndNormalizing_GiveTheReferenceValues()
     {
         var golden = SharedData.Require("data", "golden", "io_osnet_x0_25_msmt17.npz");
         using var arrays = new NumPyArchive(golden);
@@ -38,7 +38,7 @@ public sealed class ReferencePicturesTests : IDisposable
             worst[2] = Math.Max(worst[2], (tensor(values).view(3, 256, 128) - input[i]).abs().max().item<float>());
             worst[3] = Math.Max(worst[3], (transform.Read(Path.Combine(folder.Path, files[i]))[0] - input[i]).abs().max().item<float>());
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"decode {worst[0]}, resize {worst[1]}, normalise {worst[2]}, all {worst[3]}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"decode {worst[0]}, resize {worst[1]}, normalize {worst[2]}, all {worst[3]}");
         Assert.Equal([0, 0, 0, 0], worst);
     }
 

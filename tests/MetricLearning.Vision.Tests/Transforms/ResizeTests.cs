@@ -72,11 +72,11 @@ public class ResizeTests
         return picture;
     }
 
-    internal static Picture Row(params byte[] greys)
+    internal static Picture Row(params byte[] grays)
     {
         var picture = new Picture();
-        var pixels = picture.Replace(greys.Length, 1, out _);
-        for (var i = 0; i < pixels.Length; i++) pixels[i] = greys[i / 4];
+        var pixels = picture.Replace(grays.Length, 1, out _);
+        for (var i = 0; i < pixels.Length; i++) pixels[i] = grays[i / 4];
         return picture;
     }
 

@@ -58,9 +58,9 @@ public class WarpStepTests
         {
             var angle = new SeededRandom(seed).NextDouble(-25, 25);
             var expected = PillowTests.Waves();
-            Warp.Rotate(expected, angle, Interpolation.Bilinear, Rgb.Grey);
-            var picture = CropTests.After(new RandomRotation(25, Interpolation.Bilinear, Rgb.Grey), PillowTests.Waves(), seed);
-            Assert.Equal(Colours(expected), Colours(picture));
+            Warp.Rotate(expected, angle, Interpolation.Bilinear, Rgb.Gray);
+            var picture = CropTests.After(new RandomRotation(25, Interpolation.Bilinear, Rgb.Gray), PillowTests.Waves(), seed);
+            Assert.Equal(Colors(expected), Colors(picture));
         }
     }
 
@@ -82,9 +82,9 @@ public class WarpStepTests
         Assert.InRange(touched, 35, 65);
     }
 
-    internal static bool IsWaves(Picture picture) => Colours(PillowTests.Waves()).SequenceEqual(Colours(picture));
+    internal static bool IsWaves(Picture picture) => Colors(PillowTests.Waves()).SequenceEqual(Colors(picture));
 
-    internal static byte[] Colours(Picture picture)
+    internal static byte[] Colors(Picture picture)
     {
         var pixels = picture.Pixels.ToArray();
         return [.. Enumerable.Range(0, pixels.Length).Where(i => i % 4 < 3).Select(i => pixels[i])];

@@ -61,7 +61,7 @@ public sealed class CameraNormalization : IDisposable
             if (scale) rows.div_(fitted.Deviation.to(set.Features.device));
             result.index_copy_(0, Places(set, camera), rows.to(result.dtype));
         }
-        return new EmbeddingSet(result, set.Ids, set.Cameras);
+        return new EmbeddingSet(result, set.Identities, set.Cameras);
     }
 
     /// <summary>Frees the means.</summary>
@@ -75,7 +75,7 @@ public sealed class CameraNormalization : IDisposable
     }
 
     private static IReadOnlyList<long> Cameras(EmbeddingSet set) =>
-        set.Cameras ?? throw new ArgumentException("Camera normalisation needs cameras, and a set has none.");
+        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, and a set has none.");
 
     private static Tensor Places(EmbeddingSet set, long camera) => tensor(Enumerable.Range(0, set.Count)
         .Where(row => Cameras(set)[row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);

@@ -30,7 +30,7 @@ public sealed class PrincipalComponents : IDisposable
         var mean = x.mean([0]);
         x = x - mean;
         var (values, vectors) = linalg.eigh(x.t().matmul(x).div_(S(set.Count)));
-        var all = NativeMemory.Copy<double>(values.clamp_min(S(0)));
+        var all = TensorMemory.Copy<double>(values.clamp_min(S(0)));
         Array.Reverse(all);
         var axes = vectors.flip(1).narrow(1, 0, kept);
         var signs = axes.gather(0, axes.abs().argmax(0, keepdim: true)).sign();
@@ -69,7 +69,7 @@ public sealed class PrincipalComponents : IDisposable
                     + "or give an epsilon.");
             result.div_(tensor(Variances.Select(v => Math.Sqrt(v + epsilon)).ToArray()).to(device));
         }
-        return new EmbeddingSet(result.to(set.Features.dtype), set.Ids, set.Cameras);
+        return new EmbeddingSet(result.to(set.Features.dtype), set.Identities, set.Cameras);
     }
 
     /// <summary>Frees the components.</summary>

@@ -7,20 +7,20 @@ namespace MetricLearning;
 /// (Chum et al. 2007, α = 0), α query expansion (Radenović et al. 2018, α = 3), database-side augmentation (Arandjelović and Zisserman
 /// 2012).</summary>
 /// <remarks>
-/// <para>Neighbours are those of the cosine worked out in float64, ties by index. The mean is of the features as they are given: normalise
+/// <para>Neighbors are those of the cosine worked out in float64, ties by index. The mean is of the features as they are given: normalize
 /// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign, and counts 0 otherwise.</para>
 /// <para>Immutable once built.</para>
 /// </remarks>
 public sealed class QueryExpansion
 {
-    /// <param name="neighbours">How many rows are averaged with the row itself, or, in <see cref="ExpandAll"/> and
+    /// <param name="neighbors">How many rows are averaged with the row itself, or, in <see cref="ExpandAll"/> and
     /// <see cref="Augment"/>, including it. Default: 10.</param>
     /// <param name="alpha">The power of the cosine; 0 weighs all alike. Default: 3.</param>
-    public QueryExpansion(int neighbours = 10, double alpha = 3) =>
-        (Neighbours, Alpha) = (Guard.AtLeast(neighbours, 1), Guard.NotNegative(alpha));
+    public QueryExpansion(int neighbors = 10, double alpha = 3) =>
+        (Neighbors, Alpha) = (Guard.AtLeast(neighbors, 1), Guard.NotNegative(alpha));
 
     /// <summary>How many rows are averaged.</summary>
-    public int Neighbours { get; }
+    public int Neighbors { get; }
 
     /// <summary>The power of the cosine.</summary>
     public double Alpha { get; }
@@ -68,7 +68,7 @@ public sealed class QueryExpansion
 
     /// <inheritdoc/>
     public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"query expansion ({Neighbours} neighbours, α = {Alpha})");
+        string.Create(CultureInfo.InvariantCulture, $"query expansion ({Neighbors} neighbors, α = {Alpha})");
 
     private Tensor Repeated(Tensor features)
     {
@@ -80,7 +80,7 @@ public sealed class QueryExpansion
     {
         const int block = 512;
         var (count, width) = ((int)x.size(0), x.size(1));
-        var lists = NeighbourLists.Of(new FeatureScores(Distance.Cosine, x, y), count, (int)y.size(0), Neighbours);
+        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, x, y), count, (int)y.size(0), Neighbors);
         var result = empty_like(x);
         for (var first = 0; first < count; first += block)
         {
@@ -109,5 +109,5 @@ public sealed class QueryExpansion
     }
 
     private static EmbeddingSet With(EmbeddingSet set, Tensor features) =>
-        new(features.to(set.Features.dtype, copy: true), set.Ids, set.Cameras);
+        new(features.to(set.Features.dtype, copy: true), set.Identities, set.Cameras);
 }

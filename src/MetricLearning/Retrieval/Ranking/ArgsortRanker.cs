@@ -35,7 +35,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
     /// <summary>The least scores of each row, ascending, and where they stand; on the CPU.</summary>
     private sealed unsafe class Sorted(Tensor values, Tensor indices)
     {
-        private readonly nint values = (nint)NativeMemory.Of(values), indices = (nint)NativeMemory.Of(indices);
+        private readonly nint values = (nint)TensorMemory.Of(values), indices = (nint)TensorMemory.Of(indices);
 
         public int Width { get; } = (int)values.size(1);
 

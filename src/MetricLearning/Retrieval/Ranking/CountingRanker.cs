@@ -78,7 +78,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         where T : unmanaged, INumber<T>, IFloatingPointIeee754<T>
     {
         var rows = (int)tile.size(1);
-        var memory = (nint)NativeMemory.Of(tile);
+        var memory = (nint)TensorMemory.Of(tile);
         Threads.For(block.Length, i =>
         {
             var pending = block[i];
@@ -137,9 +137,9 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         }
         if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), S(double.PositiveInfinity));
         var (below, open) = RankCounting.Count(tile, OnDevice(low), OnDevice(high));
-        var counted = NativeMemory.Copy<long>(below);
-        var places = NativeMemory.Copy<long>(open);
-        var scores = NativeMemory.Copy<double>(tile.index(open.select(1, 0), open.select(1, 1)).to(ScalarType.Float64));
+        var counted = TensorMemory.Copy<long>(below);
+        var places = TensorMemory.Copy<long>(open);
+        var scores = TensorMemory.Copy<double>(tile.index(open.select(1, 0), open.select(1, 1)).to(ScalarType.Float64));
         for (var i = 0; i < block.Length; i++)
         {
             var front = (i + 1) * thresholds - block[i].Rows.Length;

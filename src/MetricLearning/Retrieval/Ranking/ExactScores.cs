@@ -24,7 +24,7 @@ internal static unsafe class ExactScores
             s3 += Load(x + i + 12) * Load(y + i + 12);
         }
         var rest = 0.0;
-        for (; i < length; i++) rest += Numbers.Widen(x[i]) * Numbers.Widen(y[i]);
+        for (; i < length; i++) rest += KernelArrays.Widen(x[i]) * KernelArrays.Widen(y[i]);
         return Sum(s0 + s2, s1 + s3) + rest;
     }
 
@@ -44,7 +44,7 @@ internal static unsafe class ExactScores
         var rest = 0.0;
         for (; i < length; i++)
         {
-            var difference = Numbers.Widen(x[i]) - Numbers.Widen(y[i]);
+            var difference = KernelArrays.Widen(x[i]) - KernelArrays.Widen(y[i]);
             rest += difference * difference;
         }
         return Sum(s0 + s2, s1 + s3) + rest;

@@ -19,7 +19,7 @@ internal sealed unsafe class FeatureRows
     public FeatureRows(Tensor features, string name)
     {
         (wide, Width) = (features.dtype == ScalarType.Float64, (int)features.size(1));
-        memory = NativeMemory.Of(features);
+        memory = TensorMemory.Of(features);
         Norms = new double[features.size(0)];
         Threads.For(Norms.Length, row => Norms[row] = Math.Sqrt(Dot(row, this, row)));
         var bad = Array.FindIndex(Norms, norm => !(norm <= LongestThatCanBeSquared));

@@ -185,7 +185,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
         if (galleryRows.Count == 0) return new double[width];
         using var scope = NewDisposeScope();
         var weights = (factor ?? ones(galleryRows.Count, ScalarType.Float64)) / S(galleryRows.Count);
-        return NativeMemory.Copy<double>(weights.to(gallery.dtype).unsqueeze(0).mm(gallery).to(ScalarType.Float64));
+        return TensorMemory.Copy<double>(weights.to(gallery.dtype).unsqueeze(0).mm(gallery).to(ScalarType.Float64));
     }
 
     private static double Gamma(double n, double unit) => n * unit / (1 - n * unit);

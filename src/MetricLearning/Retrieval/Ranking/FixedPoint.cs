@@ -27,7 +27,7 @@ internal static unsafe class FixedPoint
     /// <summary>Rows on the left, and on the right, that lie together: the first two places of each, then the next two.</summary>
     public const int Strip = 6, Panel = 16;
 
-    private const int Lanes = 4;
+    private const int SimdRows = 4;
     private const double LargestInteger = 32767, LargestBlock = 46000;
 
     private static readonly Lazy<bool> faster = new(Compare);
@@ -51,20 +51,20 @@ internal static unsafe class FixedPoint
             for (var start = 0; start < z.Length; start += Depth)
             {
                 var (square, top) = (Vector256<double>.Zero, Vector256<double>.Zero);
-                for (var i = start; i < Math.Min(z.Length, start + Depth); i += Lanes)
+                for (var i = start; i < Math.Min(z.Length, start + Depth); i += SimdRows)
                 {
                     var v = Vector256.Load(p + i);
                     square += v * v;
                     top = Vector256.Max(top, Vector256.Abs(v));
                 }
                 longest = Math.Max(longest, Vector256.Sum(square));
-                for (var lane = 0; lane < Lanes; lane++) largest = Math.Max(largest, top[lane]);
+                for (var lane = 0; lane < SimdRows; lane++) largest = Math.Max(largest, top[lane]);
             }
         var scale = Math.Max(largest / LargestInteger, Math.Sqrt(longest) / LargestBlock);
         if (scale == 0 || !double.IsFinite(1 / scale)) return new FixedPointRow(0, 0, Math.Sqrt(longest) * z.Length);
         var (norm, residual) = (Vector256<double>.Zero, Vector256<double>.Zero);
         fixed (double* p = z)
-            for (var i = 0; i < z.Length; i += Lanes)
+            for (var i = 0; i < z.Length; i += SimdRows)
             {
                 var v = Vector256.Load(p + i);
                 var near = Avx.ConvertToVector256Double(Integers(v, 1 / scale)) * scale;
@@ -84,11 +84,11 @@ internal static unsafe class FixedPoint
     {
         var inverse = scale == 0 ? 0 : 1 / scale;
         fixed (double* p = z)
-            for (var i = 0; i < z.Length; i += 2 * Lanes)
+            for (var i = 0; i < z.Length; i += 2 * SimdRows)
             {
                 var pairs = Sse2.PackSignedSaturate(Integers(Vector256.Load(p + i), inverse),
-                    Integers(Vector256.Load(p + i + Lanes), inverse)).AsInt32();
-                for (var lane = 0; lane < Lanes; lane++) target[(i / 2 + lane) * (long)step] = pairs[lane];
+                    Integers(Vector256.Load(p + i + SimdRows), inverse)).AsInt32();
+                for (var lane = 0; lane < SimdRows; lane++) target[(i / 2 + lane) * (long)step] = pairs[lane];
             }
     }
 
@@ -141,9 +141,9 @@ internal static unsafe class FixedPoint
         const int rows = 64 * Strip, columns = 32 * Panel, width = 4 * Depth;
         using var scope = NewDisposeScope();
         var (x, y, result) = (ones(rows, width), ones(columns, width), empty(rows, columns));
-        var (factors, memory) = ((nint)NativeMemory.Of(x), (nint)NativeMemory.Of(result));
+        var (factors, memory) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(result));
         var (left, right) = (zeros(rows, width, ScalarType.Int16), zeros(columns, width, ScalarType.Int16));
-        var (a, b) = ((nint)NativeMemory.Of(left), (nint)NativeMemory.Of(right));
+        var (a, b) = ((nint)TensorMemory.Of(left), (nint)TensorMemory.Of(right));
         return Least(() => Threads.For(columns / Panel, j => Multiply((int*)a, (float*)factors, rows, (int*)b + j * Panel * width / 2,
                 (float*)factors, (float*)factors, Panel, width, (float*)memory + j * Panel, columns)))
             < Least(() => x.mm(y.t()).Dispose());

@@ -73,14 +73,14 @@ internal sealed unsafe class FixedPointSieve
         count = queryCount;
         var (whole, wide) = (Whole(count, FixedPoint.Strip), Whole(rows, FixedPoint.Panel));
         tile = empty(count * (long)rows, ScalarType.Float32);
-        scores = (nint)NativeMemory.Of(tile);
+        scores = (nint)TensorMemory.Of(tile);
         strips = Memory(whole * (long)width, ScalarType.Int16);
         panels = Memory(wide * (long)width, ScalarType.Int16);
         (left, right, offset) = (Memory(whole, ScalarType.Float32), Memory(wide, ScalarType.Float32), Memory(wide, ScalarType.Float32));
         queries.Write(query, count, FixedPoint.Strip, strips);
         for (var i = 0; i < count; i++) ((float*)left)[i] = (float)(weight * queries[query + i].Scale);
 
-        static nint Memory(long numbers, ScalarType type) => (nint)NativeMemory.Of(empty(numbers, type));
+        static nint Memory(long numbers, ScalarType type) => (nint)TensorMemory.Of(empty(numbers, type));
     }
 
     /// <summary>Scores of the block of queries that was begun, written over the last tile.</summary>

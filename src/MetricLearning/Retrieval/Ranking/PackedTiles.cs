@@ -33,7 +33,7 @@ internal sealed unsafe class PackedTiles
     {
         var columns = (int)rows.size(0);
         Pack(rows, TileProduct.Right, PackedAtOnce, right);
-        var (from, with, to) = ((nint)NativeMemory.Of(left), (nint)NativeMemory.Of(right), (nint)NativeMemory.Of(tile));
+        var (from, with, to) = ((nint)TensorMemory.Of(left), (nint)TensorMemory.Of(right), (nint)TensorMemory.Of(tile));
         var across = (columns + PieceColumns - 1) / PieceColumns;
         Threads.For((count + PieceRows - 1) / PieceRows * across, piece =>
         {
@@ -65,8 +65,8 @@ internal sealed unsafe class PackedTiles
 
     private void Pack(Tensor rows, int panel, int together, Tensor packed)
     {
-        var (total, from, to) = ((int)rows.size(0), (nint)NativeMemory.Of(rows), (nint)NativeMemory.Of(packed));
-        var mean = (nint)NativeMemory.Of(zeros);
+        var (total, from, to) = ((int)rows.size(0), (nint)TensorMemory.Of(rows), (nint)TensorMemory.Of(packed));
+        var mean = (nint)TensorMemory.Of(zeros);
         Threads.For((total + together - 1) / together, part =>
         {
             var offset = (long)part * together * width;

@@ -4,30 +4,30 @@ namespace MetricLearning;
 internal sealed class Relations
 {
     private readonly RetrievalProtocol protocol;
-    private readonly IReadOnlyList<long> queryIds, galleryIds;
+    private readonly IReadOnlyList<long> queryIdentities, galleryIdentities;
     private readonly IReadOnlyList<long>? queryCameras, galleryCameras;
     private readonly Dictionary<long, int[]> rowsOf;
     private readonly int[] junk;
 
-    public Relations(RetrievalProtocol protocol, IReadOnlyList<long> queryIds, IReadOnlyList<long>? queryCameras,
-        IReadOnlyList<long> galleryIds, IReadOnlyList<long>? galleryCameras)
+    public Relations(RetrievalProtocol protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
+        IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras)
     {
-        (this.protocol, this.queryIds, this.galleryIds) = (protocol, queryIds, galleryIds);
+        (this.protocol, this.queryIdentities, this.galleryIdentities) = (protocol, queryIdentities, galleryIdentities);
         (this.queryCameras, this.galleryCameras) = (queryCameras, galleryCameras);
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
             throw new ArgumentException(
                 $"The protocol {protocol.Name} compares cameras and the {(queryCameras is null ? "query" : "gallery")} has none; "
                 + "give them, or use a protocol with Cameras = CameraFilter.None.");
-        if (protocol.RemovesSelf && queryIds.Count != galleryIds.Count)
+        if (protocol.RemovesSelf && queryIdentities.Count != galleryIdentities.Count)
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
-                + $"got {queryIds.Count} and {galleryIds.Count} rows.");
-        rowsOf = Enumerable.Range(0, galleryIds.Count).GroupBy(row => galleryIds[row]).ToDictionary(g => g.Key, g => g.ToArray());
-        MostMatches = queryIds.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().Max();
-        junk = protocol.JunkId is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
+                + $"got {queryIdentities.Count} and {galleryIdentities.Count} rows.");
+        rowsOf = Enumerable.Range(0, galleryIdentities.Count).GroupBy(row => galleryIdentities[row]).ToDictionary(g => g.Key, g => g.ToArray());
+        MostMatches = queryIdentities.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().Max();
+        junk = protocol.JunkIdentity is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
     }
 
-    public int Queries => queryIds.Count;
-    public int Gallery => galleryIds.Count;
+    public int Queries => queryIdentities.Count;
+    public int Gallery => galleryIdentities.Count;
 
     /// <summary>No query has more gallery pictures of its identity than this.</summary>
     public int MostMatches { get; }
@@ -36,12 +36,12 @@ internal sealed class Relations
     public int[] Matches(int query, out SkipReason reason)
     {
         reason = SkipReason.None;
-        if (queryIds[query] == protocol.JunkId)
+        if (queryIdentities[query] == protocol.JunkIdentity)
         {
             reason = SkipReason.Junk;
             return [];
         }
-        if (!rowsOf.TryGetValue(queryIds[query], out var same))
+        if (!rowsOf.TryGetValue(queryIdentities[query], out var same))
         {
             reason = SkipReason.IdentityNotInGallery;
             return [];
@@ -63,14 +63,14 @@ internal sealed class Relations
         if (protocol.Keep is not null || protocol.Cameras == CameraFilter.All)
         {
             for (var row = start; row < start + count; row++)
-                if ((matchesToo && galleryIds[row] == queryIds[query]) || IsRemoved(query, row)) buffer[n++] = row - start;
+                if ((matchesToo && galleryIdentities[row] == queryIdentities[query]) || IsRemoved(query, row)) buffer[n++] = row - start;
             return n;
         }
         n = Within(junk, _ => true);
-        if (queryIds[query] != protocol.JunkId && rowsOf.TryGetValue(queryIds[query], out var same))
+        if (queryIdentities[query] != protocol.JunkIdentity && rowsOf.TryGetValue(queryIdentities[query], out var same))
             n = Within(same, row => matchesToo || IsRemoved(query, row));
-        if (protocol.RemovesSelf && query >= start && query < start + count && galleryIds[query] != queryIds[query]
-            && galleryIds[query] != protocol.JunkId)
+        if (protocol.RemovesSelf && query >= start && query < start + count && galleryIdentities[query] != queryIdentities[query]
+            && galleryIdentities[query] != protocol.JunkIdentity)
             buffer[n++] = query - start;
         return n;
 
@@ -83,20 +83,20 @@ internal sealed class Relations
         }
     }
 
-    public bool IsMatch(int query, int row) => galleryIds[row] == queryIds[query];
+    public bool IsMatch(int query, int row) => galleryIdentities[row] == queryIdentities[query];
 
-    public long GalleryId(int row) => galleryIds[row];
+    public long GalleryId(int row) => galleryIdentities[row];
 
     private bool IsRemoved(int query, int row) =>
-        IsSelf(query, row) || IsOwnCamera(query, row) || galleryIds[row] == protocol.JunkId || (protocol.Keep is { } keep
-            && !keep(new RetrievalItem(query, queryIds[query], queryCameras?[query] ?? -1),
-                new RetrievalItem(row, galleryIds[row], galleryCameras?[row] ?? -1)));
+        IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == protocol.JunkIdentity || (protocol.Keep is { } keep
+            && !keep(new RetrievalItem(query, queryIdentities[query], queryCameras?[query] ?? -1),
+                new RetrievalItem(row, galleryIdentities[row], galleryCameras?[row] ?? -1)));
 
     private bool IsSelf(int query, int row) => protocol.RemovesSelf && query == row;
 
     private bool IsOwnCamera(int query, int row) => protocol.Cameras switch
     {
-        CameraFilter.SameIdentity => queryIds[query] == galleryIds[row] && queryCameras![query] == galleryCameras![row],
+        CameraFilter.SameIdentity => queryIdentities[query] == galleryIdentities[row] && queryCameras![query] == galleryCameras![row],
         CameraFilter.All => queryCameras![query] == galleryCameras![row],
         _ => false,
     };

@@ -55,7 +55,7 @@ internal sealed unsafe class RowScores : ScoreSource
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"distances must be finite, got {value} at row {row}, column {column}."));
         }
-        memory = NativeMemory.Of(block.cpu().contiguous());
+        memory = TensorMemory.Of(block.cpu().contiguous());
         (first, tileType) = (query, type);
     }
 

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Retrieval step by step, in plain tensors: normalise, compare, sort. For the figures themselves <see cref="RetrievalEvaluator"/>
+/// <summary>Retrieval step by step, in plain tensors: normalize, compare, sort. For the figures themselves <see cref="RetrievalEvaluator"/>
 /// needs less memory and settles near-ties exactly.</summary>
 /// <example><code>
 /// using var q = Similarity.Normalize(query.Features);
@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// using var similarity = Similarity.Matrix(q, g);             // [Q, G]
 /// using var nearest = Similarity.Order(similarity);           // [Q, G]: gallery rows, the most alike first
 /// using var distances = 1 - similarity;
-/// Console.WriteLine(evaluator.Evaluate(distances, query.Ids, gallery.Ids, query.Cameras, gallery.Cameras));
+/// Console.WriteLine(evaluator.Evaluate(distances, query.Identities, gallery.Identities, query.Cameras, gallery.Cameras));
 /// </code></example>
 public static class Similarity
 {
@@ -23,7 +23,7 @@ public static class Similarity
         return nn.functional.normalize(features, p: 2, dim: 1, eps: 1e-12);
     }
 
-    /// <summary>The dot product of every query with every gallery row: for normalised rows the cosine of their angle, in [−1, 1].</summary>
+    /// <summary>The dot product of every query with every gallery row: for normalized rows the cosine of their angle, in [−1, 1].</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D].</param>
     /// <returns>[Q, G], which the caller disposes.</returns>

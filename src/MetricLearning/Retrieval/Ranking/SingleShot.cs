@@ -7,9 +7,9 @@ internal sealed class SingleShot(RetrievalProtocol protocol, Relations relations
     /// k.</summary>
     public void Add(int query, SortedRow list, double[] cmc)
     {
-        var ids = Array.ConvertAll(InOrder(query, list), relations.GalleryId);
-        if (protocol.Shots == GalleryShots.SingleExpected) AddExpectation(ids, MatchId(query, list), cmc);
-        else AddDraws(ids, MatchId(query, list), SeededRandom.ForStream(protocol.Seed, (ulong)query), cmc);
+        var identities = Array.ConvertAll(InOrder(query, list), relations.GalleryId);
+        if (protocol.Shots == GalleryShots.SingleExpected) AddExpectation(identities, MatchId(query, list), cmc);
+        else AddDraws(identities, MatchId(query, list), SeededRandom.ForStream(protocol.Seed, (ulong)query), cmc);
     }
 
     private long MatchId(int query, SortedRow list) => relations.GalleryId(Array.Find(list.Rows, row => relations.IsMatch(query, row)));
@@ -28,13 +28,13 @@ internal sealed class SingleShot(RetrievalProtocol protocol, Relations relations
 
     /// <summary>The rank of a match is one more than the number of other identities whose drawn picture comes before it. These draws are
     /// independent, so that the number has a Poisson binomial distribution.</summary>
-    private static void AddExpectation(long[] ids, long match, double[] cmc)
+    private static void AddExpectation(long[] identities, long match, double[] cmc)
     {
         var total = new Dictionary<long, int>();
-        foreach (var id in ids) total[id] = total.GetValueOrDefault(id) + 1;
+        foreach (var id in identities) total[id] = total.GetValueOrDefault(id) + 1;
         var before = new Dictionary<long, int>();
         var fewer = new double[cmc.Length];
-        foreach (var id in ids)
+        foreach (var id in identities)
         {
             before[id] = before.GetValueOrDefault(id) + 1;
             if (id != match) continue;
@@ -52,9 +52,9 @@ internal sealed class SingleShot(RetrievalProtocol protocol, Relations relations
         }
     }
 
-    private void AddDraws(long[] ids, long match, SeededRandom random, double[] cmc)
+    private void AddDraws(long[] identities, long match, SeededRandom random, double[] cmc)
     {
-        var places = Enumerable.Range(0, ids.Length).GroupBy(i => ids[i]).OrderBy(g => g.Key)
+        var places = Enumerable.Range(0, identities.Length).GroupBy(i => identities[i]).OrderBy(g => g.Key)
             .Select(g => (Id: g.Key, Places: g.ToArray())).ToArray();
         var hits = new int[cmc.Length];
         for (var repeat = 0; repeat < protocol.Repeats; repeat++)

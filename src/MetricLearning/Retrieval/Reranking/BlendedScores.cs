@@ -47,7 +47,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
     {
         start = query;
         block = encoded.Jaccard(query, queries, jaccardShare);
-        memory = (double*)NativeMemory.Of(block);
+        memory = (double*)TensorMemory.Of(block);
         first.Begin(query, queries, rows, first.CountingType);
         tile = empty(queries * (long)rows, ScalarType.Float64);
     }
@@ -57,7 +57,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
         var queries = (int)block!.size(0);
         using var scope = NewDisposeScope();
         var scores = first.Tile(row, rows).cpu().contiguous();
-        var (from, to) = ((nint)NativeMemory.Of(scores), (nint)NativeMemory.Of(tile!));
+        var (from, to) = ((nint)TensorMemory.Of(scores), (nint)TensorMemory.Of(tile!));
         Threads.For(queries, i =>
         {
             if (scores.dtype == ScalarType.Float32) Blend(i, (float*)from + (long)i * rows);
@@ -71,7 +71,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
             double* jaccards = memory + (long)i * encoded.Gallery + row, blended = (double*)to + (long)i * rows;
             for (var j = 0; j < rows; j++)
             {
-                var t = Math.Max(0, added + keyOf.Of(Numbers.Widen(firsts[j])));
+                var t = Math.Max(0, added + keyOf.Of(KernelArrays.Widen(firsts[j])));
                 blended[j] = jaccards[j] + share.Of(t);
             }
         }

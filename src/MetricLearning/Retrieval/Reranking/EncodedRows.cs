@@ -34,7 +34,7 @@ internal sealed unsafe class EncodedRows
     {
         var distances = zeros(count, Gallery, ScalarType.Float64);
         if (distances.numel() == 0) return distances;
-        var memory = (nint)NativeMemory.Of(distances);
+        var memory = (nint)TensorMemory.Of(distances);
         Threads.For(count, i =>
         {
             var row = new Span<double>((double*)memory + (long)i * Gallery, Gallery);

@@ -23,15 +23,15 @@ internal sealed unsafe class GivenDistances : ScoreSource
         this.queryGallery = queryGallery.detach().cpu().contiguous();
         this.queryQuery = queryQuery.detach().cpu().contiguous();
         this.galleryGallery = galleryGallery.detach().cpu().contiguous();
-        (mixed, first, second) = ((nint)NativeMemory.Of(this.queryGallery), (nint)NativeMemory.Of(this.queryQuery),
-            (nint)NativeMemory.Of(this.galleryGallery));
+        (mixed, first, second) = ((nint)TensorMemory.Of(this.queryGallery), (nint)TensorMemory.Of(this.queryQuery),
+            (nint)TensorMemory.Of(this.galleryGallery));
         farthest = new double[Count];
         const int step = 256;
         for (var row = 0; row < Count; row += step)
         {
             using var scope = NewDisposeScope();
             var maxima = Raw(row, Math.Min(step, Count - row)).amax(1).to(ScalarType.Float64);
-            NativeMemory.Copy<double>(where(maxima == S(0), ones_like(maxima), maxima)).CopyTo(farthest, row);
+            TensorMemory.Copy<double>(where(maxima == S(0), ones_like(maxima), maxima)).CopyTo(farthest, row);
         }
 
         void Check(Tensor matrix, string name, int? rows, int? columns)

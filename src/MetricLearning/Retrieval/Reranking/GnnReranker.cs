@@ -15,14 +15,14 @@ public sealed class GnnReranker : Reranker
 {
     private const int Layers = 2;
 
-    /// <param name="k1">Neighbours that a row of A starts with, itself counted. Default: 26, the paper's for Market-1501.</param>
-    /// <param name="k2">Neighbours whose rows are passed on, itself counted. Default: 7.</param>
+    /// <param name="k1">Neighbors that a row of A starts with, itself counted. Default: 26, the paper's for Market-1501.</param>
+    /// <param name="k2">Neighbors whose rows are passed on, itself counted. Default: 7.</param>
     public GnnReranker(int k1 = 26, int k2 = 7) => (K1, K2) = (Guard.AtLeast(k1, 1), Guard.AtLeast(k2, 1));
 
-    /// <summary>Neighbours that a row starts with, itself counted.</summary>
+    /// <summary>Neighbors that a row starts with, itself counted.</summary>
     public int K1 { get; }
 
-    /// <summary>Neighbours whose rows are passed on, itself counted.</summary>
+    /// <summary>Neighbors whose rows are passed on, itself counted.</summary>
     public int K2 { get; }
 
     /// <inheritdoc/>
@@ -31,7 +31,7 @@ public sealed class GnnReranker : Reranker
     private protected override RerankedDistances RerankCore(Tensor features, int? queries)
     {
         var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
-        var lists = NeighbourLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2));
+        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2));
         var graph = Graph(lists, all);
         var index = new InvertedIndex(graph.AsSpan(galleryStart), all);
         var asked = graph[..(queries ?? all)];
@@ -41,7 +41,7 @@ public sealed class GnnReranker : Reranker
         {
             var gallery = all - galleryStart;
             var rows = zeros(count, gallery, ScalarType.Float64);
-            var sums = (nint)NativeMemory.Of(rows);
+            var sums = (nint)TensorMemory.Of(rows);
             Threads.For(count, i =>
             {
                 var row = new Span<double>((double*)sums + (long)i * gallery, gallery);
@@ -52,7 +52,7 @@ public sealed class GnnReranker : Reranker
         }
     }
 
-    private SparseRow[] Graph(NeighbourLists lists, int count)
+    private SparseRow[] Graph(NeighborLists lists, int count)
     {
         var (start, passed) = (Math.Min(K1, lists.Width), Math.Min(K2, lists.Width));
         var graph = new SparseRow[count];

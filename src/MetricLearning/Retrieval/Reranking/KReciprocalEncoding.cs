@@ -4,10 +4,10 @@ namespace MetricLearning;
 internal static class KReciprocalEncoding
 {
     /// <param name="lists">The nearest rows of every row, itself among them.</param>
-    /// <param name="k1">Neighbours that must have one another.</param>
+    /// <param name="k1">Neighbors that must have one another.</param>
     /// <param name="k2">Rows that are averaged.</param>
     /// <param name="distance">The distance whose negative is the exponent of a weight.</param>
-    public static SparseRow[] Of(NeighbourLists lists, int k1, int k2, Func<int, int, double> distance)
+    public static SparseRow[] Of(NeighborLists lists, int k1, int k2, Func<int, int, double> distance)
     {
         var count = lists.FarthestKeys.Length;
         var (near, nearer, weights) = (new int[count][], new int[count][], new SparseRow[count]);
@@ -26,8 +26,8 @@ internal static class KReciprocalEncoding
         return means;
     }
 
-    /// <summary>Those of a row's first k + 1 (itself and k neighbours) that have it among theirs, nearest first.</summary>
-    private static int[] Reciprocal(NeighbourLists lists, int row, int k)
+    /// <summary>Those of a row's first k + 1 (itself and k neighbors) that have it among theirs, nearest first.</summary>
+    private static int[] Reciprocal(NeighborLists lists, int row, int k)
     {
         var depth = Math.Min(k + 1, lists.Width);
         var found = new List<int>(depth);
@@ -36,7 +36,7 @@ internal static class KReciprocalEncoding
         return [.. found];
     }
 
-    /// <summary>The neighbours and, of those that lie well among them, their own; ascending.</summary>
+    /// <summary>The neighbors and, of those that lie well among them, their own; ascending.</summary>
     private static int[] Expanded(int[] near, int[][] nearer)
     {
         var all = new SortedSet<int>(near);

@@ -18,7 +18,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class KReciprocalReranker : Reranker
 {
-    /// <param name="k1">Length of the lists of neighbours. Default: 20.</param>
+    /// <param name="k1">Length of the lists of neighbors. Default: 20.</param>
     /// <param name="k2">Rows that are averaged; 1 averages none. Default: 6.</param>
     /// <param name="lambda">The share of the first distance, in [0, 1]. Default: 0.3.</param>
     public KReciprocalReranker(int k1 = 20, int k2 = 6, double lambda = 0.3)
@@ -28,7 +28,7 @@ public sealed class KReciprocalReranker : Reranker
         Lambda = Guard.Within(lambda, 0, 1);
     }
 
-    /// <summary>Length of the lists of neighbours.</summary>
+    /// <summary>Length of the lists of neighbors.</summary>
     public int K1 { get; }
 
     /// <summary>Rows that are averaged.</summary>
@@ -51,10 +51,10 @@ public sealed class KReciprocalReranker : Reranker
                 $"Distance must be Euclidean, EuclideanSquared or Cosine, got {value}; give matrices of other distances to Rerank.");
     }
 
-    private Distance First => Distance ?? (Dialect == KReciprocalDialect.FastReid ? Distance.Cosine : Distance.EuclideanSquared);
+    private Distance First => Distance ?? (Dialect == KReciprocalDialect.FastReId ? Distance.Cosine : Distance.EuclideanSquared);
 
     /// <summary>Re-ranks from given distances. <see cref="KReciprocalDialect.Zhong"/> takes them as they are (the paper's are squared
-    /// Euclidean), <see cref="KReciprocalDialect.Torchreid"/> squares them.</summary>
+    /// Euclidean), <see cref="KReciprocalDialect.TorchReId"/> squares them.</summary>
     /// <param name="queryGallery">[Q, G].</param>
     /// <param name="queryQuery">[Q, Q].</param>
     /// <param name="galleryGallery">[G, G], all of one type, float32 or float64; the arithmetic on them is done in it. Where they are not
@@ -63,11 +63,11 @@ public sealed class KReciprocalReranker : Reranker
     /// <exception cref="NotSupportedException">fast-reid's dialect, which needs features.</exception>
     public RerankedDistances Rerank(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery)
     {
-        if (Dialect == KReciprocalDialect.FastReid)
-            throw new NotSupportedException("The dialect FastReid works on features; give those instead of distances.");
+        if (Dialect == KReciprocalDialect.FastReId)
+            throw new NotSupportedException("The dialect FastReId works on features; give those instead of distances.");
         using var scope = NewDisposeScope();
-        var distances = new GivenDistances(queryGallery, queryQuery, galleryGallery, Dialect == KReciprocalDialect.Torchreid);
-        var lists = NeighbourLists.Of(distances, distances.Count, distances.Count, ListWidth);
+        var distances = new GivenDistances(queryGallery, queryQuery, galleryGallery, Dialect == KReciprocalDialect.TorchReId);
+        var lists = NeighborLists.Of(distances, distances.Count, distances.Count, ListWidth);
         var encoded = Encode(lists, distances.Key, distances.Queries, distances.Queries);
         return new RerankedDistances(encoded.Queries, encoded.Gallery, encoded.Bytes,
             (first, count) => Blend(encoded, first, distances.Block(first, count)), held: distances.Held)
@@ -81,9 +81,9 @@ public sealed class KReciprocalReranker : Reranker
     private protected override RerankedDistances RerankCore(Tensor features, int? queries)
     {
         var (all, galleryStart, gallery) = ((int)features.size(0), queries ?? 0, (int)features.size(0) - (queries ?? 0));
-        var fastReid = Dialect == KReciprocalDialect.FastReid;
+        var fastReid = Dialect == KReciprocalDialect.FastReId;
         var scores = new FeatureScores(fastReid ? Distance.EuclideanSquared : First, features, features);
-        var lists = NeighbourLists.Of(scores, all, all, ListWidth);
+        var lists = NeighborLists.Of(scores, all, all, ListWidth);
         var rows = features.cpu();
         var exact = new FeatureScores(First, rows, rows);       // reads the rows where they are, so they are held
         var farthest = lists.FarthestKeys;
@@ -101,10 +101,10 @@ public sealed class KReciprocalReranker : Reranker
         }
 
         BlendedShare Share(int query) => new(Lambda, divisors[query],
-            (First is EuclideanDistance ? 0.5 : 1) * (Dialect == KReciprocalDialect.Torchreid ? 2 : 1),
+            (First is EuclideanDistance ? 0.5 : 1) * (Dialect == KReciprocalDialect.TorchReId ? 2 : 1),
             Largest: First is CosineDistance ? 2 : farthest[query]);
 
-        double Units(double distance) => Dialect == KReciprocalDialect.Torchreid ? distance * distance : distance;
+        double Units(double distance) => Dialect == KReciprocalDialect.TorchReId ? distance * distance : distance;
 
         double Original(int i, int j) => Units(exact.Distance(exact.Key(i, j))) / divisors[i];
 
@@ -112,7 +112,7 @@ public sealed class KReciprocalReranker : Reranker
         {
             const int tile = 32;        // gallery rows that stay in a core's cache while the queries pass
             var block = empty(count, gallery, ScalarType.Float64);
-            var memory = (nint)NativeMemory.Of(block);
+            var memory = (nint)TensorMemory.Of(block);
             Threads.For((gallery + tile - 1) / tile, t =>
             {
                 for (var i = 0; i < count; i++)
@@ -123,9 +123,9 @@ public sealed class KReciprocalReranker : Reranker
         }
     }
 
-    private int ListWidth => Dialect == KReciprocalDialect.FastReid ? K1 : Math.Max(K1 + 1, K2);
+    private int ListWidth => Dialect == KReciprocalDialect.FastReId ? K1 : Math.Max(K1 + 1, K2);
 
-    private EncodedRows Encode(NeighbourLists lists, Func<int, int, double> weigh, int queries, int galleryStart) =>
+    private EncodedRows Encode(NeighborLists lists, Func<int, int, double> weigh, int queries, int galleryStart) =>
         new(KReciprocalEncoding.Of(lists, K1, K2, weigh), queries, galleryStart);
 
     /// <summary><c>(1 − λ) d_J + λ d</c>, where d is given, [count, G].</summary>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Query expansion, camera normalisation and principal components.</summary>
+/// <summary>Query expansion, camera normalization and principal components.</summary>
 [LeavesNoTensors]
 public class FeatureSpaceTests
 {
@@ -34,7 +34,7 @@ public class FeatureSpaceTests
             var expansion = new QueryExpansion(k, alpha);
             using var expanded = expansion.Expand(query, gallery);
             AssertRows([.. c.Query.Select(row => Mean(row, c.Gallery, k, alpha, withRow: true))], expanded.Features);
-            Assert.Equal(query.Ids, expanded.Ids);
+            Assert.Equal(query.Identities, expanded.Identities);
             Assert.Equal(query.Cameras, expanded.Cameras);
             using var augmented = expansion.Augment(gallery);
             AssertRows([.. c.Gallery.Select(row => Mean(row, c.Gallery, k, alpha, withRow: false))], augmented.Features);
@@ -112,7 +112,7 @@ public class FeatureSpaceTests
         using var white = some.Apply(gallery, whiten: true);
         Assert.Equal([500, 3], white.Features.shape);
         Assert.True((white.Features.t().matmul(white.Features) / 500 - eye(3)).abs().max().item<double>() < 1e-10);
-        Assert.Equal(gallery.Ids, white.Ids);
+        Assert.Equal(gallery.Identities, white.Identities);
     }
 
     [Fact]

@@ -4,9 +4,9 @@ namespace MetricLearning.Tests;
 internal static class KReciprocalOracle
 {
     /// <summary>Jaccard distances of all rows to one another.</summary>
-    /// <param name="distances">[N, N]: row i orders the neighbours of i.</param>
+    /// <param name="distances">[N, N]: row i orders the neighbors of i.</param>
     /// <param name="exponents">[N, N]: what the weights are the exponentials of, negated.</param>
-    /// <param name="k1">Neighbours.</param>
+    /// <param name="k1">Neighbors.</param>
     /// <param name="k2">Rows averaged.</param>
     /// <param name="listed">How many of the nearest are known at all.</param>
     public static double[,] Jaccard(double[,] distances, double[,] exponents, int k1, int k2, int listed)

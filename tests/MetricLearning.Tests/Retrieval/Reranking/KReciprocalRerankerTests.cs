@@ -22,7 +22,7 @@ public class KReciprocalRerankerTests
                         if (i < c.Query.Length == j < c.Query.Length) d[i, j] += i;      // the two mixed blocks are one matrix
             var reranker = new KReciprocalReranker(p.K1, p.K2, p.Lambda)
             {
-                Dialect = squares ? KReciprocalDialect.Torchreid : KReciprocalDialect.Zhong,
+                Dialect = squares ? KReciprocalDialect.TorchReId : KReciprocalDialect.Zhong,
             };
             // Row i is made of column i, as in the published code.
             var (queries, count) = (c.Query.Length, d.GetLength(0));
@@ -44,11 +44,11 @@ public class KReciprocalRerankerTests
     [Theory]
     [InlineData("EuclideanSquared", KReciprocalDialect.Zhong)]
     [InlineData("Euclidean", KReciprocalDialect.Zhong)]
-    [InlineData("EuclideanSquared", KReciprocalDialect.Torchreid)]
-    [InlineData("Cosine", KReciprocalDialect.Torchreid)]
-    [InlineData("Cosine", KReciprocalDialect.FastReid)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.TorchReId)]
+    [InlineData("Cosine", KReciprocalDialect.TorchReId)]
+    [InlineData("Cosine", KReciprocalDialect.FastReId)]
     public void Rerank_OfFeatures_IsTheDenseOracle(string distance, KReciprocalDialect dialect) =>
-        Gen.Select(distance == "Cosine" && dialect != KReciprocalDialect.FastReid ? GnnRerankerTests.Untied : RetrievalCase.Tied, parameters)
+        Gen.Select(distance == "Cosine" && dialect != KReciprocalDialect.FastReId ? GnnRerankerTests.Untied : RetrievalCase.Tied, parameters)
             .Sample((c, p) =>
             {
                 using var scope = NewDisposeScope();
@@ -59,8 +59,8 @@ public class KReciprocalRerankerTests
                     .Rerank(query.Features, gallery.Features).Matrix(ScalarType.Float64);
                 var d = Union(c, first);
                 var (queries, count) = (c.Query.Length, d.GetLength(0));
-                var fastReid = dialect == KReciprocalDialect.FastReid;
-                if (dialect == KReciprocalDialect.Torchreid)
+                var fastReid = dialect == KReciprocalDialect.FastReId;
+                if (dialect == KReciprocalDialect.TorchReId)
                     for (var i = 0; i < count; i++)
                         for (var j = 0; j < count; j++) d[i, j] *= d[i, j];
                 var squared = Union(c, Distance.EuclideanSquared);
@@ -87,14 +87,14 @@ public class KReciprocalRerankerTests
         }, iter: 30, threads: 1);
 
     [Fact]
-    public void Neighbours_AreTheNearestByIndex_AndTheFarthest_WhateverTheTiles() =>
+    public void Neighbors_AreTheNearestByIndex_AndTheFarthest_WhateverTheTiles() =>
         Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide), Gen.Int[1, 30], Gen.Int[1, 80]).Sample((c, k, tile) =>
         {
             using var scope = NewDisposeScope();
             using var query = c.QuerySet();
             using var gallery = c.GallerySet();
             var scores = new FeatureScores(Distance.EuclideanSquared, query.Features, gallery.Features);
-            var lists = NeighbourLists.Of(scores, query.Count, gallery.Count, k, tile);
+            var lists = NeighborLists.Of(scores, query.Count, gallery.Count, k, tile);
             Assert.Equal(Math.Min(k, gallery.Count), lists.Width);
             for (var q = 0; q < query.Count; q++)
             {
@@ -113,7 +113,7 @@ public class KReciprocalRerankerTests
     [InlineData("Cosine", ScoreSieve.Float32, false)]
     [InlineData("Dot", ScoreSieve.Int16, false)]
     [InlineData("Dot", ScoreSieve.Float32, true)]
-    public void Neighbours_OfASetInItself_AreTheNearestByIndex_WhateverTheTiles(string distance, ScoreSieve sieve, bool uneven) =>
+    public void Neighbors_OfASetInItself_AreTheNearestByIndex_WhateverTheTiles(string distance, ScoreSieve sieve, bool uneven) =>
         Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 30], Gen.Int[1, 40]).Sample((c, k, tile) =>
         {
             using var scope = NewDisposeScope();
@@ -122,7 +122,7 @@ public class KReciprocalRerankerTests
             if (uneven) features[^1].mul_(1000);     // whose error is far from the others'
             var scores = new FeatureScores(Named(distance), features, features, sieve);
             Assert.True(scores.IsSymmetric);
-            var lists = NeighbourLists.Of(scores, set.Count, set.Count, k, tile);
+            var lists = NeighborLists.Of(scores, set.Count, set.Count, k, tile);
             for (var i = 0; i < set.Count; i++)
             {
                 var keys = Enumerable.Range(0, set.Count).Select(row => scores.Key(i, row)).ToArray();
@@ -135,12 +135,12 @@ public class KReciprocalRerankerTests
     [InlineData("EuclideanSquared", KReciprocalDialect.Zhong)]
     [InlineData("Euclidean", KReciprocalDialect.Zhong)]
     [InlineData("Cosine", KReciprocalDialect.Zhong)]
-    [InlineData("EuclideanSquared", KReciprocalDialect.Torchreid)]
-    [InlineData("Euclidean", KReciprocalDialect.Torchreid)]
-    [InlineData("Cosine", KReciprocalDialect.Torchreid)]
-    [InlineData("Euclidean", KReciprocalDialect.FastReid)]
-    [InlineData("EuclideanSquared", KReciprocalDialect.FastReid)]
-    [InlineData("Cosine", KReciprocalDialect.FastReid)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.TorchReId)]
+    [InlineData("Euclidean", KReciprocalDialect.TorchReId)]
+    [InlineData("Cosine", KReciprocalDialect.TorchReId)]
+    [InlineData("Euclidean", KReciprocalDialect.FastReId)]
+    [InlineData("EuclideanSquared", KReciprocalDialect.FastReId)]
+    [InlineData("Cosine", KReciprocalDialect.FastReId)]
     public void Evaluate_GivesTheFiguresOfTheMatrix_ToTheBit(string distance, KReciprocalDialect dialect) =>
         Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), parameters, Gen.Int[1, 9], Gen.Int[1, 40], Gen.Bool)
             .Sample((c, p, queries, rows, wide) =>
@@ -149,12 +149,12 @@ public class KReciprocalRerankerTests
                 using var query = c.QuerySet();
                 using var gallery = c.GallerySet();
                 var type = wide ? ScalarType.Float64 : ScalarType.Float32;
-                using var asked = new EmbeddingSet(query.Features.to(type), query.Ids, query.Cameras);
-                using var shown = new EmbeddingSet(gallery.Features.to(type), gallery.Ids, gallery.Cameras);
+                using var asked = new EmbeddingSet(query.Features.to(type), query.Identities, query.Cameras);
+                using var shown = new EmbeddingSet(gallery.Features.to(type), gallery.Identities, gallery.Cameras);
                 var reranker = new KReciprocalReranker(p.K1, p.K2, p.Lambda) { Dialect = dialect, Distance = Named(distance) };
                 var evaluator = new RetrievalEvaluator { Tiles = new TilePlan(queries, rows), Ties = TiePolicy.Optimistic };
                 var given = evaluator.Evaluate(reranker.Rerank(asked.Features, shown.Features).Matrix(ScalarType.Float64),
-                    asked.Ids, shown.Ids, asked.Cameras, shown.Cameras);
+                    asked.Identities, shown.Identities, asked.Cameras, shown.Cameras);
                 foreach (var method in Enum.GetValues<RankingMethod>())
                 {
                     var report = new RetrievalEvaluator
@@ -207,7 +207,7 @@ public class KReciprocalRerankerTests
         foreach (var report in found)
             TestContext.Current.TestOutputHelper?.WriteLine($"{report.Distance}: mAP {report.MeanAveragePrecision:R} rank-1 {report.RankAt(1):R} "
                 + $"mINP {report.MeanInverseNegativePenalty:R}, {report.PredictedBytes} bytes");
-        var torchreid = found[(int)KReciprocalDialect.Torchreid];
+        var torchreid = found[(int)KReciprocalDialect.TorchReId];
         Assert.Equal(expected.GetProperty("mAP").GetDouble(), torchreid.MeanAveragePrecision, 1e-5);
         Assert.Equal(expected.GetProperty("mINP").GetDouble(), torchreid.MeanInverseNegativePenalty, 1e-5);
         foreach (var k in torchreid.CutOffs) Assert.Equal(expected.GetProperty($"rank{k}").GetDouble(), torchreid.RankAt(k), 1e-9);
@@ -223,7 +223,7 @@ public class KReciprocalRerankerTests
         foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new GnnReranker() })
         {
             var given = new RetrievalEvaluator().Evaluate(reranker.Rerank(query.Features, gallery.Features).Matrix(ScalarType.Float64),
-                query.Ids, gallery.Ids, query.Cameras, gallery.Cameras);
+                query.Identities, gallery.Identities, query.Cameras, gallery.Cameras);
             foreach (var method in Enum.GetValues<RankingMethod>())
             {
                 var report = new RetrievalEvaluator { Reranking = reranker, Method = method, Tiles = new TilePlan(7, 20) }.Evaluate(query, gallery);
@@ -232,7 +232,7 @@ public class KReciprocalRerankerTests
             }
             var alone = new RetrievalEvaluator { Reranking = reranker, Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(gallery);
             var self = new RetrievalEvaluator { Protocol = RetrievalProtocol.SelfRetrieval }
-                .Evaluate(reranker.Rerank(gallery.Features).Matrix(ScalarType.Float64), gallery.Ids, gallery.Ids);
+                .Evaluate(reranker.Rerank(gallery.Features).Matrix(ScalarType.Float64), gallery.Identities, gallery.Identities);
             Assert.Equal(self.MeanAveragePrecision, alone.MeanAveragePrecision);
         }
     }
@@ -241,7 +241,7 @@ public class KReciprocalRerankerTests
     public void EqualFeatures_AndEmptySets_AreNoProblem()
     {
         using var scope = NewDisposeScope();
-        foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new KReciprocalReranker { Dialect = KReciprocalDialect.FastReid }, new GnnReranker() })
+        foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }, new GnnReranker() })
         {
             Assert.True(reranker.Rerank(ones(3, 4), ones(60, 4)).Matrix().isfinite().all().item<bool>());
             Assert.True(reranker.Rerank(zeros(3, 4), zeros(6, 4)).Matrix().isfinite().all().item<bool>());
@@ -266,7 +266,7 @@ public class KReciprocalRerankerTests
         Assert.Contains("galleryGallery must be float32 or float64, the same in all three, got Float64",
             Assert.Throws<ArgumentException>(() => reranker.Rerank(ones(2, 5), ones(2, 2), ones(5, 5, ScalarType.Float64))).Message,
             StringComparison.Ordinal);
-        Assert.Throws<NotSupportedException>(() => new KReciprocalReranker { Dialect = KReciprocalDialect.FastReid }.Rerank(ones(2, 5), ones(2, 2), ones(5, 5)));
+        Assert.Throws<NotSupportedException>(() => new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }.Rerank(ones(2, 5), ones(2, 2), ones(5, 5)));
         Assert.Contains("got", Assert.Throws<ArgumentException>(() => new KReciprocalReranker { Distance = Distance.Dot }).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(k1: 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(lambda: 1.1));

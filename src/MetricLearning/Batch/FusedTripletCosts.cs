@@ -1,0 +1,70 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>What chosen triplets cost, [K], by Euclidean distances on differences: distances, hinge and gradient in one step each way.</summary>
+/// <remarks>float32 and float64 on the CPU. A gradient of the gradient is made by tensor operations.</remarks>
+internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTripletCosts>
+{
+    private const string PlanKey = "plan", FactorsKey = "factors";
+
+    /// <inheritdoc/>
+    public override string Name => nameof(FusedTripletCosts);
+
+    /// <summary>The costs, with gradient.</summary>
+    /// <param name="x">[N, D], of which <see cref="SimdRows.Suit"/> holds.</param>
+    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="triplets">Over N rows and M columns.</param>
+    /// <param name="form">What the distance makes of squares.</param>
+    /// <param name="hinge">What the triplets cost.</param>
+    public static Tensor Of(Tensor x, Tensor y, Triplets triplets, EuclideanForm form, TripletCost hinge)
+    {
+        using var scope = NewDisposeScope();
+        var right = ReferenceEquals(x, y) ? null : TensorMemory.Contiguous(y);
+        return apply(TensorMemory.Contiguous(x), right!, new Plan(triplets.Indices, form, hinge)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var (x, y, plan) = ((Tensor)vars[0], (Tensor?)vars[1], (Plan)vars[2]);
+        var (form, hinge) = (plan.Form, plan.Hinge);
+        var squares = RowDifferences.Squares(x, y, plan.Rows.Anchors, plan.Rows.Positives, plan.Rows.Negatives);
+        var (near, far) = (squares[0], squares[1]);
+        var costs = new double[near.Length];
+        for (var k = 0; k < costs.Length; k++)
+        {
+            var (cost, slope) = hinge.Of(form.Of(near[k]), form.Of(far[k]));
+            (costs[k], near[k], far[k]) = slope == 0 ? (cost, 0, 0)
+                : (cost, hinge.Near * slope * form.Slope(near[k]), -hinge.Far * slope * form.Slope(far[k]));
+        }
+        ctx.save_for_backward(y is null ? [x] : [x, y]);
+        ctx.save_data(PlanKey, plan);
+        ctx.save_data(FactorsKey, squares);
+        return KernelArrays.ToTensor(costs, x.dtype);
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using var scope = NewDisposeScope();
+        var (saved, plan) = (ctx.get_saved_variables(), (Plan)ctx.get_data(PlanKey));
+        var (x, y) = (saved[0], saved.Count > 1 ? saved[1] : null);
+        Tensor? dx, dy;
+        if (is_grad_enabled())
+        {
+            Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);
+            (dx, dy) = Gradient.OfPlain(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
+        }
+        else
+        {
+            var factors = KernelArrays.Times(grad_output, (double[][])ctx.get_data(FactorsKey));
+            (dx, dy) = RowDifferences.Gradients(x, y,
+                (plan.Rows.Anchors, plan.Rows.Positives, factors[0]), (plan.Rows.Anchors, plan.Rows.Negatives, factors[1]));
+        }
+        grad_output.Dispose();
+        return Gradient.Of(dx, dy, null);
+    }
+
+    private sealed record Plan((long[] Anchors, long[] Positives, long[] Negatives) Rows, EuclideanForm Form, TripletCost Hinge);
+}

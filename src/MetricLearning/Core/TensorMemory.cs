@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The address of a tensor's memory.</summary>
+internal static unsafe class TensorMemory
+{
+    /// <summary>A copy of a tensor's numbers, from any device.</summary>
+    public static T[] Copy<T>(Tensor tensor) where T : unmanaged
+    {
+        if (tensor.numel() == 0) return [];
+        using var scope = NewDisposeScope();
+        return tensor.cpu().contiguous().data<T>().ToArray();
+    }
+
+    /// <summary>The tensor itself where it is contiguous already. The caller has a dispose scope open.</summary>
+    public static Tensor Contiguous(Tensor tensor) => tensor.is_contiguous() ? tensor : tensor.contiguous();
+
+    /// <summary>A copy of int64 numbers on the CPU, each of which is to point at one of <paramref name="count"/> rows.</summary>
+    /// <exception cref="ArgumentException">One does not; the message names the first.</exception>
+    public static long[] Indices(Tensor indices, long count, [CallerArgumentExpression(nameof(indices))] string name = "")
+    {
+        using var scope = NewDisposeScope();
+        var contiguous = Contiguous(indices);
+        long[] values = [.. new ReadOnlySpan<long>(Of(contiguous), (int)contiguous.numel())];
+        for (var i = 0; i < values.Length; i++)
+            if ((ulong)values[i] >= (ulong)count)
+                throw new ArgumentException(FormattableString.Invariant($"{name} must be in [0, {count}), got {values[i]} in row {i}."), name);
+        return values;
+    }
+
+    /// <summary>The first byte of a contiguous tensor on the CPU; valid as long as the tensor lives. Null for an empty one.</summary>
+    public static byte* Of(Tensor tensor)
+    {
+        var count = tensor.numel();
+        if (count == 0) return null;
+        if (count <= int.MaxValue / sizeof(double)) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
+        using var flat = tensor.view(-1);
+        using var first = flat.narrow(0, 0, 1);      // a span cannot hold 2 GB and more
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
+}
