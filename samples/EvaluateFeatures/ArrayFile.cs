@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace EvaluateFeatures;
 
-/// <summary>Named arrays of a file, whatever its format: <c>.npz</c>, <c>.safetensors</c>, <c>.mat</c>; a <c>.npy</c> file has one, without a name.</summary>
+/// <summary>Named arrays of a file, whatever its format: <c>.npz</c>, <c>.safetensors</c>, <c>.mat</c>; a <c>.npy</c> file has one, without
+/// a name.</summary>
 internal sealed class ArrayFile : IDisposable
 {
     /// <summary>The name of the only array of a <c>.npy</c> file.</summary>
@@ -55,9 +56,11 @@ internal sealed class ArrayFile : IDisposable
     {
         using var scope = NewDisposeScope();
         var read = Read(name);
-        if (read.shape.Count(size => size != 1) > 1) throw Explain($"{Named(name)} has the shape [{string.Join(", ", read.shape)}], and must be a list.");
+        if (read.shape.Count(size => size != 1) > 1) throw Explain(
+            $"{Named(name)} has the shape [{string.Join(", ", read.shape)}], and must be a list.");
         var whole = read.to(ScalarType.Int64);
-        if (read.is_floating_point() && !whole.to(read.dtype).Equals(read)) throw Explain($"{Named(name)} holds numbers that are not whole.");
+        if (read.is_floating_point() && !whole.to(read.dtype).Equals(read)) throw Explain(
+            $"{Named(name)} holds numbers that are not whole.");
         return [.. whole.contiguous().data<long>()];
     }
 

@@ -13,7 +13,8 @@ internal static class Evaluation
         if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
         if (other is not null) CheckSameQueries(run, other);
         var ids = run.Query.Set.Identities;
-        var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report), ids);
+        var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report),
+            ids);
         var pairs = settings.CameraPairs ? run.ByCameraPair() : null;
         var verification = settings.Verification ? run.Verify() : null;
 
@@ -83,7 +84,8 @@ internal static class Evaluation
         json["ties"] = report.Ties.ToString();
         json["queries"] = report.PerQuery.Count;
         json["gallery"] = report.GalleryCount;
-        json["skipped"] = new JsonObject(report.SkippedByReason.Select(reason => KeyValuePair.Create(reason.Key.ToString(), (JsonNode?)reason.Value)));
+        json["skipped"] = new JsonObject(report.SkippedByReason.Select(
+            reason => KeyValuePair.Create(reason.Key.ToString(), (JsonNode?)reason.Value)));
         json["mAPOverAllQueries"] = Figures.Number(report.OverAllQueries.MeanAveragePrecision);
         json["rPrecision"] = Figures.Number(report.RPrecision);
         json["mAPAtR"] = Figures.Number(report.MeanAveragePrecisionAtR);
@@ -105,10 +107,13 @@ internal static class Evaluation
     private static void CheckSameQueries(Run run, Run other)
     {
         var (a, b) = (run.Query.Set, other.Query.Set);
-        if (a.Count != b.Count) throw new UserErrorException($"Two runs are compared query by query, and {run.Name} has {a.Count}, {other.Name} {b.Count}.");
+        if (a.Count != b.Count) throw new UserErrorException(
+            $"Two runs are compared query by query, and {run.Name} has {a.Count}, {other.Name} {b.Count}.");
         for (var q = 0; q < a.Count; q++)
             if (a.Identities[q] != b.Identities[q] || a.Cameras?[q] != b.Cameras?[q])
-                throw new UserErrorException(string.Create(CultureInfo.InvariantCulture, $"Two runs are compared query by query, and query {q} is identity "
-                    + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} in {other.Name}."));
+                throw new UserErrorException(string.Create(CultureInfo.InvariantCulture,
+                    $"Two runs are compared query by query, and query {q} is identity "
+                    + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} "
+                        + $"in {other.Name}."));
     }
 }

@@ -22,8 +22,8 @@ internal sealed class FeatureReader
     private static readonly string[] cameras = ["cam", "cams", "camera", "cameras", "camid", "camids"];
     private static readonly string[] files = ["files", "paths", "names"];
 
-    /// <summary>Three names in place of the known ones, such as <c>*_vectors, *_person, *_view</c>, where * is query or gallery; the last may
-    /// be missing.</summary>
+    /// <summary>Three names in place of the known ones, such as <c>*_vectors, *_person, *_view</c>, where * is query or gallery; the last
+    /// may be missing.</summary>
     public IReadOnlyList<string>? Names { get; init; }
 
     /// <summary>One file: queries and gallery, or one set, whose gallery is null.</summary>
@@ -36,7 +36,8 @@ internal sealed class FeatureReader
             return (query, Read(file, "gallery", null, null));
         }
         if (Find(file, null, 0, features) is not null) return (Read(file, null, null, null), null);
-        throw file.Explain($"it has no features under a known name (query_feat and gallery_feat, query_f and gallery_f, features, ...); it has "
+        throw file.Explain(
+            $"it has no features under a known name (query_feat and gallery_feat, query_f and gallery_f, features, ...); it has "
             + $"{string.Join(", ", file.Names.Select(name => name.Length == 0 ? "one array without a name" : name))}. "
             + "Name them by --names, or give --query and --gallery.");
     }
@@ -55,24 +56,29 @@ internal sealed class FeatureReader
         using var scope = NewDisposeScope();
         var vectors = file.Read(Find(file, role, 0, features) ?? throw Missing("features", 0, features));
         if (vectors.dim() != 2 || !vectors.is_floating_point() || vectors.size(1) == 0)
-            throw file.Explain($"features must be numbers with a point, [pictures, length], got {vectors.dtype} [{string.Join(", ", vectors.shape)}].");
+            throw file.Explain(
+                $"features must be numbers with a point, [pictures, length], got {vectors.dtype} [{string.Join(", ", vectors.shape)}].");
         // Half precision is widened, exactly: products in it are slow or coarse on a CPU.
         if (vectors.dtype is ScalarType.Float16 or ScalarType.BFloat16) vectors = vectors.to(ScalarType.Float32);
-        var identities = idFile is not null ? Whole(idFile) : file.ReadWhole(Find(file, role, 1, ids) ?? throw Missing("identities", 1, ids));
+        var identities = idFile is not null ? Whole(idFile) : file.ReadWhole(Find(file, role, 1, ids)
+            ?? throw Missing("identities", 1, ids));
         var views = cameraFile is not null ? Whole(cameraFile) : Find(file, role, 2, cameras) is { } name ? file.ReadWhole(name) : null;
         foreach (var (what, count) in new[] { ("identities", identities.Length), ("cameras", views?.Length ?? identities.Length) })
-            if (count != vectors.size(0)) throw file.Explain($"there are {vectors.size(0)} features of {role ?? "pictures"} and {count} {what}.");
+            if (count != vectors.size(0)) throw file.Explain(
+                $"there are {vectors.size(0)} features of {role ?? "pictures"} and {count} {what}.");
         var paths = files.Select(name => file.ReadText(role is null ? name : $"{role}_{name}")).FirstOrDefault(text => text is not null);
         if (paths is not null && paths.Length != identities.Length) paths = null;
         return new FeatureSet(new EmbeddingSet(vectors.alias(), identities, views), paths);
 
-        UserErrorException Missing(string what, int place, string[] known) => file.Explain($"it has no {what} of {role ?? "pictures"} under a known name ("
+        UserErrorException Missing(string what, int place, string[] known) =>
+            file.Explain($"it has no {what} of {role ?? "pictures"} under a known name ("
             + $"{string.Join(", ", Candidates(role, place, known))}); it has {string.Join(", ", file.Names)}.");
 
         static long[] Whole(string path)
         {
             using var other = new ArrayFile(path);
-            return other.Names.Count == 1 ? other.ReadWhole(other.Names.Single()) : throw other.Explain("it has several arrays; one was expected.");
+            return other.Names.Count == 1 ? other.ReadWhole(other.Names.Single())
+                : throw other.Explain("it has several arrays; one was expected.");
         }
     }
 

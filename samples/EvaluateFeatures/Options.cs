@@ -14,7 +14,8 @@ internal static class Options
             One file (.npz, .safetensors, .mat) may hold both: query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam; the names
             that others use (query_f, query_label, query_cam; features, ids, cameras; ...) are known too. A file of one set is searched by itself.
             """);
-        var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set", Arity = ArgumentArity.ZeroOrOne };
+        var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set",
+            Arity = ArgumentArity.ZeroOrOne };
         var query = File("--query", "Features of the queries, in a file of their own");
         var queryIdentities = File("--query-ids", "Their identities, where --query is a .npy file");
         var queryCameras = File("--query-cameras", "Their cameras, where --query is a .npy file");
@@ -23,14 +24,16 @@ internal static class Options
         var galleryCameras = File("--gallery-cameras", "Its cameras, where --gallery is a .npy file");
         var names = new Option<string?>("--names")
         {
-            Description = "Names of the arrays: features,identities,cameras, where * is query or gallery, such as '*_vectors,*_person,*_view'",
+            Description =
+                "Names of the arrays: features,identities,cameras, where * is query or gallery, such as '*_vectors,*_person,*_view'",
             HelpName = "A,B,C",
         };
         var compare = File("--compare", "A second model's features of the same queries, compared with the first's by paired tests");
         var distance = Choice("--distance", "What is near", "cosine", "euclidean", "dot");
         var protocol = new Option<string?>("--protocol")
         {
-            Description = "Which pictures a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
+            Description =
+                "Which pictures a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
         };
         protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
         var ties = Choice("--ties", "The order of pictures at exactly one distance", "index", "optimistic", "pessimistic", "expected");
@@ -38,15 +41,22 @@ internal static class Options
         var dialect = Choice("--rerank-dialect", "Whose re-ranking", "torchreid", "zhong", "fastreid");
         var multiQuery = new Option<string?>("--multi-query")
         {
-            Description = "Pools the features of a query's pictures: those of its identity and camera in --multi-query-pictures, or among the queries",
+            Description =
+                "Pools the features of a query's pictures: those of its identity and camera in --multi-query-pictures, or among the "
+                + "queries",
         };
         multiQuery.AcceptOnlyFromAmong("average", "max");
-        var pictures = File("--multi-query-pictures", "The pictures to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
-        var memory = new Option<int>("--memory") { Description = "MiB that the ranking may use beyond the features", HelpName = "MIB", DefaultValueFactory = _ => 256 };
-        memory.Validators.Add(result => { if (result.Tokens.Any(t => int.TryParse(t.Value, out var value) && value < 1)) result.AddError("--memory must be at least 1."); });
+        var pictures = File("--multi-query-pictures",
+            "The pictures to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
+        var memory = new Option<int>("--memory") { Description = "MiB that the ranking may use beyond the features", HelpName = "MIB",
+            DefaultValueFactory = _ => 256 };
+        memory.Validators.Add(result => { if (result.Tokens.Any(t => int.TryParse(t.Value, out var value) && value < 1)) result.AddError(
+            "--memory must be at least 1."); });
         var pairs = new Option<bool>("--camera-pairs") { Description = "Rank-1 of each pair of cameras" };
-        var verification = new Option<bool>("--verification") { Description = "Pairs as well: ROC, equal error rate, thresholds at target false match rates" };
-        var json = new Option<FileInfo?>("--json") { Description = "Writes the figures, as shares in [0, 1] with all digits", HelpName = "FILE" };
+        var verification = new Option<bool>(
+            "--verification") { Description = "Pairs as well: ROC, equal error rate, thresholds at target false match rates" };
+        var json = new Option<FileInfo?>("--json") { Description = "Writes the figures, as shares in [0, 1] with all digits",
+            HelpName = "FILE" };
         var csv = new Option<FileInfo?>("--csv") { Description = "Writes the figures of each query", HelpName = "FILE" };
         var html = new Option<FileInfo?>("--html") { Description = "Writes a report", HelpName = "FILE" };
         var images = new Option<DirectoryInfo?>("--images")
@@ -54,31 +64,38 @@ internal static class Options
             Description = "The folder of the pictures, whose names are in the file: the report then shows ranked lists",
             HelpName = "DIR",
         };
-        images.Validators.Add(result => { if (result.Tokens is [{ Value: var path }] && !Directory.Exists(path)) result.AddError($"--images: there is no folder {path}."); });
+        images.Validators.Add(result => { if (result.Tokens is [{ Value: var path }]
+            && !Directory.Exists(path)) result.AddError($"--images: there is no folder {path}."); });
         command.Add(file);
         foreach (var option in new Option[]
         {
-            query, queryIdentities, queryCameras, gallery, galleryIdentities, galleryCameras, names, compare, distance, protocol, ties, rerank, dialect, multiQuery,
+            query, queryIdentities, queryCameras, gallery, galleryIdentities, galleryCameras, names, compare, distance, protocol, ties,
+                rerank, dialect, multiQuery,
             pictures, memory, pairs, verification, json, csv, html, images,
         }) command.Add(option);
 
         rerank.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var text }] && Numbers(text) is null) result.AddError("--rerank takes k1,k2,lambda, such as 20,6,0.3.");
+            if (result.Tokens is [{ Value: var text }] && Numbers(text) is null) result.AddError(
+                "--rerank takes k1,k2,lambda, such as 20,6,0.3.");
         });
         command.Validators.Add(result =>
         {
             var (one, two) = (result.GetValue(file) is not null, (result.GetValue(query), result.GetValue(gallery)));
-            if (one ? two is not (null, null) : two is not (not null, not null)) result.AddError("Give one FILE, or --query and --gallery.");
-            if (!one && result.GetValue(compare) is not null) result.AddError("--compare needs one FILE with queries and gallery, and another like it.");
-            if (result.GetValue(pictures) is not null && result.GetValue(multiQuery) is null) result.AddError("--multi-query-pictures needs --multi-query.");
+            if (one ? two is not (null, null) : two is not (not null, not null)) result.AddError(
+                "Give one FILE, or --query and --gallery.");
+            if (!one && result.GetValue(compare) is not null) result.AddError(
+                "--compare needs one FILE with queries and gallery, and another like it.");
+            if (result.GetValue(pictures) is not null && result.GetValue(multiQuery) is null) result.AddError(
+                "--multi-query-pictures needs --multi-query.");
         });
         command.SetAction(result => Evaluation.Execute(new EvaluationSettings
         {
             File = result.GetValue(file)?.FullName,
             Query = Set(result, query, queryIdentities, queryCameras),
             Gallery = Set(result, gallery, galleryIdentities, galleryCameras),
-            MultiQuery = result.GetValue(multiQuery) switch { "average" => MultiQueryPooling.Average, "max" => MultiQueryPooling.Max, _ => null },
+            MultiQuery = result.GetValue(multiQuery) switch { "average" => MultiQueryPooling.Average, "max" => MultiQueryPooling.Max,
+                _ => null },
             MultiQueryPictures = result.GetValue(pictures)?.FullName,
             Names = result.GetValue(names)?.Split(',', StringSplitOptions.TrimEntries),
             Compare = result.GetValue(compare)?.FullName,
@@ -95,9 +112,11 @@ internal static class Options
             },
             Ties = result.GetRequiredValue(ties) switch
             {
-                "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, "expected" => TiePolicy.Expected, _ => TiePolicy.ByIndex,
+                "optimistic" => TiePolicy.Optimistic, "pessimistic" => TiePolicy.Pessimistic, "expected" => TiePolicy.Expected, _ =>
+                    TiePolicy.ByIndex,
             },
-            Reranking = result.GetValue(rerank) is { } k ? RerankerOf(Numbers(k)!.Value, result.GetRequiredValue(dialect), result.GetRequiredValue(distance)) : null,
+            Reranking = result.GetValue(rerank) is { } k ? RerankerOf(Numbers(k)!.Value, result.GetRequiredValue(dialect),
+                result.GetRequiredValue(distance)) : null,
             MemoryBudget = (long)result.GetValue(memory) << 20,
             CameraPairs = result.GetValue(pairs),
             Verification = result.GetValue(verification),
@@ -111,7 +130,8 @@ internal static class Options
         static Option<FileInfo?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
         static SetFiles? Set(ParseResult result, Option<FileInfo?> features, Option<FileInfo?> ids, Option<FileInfo?> cameras) =>
-            result.GetValue(features) is { } path ? new SetFiles(path.FullName, result.GetValue(ids)?.FullName, result.GetValue(cameras)?.FullName) : null;
+            result.GetValue(features) is { } path ? new SetFiles(path.FullName, result.GetValue(ids)?.FullName,
+                result.GetValue(cameras)?.FullName) : null;
     }
 
     private static Option<string> Choice(string name, string description, params string[] values)

@@ -15,19 +15,25 @@ internal static class Page
         return new ReportData
         {
             Title = other is null ? run.Name : $"{run.Name} and {other.Name}",
-            Lead = string.Create(CultureInfo.InvariantCulture, $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
+            Lead = string.Create(CultureInfo.InvariantCulture,
+                $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
                 + $"gallery pictures, {report.Distance} distance. {report.Explanation}"),
             Rules = $"Protocol: {report.Protocol}.",
-            Snapshots = other is null ? [SnapshotOf(settings, run, rows)] : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
+            Snapshots = other is null ? [SnapshotOf(settings, run, rows)]
+                : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
             Comparison = sure,
             ComparisonNote = other is null ? Comparison.NoteOfOne : Comparison.Note,
             Tables =
             [
-                ("Figures over valid and over all queries", Figures(report), "A query without a match left is not valid; over all queries it counts as one that found nothing."),
-                .. pairs is null ? [] : new[] { ("Pairs of cameras", PairRows(pairs), "rank-1, query camera down, gallery camera across; – where no query has a match.") },
+                ("Figures over valid and over all queries", Figures(report),
+                    "A query without a match left is not valid; over all queries it counts as one that found nothing."),
+                .. pairs is null ? []
+                    : new[] { ("Pairs of cameras", PairRows(pairs),
+                    "rank-1, query camera down, gallery camera across; – where no query has a match.") },
                 .. verification is null ? [] : new[] { ("Verification", PairRows(verification), VerificationNote(verification)) },
             ],
-            DataStatistics = [["", "pictures", "identities", "cameras"], Statistics("query", run.Query.Set), Statistics("gallery", run.Gallery.Set)],
+            DataStatistics = [["", "pictures", "identities", "cameras"], Statistics("query", run.Query.Set),
+                Statistics("gallery", run.Gallery.Set)],
             Settings =
             [
                 ("distance", report.Distance), ("ties", report.Ties.ToString()), ("feature length", $"{run.Query.Set.Features.size(1)}"),
@@ -52,7 +58,8 @@ internal static class Page
         [
             ["%", "valid queries", "all queries"],
             .. report.CutOffs.Where(k => k <= report.Cmc.Count).Select(k => Row($"rank-{k}", f => f.RankAt(k))),
-            Row("mAP", f => f.MeanAveragePrecision), Row("mAP (trapezoid)", f => f.MeanAveragePrecisionTrapezoid), Row("mINP", f => f.MeanInverseNegativePenalty),
+            Row("mAP", f => f.MeanAveragePrecision), Row("mAP (trapezoid)", f => f.MeanAveragePrecisionTrapezoid),
+                Row("mINP", f => f.MeanInverseNegativePenalty),
             Row("R-precision", f => f.RPrecision), Row("MAP@R", f => f.MeanAveragePrecisionAtR), Row("MRR", f => f.MeanReciprocalRank),
             Row("nDCG", f => f.MeanNormalizedDiscountedGain),
         ];
@@ -81,7 +88,8 @@ internal static class Page
     ];
 
     private static string VerificationNote(VerificationReport verification) => string.Create(CultureInfo.InvariantCulture,
-        $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs; AUC {verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %.");
+        $"{verification.MatchingPairs:N0} matching and {verification.NonMatchingPairs:N0} other pairs; AUC "
+            + $"{verification.AreaUnderCurve:F4}, equal error rate {100 * verification.EqualErrorRate:F2} %.");
 
     private static string[] Statistics(string name, EmbeddingSet set) =>
         [name, $"{set.Count}", $"{set.Identities.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
@@ -104,9 +112,11 @@ internal static class Page
 
         Thumbnail Picture(FeatureSet set, int row)
         {
-            var name = set.Files?[row] ?? throw new UserErrorException("--images needs the pictures' names in the file (query_files, gallery_files, or paths).");
+            var name = set.Files?[row] ?? throw new UserErrorException(
+                "--images needs the pictures' names in the file (query_files, gallery_files, or paths).");
             var path = Path.Combine(folder.FullName, name) is var direct && File.Exists(direct) ? direct
-                : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException($"--images: there is no {name} in {folder.FullName}.");
+                : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException(
+                    $"--images: there is no {name} in {folder.FullName}.");
             return new Thumbnail(path, $"{name}: identity {set.Set.Identities[row]}, camera {set.Set.Cameras?[row]}");
         }
     }

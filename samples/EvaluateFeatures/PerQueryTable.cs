@@ -9,7 +9,8 @@ internal static class PerQueryTable
     {
         file.Directory?.Create();
         using var writer = new StreamWriter(file.FullName);
-        writer.WriteLine("query,file,identity,camera,skipped,matches,candidates,firstMatch,lastMatch,averagePrecision,averagePrecisionTrapezoid,"
+        writer.WriteLine(
+            "query,file,identity,camera,skipped,matches,candidates,firstMatch,lastMatch,averagePrecision,averagePrecisionTrapezoid,"
             + "inverseNegativePenalty,rPrecision" + (other is null ? "" : ",otherFirstMatch,otherAveragePrecision"));
         var set = run.Query.Set;
         foreach (var q in run.Report.PerQuery)
@@ -17,7 +18,8 @@ internal static class PerQueryTable
             List<string> cells =
             [
                 Text(q.Query), Quoted(run.Query.Files?[q.Query] ?? ""), Text(set.Identities[q.Query]), Text(set.Cameras?[q.Query]),
-                q.Skipped == SkipReason.None ? "" : $"{q.Skipped}", Text(q.Matches), Text(q.Candidates), Text(q.FirstMatch), Text(q.LastMatch),
+                q.Skipped == SkipReason.None ? "" : $"{q.Skipped}", Text(q.Matches), Text(q.Candidates), Text(q.FirstMatch),
+                    Text(q.LastMatch),
                 Text(q.AveragePrecision), Text(q.AveragePrecisionTrapezoid), Text(q.InverseNegativePenalty), Text(q.RPrecision),
             ];
             if (other?.Report.PerQuery[q.Query] is { } second) cells.AddRange([Text(second.FirstMatch), Text(second.AveragePrecision)]);
@@ -25,7 +27,8 @@ internal static class PerQueryTable
         }
     }
 
-    private static string Text(IFormattable? value) => value is null or double.NaN ? "" : value.ToString(null, CultureInfo.InvariantCulture);
+    private static string Text(IFormattable? value) =>
+        value is null or double.NaN ? "" : value.ToString(null, CultureInfo.InvariantCulture);
 
     private static string Quoted(string text) =>
         text.AsSpan().IndexOfAny("\",\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

@@ -24,7 +24,8 @@ internal sealed class Run : IDisposable
     {
         var reader = new FeatureReader { Names = settings.Names };
         var file = otherFile ?? settings.File;
-        var (query, gallery) = file is not null ? reader.ReadBoth(file) : (reader.Read("query", settings.Query!), reader.Read("gallery", settings.Gallery!));
+        var (query, gallery) = file is not null ? reader.ReadBoth(file)
+            : (reader.Read("query", settings.Query!), reader.Read("gallery", settings.Gallery!));
         try
         {
             if (settings.MultiQuery is { } pooling)
@@ -37,7 +38,8 @@ internal sealed class Run : IDisposable
             var protocol = settings.Protocol ?? (gallery is null ? RetrievalProtocol.SelfRetrieval : RetrievalProtocol.Market1501);
             if (gallery is null) protocol = protocol with { RemovesSelf = true };
             if (protocol.Cameras != CameraFilter.None && (query.Set.Cameras is null || (gallery ?? query).Set.Cameras is null))
-                throw new UserErrorException($"The protocol {protocol.Name} compares cameras, and there are none. Give them, or take --protocol none.");
+                throw new UserErrorException(
+                    $"The protocol {protocol.Name} compares cameras, and there are none. Give them, or take --protocol none.");
             return new Run(Path.GetFileNameWithoutExtension(file ?? settings.Query!.Features), query, gallery, new RetrievalEvaluator
             {
                 Distance = settings.Distance,
@@ -59,7 +61,8 @@ internal sealed class Run : IDisposable
 
     public VerificationReport Verify()
     {
-        var evaluator = new VerificationEvaluator { Distance = Evaluator.Distance, Protocol = Evaluator.Protocol, MemoryBudget = Evaluator.MemoryBudget };
+        var evaluator = new VerificationEvaluator { Distance = Evaluator.Distance, Protocol = Evaluator.Protocol,
+            MemoryBudget = Evaluator.MemoryBudget };
         return OwnGallery is null ? evaluator.Evaluate(Query.Set) : evaluator.Evaluate(Query.Set, Gallery.Set);
     }
 

@@ -14,7 +14,8 @@ internal static class Activation
     public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
     {
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
-        return [.. pictures.Select(picture => new ActivationPicture(new Thumbnail(picture.Path, Path.GetFileName(picture.Path)), Overlay(picture.Path)))];
+        return [.. pictures.Select(picture => new ActivationPicture(new Thumbnail(picture.Path, Path.GetFileName(picture.Path)),
+            Overlay(picture.Path)))];
 
         byte[] Overlay(string path)
         {

@@ -8,7 +8,8 @@ namespace PersonReId;
 internal static class Evaluation
 {
     /// <summary>The embeddings of all pictures of a list, mean over the views of the settings.</summary>
-    public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what, CancellationToken cancel,
+    public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what,
+        CancellationToken cancel,
         ExtractionJournal? journal = null)
     {
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
@@ -49,7 +50,8 @@ internal static class Evaluation
             return Evaluator(data, distance).Evaluate(query, gallery);
     }
 
-    public static RetrievalEvaluator Evaluator(ReIdDataset data, Distance distance) => new() { Distance = distance, Protocol = data.Protocol };
+    public static RetrievalEvaluator Evaluator(ReIdDataset data, Distance distance) =>
+        new() { Distance = distance, Protocol = data.Protocol };
 
     /// <summary>What does not count, in a sentence.</summary>
     public static string RulesOf(RetrievalProtocol protocol) => protocol.RemovesSelf ? "Each picture is looked for among all others."
@@ -64,7 +66,8 @@ internal static class Evaluation
     /// <param name="distance">By which pictures are ranked.</param>
     /// <param name="queries">Rows of the query list whose ranked lists are shown.</param>
     /// <param name="cancel">Ends it.</param>
-    public static (Snapshot Snapshot, RetrievalReport Report) Snapshot(string name, EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance,
+    public static (Snapshot Snapshot, RetrievalReport Report) Snapshot(string name, EmbeddingModel model, ReIdDataset data,
+        NetworkSettings settings, Distance distance,
         IReadOnlyList<int> queries, CancellationToken cancel)
     {
         var (query, gallery) = ExtractTest(model, data, settings, cancel);
@@ -115,11 +118,13 @@ internal static class Evaluation
     /// <summary>Some identities of a list, a picture or two a camera.</summary>
     public static IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures(ImageList train, int identities = 5, int pictures = 15) =>
         [.. train.GroupBy(sample => sample.Identity)
-            .OrderByDescending(group => group.Select(sample => sample.Camera).Distinct().Count()).ThenBy(group => group.Key).Take(identities)
+            .OrderByDescending(group => group.Select(sample => sample.Camera).Distinct().Count()).ThenBy(group => group.Key)
+                .Take(identities)
             .Select(IReadOnlyList<Thumbnail> (group) => [.. group.OrderBy(sample => sample.Camera).Take(pictures)
                 .Select(sample => new Thumbnail(sample.Path, Path.GetFileName(sample.Path)))])];
 
     private static Thumbnail Thumbnail(ImageSample sample, ReIdDataset data) =>
-        new(sample.Path, $"{Path.GetFileName(sample.Path)}: {EmbeddingPlots.Caption(sample.Identity, data.Query.HasCameras ? sample.Camera : null)}");
+        new(sample.Path,
+            $"{Path.GetFileName(sample.Path)}: {EmbeddingPlots.Caption(sample.Identity, data.Query.HasCameras ? sample.Camera : null)}");
 
 }

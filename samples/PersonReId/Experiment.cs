@@ -41,7 +41,8 @@ internal static class Experiment
         {
             Ui.Heading("Before and after");
             Ui.Table(Figures.Table(snapshots.Select(s => (s.Name, s.Figures))));
-            comparison = Comparison.Table(("before", reports[0]), ("after", reports[^1]), [.. data.Query.Select(sample => sample.Identity)]);
+            comparison = Comparison.Table(("before", reports[0]), ("after", reports[^1]),
+                [.. data.Query.Select(sample => sample.Identity)]);
             Ui.Line();
             Ui.Table(comparison);
             Ui.Line(Comparison.Note);
@@ -50,8 +51,10 @@ internal static class Experiment
         HtmlReport.Write(page, new ReportData
         {
             Title = "Before and after training",
-            Lead = $"{settings.Network.Architecture} at {settings.Network.Height} × {settings.Network.Width} pixels, trained for {settings.Epochs} epochs "
-                + $"on {data.Train.Statistics.Identities} identities of {source.Name}, tested on {data.Query.Statistics.Identities} that it had never seen.",
+            Lead = $"{settings.Network.Architecture} at {settings.Network.Height} × {settings.Network.Width} pixels, trained for "
+                + $"{settings.Epochs} epochs "
+                + $"on {data.Train.Statistics.Identities} identities of {source.Name}, tested on {data.Query.Statistics.Identities} that "
+                    + $"it had never seen.",
             Rules = Evaluation.RulesOf(data.Protocol),
             PictureRatio = (double)settings.Network.Width / settings.Network.Height,
             Snapshots = snapshots,
@@ -110,7 +113,8 @@ internal static class Experiment
     private static void Check(ReIdDataset data, TrainingSettings settings)
     {
         if (data.Train.ClassCount < settings.IdentitiesPerBatch)
-            throw new UserErrorException($"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
+            throw new UserErrorException(
+                $"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
         var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
         if (settings.Resume && !File.Exists(last)) throw new UserErrorException($"There is nothing to resume: no checkpoint {last}.");
     }

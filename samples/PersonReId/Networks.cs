@@ -82,12 +82,14 @@ internal static class Networks
                 VisionTransformer => WeightNames.Timm(),
                 _ => WeightNames.Torchvision(),
             };
-        var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier) && classifier.size(0) == model.Classes;
+        var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier)
+            && classifier.size(0) == model.Classes;
         var report = model.LoadWeights(weights, strict: false,
             name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);
         var needed = report.Missing.Where(name => !IsHead(name) && (own || !IsAddition(name)));
         if (report.Unexpected.Count + report.Mismatched.Count > 0 || needed.Any())
-            throw new UserErrorException($"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
+            throw new UserErrorException(
+                $"{path} does not fit this network ({report.Matched.Count} tensors match, {report.Missing.Count} are missing, "
                 + $"{report.Unexpected.Count} unexpected, {report.Mismatched.Count} of another shape). Is --arch right?");
         return $"{report.Matched.Count} tensors loaded, {report.Missing.Count} start anew";
     }

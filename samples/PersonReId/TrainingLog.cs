@@ -35,7 +35,8 @@ internal sealed class TrainingLog
     /// <summary>The same batches, with a bar while they pass and a line at the end.</summary>
     public IEnumerable<T> Follow<T>(IEnumerable<T> batches)
     {
-        var (number, count, first, images) = (sampler.State.Epoch + 1, sampler.BatchesPerEpoch, sampler.State.Position / sampler.BatchSize, 0L);
+        var (number, count, first, images) = (sampler.State.Epoch + 1, sampler.BatchesPerEpoch, sampler.State.Position / sampler.BatchSize,
+            0L);
         var watch = Stopwatch.StartNew();
         epoch.Clear();
         using (var bar = new Bar($"epoch {number}/{settings.Epochs}", count))
@@ -49,9 +50,11 @@ internal sealed class TrainingLog
         Flush();
         var mean = Mean(epoch);
         var left = clock.Elapsed * ((settings.Epochs - number) / Math.Max(1e-9, number - start));
-        var parts = string.Join(", ", mean.Parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Value:0.000}")));
+        var parts = string.Join(", ",
+            mean.Parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Value:0.000}")));
         Ui.Line(string.Create(CultureInfo.InvariantCulture, $"epoch {number,3}/{settings.Epochs}  loss {mean.Loss:0.000} ({parts})")
-            + string.Create(CultureInfo.InvariantCulture, $"  rate {mean.LearningRate:0.0e-0}  {images / watch.Elapsed.TotalSeconds:0} images/s")
+            + string.Create(CultureInfo.InvariantCulture,
+                $"  rate {mean.LearningRate:0.0e-0}  {images / watch.Elapsed.TotalSeconds:0} images/s")
             + $"  {Ui.Time(left)} left");
     }
 
@@ -61,7 +64,8 @@ internal sealed class TrainingLog
         // The sampler already stands behind this batch; at the end of an epoch that is the start of the next.
         var point = new TrainingPoint(Now, result.Parts.Sum(part => part.Weight * part.Value),
             [.. result.Parts.Select(part => (part.Name, part.Value))], learningRate);
-        if (!double.IsFinite(point.Loss)) throw new UserErrorException($"The loss became {point.Loss} in epoch {Now:0.0}: try a smaller --lr.");
+        if (!double.IsFinite(point.Loss)) throw new UserErrorException(
+            $"The loss became {point.Loss} in epoch {Now:0.0}: try a smaller --lr.");
         epoch.Add(point);
         chunk.Add(point);
         if (chunk.Count == chunkSize) Flush();

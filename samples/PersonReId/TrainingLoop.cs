@@ -12,7 +12,8 @@ internal static class TrainingLoop
     /// <param name="images">The training set.</param>
     /// <param name="s">The recipe.</param>
     /// <param name="judge">Called after each epoch with how many are done; gives mAP where it evaluated.</param>
-    /// <param name="cancel">Stops after the batch at hand, with a checkpoint that <see cref="TrainingSettings.Resume"/> goes on from.</param>
+    /// <param name="cancel">Stops after the batch at hand, with a checkpoint that <see cref="TrainingSettings.Resume"/> goes on
+    /// from.</param>
     public static TrainingLog Run(
         EmbeddingModel model, ImageList images, TrainingSettings s, Func<int, double?> judge, CancellationToken cancel)
     {

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Runs a program's command, and tells every mistake in one line: exit code 2 for a wrong call, 1 for data that do not fit.</summary>
+/// <summary>Runs a program's command, and tells every mistake in one line: exit code 2 for a wrong call, 1 for data that do not
+/// fit.</summary>
 internal static class App
 {
     public static async Task<int> RunAsync(RootCommand root, string[] args)
@@ -38,9 +39,11 @@ internal static class App
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException or UnauthorizedAccessException;
+            var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException
+                or UnauthorizedAccessException;
             var kind = expected ? "" : $" {e.GetType().Name}:";
-            var message = e is ArgumentException { ParamName: { } name } ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+            var message = e is ArgumentException { ParamName: { } name }
+                ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
             Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {message}");
             return 1;
         }

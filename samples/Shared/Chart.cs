@@ -32,7 +32,8 @@ internal sealed class Chart
         var svg = Begin(description, x, y);
         foreach (var line in series)
         {
-            var path = string.Join(' ', line.Points.Where(p => double.IsFinite(p.Y)).Select((p, i) => $"{(i == 0 ? 'M' : 'L')}{N(x.At(p.X))} {N(y.At(p.Y))}"));
+            var path = string.Join(' ', line.Points.Where(p => double.IsFinite(p.Y))
+                .Select((p, i) => $"{(i == 0 ? 'M' : 'L')}{N(x.At(p.X))} {N(y.At(p.Y))}"));
             if (path.Length == 0) continue;
             if (line.Area)
             {

@@ -6,15 +6,18 @@ namespace MetricLearning.Samples;
 internal static class Comparison
 {
     /// <summary>What the intervals of one model mean.</summary>
-    public const string NoteOfOne = "Intervals of 95 %, by drawing the identities of the queries, or the queries, anew 10,000 times (bootstrap).";
+    public const string NoteOfOne =
+        "Intervals of 95 %, by drawing the identities of the queries, or the queries, anew 10,000 times (bootstrap).";
 
     /// <summary>What the table of two means.</summary>
-    public const string Note = "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two models' "
+    public const string Note =
+        "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two models' "
         + "results, exchanged identity by identity at random, differ as much; Wilcoxon's p looks at the ranks of the differences.";
 
     private static readonly (string Name, Func<QueryResult, double> Of)[] figures =
     [
-        ("mAP", query => query.AveragePrecision), ("rank-1", query => query.FirstMatch <= 1 ? 1 : 0), ("mINP", query => query.InverseNegativePenalty),
+        ("mAP", query => query.AveragePrecision), ("rank-1", query => query.FirstMatch <= 1 ? 1 : 0),
+            ("mINP", query => query.InverseNegativePenalty),
     ];
 
     /// <summary>A row a figure, with its intervals over identities and over queries.</summary>

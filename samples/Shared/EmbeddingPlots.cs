@@ -8,8 +8,10 @@ internal static class EmbeddingPlots
     /// <summary>What is written of a picture.</summary>
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
-    /// <summary>Distances of queries to gallery pictures: of the same identity (in another camera, another picture), and of different ones.</summary>
-    public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance, int bins = 60)
+    /// <summary>Distances of queries to gallery pictures: of the same identity (in another camera, another picture), and of different
+    /// ones.</summary>
+    public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
+        int bins = 60)
     {
         List<double> same = [], different = [];
         var step = Math.Max(1, query.Count / 400);
@@ -21,7 +23,8 @@ internal static class EmbeddingPlots
             foreach (var d in row)
             {
                 if (gallery.Identities[g] != query.Identities[q]) different.Add(d);
-                else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
+                else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null
+                    || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
                 g++;
             }
         }

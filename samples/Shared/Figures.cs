@@ -10,7 +10,8 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
 
     public static Figures Of(RetrievalReport report)
     {
-        return new(report.MeanAveragePrecision, report.MeanAveragePrecisionTrapezoid, report.MeanInverseNegativePenalty, Rank(1), Rank(5), Rank(10),
+        return new(report.MeanAveragePrecision, report.MeanAveragePrecisionTrapezoid, report.MeanInverseNegativePenalty, Rank(1), Rank(5),
+            Rank(10),
             report.ValidQueries);
 
         // Where the gallery has fewer than k pictures, the whole of it.

@@ -47,19 +47,25 @@ internal static class HtmlReport
         Tile("rank-5", last.Rank5, first?.Rank5, "queries with a match among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
         html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
-        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
+        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(
+            CultureInfo.InvariantCulture, $"<th>{name}</th>");
         html.Append("</tr></thead><tbody>");
         foreach (var snapshot in snapshots)
         {
             var f = snapshot.Figures;
             html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(snapshot.Name)}</th>");
-            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
+            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(
+                CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
-        html.Append(CultureInfo.InvariantCulture, $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the precision at each match, and the area by trapezoids.</p></section>");
+        html.Append(CultureInfo.InvariantCulture,
+            $"</tbody></table></div><p class=note>{T(data.Rules)} Both conventions of average precision are given: the mean of the "
+            + $"precision at each match, and the area by trapezoids.</p></section>");
 
         void Tile(string name, double now, double? before, string meaning) => html.Append(CultureInfo.InvariantCulture,
-            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> %</small></span>{(before is { } b ? $"<span class=was>{T(snapshots[0].Name)}: {Percent(b)} %</span>" : "")}<span class=meaning>{meaning}</span></div>");
+            $"<div class=tile><span class=name>{name}</span><span class=value>{Percent(now)}<small> "
+                + $"%</small></span>{(before is { } b ? $"<span class=was>{T(snapshots[0].Name)}: {Percent(b)} %</span>" : "")}<span "
+                + $"class=meaning>{meaning}</span></div>");
     }
 
     private static void Comparison(StringBuilder html, ReportData data)
@@ -79,9 +85,12 @@ internal static class HtmlReport
         for (var i = 0; i < points[0].Parts.Count; i++)
             series.Add(new(points[0].Parts[i].Name, tones[i % 4], [.. points.Select(p => (p.Epoch, p.Parts[i].Value))]));
         html.Append("<section><h2>Training</h2><div class=two>");
-        Figure(html, "Loss and its parts", new Chart { XLabel = "epoch", YLabel = "loss (mean over batches)", YMin = 0, XMin = 0, XMax = points[^1].Epoch }.Lines("loss over epochs", series));
-        Figure(html, "Learning rate", new Chart { XLabel = "epoch", YLabel = "learning rate", YMin = 0, XMin = 0, XMax = points[^1].Epoch, YFormat = "0.#e-0" }
-            .Lines("learning rate over epochs", new Series("learning rate", "--after", [.. points.Select(p => (p.Epoch, p.LearningRate))])));
+        Figure(html, "Loss and its parts", new Chart { XLabel = "epoch", YLabel = "loss (mean over batches)", YMin = 0, XMin = 0,
+            XMax = points[^1].Epoch }.Lines("loss over epochs", series));
+        Figure(html, "Learning rate", new Chart { XLabel = "epoch", YLabel = "learning rate", YMin = 0, XMin = 0, XMax = points[^1].Epoch,
+            YFormat = "0.#e-0" }
+            .Lines("learning rate over epochs", new Series("learning rate", "--after",
+                [.. points.Select(p => (p.Epoch, p.LearningRate))])));
         html.Append("</div></section>");
     }
 
@@ -91,18 +100,25 @@ internal static class HtmlReport
         if (withCurve.Count == 0) return;
         html.Append("<section><h2>Retrieval</h2><div class=two>");
         Figure(html, "Cumulative match (CMC): answered within k pictures",
-            new Chart { XLabel = "rank k", YLabel = "queries answered, %", YMin = 0, YMax = 100, XMin = 1, XMax = withCurve.Max(s => Math.Min(50, s.Cmc.Count)) }.Lines("CMC curve",
-                [.. withCurve.Select((s, i) => new Series(s.Name, Tone(i, withCurve.Count), [.. s.Cmc.Take(50).Select((v, k) => (k + 1.0, 100 * v))], Dashed: i < withCurve.Count - 1))]));
+            new Chart { XLabel = "rank k", YLabel = "queries answered, %", YMin = 0, YMax = 100, XMin = 1,
+                XMax = withCurve.Max(s => Math.Min(50, s.Cmc.Count)) }.Lines("CMC curve",
+                [.. withCurve.Select((s, i) => new Series(s.Name, Tone(i, withCurve.Count),
+                    [.. s.Cmc.Take(50).Select((v, k) => (k + 1.0, 100 * v))], Dashed: i < withCurve.Count - 1))]));
         if (data.Progress.Count > 1)
-            Figure(html, "On the way: test figures during training", new Chart { XLabel = "epoch", YLabel = "%", YMin = 0, YMax = 100, XMin = 0, XMax = data.Progress[^1].Epoch }.Lines("figures over epochs",
-                new Series("rank-1", "--after", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.Rank1))]), new Series("mAP", "--g2", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.MAP))], Dashed: true)));
+            Figure(html, "On the way: test figures during training", new Chart { XLabel = "epoch", YLabel = "%", YMin = 0, YMax = 100,
+                XMin = 0, XMax = data.Progress[^1].Epoch }.Lines("figures over epochs",
+                new Series("rank-1", "--after", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.Rank1))]),
+                    new Series("mAP", "--g2", [.. data.Progress.Select(p => (p.Epoch, 100 * p.Figures.MAP))], Dashed: true)));
         foreach (var snapshot in withCurve)
         {
             var d = snapshot.Distances;
             var width = (d.High - d.Low) / d.Same.Count;
-            IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) => [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
-            Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture", YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
-                "histogram of distances", new Series("same identity", "--right", Curve(d.Same), Area: true), new Series("different identities", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
+            IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) =>
+                [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
+            Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture",
+                YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
+                "histogram of distances", new Series("same identity", "--right", Curve(d.Same), Area: true),
+                    new Series("different identities", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
         }
         html.Append("</div></section>");
     }
@@ -111,8 +127,11 @@ internal static class HtmlReport
     {
         if (snapshots.All(s => s.Projection.Count == 0)) return;
         var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
-        html.Append(CultureInfo.InvariantCulture, $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two directions of largest variance (PCA). One color and mark an identity.</p><div class=two>");
-        foreach (var snapshot in snapshots) Figure(html, snapshot.Name, Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
+        html.Append(CultureInfo.InvariantCulture,
+            $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two "
+            + $"directions of largest variance (PCA). One color and mark an identity.</p><div class=two>");
+        foreach (var snapshot in snapshots) Figure(html, snapshot.Name,
+            Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
     }
 
@@ -120,7 +139,9 @@ internal static class HtmlReport
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
         if (count == 0) return;
-        html.Append("<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span class=key-right>✓ green: a match</span>, <span class=key-wrong>✗ red: another identity</span>.</p>");
+        html.Append(
+            "<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span "
+            + "class=key-right>✓ green: a match</span>, <span class=key-wrong>✗ red: another identity</span>.</p>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=ranked>");
@@ -131,7 +152,8 @@ internal static class HtmlReport
                 if (snapshots.Count > 1) html.Append(CultureInfo.InvariantCulture, $"<div class=when>{T(snapshot.Name)}</div>");
                 Card("query", ranking.Query, "query");
                 foreach (var found in ranking.Results)
-                    Card(found.Right ? "right" : "wrong", found.Picture, $"<b>{(found.Right ? '✓' : '✗')}</b> {found.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
+                    Card(found.Right ? "right" : "wrong", found.Picture,
+                        $"<b>{(found.Right ? '✓' : '✗')}</b> {found.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
                 html.Append("</div>");
             }
             html.Append("</div>");
@@ -139,26 +161,32 @@ internal static class HtmlReport
         html.Append("</section>");
 
         void Card(string kind, Thumbnail picture, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
+            $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" "
+                + $"title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
     }
 
     private static void Activations(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Activations.Count);
         if (count == 0) return;
-        html.Append("<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the queries above: blue where there is little, red where the features are strong. One color scale a picture.</p><div class=looks>");
+        html.Append(
+            "<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the "
+            + "queries above: blue where there is little, red where the features are strong. One color scale a picture.</p><div "
+            + "class=looks>");
         for (var q = 0; q < count; q++)
         {
             html.Append("<div class=look>");
             Look(snapshots[0].Activations[q].Picture, Inline(snapshots[0].Activations[q].Picture.Path), "query");
             foreach (var snapshot in snapshots)
-                Look(snapshot.Activations[q].Picture, Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name : "activation");
+                Look(snapshot.Activations[q].Picture, Inline(snapshot.Activations[q].Overlay), snapshots.Count > 1 ? snapshot.Name
+                    : "activation");
             html.Append("</div>");
         }
         html.Append("</div></section>");
 
         void Look(Thumbnail picture, string source, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<figure class=card><img src=\"{source}\" alt=\"{T(text)}: {T(picture.Caption)}\" title=\"{T(picture.Caption)}\"><figcaption>{T(text)}</figcaption></figure>");
+            $"<figure class=card><img src=\"{source}\" alt=\"{T(text)}: {T(picture.Caption)}\" "
+                + $"title=\"{T(picture.Caption)}\"><figcaption>{T(text)}</figcaption></figure>");
     }
 
     private static void Data(StringBuilder html, ReportData data)
@@ -172,7 +200,8 @@ internal static class HtmlReport
             foreach (var person in data.SamplePictures)
             {
                 html.Append("<div class=person>");
-                foreach (var picture in person) html.Append(CultureInfo.InvariantCulture, $"<img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\">");
+                foreach (var picture in person) html.Append(CultureInfo.InvariantCulture,
+                    $"<img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" title=\"{T(picture.Caption)}\">");
                 html.Append("</div>");
             }
             html.Append("</div>");
@@ -185,11 +214,14 @@ internal static class HtmlReport
         if (data.Settings.Count > 0)
         {
             html.Append("<section><h2>Settings</h2><dl class=settings>");
-            foreach (var (name, value) in data.Settings) html.Append(CultureInfo.InvariantCulture, $"<div><dt>{T(name)}</dt><dd>{T(value)}</dd></div>");
+            foreach (var (name, value) in data.Settings) html.Append(CultureInfo.InvariantCulture,
+                $"<div><dt>{T(name)}</dt><dd>{T(value)}</dd></div>");
             html.Append("</dl></section>");
         }
         if (data.ModelSummary.Length > 0)
-            html.Append(CultureInfo.InvariantCulture, $"<section><details><summary>Model summary: layers, shapes and parameters</summary><pre>{T(data.ModelSummary)}</pre></details></section>");
+            html.Append(CultureInfo.InvariantCulture,
+                $"<section><details><summary>Model summary: layers, shapes and "
+                + $"parameters</summary><pre>{T(data.ModelSummary)}</pre></details></section>");
     }
 
     /// <summary>A table whose first row is its header.</summary>

@@ -5,7 +5,8 @@ namespace MetricLearning.Architecture.Tests;
 /// <summary>References between sibling folders never form a cycle, so that each folder can be read without those above it.</summary>
 public class FolderCycleTests
 {
-    public static TheoryData<string> Projects => [.. Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(path => Path.GetFileName(path)).Order()];
+    public static TheoryData<string> Projects =>
+        [.. Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(path => Path.GetFileName(path)).Order()];
 
     [Theory, MemberData(nameof(Projects))]
     public void Folders_HaveNoCycle(string project)
@@ -32,7 +33,8 @@ public class FolderCycleTests
     /// <summary>The sources of a project with the usings that its build adds.</summary>
     private static Dictionary<string, string> Sources(string project)
     {
-        const string usings = "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq;"
+        const string usings =
+            "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq;"
             + " global using System.Threading; global using System.Threading.Tasks; global using static MetricLearning.Scalars;";
         var folder = Path.Combine(Repository.Root, "src", project);
         var sources = Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories)

@@ -11,7 +11,8 @@ internal readonly record struct TypeUse(string FromFile, string ToFile, string T
 internal sealed class FolderGraph
 {
     private static readonly MetadataReference[] references =
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))];
+        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Select(path => MetadataReference.CreateFromFile(path))];
 
     private readonly List<TypeUse> uses;
 
@@ -22,7 +23,8 @@ internal sealed class FolderGraph
     {
         var options = new CSharpParseOptions(LanguageVersion.CSharp14);
         var trees = sources.Select(source => CSharpSyntaxTree.ParseText(source.Value, options, source.Key)).ToArray();
-        var compilation = CSharpCompilation.Create("Sources", trees, references, new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
+        var compilation = CSharpCompilation.Create("Sources", trees, references,
+            new(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
         return new([.. trees.AsParallel().AsOrdered().SelectMany(tree => UsesOf(compilation, tree)).Distinct()]);
     }
 
@@ -45,7 +47,8 @@ internal sealed class FolderGraph
     private static IEnumerable<TypeUse> UsesOf(CSharpCompilation compilation, SyntaxTree tree)
     {
         var model = compilation.GetSemanticModel(tree);
-        foreach (var name in tree.GetRoot().DescendantNodes().Where(node => node is SimpleNameSyntax or ImplicitObjectCreationExpressionSyntax))
+        foreach (var name in tree.GetRoot().DescendantNodes().Where(node => node is SimpleNameSyntax
+            or ImplicitObjectCreationExpressionSyntax))
         {
             var symbol = model.GetSymbolInfo(name).Symbol;
             var type = symbol as INamedTypeSymbol ?? symbol?.ContainingType;
@@ -54,7 +57,8 @@ internal sealed class FolderGraph
         }
     }
 
-    /// <summary>The two children of the deepest folder that holds both files; null where one of the files lies in that folder itself.</summary>
+    /// <summary>The two children of the deepest folder that holds both files; null where one of the files lies in that folder
+    /// itself.</summary>
     private static Edge? Siblings(TypeUse use)
     {
         var (from, to) = (use.FromFile.Split('/')[..^1], use.ToFile.Split('/')[..^1]);

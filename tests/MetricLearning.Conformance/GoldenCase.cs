@@ -40,7 +40,8 @@ public sealed class GoldenCase
     /// <summary>An expected number; NaN and infinities come from their text. Null where there is none.</summary>
     public double? ExpectedNumber(string name) =>
         Value(Expected, name) is { ValueKind: JsonValueKind.Number } v ? v.GetDouble()
-        : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity, "-inf" => double.NegativeInfinity, _ => null };
+        : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity,
+            "-inf" => double.NegativeInfinity, _ => null };
 
     /// <summary>The peer's exception, where it raises one.</summary>
     public string? Raises => Value(Expected, "raises")?.ToString();
@@ -54,7 +55,8 @@ public sealed class GoldenCase
     /// <summary>An array that the peer gave.</summary>
     public Tensor Output(string name) => Array("outputs", name);
 
-    private Tensor Array(string group, string name) => NumPyFile.Read(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
+    private Tensor Array(string group, string name) =>
+        NumPyFile.Read(Path.Combine(folder, root.GetProperty(group).GetProperty(name).GetProperty("file").GetString()!));
 
     private string Field(string name) => root.GetProperty(name).GetString()!;
 

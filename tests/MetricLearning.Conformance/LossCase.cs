@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>A case of a loss: its inputs as leaves, and the comparison of value and gradients, once in float64 and once in float32.</summary>
+/// <summary>A case of a loss: its inputs as leaves, and the comparison of value and gradients, once in float64 and once in
+/// float32.</summary>
 /// <remarks>
 /// A family hands <see cref="Check"/> a function from the inputs to the loss. What it takes by <see cref="Leaf"/> or loads by
 /// <see cref="Load"/> is compared with the case's <c>grad_NAME</c>.
@@ -45,7 +46,8 @@ public sealed class LossCase
         return loss;
     }
 
-    /// <summary>Puts an input into a learned parameter of a loss, whose gradient is compared; transposed where the peer lays it out the other way.</summary>
+    /// <summary>Puts an input into a learned parameter of a loss, whose gradient is compared; transposed where the peer lays it out the
+    /// other way.</summary>
     public void Load(string name, Parameter parameter, bool transposed = false)
     {
         using (no_grad())
@@ -54,9 +56,9 @@ public sealed class LossCase
     }
 
     /// <summary>
-    /// Compares a loss with the case. float64 has to meet the value and the gradients to 1e-6, float32 to 1e-5 or three times what the peer's own
-    /// float32 run was off. Where the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/> states, and gradients that are
-    /// finite. Where only the peer's gradient, or its float32, is NaN, ours must be finite there.
+    /// Compares a loss with the case. float64 has to meet the value and the gradients to 1e-6, float32 to 1e-5 or three times what the
+    /// peer's own float32 run was off. Where the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/> states,
+    /// and gradients that are finite. Where only the peer's gradient, or its float32, is NaN, ours must be finite there.
     /// </summary>
     /// <param name="golden">The case.</param>
     /// <param name="loss">The loss from the inputs.</param>

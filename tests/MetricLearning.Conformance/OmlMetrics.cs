@@ -13,9 +13,11 @@ public static class OmlMetrics
     private static Verdict CheckFnmr(GoldenCase golden)
     {
         double[] targets = [.. golden.Param("fmr")!.Value.EnumerateArray().Select(v => v.GetDouble())];
-        var report = new VerificationEvaluator { FalseMatchRates = targets }.Evaluate(Values(golden.Input("pos_dist")), Values(golden.Input("neg_dist")));
+        var report = new VerificationEvaluator { FalseMatchRates = targets }.Evaluate(Values(golden.Input("pos_dist")),
+            Values(golden.Input("neg_dist")));
         var wrong = new List<string>();
-        foreach (var point in report.OperatingPoints) Near(golden, Name("fnmr@fmr", point.Target), point.FalseNonMatchRateAtQuantile, 1e-7, wrong);
+        foreach (var point in report.OperatingPoints) Near(golden, Name("fnmr@fmr", point.Target), point.FalseNonMatchRateAtQuantile, 1e-7,
+            wrong);
         return Outcome(wrong);
     }
 
@@ -57,11 +59,13 @@ public static class OmlMetrics
             Each($"map_at_{k}", q => q.AveragePrecisionAt(k, CutOffDivisor.Found), unmatched: 0);
             Near(golden, $"cmc@{k}", report.OverAllQueries.RankAt(k), 1e-6, wrong);
             Near(golden, $"map@{k}", report.OverAllQueries.MeanAveragePrecisionAt(k, CutOffDivisor.Found), 1e-6, wrong);
-            Near(golden, $"precision@{k}", report.SkippedQueries > 0 ? double.NaN : report.PrecisionAt(k, CutOffDivisor.Reachable), 1e-6, wrong);
+            Near(golden, $"precision@{k}", report.SkippedQueries > 0 ? double.NaN
+                : report.PrecisionAt(k, CutOffDivisor.Reachable), 1e-6, wrong);
         }
         var matches = Numbers(golden.Output("n_gt"));
         for (var q = 0; q < matches.Length; q++)
-            if (matches[q] != report.PerQuery[q].Matches) wrong.Add($"query {q} has {report.PerQuery[q].Matches} matches, not {matches[q]}");
+            if (matches[q] != report.PerQuery[q].Matches) wrong.Add(
+                $"query {q} has {report.PerQuery[q].Matches} matches, not {matches[q]}");
         return Outcome(wrong);
 
         void Each(string name, Func<QueryResult, double> value, double unmatched)
@@ -84,9 +88,11 @@ public static class OmlMetrics
     private static bool Same(double expected, double actual, double tolerance) =>
         double.IsNaN(expected) ? double.IsNaN(actual) : Math.Abs(expected - actual) <= tolerance;
 
-    private static Verdict Outcome(List<string> wrong) => wrong.Count == 0 ? Verdict.Passed : Verdict.Failed(string.Join("; ", wrong.Take(3)));
+    private static Verdict Outcome(List<string> wrong) =>
+        wrong.Count == 0 ? Verdict.Passed : Verdict.Failed(string.Join("; ", wrong.Take(3)));
 
-    private static string Name(string metric, double value) => string.Create(CultureInfo.InvariantCulture, $"{metric}{(metric == "pcf" ? "@" : "=")}{value}");
+    private static string Name(string metric, double value) =>
+        string.Create(CultureInfo.InvariantCulture, $"{metric}{(metric == "pcf" ? "@" : "=")}{value}");
 
     private static double[] Values(Tensor tensor) => tensor.to(ScalarType.Float64).data<double>().ToArray();
 

@@ -9,7 +9,8 @@ public static class PmlLosses
     {
         var name = PmlPieces.LossName(golden);
         if (name == "CentroidTripletLoss") return PmlCentroidTriplet.Check(golden);
-        if (name == "VICRegLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.VicRegLoss(golden)).call(c.Embeddings, c.Leaf("ref_embeddings")));
+        if (name == "VICRegLoss") return LossCase.Check(golden, c => c.Keep(PmlPieces.VicRegLoss(golden))
+            .call(c.Embeddings, c.Leaf("ref_embeddings")));
         using var known = Known();
         return known is null ? Verdict.Skipped(name) : LossCase.Check(golden, c =>
         {

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Conformance;
 
 /// <summary>
-/// pytorch-metric-learning's miners: the same tuples as sets; where rows are equal, the same distances. HDC cuts one list of the whole batch,
-/// in which (i, j) and (j, i) tie: there the distances alone have to agree.
+/// pytorch-metric-learning's miners: the same tuples as sets; where rows are equal, the same distances. HDC cuts one list of the whole
+/// batch, in which (i, j) and (j, i) tie: there the distances alone have to agree.
 /// </summary>
 public static class PmlMiners
 {
@@ -25,7 +25,8 @@ public static class PmlMiners
                 [golden.Output("anchor"), golden.Output("positive"), golden.Output("negative")]);
         }
         var (anchors, positives) = mined.PositivePairs();
-        var verdict = Compare("positive pairs", distances, ties, [anchors, positives], [golden.Output("anchor1"), golden.Output("positive")]);
+        var verdict = Compare("positive pairs", distances, ties, [anchors, positives],
+            [golden.Output("anchor1"), golden.Output("positive")]);
         if (verdict.Outcome != Outcome.Passed) return verdict;
         (anchors, var negatives) = mined.NegativePairs();
         return Compare("negative pairs", distances, ties, [anchors, negatives], [golden.Output("anchor2"), golden.Output("negative")]);
@@ -36,10 +37,12 @@ public static class PmlMiners
         var (ours, theirs) = (Tuples(got, distances, ties), Tuples(expected, distances, ties));
         return ours.SequenceEqual(theirs) ? Verdict.Passed
             : Verdict.Failed($"{what}: {ours.Count} of ours, {theirs.Count} expected, first difference "
-                + ours.Zip(theirs).Where(both => both.First != both.Second).Select(both => $"{both.First} for {both.Second}").FirstOrDefault("in number"));
+                + ours.Zip(theirs).Where(both => both.First != both.Second).Select(both => $"{both.First} for {both.Second}")
+                    .FirstOrDefault("in number"));
     }
 
-    /// <summary>Each tuple as text, sorted: its indices; from number <paramref name="ties"/> on the distance to the anchor in their place.</summary>
+    /// <summary>Each tuple as text, sorted: its indices; from number <paramref name="ties"/> on the distance to the anchor in their
+    /// place.</summary>
     private static List<string> Tuples(Tensor[] columns, Tensor distances, int ties)
     {
         var indices = columns.Select(column => column.data<long>().ToArray()).ToArray();

@@ -29,7 +29,8 @@ public static partial class PmlPieces
         {
             PositiveWeight = golden.Number("lambda_plus"), NegativeWeight = golden.Number("lambda_minus"),
         },
-        "CircleLoss" => new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
+        "CircleLoss" =>
+            new CircleLoss(golden.Param("m")!.Value.GetDouble(), golden.Param("gamma")!.Value.GetDouble()) { Miner = miner ?? Miner.All },
         "ContrastiveLoss" => new ContrastiveLoss(Margin(golden, "pos_margin"), Margin(golden, "neg_margin"))
         {
             Distance = DistanceOf(golden, Distance.Euclidean), Miner = miner ?? Miner.All, Reducer = ReducerOf(golden, Reducer.NonZeroMean),
@@ -61,7 +62,8 @@ public static partial class PmlPieces
     /// <summary>The loss of a call where it is one on the whole batch, without tuples and without learned vectors.</summary>
     public static MetricLoss? BatchLoss(GoldenCase golden) => LossName(golden) switch
     {
-        // The peer takes the rank of a row's class for the column of its own: a defect, kept as a form of its own so that values can be compared.
+        // The peer takes the rank of a row's class for the column of its own: a defect, kept as a form of its own so that values can be
+        // compared.
         "InstanceLoss" => new InstanceLoss(golden.Param("gamma")!.Value.GetDouble()) { Target = InstanceTarget.ClassRank },
         _ => null,
     };
@@ -84,7 +86,8 @@ public static partial class PmlPieces
             "batch_hard" or "batch_hard_cos" => new BatchHardMiner { Distance = distance },
             "beh_p-hard_n-semihard" => new SemiHardMiner { Distance = distance, Positives = SemiHardPositives.Hardest },
             "beh_p-easy_n-semihard" => new SemiHardMiner { Distance = distance, Positives = SemiHardPositives.Easiest },
-            _ when patterns.Success => new BatchEasyHardMiner(Kind(patterns.Groups[1].Value), Kind(patterns.Groups[2].Value)) { Distance = distance },
+            _ when patterns.Success =>
+                new BatchEasyHardMiner(Kind(patterns.Groups[1].Value), Kind(patterns.Groups[2].Value)) { Distance = distance },
             _ when name.StartsWith("hdc", StringComparison.Ordinal) => new HdcMiner(Number("filter_percentage")) { Distance = distance },
             "multi_similarity" => new MultiSimilarityMiner(Number("epsilon")),
             _ when name.StartsWith("pair_margin", StringComparison.Ordinal) =>
@@ -133,7 +136,8 @@ public static partial class PmlPieces
         };
     }
 
-    private static string? Text(JsonElement parameters, string name) => parameters.TryGetProperty(name, out var value) ? value.GetString() : null;
+    private static string? Text(JsonElement parameters, string name) =>
+        parameters.TryGetProperty(name, out var value) ? value.GetString() : null;
 
     [GeneratedRegex("^beh_p-([a-z]+)_n-([a-z]+)$")]
     private static partial Regex BatchEasyHardPattern();

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>CMC, mAP and mINP of torchreid and fast-reid from a distance matrix. The peers know no junk: identity −1 is one like any other.</summary>
+/// <summary>CMC, mAP and mINP of torchreid and fast-reid from a distance matrix. The peers know no junk: identity −1 is one like any
+/// other.</summary>
 public static class ReidRank
 {
     public static Verdict Check(GoldenCase golden)
@@ -23,7 +24,8 @@ public static class ReidRank
             Near("mAP", golden.ExpectedNumber("mAP"), report.MeanAveragePrecision, 1e-12);
             Curve("cmc_expectation", report.Cmc, report, undefinedTail: false);
             var runs = golden.ExpectedNumber("runs")!.Value;
-            var sampled = Evaluate(RetrievalProtocol.Cuhk03 with { Shots = GalleryShots.SingleSampled, Repeats = (int)runs * 10, Seed = 1 }, RankingMethod.Argsort);
+            var sampled = Evaluate(RetrievalProtocol.Cuhk03 with { Shots = GalleryShots.SingleSampled, Repeats = (int)runs * 10, Seed = 1 },
+                RankingMethod.Argsort);
             var spread = 6 * golden.ExpectedNumber("cmc_std_of_one_run_max")!.Value / Math.Sqrt(runs) + 1e-6;
             for (var k = 0; k < sampled.Cmc.Count; k++) Near($"sampled cmc[{k}]", report.Cmc[k], sampled.Cmc[k], spread);
             return Outcome();
@@ -33,7 +35,8 @@ public static class ReidRank
         {
             var report = Evaluate(RetrievalProtocol.Market1501 with { JunkIdentity = null }, method);
             foreach (var peer in new[] { "torchreid_py", "torchreid_cy", "fastreid_py", "fastreid_cy" }) Peer(peer, report);
-            if (golden.HasOutput("junk_removed_fastreid_py_cmc")) Peer("junk_removed_fastreid_py", Evaluate(RetrievalProtocol.Market1501, method));
+            if (golden.HasOutput("junk_removed_fastreid_py_cmc")) Peer("junk_removed_fastreid_py",
+                Evaluate(RetrievalProtocol.Market1501, method));
         }
         return Outcome();
 
@@ -59,7 +62,8 @@ public static class ReidRank
         {
             if (!golden.HasOutput(name)) return;
             var expected = golden.Output(name).data<float>().ToArray();
-            var defined = undefinedTail ? Math.Min(expected.Length, report.PerQuery.Where(q => q.Skipped == SkipReason.None).Min(q => q.Candidates)) : expected.Length;
+            var defined = undefinedTail ? Math.Min(expected.Length, report.PerQuery.Where(q => q.Skipped == SkipReason.None)
+                .Min(q => q.Candidates)) : expected.Length;
             if (expected.Length != actual.Count) wrong.Add($"{name} has {actual.Count} ranks, not {expected.Length}");
             else for (var k = 0; k < defined; k++) Near($"{name}[{k}]", expected[k], actual[k], 1e-6);
         }

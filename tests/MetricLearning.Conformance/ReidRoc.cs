@@ -7,7 +7,8 @@ public static class ReidRoc
 {
     public static Verdict Check(GoldenCase golden)
     {
-        var report = new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 with { JunkIdentity = null } }.Evaluate(golden.Input("distmat"),
+        var report = new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 with { JunkIdentity = null } }.Evaluate(
+            golden.Input("distmat"),
             Numbers("query_pids"), Numbers("gallery_pids"), Numbers("query_camids"), Numbers("gallery_camids"));
         var wrong = new List<string>();
         Near("pairs", report.MatchingPairs + report.NonMatchingPairs);

@@ -15,7 +15,8 @@ public static class ReidTriplet
             ["torchreid", ..] => TripletLoss.BatchHard(BatchHardDialect.TorchReId, margin),
             ["rsb", ..] => TripletLoss.BatchHard(BatchHardDialect.StrongBaseline, margin, soft),
             ["fastreid", "hard", ..] =>
-                TripletLoss.BatchHard(golden.Flag("norm_feat") ? BatchHardDialect.FastReIdNormalized : BatchHardDialect.FastReId, margin, soft),
+                TripletLoss.BatchHard(golden.Flag("norm_feat") ? BatchHardDialect.FastReIdNormalized
+                    : BatchHardDialect.FastReId, margin, soft),
             ["fastreid", "weighted", ..] => new WeightedTripletLoss(margin)
             {
                 Distance = golden.Flag("norm_feat") ? Distance.EuclideanSquared.Normalized() : Distance.EuclideanClamped,
@@ -27,7 +28,8 @@ public static class ReidTriplet
         if (kind == "center_loss") return LossCase.Check(golden, Center);
         if (loss is null) return Verdict.Skipped(kind);
         using (loss)
-            return LossCase.Check(golden, c => loss.call(golden.Flag("normalize") ? functional.normalize(c.Embeddings) : c.Embeddings, c.Labels));
+            return LossCase.Check(golden, c => loss.call(golden.Flag("normalize") ? functional.normalize(c.Embeddings)
+                : c.Embeddings, c.Labels));
     }
 
     private static TorchSharp.torch.Tensor Center(LossCase c)

@@ -4,7 +4,8 @@ using TorchSharp;
 
 namespace MetricLearning.Testing;
 
-/// <summary>Looks through compiled code for scalars that nothing keeps alive while libtorch reads them: see MetricLearning.Scalars.</summary>
+/// <summary>Looks through compiled code for scalars that nothing keeps alive while libtorch reads them: see
+/// MetricLearning.Scalars.</summary>
 internal static class LooseScalars
 {
     private const BindingFlags Declared =
@@ -15,7 +16,8 @@ internal static class LooseScalars
 
     private static readonly Lazy<HashSet<MethodBase>> unsafeCalls = new(FindUnsafeCalls);
 
-    /// <summary>"Type.Method calls Method" for each call in these types that makes such a scalar, or that lets TorchSharp make one within.</summary>
+    /// <summary>"Type.Method calls Method" for each call in these types that makes such a scalar, or that lets TorchSharp make one
+    /// within.</summary>
     public static string[] In(IEnumerable<Type> types) =>
         [.. Calls(types).Where(call => unsafeCalls.Value.Contains(call.Callee))
             .Select(call => $"{call.Caller.DeclaringType}.{call.Caller.Name} calls {call.Callee}").Distinct().Order()];

@@ -7,7 +7,8 @@ internal static class Repository
     public static string? Folder { get; } = Find();
 
     /// <summary>The folder of MetricLearning.sln.</summary>
-    public static string Root => Folder ?? throw new DirectoryNotFoundException($"There is no MetricLearning.sln above {AppContext.BaseDirectory}.");
+    public static string Root =>
+        Folder ?? throw new DirectoryNotFoundException($"There is no MetricLearning.sln above {AppContext.BaseDirectory}.");
 
     /// <summary>A file's text, with line ends of one kind.</summary>
     public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path])).ReplaceLineEndings("\n");

@@ -1,6 +1,7 @@
 namespace MetricLearning.Testing;
 
-/// <summary>Reference cases and real pictures that lie beside the checkout. A user's clone has none: tests that need them skip and say so.</summary>
+/// <summary>Reference cases and real pictures that lie beside the checkout. A user's clone has none: tests that need them skip and say
+/// so.</summary>
 public static class SharedData
 {
     /// <summary>The folder, or null where there is none.</summary>
@@ -10,13 +11,15 @@ public static class SharedData
     public static string Require(params string[] parts)
     {
         var path = Root is null ? null : Path.Combine([Root, .. parts]);
-        Assert.SkipUnless(path is not null && (File.Exists(path) || Directory.Exists(path)), $"needs {string.Join('/', parts)} in ../shared, which is not here");
+        Assert.SkipUnless(path is not null && (File.Exists(path) || Directory.Exists(path)),
+            $"needs {string.Join('/', parts)} in ../shared, which is not here");
         return path!;
     }
 
     private static string? Find()
     {
-        if (Environment.GetEnvironmentVariable("METRICLEARNING_SHARED") is { Length: > 0 } given) return Directory.Exists(given) ? given : null;
+        if (Environment.GetEnvironmentVariable("METRICLEARNING_SHARED") is { Length: > 0 } given) return Directory.Exists(given) ? given
+            : null;
         if (Repository.Folder is not { } repository) return null;
         var shared = Path.GetFullPath(Path.Combine(repository, "..", "shared"));
         return Directory.Exists(shared) ? shared : null;

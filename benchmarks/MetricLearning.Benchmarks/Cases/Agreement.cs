@@ -3,9 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>Whether two ways of one work computed the same.</summary>
-/// <param name="Tolerance">
-/// The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is smaller.
-/// </param>
+/// <param name="Tolerance"> The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is
+/// smaller. </param>
 /// <param name="Rows">The share of a result's rows that has to be within it.</param>
 internal sealed record Agreement(double Tolerance, double Rows = 1)
 {

@@ -18,7 +18,8 @@ internal static class EvaluationCases
     ];
 
     private static Case Market1501(int queries, int gallery, int width) =>
-        new("evaluation", "CMC and mAP, Market-1501", FormattableString.Invariant($"{queries:N0} queries, {gallery:N0} gallery, D = {width:N0}"), device =>
+        new("evaluation", "CMC and mAP, Market-1501", FormattableString.Invariant(
+            $"{queries:N0} queries, {gallery:N0} gallery, D = {width:N0}"), device =>
         {
             var (query, shown) = PersonSets.Clustered(queries, gallery, width, device);
             Tensor[] ids =
@@ -50,7 +51,8 @@ internal static class EvaluationCases
             var (query, shown) = PersonSets.Rectified(queries, gallery, width, identities, device);
             return new(query, shown)
             {
-                Ours = Work.Of(() => tensor(new RetrievalEvaluator { MemoryBudget = 1L << 30 }.Evaluate(query, shown).MeanAveragePrecision)),
+                Ours = Work.Of(
+                    () => tensor(new RetrievalEvaluator { MemoryBudget = 1L << 30 }.Evaluate(query, shown).MeanAveragePrecision)),
                 Floor = Work.Of(() => Tiles(query.Features, shown.Features)),
             };
         })

@@ -12,7 +12,8 @@ internal static class RerankingCases
     ];
 
     private static Case Of(int queries, int gallery, int width) =>
-        new("re-ranking", "k-reciprocal", FormattableString.Invariant($"{queries:N0} queries, {gallery:N0} gallery, D = {width:N0}"), device =>
+        new("re-ranking", "k-reciprocal", FormattableString.Invariant($"{queries:N0} queries, {gallery:N0} gallery, D = {width:N0}"),
+            device =>
         {
             var (query, shown) = PersonSets.Clustered(queries, gallery, width, device);
             return new(query, shown)

@@ -26,7 +26,8 @@ internal static class LoadingReport
             ("plain loop", () => Time(() => PlainLoop(pictures.Images, transform))),
             ("loader, 1 worker", () => Time(() => Exhaust(Loader(pictures, transform, 1)))),
             ($"loader, {cores} workers", () => Time(() => Exhaust(Loader(pictures, transform, cores)))),
-            ($"loader, {cores} workers, last steps on batches", () => Time(() => Exhaust(Loader(pictures, transform, cores, onBatches: true)))),
+            ($"loader, {cores} workers, last steps on batches", () => Time(
+                () => Exhaust(Loader(pictures, transform, cores, onBatches: true)))),
             ($"loader, {cores} workers, from its cache", Cached(pictures, transform, cores)),
             ($"loader, {cores} workers, cache and batches", Cached(pictures, transform, cores, onBatches: true)),
         ];
@@ -44,7 +45,8 @@ internal static class LoadingReport
             Line($"  {name,-44}{count / time,10:N0}{count / time / used,10:N0}{loop / time,16:0.00}");
         }
         var (single, batch) = Steps(transform);
-        Line($"  {string.Join(", ", transform.BatchSteps.Select(step => step.GetType().Name))} of {BatchSize} pictures: one by one {1000 * single:0.0} ms, on the batch {1000 * batch:0.0} ms ({batch / single:0.00} times)");
+        Line($"  {string.Join(", ", transform.BatchSteps.Select(step => step.GetType().Name))} of {BatchSize} pictures:");
+        Line($"    one by one {1000 * single:0.0} ms, on the batch {1000 * batch:0.0} ms ({batch / single:0.00} times)");
         // Decoding keeps one core busy; a step that takes longer than that has its batch ready.
         var decoding = Median(seconds["loader, 1 worker"]) / count * BatchSize;
         foreach (var share in new[] { 1.1, 1.5, 2 })

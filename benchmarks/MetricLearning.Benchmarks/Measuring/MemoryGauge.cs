@@ -5,11 +5,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>The memory of one call of a way.</summary>
-/// <param name="PeakBytes">
-/// How far the process's resident memory rose above where it was, at its highest: libtorch's tensors, its scratch memory and the managed
-/// heap.
-/// Null where the system does not tell (it takes Linux). A GPU's own memory is not in it.
-/// </param>
+/// <param name="PeakBytes"> How far the process's resident memory rose above where it was, at its highest: libtorch's tensors, its scratch
+/// memory and the managed heap. Null where the system does not tell (it takes Linux). A GPU's own memory is not in it. </param>
 /// <param name="ManagedBytes">What was allocated on the managed heap.</param>
 internal readonly record struct MemoryUse(long? PeakBytes, long ManagedBytes);
 

@@ -23,7 +23,8 @@ internal static class RatioGuard
         }
         foreach (var (item, failure) in failing) Console.WriteLine($"FAILED  {item.Name}: {failure}");
         var took = FormattableString.Invariant($"{clock.Elapsed.TotalSeconds:F0} s");
-        Console.WriteLine($"{cases.Count - failing.Count} of {cases.Count} benchmarks hold their recorded ratios within their margins, {took}");
+        Console.WriteLine(
+            $"{cases.Count - failing.Count} of {cases.Count} benchmarks hold their recorded ratios within their margins, {took}");
         return failing.Count == 0 && cases.Count > 0 ? 0 : 1;
 
         List<(Case, string)> Failing(IEnumerable<Case> measured) =>

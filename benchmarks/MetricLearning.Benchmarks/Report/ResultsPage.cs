@@ -72,7 +72,8 @@ internal static class ResultsPage
         foreach (var goal in Goal.All)
             if (records.Cases.TryGetValue(goal.Case, out var m) && goal.Judge(m) is var (asked, measured, reached))
                 text.Append(CultureInfo.InvariantCulture, $"| {goal.What} | {asked} | {measured} | {(reached ? "yes" : "**no**")} | ")
-                    .Append(CultureInfo.InvariantCulture, $"{Figure.Of(m.Ours.Milliseconds)} | {Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
+                    .Append(CultureInfo.InvariantCulture,
+                        $"{Figure.Of(m.Ours.Milliseconds)} | {Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
         foreach (var category in CaseTable.All.GroupBy(item => item.Category))
         {
             var rows = category.Where(item => records.Cases.ContainsKey(item.Name)).ToList();

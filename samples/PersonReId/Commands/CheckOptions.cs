@@ -13,7 +13,8 @@ internal static class CheckOptions
         foreach (var option in options)
             option.Validators.Add(result =>
             {
-                if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < low)) result.AddError($"{option.Name} must be at least {low}.");
+                if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < low)) result.AddError(
+                    $"{option.Name} must be at least {low}.");
             });
     }
 
@@ -22,7 +23,8 @@ internal static class CheckOptions
         foreach (var option in options)
             option.Validators.Add(result =>
             {
-                if (result.Tokens.Any(token => double.TryParse(token.Value, CultureInfo.InvariantCulture, out var value) && !(value >= low && value <= high)))
+                if (result.Tokens.Any(token => double.TryParse(token.Value, CultureInfo.InvariantCulture, out var value)
+                    && !(value >= low && value <= high)))
                     result.AddError(string.Create(CultureInfo.InvariantCulture, $"{option.Name} must be between {low} and {high}."));
             });
     }

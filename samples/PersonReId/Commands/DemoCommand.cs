@@ -4,7 +4,8 @@ using PersonReId.Synthetic;
 
 namespace PersonReId.Commands;
 
-/// <summary>The demo: draws people, evaluates an untrained network on them, trains it, evaluates again, and writes the report. No downloads.</summary>
+/// <summary>The demo: draws people, evaluates an untrained network on them, trains it, evaluates again, and writes the report. No
+/// downloads.</summary>
 internal static class DemoCommand
 {
     /// <summary>Makes the demo what a command does; the program itself does it when it is called without one.</summary>

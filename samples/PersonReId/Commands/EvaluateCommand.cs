@@ -18,11 +18,13 @@ internal static class EvaluateCommand
             HelpName = "FILE",
         };
         command.Add(json);
-        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)), distance.Read(result), result.GetValue(json), cancel)));
+        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)),
+            distance.Read(result), result.GetValue(json), cancel)));
         return command;
     }
 
-    private static int Run(DataSource source, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json,
+        CancellationToken cancel)
     {
         var data = source.Open(testOnly: true);
         Ui.Table(DataSource.Statistics(data));

@@ -6,40 +6,49 @@ using MetricLearning.Vision;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>extract</c>: the features of every picture, for other programs. Stopped, it goes on where it was when it is called again.</summary>
+/// <summary><c>extract</c>: the features of every picture, for other programs. Stopped, it goes on where it was when it is called
+/// again.</summary>
 internal static class ExtractCommand
 {
     public static Command Create()
     {
-        var command = new Command("extract", "Writes the features of every picture, with identity, camera and path; called again after it was stopped, it goes on");
+        var command = new Command("extract",
+            "Writes the features of every picture, with identity, camera and path; called again after it was stopped, it goes on");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
         var views = new ViewOptions(command);
-        var part = new Option<string>("--set") { Description = "Which pictures; test: query and gallery", DefaultValueFactory = _ => "test" };
+        var part = new Option<string>("--set") { Description = "Which pictures; test: query and gallery",
+            DefaultValueFactory = _ => "test" };
         part.AcceptOnlyFromAmong("test", "train", "query", "gallery", "all");
         var output = new Option<FileInfo>("--output")
         {
-            Description = "Where to: FILE.npz or FILE.safetensors (query_feat, query_pid, query_cam, query_files, ...), or for one set FILE.npy with FILE.csv",
+            Description =
+                "Where to: FILE.npz or FILE.safetensors (query_feat, query_pid, query_cam, query_files, ...), or for one set FILE.npy "
+                + "with FILE.csv",
             HelpName = "FILE",
             Required = true,
         };
         output.Validators.Add(result =>
         {
-            if (!FeatureFile.Extensions.Contains(result.GetValueOrDefault<FileInfo>()?.Extension)) result.AddError($"--output must end in {string.Join(", ", FeatureFile.Extensions)}.");
+            if (!FeatureFile.Extensions.Contains(result.GetValueOrDefault<FileInfo>()?.Extension)) result.AddError(
+                $"--output must end in {string.Join(", ", FeatureFile.Extensions)}.");
         });
         command.Add(part);
         command.Add(output);
         command.SetAction((result, cancel) => Task.FromResult(Run(
-            data.Read(result), views.Read(result, network.Read(result)), result.GetRequiredValue(part), result.GetRequiredValue(output), cancel)));
+            data.Read(result), views.Read(result, network.Read(result)), result.GetRequiredValue(part), result.GetRequiredValue(output),
+                cancel)));
         return command;
     }
 
     private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancel)
     {
         var data = source.Open(testOnly: wanted is "test" or "query" or "gallery");
-        var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query), (Name: "gallery", Images: data.Gallery) }
+        var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query),
+            (Name: "gallery", Images: data.Gallery) }
             .Where(part => wanted == "all" || wanted == part.Name || (wanted == "test" && part.Name != "train")).ToList();
-        if (output.Extension == ".npy" && parts.Count > 1) throw new UserErrorException("A .npy file holds one set: say --set train, query or gallery.");
+        if (output.Extension == ".npy" && parts.Count > 1) throw new UserErrorException(
+            "A .npy file holds one set: say --set train, query or gallery.");
         using var model = Networks.Create(settings);
         output.Directory?.Create();
         var sets = new List<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)>();
@@ -64,6 +73,7 @@ internal static class ExtractCommand
     {
         using var weights = settings.Weights!.OpenRead();
         return string.Create(CultureInfo.InvariantCulture, $"{settings.Architecture} {Convert.ToHexString(SHA256.HashData(weights))} ")
-            + string.Create(CultureInfo.InvariantCulture, $"{settings.Layer} {settings.Flip} {string.Join('/', settings.Scales)} {settings.Half} {settings.Device}");
+            + string.Create(CultureInfo.InvariantCulture,
+                $"{settings.Layer} {settings.Flip} {string.Join('/', settings.Scales)} {settings.Half} {settings.Device}");
     }
 }

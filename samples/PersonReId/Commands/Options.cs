@@ -11,7 +11,8 @@ internal sealed class DataOption
         Description = "How it is laid out; folders: a folder an identity, of which half the identities train",
         DefaultValueFactory = _ => "market1501",
     };
-    private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH", Required = true };
+    private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH",
+        Required = true };
     private readonly Option<DirectoryInfo> images = new Option<DirectoryInfo>("--images")
     {
         Description = "Of a list: the folder that its names are relative to [default: the list's own]",
@@ -48,7 +49,9 @@ internal sealed class DataOption
 /// <summary>What is seen of a picture at test time.</summary>
 internal sealed class ViewOptions
 {
-    private readonly Option<string?> layer = new("--layer") { Description = "The feature is what this layer gives, such as backbone.conv5 [default: the embedding]", HelpName = "NAME" };
+    private readonly Option<string?> layer = new(
+        "--layer") { Description = "The feature is what this layer gives, such as backbone.conv5 [default: the embedding]",
+        HelpName = "NAME" };
     private readonly Option<bool> flip = new("--flip") { Description = "The feature is the mean of the picture's and its mirror image's" };
     private readonly Option<double[]> scales = new("--scales")
     {
@@ -67,7 +70,8 @@ internal sealed class ViewOptions
 
     public NetworkSettings Read(ParseResult result, NetworkSettings settings) => settings with
     {
-        Layer = result.GetValue(layer), Flip = result.GetValue(flip), Scales = result.GetRequiredValue(scales), Half = result.GetValue(half),
+        Layer = result.GetValue(layer), Flip = result.GetValue(flip), Scales = result.GetRequiredValue(scales),
+            Half = result.GetValue(half),
     };
 }
 
@@ -114,7 +118,8 @@ internal sealed class NetworkOptions
         });
         size.Validators.Add(result =>
         {
-            if (result.Tokens.Any(t => !int.TryParse(t.Value, out var pixels) || pixels < 32)) result.AddError("--size takes a height and a width of at least 32 pixels.");
+            if (result.Tokens.Any(t => !int.TryParse(t.Value, out var pixels) || pixels < 32)) result.AddError(
+                "--size takes a height and a width of at least 32 pixels.");
         });
         command.Add(architecture);
         command.Add(weights);

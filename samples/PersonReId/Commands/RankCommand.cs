@@ -34,12 +34,14 @@ internal static class RankCommand
         };
         CheckOptions.Positive(count, top);
         foreach (var option in new Option[] { queries, count, seed, top, output }) command.Add(option);
-        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result), result.GetValue(queries) ?? [],
+        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result),
+            result.GetValue(queries) ?? [],
             result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancel)));
         return command;
     }
 
-    private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top, FileInfo output, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top,
+        FileInfo output, CancellationToken cancel)
     {
         var data = source.Open(testOnly: true);
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
@@ -52,7 +54,8 @@ internal static class RankCommand
         HtmlReport.Write(output.FullName, new ReportData
         {
             Title = "Ranked lists",
-            Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {source.Name}: {rows.Count} of {data.Query.Count} queries{(names.Length == 0 ? ", drawn at random" : "")}.",
+            Lead = $"{settings.Architecture} with {settings.Weights!.Name} on {source.Name}: {rows.Count} of {data.Query.Count} "
+                + $"queries{(names.Length == 0 ? ", drawn at random" : "")}.",
             Snapshots = [new Snapshot
             {
                 Name = settings.Architecture,

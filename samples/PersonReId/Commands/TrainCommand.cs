@@ -29,7 +29,8 @@ internal static class TrainCommand
         };
         var milestones = new Option<int[]>("--milestones")
         {
-            Description = "The learning rate is divided by ten after these epochs [default: a third and seven twelfths of the epochs: 40 70 of 120]",
+            Description =
+                "The learning rate is divided by ten after these epochs [default: a third and seven twelfths of the epochs: 40 70 of 120]",
             HelpName = "EPOCH ...",
             AllowMultipleArgumentsPerToken = true,
         };
@@ -65,7 +66,8 @@ internal static class TrainCommand
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
         batch.Validators.Add(Batch);
-        foreach (var option in new Option[] { epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed, output, resume }) command.Add(option);
+        foreach (var option in new Option[] { epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed,
+            output, resume }) command.Add(option);
         command.SetAction((result, cancel) =>
         {
             var count = result.GetValue(epochs);
@@ -97,6 +99,7 @@ internal static class TrainCommand
     private static void Batch(OptionResult result)
     {
         if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
-            result.AddError("--batch takes at least 2 identities and 2 pictures of each: a triplet needs both a match and another identity.");
+            result.AddError(
+                "--batch takes at least 2 identities and 2 pictures of each: a triplet needs both a match and another identity.");
     }
 }

@@ -24,8 +24,10 @@ internal sealed record Appearance
     private static readonly SKColor[] skins = Colors("f1c9a5 e0ac86 c68863 a3683f 7a4a2b 5a3720");
     private static readonly SKColor[] hairs = Colors("17130f 2a1c12 4a2f1a 7a5230 a88352 8d8d8a 5b2a1a");
     private static readonly SKColor[] cloths = Colors(
-        "1b1c20 2b2d33 4c5057 7f858c b9bdc1 eceae4 1f2c4d 2f4f86 5f8fc4 8fb7d9 7c1f28 b8343a d9667a e3a3b4 204a35 3f7a4d 8aa05a d8b23c e07b2e 6d4528 a98258 d4bd94 553070 8a64a8 1f7f86");
-    private static readonly SKColor[] lowers = Colors("17181c 23252b 3a3d44 262f47 34496f 5274a3 6d7178 9a9da1 8b7757 b7a27a 4a3626 5d6144 7a2630 e0ddd4");
+        "1b1c20 2b2d33 4c5057 7f858c b9bdc1 eceae4 1f2c4d 2f4f86 5f8fc4 8fb7d9 7c1f28 b8343a d9667a e3a3b4 204a35 3f7a4d 8aa05a d8b23c "
+            + "e07b2e 6d4528 a98258 d4bd94 553070 8a64a8 1f7f86");
+    private static readonly SKColor[] lowers = Colors(
+        "17181c 23252b 3a3d44 262f47 34496f 5274a3 6d7178 9a9da1 8b7757 b7a27a 4a3626 5d6144 7a2630 e0ddd4");
     private static readonly SKColor[] shoes = Colors("141414 2d2621 5a3d28 e9e9e6 8f9398 b0353b 2f4f86");
 
     public required SKColor Skin { get; init; }
@@ -68,7 +70,8 @@ internal sealed record Appearance
                 (Pattern.Checks, 0.09), (Pattern.TwoTone, 0.11), (Pattern.Print, 0.12), (Pattern.OpenJacket, 0.13)),
             LongSleeves = longSleeves,
             Hem = longSleeves && random.NextDouble() < 0.25 ? 0.36f : (float)random.NextDouble(0.44, 0.48),
-            Lower = Choose(random, (Lower.Trousers, 0.38), (Lower.Slim, 0.25), (Lower.Shorts, 0.19), (Lower.Skirt, 0.11), (Lower.LongSkirt, 0.07)),
+            Lower = Choose(random, (Lower.Trousers, 0.38), (Lower.Slim, 0.25), (Lower.Shorts, 0.19), (Lower.Skirt, 0.11),
+                (Lower.LongSkirt, 0.07)),
             LowerColor = Vary(Pick(random, lowers), random),
             Shoes = Pick(random, shoes),
             Bag = Choose(random, (Bag.None, 0.45), (Bag.Backpack, 0.25), (Bag.ShoulderBag, 0.17), (Bag.Handbag, 0.13)),
@@ -95,7 +98,8 @@ internal sealed record Appearance
     private static SKColor Vary(SKColor color, SeededRandom random)
     {
         color.ToHsl(out var h, out var s, out var l);
-        return SKColor.FromHsl((h + (float)random.NextGaussian() * 4 + 360) % 360, Math.Clamp(s * (float)random.NextDouble(0.85, 1.15), 0, 100),
+        return SKColor.FromHsl((h + (float)random.NextGaussian() * 4 + 360) % 360,
+            Math.Clamp(s * (float)random.NextDouble(0.85, 1.15), 0, 100),
             Math.Clamp(l + (float)random.NextGaussian() * 2.5f, 3, 95));
     }
 

@@ -58,7 +58,8 @@ internal sealed class Camera : IDisposable
         var zoom = (float)random.NextDouble(0.9, 1.25);
         canvas.Save();
         canvas.Scale(zoom);
-        canvas.DrawImage(scene, -random.NextInt((int)(scene.Width - Width / zoom)), (float)random.NextDouble(-36, 0) + Height * (1 / zoom - 1) * 0.5f);
+        canvas.DrawImage(scene, -random.NextInt((int)(scene.Width - Width / zoom)),
+            (float)random.NextDouble(-36, 0) + Height * (1 / zoom - 1) * 0.5f);
         canvas.Restore();
 
         var unit = Height * 0.88f * Scale * (float)random.NextDouble(0.93, 1.08);
@@ -70,7 +71,8 @@ internal sealed class Camera : IDisposable
             y += (float)random.NextDouble(-20, unit * 0.6);
         }
         var yaw = Yaw + (random.NextDouble() < 0.22 ? Math.PI : 0) + (random.NextDouble() < 0.12 ? Math.PI / 2 : 0);
-        if (random.NextDouble() < 0.1) Stand(canvas, passerBy, unit * 0.93f, x + (random.NextInt(2) * 2 - 1) * random.NextDouble(60, 90), y - 14, yaw, random);
+        if (random.NextDouble() < 0.1) Stand(canvas, passerBy, unit * 0.93f, x + (random.NextInt(2) * 2 - 1) * random.NextDouble(60, 90),
+            y - 14, yaw, random);
         if (look is not null) Stand(canvas, look, unit, x, y, yaw, random);
         if (random.NextDouble() < 0.14) Obstacle(canvas, random);
         Cast(canvas);
@@ -84,7 +86,8 @@ internal sealed class Camera : IDisposable
         canvas.Save();
         canvas.Translate((float)x, (float)y);
         canvas.Scale(unit);
-        using (var shadow = new SKPaint { IsAntialias = true, Color = new SKColor(0, 0, 0, 80), MaskFilter = SKMaskFilter.CreateBlur(SKBlurStyle.Normal, 0.02f) })
+        using (var shadow = new SKPaint { IsAntialias = true, Color = new SKColor(0, 0, 0, 80),
+            MaskFilter = SKMaskFilter.CreateBlur(SKBlurStyle.Normal, 0.02f) })
             canvas.DrawOval(Light * -0.06f, -0.005f, 0.19f, 0.028f, shadow);
         using (var person = new PedestrianPainter(canvas, look, Pose.Draw(random, yaw))) person.Draw();
         canvas.Restore();

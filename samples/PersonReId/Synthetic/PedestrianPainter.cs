@@ -109,7 +109,8 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
                     case Lower.Shorts:
                         Limb(knee, foot, calf * build, ankle * build, bare);
                         Limb(hip, knee, calf * build, calf * build, bare);
-                        Limb(hip, hip + new Joint(0, (knee.Front - hip.Front) * 0.85f, (knee.Up - hip.Up) * 0.85f), thigh * build, 0.06f * build, cloth);
+                        Limb(hip, hip + new Joint(0, (knee.Front - hip.Front) * 0.85f, (knee.Up - hip.Up) * 0.85f), thigh * build,
+                            0.06f * build, cloth);
                         break;
                     default:
                         Limb(knee, foot, calf * build, ankle * build, bare);
@@ -224,7 +225,8 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
     private void Rounded(SKPath path, float half)
     {
         using var shader = SKShader.CreateLinearGradient(new SKPoint(-half, 0), new SKPoint(half, 0),
-            [new SKColor(0, 0, 0, 95), new SKColor(255, 255, 255, 22), new SKColor(0, 0, 0, 0), new SKColor(0, 0, 0, 75)], [0, 0.35f, 0.6f, 1], SKShaderTileMode.Clamp);
+            [new SKColor(0, 0, 0, 95), new SKColor(255, 255, 255, 22), new SKColor(0, 0, 0, 0), new SKColor(0, 0, 0, 75)],
+                [0, 0.35f, 0.6f, 1], SKShaderTileMode.Clamp);
         using var shade = new SKPaint { IsAntialias = true, Shader = shader };
         canvas.DrawPath(path, shade);
     }
@@ -256,7 +258,8 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
                 {
                     Limb(elbow, hand, 0.025f * build, 0.018f, skin);
                     Limb(shoulder, elbow, 0.032f * build, 0.025f * build, skin);
-                    Limb(shoulder, shoulder + new Joint((elbow.Left - shoulder.Left) * 0.62f, (elbow.Front - shoulder.Front) * 0.62f, (elbow.Up - shoulder.Up) * 0.62f),
+                    Limb(shoulder, shoulder + new Joint((elbow.Left - shoulder.Left) * 0.62f, (elbow.Front - shoulder.Front) * 0.62f,
+                        (elbow.Up - shoulder.Up) * 0.62f),
                         0.038f * build, 0.036f * build, sleeve);
                 }
                 if (look.Bag == Bag.Handbag && side == look.BagSide) Box(At(hand), Turned(0.062f, 0.032f), 0.02f, 0.1f, 0.018f);

@@ -71,7 +71,8 @@ internal static class Scene
                 Rect(Of("264653 7a2e2e 2f5d50 6a4c7d b5832f"), x, 14, 220, 40);
                 for (var i = 0; i < 7; i++) Rect("f2eee4", x + 28 + i * 24, 26, 14, 14);
                 Gradient(60, 262, "9fb6c2", "566a74", x, x + 220);
-                for (var i = 0; i < 5; i++) Rect(Of("e8d9b5 c98b6b 7f9aa6 efe9dd 4a5258 b65c5c"), x + 14 + i * 42, 150 + random.NextInt(40), 26, 70);
+                for (var i = 0; i < 5; i++) Rect(Of("e8d9b5 c98b6b 7f9aa6 efe9dd 4a5258 b65c5c"), x + 14 + i * 42, 150 + random.NextInt(40),
+                    26, 70);
                 Quad("ffffff40", x + 30, 60, x + 80, 60, x + 30, 262, x - 20 + 30, 262);
                 Rect("3b3f42", x + 108, 60, 5, 202);
             }
@@ -146,12 +147,14 @@ internal static class Scene
         private void Tiles(string color, int top)
         {
             for (var y = top + 12f; y < Height; y += 10 + (y - top) * 0.28f) Line(color, 0, y, Width, y, 2);
-            for (var x = -1200; x < Width + 1200; x += 80) Line(color, Width / 2f + (x - Width / 2f) * 0.8f, top, Width / 2f + (x - Width / 2f) * 1.3f, Height, 2);
+            for (var x = -1200; x < Width + 1200; x += 80) Line(color, Width / 2f + (x - Width / 2f) * 0.8f, top,
+                Width / 2f + (x - Width / 2f) * 1.3f, Height, 2);
         }
 
         private void Gradient(float top, float bottom, string from, string to, float left = 0, float right = Width)
         {
-            using var shader = SKShader.CreateLinearGradient(new SKPoint(0, top), new SKPoint(0, bottom), [SKColor.Parse(from), SKColor.Parse(to)], SKShaderTileMode.Clamp);
+            using var shader = SKShader.CreateLinearGradient(new SKPoint(0, top), new SKPoint(0, bottom),
+                [SKColor.Parse(from), SKColor.Parse(to)], SKShaderTileMode.Clamp);
             using var paint = new SKPaint { Shader = shader };
             canvas.DrawRect(left, top, right - left, bottom - top, paint);
         }

@@ -7,8 +7,8 @@ namespace PersonReId.Synthetic;
 /// <c>bounding_box_test</c> with files such as <c>0002_c1s1_000451_03.jpg</c>.
 /// </summary>
 /// <remarks>
-/// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past some of
-/// the cameras; of each pass in a test camera, one picture is the query and the rest is the gallery, which also holds distractors
+/// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past
+/// some of the cameras; of each pass in a test camera, one picture is the query and the rest is the gallery, which also holds distractors
 /// (identity 0000) and junk (-1, boxes that cut a body in half).
 /// </remarks>
 internal sealed record SyntheticPedestrians
@@ -39,9 +39,11 @@ internal sealed record SyntheticPedestrians
         {
             var shots = Plan();
             var done = 0;
-            Parallel.ForEach(shots, new ParallelOptions { CancellationToken = cancellation, MaxDegreeOfParallelism = Environment.ProcessorCount }, shot =>
+            Parallel.ForEach(shots, new ParallelOptions { CancellationToken = cancellation,
+                MaxDegreeOfParallelism = Environment.ProcessorCount }, shot =>
             {
-                var look = shot.Identity switch { 0 when shot.Box % 3 == 0 => null, 0 => Person(100_000 + shot.Frame), _ => Person(shot.Body) };
+                var look = shot.Identity switch { 0 when shot.Box % 3 == 0 => null, 0 => Person(100_000 + shot.Frame),
+                    _ => Person(shot.Body) };
                 var random = SeededRandom.ForStream(Seed, 0x5407, (ulong)shot.Body, (ulong)shot.Camera, (ulong)shot.Frame);
                 var jpeg = cameras[shot.Camera - 1].Photograph(look, shot.Identity < 0, random, Person(200_000 + shot.Frame));
                 File.WriteAllBytes(Path.Combine(folder, shot.Folder, shot.Name), jpeg);
@@ -80,14 +82,16 @@ internal sealed record SyntheticPedestrians
                 for (var k = 0; k < pictures; k++)
                 {
                     var folder = i < TrainIdentities ? "bounding_box_train" : k == 0 ? "query" : "bounding_box_test";
-                    shots.Add(new Shot(folder, identities[i], identities[i], camera, frame += 4 + random.NextInt(9), 1 + random.NextInt(4)));
+                    shots.Add(new Shot(folder, identities[i], identities[i], camera, frame += 4 + random.NextInt(9),
+                        1 + random.NextInt(4)));
                 }
             }
         }
         for (var i = 0; i < TestIdentities; i++)
         {
             shots.Add(new Shot("bounding_box_test", 0, 0, 1 + random.NextInt(Cameras), frame += 50, i % 6));
-            shots.Add(new Shot("bounding_box_test", -1, identities[TrainIdentities + random.NextInt(TestIdentities)], 1 + random.NextInt(Cameras), frame += 50, 0));
+            shots.Add(new Shot("bounding_box_test", -1, identities[TrainIdentities + random.NextInt(TestIdentities)],
+                1 + random.NextInt(Cameras), frame += 50, 0));
         }
         return shots;
     }

@@ -83,8 +83,7 @@ public sealed class ReIdDataset
     /// unpack them; the authors' <c>cuhk-03.mat</c> (HDF5) is not read. The identity is 10000 · pair + person, the camera the
     /// view.</remarks>
     /// <param name="splits">The JSON file: a list of splits, each with <c>train</c>, <c>query</c> and <c>gallery</c>, lists of [path,
-    /// label,
-    /// camera].</param>
+    /// label, camera].</param>
     /// <param name="images">The folder of the pictures.</param>
     /// <param name="split">Which split, from 0.</param>
     /// <exception cref="FileNotFoundException">The file or a picture is missing.</exception>
@@ -97,8 +96,7 @@ public sealed class ReIdDataset
     /// 1,042 ….</remarks>
     /// <param name="folder">The folder that holds the lists.</param>
     /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 pictures of the same people, is trained on too: the published
-    /// 32,621.
-    /// torchreid and fast-reid train on the other 30,248 unless told otherwise.</param>
+    /// 32,621. torchreid and fast-reid train on the other 30,248 unless told otherwise.</param>
     /// <param name="testOnly">Whether to leave the pictures to train on alone.</param>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
     /// <exception cref="FileNotFoundException">Pictures that the lists name are missing.</exception>
@@ -107,10 +105,8 @@ public sealed class ReIdDataset
         Msmt17Reader.Read(folder, withValidation, testOnly);
 
     /// <summary>VeRi-776: the three lists of names; identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>), the track
-    /// from
-    /// <c>test_track.txt</c> where it is there, numbered by its lines. Where <c>train_label.xml</c> and <c>test_label.xml</c> are there,
-    /// they
-    /// must agree with the names. Liu et al., ECCV 2016.</summary>
+    /// from <c>test_track.txt</c> where it is there, numbered by its lines. Where <c>train_label.xml</c> and <c>test_label.xml</c> are
+    /// there, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that holds the lists.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VeRi776(string folder) => VeRiReader.Read(folder);
@@ -136,8 +132,7 @@ public sealed class ReIdDataset
     public static ReIdDataset Cars196(string folder) => Cars196Reader.Read(folder);
 
     /// <summary>Stanford Online Products: 11,318 products train; each picture of the other 11,316 is looked for among the rest of them.
-    /// Song
-    /// et al., CVPR 2016.</summary>
+    /// Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that holds <c>Ebay_train.txt</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset StanfordOnlineProducts(string folder) => StanfordOnlineProductsReader.Read(folder);
@@ -149,8 +144,7 @@ public sealed class ReIdDataset
     public static ReIdDataset InShop(string folder) => InShopReader.Read(folder);
 
     /// <summary>Omniglot: a class is a character. Those of <c>images_background</c> train; each drawing of those of
-    /// <c>images_evaluation</c>
-    /// is looked for among the rest of them. Lake et al., Science 2015.</summary>
+    /// <c>images_evaluation</c> is looked for among the rest of them. Lake et al., Science 2015.</summary>
     /// <param name="folder">The folder that holds the two.</param>
     /// <exception cref="DirectoryNotFoundException">One is missing.</exception>
     public static ReIdDataset Omniglot(string folder) => OmniglotReader.Read(folder);

@@ -5,16 +5,16 @@ namespace MetricLearning.Vision;
 
 /// <summary>A file that keeps the features of an extraction batch by batch, so that one which was stopped goes on where it was.</summary>
 /// <remarks>
-/// Give it to <see cref="ImageLoader.Extract"/>: the result is the same to the bit as that of an unbroken extraction, on the same machine and
-/// with the same number of threads. A batch is in the file wholly or not at all, whenever the program stops. Delete it when the
+/// Give it to <see cref="ImageLoader.Extract"/>: the result is the same to the bit as that of an unbroken extraction, on the same machine
+/// and with the same number of threads. A batch is in the file wholly or not at all, whenever the program stops. Delete it when the
 /// features are safe elsewhere.
 /// </remarks>
 public sealed class ExtractionJournal
 {
     /// <summary>A journal in a file, which need not be there yet.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="key">All that the features depend on beside pictures, their size and the batch size: the weights, the layer, the views. A
-    /// journal with another key is refused.</param>
+    /// <param name="key">All that the features depend on beside pictures, their size and the batch size: the weights, the layer, the views.
+    /// A journal with another key is refused.</param>
     public ExtractionJournal(string path, string key = "")
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -7,9 +7,9 @@ namespace MetricLearning.Vision;
 /// <summary>Reads, decodes and transforms pictures on threads of its own, ahead of the consumer, and hands them out in batches.</summary>
 /// <remarks>
 /// The batches are the same for a seed, an epoch and a sampler, whatever the number of workers: a picture's random numbers depend on
-/// <see cref="Seed"/>, the epoch, its place in the list and how often the epoch has drawn it before.
-/// Memory is bounded: <see cref="BatchesAhead"/> + 1 batches beside the consumer's own, and two pictures a worker.
-/// Each enumeration has its own threads; they are gone when it ends, by its end, by an early break, a cancellation or an exception.
+/// <see cref="Seed"/>, the epoch, its place in the list and how often the epoch has drawn it before. Memory is bounded:
+/// <see cref="BatchesAhead"/> + 1 batches beside the consumer's own, and two pictures a worker. Each enumeration has its own threads; they
+/// are gone when it ends, by its end, by an early break, a cancellation or an exception.
 /// </remarks>
 public sealed class ImageLoader
 {
@@ -46,8 +46,9 @@ public sealed class ImageLoader
     /// asynchronously: the copy is in the stream that the network's work is in, before it.</summary>
     public Device Device { get; init; } = CPU;
 
-    /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches on <see cref="Device"/>; not, by
-    /// default. Workers then hand over uint8, a quarter of the bytes to copy, and the batches are the same, to the bit on the CPU.</summary>
+    /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches on <see cref="Device"/>;
+    /// not, by default. Workers then hand over uint8, a quarter of the bytes to copy, and the batches are the same, to the bit on the
+    /// CPU.</summary>
     /// <exception cref="ArgumentException">The transform has no such steps.</exception>
     public bool OnBatches
     {

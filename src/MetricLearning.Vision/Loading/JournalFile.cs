@@ -25,7 +25,8 @@ internal sealed class JournalFile : IDisposable
             else if (!found.AsSpan().SequenceEqual(start))
             {
                 throw new InvalidDataException(
-                    $"{path} is no journal of this extraction: pictures, batch size or what the features depend on are others. Delete it to begin anew.");
+                    $"{path} is no journal of this extraction: pictures, batch size or what the features depend on are others. Delete it "
+                        + $"to begin anew.");
             }
         }
         catch
@@ -36,7 +37,8 @@ internal sealed class JournalFile : IDisposable
     }
 
     /// <summary>The whole batches; what is behind them, written half when the program stopped, is cut off.</summary>
-    /// <returns>The rows' pictures, their features [n, D] in no dispose scope, which the caller disposes, and how many pictures were done then.</returns>
+    /// <returns>The rows' pictures, their features [n, D] in no dispose scope, which the caller disposes, and how many pictures were done
+    /// then.</returns>
     public IEnumerable<(int[] Indices, Tensor Features, int End)> Restore()
     {
         while (true)

@@ -88,8 +88,8 @@ internal sealed class PendingBatch : IDisposable
         open.Dispose();
     }
 
-    /// <summary>Memory of a batch; pinned where it goes to a GPU, so that the copy runs beside other work. libtorch gives freed pinned memory
-    /// out again only when the copies from it are done.</summary>
+    /// <summary>Memory of a batch; pinned where it goes to a GPU, so that the copy runs beside other work. libtorch gives freed pinned
+    /// memory out again only when the copies from it are done.</summary>
     private Tensor Memory(long[] shape, ScalarType type)
     {
         using var scope = NewDisposeScope();

@@ -56,7 +56,8 @@ public sealed class ColorJitter : PixelStep
     {
         var drawn = random.Select(Draw).ToArray();
         for (var turn = 0; drawn.Length > 0 && turn < drawn[0].Length; turn++)
-            foreach (var operation in drawn.Select((own, i) => (own[turn].Operation, own[turn].Amount, Picture: i)).GroupBy(own => own.Operation))
+            foreach (var operation in drawn.Select((own, i) => (own[turn].Operation, own[turn].Amount, Picture: i))
+                .GroupBy(own => own.Operation))
                 images = PictureBatches.Change(images, [.. operation.Select(own => own.Picture)], some =>
                 {
                     var factors = tensor(operation.Select(own => (float)own.Amount).ToArray(), ScalarType.Float32, some.device)

@@ -8,6 +8,7 @@ public abstract class ImageStep
     {
     }
 
-    /// <summary>Whether the step can also change a whole batch at once, on any device: see <see cref="ImageTransform.BatchSteps"/>.</summary>
+    /// <summary>Whether the step can also change a whole batch at once, on any device: see
+    /// <see cref="ImageTransform.BatchSteps"/>.</summary>
     public virtual bool WorksOnBatches => false;
 }

@@ -42,8 +42,8 @@ public sealed class ImageTransform
     /// <summary>The steps.</summary>
     public IReadOnlyList<ImageStep> Steps { get; }
 
-    /// <summary>The last steps, those that can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps and the
-    /// random pixel steps before it, back to the first that works on single pictures only. Empty where a plane step does.</summary>
+    /// <summary>The last steps, those that can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps and
+    /// the random pixel steps before it, back to the first that works on single pictures only. Empty where a plane step does.</summary>
     /// <remarks><see cref="ImageLoader.OnBatches"/> and <see cref="ApplyToBatch"/> run them so.</remarks>
     public IReadOnlyList<ImageStep> BatchSteps { get; }
 

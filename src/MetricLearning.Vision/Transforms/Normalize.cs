@@ -10,7 +10,8 @@ public sealed class Normalize : ImageStep
     private readonly float[] table;
 
     /// <summary>Normalizes with the given means and deviations, of values in 0 … 1.</summary>
-    /// <param name="mean">Red, green, blue, or one number for <see cref="Gray"/> pictures; null for ImageNet's (0.485, 0.456, 0.406).</param>
+    /// <param name="mean">Red, green, blue, or one number for <see cref="Gray"/> pictures; null for ImageNet's (0.485, 0.456,
+    /// 0.406).</param>
     /// <param name="std">As many numbers; null for ImageNet's (0.229, 0.224, 0.225).</param>
     /// <exception cref="ArgumentException">Neither three numbers nor one, or not as many of both.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A mean is not finite or a deviation not positive.</exception>
@@ -26,8 +27,8 @@ public sealed class Normalize : ImageStep
         for (var i = 0; i < table.Length; i++) table[i] = Value(i >> 8, (i & 255) / 255f);
     }
 
-    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalized. torchvision's Grayscale(1) before
-    /// ToTensor and Normalize.</summary>
+    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalized. torchvision's Grayscale(1)
+    /// before ToTensor and Normalize.</summary>
     /// <param name="mean">The mean; the mean of ImageNet's three by default.</param>
     /// <param name="std">The deviation; the mean of ImageNet's three by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">The mean is not finite or the deviation not positive.</exception>

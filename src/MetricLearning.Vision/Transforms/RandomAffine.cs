@@ -3,8 +3,7 @@ namespace MetricLearning.Vision;
 /// <summary>Turns, shifts, scales and shears about the middle by random amounts: torchvision's RandomAffine on a Pillow
 /// picture.</summary>
 /// <remarks>Angle uniform in [−degrees, degrees]; shifts in whole pixels, uniform in ± that share of width and height; the factor uniform
-/// in
-/// [minScale, maxScale]; the angles of shear along x and y uniform in ± shear.</remarks>
+/// in [minScale, maxScale]; the angles of shear along x and y uniform in ± shear.</remarks>
 public sealed class RandomAffine : PixelStep
 {
     /// <summary>Moves by up to these amounts.</summary>

@@ -7,9 +7,8 @@ namespace MetricLearning.Vision;
 /// <remarks>
 /// torchreid fills its pool with pieces of the pictures as they pass, so what is pasted depends on the order in which workers come. Here
 /// the pool is drawn beforehand, from a seed, so that a picture's outcome depends on seed, epoch and index alone. Area uniform in [0.01,
-/// 0.5]
-/// of the picture, height / width uniform in [0.1, 10], at most 100 tries, mirrored with a probability of 0.5 and turned by a whole number
-/// of degrees in [−10, 10] over black with a probability of 0.5. A piece that is larger than the picture is not pasted.
+/// 0.5] of the picture, height / width uniform in [0.1, 10], at most 100 tries, mirrored with a probability of 0.5 and turned by a whole
+/// number of degrees in [−10, 10] over black with a probability of 0.5. A piece that is larger than the picture is not pasted.
 /// </remarks>
 public sealed class RandomPatch : PixelStep
 {

@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// <summary>Reads the arrays of numbers in a MATLAB <c>.mat</c> file of version 5 (<c>save -v6</c> and <c>-v7</c>,
 /// <c>scipy.io.savemat</c>).</summary>
 /// <remarks>
-/// Arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order; unsigned integers
-/// of 16 and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are checked against
+/// Arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order; unsigned integers of 16
+/// and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are checked against
 /// the file before memory is taken. Files of version 7.3 are HDF5 and are refused with that message.
 /// </remarks>
 public static class MatFile

@@ -7,8 +7,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Read are floating-point numbers of 16, 32 and 64 bits, signed and unsigned integers (unsigned ones of 16 and 32 bits become int32 and
 /// int64) and logical values, in either byte order, rows or columns first, and text. Arrays of Python objects are refused: nothing of a
-/// file is run. The header is checked against the file's length before memory is taken, and an array must fill its file. Written is version 1.0,
-/// little-endian, rows first.
+/// file is run. The header is checked against the file's length before memory is taken, and an array must fill its file. Written is version
+/// 1.0, little-endian, rows first.
 /// </remarks>
 public static class NumPyFile
 {

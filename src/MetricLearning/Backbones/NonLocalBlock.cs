@@ -7,9 +7,8 @@ namespace MetricLearning;
 /// <remarks>
 /// The dot-product form. It needs no P × P matrix, since the small product comes first. The inner maps have a single channel, as in AGW and
 /// fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the channels). W ends in a
-/// batch norm that starts from zero, so that the block starts as the identity.
-/// Wang, Girshick, Gupta, He, <i>Non-local Neural Networks</i>, CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>,
-/// TPAMI 2021.
+/// batch norm that starts from zero, so that the block starts as the identity. Wang, Girshick, Gupta, He, <i>Non-local Neural Networks</i>,
+/// CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>, TPAMI 2021.
 /// </remarks>
 internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
 {

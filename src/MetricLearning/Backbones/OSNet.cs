@@ -6,11 +6,11 @@ namespace MetricLearning;
 /// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths and three
 /// variants.</summary>
 /// <remarks>
-/// Each block runs four streams of one to four light 3×3 convolutions (fields of 3 to 9 pixels) and sums them behind one shared gate
-/// of channels. Layers, names and initialization are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
+/// Each block runs four streams of one to four light 3×3 convolutions (fields of 3 to 9 pixels) and sums them behind one shared gate of
+/// channels. Layers, names and initialization are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
 /// <c>conv2.0.conv2.1.layers.1.conv1.weight</c>), so that its published weights load with <see cref="WeightNames.TorchReId"/>; its last
-/// layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s.
-/// Zhou, Yang, Cavallaro, Xiang, <i>Omni-Scale Feature Learning for Person Re-Identification</i>, ICCV 2019.
+/// layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s. Zhou, Yang, Cavallaro, Xiang, <i>Omni-Scale Feature Learning
+/// for Person Re-Identification</i>, ICCV 2019.
 /// </remarks>
 public sealed class OSNet : Backbone
 {

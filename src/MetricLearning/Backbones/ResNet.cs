@@ -31,7 +31,8 @@ public sealed class ResNet : Backbone
         public int Expansion => Bottleneck ? 4 : 1;
 
         public override string ToString() =>
-            (SqueezeExcitation ? "SE_" : "") + Name + Ibn switch { InstanceBatchNorm.A => "_IBN_a", InstanceBatchNorm.B => "_IBN_b", _ => "" }
+            (SqueezeExcitation ? "SE_" : "") + Name + Ibn switch { InstanceBatchNorm.A => "_IBN_a", InstanceBatchNorm.B => "_IBN_b",
+                _ => "" }
             + (NonLocal is null ? "" : "_NL");
     }
 

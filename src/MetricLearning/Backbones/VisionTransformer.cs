@@ -7,8 +7,8 @@ namespace MetricLearning;
 /// it.</summary>
 /// <remarks>
 /// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT
-/// and DeiT load with
-/// <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and 0.</para>
+/// and DeiT load with <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and
+/// 0.</para>
 /// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are
 /// interpolated to the network's grid when they are loaded, and the network's own to that of a picture of another size when it comes. Side
 /// information (a camera, a view) is an embedding that is added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
@@ -37,7 +37,8 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     private readonly (long Rows, long Columns) grid;
 
     private VisionTransformer(string name, long dimension, int heads, int height, int width, int stride, int sides,
-        double sideScale, double dropPath, TransformerFeature feature, PositionInterpolation interpolation) : base(name, dimension, minimumSize: Patch)
+        double sideScale, double dropPath, TransformerFeature feature, PositionInterpolation interpolation)
+            : base(name, dimension, minimumSize: Patch)
     {
         Guard.AtLeast(height, Patch);
         Guard.AtLeast(width, Patch);

@@ -11,9 +11,11 @@ internal static class AnchorTerms
     /// <param name="pull">The logits of positives.</param>
     /// <param name="push">The logits of negatives.</param>
     /// <param name="empty">The value of a side that an anchor lacks; −∞ by default.</param>
-    public static Tensor PullAndPush<TFunction>(Tensor x, Pairs pairs, TFunction pull, TFunction push, double empty = double.NegativeInfinity)
+    public static Tensor PullAndPush<TFunction>(Tensor x, Pairs pairs, TFunction pull, TFunction push,
+        double empty = double.NegativeInfinity)
         where TFunction : struct, IElementFunction =>
-        MaskedReductions.Of(x, (pairs.Positives, new MaskedLogSumExp<TFunction>(pull, empty)), (pairs.Negatives, new MaskedLogSumExp<TFunction>(push, empty)));
+        MaskedReductions.Of(x, (pairs.Positives, new MaskedLogSumExp<TFunction>(pull, empty)),
+            (pairs.Negatives, new MaskedLogSumExp<TFunction>(push, empty)));
 
     /// <summary>For each anchor softplus(pull + push) of [2, N]; 0 where either is −∞.</summary>
     public static LossTerm SoftplusOfSum(Tensor sides)

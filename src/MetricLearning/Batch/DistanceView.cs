@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>The distances of a batch to its references, worked out when and where they are needed.</summary>
 /// <remarks>
 /// A loss that looks at few tuples indexes the view: just those distances are worked out again, on differences, so that the way back costs
-/// O(tuples · D) and the values are exact to rounding. A product (cosine, dot) is as exact in the matrix, which is taken where it is the smaller.
-/// A loss that looks at all tuples takes the <see cref="Matrix"/>, which is made once for all miners and losses of the batch.
+/// O(tuples · D) and the values are exact to rounding. A product (cosine, dot) is as exact in the matrix, which is taken where it is the
+/// smaller. A loss that looks at all tuples takes the <see cref="Matrix"/>, which is made once for all miners and losses of the batch.
 /// </remarks>
 public sealed class DistanceView
 {
@@ -30,7 +30,8 @@ public sealed class DistanceView
     /// <summary>Whether the matrix stands, so that using it costs nothing.</summary>
     internal bool HasMatrix => matrix is not null;
 
-    /// <summary>The rows of the batch and of the references as <see cref="Distance.OfPrepared"/> takes them, with gradient; made on first use.</summary>
+    /// <summary>The rows of the batch and of the references as <see cref="Distance.OfPrepared"/> takes them, with gradient; made on first
+    /// use.</summary>
     internal (Tensor X, Tensor Y) Prepared
     {
         get

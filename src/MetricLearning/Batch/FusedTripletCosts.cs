@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What chosen triplets cost, [K], by Euclidean distances on differences: distances, hinge and gradient in one step each way.</summary>
+/// <summary>What chosen triplets cost, [K], by Euclidean distances on differences: distances, hinge and gradient in one step each
+/// way.</summary>
 /// <remarks>float32 and float64 on the CPU. A gradient of the gradient is made by tensor operations.</remarks>
 internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTripletCosts>
 {

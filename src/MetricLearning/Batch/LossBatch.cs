@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a loss is computed on: embeddings, the references that they meet, who may meet whom, and what is worked out from them once.</summary>
+/// <summary>What a loss is computed on: embeddings, the references that they meet, who may meet whom, and what is worked out from them
+/// once.</summary>
 /// <remarks>
 /// Losses and miners that are given the same batch share its candidates and one distance matrix for each distance. The references are the
 /// batch itself unless others are given. Dispose it after <c>backward()</c> or before, as you like: autograd holds what it needs.
@@ -37,7 +38,8 @@ public sealed class LossBatch : IDisposable
     /// <param name="labels">int64 [N].</param>
     /// <param name="references">[M, D], of the same type and device.</param>
     /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each, which it shall not meet. Null where they do not.</param>
+    /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each, which it shall not meet. Null
+    /// where they do not.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public LossBatch(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels, Tensor? self = null)
     {
@@ -64,9 +66,11 @@ public sealed class LossBatch : IDisposable
         if (references is not null) Guard.SameWidth(embeddings, references);
         (Rows, Columns) = (embeddings.size(0), (references ?? embeddings).size(0));
         if (tuples.Rows != Rows || tuples.Columns != Columns)
-            throw new ArgumentException($"tuples must be over {Rows} rows and {Columns} columns, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
+            throw new ArgumentException($"tuples must be over {Rows} rows and {Columns} columns, got {tuples.Rows} and {tuples.Columns}.",
+                nameof(tuples));
         if (tuples.Device is var device && (device.type != embeddings.device_type || device.index != embeddings.device_index))
-            throw new ArgumentException($"tuples must be on the device of the embeddings, {embeddings.device}, got {device}.", nameof(tuples));
+            throw new ArgumentException($"tuples must be on the device of the embeddings, {embeddings.device}, got {device}.",
+                nameof(tuples));
         tuples.RequireInRange();
         MeetsItself = references is null;
         Embeddings = Own(RowMath.Widen(embeddings));
@@ -118,7 +122,8 @@ public sealed class LossBatch : IDisposable
         }
     }
 
-    /// <summary>The distances of this batch by one measure; one view, and one matrix, for everyone who asks for an equal distance.</summary>
+    /// <summary>The distances of this batch by one measure; one view, and one matrix, for everyone who asks for an equal
+    /// distance.</summary>
     public DistanceView Distances(Distance distance)
     {
         ArgumentNullException.ThrowIfNull(distance);
@@ -127,8 +132,8 @@ public sealed class LossBatch : IDisposable
     }
 
     /// <summary>
-    /// Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where all
-    /// rows are equal.
+    /// Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where
+    /// all rows are equal.
     /// </summary>
     internal Tensor EffectiveRank
     {
@@ -141,7 +146,8 @@ public sealed class LossBatch : IDisposable
             centered = centered / centered.norm().clamp_min(S(1e-30));
             var product = Rows < Embeddings.size(1) ? centered.matmul(centered.t()) : centered.t().matmul(centered);
             var squares = product.pow(S(2)).sum();
-            return effectiveRank = Own((centered.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1))).MoveToOuterDisposeScope());
+            return effectiveRank = Own((centered.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1)))
+                .MoveToOuterDisposeScope());
         }
     }
 
@@ -162,5 +168,6 @@ public sealed class LossBatch : IDisposable
     }
 
     private Tensor OnDevice(Tensor labels) =>
-        labels.device_type == Embeddings.device_type && labels.device_index == Embeddings.device_index ? labels : Own(labels.to(Embeddings.device));
+        labels.device_type == Embeddings.device_type && labels.device_index == Embeddings.device_index ? labels
+            : Own(labels.to(Embeddings.device));
 }

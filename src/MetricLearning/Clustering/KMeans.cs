@@ -73,7 +73,8 @@ public sealed class KMeans
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
         }
-        return new KMeansResult(centers.Plus(mean).DetachFromDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(), iterations,
+        return new KMeansResult(centers.Plus(mean).DetachFromDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(),
+            iterations,
             settled);
     }
 

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A number that <see cref="Scalars"/> keeps alive: a <see cref="TorchSharp.Scalar"/> with operators that make no further one.</summary>
+/// <summary>A number that <see cref="Scalars"/> keeps alive: a <see cref="TorchSharp.Scalar"/> with operators that make no further
+/// one.</summary>
 internal readonly struct HeldScalar(Scalar scalar)
 {
     private readonly Scalar scalar = scalar;

@@ -5,13 +5,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Numbers for TorchSharp that live as long as native code reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>, <c>x.Plus(y)</c>.</summary>
+/// <summary>Numbers for TorchSharp that live as long as native code reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>,
+/// <c>x.Plus(y)</c>.</summary>
 /// <remarks>
-/// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, hands over its address, and keeps no reference to it: a garbage collection
-/// at that moment lets the finalizer free it while libtorch reads it. The call then throws "Unknown scalar type"; it might work with another number as well.
-/// That holds for implicit conversions, for its operators on numbers, and for all that makes a number within, such as the factor 1 of <c>x + y</c>.
-/// src/BannedSymbols.txt forbids them in the libraries; a test looks through the compiled code. Made here, a scalar stays referenced until its thread
-/// has made 256 more; whoever keeps one longer keeps it alive himself, as none is ever disposed. A native call ends before its thread makes 256 more.
+/// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, hands over its address, and keeps no reference to it: a garbage
+/// collection at that moment lets the finalizer free it while libtorch reads it. The call then throws "Unknown scalar type"; it might work
+/// with another number as well. That holds for implicit conversions, for its operators on numbers, and for all that makes a number within,
+/// such as the factor 1 of <c>x + y</c>. src/BannedSymbols.txt forbids them in the libraries; a test looks through the compiled code. Made
+/// here, a scalar stays referenced until its thread has made 256 more; whoever keeps one longer keeps it alive himself, as none is ever
+/// disposed. A native call ends before its thread makes 256 more.
 /// </remarks>
 internal static class Scalars
 {
@@ -42,7 +44,8 @@ internal static class Scalars
     public static Tensor Iota(long count, Device? device = null) => Iota(0, count, device);
 
     /// <summary>first, ... end − 1: int64 [end − first].</summary>
-    public static Tensor Iota(long first, long end, Device? device = null) => arange(S(first), S(end), S(1), ScalarType.Int64, device ?? CPU);
+    public static Tensor Iota(long first, long end, Device? device = null) =>
+        arange(S(first), S(end), S(1), ScalarType.Int64, device ?? CPU);
 
     private static Scalar Hold(Scalar scalar) => (recent ??= new Scalar[Held])[made++ & (Held - 1)] = scalar;
 }

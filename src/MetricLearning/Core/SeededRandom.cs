@@ -86,12 +86,14 @@ public sealed class SeededRandom
         }
     }
 
-    /// <summary>Puts a random choice of so many different items at the beginning and returns them; every choice and order is equally likely.</summary>
+    /// <summary>Puts a random choice of so many different items at the beginning and returns them; every choice and order is equally
+    /// likely.</summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or more than there are.</exception>
     public Span<T> Choose<T>(Span<T> items, int count)
     {
         if (count < 0 || count > items.Length)
-            throw new ArgumentOutOfRangeException(nameof(count), count, string.Create(CultureInfo.InvariantCulture, $"count must be in [0, {items.Length}]."));
+            throw new ArgumentOutOfRangeException(nameof(count), count,
+                string.Create(CultureInfo.InvariantCulture, $"count must be in [0, {items.Length}]."));
         for (var i = 0; i < count; i++)
         {
             var j = i + NextInt(items.Length - i);
@@ -101,8 +103,8 @@ public sealed class SeededRandom
     }
 
     /// <summary>
-    /// Puts the items in the order of draws without replacement, each in proportion to its weight above 0 (Efraimidis and Spirakis, <i>Weighted
-    /// random sampling with a reservoir</i>, 2006).
+    /// Puts the items in the order of draws without replacement, each in proportion to its weight above 0 (Efraimidis and Spirakis,
+    /// <i>Weighted random sampling with a reservoir</i>, 2006).
     /// </summary>
     internal void Shuffle(int[] items, Func<int, double> weight)
     {

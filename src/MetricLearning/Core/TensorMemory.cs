@@ -27,7 +27,8 @@ internal static unsafe class TensorMemory
         long[] values = [.. new ReadOnlySpan<long>(Of(contiguous), (int)contiguous.numel())];
         for (var i = 0; i < values.Length; i++)
             if ((ulong)values[i] >= (ulong)count)
-                throw new ArgumentException(FormattableString.Invariant($"{name} must be in [0, {count}), got {values[i]} in row {i}."), name);
+                throw new ArgumentException(FormattableString.Invariant($"{name} must be in [0, {count}), got {values[i]} in row {i}."),
+                    name);
         return values;
     }
 

@@ -7,13 +7,11 @@ namespace MetricLearning;
 /// Stateless, immutable and safe to share between threads. To add one, derive and write the two cores, which are pure maths: shapes are
 /// checked and intermediate tensors are freed around them. float16 and bfloat16 embeddings are measured in float32, so the
 /// result is never of half precision. NaN and infinite rows give NaN or infinite distances in their own row and column only.
-/// <para>
-/// <b>Accuracy.</b> <see cref="Pairwise"/> works on differences and is exact to rounding. <see cref="Matrix"/> of the Euclidean distances
-/// uses one matrix product for every size of batch, about the mean row: the error of d² is of the order of ε·(‖x‖² + ‖y‖²), measured
-/// from that mean (ε = 1.2e-7 in float32, and 1e-3 on a GPU where TF32 is allowed). On the CPU rows so near that digits would cancel are
-/// taken on differences: the error of d² is no more than about 1,000 ε of d² itself, and equal rows are at distance 0; elsewhere the
-/// self-distance of a row is small but not exactly 0. The gradient at distance 0 is finite everywhere.
-/// </para>
+/// <para> <b>Accuracy.</b> <see cref="Pairwise"/> works on differences and is exact to rounding. <see cref="Matrix"/> of the Euclidean
+/// distances uses one matrix product for every size of batch, about the mean row: the error of d² is of the order of ε·(‖x‖² + ‖y‖²),
+/// measured from that mean (ε = 1.2e-7 in float32, and 1e-3 on a GPU where TF32 is allowed). On the CPU rows so near that digits would
+/// cancel are taken on differences: the error of d² is no more than about 1,000 ε of d² itself, and equal rows are at distance 0; elsewhere
+/// the self-distance of a row is small but not exactly 0. The gradient at distance 0 is finite everywhere. </para>
 /// </remarks>
 public abstract class Distance
 {
@@ -23,7 +21,8 @@ public abstract class Distance
     /// <summary><c>‖x − y‖₂²</c>.</summary>
     public static Distance EuclideanSquared { get; } = new EuclideanSquaredDistance();
 
-    /// <summary><c>√max(‖x − y‖₂², 10⁻¹²)</c>: the Euclidean distance of torchreid, reid-strong-baseline and fast-reid, never below 10⁻⁶.</summary>
+    /// <summary><c>√max(‖x − y‖₂², 10⁻¹²)</c>: the Euclidean distance of torchreid, reid-strong-baseline and fast-reid, never below
+    /// 10⁻⁶.</summary>
     public static Distance EuclideanClamped { get; } = new EuclideanClampedDistance();
 
     /// <summary><c>1 − x·y / (‖x‖ ‖y‖)</c>, in [0, 2] to rounding; a zero row is at distance 1 from everything.</summary>
@@ -42,7 +41,8 @@ public abstract class Distance
     /// <param name="p">The order, above 0; infinity for the largest coordinate.</param>
     public static Distance Lp(double p) => new LpDistance(p);
 
-    /// <summary>This distance between rows scaled to length 1: pytorch-metric-learning's default is <c>Distance.Euclidean.Normalized()</c>.</summary>
+    /// <summary>This distance between rows scaled to length 1: pytorch-metric-learning's default is
+    /// <c>Distance.Euclidean.Normalized()</c>.</summary>
     /// <param name="p">The norm in which the rows get length 1; 2 by default. A zero row stays zero.</param>
     public Distance Normalized(double p = 2) => new NormalizedDistance(this, p);
 
@@ -71,7 +71,8 @@ public abstract class Distance
         return PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The distance of chosen rows of x to chosen rows of y, [K], as <see cref="Pairwise"/> has it. The caller has a dispose scope open.</summary>
+    /// <summary>The distance of chosen rows of x to chosen rows of y, [K], as <see cref="Pairwise"/> has it. The caller has a dispose scope
+    /// open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="rows">int64 [K].</param>
@@ -89,15 +90,17 @@ public abstract class Distance
     /// <summary>The distance that measures prepared rows; this one itself unless rows are prepared.</summary>
     internal virtual Distance OfPrepared => this;
 
-    /// <summary>Rows as <see cref="OfPrepared"/> takes them, with gradient: once for all that is measured of a batch. x itself where there is nothing to
-    /// do. The caller has a dispose scope open.</summary>
+    /// <summary>Rows as <see cref="OfPrepared"/> takes them, with gradient: once for all that is measured of a batch. x itself where there
+    /// is nothing to do. The caller has a dispose scope open.</summary>
     internal virtual Tensor Prepare(Tensor x) => x;
 
-    /// <summary>Rows whose products order pairs as this distance does; null where no product tells. The caller has a dispose scope open.</summary>
+    /// <summary>Rows whose products order pairs as this distance does; null where no product tells. The caller has a dispose scope
+    /// open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>
     internal virtual ProductOrdering? Form(Tensor x) => null;
 
-    /// <summary>[N, D] and [M, D] → [N, M]: one line of maths; y is x itself where a batch meets itself. Tensors made here are freed by the caller.</summary>
+    /// <summary>[N, D] and [M, D] → [N, M]: one line of maths; y is x itself where a batch meets itself. Tensors made here are freed by the
+    /// caller.</summary>
     protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
     /// <summary>[K, D] and [K, D] → [K]: one line of maths. Tensors made here are freed by the caller.</summary>

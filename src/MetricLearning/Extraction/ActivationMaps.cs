@@ -12,7 +12,8 @@ public static class ActivationMaps
     public static Tensor Of(Tensor features)
     {
         ArgumentNullException.ThrowIfNull(features);
-        if (features.dim() != 4) throw new ArgumentException($"features must be [N, C, h, w], got {Guard.Shape(features)}.", nameof(features));
+        if (features.dim() != 4) throw new ArgumentException($"features must be [N, C, h, w], got {Guard.Shape(features)}.",
+            nameof(features));
         using var scope = NewDisposeScope();
         var energy = features.pow(S(2)).sum(1);
         return nn.functional.normalize(energy.flatten(1), dim: 1).reshape(energy.shape).MoveToOuterDisposeScope();

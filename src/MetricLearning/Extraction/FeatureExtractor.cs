@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>Features of images at test time: the embedding or what a layer gives, averaged over mirrored and resized views.</summary>
 /// <remarks>
-/// The model runs in eval mode and without gradient, and is left as it was. Images are given the type of its weights, so that a model in half
-/// precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in it; the features are float32 all the same. A map [N, C, h, w] becomes its mean
-/// over places, [N, C].
+/// The model runs in eval mode and without gradient, and is left as it was. Images are given the type of its weights, so that a model in
+/// half precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in it; the features are float32 all the same. A map [N, C, h, w] becomes
+/// its mean over places, [N, C].
 /// </remarks>
 public sealed class FeatureExtractor
 {
@@ -28,7 +28,8 @@ public sealed class FeatureExtractor
     /// <summary>Whether the mirror image of each picture counts as well. Default: no.</summary>
     public bool Flip { get; init; }
 
-    /// <summary>The sizes at which each picture is seen, as multiples of its own, bilinearly without anti-aliasing. Default: 1 alone.</summary>
+    /// <summary>The sizes at which each picture is seen, as multiples of its own, bilinearly without anti-aliasing. Default: 1
+    /// alone.</summary>
     /// <exception cref="ArgumentException">There is none, or one is not above 0.</exception>
     public IReadOnlyList<double> Scales
     {
@@ -68,7 +69,8 @@ public sealed class FeatureExtractor
         foreach (var scale in Scales)
         {
             var view = scale == 1 ? images
-                : nn.functional.interpolate(images, [Pixels(2, scale), Pixels(3, scale)], mode: InterpolationMode.Bilinear, align_corners: false);
+                : nn.functional.interpolate(images, [Pixels(2, scale), Pixels(3, scale)], mode: InterpolationMode.Bilinear,
+                    align_corners: false);
             yield return view;
             if (Flip) yield return view.flip(3);
         }

@@ -12,7 +12,8 @@ namespace MetricLearning;
 /// <list type="bullet">
 /// <item><c>.npz</c>: all of them in one archive, as <c>numpy.savez</c> writes it; features of half precision as float32.</item>
 /// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
-/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any, cam.</item>
+/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any,
+/// cam.</item>
 /// </list>
 /// The same features give the same bytes.
 /// </remarks>
@@ -50,7 +51,8 @@ public static class FeatureFile
                 WriteList(Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
                 break;
             case ".npy":
-                throw new ArgumentException($"path must end in .npz or .safetensors to hold {parts.Count} parts, got {path}.", nameof(path));
+                throw new ArgumentException($"path must end in .npz or .safetensors to hold {parts.Count} parts, got {path}.",
+                    nameof(path));
             default:
                 throw new ArgumentException($"path must end in {string.Join(", ", Extensions)}, got {path}.", nameof(path));
         }
@@ -77,5 +79,6 @@ public static class FeatureFile
         }
     });
 
-    private static string Field(string text) => text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    private static string Field(string text) =>
+        text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

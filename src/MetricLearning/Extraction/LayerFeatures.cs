@@ -4,8 +4,9 @@ namespace MetricLearning;
 
 /// <summary>What any layer of a model gives, by the layer's dotted name, such as <c>backbone.conv4</c> or <c>fc</c>.</summary>
 /// <remarks>
-/// The model runs in eval mode and without gradient, and is left as it was: hooks are removed and modes restored even if it fails. Works for
-/// layers that take a tensor, give a tensor and are invoked by <c>.call(x)</c>. Of a layer that runs several times the last output counts.
+/// The model runs in eval mode and without gradient, and is left as it was: hooks are removed and modes restored even if it fails. Works
+/// for layers that take a tensor, give a tensor and are invoked by <c>.call(x)</c>. Of a layer that runs several times the last output
+/// counts.
 /// </remarks>
 public static class LayerFeatures
 {
@@ -32,7 +33,8 @@ public static class LayerFeatures
     /// <returns>A copy of each layer's output by its name, in the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
     /// <exception cref="InvalidOperationException">The model did not run a layer.</exception>
-    public static IReadOnlyDictionary<string, Tensor> Of<TResult>(nn.Module<Tensor, TResult> model, Tensor input, IReadOnlyCollection<string> layers)
+    public static IReadOnlyDictionary<string, Tensor> Of<TResult>(nn.Module<Tensor, TResult> model, Tensor input,
+        IReadOnlyCollection<string> layers)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(input);
@@ -55,7 +57,8 @@ public static class LayerFeatures
                 }).remove);
             model.call(input);
             foreach (var name in layers)
-                if (!outputs.ContainsKey(name)) throw new InvalidOperationException($"The model did not run the layer '{name}' (or ran it by forward, not by call).");
+                if (!outputs.ContainsKey(name)) throw new InvalidOperationException(
+                    $"The model did not run the layer '{name}' (or ran it by forward, not by call).");
         }
         catch
         {

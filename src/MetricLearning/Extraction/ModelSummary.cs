@@ -92,7 +92,9 @@ public sealed class ModelSummary
                 shapes[model] = model.call(input) switch
                 {
                     Tensor tensor => [tensor.shape],
-                    ModelOutput output => [output.Features.shape, output.Embedding.shape, .. output.Logits is { } logits ? [logits.shape] : Array.Empty<long[]>()],
+                    ModelOutput output =>
+                        [output.Features.shape, output.Embedding.shape, .. output.Logits is { } logits ? [logits.shape]
+                        : Array.Empty<long[]>()],
                     PartOutput parts => [.. parts.Features.Append(parts.Embedding).Concat(parts.Logits).Select(tensor => tensor.shape)],
                     _ => [],
                 };
@@ -134,7 +136,8 @@ public sealed class ModelSummary
             ("Layer (type)", "Output shape", "Parameters", "Multiply-adds"),
         };
         foreach (var layer in Layers)
-            rows.Add(($"{new string(' ', 2 * layer.Depth)}{(layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})")}",
+            rows.Add(
+                ($"{new string(' ', 2 * layer.Depth)}{(layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})")}",
                 layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)),
                 Number(layer.Parameters), Number(layer.MultiplyAdds)));
         int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length);
@@ -149,9 +152,12 @@ public sealed class ModelSummary
         }
         text.Append(rule).Append('\n');
         text.Append(CultureInfo.InvariantCulture, $"Input {Shape(InputShape)}\n");
-        text.Append(CultureInfo.InvariantCulture, $"Parameters {Number(Parameters)}: {Number(TrainableParameters)} trainable, {Number(FrozenParameters)} frozen\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"Parameters {Number(Parameters)}: {Number(TrainableParameters)} trainable, {Number(FrozenParameters)} frozen\n");
         text.Append(CultureInfo.InvariantCulture, $"Multiply-adds {Number(MultiplyAdds)}\n");
-        text.Append(CultureInfo.InvariantCulture, $"Size: parameters {MiB(ParameterBytes)}, buffers {MiB(BufferBytes)}, input {MiB(InputBytes)}, layers' outputs {MiB(OutputBytes)}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"Size: parameters {MiB(ParameterBytes)}, buffers {MiB(BufferBytes)}, input {MiB(InputBytes)}, layers' outputs "
+            + $"{MiB(OutputBytes)}");
         return text.ToString();
     }
 

@@ -9,7 +9,8 @@ internal static class NearNames
     public static string Describe(string name, IReadOnlyCollection<string> known)
     {
         if (known.Count == 0) return "There are none.";
-        var near = known.Where(candidate => candidate.Length > 0).OrderBy(candidate => Score(name, candidate)).ThenBy(candidate => candidate, StringComparer.Ordinal).Take(Shown);
+        var near = known.Where(candidate => candidate.Length > 0).OrderBy(candidate => Score(name, candidate))
+            .ThenBy(candidate => candidate, StringComparer.Ordinal).Take(Shown);
         return $"Near names: {string.Join(", ", near)} (of {known.Count}).";
     }
 
@@ -19,7 +20,8 @@ internal static class NearNames
     {
         var (nearest, score) = ((string?)null, 1 + name.Length / 3);
         foreach (var candidate in known)
-            if ((Math.Abs(candidate.Length - name.Length) < score || IsPart(name, candidate)) && Score(name, candidate) is var found && found < score)
+            if ((Math.Abs(candidate.Length - name.Length) < score || IsPart(name, candidate)) && Score(name, candidate) is var found
+                && found < score)
                 (nearest, score) = (candidate, found);
         return nearest;
     }

@@ -17,10 +17,12 @@ internal static class RawTensor
         _ => 0,
     };
 
-    /// <summary>A new tensor [count], filled from the stream, in no dispose scope. The caller has checked that the bytes are there.</summary>
+    /// <summary>A new tensor [count], filled from the stream, in no dispose scope. The caller has checked that the bytes are
+    /// there.</summary>
     public static Tensor Read(Stream stream, long count, ScalarType type)
     {
-        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException("Weights files are little-endian, and so must the machine be.");
+        if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException(
+            "Weights files are little-endian, and so must the machine be.");
         var result = empty([count], type).DetachFromDisposeScope();
         try
         {
@@ -54,7 +56,8 @@ internal static class RawTensor
         }
     }
 
-    /// <summary>The number of elements of a shape; null where a size is negative, the product does not fit, or there are more than 64 dimensions.</summary>
+    /// <summary>The number of elements of a shape; null where a size is negative, the product does not fit, or there are more than 64
+    /// dimensions.</summary>
     public static long? Count(IReadOnlyList<long> shape)
     {
         // A zero among the sizes makes the product zero, whatever the others are; they must fit all the same.

@@ -30,7 +30,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
     /// N(0, 0.001) behind a neck and N(0, 0.01) without one (torchreid's), its bias from 0.</param>
     /// <exception cref="ArgumentException">A part does not take what the part before it gives.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes.</exception>
-    public EmbeddingModel(Backbone backbone, Pooling? pooling = null, Neck? neck = null, int classes = 0, Neck? projection = null, bool? classifierBias = null)
+    public EmbeddingModel(Backbone backbone, Pooling? pooling = null, Neck? neck = null, int classes = 0, Neck? projection = null,
+        bool? classifierBias = null)
         : base(nameof(EmbeddingModel))
     {
         ArgumentNullException.ThrowIfNull(backbone);
@@ -78,7 +79,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
     /// <summary>Features, embedding and, where there is a classifier, logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>Tensors that the caller disposes; without a neck, features and embedding are one and the same tensor.</returns>
-    /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says which.</exception>
+    /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
+    /// which.</exception>
     public override ModelOutput forward(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -90,7 +92,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
         return new ModelOutput(features, embedding, logits?.MoveToOuterDisposeScope());
     }
 
-    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored afterwards.</summary>
+    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
+    /// afterwards.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>

@@ -13,10 +13,9 @@ namespace MetricLearning;
 /// </code>
 /// As fast-reid has it, so that its weights load with <see cref="WeightNames.FastReIdMgn"/>. The trunk is the ResNet up to the first block
 /// of its third stage; the branches are the rest, <c>b2</c> and <c>b3</c> with a last stage of stride 1. <see cref="PartOutput.Features"/>
-/// are b1's whole, b2's whole, b3's whole, b2's stripes side by side, and b3's;
-/// <see cref="PartOutput.Logits"/> those of b1, b2, b21, b22, b3, b31, b32, b33; the embedding is the wholes, then the stripes. Classifiers
-/// have no bias and start from N(0, 0.01). Wang, Yuan, Chen, Li, Zhou, <i>Learning Discriminative Features with Multiple Granularities for
-/// Person Re-Identification</i>, ACM MM 2018.
+/// are b1's whole, b2's whole, b3's whole, b2's stripes side by side, and b3's; <see cref="PartOutput.Logits"/> those of b1, b2, b21, b22,
+/// b3, b31, b32, b33; the embedding is the wholes, then the stripes. Classifiers have no bias and start from N(0, 0.01). Wang, Yuan, Chen,
+/// Li, Zhou, <i>Learning Discriminative Features with Multiple Granularities for Person Re-Identification</i>, ACM MM 2018.
 /// </remarks>
 public sealed class Mgn : PartModel
 {

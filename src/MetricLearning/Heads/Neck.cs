@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>A layer on pooled features: <c>[N, D] → [N, E]</c>.</summary>
-/// <remarks>To add one, derive and write <see cref="Transform"/>; shapes are checked and intermediate tensors are freed around it.</remarks>
+/// <remarks>To add one, derive and write <see cref="Transform"/>; shapes are checked and intermediate tensors are freed around
+/// it.</remarks>
 public abstract class Neck : nn.Module<Tensor, Tensor>
 {
     /// <summary>Names the layer, as summaries print it.</summary>
@@ -41,6 +42,8 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
     private protected void ExpectRowsToTrainOn(Tensor features)
     {
         if (training && features.size(0) < 2)
-            throw new ArgumentException($"features must have at least 2 rows while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(features)}; call eval() first to extract.", nameof(features));
+            throw new ArgumentException(
+                $"features must have at least 2 rows while {GetName()} trains (batch norm has no variance of one), got "
+                + $"{Guard.Shape(features)}; call eval() first to extract.", nameof(features));
     }
 }

@@ -26,7 +26,8 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
         ArgumentNullException.ThrowIfNull(images);
         if (training && images.dim() > 0 && images.size(0) < 2)
             throw new ArgumentException(
-                $"images must be at least 2 while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(images)}; call eval() first to extract.",
+                $"images must be at least 2 while {GetName()} trains (batch norm has no variance of one), got {Guard.Shape(images)}; call "
+                    + $"eval() first to extract.",
                 nameof(images));
         using var scope = NewDisposeScope();
         return Parts(images).MoveToOuter(scope);

@@ -117,7 +117,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         var count = tokens.size(1) - 1;
         if (shift > count || (count % shuffleGroups != 0 && (count < 2 || (count + 1) % shuffleGroups != 0)))
             throw new ArgumentException(
-                $"images must have a number of patches of at least {shift} that {shuffleGroups} divides, or almost (one patch short), got {count}.");
+                $"images must have a number of patches of at least {shift} that {shuffleGroups} divides, or almost (one patch short), got "
+                    + $"{count}.");
         var shifted = cat([tokens.narrow(1, shift, count + 1 - shift), tokens.narrow(1, 1, shift - 1)], 1);
         if (count % shuffleGroups != 0) shifted = cat([shifted, shifted.narrow(1, count - 2, 1)], 1);
         return shifted.reshape(tokens.size(0), shuffleGroups, -1, tokens.size(2)).transpose(1, 2)

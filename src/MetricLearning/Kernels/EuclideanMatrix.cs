@@ -100,7 +100,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return slopes;
     }
 
-    /// <summary>Σ_j s_ij (x_i − y_j) where distances are given, near pairs on differences, whose slopes are made 0; else twice it.</summary>
+    /// <summary>Σ_j s_ij (x_i − y_j) where distances are given, near pairs on differences, whose slopes are made 0; else twice
+    /// it.</summary>
     private static Tensor Gradients(Tensor slopes, Tensor? distances, Side x, Side y)
     {
         var ofNear = distances is null ? null : zeros_like(x.Rows);

@@ -6,10 +6,9 @@ namespace MetricLearning;
 
 /// <summary>The farthest positive and the nearest negative of each row of a batch that meets itself, without its distance matrix.</summary>
 /// <remarks>
-/// The matrix is symmetric: only tiles on and above the diagonal are scored, each is searched by rows and by columns while it is in
-/// cache, and
-/// forgotten. Memory: the rows once more, and a tile a thread. Of equal distances the lowest index is taken; equal rows have equal bits.
-/// The answer is the same for every number of threads.
+/// The matrix is symmetric: only tiles on and above the diagonal are scored, each is searched by rows and by columns while it is in cache,
+/// and forgotten. Memory: the rows once more, and a tile a thread. Of equal distances the lowest index is taken; equal rows have equal
+/// bits. The answer is the same for every number of threads.
 /// </remarks>
 internal sealed unsafe class HardestPairs
 {

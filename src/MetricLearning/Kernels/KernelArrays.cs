@@ -9,8 +9,8 @@ internal static unsafe class KernelArrays
     public static Tensor ToTensor(double[] values, ScalarType type) =>
         type == ScalarType.Float64 ? tensor(values) : tensor(Array.ConvertAll(values, value => (float)value));
 
-    /// <summary>The gradient [K], float32 or float64, times lists of a factor each; 0 stays 0 whatever the gradient. The caller has a dispose
-    /// scope open.</summary>
+    /// <summary>The gradient [K], float32 or float64, times lists of a factor each; 0 stays 0 whatever the gradient. The caller has a
+    /// dispose scope open.</summary>
     public static double[][] Times(Tensor gradient, params double[][] factors)
     {
         var from = (nint)TensorMemory.Of(TensorMemory.Contiguous(gradient));

@@ -8,9 +8,9 @@ namespace MetricLearning;
 /// <summary>The sums of absolute differences of all rows of x to all rows of y.</summary>
 /// <remarks>
 /// Two rows meet four at a time, so that a number that is read serves several sums; where a batch meets itself each pair is measured once.
-/// An entry depends on its two rows alone, and is the same to the bit with the two exchanged. The way back is <c>∂d/∂x = sign(x − y)</c>, 0 for
-/// equal numbers. A gradient of the gradient is made by tensor operations, of all differences at once; everything but float32 and float64 on the
-/// CPU by libtorch's <c>cdist</c>.
+/// An entry depends on its two rows alone, and is the same to the bit with the two exchanged. The way back is <c>∂d/∂x = sign(x − y)</c>, 0
+/// for equal numbers. A gradient of the gradient is made by tensor operations, of all differences at once; everything but float32 and
+/// float64 on the CPU by libtorch's <c>cdist</c>.
 /// </remarks>
 internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<ManhattanMatrix>
 {
@@ -146,10 +146,12 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     }
 
     /// <summary>Two vectors of the gradients of two rows.</summary>
-    private static void Spread<T>(T* a, T* b, T* packed, T* ofA, T* ofB, int count, int k, int width, T* toA, T* toB) where T : unmanaged, INumber<T>
+    private static void Spread<T>(T* a, T* b, T* packed, T* ofA, T* ofB, int count, int k, int width, T* toA, T* toB) where T
+        : unmanaged, INumber<T>
     {
         var (lanes, next, sign) = (Vector256<T>.Count, k + Vector256<T>.Count, Vector256.Create(-T.Zero));
-        var (a0, a1, b0, b1) = (SimdRows.Load(a, k, width), SimdRows.Load(a, next, width), SimdRows.Load(b, k, width), SimdRows.Load(b, next, width));
+        var (a0, a1, b0, b1) = (SimdRows.Load(a, k, width), SimdRows.Load(a, next, width), SimdRows.Load(b, k, width),
+            SimdRows.Load(b, next, width));
         Vector256<T> sumA0 = default, sumA1 = default, sumB0 = default, sumB1 = default;
         for (var j = 0; j < count; j++, packed += 2 * lanes)
         {
@@ -170,7 +172,8 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     private static Vector256<T> Signed<T>(Vector256<T> difference, Vector256<T> slope, Vector256<T> sign) where T : unmanaged =>
         Vector256.AndNot(slope ^ (difference & sign), Vector256.Equals(difference, Vector256<T>.Zero));
 
-    /// <summary>The rows of a matrix; past the last one it is taken again, so that whole blocks of rows give, and write, the same numbers.</summary>
+    /// <summary>The rows of a matrix; past the last one it is taken again, so that whole blocks of rows give, and write, the same
+    /// numbers.</summary>
     private readonly record struct Rows<T>(nint First, long Count, int Width) where T : unmanaged
     {
         public Rows(Tensor matrix) : this((nint)TensorMemory.Of(matrix), matrix.size(0), (int)matrix.size(1))

@@ -6,7 +6,8 @@ namespace MetricLearning;
 /// <summary>log Σ exp of the logits that are made of the kept entries of a row.</summary>
 /// <param name="logit">What is made of an entry.</param>
 /// <param name="empty">The number of a row that keeps nothing, with a gradient of 0.</param>
-internal sealed unsafe class MaskedLogSumExp<TFunction>(TFunction logit, double empty = double.NegativeInfinity) : MaskedReduction where TFunction : struct, IElementFunction
+internal sealed unsafe class MaskedLogSumExp<TFunction>(TFunction logit, double empty = double.NegativeInfinity) : MaskedReduction
+    where TFunction : struct, IElementFunction
 {
     /// <inheritdoc/>
     public override Tensor Plain(Tensor x, Tensor mask)

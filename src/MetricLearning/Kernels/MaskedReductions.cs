@@ -5,9 +5,9 @@ namespace MetricLearning;
 
 /// <summary>Numbers for each row of a matrix, each of the entries that a mask keeps.</summary>
 /// <remarks>
-/// The one matrix that either way makes is the gradient, written once.
-/// Rows are worked out one by one while they are in cache: the same bits for every number of threads. A gradient of the gradient is made by
-/// tensor operations, and so is everything but float32 and float64 on the CPU.
+/// The one matrix that either way makes is the gradient, written once. Rows are worked out one by one while they are in cache: the same
+/// bits for every number of threads. A gradient of the gradient is made by tensor operations, and so is everything but float32 and float64
+/// on the CPU.
 /// </remarks>
 internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<MaskedReductions>
 {
@@ -106,5 +106,6 @@ internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<Ma
         });
     }
 
-    private static nint[] Addresses((Tensor Mask, MaskedReduction Sum)[] sums) => Array.ConvertAll(sums, sum => (nint)TensorMemory.Of(sum.Mask));
+    private static nint[] Addresses((Tensor Mask, MaskedReduction Sum)[] sums) =>
+        Array.ConvertAll(sums, sum => (nint)TensorMemory.Of(sum.Mask));
 }

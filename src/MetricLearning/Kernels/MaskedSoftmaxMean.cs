@@ -4,11 +4,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The kept entries of a row, weighted by the softmax of them or of their negatives: <c>Σ w·x / (Σ w + added)</c>, <c>w = exp(sign·x −
-/// top)</c>.</summary>
+/// <summary>The kept entries of a row, weighted by the softmax of them or of their negatives: <c>Σ w·x / (Σ w + added)</c>, <c>w =
+/// exp(sign·x − top)</c>.</summary>
 /// <param name="sign">1 or −1.</param>
 /// <param name="added">To the sum of the weights, so that a row that keeps nothing has 0.</param>
-/// <remarks>The top is the largest <c>sign·x</c> of the row, in which what is not kept stands as 0. It matters, with a gradient, beside what is added.</remarks>
+/// <remarks>The top is the largest <c>sign·x</c> of the row, in which what is not kept stands as 0. It matters, with a gradient, beside
+/// what is added.</remarks>
 internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedReduction
 {
     /// <inheritdoc/>
@@ -35,7 +36,8 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
         var (top, _) = Top(x, mask, count);
         var all = T.CreateTruncating(Sums(x, mask, count, top).Weights + added);
         var signs = Vector256.Create(T.CreateTruncating(sign));
-        var (times, mean, highest, lowest) = (Vector256.Create(factor / all), Vector256.Create(value), Vector256.Create(top), Vector256.Create(T.NegativeInfinity));
+        var (times, mean, highest, lowest) = (Vector256.Create(factor / all), Vector256.Create(value), Vector256.Create(top),
+            Vector256.Create(T.NegativeInfinity));
         var ofTop = Vector256.Create(-value * T.CreateTruncating(sign * added) / T.CreateTruncating(Ties(x, mask, count, top)));
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
@@ -69,7 +71,8 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
 
     private (double Weights, double Sum) Sums<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (signs, highest, lowest) = (Vector256.Create(T.CreateTruncating(sign)), Vector256.Create(top), Vector256.Create(T.NegativeInfinity));
+        var (signs, highest, lowest) = (Vector256.Create(T.CreateTruncating(sign)), Vector256.Create(top),
+            Vector256.Create(T.NegativeInfinity));
         var (weights, sum) = (Vector256<double>.Zero, Vector256<double>.Zero);
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {

@@ -5,8 +5,8 @@ namespace MetricLearning;
 
 /// <summary>Squares of the differences of chosen rows, and the way back, without anything of size K·D.</summary>
 /// <remarks>
-/// float32 and float64 on the CPU. On the way back pair after pair is added, each thread in its own columns: the same bits for every number of
-/// threads.
+/// float32 and float64 on the CPU. On the way back pair after pair is added, each thread in its own columns: the same bits for every number
+/// of threads.
 /// </remarks>
 internal static unsafe class RowDifferences
 {
@@ -58,7 +58,8 @@ internal static unsafe class RowDifferences
         var i = 0;
         for (; i <= width - 2 * lanes; i += 2 * lanes)
         {
-            var (first, second) = (Vector256.Load(x + i) - Vector256.Load(y + i), Vector256.Load(x + i + lanes) - Vector256.Load(y + i + lanes));
+            var (first, second) = (Vector256.Load(x + i) - Vector256.Load(y + i),
+                Vector256.Load(x + i + lanes) - Vector256.Load(y + i + lanes));
             even += first * first;
             odd += second * second;
         }

@@ -6,7 +6,8 @@ namespace MetricLearning;
 internal static class RowMath
 {
     /// <summary>float16 and bfloat16 as float32; other types as they are. Always a new handle.</summary>
-    /// <remarks>A view: on its way back the gradient becomes one, which nobody else holds, so that a leaf takes it over without a copy.</remarks>
+    /// <remarks>A view: on its way back the gradient becomes one, which nobody else holds, so that a leaf takes it over without a
+    /// copy.</remarks>
     public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.view_as(x);
 
     /// <summary>Rows of length 1 in the p-norm.</summary>

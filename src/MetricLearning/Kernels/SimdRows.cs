@@ -8,8 +8,8 @@ namespace MetricLearning;
 
 /// <summary>Walks a row and its mask in vectors; what lies past the end of the row is 0, and kept by no mask.</summary>
 /// <remarks>
-/// A vector that a call returns goes through memory, and one call in a loop is enough for all of the loop's vectors to: where the processor has
-/// masked loads and stores, the end of a row is one of them.
+/// A vector that a call returns goes through memory, and one call in a loop is enough for all of the loop's vectors to: where the processor
+/// has masked loads and stores, the end of a row is one of them.
 /// </remarks>
 internal static unsafe class SimdRows
 {
@@ -26,7 +26,8 @@ internal static unsafe class SimdRows
     public static void Store<T>(T* row, int i, int count, Vector256<T> values) where T : unmanaged
     {
         if (count - i >= Vector256<T>.Count) values.Store(row + i);
-        else if (Avx.IsSupported && typeof(T) == typeof(float)) Avx.MaskStore((float*)row + i, First<T>(count - i).AsSingle(), values.AsSingle());
+        else if (Avx.IsSupported && typeof(T) == typeof(float)) Avx.MaskStore((float*)row + i, First<T>(count - i).AsSingle(),
+            values.AsSingle());
         else if (Avx.IsSupported) Avx.MaskStore((double*)row + i, First<T>(count - i).AsDouble(), values.AsDouble());
         else StoreRest(values, row + i, count - i);
     }

@@ -8,9 +8,8 @@ namespace MetricLearning;
 /// matrix.</summary>
 /// <remarks>
 /// Every entry is one sum over the coordinates in ascending order, in stretches of <see cref="Depth"/>: its bits depend on the two rows
-/// alone,
-/// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
-/// terms, γ_D Σ|xᵢ yᵢ|. Rows lie packed by coordinate: a panel holds a fixed number of rows, their first coordinates first.
+/// alone, neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot
+/// product of D terms, γ_D Σ|xᵢ yᵢ|. Rows lie packed by coordinate: a panel holds a fixed number of rows, their first coordinates first.
 /// </remarks>
 internal static unsafe class TileProduct
 {

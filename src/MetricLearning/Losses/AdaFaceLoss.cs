@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of cosines whose margin goes with the quality of the sample, judged by its length:
-/// <c>s·(cos(θ_y − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
+/// Softmax cross entropy of cosines whose margin goes with the quality of the sample, judged by its length: <c>s·(cos(θ_y − m·ẑ) − m −
+/// m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
 /// </summary>
 /// <remarks>
 /// Short (poor) embeddings get an additive angle, long ones an additive cosine. μ and σ are running mean and deviation of the lengths
-/// (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode where gradients are on;
-/// a batch whose lengths are not finite leaves them alone, and a batch of one leaves σ alone. ẑ has no gradient; cosines are clipped to ±0.999 and
-/// the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized.
-/// Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and
-/// its code, which updates μ and σ in evaluation too, and with what is not finite.
+/// (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode where gradients are on; a
+/// batch whose lengths are not finite leaves them alone, and a batch of one leaves σ alone. ẑ has no gradient; cosines are clipped to
+/// ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized. Default: m = 0.4, h = 0.333, s = 64,
+/// momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code, which updates μ and σ in evaluation
+/// too, and with what is not finite.
 /// </remarks>
 public sealed class AdaFaceLoss : ClassLoss
 {

@@ -3,18 +3,19 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// The features of two views of the same rows are to be alike, each to itself and none to another: <c>Σ_i (1 − c_ii)² + λ · Σ_{i≠j} c_ij²</c>,
-/// where c is the D × D matrix of correlations between the features of the first view and those of the second.
+/// The features of two views of the same rows are to be alike, each to itself and none to another: <c>Σ_i (1 − c_ii)² + λ · Σ_{i≠j}
+/// c_ij²</c>, where c is the D × D matrix of correlations between the features of the first view and those of the second.
 /// </summary>
 /// <remarks>
-/// Default: λ = 0.005, as the authors (and TensorFlow Similarity's Barlow). Needs no labels and no negatives. A feature that does not vary, as in
-/// a batch of one row, has the correlation 0; no rows: 0. Zbontar, Jing, Misra, LeCun, Deny, <i>Barlow Twins</i>, ICML 2021, eq. 1.
+/// Default: λ = 0.005, as the authors (and TensorFlow Similarity's Barlow). Needs no labels and no negatives. A feature that does not vary,
+/// as in a batch of one row, has the correlation 0; no rows: 0. Zbontar, Jing, Misra, LeCun, Deny, <i>Barlow Twins</i>, ICML 2021, eq. 1.
 /// </remarks>
 public sealed class BarlowTwinsLoss : nn.Module<Tensor, Tensor, Tensor>
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="redundancyWeight">λ, 0 or greater; 0.005 by default.</param>
-    public BarlowTwinsLoss(double redundancyWeight = 0.005) : base(nameof(BarlowTwinsLoss)) => RedundancyWeight = Guard.NotNegative(redundancyWeight);
+    public BarlowTwinsLoss(double redundancyWeight = 0.005) : base(nameof(BarlowTwinsLoss)) =>
+        RedundancyWeight = Guard.NotNegative(redundancyWeight);
 
     /// <summary>λ.</summary>
     public double RedundancyWeight { get; }

@@ -3,13 +3,14 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) + lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>α_p = [1 + m − s_p]₊</c> and
-/// <c>α_n = [s_n + m]₊</c> carry no gradient: pairs far from their aim pull harder.
+/// For each anchor <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) + lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>α_p = [1 + m − s_p]₊</c>
+/// and <c>α_n = [s_n + m]₊</c> carry no gradient: pairs far from their aim pull harder.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c> is
-/// m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed: 1 − s.
-/// <see cref="Form"/> has the two other forms that go by this name; the one against class vectors is <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
+/// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c>
+/// is m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed:
+/// 1 − s. <see cref="Form"/> has the two other forms that go by this name; the one against class vectors is
+/// <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
 /// </remarks>
 public sealed class CircleLoss : TupleLoss
 {

@@ -56,11 +56,13 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>The weight of <see cref="WeightRegularizer"/>; 1 by default.</summary>
     public double RegularizerWeight { get; init; } = 1;
 
-    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy; 0 by default.</summary>
+    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy; 0 by
+    /// default.</summary>
     /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy takes none.</remarks>
     public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> is to stay among the classes of one category; null by default.</summary>
+    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> is to stay among the classes of one category; null by
+    /// default.</summary>
     public IReadOnlyList<long>? Categories
     {
         get;
@@ -125,7 +127,8 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
-    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy of this class, so that labels can be smoothed; true by default.</summary>
+    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy of this class, so that labels can be smoothed; true by
+    /// default.</summary>
     protected virtual bool IsCrossEntropy => true;
 
     /// <summary>The values of the loss: the cross entropy of each sample by default.</summary>
@@ -133,7 +136,8 @@ public abstract class ClassLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         var scores = TrainingScores(batch.Embeddings, weights, labels);
-        yield return PerSample(LabelSmoothing == 0 ? cross_entropy(scores, labels, reduction: nn.Reduction.None) : Smoothed(scores, labels));
+        yield return PerSample(LabelSmoothing == 0 ? cross_entropy(scores, labels, reduction: nn.Reduction.None)
+            : Smoothed(scores, labels));
     }
 
     private Tensor Smoothed(Tensor scores, Tensor labels)

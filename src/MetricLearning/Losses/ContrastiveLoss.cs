@@ -45,8 +45,8 @@ public sealed class ContrastiveLoss : TupleLoss
         new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
 
     /// <summary>
-    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch alone (<see cref="HardPairsMiner"/>), on the cosine distance:
-    /// sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
+    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch alone (<see cref="HardPairsMiner"/>), on the cosine
+    /// distance: sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
     /// </summary>
     /// <param name="margin">m; 0.5 by default.</param>
     public static ContrastiveLoss Online(double margin = 0.5) =>

@@ -5,14 +5,11 @@ namespace MetricLearning;
 /// <summary>A loss on tuples that meets the embeddings of earlier batches too: a ring of the latest ones, without gradient.</summary>
 /// <remarks>
 /// In training mode, while gradients are recorded, a batch is stored and then meets the whole memory, itself included, each row but its
-/// own. Otherwise it meets
-/// the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are buffers: they move and
-/// are
-/// saved with the loss, so that a run goes on where it stopped. Rows that are not finite spoil every loss until they are overwritten:
-/// <see cref="Clear"/> after such a batch.
-/// Works with every <see cref="TupleLoss"/>, miner and distance, with swapped triplets too.
-/// Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory, with
-/// TensorFlow Similarity's warm-up.
+/// own. Otherwise it meets the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are
+/// buffers: they move and are saved with the loss, so that a run goes on where it stopped. Rows that are not finite spoil every loss until
+/// they are overwritten: <see cref="Clear"/> after such a batch. Works with every <see cref="TupleLoss"/>, miner and distance, with swapped
+/// triplets too. Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory,
+/// with TensorFlow Similarity's warm-up.
 /// </remarks>
 public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
 {

@@ -7,11 +7,10 @@ namespace MetricLearning;
 /// <c>cos θ_c &gt; cos(θ_y + m)</c>, else <c>s·cos θ_c</c>; t is the running mean of cos θ_y.
 /// </summary>
 /// <remarks>
-/// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone.
-/// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as
-/// in ArcFace.
-/// Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code, which updates t in evaluation too and has no finite gradient at
-/// cos θ_y = ±1.
+/// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone. Default:
+/// m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as in ArcFace. Huang
+/// et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code, which updates t in evaluation too and has no finite gradient at cos
+/// θ_y = ±1.
 /// </remarks>
 public sealed class CurricularFaceLoss : ClassLoss
 {

@@ -62,7 +62,8 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
         yield return new(Weighted(gaps, easier), triplets.Anchors);
     }
 
-    /// <summary>For each positive pair the sum over its anchor's negatives: once through all blocks for the histogram, once for the values.</summary>
+    /// <summary>For each positive pair the sum over its anchor's negatives: once through all blocks for the histogram, once for the
+    /// values.</summary>
     private LossTerm Sums(Tensor matrix, Tensor negatives, Tensor rows, Tensor columns)
     {
         static Tensor Gaps(Tensor distances, Tensor anchors, Tensor positives)
@@ -91,7 +92,8 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     private Tensor Bin(Tensor place) => place.detach().floor().clamp_max(S(Bins - 1)).to(ScalarType.Int64);
 
     /// <summary>
-    /// [k, M] gaps → [k, bins]: each that is finite and kept falls on its bin and the next one, in proportion to where it lies between them.
+    /// [k, M] gaps → [k, bins]: each that is finite and kept falls on its bin and the next one, in proportion to where it lies between
+    /// them.
     /// </summary>
     private Tensor Counts(Tensor gaps, Tensor? kept = null)
     {

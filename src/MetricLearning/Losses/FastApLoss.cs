@@ -4,8 +4,7 @@ namespace MetricLearning;
 
 /// <summary>
 /// 1 − the average precision of each anchor, from histograms of its squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺
-/// counts
-/// the positives by bin, softly, and H⁺, H the positives and all others up to that bin.
+/// counts the positives by bin, softly, and H⁺, H the positives and all others up to that bin.
 /// </summary>
 /// <remarks>
 /// Default: 10 bins over [0, 4], the squared distances of rows of length 1; mean over the anchors that have positives; as the authors and

@@ -4,16 +4,15 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Anchors against their positives, with the other rows of the batch as negatives, unless a guide (another, trained model) finds a row more alike to
-/// the anchor than its positive is: such a false negative is left out.
+/// Anchors against their positives, with the other rows of the batch as negatives, unless a guide (another, trained model) finds a row more
+/// alike to the anchor than its positive is: such a false negative is left out.
 /// </summary>
 /// <remarks>
-/// Row i is the cross entropy of cosines ÷ τ for j = i among the anchor with all positives, the anchor with the other anchors, its positive with the
-/// other positives, and, where given, the anchor with the hard negatives. A pair is left out where the guide's cosine of it is above the guide's
-/// cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as sentence-transformers' GISTEmbedLoss. One row: 0 without hard
-/// negatives; no rows: 0. Nothing flows into the guide. Memory O(N²).
-/// Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training Negatives</i>, 2024. For other losses:
-/// <see cref="Pairs.WithoutFalseNegatives"/>.
+/// Row i is the cross entropy of cosines ÷ τ for j = i among the anchor with all positives, the anchor with the other anchors, its positive
+/// with the other positives, and, where given, the anchor with the hard negatives. A pair is left out where the guide's cosine of it is
+/// above the guide's cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as sentence-transformers' GISTEmbedLoss. One
+/// row: 0 without hard negatives; no rows: 0. Nothing flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample
+/// Selection of Training Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
 /// </remarks>
 public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>
 {
@@ -50,27 +49,32 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         Guard.SameWidth(guideAnchors, guideNegatives);
         if (negatives.size(0) != guideNegatives.size(0))
             throw new ArgumentException(
-                $"guideNegatives must be [{negatives.size(0)}, G], a row for each negative, got {Guard.Shape(guideNegatives)}.", nameof(guideNegatives));
+                $"guideNegatives must be [{negatives.size(0)}, G], a row for each negative, got {Guard.Shape(guideNegatives)}.",
+                    nameof(guideNegatives));
         return Loss(anchors, positives, guideAnchors, guidePositives, negatives, guideNegatives);
     }
 
-    private Tensor Loss(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives, Tensor? negatives, Tensor? guideNegatives)
+    private Tensor Loss(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives, Tensor? negatives,
+        Tensor? guideNegatives)
     {
         Guard.SameRows(anchors, positives);
         Guard.SameRows(guideAnchors, guidePositives);
         if (guideAnchors.size(0) != anchors.size(0))
             throw new ArgumentException(
-                $"guideAnchors must be [{anchors.size(0)}, G], a row for each anchor, got {Guard.Shape(guideAnchors)}.", nameof(guideAnchors));
+                $"guideAnchors must be [{anchors.size(0)}, G], a row for each anchor, got {Guard.Shape(guideAnchors)}.",
+                    nameof(guideAnchors));
         using var scope = NewDisposeScope();
         Tensor[] inputs = [.. new[] { anchors, positives, negatives }.OfType<Tensor>().Select(RowMath.Widen)];
-        if (anchors.size(0) == 0) return inputs.Select(RowMath.NaNWhereNotFinite).Aggregate((sum, part) => sum.Plus(part)).MoveToOuterDisposeScope();
+        if (anchors.size(0) == 0) return inputs.Select(RowMath.NaNWhereNotFinite).Aggregate((sum, part) => sum.Plus(part))
+            .MoveToOuterDisposeScope();
         var scores = Cosines(anchors, positives, negatives) / S(Temperature);
         var costs = cross_entropy(
             scores.masked_fill(Hidden(guideAnchors, guidePositives, guideNegatives), S(double.NegativeInfinity)), RowMath.Rows(scores));
         return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>bool, as the scores: what the guide finds more alike than anchor and positive, and the anchor and the positive with themselves.</summary>
+    /// <summary>bool, as the scores: what the guide finds more alike than anchor and positive, and the anchor and the positive with
+    /// themselves.</summary>
     private static Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         using var noGradient = no_grad();

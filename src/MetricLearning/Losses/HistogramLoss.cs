@@ -9,8 +9,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: 100 bins of [−1, 1], as pytorch-metric-learning. Pairs of anchors that have both positives and negatives count, each pair once
 /// whichever way round. The value is one number, which no reducer changes. Large batches make good histograms. The distance is fixed: 1 −
-/// s.
-/// Memory O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
+/// s. Memory O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
 /// </remarks>
 public sealed class HistogramLoss : TupleLoss
 {

@@ -41,6 +41,7 @@ public sealed class InstanceLoss : MetricLoss
             throw new ArgumentException(
                 $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
         }
-        yield return new(cross_entropy(S(Scale) * (S(1) - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None), rows);
+        yield return new(cross_entropy(S(Scale) * (S(1) - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None),
+            rows);
     }
 }

@@ -3,7 +3,8 @@ namespace MetricLearning;
 /// <summary>Which column of the batch's similarity matrix is a row's own in <see cref="InstanceLoss"/>.</summary>
 public enum InstanceTarget
 {
-    /// <summary>The column of the row itself (or of its second view among references): each row is a class, and labels do not count.</summary>
+    /// <summary>The column of the row itself (or of its second view among references): each row is a class, and labels do not
+    /// count.</summary>
     Itself,
 
     /// <summary>

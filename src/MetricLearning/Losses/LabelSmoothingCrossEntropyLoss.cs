@@ -3,7 +3,8 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy with label smoothing: <c>−Σ_c q_c · log softmax(z)_c</c>, where q is the label with a mass ε spread over the classes.</summary>
+/// <summary>Softmax cross entropy with label smoothing: <c>−Σ_c q_c · log softmax(z)_c</c>, where q is the label with a mass ε spread over
+/// the classes.</summary>
 /// <remarks>
 /// Default: ε = 0.1 over all classes, mean over the samples, which is <c>F.cross_entropy(label_smoothing: 0.1)</c> and the identity loss of
 /// torchreid and reid-strong-baseline. No label is ignored: one that is out of range is an exception on the CPU that names it (on a GPU
@@ -24,8 +25,8 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
     public LabelSmoothingForm Form { get; init; }
 
     /// <summary>
-    /// The category of each class, where ε is to stay among the classes of the sample's own category; null (the default) for all classes. As
-    /// open-metric-learning's label2category.
+    /// The category of each class, where ε is to stay among the classes of the sample's own category; null (the default) for all classes.
+    /// As open-metric-learning's label2category.
     /// </summary>
     public IReadOnlyList<long>? Categories { get; init => field = value is null ? null : [.. value]; }
 
@@ -54,7 +55,8 @@ public sealed class LabelSmoothingCrossEntropyLoss : nn.Module<Tensor, Tensor, T
         var (samples, classes) = (logits.size(0), logits.size(1));
         var soft = labels.dim() == 2;
         if (soft && (labels.size(0) != samples || labels.size(1) != classes))
-            throw new ArgumentException($"labels must be [{samples}], or [{samples}, {classes}] as the logits, got {Guard.Shape(labels)}.", nameof(labels));
+            throw new ArgumentException($"labels must be [{samples}], or [{samples}, {classes}] as the logits, got {Guard.Shape(labels)}.",
+                nameof(labels));
         if (!soft)
         {
             Guard.Labels(labels, samples);

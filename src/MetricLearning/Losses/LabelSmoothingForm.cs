@@ -9,6 +9,7 @@ public enum LabelSmoothingForm
     /// <summary>ε/(C−1) to each other class, and 1 − ε stays: fast-reid.</summary>
     OtherClasses,
 
-    /// <summary>As <see cref="OtherClasses"/> with a mass for each sample, ε times the probability that the model gives to its class: fast-reid's adaptive smoothing.</summary>
+    /// <summary>As <see cref="OtherClasses"/> with a mass for each sample, ε times the probability that the model gives to its class:
+    /// fast-reid's adaptive smoothing.</summary>
     Adaptive,
 }

@@ -10,17 +10,14 @@ namespace MetricLearning;
 /// <param name="WithoutPositives">Anchors that have no positive in the batch (or among the references).</param>
 /// <param name="WithoutNegatives">Anchors that have no negative.</param>
 /// <param name="NonFinite">Rows of the batch that hold a NaN or an infinity.</param>
-/// <param name="MeanDistance">
-/// The mean distance of two rows of the batch (or of a row to a reference) by the loss's own distance, Euclidean where it has none; 0 where
-/// there are not two.
-/// </param>
-/// <param name="EffectiveRank">
-/// In how many directions the rows spread: (Σλ)² / Σλ² of the eigenvalues of their covariance, at most min(N − 1, D); 0 where all are equal.
-/// </param>
+/// <param name="MeanDistance"> The mean distance of two rows of the batch (or of a row to a reference) by the loss's own distance,
+/// Euclidean where it has none; 0 where there are not two. </param>
+/// <param name="EffectiveRank"> In how many directions the rows spread: (Σλ)² / Σλ² of the eigenvalues of their covariance, at most min(N −
+/// 1, D); 0 where all are equal. </param>
 /// <remarks>
-/// Three figures tell a collapse, which the value alone hides: <see cref="MeanDistance"/> falls towards 0, <see cref="ActiveFraction"/> stays near 1
-/// with the loss near its margin, <see cref="EffectiveRank"/> falls towards 0 or 1. They come from the matrix that the loss shares and from one
-/// product of the embeddings, and to the host with the others.
+/// Three figures tell a collapse, which the value alone hides: <see cref="MeanDistance"/> falls towards 0, <see cref="ActiveFraction"/>
+/// stays near 1 with the loss near its margin, <see cref="EffectiveRank"/> falls towards 0 or 1. They come from the matrix that the loss
+/// shares and from one product of the embeddings, and to the host with the others.
 /// </remarks>
 public readonly record struct LossReport(
     double Value, long Anchors, long Terms, long Active, long WithoutPositives, long WithoutNegatives, long NonFinite,
@@ -34,7 +31,8 @@ public readonly record struct LossReport(
     {
         var matrix = batch.Distances(distance).Matrix; // with its gradient: others of the batch may use it
         using var noGradient = no_grad();
-        Tensor Sum(Func<LossTerm, Tensor> of) => terms.Select(of).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
+        Tensor Sum(Func<LossTerm, Tensor> of) =>
+            terms.Select(of).Aggregate(zeros([], ScalarType.Int64, value.device), (sum, part) => sum.Plus(part));
         Tensor[] figures =
         [
             value, tensor(batch.Rows), Sum(term => term.Total), Sum(term => term.Active),

@@ -82,7 +82,8 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         {
             foreach (var part in parts)
             {
-                var input = part.Of(output) ?? throw new ArgumentException($"the model gives nothing that the loss {part.Name} looks at.", nameof(output));
+                var input = part.Of(output) ?? throw new ArgumentException($"the model gives nothing that the loss {part.Name} looks at.",
+                    nameof(output));
                 Tensor value;
                 if (part.Loss is MetricLoss metric)
                 {
@@ -111,7 +112,8 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         return batch;
     }
 
-    /// <summary>A module that is no metric loss gives one value, so that is its one term; what else a report tells is of the batch.</summary>
+    /// <summary>A module that is no metric loss gives one value, so that is its one term; what else a report tells is of the
+    /// batch.</summary>
     private static Tensor Figures(Tensor value, Tensor input, Tensor labels, Dictionary<Tensor, LossBatch> batches)
     {
         var hasRows = input.dim() == 2 && input.is_floating_point() && labels.dim() == 1 && labels.dtype == ScalarType.Int64

@@ -6,9 +6,8 @@ namespace MetricLearning;
 /// to be an embedding.</summary>
 /// <remarks>
 /// Default: all weights 1. Give a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
-/// length. Losses with a vector a class
-/// have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>, NeurIPS 2022; as sentence-transformers'
-/// MatryoshkaLoss.
+/// length. Losses with a vector a class have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>, NeurIPS
+/// 2022; as sentence-transformers' MatryoshkaLoss.
 /// </remarks>
 public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>
 {

@@ -4,13 +4,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against the share that
-/// j has of i's common labels, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
+/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against the share
+/// that j has of i's common labels, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
 /// </summary>
 /// <remarks>
-/// The dot product of the rows as they are, mean over the rows that have a label. As TensorFlow Addons' npairs_multilabel_loss, which is NaN
-/// where a row has none; with one label a row it is its npairs_loss. No such rows: 0. Memory O(N²).
-/// Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// The dot product of the rows as they are, mean over the rows that have a label. As TensorFlow Addons' npairs_multilabel_loss, which is
+/// NaN where a row has none; with one label a row it is its npairs_loss. No such rows: 0. Memory O(N²). Sohn, <i>Improved Deep Metric
+/// Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// </remarks>
 public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
 {
@@ -28,7 +28,8 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
         Guard.SameRows(anchors, positives);
         ArgumentNullException.ThrowIfNull(memberships);
         if (memberships.dim() != 2 || memberships.size(0) != anchors.size(0))
-            throw new ArgumentException($"memberships must be [{anchors.size(0)}, L], got {Guard.Shape(memberships)}.", nameof(memberships));
+            throw new ArgumentException($"memberships must be [{anchors.size(0)}, L], got {Guard.Shape(memberships)}.",
+                nameof(memberships));
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(anchors), RowMath.Widen(positives));
         if (x.size(0) == 0) return RowMath.NaNWhereNotFinite(x).Plus(RowMath.NaNWhereNotFinite(y)).MoveToOuterDisposeScope();

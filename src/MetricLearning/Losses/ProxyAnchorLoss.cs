@@ -44,7 +44,8 @@ public sealed class ProxyAnchorLoss : ClassLoss
         if (batch.Rows == 0) yield break;
         var s = Score(batch.Embeddings, weights).t();
         var own = labels.unsqueeze(0) == Iota(s.size(0), s.device).unsqueeze(1);
-        var (pull, push) = (new MaskedLogSumExp<Affine>(new(-Scale, Scale * Margin)), new MaskedLogSumExp<Affine>(new(Scale, Scale * Margin)));
+        var (pull, push) = (new MaskedLogSumExp<Affine>(new(-Scale, Scale * Margin)),
+            new MaskedLogSumExp<Affine>(new(Scale, Scale * Margin)));
         var sides = RowMath.Softplus(MaskedReductions.Of(s, (own, pull), (own.logical_not(), push)));
         yield return new(sides.select(0, 0)) { Divisor = own.any(1).sum() };
         yield return new(sides.select(0, 1))

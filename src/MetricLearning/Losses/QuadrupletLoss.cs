@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among
 /// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are
 /// needed, given tuples will not do. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
-/// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for
-/// Person Re-identification</i>, CVPR 2017, who learn the metric and set the margins by the batch's mean distances.
+/// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person Re-identification</i>, CVPR 2017,
+/// who learn the metric and set the margins by the batch's mean distances.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {
@@ -67,19 +67,21 @@ public sealed class QuadrupletLoss : TupleLoss
 
         var among = distances.AmongReferences.Matrix;
         var nearest = NearestOfAnotherClass(among.detach(), labels);
-        Tensor[] matrices = [distances.Matrix, negatives, among, labels, nearest[0].Rows, nearest[0].Found, nearest[1].Rows, nearest[1].Found];
+        Tensor[] matrices = [distances.Matrix, negatives, among, labels, nearest[0].Rows, nearest[0].Found, nearest[1].Rows,
+            nearest[1].Found];
         yield return PairBlocks.Sums(matrices, rows, columns, negatives.size(1), (m, anchors, positives) =>
         {
             var clash = m[3].index_select(0, m[4]).unsqueeze(0) == m[3].index_select(0, positives).unsqueeze(1);
             Tensor To(Tensor found) => m[2].gather(1, found.unsqueeze(1)).squeeze(1);
             var near = m[0].index_select(0, anchors).gather(1, positives.unsqueeze(1));
-            return (relu(near - where(clash, To(m[6]), To(m[4])) + S(SecondMargin)), m[1].index_select(0, anchors) & where(clash, m[7], m[5]));
+            return (relu(near - where(clash, To(m[6]), To(m[4])) + S(SecondMargin)), m[1]
+                .index_select(0, anchors) & where(clash, m[7], m[5]));
         });
     }
 
     /// <summary>
-    /// For each row the nearest one of another class, and the nearest one that is of neither class: one of the two is the row nearest to a negative that
-    /// is of neither its class nor the anchor's. Two searches for each row, not one for each triplet.
+    /// For each row the nearest one of another class, and the nearest one that is of neither class: one of the two is the row nearest to a
+    /// negative that is of neither its class nor the anchor's. Two searches for each row, not one for each triplet.
     /// </summary>
     private static (Tensor Rows, Tensor Classes, Tensor Found)[] NearestOfAnotherClass(Tensor among, Tensor labels)
     {

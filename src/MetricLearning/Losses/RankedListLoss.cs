@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Draws an anchor's positives within <c>α − m</c> and keeps its negatives beyond <c>α</c>:
-/// <c>(1 − λ) · Σ_p w_p [d_p − (α − m)]₊ + λ · Σ_n w_n [α − d_n]₊</c>, where the weights of the violating pairs are, on each side,
-/// <c>exp(T_p (d_p − (α − m)))</c> and <c>exp(T_n (α − d_n))</c> over their sum.
+/// Draws an anchor's positives within <c>α − m</c> and keeps its negatives beyond <c>α</c>: <c>(1 − λ) · Σ_p w_p [d_p − (α − m)]₊ + λ · Σ_n
+/// w_n [α − d_n]₊</c>, where the weights of the violating pairs are, on each side, <c>exp(T_p (d_p − (α − m)))</c> and <c>exp(T_n (α −
+/// d_n))</c> over their sum.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as
-/// pytorch-metric-learning (where m and T_n have to be given). As there, each sum of weights has 10⁻⁵ added for each row of the
-/// references, and the gradient flows through the weights too. A negative that cannot be told
-/// from its anchor (distance 0 to rounding) has no direction to go to and is left out, as there. An anchor without a violating pair on
-/// one side has 0 on that side. Memory O(N²). Wang et al., <i>Ranked List Loss for Deep Metric Learning</i>, CVPR 2019.
+/// pytorch-metric-learning (where m and T_n have to be given). As there, each sum of weights has 10⁻⁵ added for each row of the references,
+/// and the gradient flows through the weights too. A negative that cannot be told from its anchor (distance 0 to rounding) has no direction
+/// to go to and is left out, as there. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al.,
+/// <i>Ranked List Loss for Deep Metric Learning</i>, CVPR 2019.
 /// </remarks>
 public sealed class RankedListLoss : TupleLoss
 {

@@ -6,8 +6,7 @@ namespace MetricLearning;
 /// negatives.</summary>
 /// <remarks>
 /// Symmetric, which is the default, both views are one batch of 2N rows in which everyone meets everyone else (SimCLR's NT-Xent with that
-/// loss);
-/// otherwise the first view meets the second only. As pytorch-metric-learning's SelfSupervisedLoss.
+/// loss); otherwise the first view meets the second only. As pytorch-metric-learning's SelfSupervisedLoss.
 /// </remarks>
 public sealed class SelfSupervisedLoss : nn.Module<Tensor, Tensor, Tensor>
 {

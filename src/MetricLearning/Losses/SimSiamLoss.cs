@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a predictor makes of one view is to point where the other view does: <c>−mean cos(p, z)</c>, where no gradient flows into z.</summary>
+/// <summary>What a predictor makes of one view is to point where the other view does: <c>−mean cos(p, z)</c>, where no gradient flows into
+/// z.</summary>
 /// <remarks>
-/// Needs no labels and no negatives. −1 at best; TensorFlow Similarity halves it and adds 0.001. A row of zeros has the cosine 0; no rows: 0.
-/// Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021, eqs. 1-4.
+/// Needs no labels and no negatives. −1 at best; TensorFlow Similarity halves it and adds 0.001. A row of zeros has the cosine 0; no rows:
+/// 0. Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021, eqs. 1-4.
 /// </remarks>
 public sealed class SimSiamLoss : nn.Module<Tensor, Tensor, Tensor>
 {

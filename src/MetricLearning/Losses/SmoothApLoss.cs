@@ -6,8 +6,9 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as the authors and pytorch-metric-learning, without their
-/// need of classes of one size in order; the authors take dot products of what the network has normalized. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are worked out in blocks.
-/// Brown et al., <i>Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval</i>, ECCV 2020.
+/// need of classes of one size in order; the authors take dot products of what the network has normalized. The distance is fixed: 1 − s.
+/// Memory O(N²): ranks of many pairs are worked out in blocks. Brown et al., <i>Smooth-AP: Smoothing the Path Towards Large-Scale Image
+/// Retrieval</i>, ECCV 2020.
 /// </remarks>
 public sealed class SmoothApLoss : TupleLoss
 {

@@ -3,15 +3,15 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − a smooth recall at k of each anchor: <c>1 − mean_k Σ_p σ((k − 1 − R_p) / τ₁) / min(k, |P|)</c>, where
-/// <c>R_p = Σ_z σ((d_p − d_z) / τ₂)</c> counts the others nearer than the positive p.
+/// 1 − a smooth recall at k of each anchor: <c>1 − mean_k Σ_p σ((k − 1 − R_p) / τ₁) / min(k, |P|)</c>, where <c>R_p = Σ_z σ((d_p − d_z) /
+/// τ₂)</c> counts the others nearer than the positive p.
 /// </summary>
 /// <remarks>
 /// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
-/// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are worked out in blocks.
-/// Patel, Tolias, Matas, <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs:
-/// the anchor is one of the others there, so that each rank is 1 greater (by σ((1 − s_p) / τ₂)), the sum over p is cut at k, and its classes
-/// are of one size. No mixup here.
+/// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are worked out in blocks. Patel, Tolias, Matas,
+/// <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs: the anchor is one
+/// of the others there, so that each rank is 1 greater (by σ((1 − s_p) / τ₂)), the sum over p is cut at k, and its classes are of one size.
+/// No mixup here.
 /// </remarks>
 public sealed class SmoothRecallAtKLoss : TupleLoss
 {
@@ -38,8 +38,7 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
 
     /// <summary>
     /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before
-    /// itself; as in
-    /// open-metric-learning. False by default.
+    /// itself; as in open-metric-learning. False by default.
     /// </summary>
     public bool AnchorIsRanked { get; init; }
 

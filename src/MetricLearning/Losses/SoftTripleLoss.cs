@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of soft maxima over several centers a class: <c>λ(S_c − δ·[c = y])</c> with
-/// <c>S_c = Σ_k softmax_k(s_ck/γ)·s_ck</c>.
+/// Softmax cross entropy of soft maxima over several centers a class: <c>λ(S_c − δ·[c = y])</c> with <c>S_c = Σ_k
+/// softmax_k(s_ck/γ)·s_ck</c>.
 /// </summary>
 /// <remarks>
 /// s are cosines. Default: K = 10, λ = 20, γ = 0.1, δ = 0.01, mean over the samples. The paper's merging of centers is

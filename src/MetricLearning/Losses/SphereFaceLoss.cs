@@ -31,6 +31,7 @@ public sealed class SphereFaceLoss : ClassLoss
     protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
     {
         var cosines = Cosines(embeddings, weights);
-        return S(Scale) * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin)) * embeddings.norm(1, keepdim: true);
+        return S(Scale) * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin))
+            * embeddings.norm(1, keepdim: true);
     }
 }

@@ -29,10 +29,8 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     /// <param name="embeddings">[N, D], best of the whole training set.</param>
     /// <param name="labels">int64 [N].</param>
     /// <param name="degrees">A sample is far where its angle to the dominant center is greater; 75 by default, in [0, 180].</param>
-    /// <returns>
-    /// Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without samples; of
-    /// equally frequent centers the first. No gradient. The caller disposes both.
-    /// </returns>
+    /// <returns> Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
+    /// samples; of equally frequent centers the first. No gradient. The caller disposes both. </returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
     {

@@ -4,13 +4,11 @@ namespace MetricLearning;
 
 /// <summary>
 /// Lets one threshold serve all classes: <c>λ⁺ · mean [m⁺ − s_p]₊ + λ⁻ · mean [s_n − m⁻]₊</c> over cosines s, each mean over the pairs on
-/// the wrong
-/// side of its margin.
+/// the wrong side of its margin.
 /// </summary>
 /// <remarks>
-/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regulariser: add it to
-/// the loss
-/// that separates the classes with <see cref="LossSum"/>. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent Margin
+/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regulariser: add it to the
+/// loss that separates the classes with <see cref="LossSum"/>. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent Margin
 /// Loss for Open-World Deep Metric Learning</i>, ICLR 2024, eq. 3.
 /// </remarks>
 public sealed class ThresholdConsistentMarginLoss : TupleLoss

@@ -3,11 +3,12 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>TensorFlow Addons' <c>TripletHardLoss</c> to the letter: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive and nearest negative.</summary>
+/// <summary>TensorFlow Addons' <c>TripletHardLoss</c> to the letter: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive and
+/// nearest negative.</summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over all anchors. Where it parts from <see cref="TripletLoss"/>: an anchor without a positive has
-/// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard candidates share the
-/// gradient; soft is log(1 + exp(d(a,p) − d(a,n))) without the margin. Memory O(N²).
+/// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard
+/// candidates share the gradient; soft is log(1 + exp(d(a,p) − d(a,n))) without the margin. Memory O(N²).
 /// </remarks>
 public sealed class TripletHardLoss : MetricLoss
 {

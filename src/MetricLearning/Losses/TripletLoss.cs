@@ -2,19 +2,21 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pulls positives nearer than negatives by a margin: <c>[d(a,p) − d(a,n) + m]₊</c>, or softly <c>log(1 + exp(d(a,p) − d(a,n) + m))</c>.</summary>
+/// <summary>Pulls positives nearer than negatives by a margin: <c>[d(a,p) − d(a,n) + m]₊</c>, or softly <c>log(1 + exp(d(a,p) − d(a,n) +
+/// m))</c>.</summary>
 /// <remarks>
-/// Default: margin 0.3, Euclidean distance of the embeddings as they are, the hardest triplet of each anchor, mean over the triplets, which is
-/// the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
+/// Default: margin 0.3, Euclidean distance of the embeddings as they are, the hardest triplet of each anchor, mean over the triplets, which
+/// is the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
 /// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a large batch are summed in
 /// blocks of pairs, forwards and backwards: O(N·M) memory, the same value and gradient to rounding; a <see cref="Reducer.Threshold"/> with
-/// bounds of its own and reducers of yours want each value, and then all triplets are in memory.
-/// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
+/// bounds of its own and reducers of yours want each value, and then all triplets are in memory. Schroff, Kalenichenko, Philbin,
+/// <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
 /// </remarks>
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, in units of the distance; 0.3 by default. For the soft margin of Hermans and reid-strong-baseline give 0.</param>
+    /// <param name="margin">m, in units of the distance; 0.3 by default. For the soft margin of Hermans and reid-strong-baseline give
+    /// 0.</param>
     public TripletLoss(double margin = 0.3) : base(nameof(TripletLoss))
     {
         Margin = double.IsFinite(margin) ? margin : throw new ArgumentOutOfRangeException(nameof(margin), margin, "margin must be finite.");
@@ -30,8 +32,8 @@ public sealed class TripletLoss : TupleLoss
     /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. False by default. Balntas et al., BMVC 2016.</summary>
     public bool Swap { get; init; }
 
-    /// <summary>h in [0, 1): positives count as farther and negatives as nearer than they are, <c>(1 + h)·d(a,p)</c> and <c>(1 − h)·d(a,n)</c>. 0 by
-    /// default; the hard_factor of TransReID and CLIP-ReID.</summary>
+    /// <summary>h in [0, 1): positives count as farther and negatives as nearer than they are, <c>(1 + h)·d(a,p)</c> and <c>(1 −
+    /// h)·d(a,n)</c>. 0 by default; the hard_factor of TransReID and CLIP-ReID.</summary>
     public double HardFactor
     {
         get;
@@ -40,9 +42,9 @@ public sealed class TripletLoss : TupleLoss
     }
 
     /// <summary>
-    /// TensorFlow Similarity's PNLoss: the hardest positive and the nearest negative beyond it (the farthest where there is none), where d(p,n)
-    /// takes the place of d(a,n) if it is smaller, on the cosine distance. Szubert et al., <i>Structure-preserving visualisation</i>,
-    /// Scientific Reports 2019.
+    /// TensorFlow Similarity's PNLoss: the hardest positive and the nearest negative beyond it (the farthest where there is none), where
+    /// d(p,n) takes the place of d(a,n) if it is smaller, on the cosine distance. Szubert et al., <i>Structure-preserving
+    /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
     /// <param name="margin">m; 1 by default, 0 where the margin is soft.</param>
     /// <param name="softMargin">softplus in place of the hinge.</param>

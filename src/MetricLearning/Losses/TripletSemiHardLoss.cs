@@ -4,13 +4,14 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// TensorFlow Addons' <c>TripletSemiHardLoss</c> to the letter: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the nearest
-/// negative beyond p, and the farthest negative where there is none.
+/// TensorFlow Addons' <c>TripletSemiHardLoss</c> to the letter: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the
+/// nearest negative beyond p, and the farthest negative where there is none.
 /// </summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and
 /// <see cref="SemiHardFallback.FarthestNegative"/>, but for two points: an anchor without negatives has d(a,n) = 0, and equally near
-/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²): on the CPU a search of each row where it lies, else by sorting and binary search.
+/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²): on the CPU a search of each row
+/// where it lies, else by sorting and binary search.
 /// </remarks>
 public sealed class TripletSemiHardLoss : MetricLoss
 {
@@ -56,7 +57,8 @@ public sealed class TripletSemiHardLoss : MetricLoss
         var (sorted, order) = detached.masked_fill(negatives.logical_not(), S(double.PositiveInfinity)).sort(1, stable: true);
         var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > S(0)).cumsum(1)], 1);
         var empty = zeros_like(sorted);
-        var means = empty.scatter_add(1, group, distances.gather(1, order)) / empty.scatter_add(1, group, ones_like(sorted)).clamp_min(S(1));
+        var means = empty.scatter_add(1, group, distances.gather(1, order)) / empty.scatter_add(1, group, ones_like(sorted))
+            .clamp_min(S(1));
 
         var count = negatives.sum(1).index_select(0, anchors);
         var beyond = searchsorted(sorted, detached.contiguous(), right: true).reshape(-1).index_select(0, pair);

@@ -33,7 +33,8 @@ public abstract class TupleLoss : MetricLoss
 
     /// <summary>The loss of tuples that you chose yourself.</summary>
     /// <param name="embeddings">[N, D].</param>
-    /// <param name="tuples">Pairs or triplets over the N rows (<see cref="Triplets.Packed"/> for a batch of anchors, positives, negatives in thirds).</param>
+    /// <param name="tuples">Pairs or triplets over the N rows (<see cref="Triplets.Packed"/> for a batch of anchors, positives, negatives
+    /// in thirds).</param>
     /// <param name="references">[M, D], the columns of the tuples; null where they are the batch itself.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     public Tensor forward(Tensor embeddings, Tuples tuples, Tensor? references = null)
@@ -50,15 +51,15 @@ public abstract class TupleLoss : MetricLoss
         return tuples.Rows == 0 || tuples.Columns == 0 ? [] : Terms(batch.Distances(Distance), tuples);
     }
 
-    /// <summary>The values of the tuples, in one or more terms. Never asked of a batch, or of references, without rows. Tensors made here are
-    /// freed by the caller.</summary>
+    /// <summary>The values of the tuples, in one or more terms. Never asked of a batch, or of references, without rows. Tensors made here
+    /// are freed by the caller.</summary>
     /// <param name="distances">Index it by the tuples, or take its matrix.</param>
     /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
     /// <summary>
-    /// The positive pairs, where with their negatives they are so many triplets that a sum for each pair is to stand for them, which the reducer has to
-    /// take; null where triplets are to come one by one.
+    /// The positive pairs, where with their negatives they are so many triplets that a sum for each pair is to stand for them, which the
+    /// reducer has to take; null where triplets are to come one by one.
     /// </summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="tuples">As there.</param>

@@ -4,15 +4,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Two views of the same rows are to be equal, each to spread, and their features not to repeat each other:
-/// <c>λ · mean (x − y)² + μ · [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c>
-/// and c the
-/// sum of the squared covariances of different features, ÷ D.
+/// Two views of the same rows are to be equal, each to spread, and their features not to repeat each other: <c>λ · mean (x − y)² + μ ·
+/// [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c> and c the sum of the
+/// squared covariances of different features, ÷ D.
 /// </summary>
 /// <remarks>
-/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has
-/// no variance: its second and
-/// third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
+/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has no
+/// variance: its second and third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
 /// </remarks>
 public sealed class VicRegLoss : nn.Module<Tensor, Tensor, Tensor>
 {

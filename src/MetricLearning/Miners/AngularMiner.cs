@@ -5,10 +5,10 @@ namespace MetricLearning;
 /// <summary>The triplets in which anchor and positive, seen from the negative, open more than an angle.</summary>
 /// <remarks>
 /// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))) with c the middle of anchor and positive, which is more than α where
-/// d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²): the distances are enough. They must be Euclidean, by default those of the rows as they
-/// are, which is what the peer measures too; <c>Distance = Distance.Euclidean.Normalized()</c> for rows of length 1.
-/// Memory: the triplets that are kept and a block of a few million distances.
-/// Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017; as pytorch-metric-learning's AngularMiner.
+/// d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²): the distances are enough. They must be Euclidean, by default those of the rows as they are,
+/// which is what the peer measures too; <c>Distance = Distance.Euclidean.Normalized()</c> for rows of length 1. Memory: the triplets that
+/// are kept and a block of a few million distances. Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017; as
+/// pytorch-metric-learning's AngularMiner.
 /// </remarks>
 public sealed class AngularMiner : Miner
 {
@@ -19,7 +19,8 @@ public sealed class AngularMiner : Miner
     /// <param name="angle">α in degrees, above 0 and below 90; 20 by default.</param>
     public AngularMiner(double angle = 20)
     {
-        Angle = angle is > 0 and < 90 ? angle : throw new ArgumentOutOfRangeException(nameof(angle), angle, "angle must be above 0 and below 90 degrees.");
+        Angle = angle is > 0 and < 90 ? angle : throw new ArgumentOutOfRangeException(nameof(angle), angle,
+            "angle must be above 0 and below 90 degrees.");
         factor = 2 * Math.Pow(Math.Sin(angle * Math.PI / 180), 2);
         Distance = Distance.Euclidean;
     }
@@ -38,10 +39,13 @@ public sealed class AngularMiner : Miner
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The batch meets references, whose distances to each other are not in the matrix.</exception>
-    protected override Tuples MineCore(Tensor distances, Pairs candidates) => candidates.Self is not null && candidates.Rows == candidates.Columns
+    /// <exception cref="InvalidOperationException">The batch meets references, whose distances to each other are not in the
+    /// matrix.</exception>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
+        candidates.Self is not null && candidates.Rows == candidates.Columns
         ? Mine(distances, distances, candidates)
-        : throw new InvalidOperationException("The angular miner needs the distances of the references to each other too: give it the view of a batch.");
+        : throw new InvalidOperationException(
+            "The angular miner needs the distances of the references to each other too: give it the view of a batch.");
 
     private Triplets Mine(Tensor toReferences, Tensor amongReferences, Pairs candidates)
     {

@@ -4,17 +4,18 @@ namespace MetricLearning;
 
 /// <summary>For each anchor one positive and one negative, each the easiest, the hardest or a semi-hard one; or all of one side.</summary>
 /// <remarks>
-/// Semi-hard is relative to the other side: of the negatives strictly farther than the chosen positive the nearest, of the positives strictly
-/// nearer than the chosen negative the farthest. Anchors that lack either side are dropped; where one side is <see cref="Hardness.All"/>,
-/// both sides are lists of pairs and no anchor is dropped. Memory O(N·M).
-/// Xuan, Stylianou, Pless, <i>Improved Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as pytorch-metric-learning's BatchEasyHardMiner.
+/// Semi-hard is relative to the other side: of the negatives strictly farther than the chosen positive the nearest, of the positives
+/// strictly nearer than the chosen negative the farthest. Anchors that lack either side are dropped; where one side is
+/// <see cref="Hardness.All"/>, both sides are lists of pairs and no anchor is dropped. Memory O(N·M). Xuan, Stylianou, Pless, <i>Improved
+/// Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as pytorch-metric-learning's BatchEasyHardMiner.
 /// </remarks>
 public sealed class BatchEasyHardMiner : Miner
 {
     /// <summary>Creates the miner.</summary>
     /// <param name="positives">Which positive; the easiest by default.</param>
     /// <param name="negatives">Which negative; the semi-hard one by default.</param>
-    /// <exception cref="ArgumentException">Both are semi-hard, or one is where the other is all: there is nothing to be semi-hard against.</exception>
+    /// <exception cref="ArgumentException">Both are semi-hard, or one is where the other is all: there is nothing to be semi-hard
+    /// against.</exception>
     public BatchEasyHardMiner(Hardness positives = Hardness.Easy, Hardness negatives = Hardness.SemiHard)
     {
         (Positives, Negatives) = (Guard.Defined(positives), Guard.Defined(negatives));
@@ -49,9 +50,11 @@ public sealed class BatchEasyHardMiner : Miner
         var negative = Pick(distances, negatives, Negatives == Hardness.Easy).Column;
         if (Positives == Hardness.All || Negatives == Hardness.All)
             return new Pairs(
-                Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives : One(negatives, negative));
+                Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives
+                    : One(negatives, negative));
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
-        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
+        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows,
+            candidates.Columns);
     }
 
     private static Tensor Within(Tensor distances, Tensor mask, (double Low, double High) range) =>

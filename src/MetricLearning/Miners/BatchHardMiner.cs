@@ -5,9 +5,8 @@ namespace MetricLearning;
 /// <summary>One triplet an anchor: its farthest positive and its nearest negative.</summary>
 /// <remarks>
 /// Memory O(N·M). Anchors without a positive or without a negative give no triplet. Training can collapse with it where the learning rate
-/// is high: watch the active fraction of the loss report.
-/// Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017; as pytorch-metric-learning's
-/// BatchHardMiner.
+/// is high: watch the active fraction of the loss report. Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person
+/// Re-Identification</i>, 2017; as pytorch-metric-learning's BatchHardMiner.
 /// </remarks>
 public sealed class BatchHardMiner : Miner
 {
@@ -18,9 +17,8 @@ public sealed class BatchHardMiner : Miner
     public bool AnchorIsPositive { get; init; }
 
     /// <summary>
-    /// Whether all candidates at the hardest distance are taken instead of the one of the lowest index; with <see
-    /// cref="Reducer.PerAnchor"/>
-    /// they share the gradient evenly, as where a peer takes a plain maximum. False by default.
+    /// Whether all candidates at the hardest distance are taken instead of the one of the lowest index; with
+    /// <see cref="Reducer.PerAnchor"/> they share the gradient evenly, as where a peer takes a plain maximum. False by default.
     /// </summary>
     public bool KeepTies { get; init; }
 
@@ -48,7 +46,8 @@ public sealed class BatchHardMiner : Miner
                 positives & (distances < farthest.unsqueeze(1)).logical_not(),
                 candidates.Negatives & (distances > nearest.unsqueeze(1)).logical_not()).AsTriplets();
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(candidates.Negatives, negative)).nonzero().squeeze(1);
-        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows, candidates.Columns);
+        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows,
+            candidates.Columns);
     }
 
     /// <summary>Null where the distance is no product of rows, or the rows are not finite.</summary>
@@ -57,7 +56,8 @@ public sealed class BatchHardMiner : Miner
         var (batch, rows) = (distances.Batch, distances.Prepared.X);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        if (distances.Distance.OfPrepared.Form(rows) is not { } form || HardestPairs.Find(form, batch.Labels!, AnchorIsPositive) is not { } pairs) return null;
+        if (distances.Distance.OfPrepared.Form(rows) is not { } form || HardestPairs.Find(form, batch.Labels!, AnchorIsPositive)
+            is not { } pairs) return null;
         var (positives, negatives) = pairs;
         long[] anchors = [.. Enumerable.Range(0, positives.Length).Where(row => positives[row] >= 0 && negatives[row] >= 0)];
         long[] Of(int[] columns) => Array.ConvertAll(anchors, row => (long)columns[row]);

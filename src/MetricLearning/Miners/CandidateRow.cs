@@ -8,7 +8,8 @@ namespace MetricLearning;
 /// <param name="positives">A byte for each column, 0 where it is no positive.</param>
 /// <param name="negatives">A byte for each column, 0 where it is no negative.</param>
 /// <param name="count">M, at most <see cref="MostColumns"/>.</param>
-/// <remarks>Of equal distances the lowest index is found. A NaN has no place in an order: the first is found wherever there is one.</remarks>
+/// <remarks>Of equal distances the lowest index is found. A NaN has no place in an order: the first is found wherever there is
+/// one.</remarks>
 internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, byte* negatives, int count)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
@@ -51,7 +52,8 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         return found;
     }
 
-    /// <summary>Of the columns of a mask whose key is not at or below a bound that of the lowest; the key is the distance, or less it.</summary>
+    /// <summary>Of the columns of a mask whose key is not at or below a bound that of the lowest; the key is the distance, or less
+    /// it.</summary>
     private int Lowest(byte* mask, bool negated, T bound)
     {
         var sign = Vector256.Create(negated ? T.NegativeOne : T.One);
@@ -75,7 +77,8 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         for (var lane = 0; lane < Vector256<T>.Count; lane++)
         {
             var column = int.CreateTruncating(at[lane]);
-            if (column >= 0 && (place < 0 || lowest[lane] < best || (lowest[lane] == best && column < place))) (best, place) = (lowest[lane], column);
+            if (column >= 0 && (place < 0 || lowest[lane] < best || (lowest[lane] == best && column < place))) (best, place) = (
+                lowest[lane], column);
         }
         return place;
     }

@@ -4,10 +4,10 @@ namespace MetricLearning;
 
 /// <summary>For each positive pair one negative, drawn so that all distances are equally likely.</summary>
 /// <remarks>
-/// On the unit sphere in D dimensions distances crowd about √2; a negative at distance d is drawn with probability ∝ 1 / q(d),
-/// q(d) ∝ d^(D−2)·(1 − d²/4)^((D−3)/2), with d cut off from below so that the nearest, which are noisy, are not preferred. Negatives beyond the
-/// farthest distance are never drawn; an anchor that has no others gives no triplet. Weights are computed in float64. Memory O(N·M).
-/// Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017, section 4; defaults of
+/// On the unit sphere in D dimensions distances crowd about √2; a negative at distance d is drawn with probability ∝ 1 / q(d), q(d) ∝
+/// d^(D−2)·(1 − d²/4)^((D−3)/2), with d cut off from below so that the nearest, which are noisy, are not preferred. Negatives beyond the
+/// farthest distance are never drawn; an anchor that has no others gives no triplet. Weights are computed in float64. Memory O(N·M). Wu,
+/// Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017, section 4; defaults of
 /// pytorch-metric-learning's DistanceWeightedMiner.
 /// </remarks>
 public sealed class DistanceWeightedMiner : SeededMiner
@@ -21,7 +21,8 @@ public sealed class DistanceWeightedMiner : SeededMiner
         Dimension = Guard.AtLeast(dimension, 2);
         Cutoff = Guard.Within(Guard.Positive(cutoff), 0, 2);
         Farthest = farthest > cutoff && farthest <= 2 ? farthest
-            : throw new ArgumentOutOfRangeException(nameof(farthest), farthest, $"farthest must be above the cutoff, {cutoff}, and at most 2.");
+            : throw new ArgumentOutOfRangeException(nameof(farthest), farthest,
+                $"farthest must be above the cutoff, {cutoff}, and at most 2.");
         Distance = Distance.Euclidean.Normalized();
     }
 
@@ -62,7 +63,8 @@ public sealed class DistanceWeightedMiner : SeededMiner
         var broken = distances.reshape(-1).index_select(0, pair).isnan() & candidates.Negatives.any(1).index_select(0, anchors);
         var kept = (hasDrawable | nanRow | broken).nonzero().squeeze(1);
         return new Triplets(
-            anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept), candidates.Rows, candidates.Columns);
+            anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept), candidates.Rows,
+                candidates.Columns);
     }
 
     /// <summary>Numbers in [0, 1), so far below 1 that the product with a sum stays below the sum.</summary>

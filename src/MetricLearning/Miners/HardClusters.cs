@@ -44,5 +44,6 @@ public sealed class HardClusters
         return new(means.MoveToOuterDisposeScope(), references.MoveToOuterDisposeScope(), tuples);
     }
 
-    private static Tensor ClassOf(Tensor own) => own.size(0) == 0 ? zeros(0, ScalarType.Int64, own.device) : own.to(ScalarType.Byte).argmax(0);
+    private static Tensor ClassOf(Tensor own) =>
+        own.size(0) == 0 ? zeros(0, ScalarType.Int64, own.device) : own.to(ScalarType.Byte).argmax(0);
 }

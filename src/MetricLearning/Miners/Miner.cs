@@ -26,7 +26,8 @@ public abstract class Miner
         ArgumentNullException.ThrowIfNull(distances);
         ArgumentNullException.ThrowIfNull(candidates);
         if (distances.dim() != 2 || distances.size(0) != candidates.Rows || distances.size(1) != candidates.Columns)
-            throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.", nameof(distances));
+            throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.",
+                nameof(distances));
         if (candidates.Rows == 0 || candidates.Columns == 0) return candidates;
         return Alone(candidates, () => MineCore(distances.detach(), candidates));
     }
@@ -40,7 +41,8 @@ public abstract class Miner
         return Mine(distances.Matrix, distances.Batch.Candidates);
     }
 
-    /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. Other tensors made here are freed by the caller.</summary>
+    /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. Other tensors made here are freed by
+    /// the caller.</summary>
     protected abstract Tuples MineCore(Tensor distances, Pairs candidates);
 
     /// <summary>Without a gradient, and leaving nothing but the tuples.</summary>

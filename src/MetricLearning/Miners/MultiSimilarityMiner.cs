@@ -4,8 +4,9 @@ namespace MetricLearning;
 
 /// <summary>Pairs that are as hard as the hardest of the other kind, to within ε.</summary>
 /// <remarks>
-/// A positive is kept where d(a,p) + ε &gt; min d(a,n), a negative where d(a,n) − ε &lt; max d(a,p); an anchor that lacks either keeps nothing.
-/// Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as pytorch-metric-learning's MultiSimilarityMiner.
+/// A positive is kept where d(a,p) + ε &gt; min d(a,n), a negative where d(a,n) − ε &lt; max d(a,p); an anchor that lacks either keeps
+/// nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as pytorch-metric-learning's
+/// MultiSimilarityMiner.
 /// </remarks>
 public sealed class MultiSimilarityMiner : Miner
 {
@@ -13,7 +14,8 @@ public sealed class MultiSimilarityMiner : Miner
     /// <param name="epsilon">ε, in units of the distance; 0.1 by default.</param>
     public MultiSimilarityMiner(double epsilon = 0.1)
     {
-        Epsilon = double.IsFinite(epsilon) ? epsilon : throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon, "epsilon must be finite.");
+        Epsilon = double.IsFinite(epsilon) ? epsilon : throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon,
+            "epsilon must be finite.");
         Distance = Distance.Cosine;
     }
 

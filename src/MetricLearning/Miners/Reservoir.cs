@@ -3,8 +3,10 @@ namespace MetricLearning;
 /// <summary>A uniform sample of a stream whose length may be far beyond memory.</summary>
 internal static class Reservoir
 {
-    /// <summary>Places in [0, length) of <paramref name="size"/> items, each set equally likely, in ascending order; all of them where there are fewer.</summary>
-    /// <remarks>O(size·(1 + log(length / size))) draws: Li, <i>Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))</i>, 1994 (L).</remarks>
+    /// <summary>Places in [0, length) of <paramref name="size"/> items, each set equally likely, in ascending order; all of them where
+    /// there are fewer.</summary>
+    /// <remarks>O(size·(1 + log(length / size))) draws: Li, <i>Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))</i>,
+    /// 1994 (L).</remarks>
     public static long[] Sample(SeededRandom random, long length, int size)
     {
         var kept = new long[Math.Min(length, size)];

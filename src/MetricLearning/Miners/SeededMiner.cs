@@ -2,8 +2,8 @@ namespace MetricLearning;
 
 /// <summary>A miner that draws: the same seed and the same number of calls give the same draws on every machine.</summary>
 /// <remarks>
-/// Each call draws from a stream of its own, <see cref="Calls"/>. Keep that number in a checkpoint and set it again, and a resumed run draws
-/// what the unbroken one would have. Not for use by two threads at once.
+/// Each call draws from a stream of its own, <see cref="Calls"/>. Keep that number in a checkpoint and set it again, and a resumed run
+/// draws what the unbroken one would have. Not for use by two threads at once.
 /// </remarks>
 public abstract class SeededMiner : Miner
 {

@@ -8,7 +8,8 @@ public enum SemiHardPositives
     /// <summary>Every positive: one triplet a positive pair, as FaceNet and TensorFlow Addons.</summary>
     Each,
 
-    /// <summary>The farthest positive: one triplet an anchor, as TensorFlow Similarity, and pytorch-metric-learning's BatchEasyHardMiner("hard", "semihard").</summary>
+    /// <summary>The farthest positive: one triplet an anchor, as TensorFlow Similarity, and pytorch-metric-learning's
+    /// BatchEasyHardMiner("hard", "semihard").</summary>
     Hardest,
 
     /// <summary>The nearest positive: one triplet an anchor, as pytorch-metric-learning's BatchEasyHardMiner by default.</summary>
@@ -21,15 +22,16 @@ public enum SemiHardFallback
     /// <summary>It gives no triplet, as in pytorch-metric-learning.</summary>
     Drop,
 
-    /// <summary>It meets the anchor's farthest negative, as in TensorFlow Addons, TensorFlow Similarity and sentence-transformers.</summary>
+    /// <summary>It meets the anchor's farthest negative, as in TensorFlow Addons, TensorFlow Similarity and
+    /// sentence-transformers.</summary>
     FarthestNegative,
 }
 
 /// <summary>For a positive pair, the nearest negative that is strictly farther from the anchor than the positive.</summary>
 /// <remarks>
-/// Memory O(N·M) whatever the number of positive pairs. On the CPU the matrix is searched where it lies, a pass for each pair; elsewhere, and with
-/// more than 64 positives an anchor, it takes one sort of each row, and a binary search for each positive.
-/// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
+/// Memory O(N·M) whatever the number of positive pairs. On the CPU the matrix is searched where it lies, a pass for each pair; elsewhere,
+/// and with more than 64 positives an anchor, it takes one sort of each row, and a binary search for each positive. Schroff, Kalenichenko,
+/// Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
 /// </remarks>
 public sealed class SemiHardMiner : Miner
 {
@@ -69,7 +71,8 @@ public sealed class SemiHardMiner : Miner
         if (Fallback == SemiHardFallback.Drop)
         {
             kept = (found | nanRow | radius.isnan()).nonzero().squeeze(1);
-            (anchors, positives, negatives) = (anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept));
+            (anchors, positives, negatives) = (anchors.index_select(0, kept), positives.index_select(0, kept),
+                negatives.index_select(0, kept));
         }
         return new Triplets(anchors, positives, negatives, candidates.Rows, candidates.Columns);
     }

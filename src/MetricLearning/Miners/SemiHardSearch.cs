@@ -8,10 +8,11 @@ internal static unsafe class SemiHardSearch
 {
     private const int MostPositives = 64;
 
-    /// <summary>Whether a matrix and its candidates can be searched so: on the CPU, and where every positive is used, with few of them a row, each of
-    /// which takes a pass.</summary>
+    /// <summary>Whether a matrix and its candidates can be searched so: on the CPU, and where every positive is used, with few of them a
+    /// row, each of which takes a pass.</summary>
     public static bool Suits(Tensor distances, Pairs candidates, SemiHardPositives which) =>
-        SimdRows.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU && candidates.Columns <= CandidateRow<float>.MostColumns
+        SimdRows.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU
+            && candidates.Columns <= CandidateRow<float>.MostColumns
         && candidates.Rows * candidates.Columns <= int.MaxValue
         && (which != SemiHardPositives.Each || PositivePairs(candidates) <= MostPositives * candidates.Rows);
 
@@ -25,8 +26,8 @@ internal static unsafe class SemiHardSearch
             ? Find<float>(distances, candidates, which, fallback)
             : Find<double>(distances, candidates, which, fallback);
 
-    /// <summary>Every positive pair, by anchor and then by positive, and its semi-hard negatives: all at the same distance, the farthest ones where
-    /// none is beyond the positive.</summary>
+    /// <summary>Every positive pair, by anchor and then by positive, and its semi-hard negatives: all at the same distance, the farthest
+    /// ones where none is beyond the positive.</summary>
     /// <returns>Anchors and positives [K]; pairs and negatives [L], each a negative of the pair of that number, from 0.</returns>
     public static (long[] Anchors, long[] Positives, long[] Pairs, long[] Negatives) WithTies(Tensor distances, Pairs candidates) =>
         distances.dtype == ScalarType.Float32 ? WithTies<float>(distances, candidates) : WithTies<double>(distances, candidates);
@@ -44,7 +45,8 @@ internal static unsafe class SemiHardSearch
             }
         });
         var pairs = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negatives)) ?? []).ToArray();
-        var negatives = pairs.SelectMany((pair, number) => pair.Negatives.Select(negative => (Number: (long)number, (long)negative))).ToArray();
+        var negatives = pairs.SelectMany((pair, number) => pair.Negatives.Select(negative => (Number: (long)number, (long)negative)))
+            .ToArray();
         return (Array.ConvertAll(pairs, pair => pair.Row), Array.ConvertAll(pairs, pair => (long)pair.Positive),
             Array.ConvertAll(negatives, n => n.Number), Array.ConvertAll(negatives, n => n.Item2));
     }
@@ -74,11 +76,13 @@ internal static unsafe class SemiHardSearch
                 p = each ? candidate.NextPositive(p + 1) : -1)
             {
                 var negative = candidate.NegativeBeyond(candidate[p]);
-                if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p]))) negative = candidate.FarthestNegative();
+                if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p]))) negative =
+                    candidate.FarthestNegative();
                 if (negative >= 0) (found[row] ??= []).Add((p, negative));
             }
         });
-        var triplets = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negative)) ?? []).ToArray();
+        var triplets = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negative)) ?? [])
+            .ToArray();
         return new(Array.ConvertAll(triplets, t => t.Row), Array.ConvertAll(triplets, t => (long)t.Positive),
             Array.ConvertAll(triplets, t => (long)t.Negative), candidates.Rows, candidates.Columns);
     }

@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>The triplets whose negative is at a given place about the margin: t = d(a,n) − d(a,p).</summary>
 /// <remarks>
-/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbors in the sorted row of its anchor, so
-/// that memory is O(N·M) and the triplets that are kept, never N·M²; with a <see cref="Cap"/> a uniform sample of so many is drawn without
-/// the others being made. As pytorch-metric-learning's TripletMarginMiner.
+/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbors in the sorted row of its
+/// anchor, so that memory is O(N·M) and the triplets that are kept, never N·M²; with a <see cref="Cap"/> a uniform sample of so many is
+/// drawn without the others being made. As pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>
 public sealed class TripletMarginMiner : SeededMiner
 {
@@ -22,7 +22,8 @@ public sealed class TripletMarginMiner : SeededMiner
     /// <summary>Which triplets.</summary>
     public Hardness Kind { get; }
 
-    /// <summary>The largest number of triplets, at least 1: where there are more, so many are drawn, each set equally likely. Null (the default) for all.</summary>
+    /// <summary>The largest number of triplets, at least 1: where there are more, so many are drawn, each set equally likely. Null (the
+    /// default) for all.</summary>
     public int? Cap { get; init => field = value is { } cap ? Guard.AtLeast(cap, 1, nameof(Cap)) : null; }
 
     /// <inheritdoc/>
@@ -48,7 +49,8 @@ public sealed class TripletMarginMiner : SeededMiner
         };
 
         // NaN has no place in an order: a pair that meets one takes the first negative, which is NaN wherever there is such a one.
-        var broken = (distances.isnan() & candidates.Negatives).any(1).index_select(0, anchors) | distances.reshape(-1).index_select(0, pair).isnan();
+        var broken = (distances.isnan() & candidates.Negatives).any(1).index_select(0, anchors) | distances.reshape(-1)
+            .index_select(0, pair).isnan();
         first = first.masked_fill(broken, S(0));
         end = where(broken, negatives.clamp_max(S(1)), end);
         return Take(order, anchors, positives, first, end - first, candidates);

@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pairs drawn so that their distances are spread evenly: as many from each bin of the histogram, positives and negatives each on their own.</summary>
+/// <summary>Pairs drawn so that their distances are spread evenly: as many from each bin of the histogram, positives and negatives each on
+/// their own.</summary>
 /// <remarks>
-/// The bins divide the range from the least to the greatest distance of the batch's pairs of the kind. From each bin so many are drawn without
-/// replacement, each set equally likely; all, where there are fewer (pytorch-metric-learning's UniformHistogramMiner draws with replacement, so
-/// that it repeats pairs there). Memory O(N·M), one sort of all pairs.
+/// The bins divide the range from the least to the greatest distance of the batch's pairs of the kind. From each bin so many are drawn
+/// without replacement, each set equally likely; all, where there are fewer (pytorch-metric-learning's UniformHistogramMiner draws with
+/// replacement, so that it repeats pairs there). Memory O(N·M), one sort of all pairs.
 /// </remarks>
 public sealed class UniformHistogramMiner : SeededMiner
 {
@@ -32,7 +33,8 @@ public sealed class UniformHistogramMiner : SeededMiner
     {
         var random = NextRandom();
         return new Pairs(
-            Drawn(distances, candidates.Positives, PositivesPerBin, random), Drawn(distances, candidates.Negatives, NegativesPerBin, random));
+            Drawn(distances, candidates.Positives, PositivesPerBin, random),
+                Drawn(distances, candidates.Negatives, NegativesPerBin, random));
     }
 
     private Tensor Drawn(Tensor distances, Tensor mask, int perBin, SeededRandom random)
@@ -58,6 +60,7 @@ public sealed class UniformHistogramMiner : SeededMiner
         var low = values.masked_fill(broken, S(double.PositiveInfinity)).min();
         var high = values.masked_fill(broken, S(double.NegativeInfinity)).max();
         var share = (values - low) / (high - low).clamp_min(S(1e-30));
-        return (share * S(Bins)).masked_fill(broken, S(0)).floor().clamp(S(0), S(Bins - 1)).to(ScalarType.Int64).masked_fill(broken, S(Bins));
+        return (share * S(Bins)).masked_fill(broken, S(0)).floor().clamp(S(0), S(Bins - 1)).to(ScalarType.Int64)
+            .masked_fill(broken, S(Bins));
     }
 }

@@ -39,7 +39,8 @@ internal sealed class ElfLibrary
     public ElfLibrary(byte[] image)
     {
         this.image = image;
-        if (image.Length < HeaderSize || !image.AsSpan(0, 6).SequenceEqual((ReadOnlySpan<byte>)[0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1]))
+        if (image.Length < HeaderSize || !image.AsSpan(0, 6).SequenceEqual(
+            (ReadOnlySpan<byte>)[0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1]))
             throw new InvalidDataException("This is no 64-bit little-endian ELF file.");
         ReadSegments();
         ReadVersionNeeds();
@@ -70,11 +71,13 @@ internal sealed class ElfLibrary
     /// <summary>The version indices that relocations use; those of the wait function are first pointed at its older version.</summary>
     private HashSet<int> UsedVersions(byte[] copy, bool olderWait)
     {
-        if (dynamic.ContainsKey((ulong)Tag.RelocationsWithoutAddend)) throw new InvalidDataException("Relocations without addend are not known here.");
+        if (dynamic.ContainsKey((ulong)Tag.RelocationsWithoutAddend)) throw new InvalidDataException(
+            "Relocations without addend are not known here.");
         var newer = olderWait ? IndexOf(WaitVersion) : null;
         var older = olderWait ? IndexOf(OlderWaitVersion) : null;
         var used = new HashSet<int>();
-        foreach (var (table, size) in ((Tag, Tag)[])[(Tag.Relocations, Tag.RelocationSize), (Tag.ProcedureRelocations, Tag.ProcedureRelocationSize)])
+        foreach (var (table, size) in ((Tag, Tag)[])[(Tag.Relocations, Tag.RelocationSize),
+            (Tag.ProcedureRelocations, Tag.ProcedureRelocationSize)])
         {
             if (!dynamic.TryGetValue((ulong)table, out var address)) continue;
             var count = Value(size) / RelocationSize;
@@ -111,7 +114,8 @@ internal sealed class ElfLibrary
             if (kind == 2) dynamicAt = Range(offset, size / DynamicSize, DynamicSize);
         }
         var names = new List<ulong>();
-        for (var at = dynamicAt ?? throw new InvalidDataException("The library has no dynamic segment."); U64(at) is not 0 and var tag; at += DynamicSize)
+        for (var at = dynamicAt ?? throw new InvalidDataException("The library has no dynamic segment."); U64(at) is not 0
+            and var tag; at += DynamicSize)
             if (tag == (ulong)Tag.Needed) names.Add(U64(at + 8));
             else dynamic[tag] = U64(at + 8);
         foreach (var name in names) needed.Add(Text(name));
@@ -128,7 +132,8 @@ internal sealed class ElfLibrary
             for (var count = U16(at + 2); count > 0; count--)
             {
                 versionNeeds.Add(new(library, Text(U32(entry + 8)), U16(entry + 6) & 0x7fff, entry + 4));
-                if (versionNeeds.Count > MostVersions) throw new InvalidDataException("The library has more version needs than there can be.");
+                if (versionNeeds.Count > MostVersions) throw new InvalidDataException(
+                    "The library has more version needs than there can be.");
                 if (U32(entry + 12) is not 0 and var next) entry = Step(entry, next);
                 else break;
             }
@@ -139,7 +144,8 @@ internal sealed class ElfLibrary
 
     /// <summary>The next record of a chain, always a whole one further on.</summary>
     private int Step(int at, uint distance) =>
-        distance >= NeedSize ? Range((ulong)at + distance, 1, NeedSize) : throw new InvalidDataException("A chain of version needs does not go on.");
+        distance >= NeedSize ? Range((ulong)at + distance, 1, NeedSize)
+            : throw new InvalidDataException("A chain of version needs does not go on.");
 
     private string Text(ulong offset)
     {

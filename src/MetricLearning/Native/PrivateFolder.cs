@@ -15,7 +15,8 @@ internal static partial class PrivateFolder
     {
         if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { } cache && Path.IsPathFullyQualified(cache))
             yield return Path.Combine(cache, "metriclearning");
-        if (Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } home)
+        if (Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify)
+            is { Length: > 0 } home)
             yield return Path.Combine(home, ".cache", "metriclearning");
         yield return Path.Combine(Path.GetTempPath(), $"metriclearning-{geteuid()}");
     }
@@ -29,14 +30,16 @@ internal static partial class PrivateFolder
     public static string Put(string folder, string name, byte[] content)
     {
         Directory.CreateDirectory(folder, OwnerOnly);
-        if (!IsPrivate(folder, FileKind.Folder)) throw new UnauthorizedAccessException("the folder is a link, another user's, or others may write to it");
+        if (!IsPrivate(folder, FileKind.Folder)) throw new UnauthorizedAccessException(
+            "the folder is a link, another user's, or others may write to it");
         var path = Path.Combine(folder, name);
         if (IsPrivate(path, FileKind.File) && File.ReadAllBytes(path).AsSpan().SequenceEqual(content)) return path;
 
         var partial = Path.Combine(folder, $"{name}.{Guid.NewGuid():N}");
         try
         {
-            using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerOnly }))
+            using (var file = new FileStream(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write,
+                UnixCreateMode = OwnerOnly }))
                 file.Write(content);
             File.Move(partial, path, overwrite: true);
         }

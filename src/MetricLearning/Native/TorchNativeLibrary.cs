@@ -46,7 +46,8 @@ public static partial class TorchNativeLibrary
     {
         if (!OperatingSystem.IsLinux() || NativeLibrary.TryLoad(FileName, out _)) return;
         var library = Find(typeof(TorchSharp.torch).Assembly)
-            ?? throw new DllNotFoundException($"{FileName} is not there: TorchSharp has none for this system, or it was not put beside the program.");
+            ?? throw new DllNotFoundException(
+                $"{FileName} is not there: TorchSharp has none for this system, or it was not put beside the program.");
         Load(library);
     }
 
@@ -69,7 +70,8 @@ public static partial class TorchNativeLibrary
     /// <summary>The library's file, where .NET looks for native libraries.</summary>
     private static string? Find(Assembly torch)
     {
-        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
         return folders.Append(AppContext.BaseDirectory).Append(Path.GetDirectoryName(torch.Location) ?? "")
             .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
     }
@@ -100,7 +102,8 @@ public static partial class TorchNativeLibrary
         var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
             .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
         if (missing.Count > 0)
-            throw new DllNotFoundException($"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
+            throw new DllNotFoundException(
+                $"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
                 + "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.");
 
         if (NativeLibrary.TryLoad(FileName, out var handle) || NativeLibrary.TryLoad(library, out handle)) return handle;
@@ -113,7 +116,8 @@ public static partial class TorchNativeLibrary
                 + "let XDG_CACHE_HOME name a folder of yours from which programs may run."
             : "";
         throw new DllNotFoundException(
-            $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one).{more}");
+            $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 "
+                + $"have one).{more}");
     }
 
     [SupportedOSPlatform("linux")]

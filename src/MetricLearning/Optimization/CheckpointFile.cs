@@ -67,7 +67,8 @@ internal static class CheckpointFile
             stream.Write(Encoding.UTF8.GetBytes(text));
             foreach (var (name, tensor) in tensors.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             {
-                stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n{name} {tensor.dtype} {Guard.Shape(tensor)}\n")));
+                stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+                    $"\n{name} {tensor.dtype} {Guard.Shape(tensor)}\n")));
                 RawTensor.Write(stream, tensor);
             }
         }

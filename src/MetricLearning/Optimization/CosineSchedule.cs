@@ -4,8 +4,8 @@ namespace MetricLearning;
 /// The learning rate falls along half a cosine: with a the part done between start and end, the factor is <c>m + (1 − m)(1 + cos πa)/2</c>;
 /// before the start it is 1, after the end it stays m.
 /// </summary>
-/// <remarks>Loshchilov and Hutter, <i>SGDR</i>, ICLR 2017, without restarts. PyTorch's <c>CosineAnnealingLR</c> climbs again after the end; this does
-/// not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
+/// <remarks>Loshchilov and Hutter, <i>SGDR</i>, ICLR 2017, without restarts. PyTorch's <c>CosineAnnealingLR</c> climbs again after the end;
+/// this does not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
 public sealed class CosineSchedule : LearningRateSchedule
 {
     /// <summary>A cosine schedule.</summary>
@@ -19,14 +19,16 @@ public sealed class CosineSchedule : LearningRateSchedule
     /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
     /// iterations of an epoch are not given.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The minimum is not in [0, 1].</exception>
-    public CosineSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, TrainingSpan? start = null, double minimumFactor = 0,
+    public CosineSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, TrainingSpan? start = null,
+        double minimumFactor = 0,
         WarmUp? warmUp = null, int? iterationsPerEpoch = null, ScheduleUpdate update = ScheduleUpdate.EachIteration)
         : base(optimizer, warmUp, iterationsPerEpoch, update, [end])
     {
         End = end;
         StartOfFall = start ?? (end.InEpochs ? TrainingSpan.Epochs(0) : TrainingSpan.Iterations(0));
         if (StartOfFall.InEpochs != end.InEpochs || StartOfFall.Amount >= end.Amount)
-            throw new ArgumentException($"end must come after start and be in the same unit, got a start after {StartOfFall} and an end after {end}.", nameof(end));
+            throw new ArgumentException(
+                $"end must come after start and be in the same unit, got a start after {StartOfFall} and an end after {end}.", nameof(end));
         MinimumFactor = Guard.Within(minimumFactor, 0, 1);
         Start();
     }

@@ -5,13 +5,10 @@ namespace MetricLearning;
 /// <summary>The gradient of a loss on a huge batch in the memory of a small one, at the price of a second way forward.</summary>
 /// <remarks>
 /// The inputs are embedded a chunk at a time without a gradient; the loss of all embeddings gives the gradient of each of them; then each
-/// chunk is embedded once more
-/// and its part of the gradient goes back through the model. Both times a chunk draws the same random numbers (dropout), from seeds that
-/// are drawn from torch's generator (which goes on on the CPU
-/// as if nothing else had been drawn).
-/// The sum is the gradient of one pass to rounding, for models in which rows do not meet: batch norm in training mode normalizes by chunk,
-/// and moves its statistics twice.
-/// Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).
+/// chunk is embedded once more and its part of the gradient goes back through the model. Both times a chunk draws the same random numbers
+/// (dropout), from seeds that are drawn from torch's generator (which goes on on the CPU as if nothing else had been drawn). The sum is the
+/// gradient of one pass to rounding, for models in which rows do not meet: batch norm in training mode normalizes by chunk, and moves its
+/// statistics twice. Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).
 /// <code>
 /// var cache = new GradientCache(x =&gt; model.call(x), rowsPerChunk: 32);
 /// using var value = cache.Backward(images, embeddings =&gt; loss.call(embeddings, labels));

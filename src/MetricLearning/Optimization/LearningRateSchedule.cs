@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>The learning rate over the course of training: each parameter group's own initial rate times one factor.</summary>
 /// <remarks>
 /// <para>Call <see cref="Step"/> after each iteration. Each length is measured in its own unit. Where epochs differ in length
-/// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> as each begins, and lengths in epochs are exact; without it every epoch is taken
-/// to have <see cref="IterationsPerEpoch"/> iterations.</para>
+/// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> as each begins, and lengths in epochs are exact; without it every
+/// epoch is taken to have <see cref="IterationsPerEpoch"/> iterations.</para>
 /// <para>The rate is a pure function of the position, not of the rate before, so nothing accumulates and a resumed run has the same rates
 /// to the bit.</para>
 /// <para>To add a schedule, derive and write <see cref="Factor"/>; end the constructor with <see cref="Start"/>.</para>
@@ -19,8 +19,8 @@ public abstract class LearningRateSchedule
     /// <summary>A schedule of this optimizer's learning rates.</summary>
     /// <param name="optimizer">The optimizer; the rates that its groups were made with are the initial ones.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has (<see cref="Sampler.BatchesPerEpoch"/>); needed where a length is in epochs
-    /// or the update is at each epoch.</param>
+    /// <param name="iterationsPerEpoch">How many iterations an epoch has (<see cref="Sampler.BatchesPerEpoch"/>); needed where a length is
+    /// in epochs or the update is at each epoch.</param>
     /// <param name="update">When the rate changes.</param>
     /// <param name="spans">The lengths of the derived schedule, for the check.</param>
     /// <exception cref="ArgumentException">A length is in epochs and the iterations of an epoch are not given.</exception>
@@ -32,7 +32,8 @@ public abstract class LearningRateSchedule
         WarmUp = warmUp;
         Update = Guard.Defined(update);
         IterationsPerEpoch = iterationsPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(iterationsPerEpoch)) : null;
-        if (IterationsPerEpoch is null && (update == ScheduleUpdate.EachEpoch || warmUp is { Length.InEpochs: true } || spans.Any(span => span.InEpochs)))
+        if (IterationsPerEpoch is null && (update == ScheduleUpdate.EachEpoch || warmUp is { Length.InEpochs: true }
+            || spans.Any(span => span.InEpochs)))
             throw new ArgumentException("iterationsPerEpoch must be given where a length is in epochs or the update is at each epoch.",
                 nameof(iterationsPerEpoch));
     }
@@ -73,8 +74,8 @@ public abstract class LearningRateSchedule
     public void Step() => State = state with { Iteration = state.Iteration + 1 };
 
     /// <summary>
-    /// An epoch begins with the next iteration. Only needed where epochs differ in length. Said again of the epoch that is running already, as a run
-    /// does that was resumed in its middle, it changes nothing.
+    /// An epoch begins with the next iteration. Only needed where epochs differ in length. Said again of the epoch that is running already,
+    /// as a run does that was resumed in its middle, it changes nothing.
     /// </summary>
     /// <param name="epoch">Its number, from 0.</param>
     public void StartEpoch(int epoch)
@@ -83,11 +84,12 @@ public abstract class LearningRateSchedule
         if (state.EpochStart is null || state.Epoch != epoch) State = new ScheduleState(state.Iteration, epoch, state.Iteration);
     }
 
-    /// <summary>The factor at an iteration, each epoch taken to have <see cref="IterationsPerEpoch"/> iterations: a pure function, for plots.</summary>
+    /// <summary>The factor at an iteration, each epoch taken to have <see cref="IterationsPerEpoch"/> iterations: a pure function, for
+    /// plots.</summary>
     public double FactorAt(int iteration) => FactorOf(new ScheduleState(Guard.AtLeast(iteration, 0)));
 
-    /// <summary>The first group's learning rate at an iteration, each epoch taken to have <see cref="IterationsPerEpoch"/> iterations: a pure
-    /// function, for plots.</summary>
+    /// <summary>The first group's learning rate at an iteration, each epoch taken to have <see cref="IterationsPerEpoch"/> iterations: a
+    /// pure function, for plots.</summary>
     public double LearningRateAt(int iteration) => optimizer.ParamGroups.First().InitialLearningRate * FactorAt(iteration);
 
     /// <summary>The schedule without warm-up: the factor on the initial rate at a position.</summary>

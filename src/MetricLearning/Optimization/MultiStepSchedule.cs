@@ -2,9 +2,9 @@ namespace MetricLearning;
 
 /// <summary>The learning rate falls by a factor at each milestone: <c>lr₀ · γ^(milestones past) · warm-up</c>.</summary>
 /// <remarks>
-/// Bag of Tricks (Luo et al., 2019): ×0.1 at 40 and 70 of 120 epochs, linear warm-up of 10 epochs from 0.01, updated each epoch. Its training loop
-/// advances the scheduler as an epoch starts, so its epochs count from 1: to follow it to the epoch, take 39 and 69. fast-reid: ×0.1 at 40 and 90
-/// epochs, linear warm-up of 2,000 iterations from 0.1.
+/// Bag of Tricks (Luo et al., 2019): ×0.1 at 40 and 70 of 120 epochs, linear warm-up of 10 epochs from 0.01, updated each epoch. Its
+/// training loop advances the scheduler as an epoch starts, so its epochs count from 1: to follow it to the epoch, take 39 and 69.
+/// fast-reid: ×0.1 at 40 and 90 epochs, linear warm-up of 2,000 iterations from 0.1.
 /// </remarks>
 public sealed class MultiStepSchedule : LearningRateSchedule
 {
@@ -33,5 +33,6 @@ public sealed class MultiStepSchedule : LearningRateSchedule
     public double StepFactor { get; }
 
     /// <inheritdoc/>
-    protected override double Factor(TrainingPosition position) => Math.Pow(StepFactor, Milestones.Count(milestone => position.IsPast(milestone)));
+    protected override double Factor(TrainingPosition position) =>
+        Math.Pow(StepFactor, Milestones.Count(milestone => position.IsPast(milestone)));
 }

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>What an optimizer remembers of each parameter, by name.</summary>
-/// <remarks>TorchSharp's own saving is not used: its SGD restores momentum as float32 on the CPU whatever the parameter is, and the tensors that
-/// loading makes belong to the caller's dispose scope.</remarks>
+/// <remarks>TorchSharp's own saving is not used: its SGD restores momentum as float32 on the CPU whatever the parameter is, and the tensors
+/// that loading makes belong to the caller's dispose scope.</remarks>
 internal static class OptimizerStates
 {
     /// <summary>The parameters with what is remembered of them, in the order of the groups.</summary>
@@ -27,16 +27,20 @@ internal static class OptimizerStates
             new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_avg_sq", () => s.exp_avg_sq, v => s.exp_avg_sq = v),
             new("max_exp_avg_sq", () => s.max_exp_avg_sq, v => s.max_exp_avg_sq = v),
         ],
-        NAdam.State s => [new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_avg_sq", () => s.exp_avg_sq, v => s.exp_avg_sq = v)],
-        RAdam.State s => [new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_avg_sq", () => s.exp_avg_sq, v => s.exp_avg_sq = v)],
+        NAdam.State s =>
+            [new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_avg_sq", () => s.exp_avg_sq, v => s.exp_avg_sq = v)],
+        RAdam.State s =>
+            [new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_avg_sq", () => s.exp_avg_sq, v => s.exp_avg_sq = v)],
         Adamax.State s => [new("exp_avg", () => s.exp_avg, v => s.exp_avg = v), new("exp_inf", () => s.exp_inf, v => s.exp_inf = v)],
         RMSProp.State s =>
         [
-            new("square_avg", () => s.square_avg, v => s.square_avg = v), new("momentum_buffer", () => s.momentum_buffer, v => s.momentum_buffer = v),
+            new("square_avg", () => s.square_avg, v => s.square_avg = v),
+                new("momentum_buffer", () => s.momentum_buffer, v => s.momentum_buffer = v),
             new("grad_avg", () => s.grad_avg, v => s.grad_avg = v),
         ],
         Adagrad.State s => [new("sum", () => s.sum, v => s.sum = v)],
-        Adadelta.State s => [new("square_avg", () => s.square_avg, v => s.square_avg = v), new("acc_delta", () => s.acc_delta, v => s.acc_delta = v)],
+        Adadelta.State s =>
+            [new("square_avg", () => s.square_avg, v => s.square_avg = v), new("acc_delta", () => s.acc_delta, v => s.acc_delta = v)],
         ASGD.State s => [new("ax", () => s.ax, v => s.ax = v)],
         Rprop.State s => [new("prev", () => s.prev, v => s.prev = v), new("step_size", () => s.step_size, v => s.step_size = v)],
         _ => throw new NotSupportedException($"The optimizer state {state.GetType()} is not known; a checkpoint cannot hold it."),

@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// A training run on disk: modules, optimizers, schedules, samplers, torch's random state and the user's own numbers, in one file. A run that
-/// is killed and resumed from it ends with the same weights as one that was not.
+/// A training run on disk: modules, optimizers, schedules, samplers, torch's random state and the user's own numbers, in one file. A run
+/// that is killed and resumed from it ends with the same weights as one that was not.
 /// </summary>
 /// <remarks>
-/// <para><b>Saving</b> is atomic: the file is written beside the old one, flushed to the disk and renamed, so a kill at any moment leaves the old
-/// checkpoint or the new one. <b>Loading</b> reads and checks the whole file (format, version, lengths, SHA-256) and compares it with the parts
-/// before it changes any of them: after an exception all are as they were.</para>
-/// <para>The file is device-independent and a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of the module added as
-/// "model" are named <c>model.layer1.weight</c> and so on. Nothing in it is executed.</para>
+/// <para><b>Saving</b> is atomic: the file is written beside the old one, flushed to the disk and renamed, so a kill at any moment leaves
+/// the old checkpoint or the new one. <b>Loading</b> reads and checks the whole file (format, version, lengths, SHA-256) and compares it
+/// with the parts before it changes any of them: after an exception all are as they were.</para>
+/// <para>The file is device-independent and a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of the module
+/// added as "model" are named <c>model.layer1.weight</c> and so on. Nothing in it is executed.</para>
 /// <para>The random state is that of torch's CPU generator; TorchSharp gives no access to CUDA's, so dropout drawn on a GPU does not resume
 /// to the bit.</para>
 /// <example><code>
@@ -68,7 +68,8 @@ public sealed class TrainingCheckpoint
     {
         ArgumentNullException.ThrowIfNull(optimizer);
         if (optimizer is not OptimizerHelper helper)
-            throw new NotSupportedException($"The optimizer {optimizer.GetType().Name} does not give its state; a checkpoint cannot hold it.");
+            throw new NotSupportedException(
+                $"The optimizer {optimizer.GetType().Name} does not give its state; a checkpoint cannot hold it.");
         foreach (var (_, state) in OptimizerStates.Of(helper)) OptimizerStates.Tensors(state);
         Add(optimizers, name, helper);
     }
@@ -128,13 +129,13 @@ public sealed class TrainingCheckpoint
 
     /// <summary>Restores all parts, torch's random state and the user's numbers.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">The file is truncated, damaged or of another kind or version, or does not fit the parts; the message
-    /// says what is wrong, and nothing has changed.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated, damaged or of another kind or version, or does not fit the parts; the
+    /// message says what is wrong, and nothing has changed.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     public void Load(string path) => Restore(path, only: null);
 
-    /// <summary>Restores only one module (the trained model, to evaluate it), and nothing else. It must have been added under the name that it was
-    /// saved under.</summary>
+    /// <summary>Restores only one module (the trained model, to evaluate it), and nothing else. It must have been added under the name that
+    /// it was saved under.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The module's name.</param>
     /// <exception cref="InvalidDataException">As for <see cref="Load"/>.</exception>
@@ -171,7 +172,8 @@ public sealed class TrainingCheckpoint
             foreach (var (name, schedule) in schedules)
             {
                 var state = saved["schedules"]![name]!;
-                changes.Add(() => schedule.State = new ScheduleState((long)state["iteration"]!, (int)state["epoch"]!, (long?)state["epochStart"]));
+                changes.Add(() => schedule.State = new ScheduleState((long)state["iteration"]!, (int)state["epoch"]!,
+                    (long?)state["epochStart"]));
             }
             changes.Add(() =>
             {
@@ -236,7 +238,8 @@ public sealed class TrainingCheckpoint
                 foreach (var slot in OptimizerStates.Tensors(own)) changes.Add(() =>
                 {
                     slot.Get()?.Dispose();
-                    slot.Set(tensors.TryGetValue(prefix + slot.Name, out var value) ? value.to(parameter.device).DetachFromDisposeScope() : null);
+                    slot.Set(tensors.TryGetValue(prefix + slot.Name, out var value) ? value.to(parameter.device).DetachFromDisposeScope()
+                        : null);
                 });
             }
         }
@@ -254,8 +257,10 @@ public sealed class TrainingCheckpoint
     {
         ArgumentNullException.ThrowIfNull(part);
         ArgumentException.ThrowIfNullOrEmpty(name);
-        if (name.Contains('.', StringComparison.Ordinal)) throw new ArgumentException($"name must have no dot, got '{name}'.", nameof(name));
-        if (name == Random || modules.ContainsKey(name) || optimizers.ContainsKey(name) || schedules.ContainsKey(name) || samplers.ContainsKey(name))
+        if (name.Contains('.', StringComparison.Ordinal)) throw new ArgumentException($"name must have no dot, got '{name}'.",
+            nameof(name));
+        if (name == Random || modules.ContainsKey(name) || optimizers.ContainsKey(name) || schedules.ContainsKey(name)
+            || samplers.ContainsKey(name))
             throw new ArgumentException($"name must be unique, '{name}' is taken.", nameof(name));
         parts.Add(name, part);
     }

@@ -20,7 +20,8 @@ public sealed record WarmUp
     /// <summary>The factor that it starts with.</summary>
     public double StartFactor { get; }
 
-    /// <summary>From <paramref name="factor"/> to 1 in a straight line. Bag of Tricks: 10 epochs from 0.01; fast-reid: 2,000 iterations from 0.1.</summary>
+    /// <summary>From <paramref name="factor"/> to 1 in a straight line. Bag of Tricks: 10 epochs from 0.01; fast-reid: 2,000 iterations
+    /// from 0.1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>
     public static WarmUp Linear(TrainingSpan length, double factor = 0.01) => new(length, factor, static (w, a) => w * (1 - a) + a);
 

@@ -11,8 +11,10 @@ internal sealed class ClassWeightedReducer(IReadOnlyList<double> weights) : Redu
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
-        var anchors = term.Anchors ?? throw new InvalidOperationException("The values of this loss belong to no rows, so they have no class.");
-        var labels = batch.Labels ?? throw new InvalidOperationException("The tuples were given without labels, so the anchors have no class.");
+        var anchors = term.Anchors ?? throw new InvalidOperationException(
+            "The values of this loss belong to no rows, so they have no class.");
+        var labels = batch.Labels ?? throw new InvalidOperationException(
+            "The tuples were given without labels, so the anchors have no class.");
         Guard.InRange(labels, weights.Length);
         var byClass = tensor(weights, term.Values.dtype, term.Values.device);
         return term.Mean((term.Values * byClass.index_select(0, labels.index_select(0, anchors))).sum());

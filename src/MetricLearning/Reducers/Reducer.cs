@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>From a value for each tuple or sample to one number.</summary>
 /// <remarks>
-/// A loss that has several terms (attraction and repulsion) reduces each on its own and adds them. Nothing to reduce gives 0 with a gradient
-/// of 0, never NaN; a NaN among the values gives NaN, in every reducer. To add one, derive and write <see cref="ReduceCore"/>.
+/// A loss that has several terms (attraction and repulsion) reduces each on its own and adds them. Nothing to reduce gives 0 with a
+/// gradient of 0, never NaN; a NaN among the values gives NaN, in every reducer. To add one, derive and write <see cref="ReduceCore"/>.
 /// </remarks>
 public abstract class Reducer
 {
@@ -15,7 +15,8 @@ public abstract class Reducer
     /// <summary>The sum.</summary>
     public static Reducer Sum { get; } = new SumReducer();
 
-    /// <summary>The mean over the values above 0 (AvgNonZero). It does not fall as training improves: watch the active fraction too.</summary>
+    /// <summary>The mean over the values above 0 (AvgNonZero). It does not fall as training improves: watch the active fraction
+    /// too.</summary>
     public static Reducer NonZeroMean { get; } = new ThresholdReducer(low: 0);
 
     /// <summary>The mean over the rows of the batch of each row's mean; a row without values counts as 0.</summary>
@@ -25,7 +26,8 @@ public abstract class Reducer
     public static Reducer Divisor { get; } = new DivisorReducer();
 
     /// <summary>The mean over the values strictly above <paramref name="low"/> and strictly below <paramref name="high"/>.</summary>
-    public static Reducer Threshold(double low = double.NegativeInfinity, double high = double.PositiveInfinity) => new ThresholdReducer(low, high);
+    public static Reducer Threshold(double low = double.NegativeInfinity, double high = double.PositiveInfinity) =>
+        new ThresholdReducer(low, high);
 
     /// <summary>Each row's mean, and another reducer over all rows of the batch; a row without values is 0.</summary>
     public static Reducer EachAnchor(Reducer rows) => new PerAnchorReducer(rows);

@@ -16,7 +16,8 @@ public abstract class Regularizer
     public static Regularizer CenterInvariant { get; } = new CenterInvariantRegularizer();
 
     /// <summary>
-    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector (where the peer has 1). Zhao et al., <i>RegularFace</i>, CVPR 2019.
+    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector (where the peer has 1). Zhao et al.,
+    /// <i>RegularFace</i>, CVPR 2019.
     /// </summary>
     public static Regularizer RegularFace { get; } = new RegularFaceRegularizer();
 

@@ -37,7 +37,8 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
         ArgumentNullException.ThrowIfNull(report);
         ArgumentNullException.ThrowIfNull(queryIdentities);
         if (queryIdentities.Count != report.PerQuery.Count)
-            throw new ArgumentException($"queryIdentities must have one entry a query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
+            throw new ArgumentException(
+                $"queryIdentities must have one entry a query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
                 nameof(queryIdentities));
         return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
             .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));

@@ -149,12 +149,12 @@ public sealed class RetrievalEvaluator
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null)
     {
         using var scope = NewDisposeScope();
-        return Rank(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations, topK);
+        return Rank(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations,
+            topK);
     }
 
-    /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak
-    /// for tiles,
-    /// copies of features and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
+    /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak for
+    /// tiles, copies of features and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
     public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery)
     {
         ArgumentNullException.ThrowIfNull(query);

@@ -36,7 +36,8 @@ public sealed record RetrievalProtocol
 
     /// <summary>Market-1501, DukeMTMC-reID and MSMT17: pictures of the query's identity from the query's camera are taken out, and those
     /// of the junk identity −1 (Zheng et al., ICCV 2015).</summary>
-    public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity, JunkIdentity = -1 };
+    public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity,
+        JunkIdentity = -1 };
 
     /// <summary>VeRi-776: vehicles of the query's identity from the query's camera are taken out (Liu et al., ECCV 2016).</summary>
     public static RetrievalProtocol VeRi { get; } = new() { Name = "VeRi", Cameras = CameraFilter.SameIdentity };

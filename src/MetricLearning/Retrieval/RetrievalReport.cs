@@ -6,8 +6,7 @@ namespace MetricLearning;
 /// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped
 /// and why.</summary>
 /// <remarks>Figures directly on the report are means over the queries that have a match left, as torchreid, fast-reid and Market-1501's
-/// code
-/// give them; <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are skipped every
+/// code give them; <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are skipped every
 /// figure is NaN and <see cref="Explanation"/> says why.</remarks>
 public sealed record RetrievalReport
 {

@@ -5,7 +5,8 @@ namespace MetricLearning;
 /// camera by camera in turn: each group of K holds as many cameras as it can.</remarks>
 public enum CameraSpread
 {
-    /// <summary>One picture at random, then pictures of other cameras, each once; where they do not suffice, the rest of its own camera.</summary>
+    /// <summary>One picture at random, then pictures of other cameras, each once; where they do not suffice, the rest of its own
+    /// camera.</summary>
     OtherCamerasFirst,
 
     /// <summary>One picture at random, then only pictures of other cameras, drawn with replacement where they do not suffice; the rest of

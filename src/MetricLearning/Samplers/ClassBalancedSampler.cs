@@ -1,14 +1,14 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Rows drawn one by one: first a class, with probability proportional to <c>n^(1 − balance)</c> where n is its number of rows, then the next of its
-/// rows. Rare classes come as often as frequent ones.
+/// Rows drawn one by one: first a class, with probability proportional to <c>n^(1 − balance)</c> where n is its number of rows, then the
+/// next of its rows. Rare classes come as often as frequent ones.
 /// </summary>
 /// <remarks>
-/// Balance 1 gives every class the same share, 0.5 is square-root sampling, 0 leaves the shares as they are in the data (Mahajan et al., ECCV 2018;
-/// Kang et al., <i>Decoupling Representation and Classifier for Long-Tailed Recognition</i>, ICLR 2020). PyTorch's <c>WeightedRandomSampler</c> with
-/// weights 1/n has the same shares; here the rows of a class all come before one comes again. For a metric loss that needs positives in
-/// every batch, take <see cref="IdentitySampler"/>.
+/// Balance 1 gives every class the same share, 0.5 is square-root sampling, 0 leaves the shares as they are in the data (Mahajan et al.,
+/// ECCV 2018; Kang et al., <i>Decoupling Representation and Classifier for Long-Tailed Recognition</i>, ICLR 2020). PyTorch's
+/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here the rows of a class all come before one comes again. For a
+/// metric loss that needs positives in every batch, take <see cref="IdentitySampler"/>.
 /// </remarks>
 public sealed class ClassBalancedSampler : Sampler
 {
@@ -26,7 +26,8 @@ public sealed class ClassBalancedSampler : Sampler
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">There are no labels.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
-    public ClassBalancedSampler(IReadOnlyList<long> labels, int batchSize, double balance = 1, int? batchesPerEpoch = null, SamplerShard shard = default,
+    public ClassBalancedSampler(IReadOnlyList<long> labels, int batchSize, double balance = 1, int? batchesPerEpoch = null,
+        SamplerShard shard = default,
         ulong seed = 0) : base(batchSize, seed, shard)
     {
         ArgumentNullException.ThrowIfNull(labels);

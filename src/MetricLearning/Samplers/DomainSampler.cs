@@ -3,12 +3,12 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// Every batch holds K rows each of N domains (cameras, data sets) drawn at random; no row comes twice in an epoch, which ends with the first
-/// batch that leaves one of its domains with fewer than K rows.
+/// Every batch holds K rows each of N domains (cameras, data sets) drawn at random; no row comes twice in an epoch, which ends with the
+/// first batch that leaves one of its domains with fewer than K rows.
 /// </summary>
 /// <remarks>
-/// To the letter RandomDomainSampler (domains are cameras) and RandomDatasetSampler of torchreid. So a small domain ends the epoch soon; to go
-/// through all rows take an <see cref="IdentitySampler"/> with the domains as labels. How many batches come depends on the draw: see
+/// To the letter RandomDomainSampler (domains are cameras) and RandomDatasetSampler of torchreid. So a small domain ends the epoch soon; to
+/// go through all rows take an <see cref="IdentitySampler"/> with the domains as labels. How many batches come depends on the draw: see
 /// <see cref="Sampler.CountIn"/>.
 /// </remarks>
 public sealed class DomainSampler : Sampler
@@ -24,7 +24,8 @@ public sealed class DomainSampler : Sampler
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">There are fewer than N domains, or one has fewer than K rows.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
-    public DomainSampler(IReadOnlyList<long> domains, int? domainsPerBatch = null, int rowsPerDomain = 16, SamplerShard shard = default, ulong seed = 0)
+    public DomainSampler(IReadOnlyList<long> domains, int? domainsPerBatch = null, int rowsPerDomain = 16, SamplerShard shard = default,
+        ulong seed = 0)
         : base(checked(CountOf(domains, domainsPerBatch) * Guard.AtLeast(rowsPerDomain, 1)), seed, shard, rowsPerDomain)
     {
         (starts, rows, _) = Groups.Of(domains, minimum: 1);
@@ -36,7 +37,8 @@ public sealed class DomainSampler : Sampler
         for (var i = 0; i < Domains; i++)
             if (starts[i + 1] - starts[i] < rowsPerDomain)
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"domains must each have at least {rowsPerDomain} rows, got {starts[i + 1] - starts[i]} of domain {domains[rows[starts[i]]]}."),
+                    $"domains must each have at least {rowsPerDomain} rows, got {starts[i + 1] - starts[i]} of domain "
+                        + $"{domains[rows[starts[i]]]}."),
                     nameof(domains));
     }
 

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>The same triplets in every epoch, in an order that the seed and the epoch decide: batches of anchor, positive, negative, anchor, ...</summary>
+/// <summary>The same triplets in every epoch, in an order that the seed and the epoch decide: batches of anchor, positive, negative,
+/// anchor, ...</summary>
 /// <remarks>
 /// For data whose only truth is a set of triplets, and for mined ones. The loss takes a batch as
 /// <c>loss.forward(embeddings, Triplets.InThrees(rows))</c>. As FixedSetOfTriplets of pytorch-metric-learning, whose draw from labels is
@@ -15,11 +16,13 @@ public sealed class FixedTripletsSampler : Sampler
     /// <summary>A sampler over these triplets.</summary>
     /// <param name="triplets">Rows of anchor, positive and negative; at least one triplet.</param>
     /// <param name="tripletsPerBatch">Triplets of a batch (of all processes together).</param>
-    /// <param name="lastBatch">What becomes of triplets that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first again.</param>
+    /// <param name="lastBatch">What becomes of triplets that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first
+    /// again.</param>
     /// <param name="shard">The share of one process among several: whole triplets.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">There is no triplet, or a row is negative.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be
+    /// short.</exception>
     public FixedTripletsSampler(IReadOnlyList<(long Anchor, long Positive, long Negative)> triplets, int tripletsPerBatch,
         LastBatch lastBatch = LastBatch.Short, SamplerShard shard = default, ulong seed = 0)
         : base(checked(Guard.AtLeast(tripletsPerBatch, 1) * 3), seed, shard, groupSize: 3)
@@ -41,8 +44,8 @@ public sealed class FixedTripletsSampler : Sampler
     public LastBatch LastBatch { get; }
 
     /// <summary>
-    /// Triplets drawn once from labels: two classes at random, an anchor and a positive of the first (the same row twice where it has no other), a
-    /// negative of the second.
+    /// Triplets drawn once from labels: two classes at random, an anchor and a positive of the first (the same row twice where it has no
+    /// other), a negative of the second.
     /// </summary>
     /// <param name="labels">The class of each row; at least two classes.</param>
     /// <param name="count">How many triplets, at least 1.</param>
@@ -58,7 +61,8 @@ public sealed class FixedTripletsSampler : Sampler
         var (starts, rows, _) = Groups.Of(labels, minimum: 1);
         var classes = starts.Length - 1;
         if (classes < 2)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"labels must hold at least 2 classes, got {classes}."), nameof(labels));
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"labels must hold at least 2 classes, got {classes}."),
+                nameof(labels));
         var random = SeededRandom.ForStream(seed, ulong.MaxValue);
         var drawn = new (long, long, long)[count];
         for (var i = 0; i < count; i++)

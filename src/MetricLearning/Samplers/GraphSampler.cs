@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K of identities that are hard to tell apart: each batch is one identity and the P − 1 that are nearest to it by the distances of the model in
-/// training. An epoch has one batch for each identity.
+/// P×K of identities that are hard to tell apart: each batch is one identity and the P − 1 that are nearest to it by the distances of the
+/// model in training. An epoch has one batch for each identity.
 /// </summary>
 /// <remarks>
 /// At the start of an epoch embed one picture of each identity, and hand their distances over:
@@ -15,10 +15,10 @@ namespace MetricLearning;
 /// using var distances = Distance.Cosine.Matrix(embeddings, embeddings);
 /// sampler.Update(distances);
 /// </code>
-/// Until the first time the neighbors are drawn at random. An epoch is a pure function of the seed, its number and <see cref="Neighbors"/>: keep
-/// these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch. Pictures of an identity come in random
-/// order, all before one comes again as far as groups of K allow. Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable
-/// Person Re-Identification</i>, CVPR 2022 (GraphSampler of QAConv).
+/// Until the first time the neighbors are drawn at random. An epoch is a pure function of the seed, its number and <see cref="Neighbors"/>:
+/// keep these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch. Pictures of an identity come
+/// in random order, all before one comes again as far as groups of K allow. Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for
+/// Generalizable Person Re-Identification</i>, CVPR 2022 (GraphSampler of QAConv).
 /// </remarks>
 public sealed class GraphSampler : Sampler
 {
@@ -34,7 +34,8 @@ public sealed class GraphSampler : Sampler
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">There are fewer than P identities.</exception>
     /// <exception cref="ArgumentOutOfRangeException">P or K is too small.</exception>
-    public GraphSampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
+    public GraphSampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, SamplerShard shard = default,
+        ulong seed = 0)
         : base(checked(Guard.AtLeast(identitiesPerBatch, 2) * Guard.AtLeast(imagesPerIdentity, 1)), seed, shard, imagesPerIdentity)
     {
         ArgumentNullException.ThrowIfNull(labels);
@@ -54,8 +55,10 @@ public sealed class GraphSampler : Sampler
     /// <summary>How many identities there are, in the order in which they first come in the labels.</summary>
     public int Identities => starts.Length - 1;
 
-    /// <summary>[Identities · (P − 1)]: the nearest identities of each, nearest first; null until <see cref="Update"/>. For checkpoints.</summary>
-    /// <exception cref="ArgumentException">The length or an identity does not fit: they are of another sampler or of other data.</exception>
+    /// <summary>[Identities · (P − 1)]: the nearest identities of each, nearest first; null until <see cref="Update"/>. For
+    /// checkpoints.</summary>
+    /// <exception cref="ArgumentException">The length or an identity does not fit: they are of another sampler or of other
+    /// data.</exception>
     public IReadOnlyList<int>? Neighbors
     {
         get => neighbors;
@@ -63,7 +66,8 @@ public sealed class GraphSampler : Sampler
         {
             if (value is not null && (value.Count != Identities * (IdentitiesPerBatch - 1) || value.Any(i => i < 0 || i >= Identities)))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {value.Count}: are they of another sampler?"),
+                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {value.Count}: are they of "
+                        + $"another sampler?"),
                     nameof(Neighbors));
             neighbors = value is null ? null : [.. value];
         }
@@ -86,7 +90,8 @@ public sealed class GraphSampler : Sampler
     {
         Guard.Matrix(distances);
         if (distances.size(0) != Identities || distances.size(1) != Identities)
-            throw new ArgumentException($"distances must be [{Identities}, {Identities}], got {Guard.Shape(distances)}.", nameof(distances));
+            throw new ArgumentException($"distances must be [{Identities}, {Identities}], got {Guard.Shape(distances)}.",
+                nameof(distances));
         Guard.Finite(distances);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();

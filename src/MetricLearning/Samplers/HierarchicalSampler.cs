@@ -3,13 +3,13 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K with a level above: every batch holds C categories, of each of them P classes, of each of those K pictures. Negatives of the same category are
-/// the hard ones (two chairs rather than a chair and a lamp).
+/// P×K with a level above: every batch holds C categories, of each of them P classes, of each of those K pictures. Negatives of the same
+/// category are the hard ones (two chairs rather than a chair and a lamp).
 /// </summary>
 /// <remarks>
-/// Each batch is a fresh draw, every category that has P classes of K pictures as likely as another, unless <see cref="HierarchyDraw"/> says
-/// otherwise. After <c>HierarchicalSampler</c> of pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019), which
-/// goes through all pairs of categories and whose batches vary in the number of classes, and the two of open-metric-learning.
+/// Each batch is a fresh draw, every category that has P classes of K pictures as likely as another, unless <see cref="HierarchyDraw"/>
+/// says otherwise. After <c>HierarchicalSampler</c> of pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR
+/// 2019), which goes through all pairs of categories and whose batches vary in the number of classes, and the two of open-metric-learning.
 /// </remarks>
 public sealed class HierarchicalSampler : Sampler
 {
@@ -24,16 +24,21 @@ public sealed class HierarchicalSampler : Sampler
     /// <param name="categories">The category of each picture; pictures of one class have one category.</param>
     /// <param name="categoriesPerBatch">C, at least 1 (of all processes together).</param>
     /// <param name="classesPerCategory">P, at least 1.</param>
-    /// <param name="imagesPerClass">K, at least 1. Classes with fewer pictures, and categories with fewer than P such classes, are left out.</param>
+    /// <param name="imagesPerClass">K, at least 1. Classes with fewer pictures, and categories with fewer than P such classes, are left
+    /// out.</param>
     /// <param name="draw">How categories and classes are chosen; every category equally likely by default.</param>
     /// <param name="batchesPerEpoch">How many batches make an epoch; by default pictures / (C·P·K), at least 1.</param>
     /// <param name="shard">The share of one process among several: whole categories.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, or fewer than C categories can be drawn from.</exception>
+    /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, or fewer than C categories can be drawn
+    /// from.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
-    public HierarchicalSampler(IReadOnlyList<long> labels, IReadOnlyList<long> categories, int categoriesPerBatch = 2, int classesPerCategory = 8,
-        int imagesPerClass = 4, HierarchyDraw draw = HierarchyDraw.Independent, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
-        : base(checked(Guard.AtLeast(categoriesPerBatch, 1) * Guard.AtLeast(classesPerCategory, 1) * Guard.AtLeast(imagesPerClass, 1)), seed, shard,
+    public HierarchicalSampler(IReadOnlyList<long> labels, IReadOnlyList<long> categories, int categoriesPerBatch = 2,
+        int classesPerCategory = 8,
+        int imagesPerClass = 4, HierarchyDraw draw = HierarchyDraw.Independent, int? batchesPerEpoch = null, SamplerShard shard = default,
+            ulong seed = 0)
+        : base(checked(Guard.AtLeast(categoriesPerBatch, 1) * Guard.AtLeast(classesPerCategory, 1) * Guard.AtLeast(imagesPerClass, 1)),
+            seed, shard,
             classesPerCategory * imagesPerClass)
     {
         ArgumentNullException.ThrowIfNull(labels);
@@ -53,15 +58,18 @@ public sealed class HierarchicalSampler : Sampler
             for (var j = classStarts[i]; j < classStarts[i + 1]; j++)
                 if (categories[rows[j]] != categoryOfClass[i])
                     throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                        $"categories must be the same for all pictures of a class, got {categoryOfClass[i]} and {categories[rows[j]]} for class {labels[rows[j]]}."),
+                        $"categories must be the same for all pictures of a class, got {categoryOfClass[i]} and {categories[rows[j]]} for "
+                            + $"class {labels[rows[j]]}."),
                         nameof(categories));
         }
         (categoryStarts, classes, _) = Groups.Of(categoryOfClass, classesPerCategory);
         if (categoryStarts.Length - 1 < categoriesPerBatch)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"categories must hold at least {categoriesPerBatch} with {classesPerCategory} classes of {imagesPerClass} pictures, got {categoryStarts.Length - 1}."),
+                $"categories must hold at least {categoriesPerBatch} with {classesPerCategory} classes of {imagesPerClass} pictures, got "
+                    + $"{categoryStarts.Length - 1}."),
                 nameof(categories));
-        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch)) : Math.Max(1, labels.Count / WholeBatchSize);
+        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch))
+            : Math.Max(1, labels.Count / WholeBatchSize);
     }
 
     /// <summary>C: how many categories a batch of all processes together holds.</summary>
@@ -108,7 +116,8 @@ public sealed class HierarchicalSampler : Sampler
                 random.Shuffle(order, category => ClassesOf(category));
                 return order[..CategoriesPerBatch];
             case HierarchyDraw.DistinctClasses:
-                int[] Open() => [.. Enumerable.Range(0, used.Length).Where(category => ClassesOf(category) - used[category] >= ClassesPerCategory)];
+                int[] Open() =>
+                    [.. Enumerable.Range(0, used.Length).Where(category => ClassesOf(category) - used[category] >= ClassesPerCategory)];
                 var open = Open();
                 if (open.Length < CategoriesPerBatch)
                 {

@@ -6,7 +6,8 @@ public enum HierarchyDraw
     /// <summary>Each batch is a fresh draw, every category as likely as another.</summary>
     Independent,
 
-    /// <summary>Each batch is a fresh draw, a category with more classes the likelier (open-metric-learning's CategoryBalanceSampler).</summary>
+    /// <summary>Each batch is a fresh draw, a category with more classes the likelier (open-metric-learning's
+    /// CategoryBalanceSampler).</summary>
     WeighedByClasses,
 
     /// <summary>

@@ -22,8 +22,8 @@ public readonly record struct IdentityEpoch
     /// <summary>Each identity once, with K of its pictures (open-reid).</summary>
     public static IdentityEpoch EachIdentityOnce { get; } = new(IdentityPass.EachIdentityOnce, null);
 
-    /// <summary>So many batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch size): there
-    /// is no promise that every identity comes.</summary>
+    /// <summary>So many batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch size):
+    /// there is no promise that every identity comes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public static IdentityEpoch Independent(int batches) => new(IdentityPass.Independent, Guard.AtLeast(batches, 1));
 

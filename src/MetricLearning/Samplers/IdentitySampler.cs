@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// The P×K identity sampler: every batch holds K pictures each of P different identities, so that each picture finds positives and negatives
-/// in its own batch.
+/// The P×K identity sampler: every batch holds K pictures each of P different identities, so that each picture finds positives and
+/// negatives in its own batch.
 /// </summary>
 /// <remarks>
 /// <para>Pictures of one identity stand side by side: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the
@@ -32,7 +32,8 @@ public sealed class IdentitySampler : Sampler
     /// <param name="cameraSpread">How cameras are mixed, where they are given.</param>
     /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There are fewer than P identities to draw from, or the cameras do not match the labels.</exception>
+    /// <exception cref="ArgumentException">There are fewer than P identities to draw from, or the cameras do not match the
+    /// labels.</exception>
     /// <exception cref="ArgumentOutOfRangeException">P or K is not positive, or an enum has no such value.</exception>
     public IdentitySampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SmallIdentities smallIdentities = SmallIdentities.DrawWithReplacement, IdentityEpoch epoch = default,
@@ -54,7 +55,8 @@ public sealed class IdentitySampler : Sampler
         if (Identities < identitiesPerBatch)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"labels must hold at least {identitiesPerBatch} identities, one for each place in a batch, got {Identities}")
-                + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture, $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
+                + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture,
+                    $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
                 nameof(labels));
         this.cameras = cameras is null ? null : Groups.Number(cameras);
     }
@@ -87,16 +89,18 @@ public sealed class IdentitySampler : Sampler
     /// As <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all pictures in groups of K, small
     /// identities drawn with replacement, the tail dropped.
     /// </summary>
-    public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
+    public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
+        ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
 
     /// <summary>As <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
-    public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, ulong seed = 0) =>
+    public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
+        ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, seed: seed);
 
     /// <summary>
-    /// As fast-reid's <c>NaiveIdentitySampler</c>: all pictures in groups of K, again and again; an epoch is
-    /// <c>pictures / (P·K)</c> iterations. (fast-reid lets a pass run on over the end of an epoch; here an epoch begins a new one.)
+    /// As fast-reid's <c>NaiveIdentitySampler</c>: all pictures in groups of K, again and again; an epoch is <c>pictures / (P·K)</c>
+    /// iterations. (fast-reid lets a pass run on over the end of an epoch; here an epoch begins a new one.)
     /// </summary>
     public static IdentitySampler FastReIdNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
@@ -104,9 +108,9 @@ public sealed class IdentitySampler : Sampler
             epoch: IdentityEpoch.AllImages.WithBatches(IterationsOf(labels, identitiesPerBatch, imagesPerIdentity)));
 
     /// <summary>
-    /// As fast-reid's <c>BalancedIdentitySampler</c>: each identity once, with pictures of other cameras than the first, again and again; an epoch
-    /// is <c>pictures / (P·K)</c> iterations. (Where an identity has just K − 1 pictures of other cameras, fast-reid draws among them
-    /// with replacement; here each is taken once.)
+    /// As fast-reid's <c>BalancedIdentitySampler</c>: each identity once, with pictures of other cameras than the first, again and again;
+    /// an epoch is <c>pictures / (P·K)</c> iterations. (Where an identity has just K − 1 pictures of other cameras, fast-reid draws among
+    /// them with replacement; here each is taken once.)
     /// </summary>
     public static IdentitySampler FastReIdBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
         int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
@@ -161,7 +165,8 @@ public sealed class IdentitySampler : Sampler
         private readonly int size = sampler.ImagesPerIdentity;
         private readonly int[] starts = sampler.starts;
         private readonly int[] order = [.. sampler.rows];    // shuffled within identities
-        private readonly List<long> drawn = new(sampler.Epoch.BatchCount is { } batches ? batches * sampler.WholeBatchSize : sampler.rows.Length);
+        private readonly List<long> drawn = new(sampler.Epoch.BatchCount is { } batches ? batches * sampler.WholeBatchSize
+            : sampler.rows.Length);
 
         public long[] Run()
         {
@@ -321,7 +326,8 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbors come from different cameras as far as they can.</summary>
+        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbors come from different cameras as far as they
+        /// can.</summary>
         private void Deal(Span<int> own)
         {
             var cameras = sampler.cameras!;

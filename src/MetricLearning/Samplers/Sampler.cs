@@ -8,10 +8,11 @@ namespace MetricLearning;
 /// TorchSharp's <c>DataLoader</c> takes it as its shuffler as it is; <see cref="Batches"/> gives the batches themselves.
 /// </summary>
 /// <remarks>
-/// <para>An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in the
-/// middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the next.</para>
-/// <para><see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> may be called from any thread; <see cref="State"/> belongs to
-/// one loop at a time.</para>
+/// <para>An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in
+/// the middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the
+/// next.</para>
+/// <para><see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> may be called from any thread; <see cref="State"/> belongs
+/// to one loop at a time.</para>
 /// <para>To add a sampler, derive and write <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
 /// <see cref="Share"/> of the whole epoch where it can be split among processes.</para>
 /// </remarks>
@@ -33,7 +34,8 @@ public abstract class Sampler : IEnumerable<long>
         this.groupSize = Guard.AtLeast(groupSize, 1);
         if (batchSize % groupSize != 0 || batchSize / groupSize % shard.Count != 0)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"a batch of {batchSize} rows in groups of {groupSize} cannot be divided among {shard.Count} processes evenly."), nameof(shard));
+                $"a batch of {batchSize} rows in groups of {groupSize} cannot be divided among {shard.Count} processes evenly."),
+                    nameof(shard));
         Seed = seed;
         Shard = shard;
     }
@@ -50,8 +52,10 @@ public abstract class Sampler : IEnumerable<long>
     /// <summary>Which process's share of each batch this sampler gives.</summary>
     public SamplerShard Shard { get; }
 
-    /// <summary>What comes next: it moves as indices are handed out, and may be set to resume. The end of an epoch is the start of the next.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch: the state is of another sampler or of other data.</exception>
+    /// <summary>What comes next: it moves as indices are handed out, and may be set to resume. The end of an epoch is the start of the
+    /// next.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch: the state is of another sampler or of other
+    /// data.</exception>
     public SamplerState State
     {
         get => state;
@@ -61,7 +65,8 @@ public abstract class Sampler : IEnumerable<long>
             var count = value.Position == 0 ? 0 : CountIn(value.Epoch);
             if (value.Position < 0 || value.Position > count)
                 throw new ArgumentOutOfRangeException(nameof(State), value.Position, string.Create(CultureInfo.InvariantCulture,
-                    $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of other data?"));
+                    $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of "
+                        + $"other data?"));
             state = value.Position > 0 && value.Position == count ? new SamplerState(value.Epoch + 1, 0) : value;
         }
     }
@@ -76,7 +81,8 @@ public abstract class Sampler : IEnumerable<long>
     /// <summary>How many batches the current epoch has, a last smaller one included.</summary>
     public int BatchesPerEpoch => BatchesIn(state.Epoch);
 
-    /// <summary>How many indices an epoch has, exactly. Where only a draw can tell, the epoch is drawn once and the number is kept.</summary>
+    /// <summary>How many indices an epoch has, exactly. Where only a draw can tell, the epoch is drawn once and the number is
+    /// kept.</summary>
     public virtual int CountIn(int epoch)
     {
         if (lastCount is not { } known || known.Epoch != epoch) lastCount = known = new EpochCount(epoch, Draw(epoch).Length);
@@ -98,7 +104,8 @@ public abstract class Sampler : IEnumerable<long>
         }
     }
 
-    /// <summary>The rest of the current epoch, batch by batch. Left in the middle of a batch, the first one is the rest of that batch.</summary>
+    /// <summary>The rest of the current epoch, batch by batch. Left in the middle of a batch, the first one is the rest of that
+    /// batch.</summary>
     public IEnumerable<long[]> Batches()
     {
         var (epoch, position) = state;

@@ -8,10 +8,12 @@ public sealed class ShuffleSampler : Sampler
     /// <summary>A sampler over so many rows.</summary>
     /// <param name="count">How many rows there are, at least 1.</param>
     /// <param name="batchSize">Rows of a batch (of all processes together).</param>
-    /// <param name="lastBatch">What becomes of rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows again.</param>
+    /// <param name="lastBatch">What becomes of rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
+    /// again.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be
+    /// short.</exception>
     public ShuffleSampler(int count, int batchSize, LastBatch lastBatch = LastBatch.Short, SamplerShard shard = default, ulong seed = 0)
         : base(batchSize, seed, shard)
     {

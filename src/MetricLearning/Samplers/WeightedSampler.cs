@@ -20,7 +20,8 @@ public sealed class WeightedSampler : Sampler
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">There is no weight above 0.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A weight is negative or not finite, or a number is not positive.</exception>
-    public WeightedSampler(IReadOnlyList<double> weights, int batchSize, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
+    public WeightedSampler(IReadOnlyList<double> weights, int batchSize, int? batchesPerEpoch = null, SamplerShard shard = default,
+        ulong seed = 0)
         : base(batchSize, seed, shard)
     {
         ArgumentNullException.ThrowIfNull(weights);
@@ -36,7 +37,8 @@ public sealed class WeightedSampler : Sampler
     {
         ArgumentNullException.ThrowIfNull(tuples);
         if (tuples.Rows != tuples.Columns)
-            throw new ArgumentException($"tuples must be over rows and columns of one set, got {tuples.Rows} and {tuples.Columns}.", nameof(tuples));
+            throw new ArgumentException($"tuples must be over rows and columns of one set, got {tuples.Rows} and {tuples.Columns}.",
+                nameof(tuples));
         using var scope = NewDisposeScope();
         return tuples.Shares(ScalarType.Float64).cpu().data<double>().ToArray();
     }

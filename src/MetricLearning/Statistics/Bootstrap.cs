@@ -29,7 +29,8 @@ public sealed class Bootstrap
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
     /// <exception cref="ArgumentException">There is not one identity a query.</exception>
-    public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure, IReadOnlyList<long> queryIdentities) =>
+    public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure,
+        IReadOnlyList<long> queryIdentities) =>
         OverIdentities(Values(report, figure), queryIdentities);
 
     /// <summary>The mean of values, each drawn by itself.</summary>

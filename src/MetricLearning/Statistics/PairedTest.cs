@@ -15,8 +15,8 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <summary>Compares values query by query.</summary>
     /// <param name="first">One model's values, say the average precision of each query.</param>
     /// <param name="second">The other's, of the same queries in the same order. A query that is NaN in either is left out.</param>
-    /// <param name="queryIdentities">The identity of each query: queries of one are not independent, so given these the identity is the unit. The
-    /// mean stays one over queries.</param>
+    /// <param name="queryIdentities">The identity of each query: queries of one are not independent, so given these the identity is the
+    /// unit. The mean stays one over queries.</param>
     /// <param name="confidence">The confidence of the interval.</param>
     /// <param name="permutations">How many random exchanges.</param>
     /// <param name="seed">Their seed.</param>

@@ -8,8 +8,10 @@ internal static class PairedValues
     {
         ArgumentNullException.ThrowIfNull(values);
         if (identities is not null && identities.Count != values.Count)
-            throw new ArgumentException($"identities must have one entry a value, {values.Count}, got {identities.Count}.", nameof(identities));
-        return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i])).GroupBy(i => identities is null ? i : identities[i])
+            throw new ArgumentException($"identities must have one entry a value, {values.Count}, got {identities.Count}.",
+                nameof(identities));
+        return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i]))
+            .GroupBy(i => identities is null ? i : identities[i])
             .Select(group => (group.Sum(i => values[i]), group.Count()))];
     }
 }

@@ -13,9 +13,11 @@ public sealed class Pairs : Tuples
     public Pairs(Tensor positives, Tensor negatives, Tensor? self = null) : base(positives.size(0), positives.size(1))
     {
         if (positives.dim() != 2 || positives.dtype != ScalarType.Bool)
-            throw new ArgumentException($"positives must be bool [N, M], got {positives.dtype} {Guard.Shape(positives)}.", nameof(positives));
+            throw new ArgumentException($"positives must be bool [N, M], got {positives.dtype} {Guard.Shape(positives)}.",
+                nameof(positives));
         if (negatives.dim() != 2 || negatives.dtype != ScalarType.Bool || negatives.size(0) != Rows || negatives.size(1) != Columns)
-            throw new ArgumentException($"negatives must be bool [{Rows}, {Columns}], got {negatives.dtype} {Guard.Shape(negatives)}.", nameof(negatives));
+            throw new ArgumentException($"negatives must be bool [{Rows}, {Columns}], got {negatives.dtype} {Guard.Shape(negatives)}.",
+                nameof(negatives));
         if (self is not null) Guard.Labels(self, Rows);
         (Positives, Negatives, Self) = (positives, negatives, self);
     }
@@ -26,7 +28,8 @@ public sealed class Pairs : Tuples
     /// <summary>bool [N, M]: the columns that a row is to be far from.</summary>
     public Tensor Negatives { get; }
 
-    /// <summary>int64 [N]: the column that is the row's own embedding, never a positive; null where the references are other embeddings.</summary>
+    /// <summary>int64 [N]: the column that is the row's own embedding, never a positive; null where the references are other
+    /// embeddings.</summary>
     public Tensor? Self { get; }
 
     /// <summary>All pairs of a batch with itself: equal labels are positives, other labels negatives, and no row meets itself.</summary>
@@ -48,13 +51,14 @@ public sealed class Pairs : Tuples
         using var scope = NewDisposeScope();
         var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var negatives = same.logical_not();
-        if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1), zeros([self.size(0), 1], ScalarType.Bool, same.device));
+        if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1),
+            zeros([self.size(0), 1], ScalarType.Bool, same.device));
         return new(same.MoveToOuterDisposeScope(), negatives.MoveToOuterDisposeScope(), self);
     }
 
     /// <summary>
-    /// These pairs without the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may well be
-    /// positives that are labeled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
+    /// These pairs without the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may
+    /// well be positives that are labeled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
     /// <returns>New pairs, which the caller disposes; hand them to <c>loss.forward(embeddings, pairs)</c>.</returns>
@@ -63,7 +67,8 @@ public sealed class Pairs : Tuples
     {
         ArgumentNullException.ThrowIfNull(guideDistances);
         if (guideDistances.dim() != 2 || guideDistances.size(0) != Rows || guideDistances.size(1) != Columns)
-            throw new ArgumentException($"guideDistances must be [{Rows}, {Columns}], got {Guard.Shape(guideDistances)}.", nameof(guideDistances));
+            throw new ArgumentException($"guideDistances must be [{Rows}, {Columns}], got {Guard.Shape(guideDistances)}.",
+                nameof(guideDistances));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var kept = Negatives.clone();

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Triplets as indices: row <c>Anchors[k]</c> is to be nearer to column <c>Positives[k]</c> than to column <c>Negatives[k]</c>.</summary>
+/// <summary>Triplets as indices: row <c>Anchors[k]</c> is to be nearer to column <c>Positives[k]</c> than to column
+/// <c>Negatives[k]</c>.</summary>
 public sealed class Triplets : Tuples
 {
     private (long[], long[], long[])? indices;
@@ -52,19 +53,22 @@ public sealed class Triplets : Tuples
     /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
     public static Triplets Packed(long rows, Device? device = null)
     {
-        if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.", nameof(rows));
+        if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.",
+            nameof(rows));
         var third = rows / 3;
         Tensor Third(long i) => Iota(i * third, (i + 1) * third, device);
         return new(Third(0), Third(1), Third(2), rows, rows);
     }
 
-    /// <summary>The triplets of a batch of B threes: anchor, positive, negative, anchor, positive, ... (<see cref="FixedTripletsSampler"/>).</summary>
+    /// <summary>The triplets of a batch of B threes: anchor, positive, negative, anchor, positive, ...
+    /// (<see cref="FixedTripletsSampler"/>).</summary>
     /// <param name="rows">Rows of the batch, 3B.</param>
     /// <param name="device">Where the batch lies; null for the CPU.</param>
     /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
     public static Triplets InThrees(long rows, Device? device = null)
     {
-        if (rows % 3 != 0) throw new ArgumentException($"a batch of anchor, positive and negative in threes has 3B rows, got {rows}.", nameof(rows));
+        if (rows % 3 != 0) throw new ArgumentException($"a batch of anchor, positive and negative in threes has 3B rows, got {rows}.",
+            nameof(rows));
         Tensor Every(long i) => arange(S(i), S(Math.Max(rows, i)), S(3), ScalarType.Int64, device ?? CPU);
         return new(Every(0), Every(1), Every(2), rows, rows);
     }

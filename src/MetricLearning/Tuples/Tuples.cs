@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which embeddings meet: rows of the batch (anchors) with columns of the references. Pairs or triplets; each converts to the other.</summary>
+/// <summary>Which embeddings meet: rows of the batch (anchors) with columns of the references. Pairs or triplets; each converts to the
+/// other.</summary>
 public abstract class Tuples : IDisposable
 {
     private protected Tuples(long rows, long columns) => (Rows, Columns) = (rows, columns);
@@ -21,10 +22,12 @@ public abstract class Tuples : IDisposable
     /// <returns>The triplets; this object itself where it holds triplets.</returns>
     public abstract Triplets AsTriplets();
 
-    /// <summary>The positive pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds triplets.</summary>
+    /// <summary>The positive pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds
+    /// triplets.</summary>
     public abstract (Tensor Rows, Tensor Columns) PositivePairs();
 
-    /// <summary>The negative pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds triplets.</summary>
+    /// <summary>The negative pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds
+    /// triplets.</summary>
     public abstract (Tensor Rows, Tensor Columns) NegativePairs();
 
     /// <summary>Frees the tensors.</summary>
@@ -34,7 +37,8 @@ public abstract class Tuples : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>[N]: how often each row is in tuples over rows and columns of one set, ÷ the most; each row of a triplet counts once.</summary>
+    /// <summary>[N]: how often each row is in tuples over rows and columns of one set, ÷ the most; each row of a triplet counts
+    /// once.</summary>
     internal Tensor Shares(ScalarType dtype)
     {
         var (positiveRows, positiveColumns) = PositivePairs();

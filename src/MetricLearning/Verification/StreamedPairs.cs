@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
 /// <remarks>
 /// Edges are exact keys: those of all matching pairs, and of a sample of all pairs so that no gap between edges holds many. A score gives
-/// its pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or lies
-/// in a gap whose keys a second pass gathers. A gap that holds too many (for the sample missed it) is cut and counted again.
+/// its pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or
+/// lies in a gap whose keys a second pass gathers. A gap that holds too many (for the sample missed it) is cut and counted again.
 /// </remarks>
 internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relations, Func<int, bool> isJunk, TilePlan plan, int mostGathered)
 {

@@ -83,7 +83,8 @@ public sealed class VerificationEvaluator
         ArgumentNullException.ThrowIfNull(queryIdentities);
         ArgumentNullException.ThrowIfNull(galleryIdentities);
         if (queryIdentities.Count != distances.size(0) || galleryIdentities.Count != distances.size(1))
-            throw new ArgumentException($"distances {Guard.Shape(distances)} must have a row for each of the {queryIdentities.Count} queryIdentities and "
+            throw new ArgumentException(
+                $"distances {Guard.Shape(distances)} must have a row for each of the {queryIdentities.Count} queryIdentities and "
                 + $"a column for each of the {galleryIdentities.Count} galleryIdentities.", nameof(distances));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>The tensors of a weights file by name, in the file's order.</summary>
-/// <remarks>Owns them: they are in no dispose scope and are freed by <see cref="Dispose"/>. Tensors that shared memory when they were saved share it here.</remarks>
+/// <remarks>Owns them: they are in no dispose scope and are freed by <see cref="Dispose"/>. Tensors that shared memory when they were saved
+/// share it here.</remarks>
 public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposable
 {
     private readonly List<string> names = [];
@@ -37,7 +38,8 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => tensors.TryGetValue(key, out value);
 
     /// <inheritdoc/>
-    public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => names.Select(name => KeyValuePair.Create(name, tensors[name])).GetEnumerator();
+    public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() =>
+        names.Select(name => KeyValuePair.Create(name, tensors[name])).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 

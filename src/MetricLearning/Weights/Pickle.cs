@@ -8,8 +8,7 @@ namespace MetricLearning;
 /// <see cref="Reduce"/>.</summary>
 /// <remarks>
 /// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of
-/// values,
-/// <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in
+/// values, <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in
 /// proportion to the bytes read.
 /// </remarks>
 internal sealed class Pickle
@@ -145,7 +144,8 @@ internal sealed class Pickle
                 case (byte)'R':
                     var arguments = Pop();
                     var called = Pop();
-                    stack.Add(called is Global global && arguments is Tuple tuple ? Reduce(global, tuple) : throw Invalid("with a call of what is no name"));
+                    stack.Add(called is Global global && arguments is Tuple tuple ? Reduce(global, tuple)
+                        : throw Invalid("with a call of what is no name"));
                     break;
                 case (byte)'b':
                     // State set on an object: PyTorch sets _metadata on a state dict. It is dropped; other objects have no state here.
@@ -167,7 +167,9 @@ internal sealed class Pickle
     {
         var global = new Global(module, name);
         return Allowed(global) ? global
-            : throw new InvalidDataException($"The file asks for {global}, which is neither a tensor nor plain data. Nothing of it was run. Save the state dict alone: torch.save(model.state_dict(), path).");
+            : throw new InvalidDataException(
+                $"The file asks for {global}, which is neither a tensor nor plain data. Nothing of it was run. Save the state dict alone: "
+                + $"torch.save(model.state_dict(), path).");
     }
 
     private void TupleOf(int count)
@@ -177,7 +179,8 @@ internal sealed class Pickle
         stack.Add(new Tuple(items));
     }
 
-    private object? Peek() => stack.Count > 0 && !ReferenceEquals(stack[^1], mark) ? stack[^1] : throw Invalid("that takes more than it put down");
+    private object? Peek() =>
+        stack.Count > 0 && !ReferenceEquals(stack[^1], mark) ? stack[^1] : throw Invalid("that takes more than it put down");
 
     private object? Pop()
     {
@@ -236,7 +239,8 @@ internal sealed class Pickle
 
     private uint UInt32() => BinaryPrimitives.ReadUInt32LittleEndian(Bytes(4));
 
-    private long Length64() => BinaryPrimitives.ReadUInt64LittleEndian(Bytes(8)) is var length and <= int.MaxValue ? (long)length : throw Invalid("with more bytes than the file has");
+    private long Length64() => BinaryPrimitives.ReadUInt64LittleEndian(Bytes(8)) is var length and <= int.MaxValue ? (long)length
+        : throw Invalid("with more bytes than the file has");
 
     private void Skip(long count) => Bytes(count);
 

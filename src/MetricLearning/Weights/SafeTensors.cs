@@ -7,9 +7,9 @@ namespace MetricLearning;
 
 /// <summary>Reads and writes <c>.safetensors</c> files: a length, a JSON header, and the tensors' bytes.</summary>
 /// <remarks>
-/// Strict as the format's specification asks: the header fits the file, no name comes twice, each tensor's bytes are as many as its shape and
-/// type need, and the tensors fill the rest of the file without hole or overlap. All of it is checked before any tensor is made.
-/// Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart here and are refused.
+/// Strict as the format's specification asks: the header fits the file, no name comes twice, each tensor's bytes are as many as its shape
+/// and type need, and the tensors fill the rest of the file without hole or overlap. All of it is checked before any tensor is made. Types:
+/// F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart here and are refused.
 /// </remarks>
 public static class SafeTensors
 {
@@ -57,13 +57,15 @@ public static class SafeTensors
         }
     }
 
-    /// <summary>Writes tensors to a file, atomically: whenever the program stops, the file is wholly the old or wholly the new one.</summary>
+    /// <summary>Writes tensors to a file, atomically: whenever the program stops, the file is wholly the old or wholly the new
+    /// one.</summary>
     /// <param name="path">The file, replaced if it is there.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <param name="metadata">Text to carry along; null for none.</param>
     /// <exception cref="ArgumentException">A name comes twice or is reserved, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
+        string>? metadata = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
@@ -98,8 +100,10 @@ public static class SafeTensors
             long offset = 0;
             foreach (var (name, tensor) in tensors)
             {
-                if (!names.Add(name)) throw new ArgumentException($"tensors must have names that differ and are not {MetadataKey}, got '{name}'.", nameof(tensors));
-                var type = NameOf(tensor.dtype) ?? throw new ArgumentException($"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
+                if (!names.Add(name)) throw new ArgumentException(
+                    $"tensors must have names that differ and are not {MetadataKey}, got '{name}'.", nameof(tensors));
+                var type = NameOf(tensor.dtype) ?? throw new ArgumentException(
+                    $"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
                 json.WriteStartObject(name);
                 json.WriteString("dtype", type);
                 json.WriteStartArray("shape");
@@ -125,7 +129,8 @@ public static class SafeTensors
         stream.ReadExactly(start);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > (ulong)Math.Min(LargestHeader, stream.Length - 8))
-            throw Invalid($"the header is said to have {length} bytes, the file has {stream.Length} (and a header at most {LargestHeader})");
+            throw Invalid(
+                $"the header is said to have {length} bytes, the file has {stream.Length} (and a header at most {LargestHeader})");
         var text = new byte[(int)length];
         stream.ReadExactly(text);
         if (text.Length == 0 || text[0] != '{') throw Invalid("the header does not start with '{'");
@@ -138,7 +143,8 @@ public static class SafeTensors
             long end = 0;
             foreach (var entry in entries)
             {
-                if (entry.Begin != end) throw Invalid($"'{entry.Name}' begins at byte {entry.Begin}, but the tensor before it ends at {end}");
+                if (entry.Begin != end) throw Invalid(
+                    $"'{entry.Name}' begins at byte {entry.Begin}, but the tensor before it ends at {end}");
                 end = entry.End;
             }
             if (end != dataLength) throw Invalid($"the tensors end at byte {end}, the data at {dataLength}");
@@ -159,7 +165,8 @@ public static class SafeTensors
         {
             if (!names.Add(property.Name)) throw Invalid($"'{property.Name}' comes twice");
             if (property.NameEquals(MetadataKey))
-                foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString() ?? throw Invalid($"{MetadataKey} has a value that is no text");
+                foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString()
+                    ?? throw Invalid($"{MetadataKey} has a value that is no text");
             else
                 entries.Add(EntryOf(property.Name, property.Value));
         }
@@ -181,9 +188,12 @@ public static class SafeTensors
         if (dtype is null || shape is null || offsets is not [var begin, var end])
             throw Invalid($"'{name}' lacks a dtype, a shape or two data_offsets");
         if (TypeOf(dtype) is not { } type) throw Invalid($"'{name}' is of type {dtype}, which TorchSharp has not");
-        if (RawTensor.Count(shape) is not { } count) throw Invalid($"'{name}' has the shape [{string.Join(", ", shape)}], which is no tensor's");
+        if (RawTensor.Count(shape) is not { } count) throw Invalid(
+            $"'{name}' has the shape [{string.Join(", ", shape)}], which is no tensor's");
         if (begin < 0 || end < begin || end - begin != count * RawTensor.ElementSize(type))
-            throw Invalid($"'{name}' has the bytes {begin} to {end}, but {dtype} [{string.Join(", ", shape)}] needs {count * RawTensor.ElementSize(type)}");
+            throw Invalid(
+                $"'{name}' has the bytes {begin} to {end}, but {dtype} [{string.Join(", ", shape)}] needs "
+                + $"{count * RawTensor.ElementSize(type)}");
         return new Entry(name, type, shape, begin, end);
     }
 

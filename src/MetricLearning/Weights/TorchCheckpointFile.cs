@@ -76,13 +76,15 @@ public static partial class TorchCheckpointFile
         try
         {
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
-            var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal) && entry.FullName.Count(c => c == '/') == 1)
+            var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)
+                && entry.FullName.Count(c => c == '/') == 1)
                 ?? throw Invalid("the archive has no data.pkl (a TorchScript archive is not read)");
             // Entries may lie over one another in the archive of a wrongdoer; then they hold more than the file.
             if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.Length) > stream.Length)
                 throw Invalid("its entries are longer than the file together");
             var folder = index.FullName[..^"data.pkl".Length];
-            if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text && !text.AsSpan().SequenceEqual("little"u8))
+            if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text
+                && !text.AsSpan().SequenceEqual("little"u8))
                 throw Invalid("it was written on a big-endian machine");
             using var pickle = new MemoryStream(Contents(index, stream.Length), writable: false);
             var tensors = Select(Load(pickle), section);
@@ -107,7 +109,8 @@ public static partial class TorchCheckpointFile
         if (Load(stream) is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
             throw Invalid("it is a pickle, but not one of torch.save");
         if (Load(stream) is not long version || version != LegacyProtocol) throw Invalid($"its version is not {LegacyProtocol}");
-        if (Load(stream) is not Pickle.Dictionary machine || machine["little_endian"] is not true) throw Invalid("it was not written on a little-endian machine");
+        if (Load(stream) is not Pickle.Dictionary machine || machine["little_endian"] is not true) throw Invalid(
+            "it was not written on a little-endian machine");
         var storages = new Dictionary<string, Storage>(StringComparer.Ordinal);
         var content = Load(stream, storages);
         if (Load(stream) is not List<object?> keys) throw Invalid("it has no list of storages");
@@ -115,7 +118,8 @@ public static partial class TorchCheckpointFile
         Span<byte> length = stackalloc byte[8];
         foreach (var key in keys)
         {
-            if (key is not string name || !storages.TryGetValue(name, out var storage) || places.ContainsKey(name)) throw Invalid($"it lists a storage {key} that nothing uses, or twice");
+            if (key is not string name || !storages.TryGetValue(name, out var storage)
+                || places.ContainsKey(name)) throw Invalid($"it lists a storage {key} that nothing uses, or twice");
             if (stream.Length - stream.Position < 8) throw Invalid($"it ends before storage {name}");
             stream.ReadExactly(length);
             if (BinaryPrimitives.ReadInt64LittleEndian(length) is var count && count != storage.Count)
@@ -166,7 +170,8 @@ public static partial class TorchCheckpointFile
     private static object? Load(Stream stream, Dictionary<string, Storage>? storages = null) => new Pickle(stream)
     {
         Allowed = global => TypeOf(global) is not null || (global.Module, global.Name) is
-            ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2") or ("torch._utils", "_rebuild_parameter") or ("torch", "Size"),
+            ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2") or ("torch._utils", "_rebuild_parameter")
+                or ("torch", "Size"),
         PersistentLoad = id =>
         {
             var storage = StorageOf(id);
@@ -180,7 +185,8 @@ public static partial class TorchCheckpointFile
             ("OrderedDict", [List<object?> pairs]) => Ordered(pairs),
             ("Size", [Pickle.Tuple sizes]) => sizes,
             ("_rebuild_parameter", [StoredTensor tensor, ..]) => tensor,
-            ("_rebuild_tensor_v2", [Storage storage, long offset, Pickle.Tuple shape, Pickle.Tuple strides, ..]) => TensorOf(storage, offset, Numbers(shape), Numbers(strides)),
+            ("_rebuild_tensor_v2", [Storage storage, long offset, Pickle.Tuple shape, Pickle.Tuple strides, ..]) =>
+                TensorOf(storage, offset, Numbers(shape), Numbers(strides)),
             _ => throw Invalid($"{global} is called with what it does not take"),
         },
     }.Load();
@@ -200,7 +206,8 @@ public static partial class TorchCheckpointFile
 
     private static Storage StorageOf(object? id)
     {
-        if (id is not Pickle.Tuple { Items: ["storage", Pickle.Global type, string key, string, long count, .. var view] } || TypeOf(type) is not { } dtype)
+        if (id is not Pickle.Tuple { Items: ["storage", Pickle.Global type, string key, string, long count, .. var view] }
+            || TypeOf(type) is not { } dtype)
             throw Invalid("a tensor has no storage of a known type");
         if (view.Any(part => part is not null)) throw Invalid($"storage {key} is a view of another, as PyTorch wrote them before 0.4");
         if (count < 0 || count > long.MaxValue / 8) throw Invalid($"storage {key} has {count} elements");
@@ -225,7 +232,8 @@ public static partial class TorchCheckpointFile
 
     private static List<(string Name, StoredTensor Tensor)> Select(object? content, string? section)
     {
-        if (content is not Pickle.Dictionary root) throw Invalid("its outermost object is no dictionary of tensors (a whole model was saved, or a single tensor)");
+        if (content is not Pickle.Dictionary root) throw Invalid(
+            "its outermost object is no dictionary of tensors (a whole model was saved, or a single tensor)");
         var chosen = section is null ? Choose(root) : Section(root, section);
         return Tensors(chosen);
     }
@@ -250,23 +258,30 @@ public static partial class TorchCheckpointFile
         return candidates switch
         {
             [var only] => (Pickle.Dictionary)only.Value!,
-            [] => throw Invalid($"no dictionary in it holds tensors; it has {string.Join(", ", root.Items.Select(item => item.Key).Take(20))}"),
-            _ => throw Invalid($"several dictionaries in it hold tensors: name one of {string.Join(", ", candidates.Select(item => item.Key))} as the section"),
+            [] => throw Invalid(
+                $"no dictionary in it holds tensors; it has {string.Join(", ", root.Items.Select(item => item.Key).Take(20))}"),
+            _ => throw Invalid(
+                $"several dictionaries in it hold tensors: name one of {string.Join(", ", candidates.Select(item => item.Key))} as the "
+                + $"section"),
         };
     }
 
     private static List<string> Sections(Pickle.Dictionary root) =>
         [.. root.Items.Where(item => item is { Key: string, Value: Pickle.Dictionary }).Select(item => (string)item.Key!)];
 
-    private static bool HasTensors(Pickle.Dictionary dictionary) => dictionary.Items.Any(item => item is { Key: string, Value: StoredTensor });
+    private static bool HasTensors(Pickle.Dictionary dictionary) =>
+        dictionary.Items.Any(item => item is { Key: string, Value: StoredTensor });
 
     private static List<(string Name, StoredTensor Tensor)> Tensors(Pickle.Dictionary dictionary) =>
-        [.. dictionary.Items.Where(item => item is { Key: string, Value: StoredTensor }).Select(item => ((string)item.Key!, (StoredTensor)item.Value!))];
+        [.. dictionary.Items.Where(item => item is { Key: string, Value: StoredTensor })
+            .Select(item => ((string)item.Key!, (StoredTensor)item.Value!))];
 
     private static void Expect(Storage storage, long bytes)
     {
         if (bytes != storage.Count * RawTensor.ElementSize(storage.Type))
-            throw Invalid($"storage {storage.Key} has {bytes} bytes, {storage.Count} elements of {storage.Type} have {storage.Count * RawTensor.ElementSize(storage.Type)}");
+            throw Invalid(
+                $"storage {storage.Key} has {bytes} bytes, {storage.Count} elements of {storage.Type} have "
+                + $"{storage.Count * RawTensor.ElementSize(storage.Type)}");
     }
 
     /// <summary>An entry's bytes, which torch.save never compresses: so what is read is never more than what lies there.</summary>
@@ -278,7 +293,8 @@ public static partial class TorchCheckpointFile
         var bytes = new byte[entry.Length];
         using var stream = entry.Open();
         stream.ReadExactly(bytes);
-        if (entry.Crc32 != 0 && Crc32.Of(bytes) != entry.Crc32) throw Invalid($"{entry.FullName} is damaged: its checksum is not the archive's");
+        if (entry.Crc32 != 0 && Crc32.Of(bytes) != entry.Crc32) throw Invalid(
+            $"{entry.FullName} is damaged: its checksum is not the archive's");
         return bytes;
     }
 

@@ -1,11 +1,13 @@
 namespace MetricLearning;
 
-/// <summary>Reads a file of weights whatever its format: PyTorch's <c>.pth</c> (both forms) or <c>.safetensors</c>, told apart by the first bytes.</summary>
+/// <summary>Reads a file of weights whatever its format: PyTorch's <c>.pth</c> (both forms) or <c>.safetensors</c>, told apart by the first
+/// bytes.</summary>
 public static class WeightFile
 {
     /// <summary>The tensors of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="section">Which dictionary of a PyTorch checkpoint holds the tensors; null for the rule of <see cref="TorchCheckpointFile"/>.</param>
+    /// <param name="section">Which dictionary of a PyTorch checkpoint holds the tensors; null for the rule of
+    /// <see cref="TorchCheckpointFile"/>.</param>
     /// <returns>The tensors by name, on the CPU. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The file is of neither format or damaged; the message says why.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>

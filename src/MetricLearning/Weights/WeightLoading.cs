@@ -5,12 +5,10 @@ namespace MetricLearning;
 /// <summary>Loads weights from files into models.</summary>
 /// <remarks>
 /// Without a renaming, names stay as they are unless more of them fit the model without the wrappers that they begin with (up to three of
-/// <c>module.</c>,
-/// <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or within the model's <c>backbone.</c>, or both; what is beside the
-/// wrapped, such as a classifier, stays. Give a renaming of
-/// <see cref="WeightNames"/> where a publisher's names differ by more. A tensor of another shape is loaded only if the model can resize it
-/// (a
-/// <see cref="VisionTransformer"/> its positions); the report lists both.
+/// <c>module.</c>, <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or within the model's <c>backbone.</c>, or both; what is
+/// beside the wrapped, such as a classifier, stays. Give a renaming of <see cref="WeightNames"/> where a publisher's names differ by more.
+/// A tensor of another shape is loaded only if the model can resize it (a <see cref="VisionTransformer"/> its positions); the report lists
+/// both.
 /// </remarks>
 public static class WeightLoading
 {
@@ -29,7 +27,8 @@ public static class WeightLoading
     /// <exception cref="InvalidDataException">The file cannot be read as weights; or, if strict, it does not fit: the message is the
     /// report.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static WeightReport LoadWeights(this nn.Module model, string path, bool strict = true, Func<string, string?>? rename = null, string? section = null)
+    public static WeightReport LoadWeights(this nn.Module model, string path, bool strict = true, Func<string, string?>? rename = null,
+        string? section = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var weights = WeightFile.Read(path, section);
@@ -45,7 +44,8 @@ public static class WeightLoading
     /// found out: see the remarks.</param>
     /// <returns>What matched, what was missing, unexpected, of another shape or left out.</returns>
     /// <exception cref="InvalidDataException">Strict, and the tensors do not fit; or two of them are renamed to one name.</exception>
-    public static WeightReport LoadWeights(this nn.Module model, IReadOnlyDictionary<string, Tensor> weights, bool strict = true, Func<string, string?>? rename = null)
+    public static WeightReport LoadWeights(this nn.Module model, IReadOnlyDictionary<string, Tensor> weights, bool strict = true,
+        Func<string, string?>? rename = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(weights);
@@ -64,7 +64,8 @@ public static class WeightLoading
                 leftOut.Add(name);
                 continue;
             }
-            if (!origins.TryAdd(target, name)) throw new InvalidDataException($"'{origins[target]}' and '{name}' are both renamed to '{target}'.");
+            if (!origins.TryAdd(target, name)) throw new InvalidDataException(
+                $"'{origins[target]}' and '{name}' are both renamed to '{target}'.");
             if (!state.TryGetValue(target, out var own))
             {
                 if (!IsCounter(target)) unexpected.Add(target);

@@ -77,9 +77,8 @@ public static class WeightNames
 
     /// <summary>
     /// reid-strong-baseline (Bag of Tricks), AGW and TransReID without the jigsaw into an <see cref="EmbeddingModel"/> with a
-    /// <see cref="BNNeck"/>:
-    /// <c>base.</c> is the backbone, <c>bottleneck.</c> the neck, <c>global_pool.</c> the pooling. A transformer's own ImageNet classifier
-    /// (<c>base.fc</c>) is left out.
+    /// <see cref="BNNeck"/>: <c>base.</c> is the backbone, <c>bottleneck.</c> the neck, <c>global_pool.</c> the pooling. A transformer's
+    /// own ImageNet classifier (<c>base.fc</c>) is left out.
     /// </summary>
     /// <param name="classifier">False to leave the file's classifier out.</param>
     public static Func<string, string?> StrongBaseline(bool classifier = true) => name =>
@@ -94,9 +93,8 @@ public static class WeightNames
 
     /// <summary>
     /// fast-reid's baselines into an <see cref="EmbeddingModel"/> with a <see cref="BNNeck"/>: <c>heads.bottleneck.0</c> (once
-    /// <c>heads.bnneck</c>) is the neck,
-    /// <c>heads.weight</c> (once <c>heads.classifier.weight</c>) the classifier, <c>heads.pool_layer</c> the pooling. The pixels' mean and
-    /// deviation are left out.
+    /// <c>heads.bnneck</c>) is the neck, <c>heads.weight</c> (once <c>heads.classifier.weight</c>) the classifier, <c>heads.pool_layer</c>
+    /// the pooling. The pixels' mean and deviation are left out.
     /// </summary>
     /// <param name="classifier">False to leave the file's classifier out.</param>
     public static Func<string, string?> FastReId(bool classifier = true) => name =>
@@ -131,7 +129,8 @@ public static class WeightNames
 
     private static string WithoutModule(string name) => Without("module.", name);
 
-    private static string Without(string prefix, string name) => name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
+    private static string Without(string prefix, string name) =>
+        name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
 
     private static bool IsOf(string part, string name) => name.StartsWith(part + ".", StringComparison.Ordinal);
 

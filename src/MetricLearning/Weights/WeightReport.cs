@@ -10,7 +10,8 @@ namespace MetricLearning;
 public sealed record ShapeMismatch(string Name, IReadOnlyList<long> FileShape, IReadOnlyList<long> ModelShape)
 {
     /// <summary><c>classifier.weight: [1041, 512] in the file, [751, 512] in the model</c>.</summary>
-    public override string ToString() => $"{Name}: [{string.Join(", ", FileShape)}] in the file, [{string.Join(", ", ModelShape)}] in the model";
+    public override string ToString() =>
+        $"{Name}: [{string.Join(", ", FileShape)}] in the file, [{string.Join(", ", ModelShape)}] in the model";
 }
 
 /// <summary>What came of loading weights into a model.</summary>
@@ -45,7 +46,9 @@ public sealed record WeightReport
     public override string ToString()
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Matched.Count} tensors loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, {Mismatched.Count} of another shape, {LeftOut.Count} left out");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{Matched.Count} tensors loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, {Mismatched.Count} of "
+            + $"another shape, {LeftOut.Count} left out");
         List("missing in the file", Missing.Select(name => WithNear(name, Unexpected)));
         List("unexpected in the file", Unexpected.Select(name => WithNear(name, Missing)));
         List("of another shape", Mismatched);
@@ -57,7 +60,8 @@ public sealed record WeightReport
         {
             const int Shown = 12;
             var left = 0;
-            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture, $"{(left++ == 0 ? $"\n  {title}:" : "")}\n    {item}");
+            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture,
+                $"{(left++ == 0 ? $"\n  {title}:" : "")}\n    {item}");
             if (items.Count() > Shown) text.Append(CultureInfo.InvariantCulture, $"\n    and {items.Count() - Shown} more");
         }
 

@@ -33,14 +33,16 @@ public class MatFileTests
         byte[] file =
         [
             .. new byte[124], 1, 0, (byte)'M', (byte)'I',
-            .. Element(14, [.. Element(6, [0, 0, 0, 6, 0, 0, 0, 0]), .. Element(5, [0, 0, 0, 1, 0, 0, 0, 3]), 0, 1, 0, 1, (byte)'x', 0, 0, 0,
+            .. Element(14, [.. Element(6, [0, 0, 0, 6, 0, 0, 0, 0]), .. Element(5, [0, 0, 0, 1, 0, 0, 0, 3]), 0, 1, 0, 1, (byte)'x', 0, 0,
+                0,
                 .. Element(3, [0, 1, 0xff, 0xfe, 1, 0])]),
         ];
         using var arrays = MatFile.Read(new MemoryStream(file));
         Assert.Equal(ScalarType.Float64, arrays["x"].dtype);
         Assert.Equal([1.0, -2, 256], arrays["x"].data<double>().ToArray());
 
-        static byte[] Element(byte type, byte[] bytes) => [0, 0, 0, type, 0, 0, 0, (byte)bytes.Length, .. bytes, .. new byte[-bytes.Length & 7]];
+        static byte[] Element(byte type, byte[] bytes) =>
+            [0, 0, 0, type, 0, 0, 0, (byte)bytes.Length, .. bytes, .. new byte[-bytes.Length & 7]];
     }
 
     [Fact]
@@ -56,7 +58,8 @@ public class MatFileTests
     [Theory]
     [MemberData(nameof(Forms))]
     public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException(bool compressed) =>
-        Fuzz.Mutations(compressed ? PublishedArrays.MatlabCompressed : PublishedArrays.Matlab, file => MatFile.Read(new MemoryStream(file)));
+        Fuzz.Mutations(compressed ? PublishedArrays.MatlabCompressed : PublishedArrays.Matlab,
+            file => MatFile.Read(new MemoryStream(file)));
 
     private static void Refuses(byte[] file, string message) =>
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => MatFile.Read(new MemoryStream(file))).Message);

@@ -32,7 +32,8 @@ public sealed class NumPyArchiveTests : IDisposable
     public void Read_OfAnotherNameOrKind_SaysSo()
     {
         using var archive = new NumPyArchive(new MemoryStream(PublishedArrays.Archive));
-        Assert.StartsWith("There is no array 'feats'. Near names: feat, ", Assert.Throws<KeyNotFoundException>(() => archive.Read("feats")).Message);
+        Assert.StartsWith("There is no array 'feats'. Near names: feat, ",
+            Assert.Throws<KeyNotFoundException>(() => archive.Read("feats")).Message);
         Assert.StartsWith("files: Not a NumPy array that can be read: it holds text (<U8), not numbers",
             Assert.Throws<InvalidDataException>(() => archive.Read("files")).Message);
         Assert.StartsWith("pid: Not a NumPy array that can be read: it holds numbers (<i4), not text",
@@ -43,7 +44,8 @@ public sealed class NumPyArchiveTests : IDisposable
     public void Write_ThenRead_GivesTheSameArrays_InTheSameBytes()
     {
         using var scope = NewDisposeScope();
-        var tensors = new Dictionary<string, Tensor> { ["query_feat"] = rand(4, 3), ["query_pid"] = arange(4), ["turned"] = rand(3, 2).t() };
+        var tensors = new Dictionary<string, Tensor> { ["query_feat"] = rand(4, 3), ["query_pid"] = arange(4), ["turned"] = rand(3, 2)
+            .t() };
         var texts = new Dictionary<string, IReadOnlyList<string>> { ["query_files"] = ["0001_c1.jpg", "ü𝄞", ""], ["none"] = [] };
         NumPyArchive.Write(FilePath, tensors, texts);
         using (var archive = new NumPyArchive(FilePath))

@@ -20,10 +20,12 @@ public sealed class NumPyFileTests : IDisposable
         using var scope = NewDisposeScope();
         ScalarType[] types =
         [
-            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16, ScalarType.Int8,
+            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16,
+                ScalarType.Int8,
             ScalarType.Byte, ScalarType.Bool,
         ];
-        foreach (var expected in types.Select(type => (rand(3, 2) * 3).to(type)).Concat([rand(4, 5).t(), tensor(2.5), zeros(0, 7), rand(3), rand(2, 3, 4)]))
+        foreach (var expected in types.Select(type => (rand(3, 2) * 3).to(type))
+            .Concat([rand(4, 5).t(), tensor(2.5), zeros(0, 7), rand(3), rand(2, 3, 4)]))
         {
             NumPyFile.Write(FilePath, expected);
             var read = NumPyFile.Read(FilePath);
@@ -39,7 +41,8 @@ public sealed class NumPyFileTests : IDisposable
     {
         using var scope = NewDisposeScope();
         NumPyFile.Write(FilePath, tensor(new[] { 1f, 2, 3, 4, 5, 6 }).reshape(2, 3));
-        var expected = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".PadRight(117) + "\n", [.. Floats(1, 2, 3, 4, 5, 6)]);
+        var expected = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".PadRight(117) + "\n",
+            [.. Floats(1, 2, 3, 4, 5, 6)]);
         Assert.Equal(expected, File.ReadAllBytes(FilePath));
     }
 
@@ -59,9 +62,11 @@ public sealed class NumPyFileTests : IDisposable
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 4, null)]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", 9, "<f4 [2, 1] needs 8 bytes, but 9 are left")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", 7, "<f4 [2, 1] needs 8 bytes, but 7 are left")]
-    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 2), }", 8, "its shape [9223372036854775807, 2] is no array's")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 2), }", 8,
+        "its shape [9223372036854775807, 2] is no array's")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }", 8, "needs 4000000000000 bytes")]
-    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8, "its header cannot be read at character")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8,
+        "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), } x", 8, "its header cannot be read at character")]

@@ -20,9 +20,9 @@ internal static class PublishedArrays
         + "sAAAAAAAAAAAAAAIABtgEAAGZvcnRyYW4ubnB5UEsBAhQDFAAAAAgAAAAhAPP9LRFIAAAAhAAAAAcAAAAAAAAAAAAAAIABTAIAAHUxNi5ucHlQ"
         + "SwUGAAAAAAUABQAQAQAAzQIAAAAA");
 
-    /// <summary>scipy.io.savemat(f, {'gallery_f': x, 'gallery_label': np.array([[3, -1]]), 'gallery_cam': np.array([[1, 2]]), 'note': 'text',
-    /// 'cell': np.array([1, 'a'], dtype=object), 'flag': np.array([[True, False]]), 'big': np.array([[300., 1.]]),
-    /// 'u32': np.array([[2**32 - 1]], np.uint32), 'z': np.array([[1 + 2j]]), 'cube': np.arange(24, dtype=np.int16).reshape(2, 3, 4)}).</summary>
+    /// <summary>scipy.io.savemat(f, {'gallery_f': x, 'gallery_label': np.array([[3, -1]]), 'gallery_cam': np.array([[1, 2]]), 'note':
+    /// 'text', 'cell': np.array([1, 'a'], dtype=object), 'flag': np.array([[True, False]]), 'big': np.array([[300., 1.]]), 'u32':
+    /// np.array([[2**32 - 1]], np.uint32), 'z': np.array([[1 + 2j]]), 'cube': np.arange(24, dtype=np.int16).reshape(2, 3, 4)}).</summary>
     public static byte[] Matlab => Convert.FromBase64String(
         "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6MTI6MTMgMjAyNgAAAAAAAAAAAA"
         + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0OAAAAWAAAAAYAAAAIAAAABwAAAAAAAAAFAAAACAAAAAIAAAAD"

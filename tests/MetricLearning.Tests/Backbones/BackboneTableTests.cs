@@ -19,7 +19,8 @@ public class BackboneTableTests
         var map = summary.Layers[0].OutputShapes[0];
         Assert.Equal(backbone.Channels, map[1]);
         var line = string.Create(CultureInfo.InvariantCulture,
-            $"| {row.Name} | `{row.Make}` | {map[1]} × {map[2]} × {map[3]} | {summary.Parameters:N0} | {summary.MultiplyAdds / 1e9:0.000} | {row.Weights} |");
+            $"| {row.Name} | `{row.Make}` | {map[1]} × {map[2]} × {map[3]} | {summary.Parameters:N0} | {summary.MultiplyAdds / 1e9:0.000} "
+                + $"| {row.Weights} |");
         Assert.Contains(line, Page.Read("docs", "backbones.md").Lines);
     }
 

@@ -14,7 +14,8 @@ public class BackboneTests
     public static TheoryData<string, long, double, double> ImageNetNetworks => new()
     {
         { "ResNet18", 11_689_512, 1.814, 0.0005 }, { "ResNet34", 21_797_672, 3.664, 0.0005 }, { "ResNet50", 25_557_032, 4.089, 0.0005 },
-        { "ResNet101", 44_549_160, 7.801, 0.0005 }, { "ResNet152", 60_192_808, 11.514, 0.0005 }, { "MobileNetV2", 3_504_872, 0.301, 0.0005 },
+        { "ResNet101", 44_549_160, 7.801, 0.0005 }, { "ResNet152", 60_192_808, 11.514, 0.0005 },
+            { "MobileNetV2", 3_504_872, 0.301, 0.0005 },
         { "ViT_B_16", 86_567_656, 17.564, 0.0005 }, { "ViT_S_16", 22_050_664, 4.6, 0.05 }, { "ViT_Ti_16", 5_717_416, 1.3, 0.05 },
     };
 
@@ -105,7 +106,8 @@ public class BackboneTests
         using var large = ResNet.ResNet50();
         string[] expected =
         [
-            "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked", "layer1.0.conv1.weight",
+            "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked",
+                "layer1.0.conv1.weight",
             "layer1.1.bn2.running_var", "layer2.0.downsample.0.weight", "layer2.0.downsample.1.running_mean", "layer4.1.conv2.weight",
         ];
         var names = small.state_dict().Keys.ToHashSet();
@@ -122,7 +124,8 @@ public class BackboneTests
     {
         using var scope = NewDisposeScope();
         using var backbone = ResNet.ResNet101(lastStride: 1, ibn: InstanceBatchNorm.A, squeezeExcitation: true);
-        var features = LayerFeatures.Of(backbone, rand(1, 3, 256, 128), ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4", "layer3.22.conv2", "layer4.0.downsample"]);
+        var features = LayerFeatures.Of(backbone, rand(1, 3, 256, 128),
+            ["conv1", "maxpool", "layer1", "layer2", "layer3", "layer4", "layer3.22.conv2", "layer4.0.downsample"]);
         Assert.Equal([1, 64, 128, 64], features["conv1"].shape);
         Assert.Equal([1, 64, 64, 32], features["maxpool"].shape);
         Assert.Equal([1, 256, 64, 32], features["layer1"].shape);
@@ -145,7 +148,8 @@ public class BackboneTests
         Assert.Contains("layer3.5.bn1.IN.weight", names);
         Assert.Contains("layer3.5.bn1.BN.running_var", names);
         Assert.Contains("layer4.0.bn1.running_var", names);
-        Assert.DoesNotContain(names, name => name.StartsWith("layer4", StringComparison.Ordinal) && name.Contains("IN.", StringComparison.Ordinal));
+        Assert.DoesNotContain(names, name => name.StartsWith("layer4", StringComparison.Ordinal)
+            && name.Contains("IN.", StringComparison.Ordinal));
         Assert.Equal([32], a.state_dict()["layer1.0.bn1.IN.weight"].shape);
         Assert.Equal("ResNet50_IBN_a", a.GetName());
     }
@@ -155,7 +159,8 @@ public class BackboneTests
     {
         using var backbone = ResNet.ResNet50(ibn: InstanceBatchNorm.B);
         var names = backbone.state_dict().Keys.ToHashSet();
-        Assert.Equal(["layer1.2.IN.bias", "layer1.2.IN.weight", "layer2.3.IN.bias", "layer2.3.IN.weight"], names.Where(name => name.Contains(".IN.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(["layer1.2.IN.bias", "layer1.2.IN.weight", "layer2.3.IN.bias", "layer2.3.IN.weight"],
+            names.Where(name => name.Contains(".IN.", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("bn1.running_mean", names);
         Assert.Contains("bn1.weight", names);
         Assert.Contains("layer1.0.bn1.running_mean", names);
@@ -169,8 +174,10 @@ public class BackboneTests
         Assert.Contains("layer4.2.se.fc.2.weight", names);
         Assert.Equal(33, names.Count(name => name.EndsWith(".se.fc.0.weight", StringComparison.Ordinal)));
         Assert.Equal([128, 2048], backbone.state_dict()["layer4.2.se.fc.0.weight"].shape);
-        Assert.Equal(2, names.Count(name => name.StartsWith("NL_2.", StringComparison.Ordinal) && name.EndsWith(".g.weight", StringComparison.Ordinal)));
-        Assert.Equal(9, names.Count(name => name.StartsWith("NL_3.", StringComparison.Ordinal) && name.EndsWith(".W.1.running_var", StringComparison.Ordinal)));
+        Assert.Equal(2, names.Count(name => name.StartsWith("NL_2.", StringComparison.Ordinal)
+            && name.EndsWith(".g.weight", StringComparison.Ordinal)));
+        Assert.Equal(9, names.Count(name => name.StartsWith("NL_3.", StringComparison.Ordinal)
+            && name.EndsWith(".W.1.running_var", StringComparison.Ordinal)));
         Assert.Contains("NL_3.8.phi.bias", names);
         Assert.Equal("SE_ResNet101_NL", backbone.GetName());
     }
@@ -182,7 +189,8 @@ public class BackboneTests
         using var backbone = ResNet.ResNet50(nonLocal: true);
         var images = rand(2, 3, 64, 32);
         var order = new List<string>();
-        var watched = backbone.named_modules().Where(named => named.name is "layer2.1" or "layer2.2" or "NL_2.0" or "layer2.3" or "NL_2.1" or "layer3.0");
+        var watched = backbone.named_modules().Where(named => named.name is "layer2.1" or "layer2.2" or "NL_2.0" or "layer2.3" or "NL_2.1"
+            or "layer3.0");
         foreach (var (name, module) in watched.ToList())
             ((nn.Module<Tensor, Tensor>)module).register_forward_hook((_, _, output) =>
             {
@@ -223,7 +231,8 @@ public class BackboneTests
         using var ibn = OSNet.X025(OSNetVariant.Ibn);
         using var ain = OSNet.X025(OSNetVariant.Ain);
         var names = ibn.state_dict().Keys.ToHashSet();
-        Assert.Equal(["conv2.0.IN.weight", "conv2.1.IN.weight"], names.Where(name => name.EndsWith("IN.weight", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        Assert.Equal(["conv2.0.IN.weight", "conv2.1.IN.weight"], names.Where(name => name.EndsWith("IN.weight", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal));
         Assert.Contains("conv2.2.0.conv.weight", names);
         Assert.DoesNotContain("conv1.bn.running_mean", names);
 
@@ -280,7 +289,8 @@ public class BackboneTests
         var file = new Dictionary<string, Tensor>();
         var inputs = (long)(32 * width);
         Layer("module.conv1.conv", "module.conv1.bn", inputs, 3, 3);
-        (int Stage, int Widen, int Channels, int Blocks)[] stages = [(2, 1, 16, 1), (3, 6, 24, 2), (4, 6, 32, 3), (5, 6, 64, 4), (6, 6, 96, 3), (7, 6, 160, 3), (8, 6, 320, 1)];
+        (int Stage, int Widen, int Channels, int Blocks)[] stages = [(2, 1, 16, 1), (3, 6, 24, 2), (4, 6, 32, 3), (5, 6, 64, 4),
+            (6, 6, 96, 3), (7, 6, 160, 3), (8, 6, 320, 1)];
         foreach (var (stage, widen, channels, blocks) in stages)
             for (var block = 0; block < blocks; block++)
             {
@@ -316,13 +326,15 @@ public class BackboneTests
         Assert.Equal(111_936, backbone.parameters().Sum(parameter => parameter.numel()));
         Assert.Equal([3, 64, 1, 1], backbone.call(rand(3, 1, 28, 28)).shape);
         Assert.Contains("encoder.3.1.running_mean", backbone.state_dict().Keys);
-        Assert.StartsWith("images must be [N, 1, H, W] with N of at least 1, got [3, 3, 28, 28].", Assert.Throws<ArgumentException>(() => backbone.call(rand(3, 3, 28, 28))).Message);
+        Assert.StartsWith("images must be [N, 1, H, W] with N of at least 1, got [3, 3, 28, 28].",
+            Assert.Throws<ArgumentException>(() => backbone.call(rand(3, 3, 28, 28))).Message);
         using var color = new ConvNet4(imageChannels: 3, channels: 8);
         Assert.Equal([2, 8, 6, 5], color.call(rand(2, 3, 105, 92)).shape);
     }
 
     public static TheoryData<string> SmallNetworks =>
-        ["ResNet18", "ResNet18_IBN_a", "ResNet18_IBN_b", "SE_ResNet18", "SE_ResNet50_IBN_a_NL", "OSNet_x1_0", "OSNet_IBN_x1_0", "OSNet_AIN_x1_0", "MobileNetV2", "ViT_Ti_16"];
+        ["ResNet18", "ResNet18_IBN_a", "ResNet18_IBN_b", "SE_ResNet18", "SE_ResNet50_IBN_a_NL", "OSNet_x1_0", "OSNet_IBN_x1_0",
+            "OSNet_AIN_x1_0", "MobileNetV2", "ViT_Ti_16"];
 
     [Theory]
     [MemberData(nameof(SmallNetworks))]
@@ -394,7 +406,8 @@ public class BackboneTests
         Assert.Equal([2, backbone.Channels, 1, 1], backbone.call(rand(2, 3, size, size)).shape);
         if (size == 1) return;
         var error = Assert.Throws<ArgumentException>(() => backbone.call(rand(2, 3, size, size - 1)));
-        Assert.StartsWith($"images must be at least {size} pixels high and wide for {name}, got [2, 3, {size}, {size - 1}].", error.Message);
+        Assert.StartsWith($"images must be at least {size} pixels high and wide for {name}, got [2, 3, {size}, {size - 1}].",
+            error.Message);
     }
 
     [Fact]
@@ -405,7 +418,8 @@ public class BackboneTests
         Assert.StartsWith("images must be [N, 3, H, W] with N of at least 1, got [2, 1, 64, 32].", Message(zeros(2, 1, 64, 32)));
         Assert.StartsWith("images must be [N, 3, H, W] with N of at least 1, got [3, 64, 32].", Message(zeros(3, 64, 32)));
         Assert.StartsWith("images must be [N, 3, H, W] with N of at least 1, got [0, 3, 64, 32].", Message(zeros(0, 3, 64, 32)));
-        Assert.StartsWith("images must be Float32 as the weights of OSNet_x0_25, got Byte.", Message(zeros([2, 3, 64, 32], ScalarType.Byte)));
+        Assert.StartsWith("images must be Float32 as the weights of OSNet_x0_25, got Byte.",
+            Message(zeros([2, 3, 64, 32], ScalarType.Byte)));
         Assert.Throws<ArgumentOutOfRangeException>(() => ResNet.ResNet18(lastStride: 3));
 
         string Message(Tensor images) => Assert.Throws<ArgumentException>(() => backbone.call(images)).Message;
@@ -444,7 +458,9 @@ public class BackboneTests
         static long Light(long width) => width * width + 9 * width + 2 * width;
         static long Gate(long width) => width * (width / 16) + width / 16 + width / 16 * width + width;
         static long Block(long inputs, long outputs) =>
-            Layer(inputs, outputs / 4, 1) + 10 * Light(outputs / 4) + Gate(outputs / 4) + Layer(outputs / 4, outputs, 1) + (inputs == outputs ? 0 : Layer(inputs, outputs, 1));
-        static long Stage(long inputs, long outputs, bool halve) => Block(inputs, outputs) + Block(outputs, outputs) + (halve ? Layer(outputs, outputs, 1) : 0);
+            Layer(inputs, outputs / 4, 1) + 10 * Light(outputs / 4) + Gate(outputs / 4) + Layer(outputs / 4, outputs, 1)
+                + (inputs == outputs ? 0 : Layer(inputs, outputs, 1));
+        static long Stage(long inputs, long outputs, bool halve) =>
+            Block(inputs, outputs) + Block(outputs, outputs) + (halve ? Layer(outputs, outputs, 1) : 0);
     }
 }

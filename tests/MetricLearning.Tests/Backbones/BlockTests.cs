@@ -21,7 +21,8 @@ public class BlockTests
         Randomize(norm);
         norm.to(ScalarType.Float64).train(training);
         var state = norm.state_dict().ToDictionary(named => named.Key, named => named.Value.clone());
-        Assert.Equal(["BN.bias", "BN.num_batches_tracked", "BN.running_mean", "BN.running_var", "BN.weight", "IN.bias", "IN.weight"], state.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["BN.bias", "BN.num_batches_tracked", "BN.running_mean", "BN.running_var", "BN.weight", "IN.bias", "IN.weight"],
+            state.Keys.Order(StringComparer.Ordinal));
         var x = randn(3, 5, 4, 2, ScalarType.Float64);
         var expected = x.clone();
         for (var c = 0; c < 5; c++)
@@ -72,10 +73,12 @@ public class BlockTests
         var pairs = einsum("ncp,ncq->npq", theta, phi) / 12;
         var y = einsum("npq,ncq->ncp", pairs, g);
         var w = einsum("oc,ncp->nop", state["W.0.weight"][.., .., 0, 0], y) + state["W.0.bias"].view(1, -1, 1);
-        var normed = (w - state["W.1.running_mean"].view(1, -1, 1)) / (state["W.1.running_var"].view(1, -1, 1) + Epsilon).sqrt() * state["W.1.weight"].view(1, -1, 1) + state["W.1.bias"].view(1, -1, 1);
+        var normed = (w - state["W.1.running_mean"].view(1, -1, 1)) / (state["W.1.running_var"].view(1, -1, 1) + Epsilon)
+            .sqrt() * state["W.1.weight"].view(1, -1, 1) + state["W.1.bias"].view(1, -1, 1);
         Close(normed.view(2, 6, 4, 3) + x, block.call(x), 1e-12);
 
-        Tensor Map(string name) => einsum("oc,ncp->nop", state[name + ".weight"][.., .., 0, 0], x.flatten(2)) + state[name + ".bias"].view(1, -1, 1);
+        Tensor Map(string name) =>
+            einsum("oc,ncp->nop", state[name + ".weight"][.., .., 0, 0], x.flatten(2)) + state[name + ".bias"].view(1, -1, 1);
     }
 
     [Fact]
@@ -115,14 +118,16 @@ public class BlockTests
                     weights[u] = Math.Exp(weights[u] / Math.Sqrt(Length));
                 }
                 for (var u = 0; u < Tokens; u++)
-                    for (var i = 0; i < Length; i++) seen[t][head * Length + i] += weights[u] / weights.Sum() * qkv[u][2 * Dimension + head * Length + i];
+                    for (var i = 0; i < Length; i++) seen[t][head * Length + i] += weights[u] / weights.Sum()
+                        * qkv[u][2 * Dimension + head * Length + i];
             }
         }
         var expected = new double[Tokens * Dimension];
         for (var t = 0; t < Tokens; t++)
         {
             var first = values[t].Zip(Linear(seen[t], "attn.proj", Dimension), (a, b) => a + b).ToArray();
-            var hidden = Linear(Norm(first, "norm2"), "mlp.fc1", 4 * Dimension).Select(v => v * 0.5 * (1 + SpecialFunctions.Erf(v / Math.Sqrt(2)))).ToArray();
+            var hidden = Linear(Norm(first, "norm2"), "mlp.fc1", 4 * Dimension)
+                .Select(v => v * 0.5 * (1 + SpecialFunctions.Erf(v / Math.Sqrt(2)))).ToArray();
             first.Zip(Linear(hidden, "mlp.fc2", Dimension), (a, b) => a + b).ToArray().CopyTo(expected, t * Dimension);
         }
         Close(tensor(expected).view(1, Tokens, Dimension), block.call(x), 1e-10);
@@ -135,7 +140,8 @@ public class BlockTests
         }
 
         double[] Linear(double[] row, string name, int outputs) =>
-            [.. Enumerable.Range(0, outputs).Select(o => row.Select((v, i) => v * state[name + ".weight"][o * row.Length + i]).Sum() + state[name + ".bias"][o])];
+            [.. Enumerable.Range(0, outputs).Select(o => row.Select((v, i) => v * state[name + ".weight"][o * row.Length + i])
+                .Sum() + state[name + ".bias"][o])];
     }
 
     [Fact]
@@ -148,10 +154,12 @@ public class BlockTests
         using (no_grad())
         {
             // Of the four outcomes (each path kept or not) all come, and nothing else.
-            var outcomes = block.call(x).flatten(1).data<float>().ToArray().Chunk(32).Select(row => string.Join(" ", row.Select(v => MathF.Round(v, 4)))).ToHashSet();
+            var outcomes = block.call(x).flatten(1).data<float>().ToArray().Chunk(32)
+                .Select(row => string.Join(" ", row.Select(v => MathF.Round(v, 4)))).ToHashSet();
             Assert.Equal(4, outcomes.Count);
             block.eval();
-            Assert.Single(block.call(x).flatten(1).data<float>().ToArray().Chunk(32).Select(row => string.Join(" ", row.Select(v => MathF.Round(v, 4)))).ToHashSet());
+            Assert.Single(block.call(x).flatten(1).data<float>().ToArray().Chunk(32)
+                .Select(row => string.Join(" ", row.Select(v => MathF.Round(v, 4)))).ToHashSet());
         }
     }
 

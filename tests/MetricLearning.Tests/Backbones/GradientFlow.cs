@@ -22,7 +22,8 @@ internal static class GradientFlow
             using var gradient = parameter.grad;
             Assert.True(gradient is not null, $"{name} has no gradient");
             Assert.True(gradient.isfinite().all().item<bool>(), $"{name}'s gradient is not finite");
-            if (name.EndsWith("weight", StringComparison.Ordinal)) Assert.True(gradient.abs().max().ToDouble() > 0, $"{name}'s gradient is zero");
+            if (name.EndsWith("weight", StringComparison.Ordinal)) Assert.True(gradient.abs().max().ToDouble() > 0,
+                $"{name}'s gradient is zero");
         }
     }
 }

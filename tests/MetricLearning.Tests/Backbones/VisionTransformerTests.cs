@@ -17,7 +17,8 @@ public class VisionTransformerTests
         Assert.Equal([1, 1, 192], state["cls_token"].shape);
         Assert.Equal([192, 3, 16, 16], state["patch_embed.proj.weight"].shape);
         Assert.Equal([576, 192], state["blocks.11.attn.qkv.weight"].shape);
-        string[] names = ["patch_embed.proj.bias", "blocks.0.norm1.weight", "blocks.0.attn.qkv.bias", "blocks.0.attn.proj.weight", "blocks.0.norm2.bias", "blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.bias", "norm.weight"];
+        string[] names = ["patch_embed.proj.bias", "blocks.0.norm1.weight", "blocks.0.attn.qkv.bias", "blocks.0.attn.proj.weight",
+            "blocks.0.norm2.bias", "blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.bias", "norm.weight"];
         Assert.All(names, name => Assert.Contains(name, state.Keys));
     }
 
@@ -90,11 +91,15 @@ public class VisionTransformerTests
         using var with = VisionTransformer.Tiny(64, 32, sides: 3);
         using var without = VisionTransformer.Tiny(64, 32);
         var images = rand(2, 3, 64, 32);
-        Assert.StartsWith("side must say for each image which of 3 kinds it is", Assert.Throws<ArgumentException>(() => with.call(images)).Message);
+        Assert.StartsWith("side must say for each image which of 3 kinds it is",
+            Assert.Throws<ArgumentException>(() => with.call(images)).Message);
         Assert.StartsWith("side must be null", Assert.Throws<ArgumentException>(() => without.Tokens(images, tensor([0L, 1L]))).Message);
-        Assert.StartsWith("side must be [2], one label a row, got [1].", Assert.Throws<ArgumentException>(() => with.Tokens(images, tensor([0L]))).Message);
-        Assert.StartsWith("side must be in [0, 3), got 3 in row 1.", Assert.Throws<ArgumentException>(() => with.Tokens(images, tensor([0L, 3L]))).Message);
-        Assert.StartsWith("images must be at least 16 pixels", Assert.Throws<ArgumentException>(() => without.call(rand(2, 3, 15, 32))).Message);
+        Assert.StartsWith("side must be [2], one label a row, got [1].",
+            Assert.Throws<ArgumentException>(() => with.Tokens(images, tensor([0L]))).Message);
+        Assert.StartsWith("side must be in [0, 3), got 3 in row 1.", Assert.Throws<ArgumentException>(
+            () => with.Tokens(images, tensor([0L, 3L]))).Message);
+        Assert.StartsWith("images must be at least 16 pixels", Assert.Throws<ArgumentException>(
+            () => without.call(rand(2, 3, 15, 32))).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => VisionTransformer.Tiny(stride: 17));
         Assert.Throws<ArgumentOutOfRangeException>(() => VisionTransformer.Tiny(dropPath: 1));
     }
@@ -114,7 +119,8 @@ public class VisionTransformerTests
         var plane = cat([zeros(1, 1, 1), tensor([0f, 1f, 2f, 10f, 11f, 12f, 20f, 21f, 22f, 30f, 31f, 32f]).view(1, 12, 1)], 1);
         var doubled = PositionGrid.Resize(plane, (4, 3), (8, 6), interpolation)[0, 1.., 0].view(8, 6);
         if (interpolation == PositionInterpolation.Bilinear)
-            Assert.Equal(10 * 1.25 + 0.75, doubled[3, 2].ToDouble(), 1e-5);    // half-pixel centers: row (3 + 0.5) / 2 − 0.5, column (2 + 0.5) / 2 − 0.5
+            // half-pixel centers: row (3 + 0.5) / 2 − 0.5, column (2 + 0.5) / 2 − 0.5
+            Assert.Equal(10 * 1.25 + 0.75, doubled[3, 2].ToDouble(), 1e-5);
     }
 
     [Fact]
@@ -122,7 +128,8 @@ public class VisionTransformerTests
     {
         using var scope = NewDisposeScope();
         using var published = VisionTransformer.Tiny(64, 64);
-        using var model = new EmbeddingModel(VisionTransformer.Tiny(64, 32, interpolation: PositionInterpolation.Bilinear), neck: new BNNeck(192));
+        using var model = new EmbeddingModel(VisionTransformer.Tiny(64, 32, interpolation: PositionInterpolation.Bilinear),
+            neck: new BNNeck(192));
         var file = published.state_dict();
         file["head.weight"] = zeros(10, 192);
         file["head.bias"] = zeros(10);
@@ -136,7 +143,8 @@ public class VisionTransformerTests
         Assert.True(expected.Equals(model.state_dict()["backbone.pos_embed"]));
 
         file["pos_embed"] = zeros(1, 18, 192);
-        Assert.Equal("backbone.pos_embed", Assert.Single(model.LoadWeights(file, strict: false, rename: WeightNames.Timm()).Mismatched).Name);
+        Assert.Equal("backbone.pos_embed",
+            Assert.Single(model.LoadWeights(file, strict: false, rename: WeightNames.Timm()).Mismatched).Name);
     }
 
     [Fact]

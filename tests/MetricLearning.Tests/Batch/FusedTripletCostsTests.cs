@@ -108,7 +108,8 @@ public class TripletCostsTests
         using var scope = NewDisposeScope();
         var x = ones(3, 2);
         var triplets = new Triplets(tensor([0L, 1]), tensor([0L, 3]), tensor([0L, 0]), 3, 3);
-        var failure = Assert.Throws<ArgumentException>(() => FusedTripletCosts.Of(x, x, triplets, new(Squared: true), new(1, 1, 0, Soft: false)));
+        var failure = Assert.Throws<ArgumentException>(() => FusedTripletCosts.Of(x, x, triplets, new(Squared: true),
+            new(1, 1, 0, Soft: false)));
         Assert.StartsWith("positives must be in [0, 3), got 3 in row 1.", failure.Message, StringComparison.Ordinal);
     }
 

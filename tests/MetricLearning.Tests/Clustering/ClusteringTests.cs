@@ -20,15 +20,19 @@ public class ClusteringTests
         Assert.Equal(information / mean, ClusterAgreement.NormalizedMutualInformation(labels, clusters), 1e-12);
 
         static IEnumerable<long[]> Permutations(List<long> rest) => rest.Count == 0 ? [[]]
-            : Enumerable.Range(0, rest.Count).SelectMany(i => Permutations([.. rest.Where((_, j) => j != i)]).Select(p => (long[])[rest[i], .. p]));
+            : Enumerable.Range(0, rest.Count).SelectMany(i => Permutations([.. rest.Where((_, j) => j != i)])
+                .Select(p => (long[])[rest[i], .. p]));
 
-        static double Entropy(long[] values) => -values.GroupBy(v => v).Sum(g => (double)g.Count() / values.Length * Math.Log((double)g.Count() / values.Length));
+        static double Entropy(long[] values) =>
+            -values.GroupBy(v => v).Sum(g => (double)g.Count() / values.Length * Math.Log((double)g.Count() / values.Length));
     }
 
     [Fact]
-    public void Agreement_KeepsItsLaws() => Gen.Int[1, 40].SelectMany(n => Gen.Select(Gen.Long[0, 6].Array[n], Gen.Long[0, 6].Array[n])).Sample((a, b) =>
+    public void Agreement_KeepsItsLaws() =>
+        Gen.Int[1, 40].SelectMany(n => Gen.Select(Gen.Long[0, 6].Array[n], Gen.Long[0, 6].Array[n])).Sample((a, b) =>
     {
-        Assert.Equal(ClusterAgreement.AdjustedMutualInformation(a, b), ClusterAgreement.AdjustedMutualInformation(b, [.. a.Select(v => 9 - v)]), 1e-9);
+        Assert.Equal(ClusterAgreement.AdjustedMutualInformation(a, b), ClusterAgreement.AdjustedMutualInformation(b,
+            [.. a.Select(v => 9 - v)]), 1e-9);
         Assert.InRange(ClusterAgreement.NormalizedMutualInformation(a, b), 0, 1 + 1e-12);
         Assert.True(ClusterAgreement.AdjustedMutualInformation(a, b) <= ClusterAgreement.NormalizedMutualInformation(a, b) + 1e-9);
         Assert.Equal(1, ClusterAgreement.AdjustedMutualInformation(a, [.. a.Select(v => v * v)]));
@@ -45,7 +49,8 @@ public class ClusteringTests
         using var scope = NewDisposeScope();
         var random = new SeededRandom(1);
         var labels = Enumerable.Range(0, 200).Select(i => (long)(i % 5)).ToArray();
-        var features = tensor(labels.SelectMany(l => new[] { 10 * (l % 3) + random.NextGaussian(), 10 * (l / 3) + random.NextGaussian() }).ToArray()).view(200, 2);
+        var features = tensor(labels.SelectMany(l => new[] { 10 * (l % 3) + random.NextGaussian(), 10 * (l / 3) + random.NextGaussian() })
+            .ToArray()).view(200, 2);
         using var first = new KMeans(5, seed: 4) { Restarts = 3 }.Fit(features);
         using var second = new KMeans(5, seed: 4) { Restarts = 3 }.Fit(features);
         Assert.Equal(1, ClusterAgreement.AdjustedMutualInformation(labels, first.Assignments));
@@ -74,7 +79,8 @@ public class ClusteringTests
     public void KMeans_RefusesFewerRowsThanClusters()
     {
         using var features = zeros(2, 3);
-        Assert.Contains("at least 3 rows", Assert.Throws<ArgumentException>(() => new KMeans(3).Fit(features)).Message, StringComparison.Ordinal);
+        Assert.Contains("at least 3 rows", Assert.Throws<ArgumentException>(() => new KMeans(3).Fit(features)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

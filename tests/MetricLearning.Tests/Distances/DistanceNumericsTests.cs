@@ -16,7 +16,8 @@ public class DistanceNumericsTests
         ["Lp(1)"] = (Distance.Lp(1), (a, b) => a.Zip(b).Sum(c => Math.Abs(c.First - c.Second))),
         ["Lp(3)"] = (Distance.Lp(3), (a, b) => Math.Cbrt(a.Zip(b).Sum(c => Math.Pow(Math.Abs(c.First - c.Second), 3)))),
         ["Euclidean.Normalized()"] = (Distance.Euclidean.Normalized(), (a, b) => Math.Sqrt(Squared(Unit(a), Unit(b)))),
-        ["Lp(1).Normalized(1)"] = (Distance.Lp(1).Normalized(1), (a, b) => a.Zip(b).Sum(c => Math.Abs(c.First / One(a) - c.Second / One(b)))),
+        ["Lp(1).Normalized(1)"] = (Distance.Lp(1).Normalized(1), (a, b) => a.Zip(b)
+            .Sum(c => Math.Abs(c.First / One(a) - c.Second / One(b)))),
     };
 
     public static TheoryData<string> Names => [.. all.Keys];
@@ -129,8 +130,10 @@ public class DistanceNumericsTests
         var x = zeros(3, 4);
         string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
         Assert.StartsWith("x and y must have one width D, got [3, 4] and [3, 5].", Message(() => Distance.Dot.Matrix(x, zeros(3, 5))));
-        Assert.StartsWith("x and y must have one number of rows, got [3, 4] and [2, 4].", Message(() => Distance.Dot.Pairwise(x, zeros(2, 4))));
-        Assert.StartsWith("x and y must have one type, got Float32 and Float64.", Message(() => Distance.Dot.Matrix(x, zeros([3, 4], ScalarType.Float64))));
+        Assert.StartsWith("x and y must have one number of rows, got [3, 4] and [2, 4].",
+            Message(() => Distance.Dot.Pairwise(x, zeros(2, 4))));
+        Assert.StartsWith("x and y must have one type, got Float32 and Float64.",
+            Message(() => Distance.Dot.Matrix(x, zeros([3, 4], ScalarType.Float64))));
     }
 
     private static double[][] Of(Tensor x) => [.. Enumerable.Range(0, (int)x.size(0)).Select(i => x[i].data<double>().ToArray())];

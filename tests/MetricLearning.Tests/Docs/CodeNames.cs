@@ -6,19 +6,21 @@ namespace MetricLearning.Tests;
 /// <summary>Whether the names in a piece of documentation are names of the library.</summary>
 internal static partial class CodeNames
 {
-    private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().DistinctBy(type => type.Name).ToDictionary(type => type.Name.Split('`')[0]);
+    private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().DistinctBy(type => type.Name)
+        .ToDictionary(type => type.Name.Split('`')[0]);
 
     private static readonly HashSet<string> members = [.. types.Values.SelectMany(type => type.GetMembers()).Select(member => member.Name)];
 
     private static readonly HashSet<string> parameters =
     [
-        .. types.Values.SelectMany(type => type.GetConstructors().Cast<MethodBase>().Concat(type.GetMethods())).SelectMany(method => method.GetParameters())
+        .. types.Values.SelectMany(type => type.GetConstructors().Cast<MethodBase>().Concat(type.GetMethods()))
+            .SelectMany(method => method.GetParameters())
             .Select(parameter => parameter.Name!),
     ];
 
     /// <summary>
-    /// What in the code is not of the library: a type before a dot that has no such member, a capitalised name that is neither a type nor a member, a
-    /// named argument that no method has.
+    /// What in the code is not of the library: a type before a dot that has no such member, a capitalised name that is neither a type nor a
+    /// member, a named argument that no method has.
     /// </summary>
     public static IEnumerable<string> Unknown(string code)
     {
@@ -27,14 +29,16 @@ internal static partial class CodeNames
         {
             var (before, name) = (match.Groups[1].Value, match.Groups[2].Value);
             if (name.Length == 1) continue; // P, K, C, D: numbers
-            var known = types.TryGetValue(before, out var type) ? type.GetMember(name, AllMembers).Length > 0 : types.ContainsKey(name) || members.Contains(name);
+            var known = types.TryGetValue(before, out var type) ? type.GetMember(name, AllMembers).Length > 0 : types.ContainsKey(name)
+                || members.Contains(name);
             if (!known) yield return match.Value;
         }
         foreach (Match match in NamedArgument().Matches(code))
             if (!parameters.Contains(match.Groups[1].Value)) yield return match.Value;
     }
 
-    private const BindingFlags AllMembers = BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance | BindingFlags.FlattenHierarchy;
+    private const BindingFlags AllMembers = BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance
+        | BindingFlags.FlattenHierarchy;
 
     [GeneratedRegex("\"[^\"]*\"")]
     private static partial Regex Quoted();

@@ -8,7 +8,8 @@ public class ComingFromPythonTests
     public static TheoryData<string> Theirs =>
     [
         // pytorch-metric-learning 2.8.1
-        "AngularLoss", "ArcFaceLoss", "CentroidTripletLoss", "CircleLoss", "ContrastiveLoss", "CosFaceLoss", "CrossBatchMemory", "DynamicSoftMarginLoss",
+        "AngularLoss", "ArcFaceLoss", "CentroidTripletLoss", "CircleLoss", "ContrastiveLoss", "CosFaceLoss", "CrossBatchMemory",
+            "DynamicSoftMarginLoss",
         "FastAPLoss", "GeneralizedLiftedStructureLoss", "HistogramLoss", "InstanceLoss", "IntraPairVarianceLoss", "LargeMarginSoftmaxLoss",
         "LiftedStructureLoss", "ManifoldLoss", "MarginLoss", "MultiSimilarityLoss", "MultipleLosses", "NCALoss", "NPairsLoss", "NTXentLoss",
         "NormalizedSoftmaxLoss", "P2SGradLoss", "PNPLoss", "ProxyAnchorLoss", "ProxyNCALoss", "RankedListLoss", "SelfSupervisedLoss",
@@ -17,21 +18,27 @@ public class ComingFromPythonTests
         "AngularMiner", "BatchEasyHardMiner", "BatchHardMiner", "DistanceWeightedMiner", "EmbeddingsAlreadyPackagedAsTriplets", "HDCMiner",
         "MultiSimilarityMiner", "PairMarginMiner", "TripletMarginMiner", "UniformHistogramMiner",
         "BatchedDistance", "CosineSimilarity", "DotProductSimilarity", "LpDistance", "SNRDistance",
-        "AvgNonZeroReducer", "ClassWeightedReducer", "DivisorReducer", "DoNothingReducer", "MeanReducer", "MultipleReducers", "PerAnchorReducer",
+        "AvgNonZeroReducer", "ClassWeightedReducer", "DivisorReducer", "DoNothingReducer", "MeanReducer", "MultipleReducers",
+            "PerAnchorReducer",
         "SumReducer", "ThresholdReducer",
         "CenterInvariantRegularizer", "LpRegularizer", "RegularFaceRegularizer", "SparseCentersRegularizer", "ZeroMeanRegularizer",
         "FixedSetOfTriplets", "HierarchicalSampler", "MPerClassSampler", "TuplesToWeightsSampler", "AccuracyCalculator",
         // torchreid, reid-strong-baseline, TransReID, fast-reid
-        "TripletLoss", "CrossEntropyLoss", "CenterLoss", "RandomIdentitySampler", "RandomDomainSampler", "RandomDatasetSampler", "NaiveIdentitySampler",
-        "BalancedIdentitySampler", "SetReWeightSampler", "ImbalancedDatasetSampler", "hard_factor", "pairwise_circleloss", "pairwise_cosface",
+        "TripletLoss", "CrossEntropyLoss", "CenterLoss", "RandomIdentitySampler", "RandomDomainSampler", "RandomDatasetSampler",
+            "NaiveIdentitySampler",
+        "BalancedIdentitySampler", "SetReWeightSampler", "ImbalancedDatasetSampler", "hard_factor", "pairwise_circleloss",
+            "pairwise_cosface",
         "CircleSoftmax", "ArcSoftmax", "CosSoftmax", "focal_loss", "cross_entropy_loss", "triplet_loss", "FastFace",
         // TensorFlow Addons
         "TripletHardLoss", "TripletSemiHardLoss", "LiftedStructLoss", "NpairsLoss", "NpairsMultilabelLoss", "SigmoidFocalCrossEntropy",
         // TensorFlow Similarity, sentence-transformers, open-metric-learning
-        "PNLoss", "SoftNearestNeighborLoss", "SimCLRLoss", "MultiNegativesRankLoss", "Barlow", "SimSiamLoss", "VicReg", "XBM", "MultiShotMemorySampler",
-        "BatchAllTripletLoss", "BatchHardTripletLoss", "BatchSemiHardTripletLoss", "BatchHardSoftMarginTripletLoss", "OnlineContrastiveLoss",
+        "PNLoss", "SoftNearestNeighborLoss", "SimCLRLoss", "MultiNegativesRankLoss", "Barlow", "SimSiamLoss", "VicReg", "XBM",
+            "MultiShotMemorySampler",
+        "BatchAllTripletLoss", "BatchHardTripletLoss", "BatchSemiHardTripletLoss", "BatchHardSoftMarginTripletLoss",
+            "OnlineContrastiveLoss",
         "MultipleNegativesRankingLoss", "CachedMultipleNegativesRankingLoss", "GISTEmbedLoss", "MatryoshkaLoss", "GroupByLabelBatchSampler",
-        "AllTripletsMiner", "HardTripletsMiner", "NHardTripletsMiner", "HardClusterMiner", "MinerWithBank", "ArcFaceLossWithMLP", "SurrogatePrecision",
+        "AllTripletsMiner", "HardTripletsMiner", "NHardTripletsMiner", "HardClusterMiner", "MinerWithBank", "ArcFaceLossWithMLP",
+            "SurrogatePrecision",
         "BalanceSampler", "CategoryBalanceSampler", "DistinctCategoryBalanceSampler",
     ];
 
@@ -40,6 +47,7 @@ public class ComingFromPythonTests
         page.Tables().SelectMany(table => table.Rows), row => row[0].Split([' ', '`', '(', ',']).Contains(name) && row[1].Length > 0);
 
     [Fact]
-    public void WhatItSaysToWrite_IsThere() => Assert.Empty(page.Tables().SelectMany(table => table.Rows).SelectMany(row => Page.Code(row[1]))
+    public void WhatItSaysToWrite_IsThere() =>
+        Assert.Empty(page.Tables().SelectMany(table => table.Rows).SelectMany(row => Page.Code(row[1]))
         .SelectMany(CodeNames.Unknown));
 }

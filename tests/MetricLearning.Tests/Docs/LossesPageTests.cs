@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that is not there.</summary>
+/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that is
+/// not there.</summary>
 public class LossesPageTests
 {
     private static readonly Page page = Page.Read("docs", "losses.md");
@@ -23,7 +24,8 @@ public class LossesPageTests
 
     [Fact]
     public void Miners_AreAllListed() => Same(
-        exported.Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).Select(type => type.Name).Append("HardClusters").Append("Miner.All"),
+        exported.Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract).Select(type => type.Name).Append("HardClusters")
+            .Append("Miner.All"),
         page.Rows("Miners").Select(First));
 
     [Fact]
@@ -35,7 +37,8 @@ public class LossesPageTests
     [Fact]
     public void Regularizers_AreAllListed() => Same(Made(typeof(Regularizer)), page.Rows("Regularizers").Select(First));
 
-    [Theory, InlineData("Losses", 6), InlineData("Miners", 4), InlineData("Distances", 3), InlineData("Reducers", 3), InlineData("Regularizers", 3),
+    [Theory, InlineData("Losses", 6), InlineData("Miners", 4), InlineData("Distances", 3), InlineData("Reducers", 3),
+        InlineData("Regularizers", 3),
         InlineData("Wrappers", 3)]
     public void EveryRow_IsFilled_TheSourceToo(string heading, int columns)
     {
@@ -50,7 +53,8 @@ public class LossesPageTests
 
     [Fact]
     public void EveryName_IsOfTheLibrary() =>
-        Assert.Empty(page.Tables().SelectMany(table => table.Rows).SelectMany(row => row.Where((_, column) => column != 1)).SelectMany(Page.Code)
+        Assert.Empty(page.Tables().SelectMany(table => table.Rows).SelectMany(row => row.Where((_, column) => column != 1))
+            .SelectMany(Page.Code)
             .Where(code => !code.Contains('=', StringComparison.Ordinal) || code.Contains("new ", StringComparison.Ordinal))
             .SelectMany(CodeNames.Unknown).Except(["ArgumentException"]));
 
@@ -62,11 +66,13 @@ public class LossesPageTests
         foreach (var type in exported.Where(type => Listed("Losses").Contains(type.Name)))
         {
             var row = page.Rows("Losses").First(row => Name(row) == type.Name);
-            foreach (var parameter in type.GetConstructors().SelectMany(constructor => constructor.GetParameters()).Where(p => p.HasDefaultValue))
+            foreach (var parameter in type.GetConstructors().SelectMany(constructor => constructor.GetParameters())
+                .Where(p => p.HasDefaultValue))
             {
                 if (parameter.DefaultValue is not (double or int)) continue;
                 var value = Convert.ToDouble(parameter.DefaultValue, CultureInfo.InvariantCulture);
-                if (value != 0 && !row[2].Replace('−', '-').Contains(value.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
+                if (value != 0 && !row[2].Replace('−', '-').Contains(value.ToString(CultureInfo.InvariantCulture),
+                    StringComparison.Ordinal))
                     wrong.Add($"{type.Name}: {parameter.Name} = {value}, the page has {row[2]}");
             }
         }
@@ -75,7 +81,8 @@ public class LossesPageTests
 
     private static void Same(IEnumerable<string> there, IEnumerable<string> listed)
     {
-        var (names, rows) = (there.Distinct().Order(StringComparer.Ordinal).ToList(), listed.Distinct().Order(StringComparer.Ordinal).ToList());
+        var (names, rows) = (there.Distinct().Order(StringComparer.Ordinal).ToList(), listed.Distinct().Order(StringComparer.Ordinal)
+            .ToList());
         Assert.Empty(names.Except(rows));
         Assert.Empty(rows.Except(names));
     }
@@ -90,6 +97,7 @@ public class LossesPageTests
     /// <summary>Public static members that give one of these.</summary>
     private static IEnumerable<string> Made(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Static)
         .Where(property => property.PropertyType == type).Select(property => $"{type.Name}.{property.Name}")
-        .Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static).Where(method => method.ReturnType == type && !method.IsSpecialName)
+        .Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static)
+            .Where(method => method.ReturnType == type && !method.IsSpecialName)
             .Select(method => $"{type.Name}.{method.Name}")).Distinct();
 }

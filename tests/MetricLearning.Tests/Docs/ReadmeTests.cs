@@ -7,5 +7,6 @@ public class ReadmeTests
 {
     [Fact]
     public void TheQuickStart_IsTheSampleThatIsBuilt() =>
-        Assert.Contains("```csharp\n" + Repository.Read("samples", "QuickStart", "Program.cs") + "```\n", Repository.Read("README.md"), StringComparison.Ordinal);
+        Assert.Contains("```csharp\n" + Repository.Read("samples", "QuickStart", "Program.cs") + "```\n", Repository.Read("README.md"),
+            StringComparison.Ordinal);
 }

@@ -37,6 +37,7 @@ public sealed class ActivationMapsTests
     public void OtherShapes_ArePrinted()
     {
         using var features = zeros(4, 3);
-        Assert.Contains("[N, C, h, w], got [4, 3]", Assert.Throws<ArgumentException>(() => ActivationMaps.Of(features)).Message, StringComparison.Ordinal);
+        Assert.Contains("[N, C, h, w], got [4, 3]", Assert.Throws<ArgumentException>(() => ActivationMaps.Of(features)).Message,
+            StringComparison.Ordinal);
     }
 }

@@ -75,6 +75,7 @@ public sealed class FeatureExtractorTests : IDisposable
         Assert.Equal("Scales", Assert.Throws<ArgumentException>(() => new FeatureExtractor(model) { Scales = [] }).ParamName);
         Assert.Equal("Scales", Assert.Throws<ArgumentOutOfRangeException>(() => new FeatureExtractor(model) { Scales = [1, 0] }).ParamName);
         using var flat = zeros(4, 3);
-        Assert.Contains("got [4, 3]", Assert.Throws<ArgumentException>(() => new FeatureExtractor(model).Extract(flat)).Message, StringComparison.Ordinal);
+        Assert.Contains("got [4, 3]", Assert.Throws<ArgumentException>(() => new FeatureExtractor(model).Extract(flat)).Message,
+            StringComparison.Ordinal);
     }
 }

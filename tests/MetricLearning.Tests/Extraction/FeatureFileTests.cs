@@ -26,7 +26,8 @@ public sealed class FeatureFileTests : IDisposable
         using (var scope = NewDisposeScope())
         using (var archive = new NumPyArchive(path))
         {
-            Assert.Equal(["query_feat", "query_pid", "query_cam", "gallery_feat", "gallery_pid", "gallery_cam", "query_files", "gallery_files"], archive.Names);
+            Assert.Equal(["query_feat", "query_pid", "query_cam", "gallery_feat", "gallery_pid", "gallery_cam", "query_files",
+                "gallery_files"], archive.Names);
             Assert.True(allclose(query.Features, archive.Read("query_feat"), 0, 0));
             Assert.Equal([9L, 7], archive.Read("gallery_pid").data<long>().ToArray());
             Assert.Equal([1L, 2, 1], archive.Read("query_cam").data<long>().ToArray());

@@ -21,7 +21,8 @@ public class EmbeddingModelTests
         Assert.Equal(128, model.EmbeddingDimension);
         // The embedding is the neck's output of the features, and the logits are the classifier's of the embedding.
         Assert.InRange(output.Embedding.mean([0]).abs().max().ToDouble(), 0, 1e-4);
-        Assert.InRange((output.Logits - output.Embedding.matmul(model.state_dict()["classifier.weight"].t())).abs().max().ToDouble(), 0, 1e-5);
+        Assert.InRange((output.Logits - output.Embedding.matmul(model.state_dict()["classifier.weight"].t())).abs().max().ToDouble(), 0,
+            1e-5);
     }
 
     [Fact]
@@ -168,7 +169,8 @@ public class EmbeddingModelTests
     {
         using var backbone = OSNet.X025();
         using var neck = new BNNeck(512);
-        Assert.Contains("features must be 512 wide, got 128.", Assert.Throws<ArgumentException>(() => new EmbeddingModel(backbone, neck: neck)).Message);
+        Assert.Contains("features must be 512 wide, got 128.", Assert.Throws<ArgumentException>(
+            () => new EmbeddingModel(backbone, neck: neck)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => new EmbeddingModel(backbone, classes: -1));
     }
 

@@ -46,7 +46,8 @@ public class NeckTests
         using var neck = new FullyConnectedNeck(6, 5);
         neck.eval();
         var state = neck.state_dict();
-        Assert.Equal(["0.bias", "0.weight", "1.bias", "1.num_batches_tracked", "1.running_mean", "1.running_var", "1.weight"], state.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["0.bias", "0.weight", "1.bias", "1.num_batches_tracked", "1.running_mean", "1.running_var", "1.weight"],
+            state.Keys.Order(StringComparer.Ordinal));
         using (no_grad())
         {
             state["0.bias"].normal_();
@@ -57,7 +58,8 @@ public class NeckTests
         }
         var x = randn(7, 6);
         var linear = x.matmul(state["0.weight"].t()) + state["0.bias"];
-        var expected = ((linear - state["1.running_mean"]) / (state["1.running_var"] + 1e-5).sqrt() * state["1.weight"] + state["1.bias"]).clamp_min(0);
+        var expected = ((linear - state["1.running_mean"]) / (state["1.running_var"] + 1e-5).sqrt() * state["1.weight"] + state["1.bias"])
+            .clamp_min(0);
         Assert.InRange((neck.call(x) - expected).abs().max().ToDouble(), 0, 1e-5);
     }
 

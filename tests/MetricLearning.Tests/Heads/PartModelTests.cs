@@ -45,7 +45,8 @@ public class PartModelTests
         var file = resNet.state_dict().ToDictionary(named => "module." + named.Key, named => named.Value);
         file["module.conv5.layers.0.weight"] = zeros(256, 512, 1, 1);
         foreach (var part in new[] { "weight", "bias", "running_mean", "running_var" }) file["module.conv5.layers.1." + part] = zeros(256);
-        for (var i = 0; i < 6; i++) (file[$"module.classifier.{i}.weight"], file[$"module.classifier.{i}.bias"]) = (zeros(5, 256), zeros(5));
+        for (var i = 0; i < 6; i++) (file[$"module.classifier.{i}.weight"], file[$"module.classifier.{i}.bias"]) = (zeros(5, 256),
+            zeros(5));
         Assert.True(model.LoadWeights(file, rename: WeightNames.TorchReIdPcb()).IsExact);
     }
 
@@ -54,7 +55,8 @@ public class PartModelTests
     {
         manual_seed(4);
         using var scope = NewDisposeScope();
-        using var model = new Mgn(ResNet.ResNet18(lastStride: 2), classes: 7, reducedDimension: 8, pooling: () => new GlobalAveragePooling());
+        using var model = new Mgn(ResNet.ResNet18(lastStride: 2), classes: 7, reducedDimension: 8,
+            pooling: () => new GlobalAveragePooling());
         model.eval();
         using var noGradient = no_grad();
         var images = rand(2, 3, 144, 48);
@@ -70,7 +72,8 @@ public class PartModelTests
         Assert.Equal([2, 512, 5, 2], maps["b1"].shape);
         Assert.Equal([2, 512, 9, 3], maps["b3"].shape);
         var state = model.state_dict();
-        var pooled = maps["b3"][.., .., 3..6].mean([2, 3]).matmul(state["b32_head.bottleneck.0.weight"].flatten(1).t()) / Math.Sqrt(1 + 1e-5);
+        var pooled = maps["b3"][.., .., 3..6].mean([2, 3]).matmul(state["b32_head.bottleneck.0.weight"].flatten(1).t()) / Math.Sqrt(
+            1 + 1e-5);
         Assert.True(pooled.allclose(output.Features[4][.., 8..16], rtol: 1e-4, atol: 1e-5));
         Assert.True(pooled.allclose(output.Embedding[.., 48..56], rtol: 1e-4, atol: 1e-5));
         Assert.True(pooled.matmul(state["b32_head.weight"].t()).allclose(output.Logits[6], rtol: 1e-4, atol: 1e-6));
@@ -99,7 +102,8 @@ public class PartModelTests
         using (no_grad()) state["b2.1.2.conv1.weight"].zero_();
         Assert.True(weights["layer4.2.conv1.weight"].Equals(state["b3.1.2.conv1.weight"]));
         using var nonLocal = ResNet.ResNet50(nonLocal: true);
-        Assert.StartsWith("resNet must have no non-local blocks, got ResNet50_NL.", Assert.Throws<ArgumentException>(() => new Mgn(nonLocal)).Message);
+        Assert.StartsWith("resNet must have no non-local blocks, got ResNet50_NL.",
+            Assert.Throws<ArgumentException>(() => new Mgn(nonLocal)).Message);
     }
 
     [Fact]
@@ -107,10 +111,12 @@ public class PartModelTests
     {
         using var scope = NewDisposeScope();
         using var pcb = new Pcb(ResNet.ResNet18(), classes: 2);
-        Assert.StartsWith("images must be at least 2 while Pcb trains", Assert.Throws<ArgumentException>(() => pcb.call(rand(1, 3, 64, 32))).Message);
+        Assert.StartsWith("images must be at least 2 while Pcb trains",
+            Assert.Throws<ArgumentException>(() => pcb.call(rand(1, 3, 64, 32))).Message);
         using var mgn = new Mgn(ResNet.ResNet18());
         mgn.eval();
-        Assert.StartsWith("images must be high enough for three stripes", Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 3, 32, 32))).Message);
+        Assert.StartsWith("images must be high enough for three stripes",
+            Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 3, 32, 32))).Message);
         Assert.StartsWith("images must be [N, 3, H, W]", Assert.Throws<ArgumentException>(() => mgn.call(rand(2, 1, 96, 32))).Message);
     }
 
@@ -123,6 +129,7 @@ public class PartModelTests
         using var mgn = new Mgn(ResNet.ResNet18(lastStride: 1), classes: 5);
         GradientFlow.ReachesEveryParameter(mgn, () => Sum(mgn.call(rand(4, 3, 96, 32))));
 
-        static Tensor Sum(PartOutput output) => cat([.. output.Features.Append(output.Embedding).Concat(output.Logits).Select(part => part.flatten())]);
+        static Tensor Sum(PartOutput output) =>
+            cat([.. output.Features.Append(output.Embedding).Concat(output.Logits).Select(part => part.flatten())]);
     }
 }

@@ -44,7 +44,8 @@ public class PoolingTests
         var map = rand(2, 3, 3, 2, dtype: ScalarType.Float64).add_(0.1).requires_grad_(true);
         (pooling.call(map) * weights).sum().backward();
         Differ(map, map.grad!, () => (pooling.call(map) * weights).sum().ToDouble());
-        foreach (var parameter in pooling.parameters()) Differ(parameter, parameter.grad!, () => (pooling.call(map) * weights).sum().ToDouble());
+        foreach (var parameter in pooling.parameters()) Differ(parameter, parameter.grad!, () => (pooling.call(map) * weights).sum()
+            .ToDouble());
     }
 
     [Fact]

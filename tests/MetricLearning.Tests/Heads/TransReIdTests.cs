@@ -81,10 +81,12 @@ public class TransReIdTests
     {
         using var scope = NewDisposeScope();
         using var model = new TransReId(VisionTransformer.Tiny(64, 32, sides: 6), classes: 3);
-        var theirs = model.state_dict().ToDictionary(named => "module." + named.Key.Replace(".bn.", ".", StringComparison.Ordinal), named => named.Value);
+        var theirs = model.state_dict().ToDictionary(named => "module." + named.Key.Replace(".bn.", ".", StringComparison.Ordinal),
+            named => named.Value);
         string[] expected =
         [
-            "module.base.cls_token", "module.base.sie_embed", "module.base.blocks.11.attn.qkv.weight", "module.base.norm.bias", "module.b1.0.norm1.weight", "module.b1.1.bias", "module.b2.0.mlp.fc2.weight",
+            "module.base.cls_token", "module.base.sie_embed", "module.base.blocks.11.attn.qkv.weight", "module.base.norm.bias",
+                "module.b1.0.norm1.weight", "module.b1.1.bias", "module.b2.0.mlp.fc2.weight",
             "module.bottleneck.running_mean", "module.bottleneck_4.weight", "module.classifier.weight", "module.classifier_4.weight",
         ];
         Assert.All(expected, name => Assert.Contains(name, theirs.Keys));
@@ -100,7 +102,8 @@ public class TransReIdTests
         using var scope = NewDisposeScope();
         using var model = new TransReId(VisionTransformer.Tiny(64, 32, sides: 2, dropPath: 0.1), classes: 3);
         GradientFlow.ReachesEveryParameter(model, () => cat([.. model.call(rand(4, 3, 64, 32), tensor([0L, 1L, 1L, 0L])).Logits], 1),
-            unused: name => name.StartsWith("base.blocks.11.", StringComparison.Ordinal) || name.StartsWith("base.norm.", StringComparison.Ordinal));
+            unused: name =>
+                name.StartsWith("base.blocks.11.", StringComparison.Ordinal) || name.StartsWith("base.norm.", StringComparison.Ordinal));
         Assert.Throws<ArgumentException>(() => model.call(rand(1, 3, 64, 32), tensor([0L])));
     }
 }

@@ -9,7 +9,8 @@ public class HardestPairsTests
 {
     // Small integers: products, squares and means of a power of two of them are exact, and many distances are equal.
     private static readonly Gen<(int Rows, int Width, int Classes, int Seed)> cases =
-        Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300]), Gen.Int[1, 9],
+        Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300]),
+            Gen.Int[1, 9],
             Gen.Int[0, 1_000_000]);
 
     [Theory, InlineData(1), InlineData(2), InlineData(3)]
@@ -28,7 +29,8 @@ public class HardestPairsTests
                 var found = HardestPairs.Find(form, tensor(labels), self)!.Value;
                 for (var a = 0; a < c.Rows; a++)
                 {
-                    Assert.Equal(Pick(a, (b, d, best) => labels[b] == labels[a] && (self || a != b) && d > best, double.NegativeInfinity), found.Positives[a]);
+                    Assert.Equal(Pick(a, (b, d, best) => labels[b] == labels[a] && (self || a != b) && d > best, double.NegativeInfinity),
+                        found.Positives[a]);
                     Assert.Equal(Pick(a, (b, d, best) => labels[b] != labels[a] && d < best, double.PositiveInfinity), found.Negatives[a]);
                 }
             }
@@ -47,7 +49,8 @@ public class HardestPairsTests
         }, iter: 25, threads: 1);
     }
 
-    [Theory, InlineData("euclidean"), InlineData("squared"), InlineData("clamped"), InlineData("normalized"), InlineData("cosine"), InlineData("dot")]
+    [Theory, InlineData("euclidean"), InlineData("squared"), InlineData("clamped"), InlineData("normalized"), InlineData("cosine"),
+        InlineData("dot")]
     public void Mine_WithoutTheMatrix_IsAsHardAsWithIt(string name)
     {
         using var scope = NewDisposeScope();
@@ -81,7 +84,8 @@ public class HardestPairsTests
         using var scope = NewDisposeScope();
         manual_seed(2);
         var x = randn(40, 33).repeat(5, 1);
-        using var batch = new LossBatch(x, Iota(200).div(40, RoundingMode.floor).to(ScalarType.Int64));        // every row has its like in every class
+        // every row has its like in every class
+        using var batch = new LossBatch(x, Iota(200).div(40, RoundingMode.floor).to(ScalarType.Int64));
         using var triplets = new BatchHardMiner().Mine(batch.Distances(Distance.Euclidean)).AsTriplets();
         Assert.Equal(Enumerable.Range(0, 200).Select(a => (long)(a < 40 ? a + 40 : a % 40)), triplets.Negatives.data<long>());
     }

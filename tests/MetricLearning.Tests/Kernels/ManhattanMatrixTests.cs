@@ -17,7 +17,8 @@ public class ManhattanMatrixTests
                 {
                     using var scope = NewDisposeScope();
                     manual_seed(width);
-                    var x = (randn(width, rows, type).t() * 2).round().detach().requires_grad_();      // not contiguous, and with equal numbers
+                    // not contiguous, and with equal numbers
+                    var x = (randn(width, rows, type).t() * 2).round().detach().requires_grad_();
                     var y = itself ? x : (randn(columns, width, type) * 2).round().requires_grad_();
                     List<Tensor> inputs = itself ? [x] : [x, y];
                     var (expected, actual) = (Differences(x, y), ManhattanMatrix.Of(x, y));
@@ -37,7 +38,8 @@ public class ManhattanMatrixTests
         var x = randn(77, 53);
         var distances = ManhattanMatrix.Of(x, x);
         Assert.True(distances.allclose(distances.t(), 0, 0));
-        Assert.True(distances.narrow(0, 20, 9).narrow(1, 40, 30).allclose(ManhattanMatrix.Of(x.narrow(0, 20, 9), x.narrow(0, 40, 30)), 0, 0));
+        Assert.True(distances.narrow(0, 20, 9).narrow(1, 40, 30).allclose(ManhattanMatrix.Of(x.narrow(0, 20, 9), x.narrow(0, 40, 30)), 0,
+            0));
     }
 
     [Theory, InlineData(false), InlineData(true)]

@@ -62,7 +62,8 @@ public class RowSumsTests
         }
     }
 
-    [Theory, InlineData("affine"), InlineData("chord"), InlineData("mean"), InlineData("softmax mean"), InlineData("softmax mean of the nearest")]
+    [Theory, InlineData("affine"), InlineData("chord"), InlineData("mean"), InlineData("softmax mean"),
+        InlineData("softmax mean of the nearest")]
     public void Gradient_IsThatOfCentralDifferences(string name)
     {
         using var scope = NewDisposeScope();
@@ -95,7 +96,8 @@ public class RowSumsTests
         Assert.Equal([2, 5], both.shape);
         Near(stack([MaskedReductions.Of(x, near, pull), MaskedReductions.Of(x, far, push)], 0), both, 0);
         var usable = both.slice(1, 1, 5, 1).sin().sum();
-        var apart = (MaskedReductions.Of(x, near, pull).slice(0, 1, 5, 1).sin() + MaskedReductions.Of(x, far, push).slice(0, 1, 5, 1).sin()).sum();
+        var apart = (MaskedReductions.Of(x, near, pull).slice(0, 1, 5, 1).sin() + MaskedReductions.Of(x, far, push).slice(0, 1, 5, 1).sin())
+            .sum();
         Near(autograd.grad([apart], [x])[0], autograd.grad([usable], [x])[0], 1e-15);
         Gradient.Release();
     }

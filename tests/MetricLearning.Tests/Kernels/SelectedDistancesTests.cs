@@ -9,7 +9,8 @@ public class SelectedDistancesTests
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
     public void Of_AgreesWithPlainTensors_BothWays(bool squared, bool itself)
     {
-        foreach (var (type, width) in new[] { (ScalarType.Float32, 5), (ScalarType.Float32, 150), (ScalarType.Float64, 5), (ScalarType.Float64, 67) })
+        foreach (var (type, width) in new[] { (ScalarType.Float32, 5), (ScalarType.Float32, 150), (ScalarType.Float64, 5),
+            (ScalarType.Float64, 67) })
         {
             using var scope = NewDisposeScope();
             manual_seed(3);
@@ -37,7 +38,8 @@ public class SelectedDistancesTests
         var x = randn(6, 5, dtype: ScalarType.Float64, requires_grad: true);
         var (rows, columns) = (tensor([0L, 1, 2, 5, 0]), tensor([1L, 3, 4, 2, 5]));
         var difference = x.index_select(0, rows) - x.index_select(0, columns);
-        Near(Second(squared ? difference.pow(2).sum(1) : difference.norm(1)), Second(SelectedDistances.Of(x, x, rows, columns, new(squared))), 1e-12);
+        Near(Second(squared ? difference.pow(2).sum(1) : difference.norm(1)),
+            Second(SelectedDistances.Of(x, x, rows, columns, new(squared))), 1e-12);
 
         Tensor Second(Tensor distances)
         {
@@ -61,7 +63,8 @@ public class SelectedDistancesTests
     {
         using var scope = NewDisposeScope();
         var x = ones(3, 2);
-        var failure = Assert.Throws<ArgumentException>(() => SelectedDistances.Of(x, x, tensor([0L, 3]), tensor([0L, 0]), new(Squared: true)));
+        var failure = Assert.Throws<ArgumentException>(() => SelectedDistances.Of(x, x, tensor([0L, 3]), tensor([0L, 0]),
+            new(Squared: true)));
         Assert.StartsWith("rows must be in [0, 3), got 3 in row 1.", failure.Message, StringComparison.Ordinal);
     }
 

@@ -33,7 +33,8 @@ public class DegenerateTests
         ["infinite row"] = name => { NotFinite(name, double.PositiveInfinity); NotFinite(name, double.NegativeInfinity); },
         ["float16"] = name => Half(name, ScalarType.Float16),
         ["bfloat16"] = name => Half(name, ScalarType.BFloat16),
-        ["float64"] = name => { using var loss = LossTable.Create(name); Assert.Equal(ScalarType.Float64, loss.call(Rows(12), Labels).dtype); },
+        ["float64"] = name =>
+            { using var loss = LossTable.Create(name); Assert.Equal(ScalarType.Float64, loss.call(Rows(12), Labels).dtype); },
         ["not contiguous"] = name => Assert.Equal(Loss(name, Rows(12), Labels), Loss(name, Rows(12).t().contiguous().t(), Labels), 10),
         ["wrong rank"] = name =>
         {
@@ -59,8 +60,12 @@ public class DegenerateTests
         ["uneven classes"] = name => Counts(name, Rows(12), tensor([0L, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 3])),
         ["NaN row"] = name => BrokenRow(name, double.NaN),
         ["infinite row"] = name => { BrokenRow(name, double.PositiveInfinity); BrokenRow(name, double.NegativeInfinity); },
-        ["float16"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.Float16).to(ScalarType.Float32), Labels), Mined(name, Rows(12).to(ScalarType.Float16), Labels)),
-        ["bfloat16"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.BFloat16).to(ScalarType.Float32), Labels), Mined(name, Rows(12).to(ScalarType.BFloat16), Labels)),
+        ["float16"] = name =>
+            Assert.Equal(Mined(name, Rows(12).to(ScalarType.Float16).to(ScalarType.Float32), Labels),
+            Mined(name, Rows(12).to(ScalarType.Float16), Labels)),
+        ["bfloat16"] = name =>
+            Assert.Equal(Mined(name, Rows(12).to(ScalarType.BFloat16).to(ScalarType.Float32), Labels),
+            Mined(name, Rows(12).to(ScalarType.BFloat16), Labels)),
         ["float64"] = name => Assert.Equal(Mined(name, Rows(12).to(ScalarType.Float32), Labels), Mined(name, Rows(12), Labels)),
         ["not contiguous"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12).t().contiguous().t(), Labels)),
         ["wrong rank"] = name =>
@@ -72,7 +77,8 @@ public class DegenerateTests
         },
         ["label/row mismatch"] = name =>
         {
-            Assert.StartsWith("labels must be [12], one label a row, got [11].", Message(() => Lists(name, Rows(12), Labels.narrow(0, 0, 11))));
+            Assert.StartsWith("labels must be [12], one label a row, got [11].",
+                Message(() => Lists(name, Rows(12), Labels.narrow(0, 0, 11))));
             if (name != MinerTable.Clusters)
                 Assert.StartsWith("distances must be [11, 11], got [12, 12].",
                     Message(() => MinerTable.Create(name).Mine(zeros(12, 12), Pairs.FromLabels(Labels.narrow(0, 0, 11)))));
@@ -81,7 +87,8 @@ public class DegenerateTests
         ["too large label"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12), long.MaxValue - Labels)),
     };
 
-    /// <summary>On logits the 6 features are classes; two views have no labels, so there the columns of labels are of the second view's rows.</summary>
+    /// <summary>On logits the 6 features are classes; two views have no labels, so there the columns of labels are of the second view's
+    /// rows.</summary>
     private static readonly Dictionary<string, Action<string>> moduleColumns = new()
     {
         ["0 rows"] = name => Assert.Equal(0, Module(name, Rows(0), zeros(0, ScalarType.Int64))),
@@ -106,7 +113,9 @@ public class DegenerateTests
         },
         ["float16"] = name => ModuleHalf(name, ScalarType.Float16),
         ["bfloat16"] = name => ModuleHalf(name, ScalarType.BFloat16),
-        ["float64"] = name => { using var module = ModuleTable.Create(name); Assert.Equal(ScalarType.Float64, ModuleTable.Call(module, Rows(12), Labels).dtype); },
+        ["float64"] = name =>
+            { using var module = ModuleTable.Create(name); Assert.Equal(ScalarType.Float64,
+            ModuleTable.Call(module, Rows(12), Labels).dtype); },
         ["not contiguous"] = name => Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12).t().contiguous().t(), Labels), 10),
         ["wrong rank"] = name =>
         {
@@ -159,7 +168,8 @@ public class DegenerateTests
         }
         Assert.Empty(typeof(MetricLoss).Assembly.GetExportedTypes().Where(type => typeof(TorchSharp.torch.nn.Module).IsAssignableFrom(type)
             && !type.IsAbstract && !type.IsSubclassOf(typeof(MetricLoss))
-            && (type.Name.EndsWith("Loss", StringComparison.Ordinal) || type == typeof(LossSum) || type == typeof(CrossBatchMemory))).Except(modules));
+            && (type.Name.EndsWith("Loss", StringComparison.Ordinal) || type == typeof(LossSum) || type == typeof(CrossBatchMemory)))
+                .Except(modules));
     }
 
     [Fact]
@@ -232,7 +242,8 @@ public class DegenerateTests
     private static void ModuleLabel(string name, long label)
     {
         var y = Labels.masked_fill(Labels == 3, label); // of which row 5 is the first
-        if (ModuleTable.IsOnLogits(name)) ModuleThrows(name, Rows(12), y, $"labels must be in [0, {LossTable.Dimension}), got {label} in row 5.");
+        if (ModuleTable.IsOnLogits(name)) ModuleThrows(name, Rows(12), y,
+            $"labels must be in [0, {LossTable.Dimension}), got {label} in row 5.");
         else Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12), y), 12);
     }
 
@@ -281,7 +292,8 @@ public class DegenerateTests
     {
         using var loss = LossTable.Create(name);
         var y = Labels.masked_fill(Labels == 3, label); // of which row 5 is the first
-        if (loss.GetType().GetConstructors().SelectMany(constructor => constructor.GetParameters()).Any(parameter => parameter.Name == "classes")
+        if (loss.GetType().GetConstructors().SelectMany(constructor => constructor.GetParameters())
+            .Any(parameter => parameter.Name == "classes")
             || loss.parameters().Any(parameter => parameter.shape is [LossTable.Classes, ..]))
             Assert.StartsWith($"labels must be in [0, {LossTable.Classes}), got {label} in row 5.", Message(() => loss.call(Rows(12), y)));
         else
@@ -311,7 +323,8 @@ public class DegenerateTests
             var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();
             long Told(long column) => column < labels.size(0) ? column : 100 + first[column - labels.size(0)];
             List<(long, long)> Of((Tensor Rows, Tensor Columns) pairs) =>
-                [.. pairs.Rows.data<long>().ToArray().Zip(pairs.Columns.data<long>().ToArray(), (row, column) => (first[row], Told(column)))];
+                [.. pairs.Rows.data<long>().ToArray().Zip(pairs.Columns.data<long>().ToArray(),
+                    (row, column) => (first[row], Told(column)))];
             return (Of(clusters.Tuples.PositivePairs()), Of(clusters.Tuples.NegativePairs()));
         }
         using var batch = new LossBatch(embeddings, labels);

@@ -37,7 +37,8 @@ public class GuidedAndViewLossTests
         using var scope = NewDisposeScope();
         var (p, z) = (LossTable.Random(1, 5, 3), LossTable.Random(2, 5, 3).requires_grad_());
         using var loss = new SimSiamLoss();
-        var expected = -Enumerable.Range(0, 5).Average(i => (p[i] * z[i]).sum().item<double>() / (p[i].norm() * z[i].norm()).item<double>());
+        var expected = -Enumerable.Range(0, 5).Average(i => (p[i] * z[i]).sum().item<double>() / (p[i].norm() * z[i].norm())
+            .item<double>());
         Assert.Equal(expected, loss.call(p, z).item<double>(), 12);
         GradientCheck.Run(p, input => loss.call(input, z));
         Assert.Null(z.grad);
@@ -76,7 +77,8 @@ public class GuidedAndViewLossTests
         var (x, y, labels) = (LossTable.Random(1, 6, 3), LossTable.Random(2, 6, 3), tensor([0L, 1, 1, 2, 0, 1]));
         using var several = new MultiLabelNPairsLoss();
         using var one = new SupConLoss(1) { Distance = Distance.Dot, Reducer = Reducer.Mean };
-        Assert.Equal(one.forward(x, labels, y, labels).item<double>(), several.call(x, y, nn.functional.one_hot(labels)).item<double>(), 10);
+        Assert.Equal(one.forward(x, labels, y, labels).item<double>(), several.call(x, y, nn.functional.one_hot(labels)).item<double>(),
+            10);
     }
 
     [Theory, InlineData(false), InlineData(true)]

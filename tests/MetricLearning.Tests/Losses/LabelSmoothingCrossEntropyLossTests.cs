@@ -23,7 +23,8 @@ public class LabelSmoothingCrossEntropyLossTests
         Assert.Equal(0.697755403, Of(LabelSmoothingCrossEntropyLoss.FastReIdAdaptive()), 9);
     }
 
-    [Theory, InlineData(LabelSmoothingForm.AllClasses), InlineData(LabelSmoothingForm.OtherClasses), InlineData(LabelSmoothingForm.Adaptive)]
+    [Theory, InlineData(LabelSmoothingForm.AllClasses), InlineData(LabelSmoothingForm.OtherClasses),
+        InlineData(LabelSmoothingForm.Adaptive)]
     public void Indices_OneHot_AndSoftTargetsOfOneClass_AreTheSame(LabelSmoothingForm form)
     {
         using var scope = NewDisposeScope();
@@ -81,6 +82,7 @@ public class LabelSmoothingCrossEntropyLossTests
         Assert.StartsWith("labels must be [3], or [3, 4] as the logits, got [3, 5].", Message(z, zeros(3, 5)));
         Assert.StartsWith("labels must be int64, got Int32.", Message(z, zeros(3, ScalarType.Int32)));
         Assert.StartsWith("logits must be [N, D], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));
-        Assert.StartsWith("epsilon must be in [0, 1].", Assert.Throws<ArgumentOutOfRangeException>(() => new LabelSmoothingCrossEntropyLoss(1.5)).Message);
+        Assert.StartsWith("epsilon must be in [0, 1].", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new LabelSmoothingCrossEntropyLoss(1.5)).Message);
     }
 }

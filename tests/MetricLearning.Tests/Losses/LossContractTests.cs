@@ -78,8 +78,10 @@ public class LossContractTests
         Assert.Equal(alone, again.forward(batch).item<double>(), 10);
 
         // Anchors in two halves meet all rows: the sum of both is that of the batch, where a value looks at its anchor's row only.
-        if (name is not ("triplet" or "triplet soft" or "triplet swap" or "triplet squared" or "triplet dot" or "triplet l1" or "triplet harder"
-            or "weighted" or "pairwise cosface" or "angular" or "multi-similarity" or "nt-xent" or "generalized lifted" or "tuplet margin")) return;
+        if (name is not ("triplet" or "triplet soft" or "triplet swap" or "triplet squared" or "triplet dot" or "triplet l1"
+            or "triplet harder"
+            or "weighted" or "pairwise cosface" or "angular" or "multi-similarity" or "nt-xent" or "generalized lifted"
+                or "tuplet margin")) return;
         var halves = new[] { arange(0, 6, ScalarType.Int64), arange(6, 12, ScalarType.Int64) }.Sum(half =>
         {
             using var part = new LossBatch(x[half], y[half], x, y, self: half);
@@ -106,7 +108,8 @@ public class LossContractTests
             foreach (var (_, parameter) in turned.named_parameters().Where(p => p.parameter.dim() == 2))
                 parameter.copy_(parameter.to(ScalarType.Float64).matmul(turn));
         // Class vectors are float32, so that turning them rounds.
-        Assert.Equal(expected, turned.call(x.matmul(turn), y).item<double>(), LossTable.HasClasses(name) ? 1e-4 * Math.Max(1, Math.Abs(expected)) : 1e-9);
+        Assert.Equal(expected, turned.call(x.matmul(turn), y).item<double>(), LossTable.HasClasses(name)
+            ? 1e-4 * Math.Max(1, Math.Abs(expected)) : 1e-9);
     }
 
     /// <summary>Losses on directions do not see the length of a row.</summary>
@@ -176,7 +179,8 @@ public class LossContractTests
             value.backward();
             Assert.Equal(ScalarType.Float32, value.dtype);
             Assert.Equal(half, x.grad!.dtype);
-            Assert.Equal(loss.call(x.to(ScalarType.Float64), y).item<double>(), value.item<float>(), 1e-4 * Math.Max(1, value.item<float>()));
+            Assert.Equal(loss.call(x.to(ScalarType.Float64), y).item<double>(), value.item<float>(),
+                1e-4 * Math.Max(1, value.item<float>()));
         }
     }
 
@@ -270,7 +274,8 @@ public class LossContractTests
                 Assert.Equal((0, 0), (oneRow, oneClass));
                 Assert.InRange(allDifferent, 0, Math.Log(2));
                 break;
-            case "contrastive" or "contrastive by two reducers" or "contrastive hadsell" or "contrastive signal to noise" or "intra-pair variance" or "multi-similarity"
+            case "contrastive" or "contrastive by two reducers" or "contrastive hadsell" or "contrastive signal to noise"
+                or "intra-pair variance" or "multi-similarity"
                 or "generalized lifted": // either side counts without the other
                 Assert.Equal(0, oneRow);
                 Assert.True(oneClass > 0 && allDifferent > 0);

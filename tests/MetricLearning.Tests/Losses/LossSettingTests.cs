@@ -13,7 +13,8 @@ public class LossSettingTests
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();
         using var loss = new TripletLoss(margin: 0.3) { HardFactor = 0.25, Miner = Miner.All, Reducer = Reducer.Sum };
-        Assert.Equal(Triplets(y).Sum(t => Math.Max(0, 1.25 * D(x, t.A, t.P) - 0.75 * D(x, t.A, t.N) + 0.3)), loss.call(x, y).item<double>(), 10);
+        Assert.Equal(Triplets(y).Sum(t => Math.Max(0, 1.25 * D(x, t.A, t.P) - 0.75 * D(x, t.A, t.N) + 0.3)), loss.call(x, y).item<double>(),
+            10);
         Assert.Throws<ArgumentOutOfRangeException>(() => new TripletLoss { HardFactor = 1 });
     }
 
@@ -77,7 +78,8 @@ public class LossSettingTests
         Assert.Equal(Math.Log(1 + near * far), oneSum.call(x, labels).item<double>(), 10);
 
         using var separate = new CircleLoss(m, gamma) { Form = CircleForm.SeparateSums, Reducer = Reducer.Mean };
-        var rows = Enumerable.Range(0, 12).Select(i => Enumerable.Range(0, 12).Where(j => j != i).ToLookup(j => y[i] == y[j], j => S(i, j)));
+        var rows = Enumerable.Range(0, 12).Select(i => Enumerable.Range(0, 12).Where(j => j != i)
+            .ToLookup(j => y[i] == y[j], j => S(i, j)));
         Assert.Equal(rows.Average(row => Math.Log(1 + row[true].Sum(Pull)) + Math.Log(1 + row[false].Sum(Push))),
             separate.call(x, labels).item<double>(), 10);
     }
@@ -119,11 +121,13 @@ public class LossSettingTests
         var miner = new RandomTripletsMiner(4_000) { Seed = 5 };
         var mined = miner.Mine(Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels)).AsTriplets();
         Assert.Equal(5 * 4_000, mined.Count); // row 5 has no positive
-        var counts = mined.Anchors.data<long>().ToArray().Zip(mined.Positives.data<long>().ToArray(), mined.Negatives.data<long>().ToArray())
+        var counts = mined.Anchors.data<long>().ToArray().Zip(mined.Positives.data<long>().ToArray(), mined.Negatives.data<long>()
+            .ToArray())
             .CountBy(t => t).ToDictionary();
         Assert.Equal(3 * 2 * 3 + 2 * 1 * 4, counts.Count);
         Assert.All(counts, entry => Assert.InRange(entry.Value, entry.Key.First < 3 ? 560 : 870, entry.Key.First < 3 ? 780 : 1130));
-        var again = new RandomTripletsMiner(4_000) { Seed = 5 }.Mine(Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels)).AsTriplets();
+        var again = new RandomTripletsMiner(4_000) { Seed = 5 }.Mine(Distance.Euclidean.Matrix(x, x), Pairs.FromLabels(labels))
+            .AsTriplets();
         Assert.Equal(mined.Negatives.data<long>(), again.Negatives.data<long>());
     }
 
@@ -157,12 +161,14 @@ public class LossSettingTests
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();
         using var anchors = new ProxyAnchorLoss(LossTable.Classes, LossTable.Dimension) { LabelSmoothing = 0.1 };
-        Assert.StartsWith("ProxyAnchorLoss is no cross entropy", Assert.Throws<InvalidOperationException>(() => anchors.call(x, y)).Message);
+        Assert.StartsWith("ProxyAnchorLoss is no cross entropy", Assert.Throws<InvalidOperationException>(
+            () => anchors.call(x, y)).Message);
         using var sampled = new CosFaceLoss(LossTable.Classes, LossTable.Dimension)
         {
             LabelSmoothing = 0.1, Categories = new long[LossTable.Classes], Sampled = new SampledClasses(5),
         };
-        Assert.StartsWith("CosFaceLoss has categories of all classes", Assert.Throws<InvalidOperationException>(() => sampled.call(x, y)).Message);
+        Assert.StartsWith("CosFaceLoss has categories of all classes", Assert.Throws<InvalidOperationException>(
+            () => sampled.call(x, y)).Message);
         Assert.StartsWith("Categories must have one entry a class, 10, got 2.", Assert.Throws<ArgumentException>(
             () => new CosFaceLoss(LossTable.Classes, LossTable.Dimension) { Categories = [0, 1] }).Message);
         using var logits = new LabelSmoothingCrossEntropyLoss { Categories = [0, 1] };
@@ -211,7 +217,8 @@ public class LossSettingTests
         Assert.StartsWith("This loss has more than the 1 terms", Assert.Throws<InvalidOperationException>(() => few.call(x, y)).Message);
         // Without positives the second term is still the second.
         var single = arange(6, ScalarType.Int64);
-        using var zeroForNegatives = new ContrastiveLoss(negativeMargin: 5) { Reducer = Reducer.ForEachTerm(Reducer.Sum, Reducer.Threshold(high: -1)) };
+        using var zeroForNegatives = new ContrastiveLoss(negativeMargin: 5) { Reducer = Reducer.ForEachTerm(Reducer.Sum,
+            Reducer.Threshold(high: -1)) };
         Assert.Equal(0, zeroForNegatives.call(x.narrow(0, 0, 6), single).item<double>());
     }
 

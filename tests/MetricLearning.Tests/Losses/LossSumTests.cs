@@ -34,7 +34,8 @@ public class LossSumTests
         Assert.Equal(("triplet", 2, t), (result.Parts[0].Name, result.Parts[0].Weight, result.Parts[0].Value));
         Assert.Equal(triplet.Report(x, y), result["triplet"].Report);
         Assert.True(x.grad is not null && logits.grad is not null);
-        Assert.StartsWith("there is no loss named center; there are triplet, identity.", Assert.Throws<ArgumentException>(() => result["center"]).Message);
+        Assert.StartsWith("there is no loss named center; there are triplet, identity.",
+            Assert.Throws<ArgumentException>(() => result["center"]).Message);
     }
 
     [Fact]

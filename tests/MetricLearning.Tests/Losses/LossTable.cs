@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every loss of the library in its main settings: what holds for all losses is tested on each row. A new loss is a new row.</summary>
+/// <summary>Every loss of the library in its main settings: what holds for all losses is tested on each row. A new loss is a new
+/// row.</summary>
 internal static class LossTable
 {
     public const int Dimension = 6;
@@ -14,7 +15,8 @@ internal static class LossTable
         ["triplet soft"] = () => new TripletLoss(margin: 0) { SoftMargin = true },
         ["triplet swap"] = () => new TripletLoss { Swap = true, Miner = Miner.All },
         ["triplet all cosine"] = () => new TripletLoss { Miner = Miner.All, Distance = Distance.Cosine, Reducer = Reducer.NonZeroMean },
-        ["triplet all normalized"] = () => new TripletLoss { Miner = Miner.All, Distance = Distance.Euclidean.Normalized(), Reducer = Reducer.Sum },
+        ["triplet all normalized"] = () =>
+            new TripletLoss { Miner = Miner.All, Distance = Distance.Euclidean.Normalized(), Reducer = Reducer.Sum },
         ["triplet squared"] = () => new TripletLoss { Distance = Distance.EuclideanSquared },
         ["triplet dot"] = () => new TripletLoss { Distance = Distance.Dot },
         ["triplet l1"] = () => new TripletLoss { Distance = Distance.Lp(1) },
@@ -43,7 +45,8 @@ internal static class LossTable
         ["contrastive"] = () => new ContrastiveLoss(negativeMargin: 1.5),
         ["contrastive hadsell"] = () => ContrastiveLoss.Hadsell(margin: 4),
         ["contrastive online"] = () => ContrastiveLoss.Online(margin: 1.2),
-        ["contrastive by two reducers"] = () => new ContrastiveLoss(negativeMargin: 1.5) { Reducer = Reducer.ForEachTerm(Reducer.Sum, Reducer.Mean) },
+        ["contrastive by two reducers"] = () =>
+            new ContrastiveLoss(negativeMargin: 1.5) { Reducer = Reducer.ForEachTerm(Reducer.Sum, Reducer.Mean) },
         ["contrastive signal to noise"] = () => ContrastiveLoss.SignalToNoise(negativeMargin: 2),
         ["dynamic soft margin"] = () => new DynamicSoftMarginLoss(),
         ["dynamic soft margin differentiated"] = () => new DynamicSoftMarginLoss { DifferentiateWeights = true },
@@ -71,7 +74,8 @@ internal static class LossTable
         ["ranked list"] = () => new RankedListLoss(positiveTemperature: 2) { Imbalance = 0.3 },
         ["smooth ap"] = () => new SmoothApLoss(temperature: 0.1),
         ["smooth recall"] = () => new SmoothRecallAtKLoss(1, 2, 4) { RankTemperature = 0.1 },
-        ["surrogate precision"] = () => new SmoothRecallAtKLoss(2) { AnchorIsRanked = true, RankTemperature = 0.1, Distance = Distance.Euclidean },
+        ["surrogate precision"] = () =>
+            new SmoothRecallAtKLoss(2) { AnchorIsRanked = true, RankTemperature = 0.1, Distance = Distance.Euclidean },
         ["threshold-consistent"] = () => new ThresholdConsistentMarginLoss(negativeMargin: 0),
         ["center"] = () => new CenterLoss(Classes, Dimension),
         ["cosface"] = () => new CosFaceLoss(Classes, Dimension, scale: 8),
@@ -105,8 +109,8 @@ internal static class LossTable
     public static TheoryData<string> Names => [.. rows.Keys];
 
     /// <summary>
-    /// All but those whose gradient leaves out what cannot be held from outside (the α of the circle losses): reference gradients or tests of
-    /// their own hold for these. The others by <see cref="Held"/>.
+    /// All but those whose gradient leaves out what cannot be held from outside (the α of the circle losses): reference gradients or tests
+    /// of their own hold for these. The others by <see cref="Held"/>.
     /// </summary>
     public static TheoryData<string> DifferentiableNames => [.. rows.Keys.Where(name =>
         name is not ("circle" or "circle one sum" or "circle separate sums" or "circle softmax"))];

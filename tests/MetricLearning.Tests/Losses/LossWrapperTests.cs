@@ -37,7 +37,8 @@ public class LossWrapperTests
         Assert.Equal(0, loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
         Assert.True(double.IsNaN(loss.call(x * double.NaN, y).item<double>()));
         Assert.Equal(ScalarType.Float32, loss.call(x.to(ScalarType.Float16), y.to(ScalarType.Float16)).dtype);
-        Assert.StartsWith("first and second must have one number of rows", Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 2))).Message);
+        Assert.StartsWith("first and second must have one number of rows",
+            Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 2))).Message);
     }
 
     [Fact]

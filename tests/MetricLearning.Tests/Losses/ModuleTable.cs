@@ -3,8 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// The losses that are no <see cref="MetricLoss"/>: on logits, on two views, around another loss. Each is called with the 12 rows and labels of
-/// <see cref="LossTable"/>; one of two views gets as its second view as many other rows as there are labels. A new module is a new row.
+/// The losses that are no <see cref="MetricLoss"/>: on logits, on two views, around another loss. Each is called with the 12 rows and
+/// labels of <see cref="LossTable"/>; one of two views gets as its second view as many other rows as there are labels. A new module is a
+/// new row.
 /// </summary>
 internal static class ModuleTable
 {
@@ -16,17 +17,20 @@ internal static class ModuleTable
         ["label smoothing"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss()),
         ["label smoothing fast-reid"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReId()),
         ["label smoothing adaptive"] = ("logits", "logits", () => LabelSmoothingCrossEntropyLoss.FastReIdAdaptive()),
-        ["label smoothing by category"] = ("logits", "logits", () => new LabelSmoothingCrossEntropyLoss { Categories = [0, 0, 1, 1, 2, 2] }),
+        ["label smoothing by category"] = ("logits", "logits",
+            () => new LabelSmoothingCrossEntropyLoss { Categories = [0, 0, 1, 1, 2, 2] }),
         ["barlow twins"] = (TwoViews, "first", () => new BarlowTwinsLoss()),
         ["gist"] = (TwoViews, "anchors", () => new GistEmbedLoss(temperature: 0.3)),
         ["multi-label n-pairs"] = (TwoViews, "anchors", () => new MultiLabelNPairsLoss()),
         ["self-supervised"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3))),
-        ["self-supervised one way"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3)) { Symmetric = false }),
+        ["self-supervised one way"] = (TwoViews, "first", () => new SelfSupervisedLoss(
+            new NTXentLoss(temperature: 0.3)) { Symmetric = false }),
         ["simsiam"] = (TwoViews, "predictions", () => new SimSiamLoss()),
         ["vicreg"] = (TwoViews, "first", () => new VicRegLoss()),
         ["memory"] = (Rows, "embeddings", () => new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 32)),
         ["matryoshka"] = (Rows, "embeddings", () => new MatryoshkaLoss(new TripletLoss(margin: 2), [3, LossTable.Dimension])),
-        ["sum"] = (Rows, "embeddings", () => new LossSum().Add("triplet", new TripletLoss()).Add("center", new ContrastiveLoss(), weight: 0.5)),
+        ["sum"] = (Rows, "embeddings", () => new LossSum().Add("triplet", new TripletLoss())
+            .Add("center", new ContrastiveLoss(), weight: 0.5)),
     };
 
     public static IEnumerable<string> Names => rows.Keys;
@@ -49,7 +53,8 @@ internal static class ModuleTable
         {
             GistEmbedLoss gist => gist.call(x, Other(40), Other(41), Other(42)),
             MultiLabelNPairsLoss several => several.call(x, Other(40), LossTable.Random(41, y.size(0), 4) > 0),
-            BarlowTwinsLoss or SelfSupervisedLoss or SimSiamLoss or VicRegLoss => ((nn.Module<Tensor, Tensor, Tensor>)module).call(x, Other(40)),
+            BarlowTwinsLoss or SelfSupervisedLoss or SimSiamLoss or VicRegLoss =>
+                ((nn.Module<Tensor, Tensor, Tensor>)module).call(x, Other(40)),
             LossSum sum => sum.forward(x, y),
             nn.Module<Tensor, Tensor, Tensor> labeled => labeled.call(x, y),
             _ => throw new NotSupportedException(module.GetName()),

@@ -44,7 +44,8 @@ public class RankingLossTests
         using var scope = NewDisposeScope();
         var x = eye(3, dtype: ScalarType.Float64).repeat_interleave(3, 0);
         var y = tensor([0L, 0, 0, 1, 1, 1, 2, 2, 2]);
-        TupleLoss[] losses = [new SmoothApLoss(), new PnpLoss(), new FastApLoss(), new HistogramLoss(), new RankedListLoss(), new ThresholdConsistentMarginLoss()];
+        TupleLoss[] losses = [new SmoothApLoss(), new PnpLoss(), new FastApLoss(), new HistogramLoss(), new RankedListLoss(),
+            new ThresholdConsistentMarginLoss()];
         foreach (var loss in losses)
         {
             Assert.Equal(0, loss.call(x, y).item<double>(), 9);

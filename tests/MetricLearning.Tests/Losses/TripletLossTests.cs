@@ -103,9 +103,11 @@ public class TripletLossTests
         var x = LossTable.Random(4, 6, 3);
         using var loss = new TripletLoss();
         var triplets = new Triplets(tensor([0L]), tensor([6L]), tensor([1L]), 6, 6);
-        Assert.StartsWith("Positives must be in [0, 6), got 6 in row 0.", Assert.Throws<ArgumentException>(() => loss.forward(x, triplets)).Message);
+        Assert.StartsWith("Positives must be in [0, 6), got 6 in row 0.",
+            Assert.Throws<ArgumentException>(() => loss.forward(x, triplets)).Message);
         var other = new Triplets(tensor([0L]), tensor([1L]), tensor([2L]), 5, 5);
-        Assert.StartsWith("tuples must be over 6 rows and 6 columns, got 5 and 5.", Assert.Throws<ArgumentException>(() => loss.forward(x, other)).Message);
+        Assert.StartsWith("tuples must be over 6 rows and 6 columns, got 5 and 5.",
+            Assert.Throws<ArgumentException>(() => loss.forward(x, other)).Message);
     }
 
     [Fact]
@@ -115,12 +117,14 @@ public class TripletLossTests
         var (x, y) = (tensor([0.0, 1, 1.5, 4, 100]).unsqueeze(1), tensor([0L, 0, 1, 1, 2]));
         using var loss = new TripletLoss();
         var report = loss.Report(x, y);
-        Assert.Equal(new LossReport(0.775, 5, 4, 2, 1, 0, 0, 40.6, 1), report with { Value = 0.775, MeanDistance = 40.6, EffectiveRank = 1 });
+        Assert.Equal(new LossReport(0.775, 5, 4, 2, 1, 0, 0, 40.6, 1), report with { Value = 0.775, MeanDistance = 40.6,
+            EffectiveRank = 1 });
         Assert.Equal(0.775, report.Value, 12);
         Assert.Equal(40.6, report.MeanDistance, 6);
         Assert.Equal(1, report.EffectiveRank, 12);
         Assert.Equal(0.5, loss.Report(x, y).ActiveFraction);
-        Assert.Equal(new LossReport(0, 2, 0, 0, 0, 2, 0, 1, 1), loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2)) with { MeanDistance = 1, EffectiveRank = 1 });
+        Assert.Equal(new LossReport(0, 2, 0, 0, 0, 2, 0, 1, 1), loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2)) with { MeanDistance = 1,
+            EffectiveRank = 1 });
     }
 
     [Fact]

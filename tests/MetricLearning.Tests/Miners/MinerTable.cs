@@ -1,6 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A new miner is a new row.</summary>
+/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A new miner is a new
+/// row.</summary>
 internal static class MinerTable
 {
     private static readonly Dictionary<string, Func<Miner>> rows = new()
@@ -20,7 +21,8 @@ internal static class MinerTable
         ["pair margin"] = () => new PairMarginMiner(),
         ["random triplets"] = () => new RandomTripletsMiner(2),
         ["semi-hard each"] = () => new SemiHardMiner(),
-        ["semi-hard easiest"] = () => new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
+        ["semi-hard easiest"] = () =>
+            new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
         ["triplet margin"] = () => new TripletMarginMiner(),
         ["triplet margin capped"] = () => new TripletMarginMiner(kind: Hardness.Hard) { Cap = 3 },
         ["triplet margin easy"] = () => new TripletMarginMiner(kind: Hardness.Easy),

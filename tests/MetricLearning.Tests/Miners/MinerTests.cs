@@ -46,7 +46,8 @@ public class MinerTests
 
     [Fact]
     public void SemiHard_Easiest() =>
-        Same(new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative }, (d, positives, negatives) =>
+        Same(new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
+            (d, positives, negatives) =>
             positives.OrderBy(p => d[p]).Take(1).SelectMany(p => BeyondOrFarthest(d, p, negatives)));
 
     [Theory, MemberData(nameof(TwoKinds))]
@@ -61,18 +62,22 @@ public class MinerTests
         {
             int[] One(int[] from, bool farthest) => [.. (farthest ? from.OrderByDescending(i => d[i]) : from.OrderBy(i => d[i])).Take(1)];
             if (positive == Hardness.SemiHard)
-                return from n in One(negatives, negative == Hardness.Easy) from p in One([.. positives.Where(p => d[p] < d[n])], farthest: true) select (p, n);
+                return from n in One(negatives, negative == Hardness.Easy) from p in One([.. positives.Where(p => d[p] < d[n])],
+                    farthest: true) select (p, n);
             return from p in One(positives, positive == Hardness.Hard)
-                   from n in negative == Hardness.SemiHard ? One([.. negatives.Where(n => d[n] > d[p])], false) : One(negatives, negative == Hardness.Easy)
+                   from n in negative == Hardness.SemiHard ? One([.. negatives.Where(n => d[n] > d[p])], false)
+                       : One(negatives, negative == Hardness.Easy)
                    select (p, n);
         });
     }
 
-    public static MatrixTheoryData<Hardness, Hardness> TwoKinds => new([Hardness.Easy, Hardness.SemiHard, Hardness.Hard], [Hardness.Easy, Hardness.SemiHard, Hardness.Hard]);
+    public static MatrixTheoryData<Hardness, Hardness> TwoKinds =>
+        new([Hardness.Easy, Hardness.SemiHard, Hardness.Hard], [Hardness.Easy, Hardness.SemiHard, Hardness.Hard]);
 
     [Fact]
     public void BatchEasyHard_KeepsToTheRanges() =>
-        Same(new BatchEasyHardMiner(Hardness.Hard, Hardness.All) { PositiveRange = (1, 3), NegativeRange = (2, 4) }, (d, positives, negatives) =>
+        Same(new BatchEasyHardMiner(Hardness.Hard, Hardness.All) { PositiveRange = (1, 3), NegativeRange = (2, 4) },
+            (d, positives, negatives) =>
             from p in positives.Where(p => d[p] is >= 1 and <= 3).OrderByDescending(p => d[p]).Take(1)
             from n in negatives.Where(n => d[n] is >= 2 and <= 4)
             select (p, n));
@@ -80,8 +85,10 @@ public class MinerTests
     [Fact]
     public void BatchEasyHard_SemiHardNeedsOneOpponent()
     {
-        foreach (var (positive, negative) in new[] { (Hardness.SemiHard, Hardness.SemiHard), (Hardness.SemiHard, Hardness.All), (Hardness.All, Hardness.SemiHard) })
-            Assert.StartsWith("semi-hard is relative to one chosen opponent", Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative)).Message);
+        foreach (var (positive, negative) in new[] { (Hardness.SemiHard, Hardness.SemiHard), (Hardness.SemiHard, Hardness.All),
+            (Hardness.All, Hardness.SemiHard) })
+            Assert.StartsWith("semi-hard is relative to one chosen opponent",
+                Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative)).Message);
     }
 
     [Theory, InlineData(Hardness.All), InlineData(Hardness.Easy), InlineData(Hardness.Hard), InlineData(Hardness.SemiHard)]
@@ -114,7 +121,8 @@ public class MinerTests
 
     [Fact]
     public void PairMargin_IsByItsMargins() =>
-        Same(new PairMarginMiner(1, 4), (d, positives, negatives) => from p in positives where d[p] > 1 from n in negatives where d[n] < 4 select (p, n));
+        Same(new PairMarginMiner(1, 4), (d, positives, negatives) => from p in positives where d[p] > 1 from n in negatives
+            where d[n] < 4 select (p, n));
 
     [Fact]
     public void Hdc_IsTheHardestPartOfTheBatch()

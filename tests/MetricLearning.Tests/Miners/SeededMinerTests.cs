@@ -19,7 +19,8 @@ public class SeededMinerTests
         }
         Assert.Equal(15, counts.Count);
         var expected = Rounds / 15.0;
-        Assert.InRange(counts.Values.Sum(count => (count - expected) * (count - expected) / expected), 0, 36.1); // χ², 14 degrees of freedom, p = 0.001
+        // χ², 14 degrees of freedom, p = 0.001
+        Assert.InRange(counts.Values.Sum(count => (count - expected) * (count - expected) / expected), 0, 36.1);
     }
 
     [Fact]
@@ -56,10 +57,12 @@ public class SeededMinerTests
         double[] away = [0.2, 0.5, 0.9, 1.2, 1.39, 1.41, 1.9];
         const int Positives = 4000;
         var distances = cat([full([1, Positives], 0.1, ScalarType.Float64), tensor(away).unsqueeze(0)], 1);
-        var pairs = Pairs.FromLabels(zeros(1, ScalarType.Int64), cat([zeros(Positives, ScalarType.Int64), ones(away.Length, ScalarType.Int64)]));
+        var pairs = Pairs.FromLabels(zeros(1, ScalarType.Int64),
+            cat([zeros(Positives, ScalarType.Int64), ones(away.Length, ScalarType.Int64)]));
         var drawn = new DistanceWeightedMiner(dimension: 5).Mine(distances, pairs).AsTriplets();
         Assert.Equal(Positives, drawn.Count);
-        var weights = away.Select(d => d >= 1.4 ? 0 : 1 / (Math.Pow(Math.Max(d, 0.5), 3) * (1 - Math.Pow(Math.Max(d, 0.5), 2) / 4))).ToArray();
+        var weights = away.Select(d => d >= 1.4 ? 0 : 1 / (Math.Pow(Math.Max(d, 0.5), 3) * (1 - Math.Pow(Math.Max(d, 0.5), 2) / 4)))
+            .ToArray();
         var counts = drawn.Negatives.data<long>().ToArray().CountBy(n => n - Positives).ToDictionary();
         for (var i = 0; i < away.Length; i++)
         {
@@ -86,10 +89,14 @@ public class SeededMinerTests
     [Fact]
     public void WhatDoesNotFit_IsNamed()
     {
-        Assert.StartsWith("dimension must be at least 2.", Assert.Throws<ArgumentOutOfRangeException>(() => new DistanceWeightedMiner(1)).Message);
-        Assert.StartsWith("farthest must be above the cutoff", Assert.Throws<ArgumentOutOfRangeException>(() => new DistanceWeightedMiner(8, 0.5, 0.4)).Message);
-        Assert.StartsWith("Cap must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new TripletMarginMiner { Cap = 0 }).Message);
-        Assert.StartsWith("bins must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new UniformHistogramMiner(bins: 0)).Message);
+        Assert.StartsWith("dimension must be at least 2.", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DistanceWeightedMiner(1)).Message);
+        Assert.StartsWith("farthest must be above the cutoff", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new DistanceWeightedMiner(8, 0.5, 0.4)).Message);
+        Assert.StartsWith("Cap must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new TripletMarginMiner { Cap = 0 }).Message);
+        Assert.StartsWith("bins must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(
+            () => new UniformHistogramMiner(bins: 0)).Message);
     }
 
     private static (Tensor Distances, Pairs Pairs) Batch()

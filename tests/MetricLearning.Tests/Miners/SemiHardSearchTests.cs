@@ -11,7 +11,8 @@ public class SemiHardSearchTests
     {
         var miner = new SemiHardMiner { Positives = positives, Fallback = fallback };
         foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
-            foreach (var (rows, columns, classes, values) in new[] { (1, 1, 1, 3), (5, 7, 2, 4), (40, 40, 9, 1000), (33, 301, 30, 50), (300, 129, 70, 9) })
+            foreach (var (rows, columns, classes, values) in new[] { (1, 1, 1, 3), (5, 7, 2, 4), (40, 40, 9, 1000), (33, 301, 30, 50),
+                (300, 129, 70, 9) })
                 foreach (var broken in (bool[])[false, true])
                 {
                     using var scope = NewDisposeScope();
@@ -22,7 +23,8 @@ public class SemiHardSearchTests
                         distances[rows / 2, columns / 2] = double.NaN;
                         distances[0, 0] = double.PositiveInfinity;
                     }
-                    var candidates = Pairs.FromLabels(randint(classes, [rows]) - 1, randint(classes, [columns]) - 1, rows == columns ? arange(rows) : null);
+                    var candidates = Pairs.FromLabels(randint(classes, [rows]) - 1, randint(classes, [columns]) - 1, rows == columns
+                        ? arange(rows) : null);
                     Assert.True(SemiHardSearch.Suits(distances, candidates, positives));
                     var expected = miner.BySorting(distances, candidates);
                     var before = get_num_threads();
@@ -38,7 +40,8 @@ public class SemiHardSearchTests
                 }
     }
 
-    public static MatrixTheoryData<SemiHardPositives, SemiHardFallback> Settings => new(Enum.GetValues<SemiHardPositives>(), Enum.GetValues<SemiHardFallback>());
+    public static MatrixTheoryData<SemiHardPositives, SemiHardFallback> Settings =>
+        new(Enum.GetValues<SemiHardPositives>(), Enum.GetValues<SemiHardFallback>());
 
     [Fact]
     public void Suits_LeavesManyPositivesToSorting()
@@ -62,5 +65,6 @@ public class SemiHardSearchTests
         Assert.Equal([3L, 4, 6, 1, 6], negatives);
     }
 
-    private static void Equal(Tensor expected, Tensor actual) => Assert.Equal(expected.data<long>().ToArray(), actual.data<long>().ToArray());
+    private static void Equal(Tensor expected, Tensor actual) =>
+        Assert.Equal(expected.data<long>().ToArray(), actual.data<long>().ToArray());
 }

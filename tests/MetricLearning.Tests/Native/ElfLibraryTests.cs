@@ -17,7 +17,8 @@ public class ElfLibraryTests
     public void ReadsWhatTheLibraryNeeds()
     {
         var elf = new ElfLibrary(library.Value);
-        foreach (var name in (string[])["libtorch.so", "libc10.so", "libtorch_cpu.so", "libstdc++.so.6", "libc.so.6"]) Assert.Contains(name, elf.Needed);
+        foreach (var name in (string[])["libtorch.so", "libc10.so", "libtorch_cpu.so", "libstdc++.so.6", "libc.so.6"]) Assert.Contains(name,
+            elf.Needed);
         Assert.Contains(elf.VersionNeeds, n => n is { Library: "libstdc++.so.6", Version: Mark });
         Assert.Contains(elf.VersionNeeds, n => n is { Library: "libc.so.6", Version: "GLIBC_2.34" });
         Assert.Equal(elf.VersionNeeds.Count, elf.VersionNeeds.Select(n => n.Index).Distinct().Count());
@@ -72,7 +73,8 @@ public class ElfLibraryTests
         // The tables that are read lie in the first 0x52000 bytes and in the dynamic section: mangle those most.
         var original = library.Value;
         var place = Gen.OneOf(Gen.Int[0, 0x400], Gen.Int[0x3d000, 0x40000], Gen.Int[0x1d4b18, 0x1d4d48], Gen.Int[0, original.Length - 9]);
-        var edit = Gen.Select(place, Gen.OneOf(Gen.ULong, Gen.ULong[0, 64], Gen.Const(ulong.MaxValue), Gen.ULong[0, (ulong)original.Length]), Gen.Int[1, 8]);
+        var edit = Gen.Select(place, Gen.OneOf(Gen.ULong, Gen.ULong[0, 64], Gen.Const(ulong.MaxValue),
+            Gen.ULong[0, (ulong)original.Length]), Gen.Int[1, 8]);
         edit.Array[1, 6].Sample(edits =>
         {
             var mangled = original.ToArray();

@@ -94,7 +94,8 @@ public sealed class TorchNativeLibraryTests : IDisposable
     private string RuntimeWhere(params (string Version, string Name)[] renamed)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "is about Linux");
-        var path = File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1]).First(p => p.Contains("/libstdc++.so.6", StringComparison.Ordinal));
+        var path = File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1])
+            .First(p => p.Contains("/libstdc++.so.6", StringComparison.Ordinal));
         var bytes = File.ReadAllBytes(path);
         foreach (var (version, name) in renamed)
         {

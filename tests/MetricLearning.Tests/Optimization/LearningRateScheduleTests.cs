@@ -90,7 +90,8 @@ public class LearningRateScheduleTests
     [Fact]
     public void Cosine_MayStartLater() => WithSgd(optimizer =>
     {
-        var schedule = new CosineSchedule(optimizer, TrainingSpan.Epochs(60), TrainingSpan.Epochs(30), 0, WarmUp.Linear(TrainingSpan.Iterations(20), 0.1), PerEpoch);
+        var schedule = new CosineSchedule(optimizer, TrainingSpan.Epochs(60), TrainingSpan.Epochs(30), 0,
+            WarmUp.Linear(TrainingSpan.Iterations(20), 0.1), PerEpoch);
         Assert.Equal(0.05, schedule.LearningRate, 1e-15);
         Assert.Equal(0.5, schedule.LearningRateAt(30 * PerEpoch), 1e-15);
         Assert.Equal(0.25, schedule.LearningRateAt(45 * PerEpoch), 1e-15);
@@ -143,7 +144,8 @@ public class LearningRateScheduleTests
             for (var i = 0; i < 50; i++, interrupted.Step())
             {
                 if (i == 30) interrupted.StartEpoch(2);
-                if (i % 7 == 0) interrupted = new CosineSchedule(fresh, TrainingSpan.Epochs(4), null, 0, WarmUp.Linear(TrainingSpan.Iterations(9)), 13)
+                if (i % 7 == 0) interrupted = new CosineSchedule(fresh, TrainingSpan.Epochs(4), null, 0,
+                    WarmUp.Linear(TrainingSpan.Iterations(9)), 13)
                 {
                     State = interrupted.State,
                 };
@@ -188,7 +190,8 @@ public class LearningRateScheduleTests
         Assert.Contains("iterationsPerEpoch must be given", Assert.Throws<ArgumentException>(() =>
             new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Linear(TrainingSpan.Epochs(1)))).Message, StringComparison.Ordinal);
         Assert.Contains("a start after 5 epochs and an end after 3 epochs", Assert.Throws<ArgumentException>(() =>
-            new CosineSchedule(optimizer, TrainingSpan.Epochs(3), TrainingSpan.Epochs(5), iterationsPerEpoch: 2)).Message, StringComparison.Ordinal);
+            new CosineSchedule(optimizer, TrainingSpan.Epochs(3), TrainingSpan.Epochs(5), iterationsPerEpoch: 2)).Message,
+                StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => TrainingSpan.Epochs(double.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => TrainingSpan.Iterations(-1));
         Assert.Throws<ArgumentOutOfRangeException>(() => WarmUp.Linear(TrainingSpan.Iterations(1), 0));

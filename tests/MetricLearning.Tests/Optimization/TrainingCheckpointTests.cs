@@ -25,7 +25,8 @@ public sealed class TrainingCheckpointTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    /// <summary>A small training run with everything that has a state: batch norm, dropout, a learned loss, Adam, SGD, warm-up, P×K.</summary>
+    /// <summary>A small training run with everything that has a state: batch norm, dropout, a learned loss, Adam, SGD, warm-up,
+    /// P×K.</summary>
     private sealed class Run : IDisposable
     {
         private readonly Tensor inputs;
@@ -41,7 +42,8 @@ public sealed class TrainingCheckpointTests : IDisposable
             Adam = optim.Adam(Model.parameters(), 0.01, amsgrad: true, weight_decay: 1e-4);
             Sgd = optim.SGD(Proxies.parameters(), 0.1, momentum: 0.9, nesterov: true);
             Sampler = new IdentitySampler(labels, 4, 3, seed: 11);
-            Schedule = new MultiStepSchedule(Adam, [TrainingSpan.Epochs(2)], 0.1, WarmUp.Linear(TrainingSpan.Epochs(2.5)), Sampler.BatchesPerEpoch);
+            Schedule = new MultiStepSchedule(Adam, [TrainingSpan.Epochs(2)], 0.1, WarmUp.Linear(TrainingSpan.Epochs(2.5)),
+                Sampler.BatchesPerEpoch);
             Checkpoint.Add("model", Model);
             Checkpoint.Add("loss", Proxies);
             Checkpoint.Add("adam", Adam);
@@ -89,10 +91,13 @@ public sealed class TrainingCheckpointTests : IDisposable
             foreach (var optimizer in new OptimizerHelper[] { Adam, Sgd })
                 foreach (var (_, state) in OptimizerStates.Of(optimizer))
                 {
-                    foreach (var slot in OptimizerStates.Tensors(state)) text.Append(slot.Name).AppendLine(slot.Get() is { } value ? Convert.ToHexString(value.bytes) : "-");
-                    foreach (var number in OptimizerStates.Numbers(state)) text.Append(number.Name).AppendLine(number.Get().ToString("R", null));
+                    foreach (var slot in OptimizerStates.Tensors(state)) text.Append(slot.Name)
+                        .AppendLine(slot.Get() is { } value ? Convert.ToHexString(value.bytes) : "-");
+                    foreach (var number in OptimizerStates.Numbers(state)) text.Append(number.Name)
+                        .AppendLine(number.Get().ToString("R", null));
                 }
-            foreach (var group in Adam.ParamGroups.Concat(Sgd.ParamGroups)) text.AppendLine($"{group.LearningRate:R} {group.InitialLearningRate:R}");
+            foreach (var group in Adam.ParamGroups.Concat(Sgd.ParamGroups)) text.AppendLine(
+                $"{group.LearningRate:R} {group.InitialLearningRate:R}");
             using var random = get_rng_state();
             text.Append(Sampler.State).Append(Schedule.State).AppendLine(Convert.ToHexString(random.bytes));
             return text.ToString();
@@ -149,7 +154,8 @@ public sealed class TrainingCheckpointTests : IDisposable
     public static TheoryData<string, bool> Optimizers()
     {
         var data = new TheoryData<string, bool>();
-        foreach (var kind in new[] { "SGD", "SGD momentum", "Adam", "Adam amsgrad", "AdamW", "AdamW amsgrad", "NAdam", "RAdam", "Adamax", "RMSProp",
+        foreach (var kind in new[] { "SGD", "SGD momentum", "Adam", "Adam amsgrad", "AdamW", "AdamW amsgrad", "NAdam", "RAdam", "Adamax",
+            "RMSProp",
             "RMSProp centered momentum", "Adagrad", "Adadelta", "ASGD", "Rprop" })
             foreach (var wide in new[] { false, true }) data.Add(kind, wide);
         return data;
@@ -217,7 +223,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         return detached.bytes.ToArray();
     }
 
-    private static string Hex(nn.Module module) => string.Join(' ', module.state_dict().Select(entry => Convert.ToHexString(BytesOf(entry.Value))));
+    private static string Hex(nn.Module module) =>
+        string.Join(' ', module.state_dict().Select(entry => Convert.ToHexString(BytesOf(entry.Value))));
 
     [Fact]
     public void NumbersHistoriesAndNotes_ComeBack()
@@ -282,7 +289,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         var length = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
         Assert.Equal(0, length % 8);
         using var header = JsonDocument.Parse(bytes.AsMemory(8, length));
-        Assert.All(header.RootElement.GetProperty("__metadata__").EnumerateObject(), entry => Assert.Equal(JsonValueKind.String, entry.Value.ValueKind));
+        Assert.All(header.RootElement.GetProperty("__metadata__").EnumerateObject(),
+            entry => Assert.Equal(JsonValueKind.String, entry.Value.ValueKind));
         var weight = header.RootElement.GetProperty("model.first.weight");
         Assert.Equal("F32", weight.GetProperty("dtype").GetString());
         Assert.Equal([16, 6], weight.GetProperty("shape").EnumerateArray().Select(size => size.GetInt32()));
@@ -332,7 +340,8 @@ public sealed class TrainingCheckpointTests : IDisposable
     {
         var checkpoint = new TrainingCheckpoint();
         checkpoint.Save(Last);
-        var newer = Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(File.ReadAllBytes(Last)).Replace("\"version\":\"1\"", "\"version\":\"2\"", StringComparison.Ordinal));
+        var newer = Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(File.ReadAllBytes(Last))
+            .Replace("\"version\":\"1\"", "\"version\":\"2\"", StringComparison.Ordinal));
         File.WriteAllBytes(Last, newer);
         Assert.Contains("it has version 2, and this library reads version 1",
             Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last)).Message, StringComparison.Ordinal);
@@ -368,7 +377,8 @@ public sealed class TrainingCheckpointTests : IDisposable
             Assert.Throws<InvalidDataException>(() => less.Load(Last)).Message, StringComparison.Ordinal);
         var more = new TrainingCheckpoint();
         more.Add("models", run.Model);
-        Assert.Contains("it holds no module 'models'", Assert.Throws<InvalidDataException>(() => more.Load(Last)).Message, StringComparison.Ordinal);
+        Assert.Contains("it holds no module 'models'", Assert.Throws<InvalidDataException>(() => more.Load(Last)).Message,
+            StringComparison.Ordinal);
 
         void Refused(string message, nn.Module? model = null, OptimizerHelper? adam = null, Sampler? sampler = null)
         {
@@ -411,10 +421,13 @@ public sealed class TrainingCheckpointTests : IDisposable
         using var optimizer = optim.LBFGS(module.parameters());
         var checkpoint = new TrainingCheckpoint();
         checkpoint.Add("model", module);
-        Assert.Contains("LBFGS does not give its state", Assert.Throws<NotSupportedException>(() => checkpoint.Add("o", optimizer)).Message, StringComparison.Ordinal);
-        Assert.Contains("'model' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("model", module)).Message, StringComparison.Ordinal);
+        Assert.Contains("LBFGS does not give its state", Assert.Throws<NotSupportedException>(() => checkpoint.Add("o", optimizer)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("'model' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("model", module)).Message,
+            StringComparison.Ordinal);
         Assert.Contains("no dot", Assert.Throws<ArgumentException>(() => checkpoint.Add("a.b", module)).Message, StringComparison.Ordinal);
-        Assert.Contains("'rng' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("rng", module)).Message, StringComparison.Ordinal);
+        Assert.Contains("'rng' is taken", Assert.Throws<ArgumentException>(() => checkpoint.Add("rng", module)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

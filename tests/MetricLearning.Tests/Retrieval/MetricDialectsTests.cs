@@ -40,6 +40,8 @@ public class MetricDialectsTests
     }, iter: 100, threads: 1);
 
     [Fact]
-    public void CutOffs_ThatWereNotKept_AreNamed() => Assert.Contains("the cut-offs were 1, 5, 10, 20", Assert.Throws<ArgumentOutOfRangeException>(
-        () => new RetrievalCase([[1]], [[1]], [1], [1], [1], [2]).Evaluate(new RetrievalEvaluator()).NormalizedDiscountedGainAt(3)).Message, StringComparison.Ordinal);
+    public void CutOffs_ThatWereNotKept_AreNamed() =>
+        Assert.Contains("the cut-offs were 1, 5, 10, 20", Assert.Throws<ArgumentOutOfRangeException>(
+        () => new RetrievalCase([[1]], [[1]], [1], [1], [1], [2]).Evaluate(new RetrievalEvaluator()).NormalizedDiscountedGainAt(3)).Message,
+            StringComparison.Ordinal);
 }

@@ -19,10 +19,12 @@ public class RealFeaturesTests
     {
         var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", "metrics.json")));
-        var expected = json.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17").GetProperty(distance);
+        var expected = json.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17")
+            .GetProperty(distance);
         using var query = Load(file, "query");
         using var gallery = Load(file, "gallery");
-        var report = new RetrievalEvaluator { Distance = distance == "cosine" ? Distance.Cosine : Distance.Euclidean, Method = method }.Evaluate(query, gallery);
+        var report = new RetrievalEvaluator { Distance = distance == "cosine" ? Distance.Cosine
+            : Distance.Euclidean, Method = method }.Evaluate(query, gallery);
         Assert.Equal(expected.GetProperty("valid_queries").GetInt32(), report.ValidQueries);
         Assert.Equal(expected.GetProperty("mAP").GetDouble(), report.MeanAveragePrecision, 1e-7);
         Assert.Equal(expected.GetProperty("mINP").GetDouble(), report.MeanInverseNegativePenalty, 1e-7);
@@ -45,14 +47,17 @@ public class RealFeaturesTests
         {
             var evaluator = new RetrievalEvaluator { Distance = distance };
             var (narrow, wide) = (evaluator.Evaluate(query, gallery), evaluator.Evaluate(wideQuery, wideGallery));
-            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), wide.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)),
+                wide.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
             foreach (var sieve in new[] { ScoreSieve.Float32, ScoreSieve.Int16 })
             {
                 var other = new RetrievalEvaluator { Distance = distance, Sieve = sieve }.Evaluate(query, gallery);
-                Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), other.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+                Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)),
+                    other.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
             }
             var sorted = new RetrievalEvaluator { Distance = distance, Method = RankingMethod.Argsort }.Evaluate(query, gallery);
-            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)), sorted.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
+            Assert.Equal(narrow.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)),
+                sorted.PerQuery.Select(q => (q.AveragePrecision, q.LastMatch)));
         }
     }
 

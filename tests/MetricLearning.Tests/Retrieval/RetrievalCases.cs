@@ -3,15 +3,18 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Small random retrievals with few identities and cameras, junk, distractors, single queries and galleries, and many ties.</summary>
-internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] QueryIds, long[] GalleryIds, long[] QueryCameras, long[] GalleryCameras)
+/// <summary>Small random retrievals with few identities and cameras, junk, distractors, single queries and galleries, and many
+/// ties.</summary>
+internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] QueryIds, long[] GalleryIds, long[] QueryCameras,
+    long[] GalleryCameras)
 {
     /// <summary>Features of a few whole numbers: sums of them are exact, so that ties are ties however they are added up.</summary>
     public static Gen<RetrievalCase> Tied { get; } = Of(Gen.Int[-2, 2].Select(v => (float)v));
 
     /// <summary>Features of any size between 2⁻²⁰ and 2²⁰, some of float16's precision.</summary>
     public static Gen<RetrievalCase> Wide { get; } =
-        Of(Gen.Select(Gen.Double[-1, 1], Gen.Int[-20, 20], Gen.Bool).Select((m, e, half) => half ? (float)(Half)m : (float)Math.ScaleB(m, e)));
+        Of(Gen.Select(Gen.Double[-1, 1], Gen.Int[-20, 20], Gen.Bool).Select((m, e, half) => half ? (float)(Half)m
+            : (float)Math.ScaleB(m, e)));
 
     /// <summary>Features between −1 and 1.</summary>
     public static Gen<RetrievalCase> Plain { get; } = Of(Gen.Double[-1, 1].Select(v => (float)v));
@@ -49,10 +52,12 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
     }
 
     /// <summary>Market-1501's rule: what a query does not look at.</summary>
-    public bool Kept(int query, int row) => GalleryIds[row] != -1 && (GalleryIds[row] != QueryIds[query] || GalleryCameras[row] != QueryCameras[query]);
+    public bool Kept(int query, int row) =>
+        GalleryIds[row] != -1 && (GalleryIds[row] != QueryIds[query] || GalleryCameras[row] != QueryCameras[query]);
 
     public int[] Ranks(int query, Distance distance) => QueryIds[query] == -1 ? [] : RetrievalOracle.Ranks(
-        [.. Gallery.Select(row => RetrievalOracle.Key(distance, Query[query], row))], row => Kept(query, row), row => GalleryIds[row] == QueryIds[query]);
+        [.. Gallery.Select(row => RetrievalOracle.Key(distance, Query[query], row))], row => Kept(query, row), row =>
+            GalleryIds[row] == QueryIds[query]);
 
     private Tensor Tensor(float[][] rows, ScalarType type)
     {

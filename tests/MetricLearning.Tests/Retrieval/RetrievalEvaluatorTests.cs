@@ -43,7 +43,8 @@ public class RetrievalEvaluatorTests
             }
             Assert.Equal(c.Gallery.Length, report.Cmc.Count);
             if (valid.Length == 0) return;
-            for (var k = 1; k <= report.Cmc.Count; k++) Assert.Equal((double)valid.Count(r => r[0] <= k) / valid.Length, report.RankAt(k), 1e-14);
+            for (var k = 1; k <= report.Cmc.Count; k++) Assert.Equal((double)valid.Count(r => r[0] <= k) / valid.Length, report.RankAt(k),
+                1e-14);
             foreach (var k in report.CutOffs)
             {
                 Assert.Equal(valid.Average(r => (double)r.Count(rank => rank <= k) / k), report.PrecisionAt(k), 1e-14);
@@ -55,7 +56,8 @@ public class RetrievalEvaluatorTests
     [Theory]
     [MemberData(nameof(Distances))]
     public void Evaluate_IsTheSameToTheBit_HoweverItIsDone(string distance) =>
-        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Extreme), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Enum<TiePolicy>())
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide, RetrievalCase.Extreme), Gen.Int[1, 13],
+            Gen.Int[1, 40], Gen.Enum<TiePolicy>())
             .Sample((c, queries, rows, ties) =>
             {
                 var one = new RetrievalEvaluator { Distance = Named(distance), Ties = ties };
@@ -128,7 +130,8 @@ public class RetrievalEvaluatorTests
             using var query = c.QuerySet(type);
             using var gallery = c.GallerySet(type);
             foreach (var method in Enum.GetValues<RankingMethod>())
-                Assert.Equal(Bits(c.Evaluate(new RetrievalEvaluator())), Bits(new RetrievalEvaluator { Method = method }.Evaluate(query, gallery)));
+                Assert.Equal(Bits(c.Evaluate(new RetrievalEvaluator())),
+                    Bits(new RetrievalEvaluator { Method = method }.Evaluate(query, gallery)));
         }, iter: 40, threads: 1);
 
     [Fact]
@@ -151,7 +154,8 @@ public class RetrievalEvaluatorTests
     public void Figures_KeepTheirLaws() =>
         RetrievalCase.Tied.Sample(c =>
         {
-            var reports = Enum.GetValues<TiePolicy>().ToDictionary(t => t, t => c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Ties = t }));
+            var reports = Enum.GetValues<TiePolicy>().ToDictionary(t => t,
+                t => c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Ties = t }));
             foreach (var report in reports.Values.Where(r => r.ValidQueries > 0))
             {
                 for (var k = 1; k < report.Cmc.Count; k++) Assert.True(report.Cmc[k] >= report.Cmc[k - 1] - 1e-12, "CMC falls");
@@ -174,7 +178,8 @@ public class RetrievalEvaluatorTests
         long[] ids = [1, 2, 3, 1, 1, 2];
         var orders = Permutations([0, 1, 2, 3, 4, 5]).ToArray();
         Assert.Equal(720, orders.Length);
-        var reports = orders.Select(o => One(TiePolicy.ByIndex, Array.ConvertAll(o, i => keys[i]), Array.ConvertAll(o, i => ids[i]))).ToArray();
+        var reports = orders.Select(o => One(TiePolicy.ByIndex, Array.ConvertAll(o, i => keys[i]), Array.ConvertAll(o, i => ids[i])))
+            .ToArray();
         var expected = One(TiePolicy.Expected, keys, ids);
         foreach (var value in new Func<RetrievalReport, double>[]
         {
@@ -230,11 +235,13 @@ public class RetrievalEvaluatorTests
         {
             bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + row.Index) % 3 != 0 && row.Id + row.Camera != query.Camera;
             var protocol = RetrievalProtocol.NoFilter with { Keep = Keep };
-            var report = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = protocol, Method = method, Tiles = new TilePlan(4, 9, tensors) });
+            var report = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = protocol, Method = method,
+                Tiles = new TilePlan(4, 9, tensors) });
             for (var q = 0; q < c.Query.Length; q++)
             {
                 bool Kept(int row) => Keep(new(q, c.QueryIds[q], c.QueryCameras[q]), new(row, c.GalleryIds[row], c.GalleryCameras[row]));
-                var ranks = RetrievalOracle.Ranks([.. c.Gallery.Select(y => RetrievalOracle.Key(Distance.Dot, c.Query[q], y))], Kept, row => c.GalleryIds[row] == c.QueryIds[q]);
+                var ranks = RetrievalOracle.Ranks([.. c.Gallery.Select(y => RetrievalOracle.Key(Distance.Dot, c.Query[q], y))], Kept,
+                    row => c.GalleryIds[row] == c.QueryIds[q]);
                 Assert.Equal(ranks.Length, report.PerQuery[q].Matches);
                 if (ranks.Length == 0) continue;
                 Assert.Equal(RetrievalOracle.Precision(ranks), report.PerQuery[q].AveragePrecision, 1e-14);
@@ -270,7 +277,8 @@ public class RetrievalEvaluatorTests
         for (var k = 1; k <= 4; k++) Assert.Equal(reports.Average(r => r.RankAt(k)), expected.RankAt(k), 1e-12);
         Assert.Equal(c.Evaluate(new RetrievalEvaluator()).MeanAveragePrecision, expected.MeanAveragePrecision);
 
-        var sampled = c.Evaluate(new RetrievalEvaluator { Protocol = RetrievalProtocol.Cuhk03 with { Shots = GalleryShots.SingleSampled, Repeats = 4000, Seed = 5 } });
+        var sampled = c.Evaluate(new RetrievalEvaluator { Protocol = RetrievalProtocol.Cuhk03 with { Shots = GalleryShots.SingleSampled,
+            Repeats = 4000, Seed = 5 } });
         for (var k = 1; k <= 4; k++) Assert.InRange(sampled.RankAt(k) - expected.RankAt(k), -0.02, 0.02);
 
         IEnumerable<int> Rows(long id) => Enumerable.Range(0, c.GalleryIds.Length).Where(r => c.GalleryIds[r] == id);
@@ -281,11 +289,14 @@ public class RetrievalEvaluatorTests
     {
         using var distances = zeros(5, 4);
         var protocol = RetrievalProtocol.Market1501 with { Keep = (_, row) => row.Id != 4 };
-        var report = new RetrievalEvaluator { Protocol = protocol }.Evaluate(distances, [-1, 9, 2, 4, 3], [2, 4, 3, -1], [1, 1, 1, 1, 1], [1, 2, 2, 1]);
-        Assert.Equal([SkipReason.Junk, SkipReason.IdentityNotInGallery, SkipReason.OnlyInOwnCamera, SkipReason.RemovedByFilter, SkipReason.None],
+        var report = new RetrievalEvaluator { Protocol = protocol }.Evaluate(distances, [-1, 9, 2, 4, 3], [2, 4, 3, -1], [1, 1, 1, 1, 1],
+            [1, 2, 2, 1]);
+        Assert.Equal([SkipReason.Junk, SkipReason.IdentityNotInGallery, SkipReason.OnlyInOwnCamera, SkipReason.RemovedByFilter,
+            SkipReason.None],
             report.PerQuery.Select(q => q.Skipped));
         Assert.Equal((1, 4), (report.ValidQueries, report.SkippedQueries));
-        Assert.Contains("1 of 5 queries has no match left: all pictures of their identity are from the query's own camera.", report.Explanation, StringComparison.Ordinal);
+        Assert.Contains("1 of 5 queries has no match left: all pictures of their identity are from the query's own camera.",
+            report.Explanation, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -293,9 +304,12 @@ public class RetrievalEvaluatorTests
     {
         using var distances = zeros(2, 2);
         var report = new RetrievalEvaluator().Evaluate(distances, [1, 2], [1, 2], [1, 1], [1, 1]);
-        Assert.All(new[] { report.RankAt(1), report.MeanAveragePrecision, report.OverAllQueries.MeanAveragePrecision, report.PrecisionAt(5) }, v => Assert.Equal(double.NaN, v));
-        Assert.Equal("All 2 queries have no match left: all pictures of their identity are from the query's own camera. No figure can be given. "
-            + "If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None.", report.Explanation);
+        Assert.All(new[] { report.RankAt(1), report.MeanAveragePrecision, report.OverAllQueries.MeanAveragePrecision,
+            report.PrecisionAt(5) }, v => Assert.Equal(double.NaN, v));
+        Assert.Equal(
+            "All 2 queries have no match left: all pictures of their identity are from the query's own camera. No figure can be given. "
+            + "If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None.",
+                report.Explanation);
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }
 
@@ -322,7 +336,8 @@ public class RetrievalEvaluatorTests
         RetrievalCase.Tied.Sample(c =>
         {
             bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + 2 * row.Index) % 5 != 0;
-            var evaluator = new RetrievalEvaluator { Distance = Distance.Dot, Protocol = RetrievalProtocol.Market1501 with { Keep = Keep } };
+            var evaluator = new RetrievalEvaluator { Distance = Distance.Dot,
+                Protocol = RetrievalProtocol.Market1501 with { Keep = Keep } };
             using var query = c.QuerySet();
             using var gallery = c.GallerySet();
             var pairs = evaluator.EvaluateByCameraPair(query, gallery);
@@ -331,7 +346,8 @@ public class RetrievalEvaluatorTests
                 {
                     var rule = RetrievalProtocol.Market1501 with { Keep = (q, g) => Keep(q, g) && g.Camera == b };
                     var whole = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = rule });
-                    Assert.Equal(Enumerable.Range(0, c.Query.Length).Where(q => c.QueryCameras[q] == a).Select(q => whole.PerQuery[q].AveragePrecision),
+                    Assert.Equal(Enumerable.Range(0, c.Query.Length).Where(q => c.QueryCameras[q] == a)
+                        .Select(q => whole.PerQuery[q].AveragePrecision),
                         pairs[a, b].PerQuery.Select(q => q.AveragePrecision));
                 }
         }, iter: 40, threads: 1);
@@ -343,13 +359,19 @@ public class RetrievalEvaluatorTests
         using var fine = new EmbeddingSet(ones(2, 2), [1, 2]);
         using var wide = new EmbeddingSet(ones(2, 3), [1, 2]);
         var evaluator = new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter };
-        Assert.Contains("query features must be finite, got NaN in row 1, column 1.", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(nan, fine)).Message, StringComparison.Ordinal);
-        Assert.Contains("gallery features must be finite", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(fine, nan)).Message, StringComparison.Ordinal);
-        Assert.Contains("one width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
-        Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator().Evaluate(fine, fine)).Message, StringComparison.Ordinal);
+        Assert.Contains("query features must be finite, got NaN in row 1, column 1.",
+            Assert.Throws<ArgumentException>(() => evaluator.Evaluate(nan, fine)).Message, StringComparison.Ordinal);
+        Assert.Contains("gallery features must be finite", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(fine, nan)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("one width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
+            () => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
+        Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator()
+            .Evaluate(fine, fine)).Message, StringComparison.Ordinal);
         using var infinite = tensor(new float[] { 1, 2, float.PositiveInfinity, 4 }, [2, 2]);
-        Assert.Contains("at row 1, column 0", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2])).Message, StringComparison.Ordinal);
-        Assert.Contains("one entry a column of distances [2, 2], got 3", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2, 3])).Message, StringComparison.Ordinal);
+        Assert.Contains("at row 1, column 0", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("one entry a column of distances [2, 2], got 3",
+            Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2, 3])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetrievalEvaluator { MaxRank = 0 });
     }
 
@@ -366,7 +388,8 @@ public class RetrievalEvaluatorTests
                 var expected = Enumerable.Range(0, gallery.Count).Where(row => c.Kept(q, row))
                     .OrderBy(row => RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row])).ThenBy(row => row).ToArray();
                 Assert.Equal(expected, all[q].Indices);
-                Assert.Equal(expected.Select(row => Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row]))), all[q].Distances);
+                Assert.Equal(expected.Select(row => Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row]))),
+                    all[q].Distances);
                 Assert.Equal(expected.Select(row => c.GalleryIds[row] == c.QueryIds[q]), all[q].IsMatch);
                 Assert.Equal(expected.Take(k), top[q].Indices);
             }
@@ -393,7 +416,8 @@ public class RetrievalEvaluatorTests
         using var query = c.QuerySet();
         using var gallery = c.GallerySet();
         var similarity = Similarity.Matrix(Similarity.Normalize(query.Features), Similarity.Normalize(gallery.Features));
-        var report = new RetrievalEvaluator().Evaluate(1 - similarity, query.Identities, gallery.Identities, query.Cameras, gallery.Cameras);
+        var report = new RetrievalEvaluator().Evaluate(1 - similarity, query.Identities, gallery.Identities, query.Cameras,
+            gallery.Cameras);
         Assert.Equal(new RetrievalEvaluator().Evaluate(query, gallery).MeanAveragePrecision, report.MeanAveragePrecision, 1e-6);
         var first = Similarity.Order(similarity)[0, 0].item<long>();
         Assert.Equal(similarity[0].argmax().item<long>(), first);
@@ -410,14 +434,17 @@ public class RetrievalEvaluatorTests
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
     /// <summary>All that a report says, so that two can be compared to the last bit.</summary>
-    private static string Bits(RetrievalReport report) => string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
-            $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} {q.AveragePrecisionTrapezoid:R} {q.InverseNegativePenalty:R} {q.AveragePrecisionAtR:R}")))
+    private static string Bits(RetrievalReport report) =>
+        string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
+            $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "
+                + $"{q.AveragePrecisionTrapezoid:R} {q.InverseNegativePenalty:R} {q.AveragePrecisionAtR:R}")))
         + string.Join(' ', report.Cmc.Select(v => v.ToString("R", CultureInfo.InvariantCulture)));
 
     internal static RetrievalCase Random(SeededRandom random, int queries, int gallery, int width)
     {
         return new RetrievalCase(Rows(queries), Rows(gallery), Ids(queries), Ids(gallery), Cameras(queries), Cameras(gallery));
-        float[][] Rows(int count) => [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, width).Select(_ => (float)random.NextGaussian()).ToArray())];
+        float[][] Rows(int count) =>
+            [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, width).Select(_ => (float)random.NextGaussian()).ToArray())];
         long[] Ids(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.NextInt(30))];
         long[] Cameras(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.NextInt(6))];
     }

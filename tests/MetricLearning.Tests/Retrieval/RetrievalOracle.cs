@@ -13,7 +13,8 @@ internal static class RetrievalOracle
             yy += (double)y[i] * y[i];
             square += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
         }
-        return distance == Distance.Cosine ? -dot / (Math.Max(Math.Sqrt(xx), 1e-12) * Math.Max(Math.Sqrt(yy), 1e-12)) : distance == Distance.Dot ? -dot : square;
+        return distance == Distance.Cosine ? -dot / (Math.Max(Math.Sqrt(xx), 1e-12) * Math.Max(Math.Sqrt(yy), 1e-12))
+            : distance == Distance.Dot ? -dot : square;
     }
 
     /// <summary>Ranks of the matches, from 1.</summary>
@@ -28,5 +29,6 @@ internal static class RetrievalOracle
     public static double Trapezoid(int[] ranks) =>
         ranks.Select((rank, i) => ((i + 1.0) / rank + (rank == 1 ? 1 : (double)i / (rank - 1))) / 2).Sum() / ranks.Length;
 
-    public static double PrecisionAtR(int[] ranks) => ranks.Select((rank, i) => rank <= ranks.Length ? (i + 1.0) / rank : 0).Sum() / ranks.Length;
+    public static double PrecisionAtR(int[] ranks) =>
+        ranks.Select((rank, i) => rank <= ranks.Length ? (i + 1.0) / rank : 0).Sum() / ranks.Length;
 }

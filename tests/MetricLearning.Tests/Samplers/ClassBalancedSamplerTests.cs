@@ -19,7 +19,8 @@ public class ClassBalancedSamplerTests
     {
         var drawn = new ClassBalancedSampler(labels, 30, batchesPerEpoch: 20, seed: 3).Draw(1);
         foreach (var (label, size) in new[] { (5L, 160), (6L, 40), (7L, 10) })
-            foreach (var round in drawn.Where(row => labels[row] == label).Chunk(size)) Assert.Equal(round.Length, round.Distinct().Count());
+            foreach (var round in drawn.Where(row => labels[row] == label).Chunk(size)) Assert.Equal(round.Length, round.Distinct()
+                .Count());
     }
 
     [Fact]
@@ -30,7 +31,8 @@ public class ClassBalancedSamplerTests
         Assert.Equal(sampler.Count, sampler.Draw(0).Length);
         Assert.NotEqual(sampler.Draw(0), sampler.Draw(1));
         var whole = sampler.Draw(0).Chunk(20).ToList();
-        var shares = Enumerable.Range(0, 2).Select(rank => new ClassBalancedSampler(labels, 20, shard: new SamplerShard(rank, 2), seed: 1).Draw(0).Chunk(10).ToList()).ToList();
+        var shares = Enumerable.Range(0, 2).Select(rank => new ClassBalancedSampler(labels, 20, shard: new SamplerShard(rank, 2), seed: 1)
+            .Draw(0).Chunk(10).ToList()).ToList();
         for (var i = 0; i < whole.Count; i++) Assert.Equal(whole[i], shares[0][i].Concat(shares[1][i]));
         Assert.Throws<ArgumentException>(() => new ClassBalancedSampler([], 2));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ClassBalancedSampler(labels, 2, balance: 1.5));
@@ -38,5 +40,6 @@ public class ClassBalancedSamplerTests
 
     [Fact]
     public void TheDraw_IsTheSameForEver() =>
-        Assert.Equal("6 6 5 6 4 2 5 6", string.Join(' ', new ClassBalancedSampler([0, 0, 0, 0, 1, 1, 2], 4, batchesPerEpoch: 2, seed: 1).Draw(0)));
+        Assert.Equal("6 6 5 6 4 2 5 6", string.Join(' ', new ClassBalancedSampler([0, 0, 0, 0, 1, 1, 2], 4, batchesPerEpoch: 2, seed: 1)
+            .Draw(0)));
 }

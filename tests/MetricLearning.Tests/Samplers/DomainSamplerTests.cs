@@ -25,14 +25,16 @@ public class DomainSamplerTests
         }, iter: 200);
 
     [Fact]
-    public void AllDomains_WhereNoneIsAskedFor() => Assert.Equal(3, new DomainSampler([5, 5, 7, 7, 9, 9], rowsPerDomain: 2).DomainsPerBatch);
+    public void AllDomains_WhereNoneIsAskedFor() =>
+        Assert.Equal(3, new DomainSampler([5, 5, 7, 7, 9, 9], rowsPerDomain: 2).DomainsPerBatch);
 
     [Fact]
     public void Errors_NameTheArgument()
     {
         Assert.StartsWith("domains must each have at least 2 rows, got 1 of domain 7.",
             Assert.Throws<ArgumentException>(() => new DomainSampler([5, 5, 7], 1, 2)).Message);
-        Assert.StartsWith("domains must hold at least 3, got 2.", Assert.Throws<ArgumentException>(() => new DomainSampler([5, 7], 3, 1)).Message);
+        Assert.StartsWith("domains must hold at least 3, got 2.", Assert.Throws<ArgumentException>(
+            () => new DomainSampler([5, 7], 3, 1)).Message);
         Assert.StartsWith("domains must not be empty.", Assert.Throws<ArgumentException>(() => new DomainSampler([])).Message);
     }
 
@@ -46,7 +48,8 @@ public class DomainSamplerTests
         var first = 0;
         foreach (var batch in sampler.Batches())
         {
-            var groups = batch.Chunk(3).Select(group => (Identity: Assert.Single(group.Select(row => labels[row]).Distinct()), Rows: group)).ToList();
+            var groups = batch.Chunk(3).Select(group => (Identity: Assert.Single(group.Select(row => labels[row]).Distinct()), Rows: group))
+                .ToList();
             Assert.Equal(0, domains[groups[0].Rows[0]]);
             Assert.Equal([2L, 3], groups.Skip(1).Select(group => group.Identity).Order());
             Assert.All(groups.Where(group => group.Identity != 1), group => Assert.Equal(3, group.Rows.Distinct().Count()));

@@ -40,7 +40,8 @@ public class FixedTripletsSamplerTests
         var x = LossTable.Random(4, 12, 5);
         using var loss = new TripletLoss(margin: 2);
         var inThrees = loss.forward(x, Triplets.InThrees(12));
-        var packed = loss.forward(cat([x[tensor([0L, 3, 6, 9])], x[tensor([1L, 4, 7, 10])], x[tensor([2L, 5, 8, 11])]]), Triplets.Packed(12));
+        var packed = loss.forward(cat([x[tensor([0L, 3, 6, 9])], x[tensor([1L, 4, 7, 10])], x[tensor([2L, 5, 8, 11])]]),
+            Triplets.Packed(12));
         Assert.Equal(packed.item<double>(), inThrees.item<double>(), 12);
         Assert.Equal(0, Triplets.InThrees(0).Count);
         Assert.StartsWith("a batch of anchor, positive and negative in threes has 3B rows, got 4.",

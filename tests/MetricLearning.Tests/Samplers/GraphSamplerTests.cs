@@ -21,7 +21,8 @@ public class GraphSamplerTests
         foreach (var batch in sampler.Draw(0).Chunk(sampler.BatchSize))
         {
             var groups = batch.Chunk(3).ToList();
-            var met = groups.Select(group => identities.IndexOf(Assert.Single(group.Select(row => SamplerTable.Labels[row]).Distinct()))).ToList();
+            var met = groups.Select(group => identities.IndexOf(Assert.Single(group.Select(row => SamplerTable.Labels[row]).Distinct())))
+                .ToList();
             Assert.All(groups, group => Assert.Equal(Math.Min(3, sizes[SamplerTable.Labels[group[0]]]), group.Distinct().Count()));
             var nearest = Enumerable.Range(0, sampler.Identities).Where(i => i != met[^1])
                 .OrderBy(i => distances[met[^1], i].item<double>()).Take(3);
@@ -66,10 +67,12 @@ public class GraphSamplerTests
     {
         using var scope = NewDisposeScope();
         var sampler = new GraphSampler([0, 1, 2], 2, 1);
-        Assert.StartsWith("distances must be [3, 3], got [2, 3].", Assert.Throws<ArgumentException>(() => sampler.Update(zeros(2, 3))).Message);
+        Assert.StartsWith("distances must be [3, 3], got [2, 3].", Assert.Throws<ArgumentException>(
+            () => sampler.Update(zeros(2, 3))).Message);
         Assert.StartsWith("distances must be finite, got NaN in row 1, column 1.", Assert.Throws<ArgumentException>(() => sampler.Update(
             tensor(new[,] { { 0, 1, 1 }, { 1, float.NaN, 1 }, { 1, 1, 0 } }))).Message);
-        Assert.StartsWith("Neighbors must be 1 of 3 for each identity, got 2", Assert.Throws<ArgumentException>(() => sampler.Neighbors = [0, 1]).Message);
+        Assert.StartsWith("Neighbors must be 1 of 3 for each identity, got 2",
+            Assert.Throws<ArgumentException>(() => sampler.Neighbors = [0, 1]).Message);
         Assert.StartsWith("labels must hold at least 4 identities, got 3.",
             Assert.Throws<ArgumentException>(() => new GraphSampler([0, 1, 2], 4, 1)).Message);
     }

@@ -31,7 +31,8 @@ public class GroupByLabelSamplerTests
     [Fact]
     public void Errors_NameTheArgument()
     {
-        Assert.StartsWith("batchSize must be even, got 3.", Assert.Throws<ArgumentException>(() => new GroupByLabelSampler([1, 1], 3)).Message);
+        Assert.StartsWith("batchSize must be even, got 3.", Assert.Throws<ArgumentException>(
+            () => new GroupByLabelSampler([1, 1], 3)).Message);
         Assert.StartsWith("lastBatch must be Drop or Short, got Fill.",
             Assert.Throws<ArgumentException>(() => new GroupByLabelSampler([1, 1], 2, LastBatch.Fill)).Message);
         Assert.StartsWith("labels must hold one with at least 2 rows, got 2 rows with none.",

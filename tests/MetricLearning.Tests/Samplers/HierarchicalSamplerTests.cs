@@ -37,7 +37,8 @@ public class HierarchicalSamplerTests
     private static (long[] Labels, long[] Categories) Growing(int categories)
     {
         var rows = Enumerable.Range(0, categories)
-            .SelectMany(category => Enumerable.Range(0, category + 2).SelectMany(one => Enumerable.Repeat((category * 100L + one, (long)category), 2)))
+            .SelectMany(category => Enumerable.Range(0, category + 2).SelectMany(
+                one => Enumerable.Repeat((category * 100L + one, (long)category), 2)))
             .ToArray();
         return ([.. rows.Select(row => row.Item1)], [.. rows.Select(row => row.Item2)]);
     }
@@ -46,12 +47,14 @@ public class HierarchicalSamplerTests
     public void WeighedByClasses_CategoriesComeInProportionToThem()
     {
         var (labels, categories) = Growing(3);
-        var drawn = new HierarchicalSampler(labels, categories, 1, 2, 2, HierarchyDraw.WeighedByClasses, batchesPerEpoch: 9_000, seed: 5).Draw(0);
+        var drawn = new HierarchicalSampler(labels, categories, 1, 2, 2, HierarchyDraw.WeighedByClasses, batchesPerEpoch: 9_000, seed: 5)
+            .Draw(0);
         for (var category = 0; category < 3; category++)
         {
             var share = (category + 2) / 9.0;
             var deviation = Math.Sqrt(share * (1 - share) / 9_000);
-            Assert.InRange(drawn.Chunk(4).Count(batch => categories[batch[0]] == category) / 9_000.0, share - 4 * deviation, share + 4 * deviation);
+            Assert.InRange(drawn.Chunk(4).Count(batch => categories[batch[0]] == category) / 9_000.0, share - 4 * deviation,
+                share + 4 * deviation);
         }
     }
 

@@ -126,7 +126,8 @@ public class IdentitySamplerTests
                 handedOut.Add(index);
                 if (--stop == 0) break;
             }
-            killed = new IdentitySampler(c.Labels, c.P, c.K, c.Small, c.Epoch, c.Last, c.Cameras, c.Spread, default, c.Seed) { State = killed.State };
+            killed = new IdentitySampler(c.Labels, c.P, c.K, c.Small, c.Epoch, c.Last, c.Cameras, c.Spread, default,
+                c.Seed) { State = killed.State };
         }
         Assert.Equal(expected, handedOut.Take(expected.Length));
         Assert.Equal(whole.Draw(0), expected.Take(whole.CountIn(0)));
@@ -192,7 +193,8 @@ public class IdentitySamplerTests
         var labels = new long[] { 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3 };
         var cameras = new long[] { 0, 1, 2, 0, 0, 1, 1, 2, 0, 1, 0, 0, 1 };
         Assert.Equal("8 9 1 0 3 5 12 11", Printed(new IdentitySampler(labels, 2, 2, seed: 1)));
-        Assert.Equal("9 8 9 7 4 6 1 0 2 11 10 12", Printed(new IdentitySampler(labels, 2, 3, epoch: IdentityEpoch.EachIdentityOnce, seed: 1)));
+        Assert.Equal("9 8 9 7 4 6 1 0 2 11 10 12",
+            Printed(new IdentitySampler(labels, 2, 3, epoch: IdentityEpoch.EachIdentityOnce, seed: 1)));
         Assert.Equal("2 0 11 12 9 8 11 10", Printed(new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.Independent(2), seed: 1)));
         Assert.Equal("9 8 6 7 0 2 11 12 10 12 1 2", Printed(IdentitySampler.FastReIdBalanced(labels, cameras, 2, 2, seed: 1)));
 
@@ -257,7 +259,8 @@ public class IdentitySamplerTests
         var sampler = new IdentitySampler(small, 3, 2, seed: 2);
         using var dataset = TorchSharp.torch.utils.data.TensorDataset(inputs, labels);
         using var loader = new TorchSharp.Modules.DataLoader<IList<TorchSharp.torch.Tensor>, long[]>(dataset, sampler.BatchSize,
-            (items, _) => [.. items.Select(item => { var row = item[0].item<long>(); foreach (var t in item) t.Dispose(); return row; })], sampler);
+            (items, _) =>
+                [.. items.Select(item => { var row = item[0].item<long>(); foreach (var t in item) t.Dispose(); return row; })], sampler);
         var expected = sampler.Draw(0).Chunk(6).Concat(sampler.Draw(1).Chunk(6)).ToList();
         var batches = new List<long[]>();
         for (var epoch = 0; epoch < 2; epoch++) batches.AddRange(loader);
@@ -288,9 +291,11 @@ public class IdentitySamplerTests
             Assert.Throws<ArgumentException>(() => new IdentitySampler(small, 2, 2, cameras: [1, 2])).Message, StringComparison.Ordinal);
         Assert.Equal("imagesPerIdentity", Assert.Throws<ArgumentOutOfRangeException>(() => new IdentitySampler(small, 2, 0)).ParamName);
         Assert.Contains("cannot be divided among 2 processes",
-            Assert.Throws<ArgumentException>(() => new IdentitySampler(small, 3, 2, shard: new SamplerShard(0, 2))).Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentException>(() => new IdentitySampler(small, 3, 2, shard: new SamplerShard(0, 2))).Message,
+                StringComparison.Ordinal);
         Assert.Contains("smallIdentities must be one of DrawWithReplacement",
-            Assert.Throws<ArgumentOutOfRangeException>(() => new IdentitySampler(small, 2, 2, (SmallIdentities)7)).Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentOutOfRangeException>(() => new IdentitySampler(small, 2, 2, (SmallIdentities)7)).Message,
+                StringComparison.Ordinal);
         Assert.Equal("rank", Assert.Throws<ArgumentOutOfRangeException>(() => new SamplerShard(2, 2)).ParamName);
         Assert.Throws<ArgumentOutOfRangeException>(() => IdentityEpoch.Independent(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new IdentitySampler(small, 2, 2).Draw(-1));
@@ -304,7 +309,8 @@ public class IdentitySamplerTests
         sampler.State = new SamplerState(4, count);
         Assert.Equal(new SamplerState(5, 0), sampler.State);
         Assert.Contains($"State.Position must be in [0, {count}]",
-            Assert.Throws<ArgumentOutOfRangeException>(() => sampler.State = new SamplerState(4, count + 1)).Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentOutOfRangeException>(() => sampler.State = new SamplerState(4, count + 1)).Message,
+                StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => sampler.State = new SamplerState(-1, 0));
         Assert.Equal(new SamplerState(5, 0), sampler.State);
     }

@@ -1,6 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every sampler of the library in its main settings: what holds for all samplers is tested on each row. A new sampler is a new row.</summary>
+/// <summary>Every sampler of the library in its main settings: what holds for all samplers is tested on each row. A new sampler is a new
+/// row.</summary>
 internal static class SamplerTable
 {
     /// <summary>97 rows of 20 labels of 1 to 9 rows, mixed; 3 domains and 5 categories.</summary>

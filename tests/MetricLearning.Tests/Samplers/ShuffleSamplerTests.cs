@@ -28,7 +28,8 @@ public class ShuffleSamplerTests
     [Fact]
     public void Shards_AreEqualAndDisjoint()
     {
-        var shares = Enumerable.Range(0, 3).Select(rank => new ShuffleSampler(31, 6, shard: new SamplerShard(rank, 3), seed: 1).Draw(0)).ToList();
+        var shares = Enumerable.Range(0, 3).Select(rank => new ShuffleSampler(31, 6, shard: new SamplerShard(rank, 3), seed: 1).Draw(0))
+            .ToList();
         Assert.All(shares, share => Assert.Equal(10, share.Length));    // the 31st row cannot be divided
         Assert.Equal(30, shares.SelectMany(share => share).Distinct().Count());
     }

@@ -31,7 +31,8 @@ public class WeightedSamplerTests
     [Fact]
     public void Errors_NameTheArgument()
     {
-        Assert.StartsWith("weights must hold one above 0, got none.", Assert.Throws<ArgumentException>(() => new WeightedSampler([0, 0], 1)).Message);
+        Assert.StartsWith("weights must hold one above 0, got none.", Assert.Throws<ArgumentException>(
+            () => new WeightedSampler([0, 0], 1)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => new WeightedSampler([1, double.NaN], 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new WeightedSampler([1, -1], 1));
     }

@@ -24,10 +24,12 @@ public sealed class EvaluateFeaturesTests : IDisposable
     {
         var file = SharedData.Require("data", "golden", $"{data}_osnet_x0_25_msmt17.npz");
         using var metrics = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", "metrics.json")));
-        var expected = metrics.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17").GetProperty(expectedName);
+        var expected = metrics.RootElement.GetProperty(data).GetProperty("checkpoints").GetProperty("osnet_x0_25_msmt17")
+            .GetProperty(expectedName);
         var json = InFolder("figures.json");
 
-        var (code, output, error) = Run([file, "--distance", distance, "--json", json, .. rerank is null ? [] : new[] { "--rerank", rerank }]);
+        var (code, output, error) = Run([file, "--distance", distance, "--json", json, .. rerank is null ? []
+            : new[] { "--rerank", rerank }]);
 
         Assert.True(code == 0, error);
         Assert.Contains("mAP (mean precision)", output, StringComparison.Ordinal);
@@ -51,7 +53,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
             {
                 ["features"] = arrays[$"{role}_feat"], ["ids"] = arrays[$"{role}_pid"], ["cameras"] = arrays[$"{role}_cam"],
             });
-        NumPyArchive.Write(InFolder("own.npz"), arrays.ToDictionary(a => a.Key.Split('_') is [var role, var what] ? $"the_{what}_of_{role}" : "", a => a.Value));
+        NumPyArchive.Write(InFolder("own.npz"), arrays.ToDictionary(a => a.Key.Split('_') is [var role, var what] ? $"the_{what}_of_{role}"
+            : "", a => a.Value));
         string[][] calls =
         [
             [InFolder("both.npz")],
@@ -59,8 +62,10 @@ public sealed class EvaluateFeaturesTests : IDisposable
             [InFolder("own.npz"), "--names", "the_feat_of_*,the_pid_of_*,the_cam_of_*"],
             ["--query", InFolder("query.safetensors"), "--gallery", InFolder("gallery.safetensors")],
             [
-                "--query", InFolder("query_feat.npy"), "--query-ids", InFolder("query_pid.npy"), "--query-cameras", InFolder("query_cam.npy"),
-                "--gallery", InFolder("gallery_feat.npy"), "--gallery-ids", InFolder("gallery_pid.npy"), "--gallery-cameras", InFolder("gallery_cam.npy"),
+                "--query", InFolder("query_feat.npy"), "--query-ids", InFolder("query_pid.npy"), "--query-cameras",
+                    InFolder("query_cam.npy"),
+                "--gallery", InFolder("gallery_feat.npy"), "--gallery-ids", InFolder("gallery_pid.npy"), "--gallery-cameras",
+                    InFolder("gallery_cam.npy"),
             ],
         ];
         var figures = calls.Select(call =>
@@ -95,14 +100,16 @@ public sealed class EvaluateFeaturesTests : IDisposable
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         var (code, output, error) = Run(
         [
-            InFolder("first.npz"), "--compare", InFolder("second.npz"), "--json", InFolder("c.json"), "--csv", InFolder("c.csv"), "--html", InFolder("c.html"),
+            InFolder("first.npz"), "--compare", InFolder("second.npz"), "--json", InFolder("c.json"), "--csv", InFolder("c.csv"), "--html",
+                InFolder("c.html"),
             "--camera-pairs", "--verification",
         ]);
         Assert.True(code == 0, error);
         Assert.Contains("p (Wilcoxon)", output, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(File.ReadAllText(InFolder("c.json")));
         var difference = json.RootElement.GetProperty("differenceOfMAP").GetProperty("difference").GetProperty("estimate").GetDouble();
-        Assert.Equal(json.RootElement.GetProperty("other").GetProperty("mAP").GetDouble() - json.RootElement.GetProperty("mAP").GetDouble(), difference, 1e-12);
+        Assert.Equal(json.RootElement.GetProperty("other").GetProperty("mAP").GetDouble() - json.RootElement.GetProperty("mAP").GetDouble(),
+            difference, 1e-12);
         Assert.Equal(1 + arrays["query_pid"].size(0), File.ReadAllLines(InFolder("c.csv")).Length);
         var page = File.ReadAllText(InFolder("c.html"));
         Assert.Contains("<h2>How sure</h2>", page, StringComparison.Ordinal);
@@ -113,7 +120,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
-        Assert.Contains("Two runs are compared query by query, and query 0 is identity 0, camera 1 in first", error, StringComparison.Ordinal);
+        Assert.Contains("Two runs are compared query by query, and query 0 is identity 0, camera 1 in first", error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,7 +143,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Write("nan", "query_feat", arrays["query_feat"] / 0);
         Refuses(1, "features must be finite, got", InFolder("nan.npz"));
         Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));
-        Refuses(1, "All 20 queries have no match left: all pictures of their identity are from the query's own camera.", InFolder("one-camera.npz"));
+        Refuses(1, "All 20 queries have no match left: all pictures of their identity are from the query's own camera.",
+            InFolder("one-camera.npz"));
         Write("no-cameras", "query_cam", null, ("gallery_cam", null));
         Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
         Refuses(2, "Give one FILE, or --query and --gallery.");

@@ -93,7 +93,9 @@ public class StatisticsTests
     [Fact]
     public void Compare_RefusesDifferentLengths()
     {
-        Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message, StringComparison.Ordinal);
-        Assert.Contains("identities must have one entry", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
+        Assert.Contains("got 1 and 2", Assert.Throws<ArgumentException>(() => PairedTest.Compare([1.0], [1.0, 2.0])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("identities must have one entry", Assert.Throws<ArgumentException>(
+            () => PairedTest.Compare([1.0], [1.0], [1, 2])).Message, StringComparison.Ordinal);
     }
 }

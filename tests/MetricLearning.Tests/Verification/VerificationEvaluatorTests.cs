@@ -9,7 +9,8 @@ public class VerificationEvaluatorTests
 {
     private static readonly double[] targets = [0, 0.01, 0.1, 0.3, 0.5, 1];
 
-    private static readonly Distance[] distances = [Distance.Euclidean, Distance.EuclideanSquared, Distance.Cosine, Distance.Dot, Distance.Lp(1)];
+    private static readonly Distance[] distances = [Distance.Euclidean, Distance.EuclideanSquared, Distance.Cosine, Distance.Dot,
+        Distance.Lp(1)];
 
     private static Gen<double[]> Values { get; } = Gen.OneOf(Gen.Int[0, 8].Select(v => (double)v), Gen.Double[0, 8]).Array[1, 30];
 
@@ -33,7 +34,8 @@ public class VerificationEvaluatorTests
         for (var q = 0; q < c.Query.Length; q++)
             for (var row = 0; row < c.Gallery.Length && c.QueryIds[q] != -1; row++)
                 if (c.Kept(q, row))
-                    (c.QueryIds[q] == c.GalleryIds[row] ? matching : others).Add(Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row])));
+                    (c.QueryIds[q] == c.GalleryIds[row] ? matching : others)
+                        .Add(Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row])));
         using var query = c.QuerySet();
         using var gallery = c.GallerySet();
         var evaluator = new VerificationEvaluator { Distance = Distance.Euclidean, FalseMatchRates = targets };
@@ -81,7 +83,8 @@ public class VerificationEvaluatorTests
         using var set = new EmbeddingSet(tensor(new float[] { 0, 1, 3, 7 }).view(4, 1), [1, 1, 2, 2]);
         var report = new VerificationEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.SelfRetrieval }.Evaluate(set);
         Assert.Equal((2, 4), (report.MatchingPairs, report.NonMatchingPairs));
-        Assert.Equal([1, 4], report.Roc.Where(p => p.Threshold > 0 && double.IsFinite(p.Threshold)).Select(p => p.Threshold).Where(double.IsInteger));
+        Assert.Equal([1, 4], report.Roc.Where(p => p.Threshold > 0 && double.IsFinite(p.Threshold)).Select(p => p.Threshold)
+            .Where(double.IsInteger));
     }
 
     [Fact]
@@ -127,7 +130,8 @@ public class VerificationEvaluatorTests
             .Select(t => (False: matching.Count(m => m >= t), True: others.Count(o => o >= t))).ToArray();
         var kept = curve.Where((p, i) => i == 0 || i == curve.Length - 1
             || curve[i + 1].False - 2 * p.False + curve[i - 1].False != 0 || curve[i + 1].True - 2 * p.True + curve[i - 1].True != 0);
-        return kept.Prepend((False: 0, True: 0)).Select(p => (Rate: (double)p.False / matching.Length, True: (double)p.True / others.Length))
+        return kept.Prepend((False: 0, True: 0))
+            .Select(p => (Rate: (double)p.False / matching.Length, True: (double)p.True / others.Length))
             .MinBy(p => Math.Abs(p.Rate - target)).True;
     }
 
@@ -144,7 +148,8 @@ public class VerificationEvaluatorTests
     public void Evaluate_WithoutPairsOfBothKinds_IsNaN()
     {
         var report = new VerificationEvaluator().Evaluate([1.0, 2.0], []);
-        Assert.True(double.IsNaN(report.AreaUnderCurve) && double.IsNaN(report.EqualErrorRate) && double.IsNaN(report.TruePositiveRateAt(0.1)));
+        Assert.True(double.IsNaN(report.AreaUnderCurve) && double.IsNaN(report.EqualErrorRate)
+            && double.IsNaN(report.TruePositiveRateAt(0.1)));
         Assert.True(double.IsNaN(report.TruePositiveRateOfFastReId(0.1)));
         Assert.Empty(report.OperatingPoints);
     }
@@ -156,7 +161,8 @@ public class VerificationEvaluatorTests
         Assert.Contains("nonMatching must be finite, got NaN at 1.", Assert.Throws<ArgumentException>(
             () => new VerificationEvaluator().Evaluate([1.0], [0.0, double.NaN])).Message, StringComparison.Ordinal);
         using var matrix = tensor(new[] { 1, float.NaN }).view(1, 2);
-        Assert.Contains("row 0, column 1", Assert.Throws<ArgumentException>(() => new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter }
+        Assert.Contains("row 0, column 1", Assert.Throws<ArgumentException>(
+            () => new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter }
             .Evaluate(matrix, [1], [1, 2])).Message, StringComparison.Ordinal);
     }
 
@@ -167,7 +173,8 @@ public class VerificationEvaluatorTests
         using var query = new EmbeddingSet(tensor(new float[] { 0, 10, 20, 2, 15 }).view(5, 1), [1, 2, 3, 8, 9]);
         using var gallery = new EmbeddingSet(tensor(new[] { 0.5f, 10.1f, 29 }).view(3, 1), [1, 2, 3]);
         var report = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery);
-        Assert.Equal((3, 2), (report.KnownQueries, report.UnknownQueries));       // the unknown are 1.5 and 4.9 from the nearest; 20 is nearest to 29
+        // the unknown are 1.5 and 4.9 from the nearest; 20 is nearest to 29
+        Assert.Equal((3, 2), (report.KnownQueries, report.UnknownQueries));
         Assert.Equal(1.5, report.ThresholdAt(0), 1e-6);
         Assert.Equal(4.9, report.ThresholdAt(0.5), 1e-6);
         Assert.Equal(2.0 / 3, report.DetectionAndIdentificationRateAt(0), 1e-12);
@@ -195,7 +202,8 @@ public class VerificationEvaluatorTests
     {
         using var scope = NewDisposeScope();
         using var query = new EmbeddingSet(tensor(new float[] { 0, 10 }).view(2, 1), [1, 9]);
-        using var gallery = new EmbeddingSet(tensor(new[] { 1f, 3, 12 }).view(3, 1), [5, 1, 7]);      // its match at 3, the stranger's nearest at 2
+        // its match at 3, the stranger's nearest at 2
+        using var gallery = new EmbeddingSet(tensor(new[] { 1f, 3, 12 }).view(3, 1), [5, 1, 7]);
         var report = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery);
         Assert.Equal(0, report.DetectionAndIdentificationRateAt(0, 2));
         Assert.Equal(1, report.DetectionAndIdentificationRateAt(1, 2));

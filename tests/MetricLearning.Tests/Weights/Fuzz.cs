@@ -13,7 +13,8 @@ internal static class Fuzz
     private static readonly byte[] extremes = [0, 1, 0x7f, 0x80, 0xff];
     private static readonly ScalarType[] types =
     [
-        ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16, ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
+        ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32,
+            ScalarType.Int16, ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
     ];
 
     /// <summary>Changed bytes, cut ends.</summary>
@@ -35,7 +36,8 @@ internal static class Fuzz
     /// <summary>The file's beginning, of every length: none may pass for a whole file.</summary>
     public static void Truncations(byte[] file, Func<byte[], NamedTensors> read)
     {
-        for (var length = 0; length < file.Length; length++) Assert.False(Survives(file[..length], read), $"{length} of {file.Length} bytes were read as a file");
+        for (var length = 0; length < file.Length; length++) Assert.False(Survives(file[..length], read),
+            $"{length} of {file.Length} bytes were read as a file");
     }
 
     /// <summary>Pickles of instructions drawn at random, most of them valid alone, in the place of the file's own.</summary>
@@ -43,17 +45,20 @@ internal static class Fuzz
     {
         const string Codes = "(012NKMJGXUTCB}])tldaesuqrhjQRbc.";
         var code = Gen.OneOf(Gen.Int[0, Codes.Length - 1].Select(i => (byte)Codes[i]), Gen.Int[0x80, 0x95].Select(i => (byte)i));
-        var argument = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[1, 9], Gen.Int[0, 3].Select(i => new byte[] { (byte)i, 0, 0, 0 }),
+        var argument = Gen.OneOf(Gen.Const(Array.Empty<byte>()), Gen.Byte.Array[1, 9], Gen.Int[0, 3]
+            .Select(i => new byte[] { (byte)i, 0, 0, 0 }),
             Gen.Const("collections\nOrderedDict\n"u8.ToArray()), Gen.Const("torch._utils\n_rebuild_tensor_v2\n"u8.ToArray()));
         Gen.Select(code, argument).Array[1, 40].Sample(instructions =>
         {
-            byte[] pickle = [0x80, 2, .. instructions.SelectMany(instruction => (byte[])[instruction.Item1, .. instruction.Item2]), (byte)'.'];
+            byte[] pickle = [0x80, 2, .. instructions.SelectMany(instruction => (byte[])[instruction.Item1, .. instruction.Item2]),
+                (byte)'.'];
             Survives(fileOf(pickle), read);
         }, iter: Runs, threads: 1);
     }
 
     /// <summary>Tensors of random names, types, shapes and strides come back as they were written.</summary>
-    public static void RoundTrips(string path, Action<string, IEnumerable<KeyValuePair<string, Tensor>>> write, Func<string, NamedTensors> read)
+    public static void RoundTrips(string path, Action<string, IEnumerable<KeyValuePair<string, Tensor>>> write, Func<string,
+        NamedTensors> read)
     {
         var entry = Gen.Select(Gen.String[1, 12], Gen.Int[0, types.Length - 1], Gen.Long[0, 4].Array[0, 4], Gen.Bool);
         entry.Array[1, 6].Sample(entries =>
@@ -64,7 +69,8 @@ internal static class Fuzz
             {
                 var tensor = (rand(shape) * 3).to(types[type]);
                 // Half a surrogate pair is no text; both formats hold text alone.
-                tensors[string.Concat(name.Where(c => !char.IsSurrogate(c)))] = transposed && shape.Length > 1 ? tensor.transpose(0, 1) : tensor;
+                tensors[string.Concat(name.Where(c => !char.IsSurrogate(c)))] = transposed && shape.Length > 1 ? tensor.transpose(0, 1)
+                    : tensor;
             }
             write(path, tensors);
             using var back = read(path);

@@ -45,7 +45,8 @@ public class PublishedWeightsTests
             Close(stage.Value.GetProperty("mean").GetDouble(), feature.mean().ToDouble(), stage.Name);
             Close(stage.Value.GetProperty("std").GetDouble(), feature.std().ToDouble(), stage.Name);
             var first = feature.flatten().cpu().data<float>().Take(8).ToArray();
-            foreach (var (expected, actual) in stage.Value.GetProperty("first8").EnumerateArray().Zip(first)) Close(expected.GetDouble(), actual, stage.Name);
+            foreach (var (expected, actual) in stage.Value.GetProperty("first8").EnumerateArray().Zip(first)) Close(expected.GetDouble(),
+                actual, stage.Name);
         }
 
         model.eval();

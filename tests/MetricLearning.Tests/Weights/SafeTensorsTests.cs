@@ -19,7 +19,8 @@ public sealed class SafeTensorsTests : IDisposable
         using var scope = NewDisposeScope();
         ScalarType[] types =
         [
-            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32, ScalarType.Int16,
+            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32,
+                ScalarType.Int16,
             ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
         ];
         var tensors = types.ToDictionary(type => $"of {type}", type => (rand(3, 2) * 3).to(type));
@@ -60,9 +61,11 @@ public sealed class SafeTensorsTests : IDisposable
         var gone = ones(2);
         gone.Dispose();
         Assert.ThrowsAny<Exception>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = gone }));
-        var error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["__metadata__"] = ones(2) }));
+        var error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string,
+            Tensor> { ["__metadata__"] = ones(2) }));
         Assert.StartsWith("tensors must have names that differ and are not __metadata__", error.Message);
-        error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["c"] = ones(2, ScalarType.ComplexFloat32) }));
+        error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string,
+            Tensor> { ["c"] = ones(2, ScalarType.ComplexFloat32) }));
         Assert.StartsWith("tensors must be of a type that the format has, got ComplexFloat32 for 'c'", error.Message);
         using var read = SafeTensors.Read(FilePath);
         Assert.Equal(["a"], read.Keys);
@@ -114,13 +117,15 @@ public sealed class SafeTensorsTests : IDisposable
     public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException()
     {
         using var scope = NewDisposeScope();
-        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["a"] = rand(2, 3), ["b"] = ones(3, ScalarType.Bool), ["c"] = arange(2) }, new Dictionary<string, string> { ["k"] = "v" });
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["a"] = rand(2, 3), ["b"] = ones(3, ScalarType.Bool),
+            ["c"] = arange(2) }, new Dictionary<string, string> { ["k"] = "v" });
         Fuzz.Mutations(File.ReadAllBytes(FilePath), file => SafeTensors.Read(new MemoryStream(file)));
         Fuzz.Truncations(File.ReadAllBytes(FilePath), file => SafeTensors.Read(new MemoryStream(file)));
     }
 
     [Fact]
-    public void Write_ThenRead_OfRandomTensors() => Fuzz.RoundTrips(FilePath, (path, tensors) => SafeTensors.Write(path, tensors), SafeTensors.Read);
+    public void Write_ThenRead_OfRandomTensors() =>
+        Fuzz.RoundTrips(FilePath, (path, tensors) => SafeTensors.Write(path, tensors), SafeTensors.Read);
 
     // The bytes that the format's specification asks for: u64 header length, a header that starts with '{' and is padded with spaces to 8
     // bytes, tensors little-endian in row order, without holes, and aligned to their elements because wider types come first.
@@ -128,7 +133,8 @@ public sealed class SafeTensorsTests : IDisposable
     public void Write_LaysTheBytesOutAsSpecified()
     {
         using var scope = NewDisposeScope();
-        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = tensor(new byte[] { 7 }), ["w"] = tensor(new[] { 1.5, -2 }), ["a"] = tensor(new[,] { { 1, 2 }, { 3, 4 } }).t() },
+        SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = tensor(new byte[] { 7 }), ["w"] = tensor(new[] { 1.5, -2 }),
+            ["a"] = tensor(new[,] { { 1, 2 }, { 3, 4 } }).t() },
             new Dictionary<string, string> { ["format"] = "pt" });
         var bytes = File.ReadAllBytes(FilePath);
         var length = (int)BitConverter.ToUInt64(bytes);
@@ -146,6 +152,7 @@ public sealed class SafeTensorsTests : IDisposable
         using var scope = NewDisposeScope();
         SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["conv1.weight"] = ones(2), ["fc.weight"] = ones(2) });
         using var read = WeightFile.Read(FilePath);
-        Assert.Equal("There is no tensor 'conv1.wieght'. Near names: conv1.weight, fc.weight (of 2).", Assert.Throws<KeyNotFoundException>(() => read["conv1.wieght"]).Message);
+        Assert.Equal("There is no tensor 'conv1.wieght'. Near names: conv1.weight, fc.weight (of 2).",
+            Assert.Throws<KeyNotFoundException>(() => read["conv1.wieght"]).Message);
     }
 }

@@ -92,7 +92,8 @@ public class TorchCheckpointFileTests
     [Fact]
     public void Read_OfAnythingElse_RunsNothingAndSaysWhatItWas()
     {
-        var file = Root(b => b.Text("x").Global("os", "system").Raw((byte)'(').Text("touch /tmp/never").Raw((byte)'t', (byte)'R')).Archive();
+        var file = Root(b => b.Text("x").Global("os", "system").Raw((byte)'(').Text("touch /tmp/never").Raw((byte)'t', (byte)'R'))
+            .Archive();
         var error = Assert.Throws<InvalidDataException>(() => Read(file));
         Assert.Contains("The file asks for os.system, which is neither a tensor nor plain data. Nothing of it was run.", error.Message);
     }
@@ -150,15 +151,20 @@ public class TorchCheckpointFileTests
         var data = flipped.AsSpan().IndexOf(BitConverter.GetBytes(2f).AsSpan());
         flipped[data + 2] ^= 1;
         Assert.Contains("its checksum is not the archive's", Message(flipped));
-        Assert.Contains("is not in the archive", Message(Root(b => b.Text("x").Tensor("1", 4, [4], [1])).Floats("0", 1, 2, 3, 4).Archive()));
+        Assert.Contains("is not in the archive", Message(Root(b => b.Text("x").Tensor("1", 4, [4], [1])).Floats("0", 1, 2, 3, 4)
+            .Archive()));
         Assert.Contains("neither a zip archive nor a pickle", Message([1, 2, 3, 4]));
         Assert.Contains("neither a zip archive nor a pickle", Message([]));
         Assert.Contains("is a pickle, but not one of torch.save", Message([0x80, 2, (byte)'K', 1, (byte)'.']));
-        Assert.Contains("its outermost object is no dictionary", Message(new TorchFileBuilder().Tensor("0", 4, [4], [1]).Floats("0", 1, 2, 3, 4).Archive()));
+        Assert.Contains("its outermost object is no dictionary", Message(new TorchFileBuilder().Tensor("0", 4, [4], [1])
+            .Floats("0", 1, 2, 3, 4).Archive()));
         Assert.Contains("no dictionary in it holds tensors; it has epoch", Message(Root(b => b.Text("epoch").Int(3)).Archive()));
-        Assert.Contains("holds bytes other than 0 and 1", Message(Root(b => b.Text("x").Tensor("0", 1, [1], [1], type: "BoolStorage")).Storage("0", [7], 1).Archive()));
-        Assert.Contains("storage 0 has 3 elements, but its tensors say 4", Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true)).Storage("0", new byte[16], 3).Legacy()));
-        Assert.Contains("it ends within storage 0", Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true)).Storage("0", new byte[12], 4).Legacy()));
+        Assert.Contains("holds bytes other than 0 and 1", Message(Root(b => b.Text("x").Tensor("0", 1, [1], [1], type: "BoolStorage"))
+            .Storage("0", [7], 1).Archive()));
+        Assert.Contains("storage 0 has 3 elements, but its tensors say 4",
+            Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true)).Storage("0", new byte[16], 3).Legacy()));
+        Assert.Contains("it ends within storage 0", Message(Root(b => b.Text("x").Tensor("0", 4, [4], [1], legacy: true))
+            .Storage("0", new byte[12], 4).Legacy()));
 
         static string Message(byte[] file) => Assert.Throws<InvalidDataException>(() => Read(file)).Message;
     }
@@ -169,13 +175,15 @@ public class TorchCheckpointFileTests
     public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException(bool legacy)
     {
         var builder = Root(b => b
-            .Text("a").Tensor("0", 6, [2, 3], [3, 1], legacy: legacy).Text("b").Tensor("1", 2, [2], [1], type: "LongStorage", legacy: legacy)
+            .Text("a").Tensor("0", 6, [2, 3], [3, 1], legacy: legacy).Text("b")
+                .Tensor("1", 2, [2], [1], type: "LongStorage", legacy: legacy)
             .Text("n").Int(5).Text("inner").OrderedDict().Begin().Text("c").Tensor("0", 6, [3], [2], legacy: legacy).End())
             .Floats("0", 1, 2, 3, 4, 5, 6).Storage("1", new byte[16], 2);
         var whole = legacy ? builder.Legacy() : builder.Archive();
         Fuzz.Mutations(whole, file => Read(file));
         Fuzz.Truncations(whole, file => Read(file));
-        Fuzz.Pickles(pickle => new TorchFileBuilder().Pickle(pickle[..^1]).Floats("0", 1, 2) is var built && legacy ? built.Legacy() : built.Archive(), file => Read(file));
+        Fuzz.Pickles(pickle => new TorchFileBuilder().Pickle(pickle[..^1]).Floats("0", 1, 2) is var built && legacy ? built.Legacy()
+            : built.Archive(), file => Read(file));
     }
 
     [Fact]
@@ -195,7 +203,8 @@ public class TorchCheckpointFileTests
         var file = builder.Archive().ToList();
         var end = file.Count - 22;
         var directory = (int)BitConverter.ToUInt32([.. file[(end + 16)..(end + 20)]]);
-        var last = Enumerable.Range(directory, end - directory).Last(at => file[at] == 'P' && file[at + 1] == 'K' && file[at + 2] == 1 && file[at + 3] == 2);
+        var last = Enumerable.Range(directory, end - directory).Last(at => file[at] == 'P' && file[at + 1] == 'K' && file[at + 2] == 1
+            && file[at + 3] == 2);
         var entry = file[last..end];
         for (var i = 1; i < 40; i++)
         {
@@ -209,7 +218,8 @@ public class TorchCheckpointFileTests
         var size = BitConverter.GetBytes(file.Count - 22 - directory);
         for (var i = 0; i < 2; i++) (file[file.Count - 14 + i], file[file.Count - 12 + i]) = (count[i], count[i]);
         for (var i = 0; i < 4; i++) file[file.Count - 10 + i] = size[i];
-        Assert.Contains("its entries are longer than the file together", Assert.Throws<InvalidDataException>(() => Read([.. file])).Message);
+        Assert.Contains("its entries are longer than the file together",
+            Assert.Throws<InvalidDataException>(() => Read([.. file])).Message);
     }
 
     [Fact]
@@ -233,15 +243,19 @@ public class TorchCheckpointFileTests
         var path = Path.GetTempFileName();
         try
         {
-            TorchCheckpointFile.Write(path, new Dictionary<string, Tensor> { ["w"] = tensor(new[,] { { 1f, 2f }, { 3f, 4f } }).t(), ["n"] = tensor(3L) });
+            TorchCheckpointFile.Write(path, new Dictionary<string, Tensor> { ["w"] = tensor(new[,] { { 1f, 2f }, { 3f, 4f } }).t(),
+                ["n"] = tensor(3L) });
             using var zip = ZipFile.OpenRead(path);
-            Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"], zip.Entries.Select(entry => entry.FullName));
+            Assert.Equal(["archive/data.pkl", "archive/byteorder", "archive/data/0", "archive/data/1", "archive/version"],
+                zip.Entries.Select(entry => entry.FullName));
             Assert.All(zip.Entries, entry => Assert.Equal(entry.Length, entry.CompressedLength));
             using var data = new BinaryReader(zip.GetEntry("archive/data/0")!.Open());
             Assert.Equal([1f, 3f, 2f, 4f], Enumerable.Range(0, 4).Select(_ => data.ReadSingle()));
-            Assert.StartsWith("tensors must have names that differ", Assert.Throws<ArgumentException>(() => TorchCheckpointFile.Write(path, [KeyValuePair.Create("a", ones(1)), KeyValuePair.Create("a", ones(1))])).Message);
+            Assert.StartsWith("tensors must have names that differ", Assert.Throws<ArgumentException>(
+                () => TorchCheckpointFile.Write(path, [KeyValuePair.Create("a", ones(1)), KeyValuePair.Create("a", ones(1))])).Message);
             Assert.StartsWith("tensors must be of a type that the format has, got ComplexFloat32 for 'c'",
-                Assert.Throws<ArgumentException>(() => TorchCheckpointFile.Write(path, [KeyValuePair.Create("c", ones(1, ScalarType.ComplexFloat32))])).Message);
+                Assert.Throws<ArgumentException>(() => TorchCheckpointFile.Write(path,
+                    [KeyValuePair.Create("c", ones(1, ScalarType.ComplexFloat32))])).Message);
         }
         finally
         {
@@ -249,7 +263,8 @@ public class TorchCheckpointFileTests
         }
     }
 
-    private static TorchFileBuilder Root(Func<TorchFileBuilder, TorchFileBuilder> fill) => fill(new TorchFileBuilder().OrderedDict().Begin()).End();
+    private static TorchFileBuilder Root(Func<TorchFileBuilder, TorchFileBuilder> fill) =>
+        fill(new TorchFileBuilder().OrderedDict().Begin()).End();
 
     private static NamedTensors Read(byte[] file, string? section = null) => TorchCheckpointFile.Read(new MemoryStream(file), section);
 

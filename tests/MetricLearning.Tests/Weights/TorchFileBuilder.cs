@@ -60,7 +60,8 @@ internal sealed class TorchFileBuilder
         Storage(key, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray(), values.Length);
 
     /// <summary>A tensor on the stack, a view of a storage.</summary>
-    public TorchFileBuilder Tensor(string key, long count, long[] shape, long[] strides, long offset = 0, string type = "FloatStorage", bool legacy = false)
+    public TorchFileBuilder Tensor(string key, long count, long[] shape, long[] strides, long offset = 0, string type = "FloatStorage",
+        bool legacy = false)
     {
         Global("torch._utils", "_rebuild_tensor_v2").Raw((byte)'(');
         Raw((byte)'(').Text("storage").Global("torch", type).Text(key).Text("cpu").Int(count);

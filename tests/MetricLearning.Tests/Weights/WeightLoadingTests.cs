@@ -14,7 +14,8 @@ public class WeightLoadingTests
         using var model = nn.Sequential(("a", nn.Linear(3, 2)), ("b", nn.BatchNorm1d(2)));
         var weights = new Dictionary<string, Tensor>
         {
-            ["a.weight"] = ones(2, 3), ["a.bias"] = ones(5), ["b.weight"] = full([2], 4f, ScalarType.Float16), ["c.weight"] = ones(1), ["head.weight"] = ones(1),
+            ["a.weight"] = ones(2, 3), ["a.bias"] = ones(5), ["b.weight"] = full([2], 4f, ScalarType.Float16), ["c.weight"] = ones(1),
+                ["head.weight"] = ones(1),
             ["c.num_batches_tracked"] = tensor(3L),
         };
         static string? Rename(string name) => name.StartsWith("head", StringComparison.Ordinal) ? null : name;
@@ -27,7 +28,9 @@ public class WeightLoadingTests
         var mismatch = Assert.Single(report.Mismatched);
         Assert.Equal(("a.bias", 5L, 2L), (mismatch.Name, mismatch.FileShape.Single(), mismatch.ModelShape.Single()));
         Assert.False(report.IsExact);
-        Assert.StartsWith("2 tensors loaded, 3 missing in the file, 1 unexpected, 1 of another shape, 1 left out\n  missing in the file:\n    ", report.ToString());
+        Assert.StartsWith(
+            "2 tensors loaded, 3 missing in the file, 1 unexpected, 1 of another shape, 1 left out\n  missing in the file:\n    ",
+            report.ToString());
         Assert.Contains("\n  of another shape:\n    a.bias: [5] in the file, [2] in the model\n", report.ToString());
 
         var state = model.state_dict();
@@ -43,7 +46,8 @@ public class WeightLoadingTests
         using var scope = NewDisposeScope();
         using var model = nn.Sequential(("a", nn.Linear(3, 2)));
         var before = model.state_dict()["a.weight"].clone();
-        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(new Dictionary<string, Tensor> { ["a.weight"] = ones(2, 3) }));
+        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(new Dictionary<string,
+            Tensor> { ["a.weight"] = ones(2, 3) }));
         Assert.StartsWith("The weights do not fit the model, which stays as it was: 1 tensors loaded, 1 missing", error.Message);
         Assert.True(before.Equals(model.state_dict()["a.weight"]));
     }
@@ -75,7 +79,8 @@ public class WeightLoadingTests
         using var scope = NewDisposeScope();
         using var model = new EmbeddingModel(OSNet.X025(), classes: 3);
         var weights = model.state_dict().ToDictionary(
-            named => named.Key.StartsWith("backbone.", StringComparison.Ordinal) ? backbonePrefix + named.Key["backbone.".Length..] : classifierPrefix + named.Key, named => named.Value);
+            named => named.Key.StartsWith("backbone.", StringComparison.Ordinal) ? backbonePrefix + named.Key["backbone.".Length..]
+                : classifierPrefix + named.Key, named => named.Value);
         Assert.True(model.LoadWeights(weights).IsExact);
         using var backbone = OSNet.X025();
         Assert.Equal(backbone.state_dict().Count, backbone.LoadWeights(weights, strict: false).Matched.Count);
@@ -96,7 +101,8 @@ public class WeightLoadingTests
     public void Names_OfFastReidAndOfStrongBaseline_GoToTheModel()
     {
         using var scope = NewDisposeScope();
-        using var model = new EmbeddingModel(ResNet.ResNet50(lastStride: 1, nonLocal: true), new GeMPooling(), new BNNeck(2048), classes: 4);
+        using var model = new EmbeddingModel(ResNet.ResNet50(lastStride: 1, nonLocal: true), new GeMPooling(), new BNNeck(2048),
+            classes: 4);
         var state = model.state_dict();
         var fastReId = state.ToDictionary(named => named.Key switch
         {
@@ -109,13 +115,15 @@ public class WeightLoadingTests
         var report = model.LoadWeights(fastReId, rename: WeightNames.FastReId());
         Assert.Equal(["pixel_mean"], report.LeftOut);
         Assert.Equal(state.Count, report.Matched.Count);
-        Assert.Equal(["classifier.weight"], model.LoadWeights(fastReId, strict: false, rename: WeightNames.FastReId(classifier: false)).Missing);
+        Assert.Equal(["classifier.weight"], model.LoadWeights(fastReId, strict: false,
+            rename: WeightNames.FastReId(classifier: false)).Missing);
 
         var baseline = state.ToDictionary(named => named.Key switch
         {
             "pooling.p" => "global_pool.p",
             var name when name.StartsWith("neck.bn.", StringComparison.Ordinal) => "bottleneck." + name["neck.bn.".Length..],
-            var name when name.StartsWith("backbone.NL", StringComparison.Ordinal) => "base." + name["backbone.".Length..].Replace(".g.", ".g.0.", StringComparison.Ordinal),
+            var name when name.StartsWith("backbone.NL", StringComparison.Ordinal) =>
+                "base." + name["backbone.".Length..].Replace(".g.", ".g.0.", StringComparison.Ordinal),
             var name when name.StartsWith("backbone.", StringComparison.Ordinal) => "base." + name["backbone.".Length..],
             var name => name,
         }, named => named.Value);
@@ -127,7 +135,8 @@ public class WeightLoadingTests
     {
         using var scope = NewDisposeScope();
         using var model = nn.BatchNorm1d(2);
-        var weights = new Dictionary<string, Tensor> { ["weight"] = ones(2), ["bias"] = ones(2), ["running_mean"] = ones(2), ["running_var"] = ones(2) };
+        var weights = new Dictionary<string, Tensor> { ["weight"] = ones(2), ["bias"] = ones(2), ["running_mean"] = ones(2),
+            ["running_var"] = ones(2) };
         Assert.True(model.LoadWeights(weights).IsExact);
         weights["num_batches_tracked"] = tensor(41L);
         Assert.Equal(5, model.LoadWeights(weights).Matched.Count);
@@ -140,7 +149,8 @@ public class WeightLoadingTests
         using var scope = NewDisposeScope();
         using var model = nn.Linear(3, 2);
         var weights = new Dictionary<string, Tensor> { ["weight"] = ones(2, 3), ["module.weight"] = ones(2, 3) };
-        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(weights, strict: false, rename: WeightNames.WithoutPrefix("module.")));
+        var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(weights, strict: false,
+            rename: WeightNames.WithoutPrefix("module.")));
         Assert.Equal("'weight' and 'module.weight' are both renamed to 'weight'.", error.Message);
     }
 
@@ -168,7 +178,8 @@ public class WeightLoadingTests
         try
         {
             File.WriteAllText(path, "<html>not found</html>");
-            Assert.EndsWith("is neither a PyTorch file nor a safetensors file.", Assert.Throws<InvalidDataException>(() => model.LoadWeights(path)).Message);
+            Assert.EndsWith("is neither a PyTorch file nor a safetensors file.",
+                Assert.Throws<InvalidDataException>(() => model.LoadWeights(path)).Message);
         }
         finally
         {

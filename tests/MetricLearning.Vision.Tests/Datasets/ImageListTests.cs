@@ -102,12 +102,14 @@ public sealed class ImageListTests : IDisposable
             {"split": "train", "file": "a.jpg", "pid": "8", "cam": 1, "track": 0, "note": {"x": 1}}
             {"file": "c.jpg", "pid": 9, "cam": 1, "track": 1, "split": "query"}
             """);
-        Assert.Equal([new(Path.Combine("p", "a.jpg"), 8, 1), new(Path.Combine("p", "b.jpg"), 7, 2, 5)], ImageList.FromJsonLines(file, "p", "train"));
+        Assert.Equal([new(Path.Combine("p", "a.jpg"), 8, 1), new(Path.Combine("p", "b.jpg"), 7, 2, 5)],
+            ImageList.FromJsonLines(file, "p", "train"));
         Assert.Equal(3, ImageList.FromJsonLines(file, "p").Count);
         File.AppendAllText(file, "\n{\"file\": \"d.jpg\"}");
         Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "[1]");
-        Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]", () => ImageList.FromJsonLines(file, "p"));
+        Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]",
+            () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "");
         Expect.Error<InvalidDataException>("has no column file", () => ImageList.FromJsonLines(file, "p"));
     }

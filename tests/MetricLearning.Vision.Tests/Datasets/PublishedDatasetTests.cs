@@ -19,7 +19,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Lines("list_val.txt", "0000/0000_002_03_0303morning_0009_0.jpg 0");
         Lines("list_query.txt", "0000/0000_000_02_0113noon_0099_0.jpg 0");
         Lines("list_gallery.txt", "0000/0000_001_07_0113noon_0098_1.jpg 0", "0001/0001_001_04_0113noon_0097_1.jpg 1");
-        Put(train, "0000/0000_000_01_0303morning_0008_0.jpg", "0001/0001_001_15_0303noon_0008_0.jpg", "0000/0000_002_03_0303morning_0009_0.jpg");
+        Put(train, "0000/0000_000_01_0303morning_0008_0.jpg", "0001/0001_001_15_0303noon_0008_0.jpg",
+            "0000/0000_002_03_0303morning_0009_0.jpg");
         Put(test, "0000/0000_000_02_0113noon_0099_0.jpg", "0000/0000_001_07_0113noon_0098_1.jpg", "0001/0001_001_04_0113noon_0097_1.jpg");
         var data = ReIdDataset.Msmt17(folder.Path);
         Assert.Equal(name, data.Name);
@@ -43,7 +44,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Put("train");
         Directory.CreateDirectory(folder.Under("train/x")[..^2]);
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
-        foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list, "a_b_01_c.jpg 0");
+        foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
+            "a_b_01_c.jpg 0");
         Expect.Error<FileNotFoundException>("2 of 2 pictures that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
@@ -150,7 +152,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Same(data.Query, data.Gallery);
         Assert.True(data.Protocol.RemovesSelf);
         Lines("image_class_labels.txt", "1 1");
-        Expect.Error<InvalidDataException>("line 2: picture 2 has no class in image_class_labels.txt.", () => ReIdDataset.Cub200(folder.Path));
+        Expect.Error<InvalidDataException>("line 2: picture 2 has no class in image_class_labels.txt.",
+            () => ReIdDataset.Cub200(folder.Path));
     }
 
     /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>
@@ -175,7 +178,8 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cars196(folder.Path));
     }
 
-    /// <summary>The plain form of the same file, each byte spoilt or the end cut off: read, or refused by name, never another error.</summary>
+    /// <summary>The plain form of the same file, each byte spoilt or the end cut off: read, or refused by name, never another
+    /// error.</summary>
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
     {
@@ -272,7 +276,8 @@ public sealed class PublishedDatasetTests : IDisposable
     {
         using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Require("data", "golden", "raw_pixel_retrieval.json")));
         folder.Unpack("orl_faces_s01-s28.zip", _ => true);
-        var faces = ReIdDataset.SelfRetrieval("ORL", new ImageList([], hasCameras: false), ImageList.FromFolders(folder.Under("orl_faces/x")[..^2]));
+        var faces = ReIdDataset.SelfRetrieval("ORL", new ImageList([], hasCameras: false),
+            ImageList.FromFolders(folder.Under("orl_faces/x")[..^2]));
         var loader = new ImageLoader(faces.Query, new ImageTransform(new Resize(112, 92), new Normalize([0, 0, 0], [1, 1, 1])));
         using var set = loader.Extract(images => images.select(1, 0).flatten(1), cancel: TestContext.Current.CancellationToken);
         var report = new RetrievalEvaluator { Protocol = faces.Protocol, Distance = Distance.Euclidean }.Evaluate(set, set);

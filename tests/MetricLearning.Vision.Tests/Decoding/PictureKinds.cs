@@ -29,16 +29,20 @@ public static class PictureKinds
         yield return new("png gray 4 bits", PngFile.Make(2, 1, 4, 0, [[0x3C]]), (51, 51, 51), (204, 204, 204));
         yield return new("png gray 8 bits", PngFile.Make(2, 1, 8, 0, [[7, 130]]), (7, 7, 7), (130, 130, 130));
         yield return new("png gray 16 bits", PngFile.Make(2, 1, 16, 0, [[0x12, 0xFE, 0x80, 0]]), (0x12, 0x12, 0x12), (0x80, 0x80, 0x80));
-        yield return new("png gray, one value transparent", PngFile.Make(2, 1, 8, 0, [[7, 130]], transparency: [0, 7]), white, (130, 130, 130));
+        yield return new("png gray, one value transparent", PngFile.Make(2, 1, 8, 0, [[7, 130]], transparency: [0, 7]), white,
+            (130, 130, 130));
         yield return new("png gray and alpha", PngFile.Make(2, 1, 8, 4, [[100, 51, 100, 255]]), (224, 224, 224), (100, 100, 100));
         yield return new("png rgb", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]]), red, blue);
         yield return new("png rgb 16 bits", PngFile.Make(2, 1, 16, 2, [[200, 99, 30, 0, 10, 255, 5, 1, 60, 2, 250, 3]]), red, blue);
-        yield return new("png rgb, one color transparent", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]], transparency: [0, 200, 0, 30, 0, 10]), white, blue);
+        yield return new("png rgb, one color transparent", PngFile.Make(2, 1, 8, 2, [[200, 30, 10, 5, 60, 250]],
+            transparency: [0, 200, 0, 30, 0, 10]), white, blue);
         yield return new("png rgba", PngFile.Make(2, 1, 8, 6, [[100, 0, 50, 51, 5, 60, 250, 255]]), (224, 204, 214), blue);
-        yield return new("png rgba 16 bits", PngFile.Make(2, 1, 16, 6, [[100, 0, 0, 0, 50, 0, 51, 0, 1, 1, 2, 2, 3, 3, 0, 0]]), (224, 204, 214), white);
+        yield return new("png rgba 16 bits", PngFile.Make(2, 1, 16, 6, [[100, 0, 0, 0, 50, 0, 51, 0, 1, 1, 2, 2, 3, 3, 0, 0]]),
+            (224, 204, 214), white);
         yield return new("png palette 1 bit", PngFile.Make(2, 1, 1, 3, [[0b0100_0000]], [5, 60, 250, 200, 30, 10]), blue, red);
         yield return new("png palette 4 bits", PngFile.Make(2, 1, 4, 3, [[0x12]], fourColors), red, blue);
-        yield return new("png palette and transparency", PngFile.Make(2, 1, 8, 3, [[1, 2]], fourColors, transparency: [255, 0]), white, blue);
+        yield return new("png palette and transparency", PngFile.Make(2, 1, 8, 3, [[1, 2]], fourColors, transparency: [255, 0]), white,
+            blue);
         yield return new("png interlaced", PngFile.Make(2, 1, 8, 2, [[200, 30, 10], [5, 60, 250]], interlaced: true), red, blue);
         yield return new("bmp 24 bits", Bmp(24, 1, [], [10, 30, 200, 250, 60, 5, 0, 0]), red, blue);
         yield return new("bmp 24 bits, top row first", Bmp(24, -1, [], [10, 30, 200, 250, 60, 5, 0, 0]), red, blue);
@@ -63,7 +67,8 @@ public static class PictureKinds
         return
         [
             .. "BM"u8, .. Int(start + pixels.Length), .. Int(0), .. Int(start),
-            .. Int(40), .. Int(2), .. Int(height), 1, 0, (byte)bits, 0, .. Int(0), .. Int(pixels.Length), .. Int(2835), .. Int(2835), .. Int(palette.Length / 4), .. Int(0),
+            .. Int(40), .. Int(2), .. Int(height), 1, 0, (byte)bits, 0, .. Int(0), .. Int(pixels.Length), .. Int(2835), .. Int(2835),
+                .. Int(palette.Length / 4), .. Int(0),
             .. palette, .. pixels,
         ];
     }
@@ -72,7 +77,8 @@ public static class PictureKinds
 
     private static byte[] Loop => [0x21, 0xFF, 11, .. "NETSCAPE2.0"u8, 3, 1, 0, 0, 0];
 
-    private static byte[] Control(byte? transparent = null) => [0x21, 0xF9, 4, (byte)(transparent is null ? 0 : 1), 10, 0, transparent ?? 0, 0];
+    private static byte[] Control(byte? transparent = null) =>
+        [0x21, 0xF9, 4, (byte)(transparent is null ? 0 : 1), 10, 0, transparent ?? 0, 0];
 
     /// <summary>Two colors of the palette: the codes clear, first, second, end, of three bits each.</summary>
     private static byte[] Frame(int first, int second)
@@ -89,7 +95,8 @@ public static class PictureKinds
         using var data = map.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100));
         var bytes = data!.ToArray();
         for (var at = 12; ; at += 8 + (BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4)) + 1) / 2 * 2)
-            if (bytes.AsSpan(at, 4).SequenceEqual("VP8L"u8)) return Chunk("VP8L"u8, bytes[(at + 8)..(at + 8 + BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4)))]);
+            if (bytes.AsSpan(at, 4).SequenceEqual("VP8L"u8)) return Chunk("VP8L"u8,
+                bytes[(at + 8)..(at + 8 + BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4)))]);
     }
 
     private static byte[] WebPFrame(byte[] picture) => Chunk("ANMF"u8, [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 100, 0, 0, 0, .. picture]);
@@ -100,7 +107,8 @@ public static class PictureKinds
         return [.. "RIFF"u8, .. Int(content.Length), .. content];
     }
 
-    private static byte[] Chunk(ReadOnlySpan<byte> name, byte[] data) => [.. name, .. Int(data.Length), .. data, .. new byte[data.Length % 2]];
+    private static byte[] Chunk(ReadOnlySpan<byte> name, byte[] data) =>
+        [.. name, .. Int(data.Length), .. data, .. new byte[data.Length % 2]];
 
     private static byte[] Int(int value) => BitConverter.GetBytes(value);
 }

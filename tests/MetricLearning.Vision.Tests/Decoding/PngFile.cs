@@ -14,7 +14,8 @@ internal static class PngFile
     /// <param name="palette">The chunk PLTE, if any.</param>
     /// <param name="transparency">The chunk tRNS, if any.</param>
     /// <param name="interlaced">Whether the rows come in the seven passes of Adam7.</param>
-    public static byte[] Make(int width, int height, byte bits, byte color, byte[][] rows, byte[]? palette = null, byte[]? transparency = null,
+    public static byte[] Make(int width, int height, byte bits, byte color, byte[][] rows, byte[]? palette = null,
+        byte[]? transparency = null,
         bool interlaced = false)
     {
         var header = new byte[13];

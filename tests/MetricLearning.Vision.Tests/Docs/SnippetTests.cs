@@ -5,8 +5,10 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Every piece of C# in the documents compiles against the libraries as they are. It stands here as this project sees all of them.</summary>
-/// <remarks>What a piece uses and does not declare is a member of <see cref="SnippetContext"/>, or of the class in it that has the page's name in capitals.</remarks>
+/// <summary>Every piece of C# in the documents compiles against the libraries as they are. It stands here as this project sees all of
+/// them.</summary>
+/// <remarks>What a piece uses and does not declare is a member of <see cref="SnippetContext"/>, or of the class in it that has the page's
+/// name in capitals.</remarks>
 public class SnippetTests
 {
     private static readonly string[] usings =
@@ -19,14 +21,16 @@ public class SnippetTests
         [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Append(typeof(SnippetContext).Assembly.Location).Distinct().Select(path => MetadataReference.CreateFromFile(path))]);
 
-    public static TheoryData<string> Pages => [.. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
+    public static TheoryData<string> Pages =>
+        [.. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
         .Append(Path.Combine(Repository.Root, "README.md")).Select(page => Path.GetRelativePath(Repository.Root, page)).Order()];
 
     [Theory, MemberData(nameof(Pages))]
     public void EverySnippet_Compiles(string page)
     {
         var lines = File.ReadAllLines(Path.Combine(Repository.Root, page));
-        var name = string.Concat(Path.GetFileNameWithoutExtension(page).Split('-').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
+        var name = string.Concat(Path.GetFileNameWithoutExtension(page).Split('-')
+            .Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
         var context = typeof(SnippetContext).GetNestedType(name) is null ? nameof(SnippetContext) : $"{nameof(SnippetContext)}.{name}";
         var errors = Snippets(lines).SelectMany(snippet => Compile(snippet.Code, context)
             .Select(error => $"{page}, snippet at line {snippet.Line}: {error.GetMessage()}: {error.Location.SourceTree!.GetText().Lines[
@@ -70,7 +74,8 @@ public class SnippetTests
             }
             """;
         return CSharpCompilation.Create("Snippet", [CSharpSyntaxTree.ParseText(source, options)], references.Value,
-                new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable))
+                new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true,
+                    nullableContextOptions: NullableContextOptions.Enable))
             .GetDiagnostics().Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
     }
 }

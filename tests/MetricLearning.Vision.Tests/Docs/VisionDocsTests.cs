@@ -16,7 +16,8 @@ public class VisionDocsTests
             var row = string.Create(CultureInfo.InvariantCulture,
                 $"| {dataset.Name} | {Counts(dataset.Train)} | {Counts(dataset.Query)} | {Counts(dataset.Gallery)} | ");
             Assert.Contains(row, document, StringComparison.Ordinal);
-            Assert.Contains($"| {dataset.Name} | {dataset.Layout} | {dataset.Terms} | <{dataset.Source}> |", document, StringComparison.Ordinal);
+            Assert.Contains($"| {dataset.Name} | {dataset.Layout} | {dataset.Terms} | <{dataset.Source}> |", document,
+                StringComparison.Ordinal);
         }
         foreach (var reader in Makers(typeof(ReIdDataset))) Assert.Contains(Signature(reader), document, StringComparison.Ordinal);
 

@@ -116,7 +116,8 @@ public sealed class ExtractTests : IDisposable
         Assert.Equal(whole.Identities, resumed.Identities);
         Assert.Equal(whole.Cameras!, resumed.Cameras!);
         // Whole, it needs the network no more.
-        using var again = new ImageLoader(images, plain).Extract(_ => throw new NotSupportedException(), 3, journal: journal, cancel: Cancel);
+        using var again = new ImageLoader(images, plain).Extract(_ => throw new NotSupportedException(), 3, journal: journal,
+            cancel: Cancel);
         Assert.Equal(whole.Features.data<float>().ToArray(), again.Features.data<float>().ToArray());
         journal.Delete();
         Assert.False(File.Exists(journal.Path));
@@ -157,10 +158,12 @@ public sealed class ExtractTests : IDisposable
         var images = set.Draw(4);
         var path = set.Folder.Under("features.journal");
         void Stop(ImageList list, int batchSize, string key) => new ImageLoader(list, plain)
-            .Extract(Thirds, batchSize, (_, _) => throw new OperationCanceledException(), new ExtractionJournal(path, key), Cancel).Dispose();
+            .Extract(Thirds, batchSize, (_, _) => throw new OperationCanceledException(), new ExtractionJournal(path, key), Cancel)
+                .Dispose();
         Assert.Throws<OperationCanceledException>(() => Stop(images, 2, "a"));
         foreach (var other in new Action[] { () => Stop(images, 2, "b"), () => Stop(images, 3, "a"), () => Stop(set.Draw(5), 2, "a") })
-            Assert.StartsWith($"{path} is no journal of this extraction", Assert.Throws<InvalidDataException>(other).Message, StringComparison.Ordinal);
+            Assert.StartsWith($"{path} is no journal of this extraction", Assert.Throws<InvalidDataException>(other).Message,
+                StringComparison.Ordinal);
         File.WriteAllText(path, "");
         Assert.Throws<OperationCanceledException>(() => Stop(images, 3, "c"));
     }

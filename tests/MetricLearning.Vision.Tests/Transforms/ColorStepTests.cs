@@ -73,7 +73,8 @@ public class ColorStepTests
 
     [Fact]
     public void GaussianBlur_IsTheWeightedMeanOfTheMirroredNeighborhood() =>
-        Gen.Select(Gen.Int[1, 12], Gen.Int[1, 12], Gen.Int[0, 4], Gen.Double[0.1, 3], Gen.Int[0, 100]).Sample((width, height, half, sigma, seed) =>
+        Gen.Select(Gen.Int[1, 12], Gen.Int[1, 12], Gen.Int[0, 4], Gen.Double[0.1, 3], Gen.Int[0, 100])
+            .Sample((width, height, half, sigma, seed) =>
         {
             var picture = ResizeTests.Noise(width, height, (ulong)seed);
             var before = picture.Pixels.ToArray();

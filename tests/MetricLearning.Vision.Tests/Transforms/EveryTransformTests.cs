@@ -51,7 +51,8 @@ public sealed class EveryTransformTests : IDisposable
     }
 
     private static ImageTransform All(ImageList images) => new(
-        new RandomResizedCrop(40, 30), new ResizeShorter(28), new RandomCrop(28, 20), new Random2DTranslation(TestSet.Height, TestSet.Width),
+        new RandomResizedCrop(40, 30), new ResizeShorter(28), new RandomCrop(28, 20),
+            new Random2DTranslation(TestSet.Height, TestSet.Width),
         new HorizontalFlip(), new PadAndCrop(2), new RandomApply(new ColorJitter(0.2, 0.2, 0.2, 0.1)), new RandomGrayscale(),
         new RandomRotation(10), new RandomAffine(5, 0.1, 0.9, 1.1, 5), new RandomPerspective(0.2), new GaussianBlur(5),
         AutoAugment.ImageNet(0.5), AutoAugment.FastReId(0.5), new RandAugment(), new AugMix(),

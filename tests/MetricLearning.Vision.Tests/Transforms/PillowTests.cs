@@ -31,7 +31,8 @@ public class PillowTests
         Assert.Equal(hash, Convert.ToHexStringLower(SHA256.HashData(rgb))[..32]);
     }
 
-    internal static Picture Waves() => Drawn(45, 31, (x, y, c) => (x * (5 + 2 * c) + y * (11 - 3 * c) + (x * x + 3 * y * y * (c + 1)) % 97) % 256);
+    internal static Picture Waves() =>
+        Drawn(45, 31, (x, y, c) => (x * (5 + 2 * c) + y * (11 - 3 * c) + (x * x + 3 * y * y * (c + 1)) % 97) % 256);
 
     private static Picture Colors() => Drawn(52 * 52, 52, (x, y, c) => (c == 0 ? x % 52 : c == 1 ? x / 52 : y) * 5);
 

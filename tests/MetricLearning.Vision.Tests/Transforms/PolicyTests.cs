@@ -24,7 +24,8 @@ public class PolicyTests
         var other = PillowTests.Waves();
         Warp.Apply(other, [1, 0, -6, 0, 1, 0], Interpolation.Nearest, Rgb.Black);
         // 150 / 331 · 45 · 3 / 9 = 6.8 pixels, cut off, either way.
-        var outcomes = Enumerable.Range(0, 20).Select(seed => Convert.ToHexString(WarpStepTests.Colors(Do(Augmentation.TranslateX, 3, (ulong)seed))));
+        var outcomes = Enumerable.Range(0, 20)
+            .Select(seed => Convert.ToHexString(WarpStepTests.Colors(Do(Augmentation.TranslateX, 3, (ulong)seed))));
         string[] expected = [Convert.ToHexString(WarpStepTests.Colors(shifted)), Convert.ToHexString(WarpStepTests.Colors(other))];
         Assert.Equal(expected.Order(), outcomes.Distinct().Order());
     }
@@ -37,7 +38,8 @@ public class PolicyTests
             !WarpStepTests.IsWaves(CropTests.After(AutoAugment.FastReId(), PillowTests.Waves(), (ulong)seed)));
         Assert.InRange(touched, 60, 110);
         var kinds = Enumerable.Range(0, 1000).Select(seed =>
-            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed)))).ToHashSet();
+            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed))))
+                .ToHashSet();
         // Worked out: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e: at most these.
         Assert.InRange(kinds.Count, 8, 14);
     }
@@ -78,7 +80,8 @@ public class PolicyTests
         var kept = 0;
         for (ulong seed = 0; seed < 100; seed++)
         {
-            var picture = CropTests.After(new AugMix(severity: 1, width: 1, depth: 1, allOperations: false), ResizeTests.Row(255, 255, 255), seed);
+            var picture = CropTests.After(new AugMix(severity: 1, width: 1, depth: 1, allOperations: false), ResizeTests.Row(255, 255, 255),
+                seed);
             Assert.Equal(picture.Pixels[0], picture.Pixels[8]);
             if (picture.Pixels[0] == 255) kept++;
         }
@@ -93,5 +96,6 @@ public class PolicyTests
         return picture;
     }
 
-    private static void Same(Picture expected, Picture actual) => Assert.Equal(WarpStepTests.Colors(expected), WarpStepTests.Colors(actual));
+    private static void Same(Picture expected, Picture actual) =>
+        Assert.Equal(WarpStepTests.Colors(expected), WarpStepTests.Colors(actual));
 }

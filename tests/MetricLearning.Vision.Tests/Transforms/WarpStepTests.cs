@@ -42,7 +42,8 @@ public class WarpStepTests
         var seen = new HashSet<int>();
         for (ulong seed = 0; seed < 200; seed++)
         {
-            var picture = CropTests.After(new RandomAffine(translate: 0.25, fill: new Rgb(9, 9, 9)), ResizeTests.Row(1, 2, 3, 4, 5, 6, 7, 8), seed);
+            var picture = CropTests.After(new RandomAffine(translate: 0.25, fill: new Rgb(9, 9, 9)),
+                ResizeTests.Row(1, 2, 3, 4, 5, 6, 7, 8), seed);
             var shift = picture.Pixels[4 * 4] - 5;
             seen.Add(-shift);
             var expected = Enumerable.Range(0, 8).Select(x => x + shift is >= 0 and < 8 ? x + shift + 1 : 9);

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Values of pairs that each look at whole rows of matrices, a block of pairs at a time: what is worked out in between is not kept for the way
-/// back but worked out again there, so that memory is that of a block and never goes with pairs × columns.
+/// Values of pairs that each look at whole rows of matrices, a block of pairs at a time: what is worked out in between is not kept for the
+/// way back but worked out again there, so that memory is that of a block and never goes with pairs × columns.
 /// </summary>
 internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 {
@@ -13,8 +13,8 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 
     private const string PlanKey = "plan";
 
-    /// <summary>The values of a block of pairs: from the matrices, and from the rows and columns of the pairs → [k, ...]. All tensors that it looks at
-    /// come as arguments, as it is called again on the way back.</summary>
+    /// <summary>The values of a block of pairs: from the matrices, and from the rows and columns of the pairs → [k, ...]. All tensors that
+    /// it looks at come as arguments, as it is called again on the way back.</summary>
     public delegate Tensor Values(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns);
 
     /// <inheritdoc/>

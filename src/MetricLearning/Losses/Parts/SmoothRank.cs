@@ -6,9 +6,8 @@ namespace MetricLearning;
 internal static class SmoothRank
 {
     /// <summary>
-    /// For each pair (rows[k], columns[k]) how many columns of that row are nearer: <c>Σ_z σ((d(row, column) − d(row, z)) / τ)</c> over
-    /// the columns that
-    /// the mask keeps. [K], from [N, M] distances; the pair itself counts ½ where the mask keeps it. In blocks of pairs.
+    /// For each pair (rows[k], columns[k]) how many columns of that row are nearer: <c>Σ_z σ((d(row, column) − d(row, z)) / τ)</c> over the
+    /// columns that the mask keeps. [K], from [N, M] distances; the pair itself counts ½ where the mask keeps it. In blocks of pairs.
     /// </summary>
     public static Tensor Nearer(Tensor matrix, Tensor rows, Tensor columns, Tensor mask, double temperature)
     {

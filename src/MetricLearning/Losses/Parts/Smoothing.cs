@@ -15,7 +15,8 @@ internal static class Smoothing
     /// <param name="mass">ε.</param>
     /// <param name="form">Over which classes.</param>
     /// <param name="categories">Of each class; null: all classes are of one.</param>
-    public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form, IReadOnlyList<long>? categories)
+    public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form,
+        IReadOnlyList<long>? categories)
     {
         var (sums, counts) = categories is null
             ? (costs.sum(1), full_like(own, S(costs.size(1))))

@@ -56,7 +56,8 @@ public sealed class CameraNormalization : IDisposable
         foreach (var camera in Cameras(set).Distinct())
         {
             if (!cameras.TryGetValue(camera, out var fitted))
-                throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).", nameof(set));
+                throw new ArgumentException($"Camera {camera} was not among those fitted ({string.Join(", ", cameras.Keys)}).",
+                    nameof(set));
             var rows = Rows(set, camera) - fitted.Mean.to(set.Features.device);
             if (scale) rows.div_(fitted.Deviation.to(set.Features.device));
             result.index_copy_(0, Places(set, camera), rows.to(result.dtype));

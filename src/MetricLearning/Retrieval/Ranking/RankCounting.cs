@@ -10,8 +10,7 @@ namespace MetricLearning;
 /// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to
 /// tell.</summary>
 /// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is
-/// open.
-/// Intervals of a row ascend in both ends.</remarks>
+/// open. Intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
     /// <summary>For each of 256 masks the permutation that moves its lanes to the front.</summary>

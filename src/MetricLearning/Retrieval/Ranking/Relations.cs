@@ -21,8 +21,10 @@ internal sealed class Relations
         if (protocol.RemovesSelf && queryIdentities.Count != galleryIdentities.Count)
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
                 + $"got {queryIdentities.Count} and {galleryIdentities.Count} rows.");
-        rowsOf = Enumerable.Range(0, galleryIdentities.Count).GroupBy(row => galleryIdentities[row]).ToDictionary(g => g.Key, g => g.ToArray());
-        MostMatches = queryIdentities.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().Max();
+        rowsOf = Enumerable.Range(0, galleryIdentities.Count).GroupBy(row => galleryIdentities[row])
+            .ToDictionary(g => g.Key, g => g.ToArray());
+        MostMatches = queryIdentities.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty()
+            .Max();
         junk = protocol.JunkIdentity is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
     }
 

@@ -26,7 +26,8 @@ public sealed class GnnReranker : Reranker
     public int K2 { get; }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"GNN re-ranking (k1 = {K1}, k2 = {K2}) of {Distance.Cosine}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"GNN re-ranking (k1 = {K1}, k2 = {K2}) of {Distance.Cosine}");
 
     private protected override RerankedDistances RerankCore(Tensor features, int? queries)
     {

@@ -90,13 +90,15 @@ public sealed class KReciprocalReranker : Reranker
         var divisors = Array.ConvertAll(farthest, key => fastReid ? 1 : Units(exact.Distance(key)) is > 0 and var d ? d : 1);
         var encoded = Encode(lists, fastReid ? scores.Key : Original, queries ?? all, galleryStart);
         return new RerankedDistances(encoded.Queries, gallery, encoded.Bytes,
-            (first, count) => Blend(encoded, first, Block(first, count)), Scores, ReferenceEquals(rows, features) ? [rows] : [rows, features]);
+            (first, count) =>
+                Blend(encoded, first, Block(first, count)), Scores, ReferenceEquals(rows, features) ? [rows] : [rows, features]);
 
         ScoreSource Scores()
         {
             var asked = queries is null ? features : features.narrow(0, 0, encoded.Queries);
             var shown = queries is null ? features : features.narrow(0, galleryStart, gallery);
-            return new BlendedScores(new FeatureScores(First, asked, shown), encoded, 1 - Lambda, added: First is CosineDistance ? 1 : 0, Share,
+            return new BlendedScores(new FeatureScores(First, asked, shown), encoded, 1 - Lambda, added: First is CosineDistance ? 1
+                : 0, Share,
                 (query, row) => Original(query, galleryStart + row) * Lambda);
         }
 

@@ -15,13 +15,15 @@ public class PairBlocksTests
         ["harder"] = reducer => new TripletLoss(0.3) { Miner = Miner.All, Reducer = reducer, HardFactor = 0.2 },
         ["quadruplet"] = reducer => new QuadrupletLoss { Miner = Miner.All, Reducer = reducer },
         ["dynamic margin"] = reducer => new DynamicSoftMarginLoss { Reducer = reducer },
-        ["dynamic margin differentiated"] = reducer => new DynamicSoftMarginLoss(momentum: 0.3) { Reducer = reducer, DifferentiateWeights = true },
+        ["dynamic margin differentiated"] = reducer =>
+            new DynamicSoftMarginLoss(momentum: 0.3) { Reducer = reducer, DifferentiateWeights = true },
     };
 
     private static readonly Dictionary<string, Reducer> reducers = new()
     {
         ["mean"] = Reducer.Mean, ["sum"] = Reducer.Sum, ["non-zero"] = Reducer.NonZeroMean, ["per anchor"] = Reducer.PerAnchor,
-        ["class-weighted"] = Reducer.ClassWeighted(1, 2, 0.5, 1, 3, 1), ["each term"] = Reducer.ForEachTerm(Reducer.NonZeroMean, Reducer.Mean),
+        ["class-weighted"] = Reducer.ClassWeighted(1, 2, 0.5, 1, 3, 1),
+            ["each term"] = Reducer.ForEachTerm(Reducer.NonZeroMean, Reducer.Mean),
         ["non-zero per anchor"] = Reducer.EachAnchor(Reducer.NonZeroMean),
     };
 
@@ -37,8 +39,10 @@ public class PairBlocksTests
         var (value, gradient) = Run(asSums, x, y);
         var (expected, expectedGradient) = Run(oneByOne, x, y);
         Assert.Equal(expected, value, 1e-9 * Math.Max(1, Math.Abs(expected)));
-        Assert.True((gradient - expectedGradient).abs().max().item<double>() <= 1e-10 * Math.Max(1, expectedGradient.abs().max().item<double>()));
-        foreach (var (buffer, state) in oneByOne.state_dict()) Assert.True(asSums.state_dict()[buffer].allclose(state, 1e-12, 1e-15), buffer);
+        Assert.True((gradient - expectedGradient).abs().max().item<double>() <= 1e-10
+            * Math.Max(1, expectedGradient.abs().max().item<double>()));
+        foreach (var (buffer, state) in oneByOne.state_dict()) Assert.True(asSums.state_dict()[buffer].allclose(state, 1e-12, 1e-15),
+            buffer);
         var (report, expectedReport) = (asSums.Report(x, y), oneByOne.Report(x, y));
         Assert.Equal((expectedReport.Terms, expectedReport.Active), (report.Terms, report.Active));
     }

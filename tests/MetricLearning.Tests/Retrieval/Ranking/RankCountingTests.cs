@@ -24,7 +24,8 @@ public class RankCountingTests
             var found = RankCounting.Count<T>(scores, low, high, below, open);
             for (var p = 0; p < low.Length; p++) Assert.Equal(scores.Count(s => s < low[p]), below[p]);
             var openRows = open[..found].Order().ToArray();
-            Assert.Equal(Enumerable.Range(0, scores.Length).Where(i => Enumerable.Range(0, low.Length).Any(p => scores[i] >= low[p] && scores[i] <= high[p])), openRows);
+            Assert.Equal(Enumerable.Range(0, scores.Length).Where(i => Enumerable.Range(0, low.Length)
+                .Any(p => scores[i] >= low[p] && scores[i] <= high[p])), openRows);
 
             using var scope = NewDisposeScope();
             var (belowTensor, openTensor) = RankCounting.Count(Row(scores), Row(low), Row(high));

@@ -13,7 +13,8 @@ public class FeatureSpaceTests
     private static double[] Mean(float[] row, float[][] others, int k, double alpha, bool withRow)
     {
         var near = others.OrderByDescending(other => Cosine(row, other)).Take(k)
-            .Select(other => (Row: other, Weight: Cosine(row, other) >= 0 || double.IsInteger(alpha) ? Math.Pow(Cosine(row, other), alpha) : 0)).ToList();
+            .Select(other => (Row: other, Weight: Cosine(row, other) >= 0 || double.IsInteger(alpha) ? Math.Pow(Cosine(row, other), alpha)
+                : 0)).ToList();
         if (withRow) near.Add((row, 1));
         return [.. row.Select((_, d) => near.Sum(n => n.Weight * n.Row[d]) / near.Count)];
     }
@@ -21,12 +22,14 @@ public class FeatureSpaceTests
     private static void AssertRows(double[][] expected, Tensor actual)
     {
         using var wide = actual.to(ScalarType.Float64);
-        Assert.Equal(expected.SelectMany(row => row), wide.data<double>().ToArray(), (a, b) => Math.Abs(a - b) <= 1e-6 * Math.Max(1, Math.Abs(a)));
+        Assert.Equal(expected.SelectMany(row => row), wide.data<double>().ToArray(),
+            (a, b) => Math.Abs(a - b) <= 1e-6 * Math.Max(1, Math.Abs(a)));
     }
 
     [Fact]
     public void Expansions_AreMeansOfTheNearest() =>
-        Gen.Select(Gen.Int[1, 9], Gen.Int[1, 30], Gen.Int[1, 12], Gen.OneOf(Gen.Const(0.0), Gen.Const(1.5), Gen.Const(3.0)), Gen.ULong).Sample((queries, rows, k, alpha, seed) =>
+        Gen.Select(Gen.Int[1, 9], Gen.Int[1, 30], Gen.Int[1, 12], Gen.OneOf(Gen.Const(0.0), Gen.Const(1.5), Gen.Const(3.0)), Gen.ULong)
+            .Sample((queries, rows, k, alpha, seed) =>
         {
             var c = RetrievalEvaluatorTests.Random(new SeededRandom(seed), queries, rows, 6);
             using var query = c.QuerySet();
@@ -86,9 +89,11 @@ public class FeatureSpaceTests
             }
         }
         using var other = new EmbeddingSet(ones(1, 5), [1], [77]);
-        Assert.Contains("Camera 77 was not among those fitted (0, 1, 2, 3, 4, 5)", Assert.Throws<ArgumentException>(() => fitted.Apply(other)).Message, StringComparison.Ordinal);
+        Assert.Contains("Camera 77 was not among those fitted (0, 1, 2, 3, 4, 5)",
+            Assert.Throws<ArgumentException>(() => fitted.Apply(other)).Message, StringComparison.Ordinal);
         using var none = new EmbeddingSet(ones(1, 5), [1]);
-        Assert.Contains("has none", Assert.Throws<ArgumentException>(() => CameraNormalization.Fit(none)).Message, StringComparison.Ordinal);
+        Assert.Contains("has none", Assert.Throws<ArgumentException>(() => CameraNormalization.Fit(none)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -103,7 +108,8 @@ public class FeatureSpaceTests
         Assert.Equal(all.Variances.OrderDescending(), all.Variances);
         using var turned = all.Apply(gallery);
         // A rotation about the mean: distances stay.
-        var (before, after) = (Distance.Euclidean.Matrix(gallery.Features, gallery.Features), Distance.Euclidean.Matrix(turned.Features, turned.Features));
+        var (before, after) = (Distance.Euclidean.Matrix(gallery.Features, gallery.Features),
+            Distance.Euclidean.Matrix(turned.Features, turned.Features));
         Assert.True((before.square() - after.square()).abs().max().item<double>() < 1e-9);
         var covariance = turned.Features.t().matmul(turned.Features) / 500;
         Assert.True((covariance - diag(tensor(all.Variances.ToArray()))).abs().max().item<double>() < 1e-10);
@@ -120,11 +126,13 @@ public class FeatureSpaceTests
     {
         using var two = new EmbeddingSet(tensor(new float[] { 1, 2, 3, 4, 5, 6 }, [2, 3]), [1, 2]);
         using var fitted = PrincipalComponents.Fit(two);
-        Assert.Contains("Component 3 has no variance", Assert.Throws<InvalidOperationException>(() => fitted.Apply(two, whiten: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("Component 3 has no variance", Assert.Throws<InvalidOperationException>(
+            () => fitted.Apply(two, whiten: true)).Message, StringComparison.Ordinal);
         using var fine = fitted.Apply(two, whiten: true, epsilon: 1e-3);
         Assert.Equal(2, fine.Count);
         using var wide = new EmbeddingSet(ones(2, 4), [1, 2]);
-        Assert.Contains("must be [N, 3], got [2, 4]", Assert.Throws<ArgumentException>(() => fitted.Apply(wide)).Message, StringComparison.Ordinal);
+        Assert.Contains("must be [N, 3], got [2, 4]", Assert.Throws<ArgumentException>(() => fitted.Apply(wide)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => PrincipalComponents.Fit(two, 4));
     }
 }

@@ -42,7 +42,8 @@ public class GnnRerankerTests
         using var gallery = RealFeaturesTests.Load(file, "gallery");
         var before = new RetrievalEvaluator().Evaluate(query, gallery);
         var after = new RetrievalEvaluator { Reranking = new GnnReranker() }.Evaluate(query, gallery);
-        TestContext.Current.TestOutputHelper?.WriteLine($"mAP {before.MeanAveragePrecision:R} -> {after.MeanAveragePrecision:R}, rank-1 {after.RankAt(1):R}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"mAP {before.MeanAveragePrecision:R} -> {after.MeanAveragePrecision:R}, rank-1 {after.RankAt(1):R}");
         Assert.True(after.MeanAveragePrecision > before.MeanAveragePrecision + 0.05);
     }
 }

@@ -33,7 +33,8 @@ public class KReciprocalRerankerTests
             var jaccard = KReciprocalOracle.Jaccard(normalized, normalized, p.K1, p.K2, listed: count);
             var all = tensor(d);
             var result = reranker.Rerank(all.narrow(0, 0, queries).narrow(1, queries, count - queries),
-                all.narrow(0, 0, queries).narrow(1, 0, queries), all.narrow(0, queries, count - queries).narrow(1, queries, count - queries));
+                all.narrow(0, 0, queries).narrow(1, 0, queries), all.narrow(0, queries, count - queries)
+                    .narrow(1, queries, count - queries));
             var actual = result.Matrix(ScalarType.Float64);
             Assert.Equal([queries, count - queries], actual.shape);
             for (var i = 0; i < queries; i++)
@@ -48,7 +49,8 @@ public class KReciprocalRerankerTests
     [InlineData("Cosine", KReciprocalDialect.TorchReId)]
     [InlineData("Cosine", KReciprocalDialect.FastReId)]
     public void Rerank_OfFeatures_IsTheDenseOracle(string distance, KReciprocalDialect dialect) =>
-        Gen.Select(distance == "Cosine" && dialect != KReciprocalDialect.FastReId ? GnnRerankerTests.Untied : RetrievalCase.Tied, parameters)
+        Gen.Select(distance == "Cosine" && dialect != KReciprocalDialect.FastReId ? GnnRerankerTests.Untied
+            : RetrievalCase.Tied, parameters)
             .Sample((c, p) =>
             {
                 using var scope = NewDisposeScope();
@@ -69,7 +71,8 @@ public class KReciprocalRerankerTests
                     : KReciprocalOracle.Jaccard(d, blended, p.K1, p.K2, listed: count);
                 for (var i = 0; i < queries; i++)
                     for (var j = queries; j < count; j++)
-                        Assert.Equal(jaccard[i, j] * (1 - p.Lambda) + blended[i, j] * p.Lambda, result[i, j - queries].item<double>(), 1e-12);
+                        Assert.Equal(jaccard[i, j] * (1 - p.Lambda) + blended[i, j] * p.Lambda, result[i, j - queries].item<double>(),
+                            1e-12);
             }, iter: 40, threads: 1);
 
     [Fact]
@@ -88,7 +91,8 @@ public class KReciprocalRerankerTests
 
     [Fact]
     public void Neighbors_AreTheNearestByIndex_AndTheFarthest_WhateverTheTiles() =>
-        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide), Gen.Int[1, 30], Gen.Int[1, 80]).Sample((c, k, tile) =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain, RetrievalCase.Wide), Gen.Int[1, 30], Gen.Int[1, 80])
+            .Sample((c, k, tile) =>
         {
             using var scope = NewDisposeScope();
             using var query = c.QuerySet();
@@ -99,7 +103,8 @@ public class KReciprocalRerankerTests
             for (var q = 0; q < query.Count; q++)
             {
                 var keys = Enumerable.Range(0, gallery.Count).Select(row => scores.Key(q, row)).ToArray();
-                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(q).ToArray());
+                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(q)
+                    .ToArray());
                 Assert.Equal(lists.Rows(q).ToArray().Select(row => keys[row]), lists.Keys(q).ToArray());
                 Assert.Equal(keys.Max(), lists.FarthestKeys[q]);
             }
@@ -126,7 +131,8 @@ public class KReciprocalRerankerTests
             for (var i = 0; i < set.Count; i++)
             {
                 var keys = Enumerable.Range(0, set.Count).Select(row => scores.Key(i, row)).ToArray();
-                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(i).ToArray());
+                Assert.Equal(Enumerable.Range(0, keys.Length).OrderBy(row => keys[row]).ThenBy(row => row).Take(k), lists.Rows(i)
+                    .ToArray());
                 Assert.Equal(keys.Max(), lists.FarthestKeys[i]);
             }
         }, iter: 60, threads: 1);
@@ -205,7 +211,8 @@ public class KReciprocalRerankerTests
             Reranking = new KReciprocalReranker { Dialect = dialect },
         }.Evaluate(query, gallery)).ToArray();
         foreach (var report in found)
-            TestContext.Current.TestOutputHelper?.WriteLine($"{report.Distance}: mAP {report.MeanAveragePrecision:R} rank-1 {report.RankAt(1):R} "
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{report.Distance}: mAP {report.MeanAveragePrecision:R} rank-1 {report.RankAt(1):R} "
                 + $"mINP {report.MeanInverseNegativePenalty:R}, {report.PredictedBytes} bytes");
         var torchreid = found[(int)KReciprocalDialect.TorchReId];
         Assert.Equal(expected.GetProperty("mAP").GetDouble(), torchreid.MeanAveragePrecision, 1e-5);
@@ -226,7 +233,8 @@ public class KReciprocalRerankerTests
                 query.Identities, gallery.Identities, query.Cameras, gallery.Cameras);
             foreach (var method in Enum.GetValues<RankingMethod>())
             {
-                var report = new RetrievalEvaluator { Reranking = reranker, Method = method, Tiles = new TilePlan(7, 20) }.Evaluate(query, gallery);
+                var report = new RetrievalEvaluator { Reranking = reranker, Method = method, Tiles = new TilePlan(7, 20) }.Evaluate(query,
+                    gallery);
                 Assert.Equal(given.PerQuery.Select(q => q.AveragePrecision), report.PerQuery.Select(q => q.AveragePrecision));
                 Assert.Contains("re-ranking", report.Distance, StringComparison.Ordinal);
             }
@@ -241,7 +249,8 @@ public class KReciprocalRerankerTests
     public void EqualFeatures_AndEmptySets_AreNoProblem()
     {
         using var scope = NewDisposeScope();
-        foreach (var reranker in new Reranker[] { new KReciprocalReranker(), new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }, new GnnReranker() })
+        foreach (var reranker in new Reranker[] { new KReciprocalReranker(),
+            new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }, new GnnReranker() })
         {
             Assert.True(reranker.Rerank(ones(3, 4), ones(60, 4)).Matrix().isfinite().all().item<bool>());
             Assert.True(reranker.Rerank(zeros(3, 4), zeros(6, 4)).Matrix().isfinite().all().item<bool>());
@@ -266,8 +275,10 @@ public class KReciprocalRerankerTests
         Assert.Contains("galleryGallery must be float32 or float64, the same in all three, got Float64",
             Assert.Throws<ArgumentException>(() => reranker.Rerank(ones(2, 5), ones(2, 2), ones(5, 5, ScalarType.Float64))).Message,
             StringComparison.Ordinal);
-        Assert.Throws<NotSupportedException>(() => new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }.Rerank(ones(2, 5), ones(2, 2), ones(5, 5)));
-        Assert.Contains("got", Assert.Throws<ArgumentException>(() => new KReciprocalReranker { Distance = Distance.Dot }).Message, StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => new KReciprocalReranker { Dialect = KReciprocalDialect.FastReId }.Rerank(ones(2, 5),
+            ones(2, 2), ones(5, 5)));
+        Assert.Contains("got", Assert.Throws<ArgumentException>(() => new KReciprocalReranker { Distance = Distance.Dot }).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(k1: 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new KReciprocalReranker(lambda: 1.1));
         Assert.Throws<ArgumentOutOfRangeException>(() => reranker.Rerank(ones(2, 5), ones(3, 5)).Rows(1, 2));

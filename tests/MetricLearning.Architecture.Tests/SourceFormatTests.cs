@@ -1,0 +1,58 @@
+using System.Text.RegularExpressions;
+using MetricLearning.Testing;
+
+namespace MetricLearning.Architecture.Tests;
+
+/// <summary>What .editorconfig states and no analyzer checks: the length of lines, and comments that fill them.</summary>
+public partial class SourceFormatTests
+{
+    private const int LongestLine = 140;
+
+    /// <summary>A comment line shorter than this that does not end a sentence should have taken the next line's first word.</summary>
+    private const int ShortLine = 100;
+
+    private static readonly Lazy<IReadOnlyList<(string File, string[] Lines)>> sources = new(() =>
+        [.. Directory.GetFiles(Repository.Root, "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
+                && !file.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllLines(file)))]);
+
+    [Fact]
+    public void NoLine_IsLongerThanEditorConfigSays() => None(from source in sources.Value
+        from line in source.Lines.Index()
+        where line.Item.Length > LongestLine
+        select $"{source.File}:{line.Index + 1} has {line.Item.Length} characters");
+
+    [Fact]
+    public void NoComment_BreaksInTheMiddleOfALine() => None(sources.Value.SelectMany(source => BrokenWraps(source.Lines)
+        .Select(line => $"{source.File}:{line}: {source.Lines[line - 1].Trim()}")));
+
+    [Fact]
+    public void ABrokenWrap_IsFound() =>
+        Assert.Equal([1], BrokenWraps(["/// A line that stops", "/// in the middle of a sentence, so that the next one starts early."]));
+
+    /// <summary>The numbers of the lines, from 1, that stop early in the middle of a sentence.</summary>
+    private static IEnumerable<int> BrokenWraps(string[] lines)
+    {
+        var code = false;
+        for (var i = 0; i + 1 < lines.Length; i++)
+        {
+            if (lines[i].Contains("<code>", StringComparison.Ordinal)) code = true;
+            if (lines[i].Contains("</code>", StringComparison.Ordinal)) code = false;
+            var (line, next) = (Comment().Match(lines[i]), Comment().Match(lines[i + 1]));
+            if (code || !line.Success || !next.Success || line.Groups[1].Value != next.Groups[1].Value) continue;
+            var text = line.Groups[2].Value;
+            var endsHere = text.Length == 0 || ".:;>".Contains(text[^1], StringComparison.Ordinal);
+            if (!endsHere && lines[i].Length < ShortLine && char.IsLetterOrDigit(next.Groups[2].Value.FirstOrDefault())) yield return i + 1;
+        }
+    }
+
+    private static void None(IEnumerable<string> faults)
+    {
+        var list = faults.ToList();
+        Assert.True(list.Count == 0, $"{list.Count}:\n{string.Join('\n', list)}");
+    }
+
+    [GeneratedRegex(@"^(\s*///?) (.*\S)\s*$")]
+    private static partial Regex Comment();
+}
