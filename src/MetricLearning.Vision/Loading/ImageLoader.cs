@@ -31,10 +31,10 @@ public sealed class ImageLoader
     public ImageTransform Transform { get; }
 
     /// <summary>The number of decoding threads, 1 or more; as many as processors by default, 8 at most.</summary>
-    public int Workers { get; init => field = Guard.AtLeast(value, 1, nameof(Workers)); } = Math.Clamp(Environment.ProcessorCount, 1, 8);
+    public int Workers { get; init => field = Guard.AtLeast(value, 1); } = Math.Clamp(Environment.ProcessorCount, 1, 8);
 
     /// <summary>How many batches are decoded ahead of the one that is due, 1 or more; 2 by default.</summary>
-    public int BatchesAhead { get; init => field = Guard.AtLeast(value, 1, nameof(BatchesAhead)); } = 2;
+    public int BatchesAhead { get; init => field = Guard.AtLeast(value, 1); } = 2;
 
     /// <summary>What to do with a picture that cannot be read; to throw, by default.</summary>
     public BadImages BadImages { get; init; } = BadImages.Throw;

@@ -25,10 +25,10 @@ public sealed class KMeans
     public ulong Seed { get; }
 
     /// <summary>How many runs from different starts. Default: 1.</summary>
-    public int Restarts { get; init => field = Guard.AtLeast(value, 1, nameof(Restarts)); } = 1;
+    public int Restarts { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
     /// <summary>The most iterations of a run. Default: 300.</summary>
-    public int MaxIterations { get; init => field = Guard.AtLeast(value, 1, nameof(MaxIterations)); } = 300;
+    public int MaxIterations { get; init => field = Guard.AtLeast(value, 1); } = 300;
 
     /// <summary>Clusters the rows.</summary>
     /// <param name="features">[N, D], finite, N at least k.</param>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
@@ -75,36 +76,51 @@ internal static class Guard
     }
 
     /// <summary>A finite number.</summary>
-    public static double Finite(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        double.IsFinite(value) ? value : throw OutOfRange(name, value, "finite");
+    public static double Finite(double value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        double.IsFinite(value) ? value : throw OutOfRange(Named(name, member), value, "finite");
 
     /// <summary>A finite number greater than zero.</summary>
-    public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        double.IsFinite(value) && value > 0 ? value : throw OutOfRange(name, value, "greater than 0");
+    public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        double.IsFinite(value) && value > 0 ? value : throw OutOfRange(Named(name, member), value, "greater than 0");
 
     /// <summary>A finite number, zero or greater.</summary>
-    public static double NotNegative(double value, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        double.IsFinite(value) && value >= 0 ? value : throw OutOfRange(name, value, "0 or greater");
+    public static double NotNegative(double value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        double.IsFinite(value) && value >= 0 ? value : throw OutOfRange(Named(name, member), value, "0 or greater");
 
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
-    public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        value >= minimum ? value : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+    public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
-    public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "") =>
-        value >= minimum ? value : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+    public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>A finite number in <c>[low, high]</c>.</summary>
-    public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "") =>
+    public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
         value >= low && value <= high ? value
-            : throw OutOfRange(name, value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
+            : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
 
     /// <summary>A value that the enum has.</summary>
-    public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "") where T : struct, Enum =>
-        Enum.IsDefined(value) ? value : throw OutOfRange(name, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
+    public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") where T : struct, Enum =>
+        Enum.IsDefined(value) ? value : throw OutOfRange(Named(name, member), value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
+
+    /// <summary>A setting that is there.</summary>
+    public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") where T : class =>
+        value ?? throw new ArgumentNullException(Named(name, member));
 
     /// <summary>A shape as it is printed in messages: <c>[64, 2048]</c>.</summary>
     public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";
+
+    /// <summary>The name that the caller knows: in an <c>init</c> accessor the property's, not <c>value</c>.</summary>
+    private static string Named(string name, string member) => name == "value" ? member : name;
 
     private static ArgumentOutOfRangeException OutOfRange(string name, object value, string expected) =>
         new(name, value, $"{name} must be {expected}.");

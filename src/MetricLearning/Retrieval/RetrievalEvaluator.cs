@@ -36,7 +36,7 @@ public sealed class RetrievalEvaluator
     public RankingMethod Method { get; init; } = RankingMethod.Counting;
 
     /// <summary>CMC is kept up to this rank, or to the size of a smaller gallery. Default: 50.</summary>
-    public int MaxRank { get; init => field = Guard.AtLeast(value, 1, nameof(MaxRank)); } = 50;
+    public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 50;
 
     /// <summary>The ranks k that are printed, and for which precision and recall are kept. Default: 1, 5, 10, 20.</summary>
     public IReadOnlyList<int> CutOffs
@@ -49,7 +49,7 @@ public sealed class RetrievalEvaluator
     public long MemoryBudget { get; init; } = 256L << 20;
 
     /// <summary>The arithmetic by which clear pairs are told from near ties when ranks are counted. Default: the faster.</summary>
-    public ScoreSieve Sieve { get; init => field = Guard.Defined(value, nameof(Sieve)); } = ScoreSieve.Automatic;
+    public ScoreSieve Sieve { get; init => field = Guard.Defined(value); } = ScoreSieve.Automatic;
 
     /// <summary>Tiles of this shape instead of those that follow from the budget; for tests.</summary>
     internal TilePlan? Tiles { get; init; }

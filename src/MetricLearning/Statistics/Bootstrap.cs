@@ -11,10 +11,10 @@ namespace MetricLearning;
 public sealed class Bootstrap
 {
     /// <summary>The confidence of intervals. Default: 0.95.</summary>
-    public double Confidence { get; init => field = Guard.Within(value, 0, 1, nameof(Confidence)); } = 0.95;
+    public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
 
     /// <summary>How many draws. Default: 10,000.</summary>
-    public int Resamples { get; init => field = Guard.AtLeast(value, 1, nameof(Resamples)); } = 10_000;
+    public int Resamples { get; init => field = Guard.AtLeast(value, 1); } = 10_000;
 
     /// <summary>The seed of the draws. Default: 0.</summary>
     public ulong Seed { get; init; }

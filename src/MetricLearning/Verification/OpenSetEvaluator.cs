@@ -22,7 +22,7 @@ public sealed class OpenSetEvaluator
     public long MemoryBudget { get; init; } = 256L << 20;
 
     /// <summary>The highest rank that the report can be asked about. Default: 20.</summary>
-    public int MaxRank { get; init => field = Guard.AtLeast(value, 1, nameof(MaxRank)); } = 20;
+    public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 20;
 
     /// <summary>Finds the nearest pictures of each query.</summary>
     /// <exception cref="ArgumentException">As for <see cref="RetrievalEvaluator.Evaluate(EmbeddingSet, EmbeddingSet)"/>.</exception>

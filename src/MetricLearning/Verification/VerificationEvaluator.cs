@@ -33,7 +33,7 @@ public sealed class VerificationEvaluator
     } = [1e-4, 1e-3, 1e-2, 1e-1];
 
     /// <summary>The confidence of intervals. Default: 0.95.</summary>
-    public double Confidence { get; init => field = Guard.Within(value, 0, 1, nameof(Confidence)); } = 0.95;
+    public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
 
     /// <summary>Bytes that tiles may use. Default: 256 MiB.</summary>
     public long MemoryBudget { get; init; } = 256L << 20;

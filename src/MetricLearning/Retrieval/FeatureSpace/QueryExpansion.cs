@@ -26,7 +26,7 @@ public sealed class QueryExpansion
     public double Alpha { get; }
 
     /// <summary>How many times over. Default: once.</summary>
-    public int Times { get; init => field = Guard.AtLeast(value, 1, nameof(Times)); } = 1;
+    public int Times { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
     /// <summary>Each query becomes the mean of itself, with weight 1, and its nearest gallery rows.</summary>
     /// <returns>The queries, which the caller disposes; the gallery stays as it is.</returns>

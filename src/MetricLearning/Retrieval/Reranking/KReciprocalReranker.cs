@@ -38,7 +38,7 @@ public sealed class KReciprocalReranker : Reranker
     public double Lambda { get; }
 
     /// <summary>Which published variant. Default: the paper's.</summary>
-    public KReciprocalDialect Dialect { get; init => field = Guard.Defined(value, nameof(Dialect)); } = KReciprocalDialect.Zhong;
+    public KReciprocalDialect Dialect { get; init => field = Guard.Defined(value); } = KReciprocalDialect.Zhong;
 
     /// <summary>The first distance between features: Euclidean, squared Euclidean or cosine. Null for the dialect's own: squared
     /// Euclidean, and for fast-reid cosine, where it is the one that is blended in.</summary>

@@ -1,0 +1,18 @@
+using System.Reflection;
+
+namespace MetricLearning.Architecture.Tests;
+
+/// <summary>The public types of the libraries, which the laws in this project run over: a new type cannot escape them.</summary>
+internal static class PublicTypes
+{
+    public static IReadOnlyList<Assembly> Libraries { get; } = [typeof(MetricLoss).Assembly, typeof(Vision.ImageList).Assembly];
+
+    public static IReadOnlyList<Type> All { get; } = [.. Libraries.SelectMany(library => library.GetExportedTypes())
+        .Where(type => !type.IsNested).OrderBy(type => type.FullName, StringComparer.Ordinal)];
+
+    /// <summary>Classes and structs that a user constructs: what has settings.</summary>
+    public static IEnumerable<Type> Constructible => All.Where(type => !type.IsAbstract && !type.IsEnum && !type.IsInterface
+        && !type.IsSubclassOf(typeof(Delegate)) && !type.ContainsGenericParameters && type.GetConstructors().Length > 0);
+
+    public static Type Named(string name) => All.Single(type => type.FullName == name);
+}
