@@ -1,14 +1,36 @@
 using System.Reflection;
+using MetricLearning.Vision;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>A valid value for each parameter of a public constructor, so that a test can construct any type and then spoil one argument.</summary>
+/// <summary>A valid value for each parameter of a public constructor, so that a test can construct any type and then spoil one
+/// argument.</summary>
 internal static class Examples
 {
     /// <summary>Parameters for which no value of their type alone is valid, by <c>Type.parameter</c>.</summary>
     private static readonly Dictionary<string, Func<object?>> byParameter = new(StringComparer.Ordinal)
     {
+        ["Pairs.positives"] = Mask,
+        ["Pairs.negatives"] = Mask,
+        ["Triplets.anchors"] = Rows,
+        ["Triplets.positives"] = Rows,
+        ["Triplets.negatives"] = Rows,
+        ["LossBatch.labels"] = Rows,
+        ["LossBatch.referenceLabels"] = Rows,
+        ["EmbeddingSet.identities"] = () => new long[] { 0, 0, 1, 1 },
+        ["SmoothRecallAtKLoss.depths"] = () => new[] { 1, 2 },
+        ["MatryoshkaLoss.widths"] = () => new[] { 2, 4 },
+        ["FixedTripletsSampler.triplets"] = () => Enumerable.Repeat((0L, 1L, 2L), 16).ToArray(),
+        ["DomainIdentitySampler.identitiesPerDomain"] = () => new Dictionary<long, int> { [0] = 2 },
+        ["HierarchicalSampler.categories"] = () => new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 },
+        ["HierarchicalSampler.classesPerCategory"] = () => 2,
+        ["MultiStepSchedule.milestones"] = () => new[] { TrainingSpan.Epochs(2) },
+        ["MultiStepSchedule.iterationsPerEpoch"] = () => 10,
+        ["CosineSchedule.iterationsPerEpoch"] = () => 10,
+        ["DomainIdentitySampler.domains"] = () => new long[16],
+        ["RandomPatch.images"] = () => Images,
+        ["NumPyArchive.stream"] = () => new MemoryStream(),
     };
 
     private static readonly Dictionary<Type, Func<object>> byType = new()
@@ -29,10 +51,26 @@ internal static class Examples
         [typeof(nn.Module<Tensor, Tensor>)] = () => nn.Linear(8, 4),
         [typeof(nn.Module)] = () => nn.Linear(8, 4),
         [typeof(Backbone)] = () => new ConvNet4(),
+        [typeof(Tuples)] = () => new Triplets(Rows(), Rows(), Rows(), 4, 4),
+        [typeof(Regularizer)] = () => Regularizer.Lp(),
+        [typeof(nn.Module<Tensor, Tensor, Tensor>)] = () => new TripletLoss(),
+        [typeof(Func<Tensor, Tensor>)] = () => (Tensor x) => x.alias(),
+        [typeof(EmbeddingModel)] = () => new EmbeddingModel(new ConvNet4()),
+        [typeof(ResNet)] = () => ResNet.ResNet50(),
+        [typeof(VisionTransformer)] = () => VisionTransformer.Tiny(64, 32),
+        [typeof(optim.Optimizer)] = () => optim.SGD(nn.Linear(2, 2).parameters(), 0.1),
+        [typeof(TrainingSpan)] = () => TrainingSpan.Epochs(4),
+        [typeof(PixelStep)] = () => new HorizontalFlip(),
+        [typeof(IReadOnlyList<ImageStep>)] = () => new ImageStep[] { new HorizontalFlip(), new Normalize() },
+        [typeof(ImageList)] = () => Images,
+        [typeof(IEnumerable<ImageSample>)] = () => Images,
+        [typeof(ImageTransform)] = () => new ImageTransform(new Resize(8, 8), new Normalize()),
         [typeof(IReadOnlyList<long>)] = () => new long[] { 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3 },
         [typeof(IReadOnlyList<double>)] = () => new[] { 0.5, 0.5, 0.5 },
         [typeof(IReadOnlyList<float>)] = () => new[] { 0.5f, 0.5f, 0.5f },
     };
+
+    private static ImageList Images => new([new ImageSample("a.png", 0, 0), new ImageSample("b.png", 1, 1)]);
 
     /// <summary>Arguments that a constructor takes.</summary>
     public static object?[] Arguments(ConstructorInfo constructor) => [.. constructor.GetParameters().Select(Argument)];
@@ -51,8 +89,13 @@ internal static class Examples
     private static object? Default(ParameterInfo parameter)
     {
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
-        if (parameter.DefaultValue is null) return parameter.ParameterType.IsValueType && Nullable.GetUnderlyingType(parameter.ParameterType) is null
+        if (parameter.DefaultValue is null) return parameter.ParameterType.IsValueType
+            && Nullable.GetUnderlyingType(parameter.ParameterType) is null
             ? Activator.CreateInstance(type) : null;
         return type.IsEnum ? Enum.ToObject(type, parameter.DefaultValue) : parameter.DefaultValue;
     }
+
+    private static Tensor Rows() => tensor(new long[] { 0, 1, 2, 3 });
+
+    private static Tensor Mask() => eye(4, dtype: ScalarType.Bool);
 }

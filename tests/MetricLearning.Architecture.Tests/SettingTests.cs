@@ -1,9 +1,11 @@
 using System.Reflection;
+using MetricLearning.Vision;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>Every public constructor and every settable property refuses what its documentation does not allow, and names the setting.</summary>
+/// <summary>Every public constructor and every settable property refuses what its documentation does not allow, and names the
+/// setting.</summary>
 public class SettingTests
 {
     /// <summary>Values that a setting takes though they look wrong, each with the reason that its documentation gives.</summary>
@@ -14,6 +16,11 @@ public class SettingTests
     /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>
     private static readonly HashSet<Type> results =
     [
+        typeof(RocPoint), typeof(RankedList), typeof(ShapeMismatch), typeof(WeightReport),
+        typeof(OperatingPoint), typeof(BadImage), typeof(LayerSummary), typeof(ClusterTuples),
+        typeof(ImageListStatistics), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
+        typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
+        typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
     ];
 
     private static readonly NullabilityInfoContext nullability = new();
@@ -25,7 +32,8 @@ public class SettingTests
     {
         var type = PublicTypes.Named(name);
         var faults = new List<string>();
-        foreach (var constructor in type.GetConstructors().Where(constructor => constructor.GetParameters().Length > 0 && !IsCopy(constructor)))
+        foreach (var constructor in type.GetConstructors().Where(constructor => constructor.GetParameters().Length > 0
+            && !IsCopy(constructor)))
             foreach (var (parameter, place) in constructor.GetParameters().Select((parameter, place) => (parameter, place)))
                 foreach (var wrong in WrongValues(parameter.ParameterType, () => nullability.Create(parameter).WriteState))
                     Check(parameter.Name!, wrong, () =>
@@ -96,7 +104,8 @@ public class SettingTests
         if (type.IsValueType) return [];
         var wrong = new List<object?>();
         if (state() == NullabilityState.NotNull) wrong.Add(null);
-        if (declared.IsAssignableFrom(typeof(double[])) && declared != typeof(object)) wrong.Add(new[] { double.NaN, double.NaN, double.NaN });
+        if (declared.IsAssignableFrom(typeof(double[])) && declared != typeof(object)) wrong.Add(
+            new[] { double.NaN, double.NaN, double.NaN });
         if (declared.IsAssignableFrom(typeof(float[])) && declared != typeof(object)) wrong.Add(new[] { float.NaN, float.NaN, float.NaN });
         return wrong;
     }
