@@ -18,13 +18,13 @@ public partial class SourceFormatTests
             .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllLines(file)))]);
 
     [Fact]
-    public void NoLine_IsLongerThanEditorConfigSays() => None(from source in sources.Value
+    public void NoLine_IsLongerThanEditorConfigSays() => Faults.None(from source in sources.Value
         from line in source.Lines.Index()
         where line.Item.Length > LongestLine
         select $"{source.File}:{line.Index + 1} has {line.Item.Length} characters");
 
     [Fact]
-    public void NoComment_BreaksInTheMiddleOfALine() => None(sources.Value.SelectMany(source => BrokenWraps(source.Lines)
+    public void NoComment_BreaksInTheMiddleOfALine() => Faults.None(sources.Value.SelectMany(source => BrokenWraps(source.Lines)
         .Select(line => $"{source.File}:{line}: {source.Lines[line - 1].Trim()}")));
 
     [Fact]
@@ -45,12 +45,6 @@ public partial class SourceFormatTests
             var endsHere = text.Length == 0 || ".:;>".Contains(text[^1], StringComparison.Ordinal);
             if (!endsHere && lines[i].Length < ShortLine && char.IsLetterOrDigit(next.Groups[2].Value.FirstOrDefault())) yield return i + 1;
         }
-    }
-
-    private static void None(IEnumerable<string> faults)
-    {
-        var list = faults.ToList();
-        Assert.True(list.Count == 0, $"{list.Count}:\n{string.Join('\n', list)}");
     }
 
     [GeneratedRegex(@"^(\s*///?) (.*\S)\s*$")]
