@@ -22,7 +22,8 @@ public class DocumentationTests
         where !SettingTests.Results.Contains(type)
         from constructor in type.GetConstructors()
         where SettingTests.CanBeRefused(constructor) && !Says(constructor, "exception")
-        select $"{type.FullName}({string.Join(", ", constructor.GetParameters().Select(parameter => parameter.Name))}) documents no exception");
+        select $"{type.FullName}({string.Join(", ", constructor.GetParameters().Select(parameter => parameter.Name))}) documents no "
+            + $"exception");
 
     /// <summary>The files that are shipped document the public API alone.</summary>
     [Fact]
