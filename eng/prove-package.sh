@@ -94,10 +94,26 @@ expect "succeeded: 2" dotnet test -c Release
 echo "dotnet test: $(grep -E 'succeeded|failed' "$work/out" | tr -s ' \n' ' ')"
 cd ..
 
+step "A newcomer's programs: a loss and a miner of one's own, a web API that embeds concurrently"
+program() { # NAME TEMPLATE TEXT...: a fresh project with one file of eng/consumers prints each text
+  local name=$1 template=$2; shift 2
+  quietly dotnet new "$template" -n "$name" --framework net10.0
+  cp "$root/eng/consumers/$name.cs" "$name/Program.cs"
+  cd "$name"
+  quietly dotnet add package MetricLearning --version "$version"
+  quietly dotnet add package "$backend"
+  for text in "$@"; do expect "$text" dotnet run -c Release; done
+  echo "$name: $(tr '\n' ';' <"$work/out")"
+  cd ..
+}
+program CustomLoss console "the loss is right" "the gradient is finite"
+program CustomMiner console "the miner found pairs" "both ways give one value"
+program WebApi web "64 of 64 answers are right"
+
 step "Switched off by the property: the start-up file is left out"
 cd App
 quietly dotnet build -c Release -p:MetricLearningNativeFix=false
 ! grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is compiled in all the same"
 cd ..
 
-printf '\nThe packages work: console program, single file, and a library with its tests.\n'
+printf '\nThe packages work: console program, single file, a library with its tests, a newcomer's programs.\n'
