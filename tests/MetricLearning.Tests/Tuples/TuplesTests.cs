@@ -82,7 +82,7 @@ public class TuplesTests
         string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
         Assert.StartsWith("positives must be bool [N, M], got Float32 [2, 3].", Message(() => _ = new Pairs(zeros(2, 3), mask)));
         Assert.StartsWith("negatives must be bool [2, 3], got Bool [3, 2].", Message(() => _ = new Pairs(mask, mask.t())));
-        Assert.StartsWith("positives must be [2], one label a row, got [1].",
+        Assert.StartsWith("positives must be [2], got [1].",
             Message(() => _ = new Triplets(tensor([0L, 1]), tensor([0L]), tensor([0L]), 2, 2)));
     }
 }
