@@ -71,7 +71,7 @@ public sealed class DistanceView
     /// <summary>What triplets cost, [K] with gradient.</summary>
     internal Tensor Costs(Triplets triplets, TripletCost hinge)
     {
-        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && SimdRows.Suit(Prepared.X))
+        if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && SimdRows.Supports(Prepared.X))
             return FusedTripletCosts.Of(Prepared.X, Prepared.Y, triplets, form, hinge);
         var (near, far) = Sides(triplets);
         return hinge.Of(near, far);

@@ -13,7 +13,7 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
     public override string Name => nameof(FusedTripletCosts);
 
     /// <summary>The costs, with gradient.</summary>
-    /// <param name="x">[N, D], of which <see cref="SimdRows.Suit"/> holds.</param>
+    /// <param name="x">[N, D], of which <see cref="SimdRows.Supports"/> holds.</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="triplets">Over N rows and M columns.</param>
     /// <param name="form">What the distance makes of squares.</param>
@@ -35,9 +35,9 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
         var costs = new double[near.Length];
         for (var k = 0; k < costs.Length; k++)
         {
-            var (cost, slope) = hinge.Of(form.Of(near[k]), form.Of(far[k]));
+            var (cost, slope) = hinge.Of(form.Apply(near[k]), form.Apply(far[k]));
             (costs[k], near[k], far[k]) = slope == 0 ? (cost, 0, 0)
-                : (cost, hinge.Near * slope * form.Slope(near[k]), -hinge.Far * slope * form.Slope(far[k]));
+                : (cost, hinge.Near * slope * form.GradientFactor(near[k]), -hinge.Far * slope * form.GradientFactor(far[k]));
         }
         ctx.save_for_backward(y is null ? [x] : [x, y]);
         ctx.save_data(PlanKey, plan);
@@ -55,7 +55,7 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
         if (is_grad_enabled())
         {
             Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);
-            (dx, dy) = Gradient.OfPlain(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
+            (dx, dy) = Gradient.Differentiable(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
         }
         else
         {
@@ -64,7 +64,7 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
                 (plan.Rows.Anchors, plan.Rows.Positives, factors[0]), (plan.Rows.Anchors, plan.Rows.Negatives, factors[1]));
         }
         grad_output.Dispose();
-        return Gradient.Of(dx, dy, null);
+        return Gradient.Return(dx, dy, null);
     }
 
     private sealed record Plan((long[] Anchors, long[] Positives, long[] Negatives) Rows, EuclideanForm Form, TripletCost Hinge);

@@ -1,13 +1,15 @@
 namespace MetricLearning;
 
-/// <summary>Rows by label, in flat arrays: a million rows cost a few milliseconds and no object each.</summary>
+/// <summary>Groups rows by label in flat arrays: a million rows take a few milliseconds and no object per row.</summary>
 internal static class Groups
 {
-    /// <summary>Each value's number in order of first appearance.</summary>
+    /// <summary>Numbers the distinct values 0, 1, ... in order of first appearance.</summary>
+    /// <returns>The number of each value.</returns>
     public static int[] Number(IReadOnlyList<long> values) => Number(values, out _);
 
-    /// <summary>The rows of each label that has at least <paramref name="minimum"/> of them; how many labels have fewer.</summary>
-    /// <returns>The rows of group i are <c>rows[starts[i]..starts[i + 1]]</c>, ascending; groups in order of first appearance.</returns>
+    /// <summary>Groups the rows of each label that has at least <paramref name="minimum"/> rows.</summary>
+    /// <returns>The rows of group i are <c>rows[starts[i]..starts[i + 1]]</c>, ascending. Groups are in order of first appearance.
+    /// <c>LeftOut</c> is the number of labels with fewer rows.</returns>
     public static (int[] Starts, int[] Rows, int LeftOut) Of(IReadOnlyList<long> labels, int minimum)
     {
         var numbers = Number(labels, out var count);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Checks at the door of public members: each failure names the argument and prints what it had.</summary>
+/// <summary>Checks the arguments of public members. Each failure names the argument and prints its value or shape.</summary>
 internal static class Guard
 {
     /// <summary>A floating-point matrix <c>[N, D]</c> with D ≥ 1; N may be 0.</summary>
@@ -41,7 +41,7 @@ internal static class Guard
             throw new ArgumentException($"{xName} and {yName} must have one number of rows, got {Shape(x)} and {Shape(y)}.", yName);
     }
 
-    /// <summary>A matrix without NaN and infinities; the message names the first that is one.</summary>
+    /// <summary>A matrix without NaN and infinities; the message names the first entry that is not finite.</summary>
     public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         using var scope = NewDisposeScope();
@@ -93,12 +93,14 @@ internal static class Guard
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
     public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
-        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value,
+            string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
     public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
-        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value,
+            string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>A finite number in <c>[low, high]</c>.</summary>
     public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
@@ -106,20 +108,37 @@ internal static class Guard
         value >= low && value <= high ? value
             : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
 
-    /// <summary>A value that the enum has.</summary>
+    /// <summary>A value that the enum defines.</summary>
     public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") where T : struct, Enum =>
         Enum.IsDefined(value) ? value : throw OutOfRange(Named(name, member), value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
 
-    /// <summary>A setting that is there.</summary>
+    /// <summary>A value that is not null.</summary>
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") where T : class =>
         value ?? throw new ArgumentNullException(Named(name, member));
 
-    /// <summary>A shape as it is printed in messages: <c>[64, 2048]</c>.</summary>
+    /// <summary>An int64 vector of <paramref name="count"/> indices.</summary>
+    public static Tensor Indices(Tensor value, long count, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        if (value.dim() != 1 || value.size(0) != count)
+            throw new ArgumentException($"{name} must be [{count}], got {Shape(value)}.", name);
+        return value.dtype == ScalarType.Int64 ? value : throw new ArgumentException($"{name} must be int64, got {value.dtype}.", name);
+    }
+
+    /// <summary>A bool mask [N, M].</summary>
+    public static Tensor Mask(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        ArgumentNullException.ThrowIfNull(value, name);
+        return value.dim() == 2 && value.dtype == ScalarType.Bool ? value
+            : throw new ArgumentException($"{name} must be bool [N, M], got {value.dtype} {Shape(value)}.", name);
+    }
+
+    /// <summary>A shape as messages print it: <c>[64, 2048]</c>.</summary>
     public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";
 
-    /// <summary>The name that the caller knows: in an <c>init</c> accessor the property's, not <c>value</c>.</summary>
+    /// <summary>The name that the caller knows: in an <c>init</c> accessor the name of the property, not <c>value</c>.</summary>
     private static string Named(string name, string member) => name == "value" ? member : name;
 
     private static ArgumentOutOfRangeException OutOfRange(string name, object value, string expected) =>

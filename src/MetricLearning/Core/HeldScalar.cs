@@ -3,32 +3,49 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A number that <see cref="Scalars"/> keeps alive: a <see cref="TorchSharp.Scalar"/> with operators that make no further
-/// one.</summary>
-internal readonly struct HeldScalar(Scalar scalar)
+/// <summary>A number for TorchSharp that <see cref="Scalars"/> keeps alive; <c>S(2)</c> makes one.</summary>
+/// <remarks>
+/// It converts to a TorchSharp <see cref="Scalar"/>, so every method that takes a scalar takes it. Its operators compute what TorchSharp's
+/// compute for a number, element by element and with gradient, and make no scalar that nothing refers to. Only
+/// <see cref="Scalars"/> makes values; the default value has no number and cannot be used.
+/// <para> Thread safety: use a value on the thread that made it, in the expression that made it: it is kept alive until that thread has
+/// made 256 more. </para>
+/// </remarks>
+public readonly struct HeldScalar
 {
-    private readonly Scalar scalar = scalar;
+    private readonly Scalar scalar;
 
+    internal HeldScalar(Scalar scalar) => this.scalar = scalar;
+
+    /// <summary>The number as TorchSharp takes it.</summary>
     public static implicit operator Scalar(HeldScalar number) => number.scalar;
 
+    /// <summary><c>x + y</c>.</summary>
     public static Tensor operator +(Tensor x, HeldScalar y) => x.Plus(y.scalar);
 
+    /// <summary><c>x + y</c>.</summary>
     public static Tensor operator +(HeldScalar x, Tensor y) => y.Plus(x.scalar);
 
+    /// <summary><c>x − y</c>.</summary>
     public static Tensor operator -(Tensor x, HeldScalar y) => x.sub(y.scalar);
 
+    /// <summary><c>x − y</c>, computed as <c>−y + x</c>.</summary>
     public static Tensor operator -(HeldScalar x, Tensor y)
     {
         using var negative = y.negative();
         return negative.Plus(x.scalar);
     }
 
+    /// <summary><c>x · y</c>.</summary>
     public static Tensor operator *(Tensor x, HeldScalar y) => x.mul(y.scalar);
 
+    /// <summary><c>x · y</c>.</summary>
     public static Tensor operator *(HeldScalar x, Tensor y) => y.mul(x.scalar);
 
+    /// <summary><c>x / y</c>.</summary>
     public static Tensor operator /(Tensor x, HeldScalar y) => x.div(y.scalar);
 
+    /// <summary><c>x / y</c>, computed as <c>(1 / y) · x</c>.</summary>
     public static Tensor operator /(HeldScalar x, Tensor y)
     {
         using var inverse = y.reciprocal();

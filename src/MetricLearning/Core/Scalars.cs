@@ -5,17 +5,29 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Numbers for TorchSharp that live as long as native code reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>,
+/// <summary>Numbers that stay alive while libtorch reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>,
 /// <c>x.Plus(y)</c>.</summary>
 /// <remarks>
-/// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, hands over its address, and keeps no reference to it: a garbage
-/// collection at that moment lets the finalizer free it while libtorch reads it. The call then throws "Unknown scalar type"; it might work
-/// with another number as well. That holds for implicit conversions, for its operators on numbers, and for all that makes a number within,
-/// such as the factor 1 of <c>x + y</c>. src/BannedSymbols.txt forbids them in the libraries; a test looks through the compiled code. Made
-/// here, a scalar stays referenced until its thread has made 256 more; whoever keeps one longer keeps it alive himself, as none is ever
-/// disposed. A native call ends before its thread makes 256 more.
+/// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, passes its address to libtorch, and keeps no reference to it. A
+/// garbage collection at that moment lets the finalizer free the scalar while libtorch reads it. The call then throws "Unknown scalar
+/// type"; it might also compute with another number. Implicit conversions do this, the operators on numbers do it, and so does every method
+/// that makes a number itself, such as the factor 1 of <c>x + y</c>. src/BannedSymbols.txt lists them; the libraries' build forbids them,
+/// and a test looks through the compiled code.
+/// <para> A number made here is referenced until its thread has made 256 more. A native call ends long before that. None is ever disposed,
+/// so a field that holds a number longer keeps it alive by itself. </para>
+/// <para> Use it in losses, miners and distances of your own (docs/torchsharp.md, "Numbers in your own losses"): </para>
+/// <code>
+/// using static MetricLearning.Scalars;
+///
+/// sealed class SquaredCosine : Distance       // of rows of length 1
+/// {
+///     protected override Tensor MatrixCore(Tensor x, Tensor y) =&gt; S(1) - x.matmul(y.t()).pow(S(2));
+///     protected override Tensor PairwiseCore(Tensor x, Tensor y) =&gt; S(1) - (x * y).sum(1).pow(S(2));
+/// }
+/// </code>
+/// <para> Thread safety: any number of threads may call these methods at once; each thread keeps its own newest numbers alive. </para>
 /// </remarks>
-internal static class Scalars
+public static class Scalars
 {
     private const int Held = 256;       // a power of two
 
@@ -23,27 +35,36 @@ internal static class Scalars
     [ThreadStatic] private static Scalar[]? recent;
     [ThreadStatic] private static int made;
 
+    /// <summary>A float64 number; an operation with a float32 tensor stays float32, as in PyTorch.</summary>
     public static HeldScalar S(double value) => new(Hold(value.ToScalar()));
 
+    /// <summary>An int64 number.</summary>
     public static HeldScalar S(long value) => new(Hold(value.ToScalar()));
 
+    /// <summary>An integer number.</summary>
     public static HeldScalar S(int value) => new(Hold(value.ToScalar()));
 
+    /// <summary>A truth value, for masks.</summary>
     public static HeldScalar S(bool value) => new(Hold(value.ToScalar()));
 
-    /// <summary>x + y.</summary>
+    /// <summary><c>x + y</c> of two tensors, which broadcast; TorchSharp's own operator makes its factor 1 anew each time.</summary>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, one);
 
-    /// <summary>x + y, written into x.</summary>
+    /// <summary><c>x + y</c>, written into x, which is returned: the same object.</summary>
     public static Tensor Plus_(this Tensor x, Tensor y) => x.add_(y, one);
 
-    /// <summary>x + y.</summary>
+    /// <summary><c>x + y</c> of a tensor and a number.</summary>
     public static Tensor Plus(this Tensor x, Scalar y) => x.add(y, one);
 
-    /// <summary>0, 1, ... count − 1: int64 [count].</summary>
+    /// <summary>0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>
+    /// <param name="count">How many integers, 0 or greater.</param>
+    /// <param name="device">Where they are made; null for the CPU.</param>
     public static Tensor Iota(long count, Device? device = null) => Iota(0, count, device);
 
-    /// <summary>first, ... end − 1: int64 [end − first].</summary>
+    /// <summary>first, ... end − 1 as int64 [end − first]: <c>arange(first, end)</c> with bounds that stay alive.</summary>
+    /// <param name="first">The first integer.</param>
+    /// <param name="end">One more than the last integer; at least <paramref name="first"/>.</param>
+    /// <param name="device">Where they are made; null for the CPU.</param>
     public static Tensor Iota(long first, long end, Device? device = null) =>
         arange(S(first), S(end), S(1), ScalarType.Int64, device ?? CPU);
 

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Buffers that a thread uses again and again.</summary>
+/// <summary>Buffers of the current thread, reused from call to call. A buffer holds whatever the last user left in it.</summary>
 internal static class Scratch
 {
     [ThreadStatic] private static int[]? ints;
@@ -8,16 +8,16 @@ internal static class Scratch
     [ThreadStatic] private static double[]? doubles;
     [ThreadStatic] private static float[]? floats;
 
-    /// <summary>At least so many numbers, of any value.</summary>
+    /// <summary>At least <paramref name="count"/> integers.</summary>
     public static int[] Ints(int count) => ints is { } held && held.Length >= count ? held : ints = new int[count];
 
-    /// <summary>At least so many numbers, of any value.</summary>
+    /// <summary>At least <paramref name="count"/> floats.</summary>
     public static float[] Floats(int count) => floats is { } held && held.Length >= count ? held : floats = new float[count];
 
-    /// <summary>Exactly so many numbers, of any value.</summary>
+    /// <summary>Exactly <paramref name="count"/> doubles.</summary>
     public static Span<double> Doubles(int count) =>
         (doubles is { } held && held.Length >= count ? held : doubles = new double[count]).AsSpan(0, count);
 
-    /// <summary>At least so many numbers, of any value, apart from <see cref="Ints"/>.</summary>
+    /// <summary>At least <paramref name="count"/> integers, in another buffer than <see cref="Ints"/>.</summary>
     public static int[] Places(int count) => places is { } held && held.Length >= count ? held : places = new int[count];
 }

@@ -7,13 +7,17 @@ namespace MetricLearning;
 /// The library's own random numbers: xoshiro256** seeded by SplitMix64. The same seed gives the same numbers on every operating system,
 /// processor and .NET version, which <see cref="Random"/> does not promise.
 /// </summary>
-/// <remarks>Blackman and Vigna, <i>Scrambled linear pseudorandom number generators</i>, 2021. Not for cryptography. Not thread-safe:
-/// give each work item its own, seeded with <see cref="ForStream"/>.</remarks>
+/// <remarks>
+/// Blackman and Vigna, <i>Scrambled linear pseudorandom number generators</i>, 2021. Not for cryptography.
+/// <para> Thread safety: one thread at a time. Give each item of work a generator of its own, made by <see cref="ForStream"/>, which any
+/// number of threads may call at once. </para>
+/// </remarks>
 public sealed class SeededRandom
 {
     private ulong s0, s1, s2, s3;
 
-    /// <summary>A generator at the start of the sequence of <paramref name="seed"/>.</summary>
+    /// <summary>Creates a generator at the start of the sequence of <paramref name="seed"/>.</summary>
+    /// <param name="seed">Any number; near seeds give unrelated sequences.</param>
     public SeededRandom(ulong seed)
     {
         s0 = SplitMix(ref seed);
@@ -22,11 +26,13 @@ public sealed class SeededRandom
         s3 = SplitMix(ref seed);
     }
 
-    /// <summary>A generator in a given state, not all zero.</summary>
+    /// <summary>Creates a generator in a given state, which must not be all zero.</summary>
     internal SeededRandom(ulong s0, ulong s1, ulong s2, ulong s3) => (this.s0, this.s1, this.s2, this.s3) = (s0, s1, s2, s3);
 
-    /// <summary>An independent generator for one item of work, say (seed, epoch, index): the same keys give the same numbers,
-    /// whatever thread asks and in whatever order.</summary>
+    /// <summary>Creates an independent generator for one item of work, for example (seed, epoch, index): the same keys give the same
+    /// numbers, on any thread and in any order of calls.</summary>
+    /// <param name="seed">The seed of the run.</param>
+    /// <param name="keys">What tells this item of work from others.</param>
     public static SeededRandom ForStream(ulong seed, params ReadOnlySpan<ulong> keys)
     {
         var state = SplitMix(ref seed);     // mixed first, so that near seeds share no stream
@@ -70,13 +76,13 @@ public sealed class SeededRandom
     /// <summary>A number in <c>[0, 1)</c> with 53 random bits.</summary>
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / (1UL << 53));
 
-    /// <summary>A number in <c>[low, high)</c>.</summary>
+    /// <summary>A number in <c>[low, high)</c>, each equally likely.</summary>
     public double NextDouble(double low, double high) => low + (high - low) * NextDouble();
 
     /// <summary>A draw from the normal distribution with mean 0 and standard deviation 1 (Box and Muller).</summary>
     public double NextGaussian() => Math.Sqrt(-2 * Math.Log(1 - NextDouble())) * Math.Cos(2 * Math.PI * NextDouble());
 
-    /// <summary>Puts the items in random order, each order equally likely (Fisher and Yates).</summary>
+    /// <summary>Shuffles the items in place; each order is equally likely (Fisher and Yates).</summary>
     public void Shuffle<T>(Span<T> items)
     {
         for (var i = items.Length - 1; i > 0; i--)
@@ -86,9 +92,12 @@ public sealed class SeededRandom
         }
     }
 
-    /// <summary>Puts a random choice of so many different items at the beginning and returns them; every choice and order is equally
+    /// <summary>Chooses different items at random, moves them to the beginning and returns them; every choice and order is equally
     /// likely.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or more than there are.</exception>
+    /// <param name="items">The items, which are reordered.</param>
+    /// <param name="count">How many to choose, in [0, number of items].</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or greater than the number of
+    /// items.</exception>
     public Span<T> Choose<T>(Span<T> items, int count)
     {
         if (count < 0 || count > items.Length)
@@ -103,8 +112,8 @@ public sealed class SeededRandom
     }
 
     /// <summary>
-    /// Puts the items in the order of draws without replacement, each in proportion to its weight above 0 (Efraimidis and Spirakis,
-    /// <i>Weighted random sampling with a reservoir</i>, 2006).
+    /// Puts the items in the order in which they are drawn without replacement, each with a probability in proportion to its weight, which
+    /// is above 0 (Efraimidis and Spirakis, <i>Weighted random sampling with a reservoir</i>, 2006).
     /// </summary>
     internal void Shuffle(int[] items, Func<int, double> weight)
     {

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Copies what one module has learned into another of the same build.</summary>
+/// <summary>Copies the parameters and buffers of a module into another module of the same structure.</summary>
 internal static class StateCopy
 {
     public static void Copy(nn.Module from, nn.Module to)

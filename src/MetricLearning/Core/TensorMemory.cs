@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The address of a tensor's memory.</summary>
+/// <summary>Reads the memory of tensors on the CPU.</summary>
 internal static unsafe class TensorMemory
 {
-    /// <summary>A copy of a tensor's numbers, from any device.</summary>
+    /// <summary>Copies the entries of a tensor, which may be on any device.</summary>
     public static T[] Copy<T>(Tensor tensor) where T : unmanaged
     {
         if (tensor.numel() == 0) return [];
@@ -15,11 +15,11 @@ internal static unsafe class TensorMemory
         return tensor.cpu().contiguous().data<T>().ToArray();
     }
 
-    /// <summary>The tensor itself where it is contiguous already. The caller has a dispose scope open.</summary>
+    /// <summary>The tensor itself if it is contiguous, else a contiguous copy. The caller has a dispose scope open.</summary>
     public static Tensor Contiguous(Tensor tensor) => tensor.is_contiguous() ? tensor : tensor.contiguous();
 
-    /// <summary>A copy of int64 numbers on the CPU, each of which is to point at one of <paramref name="count"/> rows.</summary>
-    /// <exception cref="ArgumentException">One does not; the message names the first.</exception>
+    /// <summary>Copies int64 indices on the CPU and checks that each is in [0, <paramref name="count"/>).</summary>
+    /// <exception cref="ArgumentException">An index is out of range; the message names the first.</exception>
     public static long[] Indices(Tensor indices, long count, [CallerArgumentExpression(nameof(indices))] string name = "")
     {
         using var scope = NewDisposeScope();
@@ -32,7 +32,8 @@ internal static unsafe class TensorMemory
         return values;
     }
 
-    /// <summary>The first byte of a contiguous tensor on the CPU; valid as long as the tensor lives. Null for an empty one.</summary>
+    /// <summary>The address of the first entry of a contiguous tensor on the CPU, valid while the tensor lives; null for an empty
+    /// tensor.</summary>
     public static byte* Of(Tensor tensor)
     {
         var count = tensor.numel();

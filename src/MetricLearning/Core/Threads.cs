@@ -2,39 +2,42 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Loops over independent items on as many threads as libtorch uses.</summary>
+/// <summary>Runs loops over independent items on as many threads as libtorch uses.</summary>
 internal static class Threads
 {
-    private const int NumbersAtOnce = 1 << 14;
+    /// <summary>The least numbers that one task of <see cref="ForRows"/> covers.</summary>
+    private const int NumbersPerTask = 1 << 14;
 
-    /// <summary>Multiplications, or numbers read, that take less time than to wake a thread.</summary>
-    private const long Little = 1 << 18;
+    /// <summary>So many multiplications, or numbers read, take less time than waking a thread.</summary>
+    private const long SmallWork = 1 << 18;
 
-    /// <summary>Whether work is so little that one thread does it at once.</summary>
-    public static bool IsLittle(long work) => work <= Little;
+    /// <summary>Whether the work is so small that one thread alone is faster.</summary>
+    /// <param name="work">Multiplications, or numbers read.</param>
+    public static bool IsSmall(long work) => work <= SmallWork;
 
-    /// <param name="count">How many items.</param>
-    /// <param name="body">The item's number.</param>
-    /// <param name="work">Multiplications, or numbers read, of all items; little work is done at once, on this thread.</param>
+    /// <summary>Calls <paramref name="body"/> for 0, 1, ... count − 1, in any order.</summary>
+    /// <param name="count">The number of items.</param>
+    /// <param name="body">Takes the number of the item.</param>
+    /// <param name="work">Multiplications, or numbers read, of all items together; small work runs on the calling thread.</param>
     public static void For(int count, Action<int> body, long work = long.MaxValue)
     {
-        var threads = count > 1 && !IsLittle(work) ? get_num_threads() : 1;
+        var threads = count > 1 && !IsSmall(work) ? get_num_threads() : 1;
         if (threads == 1)
             for (var i = 0; i < count; i++) body(i);
         else
             Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
     }
 
-    /// <summary>For each row of a matrix, so many at once that it is worth a thread's while.</summary>
-    /// <param name="count">Rows.</param>
+    /// <summary>Calls <paramref name="body"/> for each row of a matrix; each task takes enough rows to be worth a thread.</summary>
+    /// <param name="count">The number of rows.</param>
     /// <param name="width">Numbers in a row.</param>
-    /// <param name="body">Is given the number of a row.</param>
+    /// <param name="body">Takes the number of the row.</param>
     public static void ForRows(long count, int width, Action<long> body)
     {
-        var atOnce = Math.Max(1, NumbersAtOnce / Math.Max(1, width));
-        For((int)((count + atOnce - 1) / atOnce), part =>
+        var rows = Math.Max(1, NumbersPerTask / Math.Max(1, width));
+        For((int)((count + rows - 1) / rows), task =>
         {
-            for (var i = (long)part * atOnce; i < Math.Min(count, (part + 1L) * atOnce); i++) body(i);
+            for (var i = (long)task * rows; i < Math.Min(count, (task + 1L) * rows); i++) body(i);
         }, work: count * width);
     }
 }

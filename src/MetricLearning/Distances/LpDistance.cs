@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, on differences.</summary>
+/// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, computed from differences.</summary>
 internal sealed class LpDistance(double p) : Distance
 {
     private readonly double p = p > 0 ? p : throw new ArgumentOutOfRangeException(nameof(p), p, "p must be greater than 0.");

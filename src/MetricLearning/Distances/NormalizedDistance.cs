@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A distance between rows scaled to length 1.</summary>
+/// <summary>A distance between rows that are scaled to length 1 in the p-norm.</summary>
 internal sealed class NormalizedDistance(Distance inner, double p) : Distance
 {
     private readonly Distance inner = inner;

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// <c>var(x − y) / var(x)</c> over the coordinates: squared Euclidean between centered rows, by the squared length of the centered anchor.
+/// <c>var(x − y) / var(x)</c> over the coordinates: the squared Euclidean distance of the centered rows, divided by the squared length of
+/// the centered anchor.
 /// </summary>
 internal sealed class SignalToNoiseDistance : Distance
 {

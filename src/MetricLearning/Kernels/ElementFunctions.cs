@@ -5,17 +5,17 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>What a loss makes of an entry of its matrix before it sums.</summary>
+/// <summary>A function that a loss applies to each entry of its matrix before it reduces a row.</summary>
 internal interface IElementFunction
 {
-    /// <summary>What is made of a vector of entries.</summary>
-    Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+    /// <summary>The function of a vector of entries.</summary>
+    Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Its derivative, as it is meant to flow.</summary>
-    Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
+    /// <summary>The derivative that the backward pass uses. It differs from the function's own where the loss detaches a factor.</summary>
+    Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>The same by tensor operations, with gradient.</summary>
-    Tensor Of(Tensor x);
+    /// <summary>The same function by tensor operations, with gradient.</summary>
+    Tensor Apply(Tensor x);
 }
 
 /// <summary><c>scale·x + offset</c>.</summary>
@@ -23,67 +23,68 @@ internal readonly struct Affine(double scale, double offset = 0) : IElementFunct
 {
     private readonly VectorConstant timesScale = new(scale), plusOffset = new(offset);
 
-    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        x * timesScale.Of<T>() + plusOffset.Of<T>();
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        x * timesScale.Broadcast<T>() + plusOffset.Broadcast<T>();
 
-    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        timesScale.Of<T>();
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        timesScale.Broadcast<T>();
 
-    public Tensor Of(Tensor x) => S(scale) * x + S(offset);
+    public Tensor Apply(Tensor x) => S(scale) * x + S(offset);
 }
 
-/// <summary><c>scale·cos θ</c> of a chord <c>x = 2 sin ½θ</c>.</summary>
+/// <summary><c>scale·cos θ</c>, where x is the chord <c>2 sin ½θ</c>: <c>scale·(1 − x²/2)</c>.</summary>
 internal readonly struct ChordToCosine(double scale) : IElementFunction
 {
     private readonly VectorConstant timesScale = new(scale);
 
-    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * timesScale.Of<T>();
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        (Vector256<T>.One - x * x * T.CreateTruncating(0.5)) * timesScale.Broadcast<T>();
 
-    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -x * timesScale.Of<T>();
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -x * timesScale.Broadcast<T>();
 
-    public Tensor Of(Tensor x) => S(scale) * (S(1) - x.pow(S(2)) / S(2));
+    public Tensor Apply(Tensor x) => S(scale) * (S(1) - x.pow(S(2)) / S(2));
 }
 
-/// <summary><c>scale·[aim + sign·x]₊·(center − x)</c>, the middle factor without gradient: pairs far from their aim weigh more.</summary>
+/// <summary><c>scale·[aim + sign·x]₊·(center − x)</c>. The middle factor has no gradient: it weights a pair by its distance from the
+/// aim.</summary>
 internal readonly struct SelfPaced(double scale, double aim, double sign, double center) : IElementFunction
 {
     private readonly VectorConstant timesScale = new(scale), plusAim = new(aim), timesSign = new(sign), fromCenter = new(center);
 
-    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Weight(x) * (fromCenter.Of<T>() - x);
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Weight(x) * (fromCenter.Broadcast<T>() - x);
 
-    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -Weight(x);
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> => -Weight(x);
 
-    public Tensor Of(Tensor x) => S(scale) * relu(S(aim) + S(sign) * x.detach()) * (S(center) - x);
+    public Tensor Apply(Tensor x) => S(scale) * relu(S(aim) + S(sign) * x.detach()) * (S(center) - x);
 
     private Vector256<T> Weight<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var gap = x * timesSign.Of<T>() + plusAim.Of<T>();
+        var gap = x * timesSign.Broadcast<T>() + plusAim.Broadcast<T>();
         gap = Vector256.ConditionalSelect(Vector256.GreaterThan(gap, Vector256<T>.Zero), gap, Vector256<T>.Zero);
-        return gap * timesScale.Of<T>();
+        return gap * timesScale.Broadcast<T>();
     }
 }
 
-/// <summary><c>[scale·x + offset]₊</c>, or its square.</summary>
+/// <summary><c>[scale·x + offset]₊</c>, or the square of it.</summary>
 internal readonly struct HingeFunction(double scale, double offset, bool squared) : IElementFunction
 {
     private readonly VectorConstant timesScale = new(scale), plusOffset = new(offset);
 
-    public Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var above = Above(x);
         return squared ? above * above : above;
     }
 
-    public Vector256<T> Slope<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var above = Above(x);
         var slope = squared ? above + above : Vector256.GreaterThan(above, Vector256<T>.Zero) & Vector256<T>.One;
-        return slope * timesScale.Of<T>();
+        return slope * timesScale.Broadcast<T>();
     }
 
-    public Tensor Of(Tensor x)
+    public Tensor Apply(Tensor x)
     {
         var above = relu(S(scale) * x + S(offset));
         return squared ? above.pow(S(2)) : above;
@@ -91,7 +92,7 @@ internal readonly struct HingeFunction(double scale, double offset, bool squared
 
     private Vector256<T> Above<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var by = x * timesScale.Of<T>() + plusOffset.Of<T>();
+        var by = x * timesScale.Broadcast<T>() + plusOffset.Broadcast<T>();
         return Vector256.ConditionalSelect(Vector256.LessThan(by, Vector256<T>.Zero), Vector256<T>.Zero, by);
     }
 }

@@ -1,13 +1,13 @@
 namespace MetricLearning;
 
-/// <summary>What a distance makes of ‖x − y‖²: the square itself, or √max(·, floor).</summary>
-/// <param name="Squared">Whether it is the square.</param>
-/// <param name="Floor">Squares below it count as it; their root has the gradient 0, as that of 0 has.</param>
+/// <summary>How a Euclidean distance follows from s = ‖x − y‖²: s itself, or <c>√max(s, floor)</c>.</summary>
+/// <param name="Squared">Whether the distance is s itself.</param>
+/// <param name="Floor">The least s whose root is taken. At s ≤ floor the gradient is 0, also for a floor of 0.</param>
 internal readonly record struct EuclideanForm(bool Squared, double Floor = 0)
 {
-    /// <summary>The distance.</summary>
-    public double Of(double square) => Squared ? square : Math.Sqrt(Math.Max(square, Floor));
+    /// <summary>The distance of two rows whose squared distance is s.</summary>
+    public double Apply(double square) => Squared ? square : Math.Sqrt(Math.Max(square, Floor));
 
-    /// <summary>What x − y is multiplied with in the gradient.</summary>
-    public double Slope(double square) => Squared ? 2 : square <= Floor ? 0 : 1 / Math.Sqrt(square);
+    /// <summary>The factor f of the gradient <c>∂d/∂x = f·(x − y)</c>.</summary>
+    public double GradientFactor(double square) => Squared ? 2 : square <= Floor ? 0 : 1 / Math.Sqrt(square);
 }

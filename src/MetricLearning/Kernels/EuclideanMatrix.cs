@@ -6,17 +6,21 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The Euclidean distances of all rows of x to all rows of y, or their squares, by one matrix product each way.</summary>
+/// <summary>The Euclidean distances of all rows of x to all rows of y, or their squares. The forward pass and the backward pass take one
+/// matrix product each.</summary>
 /// <remarks>
-/// <c>‖x‖² + ‖y‖² − 2x·y</c> about the mean row, written over the product. Where d² is below a thousandth of ‖x‖² + ‖y‖², so that digits
-/// cancel, it is taken on the differences, and so is the gradient of d: a row is at distance 0 from its equals. The way back is
-/// <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0 (of the square 2(x − y)); where a batch meets itself g and gᵀ are added before the one product.
-/// A gradient of the gradient is made by tensor operations, and so is everything but float32 and float64 on the CPU.
+/// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c>, with rows measured from the mean row, is written over the product. Where d² is below a thousandth of
+/// ‖x‖² + ‖y‖², digits cancel: there d² is computed from the differences, and so is the gradient of d. Equal rows are at distance 0.
+/// The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the square it is 2(x − y). If the batch meets itself, g and gᵀ are
+/// added before the one product. Tensor operations compute second derivatives, and all types and devices other than float32 and float64 on
+/// the CPU.
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
+    /// <summary>Pairs with d² below this part of ‖x‖² + ‖y‖² are near.</summary>
     private const double Near = 1e-3;
-    private const int ColumnsAtOnce = 256;
+
+    private const int ColumnsPerTask = 256;
 
     /// <inheritdoc/>
     public override string Name => nameof(EuclideanMatrix);
@@ -24,11 +28,11 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     /// <summary>[N, D] and [M, D] → [N, M]. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
-    /// <param name="squared">Whether the squares are meant.</param>
+    /// <param name="squared">Whether to return the squares.</param>
     public static Tensor Of(Tensor x, Tensor y, bool squared)
     {
         using var scope = NewDisposeScope();
-        if (!SimdRows.Suit(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
+        if (!SimdRows.Supports(x)) return Plain(x, y, squared).MoveToOuterDisposeScope();
         var (left, right) = (x.contiguous(), ReferenceEquals(x, y) ? null : y.contiguous());
         return apply(left, right!, squared).MoveToOuterDisposeScope();
     }
@@ -41,8 +45,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         var left = Centered(x, mean);
         var right = y is null ? left : Centered(y, mean);
         var distances = Product.Of(left.Rows, right.Rows);
-        if (x.dtype == ScalarType.Float32) Finish<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
-        else Finish<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
+        if (x.dtype == ScalarType.Float32) ProductsToDistances<float>(x, y ?? x, left.Squares, right.Squares, squared, distances);
+        else ProductsToDistances<double>(x, y ?? x, left.Squares, right.Squares, squared, distances);
         List<Tensor> saved = [distances, x, left.Rows, left.Squares];
         ctx.save_for_backward(y is null ? saved : [.. saved, y, right.Rows, right.Squares]);
         ctx.save_data(nameof(squared), squared);
@@ -60,7 +64,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             ? PlainGradients(saved[0], x.Given, y?.Given, squared, grad_output)
             : Gradients(saved[0], x, y, squared, grad_output);
         grad_output.Dispose();
-        return Gradient.Of(dx, dy, null);
+        return Gradient.Return(dx, dy, null);
     }
 
     private static Tensor Plain(Tensor x, Tensor y, bool squared)
@@ -77,21 +81,22 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         if (!squared) distances = distances.masked_fill(exact == S(0), S(0));
         return (Of(x), Of(y));
 
-        Tensor? Of(Tensor? input) => input is { requires_grad: true } ? Gradient.OfPlain(distances, input, gradient) : null;
+        Tensor? Of(Tensor? input) => input is { requires_grad: true } ? Gradient.Differentiable(distances, input, gradient) : null;
     }
 
-    /// <summary>Null for what wants none.</summary>
+    /// <summary>The gradients of x and y; null for one that needs none.</summary>
     private static (Tensor?, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
     {
         var slopes = squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous());
         var near = squared ? null : distances;
         if (y is not { } other) return (Gradients(SymmetricSum.Of(slopes), near, x, x), null);
-        var across = other.Given.requires_grad ? slopes.t().contiguous() : null;        // before slopes are written over
+        // Copied before the gradient of x writes over the slopes.
+        var across = other.Given.requires_grad ? slopes.t().contiguous() : null;
         return (x.Given.requires_grad ? Gradients(slopes, near, x, other) : null,
             across is null ? null : Gradients(across, near?.t().contiguous(), other, x));
     }
 
-    /// <summary>g / d, 0 where d is 0.</summary>
+    /// <summary>g / d, and 0 where d is 0.</summary>
     private static Tensor Slopes(Tensor distances, Tensor gradient)
     {
         var slopes = empty_like(distances);
@@ -100,23 +105,26 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return slopes;
     }
 
-    /// <summary>Σ_j s_ij (x_i − y_j) where distances are given, near pairs on differences, whose slopes are made 0; else twice
-    /// it.</summary>
+    /// <summary><c>Σ_j s_ij (x_i − y_j)</c> for each row i of x; twice this for squared distances.</summary>
+    /// <param name="slopes">[N, M]. The slopes of near pairs are set to 0, because their differences are added separately.</param>
+    /// <param name="distances">[N, M]; null for squared distances, which have no near pairs.</param>
+    /// <param name="x">N rows.</param>
+    /// <param name="y">M rows.</param>
     private static Tensor Gradients(Tensor slopes, Tensor? distances, Side x, Side y)
     {
-        var ofNear = distances is null ? null : zeros_like(x.Rows);
-        if (ofNear is not null && x.Rows.dtype == ScalarType.Float32) TakeNear<float>(slopes, distances!, x, y, ofNear);
-        else if (ofNear is not null) TakeNear<double>(slopes, distances!, x, y, ofNear);
+        var nearPart = distances is null ? null : zeros_like(x.Rows);
+        if (nearPart is not null && x.Rows.dtype == ScalarType.Float32) AddNearPairs<float>(slopes, distances!, x, y, nearPart);
+        else if (nearPart is not null) AddNearPairs<double>(slopes, distances!, x, y, nearPart);
         var gradient = x.Rows * slopes.sum(1, keepdim: true) - slopes.matmul(y.Rows);
-        return ofNear is null ? gradient.mul_(S(2)) : gradient.Plus_(ofNear);
+        return nearPart is null ? gradient.mul_(S(2)) : gradient.Plus_(nearPart);
     }
 
-    /// <summary>The mean of the rows, [D]; entries that are not finite count as 0.</summary>
+    /// <summary>The mean row, [D]. Entries that are not finite count as 0, so that they spoil no other row.</summary>
     private static Tensor Mean(Tensor x)
     {
         var mean = zeros(x.size(1), x.dtype);
-        if (x.dtype == ScalarType.Float32) Sum<float>(x, mean);
-        else Sum<double>(x, mean);
+        if (x.dtype == ScalarType.Float32) SumColumns<float>(x, mean);
+        else SumColumns<double>(x, mean);
         return mean.div_(S(Math.Max(1, x.size(0))));
     }
 
@@ -128,14 +136,14 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return side;
     }
 
-    /// <summary>Row after row, each thread in its own columns.</summary>
-    private static void Sum<T>(Tensor x, Tensor sum) where T : unmanaged
+    /// <summary>Sums each column, row after row. Each task takes some columns, so that the threads do not change the bits.</summary>
+    private static void SumColumns<T>(Tensor x, Tensor sum) where T : unmanaged
     {
         var (rows, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum));
         var (count, width) = (x.size(0), (int)x.size(1));
-        Threads.For((width + ColumnsAtOnce - 1) / ColumnsAtOnce, part =>
+        Threads.For((width + ColumnsPerTask - 1) / ColumnsPerTask, task =>
         {
-            var (start, end) = (part * ColumnsAtOnce, Math.Min(width, (part + 1) * ColumnsAtOnce));
+            var (start, end) = (task * ColumnsPerTask, Math.Min(width, (task + 1) * ColumnsPerTask));
             for (var i = 0L; i < count; i++)
                 for (var k = start; k < end; k += Vector256<T>.Count)
                 {
@@ -146,6 +154,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         }, work: count * width);
     }
 
+    /// <summary>Subtracts the mean from each row, and computes the squared length of the result.</summary>
     private static void Center<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows), (nint)TensorMemory.Of(mean));
@@ -159,8 +168,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    /// <summary>From products to distances.</summary>
-    private static void Finish<T>(Tensor x, Tensor y, Tensor squaresOfX, Tensor squaresOfY, bool squared, Tensor products)
+    /// <summary>Turns products into distances in place.</summary>
+    private static void ProductsToDistances<T>(Tensor x, Tensor y, Tensor squaresOfX, Tensor squaresOfY, bool squared, Tensor products)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (left, right, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(y), (nint)TensorMemory.Of(products));
@@ -176,13 +185,13 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
                 var squares = sums - (product + product);
                 var near = IsNear(squares, sums);
                 SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
-                if (near != Vector256<T>.Zero) OnDifferences((T*)left + i * width, (T*)right, width, near, j, count, squared, row);
+                if (near != Vector256<T>.Zero) MeasureNearPairs((T*)left + i * width, (T*)right, width, near, j, count, squared, row);
             }
         });
     }
 
-    /// <summary>Measures the pairs again that a vector of a row says are near.</summary>
-    private static void OnDifferences<T>(T* x, T* y, int width, Vector256<T> near, int start, int count, bool squared, T* row)
+    /// <summary>Measures the near pairs of one vector of a row again, from the differences.</summary>
+    private static void MeasureNearPairs<T>(T* x, T* y, int width, Vector256<T> near, int start, int count, bool squared, T* row)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
@@ -210,8 +219,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    /// <summary>Adds s(x − y) of the near pairs to a gradient, and makes their slopes 0.</summary>
-    private static void TakeNear<T>(Tensor slopes, Tensor distances, Side x, Side y, Tensor gradient)
+    /// <summary>Adds s(x − y) of the near pairs to the gradient, and sets their slopes to 0.</summary>
+    private static void AddNearPairs<T>(Tensor slopes, Tensor distances, Side x, Side y, Tensor gradient)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (left, right) = ((nint)TensorMemory.Of(x.Given), (nint)TensorMemory.Of(y.Given));
@@ -249,6 +258,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             SimdRows.Add(to, k, width, (SimdRows.Load(x, k, width) - SimdRows.Load(y, k, width)) * times);
     }
 
-    /// <summary>Rows as they were given, [N, D], the same about the mean, and the squares of their lengths, [N].</summary>
+    /// <summary>One set of rows of a distance matrix.</summary>
+    /// <param name="Given">[N, D], as the caller gave them.</param>
+    /// <param name="Rows">[N, D], less the mean row.</param>
+    /// <param name="Squares">[N], the squared lengths of <paramref name="Rows"/>.</param>
     private readonly record struct Side(Tensor Given, Tensor Rows, Tensor Squares);
 }

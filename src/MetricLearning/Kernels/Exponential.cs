@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>eˣ of numbers that are neither NaN nor above 88, to 2 units in the last place; 0 where it is not a normal number.</summary>
+/// <summary>eˣ, to 2 units in the last place, for x that is neither NaN nor above 88; 0 where eˣ is below the normal numbers.</summary>
 /// <remarks>
-/// x = n·log 2 + r, |r| ≤ ½ log 2: a polynomial (float64: a quotient of two) of r, with n added to the exponent. Both are those of Cephes'
-/// <c>expf</c> and <c>exp</c>; n·log 2 is taken off in two steps, the first of which is exact.
+/// x = n·log 2 + r with |r| ≤ ½ log 2. eʳ is a polynomial of r (for float64 a quotient of two polynomials), and n is added to the exponent.
+/// The coefficients are those of Cephes' <c>expf</c> and <c>exp</c>. n·log 2 is subtracted in two steps, of which the first is exact.
 /// </remarks>
 internal static class Exponential
 {
-    /// <summary>eˣ of floats or doubles; −∞ may be among them.</summary>
+    /// <summary>eˣ of floats or doubles; e⁻∞ is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> Of<T>(Vector256<T> x) where T : unmanaged =>
         typeof(T) == typeof(float) ? Of(x.AsSingle()).As<float, T>() : Of(x.AsDouble()).As<double, T>();
@@ -20,16 +20,16 @@ internal static class Exponential
     private static Vector256<float> Of(Vector256<float> x)
     {
         const float Least = -87.33654f, Shift = 12582912;      // 1.5·2²³: adding it rounds to an integer
-        var shifted = Sum(x, 1.44269504f, Vector256.Create(Shift));
+        var shifted = MultiplyAdd(x, 1.44269504f, Vector256.Create(Shift));
         var n = shifted - Vector256.Create(Shift);
-        var r = Sum(n, 2.12194440e-4f, Sum(n, -0.693359375f, x));
+        var r = MultiplyAdd(n, 2.12194440e-4f, MultiplyAdd(n, -0.693359375f, x));
         var p = Vector256.Create(1.9875691500e-4f);
-        p = Sum(p, r, 1.3981999507e-3f);
-        p = Sum(p, r, 8.3334519073e-3f);
-        p = Sum(p, r, 4.1665795894e-2f);
-        p = Sum(p, r, 1.6666665459e-1f);
-        p = Sum(p, r, 5.0000001201e-1f);
-        p = Sum(p, r * r, r) + Vector256<float>.One;
+        p = MultiplyAdd(p, r, 1.3981999507e-3f);
+        p = MultiplyAdd(p, r, 8.3334519073e-3f);
+        p = MultiplyAdd(p, r, 4.1665795894e-2f);
+        p = MultiplyAdd(p, r, 1.6666665459e-1f);
+        p = MultiplyAdd(p, r, 5.0000001201e-1f);
+        p = MultiplyAdd(p, r * r, r) + Vector256<float>.One;
         var power = (p.AsInt32() + Vector256.ShiftLeft(shifted.AsInt32(), 23)).AsSingle();
         return Vector256.AndNot(power, Vector256.LessThan(x, Vector256.Create(Least)));
     }
@@ -54,12 +54,12 @@ internal static class Exponential
         return Vector256.AndNot(power, Vector256.LessThan(x, Vector256.Create(Least)));
     }
 
-    private static Vector256<float> Sum(Vector256<float> x, float y, Vector256<float> z) => Sum(x, Vector256.Create(y), z);
+    private static Vector256<float> MultiplyAdd(Vector256<float> x, float y, Vector256<float> z) => MultiplyAdd(x, Vector256.Create(y), z);
 
-    private static Vector256<float> Sum(Vector256<float> x, Vector256<float> y, float z) => Sum(x, y, Vector256.Create(z));
+    private static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, float z) => MultiplyAdd(x, y, Vector256.Create(z));
 
-    /// <summary>x·y + z, rounded once where the processor can.</summary>
+    /// <summary>x·y + z, rounded once if the processor has FMA.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Sum(Vector256<float> x, Vector256<float> y, Vector256<float> z) =>
+    private static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> z) =>
         Fma.IsSupported ? Fma.MultiplyAdd(x, y, z) : x * y + z;
 }

@@ -3,28 +3,29 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Whether numbers are finite, where looking costs no wait.</summary>
+/// <summary>Checks whether all entries of a tensor are finite, where the check needs no wait for a device.</summary>
 internal static unsafe class FiniteCheck
 {
-    private const int Piece = 1 << 16;
+    private const int EntriesPerTask = 1 << 16;
 
-    /// <summary>Whether every number of a tensor is known to be finite: not on a device that would have to be waited for.</summary>
+    /// <summary>Whether every entry is known to be finite. False for a tensor that is not float32 or float64 on the CPU.</summary>
     public static bool IsKnown(Tensor x)
     {
-        if (!SimdRows.Suit(x)) return false;
+        if (!SimdRows.Supports(x)) return false;
         using var scope = NewDisposeScope();
         var contiguous = TensorMemory.Contiguous(x);
         var first = TensorMemory.Of(contiguous);
-        return x.dtype == ScalarType.Float32 ? Are((float*)first, contiguous.numel()) : Are((double*)first, contiguous.numel());
+        return x.dtype == ScalarType.Float32 ? AllFinite((float*)first, contiguous.numel())
+            : AllFinite((double*)first, contiguous.numel());
     }
 
-    private static bool Are<T>(T* values, long count) where T : unmanaged
+    private static bool AllFinite<T>(T* values, long count) where T : unmanaged
     {
         var finite = true;
-        Threads.For((int)((count + Piece - 1) / Piece), piece =>
+        Threads.For((int)((count + EntriesPerTask - 1) / EntriesPerTask), task =>
         {
-            var (i, end) = ((long)piece * Piece, Math.Min(count, (piece + 1L) * Piece));
-            Vector256<T> even = default, odd = default, rest = default;        // x − x is 0, and NaN where x is not finite
+            var (i, end) = ((long)task * EntriesPerTask, Math.Min(count, (task + 1L) * EntriesPerTask));
+            Vector256<T> even = default, odd = default, rest = default;        // sums of x − x: 0, or NaN where x is not finite
             for (; i <= end - 2 * Vector256<T>.Count; i += 2 * Vector256<T>.Count)
             {
                 var (x, y) = (Vector256.Load(values + i), Vector256.Load(values + i + Vector256<T>.Count));

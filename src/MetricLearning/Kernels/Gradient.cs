@@ -2,18 +2,19 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a way back written by hand returns.</summary>
+/// <summary>What hand-written backward passes return, and how they compute second derivatives.</summary>
 /// <remarks>
-/// Native code takes its own reference of each tensor after the way back has returned, and nothing frees ours. An open dispose scope of
-/// the caller does; where there is none, <see cref="Release"/> in the next step, so that one at most is left.
+/// Native code takes its own reference to each returned tensor after the backward pass has returned, and then nothing frees ours. If the
+/// caller has a dispose scope open, the scope frees it. If not, <see cref="Release"/> frees it in the next step, so that one set at most
+/// stays alive.
 /// </remarks>
 internal static class Gradient
 {
     [ThreadStatic] private static Tensor?[]? returned;
 
-    /// <summary>One gradient for each argument of the way there, null for what has none. To be called within the way back's own dispose
-    /// scope.</summary>
-    public static List<Tensor> Of(params Tensor?[] gradients)
+    /// <summary>Returns one gradient for each argument of the forward pass, null for an argument that has none. Call it inside the dispose
+    /// scope of the backward pass.</summary>
+    public static List<Tensor> Return(params Tensor?[] gradients)
     {
         Release();
         foreach (var tensor in gradients) tensor?.MoveToOuterDisposeScope();
@@ -21,15 +22,15 @@ internal static class Gradient
         return [.. gradients.Select(gradient => gradient!)];
     }
 
-    /// <summary>The gradient of a value that tensor operations made, with a gradient of its own.</summary>
-    /// <param name="value">Made of x with gradient.</param>
-    /// <param name="x">What it was made of.</param>
-    /// <param name="gradient">Of the value.</param>
-    public static Tensor OfPlain(Tensor value, Tensor x, Tensor gradient) =>
+    /// <summary>The gradient of a value that tensor operations computed. It can be differentiated again.</summary>
+    /// <param name="value">A function of x, with gradient.</param>
+    /// <param name="x">The input.</param>
+    /// <param name="gradient">The gradient of the value.</param>
+    public static Tensor Differentiable(Tensor value, Tensor x, Tensor gradient) =>
         autograd.grad([value], [x], [gradient], create_graph: true, retain_graph: true)[0];
 
-    /// <summary>The same where the value was made of x and, unless that is null, of y; null for what wants none.</summary>
-    public static (Tensor? X, Tensor? Y) OfPlain(Tensor value, Tensor x, Tensor? y, Tensor gradient)
+    /// <summary>The same for a function of x and y. An input that is null or needs no gradient gets null.</summary>
+    public static (Tensor? X, Tensor? Y) Differentiable(Tensor value, Tensor x, Tensor? y, Tensor gradient)
     {
         Tensor[] inputs = [.. new[] { x, y }.OfType<Tensor>().Where(input => input.requires_grad)];
         var found = new Queue<Tensor>(autograd.grad([value], inputs, [gradient], create_graph: true, retain_graph: true));
@@ -37,7 +38,7 @@ internal static class Gradient
         return (Next(x), Next(y));
     }
 
-    /// <summary>Frees what the thread's last way back returned; autograd has its own references by now.</summary>
+    /// <summary>Frees what the last backward pass of this thread returned; by now autograd has references of its own.</summary>
     public static void Release()
     {
         foreach (var tensor in returned ?? []) tensor?.Dispose();

@@ -6,21 +6,22 @@ namespace MetricLearning;
 
 /// <summary>The farthest positive and the nearest negative of each row of a batch that meets itself, without its distance matrix.</summary>
 /// <remarks>
-/// The matrix is symmetric: only tiles on and above the diagonal are scored, each is searched by rows and by columns while it is in cache,
-/// and forgotten. Memory: the rows once more, and a tile a thread. Of equal distances the lowest index is taken; equal rows have equal
-/// bits. The answer is the same for every number of threads.
+/// The matrix is symmetric, so only the tiles on and above the diagonal are computed. Each tile is searched by rows and by columns while it
+/// is in cache, and then overwritten by the next. Memory: a copy of the rows, and one tile per thread. Of equal distances the lowest index
+/// is taken; equal rows have distances of equal bits. The answer is the same for every number of threads.
 /// </remarks>
 internal sealed unsafe class HardestPairs
 {
     private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
-    private const float LargestSquare = 1e36f;      // sums of two such, and their products, are finite
+    /// <summary>Sums of two squares below this, and products of such rows, are finite.</summary>
+    private const float LargestSquare = 1e36f;
 
     private readonly float* rows, packed, squares, mean;
     private readonly int* identities;
     private readonly int count, padded, width;
     private readonly bool selfIsPositive;
     private readonly float factor, floor;
-    private int next;
+    private int nextBlock;
 
     private HardestPairs(float* rows, float* memory, int* identities, int count, int width, ProductOrdering form, bool selfIsPositive)
     {
@@ -34,15 +35,15 @@ internal sealed unsafe class HardestPairs
         (factor, floor) = (form.Squared ? 2 : 1, (float)form.Floor);
     }
 
-    /// <summary>Whether rows can be searched so.</summary>
-    public static bool Suits(Tensor rows) => rows.device_type == TorchSharp.DeviceType.CPU && rows.dtype == ScalarType.Float32;
+    /// <summary>Whether the rows can be searched by this class: float32 on the CPU.</summary>
+    public static bool Supports(Tensor rows) => rows.device_type == TorchSharp.DeviceType.CPU && rows.dtype == ScalarType.Float32;
 
-    /// <summary>Finds the pairs of a batch of at least one row.</summary>
-    /// <param name="form">The rows, float32 on the CPU, and what their products say of their distance.</param>
+    /// <summary>Finds the hardest pairs of a batch of at least one row.</summary>
+    /// <param name="form">The rows, float32 on the CPU, and how their products order their distances.</param>
     /// <param name="labels">int64 [N] on the CPU.</param>
-    /// <param name="selfIsPositive">Whether a row is a positive of itself.</param>
-    /// <returns>For each row the column of its positive and of its negative, −1 where there is none; null where a row is not finite, or
-    /// longer than 10¹⁸.</returns>
+    /// <param name="selfIsPositive">Whether a row counts as a positive of itself.</param>
+    /// <returns>For each row the columns of its positive and of its negative, −1 if it has none. Null if a row is not finite or is longer
+    /// than 10¹⁸.</returns>
     public static (int[] Positives, int[] Negatives)? Find(ProductOrdering form, Tensor labels, bool selfIsPositive)
     {
         using var scope = NewDisposeScope();
@@ -50,7 +51,7 @@ internal sealed unsafe class HardestPairs
         var (count, width) = ((int)contiguous.size(0), (int)contiguous.size(1));
         var padded = Padded(count);
         var identities = Identities(labels, padded);
-        // More than a managed array could hold, for batches of gigabytes.
+        // Native memory: a managed array cannot hold batches of gigabytes.
         var memory = (float*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc(
             (nuint)(((long)padded * width + padded + width) * sizeof(float)), 64);
         try
@@ -58,7 +59,7 @@ internal sealed unsafe class HardestPairs
             fixed (int* identity = identities)
             {
                 var search = new HardestPairs((float*)TensorMemory.Of(contiguous), memory, identity, count, width, form, selfIsPositive);
-                return search.Prepare(form.Squared) ? search.Run() : null;
+                return search.PackRows(form.Squared) ? search.SearchBlocks() : null;
             }
         }
         finally
@@ -70,7 +71,7 @@ internal sealed unsafe class HardestPairs
 
     private static int Padded(int count) => (count + TileProduct.Right - 1) / TileProduct.Right * TileProduct.Right;
 
-    /// <summary>Labels as 0, 1, ...; −1 past the end.</summary>
+    /// <summary>Numbers the labels 0, 1, ... in order of appearance; −1 for padding.</summary>
     private static int[] Identities(Tensor labels, int padded)
     {
         var numbers = new Dictionary<long, int>();
@@ -87,16 +88,12 @@ internal sealed unsafe class HardestPairs
         return identities;
     }
 
-    /// <summary>Packs the rows, about their mean where it makes no difference, and takes their squares; false where one is too long or
-    /// not finite.</summary>
-    private bool Prepare(bool squared)
+    /// <summary>Packs the rows into panels and computes their squared lengths. Squared distances are measured from the mean row.</summary>
+    /// <returns>False if a row is not finite or too long.</returns>
+    private bool PackRows(bool squared)
     {
         new Span<float>(squares, padded + width).Clear();
-        if (squared)
-        {
-            for (var i = 0; i < count; i++) Add(rows + (long)i * width, mean);
-            for (var k = 0; k < width; k++) mean[k] /= count;
-        }
+        if (squared) ComputeMean();
         var usable = true;
         Threads.For((padded + TileColumns - 1) / TileColumns, tile =>
         {
@@ -105,7 +102,7 @@ internal sealed unsafe class HardestPairs
             TileProduct.Pack(rows + (long)first * width, present, width, mean, TileProduct.Right, packed + (long)first * width);
             for (var panel = first; panel < first + present; panel += TileProduct.Right)
             {
-                Squares(packed + (long)panel * width, squares + panel);
+                SumSquares(packed + (long)panel * width, squares + panel);
                 for (var i = panel; i < Math.Min(panel + TileProduct.Right, count); i++)
                 {
                     if (!(squares[i] < LargestSquare)) usable = false;
@@ -117,6 +114,12 @@ internal sealed unsafe class HardestPairs
         return usable;
     }
 
+    private void ComputeMean()
+    {
+        for (var i = 0; i < count; i++) Add(rows + (long)i * width, mean);
+        for (var k = 0; k < width; k++) mean[k] /= count;
+    }
+
     private void Add(float* row, float* sum)
     {
         var k = 0;
@@ -124,7 +127,8 @@ internal sealed unsafe class HardestPairs
         for (; k < width; k++) sum[k] += row[k];
     }
 
-    private void Squares(float* panel, float* to)
+    /// <summary>The squared lengths of the rows of a panel.</summary>
+    private void SumSquares(float* panel, float* to)
     {
         Vector256<float> first = default, second = default;
         for (var end = panel + (long)width * TileProduct.Right; panel < end; panel += TileProduct.Right)
@@ -137,7 +141,8 @@ internal sealed unsafe class HardestPairs
         second.Store(to + 8);
     }
 
-    private (int[], int[]) Run()
+    /// <summary>Searches all blocks of rows. Each worker takes the next block, and the workers' results are merged.</summary>
+    private (int[], int[]) SearchBlocks()
     {
         var blocks = (count + TileRows - 1) / TileRows;
         var workers = new Best[blocks == 1 ? 1 : Math.Min(get_num_threads(), blocks)];
@@ -149,20 +154,20 @@ internal sealed unsafe class HardestPairs
             fixed (float* l = left, t = tile, far = best.Far, near = best.Near)
             fixed (int* farIndex = best.FarIndex, nearIndex = best.NearIndex)
             {
-                // The blocks of a worker ascend, so that of equal distances it meets that of the lowest index first.
-                for (int block; (block = Interlocked.Increment(ref next) - 1) < blocks;)
-                    Block(block * TileRows, l, t, new(far, near, farIndex, nearIndex));
+                // The blocks of a worker ascend, so it meets the lowest index of equal distances first.
+                for (int block; (block = Interlocked.Increment(ref nextBlock) - 1) < blocks;)
+                    SearchBlock(block * TileRows, l, t, new(far, near, farIndex, nearIndex));
             }
             ArrayPool<float>.Shared.Return(left);
             ArrayPool<float>.Shared.Return(tile);
         });
-        foreach (var other in workers.AsSpan(1)) workers[0].Take(other);
+        foreach (var other in workers.AsSpan(1)) workers[0].Merge(other);
         return (workers[0].FarIndex[..count], workers[0].NearIndex[..count]);
     }
 
-    /// <summary>A block of rows against all from the diagonal on. The square on the diagonal is whole, and searched by its rows
-    /// alone.</summary>
-    private void Block(int first, float* left, float* tile, Places best)
+    /// <summary>Compares a block of rows with all columns from the diagonal on. The tile on the diagonal is a full square, so its rows
+    /// alone are searched.</summary>
+    private void SearchBlock(int first, float* left, float* tile, Places best)
     {
         var present = Math.Min(TileRows, count - first);
         TileProduct.Pack(rows + (long)first * width, present, width, mean, TileProduct.Left, left);
@@ -170,12 +175,13 @@ internal sealed unsafe class HardestPairs
         {
             columns = Math.Min(column == first ? TileRows : TileColumns, padded - column);
             TileProduct.Multiply(left, packed + (long)column * width, present, columns, width, tile, TileColumns);
-            for (var i = 0; i < present; i++) Row(tile + i * TileColumns, first + i, column, columns, best, column > first);
+            for (var i = 0; i < present; i++) SearchRow(tile + i * TileColumns, first + i, column, columns, best, column > first);
         }
     }
 
-    /// <summary>The entries of a row of a tile: candidates of the row, and the row a candidate of their columns.</summary>
-    private void Row(float* products, int row, int column, int columns, Places best, bool byColumns)
+    /// <summary>Searches one row of a tile: the columns are candidates of the row and, off the diagonal, the row is a candidate of the
+    /// columns.</summary>
+    private void SearchRow(float* products, int row, int column, int columns, Places best, bool byColumns)
     {
         var identity = Vector256.Create(identities[row]);
         var itself = Vector256.Create(selfIsPositive ? -1 : row);
@@ -196,14 +202,14 @@ internal sealed unsafe class HardestPairs
                 near = Vector256.ConditionalSelect(nearer, other, near);
                 nearIndex = Vector256.ConditionalSelect(nearer.AsInt32(), index, nearIndex);
             }
-            if (byColumns) Lower(other, rowIndex, best.Near + j, best.NearIndex + j);
+            if (byColumns) TakeNearer(other, rowIndex, best.Near + j, best.NearIndex + j);
             if (same == default) continue;
             var positive = Vector256.AndNot(same, Vector256.Equals(index, itself)).AsSingle();
             var own = Vector256.ConditionalSelect(positive, distance, Vector256.Create(float.NegativeInfinity));
             var farther = Vector256.GreaterThan(own, far);
             far = Vector256.ConditionalSelect(farther, own, far);
             farIndex = Vector256.ConditionalSelect(farther.AsInt32(), index, farIndex);
-            if (byColumns) Raise(own, rowIndex, best.Far + j, best.FarIndex + j);
+            if (byColumns) TakeFarther(own, rowIndex, best.Far + j, best.FarIndex + j);
         }
         for (var lane = 0; lane < 8; lane++)
         {
@@ -212,7 +218,7 @@ internal sealed unsafe class HardestPairs
         }
     }
 
-    private static void Lower(Vector256<float> values, Vector256<int> row, float* lowest, int* index)
+    private static void TakeNearer(Vector256<float> values, Vector256<int> row, float* lowest, int* index)
     {
         var lower = Vector256.LessThan(values, Vector256.Load(lowest));
         if (lower.AsInt32() == default) return;
@@ -220,14 +226,14 @@ internal sealed unsafe class HardestPairs
         Vector256.ConditionalSelect(lower.AsInt32(), row, Vector256.Load(index)).Store(index);
     }
 
-    private static void Raise(Vector256<float> values, Vector256<int> row, float* highest, int* index)
+    private static void TakeFarther(Vector256<float> values, Vector256<int> row, float* highest, int* index)
     {
         var higher = Vector256.GreaterThan(values, Vector256.Load(highest));
         Vector256.ConditionalSelect(higher, values, Vector256.Load(highest)).Store(highest);
         Vector256.ConditionalSelect(higher.AsInt32(), row, Vector256.Load(index)).Store(index);
     }
 
-    /// <summary>What a worker has found: for each row the distance and the index of its farthest positive and nearest negative.</summary>
+    /// <summary>What a worker has found for each row: distance and index of the farthest positive and of the nearest negative.</summary>
     private sealed class Best
     {
         public readonly float[] Far, Near;
@@ -242,7 +248,7 @@ internal sealed unsafe class HardestPairs
             Array.Fill(NearIndex, -1);
         }
 
-        public void Take(Best other)
+        public void Merge(Best other)
         {
             fixed (float* far = Far, near = Near)
             fixed (int* farIndex = FarIndex, nearIndex = NearIndex)
@@ -257,7 +263,7 @@ internal sealed unsafe class HardestPairs
         }
     }
 
-    /// <summary>The same, pinned.</summary>
+    /// <summary>The pinned arrays of a <see cref="Best"/>.</summary>
     private readonly struct Places(float* far, float* near, int* farIndex, int* nearIndex)
     {
         public readonly float* Far = far, Near = near;

@@ -2,15 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Between few numbers of kernels and tensors on the CPU.</summary>
+/// <summary>Converts between the short float64 arrays of kernels and tensors on the CPU.</summary>
 internal static unsafe class KernelArrays
 {
-    /// <summary>A new tensor [K], float32 or float64.</summary>
+    /// <summary>Creates a tensor [K] of float32 or float64.</summary>
     public static Tensor ToTensor(double[] values, ScalarType type) =>
         type == ScalarType.Float64 ? tensor(values) : tensor(Array.ConvertAll(values, value => (float)value));
 
-    /// <summary>The gradient [K], float32 or float64, times lists of a factor each; 0 stays 0 whatever the gradient. The caller has a
-    /// dispose scope open.</summary>
+    /// <summary>Multiplies a gradient entry by entry with each list of factors. A factor of 0 gives 0 whatever the gradient is, NaN
+    /// too. The caller has a dispose scope open.</summary>
+    /// <param name="gradient">[K], float32 or float64.</param>
+    /// <param name="factors">Lists of K factors.</param>
     public static double[][] Times(Tensor gradient, params double[][] factors)
     {
         var from = (nint)TensorMemory.Of(TensorMemory.Contiguous(gradient));
@@ -24,10 +26,10 @@ internal static unsafe class KernelArrays
         });
     }
 
-    /// <summary>float or double as double.</summary>
+    /// <summary>Converts a float or double to double.</summary>
     public static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;
 
-    /// <summary>double as float or double.</summary>
+    /// <summary>Converts a double to float or double.</summary>
     public static T Narrow<T>(double value) where T : unmanaged
     {
         var narrow = (float)value;

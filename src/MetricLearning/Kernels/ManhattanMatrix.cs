@@ -7,14 +7,14 @@ namespace MetricLearning;
 
 /// <summary>The sums of absolute differences of all rows of x to all rows of y.</summary>
 /// <remarks>
-/// Two rows meet four at a time, so that a number that is read serves several sums; where a batch meets itself each pair is measured once.
-/// An entry depends on its two rows alone, and is the same to the bit with the two exchanged. The way back is <c>∂d/∂x = sign(x − y)</c>, 0
-/// for equal numbers. A gradient of the gradient is made by tensor operations, of all differences at once; everything but float32 and
-/// float64 on the CPU by libtorch's <c>cdist</c>.
+/// Two rows of x meet four rows of y at a time, so that each number that is read serves several sums. If a batch meets itself, each pair is
+/// measured once. An entry depends on its two rows alone, and exchanging them does not change a bit. The backward pass is
+/// <c>∂d/∂x = sign(x − y)</c>, 0 for equal numbers. Tensor operations compute second derivatives, from all differences at once; libtorch's
+/// <c>cdist</c> computes types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<ManhattanMatrix>
 {
-    private const int Left = 2, Right = 4, RowsAtOnce = 32, RowsOfGradient = 256;
+    private const int Left = 2, Right = 4, RowsPerTask = 32, GradientRowsPerTask = 256;
 
     /// <inheritdoc/>
     public override string Name => nameof(ManhattanMatrix);
@@ -25,7 +25,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     public static Tensor Of(Tensor x, Tensor y)
     {
         using var scope = NewDisposeScope();
-        if (!SimdRows.Suit(x)) return cdist(x, y, 1).MoveToOuterDisposeScope();
+        if (!SimdRows.Supports(x)) return cdist(x, y, 1).MoveToOuterDisposeScope();
         return apply(x.contiguous(), ReferenceEquals(x, y) ? null! : y.contiguous()).MoveToOuterDisposeScope();
     }
 
@@ -47,25 +47,25 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         var saved = ctx.get_saved_variables();
         var (x, y) = (saved[1], saved.Count > 2 ? saved[2] : null);
         var (dx, dy) = is_grad_enabled()
-            ? Gradient.OfPlain((x.unsqueeze(1) - (y ?? x).unsqueeze(0)).abs().sum(2), x, y, grad_output)
+            ? Gradient.Differentiable((x.unsqueeze(1) - (y ?? x).unsqueeze(0)).abs().sum(2), x, y, grad_output)
             : Gradients(x, y, grad_output.masked_fill(saved[0].isnan(), S(double.NaN)).contiguous());
         grad_output.Dispose();
-        return Gradient.Of(dx, dy);
+        return Gradient.Return(dx, dy);
     }
 
-    /// <summary>Null for what wants none.</summary>
+    /// <summary>The gradients of x and y; null for one that needs none.</summary>
     private static (Tensor?, Tensor?) Gradients(Tensor x, Tensor? y, Tensor slopes)
     {
-        if (y is null) return (Signs(x, x, SymmetricSum.Of(slopes)), null);
-        return (x.requires_grad ? Signs(x, y, slopes) : null, y.requires_grad ? Signs(y, x, slopes.t().contiguous()) : null);
+        if (y is null) return (SignedSums(x, x, SymmetricSum.Of(slopes)), null);
+        return (x.requires_grad ? SignedSums(x, y, slopes) : null, y.requires_grad ? SignedSums(y, x, slopes.t().contiguous()) : null);
     }
 
-    /// <summary>Σ_j s_ij sign(x_i − y_j).</summary>
-    private static Tensor Signs(Tensor x, Tensor y, Tensor slopes)
+    /// <summary><c>Σ_j s_ij sign(x_i − y_j)</c> for each row i of x.</summary>
+    private static Tensor SignedSums(Tensor x, Tensor y, Tensor slopes)
     {
         var gradient = empty_like(x);
-        if (x.dtype == ScalarType.Float32) Spread<float>(x, y, slopes, gradient);
-        else Spread<double>(x, y, slopes, gradient);
+        if (x.dtype == ScalarType.Float32) SumSigns<float>(x, y, slopes, gradient);
+        else SumSigns<double>(x, y, slopes, gradient);
         return gradient;
     }
 
@@ -73,12 +73,12 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     {
         var (left, right, to) = (new Rows<T>(x), new Rows<T>(y ?? x), (nint)TensorMemory.Of(distances));
         var (count, whole) = (right.Count, left.Width - left.Width % Vector256<T>.Count);
-        Threads.For((int)((left.Count + RowsAtOnce - 1) / RowsAtOnce), part =>
+        Threads.For((int)((left.Count + RowsPerTask - 1) / RowsPerTask), task =>
         {
             var sums = stackalloc T[Left * Right];
-            var start = (long)part * RowsAtOnce;
+            var start = (long)task * RowsPerTask;
             for (var j = y is null ? start : 0; j < count; j += Right)
-                for (var i = start; i < Math.Min(left.Count, start + RowsAtOnce); i += Left)
+                for (var i = start; i < Math.Min(left.Count, start + RowsPerTask); i += Left)
                 {
                     Sum(left[i], left[i + 1], right[j], right[j + 1], right[j + 2], right[j + 3], whole, sums);
                     for (var pair = 0; pair < Left * Right; pair++)
@@ -92,7 +92,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         }, work: left.Count * count * left.Width);
     }
 
-    /// <summary>The sums of two rows with four, over a whole number of vectors.</summary>
+    /// <summary>The distances of two rows to four rows, over a whole number of vectors.</summary>
     private static void Sum<T>(T* a, T* b, T* p, T* q, T* r, T* s, int width, T* sums) where T : unmanaged
     {
         Vector256<T> ap = default, aq = default, ar = default, at = default, bp = default, bq = default, br = default, bt = default;
@@ -116,20 +116,20 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         (sums[4], sums[5], sums[6], sums[7]) = (Vector256.Sum(bp), Vector256.Sum(bq), Vector256.Sum(br), Vector256.Sum(bt));
     }
 
-    /// <summary>The sum of what is left of two rows.</summary>
+    /// <summary>The distance of two rows over the entries after the last whole vector.</summary>
     private static T Rest<T>(T* x, T* y, int start, int width) where T : unmanaged =>
         start == width ? default : Vector256.Sum(Vector256.Abs(SimdRows.Load(x, start, width) - SimdRows.Load(y, start, width)));
 
-    /// <summary>Some columns of some rows at a time; those columns of y lie together while they are read.</summary>
-    private static void Spread<T>(Tensor x, Tensor y, Tensor slopes, Tensor gradient) where T : unmanaged, INumber<T>
+    /// <summary>Each task computes some columns of some rows. Those columns of all rows of y are first copied side by side.</summary>
+    private static void SumSigns<T>(Tensor x, Tensor y, Tensor slopes, Tensor gradient) where T : unmanaged, INumber<T>
     {
         var (left, right, to, factors) = (new Rows<T>(x), new Rows<T>(y), new Rows<T>(gradient), new Rows<T>(slopes));
         var (count, width, columns) = ((int)right.Count, left.Width, 2 * Vector256<T>.Count);
         var across = (width + columns - 1) / columns;
-        var down = (int)((left.Count + RowsOfGradient - 1) / RowsOfGradient);
-        Threads.For(across * down, part =>
+        var down = (int)((left.Count + GradientRowsPerTask - 1) / GradientRowsPerTask);
+        Threads.For(across * down, task =>
         {
-            var (start, k) = ((long)(part / across) * RowsOfGradient, part % across * columns);
+            var (start, k) = ((long)(task / across) * GradientRowsPerTask, task % across * columns);
             var panel = ArrayPool<T>.Shared.Rent(count * columns);
             fixed (T* packed = panel)
             {
@@ -138,16 +138,16 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
                     SimdRows.Load(right[j], k, width).Store(packed + j * columns);
                     SimdRows.Load(right[j], k + columns / 2, width).Store(packed + j * columns + columns / 2);
                 }
-                for (var i = start; i < Math.Min(left.Count, start + RowsOfGradient); i += Left)
-                    Spread(left[i], left[i + 1], packed, factors[i], factors[i + 1], count, k, width, to[i], to[i + 1]);
+                for (var i = start; i < Math.Min(left.Count, start + GradientRowsPerTask); i += Left)
+                    SumSigns(left[i], left[i + 1], packed, factors[i], factors[i + 1], count, k, width, to[i], to[i + 1]);
             }
             ArrayPool<T>.Shared.Return(panel);
         }, work: left.Count * count * width);
     }
 
     /// <summary>Two vectors of the gradients of two rows.</summary>
-    private static void Spread<T>(T* a, T* b, T* packed, T* ofA, T* ofB, int count, int k, int width, T* toA, T* toB) where T
-        : unmanaged, INumber<T>
+    private static void SumSigns<T>(T* a, T* b, T* packed, T* slopesA, T* slopesB, int count, int k, int width, T* toA, T* toB)
+        where T : unmanaged, INumber<T>
     {
         var (lanes, next, sign) = (Vector256<T>.Count, k + Vector256<T>.Count, Vector256.Create(-T.Zero));
         var (a0, a1, b0, b1) = (SimdRows.Load(a, k, width), SimdRows.Load(a, next, width), SimdRows.Load(b, k, width),
@@ -156,7 +156,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         for (var j = 0; j < count; j++, packed += 2 * lanes)
         {
             var (y0, y1) = (Vector256.Load(packed), Vector256.Load(packed + lanes));
-            var (slopeA, slopeB) = (Vector256.Create(ofA[j]), Vector256.Create(ofB[j]));
+            var (slopeA, slopeB) = (Vector256.Create(slopesA[j]), Vector256.Create(slopesB[j]));
             sumA0 += Signed(a0 - y0, slopeA, sign);
             sumA1 += Signed(a1 - y1, slopeA, sign);
             sumB0 += Signed(b0 - y0, slopeB, sign);
@@ -168,12 +168,12 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         SimdRows.Store(toB, next, width, sumB1);
     }
 
-    /// <summary>The slope with the sign of a difference; 0 where there is none.</summary>
+    /// <summary>The slope with the sign of the difference; 0 where the difference is 0.</summary>
     private static Vector256<T> Signed<T>(Vector256<T> difference, Vector256<T> slope, Vector256<T> sign) where T : unmanaged =>
         Vector256.AndNot(slope ^ (difference & sign), Vector256.Equals(difference, Vector256<T>.Zero));
 
-    /// <summary>The rows of a matrix; past the last one it is taken again, so that whole blocks of rows give, and write, the same
-    /// numbers.</summary>
+    /// <summary>The rows of a matrix. An index past the end gives the last row, so that a block of rows is always whole; what it computes
+    /// and writes twice is the same.</summary>
     private readonly record struct Rows<T>(nint First, long Count, int Width) where T : unmanaged
     {
         public Rows(Tensor matrix) : this((nint)TensorMemory.Of(matrix), matrix.size(0), (int)matrix.size(1))

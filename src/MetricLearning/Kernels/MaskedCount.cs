@@ -4,22 +4,23 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Of how many kept entries of a row what is made is not 0. It has no gradient, and NaN counts as an entry.</summary>
-internal sealed unsafe class MaskedCount<TFunction>(TFunction entry) : MaskedReduction where TFunction : struct, IElementFunction
+/// <summary>Counts the kept entries of a row whose function value is not 0. NaN counts. The count has no gradient.</summary>
+/// <param name="function">The function of an entry.</param>
+internal sealed unsafe class MaskedCount<TFunction>(TFunction function) : MaskedReduction where TFunction : struct, IElementFunction
 {
     /// <inheritdoc/>
-    public override Tensor Plain(Tensor x, Tensor mask) => (mask & (entry.Of(x.detach()) != S(0))).sum(1).to(x.dtype);
+    public override Tensor Plain(Tensor x, Tensor mask) => (mask & (function.Apply(x.detach()) != S(0))).sum(1).to(x.dtype);
 
     /// <inheritdoc/>
-    public override double Of<T>(T* x, byte* mask, int count)
+    public override double Reduce<T>(T* x, byte* mask, int count)
     {
-        var (form, number) = (entry, 0);
+        var (f, number) = (function, 0);
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
-            var zero = Vector256.Equals(form.Of(SimdRows.Load(x, i, count)), Vector256<T>.Zero);
-            number += BitOperations.PopCount(Vector256.AndNot(SimdRows.Mask<T>(kept), zero).ExtractMostSignificantBits());
+            var zero = Vector256.Equals(f.Apply(SimdRows.Load(x, i, count)), Vector256<T>.Zero);
+            number += BitOperations.PopCount(Vector256.AndNot(SimdRows.ExpandMask<T>(kept), zero).ExtractMostSignificantBits());
         }
         return number;
     }

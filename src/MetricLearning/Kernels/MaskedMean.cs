@@ -6,7 +6,7 @@ namespace MetricLearning;
 
 /// <summary>The mean of the kept entries of a row, times a factor.</summary>
 /// <param name="scale">The factor.</param>
-/// <param name="empty">The number of a row that keeps nothing, with a gradient of 0.</param>
+/// <param name="empty">The value of a row that keeps no entry; its gradient is 0.</param>
 internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedReduction
 {
     /// <inheritdoc/>
@@ -18,7 +18,7 @@ internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedRedu
     }
 
     /// <inheritdoc/>
-    public override double Of<T>(T* x, byte* mask, int count)
+    public override double Reduce<T>(T* x, byte* mask, int count)
     {
         var (sum, ordered) = (Vector256<double>.Zero, Vector256<T>.AllBitsSet);
         var number = 0;
@@ -26,12 +26,12 @@ internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedRedu
         {
             var values = SimdRows.Load(x, i, count);
             ordered &= Vector256.Equals(values, values);
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
             number += BitOperations.PopCount(kept);
-            sum += SimdRows.Widened(Vector256.ConditionalSelect(SimdRows.Mask<T>(kept), values, Vector256<T>.Zero));
+            sum += SimdRows.PartialSums(Vector256.ConditionalSelect(SimdRows.ExpandMask<T>(kept), values, Vector256<T>.Zero));
         }
-        if (!SimdRows.All(ordered)) return double.NaN;
+        if (!SimdRows.AllTrue(ordered)) return double.NaN;
         return number == 0 ? empty : scale * Vector256.Sum(sum) / number;
     }
 
@@ -39,12 +39,12 @@ internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedRedu
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var number = 0;
-        for (var i = 0; i < count; i += Vector256<T>.Count) number += BitOperations.PopCount(SimdRows.Kept<T>(mask, i, count));
+        for (var i = 0; i < count; i += Vector256<T>.Count) number += BitOperations.PopCount(SimdRows.LoadMask<T>(mask, i, count));
         var slope = Vector256.Create(factor * T.CreateTruncating(scale / Math.Max(1, number)));
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var kept = SimdRows.Kept<T>(mask, i, count);
-            if (kept != 0) SimdRows.Add(to, i, count, Vector256.ConditionalSelect(SimdRows.Mask<T>(kept), slope, Vector256<T>.Zero));
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
+            if (kept != 0) SimdRows.Add(to, i, count, Vector256.ConditionalSelect(SimdRows.ExpandMask<T>(kept), slope, Vector256<T>.Zero));
         }
     }
 }

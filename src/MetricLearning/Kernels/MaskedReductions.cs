@@ -3,50 +3,50 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Numbers for each row of a matrix, each of the entries that a mask keeps.</summary>
+/// <summary>Masked per-row reductions with a hand-written backward pass.</summary>
 /// <remarks>
-/// The one matrix that either way makes is the gradient, written once. Rows are worked out one by one while they are in cache: the same
-/// bits for every number of threads. A gradient of the gradient is made by tensor operations, and so is everything but float32 and float64
-/// on the CPU.
+/// Neither pass makes a matrix except the gradient, which is written once. Each row is reduced while it is in cache, by one thread, so the
+/// bits are the same for every number of threads. Tensor operations compute second derivatives, and all types and devices other than
+/// float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<MaskedReductions>
 {
     /// <inheritdoc/>
     public override string Name => nameof(MaskedReductions);
 
-    /// <summary>One number of each row.</summary>
+    /// <summary>Reduces each row to one value.</summary>
     /// <param name="x">[N, M].</param>
     /// <param name="mask">bool [N, M].</param>
-    /// <param name="sum">What is made of the entries that the mask keeps.</param>
+    /// <param name="reduction">Reduces the entries that the mask keeps.</param>
     /// <returns>[N], with gradient.</returns>
-    public static Tensor Of(Tensor x, Tensor mask, MaskedReduction sum)
+    public static Tensor Of(Tensor x, Tensor mask, MaskedReduction reduction)
     {
         using var scope = NewDisposeScope();
-        return Of(x, (mask, sum)).squeeze(0).MoveToOuterDisposeScope();
+        return Of(x, (mask, reduction)).squeeze(0).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Several numbers of each row.</summary>
+    /// <summary>Reduces each row to several values in one pass.</summary>
     /// <param name="x">[N, M].</param>
-    /// <param name="sums">K masks, bool [N, M], and what is made of the entries that each keeps.</param>
+    /// <param name="reductions">K masks, bool [N, M], each with the reduction of the entries that it keeps.</param>
     /// <returns>[K, N], with gradient.</returns>
-    public static Tensor Of(Tensor x, params (Tensor Mask, MaskedReduction Sum)[] sums)
+    public static Tensor Of(Tensor x, params (Tensor Mask, MaskedReduction Reduction)[] reductions)
     {
         using var scope = NewDisposeScope();
-        if (!SimdRows.Suit(x) || x.size(1) > int.MaxValue) return Plain(x, sums).MoveToOuterDisposeScope();
-        var contiguous = Array.ConvertAll(sums, sum => (sum.Mask.contiguous(), sum.Sum));
+        if (!SimdRows.Supports(x) || x.size(1) > int.MaxValue) return Plain(x, reductions).MoveToOuterDisposeScope();
+        var contiguous = Array.ConvertAll(reductions, item => (item.Mask.contiguous(), item.Reduction));
         return apply(x.contiguous(), contiguous).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        var (x, sums) = ((Tensor)vars[0], ((Tensor Mask, MaskedReduction Sum)[])vars[1]);
-        var numbers = empty(sums.Length, x.size(0), x.dtype);
-        if (x.dtype == ScalarType.Float32) Sum<float>(x, sums, numbers);
-        else Sum<double>(x, sums, numbers);
-        ctx.save_for_backward([x, numbers, .. sums.Select(sum => sum.Mask)]);
-        ctx.save_data(nameof(sums), Array.ConvertAll(sums, sum => sum.Sum));
-        return numbers;
+        var (x, reductions) = ((Tensor)vars[0], ((Tensor Mask, MaskedReduction Reduction)[])vars[1]);
+        var results = empty(reductions.Length, x.size(0), x.dtype);
+        if (x.dtype == ScalarType.Float32) Reduce<float>(x, reductions, results);
+        else Reduce<double>(x, reductions, results);
+        ctx.save_for_backward([x, results, .. reductions.Select(item => item.Mask)]);
+        ctx.save_data(nameof(reductions), Array.ConvertAll(reductions, item => item.Reduction));
+        return results;
     }
 
     /// <inheritdoc/>
@@ -55,42 +55,44 @@ internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<Ma
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
         var x = saved[0];
-        var sums = saved.Skip(2).Zip((MaskedReduction[])ctx.get_data("sums")).ToArray();
+        var reductions = saved.Skip(2).Zip((MaskedReduction[])ctx.get_data("reductions")).ToArray();
         var gradient = is_grad_enabled()
-            ? Gradient.OfPlain(Plain(x, sums), x, grad_output)
-            : Gradients(x, sums, saved[1], grad_output.contiguous());
+            ? Gradient.Differentiable(Plain(x, reductions), x, grad_output)
+            : Gradients(x, reductions, saved[1], grad_output.contiguous());
         grad_output.Dispose();
-        return Gradient.Of(gradient, null);
+        return Gradient.Return(gradient, null);
     }
 
-    private static Tensor Plain(Tensor x, (Tensor Mask, MaskedReduction Sum)[] sums) =>
-        stack(Array.ConvertAll(sums, sum => sum.Sum.Plain(x, sum.Mask)), 0);
+    private static Tensor Plain(Tensor x, (Tensor Mask, MaskedReduction Reduction)[] reductions) =>
+        stack(Array.ConvertAll(reductions, item => item.Reduction.Plain(x, item.Mask)), 0);
 
-    private static Tensor Gradients(Tensor x, (Tensor Mask, MaskedReduction Sum)[] sums, Tensor numbers, Tensor factors)
+    private static Tensor Gradients(Tensor x, (Tensor Mask, MaskedReduction Reduction)[] reductions, Tensor results, Tensor factors)
     {
         var gradient = empty_like(x);
-        if (x.dtype == ScalarType.Float32) Spread<float>(x, sums, numbers, factors, gradient);
-        else Spread<double>(x, sums, numbers, factors, gradient);
+        if (x.dtype == ScalarType.Float32) AddGradients<float>(x, reductions, results, factors, gradient);
+        else AddGradients<double>(x, reductions, results, factors, gradient);
         return gradient;
     }
 
-    private static void Sum<T>(Tensor x, (Tensor Mask, MaskedReduction Sum)[] sums, Tensor numbers)
+    private static void Reduce<T>(Tensor x, (Tensor Mask, MaskedReduction Reduction)[] reductions, Tensor results)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (rows, to, masks) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(numbers), Addresses(sums));
+        var (rows, to, masks) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(results), Addresses(reductions));
         var (count, width) = (x.size(0), (int)x.size(1));
         Threads.ForRows(count, width, i =>
         {
             for (var k = 0; k < masks.Length; k++)
-                ((T*)to)[k * count + i] = T.CreateTruncating(sums[k].Sum.Of((T*)rows + i * width, (byte*)masks[k] + i * width, width));
+                ((T*)to)[k * count + i] = T.CreateTruncating(reductions[k].Reduction.Reduce((T*)rows + i * width,
+                    (byte*)masks[k] + i * width, width));
         });
     }
 
-    private static void Spread<T>(Tensor x, (Tensor Mask, MaskedReduction Sum)[] sums, Tensor numbers, Tensor factors, Tensor gradient)
+    private static void AddGradients<T>(Tensor x, (Tensor Mask, MaskedReduction Reduction)[] reductions, Tensor results, Tensor factors,
+        Tensor gradient)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (rows, to, masks) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(gradient), Addresses(sums));
-        var (values, slopes) = ((nint)TensorMemory.Of(numbers), (nint)TensorMemory.Of(factors));
+        var (rows, to, masks) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(gradient), Addresses(reductions));
+        var (values, slopes) = ((nint)TensorMemory.Of(results), (nint)TensorMemory.Of(factors));
         var (count, width) = (x.size(0), (int)x.size(1));
         Threads.ForRows(count, width, i =>
         {
@@ -101,11 +103,11 @@ internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<Ma
                 var (value, factor) = (((T*)values)[k * count + i], ((T*)slopes)[k * count + i]);
                 if (T.IsNaN(value) || T.IsNaN(factor)) new Span<T>(row, width).Fill(T.NaN);
                 else if (factor != T.Zero)
-                    sums[k].Sum.AddGradient((T*)rows + i * width, (byte*)masks[k] + i * width, width, value, factor, row);
+                    reductions[k].Reduction.AddGradient((T*)rows + i * width, (byte*)masks[k] + i * width, width, value, factor, row);
             }
         });
     }
 
-    private static nint[] Addresses((Tensor Mask, MaskedReduction Sum)[] sums) =>
-        Array.ConvertAll(sums, sum => (nint)TensorMemory.Of(sum.Mask));
+    private static nint[] Addresses((Tensor Mask, MaskedReduction Reduction)[] reductions) =>
+        Array.ConvertAll(reductions, item => (nint)TensorMemory.Of(item.Mask));
 }

@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The kept entries of a row, weighted by the softmax of them or of their negatives: <c>Σ w·x / (Σ w + added)</c>, <c>w =
-/// exp(sign·x − top)</c>.</summary>
+/// <summary>The mean of the kept entries of a row, weighted by the softmax of the entries or of their negatives:
+/// <c>Σ w·x / (Σ w + added)</c> with <c>w = exp(sign·x − top)</c>.</summary>
 /// <param name="sign">1 or −1.</param>
-/// <param name="added">To the sum of the weights, so that a row that keeps nothing has 0.</param>
-/// <remarks>The top is the largest <c>sign·x</c> of the row, in which what is not kept stands as 0. It matters, with a gradient, beside
-/// what is added.</remarks>
+/// <param name="added">A small number added to the sum of the weights, so that a row that keeps no entry gives 0.</param>
+/// <remarks>The top is the largest <c>sign·x</c> of the row, in which an entry that is not kept counts as 0. Because of
+/// <paramref name="added"/> the value depends on the top, so the top has a gradient.</remarks>
 internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedReduction
 {
     /// <inheritdoc/>
@@ -22,9 +22,9 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     }
 
     /// <inheritdoc/>
-    public override double Of<T>(T* x, byte* mask, int count)
+    public override double Reduce<T>(T* x, byte* mask, int count)
     {
-        var (top, ordered) = Top(x, mask, count);
+        var (top, ordered) = FindTop(x, mask, count);
         if (!ordered || T.IsInfinity(top)) return double.NaN;
         var (weights, sum) = Sums(x, mask, count, top);
         return sum / (weights + added);
@@ -33,25 +33,27 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     /// <inheritdoc/>
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
-        var (top, _) = Top(x, mask, count);
+        var (top, _) = FindTop(x, mask, count);
         var all = T.CreateTruncating(Sums(x, mask, count, top).Weights + added);
         var signs = Vector256.Create(T.CreateTruncating(sign));
         var (times, mean, highest, lowest) = (Vector256.Create(factor / all), Vector256.Create(value), Vector256.Create(top),
             Vector256.Create(T.NegativeInfinity));
-        var ofTop = Vector256.Create(-value * T.CreateTruncating(sign * added) / T.CreateTruncating(Ties(x, mask, count, top)));
+        // The gradient of the top is shared evenly by the entries that are equal to it.
+        var topSlope = Vector256.Create(
+            -value * T.CreateTruncating(sign * added) / T.CreateTruncating(CountTies(x, mask, count, top)));
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
-            var (values, lanes) = (SimdRows.Load(x, i, count), SimdRows.Mask<T>(kept));
+            var (values, lanes) = (SimdRows.Load(x, i, count), SimdRows.ExpandMask<T>(kept));
             var scores = Vector256.ConditionalSelect(lanes, values * signs, lowest);
             var slope = Exponential.Of(scores - highest) * (Vector256<T>.One + (values - mean) * signs);
-            SimdRows.Add(to, i, count, lanes & ((slope + (Vector256.Equals(scores, highest) & ofTop)) * times));
+            SimdRows.Add(to, i, count, lanes & ((slope + (Vector256.Equals(scores, highest) & topSlope)) * times));
         }
     }
 
-    /// <summary>The top, and whether no entry is NaN.</summary>
-    private (T Top, bool Ordered) Top<T>(T* x, byte* mask, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    /// <summary>The top, and whether no entry of the row is NaN.</summary>
+    private (T Top, bool Ordered) FindTop<T>(T* x, byte* mask, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var signs = Vector256.Create(T.CreateTruncating(sign));
         var (best, ordered, number) = (Vector256.Create(T.NegativeInfinity), Vector256<T>.AllBitsSet, 0);
@@ -59,16 +61,17 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
         {
             var values = SimdRows.Load(x, i, count);
             ordered &= Vector256.Equals(values, values);
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
             number += BitOperations.PopCount(kept);
             var scores = values * signs;
-            best = Vector256.ConditionalSelect(SimdRows.Mask<T>(kept) & Vector256.GreaterThan(scores, best), scores, best);
+            best = Vector256.ConditionalSelect(SimdRows.ExpandMask<T>(kept) & Vector256.GreaterThan(scores, best), scores, best);
         }
-        var top = SimdRows.Largest(best);
-        return (number < count && top < T.Zero ? T.Zero : top, SimdRows.All(ordered));
+        var top = SimdRows.Max(best);
+        return (number < count && top < T.Zero ? T.Zero : top, SimdRows.AllTrue(ordered));
     }
 
+    /// <summary>Σ w and Σ w·x over the kept entries, in float64.</summary>
     private (double Weights, double Sum) Sums<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (signs, highest, lowest) = (Vector256.Create(T.CreateTruncating(sign)), Vector256.Create(top),
@@ -76,18 +79,18 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
         var (weights, sum) = (Vector256<double>.Zero, Vector256<double>.Zero);
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
-            var (values, lanes) = (SimdRows.Load(x, i, count), SimdRows.Mask<T>(kept));
+            var (values, lanes) = (SimdRows.Load(x, i, count), SimdRows.ExpandMask<T>(kept));
             var weight = Exponential.Of(Vector256.ConditionalSelect(lanes, values * signs - highest, lowest));
-            weights += SimdRows.Widened(weight);
-            sum += SimdRows.Widened(weight * (lanes & values));
+            weights += SimdRows.PartialSums(weight);
+            sum += SimdRows.PartialSums(weight * (lanes & values));
         }
         return (Vector256.Sum(weights), Vector256.Sum(sum));
     }
 
-    /// <summary>How many entries are the top.</summary>
-    private int Ties<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    /// <summary>The number of entries that are equal to the top.</summary>
+    private int CountTies<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var number = 0;
         for (var i = 0; i < count; i++)

@@ -2,11 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>x·yᵀ, [N, D] by [M, D] → [N, M]: the one matrix product of distances, miners and class scores.</summary>
+/// <summary>The matrix product x·yᵀ, [N, D] and [M, D] → [N, M], of distances, miners and class scores.</summary>
 /// <remarks>
-/// Where a batch meets itself the way there is half a product where <see cref="SelfProduct"/> suits, and the way back one, (g + gᵀ)·x, in
-/// place of two. Else it is libtorch's <c>mm</c>; <see cref="TileProduct"/> is for kernels that want a tile at a time. The rounding is that
-/// of dot products of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
+/// If a batch meets itself, the forward pass is half a product where <see cref="SelfProduct"/> supports the rows, and the backward pass is
+/// one product, (g + gᵀ)·x, instead of two. Otherwise it is libtorch's <c>mm</c>. Kernels that need one tile at a time use
+/// <see cref="TileProduct"/>. The rounding error is that of a dot product of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
 /// </remarks>
 internal sealed class Product : autograd.SingleTensorFunction<Product>
 {
@@ -19,10 +19,10 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     public static Tensor Of(Tensor x, Tensor y)
     {
         if (WithItself(x, y)) return apply(x, false);
-        return ReferenceEquals(x, y) && SelfProduct.Suits(x) ? SelfProduct.Of(x) : Plain(x, y);
+        return ReferenceEquals(x, y) && SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, y);
     }
 
-    /// <summary>1 − x·yᵀ with gradient; where a batch meets itself written over the product. The caller disposes it.</summary>
+    /// <summary>1 − x·yᵀ with gradient. If a batch meets itself, it is written over the product. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     public static Tensor OneMinus(Tensor x, Tensor y)
@@ -38,7 +38,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         var (x, oneMinus) = ((Tensor)vars[0], (bool)vars[1]);
         ctx.save_for_backward([x]);
         ctx.save_data(nameof(oneMinus), oneMinus);
-        var product = SelfProduct.Suits(x) ? SelfProduct.Of(x) : Plain(x, x);
+        var product = SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, x);
         return oneMinus ? product.neg_().Plus_(ones([], x.dtype, x.device)) : product;
     }
 
@@ -50,7 +50,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         var gradient = SymmetricSum.Of(grad_output).matmul(x);
         if ((bool)ctx.get_data("oneMinus")) gradient.neg_();
         grad_output.Dispose();
-        return Gradient.Of(gradient, null);
+        return Gradient.Return(gradient, null);
     }
 
     private static Tensor Plain(Tensor x, Tensor y)

@@ -3,20 +3,20 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Squares of the differences of chosen rows, and the way back, without anything of size K·D.</summary>
+/// <summary>Squared distances of K chosen pairs of rows and their backward pass, without a matrix [K, D].</summary>
 /// <remarks>
-/// float32 and float64 on the CPU. On the way back pair after pair is added, each thread in its own columns: the same bits for every number
-/// of threads.
+/// float32 and float64 on the CPU. The backward pass adds the pairs in their order; each thread adds its own columns, so the bits are the
+/// same for every number of threads.
 /// </remarks>
 internal static unsafe class RowDifferences
 {
-    private const int PairsAtOnce = 256;
+    private const int PairsPerTask = 256;
 
-    /// <summary>‖x[rows] − y[columns]‖², [K].</summary>
+    /// <summary><c>‖x[rows] − y[columns]‖²</c>: K numbers for each list of columns.</summary>
     /// <param name="x">[N, D], contiguous.</param>
-    /// <param name="y">[M, D], contiguous; null where it is x.</param>
-    /// <param name="rows">K rows of x.</param>
-    /// <param name="columns">For each list, K rows of y.</param>
+    /// <param name="y">[M, D], contiguous; null if it is x.</param>
+    /// <param name="rows">K row indices of x.</param>
+    /// <param name="columns">Lists of K row indices of y.</param>
     public static double[][] Squares(Tensor x, Tensor? y, long[] rows, params long[][] columns)
     {
         var (left, right) = ((nint)TensorMemory.Of(x), (nint)(y is null ? null : TensorMemory.Of(y)));
@@ -32,22 +32,23 @@ internal static unsafe class RowDifferences
         });
     }
 
-    /// <summary>Σ factor·(x[row] − y[column]) into each row, and less it into each column.</summary>
+    /// <summary>Sums <c>factor·(x[row] − y[column])</c> of all pairs into the gradient of the row, and subtracts it from the gradient of
+    /// the column.</summary>
     /// <param name="x">[N, D], contiguous.</param>
-    /// <param name="y">[M, D], contiguous; null where it is x, and so is its gradient.</param>
-    /// <param name="pairs">Lists of pairs, each with a factor for each of its pairs.</param>
+    /// <param name="y">[M, D], contiguous; null if it is x, whose gradient then takes both.</param>
+    /// <param name="pairs">Lists of pairs, each pair with its factor.</param>
     public static (Tensor X, Tensor? Y) Gradients(Tensor x, Tensor? y, params (long[] Rows, long[] Columns, double[] Factors)[] pairs)
     {
         var (dx, dy) = (empty_like(x), y is null ? null : empty_like(y));
-        if (x.dtype == ScalarType.Float32) Spread<float>(x, y, dx, dy, pairs);
-        else Spread<double>(x, y, dx, dy, pairs);
+        if (x.dtype == ScalarType.Float32) AddPairs<float>(x, y, dx, dy, pairs);
+        else AddPairs<double>(x, y, dx, dy, pairs);
         return (dx, dy);
     }
 
     private static void Measure<T>(T* x, T* y, long[] rows, long[] columns, int width, double[] squares) where T : unmanaged =>
-        Threads.For((squares.Length + PairsAtOnce - 1) / PairsAtOnce, part =>
+        Threads.For((squares.Length + PairsPerTask - 1) / PairsPerTask, task =>
         {
-            for (var k = part * PairsAtOnce; k < Math.Min(squares.Length, (part + 1) * PairsAtOnce); k++)
+            for (var k = task * PairsPerTask; k < Math.Min(squares.Length, (task + 1) * PairsPerTask); k++)
                 squares[k] = Square(x + rows[k] * width, y + columns[k] * width, width);
         }, work: (long)squares.Length * width);
 
@@ -72,18 +73,18 @@ internal static unsafe class RowDifferences
         return sum;
     }
 
-    private static void Spread<T>(Tensor x, Tensor? y, Tensor dx, Tensor? dy, (long[] Rows, long[] Columns, double[] Factors)[] pairs)
+    private static void AddPairs<T>(Tensor x, Tensor? y, Tensor dx, Tensor? dy, (long[] Rows, long[] Columns, double[] Factors)[] pairs)
         where T : unmanaged
     {
         T* left = (T*)TensorMemory.Of(x), toLeft = (T*)TensorMemory.Of(dx);
         T* right = y is null ? left : (T*)TensorMemory.Of(y), toRight = dy is null ? toLeft : (T*)TensorMemory.Of(dy);
         var (rows, columns, width, lanes) = (x.size(0), y?.size(0) ?? 0, (int)x.size(1), Vector256<T>.Count);
         var work = (rows + columns + pairs.Sum(list => (long)list.Factors.Length)) * width;
-        var threads = Threads.IsLittle(work) ? 1 : Math.Min(get_num_threads(), Math.Max(1, width / (8 * lanes)));
+        var threads = Threads.IsSmall(work) ? 1 : Math.Min(get_num_threads(), Math.Max(1, width / (8 * lanes)));
         var share = ((width + threads - 1) / threads + lanes - 1) / lanes * lanes;
-        Threads.For((width + share - 1) / share, part =>
+        Threads.For((width + share - 1) / share, task =>
         {
-            var (start, end) = (part * share, Math.Min(width, (part + 1) * share));
+            var (start, end) = (task * share, Math.Min(width, (task + 1) * share));
             Clear(toLeft, rows);
             Clear(toRight, columns);
             foreach (var (row, column, factors) in pairs)

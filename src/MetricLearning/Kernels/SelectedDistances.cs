@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The Euclidean distances of chosen pairs, [K], on differences; neither way makes anything of size K·D.</summary>
+/// <summary>The Euclidean distances of K chosen pairs, [K], computed from differences. Neither pass makes a matrix [K, D].</summary>
 /// <remarks>
-/// The way back: <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0 (of the squared distance 2(x − y)). A gradient of the gradient is made by tensor
-/// operations, and so is everything but float32 and float64 on the CPU.
+/// The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the squared distance it is 2(x − y). Tensor operations compute second
+/// derivatives, and all types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed class SelectedDistances : autograd.SingleTensorFunction<SelectedDistances>
 {
@@ -14,22 +14,22 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
     /// <inheritdoc/>
     public override string Name => nameof(SelectedDistances);
 
-    /// <summary>‖x[rows] − y[columns]‖, or its square.</summary>
+    /// <summary>‖x[rows] − y[columns]‖, or the square of it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
-    /// <param name="form">Which of them, and from which square on.</param>
+    /// <param name="form">How the distance follows from its square.</param>
     public static Tensor Of(Tensor x, Tensor y, Tensor rows, Tensor columns, EuclideanForm form)
     {
-        if (!SimdRows.Suit(x)) return Plain(x, y, rows, columns, form);
+        if (!SimdRows.Supports(x)) return Plain(x, y, rows, columns, form);
         using var scope = NewDisposeScope();
         var pairs = new Pairs(TensorMemory.Indices(rows, x.size(0)), TensorMemory.Indices(columns, y.size(0)), form);
         var right = ReferenceEquals(x, y) ? null : TensorMemory.Contiguous(y);
         return apply(TensorMemory.Contiguous(x), right!, pairs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same by tensor operations.</summary>
+    /// <summary>The same distances by tensor operations.</summary>
     public static Tensor Plain(Tensor x, Tensor y, Tensor rows, Tensor columns, EuclideanForm form)
     {
         using var scope = NewDisposeScope();
@@ -50,8 +50,8 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         var squares = RowDifferences.Squares(x, y, pairs.Rows, pairs.Columns)[0];
         ctx.save_for_backward(y is null ? [x] : [x, y]);
         ctx.save_data(PairsKey, pairs);
-        ctx.save_data(SlopesKey, Array.ConvertAll(squares, pairs.Form.Slope));
-        return KernelArrays.ToTensor(Array.ConvertAll(squares, pairs.Form.Of), x.dtype);
+        ctx.save_data(SlopesKey, Array.ConvertAll(squares, pairs.Form.GradientFactor));
+        return KernelArrays.ToTensor(Array.ConvertAll(squares, pairs.Form.Apply), x.dtype);
     }
 
     /// <inheritdoc/>
@@ -62,12 +62,12 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         var (x, y) = (saved[0], saved.Count > 1 ? saved[1] : null);
         Tensor? dx, dy;
         if (is_grad_enabled())
-            (dx, dy) = Gradient.OfPlain(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
+            (dx, dy) = Gradient.Differentiable(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
         else
             (dx, dy) = RowDifferences.Gradients(x, y,
                 (pairs.Rows, pairs.Columns, KernelArrays.Times(grad_output, (double[])ctx.get_data(SlopesKey))[0]));
         grad_output.Dispose();
-        return Gradient.Of(dx, dy, null);
+        return Gradient.Return(dx, dy, null);
     }
 
     private sealed record Pairs(long[] Rows, long[] Columns, EuclideanForm Form);

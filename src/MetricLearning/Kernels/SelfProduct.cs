@@ -4,22 +4,23 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>x·xᵀ of a float32 batch on the CPU by <see cref="TileProduct"/>: the half on and above the diagonal is multiplied, the other
-/// is its mirror image.</summary>
+/// half is its mirror image.</summary>
 /// <remarks>
-/// It stands in for libtorch's <c>mm</c> by a rule of processor and shape, fixed in code and not measured as the program runs, so that a
-/// run gives the same bits again: <see cref="TileProduct.IsFast"/>, and rows enough. The result is symmetric to the bit; an entry depends
-/// on its two rows alone, neither on the threads nor on the rest of the batch. Memory: the rows twice more.
+/// It replaces libtorch's <c>mm</c> where <see cref="TileProduct.IsFast"/> holds and the batch has enough rows. This rule of processor and
+/// shape is fixed in code and not measured as the program runs, so that a second run gives the same bits. The result is symmetric to the
+/// bit. An entry depends on its two rows alone, neither on the threads nor on the rest of the batch. Memory: two copies of the rows.
 /// </remarks>
 internal static unsafe class SelfProduct
 {
     private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
-    private const double Least = 1L << 37;         // N³·D
-    private const long MostNumbers = 1 << 27;
+    private const double LeastWork = 1L << 37;     // N³·D
+    private const long MostNumbers = 1 << 27;      // of the packed rows
 
-    /// <summary>Whether the product of a batch with itself is made so.</summary>
+    /// <summary>Whether this class is to multiply the batch with itself.</summary>
     /// <param name="x">[N, D].</param>
-    public static bool Suits(Tensor x) => TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
-        && Math.Pow(x.size(0), 3) * x.size(1) >= Least && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
+    public static bool Supports(Tensor x) =>
+        TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32
+        && Math.Pow(x.size(0), 3) * x.size(1) >= LeastWork && (x.size(0) + TileProduct.Right) * x.size(1) <= MostNumbers;
 
     /// <summary>[N, N], without gradient. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
@@ -34,15 +35,15 @@ internal static unsafe class SelfProduct
         {
             var (rows, none) = ((nint)TensorMemory.Of(contiguous), (nint)zeros);
             var (from, with, to) = ((nint)l, (nint)r, (nint)TensorMemory.Of(product));
-            Threads.For((count + TileRows - 1) / TileRows, part =>
+            Threads.For((count + TileRows - 1) / TileRows, block =>
             {
-                var start = part * TileRows;
+                var start = block * TileRows;
                 var (present, offset) = (Math.Min(TileRows, count - start), (long)start * width);
                 TileProduct.Pack((float*)rows + offset, present, width, (float*)none, TileProduct.Left, (float*)from + offset);
                 TileProduct.Pack((float*)rows + offset, present, width, (float*)none, TileProduct.Right, (float*)with + offset);
             });
             var tiles = Tiles(count);
-            Threads.For(tiles.Count, i => Make(tiles[i], (float*)from, (float*)with, count, width, (float*)to));
+            Threads.For(tiles.Count, i => MultiplyTile(tiles[i], (float*)from, (float*)with, count, width, (float*)to));
         }
         ArrayPool<float>.Shared.Return(left);
         ArrayPool<float>.Shared.Return(right);
@@ -51,7 +52,7 @@ internal static unsafe class SelfProduct
 
     private static int Padded(int count, int panel) => (count + panel - 1) / panel * panel;
 
-    /// <summary>The tiles on and right of the diagonal; the first of a row of tiles is a square on it.</summary>
+    /// <summary>The tiles on and to the right of the diagonal; the first tile of each row of tiles is a square on the diagonal.</summary>
     private static List<(int Row, int Column, int Width)> Tiles(int count)
     {
         var tiles = new List<(int, int, int)>();
@@ -61,8 +62,8 @@ internal static unsafe class SelfProduct
         return tiles;
     }
 
-    /// <summary>Multiplies a tile in the thread's own memory, and writes it and its mirror image.</summary>
-    private static void Make((int Row, int Column, int Width) at, float* left, float* right, int count, int width, float* product)
+    /// <summary>Multiplies a tile in the thread's own buffer, then writes it and its mirror image.</summary>
+    private static void MultiplyTile((int Row, int Column, int Width) at, float* left, float* right, int count, int width, float* product)
     {
         var height = Math.Min(TileRows, count - at.Row);
         fixed (float* tile = Scratch.Floats(TileRows * TileColumns))

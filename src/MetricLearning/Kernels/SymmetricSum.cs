@@ -3,15 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>x + xᵀ, tile by tile: each row of the memory is walked along, never across.</summary>
+/// <summary>x + xᵀ, tile by tile, so that memory is read and written along rows only.</summary>
 internal static unsafe class SymmetricSum
 {
     private const int Tile = 64;
 
-    /// <summary>[N, N] → [N, N]; by tensor operations where a gradient is wanted, or off the CPU. The caller disposes it.</summary>
+    /// <summary>[N, N] → [N, N]. Tensor operations compute it if a gradient is needed, and on other devices than the CPU. The caller
+    /// disposes it.</summary>
     public static Tensor Of(Tensor x)
     {
-        if (is_grad_enabled() || !SimdRows.Suit(x)) return x.Plus(x.t());
+        if (is_grad_enabled() || !SimdRows.Supports(x)) return x.Plus(x.t());
         using var contiguous = x.contiguous();
         var sum = empty_like(contiguous);
         if (x.dtype == ScalarType.Float32) Add<float>(contiguous, sum);
@@ -24,19 +25,19 @@ internal static unsafe class SymmetricSum
         var (from, to, count) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum), (int)x.size(0));
         Threads.For((count + Tile - 1) / Tile, tile =>
         {
-            var turned = stackalloc T[Tile * Tile];
-            for (var j = tile * Tile; j < count; j += Tile) AddTiles((T*)from, (T*)to, count, tile * Tile, j, turned);
+            var transposed = stackalloc T[Tile * Tile];
+            for (var j = tile * Tile; j < count; j += Tile) AddTiles((T*)from, (T*)to, count, tile * Tile, j, transposed);
         });
     }
 
-    /// <summary>The tile at (i, j) and the one at (j, i).</summary>
-    private static void AddTiles<T>(T* x, T* sum, long count, int i, int j, T* turned) where T : unmanaged
+    /// <summary>Computes the tile at (i, j) and its mirror image at (j, i).</summary>
+    private static void AddTiles<T>(T* x, T* sum, long count, int i, int j, T* transposed) where T : unmanaged
     {
         var (height, width) = ((int)Math.Min(Tile, count - i), (int)Math.Min(Tile, count - j));
-        Transpose.Write(x + i * count + j, count, height, width, turned, Tile);
+        Transpose.Write(x + i * count + j, count, height, width, transposed, Tile);
         for (var c = 0; c < width; c++)
         {
-            T* row = x + (j + c) * count + i, to = sum + (j + c) * count + i, column = turned + c * Tile;
+            T* row = x + (j + c) * count + i, to = sum + (j + c) * count + i, column = transposed + c * Tile;
             for (var r = 0; r < height; r += Vector256<T>.Count)
             {
                 var both = SimdRows.Load(column, r, height) + SimdRows.Load(row, r, height);
@@ -44,6 +45,6 @@ internal static unsafe class SymmetricSum
                 SimdRows.Store(column, r, height, both);
             }
         }
-        Transpose.Write(turned, Tile, width, height, sum + i * count + j, count);
+        Transpose.Write(transposed, Tile, width, height, sum + i * count + j, count);
     }
 }

@@ -4,17 +4,18 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>Products of rows with rows, a tile at a time, for kernels that use each tile while it is in cache and never hold the whole
+/// <summary>Products of rows with rows, one tile at a time, for kernels that use each tile while it is in cache and never hold the whole
 /// matrix.</summary>
 /// <remarks>
-/// Every entry is one sum over the coordinates in ascending order, in stretches of <see cref="Depth"/>: its bits depend on the two rows
-/// alone, neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot
-/// product of D terms, γ_D Σ|xᵢ yᵢ|. Rows lie packed by coordinate: a panel holds a fixed number of rows, their first coordinates first.
+/// Every entry is a sum over the coordinates in ascending order, in parts of <see cref="Depth"/>. Its bits depend on the two rows alone,
+/// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
+/// terms, γ_D Σ|xᵢ yᵢ|. Rows are packed by coordinate: a panel holds a fixed number of rows, first the first coordinate of each row, then
+/// the second, and so on.
 /// </remarks>
 internal static unsafe class TileProduct
 {
-    /// <summary>The AppContext switch that overrides the rule of <see cref="IsFast"/>: false for libtorch's mm everywhere, true for these
-    /// tiles wherever there is FMA.</summary>
+    /// <summary>The AppContext switch that overrides the rule of <see cref="IsFast"/>: false uses libtorch's mm everywhere, true uses these
+    /// tiles wherever the processor has FMA.</summary>
     public const string Switch = "MetricLearning.TileProduct";
 
     /// <summary>Rows of a panel of the left side.</summary>
@@ -23,29 +24,30 @@ internal static unsafe class TileProduct
     /// <summary>Rows of a panel of the right side.</summary>
     public const int Right = 16;
 
-    /// <summary>Coordinates that are summed before the sum is stored.</summary>
+    /// <summary>The number of coordinates that are summed in registers before the sum is stored.</summary>
     public const int Depth = 256;
 
-    /// <summary>Whether tiles are about as fast as libtorch's mm, whole: where the processor has FMA, but not the vectors of 512 bits that
-    /// oneMKL takes on Intel's alone. A rule fixed in code, not a measurement, so that a run gives the same bits again.</summary>
+    /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm: if the processor has FMA, but not the 512-bit vectors,
+    /// which oneMKL uses on Intel's processors only. The rule is fixed in code and not measured, so that a second run gives the same
+    /// bits.</summary>
     public static bool IsFast { get; } = Rule(
         AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
 
     private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
 
-    /// <summary>The rule.</summary>
-    /// <param name="chosen">What the switch says.</param>
-    /// <param name="fused">Whether there is FMA.</param>
-    /// <param name="wide">Whether mm takes vectors of 512 bits.</param>
+    /// <summary>The rule of <see cref="IsFast"/>.</summary>
+    /// <param name="chosen">The value of the switch; null if it is not set.</param>
+    /// <param name="fused">Whether the processor has FMA.</param>
+    /// <param name="wide">Whether mm uses 512-bit vectors.</param>
     public static bool Rule(bool? chosen, bool fused, bool wide) => fused && (chosen ?? !wide);
 
-    /// <summary>Packs rows into panels, less a mean; the last panel is filled up with zeros.</summary>
-    /// <param name="rows">The first of the rows, <paramref name="width"/> apart.</param>
-    /// <param name="count">How many.</param>
+    /// <summary>Subtracts a mean from the rows and packs them into panels; the last panel is padded with zero rows.</summary>
+    /// <param name="rows">The first row; rows are <paramref name="width"/> apart.</param>
+    /// <param name="count">The number of rows.</param>
     /// <param name="width">Coordinates of a row.</param>
-    /// <param name="mean">What is subtracted from every row: as many coordinates.</param>
+    /// <param name="mean">The row that is subtracted.</param>
     /// <param name="panel">Rows of a panel, a multiple of 2.</param>
-    /// <param name="packed">Room for the rows, rounded up to whole panels.</param>
+    /// <param name="packed">Memory for the rows, rounded up to whole panels.</param>
     public static void Pack(float* rows, int count, int width, float* mean, int panel, float* packed)
     {
         for (var row = 0; row < count; row += panel, packed += (long)panel * width)
@@ -67,11 +69,11 @@ internal static unsafe class TileProduct
     /// side.</summary>
     /// <param name="left">Panels of <see cref="Left"/> rows.</param>
     /// <param name="right">Panels of <see cref="Right"/> rows.</param>
-    /// <param name="rows">Rounded up to whole panels.</param>
-    /// <param name="columns">Rounded up to whole panels.</param>
+    /// <param name="rows">Rows of the left side; whole panels are computed.</param>
+    /// <param name="columns">Rows of the right side; whole panels are computed.</param>
     /// <param name="width">Coordinates of a row.</param>
     /// <param name="tile">[rows, stride], overwritten.</param>
-    /// <param name="stride">At least the columns.</param>
+    /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
     public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride)
     {
         for (var start = 0; start < width; start += Depth)
@@ -79,7 +81,7 @@ internal static unsafe class TileProduct
             var depth = Math.Min(Depth, width - start);
             for (var j = 0; j < columns; j += Right)
                 for (var i = 0; i < rows; i += Left)
-                    SixBySixteen(left + (long)i * width + start * Left, right + (long)j * width + start * Right, depth,
+                    MultiplyPanels(left + (long)i * width + start * Left, right + (long)j * width + start * Right, depth,
                         tile + i * stride + j, stride, start > 0);
         }
     }
@@ -93,8 +95,9 @@ internal static unsafe class TileProduct
         }
     }
 
+    /// <summary>Multiplies a panel of 6 rows with a panel of 16 rows; the 12 vectors of sums stay in registers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SixBySixteen(float* left, float* right, int depth, float* tile, int stride, bool add)
+    private static void MultiplyPanels(float* left, float* right, int depth, float* tile, int stride, bool add)
     {
         Vector256<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
         Vector256<float> d0 = default, d1 = default, e0 = default, e1 = default, f0 = default, f1 = default;

@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Rows at length 1, one pass each way. A zero row stays zero and passes its gradient as it is.</summary>
+/// <summary>Scales each row to length 1. The forward pass and the backward pass read the rows once each. A zero row stays zero and passes
+/// its gradient unchanged.</summary>
 /// <remarks>
-/// The way back: <c>(g − u(g·u)) / ‖x‖</c> with u = x / ‖x‖; sums are float64. A gradient of the gradient is made by tensor operations,
-/// and so is everything but float32 and float64 on the CPU.
+/// The backward pass is <c>(g − u(g·u)) / ‖x‖</c> with u = x / ‖x‖; sums are float64. Tensor operations compute second derivatives, and all
+/// types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
 {
@@ -18,7 +19,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     public static Tensor Of(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var unit = SimdRows.Suit(x) ? apply(x.contiguous()) : Plain(x);
+        var unit = SimdRows.Supports(x) ? apply(x.contiguous()) : Plain(x);
         return unit.MoveToOuterDisposeScope();
     }
 
@@ -27,8 +28,8 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     {
         var x = (Tensor)vars[0];
         var unit = empty_like(x);
-        if (x.dtype == ScalarType.Float32) Shrink<float>(x, unit);
-        else Shrink<double>(x, unit);
+        if (x.dtype == ScalarType.Float32) Normalize<float>(x, unit);
+        else Normalize<double>(x, unit);
         ctx.save_for_backward([x]);
         return unit;
     }
@@ -38,9 +39,9 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     {
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
-        var gradient = is_grad_enabled() ? Gradient.OfPlain(Plain(x), x, grad_output) : Gradients(x, grad_output.contiguous());
+        var gradient = is_grad_enabled() ? Gradient.Differentiable(Plain(x), x, grad_output) : Gradients(x, grad_output.contiguous());
         grad_output.Dispose();
-        return Gradient.Of(gradient);
+        return Gradient.Return(gradient);
     }
 
     private static Tensor Plain(Tensor x)
@@ -52,12 +53,12 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     private static Tensor Gradients(Tensor x, Tensor outer)
     {
         var gradient = empty_like(x);
-        if (x.dtype == ScalarType.Float32) Turn<float>(x, outer, gradient);
-        else Turn<double>(x, outer, gradient);
+        if (x.dtype == ScalarType.Float32) Project<float>(x, outer, gradient);
+        else Project<double>(x, outer, gradient);
         return gradient;
     }
 
-    private static void Shrink<T>(Tensor x, Tensor unit) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    private static void Normalize<T>(Tensor x, Tensor unit) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (rows, units, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(unit), (int)x.size(1));
         Threads.ForRows(x.size(0), width, i =>
@@ -68,7 +69,8 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         });
     }
 
-    private static void Turn<T>(Tensor x, Tensor outer, Tensor gradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    /// <summary>Removes the part of the incoming gradient along each row, and divides by the row's length.</summary>
+    private static void Project<T>(Tensor x, Tensor outer, Tensor gradient) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (rows, outers, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(outer), (int)x.size(1));
         var gradients = (nint)TensorMemory.Of(gradient);
@@ -82,7 +84,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         });
     }
 
-    /// <summary>1 for a zero row, whose product with anything is 0.</summary>
+    /// <summary>The length of a row; 1 for a zero row, which is thereby left as it is.</summary>
     private static T Length<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var length = T.CreateTruncating(Math.Sqrt(SimdRows.Dot(row, row, width)));

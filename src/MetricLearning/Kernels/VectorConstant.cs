@@ -4,14 +4,14 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning;
 
-/// <summary>A number that loops over vectors multiply with or add, rounded once.</summary>
+/// <summary>A constant of a vector loop, rounded to each type once.</summary>
 internal readonly struct VectorConstant(double value)
 {
-    private readonly double twice = value;
-    private readonly float single = (float)value;
+    private readonly double float64 = value;
+    private readonly float float32 = (float)value;
 
-    /// <summary>The number in each place of a vector.</summary>
+    /// <summary>A vector of which every entry is the constant.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<T> Of<T>() where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        typeof(T) == typeof(float) ? Vector256.Create(single).As<float, T>() : Vector256.Create(twice).As<double, T>();
+    public Vector256<T> Broadcast<T>() where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        typeof(T) == typeof(float) ? Vector256.Create(float32).As<float, T>() : Vector256.Create(float64).As<double, T>();
 }

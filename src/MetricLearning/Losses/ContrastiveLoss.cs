@@ -81,5 +81,5 @@ public sealed class ContrastiveLoss : TupleLoss
         mask is null || distances.AreFew(RowMath.Count(mask)) ? null : AnchorTerms.Sums(distances.Matrix, mask, violation);
 
     private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, HingeFunction violation) =>
-        new(violation.Of(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
+        new(violation.Apply(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
 }

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The triplets in which anchor and positive, seen from the negative, open more than an angle.</summary>
+/// <summary>Keeps the triplets whose angle at the negative is more than α.</summary>
 /// <remarks>
-/// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))) with c the middle of anchor and positive, which is more than α where
-/// d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²): the distances are enough. They must be Euclidean, by default those of the rows as they are,
-/// which is what the peer measures too; <c>Distance = Distance.Euclidean.Normalized()</c> for rows of length 1. Memory: the triplets that
-/// are kept and a block of a few million distances. Wang et al., <i>Deep Metric Learning with Angular Loss</i>, ICCV 2017; as
-/// pytorch-metric-learning's AngularMiner.
+/// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))), where c is the midpoint of anchor and positive. It is more than α
+/// where d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²), so the distances are enough. This holds for Euclidean distances only:
+/// <see cref="Distance.Euclidean"/> (the default, which pytorch-metric-learning uses too), or <c>Distance.Euclidean.Normalized()</c> for
+/// rows of length 1. Memory: the triplets that are kept, and a block of a few million distances. Wang et al., <i>Deep Metric Learning with
+/// Angular Loss</i>, ICCV 2017; as pytorch-metric-learning's AngularMiner.
 /// </remarks>
 public sealed class AngularMiner : Miner
 {
@@ -17,12 +17,12 @@ public sealed class AngularMiner : Miner
 
     /// <summary>Creates the miner.</summary>
     /// <param name="angle">α in degrees, above 0 and below 90; 20 by default.</param>
-    public AngularMiner(double angle = 20)
+    /// <exception cref="ArgumentOutOfRangeException">The angle is out of range.</exception>
+    public AngularMiner(double angle = 20) : base(Distance.Euclidean, Distance.Euclidean.Normalized())
     {
         Angle = angle is > 0 and < 90 ? angle : throw new ArgumentOutOfRangeException(nameof(angle), angle,
             "angle must be above 0 and below 90 degrees.");
         factor = 2 * Math.Pow(Math.Sin(angle * Math.PI / 180), 2);
-        Distance = Distance.Euclidean;
     }
 
     /// <summary>α in degrees.</summary>
@@ -32,15 +32,16 @@ public sealed class AngularMiner : Miner
     public override Tuples Mine(DistanceView distances)
     {
         ArgumentNullException.ThrowIfNull(distances);
+        RequireAllowed(distances.Distance);
         var (toReferences, amongReferences) = (distances.Matrix, distances.AmongReferences.Matrix);
         var candidates = distances.Batch.Candidates;
         return candidates.Rows == 0 || candidates.Columns == 0 ? candidates
-            : Alone(candidates, () => Mine(toReferences.detach(), amongReferences.detach(), candidates));
+            : WithoutGradient(candidates, () => Mine(toReferences.detach(), amongReferences.detach(), candidates));
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The batch meets references, whose distances to each other are not in the
-    /// matrix.</exception>
+    /// <exception cref="InvalidOperationException">The batch meets references: the distances of the references to each other are not in
+    /// the matrix.</exception>
     protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
         candidates.Self is not null && candidates.Rows == candidates.Columns
         ? Mine(distances, distances, candidates)

@@ -2,20 +2,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>For each anchor one positive and one negative, each the easiest, the hardest or a semi-hard one; or all of one side.</summary>
+/// <summary>Picks one positive and one negative for each anchor: the easiest, the hardest or a semi-hard one; or all of one side.</summary>
 /// <remarks>
-/// Semi-hard is relative to the other side: of the negatives strictly farther than the chosen positive the nearest, of the positives
-/// strictly nearer than the chosen negative the farthest. Anchors that lack either side are dropped; where one side is
-/// <see cref="Hardness.All"/>, both sides are lists of pairs and no anchor is dropped. Memory O(N·M). Xuan, Stylianou, Pless, <i>Improved
+/// Semi-hard is relative to the other side. The semi-hard negative is the nearest one that is strictly farther than the chosen positive;
+/// the semi-hard positive is the farthest one that is strictly nearer than the chosen negative. Anchors without either side are dropped. If
+/// one side is <see cref="Hardness.All"/>, the result is pairs and no anchor is dropped. Memory O(N·M). Xuan, Stylianou, Pless, <i>Improved
 /// Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as pytorch-metric-learning's BatchEasyHardMiner.
 /// </remarks>
 public sealed class BatchEasyHardMiner : Miner
 {
+    private static readonly (double Low, double High) everything = (double.NegativeInfinity, double.PositiveInfinity);
+
     /// <summary>Creates the miner.</summary>
     /// <param name="positives">Which positive; the easiest by default.</param>
     /// <param name="negatives">Which negative; the semi-hard one by default.</param>
-    /// <exception cref="ArgumentException">Both are semi-hard, or one is where the other is all: there is nothing to be semi-hard
-    /// against.</exception>
+    /// <exception cref="ArgumentException">A value is undefined. Or one side is semi-hard and the other is semi-hard or all, so that there
+    /// is no one opponent to be semi-hard against.</exception>
     public BatchEasyHardMiner(Hardness positives = Hardness.Easy, Hardness negatives = Hardness.SemiHard)
     {
         (Positives, Negatives) = (Guard.Defined(positives), Guard.Defined(negatives));
@@ -25,17 +27,19 @@ public sealed class BatchEasyHardMiner : Miner
                 $"semi-hard is relative to one chosen opponent, got positives {positives} and negatives {negatives}.", nameof(negatives));
     }
 
-    /// <summary>Which positive of an anchor.</summary>
+    /// <summary>Which positive of an anchor is picked.</summary>
     public Hardness Positives { get; }
 
-    /// <summary>Which negative of an anchor.</summary>
+    /// <summary>Which negative of an anchor is picked.</summary>
     public Hardness Negatives { get; }
 
-    /// <summary>The distances that a positive may have, both ends included; all by default.</summary>
-    public (double Low, double High) PositiveRange { get; init; } = (double.NegativeInfinity, double.PositiveInfinity);
+    /// <summary>The distances that a positive may have, both ends included; −∞ to ∞, which is all, by default.</summary>
+    /// <exception cref="ArgumentException">An end is NaN, or the low end is above the high end.</exception>
+    public (double Low, double High) PositiveRange { get; init => field = Range(value, nameof(PositiveRange)); } = everything;
 
-    /// <summary>The distances that a negative may have, both ends included; all by default.</summary>
-    public (double Low, double High) NegativeRange { get; init; } = (double.NegativeInfinity, double.PositiveInfinity);
+    /// <summary>The distances that a negative may have, both ends included; −∞ to ∞, which is all, by default.</summary>
+    /// <exception cref="ArgumentException">An end is NaN, or the low end is above the high end.</exception>
+    public (double Low, double High) NegativeRange { get; init => field = Range(value, nameof(NegativeRange)); } = everything;
 
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
@@ -50,20 +54,26 @@ public sealed class BatchEasyHardMiner : Miner
         var negative = Pick(distances, negatives, Negatives == Hardness.Easy).Column;
         if (Positives == Hardness.All || Negatives == Hardness.All)
             return new Pairs(
-                Positives == Hardness.All ? positives : One(positives, positive), Negatives == Hardness.All ? negatives
-                    : One(negatives, negative));
+                Positives == Hardness.All ? positives : One(positives, positive),
+                Negatives == Hardness.All ? negatives : One(negatives, negative));
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows,
             candidates.Columns);
     }
 
+    private static (double, double) Range((double Low, double High) range, string name) => range.Low <= range.High ? range
+        : throw new ArgumentException(FormattableString.Invariant(
+            $"{name} must run from a low to a high distance, got {range.Low} to {range.High}."), name);
+
     private static Tensor Within(Tensor distances, Tensor mask, (double Low, double High) range) =>
         mask & ((distances < S(range.Low)) | (distances > S(range.High))).logical_not();
 
+    /// <summary>The farthest or the nearest column of a mask in each row.</summary>
     private static (Tensor Distance, Tensor Column) Pick(Tensor distances, Tensor mask, bool farthest) => farthest
         ? distances.masked_fill(mask.logical_not(), S(double.NegativeInfinity)).max(1)
         : distances.masked_fill(mask.logical_not(), S(double.PositiveInfinity)).min(1);
 
+    /// <summary>The mask with one column in each row; none in a row whose column is no candidate.</summary>
     private static Tensor One(Tensor mask, Tensor column) =>
         zeros_like(mask).scatter_(1, column.unsqueeze(1), CandidateOrder.Has(mask, column).unsqueeze(1));
 }

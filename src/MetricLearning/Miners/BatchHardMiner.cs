@@ -2,35 +2,36 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>One triplet an anchor: its farthest positive and its nearest negative.</summary>
+/// <summary>Picks one triplet for each anchor: its farthest positive and its nearest negative.</summary>
 /// <remarks>
-/// Memory O(N·M). Anchors without a positive or without a negative give no triplet. Training can collapse with it where the learning rate
-/// is high: watch the active fraction of the loss report. Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person
+/// Memory O(N·M). Anchors without a positive or without a negative give no triplet. With a high learning rate training can collapse: watch
+/// the active fraction of the loss report. Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person
 /// Re-Identification</i>, 2017; as pytorch-metric-learning's BatchHardMiner.
 /// </remarks>
 public sealed class BatchHardMiner : Miner
 {
     /// <summary>
-    /// Whether an anchor is a positive of itself, as in the losses of torchreid, reid-strong-baseline and fast-reid: an anchor without
-    /// another positive then keeps its triplet, at positive distance 0. False by default.
+    /// Whether an anchor is a positive of itself, as in the losses of torchreid, reid-strong-baseline and fast-reid. An anchor without
+    /// another positive then keeps its triplet, with a positive distance of 0. False by default.
     /// </summary>
     public bool AnchorIsPositive { get; init; }
 
     /// <summary>
-    /// Whether all candidates at the hardest distance are taken instead of the one of the lowest index; with
-    /// <see cref="Reducer.PerAnchor"/> they share the gradient evenly, as where a peer takes a plain maximum. False by default.
+    /// Whether all candidates at the hardest distance are taken, instead of the one of the lowest index. With
+    /// <see cref="Reducer.PerAnchor"/> they share the gradient evenly, as in a library that takes a plain maximum. False by default.
     /// </summary>
     public bool KeepTies { get; init; }
 
     /// <inheritdoc/>
-    /// <remarks>A batch that meets itself, on the CPU in float32, is searched without its matrix, unless that stands already.</remarks>
+    /// <remarks>A float32 batch on the CPU that meets itself is searched without its distance matrix, unless the matrix exists
+    /// already.</remarks>
     public override Tuples Mine(DistanceView distances)
     {
         ArgumentNullException.ThrowIfNull(distances);
         var batch = distances.Batch;
-        var suits = !KeepTies && !distances.HasMatrix && batch is { MeetsItself: true, Labels: not null, Rows: > 0 }
-            && HardestPairs.Suits(batch.Embeddings);
-        return suits && Search(distances) is { } triplets ? triplets : base.Mine(distances);
+        var searchable = !KeepTies && !distances.HasMatrix && batch is { MeetsItself: true, Labels: not null, Rows: > 0 }
+            && HardestPairs.Supports(batch.Embeddings);
+        return searchable && Search(distances) is { } triplets ? triplets : base.Mine(distances);
     }
 
     /// <inheritdoc/>
@@ -50,7 +51,8 @@ public sealed class BatchHardMiner : Miner
             candidates.Columns);
     }
 
-    /// <summary>Null where the distance is no product of rows, or the rows are not finite.</summary>
+    /// <summary>Searches without the matrix. Null if the distance is no function of products of rows, or if a row is not
+    /// finite.</summary>
     private Triplets? Search(DistanceView distances)
     {
         var (batch, rows) = (distances.Batch, distances.Prepared.X);
@@ -60,8 +62,8 @@ public sealed class BatchHardMiner : Miner
             is not { } pairs) return null;
         var (positives, negatives) = pairs;
         long[] anchors = [.. Enumerable.Range(0, positives.Length).Where(row => positives[row] >= 0 && negatives[row] >= 0)];
-        long[] Of(int[] columns) => Array.ConvertAll(anchors, row => (long)columns[row]);
-        var triplets = new Triplets(anchors, Of(positives), Of(negatives), batch.Rows, batch.Columns);
+        long[] OfAnchors(int[] columns) => Array.ConvertAll(anchors, row => (long)columns[row]);
+        var triplets = new Triplets(anchors, OfAnchors(positives), OfAnchors(negatives), batch.Rows, batch.Columns);
         triplets.MoveToOuterDisposeScope();
         return triplets;
     }

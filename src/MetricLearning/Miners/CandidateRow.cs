@@ -3,41 +3,41 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning;
 
-/// <summary>A row of a distance matrix with its candidates, searched in one pass without anything of its size.</summary>
+/// <summary>A row of a distance matrix with its candidates. Each search is one pass and allocates nothing of the row's size.</summary>
 /// <param name="distances">[M].</param>
-/// <param name="positives">A byte for each column, 0 where it is no positive.</param>
-/// <param name="negatives">A byte for each column, 0 where it is no negative.</param>
+/// <param name="positives">One byte for each column, 0 if it is no positive.</param>
+/// <param name="negatives">One byte for each column, 0 if it is no negative.</param>
 /// <param name="count">M, at most <see cref="MostColumns"/>.</param>
-/// <remarks>Of equal distances the lowest index is found. A NaN has no place in an order: the first is found wherever there is
-/// one.</remarks>
+/// <remarks>Of equal distances the lowest index is found. NaN cannot be ordered: if a candidate's distance is NaN, the first such
+/// candidate is found.</remarks>
 internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, byte* negatives, int count)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {
-    /// <summary>Indices are kept as float32, exactly.</summary>
+    /// <summary>The search holds indices as float32, which is exact up to this number.</summary>
     public const int MostColumns = 1 << 24;
 
-    private static readonly T none = T.NaN;        // nothing is at or below it
+    private static readonly T noBound = T.NaN;      // no key is at or below NaN
 
     /// <summary>The distance of a column.</summary>
     public T this[int column] => distances[column];
 
-    /// <summary>The first positive from a column on; −1 where there is none.</summary>
+    /// <summary>The first positive at or after a column; −1 if there is none.</summary>
     public int NextPositive(int from)
     {
         var found = new ReadOnlySpan<byte>(positives + from, count - from).IndexOfAnyExcept((byte)0);
         return found < 0 ? found : from + found;
     }
 
-    /// <summary>The nearest or the farthest positive; −1 where there is none.</summary>
-    public int Positive(bool farthest) => Lowest(positives, farthest, none);
+    /// <summary>The nearest or the farthest positive; −1 if there is none.</summary>
+    public int Positive(bool farthest) => Lowest(positives, farthest, noBound);
 
-    /// <summary>The nearest negative farther than a radius; −1 where there is none. Nothing is farther than NaN.</summary>
+    /// <summary>The nearest negative that is farther than a radius; −1 if there is none. Nothing is farther than NaN.</summary>
     public int NegativeBeyond(T radius) => Lowest(negatives, false, T.IsNaN(radius) ? T.PositiveInfinity : radius);
 
-    /// <summary>The farthest negative; −1 where there is none.</summary>
-    public int FarthestNegative() => Lowest(negatives, true, none);
+    /// <summary>The farthest negative; −1 if there is none.</summary>
+    public int FarthestNegative() => Lowest(negatives, true, noBound);
 
-    /// <summary>The negatives that are as far as one of them, by index; a NaN is alone, and −1 is none.</summary>
+    /// <summary>All negatives at the distance of one of them, in ascending order; of a NaN only itself; none for −1.</summary>
     public List<int> NegativesAsFarAs(int column)
     {
         if (column < 0 || T.IsNaN(distances[column])) return column < 0 ? [] : [column];
@@ -52,8 +52,11 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         return found;
     }
 
-    /// <summary>Of the columns of a mask whose key is not at or below a bound that of the lowest; the key is the distance, or less
-    /// it.</summary>
+    /// <summary>The masked column with the smallest key above <paramref name="bound"/>; −1 if there is none. A NaN key comes
+    /// first.</summary>
+    /// <param name="mask">One byte for each column, 0 if it is not searched.</param>
+    /// <param name="negated">Whether the key is the negated distance instead of the distance.</param>
+    /// <param name="bound">The bound; NaN for none.</param>
     private int Lowest(byte* mask, bool negated, T bound)
     {
         var sign = Vector256.Create(negated ? T.NegativeOne : T.One);
@@ -61,26 +64,36 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         var (nan, index, step) = (Vector256<T>.Zero, FirstIndices(), Vector256.Create(T.CreateTruncating(Vector256<T>.Count)));
         for (var i = 0; i < count; i += Vector256<T>.Count, index += step)
         {
-            var kept = SimdRows.Kept<T>(mask, i, count);
+            var kept = SimdRows.LoadMask<T>(mask, i, count);
             if (kept == 0) continue;
-            var (candidates, keys) = (SimdRows.Mask<T>(kept), SimdRows.Load(distances, i, count) * sign);
+            var (candidates, keys) = (SimdRows.ExpandMask<T>(kept), SimdRows.Load(distances, i, count) * sign);
             nan |= Vector256.AndNot(candidates, Vector256.Equals(keys, keys));
             var lower = Vector256.AndNot(candidates, Vector256.LessThanOrEqual(keys, least))
                 & (Vector256.LessThan(keys, lowest) | Vector256.LessThan(at, Vector256<T>.Zero));
             lowest = Vector256.ConditionalSelect(lower, keys, lowest);
             at = Vector256.ConditionalSelect(lower, index, at);
         }
-        if (nan != Vector256<T>.Zero)
-            for (var column = 0; ; column++)
-                if (mask[column] != 0 && T.IsNaN(distances[column])) return column;
-        var (best, place) = (T.PositiveInfinity, -1);
+        return nan == Vector256<T>.Zero ? LowestOf(lowest, at) : FirstNaN(mask);
+    }
+
+    private int FirstNaN(byte* mask)
+    {
+        var column = 0;
+        while (mask[column] == 0 || !T.IsNaN(distances[column])) column++;
+        return column;
+    }
+
+    /// <summary>The column of the smallest of the keys that the lanes of a vector found; −1 if none found any.</summary>
+    private static int LowestOf(Vector256<T> keys, Vector256<T> columns)
+    {
+        var (best, found) = (T.PositiveInfinity, -1);
         for (var lane = 0; lane < Vector256<T>.Count; lane++)
         {
-            var column = int.CreateTruncating(at[lane]);
-            if (column >= 0 && (place < 0 || lowest[lane] < best || (lowest[lane] == best && column < place))) (best, place) = (
-                lowest[lane], column);
+            var column = int.CreateTruncating(columns[lane]);
+            if (column >= 0 && (found < 0 || keys[lane] < best || (keys[lane] == best && column < found)))
+                (best, found) = (keys[lane], column);
         }
-        return place;
+        return found;
     }
 
     private static Vector256<T> FirstIndices() => typeof(T) == typeof(float)

@@ -2,21 +2,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>For each positive pair one negative, drawn so that all distances are equally likely.</summary>
+/// <summary>Draws one negative for each positive pair, so that all distances are equally likely.</summary>
 /// <remarks>
-/// On the unit sphere in D dimensions distances crowd about √2; a negative at distance d is drawn with probability ∝ 1 / q(d), q(d) ∝
-/// d^(D−2)·(1 − d²/4)^((D−3)/2), with d cut off from below so that the nearest, which are noisy, are not preferred. Negatives beyond the
-/// farthest distance are never drawn; an anchor that has no others gives no triplet. Weights are computed in float64. Memory O(N·M). Wu,
-/// Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017, section 4; defaults of
-/// pytorch-metric-learning's DistanceWeightedMiner.
+/// On the unit sphere in D dimensions most distances are near √2. A negative at distance d is drawn with probability ∝ 1 / q(d), where q(d)
+/// ∝ d^(D−2)·(1 − d²/4)^((D−3)/2). Distances below the cutoff count as the cutoff, so that the nearest negatives, which are often noise,
+/// are not preferred. Negatives beyond the farthest distance are never drawn; an anchor that has no others gives no triplet. Weights are
+/// computed in float64. Memory O(N·M). Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017,
+/// section 4; defaults of pytorch-metric-learning's DistanceWeightedMiner.
 /// </remarks>
 public sealed class DistanceWeightedMiner : SeededMiner
 {
-    /// <summary>Creates the miner, by the Euclidean distance of rows of length 1, for which the density holds.</summary>
+    /// <summary>Creates the miner. It mines by the Euclidean distance of rows of length 1, for which the density holds.</summary>
     /// <param name="dimension">D of the embeddings, at least 2.</param>
-    /// <param name="cutoff">The distance below which all count as that far, in (0, 2); 0.5 by default.</param>
-    /// <param name="farthest">The distance from which on none is drawn, above the cutoff and at most 2; 1.4 by default.</param>
-    public DistanceWeightedMiner(int dimension, double cutoff = 0.5, double farthest = 1.4)
+    /// <param name="cutoff">Distances below it count as the cutoff, in (0, 2); 0.5 by default.</param>
+    /// <param name="farthest">Negatives at this distance or beyond are not drawn; above the cutoff and at most 2; 1.4 by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
+    public DistanceWeightedMiner(long dimension, double cutoff = 0.5, double farthest = 1.4)
     {
         Dimension = Guard.AtLeast(dimension, 2);
         Cutoff = Guard.Within(Guard.Positive(cutoff), 0, 2);
@@ -26,35 +27,24 @@ public sealed class DistanceWeightedMiner : SeededMiner
         Distance = Distance.Euclidean.Normalized();
     }
 
-    /// <summary>D.</summary>
-    public int Dimension { get; }
+    /// <summary>D of the embeddings.</summary>
+    public long Dimension { get; }
 
-    /// <summary>The distance below which all count as that far.</summary>
+    /// <summary>Distances below it count as the cutoff.</summary>
     public double Cutoff { get; }
 
-    /// <summary>The distance from which on none is drawn.</summary>
+    /// <summary>Negatives at this distance or beyond are not drawn.</summary>
     public double Farthest { get; }
 
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
         var drawable = candidates.Negatives & (distances < S(Farthest));
-        var d = distances.to(ScalarType.Float64).clamp_min(S(Cutoff));
-        var ofCap = (S(1) - d.pow(S(2)).div_(S(4))).log_().mul_(S((Dimension - 3) / 2.0));
-        var logWeights = d.log_().mul_(S(2 - Dimension)).sub_(ofCap).masked_fill_(drawable.logical_not(), S(double.NegativeInfinity));
-        var highest = logWeights.amax([1], keepdim: true);
-        var upTo = logWeights.sub_(highest.masked_fill(highest.isinf(), S(0))).exp_().cumsum(1);
-
-        // One draw for each positive pair, those of an anchor in a row: the first column up to which the weights exceed it.
         var (anchors, positives) = candidates.PositivePairs();
         var pair = (anchors * S(candidates.Columns)).Plus(positives);
-        var counted = candidates.Positives.cumsum(1);
-        var most = counted.select(1, -1).max().item<long>();
-        var place = (anchors * S(most)).Plus(counted.reshape(-1).index_select(0, pair)) - S(1);
-        var draws = upTo.new_zeros(upTo.size(0) * most).index_copy_(0, place, Draws(pair)).view(upTo.size(0), most) * upTo.narrow(1, -1, 1);
-        var drawn = searchsorted(upTo, draws, right: true).reshape(-1).index_select(0, place).clamp_max(S(candidates.Columns - 1));
+        var drawn = Draw(CumulativeWeights(distances, drawable), anchors, pair, candidates);
 
-        // NaN has no weight: it is taken wherever it stands.
+        // NaN has no weight: it is taken wherever it occurs.
         var nan = distances.isnan() & candidates.Negatives;
         var nanRow = nan.any(1).index_select(0, anchors);
         var hasDrawable = drawable.any(1).index_select(0, anchors);
@@ -62,12 +52,33 @@ public sealed class DistanceWeightedMiner : SeededMiner
         var negatives = where(hasDrawable & nanRow.logical_not(), drawn, first);
         var broken = distances.reshape(-1).index_select(0, pair).isnan() & candidates.Negatives.any(1).index_select(0, anchors);
         var kept = (hasDrawable | nanRow | broken).nonzero().squeeze(1);
-        return new Triplets(
-            anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept), candidates.Rows,
-                candidates.Columns);
+        return new Triplets(anchors.index_select(0, kept), positives.index_select(0, kept), negatives.index_select(0, kept),
+            candidates.Rows, candidates.Columns);
     }
 
-    /// <summary>Numbers in [0, 1), so far below 1 that the product with a sum stays below the sum.</summary>
+    /// <summary>[N, M] float64: the sum of the weights 1 / q(d) of the columns up to each, divided by the row's largest weight.</summary>
+    private Tensor CumulativeWeights(Tensor distances, Tensor drawable)
+    {
+        var d = distances.to(ScalarType.Float64).clamp_min(S(Cutoff));
+        var logOfCap = (S(1) - d.pow(S(2)).div_(S(4))).log_().mul_(S((Dimension - 3) / 2.0));
+        var logWeights = d.log_().mul_(S(2 - Dimension)).sub_(logOfCap).masked_fill_(drawable.logical_not(), S(double.NegativeInfinity));
+        var highest = logWeights.amax([1], keepdim: true);
+        return logWeights.sub_(highest.masked_fill(highest.isinf(), S(0))).exp_().cumsum(1);
+    }
+
+    /// <summary>For each positive pair the first column whose cumulative weight is above a random number, int64 [K].</summary>
+    private Tensor Draw(Tensor cumulative, Tensor anchors, Tensor pair, Pairs candidates)
+    {
+        // A row of the search holds the draws of one anchor, one for each of its positives.
+        var counted = candidates.Positives.cumsum(1);
+        var most = counted.select(1, -1).max().item<long>();
+        var place = (anchors * S(most)).Plus(counted.reshape(-1).index_select(0, pair)) - S(1);
+        var rows = cumulative.size(0);
+        var draws = cumulative.new_zeros(rows * most).index_copy_(0, place, Draws(pair)).view(rows, most) * cumulative.narrow(1, -1, 1);
+        return searchsorted(cumulative, draws, right: true).reshape(-1).index_select(0, place).clamp_max(S(candidates.Columns - 1));
+    }
+
+    /// <summary>Random numbers in [0, 1), far enough below 1 that the product with a sum of weights stays below the sum.</summary>
     private Tensor Draws(Tensor pair)
     {
         var random = NextRandom();

@@ -2,33 +2,36 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>One triplet a class: its mean as anchor, its embedding farthest from the mean, and the nearest mean of another class.</summary>
+/// <summary>Forms one triplet for each class: its mean as anchor, its embedding farthest from the mean as positive, and the nearest mean of
+/// another class as negative.</summary>
 /// <remarks>
-/// No <see cref="Miner"/> of a loss, as its anchors and negatives are not embeddings of the batch:
+/// It is no <see cref="Miner"/>, because its anchors and negatives are not embeddings of the batch:
 /// <code>
-/// using var clusters = miner.Mine(embeddings, labels);
+/// using var clusters = new HardClusters().Mine(embeddings, labels);
 /// using var value = loss.forward(clusters.Means, clusters.Tuples, clusters.References);
 /// </code>
-/// A class of one row has no spread and gives no triplet, though its mean is a negative of others. Memory O(C·(N + C)).
-/// As open-metric-learning's HardClusterMiner, for classes of any size.
+/// A class of one row has no spread and gives no triplet, but its mean is a negative of other classes. Memory O(C·(N + C)). As
+/// open-metric-learning's HardClusterMiner, for classes of any size.
+/// <para> Thread safety: immutable; any number of threads may mine at once, each with a batch of its own. </para>
 /// </remarks>
 public sealed class HardClusters
 {
     private static readonly BatchHardMiner hardest = new();
 
-    /// <summary>What near means; Euclidean by default.</summary>
-    public Distance Distance { get; init; } = Distance.Euclidean;
+    /// <summary>The distance to mine by; Euclidean by default.</summary>
+    /// <exception cref="ArgumentNullException">It is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 
-    /// <summary>Forms the means and picks the triplets.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">int64 [N].</param>
-    /// <returns>The tuples, which the caller disposes.</returns>
+    /// <summary>Computes the means and picks the triplets.</summary>
+    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
+    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <returns>The means, the references and the triplets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public ClusterTuples Mine(Tensor embeddings, Tensor labels)
     {
         Guard.Matrix(embeddings);
-        Guard.Labels(labels, embeddings.size(0));
         using var scope = NewDisposeScope();
+        Guard.Labels(labels, embeddings.size(0));
         var x = RowMath.Widen(embeddings);
         var (classes, _, _) = labels.to(x.device).unique();
         var own = classes.unsqueeze(1) == labels.to(x.device).unsqueeze(0);
@@ -44,6 +47,7 @@ public sealed class HardClusters
         return new(means.MoveToOuterDisposeScope(), references.MoveToOuterDisposeScope(), tuples);
     }
 
+    /// <summary>The class of each row, int64 [N], from the mask [C, N] of the rows of each class.</summary>
     private static Tensor ClassOf(Tensor own) =>
         own.size(0) == 0 ? zeros(0, ScalarType.Int64, own.device) : own.to(ScalarType.Byte).argmax(0);
 }

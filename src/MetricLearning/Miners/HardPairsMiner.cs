@@ -2,12 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The pairs of a batch that are on the wrong side of one of the other kind: positives farther than its nearest negative pair,
-/// negatives nearer than its farthest positive pair.</summary>
+/// <summary>Keeps the positive pairs that are farther than the nearest negative pair of the batch, and the negative pairs that are nearer
+/// than its farthest positive pair.</summary>
 /// <remarks>
-/// Over the whole batch, not per anchor; a batch that lacks either kind keeps nothing, as there is nothing to be hard against. Memory
-/// O(N·M). As sentence-transformers' OnlineContrastiveLoss picks them (<see cref="ContrastiveLoss.Online"/>), which takes the mean of the
-/// other kind in place of its extreme where there is a single pair of it.
+/// The comparison is over the whole batch, not per anchor. A batch without positive pairs or without negative pairs keeps nothing. Memory
+/// O(N·M). As sentence-transformers' OnlineContrastiveLoss picks pairs (<see cref="ContrastiveLoss.Online"/>); that one compares with the
+/// mean of the other kind, instead of its extreme, if there is a single pair of it.
 /// </remarks>
 public sealed class HardPairsMiner : Miner
 {

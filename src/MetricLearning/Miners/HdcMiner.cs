@@ -2,30 +2,31 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The hardest part of all pairs of the batch: of the positives the farthest, of the negatives the nearest.</summary>
+/// <summary>Keeps the hardest part of all pairs of the batch: the farthest positive pairs and the nearest negative pairs.</summary>
 /// <remarks>
-/// ⌈fraction · K⌉ of K pairs, each kind on its own, over the whole batch and not per anchor. Memory O(N·M); nothing is sorted.
-/// Yuan, Yang, Zhang, <i>Hard-Aware Deeply Cascaded Embedding</i>, ICCV 2017; as pytorch-metric-learning's HDCMiner.
+/// ⌈fraction · K⌉ of K pairs are kept, separately for positives and negatives, over the whole batch and not per anchor. Memory O(N·M);
+/// nothing is sorted. Yuan, Yang, Zhang, <i>Hard-Aware Deeply Cascaded Embedding</i>, ICCV 2017; as pytorch-metric-learning's HDCMiner.
 /// </remarks>
 public sealed class HdcMiner : Miner
 {
     /// <summary>Creates the miner.</summary>
-    /// <param name="fraction">What is kept, in (0, 1]; 0.5 by default.</param>
+    /// <param name="fraction">The part that is kept, in (0, 1]; 0.5 by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The fraction is out of range.</exception>
     public HdcMiner(double fraction = 0.5) => Fraction = Guard.Within(Guard.Positive(fraction), 0, 1);
 
-    /// <summary>What is kept of each kind.</summary>
+    /// <summary>The part of each kind that is kept.</summary>
     public double Fraction { get; }
 
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
         new Pairs(Lowest(-distances, candidates.Positives), Lowest(distances, candidates.Negatives));
 
-    /// <summary>The first entries by key, lower index first where keys are equal; NaN comes before all.</summary>
+    /// <summary>The masked entries of the lowest keys; the lowest index first among equal keys, NaN before all.</summary>
     private Tensor Lowest(Tensor keys, Tensor mask)
     {
         keys = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity));
         var values = keys.masked_select(mask);
-        if (values.numel() == 0) return mask.clone();         // the candidates keep their own
+        if (values.numel() == 0) return mask.clone();         // the candidates keep their own mask
         var kept = (long)Math.Ceiling(Fraction * values.numel());
         var last = values.kthvalue(kept, dim: 0, keepdim: false).values;
         var (lower, ties) = (mask & (keys < last), mask & (keys == last));

@@ -2,24 +2,87 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which of the possible tuples matter: distances in, tuples out, never a gradient.</summary>
+/// <summary>Picks the tuples of a batch that matter: distances in, tuples out, never a gradient.</summary>
 /// <remarks>
-/// A pure function of the distances that the loss already has. To add one, derive and write <see cref="MineCore"/>. What all miners of the
-/// library hold to: of candidates at equal distance the one of the lowest index is taken; an anchor that lacks the candidates it needs
-/// gives no tuple; a NaN distance is always taken, so that it reaches the loss and is seen there.
+/// A loss mines by itself, from the distances that it already has (<c>new TripletLoss { Miner = new BatchHardMiner() }</c>). You can also
+/// mine and pass the tuples on:
+/// <code>
+/// using var triplets = miner.Mine(embeddings, labels);
+/// using var value = loss.forward(embeddings, triplets);
+/// </code>
+/// All miners of the library keep these rules. Of candidates at equal distance the one of the lowest index is taken. An anchor without the
+/// candidates that it needs gives no tuple. A NaN distance is always taken, so that it reaches the loss and is seen there. To add a miner,
+/// derive and write <see cref="MineCore"/>; use <see cref="Scalars.S(double)"/> for its numbers:
+/// <code>
+/// sealed class FarNegatives(double radius) : Miner
+/// {
+///     protected override Tuples MineCore(Tensor distances, Pairs candidates) =&gt; new Pairs(
+///         candidates.Positives.clone(), candidates.Negatives &amp; (distances &lt; S(radius)).logical_not());
+/// }
+/// </code>
+/// <para> Thread safety: immutable; any number of threads may mine at once, each with a batch of its own. A <see cref="SeededMiner"/> is
+/// for one thread at a time. </para>
 /// </remarks>
 public abstract class Miner
 {
+    private readonly Distance[] allowed;
+
+    /// <summary>Creates a miner that works with every distance.</summary>
+    protected Miner() => allowed = [];
+
+    /// <summary>Creates a miner whose formula holds for some distances only: <see cref="Distance"/> refuses all others.</summary>
+    /// <param name="allowedDistances">These distances; the first is the default.</param>
+    /// <exception cref="ArgumentException">There is none, or one is null.</exception>
+    protected Miner(params Distance[] allowedDistances)
+    {
+        ArgumentNullException.ThrowIfNull(allowedDistances);
+        if (allowedDistances.Length == 0 || allowedDistances.Contains(null))
+            throw new ArgumentException($"{nameof(allowedDistances)} must hold a distance, and none that is null.",
+                nameof(allowedDistances));
+        allowed = [.. allowedDistances];
+        Distance = allowed[0];
+    }
+
     /// <summary>Keeps every candidate.</summary>
     public static Miner All { get; } = new AllMiner();
 
-    /// <summary>The distance to mine by where it is not the loss's own; null (the default) for the loss's.</summary>
-    public Distance? Distance { get; init; }
+    /// <summary>The distance to mine by. Null (the default) for the distance of the loss, or the Euclidean distance if there is no
+    /// loss.</summary>
+    /// <exception cref="ArgumentException">The miner's formula does not hold for this distance.</exception>
+    public Distance? Distance { get; init => field = RequireAllowed(value); }
 
-    /// <summary>Picks tuples.</summary>
+    /// <summary>Picks tuples of a batch that meets itself.</summary>
+    /// <param name="embeddings">[N, D], floating point; N may be 0. They need no gradient.</param>
+    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <returns>Pairs or triplets over N rows and N columns, for <c>loss.forward(embeddings, tuples)</c>. The caller disposes
+    /// them.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public Tuples Mine(Tensor embeddings, Tensor labels)
+    {
+        using var noGradient = no_grad();
+        using var batch = new LossBatch(embeddings, labels);
+        return Mine(batch);
+    }
+
+    /// <summary>Picks tuples of a batch that meets references: a second view, a memory, a teacher.</summary>
+    /// <param name="embeddings">[N, D], floating point.</param>
+    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <param name="references">[M, D], of the same type and device.</param>
+    /// <param name="referenceLabels">[M], of any integer type.</param>
+    /// <returns>Pairs or triplets over N rows and M columns, for <c>loss.forward(embeddings, tuples, references)</c>. The caller disposes
+    /// them.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public Tuples Mine(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels)
+    {
+        using var noGradient = no_grad();
+        using var batch = new LossBatch(embeddings, labels, references, referenceLabels);
+        return Mine(batch);
+    }
+
+    /// <summary>Picks tuples from a matrix of distances.</summary>
     /// <param name="distances">[N, M], rows to columns, as <see cref="Distance.Matrix"/> gives it.</param>
     /// <param name="candidates">Which pairs are allowed, over the same N and M.</param>
-    /// <returns>Pairs or triplets among the candidates, which the caller disposes; the candidates themselves where all are kept.</returns>
+    /// <returns>Pairs or triplets among the candidates, which the caller disposes; the candidates themselves if all are kept.</returns>
     /// <exception cref="ArgumentException">The distances are not a matrix of the candidates' size.</exception>
     public Tuples Mine(Tensor distances, Pairs candidates)
     {
@@ -29,29 +92,47 @@ public abstract class Miner
             throw new ArgumentException($"distances must be [{candidates.Rows}, {candidates.Columns}], got {Guard.Shape(distances)}.",
                 nameof(distances));
         if (candidates.Rows == 0 || candidates.Columns == 0) return candidates;
-        return Alone(candidates, () => MineCore(distances.detach(), candidates));
+        return WithoutGradient(candidates, () => MineCore(distances.detach(), candidates));
     }
 
-    /// <summary>Picks tuples of a batch by the distances that it shares.</summary>
+    /// <summary>Picks tuples of a batch from the distances that all its losses and miners share.</summary>
     /// <param name="distances">The view of the batch by the distance to mine by.</param>
-    /// <returns>Pairs or triplets, which the caller disposes; the batch's candidates themselves where all are kept.</returns>
+    /// <returns>Pairs or triplets, which the caller disposes; the batch's candidates themselves if all are kept.</returns>
+    /// <exception cref="ArgumentException">The miner's formula does not hold for the distance of the view.</exception>
     public virtual Tuples Mine(DistanceView distances)
     {
         ArgumentNullException.ThrowIfNull(distances);
+        RequireAllowed(distances.Distance);
         return Mine(distances.Matrix, distances.Batch.Candidates);
     }
 
-    /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. Other tensors made here are freed by
-    /// the caller.</summary>
+    /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. The caller frees all other tensors
+    /// that are made here.</summary>
     protected abstract Tuples MineCore(Tensor distances, Pairs candidates);
 
-    /// <summary>Without a gradient, and leaving nothing but the tuples.</summary>
-    private protected static Tuples Alone(Pairs candidates, Func<Tuples> mine)
+    /// <summary>Refuses a distance that the miner's formula does not hold for. Null stands for the distance of the loss.</summary>
+    private protected Distance? RequireAllowed(Distance? distance, string name = nameof(Distance)) =>
+        allowed.Length == 0 || (distance is not null && allowed.Contains(distance)) ? distance
+            : throw new ArgumentException($"{name} must be {string.Join<Distance>(" or ", allowed)}, got {distance?.ToString() ?? "null"}.",
+                name);
+
+    /// <summary>Runs a search without gradient and frees every tensor that it makes, except the tuples.</summary>
+    private protected static Tuples WithoutGradient(Pairs candidates, Func<Tuples> search)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var mined = mine();
+        var mined = search();
         if (!ReferenceEquals(mined, candidates)) mined.MoveToOuterDisposeScope();
+        return mined;
+    }
+
+    /// <summary>Mines a batch that is disposed afterwards, so the tuples get handles of their own, even if they are the batch's
+    /// candidates.</summary>
+    private Tuples Mine(LossBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        var mined = Mine(batch.Distances(Distance ?? Distance.Euclidean)).Alias();
+        mined.MoveToOuterDisposeScope();
         return mined;
     }
 

@@ -2,24 +2,24 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pairs that are as hard as the hardest of the other kind, to within ε.</summary>
+/// <summary>Keeps the pairs of an anchor that are as hard as its hardest pair of the other kind, to within ε.</summary>
 /// <remarks>
-/// A positive is kept where d(a,p) + ε &gt; min d(a,n), a negative where d(a,n) − ε &lt; max d(a,p); an anchor that lacks either keeps
-/// nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as pytorch-metric-learning's
-/// MultiSimilarityMiner.
+/// A positive is kept where d(a,p) + ε &gt; min d(a,n), a negative where d(a,n) − ε &lt; max d(a,p). An anchor without positives or without
+/// negatives keeps nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as
+/// pytorch-metric-learning's MultiSimilarityMiner.
 /// </remarks>
 public sealed class MultiSimilarityMiner : Miner
 {
-    /// <summary>Creates the miner, by the cosine distance unless <see cref="Miner.Distance"/> says otherwise.</summary>
-    /// <param name="epsilon">ε, in units of the distance; 0.1 by default.</param>
+    /// <summary>Creates the miner. It mines by the cosine distance, unless <see cref="Miner.Distance"/> is set.</summary>
+    /// <param name="epsilon">ε, in units of the distance, finite; 0.1 by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">ε is not finite.</exception>
     public MultiSimilarityMiner(double epsilon = 0.1)
     {
-        Epsilon = double.IsFinite(epsilon) ? epsilon : throw new ArgumentOutOfRangeException(nameof(epsilon), epsilon,
-            "epsilon must be finite.");
+        Epsilon = Guard.Finite(epsilon);
         Distance = Distance.Cosine;
     }
 
-    /// <summary>ε.</summary>
+    /// <summary>ε, in units of the distance.</summary>
     public double Epsilon { get; }
 
     /// <inheritdoc/>

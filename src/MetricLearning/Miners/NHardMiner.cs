@@ -2,18 +2,19 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>For each anchor the positives and the negatives of given ranks, rank 0 the hardest.</summary>
+/// <summary>Keeps the positives and the negatives of given ranks for each anchor; rank 0 is the hardest.</summary>
 /// <remarks>
-/// <c>0..1</c> and <c>0..1</c> is batch-hard; <c>2..5</c> leaves out the two hardest, which wrong labels often are; <c>..^1</c> all but the
-/// easiest. Where an anchor has fewer candidates, those that there are; an anchor left without a positive or a negative gives nothing. The
-/// pairs of an anchor are joined to triplets, each positive with each negative, where the loss wants triplets. Memory O(N·M), two sorts of
-/// each row. As open-metric-learning's NHardTripletsMiner, which counts ranks from 1 and includes the last: its (3, 5) is <c>2..5</c>.
+/// <c>0..1</c> and <c>0..1</c> is batch-hard. <c>2..5</c> leaves out the two hardest, which often have a wrong label. <c>..^1</c> leaves
+/// out the easiest. An anchor with fewer candidates keeps those that it has in the range; an anchor that keeps no positive or no negative
+/// gives nothing. If the loss needs triplets, each kept positive of an anchor is joined with each kept negative. Memory O(N·M), two sorts
+/// of each row. As open-metric-learning's NHardTripletsMiner, which counts ranks from 1 and includes the last: its (3, 5) is <c>2..5</c>.
 /// </remarks>
 public sealed class NHardMiner : Miner
 {
     /// <summary>Creates the miner.</summary>
-    /// <param name="positives">Ranks of the positives, the farthest first.</param>
-    /// <param name="negatives">Ranks of the negatives, the nearest first.</param>
+    /// <param name="positives">Ranks of the positives; the farthest has rank 0.</param>
+    /// <param name="negatives">Ranks of the negatives; the nearest has rank 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A range holds no rank.</exception>
     public NHardMiner(Range positives, Range negatives) =>
         (Positives, Negatives) = (NotEmpty(positives, nameof(positives)), NotEmpty(negatives, nameof(negatives)));
 
@@ -32,8 +33,11 @@ public sealed class NHardMiner : Miner
         return new Pairs(positives & complete, negatives & complete);
     }
 
-    private static Range NotEmpty(Range range, string name) =>
-        range.Start.IsFromEnd == range.End.IsFromEnd && (range.Start.IsFromEnd ? range.Start.Value <= range.End.Value
-            : range.Start.Value >= range.End.Value)
-            ? throw new ArgumentOutOfRangeException(name, range, $"{name} must hold at least one rank.") : range;
+    /// <summary>A range with one end counted from the start and one from the end may be empty for some anchors only.</summary>
+    private static Range NotEmpty(Range range, string name)
+    {
+        var (start, end) = (range.Start, range.End);
+        var isEmpty = start.IsFromEnd == end.IsFromEnd && (start.IsFromEnd ? start.Value <= end.Value : start.Value >= end.Value);
+        return isEmpty ? throw new ArgumentOutOfRangeException(name, range, $"{name} must hold at least one rank.") : range;
+    }
 }

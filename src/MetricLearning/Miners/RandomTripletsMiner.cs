@@ -2,18 +2,19 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>So many triplets of each anchor, each with a positive and a negative drawn at random.</summary>
+/// <summary>Draws k triplets for each anchor, each with a random positive and a random negative.</summary>
 /// <remarks>
-/// Draws are independent, so one triplet may come twice; an anchor without a positive or without a negative gives none. Memory O(N·M) and k
-/// triplets an anchor. As <c>triplets_per_anchor</c> of pytorch-metric-learning's TripletMarginLoss and MarginLoss, with a seed.
+/// Draws are independent, so a triplet may come twice. An anchor without a positive or without a negative gives none. Memory O(N·M) and k
+/// triplets for each anchor. As <c>triplets_per_anchor</c> of pytorch-metric-learning's TripletMarginLoss and MarginLoss, with a seed.
 /// </remarks>
 public sealed class RandomTripletsMiner : SeededMiner
 {
     /// <summary>Creates the miner.</summary>
     /// <param name="tripletsPerAnchor">k, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
     public RandomTripletsMiner(int tripletsPerAnchor) => TripletsPerAnchor = Guard.AtLeast(tripletsPerAnchor, 1);
 
-    /// <summary>k.</summary>
+    /// <summary>k, the triplets of each anchor.</summary>
     public int TripletsPerAnchor { get; }
 
     /// <inheritdoc/>
@@ -26,17 +27,17 @@ public sealed class RandomTripletsMiner : SeededMiner
         return new Triplets(anchors.repeat_interleave(TripletsPerAnchor), Columns(drawn[0], positives, candidates.Positives),
             Columns(drawn[1], negatives, candidates.Negatives), candidates.Rows, candidates.Columns);
 
-        // [N]: how many candidates a row has.
+        // The number of candidates of each row, [N], from their running count.
         Tensor Counts(Tensor running) => running.select(1, -1);
 
-        // The first draw of a row takes its first NaN; else the column at which so many candidates have been counted.
+        // A draw of number r takes the candidate at which the running count is r + 1. If a row has a NaN, its first draw takes the first.
         Tensor Columns(Tensor draws, Tensor running, Tensor mask)
         {
             var counted = running.index_select(0, anchors);
             var places = (draws * Counts(counted).unsqueeze(1)).to(ScalarType.Int64);
             var columns = searchsorted(counted, places.Plus(S(1)));
-            var spoilt = (mask & broken).index_select(0, anchors);
-            columns.select(1, 0).copy_(where(spoilt.any(1), spoilt.to(ScalarType.Byte).argmax(1), columns.select(1, 0)));
+            var nan = (mask & broken).index_select(0, anchors);
+            columns.select(1, 0).copy_(where(nan.any(1), nan.to(ScalarType.Byte).argmax(1), columns.select(1, 0)));
             return columns.reshape(-1);
         }
     }

@@ -1,9 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>A uniform sample of a stream whose length may be far beyond memory.</summary>
+/// <summary>Draws a uniform sample of a stream, which may be far too long for memory.</summary>
 internal static class Reservoir
 {
-    /// <summary>Places in [0, length) of <paramref name="size"/> items, each set equally likely, in ascending order; all of them where
+    /// <summary>Draws <paramref name="size"/> different places in [0, length), each set equally likely, in ascending order; all places if
     /// there are fewer.</summary>
     /// <remarks>O(size·(1 + log(length / size))) draws: Li, <i>Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))</i>,
     /// 1994 (L).</remarks>

@@ -1,18 +1,20 @@
 namespace MetricLearning;
 
-/// <summary>A miner that draws: the same seed and the same number of calls give the same draws on every machine.</summary>
+/// <summary>A miner that draws at random. The same seed and the same number of calls give the same draws on every machine.</summary>
 /// <remarks>
-/// Each call draws from a stream of its own, <see cref="Calls"/>. Keep that number in a checkpoint and set it again, and a resumed run
-/// draws what the unbroken one would have. Not for use by two threads at once.
+/// Each call draws from a random stream of its own, numbered by <see cref="Calls"/>. Save that number in a checkpoint and set it again: a
+/// resumed run then draws what an unbroken run would have drawn.
+/// <para> Thread safety: one thread at a time, because each call that draws counts up <see cref="Calls"/>. </para>
 /// </remarks>
 public abstract class SeededMiner : Miner
 {
-    /// <summary>What the draws start from; 0 by default.</summary>
+    /// <summary>The seed of the random numbers; 0 by default.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>How many times it has drawn.</summary>
-    public long Calls { get; set; }
+    /// <summary>The number of calls that have drawn, 0 or greater; 0 at first.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public long Calls { get; set => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>The random numbers of this call.</summary>
+    /// <summary>Creates the random numbers of this call, and counts the call.</summary>
     protected SeededRandom NextRandom() => SeededRandom.ForStream(Seed, (ulong)Calls++);
 }

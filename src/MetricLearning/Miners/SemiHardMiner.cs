@@ -2,51 +2,53 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The positives of an anchor for which a semi-hard negative is looked for.</summary>
+/// <summary>The positives of an anchor for which a semi-hard negative is searched.</summary>
 public enum SemiHardPositives
 {
-    /// <summary>Every positive: one triplet a positive pair, as FaceNet and TensorFlow Addons.</summary>
+    /// <summary>Every positive: one triplet for each positive pair, as in FaceNet and TensorFlow Addons.</summary>
     Each,
 
-    /// <summary>The farthest positive: one triplet an anchor, as TensorFlow Similarity, and pytorch-metric-learning's
+    /// <summary>The farthest positive: one triplet for each anchor, as in TensorFlow Similarity and in pytorch-metric-learning's
     /// BatchEasyHardMiner("hard", "semihard").</summary>
     Hardest,
 
-    /// <summary>The nearest positive: one triplet an anchor, as pytorch-metric-learning's BatchEasyHardMiner by default.</summary>
+    /// <summary>The nearest positive: one triplet for each anchor, as in pytorch-metric-learning's BatchEasyHardMiner by default.</summary>
     Easiest,
 }
 
-/// <summary>What becomes of a positive pair with no negative beyond it.</summary>
+/// <summary>What happens to a positive pair if no negative is farther than its positive.</summary>
 public enum SemiHardFallback
 {
     /// <summary>It gives no triplet, as in pytorch-metric-learning.</summary>
     Drop,
 
-    /// <summary>It meets the anchor's farthest negative, as in TensorFlow Addons, TensorFlow Similarity and
+    /// <summary>It gets the anchor's farthest negative, as in TensorFlow Addons, TensorFlow Similarity and
     /// sentence-transformers.</summary>
     FarthestNegative,
 }
 
-/// <summary>For a positive pair, the nearest negative that is strictly farther from the anchor than the positive.</summary>
+/// <summary>Picks for a positive pair the nearest negative that is strictly farther from the anchor than the positive.</summary>
 /// <remarks>
-/// Memory O(N·M) whatever the number of positive pairs. On the CPU the matrix is searched where it lies, a pass for each pair; elsewhere,
-/// and with more than 64 positives an anchor, it takes one sort of each row, and a binary search for each positive. Schroff, Kalenichenko,
-/// Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
+/// Memory O(N·M), whatever the number of positive pairs. On the CPU the matrix is searched in place, with one pass of the row for each
+/// pair. On other devices, and with more than 64 positives for each anchor, each row is sorted once and a binary search finds each
+/// negative. Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
 /// </remarks>
 public sealed class SemiHardMiner : Miner
 {
     /// <summary>Which positives of an anchor are used; each of them by default.</summary>
-    public SemiHardPositives Positives { get; init; } = SemiHardPositives.Each;
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
+    public SemiHardPositives Positives { get; init => field = Guard.Defined(value); } = SemiHardPositives.Each;
 
-    /// <summary>What becomes of a positive pair with no negative beyond it; dropped by default.</summary>
-    public SemiHardFallback Fallback { get; init; } = SemiHardFallback.Drop;
+    /// <summary>What happens to a positive pair if no negative is farther than its positive; it is dropped by default.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
+    public SemiHardFallback Fallback { get; init => field = Guard.Defined(value); } = SemiHardFallback.Drop;
 
     /// <inheritdoc/>
-    protected override Tuples MineCore(Tensor distances, Pairs candidates) => SemiHardSearch.Suits(distances, candidates, Positives)
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) => SemiHardSearch.Supports(distances, candidates, Positives)
         ? SemiHardSearch.Find(distances, candidates, Positives, Fallback)
         : BySorting(distances, candidates);
 
-    /// <summary>The same by tensor operations.</summary>
+    /// <summary>The same triplets by tensor operations: a sort of each row, and a binary search for each pair.</summary>
     internal Triplets BySorting(Tensor distances, Pairs candidates)
     {
         var others = candidates.Negatives.logical_not();
@@ -57,14 +59,14 @@ public sealed class SemiHardMiner : Miner
         var pair = (anchors * S(candidates.Columns)).Plus(positives);
         var radius = distances.reshape(-1).index_select(0, pair);
 
-        // In the sorted row of its anchor, the first negative beyond the positive; past the end where there is none.
+        // The place of the first negative beyond the positive in the sorted row; past the end if there is none.
         var beyond = searchsorted(sorted, distances.contiguous(), right: true).reshape(-1).index_select(0, pair);
         var found = beyond < count.index_select(0, anchors);
         var place = (anchors * S(candidates.Columns)).Plus(beyond.clamp_max(S(candidates.Columns - 1)));
         var farthest = distances.masked_fill(others, S(double.NegativeInfinity)).argmax(1).index_select(0, anchors);
         var negatives = where(found, order.reshape(-1).index_select(0, place), farthest);
 
-        // NaN has no place in an order: it is taken wherever it stands.
+        // NaN cannot be ordered: it is taken wherever it occurs.
         var nan = distances.isnan() & candidates.Negatives;
         var nanRow = nan.any(1).index_select(0, anchors);
         negatives = where(nanRow, nan.to(ScalarType.Byte).argmax(1).index_select(0, anchors), negatives);
@@ -77,6 +79,7 @@ public sealed class SemiHardMiner : Miner
         return new Triplets(anchors, positives, negatives, candidates.Rows, candidates.Columns);
     }
 
+    /// <summary>The positive pairs that <see cref="Positives"/> chooses.</summary>
     private (Tensor Anchors, Tensor Positives) PositivePairs(Tensor distances, Pairs candidates)
     {
         if (Positives == SemiHardPositives.Each) return candidates.PositivePairs();

@@ -3,32 +3,32 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The semi-hard negative of chosen positive pairs, searched in the memory of the distance matrix, row by row.</summary>
+/// <summary>Finds the semi-hard negatives of positive pairs, row by row in the memory of the distance matrix.</summary>
 internal static unsafe class SemiHardSearch
 {
     private const int MostPositives = 64;
 
-    /// <summary>Whether a matrix and its candidates can be searched so: on the CPU, and where every positive is used, with few of them a
-    /// row, each of which takes a pass.</summary>
-    public static bool Suits(Tensor distances, Pairs candidates, SemiHardPositives which) =>
-        SimdRows.Suit(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU
+    /// <summary>Whether to search in memory: on the CPU, with indices that fit. If every positive is used, also with few positives for each
+    /// row, because each takes one pass of the row.</summary>
+    public static bool Supports(Tensor distances, Pairs candidates, SemiHardPositives which) =>
+        SimdRows.Supports(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU
             && candidates.Columns <= CandidateRow<float>.MostColumns
         && candidates.Rows * candidates.Columns <= int.MaxValue
         && (which != SemiHardPositives.Each || PositivePairs(candidates) <= MostPositives * candidates.Rows);
 
-    /// <summary>The triplets, by anchor and then by positive.</summary>
+    /// <summary>Finds the triplets, in order of anchor and then of positive.</summary>
     /// <param name="distances">[N, M].</param>
     /// <param name="candidates">Over the same N and M.</param>
-    /// <param name="which">Which positives of an anchor.</param>
-    /// <param name="fallback">What becomes of a pair with no negative beyond it.</param>
+    /// <param name="which">Which positives of an anchor are used.</param>
+    /// <param name="fallback">What happens to a pair if no negative is beyond its positive.</param>
     public static Triplets Find(Tensor distances, Pairs candidates, SemiHardPositives which, SemiHardFallback fallback) =>
         distances.dtype == ScalarType.Float32
             ? Find<float>(distances, candidates, which, fallback)
             : Find<double>(distances, candidates, which, fallback);
 
-    /// <summary>Every positive pair, by anchor and then by positive, and its semi-hard negatives: all at the same distance, the farthest
-    /// ones where none is beyond the positive.</summary>
-    /// <returns>Anchors and positives [K]; pairs and negatives [L], each a negative of the pair of that number, from 0.</returns>
+    /// <summary>Finds all semi-hard negatives of every positive pair, which are at the same distance. If no negative is beyond the
+    /// positive, these are the farthest negatives. Pairs are in order of anchor and then of positive.</summary>
+    /// <returns>Anchors and positives of the K pairs; of the L negatives the number of the pair, from 0, and the column.</returns>
     public static (long[] Anchors, long[] Positives, long[] Pairs, long[] Negatives) WithTies(Tensor distances, Pairs candidates) =>
         distances.dtype == ScalarType.Float32 ? WithTies<float>(distances, candidates) : WithTies<double>(distances, candidates);
 
@@ -51,7 +51,7 @@ internal static unsafe class SemiHardSearch
             Array.ConvertAll(negatives, n => n.Number), Array.ConvertAll(negatives, n => n.Item2));
     }
 
-    /// <summary>Calls for every row, on several threads.</summary>
+    /// <summary>Calls <paramref name="body"/> for each row, on several threads.</summary>
     private static void ForRows<T>(Tensor distances, Pairs candidates, Action<int, CandidateRow<T>> body)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
@@ -76,8 +76,8 @@ internal static unsafe class SemiHardSearch
                 p = each ? candidate.NextPositive(p + 1) : -1)
             {
                 var negative = candidate.NegativeBeyond(candidate[p]);
-                if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p]))) negative =
-                    candidate.FarthestNegative();
+                if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p])))
+                    negative = candidate.FarthestNegative();
                 if (negative >= 0) (found[row] ??= []).Add((p, negative));
             }
         });
@@ -90,7 +90,6 @@ internal static unsafe class SemiHardSearch
     private static long PositivePairs(Pairs candidates)
     {
         using var scope = NewDisposeScope();
-        var mask = TensorMemory.Contiguous(candidates.Positives);
-        return mask.numel() - new ReadOnlySpan<byte>(TensorMemory.Of(mask), (int)mask.numel()).Count((byte)0);
+        return RowMath.Count(TensorMemory.Contiguous(candidates.Positives));
     }
 }

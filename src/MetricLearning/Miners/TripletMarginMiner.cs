@@ -2,28 +2,30 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The triplets whose negative is at a given place about the margin: t = d(a,n) − d(a,p).</summary>
+/// <summary>Keeps triplets by t = d(a,n) − d(a,p) and the margin m.</summary>
 /// <remarks>
-/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. Of a positive pair these are neighbors in the sorted row of its
-/// anchor, so that memory is O(N·M) and the triplets that are kept, never N·M²; with a <see cref="Cap"/> a uniform sample of so many is
-/// drawn without the others being made. As pytorch-metric-learning's TripletMarginMiner.
+/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. The negatives of a positive pair that are kept are neighbors in the
+/// sorted row of its anchor, so memory is O(N·M) plus the triplets that are kept, never N·M². With a <see cref="Cap"/> a uniform sample of
+/// at most that size is drawn, and the other triplets are never made. As pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>
 public sealed class TripletMarginMiner : SeededMiner
 {
     /// <summary>Creates the miner.</summary>
     /// <param name="margin">m, in units of the distance, 0 or greater; 0.2 by default.</param>
-    /// <param name="kind">Which triplets; all inside the margin by default.</param>
+    /// <param name="kind">Which triplets are kept; all inside the margin by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The margin is negative or not finite, or the kind is undefined.</exception>
     public TripletMarginMiner(double margin = 0.2, Hardness kind = Hardness.All) =>
         (Margin, Kind) = (Guard.NotNegative(margin), Guard.Defined(kind));
 
-    /// <summary>m.</summary>
+    /// <summary>m, in units of the distance.</summary>
     public double Margin { get; }
 
-    /// <summary>Which triplets.</summary>
+    /// <summary>Which triplets are kept.</summary>
     public Hardness Kind { get; }
 
-    /// <summary>The largest number of triplets, at least 1: where there are more, so many are drawn, each set equally likely. Null (the
-    /// default) for all.</summary>
+    /// <summary>The largest number of triplets, at least 1. If there are more, so many are drawn, each set equally likely. Null (the
+    /// default) keeps all.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? Cap { get; init => field = value is { } cap ? Guard.AtLeast(cap, 1, nameof(Cap)) : null; }
 
     /// <inheritdoc/>
@@ -48,7 +50,7 @@ public sealed class TripletMarginMiner : SeededMiner
             _ => NoFartherThan(distances + S(Margin)),
         };
 
-        // NaN has no place in an order: a pair that meets one takes the first negative, which is NaN wherever there is such a one.
+        // NaN cannot be ordered: a pair that meets one takes the first negative of the sorted row, which is NaN if any negative is.
         var broken = (distances.isnan() & candidates.Negatives).any(1).index_select(0, anchors) | distances.reshape(-1)
             .index_select(0, pair).isnan();
         first = first.masked_fill(broken, S(0));
@@ -56,7 +58,8 @@ public sealed class TripletMarginMiner : SeededMiner
         return Take(order, anchors, positives, first, end - first, candidates);
     }
 
-    /// <summary>The triplets of all intervals, or the drawn ones of them: number t is in the pair whose intervals end beyond t.</summary>
+    /// <summary>The triplets of all pairs, or a sample of them. A pair has the negatives from place <c>first</c> of its sorted row on,
+    /// <c>lengths</c> of them. Triplets are numbered pair by pair, so triplet t is of the first pair that ends beyond t.</summary>
     private Triplets Take(Tensor order, Tensor anchors, Tensor positives, Tensor first, Tensor lengths, Pairs candidates)
     {
         var ends = lengths.cumsum(0);

@@ -2,24 +2,25 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pairs drawn so that their distances are spread evenly: as many from each bin of the histogram, positives and negatives each on
-/// their own.</summary>
+/// <summary>Draws the same number of pairs from each bin of a histogram of distances, so that distances are spread evenly.</summary>
 /// <remarks>
-/// The bins divide the range from the least to the greatest distance of the batch's pairs of the kind. From each bin so many are drawn
-/// without replacement, each set equally likely; all, where there are fewer (pytorch-metric-learning's UniformHistogramMiner draws with
-/// replacement, so that it repeats pairs there). Memory O(N·M), one sort of all pairs.
+/// Positive and negative pairs have a histogram each. Its bins divide the range from the least to the greatest distance of these pairs in
+/// the batch. Pairs are drawn without replacement, each set equally likely; a bin with fewer pairs gives all of them
+/// (pytorch-metric-learning's UniformHistogramMiner draws with replacement, so there it repeats pairs). Memory O(N·M), one sort of all
+/// pairs.
 /// </remarks>
 public sealed class UniformHistogramMiner : SeededMiner
 {
     /// <summary>Creates the miner.</summary>
-    /// <param name="bins">Bins of the histogram, at least 1; 100 by default.</param>
+    /// <param name="bins">The number of bins, at least 1; 100 by default.</param>
     /// <param name="positivesPerBin">Positive pairs from each bin, at least 1; 10 by default.</param>
     /// <param name="negativesPerBin">Negative pairs from each bin, at least 1; 10 by default.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
     public UniformHistogramMiner(int bins = 100, int positivesPerBin = 10, int negativesPerBin = 10) =>
         (Bins, PositivesPerBin, NegativesPerBin) =
             (Guard.AtLeast(bins, 1), Guard.AtLeast(positivesPerBin, 1), Guard.AtLeast(negativesPerBin, 1));
 
-    /// <summary>Bins of the histogram.</summary>
+    /// <summary>The number of bins of each histogram.</summary>
     public int Bins { get; }
 
     /// <summary>Positive pairs from each bin.</summary>
@@ -32,18 +33,18 @@ public sealed class UniformHistogramMiner : SeededMiner
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
         var random = NextRandom();
-        return new Pairs(
-            Drawn(distances, candidates.Positives, PositivesPerBin, random),
-                Drawn(distances, candidates.Negatives, NegativesPerBin, random));
+        return new Pairs(Drawn(distances, candidates.Positives, PositivesPerBin, random),
+            Drawn(distances, candidates.Negatives, NegativesPerBin, random));
     }
 
+    /// <summary>The mask of the drawn pairs of one kind.</summary>
     private Tensor Drawn(Tensor distances, Tensor mask, int perBin, SeededRandom random)
     {
         var entries = mask.reshape(-1).nonzero().squeeze(1);
         if (entries.size(0) == 0) return mask.clone();
         var bin = BinOf(distances.reshape(-1).index_select(0, entries));
 
-        // In random order, and then by bin: the place in its bin decides.
+        // Shuffle the pairs, sort them by bin, and keep the first of each bin.
         var shuffled = new double[entries.size(0)];
         for (var i = 0; i < shuffled.Length; i++) shuffled[i] = random.NextDouble();
         var order = tensor(shuffled).to(entries.device).argsort();
@@ -53,7 +54,7 @@ public sealed class UniformHistogramMiner : SeededMiner
         return CandidateOrder.MaskOf(entries.index_select(0, kept), mask);
     }
 
-    /// <summary>0 to Bins − 1; what is not finite is in a bin of its own behind them.</summary>
+    /// <summary>The bin of each distance, 0 to Bins − 1; distances that are not finite are in bin Bins.</summary>
     private Tensor BinOf(Tensor values)
     {
         var broken = values.isfinite().logical_not();

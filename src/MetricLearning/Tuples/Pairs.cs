@@ -5,63 +5,85 @@ namespace MetricLearning;
 /// <summary>Pairs as masks over the distance matrix: which of the columns are a row's positives, and which its negatives.</summary>
 public sealed class Pairs : Tuples
 {
-    /// <summary>Takes over two masks.</summary>
+    /// <summary>Creates pairs and takes ownership of the masks.</summary>
     /// <param name="positives">bool [N, M].</param>
     /// <param name="negatives">bool [N, M].</param>
-    /// <param name="self">int64 [N], the column that is the row's own embedding; null where the references are other embeddings.</param>
-    /// <exception cref="ArgumentException">A mask is not bool [N, M], or self is not int64 [N].</exception>
-    public Pairs(Tensor positives, Tensor negatives, Tensor? self = null) : base(positives.size(0), positives.size(1))
+    /// <param name="self">int64 [N], for each row the column of its own embedding; null if the references are other embeddings. Ownership
+    /// passes too.</param>
+    /// <exception cref="ArgumentException">A mask is null or not bool [N, M], or <paramref name="self"/> is not int64 [N].</exception>
+    public Pairs(Tensor positives, Tensor negatives, Tensor? self = null)
+        : base(Guard.Mask(positives).size(0), positives.size(1))
     {
-        if (positives.dim() != 2 || positives.dtype != ScalarType.Bool)
-            throw new ArgumentException($"positives must be bool [N, M], got {positives.dtype} {Guard.Shape(positives)}.",
-                nameof(positives));
+        ArgumentNullException.ThrowIfNull(negatives);
         if (negatives.dim() != 2 || negatives.dtype != ScalarType.Bool || negatives.size(0) != Rows || negatives.size(1) != Columns)
             throw new ArgumentException($"negatives must be bool [{Rows}, {Columns}], got {negatives.dtype} {Guard.Shape(negatives)}.",
                 nameof(negatives));
-        if (self is not null) Guard.Labels(self, Rows);
-        (Positives, Negatives, Self) = (positives, negatives, self);
+        (Positives, Negatives, Self) = (positives, negatives, self is null ? null : Guard.Indices(self, Rows));
     }
 
-    /// <summary>bool [N, M]: the columns that a row is to be near to.</summary>
+    /// <summary>bool [N, M]: the columns that are positives of a row.</summary>
     public Tensor Positives { get; }
 
-    /// <summary>bool [N, M]: the columns that a row is to be far from.</summary>
+    /// <summary>bool [N, M]: the columns that are negatives of a row.</summary>
     public Tensor Negatives { get; }
 
-    /// <summary>int64 [N]: the column that is the row's own embedding, never a positive; null where the references are other
+    /// <summary>int64 [N]: for each row the column of its own embedding, which is never a positive; null if the references are other
     /// embeddings.</summary>
     public Tensor? Self { get; }
 
-    /// <summary>All pairs of a batch with itself: equal labels are positives, other labels negatives, and no row meets itself.</summary>
-    /// <param name="labels">int64 [N]. Any values; only equality counts.</param>
+    /// <inheritdoc/>
+    public override long Count
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            return RowMath.Count(Positives) + RowMath.Count(Negatives);
+        }
+    }
+
+    /// <summary>All pairs of a batch with itself: rows of equal labels are positives, rows of different labels negatives, and no row meets
+    /// itself.</summary>
+    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <returns>The pairs, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The labels are not an integer vector; the message prints their shape or type.</exception>
     public static Pairs FromLabels(Tensor labels)
     {
+        ArgumentNullException.ThrowIfNull(labels);
+        using var scope = NewDisposeScope();
         Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
-        return FromLabels(labels, labels, Iota(labels.size(0), labels.device));
+        var pairs = FromLabels(labels, labels, Iota(labels.size(0), labels.device));
+        pairs.MoveToOuterDisposeScope();
+        return pairs;
     }
 
     /// <summary>All pairs of a batch with references.</summary>
-    /// <param name="labels">int64 [N].</param>
-    /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each. Null where they do not.</param>
+    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <param name="referenceLabels">[M], of any integer type.</param>
+    /// <param name="self">int64 [N], if the references hold the rows of the batch: the column of each row. Null if they do not. It stays
+    /// the caller's.</param>
+    /// <returns>The pairs, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public static Pairs FromLabels(Tensor labels, Tensor referenceLabels, Tensor? self = null)
     {
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(referenceLabels);
+        using var scope = NewDisposeScope();
         Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
         Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
-        using var scope = NewDisposeScope();
+        if (self is not null) Guard.Indices(self, labels.size(0));
         var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var negatives = same.logical_not();
         if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1),
             zeros([self.size(0), 1], ScalarType.Bool, same.device));
-        return new(same.MoveToOuterDisposeScope(), negatives.MoveToOuterDisposeScope(), self);
+        return new(same.MoveToOuterDisposeScope(), negatives.MoveToOuterDisposeScope(), self?.alias().MoveToOuterDisposeScope());
     }
 
     /// <summary>
-    /// These pairs without the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may
-    /// well be positives that are labeled wrongly. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
+    /// Removes the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may be positives
+    /// with a wrong label. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
-    /// <returns>New pairs, which the caller disposes; hand them to <c>loss.forward(embeddings, pairs)</c>.</returns>
+    /// <returns>New pairs for <c>loss.forward(embeddings, pairs)</c>, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The distances are not [N, M].</exception>
     public Pairs WithoutFalseNegatives(Tensor guideDistances)
     {
@@ -101,7 +123,7 @@ public sealed class Pairs : Tuples
     /// <inheritdoc/>
     public override (Tensor Rows, Tensor Columns) NegativePairs() => Indices(Negatives);
 
-    /// <summary>bool [N, M]: the columns that are the rows' own embeddings; none where the references are other embeddings.</summary>
+    /// <summary>bool [N, M]: the column of each row's own embedding; none if the references are other embeddings.</summary>
     internal Tensor Own() => Self is { } self && Positives.numel() > 0
         ? zeros_like(Positives).scatter(1, self.unsqueeze(1), ones([self.size(0), 1], ScalarType.Bool, self.device))
         : zeros_like(Positives);
@@ -112,6 +134,8 @@ public sealed class Pairs : Tuples
         var indices = mask.nonzero();
         return (indices.select(1, 0).MoveToOuterDisposeScope(), indices.select(1, 1).MoveToOuterDisposeScope());
     }
+
+    internal override Pairs Alias() => new(Positives.alias(), Negatives.alias(), Self?.alias());
 
     private protected override IEnumerable<Tensor> Tensors => Self is null ? [Positives, Negatives] : [Positives, Negatives, Self];
 }

@@ -2,31 +2,32 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Triplets as indices: row <c>Anchors[k]</c> is to be nearer to column <c>Positives[k]</c> than to column
+/// <summary>Triplets as indices: row <c>Anchors[k]</c> should be nearer to column <c>Positives[k]</c> than to column
 /// <c>Negatives[k]</c>.</summary>
 public sealed class Triplets : Tuples
 {
-    private (long[], long[], long[])? indices;
+    /// <summary>A reference, so that a thread sees all three arrays or none.</summary>
+    private Arrays? indices;
 
-    /// <summary>Takes over three index tensors.</summary>
+    /// <summary>Creates triplets and takes ownership of the index tensors.</summary>
     /// <param name="anchors">int64 [K], rows of the batch.</param>
     /// <param name="positives">int64 [K], columns of the references (which may be the batch itself).</param>
     /// <param name="negatives">int64 [K], columns of the references.</param>
-    /// <param name="rows">Rows of the batch.</param>
-    /// <param name="columns">Rows of the references; the same number where they are the batch itself.</param>
-    /// <exception cref="ArgumentException">The indices are not int64 of one length.</exception>
-    public Triplets(Tensor anchors, Tensor positives, Tensor negatives, long rows, long columns) : base(rows, columns)
+    /// <param name="rows">Rows of the batch, 0 or more.</param>
+    /// <param name="columns">Rows of the references, 0 or more; the same number if they are the batch itself.</param>
+    /// <exception cref="ArgumentException">The indices are null or not int64 of one length, or a number of rows is negative.</exception>
+    public Triplets(Tensor anchors, Tensor positives, Tensor negatives, long rows, long columns)
+        : base(Guard.AtLeast(rows, 0), Guard.AtLeast(columns, 0))
     {
-        Guard.Labels(anchors, anchors.dim() == 1 ? anchors.size(0) : 0);
-        Guard.Labels(positives, anchors.size(0));
-        Guard.Labels(negatives, anchors.size(0));
-        (Anchors, Positives, Negatives) = (anchors, positives, negatives);
+        ArgumentNullException.ThrowIfNull(anchors);
+        Anchors = Guard.Indices(anchors, anchors.dim() == 1 ? anchors.size(0) : 0);
+        (Positives, Negatives) = (Guard.Indices(positives, anchors.size(0)), Guard.Indices(negatives, anchors.size(0)));
     }
 
-    /// <summary>Triplets on the CPU, all of them inside; the arrays are taken over.</summary>
+    /// <summary>Creates triplets on the CPU whose indices are known to be in range, and takes ownership of the arrays.</summary>
     internal Triplets(long[] anchors, long[] positives, long[] negatives, long rows, long columns) : base(rows, columns)
     {
-        indices = (anchors, positives, negatives);
+        indices = new(anchors, positives, negatives);
         (Anchors, Positives, Negatives) = (tensor(anchors), tensor(positives), tensor(negatives));
     }
 
@@ -39,20 +40,29 @@ public sealed class Triplets : Tuples
     /// <summary>int64 [K], columns.</summary>
     public Tensor Negatives { get; }
 
-    /// <summary>The same as arrays, all of them inside; for a batch on the CPU.</summary>
-    /// <exception cref="ArgumentException">One points outside; the message names it.</exception>
-    internal (long[] Anchors, long[] Positives, long[] Negatives) Indices => indices ??= (TensorMemory.Indices(Anchors, Rows, "anchors"),
-        TensorMemory.Indices(Positives, Columns, "positives"), TensorMemory.Indices(Negatives, Columns, "negatives"));
+    /// <summary>The indices as arrays, checked to be in range; for a batch on the CPU.</summary>
+    /// <exception cref="ArgumentException">An index is out of range; the message names it.</exception>
+    internal (long[] Anchors, long[] Positives, long[] Negatives) Indices
+    {
+        get
+        {
+            var (anchors, positives, negatives) = indices ??= new(TensorMemory.Indices(Anchors, Rows, "anchors"),
+                TensorMemory.Indices(Positives, Columns, "positives"), TensorMemory.Indices(Negatives, Columns, "negatives"));
+            return (anchors, positives, negatives);
+        }
+    }
 
-    /// <summary>The number of triplets.</summary>
-    public long Count => Anchors.size(0);
+    /// <inheritdoc/>
+    public override long Count => Anchors.size(0);
 
-    /// <summary>The triplets of a batch that is packed in thirds: B anchors, then their B positives, then their B negatives.</summary>
+    /// <summary>The triplets of a batch in three parts: B anchors, then their B positives, then their B negatives.</summary>
     /// <param name="rows">Rows of the batch, 3B.</param>
-    /// <param name="device">Where the batch lies; null for the CPU.</param>
-    /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
+    /// <param name="device">The device of the batch; null for the CPU.</param>
+    /// <returns>B triplets, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The number of rows is negative or no multiple of three.</exception>
     public static Triplets Packed(long rows, Device? device = null)
     {
+        Guard.AtLeast(rows, 0);
         if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.",
             nameof(rows));
         var third = rows / 3;
@@ -63,10 +73,12 @@ public sealed class Triplets : Tuples
     /// <summary>The triplets of a batch of B threes: anchor, positive, negative, anchor, positive, ...
     /// (<see cref="FixedTripletsSampler"/>).</summary>
     /// <param name="rows">Rows of the batch, 3B.</param>
-    /// <param name="device">Where the batch lies; null for the CPU.</param>
-    /// <exception cref="ArgumentException">The rows cannot be divided by three.</exception>
+    /// <param name="device">The device of the batch; null for the CPU.</param>
+    /// <returns>B triplets, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The number of rows is negative or no multiple of three.</exception>
     public static Triplets InThrees(long rows, Device? device = null)
     {
+        Guard.AtLeast(rows, 0);
         if (rows % 3 != 0) throw new ArgumentException($"a batch of anchor, positive and negative in threes has 3B rows, got {rows}.",
             nameof(rows));
         Tensor Every(long i) => arange(S(i), S(Math.Max(rows, i)), S(3), ScalarType.Int64, device ?? CPU);
@@ -92,6 +104,9 @@ public sealed class Triplets : Tuples
         Guard.InRange(Negatives, Columns);
     }
 
+    internal override Triplets Alias() =>
+        new(Anchors.alias(), Positives.alias(), Negatives.alias(), Rows, Columns) { indices = indices };
+
     private Tensor Mask(Tensor columns)
     {
         using var scope = NewDisposeScope();
@@ -100,4 +115,6 @@ public sealed class Triplets : Tuples
     }
 
     private protected override IEnumerable<Tensor> Tensors => [Anchors, Positives, Negatives];
+
+    private sealed record Arrays(long[] Anchors, long[] Positives, long[] Negatives);
 }

@@ -2,43 +2,50 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which embeddings meet: rows of the batch (anchors) with columns of the references. Pairs or triplets; each converts to the
-/// other.</summary>
+/// <summary>Which embeddings meet: rows of the batch (anchors) with columns of the references. Tuples are <see cref="Pairs"/> or
+/// <see cref="Triplets"/>, and each converts to the other.</summary>
+/// <remarks>They own their tensors and free them when disposed.
+/// <para> Thread safety: immutable; any number of threads may read them at once. Dispose them when no thread reads any
+/// more. </para></remarks>
 public abstract class Tuples : IDisposable
 {
     private protected Tuples(long rows, long columns) => (Rows, Columns) = (rows, columns);
 
-    /// <summary>Rows of the distance matrix that is indexed: the batch.</summary>
+    /// <summary>The number of rows N of the distance matrix: the batch.</summary>
     public long Rows { get; }
 
-    /// <summary>Columns of the distance matrix that is indexed: the references, which may be the batch itself.</summary>
+    /// <summary>The number of columns M of the distance matrix: the references, which may be the batch itself.</summary>
     public long Columns { get; }
 
-    /// <summary>As masks. Triplets that share a pair give it once.</summary>
-    /// <returns>The pairs; this object itself where it holds pairs.</returns>
+    /// <summary>The number of tuples: of triplets, or of positive pairs plus negative pairs.</summary>
+    /// <remarks>Of pairs the masks are counted at each call: O(N·M), and on another device than the CPU the host waits for it.</remarks>
+    public abstract long Count { get; }
+
+    /// <summary>Converts to masks. Triplets that share a pair give it once.</summary>
+    /// <returns>The pairs, which the caller disposes; this object itself if it holds pairs.</returns>
     public abstract Pairs AsPairs();
 
-    /// <summary>As triplets. Pairs are joined on equal anchors: every positive of an anchor with every negative of it.</summary>
-    /// <returns>The triplets; this object itself where it holds triplets.</returns>
+    /// <summary>Converts to triplets. Pairs are joined on equal anchors: each positive of an anchor with each negative of it.</summary>
+    /// <returns>The triplets, which the caller disposes; this object itself if it holds triplets.</returns>
     public abstract Triplets AsTriplets();
 
-    /// <summary>The positive pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds
-    /// triplets.</summary>
+    /// <summary>The positive pairs as row and column indices, int64 [K] each; of triplets one entry for each triplet. The caller disposes
+    /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) PositivePairs();
 
-    /// <summary>The negative pairs as row and column indices, int64 [K] each; one entry for every triplet where this holds
-    /// triplets.</summary>
+    /// <summary>The negative pairs as row and column indices, int64 [K] each; of triplets one entry for each triplet. The caller disposes
+    /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) NegativePairs();
 
-    /// <summary>Frees the tensors.</summary>
+    /// <summary>Frees the tensors. Autograd keeps what it needs.</summary>
     public void Dispose()
     {
         foreach (var tensor in Tensors) tensor.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>[N]: how often each row is in tuples over rows and columns of one set, ÷ the most; each row of a triplet counts
-    /// once.</summary>
+    /// <summary>[N]: how many tuples hold each row, divided by the largest such number. Rows and columns are one set; a triplet counts for
+    /// each of its three rows.</summary>
     internal Tensor Shares(ScalarType dtype)
     {
         var (positiveRows, positiveColumns) = PositivePairs();
@@ -52,8 +59,12 @@ public abstract class Tuples : IDisposable
 
     internal Device Device => Tensors.First().device;
 
-    /// <summary>On the CPU, where it costs nothing, indices that point outside the matrix are named.</summary>
+    /// <summary>Refuses indices that point outside the matrix. Checked on the CPU only: on another device the host would have to
+    /// wait.</summary>
     internal virtual void RequireInRange() { }
+
+    /// <summary>The same tuples with tensor handles of their own: these live on when this object is disposed.</summary>
+    internal abstract Tuples Alias();
 
     private protected abstract IEnumerable<Tensor> Tensors { get; }
 

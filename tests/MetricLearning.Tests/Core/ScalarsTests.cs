@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using MetricLearning.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -22,6 +23,16 @@ public class ScalarsTests
         Assert.Equal(
             ["Add", "Conversion", "Factor", "Operator", "Within"],
             found.Select(line => line.Split(' ')[0].Split('.')[^1]).Distinct());
+    }
+
+    [Fact]
+    public void TheRuleInTheDocumentation_IsThatOfTheLibrary()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "torchsharp.md"));
+        var shown = Regex.Match(page, @"```text\n(?<rule>.*?)```", RegexOptions.Singleline).Groups["rule"].Value;
+        var rule = File.ReadAllLines(Path.Combine(Repository.Root, "src", "BannedSymbols.txt"))
+            .Where(line => !line.StartsWith("//", StringComparison.Ordinal));
+        Assert.Equal(rule, shown.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Fact]

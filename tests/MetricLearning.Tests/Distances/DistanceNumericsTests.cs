@@ -6,27 +6,13 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class DistanceNumericsTests
 {
-    private static readonly Dictionary<string, (Distance Distance, Func<double[], double[], double> Naive)> all = new()
-    {
-        ["Euclidean"] = (Distance.Euclidean, (a, b) => Math.Sqrt(Squared(a, b))),
-        ["EuclideanSquared"] = (Distance.EuclideanSquared, Squared),
-        ["EuclideanClamped"] = (Distance.EuclideanClamped, (a, b) => Math.Sqrt(Math.Max(1e-12, Squared(a, b)))),
-        ["Cosine"] = (Distance.Cosine, (a, b) => 1 - Dot(Unit(a), Unit(b))),
-        ["Dot"] = (Distance.Dot, (a, b) => -Dot(a, b)),
-        ["Lp(1)"] = (Distance.Lp(1), (a, b) => a.Zip(b).Sum(c => Math.Abs(c.First - c.Second))),
-        ["Lp(3)"] = (Distance.Lp(3), (a, b) => Math.Cbrt(a.Zip(b).Sum(c => Math.Pow(Math.Abs(c.First - c.Second), 3)))),
-        ["Euclidean.Normalized()"] = (Distance.Euclidean.Normalized(), (a, b) => Math.Sqrt(Squared(Unit(a), Unit(b)))),
-        ["Lp(1).Normalized(1)"] = (Distance.Lp(1).Normalized(1), (a, b) => a.Zip(b)
-            .Sum(c => Math.Abs(c.First / One(a) - c.Second / One(b)))),
-    };
-
-    public static TheoryData<string> Names => [.. all.Keys];
+    public static TheoryData<string> Names => [.. DistanceTable.Names];
 
     [Theory, MemberData(nameof(Names))]
     public void MatchesTheFormula_ForFewRowsAndForMany(string name)
     {
         using var scope = NewDisposeScope();
-        var (distance, naive) = all[name];
+        var (distance, naive) = (DistanceTable.Of(name), DistanceTable.Formula(name));
         foreach (var (n, m) in new[] { (3, 4), (30, 41) })
         {
             var (x, y) = (LossTable.Random(1, n, 5), LossTable.Random(2, m, 5));
@@ -44,7 +30,7 @@ public class DistanceNumericsTests
     public void Gradients_AreThoseOfCentralDifferences(string name)
     {
         using var scope = NewDisposeScope();
-        var distance = all[name].Distance;
+        var distance = DistanceTable.Of(name);
         var (x, y, weights) = (LossTable.Random(1, 4, 3), LossTable.Random(2, 5, 3), LossTable.Random(3, 4, 5));
         GradientCheck.Run(x, input => (distance.Matrix(input, y) * weights).sum());
         GradientCheck.Run(y, input => (distance.Matrix(x, input) * weights).sum());
@@ -55,7 +41,7 @@ public class DistanceNumericsTests
     public void EqualAndZeroRows_HaveFiniteGradients(string name)
     {
         using var scope = NewDisposeScope();
-        var distance = all[name].Distance;
+        var distance = DistanceTable.Of(name);
         foreach (var rows in new[] { ones(30, 4), zeros(30, 4), 1e-30 * ones(30, 4) })
         {
             var x = rows.clone().requires_grad_();
@@ -69,7 +55,7 @@ public class DistanceNumericsTests
     public void NoRows(string name)
     {
         using var scope = NewDisposeScope();
-        var distance = all[name].Distance;
+        var distance = DistanceTable.Of(name);
         foreach (var (n, m) in new[] { (0, 3), (3, 0), (0, 0) })
         {
             var (x, y) = (ones([n, 2], requires_grad: true), ones([m, 2], requires_grad: true));
@@ -86,7 +72,7 @@ public class DistanceNumericsTests
         using var scope = NewDisposeScope();
         var x = LossTable.Random(1, 30, 4);
         x[7, 1] = double.NaN;
-        var matrix = all[name].Distance.Matrix(x, x);
+        var matrix = DistanceTable.Of(name).Matrix(x, x);
         Assert.Equal(59, matrix.isnan().sum().item<long>());
         Assert.True(matrix[7].isnan().all().item<bool>() && matrix.select(1, 7).isnan().all().item<bool>());
     }
@@ -137,8 +123,4 @@ public class DistanceNumericsTests
     }
 
     private static double[][] Of(Tensor x) => [.. Enumerable.Range(0, (int)x.size(0)).Select(i => x[i].data<double>().ToArray())];
-    private static double Dot(double[] a, double[] b) => a.Zip(b).Sum(c => c.First * c.Second);
-    private static double Squared(double[] a, double[] b) => a.Zip(b).Sum(c => (c.First - c.Second) * (c.First - c.Second));
-    private static double[] Unit(double[] a) => [.. a.Select(v => v / Math.Sqrt(Dot(a, a)))];
-    private static double One(double[] a) => a.Sum(Math.Abs);
 }

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 public class EuclideanMatrixTests
 {
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
-    public void Of_AgreesWithDifferences_BothWays(bool squared, bool itself)
+    public void Of_AgreesWithDifferences_InValueAndGradient(bool squared, bool itself)
     {
         var (single, twice) = (ScalarType.Float32, ScalarType.Float64);
         foreach (var (type, width) in new[] { (single, 5), (single, 70), (twice, 5), (twice, 33) })
@@ -48,7 +48,7 @@ public class EuclideanMatrixTests
 
     /// <summary>Of rows a millionth apart the product's digits have all cancelled.</summary>
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
-    public void Of_NearRows_IsExact_BothWays(bool squared, bool itself)
+    public void Of_NearRows_IsExact_InValueAndGradient(bool squared, bool itself)
     {
         using var scope = NewDisposeScope();
         manual_seed(5);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 [LeavesNoTensors]
-public class FiniteTests
+public class FiniteCheckTests
 {
     [Theory, InlineData(float.NaN), InlineData(float.PositiveInfinity), InlineData(float.NegativeInfinity)]
     public void IsKnown_SeesEveryPlace(float value)

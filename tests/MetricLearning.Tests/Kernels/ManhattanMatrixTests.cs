@@ -9,7 +9,7 @@ public class ManhattanMatrixTests
     private static readonly int[] widths = [1, 3, 4, 7, 8, 16, 17, 40, 75];
 
     [Theory, InlineData(false), InlineData(true)]
-    public void Of_AgreesWithDifferences_BothWays(bool itself)
+    public void Of_AgreesWithDifferences_InValueAndGradient(bool itself)
     {
         foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })
             foreach (var width in widths)

@@ -23,7 +23,7 @@ public class RowSumsTests
     public static TheoryData<string> Names => [.. sums.Keys];
 
     [Theory, MemberData(nameof(Names))]
-    public void Of_AgreesWithPlainTensors_BothWays(string name)
+    public void Of_AgreesWithPlainTensors_InValueAndGradient(string name)
     {
         var sum = sums[name];
         foreach (var (type, tolerance) in new[] { (ScalarType.Float32, 3e-5), (ScalarType.Float64, 1e-13) })

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 public class SelectedDistancesTests
 {
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
-    public void Of_AgreesWithPlainTensors_BothWays(bool squared, bool itself)
+    public void Of_AgreesWithPlainTensors_InValueAndGradient(bool squared, bool itself)
     {
         foreach (var (type, width) in new[] { (ScalarType.Float32, 5), (ScalarType.Float32, 150), (ScalarType.Float64, 5),
             (ScalarType.Float64, 67) })

@@ -76,9 +76,9 @@ public class SelfProductTests
     public void Suits_LargeBatchesOfFloat32()
     {
         using var scope = NewDisposeScope();
-        Assert.Equal(TileProduct.IsFast, SelfProduct.Suits(empty(1024, 128)));
-        Assert.False(SelfProduct.Suits(empty(1023, 128)));
-        Assert.False(SelfProduct.Suits(empty(1024, 512, ScalarType.Float64)));
+        Assert.Equal(TileProduct.IsFast, SelfProduct.Supports(empty(1024, 128)));
+        Assert.False(SelfProduct.Supports(empty(1023, 128)));
+        Assert.False(SelfProduct.Supports(empty(1024, 512, ScalarType.Float64)));
     }
 
     private static void AssertSame(Tensor expected, Tensor actual) => Assert.True((expected == actual).all().item<bool>());

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 [LeavesNoTensors]
-public class HardClusterMinerTests
+public class HardClustersTests
 {
     [Fact]
     public void IsTheFarthestFromTheMean_AndTheNearestOtherMean()

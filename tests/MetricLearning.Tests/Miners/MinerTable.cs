@@ -1,7 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A new miner is a new
-/// row.</summary>
+/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A miner without a row is
+/// found by reflection and fails each of these tests.</summary>
 internal static class MinerTable
 {
     private static readonly Dictionary<string, Func<Miner>> rows = new()
@@ -30,10 +30,20 @@ internal static class MinerTable
         ["uniform histogram"] = () => new UniformHistogramMiner(bins: 5, positivesPerBin: 2, negativesPerBin: 2),
     };
 
-    /// <summary>The name of <see cref="HardClusters"/>, which is no <see cref="Miner"/> as its anchors are means.</summary>
+    /// <summary>The name of <see cref="HardClusters"/>, which is no <see cref="Miner"/> because its anchors are means.</summary>
     public const string Clusters = "hard clusters";
 
+    static MinerTable()
+    {
+        var missing = typeof(Miner).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Miner)) && !type.IsAbstract)
+            .Except(rows.Values.Select(create => create().GetType())).Select(type => type.Name).ToList();
+        if (missing.Count > 0) throw new InvalidOperationException($"{nameof(MinerTable)} has no row for {string.Join(", ", missing)}.");
+    }
+
     public static IEnumerable<string> Names => rows.Keys;
+
+    /// <summary>The miners that are pure functions, which several threads may use at once.</summary>
+    public static IEnumerable<string> StatelessNames => rows.Keys.Where(name => Create(name) is not SeededMiner);
 
     public static IEnumerable<string> NamesWithClusters => Names.Append(Clusters);
 

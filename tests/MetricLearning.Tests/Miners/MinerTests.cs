@@ -53,11 +53,6 @@ public class MinerTests
     [Theory, MemberData(nameof(TwoKinds))]
     public void BatchEasyHard_IsOneOfEach(Hardness positive, Hardness negative)
     {
-        if (positive == Hardness.SemiHard && negative == Hardness.SemiHard)
-        {
-            Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative));
-            return;
-        }
         Same(new BatchEasyHardMiner(positive, negative), (d, positives, negatives) =>
         {
             int[] One(int[] from, bool farthest) => [.. (farthest ? from.OrderByDescending(i => d[i]) : from.OrderBy(i => d[i])).Take(1)];
@@ -71,8 +66,19 @@ public class MinerTests
         });
     }
 
-    public static MatrixTheoryData<Hardness, Hardness> TwoKinds =>
-        new([Hardness.Easy, Hardness.SemiHard, Hardness.Hard], [Hardness.Easy, Hardness.SemiHard, Hardness.Hard]);
+    /// <summary>All pairs but two semi-hard ones, which the miner refuses.</summary>
+    public static TheoryData<Hardness, Hardness> TwoKinds
+    {
+        get
+        {
+            var kinds = new TheoryData<Hardness, Hardness>();
+            Hardness[] all = [Hardness.Easy, Hardness.SemiHard, Hardness.Hard];
+            foreach (var positive in all)
+                foreach (var negative in all)
+                    if (positive != Hardness.SemiHard || negative != Hardness.SemiHard) kinds.Add(positive, negative);
+            return kinds;
+        }
+    }
 
     [Fact]
     public void BatchEasyHard_KeepsToTheRanges() =>
@@ -177,6 +183,69 @@ public class MinerTests
     }
 
     [Fact]
+    public void Angular_RefusesOtherDistances()
+    {
+        using var scope = NewDisposeScope();
+        Assert.Equal(Distance.Euclidean, new AngularMiner().Distance);
+        Assert.Equal(Distance.Euclidean.Normalized(), new AngularMiner { Distance = Distance.Euclidean.Normalized() }.Distance);
+        foreach (var distance in new[] { Distance.Cosine, Distance.EuclideanSquared, null })
+            Assert.Equal("Distance", Assert.Throws<ArgumentException>(() => new AngularMiner { Distance = distance }).ParamName);
+        using var batch = new LossBatch(LossTable.Random(1, 4, 3), tensor([0L, 0, 1, 1]));
+        Assert.StartsWith("Distance must be Euclidean or Euclidean.Normalized(), got Cosine.",
+            Assert.Throws<ArgumentException>(() => new AngularMiner().Mine(batch.Distances(Distance.Cosine))).Message);
+    }
+
+    public static TheoryData<string> All => [.. MinerTable.Names];
+
+    [Theory, MemberData(nameof(All))]
+    public void Mine_OfABatch_IsThatOfItsView_AndALossTakesIt(string name)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        x.requires_grad_();
+        AreOfTheView(name, miner => miner.Mine(x, y), () => new LossBatch(x, y), (loss, tuples) => loss.forward(x, tuples));
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void Mine_WithReferences_IsThatOfItsView_AndALossTakesIt(string name)
+    {
+        using var scope = NewDisposeScope();
+        var ((x, y), (references, labels)) = (LossTable.Batch(), LossTable.Batch(seed: 2));
+        AreOfTheView(name, miner => miner.Mine(x, y, references, labels), () => new LossBatch(x, y, references, labels),
+            (loss, tuples) => loss.forward(x, tuples, references));
+    }
+
+    /// <summary>The tuples are those of the view of the batch, live on without it, suit a loss, and are all that is left.</summary>
+    private static void AreOfTheView(string name, Func<Miner, Tuples> mine, Func<LossBatch> make, Func<TupleLoss, Tuples, Tensor> cost)
+    {
+        var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var tuples = mine(MinerTable.Create(name)))
+        {
+            using (NewDisposeScope())
+            {
+                using var batch = make();
+                var miner = MinerTable.Create(name);
+                Equal(miner.Mine(batch.Distances(miner.Distance ?? Distance.Euclidean)), tuples);
+                Assert.False(tuples.AsPairs().Positives.requires_grad);
+            }
+            using var loss = new TripletLoss { Miner = Miner.All };
+            using var value = cost(loss, tuples);
+            Assert.True(double.IsFinite(value.item<double>()));
+        }
+        Assert.Equal(before, TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
+    public void Mine_OfNoRows_IsNoTuple()
+    {
+        foreach (var name in MinerTable.Names)
+        {
+            using var scope = NewDisposeScope();
+            Assert.Equal(0, MinerTable.Create(name).Mine(zeros(0, 3), zeros(0, ScalarType.Int64)).Count);
+        }
+    }
+
+    [Fact]
     public void All_KeepsEverything() =>
         Same(Miner.All, (d, positives, negatives) => from p in positives from n in negatives select (p, n));
 
@@ -232,6 +301,18 @@ public class MinerTests
         var pairs = Pairs.FromLabels(tensor([0L, 1]));
         Assert.StartsWith("distances must be [2, 2], got [2, 3].",
             Assert.Throws<ArgumentException>(() => new BatchHardMiner().Mine(zeros(2, 3), pairs)).Message);
+    }
+
+    private static void Equal(Tuples expected, Tuples actual)
+    {
+        Assert.Equal((expected.GetType(), expected.Rows, expected.Columns, expected.Count),
+            (actual.GetType(), actual.Rows, actual.Columns, actual.Count));
+        foreach (var (one, other) in new[] { (expected.PositivePairs(), actual.PositivePairs()),
+            (expected.NegativePairs(), actual.NegativePairs()) })
+        {
+            Assert.Equal(one.Rows.data<long>().ToArray(), other.Rows.data<long>().ToArray());
+            Assert.Equal(one.Columns.data<long>().ToArray(), other.Columns.data<long>().ToArray());
+        }
     }
 
     private static IEnumerable<(int, int)> Beyond(int[] d, int p, int[] negatives) =>

@@ -25,7 +25,7 @@ public class SemiHardSearchTests
                     }
                     var candidates = Pairs.FromLabels(randint(classes, [rows]) - 1, randint(classes, [columns]) - 1, rows == columns
                         ? arange(rows) : null);
-                    Assert.True(SemiHardSearch.Suits(distances, candidates, positives));
+                    Assert.True(SemiHardSearch.Supports(distances, candidates, positives));
                     var expected = miner.BySorting(distances, candidates);
                     var before = get_num_threads();
                     foreach (var threads in (int[])[1, 2, 3])
@@ -48,8 +48,8 @@ public class SemiHardSearchTests
     {
         using var scope = NewDisposeScope();
         var candidates = Pairs.FromLabels(zeros(100, ScalarType.Int64));
-        Assert.False(SemiHardSearch.Suits(zeros(100, 100), candidates, SemiHardPositives.Each));
-        Assert.True(SemiHardSearch.Suits(zeros(100, 100), candidates, SemiHardPositives.Hardest));
+        Assert.False(SemiHardSearch.Supports(zeros(100, 100), candidates, SemiHardPositives.Each));
+        Assert.True(SemiHardSearch.Supports(zeros(100, 100), candidates, SemiHardPositives.Hardest));
     }
 
     [Fact]

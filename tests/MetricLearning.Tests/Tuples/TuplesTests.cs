@@ -53,6 +53,25 @@ public class TuplesTests
         Assert.Same(triplets, triplets.AsTriplets());
     }
 
+    [Fact]
+    public void Count_IsOfTripletsOrOfPairsOfBothKinds()
+    {
+        using var labels = tensor([4L, 9, 4]);
+        using Tuples pairs = Pairs.FromLabels(labels);
+        Assert.Equal(6, pairs.Count); // 2 positive, 4 negative
+        using Tuples triplets = pairs.AsTriplets();
+        Assert.Equal(2, triplets.Count);
+    }
+
+    [Fact]
+    public void FromLabels_LeavesTheSelfThatWasGiven()
+    {
+        using var scope = NewDisposeScope();
+        var (labels, self) = (tensor([0L, 1]), tensor([0L, 1]));
+        Pairs.FromLabels(labels, labels, self).Dispose();
+        Assert.Equal([0L, 1], self.data<long>());
+    }
+
     [Theory, InlineData(0), InlineData(1)]
     public void NothingToPair(int rows)
     {
@@ -82,7 +101,9 @@ public class TuplesTests
         string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
         Assert.StartsWith("positives must be bool [N, M], got Float32 [2, 3].", Message(() => _ = new Pairs(zeros(2, 3), mask)));
         Assert.StartsWith("negatives must be bool [2, 3], got Bool [3, 2].", Message(() => _ = new Pairs(mask, mask.t())));
-        Assert.StartsWith("positives must be [2], one label a row, got [1].",
+        Assert.StartsWith("Value cannot be null. (Parameter 'positives')", Message(() => _ = new Pairs(null!, mask)));
+        Assert.StartsWith("rows must be at least 0.", Message(() => Triplets.Packed(-3)));
+        Assert.StartsWith("positives must be [2], got [1].",
             Message(() => _ = new Triplets(tensor([0L, 1]), tensor([0L]), tensor([0L]), 2, 2)));
     }
 }
