@@ -20,7 +20,8 @@ internal static class Evaluation
         };
         var extractor = new FeatureExtractor(model, settings.Layer) { Flip = settings.Flip, Scales = settings.Scales };
         using var bar = new Bar($"features of {what}", images.Count);
-        return loader.Extract(extractor.Extract, progress: (done, _) => bar.To(done), journal: journal, cancel: cancel);
+        var progress = new Progress<ExtractionProgress>(soFar => bar.To(soFar.Done));
+        return loader.Extract(extractor.Extract, journal: journal, progress: progress, cancellationToken: cancel);
     }
 
     /// <summary>Query and gallery, once where they are one.</summary>

@@ -11,6 +11,7 @@ public class SettingTests
     /// <summary>Values that a setting takes though they look wrong, each with the reason that its documentation gives.</summary>
     private static readonly Dictionary<string, string> allowed = new(StringComparer.Ordinal)
     {
+        ["ImageSample.Identity = -1"] = "junk",
     };
 
     /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>
@@ -18,7 +19,7 @@ public class SettingTests
     {
         typeof(RocPoint), typeof(RankedList), typeof(ShapeMismatch), typeof(WeightReport),
         typeof(OperatingPoint), typeof(BadImage), typeof(LayerSummary), typeof(ClusterTuples),
-        typeof(ImageListStatistics), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
+        typeof(ImageListStatistics), typeof(ExtractionProgress), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
         typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
     };

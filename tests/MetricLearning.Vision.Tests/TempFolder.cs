@@ -4,7 +4,7 @@ using SkiaSharp;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>A folder that is gone after the test, with pictures that the test draws.</summary>
+/// <summary>A folder with images that the test draws. It is deleted after the test.</summary>
 public sealed class TempFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("vision-tests-").FullName;
@@ -16,7 +16,7 @@ public sealed class TempFolder : IDisposable
         return path;
     }
 
-    /// <summary>Draws a picture that is different for every number.</summary>
+    /// <summary>Draws an image that is different for every number.</summary>
     public string Draw(string name, int number = 0, int width = 24, int height = 48)
     {
         using var bitmap = new SKBitmap(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque);
@@ -46,7 +46,7 @@ public sealed class TempFolder : IDisposable
         return path;
     }
 
-    /// <summary>Unpacks what the test asks for from an archive of real pictures beside the checkout.</summary>
+    /// <summary>Unpacks the wanted files of an archive of real images, which lies beside the checkout.</summary>
     public void Unpack(string archive, Func<string, bool> wanted)
     {
         using var zip = ZipFile.OpenRead(SharedData.Require("data", archive));

@@ -1,10 +1,10 @@
 namespace MetricLearning.Vision;
 
-/// <summary>A decoded picture, and the memory that one worker uses again for picture after picture.</summary>
-/// <remarks>Not thread-safe.</remarks>
+/// <summary>One decoded image in memory. A worker uses the same object, and its memory, for image after image.</summary>
+/// <remarks>Thread safety: one thread at a time.</remarks>
 public sealed class Picture
 {
-    /// <summary>Bytes a pixel: red, green, blue, and one without meaning.</summary>
+    /// <summary>Bytes per pixel: red, green, blue, and one byte without meaning.</summary>
     public const int BytesPerPixel = 4;
 
     private byte[] current = [], spare = [];
@@ -15,16 +15,16 @@ public sealed class Picture
     /// <summary>The height in pixels.</summary>
     public int Height { get; private set; }
 
-    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one without
+    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one byte without
     /// meaning.</summary>
     public Span<byte> Pixels => current.AsSpan(0, Width * Height * BytesPerPixel);
 
-    /// <summary>Decodes a file: see <see cref="PictureDecoder"/>.</summary>
-    /// <inheritdoc cref="PictureDecoder.Decode" path="/exception"/>
+    /// <summary>Decodes a file: see <see cref="ImageDecoder"/>.</summary>
+    /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
     public static Picture Load(string path)
     {
         var picture = new Picture();
-        PictureDecoder.Decode(path, picture);
+        ImageDecoder.Decode(path, picture);
         return picture;
     }
 
@@ -40,16 +40,21 @@ public sealed class Picture
         }
     }
 
-    /// <summary>Gives the picture a new size and new pixels, to be written by the caller; what they hold before is undefined.</summary>
-    /// <param name="width">The new width.</param>
-    /// <param name="height">The new height.</param>
+    /// <summary>Gives the image a new size. The caller then writes the new pixels, which are undefined before.</summary>
+    /// <param name="width">The new width, 1 or more.</param>
+    /// <param name="height">The new height, 1 or more.</param>
     /// <param name="old">The pixels as they were; valid until the next call.</param>
+    /// <returns>The new pixels.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
+    /// <exception cref="OverflowException">The pixels would take more than 2³¹ − 1 bytes.</exception>
     public Span<byte> Replace(int width, int height, out ReadOnlySpan<byte> old)
     {
+        Guard.AtLeast(width, 1);
+        Guard.AtLeast(height, 1);
+        var bytes = checked(width * height * BytesPerPixel);
         old = Pixels;
         (current, spare) = (spare, current);
-        (Width, Height) = (Guard.AtLeast(width, 1), Guard.AtLeast(height, 1));
-        var bytes = checked(width * height * BytesPerPixel);
+        (Width, Height) = (width, height);
         if (current.Length < bytes) current = GC.AllocateUninitializedArray<byte>(bytes);
         return Pixels;
     }

@@ -1,23 +1,24 @@
 namespace MetricLearning.Vision;
 
-/// <summary>The binary portable gray map (P5) and pixel map (P6), which face sets still come in and Skia does not read.</summary>
+/// <summary>Decodes the binary portable gray map (P5) and pixel map (P6). Some datasets of faces use them, and Skia does not read
+/// them.</summary>
 internal static class PortableAnymap
 {
     public static bool Is(ReadOnlySpan<byte> bytes) =>
         bytes.Length > 2 && bytes[0] == 'P' && bytes[1] is (byte)'5' or (byte)'6' && IsSpace(bytes[2]);
 
-    /// <summary>Decodes a file; what is wrong with it, or null.</summary>
+    /// <summary>Decodes a file. Returns what is wrong with it; null if nothing is.</summary>
     public static string? Decode(ReadOnlySpan<byte> bytes, Picture picture)
     {
         var channels = bytes[1] == '6' ? 3 : 1;
         var at = 2;
         if (!Number(bytes, ref at, out var width) || !Number(bytes, ref at, out var height) || !Number(bytes, ref at, out var most))
             return "the header of the portable anymap is broken";
-        if (PictureDecoder.FaultOfSize(width, height) is { } fault) return fault;
+        if (ImageDecoder.FaultOfSize(width, height) is { } fault) return fault;
         if (most is < 1 or > 65535) return $"a portable anymap's brightest value must be in 1 ... 65535, got {most}";
         at++; // exactly one white space before the values
         var size = most > 255 ? 2 : 1;
-        if (bytes.Length - at < (long)width * height * channels * size) return "the file ends before the picture does";
+        if (bytes.Length - at < (long)width * height * channels * size) return "the file ends before the image does";
         var pixels = picture.Replace(width, height, out _);
         for (var i = 0; i < pixels.Length; i += Picture.BytesPerPixel)
         {

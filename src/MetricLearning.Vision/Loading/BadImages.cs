@@ -1,11 +1,11 @@
 namespace MetricLearning.Vision;
 
-/// <summary>What a loader does with a picture that cannot be read.</summary>
+/// <summary>What a loader does with an image whose file cannot be read or decoded.</summary>
 public enum BadImages
 {
-    /// <summary>Throws when the picture's batch is due; the message has the path.</summary>
+    /// <summary>Throw when the image's batch is due; the message has the path.</summary>
     Throw,
 
-    /// <summary>Leaves it out of its batch and reports it in <see cref="ImageLoader.Skipped"/>.</summary>
+    /// <summary>Leave the image out of its batch and report it in <see cref="ImageLoader.Skipped"/>.</summary>
     Skip,
 }

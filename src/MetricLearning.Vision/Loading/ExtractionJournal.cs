@@ -3,18 +3,20 @@ using System.Text;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A file that keeps the features of an extraction batch by batch, so that one which was stopped goes on where it was.</summary>
+/// <summary>A file that keeps the features of an extraction batch by batch, so that an extraction that was stopped can continue where it
+/// was.</summary>
 /// <remarks>
-/// Give it to <see cref="ImageLoader.Extract"/>: the result is the same to the bit as that of an unbroken extraction, on the same machine
-/// and with the same number of threads. A batch is in the file wholly or not at all, whenever the program stops. Delete it when the
-/// features are safe elsewhere.
+/// Give it to <see cref="ImageLoader.Extract"/>. The result is the same to the bit as that of an extraction without a break, on the same
+/// machine and with the same number of threads. Whenever the program stops, the file has a batch completely or not at all. Delete the file
+/// when the features are saved elsewhere. Thread safety: immutable, but only one extraction at a time can have the file open.
 /// </remarks>
 public sealed class ExtractionJournal
 {
-    /// <summary>A journal in a file, which need not be there yet.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="key">All that the features depend on beside pictures, their size and the batch size: the weights, the layer, the views.
-    /// A journal with another key is refused.</param>
+    /// <summary>Names the file of a journal. The file need not exist yet.</summary>
+    /// <param name="path">The path of the file.</param>
+    /// <param name="key">Everything that the features depend on besides the images, their size and the batch size: the weights, the layer,
+    /// the views. A journal with another key is refused.</param>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or <paramref name="key"/> is null.</exception>
     public ExtractionJournal(string path, string key = "")
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -22,16 +24,17 @@ public sealed class ExtractionJournal
         (Path, Key) = (path, key);
     }
 
-    /// <summary>The file.</summary>
+    /// <summary>The path of the file.</summary>
     public string Path { get; }
 
     /// <summary>What the features depend on.</summary>
     public string Key { get; }
 
-    /// <summary>Deletes the file, if it is there.</summary>
+    /// <summary>Deletes the file, if it exists.</summary>
+    /// <exception cref="IOException">The file could not be deleted.</exception>
     public void Delete() => File.Delete(Path);
 
-    internal JournalFile Open(ImageLoader loader, int batchSize) => new(Path, Fingerprint(loader, batchSize));
+    internal JournalFile Open(ImageLoader loader, int batchSize) => new(Path, Fingerprint(loader, batchSize), loader.Images.Count);
 
     private byte[] Fingerprint(ImageLoader loader, int batchSize)
     {

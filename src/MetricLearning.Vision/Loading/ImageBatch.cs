@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A batch of pictures, ready for the network. Owns its tensors: they are in no dispose scope, so dispose the batch.</summary>
+/// <summary>A batch of images, ready for the network. It owns its tensors, which are in no dispose scope: dispose the batch.</summary>
+/// <remarks>Thread safety: any number of threads may read it at once; dispose it when none does.</remarks>
 public sealed class ImageBatch : IDisposable
 {
     internal ImageBatch(Tensor images, Tensor labels, IReadOnlyList<int> indices)
@@ -10,16 +11,16 @@ public sealed class ImageBatch : IDisposable
         (Images, Labels, Indices) = (images, labels, indices);
     }
 
-    /// <summary>[N, C, H, W] float32, normalized; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
+    /// <summary>The normalized images [N, C, H, W], float32; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public Tensor Images { get; }
 
-    /// <summary>[N] int64: the class of each picture, as in <see cref="ImageList.Labels"/>.</summary>
+    /// <summary>The labels [N], int64, as in <see cref="ImageList.Labels"/>.</summary>
     public Tensor Labels { get; }
 
-    /// <summary>The place of each picture in the loader's list.</summary>
+    /// <summary>The position of each image in the loader's list.</summary>
     public IReadOnlyList<int> Indices { get; }
 
-    /// <summary>The number of pictures, N.</summary>
+    /// <summary>The number of images, N.</summary>
     public int Count => Indices.Count;
 
     /// <summary>Frees the tensors.</summary>

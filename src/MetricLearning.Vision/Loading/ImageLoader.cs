@@ -4,19 +4,29 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads, decodes and transforms pictures on threads of its own, ahead of the consumer, and hands them out in batches.</summary>
+/// <summary>Reads, decodes and transforms images on its own threads, ahead of the consumer, and hands them out in batches.</summary>
 /// <remarks>
-/// The batches are the same for a seed, an epoch and a sampler, whatever the number of workers: a picture's random numbers depend on
-/// <see cref="Seed"/>, the epoch, its place in the list and how often the epoch has drawn it before. Memory is bounded:
-/// <see cref="BatchesAhead"/> + 1 batches beside the consumer's own, and two pictures a worker. Each enumeration has its own threads; they
-/// are gone when it ends, by its end, by an early break, a cancellation or an exception.
+/// <para>The batches depend on the seed, the epoch and the sampler, not on the number of workers: an image's random numbers depend on
+/// <see cref="Seed"/>, the epoch, the image's position in the list and how often the epoch has drawn it before.</para>
+/// <para>Memory is bounded: <see cref="BatchesAhead"/> + 1 batches besides the consumer's own, and two images per worker.</para>
+/// <para>Each enumeration has its own threads. They end when it ends: at its end, at an early <c>break</c>, by cancellation or by an
+/// exception. An enumerator that is dropped without <c>Dispose</c> keeps its threads and tensors until the garbage collector finds it; a
+/// batch that is not disposed keeps its tensors as long.</para>
+/// <para>Only a file that cannot be read or decoded is a bad image, which <see cref="BadImages"/> is about. An exception from a step of the
+/// transform is never skipped: it is thrown as the inner exception of an <see cref="InvalidOperationException"/> with the image's
+/// path.</para>
+/// <para>Thread safety: any number of threads may use a loader at once, each with its own enumerator and its own sampler. All of them share
+/// the cache and <see cref="Skipped"/>. Steps that you wrote must allow it too.</para>
 /// </remarks>
 public sealed class ImageLoader
 {
     private readonly ConcurrentDictionary<int, string> bad = new();
-    private readonly PictureCache cache = new(0);
+    private readonly DecodedImageCache cache = new(0);
 
-    /// <summary>A loader of these pictures.</summary>
+    /// <summary>Makes a loader of these images.</summary>
+    /// <param name="images">The images.</param>
+    /// <param name="transform">The steps that each image goes through.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public ImageLoader(ImageList images, ImageTransform transform)
     {
         ArgumentNullException.ThrowIfNull(images);
@@ -24,67 +34,73 @@ public sealed class ImageLoader
         (Images, Transform) = (images, transform);
     }
 
-    /// <summary>The pictures.</summary>
+    /// <summary>The images.</summary>
     public ImageList Images { get; }
 
-    /// <summary>What happens to them.</summary>
+    /// <summary>The steps that each image goes through.</summary>
     public ImageTransform Transform { get; }
 
-    /// <summary>The number of decoding threads, 1 or more; as many as processors by default, 8 at most.</summary>
+    /// <summary>The number of decoding threads, 1 or more. Default: the number of processors, but at most 8.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int Workers { get; init => field = Guard.AtLeast(value, 1); } = Math.Clamp(Environment.ProcessorCount, 1, 8);
 
-    /// <summary>How many batches are decoded ahead of the one that is due, 1 or more; 2 by default.</summary>
+    /// <summary>The number of batches that are decoded ahead of the one that is due, 1 or more. Default: 2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int BatchesAhead { get; init => field = Guard.AtLeast(value, 1); } = 2;
 
-    /// <summary>What to do with a picture that cannot be read; to throw, by default.</summary>
-    public BadImages BadImages { get; init; } = BadImages.Throw;
+    /// <summary>What to do with an image whose file cannot be read or decoded. Default: throw.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not defined.</exception>
+    public BadImages BadImages { get; init => field = Guard.Defined(value); } = BadImages.Throw;
 
-    /// <summary>The seed of the random steps.</summary>
+    /// <summary>The seed of the random steps. Default: 0.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Where the batches are put; the CPU by default. For a CUDA device they are decoded into pinned memory and copied
-    /// asynchronously: the copy is in the stream that the network's work is in, before it.</summary>
-    public Device Device { get; init; } = CPU;
+    /// <summary>The device that batches are put on. Default: the CPU. Batches for a CUDA device are decoded into pinned memory and copied
+    /// asynchronously, in the stream in which the network works.</summary>
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public Device Device { get; init => field = Guard.NotNull(value); } = CPU;
 
-    /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches on <see cref="Device"/>;
-    /// not, by default. Workers then hand over uint8, a quarter of the bytes to copy, and the batches are the same, to the bit on the
-    /// CPU.</summary>
+    /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches, on <see cref="Device"/>.
+    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same to the bit.</summary>
     /// <exception cref="ArgumentException">The transform has no such steps.</exception>
     public bool OnBatches
     {
         get;
         init => field = !value || Transform.BatchSteps.Count > 0 ? value : throw new ArgumentException(
-            "OnBatches asks for steps that work on batches, but one after Normalize works on single pictures only.", nameof(OnBatches));
+            "OnBatches asks for steps that work on batches, but one after Normalize works on single images only.", nameof(OnBatches));
     }
 
-    /// <summary>How many bytes of decoded pictures are kept from epoch to epoch; 0, none, by default. A picture of 256 x 128 takes 128 KiB.
-    /// They are kept as they are before the first random step, so the batches do not change.</summary>
+    /// <summary>The number of bytes of decoded images that are kept from epoch to epoch. Default: 0, none. An image of 256 x 128 takes 128
+    /// KiB. Images are kept as they are before the first random step, so the batches do not change.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public long CacheBytes
     {
         get;
         init
         {
-            ArgumentOutOfRangeException.ThrowIfNegative(value, nameof(CacheBytes));
-            field = value;
-            cache = new PictureCache(value);
+            field = Guard.AtLeast(value, 0);
+            cache = new DecodedImageCache(value);
         }
     }
 
-    /// <summary>The pictures that were left out so far, each once, in the order of the list.</summary>
+    /// <summary>The images that were left out so far, each once, in the order of the list.</summary>
     public IReadOnlyList<BadImage> Skipped =>
         [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
 
     /// <summary>The rest of the sampler's current epoch.</summary>
-    /// <remarks>As each batch is handed out, the sampler's state becomes what comes after it, so that a checkpoint taken after the
-    /// training step resumes with the next batch. A batch none of whose pictures can be read is passed over.</remarks>
-    /// <param name="sampler">Which pictures, in which order.</param>
-    /// <param name="cancel">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="ArgumentException">The sampler draws indices that the list has not.</exception>
-    /// <exception cref="InvalidDataException">While enumerating: a picture is broken and <see cref="BadImages"/> says to throw, or none of
-    /// all pictures can be read. The message has the path.</exception>
-    /// <exception cref="IOException">While enumerating: a picture is missing (<see cref="FileNotFoundException"/>) or cannot be read, and
+    /// <remarks>When a batch is handed out, the sampler's state becomes the state after that batch. So a checkpoint that is taken after the
+    /// training step resumes with the next batch. A batch whose images all cannot be read is left out.</remarks>
+    /// <param name="sampler">Decides which images come, in which order.</param>
+    /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="sampler"/> is null.</exception>
+    /// <exception cref="ArgumentException">While enumerating: the sampler draws an index that the list does not have.</exception>
+    /// <exception cref="InvalidDataException">While enumerating: an image is broken and <see cref="BadImages"/> says to throw, or no image
+    /// at all can be read. The message has the path.</exception>
+    /// <exception cref="IOException">While enumerating: an image is missing (<see cref="FileNotFoundException"/>) or cannot be read, and
     /// <see cref="BadImages"/> says to throw.</exception>
-    public IEnumerable<ImageBatch> Batches(Sampler sampler, CancellationToken cancel = default)
+    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path; what it
+    /// threw is the inner exception.</exception>
+    public IEnumerable<ImageBatch> Batches(Sampler sampler, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(sampler);
         return Epoch();
@@ -95,8 +111,8 @@ public sealed class ImageLoader
             var indices = sampler.Draw(epoch);
             foreach (var index in indices)
                 if (index < 0 || index >= Images.Count)
-                    throw new ArgumentException($"sampler draws index {index}, but there are {Images.Count} pictures.", nameof(sampler));
-            foreach (var (batch, end) in Load(indices, (int)position, sampler.BatchSize, epoch, cancel))
+                    throw new ArgumentException($"sampler draws index {index}, but there are {Images.Count} images.", nameof(sampler));
+            foreach (var (batch, end) in Load(indices, (int)position, sampler.BatchSize, epoch, cancellationToken))
             {
                 sampler.State = end < indices.Length ? new SamplerState(epoch, end) : new SamplerState(epoch + 1, 0);
                 yield return batch;
@@ -105,43 +121,47 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>All pictures in the order of the list; the last batch may be smaller.</summary>
-    /// <param name="batchSize">How many pictures make a batch.</param>
-    /// <param name="cancel">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
+    /// <summary>All images in the order of the list. The last batch may be smaller.</summary>
+    /// <param name="batchSize">The number of images in a batch, 1 or more.</param>
+    /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="batchSize"/> is less than 1.</exception>
+    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path; what it
+    /// threw is the inner exception.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
-    public IEnumerable<ImageBatch> Batches(int batchSize, CancellationToken cancel = default)
+    public IEnumerable<ImageBatch> Batches(int batchSize, CancellationToken cancellationToken = default)
     {
         Guard.AtLeast(batchSize, 1);
-        return Load(WholeList(), 0, batchSize, 0, cancel).Select(pair => pair.Batch);
+        return Load(WholeList(), 0, batchSize, 0, cancellationToken).Select(pair => pair.Batch);
     }
 
-    /// <summary>The features of all pictures, in the order of the list, with their identities and cameras.</summary>
+    /// <summary>Extracts the features of all images, in the order of the list, with their identities and cameras.</summary>
     /// <remarks>
-    /// Runs without gradient on the calling thread. Put the network into evaluation mode first (<c>model.eval()</c>). Pictures that were
-    /// skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
+    /// It runs without gradient, and calls <paramref name="embed"/> on the calling thread. Put the network into evaluation mode first
+    /// (<c>model.eval()</c>). Images that were skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
     /// </remarks>
-    /// <param name="embed">[N, C, H, W] to features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
+    /// <param name="embed">Turns [N, C, H, W] into features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>
-    /// <param name="batchSize">How many pictures go through the network at once.</param>
-    /// <param name="progress">Called after each batch with the number of pictures done (skipped ones included) and of all.</param>
-    /// <param name="journal">Keeps the features so far, for an extraction that may be stopped, and all of them in the end; null to keep
-    /// none.</param>
-    /// <param name="cancel">Ends it with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="ArgumentException"><paramref name="embed"/> gave no [N, D].</exception>
-    /// <exception cref="InvalidOperationException">Features of a picture are NaN or infinite; the message has its path.</exception>
-    /// <exception cref="InvalidDataException">The journal is of another extraction.</exception>
+    /// <param name="batchSize">The number of images that go through the network at once, 1 or more.</param>
+    /// <param name="journal">Keeps the features of an extraction that may be stopped; null to keep none.</param>
+    /// <param name="progress">Gets the progress after each batch, on the calling thread; null for no reports.</param>
+    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="ArgumentException"><paramref name="embed"/> is null or did not give [N, D], or <paramref name="batchSize"/> is less
+    /// than 1.</exception>
+    /// <exception cref="InvalidOperationException">The list is empty; or the features of an image are NaN or infinite, or a step of the
+    /// transform threw (both messages have the path).</exception>
+    /// <exception cref="InvalidDataException">The journal belongs to another extraction.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
-    public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, Action<int, int>? progress = null,
-        ExtractionJournal? journal = null, CancellationToken cancel = default)
+    public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, ExtractionJournal? journal = null,
+        IProgress<ExtractionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(embed);
         Guard.AtLeast(batchSize, 1);
-        if (Images.Count == 0) throw new InvalidOperationException("There are no pictures to extract features of.");
+        if (Images.Count == 0) throw new InvalidOperationException("There are no images to extract features of.");
         using var noGrad = no_grad();
-        using var rows = new ExtractedFeatures(Images);
+        using var rows = new FeatureCollector(Images);
         using var file = journal?.Open(this, batchSize);
         var start = file is null ? 0 : Restore(file, rows);
-        foreach (var (batch, end) in Load(WholeList(), start, batchSize, 0, cancel))
+        foreach (var (batch, end) in Load(WholeList(), start, batchSize, 0, cancellationToken))
         {
             using (batch)
             using (NewDisposeScope())
@@ -149,18 +169,18 @@ public sealed class ImageLoader
                 var part = embed(batch.Images);
                 if (part.dim() != 2 || part.size(0) != batch.Count)
                     throw new ArgumentException(
-                        $"embed must give one row of features a picture, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
+                        $"embed must give one row of features an image, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
                 CheckFinite(part, batch);
                 rows.Add(batch.Indices, part);
                 file?.Append(batch.Indices, part, end);
             }
-            progress?.Invoke(end, Images.Count);
+            progress?.Report(new(end, Images.Count));
         }
         return rows.ToSet();
     }
 
-    /// <summary>Takes over what the journal has; how many pictures are done.</summary>
-    private int Restore(JournalFile file, ExtractedFeatures rows)
+    /// <summary>Takes over the features in the journal. Returns the number of images that are done.</summary>
+    private int Restore(JournalFile file, FeatureCollector rows)
     {
         var (done, there) = (0, new HashSet<int>());
         foreach (var (indices, features, end) in file.Restore())
@@ -185,15 +205,12 @@ public sealed class ImageLoader
         throw new InvalidOperationException($"{Images[batch.Indices[(int)row]].Path}: its features are NaN or infinite.");
     }
 
-    private IEnumerable<(ImageBatch Batch, int End)> Load(long[] indices, int start, int batchSize, int epoch, CancellationToken cancel)
+    private IEnumerable<(ImageBatch Batch, int End)> Load(long[] indices, int start, int batchSize, int epoch,
+        CancellationToken cancellationToken)
     {
         var repeats = Repeats(indices);
-        var pending = new Queue<PendingBatch>();
-        var crew = new WorkCrew<(PendingBatch Batch, int Slot, int Repeat)>(Workers, () =>
-        {
-            var picture = new Picture();
-            return item => item.Batch.Done(item.Slot, Try(() => Fill(item.Batch, item.Slot, item.Repeat, epoch, picture)));
-        });
+        var pending = new Queue<BatchBuilder>();
+        var workers = new WorkerPool<SlotWork>(Workers, () => Handler(epoch));
         try
         {
             var (next, empty) = (start, start == 0);
@@ -203,72 +220,93 @@ public sealed class ImageLoader
                 {
                     var end = Math.Min(next + batchSize, indices.Length);
                     int[] members = [.. indices[next..end].Select(index => (int)index)];
-                    var batch = new PendingBatch(members, end, Transform, OnBatches, Device);
+                    var batch = new BatchBuilder(members, end, Transform, OnBatches, Device);
                     pending.Enqueue(batch);
-                    for (var i = next; i < end; i++) crew.Add((batch, i - next, repeats[i]));
+                    for (var i = next; i < end; i++) workers.Add(new(batch, i - next, repeats[i]));
                 }
                 if (!pending.TryPeek(out var first)) break;
-                cancel.ThrowIfCancellationRequested();
-                first.Wait(cancel);
+                cancellationToken.ThrowIfCancellationRequested();
+                first.Wait(cancellationToken);
                 Judge(first);
                 if (pending.Dequeue().Finish(Images.Labels) is not { } ready) continue;
                 empty = false;
                 yield return (ready, first.End);
             }
             if (empty && indices.Length > 0)
-                throw new InvalidDataException($"None of the {indices.Length} pictures could be read. {Skipped[0].Reason}");
+                throw new InvalidDataException($"None of the {indices.Length} images could be read. {Skipped[0].Reason}");
         }
         finally
         {
-            crew.Dispose();
+            workers.Dispose();
             foreach (var batch in pending) batch.Dispose();
         }
     }
 
-    /// <summary>How often the epoch has drawn the same picture before: pictures drawn twice are to be augmented differently.</summary>
+    /// <summary>For each draw of an epoch, how often the epoch has drawn the same image before: an image that is drawn twice is augmented
+    /// differently each time.</summary>
     private static int[] Repeats(long[] indices)
     {
         var seen = new Dictionary<long, int>(indices.Length);
         return [.. indices.Select(index => seen[index] = seen.TryGetValue(index, out var before) ? before + 1 : 0)];
     }
 
-    private void Fill(PendingBatch batch, int slot, int repeat, int epoch, Picture picture)
+    /// <summary>What one worker does with each item. Whatever goes wrong is thrown later, on the consumer's thread.</summary>
+    private Action<SlotWork> Handler(int epoch)
     {
-        var index = batch.Indices[slot];
-        var random = SeededRandom.ForStream(Seed, (ulong)epoch, (ulong)index, (ulong)repeat);
+        var picture = new Picture();
+        return work => work.Batch.Done(work.Slot, Try(work));
+
+        SlotError? Try(SlotWork work)
+        {
+            try
+            {
+                return Fill(work, epoch, picture);
+            }
+#pragma warning disable CA1031 // Judge throws it.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                return new(e, IsUnreadable: false);
+            }
+        }
+    }
+
+    /// <summary>Puts an image into its slot. Returns an error if its file cannot be read or decoded; throws what a step throws.</summary>
+    private SlotError? Fill(SlotWork work, int epoch, Picture picture)
+    {
+        var index = work.Batch.Indices[work.Slot];
+        var random = SeededRandom.ForStream(Seed, (ulong)epoch, (ulong)index, (ulong)work.Repeat);
         if (!cache.TryGet(index, picture))
         {
-            PictureDecoder.Decode(Images[index].Path, picture);
+            try
+            {
+                ImageDecoder.Decode(Images[index].Path, picture);
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+            {
+                return new(e, IsUnreadable: true);
+            }
             Transform.ApplyFixed(picture, random);
             cache.Offer(index, picture);
         }
-        batch.Fill(slot, Transform, picture, random);
+        work.Batch.Fill(work.Slot, Transform, picture, random);
+        return null;
     }
 
-    private static Exception? Try(Action action)
+    /// <summary>Throws the errors that must be thrown and notes the images to skip.</summary>
+    private void Judge(BatchBuilder batch)
     {
-        try
+        foreach (var (index, (error, isUnreadable)) in batch.Errors)
         {
-            action();
-            return null;
-        }
-#pragma warning disable CA1031 // Whatever goes wrong on a worker is thrown on the consumer's thread.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            return e;
-        }
-    }
-
-    /// <summary>Throws what must be thrown and notes what is to be skipped.</summary>
-    private void Judge(PendingBatch batch)
-    {
-        foreach (var (index, error) in batch.Errors)
-        {
-            var unreadable = error is IOException or InvalidDataException or UnauthorizedAccessException;
-            if (!unreadable) throw new InvalidOperationException($"{Images[index].Path}: {error.Message}", error);
+            if (!isUnreadable) throw new InvalidOperationException($"{Images[index].Path}: {error.Message}", error);
             if (BadImages == BadImages.Throw) ExceptionDispatchInfo.Throw(error);
             bad.TryAdd(index, error.Message);
         }
     }
+
+    /// <summary>One image that a worker puts into a slot of a batch.</summary>
+    /// <param name="Batch">The batch.</param>
+    /// <param name="Slot">The slot.</param>
+    /// <param name="Repeat">How often the epoch has drawn the image before.</param>
+    private readonly record struct SlotWork(BatchBuilder Batch, int Slot, int Repeat);
 }

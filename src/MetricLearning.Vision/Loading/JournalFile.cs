@@ -3,30 +3,35 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>An open <see cref="ExtractionJournal"/>: a fingerprint, then a record a batch.</summary>
+/// <summary>An open <see cref="ExtractionJournal"/>: a fingerprint, then one record per batch.</summary>
 internal sealed class JournalFile : IDisposable
 {
     private const int HeadLength = 4 * sizeof(int);
+    private readonly string path;
+    private readonly int imageCount;
     private readonly FileStream stream;
 
-    public JournalFile(string path, byte[] fingerprint)
+    /// <param name="path">The file; it is made if it does not exist.</param>
+    /// <param name="fingerprint">Stands for everything that the features depend on.</param>
+    /// <param name="imageCount">The number of images that are extracted.</param>
+    public JournalFile(string path, byte[] fingerprint, int imageCount)
     {
+        (this.path, this.imageCount) = (path, imageCount);
         stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
             byte[] start = [.. "features 1\n"u8, .. fingerprint];
             var found = new byte[start.Length];
-            if (stream.ReadAtLeast(found, found.Length, throwOnEndOfStream: false) < found.Length)
+            var length = stream.ReadAtLeast(found, found.Length, throwOnEndOfStream: false);
+            if (!start.AsSpan().StartsWith(found.AsSpan(0, length)))
+                throw new InvalidDataException(
+                    $"{path} is no journal of this extraction: images, batch size or what the features depend on are others. Delete it "
+                        + $"to begin anew.");
+            if (length < start.Length)
             {
-                // It was stopped before there was anything in it.
+                // It is new, or the program stopped before the fingerprint was written.
                 stream.SetLength(0);
                 stream.Write(start);
-            }
-            else if (!found.AsSpan().SequenceEqual(start))
-            {
-                throw new InvalidDataException(
-                    $"{path} is no journal of this extraction: pictures, batch size or what the features depend on are others. Delete it "
-                        + $"to begin anew.");
             }
         }
         catch
@@ -36,12 +41,15 @@ internal sealed class JournalFile : IDisposable
         }
     }
 
-    /// <summary>The whole batches; what is behind them, written half when the program stopped, is cut off.</summary>
-    /// <returns>The rows' pictures, their features [n, D] in no dispose scope, which the caller disposes, and how many pictures were done
-    /// then.</returns>
+    /// <summary>Reads the complete batches. An incomplete one at the end, left by a program that stopped while it wrote, is cut
+    /// off.</summary>
+    /// <returns>The positions of the images; their features [n, D], which are in no dispose scope and which the caller disposes; and the
+    /// number of images that were done after the batch.</returns>
+    /// <exception cref="InvalidDataException">A batch is complete but does not belong to this extraction.</exception>
     public IEnumerable<(int[] Indices, Tensor Features, int End)> Restore()
     {
-        while (true)
+        Record? before = null;
+        for (var number = 1; ; number++)
         {
             var begin = stream.Position;
             if (Next() is not { } record)
@@ -50,7 +58,9 @@ internal sealed class JournalFile : IDisposable
                 stream.Position = begin;
                 yield break;
             }
-            yield return record;
+            if (FaultOf(record, before) is { } fault) throw new InvalidDataException($"{path}, batch {number}: {fault}.");
+            yield return (record.Indices, record.Features(), record.End);
+            before = record;
         }
     }
 
@@ -69,7 +79,8 @@ internal sealed class JournalFile : IDisposable
 
     public void Dispose() => stream.Dispose();
 
-    private (int[] Indices, Tensor Features, int End)? Next()
+    /// <summary>The next complete record; null if there is none.</summary>
+    private Record? Next()
     {
         Span<int> head = stackalloc int[4];
         if (stream.Length - stream.Position < HeadLength) return null;
@@ -80,14 +91,38 @@ internal sealed class JournalFile : IDisposable
         var length = HeadLength + (long)rows * sizeof(int) + (long)rows * width * size;
         stream.Position -= HeadLength;
         if (length > int.MaxValue || stream.Length - stream.Position < length + sizeof(uint)) return null;
-        var record = new byte[length];
-        stream.ReadExactly(record);
+        var bytes = new byte[length];
+        stream.ReadExactly(bytes);
         Span<byte> sum = stackalloc byte[sizeof(uint)];
         stream.ReadExactly(sum);
-        if (BitConverter.ToUInt32(sum) != Crc32.Of(record)) return null;
-        var indices = MemoryMarshal.Cast<byte, int>(record.AsSpan(HeadLength, rows * sizeof(int))).ToArray();
-        using var rest = new MemoryStream(record, HeadLength + rows * sizeof(int), rows * width * size);
-        using var flat = RawTensor.Read(rest, (long)rows * width, type);
-        return (indices, flat.reshape(rows, width).DetachFromDisposeScope(), end);
+        if (BitConverter.ToUInt32(sum) != Crc32.Of(bytes)) return null;
+        var indices = MemoryMarshal.Cast<byte, int>(bytes.AsSpan(HeadLength, rows * sizeof(int))).ToArray();
+        return new Record(indices, width, type, end, bytes);
+    }
+
+    /// <summary>Says why a record cannot be of this extraction; null if it can. The images of the records follow each other.</summary>
+    private string? FaultOf(Record record, Record? before)
+    {
+        var first = before?.End ?? 0;
+        if (record.End <= first || record.End > imageCount)
+            return $"it ends at image {record.End}, which must be in {first + 1} ... {imageCount}";
+        foreach (var index in record.Indices)
+        {
+            if (index < first || index >= record.End) return $"it has image {index}, which must be in {first} ... {record.End - 1}";
+            first = index + 1;
+        }
+        return before is null || (before.Width == record.Width && before.Type == record.Type) ? null
+            : $"its features are {record.Width} {record.Type}, those before it {before.Width} {before.Type}";
+    }
+
+    private sealed record Record(int[] Indices, int Width, ScalarType Type, int End, byte[] Bytes)
+    {
+        public Tensor Features()
+        {
+            var begin = HeadLength + Indices.Length * sizeof(int);
+            using var rest = new MemoryStream(Bytes, begin, Bytes.Length - begin);
+            using var flat = RawTensor.Read(rest, (long)Indices.Length * Width, Type);
+            return flat.reshape(Indices.Length, Width).DetachFromDisposeScope();
+        }
     }
 }

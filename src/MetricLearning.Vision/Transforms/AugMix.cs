@@ -2,14 +2,12 @@ using System.Buffers;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A random mixture of the picture and of chains of random operations on it. Hendrycks et al., <i>AugMix</i>, ICLR 2020, as
-/// torchvision has it.</summary>
-/// <remarks>
-/// <c>(1 − m) x + m Σ wᵢ chainᵢ(x)</c>, m from Beta(α, α), w from Dirichlet(α, …, α), cut off to whole numbers; each operation at a random
-/// level below the severity, of ten. Operations: shears, shifts of up to a third, rotation, posterising to 4 bits and fewer, solarising,
-/// automatic contrast, equalising; with <see cref="AllOperations"/> also brightness, color, contrast and sharpness. They are Pillow's;
-/// torchvision's own are those on tensors.
-/// </remarks>
+/// <summary>A random mixture of the image and of chains of random operations on it. Hendrycks et al., <i>AugMix</i>, ICLR 2020, as in
+/// torchvision.</summary>
+/// <remarks><c>(1 − m) x + m Σ wᵢ chainᵢ(x)</c>, truncated to whole numbers, with m from Beta(α, α) and w from Dirichlet(α, …, α). Each
+/// operation has a random level below the severity, of ten levels. The operations are shears, shifts by up to a third, rotation,
+/// posterizing to 4 bits and fewer, solarizing, automatic contrast and equalizing; with <see cref="AllOperations"/> also brightness, color,
+/// contrast and sharpness. They are Pillow's operations on images; torchvision's AugMix uses its own operations on tensors.</remarks>
 public sealed class AugMix : PixelStep
 {
     private static readonly Augmentation[] plain =
@@ -23,10 +21,12 @@ public sealed class AugMix : PixelStep
 
     /// <summary>Mixes with this severity.</summary>
     /// <param name="severity">Levels are drawn below it, in [1, 10].</param>
-    /// <param name="width">The number of chains.</param>
-    /// <param name="depth">The length of each chain; 0 for a random one of 1 to 3.</param>
-    /// <param name="alpha">The parameter of both distributions.</param>
-    /// <param name="allOperations">Whether to use the four that ImageNet-C's corruptions resemble.</param>
+    /// <param name="width">The number of chains, 1 or more.</param>
+    /// <param name="depth">The length of each chain; 0 for a random length of 1 to 3.</param>
+    /// <param name="alpha">The parameter of both distributions, greater than 0.</param>
+    /// <param name="allOperations">Whether to use brightness, color, contrast and sharpness, which resemble the corruptions of
+    /// ImageNet-C.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public AugMix(int severity = 3, int width = 3, int depth = 0, double alpha = 1, bool allOperations = true)
     {
         Severity = (int)Guard.Within(severity, 1, 10);
@@ -42,13 +42,13 @@ public sealed class AugMix : PixelStep
     /// <summary>The number of chains.</summary>
     public int Width { get; }
 
-    /// <summary>The length of each chain; 0 for a random one of 1 to 3.</summary>
+    /// <summary>The length of each chain; 0 for a random length of 1 to 3.</summary>
     public int Depth { get; }
 
     /// <summary>The parameter of both distributions.</summary>
     public double Alpha { get; }
 
-    /// <summary>Whether brightness, color, contrast and sharpness take part.</summary>
+    /// <summary>Whether brightness, color, contrast and sharpness are used.</summary>
     public bool AllOperations { get; }
 
     /// <inheritdoc/>
@@ -58,8 +58,8 @@ public sealed class AugMix : PixelStep
         ArgumentNullException.ThrowIfNull(random);
         var operations = AllOperations ? all : plain;
         Span<double> weights = Width <= 64 ? stackalloc double[Width] : new double[Width];
-        Draws.Dirichlet(random, Alpha, weights);
-        var share = Draws.Beta(random, Alpha);
+        RandomDistributions.Dirichlet(random, Alpha, weights);
+        var share = RandomDistributions.Beta(random, Alpha);
         var length = picture.Pixels.Length;
         var original = ArrayPool<byte>.Shared.Rent(length);
         var mix = ArrayPool<float>.Shared.Rent(length);
@@ -78,7 +78,7 @@ public sealed class AugMix : PixelStep
                 for (var i = 0; i < length; i++) mix[i] += part * pixels[i];
             }
             var result = picture.Pixels;
-            // The shares add up to 1 but for rounding, which must not cost a level.
+            // Rounding may leave the sum of the shares a little below 1. That must not lower a value by one.
             for (var i = 0; i < length; i++) result[i] = (byte)Math.Clamp(mix[i] + 1e-3f, 0, 255);
         }
         finally

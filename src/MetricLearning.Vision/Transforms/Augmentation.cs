@@ -7,19 +7,19 @@ internal enum Augmentation
     Equalize, Invert,
 }
 
-/// <summary>What a level means to an operation: torchvision's tables, operations as Pillow does them.</summary>
-/// <param name="Bins">How many levels there are.</param>
-/// <param name="Translation">The share of the side that the largest shift is.</param>
-/// <param name="MostBits">How many bits posterising keeps at level 0; four fewer at the highest.</param>
+/// <summary>What a level means for each operation: torchvision's tables, with Pillow's operations.</summary>
+/// <param name="Bins">The number of levels.</param>
+/// <param name="Translation">The largest shift, as a share of the side.</param>
+/// <param name="MostBits">The number of bits that posterizing keeps at level 0; at the highest level it keeps four fewer.</param>
 internal readonly record struct AugmentationSpace(int Bins, double Translation, int MostBits)
 {
-    /// <summary>AutoAugment's and, with 31 bins, RandAugment's.</summary>
+    /// <summary>The table of AutoAugment and, with 31 bins, of RandAugment.</summary>
     public static AugmentationSpace Of(int bins) => new(bins, 150.0 / 331, 8);
 
-    /// <summary>AugMix's.</summary>
+    /// <summary>The table of AugMix.</summary>
     public static AugmentationSpace OfAugMix { get; } = new(10, 1.0 / 3, 4);
 
-    /// <summary>Does an operation at a level, in a random direction where it has two.</summary>
+    /// <summary>Applies an operation at a level, in a random direction if it has two directions.</summary>
     public void Apply(Picture picture, Augmentation operation, int level, SeededRandom random, Interpolation interpolation, Rgb fill)
     {
         var share = (double)level / (Bins - 1);

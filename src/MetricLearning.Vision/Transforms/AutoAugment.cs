@@ -2,9 +2,9 @@ using static MetricLearning.Vision.Augmentation;
 
 namespace MetricLearning.Vision;
 
-/// <summary>One of several pairs of operations, found by search, each with its probability and strength. Cubuk et al.,
+/// <summary>Applies one of several pairs of operations that were found by search, each with its probability and strength. Cubuk et al.,
 /// <i>AutoAugment</i>, CVPR 2019.</summary>
-/// <remarks>Magnitudes as torchvision has them for ten levels; signs are drawn. Operations are Pillow's, to the bit.</remarks>
+/// <remarks>Magnitudes are torchvision's for ten levels; signs are drawn. The operations are Pillow's, to the bit.</remarks>
 public sealed class AutoAugment : PixelStep
 {
     private readonly (Part First, Part Second)[] policy;
@@ -17,16 +17,17 @@ public sealed class AutoAugment : PixelStep
         (this.policy, this.interpolation, this.fill) = (policy, Guard.Defined(interpolation), fill);
     }
 
-    /// <summary>How likely the picture is touched at all.</summary>
+    /// <summary>The probability that an image is changed at all.</summary>
     public double Probability { get; }
 
-    /// <summary>How many pairs there are.</summary>
+    /// <summary>The number of pairs.</summary>
     internal int Pairs => policy.Length;
 
-    /// <summary>The 25 pairs found on ImageNet, as torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
-    /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
-    /// <param name="interpolation">How pixels of turned and sheared pictures are made.</param>
-    /// <param name="fill">The color of what comes from outside; black by default.</param>
+    /// <summary>The 25 pairs found on ImageNet: torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
+    /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
+    /// <param name="interpolation">How pixels of rotated and sheared images are computed.</param>
+    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
         new(probability, interpolation, fill,
         [
@@ -45,9 +46,10 @@ public sealed class AutoAugment : PixelStep
             (new(Equalize, 0.8), new(Equalize, 0.6)),
         ]);
 
-    /// <summary>fast-reid's policy for re-identification: the eight of those pairs that neither turn nor invert, shears bicubic over middle
-    /// gray. In fast-reid's strong baseline with probability 0.1.</summary>
-    /// <param name="probability">How likely the picture is touched at all, in [0, 1].</param>
+    /// <summary>fast-reid's policy for re-identification: the eight of those pairs that neither rotate nor invert, with bicubic shears over
+    /// middle gray. fast-reid's strong baseline uses it with probability 0.1.</summary>
+    /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment FastReId(double probability = 0.1) => new(probability, Interpolation.Bicubic, Rgb.Gray,
         [
             (new(Equalize, 0.8), new(Equalize, 0.6)), (new(Posterize, 0.6, 7), new(Posterize, 0.6, 6)),

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>What <see cref="PillowColor"/> does, to batches [N, 3, H, W] uint8 on any device, to the bit.</summary>
+/// <summary>Does what <see cref="PillowColor"/> does to whole batches [N, 3, H, W], uint8, on any device, with the same results to the
+/// bit.</summary>
 internal static class BatchColor
 {
     private static readonly int[] lumaWeights = [19595, 38470, 7471];
@@ -28,7 +29,7 @@ internal static class BatchColor
 
     public static Tensor Saturation(Tensor images, Tensor factors) => Blend(Luma(images), images, factors);
 
-    /// <summary>In float32, cut off to whole numbers: <paramref name="from"/> at 0, <paramref name="to"/> at 1.</summary>
+    /// <summary>Blends in float32 and truncates: <paramref name="from"/> at factor 0, <paramref name="to"/> at factor 1.</summary>
     private static Tensor Blend(Tensor from, Tensor to, Tensor factors)
     {
         var start = from.to(ScalarType.Float32);

@@ -2,8 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Mixes the pictures of a batch with each other, and their labels with the same weights. No transform uses it unless asked to:
-/// call it in the training loop.</summary>
+/// <summary>Mixes the images of a batch with each other, and their labels with the same weights. No transform does this: call it in the
+/// training loop.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once, each with its own <see cref="SeededRandom"/>.</remarks>
 public abstract class BatchMixing
 {
     private protected BatchMixing(double alpha) => Alpha = Guard.Positive(alpha);
@@ -11,12 +12,12 @@ public abstract class BatchMixing
     /// <summary>The parameter of Beta(α, α), from which the share is drawn.</summary>
     public double Alpha { get; }
 
-    /// <summary>Mixes a batch; the batch itself stays as it is.</summary>
-    /// <param name="images">[N, C, H, W], floating point, on any device.</param>
-    /// <param name="labels">[N] int64 on the same device.</param>
-    /// <param name="random">What the share, the order and the place are drawn from: give each step its own, say
+    /// <summary>Mixes a batch. The batch itself stays unchanged.</summary>
+    /// <param name="images">The images [N, C, H, W], floating point, on any device.</param>
+    /// <param name="labels">The labels [N], int64, on the same device.</param>
+    /// <param name="random">Gives the share, the order and the place. Use a new one in each step, for example
     /// <c>SeededRandom.ForStream(seed, epoch, step)</c>.</param>
-    /// <exception cref="ArgumentException">The shapes or types are others.</exception>
+    /// <exception cref="ArgumentException">An argument is null, or has another shape or type.</exception>
     public MixedBatch Apply(Tensor images, Tensor labels, SeededRandom random)
     {
         ArgumentNullException.ThrowIfNull(images);
@@ -30,11 +31,11 @@ public abstract class BatchMixing
         long[] order = [.. Enumerable.Range(0, (int)images.size(0)).Select(i => (long)i)];
         random.Shuffle<long>(order);
         var places = tensor(order, ScalarType.Int64, images.device);
-        var (mixed, weight) = Mix(images, images.index_select(0, places), Draws.Beta(random, Alpha), random);
+        var (mixed, weight) = Mix(images, images.index_select(0, places), RandomDistributions.Beta(random, Alpha), random);
         return new(mixed.DetachFromDisposeScope(), labels.clone().DetachFromDisposeScope(),
             labels.index_select(0, places).DetachFromDisposeScope(), weight);
     }
 
-    /// <summary>The mixed pictures and the share of the first that is in them.</summary>
+    /// <summary>Returns the mixed images and the share of the first image in them.</summary>
     private protected abstract (Tensor Images, double Weight) Mix(Tensor images, Tensor others, double share, SeededRandom random);
 }

@@ -2,15 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts the middle out; a picture that is smaller gets a black border. torchvision's CenterCrop.</summary>
-/// <param name="height">The height of the cut.</param>
-/// <param name="width">The width of the cut.</param>
+/// <summary>Cuts out the center. An image that is smaller gets a black border. It is torchvision's CenterCrop.</summary>
+/// <param name="height">The height of the cut, 1 or more.</param>
+/// <param name="width">The width of the cut, 1 or more.</param>
+/// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
 public sealed class CenterCrop(int height, int width) : PixelStep
 {
-    /// <summary>The height after it.</summary>
+    /// <summary>The height after this step.</summary>
     public int Height { get; } = Guard.AtLeast(height, 1);
 
-    /// <summary>The width after it.</summary>
+    /// <summary>The width after this step.</summary>
     public int Width { get; } = Guard.AtLeast(width, 1);
 
     /// <inheritdoc/>

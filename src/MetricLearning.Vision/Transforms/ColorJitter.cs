@@ -3,17 +3,18 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision;
 
 /// <summary>Changes brightness, contrast, saturation and hue in random order, each by a random amount: torchvision's ColorJitter on a
-/// Pillow picture, operation by operation to the bit.</summary>
-/// <remarks>Factors are uniform in [max(0, 1 − s), 1 + s], the turn of the hue in [−h, h] of the circle. A strength of 0 leaves the
-/// operation out. torchreid uses 0.2, 0.15, 0, 0; fast-reid 0.15, 0.15, 0.1, 0.1 within <see cref="RandomApply"/> (0.5); SimCLR 0.8, 0.8,
-/// 0.8, 0.2 within 0.8.</remarks>
+/// Pillow image; each operation is equal to the bit.</summary>
+/// <remarks>Factors are uniform in [max(0, 1 − s), 1 + s] for a strength s. The shift of the hue is uniform in [−h, h] of the color circle.
+/// A strength of 0 leaves its operation out. torchreid uses 0.2, 0.15, 0, 0; fast-reid 0.15, 0.15, 0.1, 0.1 within
+/// <see cref="RandomApply"/> (0.5); SimCLR 0.8, 0.8, 0.8, 0.2 within 0.8.</remarks>
 public sealed class ColorJitter : PixelStep
 {
     /// <summary>Jitters with these strengths.</summary>
-    /// <param name="brightness">0 or more.</param>
-    /// <param name="contrast">0 or more.</param>
-    /// <param name="saturation">0 or more.</param>
-    /// <param name="hue">In [0, 0.5].</param>
+    /// <param name="brightness">The strength of the change of brightness, 0 or more.</param>
+    /// <param name="contrast">The strength of the change of contrast, 0 or more.</param>
+    /// <param name="saturation">The strength of the change of saturation, 0 or more.</param>
+    /// <param name="hue">The largest shift of the hue, in [0, 0.5].</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public ColorJitter(double brightness = 0, double contrast = 0, double saturation = 0, double hue = 0)
     {
         Brightness = Guard.NotNegative(brightness);
@@ -31,10 +32,10 @@ public sealed class ColorJitter : PixelStep
     /// <summary>The strength of the change of saturation.</summary>
     public double Saturation { get; }
 
-    /// <summary>The largest turn of the hue.</summary>
+    /// <summary>The largest shift of the hue, as a share of the color circle.</summary>
     public double Hue { get; }
 
-    /// <summary>Whether the hue stays: to turn it is for single pictures.</summary>
+    /// <summary>Whether the hue stays: the hue of whole batches cannot be shifted.</summary>
     public override bool WorksOnBatches => Hue == 0;
 
     /// <inheritdoc/>
@@ -56,9 +57,9 @@ public sealed class ColorJitter : PixelStep
     {
         var drawn = random.Select(Draw).ToArray();
         for (var turn = 0; drawn.Length > 0 && turn < drawn[0].Length; turn++)
-            foreach (var operation in drawn.Select((own, i) => (own[turn].Operation, own[turn].Amount, Picture: i))
+            foreach (var operation in drawn.Select((own, i) => (own[turn].Operation, own[turn].Amount, Image: i))
                 .GroupBy(own => own.Operation))
-                images = PictureBatches.Change(images, [.. operation.Select(own => own.Picture)], some =>
+                images = BatchOperations.Change(images, [.. operation.Select(own => own.Image)], some =>
                 {
                     var factors = tensor(operation.Select(own => (float)own.Amount).ToArray(), ScalarType.Float32, some.device)
                         .view(-1, 1, 1, 1);
@@ -72,7 +73,7 @@ public sealed class ColorJitter : PixelStep
         return images;
     }
 
-    /// <summary>The operations in their order, each with its factor or turn.</summary>
+    /// <summary>Draws the operations in their order, each with its factor or shift.</summary>
     private (int Operation, double Amount)[] Draw(SeededRandom random)
     {
         int[] order = [0, 1, 2, 3];

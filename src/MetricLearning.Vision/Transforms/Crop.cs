@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts out a rectangle; what lies outside of the picture is black.</summary>
+/// <summary>Cuts out a rectangle. What lies outside of the image is black.</summary>
 internal static class Crop
 {
     public static void Apply(Picture picture, int top, int left, int height, int width)
@@ -20,7 +20,7 @@ internal static class Crop
         }
     }
 
-    /// <summary>The same of each picture of a batch.</summary>
+    /// <summary>Cuts a rectangle out of each image of a batch.</summary>
     public static Tensor Apply(Tensor images, IReadOnlyList<(int Top, int Left)> places, int height, int width)
     {
         var (oldHeight, oldWidth) = ((int)images.size(2), (int)images.size(3));
@@ -31,7 +31,7 @@ internal static class Crop
             var (y, x) = (Math.Max(top, 0), Math.Max(left, 0));
             var (tall, wide) = (Math.Min(top + height, oldHeight) - y, Math.Min(left + width, oldWidth) - x);
             if (tall <= 0 || wide <= 0) continue;
-            PictureBatches.Part(result, i, y - top, x - left, tall, wide).copy_(PictureBatches.Part(images, i, y, x, tall, wide));
+            BatchOperations.Part(result, i, y - top, x - left, tall, wide).copy_(BatchOperations.Part(images, i, y, x, tall, wide));
         }
         return result;
     }

@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A rectangle of another picture pasted at the same place, the same rectangle for the whole batch; the weight is the share of
-/// pixels that stay. Yun et al., <i>CutMix</i>, ICCV 2019.</summary>
-/// <remarks>λ from Beta(α, α); the rectangle has the picture's shape and 1 − λ of its area, its middle is uniform, and what juts out is cut
-/// off.</remarks>
-/// <param name="alpha">The parameter of the distribution; 1 by default.</param>
+/// <summary>Pastes a rectangle of another image at the same place; the rectangle is the same for the whole batch. The weight is the share
+/// of the pixels that stay. Yun et al., <i>CutMix</i>, ICCV 2019.</summary>
+/// <remarks>λ is drawn from Beta(α, α). The rectangle has the image's aspect ratio and 1 − λ of its area. Its center is uniform, and the
+/// part that juts out is cut off.</remarks>
+/// <param name="alpha">The parameter α of the distribution, greater than 0. Default: 1.</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="alpha"/> is not finite and greater than 0.</exception>
 public sealed class CutMix(double alpha = 1) : BatchMixing(alpha)
 {
     private protected override (Tensor Images, double Weight) Mix(Tensor images, Tensor others, double share, SeededRandom random)

@@ -1,13 +1,13 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Whether a <see cref="RandomErasing.Fill"/> is a color or a normalized value: the two dialects of the field.</summary>
+/// <summary>The meaning of <see cref="RandomErasing.Fill"/>: a color or a normalized value. Publications use both.</summary>
 public enum ErasingOrder
 {
-    /// <summary>Erased after normalizing: the fill is put into the normalized values as it is. With ImageNet's mean (0.485, …) this is
-    /// <i>not</i> the mean color but a slightly brighter one. Bag of Tricks, TransReID.</summary>
+    /// <summary>Erase after normalizing: the fill is a normalized value. With ImageNet's mean (0.485, …) this is <i>not</i> the mean color
+    /// but a slightly brighter one. Bag of Tricks, TransReID.</summary>
     AfterNormalization,
 
-    /// <summary>Erased before normalizing: the fill is a color in 0 … 1. With ImageNet's mean the normalized values become 0.
+    /// <summary>Erase before normalizing: the fill is a color in 0 … 1. With ImageNet's mean the normalized values become 0.
     /// fast-reid.</summary>
     BeforeNormalization,
 }

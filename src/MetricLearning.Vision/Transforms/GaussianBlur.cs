@@ -3,36 +3,37 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Blurs with a Gaussian whose deviation is uniform in [minSigma, maxSigma], mirrored at the border: torchvision's GaussianBlur
-/// with a probability, as self-supervised training uses it (SimCLR, MoCo v2: 0.1 to 2, with 0.5).</summary>
-/// <remarks>The weights are exp(−x² / 2σ²) at whole pixels within the kernel, divided by their sum; rows, then columns, in float32,
-/// rounded to the nearest.</remarks>
+/// <summary>Blurs with a Gaussian whose standard deviation is uniform in [minSigma, maxSigma]; the image is mirrored at its border. It is
+/// torchvision's GaussianBlur with a probability, as self-supervised training uses it (SimCLR, MoCo v2: 0.1 to 2, with 0.5).</summary>
+/// <remarks>The weights are exp(−x² / 2σ²) at the whole pixels of the kernel, divided by their sum. Rows are blurred first, then columns,
+/// in float32; the result is rounded to the nearest.</remarks>
 public sealed class GaussianBlur : PixelStep
 {
-    /// <summary>Blurs with these bounds.</summary>
-    /// <param name="kernel">The width of the window in pixels, odd. SimCLR takes a tenth of the picture's height.</param>
-    /// <param name="minSigma">The least deviation in pixels.</param>
-    /// <param name="maxSigma">The largest deviation in pixels.</param>
-    /// <param name="probability">How likely the picture is blurred, in [0, 1].</param>
+    /// <summary>Blurs within these bounds.</summary>
+    /// <param name="kernel">The width of the window in pixels, odd. SimCLR takes a tenth of the image's height.</param>
+    /// <param name="minSigma">The smallest standard deviation in pixels, in (0, maxSigma].</param>
+    /// <param name="maxSigma">The largest standard deviation in pixels.</param>
+    /// <param name="probability">The probability that an image is blurred, in [0, 1].</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public GaussianBlur(int kernel = 23, double minSigma = 0.1, double maxSigma = 2, double probability = 0.5)
     {
         Kernel = Guard.AtLeast(kernel, 1);
         if (kernel % 2 == 0) throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "kernel must be odd.");
         MaxSigma = Guard.Positive(maxSigma);
-        MinSigma = Guard.Positive(Guard.Within(minSigma, 0, maxSigma));
+        MinSigma = Guard.Positive(Guard.Within(minSigma, 0, maxSigma), nameof(minSigma));
         Probability = Guard.Within(probability, 0, 1);
     }
 
-    /// <summary>The width of the window.</summary>
+    /// <summary>The width of the window in pixels.</summary>
     public int Kernel { get; }
 
-    /// <summary>The least deviation.</summary>
+    /// <summary>The smallest standard deviation in pixels.</summary>
     public double MinSigma { get; }
 
-    /// <summary>The largest deviation.</summary>
+    /// <summary>The largest standard deviation in pixels.</summary>
     public double MaxSigma { get; }
 
-    /// <summary>How likely the picture is blurred.</summary>
+    /// <summary>The probability that an image is blurred.</summary>
     public double Probability { get; }
 
     /// <inheritdoc/>
@@ -97,7 +98,8 @@ public sealed class GaussianBlur : PixelStep
         for (; i < sum.Length; i++) sum[i] += values[i] * weight;
     }
 
-    /// <summary>Mirrored at the middle of the border pixel, as often as it takes: …2 1 0 1 2….</summary>
+    /// <summary>The pixel that stands for a place outside of the image: mirrored at the center of the border pixel, as often as needed: …2
+    /// 1 0 1 2….</summary>
     private static int Mirror(int place, int length)
     {
         if (length == 1) return 0;

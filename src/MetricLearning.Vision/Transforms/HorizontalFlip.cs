@@ -3,10 +3,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Mirrors left and right, with a probability of 0.5 by default.</summary>
+/// <summary>Mirrors the image left to right, with a probability.</summary>
+/// <param name="probability">The probability that an image is mirrored, in [0, 1].</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="probability"/> is not in [0, 1].</exception>
 public sealed class HorizontalFlip(double probability = 0.5) : PixelStep
 {
-    /// <summary>How likely a picture is mirrored, in [0, 1].</summary>
+    /// <summary>The probability that an image is mirrored.</summary>
     public double Probability { get; } = Guard.Within(probability, 0, 1);
 
     /// <inheritdoc/>
@@ -22,5 +24,5 @@ public sealed class HorizontalFlip(double probability = 0.5) : PixelStep
 
     /// <inheritdoc/>
     protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
-        PictureBatches.Change(images, PictureBatches.Chosen(random, Probability), some => some.flip(3));
+        BatchOperations.Change(images, BatchOperations.Chosen(random, Probability), some => some.flip(3));
 }

@@ -3,8 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>What happens to a picture between its file and the batch: steps on pixels, one <see cref="Normalize"/>, steps on the
-/// normalized values. Immutable, used by several threads at once.</summary>
+/// <summary>The steps between an image's file and its batch: steps on pixels, one <see cref="Normalize"/>, steps on the normalized
+/// values.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once, each with its own <see cref="SeededRandom"/>. The same
+/// random numbers give the same values to the bit, whatever other threads do. Steps that you wrote must allow this too.</remarks>
 public sealed class ImageTransform
 {
     private readonly PixelStep[] fixedSteps, randomSteps;
@@ -12,10 +14,10 @@ public sealed class ImageTransform
     private readonly Normalize normalize;
     private readonly PlaneStep[] planeSteps;
 
-    /// <summary>These steps in this order.</summary>
+    /// <summary>Makes a transform of these steps in this order.</summary>
     /// <param name="steps">Pixel steps, at least one of which fixes the size (<see cref="Resize"/>); one <see cref="Normalize"/>; plane
-    /// steps.</param>
-    /// <exception cref="ArgumentException">The steps are not in that order, or none fixes the size.</exception>
+    /// steps. None may be null.</param>
+    /// <exception cref="ArgumentException">The steps are null or not in that order, or none fixes the size.</exception>
     public ImageTransform(params IReadOnlyList<ImageStep> steps)
     {
         ArgumentNullException.ThrowIfNull(steps);
@@ -42,43 +44,48 @@ public sealed class ImageTransform
     /// <summary>The steps.</summary>
     public IReadOnlyList<ImageStep> Steps { get; }
 
-    /// <summary>The last steps, those that can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps and
-    /// the random pixel steps before it, back to the first that works on single pictures only. Empty where a plane step does.</summary>
-    /// <remarks><see cref="ImageLoader.OnBatches"/> and <see cref="ApplyToBatch"/> run them so.</remarks>
+    /// <summary>The last steps, which can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps, and the
+    /// random pixel steps before it that follow the last one that works on single images only. Empty if a plane step works on single images
+    /// only.</summary>
+    /// <remarks><see cref="ImageLoader.OnBatches"/> and <see cref="ApplyToBatch"/> run them on batches.</remarks>
     public IReadOnlyList<ImageStep> BatchSteps { get; }
 
-    /// <summary>The size that pictures have before <see cref="BatchSteps"/>.</summary>
+    /// <summary>The size of images before <see cref="BatchSteps"/>.</summary>
     public (int Height, int Width) BatchInput { get; }
 
-    /// <summary>The channels that every picture gets: 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
+    /// <summary>The number of channels of every image after the steps: 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public int Channels => normalize.Channels;
 
-    /// <summary>The height that every picture gets.</summary>
+    /// <summary>The height of every image after the steps.</summary>
     public int Height { get; }
 
-    /// <summary>The width that every picture gets.</summary>
+    /// <summary>The width of every image after the steps.</summary>
     public int Width { get; }
 
+    /// <summary>The number of values of an image after the steps.</summary>
     internal int Values => Channels * Height * Width;
 
     /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalize with ImageNet's numbers, erase
     /// (0.5).</summary>
-    /// <param name="height">The height of the network's input.</param>
-    /// <param name="width">The width of the network's input.</param>
-    /// <param name="erasing">How likely a rectangle is erased; 0 for never.</param>
+    /// <param name="height">The height of the network's input, 1 or more.</param>
+    /// <param name="width">The width of the network's input, 1 or more.</param>
+    /// <param name="erasing">The probability that a rectangle is erased, in [0, 1]; 0 for never.</param>
     /// <param name="normalize">How values are normalized; null for ImageNet's numbers.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null) => new(
         new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), normalize ?? new Normalize(), new RandomErasing(erasing));
 
-    /// <summary>Resize and normalize with ImageNet's numbers: nothing random.</summary>
+    /// <summary>Resize, and normalize with ImageNet's numbers: nothing random.</summary>
     /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
     public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null) =>
         new(new Resize(height, width), normalize ?? new Normalize());
 
-    /// <summary>Reads and transforms one picture: [1, Channels, Height, Width] float32 on the CPU.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="random">What the random steps draw from; null for the beginning of seed 0.</param>
-    /// <inheritdoc cref="PictureDecoder.Decode" path="/exception"/>
+    /// <summary>Reads and transforms one image: [1, Channels, Height, Width], float32, on the CPU.</summary>
+    /// <param name="path">The path of the file.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
     public Tensor Read(string path, SeededRandom? random = null)
     {
         var picture = Picture.Load(path);
@@ -97,24 +104,26 @@ public sealed class ImageTransform
         }
     }
 
-    /// <summary>Transforms a batch of decoded pictures of one size: [N, Channels, Height, Width] float32 on the CPU.</summary>
-    /// <param name="pictures">[N, 3, h, w] uint8, red, green and blue.</param>
+    /// <summary>Transforms a batch of decoded images of one size: [N, Channels, Height, Width], float32, on the CPU.</summary>
+    /// <param name="images">Red, green and blue [N, 3, h, w], uint8, on any device.</param>
     /// <param name="seed">The seed of the random steps.</param>
-    /// <param name="epoch">The epoch. Picture i draws from the stream (seed, epoch, i).</param>
-    /// <exception cref="ArgumentException">The shape or type is another.</exception>
-    public Tensor Apply(Tensor pictures, ulong seed = 0, int epoch = 0)
+    /// <param name="epoch">The epoch, 0 or more. Image i draws from the stream (seed, epoch, i).</param>
+    /// <exception cref="ArgumentException"><paramref name="images"/> is null or has another shape or type, or <paramref name="epoch"/> is
+    /// negative.</exception>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
+    public Tensor Apply(Tensor images, ulong seed = 0, int epoch = 0)
     {
-        ArgumentNullException.ThrowIfNull(pictures);
+        ArgumentNullException.ThrowIfNull(images);
         Guard.AtLeast(epoch, 0);
-        if (pictures.dim() != 4 || pictures.size(1) != 3 || pictures.dtype != ScalarType.Byte)
+        if (images.dim() != 4 || images.size(1) != 3 || images.dtype != ScalarType.Byte)
             throw new ArgumentException(
-                $"pictures must be [N, 3, h, w] uint8, got {Guard.Shape(pictures)} {pictures.dtype}.", nameof(pictures));
+                $"images must be [N, 3, h, w] uint8, got {Guard.Shape(images)} {images.dtype}.", nameof(images));
         using var scope = NewDisposeScope();
-        var interleaved = pictures.cpu().permute(0, 2, 3, 1).contiguous();
-        var result = empty(pictures.size(0), Channels, Height, Width);
-        var (height, width) = ((int)pictures.size(2), (int)pictures.size(3));
+        var interleaved = images.cpu().permute(0, 2, 3, 1).contiguous();
+        var result = empty(images.size(0), Channels, Height, Width);
+        var (height, width) = ((int)images.size(2), (int)images.size(3));
         var picture = new Picture();
-        for (var i = 0; i < pictures.size(0); i++)
+        for (var i = 0; i < images.size(0); i++)
         {
             var source = interleaved.bytes.Slice(i * 3 * height * width, 3 * height * width);
             var pixels = picture.Replace(width, height, out _);
@@ -127,28 +136,31 @@ public sealed class ImageTransform
         return result.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Runs <see cref="BatchSteps"/> where the pictures are, all of them at once: [N, Channels, Height, Width] float32 on their
-    /// device. On the CPU the values are those of the steps picture by picture, to the bit.</summary>
-    /// <param name="pictures">[N, 3, h, w] uint8 of the size <see cref="BatchInput"/>, on any device; stays as it is.</param>
-    /// <param name="random">What the steps of each picture draw from.</param>
-    /// <exception cref="ArgumentException">The shape or type is another, or random numbers are missing.</exception>
-    /// <exception cref="InvalidOperationException">There are no <see cref="BatchSteps"/>.</exception>
-    public Tensor ApplyToBatch(Tensor pictures, IReadOnlyList<SeededRandom> random)
+    /// <summary>Runs <see cref="BatchSteps"/> on all images at once, on their device: [N, Channels, Height, Width], float32. On the CPU the
+    /// values are those of the steps image by image, to the bit.</summary>
+    /// <param name="images">The images [N, 3, h, w], uint8, of the size <see cref="BatchInput"/>, on any device; they stay
+    /// unchanged.</param>
+    /// <param name="random">The random numbers of each image.</param>
+    /// <exception cref="ArgumentException"><paramref name="images"/> is null or has another shape or type, or <paramref name="random"/>
+    /// does not have one entry per image.</exception>
+    /// <exception cref="InvalidOperationException">There are no <see cref="BatchSteps"/>, or a step gave another size than it
+    /// promised.</exception>
+    public Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
     {
-        ArgumentNullException.ThrowIfNull(pictures);
+        ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(random);
         if (BatchSteps.Count == 0)
-            throw new InvalidOperationException("A step after Normalize works on single pictures only, so there are no BatchSteps.");
+            throw new InvalidOperationException("A step after Normalize works on single images only, so there are no BatchSteps.");
         var (height, width) = BatchInput;
-        if (pictures.dim() != 4 || pictures.size(1) != 3 || pictures.size(2) != height || pictures.size(3) != width
-            || pictures.dtype != ScalarType.Byte)
+        if (images.dim() != 4 || images.size(1) != 3 || images.size(2) != height || images.size(3) != width
+            || images.dtype != ScalarType.Byte)
             throw new ArgumentException(
-                $"pictures must be [N, 3, {height}, {width}] uint8, got {Guard.Shape(pictures)} {pictures.dtype}.", nameof(pictures));
-        if (random.Count != pictures.size(0))
-            throw new ArgumentException($"random must be one for each of {pictures.size(0)} pictures, got {random.Count}.", nameof(random));
+                $"images must be [N, 3, {height}, {width}] uint8, got {Guard.Shape(images)} {images.dtype}.", nameof(images));
+        if (random.Count != images.size(0))
+            throw new ArgumentException($"random must be one for each of {images.size(0)} images, got {random.Count}.", nameof(random));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var pixels = pictures;
+        var pixels = images;
         foreach (var step in randomSteps.Skip(single)) pixels = step.ApplyToBatch(pixels, random);
         if (pixels.size(2) != Height || pixels.size(3) != Width) throw WrongSize(pixels.size(2), pixels.size(3), Height, Width);
         var result = normalize.ApplyToBatch(pixels);
@@ -156,22 +168,22 @@ public sealed class ImageTransform
         return result.MoveToOuterDisposeScope();
     }
 
-    /// <summary>The steps before the first random one.</summary>
+    /// <summary>Runs the steps before the first random one.</summary>
     internal void ApplyFixed(Picture picture, SeededRandom random)
     {
         foreach (var step in fixedSteps) step.Apply(picture, random);
     }
 
-    /// <summary>The steps from the first random one on.</summary>
+    /// <summary>Runs the steps from the first random one to the last.</summary>
     internal void ApplyRest(Picture picture, Span<float> destination, SeededRandom random)
     {
         foreach (var step in randomSteps) step.Apply(picture, random);
         if (picture.Height != Height || picture.Width != Width) throw WrongSize(picture.Height, picture.Width, Height, Width);
         normalize.Apply(picture, destination);
-        foreach (var step in planeSteps) step.Apply(new Planes(destination, Height, Width, normalize), random);
+        foreach (var step in planeSteps) step.Apply(new ImagePlanes(destination, Height, Width, normalize), random);
     }
 
-    /// <summary>The steps from the first random one up to <see cref="BatchSteps"/>: [3, h, w] uint8.</summary>
+    /// <summary>Runs the steps from the first random one up to <see cref="BatchSteps"/>: [3, h, w], uint8.</summary>
     internal void ApplySingle(Picture picture, Span<byte> destination, SeededRandom random)
     {
         foreach (var step in randomSteps.AsSpan(0, single)) step.Apply(picture, random);
@@ -181,5 +193,5 @@ public sealed class ImageTransform
     }
 
     private static InvalidOperationException WrongSize(long height, long width, int promisedHeight, int promisedWidth) =>
-        new($"The steps promised a picture of {promisedHeight}x{promisedWidth} (height x width), got {height}x{width}.");
+        new($"The steps promised an image of {promisedHeight}x{promisedWidth} (height x width), got {height}x{width}.");
 }

@@ -1,14 +1,14 @@
 namespace MetricLearning.Vision;
 
-/// <summary>How a picture that is turned, sheared or tilted gets its pixels.</summary>
+/// <summary>How the pixels of a rotated, sheared or tilted image are computed.</summary>
 public enum Interpolation
 {
-    /// <summary>The pixel in which the place lies.</summary>
+    /// <summary>From the pixel in which the place lies.</summary>
     Nearest,
 
-    /// <summary>The four pixels around the place.</summary>
+    /// <summary>From the four pixels around the place.</summary>
     Bilinear,
 
-    /// <summary>The sixteen pixels around the place, by Pillow's cubic (a = −1).</summary>
+    /// <summary>From the sixteen pixels around the place, by Pillow's cubic (a = −1).</summary>
     Bicubic,
 }

@@ -2,9 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The weighted mean of two pictures, <c>λ x + (1 − λ) x'</c>, one λ from Beta(α, α) a batch. Zhang et al., <i>mixup</i>, ICLR
-/// 2018.</summary>
-/// <param name="alpha">The parameter of the distribution; 0.2 by default, as on ImageNet.</param>
+/// <summary>The weighted mean of two images, <c>λ x + (1 − λ) x'</c>, with one λ from Beta(α, α) per batch. Zhang et al., <i>mixup</i>,
+/// ICLR 2018.</summary>
+/// <param name="alpha">The parameter α of the distribution, greater than 0. Default: 0.2, as on ImageNet.</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="alpha"/> is not finite and greater than 0.</exception>
 public sealed class Mixup(double alpha = 0.2) : BatchMixing(alpha)
 {
     private protected override (Tensor Images, double Weight) Mix(Tensor images, Tensor others, double share, SeededRandom random) =>

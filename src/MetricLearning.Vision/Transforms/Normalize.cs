@@ -3,38 +3,37 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Pixels to numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and Normalize
-/// do. Decides how many channels the batch has: three, or one of <see cref="Gray"/> pictures.</summary>
+/// <summary>Turns pixels into numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and
+/// Normalize do. It decides how many channels the batch has: three, or one for <see cref="Gray"/> images.</summary>
 public sealed class Normalize : ImageStep
 {
     private readonly float[] table;
 
-    /// <summary>Normalizes with the given means and deviations, of values in 0 … 1.</summary>
-    /// <param name="mean">Red, green, blue, or one number for <see cref="Gray"/> pictures; null for ImageNet's (0.485, 0.456,
-    /// 0.406).</param>
-    /// <param name="std">As many numbers; null for ImageNet's (0.229, 0.224, 0.225).</param>
-    /// <exception cref="ArgumentException">Neither three numbers nor one, or not as many of both.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A mean is not finite or a deviation not positive.</exception>
+    /// <summary>Normalizes with these means and standard deviations, of values in 0 … 1.</summary>
+    /// <param name="mean">Red, green, blue, or one number for <see cref="Gray"/> images; null for ImageNet's (0.485, 0.456, 0.406).</param>
+    /// <param name="std">As many numbers, all greater than 0; null for ImageNet's (0.229, 0.224, 0.225).</param>
+    /// <exception cref="ArgumentException">A list has neither three numbers nor one, or the lists have different lengths.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A mean is not finite, or a deviation is not finite and greater than 0.</exception>
     public Normalize(IReadOnlyList<float>? mean = null, IReadOnlyList<float>? std = null)
     {
-        Mean = ColorTriple.Checked(mean ?? ColorTriple.ImageNetMean, nameof(mean), orGray: true);
-        Std = ColorTriple.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std), orGray: true);
+        Mean = ChannelValues.Checked(mean ?? ChannelValues.ImageNetMean, nameof(mean), orGray: true);
+        Std = ChannelValues.Checked(std ?? [0.229f, 0.224f, 0.225f], nameof(std), orGray: true);
         if (Mean.Count != Std.Count)
             throw new ArgumentException($"std must have as many numbers as mean, {Mean.Count}, got {Std.Count}.", nameof(std));
         foreach (var deviation in Std) Guard.Positive(deviation, nameof(std));
-        // Computed in float32 in PyTorch's order, so that the values are its values to the bit.
+        // Computed in float32 and in PyTorch's order, so that the values are PyTorch's to the bit.
         table = new float[Channels * 256];
         for (var i = 0; i < table.Length; i++) table[i] = Value(i >> 8, (i & 255) / 255f);
     }
 
-    /// <summary>Pictures of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalized. torchvision's Grayscale(1)
-    /// before ToTensor and Normalize.</summary>
-    /// <param name="mean">The mean; the mean of ImageNet's three by default.</param>
-    /// <param name="std">The deviation; the mean of ImageNet's three by default.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The mean is not finite or the deviation not positive.</exception>
+    /// <summary>Makes images of one channel: the brightness (0.299 R + 0.587 G + 0.114 B, rounded), normalized. It is torchvision's
+    /// Grayscale(1), ToTensor and Normalize.</summary>
+    /// <param name="mean">The mean. Default: the mean of ImageNet's three.</param>
+    /// <param name="std">The standard deviation, greater than 0. Default: the mean of ImageNet's three.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The mean is not finite, or the deviation is not finite and greater than 0.</exception>
     public static Normalize Gray(float mean = 0.449f, float std = 0.226f) => new([mean], [std]);
 
-    /// <summary>The channels of the batch: 3, or 1 of gray pictures.</summary>
+    /// <summary>The number of channels of the batch: 3, or 1 for gray images.</summary>
     public int Channels => Mean.Count;
 
     /// <inheritdoc/>
@@ -73,7 +72,7 @@ public sealed class Normalize : ImageStep
     /// <summary>[N, 3, H, W] uint8 to [N, Channels, H, W] float32, on any device.</summary>
     internal Tensor ApplyToBatch(Tensor images)
     {
-        // Divided by tensors: CUDA multiplies by the inverse of a number instead, which differs in the last bit.
+        // Divides by tensors: a division by a number becomes a multiplication by its inverse on CUDA, which differs in the last bit.
         return (Channels == 1 ? BatchColor.Luma(images) : images).to(ScalarType.Float32).div_(Row([255])).sub_(Row(Mean)).div_(Row(Std));
 
         Tensor Row(IReadOnlyList<float> values) => tensor(values.ToArray(), ScalarType.Float32, images.device).view(1, -1, 1, 1);

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Changes of color as Pillow's ImageEnhance, ImageOps and HSV mode make them, to the bit.</summary>
+/// <summary>Changes colors as Pillow's ImageEnhance, ImageOps and HSV mode do, to the bit.</summary>
 internal static class PillowColor
 {
-    /// <summary>Black at 0, the picture at 1, brighter above.</summary>
+    /// <summary>Factor 0 gives black, 1 the image itself, more a brighter image.</summary>
     public static void Brightness(Picture picture, double factor) => Mix(picture, 0, factor);
 
-    /// <summary>The mean brightness at 0, the picture at 1, more contrast above.</summary>
+    /// <summary>Factor 0 gives the mean brightness, 1 the image itself, more a higher contrast.</summary>
     public static void Contrast(Picture picture, double factor)
     {
         long sum = 0;
@@ -17,7 +17,7 @@ internal static class PillowColor
         Mix(picture, (int)((double)sum / pixels.Length + 0.5), factor);
     }
 
-    /// <summary>Gray at 0, the picture at 1, more color above.</summary>
+    /// <summary>Factor 0 gives a gray image, 1 the image itself, more stronger colors.</summary>
     public static void Saturation(Picture picture, double factor)
     {
         foreach (ref var pixel in Pixels(picture))
@@ -28,7 +28,7 @@ internal static class PillowColor
         }
     }
 
-    /// <summary>Smoothed at 0, the picture at 1, sharper above. Pixels at the border stay.</summary>
+    /// <summary>Factor 0 gives a smoothed image, 1 the image itself, more a sharper one. Pixels at the border stay.</summary>
     public static void Sharpness(Picture picture, double factor)
     {
         var (width, height) = (picture.Width, picture.Height);
@@ -47,27 +47,27 @@ internal static class PillowColor
             source[i - Picture.BytesPerPixel] * Side + source[i] * middle + source[i + Picture.BytesPerPixel] * Side;
     }
 
-    /// <summary>Turns the hue by this share of the circle, in [−0.5, 0.5], in Pillow's HSV of 8 bits a channel.</summary>
+    /// <summary>Shifts the hue by a share of the color circle, in [−0.5, 0.5], in Pillow's HSV of 8 bits per channel.</summary>
     public static void Hue(Picture picture, double turn)
     {
         var add = (byte)(int)(turn * 255);
         foreach (ref var pixel in Pixels(picture)) pixel = HueTurned(pixel, add);
     }
 
-    /// <summary>The brightness in all three channels: (19595 R + 38470 G + 7471 B + 32768) / 65536.</summary>
+    /// <summary>Puts the brightness into all three channels: (19595 R + 38470 G + 7471 B + 32768) / 65536.</summary>
     public static void Gray(Picture picture)
     {
         foreach (ref var pixel in Pixels(picture)) pixel = Luma(pixel) * 0x010101u;
     }
 
-    /// <summary>Keeps the upper bits.</summary>
+    /// <summary>Keeps only the upper bits.</summary>
     public static void Posterize(Picture picture, int bits)
     {
         var mask = (uint)(255 & ~((1 << (8 - bits)) - 1)) * 0x010101u;
         foreach (ref var pixel in Pixels(picture)) pixel &= mask;
     }
 
-    /// <summary>Inverts what is at the threshold or above.</summary>
+    /// <summary>Inverts the values at and above the threshold.</summary>
     public static void Solarize(Picture picture, double threshold)
     {
         Span<byte> table = stackalloc byte[256];
@@ -75,7 +75,7 @@ internal static class PillowColor
         Map(picture, table, table, table);
     }
 
-    /// <summary>255 minus the value.</summary>
+    /// <summary>Replaces each value by 255 minus the value.</summary>
     public static void Invert(Picture picture)
     {
         foreach (ref var pixel in Pixels(picture)) pixel = ~pixel;
@@ -112,7 +112,7 @@ internal static class PillowColor
     public static byte Luma(uint pixel) =>
         (byte)(((pixel & 255) * 19595 + (pixel >> 8 & 255) * 38470 + (pixel >> 16 & 255) * 7471 + 0x8000) >> 16);
 
-    /// <summary>Pillow's blend in float32, cut off to a whole number: <paramref name="from"/> at 0, <paramref name="to"/> at 1.</summary>
+    /// <summary>Pillow's blend in float32, truncated: <paramref name="from"/> at factor 0, <paramref name="to"/> at factor 1.</summary>
     private static byte Blend(int from, int to, float factor) => (byte)Math.Clamp(from + factor * (to - from), 0, 255);
 
     private static void Mix(Picture picture, int from, double factor)
@@ -154,7 +154,7 @@ internal static class PillowColor
         var range = (float)(max - min);
         float r = (max - red) / range, g = (max - green) / range, b = (max - blue) / range;
         var hue = red == max ? b - g : green == max ? (float)(2.0 + r - b) : (float)(4.0 + g - r);
-        // The remainder by 1 of what lies between 5/6 and 11/6.
+        // The remainder of a division by 1, for a value between 5/6 and 11/6.
         var turned = hue / 6.0 + 1.0;
         hue = (float)(turned >= 1 ? turned - 1 : turned);
         var saturation = (byte)(int)(range / max * 255.0);

@@ -2,24 +2,26 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A step on the 8-bit pixels, before they are normalized. Derive from it to add your own.</summary>
+/// <summary>A step on the 8-bit pixels, before they are normalized. Derive from it to write your own.</summary>
 public abstract class PixelStep : ImageStep
 {
-    /// <summary>Whether the outcome depends on the random numbers. What comes before the first random step can be cached.</summary>
+    /// <summary>Whether the result depends on the random numbers. What comes before the first random step can be cached.</summary>
     public virtual bool IsRandom => true;
 
-    /// <summary>The size that pictures have after this step, where it is always the same; null where it follows from the
-    /// picture's.</summary>
-    /// <param name="before">The size before it; null where pictures differ.</param>
+    /// <summary>The size of an image after this step, if it is the same for all images; null if it depends on the image.</summary>
+    /// <param name="before">The size before this step; null if it depends on the image.</param>
     public virtual (int Height, int Width)? SizeAfter((int Height, int Width)? before) => before;
 
-    /// <summary>Changes the picture.</summary>
+    /// <summary>Changes one image.</summary>
+    /// <param name="picture">The image.</param>
+    /// <param name="random">The random numbers of this image.</param>
     public abstract void Apply(Picture picture, SeededRandom random);
 
-    /// <summary>What <see cref="Apply"/> makes of each picture of a batch; override it together with
-    /// <see cref="ImageStep.WorksOnBatches"/>. Runs within a dispose scope.</summary>
-    /// <param name="images">[N, 3, H, W] uint8, on any device; stays as it is.</param>
-    /// <param name="random">The random numbers of each picture: draw from them as <see cref="Apply"/> does.</param>
+    /// <summary>Does what <see cref="Apply"/> does to each image of a batch. Override it together with
+    /// <see cref="ImageStep.WorksOnBatches"/>. It runs within a dispose scope.</summary>
+    /// <param name="images">The images [N, 3, H, W], uint8, on any device; they stay unchanged.</param>
+    /// <param name="random">The random numbers of each image: draw from them as <see cref="Apply"/> does.</param>
+    /// <exception cref="NotSupportedException">The step does not work on batches.</exception>
     protected internal virtual Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random) =>
         throw new NotSupportedException($"{GetType().Name} does not work on batches.");
 }

@@ -1,18 +1,19 @@
 namespace MetricLearning.Vision;
 
-/// <summary>So many operations of fourteen, each equally likely, all at one strength. Cubuk et al., <i>RandAugment</i>, NeurIPS 2020, as
-/// torchvision has it.</summary>
-/// <remarks>Of 31 levels. Operations: none, shears, shifts, rotation, brightness, color, contrast, sharpness, posterising, solarising,
-/// automatic contrast, equalising; Pillow's, to the bit.</remarks>
+/// <summary>Applies several of fourteen operations, each equally likely, all at one strength. Cubuk et al., <i>RandAugment</i>, NeurIPS
+/// 2020, as in torchvision.</summary>
+/// <remarks>There are 31 levels. The operations are none, shears, shifts, rotation, brightness, color, contrast, sharpness, posterizing,
+/// solarizing, automatic contrast and equalizing; they are Pillow's, to the bit.</remarks>
 public sealed class RandAugment : PixelStep
 {
     private const int Bins = 31;
 
     /// <summary>Augments with this strength.</summary>
-    /// <param name="operations">How many operations follow each other.</param>
+    /// <param name="operations">The number of operations that follow each other, 0 or more.</param>
     /// <param name="magnitude">The level, in [0, 30].</param>
-    /// <param name="interpolation">How pixels of turned, shifted and sheared pictures are made.</param>
-    /// <param name="fill">The color of what comes from outside; black by default.</param>
+    /// <param name="interpolation">How pixels of rotated, shifted and sheared images are computed.</param>
+    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandAugment(int operations = 2, int magnitude = 9, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
         Operations = Guard.AtLeast(operations, 0);
@@ -21,16 +22,16 @@ public sealed class RandAugment : PixelStep
         Fill = fill;
     }
 
-    /// <summary>How many operations follow each other.</summary>
+    /// <summary>The number of operations that follow each other.</summary>
     public int Operations { get; }
 
     /// <summary>The level.</summary>
     public int Magnitude { get; }
 
-    /// <summary>How pixels are made.</summary>
+    /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

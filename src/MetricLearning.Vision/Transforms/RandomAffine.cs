@@ -1,50 +1,50 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Turns, shifts, scales and shears about the middle by random amounts: torchvision's RandomAffine on a Pillow
-/// picture.</summary>
-/// <remarks>Angle uniform in [−degrees, degrees]; shifts in whole pixels, uniform in ± that share of width and height; the factor uniform
-/// in [minScale, maxScale]; the angles of shear along x and y uniform in ± shear.</remarks>
+/// <summary>Rotates, shifts, scales and shears about the center by random amounts: torchvision's RandomAffine on a Pillow image.</summary>
+/// <remarks>The angle is uniform in [−degrees, degrees]. The shifts are whole pixels, uniform in ± the given share of width and height. The
+/// scale is uniform in [minScale, maxScale]. The shear angles along x and y are uniform in ± shear.</remarks>
 public sealed class RandomAffine : PixelStep
 {
-    /// <summary>Moves by up to these amounts.</summary>
+    /// <summary>Moves the image by up to these amounts.</summary>
     /// <param name="degrees">The largest angle, in [0, 180].</param>
     /// <param name="translate">The largest shift as a share of the side, in [0, 1].</param>
-    /// <param name="minScale">The least factor.</param>
-    /// <param name="maxScale">The largest factor.</param>
-    /// <param name="shear">The largest angle of shear in degrees, in [0, 90).</param>
-    /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The color of what comes from outside; black by default.</param>
+    /// <param name="minScale">The smallest scale, in (0, maxScale].</param>
+    /// <param name="maxScale">The largest scale.</param>
+    /// <param name="shear">The largest shear angle in degrees, in [0, 90).</param>
+    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
         Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
         Degrees = Guard.Within(degrees, 0, 180);
         Translate = Guard.Within(translate, 0, 1);
         MaxScale = Guard.Positive(maxScale);
-        MinScale = Guard.Positive(Guard.Within(minScale, 0, maxScale));
+        MinScale = Guard.Positive(Guard.Within(minScale, 0, maxScale), nameof(minScale));
         Shear = Guard.Within(shear, 0, Math.BitDecrement(90.0));
         Interpolation = Guard.Defined(interpolation);
         Fill = fill;
     }
 
-    /// <summary>The largest angle.</summary>
+    /// <summary>The largest angle in degrees.</summary>
     public double Degrees { get; }
 
     /// <summary>The largest shift as a share of the side.</summary>
     public double Translate { get; }
 
-    /// <summary>The least factor.</summary>
+    /// <summary>The smallest scale.</summary>
     public double MinScale { get; }
 
-    /// <summary>The largest factor.</summary>
+    /// <summary>The largest scale.</summary>
     public double MaxScale { get; }
 
-    /// <summary>The largest angle of shear.</summary>
+    /// <summary>The largest shear angle in degrees.</summary>
     public double Shear { get; }
 
-    /// <summary>How pixels are made.</summary>
+    /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>
@@ -60,7 +60,7 @@ public sealed class RandomAffine : PixelStep
         Warp.Apply(picture, matrix, Interpolation, Fill);
     }
 
-    /// <summary>From target to source: the inverse of shift · middle · rotation · shear · scale · −middle, as torchvision writes
+    /// <summary>The map from target to source: the inverse of shift · center · rotation · shear · scale · −center, as torchvision writes
     /// it.</summary>
     internal static void Matrix(Span<double> matrix, Picture picture, double degrees, double right, double down, double scale,
         double shearX, double shearY)

@@ -2,15 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Does a step or leaves it, as torchvision's RandomApply.</summary>
+/// <summary>Applies a step with a probability, as torchvision's RandomApply.</summary>
 /// <param name="step">A step that keeps the size.</param>
-/// <param name="probability">How likely it is done, in [0, 1].</param>
+/// <param name="probability">The probability that the step is applied, in [0, 1].</param>
+/// <exception cref="ArgumentException"><paramref name="step"/> is null, or <paramref name="probability"/> is not in [0, 1].</exception>
 public sealed class RandomApply(PixelStep step, double probability = 0.5) : PixelStep
 {
     /// <summary>The step.</summary>
-    public PixelStep Step { get; } = step ?? throw new ArgumentNullException(nameof(step));
+    public PixelStep Step { get; } = Guard.NotNull(step);
 
-    /// <summary>How likely it is done.</summary>
+    /// <summary>The probability that the step is applied.</summary>
     public double Probability { get; } = Guard.Within(probability, 0, 1);
 
     /// <inheritdoc/>
@@ -30,7 +31,7 @@ public sealed class RandomApply(PixelStep step, double probability = 0.5) : Pixe
     /// <inheritdoc/>
     protected internal override Tensor ApplyToBatch(Tensor images, IReadOnlyList<SeededRandom> random)
     {
-        var chosen = PictureBatches.Chosen(random, Probability);
-        return PictureBatches.Change(images, chosen, some => Step.ApplyToBatch(some, [.. chosen.Select(i => random[i])]));
+        var chosen = BatchOperations.Chosen(random, Probability);
+        return BatchOperations.Change(images, chosen, some => Step.ApplyToBatch(some, [.. chosen.Select(i => random[i])]));
     }
 }

@@ -2,16 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts out a rectangle at a random place, each equally likely; a picture that is smaller gets a black border on the right and
-/// at the bottom.</summary>
-/// <param name="height">The height of the cut.</param>
-/// <param name="width">The width of the cut.</param>
+/// <summary>Cuts out a rectangle at a random place; all places are equally likely. An image that is smaller gets a black border on the
+/// right and at the bottom.</summary>
+/// <param name="height">The height of the cut, 1 or more.</param>
+/// <param name="width">The width of the cut, 1 or more.</param>
+/// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
 public sealed class RandomCrop(int height, int width) : PixelStep
 {
-    /// <summary>The height after it.</summary>
+    /// <summary>The height after this step.</summary>
     public int Height { get; } = Guard.AtLeast(height, 1);
 
-    /// <summary>The width after it.</summary>
+    /// <summary>The width after this step.</summary>
     public int Width { get; } = Guard.AtLeast(width, 1);
 
     /// <inheritdoc/>

@@ -2,31 +2,34 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Pastes a piece of another picture at a random place, to mimic occlusion: torchreid's RandomPatch (Zhou et al., ICCV 2019),
-/// with a fixed pool.</summary>
+/// <summary>Pastes a piece of another image at a random place, to mimic occlusion: torchreid's RandomPatch (Zhou et al., ICCV 2019), with a
+/// fixed pool of pieces.</summary>
 /// <remarks>
-/// torchreid fills its pool with pieces of the pictures as they pass, so what is pasted depends on the order in which workers come. Here
-/// the pool is drawn beforehand, from a seed, so that a picture's outcome depends on seed, epoch and index alone. Area uniform in [0.01,
-/// 0.5] of the picture, height / width uniform in [0.1, 10], at most 100 tries, mirrored with a probability of 0.5 and turned by a whole
-/// number of degrees in [−10, 10] over black with a probability of 0.5. A piece that is larger than the picture is not pasted.
+/// <para>torchreid fills its pool with pieces of the images as they pass, so what is pasted depends on the order in which workers finish.
+/// Here the pool is drawn beforehand from a seed, so that the result depends on seed, epoch and index only.</para>
+/// <para>The area of a piece is uniform in [0.01, 0.5] of the image, its height / width is uniform in [0.1, 10], and at most 100 pieces are
+/// tried. With probability 0.5 a piece is mirrored. With probability 0.5 it is rotated by a whole number of degrees in [−10, 10], over
+/// black. A piece that is larger than the image is not pasted.</para>
 /// </remarks>
 public sealed class RandomPatch : PixelStep
 {
     private readonly (byte[] Pixels, int Width, int Height)[] pool;
 
-    /// <summary>Draws the pool.</summary>
-    /// <param name="images">What the pieces are cut out of: the pictures to train on. As many as the pool has pieces are read.</param>
-    /// <param name="height">The height that pictures have at this step; they are scaled to it before cutting.</param>
-    /// <param name="width">The width that pictures have at this step.</param>
-    /// <param name="poolSize">How many pieces. The mean one takes a quarter of a picture: 32 KiB of 256 x 128.</param>
-    /// <param name="probability">How likely a piece is pasted, in [0, 1].</param>
+    /// <summary>Draws the pool. It reads as many images as the pool has pieces.</summary>
+    /// <param name="images">The images that pieces are cut out of: those to train on.</param>
+    /// <param name="height">The height of images at this step, 1 or more; the images are scaled to it before cutting.</param>
+    /// <param name="width">The width of images at this step, 1 or more.</param>
+    /// <param name="poolSize">The number of pieces, 1 or more. On average a piece takes a quarter of an image: 32 KiB for 256 x
+    /// 128.</param>
+    /// <param name="probability">The probability that a piece is pasted, in [0, 1].</param>
     /// <param name="seed">The seed of the pool.</param>
-    /// <exception cref="ArgumentException">There are no pictures.</exception>
-    /// <exception cref="InvalidDataException">A picture that was drawn cannot be read.</exception>
+    /// <exception cref="ArgumentException"><paramref name="images"/> is null or empty, or a value is outside its range.</exception>
+    /// <exception cref="InvalidDataException">An image that was drawn is broken.</exception>
+    /// <exception cref="IOException">An image that was drawn is missing or cannot be read.</exception>
     public RandomPatch(ImageList images, int height = 256, int width = 128, int poolSize = 1000, double probability = 0.5, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(images);
-        if (images.Count == 0) throw new ArgumentException("images must have pictures to cut pieces out of.", nameof(images));
+        if (images.Count == 0) throw new ArgumentException("images must have images to cut pieces out of.", nameof(images));
         Probability = Guard.Within(probability, 0, 1);
         pool = new (byte[], int, int)[Guard.AtLeast(poolSize, 1)];
         var resize = new Resize(height, width);
@@ -34,7 +37,7 @@ public sealed class RandomPatch : PixelStep
         for (var i = 0; i < pool.Length; i++)
         {
             var random = SeededRandom.ForStream(seed, (ulong)i);
-            PictureDecoder.Decode(images[random.NextInt(images.Count)].Path, picture);
+            ImageDecoder.Decode(images[random.NextInt(images.Count)].Path, picture);
             resize.Apply(picture, random);
             var (tall, wide) = Size(height, width, random);
             Crop.Apply(picture, random.NextInt(height - tall + 1), random.NextInt(width - wide + 1), tall, wide);
@@ -42,10 +45,10 @@ public sealed class RandomPatch : PixelStep
         }
     }
 
-    /// <summary>How likely a piece is pasted.</summary>
+    /// <summary>The probability that a piece is pasted.</summary>
     public double Probability { get; }
 
-    /// <summary>How many pieces there are.</summary>
+    /// <summary>The number of pieces.</summary>
     public int PoolSize => pool.Length;
 
     /// <inheritdoc/>
@@ -71,12 +74,12 @@ public sealed class RandomPatch : PixelStep
             if (Draw((int)images.size(2), (int)images.size(3), random[i]) is not var (piece, top, left)) continue;
             var pixels = empty([3, piece.Height, piece.Width], ScalarType.Byte);
             piece.CopyPlanes(pixels.bytes);
-            PictureBatches.Part(result, i, top, left, piece.Height, piece.Width).copy_(pixels);
+            BatchOperations.Part(result, i, top, left, piece.Height, piece.Width).copy_(pixels);
         }
         return result;
     }
 
-    /// <summary>What is pasted, and where; null where the picture stays.</summary>
+    /// <summary>Draws the piece to paste, and its place; null if the image stays as it is.</summary>
     private (Picture Piece, int Top, int Left)? Draw(int height, int width, SeededRandom random)
     {
         if (random.NextDouble() >= Probability) return null;

@@ -2,15 +2,17 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Tilts: each corner moves inwards by a random amount. torchvision's RandomPerspective on a Pillow picture.</summary>
+/// <summary>Tilts the image: each corner moves inwards by a random amount. It is torchvision's RandomPerspective on a Pillow
+/// image.</summary>
 /// <remarks>Each corner moves by whole pixels, uniform in [0, distortion · half the side] along each axis.</remarks>
 public sealed class RandomPerspective : PixelStep
 {
     /// <summary>Tilts by up to this amount.</summary>
-    /// <param name="distortion">How far corners move, in [0, 1].</param>
-    /// <param name="probability">How likely the picture is touched, in [0, 1].</param>
-    /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The color of what comes from outside; black by default.</param>
+    /// <param name="distortion">How far corners move, as a share of half the side, in [0, 1].</param>
+    /// <param name="probability">The probability that an image is changed, in [0, 1].</param>
+    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomPerspective(double distortion = 0.5, double probability = 0.5, Interpolation interpolation = Interpolation.Bilinear,
         Rgb fill = default)
     {
@@ -20,16 +22,16 @@ public sealed class RandomPerspective : PixelStep
         Fill = fill;
     }
 
-    /// <summary>How far corners move.</summary>
+    /// <summary>How far corners move, as a share of half the side.</summary>
     public double Distortion { get; }
 
-    /// <summary>How likely the picture is touched.</summary>
+    /// <summary>The probability that an image is changed.</summary>
     public double Probability { get; }
 
-    /// <summary>How pixels are made.</summary>
+    /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside.</summary>
+    /// <summary>The color of what comes from outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>
@@ -45,7 +47,7 @@ public sealed class RandomPerspective : PixelStep
         if (Matrix(moved, corners) is { } matrix) Warp.Apply(picture, matrix, Interpolation, Fill);
     }
 
-    /// <summary>The eight numbers that send each target corner to its source; null where three of them lie on a line.</summary>
+    /// <summary>The eight numbers that map each target corner to its source; null if three of them lie on a line.</summary>
     internal static double[]? Matrix((double X, double Y)[] target, (double X, double Y)[] source)
     {
         var left = Matrix<double>.Build.Dense(8, 8);

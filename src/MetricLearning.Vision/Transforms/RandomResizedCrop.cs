@@ -2,8 +2,9 @@ namespace MetricLearning.Vision;
 
 /// <summary>Cuts out a random rectangle and scales it to a fixed size (Szegedy et al., CVPR 2015), as torchvision's
 /// RandomResizedCrop.</summary>
-/// <remarks>Area uniform in [minArea, 1] of the picture, the logarithm of width / height uniform in [ln 3/4, ln 4/3], place uniform; after
-/// ten that do not fit, the largest in the middle whose ratio does. Scaled by <see cref="Resize"/>.</remarks>
+/// <remarks>The area is uniform in [minArea, 1] of the image, the logarithm of width / height is uniform in [ln 3/4, ln 4/3], and the place
+/// is uniform. If ten rectangles do not fit, it takes the largest one in the center whose ratio is within these bounds. It scales with
+/// <see cref="Resize"/>.</remarks>
 public sealed class RandomResizedCrop : PixelStep
 {
     private const double MinAspect = 3.0 / 4, MaxAspect = 4.0 / 3;
@@ -11,16 +12,18 @@ public sealed class RandomResizedCrop : PixelStep
     private readonly Resize resize;
 
     /// <summary>Cuts and scales to this size.</summary>
-    /// <param name="height">The height after it.</param>
-    /// <param name="width">The width after it.</param>
-    /// <param name="minArea">The least share of the picture, in (0, 1]. Metric learning uses torchvision's 0.08 or milder 0.16.</param>
+    /// <param name="height">The height after this step, 1 or more.</param>
+    /// <param name="width">The width after this step, 1 or more.</param>
+    /// <param name="minArea">The smallest share of the image, in (0, 1]. Metric learning uses torchvision's 0.08 or the milder
+    /// 0.16.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomResizedCrop(int height, int width, double minArea = 0.08)
     {
         resize = new Resize(height, width);
-        MinArea = Guard.Positive(Guard.Within(minArea, 0, 1));
+        MinArea = Guard.Positive(Guard.Within(minArea, 0, 1), nameof(minArea));
     }
 
-    /// <summary>The least share of the picture.</summary>
+    /// <summary>The smallest share of the image that is cut out.</summary>
     public double MinArea { get; }
 
     /// <inheritdoc/>

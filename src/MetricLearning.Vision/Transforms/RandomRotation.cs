@@ -1,13 +1,14 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Turns about the middle by an angle uniform in [−degrees, degrees], counter-clockwise; the size stays and the corners are
-/// filled. torchvision's RandomRotation on a Pillow picture.</summary>
+/// <summary>Rotates about the center by an angle that is uniform in [−degrees, degrees], counter-clockwise. The size stays and the corners
+/// are filled. It is torchvision's RandomRotation on a Pillow image.</summary>
 public sealed class RandomRotation : PixelStep
 {
-    /// <summary>Turns by up to this angle.</summary>
+    /// <summary>Rotates by up to this angle.</summary>
     /// <param name="degrees">The largest angle, in [0, 180].</param>
-    /// <param name="interpolation">How pixels are made.</param>
-    /// <param name="fill">The color of the corners; black by default.</param>
+    /// <param name="interpolation">How pixels are computed.</param>
+    /// <param name="fill">The color of the corners. Default: black.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomRotation(double degrees, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
         Degrees = Guard.Within(degrees, 0, 180);
@@ -15,10 +16,10 @@ public sealed class RandomRotation : PixelStep
         Fill = fill;
     }
 
-    /// <summary>The largest angle.</summary>
+    /// <summary>The largest angle in degrees.</summary>
     public double Degrees { get; }
 
-    /// <summary>How pixels are made.</summary>
+    /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
     /// <summary>The color of the corners.</summary>

@@ -3,28 +3,32 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Scales to a fixed size bilinearly as Pillow does, to the bit: half-pixel centers, and a triangle filter widened by the
-/// scale when it shrinks, so that nothing aliases.</summary>
-/// <remarks>First all rows, then all columns, with weights of 22 bits and a rounding to 8 bits between (Pillow's Resample.c). The aspect
-/// ratio is not kept.</remarks>
+/// <summary>Scales to a fixed size bilinearly, as Pillow does, to the bit. Pixels have their centers at a half, and when the image shrinks
+/// the triangle filter is widened by the scale, so that nothing aliases.</summary>
+/// <remarks>It scales first all rows, then all columns, with weights of 22 bits and rounding to 8 bits in between (Pillow's Resample.c).
+/// The aspect ratio is not kept.</remarks>
 public sealed class Resize : PixelStep
 {
     private const int Precision = 22;
     private const uint Half = 1u << (Precision - 1);
 
+    // Replaced as a whole and never changed, so that several threads can use it.
     private volatile Weights?[] cached = [null, null];
 
     /// <summary>Scales to this size. Re-identification uses 256 x 128 (height x width).</summary>
+    /// <param name="height">The height, 1 or more.</param>
+    /// <param name="width">The width, 1 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
     public Resize(int height, int width)
     {
         Height = Guard.AtLeast(height, 1);
         Width = Guard.AtLeast(width, 1);
     }
 
-    /// <summary>The height after it.</summary>
+    /// <summary>The height after this step.</summary>
     public int Height { get; }
 
-    /// <summary>The width after it.</summary>
+    /// <summary>The width after this step.</summary>
     public int Width { get; }
 
     /// <inheritdoc/>
@@ -108,10 +112,10 @@ public sealed class Resize : PixelStep
         return Vector128.Narrow(words, Vector128<ushort>.Zero).AsUInt32().ToScalar();
     }
 
-    /// <summary>No weight is negative, but many rounded ones may add up to a little more than 1.</summary>
+    /// <summary>Rounds to 8 bits. No weight is negative, but the rounded weights may add up to a little more than 1.</summary>
     private static Vector128<uint> Rounded(Vector128<uint> sum) => Vector128.Min(sum >> Precision, Vector128.Create(255u));
 
-    /// <summary>Which source pixels make each target pixel along one axis, and how much of each.</summary>
+    /// <summary>The source pixels that make each target pixel along one axis, with their weights.</summary>
     private sealed class Weights
     {
         private readonly int most;

@@ -1,11 +1,14 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Scales so that the shorter side gets a size and the aspect ratio stays, as torchvision's <c>Resize(256)</c>; the longer side is
-/// rounded down. By <see cref="Resize"/>. <see cref="CenterCrop"/> or <see cref="RandomCrop"/> then fixes the size.</summary>
-/// <param name="side">The length of the shorter side. Retrieval of CUB, Cars and SOP uses 256, then a crop of 224 or 227.</param>
+/// <summary>Scales so that the shorter side has a fixed length and the aspect ratio stays, as torchvision's <c>Resize(256)</c> does; the
+/// longer side is rounded down. It uses <see cref="Resize"/>. <see cref="CenterCrop"/> or <see cref="RandomCrop"/> then fixes the
+/// size.</summary>
+/// <param name="side">The length of the shorter side, 1 or more. Retrieval on CUB, Cars and SOP uses 256, then a crop of 224 or
+/// 227.</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="side"/> is less than 1.</exception>
 public sealed class ResizeShorter(int side) : PixelStep
 {
-    /// <summary>The length of the shorter side after it.</summary>
+    /// <summary>The length of the shorter side after this step.</summary>
     public int Side { get; } = Guard.AtLeast(side, 1);
 
     /// <inheritdoc/>

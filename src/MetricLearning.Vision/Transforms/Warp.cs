@@ -3,12 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Moves pixels as Pillow's <c>Image.transform</c> does, to the bit. A matrix says where in the source the middle of a target
-/// pixel lies; what comes from outside is filled.</summary>
+/// <summary>Moves pixels as Pillow's <c>Image.transform</c> does, to the bit. A matrix gives the place in the source of the center of each
+/// target pixel. What comes from outside of the source is filled.</summary>
 internal static class Warp
 {
-    /// <summary>Warps by <c>x' = (m0 x + m1 y + m2) / w, y' = (m3 x + m4 y + m5) / w</c> with <c>w = m6 x + m7 y + 1</c>, or 1 where there
-    /// are six numbers.</summary>
+    /// <summary>Warps by <c>x' = (m0 x + m1 y + m2) / w, y' = (m3 x + m4 y + m5) / w</c> with <c>w = m6 x + m7 y + 1</c>; w is 1 if the
+    /// matrix has six numbers.</summary>
     public static void Apply(Picture picture, ReadOnlySpan<double> matrix, Interpolation interpolation, Rgb fill)
     {
         var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(picture.Width, picture.Height, out var old));
@@ -18,7 +18,8 @@ internal static class Warp
         else FixedPoint(source, target, matrix, fill.Pixel);
     }
 
-    /// <summary>The matrix of Pillow's <c>Image.rotate</c>: counter-clockwise about the middle, cosine and sine to 15 digits.</summary>
+    /// <summary>Rotates with the matrix of Pillow's <c>Image.rotate</c>: counter-clockwise about the center, with cosine and sine rounded
+    /// to 15 digits.</summary>
     public static void Rotate(Picture picture, double degrees, Interpolation interpolation, Rgb fill)
     {
         var angle = -degrees * Math.PI / 180;
@@ -27,7 +28,8 @@ internal static class Warp
         Apply(picture, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y], interpolation, fill);
     }
 
-    /// <summary>No rotation: each row and column comes from one row and column. Pillow adds up the places from step to step.</summary>
+    /// <summary>For maps without rotation: each target row comes from one source row, each column from one column. Pillow adds up the
+    /// places step by step, and so does this.</summary>
     private static void Straight(Source source, Span<uint> target, ReadOnlySpan<double> m, uint fill)
     {
         var fromY = m[5] + m[4] * 0.5;
@@ -39,7 +41,7 @@ internal static class Warp
         }
     }
 
-    /// <summary>In fixed point with 16 bits behind the point.</summary>
+    /// <summary>Computes in fixed point with 16 fractional bits.</summary>
     private static void FixedPoint(Source source, Span<uint> target, ReadOnlySpan<double> m, uint fill)
     {
         static long Fix(double value) => (long)Math.Floor(value * 65536 + 0.5);
@@ -104,7 +106,7 @@ internal static class Warp
             if (!Has(x, y)) return fill;
             var (column, row) = ((int)Math.Floor(x -= 0.5), (int)Math.Floor(y -= 0.5));
             var dx = Vector256.Create(x - column);
-            // Rows above the first are the first; rows below the last repeat what came before them.
+            // A row above the image is its first row. A row below it repeats the value before.
             var v0 = Row(Math.Clamp(row - 1, 0, Height - 1), column, dx);
             var v1 = row >= 0 ? Row(row, column, dx) : v0;
             var v2 = row + 1 < Height ? Row(row + 1, column, dx) : v1;

@@ -44,7 +44,7 @@ public sealed class ReIdDatasetTests : IDisposable
         Assert.Empty(ReIdDataset.Market1501(inner, testOnly: true).Train);
         Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));
         Expect.Error<DirectoryNotFoundException>(
-            "Market-1501 needs bounding_box_train/, query/ and bounding_box_test/ with pictures named 0002_c1s1_000451_03.jpg; " +
+            "Market-1501 needs bounding_box_train/, query/ and bounding_box_test/ with images named 0002_c1s1_000451_03.jpg; " +
             "its authors give it out at https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html (academic research).",
             () => ReIdDataset.Market1501("/nowhere"));
     }

@@ -6,11 +6,11 @@ namespace MetricLearning.Vision.Tests;
 /// <summary>PNG files of kinds that Skia does not write.</summary>
 internal static class PngFile
 {
-    /// <param name="width">Pixels a row.</param>
-    /// <param name="height">Rows.</param>
-    /// <param name="bits">Bits a channel.</param>
+    /// <param name="width">The number of pixels in a row.</param>
+    /// <param name="height">The number of rows.</param>
+    /// <param name="bits">The number of bits per channel.</param>
     /// <param name="color">0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.</param>
-    /// <param name="rows">The packed pixels of each row; of an interlaced picture, of each row of each pass.</param>
+    /// <param name="rows">The packed pixels of each row; of an interlaced image, of each row of each pass.</param>
     /// <param name="palette">The chunk PLTE, if any.</param>
     /// <param name="transparency">The chunk tRNS, if any.</param>
     /// <param name="interlaced">Whether the rows come in the seven passes of Adam7.</param>
@@ -32,7 +32,7 @@ internal static class PngFile
         ];
     }
 
-    /// <summary>The check sum of a chunk's name and data.</summary>
+    /// <summary>The checksum of a chunk's name and data.</summary>
     public static uint CheckSum(ReadOnlySpan<byte> bytes)
     {
         var crc = uint.MaxValue;

@@ -5,10 +5,10 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Every piece of C# in the documents compiles against the libraries as they are. It stands here as this project sees all of
-/// them.</summary>
-/// <remarks>What a piece uses and does not declare is a member of <see cref="SnippetContext"/>, or of the class in it that has the page's
-/// name in capitals.</remarks>
+/// <summary>Every piece of C# in the documents compiles against the libraries. The test is in this project because it refers to all
+/// libraries.</summary>
+/// <remarks>A name that a piece uses and does not declare is a member of <see cref="SnippetContext"/>, or of the nested class that is named
+/// after the page.</remarks>
 public class SnippetTests
 {
     private static readonly string[] usings =
@@ -60,12 +60,13 @@ public class SnippetTests
         var parsed = CSharpSyntaxTree.ParseText(snippet, options).GetCompilationUnitRoot();
         var statements = parsed.Members.OfType<GlobalStatementSyntax>();
         var types = parsed.Members.Where(member => member is not GlobalStatementSyntax);
+        var added = parsed.Usings.Where(directive => !usings.Contains($"{directive.StaticKeyword} {directive.Name}".Trim()));
         var source = $$"""
             {{string.Concat(usings.Select(name => $"using {name};\n"))}}
-            {{string.Concat(parsed.Usings.Where(directive => !usings.Contains($"{directive.StaticKeyword} {directive.Name}".Trim())).Select(u => u.ToFullString()))}}
+            {{string.Concat(added.Select(directive => directive.ToFullString()))}}
             sealed class Snippet : MetricLearning.Vision.Tests.{{context}}
             {
-                async Task Run(CancellationToken cancel)
+                async Task Run(CancellationToken cancellationToken)
                 {
                     await Task.CompletedTask;
             {{string.Concat(statements.Select(statement => statement.ToFullString()))}}

@@ -4,7 +4,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>docs/datasets.md and docs/augmentation.md say what the code says.</summary>
+/// <summary>docs/datasets.md and docs/augmentation.md agree with the code.</summary>
 public class VisionDocsTests
 {
     [Fact]
@@ -40,8 +40,11 @@ public class VisionDocsTests
     private static IEnumerable<MethodInfo> Makers(Type type) => type.GetMethods(BindingFlags.Public | BindingFlags.Static)
         .Where(method => method.ReturnType == type && !method.IsSpecialName);
 
-    private static string Signature(MethodBase method) =>
-        $"`{method.DeclaringType!.Name}{(method.IsConstructor ? "" : "." + method.Name)}({string.Join(", ", method.GetParameters().Select(Parameter))})`";
+    private static string Signature(MethodBase method)
+    {
+        var name = method.DeclaringType!.Name + (method.IsConstructor ? "" : $".{method.Name}");
+        return $"`{name}({string.Join(", ", method.GetParameters().Select(Parameter))})`";
+    }
 
     private static string Parameter(ParameterInfo parameter)
     {

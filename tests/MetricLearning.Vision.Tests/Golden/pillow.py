@@ -14,7 +14,7 @@ def drawn(width, height, value):
 
 
 waves = drawn(45, 31, lambda x, y, c: (x * (5 + 2 * c) + y * (11 - 3 * c) + (x * x + 3 * y * y * (c + 1)) % 97) % 256)
-colours = drawn(52 * 52, 52, lambda x, y, c: (x % 52, x // 52, y)[c] * 5)
+colors = drawn(52 * 52, 52, lambda x, y, c: (x % 52, x // 52, y)[c] * 5)
 
 
 def hue(image, turn):
@@ -23,7 +23,7 @@ def hue(image, turn):
     return Image.merge("HSV", (h.point(lambda x: (x + add) % 256), s, v)).convert("RGB")
 
 
-def grey(image):
+def gray(image):
     return Image.merge("RGB", [image.convert("L")] * 3)
 
 
@@ -33,7 +33,7 @@ def warp(image, kind, matrix, how, fill):
 
 HOW = {"nearest": Image.NEAREST, "bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC}
 cases = {}
-for name, image in (("waves", waves), ("colours", colours)):
+for name, image in (("waves", waves), ("colors", colors)):
     for factor in (0, 0.1, 0.55, 1, 1.3, 1.9):
         cases[f"{name} brightness {factor}"] = ImageEnhance.Brightness(image).enhance(factor)
         cases[f"{name} contrast {factor}"] = ImageEnhance.Contrast(image).enhance(factor)
@@ -48,7 +48,7 @@ for name, image in (("waves", waves), ("colours", colours)):
     cases[f"{name} invert 0"] = ImageOps.invert(image)
     cases[f"{name} equalize 0"] = ImageOps.equalize(image)
     cases[f"{name} autocontrast 0"] = ImageOps.autocontrast(image)
-    cases[f"{name} grey 0"] = grey(image)
+    cases[f"{name} gray 0"] = gray(image)
 cases["waves dim autocontrast 0"] = ImageOps.autocontrast(ImageEnhance.Contrast(waves).enhance(0.4))
 cases["waves dim equalize 0"] = ImageOps.equalize(ImageEnhance.Contrast(waves).enhance(0.4))
 for how, value in HOW.items():

@@ -17,13 +17,13 @@ public sealed class ExtractTests : IDisposable
     public void Extract_GivesARowForEachPictureWithIdentityAndCamera()
     {
         var images = set.Draw(7);
-        var progress = new List<(int, int)>();
+        var progress = new List<ExtractionProgress>();
         using var features = new ImageLoader(images, plain)
-            .Extract(Thirds, batchSize: 3, progress: (done, all) => progress.Add((done, all)), cancel: Cancel);
+            .Extract(Thirds, batchSize: 3, progress: new Reports(progress.Add), cancellationToken: Cancel);
         Assert.Equal([7, 3], features.Features.shape);
         Assert.Equal(images.Select(s => s.Identity), features.Identities);
         Assert.Equal(images.Select(s => s.Camera), features.Cameras!);
-        Assert.Equal([(3, 7), (6, 7), (7, 7)], progress);
+        Assert.Equal([new(3, 7), new(6, 7), new(7, 7)], progress);
         for (var i = 0; i < 7; i++)
         {
             using var scope = NewDisposeScope();
@@ -35,7 +35,7 @@ public sealed class ExtractTests : IDisposable
     public void Extract_RunsWithoutGradient()
     {
         using var weight = ones(1, requires_grad: true);
-        using var features = new ImageLoader(set.Draw(2), plain).Extract(images => Thirds(images) * weight, cancel: Cancel);
+        using var features = new ImageLoader(set.Draw(2), plain).Extract(images => Thirds(images) * weight, cancellationToken: Cancel);
         Assert.False(features.Features.requires_grad);
         Assert.True(is_grad_enabled());
     }
@@ -46,7 +46,7 @@ public sealed class ExtractTests : IDisposable
         var images = set.Draw(5);
         File.Delete(images[1].Path);
         var loader = new ImageLoader(images, plain) { BadImages = BadImages.Skip };
-        using var features = loader.Extract(Thirds, batchSize: 2, cancel: Cancel);
+        using var features = loader.Extract(Thirds, batchSize: 2, cancellationToken: Cancel);
         var kept = images.Without(loader.Skipped);
         Assert.Equal([4, 3], features.Features.shape);
         Assert.Equal(kept.Select(s => s.Identity), features.Identities);
@@ -58,7 +58,7 @@ public sealed class ExtractTests : IDisposable
     public void ListsWithoutCameras_HaveNone()
     {
         var images = new ImageList(set.Draw(2), hasCameras: false);
-        using var features = new ImageLoader(images, plain).Extract(Thirds, cancel: Cancel);
+        using var features = new ImageLoader(images, plain).Extract(Thirds, cancellationToken: Cancel);
         Assert.Null(features.Cameras);
     }
 
@@ -72,7 +72,7 @@ public sealed class ExtractTests : IDisposable
             var result = Thirds(batch);
             if (calls++ == 1) result[1, 2] = float.NaN;
             return result;
-        }, batchSize: 3, cancel: Cancel));
+        }, batchSize: 3, cancellationToken: Cancel));
         Assert.Equal($"{images[4].Path}: its features are NaN or infinite.", error.Message);
     }
 
@@ -80,9 +80,10 @@ public sealed class ExtractTests : IDisposable
     public void WrongShape_IsPrinted()
     {
         Expect.Error<ArgumentException>(
-            $"embed must give one row of features a picture, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].",
-            () => new ImageLoader(set.Draw(2), plain).Extract(images => images.alias(), cancel: Cancel));
-        Assert.Throws<InvalidOperationException>(() => new ImageLoader(new ImageList([]), plain).Extract(Thirds, cancel: Cancel));
+            $"embed must give one row of features an image, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].",
+            () => new ImageLoader(set.Draw(2), plain).Extract(images => images.alias(), cancellationToken: Cancel));
+        Assert.Throws<InvalidOperationException>(() => new ImageLoader(new ImageList([]), plain)
+            .Extract(Thirds, cancellationToken: Cancel));
     }
 
     [Theory]
@@ -93,15 +94,15 @@ public sealed class ExtractTests : IDisposable
     public void StoppedExtraction_GoesOnAfterTheLastWholeBatch_ToTheSameBits(int batches, int bytesLost)
     {
         var images = set.Draw(11);
-        using var whole = new ImageLoader(images, plain).Extract(Thirds, batchSize: 3, cancel: Cancel);
+        using var whole = new ImageLoader(images, plain).Extract(Thirds, batchSize: 3, cancellationToken: Cancel);
         var journal = new ExtractionJournal(set.Folder.Under("features.journal"), "thirds");
         using (var stop = new CancellationTokenSource())
         {
             var seen = 0;
-            Assert.Throws<OperationCanceledException>(() => new ImageLoader(images, plain).Extract(Thirds, 3, (_, _) =>
+            Assert.Throws<OperationCanceledException>(() => new ImageLoader(images, plain).Extract(Thirds, 3, journal, new Reports(_ =>
             {
                 if (++seen == batches) throw new OperationCanceledException();
-            }, journal, stop.Token));
+            }), stop.Token));
         }
         if (bytesLost > 0)
             using (var file = File.OpenWrite(journal.Path)) file.SetLength(file.Length - bytesLost);
@@ -110,14 +111,14 @@ public sealed class ExtractTests : IDisposable
         {
             calls++;
             return Thirds(batch);
-        }, 3, journal: journal, cancel: Cancel);
+        }, 3, journal: journal, cancellationToken: Cancel);
         Assert.Equal(4 - batches + (bytesLost > 0 ? 1 : 0), calls);
         Assert.Equal(whole.Features.data<float>().ToArray(), resumed.Features.data<float>().ToArray());
         Assert.Equal(whole.Identities, resumed.Identities);
         Assert.Equal(whole.Cameras!, resumed.Cameras!);
-        // Whole, it needs the network no more.
+        // A complete journal does not need the network.
         using var again = new ImageLoader(images, plain).Extract(_ => throw new NotSupportedException(), 3, journal: journal,
-            cancel: Cancel);
+            cancellationToken: Cancel);
         Assert.Equal(whole.Features.data<float>().ToArray(), again.Features.data<float>().ToArray());
         journal.Delete();
         Assert.False(File.Exists(journal.Path));
@@ -130,10 +131,10 @@ public sealed class ExtractTests : IDisposable
         var journal = new ExtractionJournal(set.Folder.Under("features.journal"));
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() =>
-            new ImageLoader(images, plain).Extract(Thirds, 2, (_, _) => stop.Cancel(), journal, stop.Token));
+            new ImageLoader(images, plain).Extract(Thirds, 2, journal, new Reports(_ => stop.Cancel()), stop.Token));
         Assert.True(File.Exists(journal.Path));
-        using var resumed = new ImageLoader(images, plain).Extract(Thirds, 2, journal: journal, cancel: Cancel);
-        using var whole = new ImageLoader(images, plain).Extract(Thirds, 2, cancel: Cancel);
+        using var resumed = new ImageLoader(images, plain).Extract(Thirds, 2, journal: journal, cancellationToken: Cancel);
+        using var whole = new ImageLoader(images, plain).Extract(Thirds, 2, cancellationToken: Cancel);
         Assert.Equal(whole.Features.data<float>().ToArray(), resumed.Features.data<float>().ToArray());
     }
 
@@ -144,9 +145,9 @@ public sealed class ExtractTests : IDisposable
         foreach (var lost in new[] { 1, 6, 7 }) File.Delete(images[lost].Path);
         var journal = new ExtractionJournal(set.Folder.Under("features.journal"));
         Assert.Throws<OperationCanceledException>(() => new ImageLoader(images, plain) { BadImages = BadImages.Skip }
-            .Extract(Thirds, 3, (done, _) => throw new OperationCanceledException(), journal, Cancel));
+            .Extract(Thirds, 3, journal, Stops, Cancel));
         var loader = new ImageLoader(images, plain) { BadImages = BadImages.Skip };
-        using var features = loader.Extract(Thirds, 3, journal: journal, cancel: Cancel);
+        using var features = loader.Extract(Thirds, 3, journal: journal, cancellationToken: Cancel);
         Assert.Equal(5, features.Count);
         Assert.Equal([1, 6, 7], loader.Skipped.Select(bad => images.ToList().FindIndex(image => image.Path == bad.Path)));
         Assert.Equal($"{images[1].Path}: could not be read before the extraction was stopped.", loader.Skipped[0].Reason);
@@ -158,16 +159,51 @@ public sealed class ExtractTests : IDisposable
         var images = set.Draw(4);
         var path = set.Folder.Under("features.journal");
         void Stop(ImageList list, int batchSize, string key) => new ImageLoader(list, plain)
-            .Extract(Thirds, batchSize, (_, _) => throw new OperationCanceledException(), new ExtractionJournal(path, key), Cancel)
-                .Dispose();
+            .Extract(Thirds, batchSize, new ExtractionJournal(path, key), Stops, Cancel).Dispose();
         Assert.Throws<OperationCanceledException>(() => Stop(images, 2, "a"));
         foreach (var other in new Action[] { () => Stop(images, 2, "b"), () => Stop(images, 3, "a"), () => Stop(set.Draw(5), 2, "a") })
             Assert.StartsWith($"{path} is no journal of this extraction", Assert.Throws<InvalidDataException>(other).Message,
                 StringComparison.Ordinal);
         File.WriteAllText(path, "");
         Assert.Throws<OperationCanceledException>(() => Stop(images, 3, "c"));
+        File.WriteAllText(path, "my notes");
+        Assert.Throws<InvalidDataException>(() => Stop(images, 3, "c"));
+        Assert.Equal("my notes", File.ReadAllText(path));
     }
 
-    /// <summary>The mean of the left third of the picture, channel by channel.</summary>
+    /// <summary>A record with the right checksum but impossible content is refused; the error names the file and the batch.</summary>
+    [Theory]
+    [InlineData(new[] { 3, 4, 8 }, 3, 6, "it has image 8, which must be in 5 ... 5.")]
+    [InlineData(new[] { 3, -1, 5 }, 3, 6, "it has image -1, which must be in 4 ... 5.")]
+    [InlineData(new[] { 3, 3, 5 }, 3, 6, "it has image 3, which must be in 4 ... 5.")]
+    [InlineData(new[] { 0, 4, 5 }, 3, 6, "it has image 0, which must be in 3 ... 5.")]
+    [InlineData(new[] { 3, 4, 5 }, 3, 9, "it ends at image 9, which must be in 4 ... 8.")]
+    [InlineData(new[] { 3, 4, 5 }, 3, 3, "it ends at image 3, which must be in 4 ... 8.")]
+    [InlineData(new[] { 3, 4, 5 }, 2, 6, "its features are 2 Float32, those before it 3 Float32.")]
+    public void JournalWithAnImpossibleBatch_IsRefused(int[] indices, int width, int end, string what)
+    {
+        var loader = new ImageLoader(set.Draw(8), plain);
+        var journal = new ExtractionJournal(set.Folder.Under("features.journal"));
+        using (var file = journal.Open(loader, 3))
+        using (var first = zeros(3, 3))
+        using (var second = zeros(3, width))
+        {
+            file.Append([0, 1, 2], first, 3);
+            file.Append(indices, second, end);
+        }
+        var error = Assert.Throws<InvalidDataException>(() => loader.Extract(Thirds, 3, journal, cancellationToken: Cancel));
+        Assert.Equal($"{journal.Path}, batch 2: {what}", error.Message);
+    }
+
+    /// <summary>Stops an extraction at its first report.</summary>
+    private static Reports Stops => new(_ => throw new OperationCanceledException());
+
+    /// <summary>The mean of the left third of the image, channel by channel.</summary>
     private static Tensor Thirds(Tensor images) => images.narrow(3, 0, TestSet.Width / 3).mean([2, 3]);
+
+    /// <summary>Unlike <see cref="Progress{T}"/>, it reports on the thread of the extraction.</summary>
+    private sealed class Reports(Action<ExtractionProgress> action) : IProgress<ExtractionProgress>
+    {
+        public void Report(ExtractionProgress value) => action(value);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using MetricLearning.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -152,7 +153,7 @@ public sealed class ImageLoaderTests : IDisposable
         foreach (var image in images) File.Delete(image.Path);
         var loader = new ImageLoader(images, plain) { BadImages = BadImages.Skip };
         var message = Assert.Throws<InvalidDataException>(() => loader.Batches(2, Cancel).Count()).Message;
-        Assert.Equal($"None of the 3 pictures could be read. {images[0].Path}: there is no such file.", message);
+        Assert.Equal($"None of the 3 images could be read. {images[0].Path}: there is no such file.", message);
     }
 
     [Fact]
@@ -166,16 +167,63 @@ public sealed class ImageLoaderTests : IDisposable
         Assert.IsType<NotSupportedException>(error.InnerException);
     }
 
+    /// <summary>A file error from a step has the type of a file error from a bad image, but the image is good.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void FileErrorsOfAStep_AreNotTakenForBadImages(bool isFixed)
+    {
+        var images = set.Draw(3);
+        var transform = new ImageTransform(new LooksUpAFile(isRandom: !isFixed), new Resize(TestSet.Height, TestSet.Width),
+            new Normalize());
+        var loader = new ImageLoader(images, transform) { BadImages = BadImages.Skip, CacheBytes = 1 << 20 };
+        var error = Assert.Throws<InvalidOperationException>(() => loader.Batches(2, Cancel).Count());
+        Assert.Equal($"{images[0].Path}: no table of colors", error.Message);
+        Assert.IsType<FileNotFoundException>(error.InnerException);
+        Assert.Empty(loader.Skipped);
+    }
+
+    /// <summary>The garbage collector ends the threads of an enumerator that nobody disposed.</summary>
+    [Fact]
+    public void AnEnumeratorThatIsDropped_IsCleanedUpByTheGarbageCollector()
+    {
+        var probe = new TestSet.Probe();
+        Drop(probe);
+        for (var i = 0; i < 100 && probe.Threads.Any(thread => thread.IsAlive); i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Thread.Sleep(20);
+        }
+        Assert.NotEmpty(probe.Threads);
+        Assert.All(probe.Threads, thread => Assert.False(thread.IsAlive));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Drop(TestSet.Probe probe)
+    {
+        var loader = new ImageLoader(set.Draw(30), TestSet.With(probe)) { Workers = 3 };
+        // The count of live tensors belongs to the thread that made them. On another thread this test does not disturb it.
+        var thread = new Thread(() =>
+        {
+            var batches = loader.Batches(5, CancellationToken.None).GetEnumerator();
+            Assert.True(batches.MoveNext());
+            batches.Current.Dispose();
+        });
+        thread.Start();
+        thread.Join();
+    }
+
     [Theory]
     [InlineData("end")]
     [InlineData("break")]
     [InlineData("cancel")]
     [InlineData("consumer throws")]
-    [InlineData("picture fails")]
+    [InlineData("image fails")]
     public void HoweverItEnds_NoThreadAndNoTensorIsLeft(string how)
     {
         var images = set.Draw(30);
-        if (how == "picture fails") File.Delete(images[11].Path);
+        if (how == "image fails") File.Delete(images[11].Path);
         var probe = new TestSet.Probe();
         var loader = new ImageLoader(images, TestSet.With(probe)) { Workers = 3, BatchesAhead = 4 };
         using var source = new CancellationTokenSource();
@@ -196,7 +244,7 @@ public sealed class ImageLoaderTests : IDisposable
         {
             "cancel" => typeof(OperationCanceledException),
             "consumer throws" => typeof(NotFiniteNumberException),
-            "picture fails" => typeof(FileNotFoundException),
+            "image fails" => typeof(FileNotFoundException),
             _ => null,
         }, error?.GetType());
         Assert.NotEmpty(probe.Threads);
@@ -240,7 +288,7 @@ public sealed class ImageLoaderTests : IDisposable
         const int pictureBytes = TestSet.Height * TestSet.Width * Picture.BytesPerPixel;
         var loader = new ImageLoader(images, plain) { CacheBytes = 3 * pictureBytes, Workers = 1 };
         Assert.Equal(6, Read(loader.Batches(2, Cancel)));
-        // The first three are in memory, the rest is read again and no longer there.
+        // The first three are in the cache. The others are read again, and they are gone.
         foreach (var image in images) File.Delete(image.Path);
         Assert.Equal(images[3].Path, Assert.Throws<FileNotFoundException>(() => Read(loader.Batches(1, Cancel))).FileName);
     }
@@ -275,6 +323,25 @@ public sealed class ImageLoaderTests : IDisposable
         Assert.Empty(new ImageLoader(new ImageList([]), plain).Batches(4, Cancel));
     }
 
+    /// <summary>Two loaders, and two enumerations of each, give the same batches at the same time as one after the other.</summary>
+    [Fact]
+    public void LoadersAndEnumerations_RunAtTheSameTime()
+    {
+        var images = set.Draw(13);
+        ImageLoader[] loaders =
+        [
+            new(images, train) { Workers = 2, CacheBytes = 10_000, Seed = 5 },
+                new(images, train) { Workers = 3, CacheBytes = 1 << 20, Seed = 6 },
+        ];
+        List<float>[] alone = [.. loaders.Select(loader => Values(loader, new TestSet.Shuffle(13, 4)))];
+        var together = new List<float>[4];
+        Thread[] threads = [.. Enumerable.Range(0, together.Length)
+            .Select(i => new Thread(() => together[i] = Values(loaders[i % 2], new TestSet.Shuffle(13, 4))))];
+        foreach (var thread in threads) thread.Start();
+        foreach (var thread in threads) thread.Join();
+        for (var i = 0; i < together.Length; i++) Assert.Equal(alone[i % 2], together[i]);
+    }
+
     private static int Read(IEnumerable<ImageBatch> batches)
     {
         var count = 0;
@@ -289,5 +356,13 @@ public sealed class ImageLoaderTests : IDisposable
         foreach (var batch in loader.Batches(sampler, Cancel))
             using (batch) values.AddRange(batch.Images.data<float>());
         return values;
+    }
+
+    /// <summary>A step that reads a file of its own, which is missing.</summary>
+    private sealed class LooksUpAFile(bool isRandom) : PixelStep
+    {
+        public override bool IsRandom => isRandom;
+
+        public override void Apply(Picture picture, SeededRandom random) => throw new FileNotFoundException("no table of colors");
     }
 }

@@ -2,21 +2,21 @@ using System.Collections.Concurrent;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Drawn pictures in a folder, what the loader tests train on.</summary>
+/// <summary>A folder of drawn images for the tests of the loader.</summary>
 public sealed class TestSet : IDisposable
 {
     public const int Height = 24, Width = 12;
 
     public TempFolder Folder { get; } = new();
 
-    /// <summary>Pictures of identities 10, 20, 30, … by turns.</summary>
+    /// <summary>Draws images whose identities are 10, 20, 30, … in turn.</summary>
     public ImageList Draw(int count, int identities = 3) => new(Enumerable.Range(0, count)
         .Select(i => (Path: Folder.Draw($"{i:000}.{(i % 2 == 0 ? "jpg" : "png")}", i), i))
         .Select(p => new ImageSample(p.Path, p.i % identities * 10 + 10, p.i % 4 + 1)).ToArray());
 
     public void Dispose() => Folder.Dispose();
 
-    /// <summary>Another order each epoch; <paramref name="copies"/> of each picture.</summary>
+    /// <summary>Draws another order in each epoch, with <paramref name="copies"/> of each image.</summary>
     public sealed class Shuffle(int count, int batchSize, ulong seed = 1, int copies = 1) : Sampler(batchSize, seed)
     {
         public override long[] Draw(int epoch)
@@ -27,7 +27,7 @@ public sealed class TestSet : IDisposable
         }
     }
 
-    /// <summary>Notes the threads that it runs on, and does what a test wants.</summary>
+    /// <summary>A step that notes the threads on which it runs, and then calls the test's action.</summary>
     public sealed class Probe(Action? action = null) : PixelStep
     {
         public ConcurrentBag<Thread> Threads { get; } = [];

@@ -59,11 +59,11 @@ public class BatchMixingTests
     public void Draws_HaveTheMomentsOfTheirDistributions(double shape)
     {
         var random = new SeededRandom(12);
-        var gamma = Enumerable.Range(0, 20_000).Select(_ => Draws.Gamma(random, shape)).ToArray();
+        var gamma = Enumerable.Range(0, 20_000).Select(_ => RandomDistributions.Gamma(random, shape)).ToArray();
         // Mean k and variance k, each within five standard errors of 20,000 draws.
         Assert.Equal(shape, gamma.Average(), 5 * Math.Sqrt(shape / 20_000));
         Assert.Equal(shape, gamma.Average(g => (g - shape) * (g - shape)), 5 * Math.Sqrt((2 * shape * shape + 6 * shape) / 20_000));
-        var beta = Enumerable.Range(0, 20_000).Select(_ => Draws.Beta(random, shape)).ToArray();
+        var beta = Enumerable.Range(0, 20_000).Select(_ => RandomDistributions.Beta(random, shape)).ToArray();
         Assert.Equal(0.5, beta.Average(), 5 * 0.5 / Math.Sqrt(20_000));
         Assert.Equal(1 / (4 * (2 * shape + 1)), beta.Average(b => (b - 0.5) * (b - 0.5)), 0.01);
         Assert.All(beta, b => Assert.InRange(b, 0, 1));

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Steps on whole batches give the values of the steps picture by picture, to the bit.</summary>
+/// <summary>Steps on whole batches give the values of the steps image by image, to the bit.</summary>
 [LeavesNoTensors]
 public sealed class BatchStepTests : IDisposable
 {
@@ -20,9 +20,9 @@ public sealed class BatchStepTests : IDisposable
         ["always flip"] = _ => [new HorizontalFlip(1)],
         ["never flip"] = _ => [new HorizontalFlip(0)],
         ["pad and crop"] = _ => [new PadAndCrop(5)],
-        ["pad by more than the picture"] = _ => [new PadAndCrop(40)],
+        ["pad by more than the image"] = _ => [new PadAndCrop(40)],
         ["random crop"] = _ => [new RandomCrop(13, 11)],
-        ["random crop of more than the picture"] = _ => [new RandomCrop(30, 11)],
+        ["random crop of more than the image"] = _ => [new RandomCrop(30, 11)],
         ["center crop after a random step"] = _ => [new HorizontalFlip(), new CenterCrop(13, 30)],
         ["gray"] = _ => [new RandomGrayscale(0.5)],
         ["always gray after a random step"] = _ => [new HorizontalFlip(), new RandomGrayscale(1)],
@@ -73,7 +73,7 @@ public sealed class BatchStepTests : IDisposable
     public void Loader_GivesTheSameBatches(int workers)
     {
         var images = set.Draw(11);
-        // Rotation is for single pictures, so what comes before it stays with the workers.
+        // Rotation works on single images, so the steps before it run on the workers.
         var transform = new ImageTransform(new Resize(Height, Width), new HorizontalFlip(), new RandomRotation(10), new PadAndCrop(3),
             new RandomApply(new ColorJitter(0.2, 0.2, 0.2)), new Normalize(), new RandomErasing());
         Assert.Equal(transform.Steps.Skip(3), transform.BatchSteps);
@@ -96,7 +96,7 @@ public sealed class BatchStepTests : IDisposable
     {
         var good = set.Draw(5);
         var broken = Path.Combine(set.Folder.Path, "002b.jpg");
-        File.WriteAllText(broken, "no picture");
+        File.WriteAllText(broken, "no image");
         var images = new ImageList([.. good, new ImageSample(broken, 10, 1)]);
         var transform = ImageTransform.ForTraining(Height, Width);
         Assert.Equal(Values(false), Values(true));
@@ -158,18 +158,18 @@ public sealed class BatchStepTests : IDisposable
         var transform = ImageTransform.ForTraining(Height, Width);
         using var pictures = Pictures();
         using var floats = pictures.to(ScalarType.Float32);
-        Expect.Error<ArgumentException>($"pictures must be [N, 3, {Height}, {Width}] uint8, got [{Count}, 3, {Height}, {Width}] Float32.",
+        Expect.Error<ArgumentException>($"images must be [N, 3, {Height}, {Width}] uint8, got [{Count}, 3, {Height}, {Width}] Float32.",
             () => transform.ApplyToBatch(floats, Streams(0, 0)));
-        Expect.Error<ArgumentException>($"random must be one for each of {Count} pictures, got 1.",
+        Expect.Error<ArgumentException>($"random must be one for each of {Count} images, got 1.",
             () => transform.ApplyToBatch(pictures, [new SeededRandom(0)]));
         var plain = new ImageTransform(new Resize(Height, Width), new Normalize(), new Own());
         Assert.Empty(plain.BatchSteps);
-        Assert.Contains("works on single pictures only",
+        Assert.Contains("works on single images only",
             Assert.Throws<InvalidOperationException>(() => plain.ApplyToBatch(pictures, Streams(0, 0))).Message, StringComparison.Ordinal);
         Assert.Equal("OnBatches",
             Assert.Throws<ArgumentException>(() => new ImageLoader(set.Draw(1), plain) { OnBatches = true }).ParamName);
         Assert.True(new ImageLoader(set.Draw(1), transform) { OnBatches = true }.OnBatches);
-        // To turn the hue is for single pictures.
+        // The hue can be shifted for single images only.
         Assert.False(new RandomApply(new ColorJitter(0.1, hue: 0.1)).WorksOnBatches);
         Expect.Error<ArgumentException>("mean must be three numbers (red, green, blue) or one (gray), got 2.", () => new Normalize([0, 0]));
         Expect.Error<ArgumentException>("std must have as many numbers as mean, 1, got 3.", () => new Normalize([0]));
@@ -186,6 +186,6 @@ public sealed class BatchStepTests : IDisposable
 
     private sealed class Own : PlaneStep
     {
-        public override void Apply(Planes planes, SeededRandom random) => planes.Values.Clear();
+        public override void Apply(ImagePlanes planes, SeededRandom random) => planes.Values.Clear();
     }
 }

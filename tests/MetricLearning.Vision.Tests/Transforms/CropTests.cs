@@ -57,7 +57,7 @@ public class CropTests
             Assert.InRange(wide * tall / (90 * 60), 0.2, 1.01);
             Assert.InRange(wide / tall, 0.65, 1.55);
         }
-        // So wide that no try fits: the largest of the greatest ratio in the middle.
+        // The image is so wide that no try fits. It takes the largest rectangle of the greatest ratio in the center.
         var row = After(new RandomResizedCrop(1, 1, 1), ResizeTests.Row(0, 0, 0, 0, 50, 0, 0, 0, 0));
         Assert.Equal(50, row.Pixels[0]);
         Assert.Throws<ArgumentOutOfRangeException>(() => new RandomResizedCrop(1, 1, 0));

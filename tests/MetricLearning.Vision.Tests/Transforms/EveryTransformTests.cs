@@ -36,18 +36,42 @@ public sealed class EveryTransformTests : IDisposable
     public void Batches_GoThroughTheSameSteps()
     {
         var transform = All(set.Draw(3));
-        using var pictures = randint(0, 256, [3, 3, 30, 20], ScalarType.Byte);
-        using var result = transform.Apply(pictures, seed: 9, epoch: 4);
+        using var images = randint(0, 256, [3, 3, 30, 20], ScalarType.Byte);
+        using var result = transform.Apply(images, seed: 9, epoch: 4);
         Assert.Equal([3, 3, TestSet.Height, TestSet.Width], result.shape);
-        // Picture 2 alone, saved losslessly and read with the random numbers of its place, gives the same values.
+        // Image 2 alone, saved without loss and read with the random numbers of its position, gives the same values.
         using var bitmap = new SKBitmap(20, 30, SKColorType.Rgba8888, SKAlphaType.Opaque);
-        using var single = pictures[2];
+        using var single = images[2];
         var bytes = single.bytes.ToArray();
         for (var i = 0; i < 600; i++) bitmap.SetPixel(i % 20, i / 20, new SKColor(bytes[i], bytes[600 + i], bytes[1200 + i]));
         using var read = transform.Read(set.Folder.Save("c.png", bitmap), SeededRandom.ForStream(9, 4, 2));
         using var last = result.narrow(0, 2, 1);
         Assert.True(allclose(read, last, 0, 0));
-        Expect.Error<ArgumentException>("pictures must be [N, 3, h, w] uint8, got [3, 3, 24, 12] Float32.", () => transform.Apply(result));
+        Expect.Error<ArgumentException>("images must be [N, 3, h, w] uint8, got [3, 3, 24, 12] Float32.", () => transform.Apply(result));
+    }
+
+    /// <summary>Many threads share one transform, with images of several sizes, which compete for what the steps cache. Each thread gives
+    /// the values that the same random numbers give on one thread, to the bit.</summary>
+    [Fact]
+    public void ASharedTransform_GivesTheSameBits_OnManyThreads()
+    {
+        var transform = All(set.Draw(12));
+        string[] paths = [.. Enumerable.Range(0, 8).Select(i => set.Folder.Draw($"shared{i}.png", i, 24 + 5 * (i % 3), 48 - 7 * (i % 2)))];
+        var alone = Enumerable.Range(0, 64).Select(Values).ToArray();
+        var together = new string[alone.Length];
+        Thread[] threads = [.. Enumerable.Range(0, 8).Select(first => new Thread(() =>
+        {
+            for (var i = first; i < together.Length; i += 8) together[i] = Values(i);
+        }))];
+        foreach (var thread in threads) thread.Start();
+        foreach (var thread in threads) thread.Join();
+        Assert.Equal(alone, together);
+
+        string Values(int draw)
+        {
+            using var values = transform.Read(paths[draw % paths.Length], SeededRandom.ForStream(3, (ulong)draw));
+            return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(values.bytes));
+        }
     }
 
     private static ImageTransform All(ImageList images) => new(

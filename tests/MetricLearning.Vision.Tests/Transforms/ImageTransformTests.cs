@@ -48,7 +48,7 @@ public sealed class ImageTransformTests : IDisposable
     {
         var transform = new ImageTransform(new Resize(8, 8), new Shrinks(), new Normalize());
         var message = Assert.Throws<InvalidOperationException>(() => transform.Read(folder.Draw("a.png"))).Message;
-        Assert.Equal("The steps promised a picture of 8x8 (height x width), got 4x4.", message);
+        Assert.Equal("The steps promised an image of 8x8 (height x width), got 4x4.", message);
     }
 
     private sealed class Shrinks : PixelStep

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Two pictures drawn by arithmetic, changed as Pillow changes them: every byte is Pillow's (Golden/pillow.py).</summary>
+/// <summary>Two computed images are changed as Pillow changes them, to the bit (Golden/pillow.py).</summary>
 public class PillowTests
 {
     public static TheoryData<string, string> Cases

@@ -23,7 +23,7 @@ public class PolicyTests
         Warp.Apply(shifted, [1, 0, 6, 0, 1, 0], Interpolation.Nearest, Rgb.Black);
         var other = PillowTests.Waves();
         Warp.Apply(other, [1, 0, -6, 0, 1, 0], Interpolation.Nearest, Rgb.Black);
-        // 150 / 331 · 45 · 3 / 9 = 6.8 pixels, cut off, either way.
+        // 150 / 331 · 45 · 3 / 9 = 6.8 pixels, truncated, in both directions.
         var outcomes = Enumerable.Range(0, 20)
             .Select(seed => Convert.ToHexString(WarpStepTests.Colors(Do(Augmentation.TranslateX, 3, (ulong)seed))));
         string[] expected = [Convert.ToHexString(WarpStepTests.Colors(shifted)), Convert.ToHexString(WarpStepTests.Colors(other))];
@@ -40,7 +40,7 @@ public class PolicyTests
         var kinds = Enumerable.Range(0, 1000).Select(seed =>
             Convert.ToHexString(WarpStepTests.Colors(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed))))
                 .ToHashSet();
-        // Worked out: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e: at most these.
+        // The results by hand, at most: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e.
         Assert.InRange(kinds.Count, 8, 14);
     }
 
@@ -66,7 +66,8 @@ public class PolicyTests
         for (ulong seed = 0; seed < 60; seed++)
         {
             var picture = CropTests.After(new RandAugment(1, 0), ResizeTests.Row(0, 50, 255), seed);
-            // Level 0 shears, turns and shifts by nothing, keeps all bits, and inverts 255 alone; the rest stretches what is stretched.
+            // Level 0 shears, rotates and shifts by nothing, keeps all bits and inverts only 255. The other operations stretch what is
+            // stretched.
             Assert.True(picture.Pixels[0] == 0 && picture.Pixels[8] is 255 or 0, $"seed {seed}");
         }
         Assert.True(WarpStepTests.IsWaves(CropTests.After(new RandAugment(0), PillowTests.Waves())));
@@ -76,7 +77,7 @@ public class PolicyTests
     [Fact]
     public void AugMix_OfChainsThatChangeNothing_IsThePicture()
     {
-        // White: nothing but black corners, posterising and inversion can change it; at depth 1 and severity 1 the first cannot.
+        // Only black corners, posterizing and inversion can change white; at depth 1 and severity 1 there are no black corners.
         var kept = 0;
         for (ulong seed = 0; seed < 100; seed++)
         {

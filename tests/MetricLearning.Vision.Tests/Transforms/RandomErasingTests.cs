@@ -19,7 +19,7 @@ public class RandomErasingTests
             var (left, right) = (erased.Min(p => p.X), erased.Max(p => p.X));
             var (height, width) = (bottom - top + 1, right - left + 1);
             Assert.Equal(height * width, erased.Count);
-            // Sides are rounded, so the bounds hold to half a pixel a side.
+            // Sides are rounded, so the bounds hold up to half a pixel per side.
             Assert.InRange((height - 0.5) * (width - 0.5), 0, 0.4 * Height * Width);
             Assert.InRange((height + 0.5) * (width + 0.5), 0.02 * Height * Width, double.MaxValue);
             Assert.InRange((height + 0.5) / (width - 0.5), 0.3, double.MaxValue);
@@ -60,7 +60,7 @@ public class RandomErasingTests
     {
         values = new float[3 * Height * Width];
         Array.Fill(values, 99f);
-        erasing.Apply(new Planes(values, Height, Width, new Normalize()), random);
+        erasing.Apply(new ImagePlanes(values, Height, Width, new Normalize()), random);
         var result = values;
         return [.. Enumerable.Range(0, Height * Width).Where(i => result[i] != 99).Select(i => (i / Width, i % Width))];
     }

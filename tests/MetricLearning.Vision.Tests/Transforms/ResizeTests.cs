@@ -24,7 +24,7 @@ public class ResizeTests
         }, iter: 60);
     }
 
-    /// <summary>Worked out by hand: rows of 0, 100, 200; weights 1/4 and 3/4 between, the nearest pixel at the border.</summary>
+    /// <summary>By hand: rows of 0, 100, 200; the weights between them are 1/4 and 3/4, the border takes the nearest pixel.</summary>
     [Fact]
     public void TwiceTheWidth_IsExact()
     {
@@ -80,7 +80,7 @@ public class ResizeTests
         return picture;
     }
 
-    /// <summary>The filter in one go, in floating point, over every pixel of the picture.</summary>
+    /// <summary>The filter in both directions at once, in floating point, over every pixel of the image.</summary>
     private static double Filtered(byte[] pixels, int width, int height, int toWidth, int toHeight, int x, int y, int channel)
     {
         var (sum, total) = (0.0, 0.0);

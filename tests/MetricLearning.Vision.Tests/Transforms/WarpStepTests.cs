@@ -4,7 +4,7 @@ namespace MetricLearning.Vision.Tests;
 
 public class WarpStepTests
 {
-    /// <summary>The matrix undoes, point by point: shear and scale, turn, shift, all about the middle.</summary>
+    /// <summary>For each point, the matrix undoes shear, scale, rotation and shift about the center.</summary>
     [Fact]
     public void RandomAffine_MatrixUndoesWhatItIsNamedAfter() =>
         Gen.Select(Gen.Double[-180, 180], Gen.Double[-9, 9], Gen.Double[0.3, 3], Gen.Double[-40, 40], Gen.Double[-40, 40]).Sample(

@@ -1,16 +1,16 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Reads Cars-196 by its annotations of all pictures.</summary>
+/// <summary>Reads Cars-196 from the annotations of all its images.</summary>
 internal static class Cars196Reader
 {
     private const long TrainClasses = 98;
 
-    public static ReIdDataset Read(string folder)
+    public static DatasetParts Read(string folder)
     {
         var root = new DatasetFolder(PublishedDataset.Cars196, folder, "cars_annos.mat", "car_ims");
         var samples = CarsAnnotations.Read(root.Under("cars_annos.mat"))
             .Select(row => new ImageSample(root.Under(row.Path), row.Class, 0)).ToArray();
-        return ReIdDataset.SelfRetrieval(PublishedDataset.Cars196.Name, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
-            root.List(samples.Where(s => s.Identity > TrainClasses), false), PublishedDataset.Cars196);
+        return DatasetParts.SelfRetrieval(PublishedDataset.Cars196, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
+            root.List(samples.Where(s => s.Identity > TrainClasses), false));
     }
 }

@@ -4,8 +4,8 @@ using System.Text;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The structure array <c>annotations</c> of Cars-196's <c>.mat</c> file (MATLAB version 5, little-endian): path and class of each
-/// picture. <see cref="MatFile"/> reads arrays of numbers only.</summary>
+/// <summary>Reads the structure array <c>annotations</c> of Cars-196's <c>.mat</c> file (MATLAB version 5, little-endian): the path and the
+/// class of each image. <see cref="MatFile"/> reads only arrays of numbers.</summary>
 internal static class CarsAnnotations
 {
     private const int Matrix = 14, Compressed = 15;
@@ -36,7 +36,7 @@ internal static class CarsAnnotations
         }
     }
 
-    /// <summary>The rows where this array is the one; null where it is another.</summary>
+    /// <summary>The rows of the array; null if it is not the array <c>annotations</c>.</summary>
     private static List<(string, long)>? Annotations(ReadOnlySpan<byte> array)
     {
         var (_, flags) = Next(ref array);
@@ -53,7 +53,7 @@ internal static class CarsAnnotations
         var (pathField, classField) = (names.IndexOf("relative_im_path"), names.IndexOf("class"));
         if (pathField < 0 || classField < 0) return null;
         var rows = new List<(string, long)>();
-        // Field by field, element by element; what is left says how many elements there are.
+        // The elements follow each other, each field by field, to the end of the array.
         while (array.Length > 0)
         {
             var (path, label) = ("", 0L);
@@ -63,6 +63,7 @@ internal static class CarsAnnotations
                 if (field == pathField) path = Text(value);
                 if (field == classField) label = Number(value);
             }
+            if (label < 1) throw new InvalidDataException($"element {rows.Count + 1} has the class {label}");
             rows.Add((path, label));
         }
         var count = 1L;
@@ -92,13 +93,16 @@ internal static class CarsAnnotations
             4 => BinaryPrimitives.ReadUInt16LittleEndian(data),
             5 => BinaryPrimitives.ReadInt32LittleEndian(data),
             6 => BinaryPrimitives.ReadUInt32LittleEndian(data),
-            9 => (long)BinaryPrimitives.ReadDoubleLittleEndian(data),
+            9 => Whole(BinaryPrimitives.ReadDoubleLittleEndian(data)),
             12 => BinaryPrimitives.ReadInt64LittleEndian(data),
             _ => throw new InvalidDataException($"a class is stored as type {type}"),
         };
     }
 
-    /// <summary>What follows an array's flags, dimensions and name.</summary>
+    private static long Whole(double value) => value == Math.Truncate(value) && Math.Abs(value) <= int.MaxValue ? (long)value
+        : throw new InvalidDataException(FormattableString.Invariant($"a class is {value}"));
+
+    /// <summary>The element that follows the flags, the dimensions and the name of an array.</summary>
     private static Element Value(ReadOnlySpan<byte> array)
     {
         for (var i = 0; i < 3; i++) Next(ref array);
@@ -107,8 +111,8 @@ internal static class CarsAnnotations
 
     private static Element NextOf(ReadOnlySpan<byte> bytes) => Next(ref bytes);
 
-    /// <summary>Takes an element off the front: a type, a length and as many bytes, filled up to a multiple of eight; up to four bytes lie
-    /// in the tag itself.</summary>
+    /// <summary>Takes the first element off the bytes. An element is a type, a length and that many bytes, padded to a multiple of eight;
+    /// an element of up to four bytes lies in the tag itself.</summary>
     private static Element Next(scoped ref ReadOnlySpan<byte> rest)
     {
         var type = BinaryPrimitives.ReadUInt32LittleEndian(rest);

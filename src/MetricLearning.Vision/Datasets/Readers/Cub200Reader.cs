@@ -1,19 +1,28 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Reads CUB-200-2011 by its lists of pictures and classes.</summary>
+/// <summary>Reads CUB-200-2011 from its lists of images and classes.</summary>
 internal static class Cub200Reader
 {
     private const long TrainClasses = 100;
 
-    public static ReIdDataset Read(string folder)
+    public static DatasetParts Read(string folder)
     {
         var root = new DatasetFolder(PublishedDataset.Cub200, folder, "images", "images.txt", "image_class_labels.txt");
-        var classes = root.Rows("image_class_labels.txt", 2).ToDictionary(row => row.Whole(0), row => row.Whole(1));
-        var samples = root.Rows("images.txt", 2).Select(row => new ImageSample(root.Under("images", row[1]),
-            classes.TryGetValue(row.Whole(0), out var label) ? label
-                : throw new InvalidDataException(
-                    $"{row.File}, line {row.Line}: picture {row[0]} has no class in image_class_labels.txt."), 0)).ToArray();
-        return ReIdDataset.SelfRetrieval(PublishedDataset.Cub200.Name, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
-            root.List(samples.Where(s => s.Identity > TrainClasses), false), PublishedDataset.Cub200);
+        var classes = ByImage(root.Rows("image_class_labels.txt", 2)).ToDictionary(pair => pair.Key, pair => pair.Value.Whole(1));
+        var samples = ByImage(root.Rows("images.txt", 2)).Select(pair => new ImageSample(root.Under("images", pair.Value[1]),
+            classes.TryGetValue(pair.Key, out var label) ? label
+                : throw pair.Value.Fault($"image {pair.Key} has no class in image_class_labels.txt."), 0)).ToArray();
+        return DatasetParts.SelfRetrieval(PublishedDataset.Cub200, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
+            root.List(samples.Where(s => s.Identity > TrainClasses), false));
+    }
+
+    /// <summary>The rows by the number of the image in their first field, which must not be there twice.</summary>
+    private static Dictionary<long, ListRow> ByImage(IEnumerable<ListRow> rows)
+    {
+        var byImage = new Dictionary<long, ListRow>();
+        foreach (var row in rows)
+            if (!byImage.TryAdd(row.Whole(0), row)) throw row.Fault($"image {row.Whole(0)} is there already, in line {
+                byImage[row.Whole(0)].Line}.");
+        return byImage;
     }
 }

@@ -7,7 +7,7 @@ namespace MetricLearning.Vision;
 /// <summary>Reads a classic split of CUHK03 as torchreid writes it.</summary>
 internal static partial class Cuhk03ClassicReader
 {
-    public static ReIdDataset Read(string splits, string images, int split)
+    public static DatasetParts Read(string splits, string images, int split)
     {
         ArgumentException.ThrowIfNullOrEmpty(splits);
         Guard.AtLeast(split, 0);
@@ -22,9 +22,11 @@ internal static partial class Cuhk03ClassicReader
                 : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
         ImageList Part(string name)
         {
-            if (!all[split].TryGetProperty(name, out var rows) || rows.ValueKind != JsonValueKind.Array)
+            if (all[split].ValueKind != JsonValueKind.Object || !all[split].TryGetProperty(name, out var rows)
+                || rows.ValueKind != JsonValueKind.Array)
                 throw new InvalidDataException($"{splits}: split {split} has no list {name}.");
-            return root.List(rows.EnumerateArray().Select(row => Sample(row, splits, images)), true);
+            return root.List(rows.EnumerateArray().Select((row, i) => Sample(row, $"{splits}: split {split}, {name}, row {i}", images)),
+                true);
         }
         return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"), Part("train"), Part("query"), Part("gallery"),
             RetrievalProtocol.Cuhk03, PublishedDataset.Cuhk03Classic);
@@ -43,16 +45,31 @@ internal static partial class Cuhk03ClassicReader
     }
 
     /// <summary>A row is [path, label, camera]. The labels begin at 0 in each part, so person and view are taken from the name.</summary>
-    private static ImageSample Sample(JsonElement row, string file, string images)
+    private static ImageSample Sample(JsonElement row, string place, string images)
     {
-        var path = row.ValueKind == JsonValueKind.Array && row.GetArrayLength() == 3 && row[0].ValueKind == JsonValueKind.String
-            ? row[0].GetString()! : throw new InvalidDataException($"{file}: a row must be [path, label, camera], got {row.GetRawText()}.");
+        var path = PathOf(row) ?? throw new InvalidDataException(
+            $"{place}: a row must be [path, label, camera], got {MessageText.Excerpt(row.GetRawText())}.");
         var name = path[(path.LastIndexOfAny(['/', '\\']) + 1)..];
         var match = NamePattern().Match(name);
         if (!match.Success)
-            throw new InvalidDataException($"{file}: {name} is not named like 1_023_2_05.png (camera pair, person, view, picture).");
+            throw new InvalidDataException(
+                $"{place}: {MessageText.Excerpt(name)} is not named like 1_023_2_05.png (camera pair, person, view, image).");
         long Number(int group) => long.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
         return new(Path.Combine(images, name), Number(1) * 10_000 + Number(2), Number(3));
+    }
+
+    private static string? PathOf(JsonElement row)
+    {
+        if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != 3 || row[0].ValueKind != JsonValueKind.String) return null;
+        try
+        {
+            return row[0].GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair is no text.
+            return null;
+        }
     }
 
     [GeneratedRegex(@"^([1-9])_([0-9]{1,4})_([12])_[0-9]+\.[a-z]+$", RegexOptions.CultureInvariant)]

@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The folder of a published dataset: what must be in it, and its list files. Errors say what was expected, what was found and
-/// where the dataset is.</summary>
+/// <summary>The folder of a published dataset. It checks what must be in the folder and reads the dataset's list files. Its errors say what
+/// was expected, what was found and where the dataset is available.</summary>
 internal sealed class DatasetFolder
 {
     private readonly PublishedDataset dataset;
@@ -21,7 +21,7 @@ internal sealed class DatasetFolder
         throw new DirectoryNotFoundException($"{root} is no {dataset.Name} folder: it has no {string.Join(", no ", missing)}. " +
             (meant is not null ? $"Did you mean {meant}?"
                 : found.Length == 0 ? $"It is empty. {Hint}"
-                : $"It has {ImageList.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));
+                : $"It has {MessageText.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));
     }
 
     /// <summary>The folder.</summary>
@@ -29,50 +29,41 @@ internal sealed class DatasetFolder
 
     private string Hint => $"{dataset.Name} needs {dataset.Layout}; its authors give it out at {dataset.Source} ({dataset.Terms}).";
 
-    /// <summary>The first of these files or folders that is there; the first, where none is.</summary>
+    /// <summary>The first of these files or folders that exists; the first of all if none exists.</summary>
     public string First(params string[] parts) => parts.FirstOrDefault(part => Has(Root, part)) ?? parts[0];
 
-    /// <summary>The path of a file or folder in it.</summary>
+    /// <summary>The path of a file or folder in this folder.</summary>
     public string Under(params string[] parts) => Path.Combine([Root, .. parts]);
 
-    /// <summary>The rows of a list file that has its fields between blanks, after its heading.</summary>
+    /// <summary>The rows of a list file whose fields are separated by blanks.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="fields">How many fields each row has.</param>
-    /// <param name="heading">How many lines precede the rows.</param>
+    /// <param name="fields">The number of fields that each row must have.</param>
+    /// <param name="heading">The number of lines before the first row.</param>
     public IEnumerable<ListRow> Rows(string file, int fields, int heading = 0)
     {
-        var path = Under(file);
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
-        {
-            if (++number <= heading || string.IsNullOrWhiteSpace(line)) continue;
-            var values = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-            if (values.Length != fields)
-                throw new InvalidDataException($"{path}, line {number}: {fields} fields expected, got \"{line}\".");
-            yield return new(path, number, values);
-        }
+        foreach (var row in Rows(file))
+            if (row.Line > heading) yield return row.Fields.Length == fields ? row : throw row.Fault(string.Create(
+                CultureInfo.InvariantCulture, $"{fields} fields expected, got \"{MessageText.Excerpt(string.Join(' ', row.Fields))}\"."));
     }
 
-    /// <summary>A list of these pictures, sorted by path, all of which must be there.</summary>
+    /// <summary>The rows of a list file, each with any number of fields that are separated by blanks. Empty lines are skipped.</summary>
+    public IEnumerable<ListRow> Rows(string file)
+    {
+        var path = Under(file);
+        foreach (var (number, line) in TextLines.Read(path))
+            if (line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is { Length: > 0 } fields)
+                yield return new(path, number, fields);
+    }
+
+    /// <summary>A list of these images, sorted by path. All their files must exist.</summary>
     public ImageList List(IEnumerable<ImageSample> samples, bool hasCameras)
     {
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
-            $"{missing.Length} of {sorted.Length} pictures that {dataset.Name} lists are not there: {ImageList.Some(missing)}. {Hint}",
+            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists are not there: {MessageText.Some(missing)}. {Hint}",
             missing[0]);
     }
 
     private static bool Has(string root, string part) => Path.Exists(Path.Combine(root, part));
-}
-
-/// <summary>A row of a list file.</summary>
-internal readonly record struct ListRow(string File, int Line, string[] Values)
-{
-    public string this[int field] => Values[field];
-
-    /// <summary>A field that must be a whole number.</summary>
-    public long Whole(int field) =>
-        long.TryParse(Values[field], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value
-        : throw new InvalidDataException($"{File}, line {Line}: field {field + 1} must be a whole number, got \"{Values[field]}\".");
 }

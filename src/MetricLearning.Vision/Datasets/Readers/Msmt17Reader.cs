@@ -1,13 +1,11 @@
-using System.Globalization;
-
 namespace MetricLearning.Vision;
 
-/// <summary>Reads MSMT17 by its four list files.</summary>
+/// <summary>Reads MSMT17 from its four list files.</summary>
 internal static class Msmt17Reader
 {
     private const int TrainIdentities = 1_041;
 
-    public static ReIdDataset Read(string folder, bool withValidation, bool testOnly)
+    public static DatasetParts Read(string folder, bool withValidation, bool testOnly)
     {
         var facts = PublishedDataset.Msmt17;
         string[] lists = testOnly ? ["list_query.txt", "list_gallery.txt"]
@@ -15,7 +13,7 @@ internal static class Msmt17Reader
         var second = Directory.Exists(Path.Combine(folder ?? "", "mask_test_v2"));
         var (trainFolder, testFolder) = second ? ("mask_train_v2", "mask_test_v2") : ("train", "test");
         var root = new DatasetFolder(facts, folder!, testOnly ? [testFolder, .. lists] : [trainFolder, testFolder, .. lists]);
-        // Both halves number their people from 0: here training has 1 … 1,041 and test what follows, so that nobody is a distractor.
+        // Both halves number their people from 0. Here training has 1 … 1,041 and the test what follows, so that nobody is a distractor.
         IEnumerable<ImageSample> Rows(string list, string part, int first) => root.Rows(list, 2).Select(row =>
             new ImageSample(root.Under(part, row[0]), row.Whole(1) + first, Camera(row)));
         var train = testOnly ? [] : Rows(lists[0], trainFolder, 1);
@@ -30,8 +28,7 @@ internal static class Msmt17Reader
     private static long Camera(ListRow row)
     {
         var parts = row[0][(row[0].LastIndexOf('/') + 1)..].Split('_');
-        return parts.Length > 2 && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var camera) ? camera
-            : throw new InvalidDataException(
-                $"{row.File}, line {row.Line}: {row[0]} is not named like 0000_000_01_0303morning_0008_0.jpg.");
+        return parts.Length > 2 && ListRow.Digits(parts[2]) is { } camera ? camera
+            : throw row.Fault($"{MessageText.Excerpt(row[0])} is not named like 0000_000_01_0303morning_0008_0.jpg.");
     }
 }

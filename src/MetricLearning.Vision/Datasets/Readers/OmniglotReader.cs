@@ -1,15 +1,14 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Reads Omniglot: the background alphabets train, the evaluation alphabets test.</summary>
+/// <summary>Reads Omniglot: the background alphabets are for training, the evaluation alphabets for the test.</summary>
 internal static class OmniglotReader
 {
-    public static ReIdDataset Read(string folder)
+    public static DatasetParts Read(string folder)
     {
         var root = new DatasetFolder(PublishedDataset.Omniglot, folder, "images_background", "images_evaluation");
         var train = ImageList.FromFolders(root.Under("images_background"));
         var test = ImageList.FromFolders(root.Under("images_evaluation"));
-        // Other characters, other numbers.
-        return ReIdDataset.SelfRetrieval(PublishedDataset.Omniglot.Name, train, test.Renumbered(train.ClassCount),
-            PublishedDataset.Omniglot);
+        // The characters of the two parts are different, so their numbers must be.
+        return DatasetParts.SelfRetrieval(PublishedDataset.Omniglot, train, test.Renumbered(train.ClassCount));
     }
 }

@@ -1,62 +1,86 @@
+using System.Globalization;
+using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads VeRi-776 by its lists of names; the XML labels, where they are there, must agree with the names.</summary>
+/// <summary>Reads VeRi-776 from its lists of names. If the XML labels are there, they must agree with the names.</summary>
 internal static class VeRiReader
 {
-    public static ReIdDataset Read(string folder)
+    public static DatasetParts Read(string folder)
     {
         var facts = PublishedDataset.VeRi776;
         var root = new DatasetFolder(facts, folder,
             "image_train", "image_query", "image_test", "name_train.txt", "name_query.txt", "name_test.txt");
         var tracks = Tracks(root);
-        ImageList Part(string list, string pictures, string? labels = null)
+        ImageList Part(string list, string images, string? labels = null)
         {
-            var known = labels is not null && Path.Exists(root.Under(labels)) ? Labels(root.Under(labels)) : null;
+            var known = labels is not null && File.Exists(root.Under(labels)) ? Labels(root.Under(labels)) : null;
             return root.List(root.Rows(list, 1).Select(row =>
             {
                 var (identity, camera) = ImageList.IdentityAndCamera(row[0])
-                    ?? throw new InvalidDataException($"{row.File}, line {row.Line}: {row[0]} is not named like 0001_c001_00016450_0.jpg.");
+                    ?? throw row.Fault($"{MessageText.Excerpt(row[0])} is not named like 0001_c001_00016450_0.jpg.");
                 if (known is not null && known.TryGetValue(row[0], out var label) && label != (identity, camera))
                     throw new InvalidDataException($"{root.Under(labels!)}: {row[0]} is vehicle {label.Identity} at " +
                         $"camera {label.Camera}, but its name says {identity} at {camera}.");
-                return new ImageSample(root.Under(pictures, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
+                return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true);
         }
         return new(facts.Name, Part("name_train.txt", "image_train", "train_label.xml"), Part("name_query.txt", "image_query"),
             Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
     }
 
-    /// <summary>A line of test_track.txt is a track: its pictures' names. Other fields are passed over.</summary>
+    /// <summary>The track of each image. A line of test_track.txt is a track: the names of its images, and fields that are no
+    /// names.</summary>
     private static Dictionary<string, long> Tracks(DatasetFolder root)
     {
         var tracks = new Dictionary<string, long>(StringComparer.Ordinal);
         if (!File.Exists(root.Under("test_track.txt"))) return tracks;
-        var number = 0;
-        foreach (var line in File.ReadLines(root.Under("test_track.txt")))
-        {
-            number++;
-            foreach (var name in line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)) tracks.TryAdd(name, number);
-        }
+        foreach (var row in root.Rows("test_track.txt"))
+            foreach (var name in row.Fields) tracks.TryAdd(name, row.Line);
         return tracks;
     }
 
+    /// <summary>Vehicle and camera of each image, from a file of elements <c>Item</c>.</summary>
     private static Dictionary<string, (long Identity, long Camera)> Labels(string file)
     {
+        var labels = new Dictionary<string, (long, long)>(StringComparer.Ordinal);
+        foreach (var item in Parse(file).Descendants("Item"))
+        {
+            var name = Field(item, file, "imageName");
+            if (!labels.TryAdd(name, (Number(item, file, "vehicleID", ""), Number(item, file, "cameraID", "c"))))
+                throw Fault(item, file, $"imageName {MessageText.Excerpt(name)} is there already.");
+        }
+        return labels;
+    }
+
+    private static XDocument Parse(string file)
+    {
+        // The files name the encoding gb2312, which .NET does not have. Only the ASCII characters in them matter.
+        using var text = new StreamReader(file, Encoding.Latin1);
+        using var reader = XmlReader.Create(text, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
         try
         {
-            // The files name the encoding gb2312, which .NET has not; all that counts in them is ASCII.
-            using var text = new StreamReader(file, System.Text.Encoding.Latin1);
-            using var reader = XmlReader.Create(text, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
-            return XDocument.Load(reader).Descendants("Item").ToDictionary(item => (string)item.Attribute("imageName")!, item =>
-                ((long)item.Attribute("vehicleID")!, long.Parse(((string)item.Attribute("cameraID")!).TrimStart('c'),
-                    System.Globalization.CultureInfo.InvariantCulture)), StringComparer.Ordinal);
+            return XDocument.Load(reader, LoadOptions.SetLineInfo);
         }
-        catch (Exception e) when (e is XmlException or ArgumentException or FormatException or OverflowException)
+        catch (XmlException e)
         {
-            throw new InvalidDataException($"{file} has not the items imageName, vehicleID, cameraID: {e.Message}", e);
+            throw new InvalidDataException($"{file} is no XML: {e.Message}", e);
         }
     }
+
+    private static string Field(XElement item, string file, string name) =>
+        item.Attribute(name)?.Value ?? throw Fault(item, file, $"an item has no {name}.");
+
+    private static long Number(XElement item, string file, string name, string prefix)
+    {
+        var text = Field(item, file, name);
+        var digits = text.StartsWith(prefix, StringComparison.Ordinal) ? text.AsSpan(prefix.Length) : text;
+        return ListRow.Digits(digits)
+            ?? throw Fault(item, file, $"{name} is written {prefix}001, got \"{MessageText.Excerpt(text)}\".");
+    }
+
+    private static InvalidDataException Fault(XElement item, string file, string what) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{file}, line {((IXmlLineInfo)item).LineNumber}: {what}"));
 }

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads VehicleID by its list files and draws the gallery.</summary>
+/// <summary>Reads VehicleID from its list files and draws the gallery.</summary>
 internal static class VehicleIdReader
 {
-    public static ReIdDataset Read(string folder, int testSize, ulong seed)
+    public static DatasetParts Read(string folder, int testSize, ulong seed)
     {
         Guard.AtLeast(testSize, 1);
         var facts = PublishedDataset.VehicleId;
@@ -15,7 +15,7 @@ internal static class VehicleIdReader
             new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
         var random = new SeededRandom(seed);
         var test = Part(list);
-        // In the order of the vehicles, so that the draw depends on nothing but the list and the seed.
+        // In the order of the vehicles, so that the draw depends on the list and the seed only.
         var gallery = test.GroupBy(sample => sample.Identity).OrderBy(group => group.Key)
             .Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
         return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), Part("train_test_split/train_list.txt"),

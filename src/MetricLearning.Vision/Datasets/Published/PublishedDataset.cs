@@ -1,8 +1,9 @@
 namespace MetricLearning.Vision;
 
-/// <summary>What is known of a published dataset: where it is, how it is laid out, how many pictures it has.</summary>
-/// <remarks>None of these may be redistributed without its authors' leave, so nothing here downloads them. Where
-/// <see cref="Query"/> equals <see cref="Gallery"/> and <see cref="IsSelfRetrieval"/> is set, queries and gallery are one set.</remarks>
+/// <summary>The facts about a published dataset: its source, its layout and the number of its images.</summary>
+/// <remarks>None of these datasets may be redistributed without the permission of its authors, so the library does not download them. If
+/// <see cref="IsSelfRetrieval"/> is set, one set of test images is both <see cref="Query"/> and <see cref="Gallery"/>. Thread safety:
+/// immutable; any number of threads may use it at once.</remarks>
 public sealed record PublishedDataset
 {
     private PublishedDataset()
@@ -10,34 +11,38 @@ public sealed record PublishedDataset
     }
 
     /// <summary>The name that papers use.</summary>
-    public required string Name { get; init; }
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public required string Name { get; init => field = Guard.NotNull(value); }
 
-    /// <summary>Where its authors give it out.</summary>
-    public required string Source { get; init; }
+    /// <summary>The page where its authors provide it.</summary>
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public required string Source { get; init => field = Guard.NotNull(value); }
 
-    /// <summary>The terms, as its authors state them.</summary>
-    public required string Terms { get; init; }
+    /// <summary>The terms of use, as its authors state them.</summary>
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public required string Terms { get; init => field = Guard.NotNull(value); }
 
     /// <summary>The files and folders that its reader expects.</summary>
-    public required string Layout { get; init; }
+    /// <exception cref="ArgumentNullException">The value is null.</exception>
+    public required string Layout { get; init => field = Guard.NotNull(value); }
 
-    /// <summary>Pictures and identities to train on; null where published counts differ.</summary>
+    /// <summary>The counts of the training part; null if publications give different counts.</summary>
     public PartCounts? Train { get; init; }
 
-    /// <summary>Queries and their identities; null where published counts differ.</summary>
+    /// <summary>The counts of the queries; null if publications give different counts.</summary>
     public PartCounts? Query { get; init; }
 
-    /// <summary>Pictures and identities of the gallery, distractors counted as pictures; null where published counts differ.</summary>
+    /// <summary>The counts of the gallery, with distractors counted as images; null if publications give different counts.</summary>
     public PartCounts? Gallery { get; init; }
 
-    /// <summary>Whether the test pictures are queries and gallery at once.</summary>
+    /// <summary>Whether each test image is a query and all other test images are its gallery.</summary>
     public bool IsSelfRetrieval { get; init; }
 
     /// <summary>Market-1501: Zheng et al., ICCV 2015.</summary>
     public static PublishedDataset Market1501 { get; } = new()
     {
         Name = "Market-1501", Source = "https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html", Terms = "academic research",
-        Layout = "bounding_box_train/, query/ and bounding_box_test/ with pictures named 0002_c1s1_000451_03.jpg",
+        Layout = "bounding_box_train/, query/ and bounding_box_test/ with images named 0002_c1s1_000451_03.jpg",
         Train = new(12_936, 751), Query = new(3_368, 750), Gallery = new(15_913, 750),
     };
 
@@ -54,7 +59,7 @@ public sealed record PublishedDataset
     public static PublishedDataset Cuhk03Detected { get; } = new()
     {
         Name = "CUHK03-NP (detected)", Source = "https://github.com/zhunzhong07/person-re-ranking", Terms = "academic research",
-        Layout = "bounding_box_train/, query/ and bounding_box_test/ with pictures named 0003_c1_21.png",
+        Layout = "bounding_box_train/, query/ and bounding_box_test/ with images named 0003_c1_21.png",
         Train = new(7_365, 767), Query = new(1_400, 700), Gallery = new(5_332, 700),
     };
 
@@ -69,7 +74,7 @@ public sealed record PublishedDataset
     {
         Name = "CUHK03 (classic)", Source = "https://www.ee.cuhk.edu.hk/~xgwang/CUHK_identification.html", Terms = "academic research",
         Layout = "a JSON file of splits as torchreid writes it, " +
-            "and a folder of pictures named 1_023_2_05.png (camera pair, person, view, picture)",
+            "and a folder of images named 1_023_2_05.png (camera pair, person, view, image)",
     };
 
     /// <summary>VeRi-776: Liu et al., ECCV 2016.</summary>
@@ -77,12 +82,12 @@ public sealed record PublishedDataset
     {
         Name = "VeRi-776", Source = "https://github.com/JDAI-CV/VeRidataset", Terms = "non-commercial research, by request",
         Layout = "image_train/, image_query/ and image_test/, name_train.txt, name_query.txt and name_test.txt, " +
-            "where wanted test_track.txt",
+            "and optionally test_track.txt",
         Train = new(37_778, 576), Query = new(1_678, 200), Gallery = new(11_579, 200),
     };
 
-    /// <summary>VehicleID: Liu et al., CVPR 2016. One random picture of each test vehicle is the gallery; the counts are those of
-    /// 800.</summary>
+    /// <summary>VehicleID: Liu et al., CVPR 2016. The gallery has one random image of each test vehicle. The counts are those of the test
+    /// list of 800 vehicles.</summary>
     public static PublishedDataset VehicleId { get; } = new()
     {
         Name = "VehicleID", Source = "https://www.pkuml.org/resources/pku-vehicleid.html", Terms = "academic research, by request",
@@ -128,19 +133,19 @@ public sealed record PublishedDataset
     public static PublishedDataset Omniglot { get; } = new()
     {
         Name = "Omniglot", Source = "https://github.com/brendenlake/omniglot", Terms = "MIT",
-        Layout = "images_background/ and images_evaluation/, each with a folder an alphabet and in it a folder a character",
+        Layout = "images_background/ and images_evaluation/, each with one folder per alphabet and in it one folder per character",
         Train = new(19_280, 964), Query = new(13_180, 659), Gallery = new(13_180, 659), IsSelfRetrieval = true,
     };
 
-    /// <summary>All of them.</summary>
+    /// <summary>All published datasets that have a reader.</summary>
     public static IReadOnlyList<PublishedDataset> All { get; } =
     [
         Market1501, Msmt17, Cuhk03Detected, Cuhk03Labeled, Cuhk03Classic, VeRi776, VehicleId, Cub200, Cars196,
         StanfordOnlineProducts, InShop, Omniglot,
     ];
 
-    /// <summary>How a dataset that looks complete, with half of the published pictures or more in each part, differs from the
-    /// published one; null where it does not, or is plainly another.</summary>
+    /// <summary>Describes how the counts of a dataset differ from the published ones. Null if they are equal, or if a part has less than
+    /// half of the published images and so is plainly a subset.</summary>
     internal string? DifferenceFrom(ImageList train, ImageList query, ImageList gallery)
     {
         var parts = new[] { ("train", train, Train), ("query", query, Query), ("gallery", gallery, Gallery) }
@@ -148,7 +153,7 @@ public sealed record PublishedDataset
             .Select(part => (Name: part.Item1, Found: PartCounts.Of(part.Item2), Published: part.Item3!.Value)).ToArray();
         var odd = parts.Where(part => part.Found != part.Published).ToArray();
         return odd.Length == 0 || parts.Any(part => 2 * part.Found.Images < part.Published.Images) ? null
-            : $"this is not {Name} as published (images / ids): " +
+            : $"this is not {Name} as published (images / identities): " +
               $"{string.Join("; ", odd.Select(part => $"{part.Name} has {part.Found}, not {part.Published}"))}.";
     }
 }

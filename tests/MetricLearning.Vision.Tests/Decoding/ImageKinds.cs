@@ -4,17 +4,17 @@ using SkiaSharp;
 namespace MetricLearning.Vision.Tests;
 
 /// <summary>A file of two pixels side by side.</summary>
-/// <param name="Name">What kind of file.</param>
+/// <param name="Name">The kind of file.</param>
 /// <param name="Bytes">Its bytes.</param>
-/// <param name="First">What the left pixel is to become.</param>
-/// <param name="Second">What the right pixel is to become.</param>
+/// <param name="First">The left pixel after decoding.</param>
+/// <param name="Second">The right pixel after decoding.</param>
 public sealed record PictureKind(string Name, byte[] Bytes, (int R, int G, int B) First, (int R, int G, int B) Second)
 {
     public override string ToString() => Name;
 }
 
-/// <summary>Two pixels in every kind of file without loss that there is, each written by the code here.</summary>
-public static class PictureKinds
+/// <summary>Two pixels in every lossless kind of file. The code here writes each of them.</summary>
+public static class ImageKinds
 {
     private static readonly (int, int, int) red = (200, 30, 10), blue = (5, 60, 250), white = (255, 255, 255);
 
@@ -87,7 +87,7 @@ public static class PictureKinds
         return [0x2C, 0, 0, 0, 0, 2, 0, 1, 0, 0, 2, 2, (byte)codes, (byte)(codes >> 8), 0];
     }
 
-    /// <summary>The chunk VP8L of a picture as Skia compresses it.</summary>
+    /// <summary>The chunk VP8L of an image as Skia compresses it.</summary>
     private static byte[] Lossless(params SKColor[] colors)
     {
         using var bitmap = new SKBitmap(2, 1, SKColorType.Rgba8888, SKAlphaType.Unpremul) { Pixels = colors };

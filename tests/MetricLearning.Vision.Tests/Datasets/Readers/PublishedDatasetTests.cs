@@ -3,7 +3,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Each reader on a small tree laid out as the dataset's documentation says.</summary>
+/// <summary>Tests each reader on a small tree that is laid out as the dataset's documentation says.</summary>
 public sealed class PublishedDatasetTests : IDisposable
 {
     private readonly TempFolder folder = new();
@@ -46,7 +46,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
         foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
             "a_b_01_c.jpg 0");
-        Expect.Error<FileNotFoundException>("2 of 2 pictures that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
+        Expect.Error<FileNotFoundException>("2 of 2 images that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
             () => ReIdDataset.Msmt17(folder.Path));
@@ -93,6 +93,14 @@ public sealed class PublishedDatasetTests : IDisposable
         File.WriteAllText(json, """[{"train": [["a.png", 0]], "query": [], "gallery": []}]""");
         Expect.Error<InvalidDataException>("a row must be [path, label, camera], got [\"a.png\", 0].",
             () => ReIdDataset.Cuhk03Classic(json, pictures));
+        foreach (var odd in new[] { "[1]", "[[]]", """[{"train": 1}]""" })
+        {
+            File.WriteAllText(json, odd);
+            Expect.Error<InvalidDataException>($"{json}: split 0 has no list train.", () => ReIdDataset.Cuhk03Classic(json, pictures));
+        }
+        File.WriteAllText(json, """[{"train": [["\ud800", 0, 0]], "query": [], "gallery": []}]""");
+        Expect.Error<InvalidDataException>($"{json}: split 0, train, row 0: a row must be [path, label, camera], got [",
+            () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, "[");
         Expect.Error<InvalidDataException>("is no JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
     }
@@ -119,8 +127,22 @@ public sealed class PublishedDatasetTests : IDisposable
         Expect.Error<InvalidDataException>("0001_c001_00016450_0.jpg is vehicle 7 at camera 1, but its name says 1 at 1.",
             () => ReIdDataset.VeRi776(folder.Path));
         Lines("train_label.xml", "<Items><Item />");
-        Expect.Error<InvalidDataException>("train_label.xml has not the items imageName, vehicleID, cameraID",
-            () => ReIdDataset.VeRi776(folder.Path));
+        Expect.Error<InvalidDataException>("train_label.xml is no XML: ", () => ReIdDataset.VeRi776(folder.Path));
+        var labels = folder.Under("train_label.xml");
+        foreach (var (items, fault) in new[]
+        {
+            ("""<Item vehicleID="1" cameraID="c001" />""", "line 2: an item has no imageName."),
+            ("""<Item imageName="a.jpg" cameraID="c001" />""", "line 2: an item has no vehicleID."),
+            ("""<Item imageName="a.jpg" vehicleID="1" />""", "line 2: an item has no cameraID."),
+            ("""<Item imageName="a.jpg" vehicleID="one" cameraID="c001" />""", "line 2: vehicleID is written 001, got \"one\"."),
+            ("""<Item imageName="a.jpg" vehicleID="1" cameraID="" />""", "line 2: cameraID is written c001, got \"\"."),
+            ("""<Item imageName="a.jpg" vehicleID="1" cameraID="c1" /><Item imageName="a.jpg" vehicleID="1" cameraID="c1" />""",
+                "line 2: imageName a.jpg is there already."),
+        })
+        {
+            Lines("train_label.xml", "<Items>", items, "</Items>");
+            Expect.Error<InvalidDataException>($"{labels}, {fault}", () => ReIdDataset.VeRi776(folder.Path));
+        }
     }
 
     [Fact]
@@ -151,8 +173,14 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal([101, 200], data.Query.Select(s => s.Identity));
         Assert.Same(data.Query, data.Gallery);
         Assert.True(data.Protocol.RemovesSelf);
+        Lines("image_class_labels.txt", "1 1", "2 100", "2 100");
+        Expect.Error<InvalidDataException>($"{folder.Under("image_class_labels.txt")}, line 3: image 2 is there already, in line 2.",
+            () => ReIdDataset.Cub200(folder.Path));
+        Lines("image_class_labels.txt", "1 1", "2 -100");
+        Expect.Error<InvalidDataException>("line 2: field 2 must be a whole number, got \"-100\".",
+            () => ReIdDataset.Cub200(folder.Path));
         Lines("image_class_labels.txt", "1 1");
-        Expect.Error<InvalidDataException>("line 2: picture 2 has no class in image_class_labels.txt.",
+        Expect.Error<InvalidDataException>("line 2: image 2 has no class in image_class_labels.txt.",
             () => ReIdDataset.Cub200(folder.Path));
     }
 
@@ -178,7 +206,7 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cars196(folder.Path));
     }
 
-    /// <summary>The plain form of the same file, each byte spoilt or the end cut off: read, or refused by name, never another
+    /// <summary>The same file without compression, with each byte changed or cut off there, is read or refused with the reader's own
     /// error.</summary>
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
@@ -243,7 +271,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal((1, 1, 1), (data.Train.Count, data.Query.Count, data.Gallery.Count));
         Assert.Equal(3, data.Gallery[0].Identity);
         Lines(list, "1", "image_name item_id evaluation_status", "img/a.jpg id_00000003 test");
-        Expect.Error<InvalidDataException>("the status must be train, query or gallery, got test.", () => ReIdDataset.InShop(folder.Path));
+        Expect.Error<InvalidDataException>($"{folder.Under(list)}, line 3: the status must be train, query or gallery, got test.",
+            () => ReIdDataset.InShop(folder.Path));
     }
 
     [Fact]
@@ -270,7 +299,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Empty(letters.Train.Identities.Intersect(letters.Query.Identities));
     }
 
-    /// <summary>From files to figures: raw gray values of all 280 faces, against pytorch-metric-learning's AccuracyCalculator.</summary>
+    /// <summary>The figures of the raw gray values of all 280 faces are those of pytorch-metric-learning's AccuracyCalculator.</summary>
     [Fact]
     public void FacesThroughThePipeline_GiveTheReferenceFigures()
     {
@@ -279,13 +308,13 @@ public sealed class PublishedDatasetTests : IDisposable
         var faces = ReIdDataset.SelfRetrieval("ORL", new ImageList([], hasCameras: false),
             ImageList.FromFolders(folder.Under("orl_faces/x")[..^2]));
         var loader = new ImageLoader(faces.Query, new ImageTransform(new Resize(112, 92), new Normalize([0, 0, 0], [1, 1, 1])));
-        using var set = loader.Extract(images => images.select(1, 0).flatten(1), cancel: TestContext.Current.CancellationToken);
+        using var set = loader.Extract(images => images.select(1, 0).flatten(1), cancellationToken: TestContext.Current.CancellationToken);
         var report = new RetrievalEvaluator { Protocol = faces.Protocol, Distance = Distance.Euclidean }.Evaluate(set, set);
         var figures = AccuracyCalculatorFigures.Of(report);
         var expected = golden.RootElement.GetProperty("orl");
         double Expected(string name) => expected.GetProperty(name).GetDouble();
         Assert.Equal(Expected("precision_at_1"), figures.PrecisionAt1, 1e-9);
-        // By distances of whole numbers 5,298 of 7,560. The reference has 5,301: its distances are float32 products, which swap near ones.
+        // Exact distances give 5,298 of 7,560. The reference has 5,301: it computes distances from float32 products, which swap near ones.
         Assert.Equal(5_298 / 7_560.0, figures.RPrecision, 1e-9);
         Assert.Equal(Expected("r_precision"), figures.RPrecision, 5e-4);
         Assert.Equal(Expected("mean_average_precision"), figures.MeanAveragePrecision, 5e-4);
@@ -301,7 +330,7 @@ public sealed class PublishedDatasetTests : IDisposable
         var whole = ReIdDataset.SelfRetrieval("x", train, Pictures(5_924, 100, 100), facts);
         Assert.Empty(whole.Warnings);
         var less = ReIdDataset.SelfRetrieval("x", train, Pictures(5_923, 100, 100), facts);
-        Assert.Equal(["this is not CUB-200-2011 as published (images / ids): query has 5,923 / 100, not 5,924 / 100; " +
+        Assert.Equal(["this is not CUB-200-2011 as published (images / identities): query has 5,923 / 100, not 5,924 / 100; " +
             "gallery has 5,923 / 100, not 5,924 / 100."], less.Warnings);
         Assert.Empty(ReIdDataset.SelfRetrieval("x", train, Pictures(500, 100, 100), facts).Warnings);
     }

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace MetricLearning.Vision.Tests;
 
-public sealed class PictureDecoderTests : IDisposable
+public sealed class ImageDecoderTests : IDisposable
 {
     private readonly TempFolder folder = new();
 
@@ -31,21 +31,21 @@ public sealed class PictureDecoderTests : IDisposable
     [Fact]
     public void SixteenBits_KeepTheUpperEight()
     {
-        var picture = Picture.Load(folder.Write("gray16.png", SamplePictures.Gray16));
+        var picture = Picture.Load(folder.Write("gray16.png", SampleImages.Gray16));
         Assert.Equal(Enumerable.Range(0, 256).Select(i => (i % 16 * 16, i % 16 * 16, i % 16 * 16)), Rgb(picture));
     }
 
     [Fact]
     public void PalettePictures_HaveTheColorsOfThePalette()
     {
-        var colors = Rgb(Picture.Load(folder.Write("palette.png", SamplePictures.Palette))).Distinct().Order();
+        var colors = Rgb(Picture.Load(folder.Write("palette.png", SampleImages.Palette))).Distinct().Order();
         Assert.Equal([(57, 57, 52), (62, 175, 109), (176, 61, 109), (179, 179, 167)], colors);
     }
 
     [Fact]
     public void ProgressiveJpeg_IsDecoded_AndItsTruncationSeen()
     {
-        var bytes = SamplePictures.Progressive;
+        var bytes = SampleImages.Progressive;
         var rgb = Rgb(Picture.Load(folder.Write("progressive.jpg", bytes)));
         Assert.All(rgb.Select((p, i) => (p, x: i % 16, y: i / 16)), c =>
             Assert.True(Math.Abs(c.p.R - 15 * c.x) < 25 && Math.Abs(c.p.G - 15 * c.y) < 25, $"{c}"));
@@ -55,12 +55,12 @@ public sealed class PictureDecoderTests : IDisposable
     [Fact]
     public void Cmyk_IsNotTakenForItsNegative()
     {
-        var rgb = Rgb(Picture.Load(folder.Write("cmyk.jpg", SamplePictures.Cmyk)));
+        var rgb = Rgb(Picture.Load(folder.Write("cmyk.jpg", SampleImages.Cmyk)));
         Assert.All(Enumerable.Range(0, 16), i => Assert.InRange(rgb[17 * i].R - 15 * i, -40, 40));
     }
 
     [Theory]
-    [MemberData(nameof(PictureKinds.All), MemberType = typeof(PictureKinds))]
+    [MemberData(nameof(ImageKinds.All), MemberType = typeof(ImageKinds))]
     public void EveryKindOfFile_GivesItsColors(PictureKind kind)
     {
         var picture = Picture.Load(folder.Write(kind.Name.Replace(' ', '-'), kind.Bytes));
@@ -75,7 +75,7 @@ public sealed class PictureDecoderTests : IDisposable
         Assert.Equal([(255, 255, 255), (224, 204, 214), (100, 0, 50)], Rgb(Picture.Load(folder.Save("alpha.png", bitmap))));
     }
 
-    /// <summary>The six quarters of a picture of 2 x 3 blocks, as letters row by row, upright: AB / CD / EF.</summary>
+    /// <summary>The six quarters of an image of 2 x 3 blocks, as letters row by row, upright: AB / CD / EF.</summary>
     [Theory]
     [InlineData(1, "AB/CD/EF")]
     [InlineData(2, "BA/DC/FE")]
@@ -114,11 +114,11 @@ public sealed class PictureDecoderTests : IDisposable
         var png = File.ReadAllBytes(folder.Draw("good.png"));
         var jpeg = File.ReadAllBytes(folder.Draw("good.jpg", width: 64, height: 128));
         Fails(folder.Write("empty.jpg"), ": the file is empty.");
-        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": not a picture of a known kind, or its header is broken.");
-        Fails(folder.Write("start.jpg", jpeg[..20]), ": not a picture of a known kind, or its header is broken.");
+        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": not an image of a known kind, or its header is broken.");
+        Fails(folder.Write("start.jpg", jpeg[..20]), ": not an image of a known kind, or its header is broken.");
         foreach (var share in new[] { 0.5, 0.7, 0.85 })
         {
-            Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)]), ": the file ends before the picture does.");
+            Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)]), ": the file ends before the image does.");
             Fails(folder.Write("cut.png", png[..(int)(png.Length * share)]));
         }
     }
@@ -145,10 +145,35 @@ public sealed class PictureDecoderTests : IDisposable
         Assert.Equal([(1, 2, 3), (4, 5, 6)], Rgb(color));
         var deep = Picture.Load(folder.Write("b.pgm", [.. "P5 2 1 65535\n"u8, 255, 255, 128, 0]));
         Assert.Equal([(255, 255, 255), (128, 128, 128)], Rgb(deep));
-        Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the picture does.");
+        Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the image does.");
         Fails(folder.Write("head.pgm", [.. "P5 2 x"u8]), ": the header of the portable anymap is broken.");
-        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 makes no picture.");
+        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 makes no image.");
         Fails(folder.Write("deep.pgm", [.. "P5 1 1 70000\n"u8, 0]), " got 70000.");
+    }
+
+    /// <summary>Opening a pipe would wait until somebody writes into it.</summary>
+    [Fact]
+    public void NamedPipesAndDevices_AreNotOpened()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such files.");
+        var pipe = folder.Under("pipe.jpg");
+        Shell.Run("mkfifo \"$0\"", pipe);
+        var device = folder.Under("device.jpg");
+        File.CreateSymbolicLink(device, "/dev/zero");
+        var link = folder.Under("link.jpg");
+        File.CreateSymbolicLink(link, "pipe.jpg");
+        foreach (var path in new[] { pipe, device, link }) Fails(path, ": the file is empty.");
+    }
+
+    [Fact]
+    public void SymbolicLinks_AreFollowed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows asks for a right to make symbolic links.");
+        folder.Draw("a.png", width: 5, height: 7);
+        File.CreateSymbolicLink(folder.Under("b.png"), "a.png");
+        File.CreateSymbolicLink(folder.Under("c.png"), "b.png");
+        var picture = Picture.Load(folder.Under("c.png"));
+        Assert.Equal((5, 7), (picture.Width, picture.Height));
     }
 
     /// <summary>Whatever a file holds, decoding it succeeds or says what is wrong.</summary>
@@ -160,7 +185,7 @@ public sealed class PictureDecoderTests : IDisposable
         byte[][] sources =
         [
             File.ReadAllBytes(folder.Draw("g.png")), File.ReadAllBytes(folder.Draw("g.jpg")), [.. "P6 2 2 255\n"u8, .. new byte[12]],
-            .. PictureKinds.All.Select(kind => kind.Data.Bytes),
+            .. ImageKinds.All.Select(kind => kind.Data.Bytes),
         ];
         for (var i = 0; i < 1000; i++)
         {

@@ -1,18 +1,19 @@
 namespace MetricLearning.Vision;
 
-/// <summary>The normalized values of a picture where they lie in the batch.</summary>
-public readonly ref struct Planes
+/// <summary>The normalized values of one image, in the memory of its batch.</summary>
+/// <remarks>Thread safety: one thread at a time.</remarks>
+public readonly ref struct ImagePlanes
 {
-    internal Planes(Span<float> values, int height, int width, Normalize normalization)
+    internal ImagePlanes(Span<float> values, int height, int width, Normalize normalization)
     {
         Values = values;
         (Height, Width, Normalization) = (height, width, normalization);
     }
 
-    /// <summary>Red, green and blue plane, or one of gray, each row by row: [Channels, Height, Width].</summary>
+    /// <summary>The planes one after the other, red, green and blue, or one of gray; each row by row: [Channels, Height, Width].</summary>
     public Span<float> Values { get; }
 
-    /// <summary>The number of planes: 3, or 1 of gray pictures.</summary>
+    /// <summary>The number of planes: 3, or 1 for gray images.</summary>
     public int Channels => Normalization.Channels;
 
     /// <summary>The height of a plane.</summary>
@@ -25,5 +26,6 @@ public readonly ref struct Planes
     public Normalize Normalization { get; }
 
     /// <summary>One row of a plane.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
     public Span<float> Row(int channel, int y) => Values.Slice((channel * Height + y) * Width, Width);
 }

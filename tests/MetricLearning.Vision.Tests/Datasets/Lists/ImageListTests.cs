@@ -41,7 +41,7 @@ public sealed class ImageListTests : IDisposable
         folder.Write("portrait.jpg", 1);
         folder.Write("-2_c1.jpg", 1);
         var message = Assert.Throws<InvalidDataException>(() => ImageList.FromNamedFiles(folder.Path)).Message;
-        Assert.Equal($"2 of 3 pictures in {folder.Path} are not named like 0002_c1s1_000451_03.jpg (identity, camera, ...): " +
+        Assert.Equal($"2 of 3 images in {folder.Path} are not named like 0002_c1s1_000451_03.jpg (identity, camera, ...): " +
             "-2_c1.jpg, portrait.jpg.", message);
     }
 
@@ -51,7 +51,7 @@ public sealed class ImageListTests : IDisposable
         var missing = Path.Combine(folder.Path, "nowhere");
         Expect.Error<DirectoryNotFoundException>($"There is no folder {missing}.", () => ImageList.FromNamedFiles(missing));
         folder.Write("readme.txt", 1);
-        Expect.Error<InvalidDataException>($"There are no pictures in {folder.Path} (.bmp, ", () => ImageList.FromNamedFiles(folder.Path));
+        Expect.Error<InvalidDataException>($"There are no images in {folder.Path} (.bmp, ", () => ImageList.FromNamedFiles(folder.Path));
     }
 
     [Fact]
@@ -68,28 +68,113 @@ public sealed class ImageListTests : IDisposable
     }
 
     [Fact]
+    public void FromFolders_ReadsEachRealFolderOnce_WhateverTheLinks()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows asks for a right to make symbolic links.");
+        folder.Write("tree/anna/1.jpg", 1);
+        folder.Write("tree/greek/alpha/1.png", 1);
+        folder.Write("beside/2.png", 1);
+        folder.Write("outside/carl/3.png", 1);
+        var root = folder.Under("tree");
+        // Through two links to the root a careless walk finds 2 to the power of 40 images before the system refuses.
+        Link("tree/anna/up", root);
+        Link("tree/anna/again", root);
+        Link("tree/a-link-to-greek", "greek");
+        Link("tree/above", folder.Path);
+        Link("tree/self", "self");
+        Link("tree/gone", "nowhere");
+        Link("tree/zoo", folder.Under("outside"));
+        Link("tree/zoo-again", folder.Under("tree", "zoo", "carl"));
+        Link("tree/anna/2.jpg", folder.Under("outside", "carl", "3.png"));
+        var list = ImageList.FromFolders(root);
+        Assert.Equal(["anna/1.jpg", "anna/2.jpg", "greek/alpha/1.png", "zoo/carl/3.png"],
+            list.Select(sample => Path.GetRelativePath(root, sample.Path).Replace('\\', '/')));
+        Assert.Equal(["anna", "greek/alpha", "zoo/carl"], list.IdentityNames!.OrderBy(pair => pair.Key).Select(pair => pair.Value));
+        // A link may also lead to the root.
+        Link("link-to-tree", "tree");
+        Assert.Equal(4, ImageList.FromFolders(folder.Under("link-to-tree")).Count);
+    }
+
+    [Fact]
+    public void NamesThatAreNotUtf8_AreNamedAndNotLost()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Other systems refuse such names.");
+        folder.Write("tree/anna/1.jpg", 1);
+        var root = folder.Under("tree");
+        Shell.Run("mkdir \"$(printf '%s/b\\377rta' \"$0\")\" && touch \"$(printf '%s/b\\377rta/1.jpg' \"$0\")\"", root);
+        try
+        {
+            Expect.Error<InvalidDataException>($"1 of 2 images and folders in {root} have names that are not UTF-8, so .NET cannot open " +
+                "them: b\uFFFDrta. Rename them.", () => ImageList.FromFolders(root));
+        }
+        finally
+        {
+            Shell.Run("rm -r \"$0\"", root);
+        }
+    }
+
+    [Fact]
+    public void NullEntries_AreNamed()
+    {
+        Expect.Error<ArgumentException>("samples must not have entries that are null, entry 1 is.",
+            () => new ImageList([new("a", 1, 1), null!]));
+        Expect.Error<ArgumentException>("lists must not have entries that are null.", () => ImageList.Combine(new ImageList([]), null!));
+    }
+
+    [Fact]
     public void FromCsv_TakesTheRowsOfASplit()
     {
         var csv = folder.Under("list.csv");
         File.WriteAllText(csv, "split,file,pid,cam,note\ntest,b.jpg,7,2,x\ntrain,c.jpg,8,1,\"a, b\"\ntest,\"a, 1.jpg\",7,1,x\n");
-        var list = ImageList.FromCsv(csv, "pictures", "test");
-        Assert.Equal([new(Path.Combine("pictures", "a, 1.jpg"), 7, 1), new(Path.Combine("pictures", "b.jpg"), 7, 2)], list);
-        Assert.Equal(3, ImageList.FromCsv(csv, "pictures").Count);
-        Expect.Error<InvalidDataException>("has no pictures of split dev.", () => ImageList.FromCsv(csv, "pictures", "dev"));
+        var list = ImageList.FromCsv(csv, "images", "test");
+        Assert.Equal([new(Path.Combine("images", "a, 1.jpg"), 7, 1), new(Path.Combine("images", "b.jpg"), 7, 2)], list);
+        Assert.Equal(3, ImageList.FromCsv(csv, "images").Count);
+        Expect.Error<InvalidDataException>("has no images of split dev.", () => ImageList.FromCsv(csv, "images", "dev"));
     }
 
     [Theory]
     [InlineData("file,cam\na.jpg,1\n", "has no column pid, only file, cam.")]
     [InlineData("file,pid\na.jpg,seven\n", ": pid of a.jpg must be a whole number, got \"seven\".")]
     [InlineData("file,pid\na.jpg\n", "2 fields expected, got 1.")]
-    [InlineData("file,pid\n\"a.jpg,1\n", " does not parse: \"a.jpg,1")]
+    [InlineData("file,pid\n\"a.jpg,1\n", ", line 2 does not parse: \"a.jpg,1")]
+    [InlineData("file,pid\n\n\"a\"b.jpg,1\n", ", line 3 does not parse: \"a\"b.jpg,1")]
+    [InlineData("file,pid\n,1\n", ", line 2: file must name an image, got nothing.")]
+    [InlineData("file,pid\na.jpg,-2\n", ", line 2: pid of a.jpg must be -1 or greater, got -2.")]
+    [InlineData("file,pid,cam\na.jpg,1,-1\n", ", line 2: cam of a.jpg must be 0 or greater, got -1.")]
+    [InlineData("file,pid\na\u001b.jpg,x\n", ", line 2: pid of a\\u001b.jpg must be a whole number, got \"x\".")]
     public void FromCsv_BadFile_SaysWhatIsWrong(string text, string ending)
     {
         var csv = folder.Under("list.csv");
         File.WriteAllText(csv, text);
-        var message = Assert.Throws<InvalidDataException>(() => ImageList.FromCsv(csv, "pictures")).Message;
+        var message = Assert.Throws<InvalidDataException>(() => ImageList.FromCsv(csv, "images")).Message;
         Assert.StartsWith(csv, message, StringComparison.Ordinal);
         Assert.EndsWith(ending, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FromCsv_ReadsQuotedFields()
+    {
+        var csv = folder.Under("list.csv");
+        File.WriteAllText(csv, "\"file\" , pid,note\r\n \"a \"\"b\"\".jpg\" ,1,\"two\nlines, one field\"\r\n\r\nc\"d.jpg,2,\r\n");
+        Assert.Equal([("a \"b\".jpg", 1), ("c\"d.jpg", 2)], ImageList.FromCsv(csv, "").Select(s => (s.Path, s.Identity)));
+    }
+
+    /// <summary>An open quote must not take quadratic time, nor put the whole file into the message.</summary>
+    [Fact]
+    public void FromCsv_AnOpenQuoteInALongFile_IsFoundSoon()
+    {
+        var csv = folder.Under("list.csv");
+        File.WriteAllText(csv, "file,pid\n\"" + string.Concat(Enumerable.Range(0, 200_000).Select(i => $"{i}.jpg,1\n")));
+        var message = Assert.Throws<InvalidDataException>(() => ImageList.FromCsv(csv, "images")).Message;
+        Assert.Equal($"{csv}, line 2 does not parse: \"0.jpg,1", message);
+    }
+
+    [Fact]
+    public void FilesThatAreNotUtf8_AreRefused()
+    {
+        var file = folder.Write("list.csv", [.. "file,pid\nm\u00fcller.jpg,1\n".Select(character => (byte)character)]);
+        Expect.Error<InvalidDataException>($"{file} is not UTF-8", () => ImageList.FromCsv(file, "images"));
+        Expect.Error<InvalidDataException>($"{file} is not UTF-8", () => ImageList.FromJsonLines(file, "images"));
     }
 
     [Fact]
@@ -109,6 +194,9 @@ public sealed class ImageListTests : IDisposable
         Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "[1]");
         Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]",
+            () => ImageList.FromJsonLines(file, "p"));
+        File.WriteAllText(file, """{"file": null, "pid": 1}""");
+        Expect.Error<InvalidDataException>($"{file}, line 1: file must name an image, got nothing.",
             () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "");
         Expect.Error<InvalidDataException>("has no column file", () => ImageList.FromJsonLines(file, "p"));
@@ -147,7 +235,7 @@ public sealed class ImageListTests : IDisposable
     public void SplitPictures_TakesTheFirstOfEachIdentity()
     {
         var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("c", 1, 1), new("d", 1, 1)]);
-        var (first, others) = list.SplitPictures(2);
+        var (first, others) = list.SplitImages(2);
         Assert.Equal(["a", "b", "c"], first.Select(s => s.Path));
         Assert.Equal(["d"], others.Select(s => s.Path));
     }
@@ -158,4 +246,6 @@ public sealed class ImageListTests : IDisposable
         var list = new ImageList([new("a", 1, 1), new("b", 2, 1), new("c", 3, 1)]);
         Assert.Equal(["a", "c"], list.Without([new BadImage("b", "empty")]).Select(s => s.Path));
     }
+
+    private void Link(string name, string target) => File.CreateSymbolicLink(folder.Under(name), target);
 }

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Features that come batch by batch, in one tensor.</summary>
-internal sealed class ExtractedFeatures(ImageList images) : IDisposable
+/// <summary>Collects the features of batches in one tensor.</summary>
+internal sealed class FeatureCollector(ImageList images) : IDisposable
 {
     private readonly List<int> rows = new(images.Count);
     private Tensor? features;
 
-    /// <summary>Adds the features [n, D] of these pictures.</summary>
+    /// <summary>Adds the features [n, D] of the images with these indices.</summary>
     public void Add(IReadOnlyList<int> indices, Tensor part)
     {
         features ??= empty([images.Count, part.size(1)], part.dtype, part.device).DetachFromDisposeScope();
@@ -17,7 +17,7 @@ internal sealed class ExtractedFeatures(ImageList images) : IDisposable
         rows.AddRange(indices);
     }
 
-    /// <summary>The rows with identities and cameras.</summary>
+    /// <summary>The features with identities and cameras. There must be at least one row.</summary>
     public EmbeddingSet ToSet()
     {
         using var filled = features!.narrow(0, 0, rows.Count);

@@ -1,9 +1,9 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Draws from the distributions that mixing needs.</summary>
-internal static class Draws
+/// <summary>Draws random numbers from the distributions that mixing needs.</summary>
+internal static class RandomDistributions
 {
-    /// <summary>A draw from the gamma distribution of shape <paramref name="shape"/> and scale 1: Marsaglia and Tsang, ACM TOMS
+    /// <summary>Draws from the gamma distribution of shape <paramref name="shape"/> and scale 1: Marsaglia and Tsang, ACM TOMS
     /// 2000.</summary>
     public static double Gamma(SeededRandom random, double shape)
     {
@@ -18,7 +18,7 @@ internal static class Draws
         }
     }
 
-    /// <summary>A draw from the beta distribution with both parameters <paramref name="alpha"/>.</summary>
+    /// <summary>Draws from the beta distribution whose two parameters are both <paramref name="alpha"/>.</summary>
     public static double Beta(SeededRandom random, double alpha)
     {
         Span<double> pair = stackalloc double[2];
@@ -26,12 +26,12 @@ internal static class Draws
         return pair[0];
     }
 
-    /// <summary>Weights that add up to 1, from the symmetric Dirichlet distribution.</summary>
+    /// <summary>Draws weights that add up to 1, from the symmetric Dirichlet distribution.</summary>
     public static void Dirichlet(SeededRandom random, double alpha, Span<double> weights)
     {
         var sum = 0.0;
         foreach (ref var weight in weights) sum += weight = Gamma(random, alpha);
-        // A tiny alpha may underflow everywhere; its limit is one weight of 1.
+        // With a tiny alpha all draws may underflow to 0. The limit of the distribution is then one weight of 1.
         if (sum == 0) weights[random.NextInt(weights.Length)] = sum = 1;
         foreach (ref var weight in weights) weight /= sum;
     }

@@ -1,7 +1,7 @@
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Kinds of file that Skia does not write, made by libvips: 16 x 16 pixels (15 x, 15 y, 7 (x + y)).</summary>
-internal static class SamplePictures
+/// <summary>Kinds of file that Skia does not write, made by libvips. They have 16 x 16 pixels (15 x, 15 y, 7 (x + y)).</summary>
+internal static class SampleImages
 {
     /// <summary>As a progressive JPEG.</summary>
     public static byte[] Progressive => Convert.FromBase64String("""

@@ -1,10 +1,12 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Triples of numbers for red, green and blue.</summary>
-internal static class ColorTriple
+/// <summary>Checks numbers that a setting has per channel: red, green and blue, or one for gray.</summary>
+internal static class ChannelValues
 {
+    /// <summary>The mean color of ImageNet, in 0 … 1.</summary>
     public static IReadOnlyList<float> ImageNetMean { get; } = [0.485f, 0.456f, 0.406f];
 
+    /// <summary>A copy of three finite numbers, or of one if that is allowed.</summary>
     public static IReadOnlyList<float> Checked(IReadOnlyList<float> value, string name, bool orGray = false)
     {
         if (value.Count != 3 && !(orGray && value.Count == 1))

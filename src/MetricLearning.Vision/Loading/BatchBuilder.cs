@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A batch that workers are writing. Made, finished and freed on the consumer's thread; workers only see its memory.</summary>
-internal sealed class PendingBatch : IDisposable
+/// <summary>The memory of one batch, with a slot for each image, which the workers fill. The consumer's thread makes, finishes and frees
+/// it.</summary>
+internal sealed class BatchBuilder : IDisposable
 {
     private readonly Device device;
     private readonly Tensor images;
@@ -14,17 +15,17 @@ internal sealed class PendingBatch : IDisposable
     private readonly ImageTransform? batchSteps;
     private readonly SeededRandom[] random;
     private readonly CountdownEvent open;
-    private readonly Exception?[] errors;
+    private readonly SlotError?[] errors;
 
-    /// <param name="indices">The pictures' places in the list.</param>
-    /// <param name="end">How many indices of the epoch are handed out with this batch.</param>
-    /// <param name="transform">What the pictures go through.</param>
-    /// <param name="onBatches">Whether its last steps are left to <see cref="Finish"/>.</param>
-    /// <param name="device">Where the batch goes.</param>
-    public PendingBatch(int[] indices, int end, ImageTransform transform, bool onBatches, Device device)
+    /// <param name="indices">The positions of the images in the list.</param>
+    /// <param name="end">The number of indices of the epoch that are handed out up to the end of this batch.</param>
+    /// <param name="transform">The steps that the images go through.</param>
+    /// <param name="onBatches">Whether <see cref="Finish"/> runs the last steps on the whole batch.</param>
+    /// <param name="device">The device that the batch goes to.</param>
+    public BatchBuilder(int[] indices, int end, ImageTransform transform, bool onBatches, Device device)
     {
         (Indices, End, this.device, batchSteps) = (indices, end, device, onBatches ? transform : null);
-        errors = new Exception?[indices.Length];
+        errors = new SlotError?[indices.Length];
         random = new SeededRandom[indices.Length];
         open = new CountdownEvent(indices.Length);
         var (height, width) = transform.BatchInput;
@@ -34,17 +35,17 @@ internal sealed class PendingBatch : IDisposable
         memory = Address(images);
     }
 
-    /// <summary>The pictures' places in the list.</summary>
+    /// <summary>The positions of the images in the list.</summary>
     public int[] Indices { get; }
 
-    /// <summary>How many indices of the epoch are handed out with this batch.</summary>
+    /// <summary>The number of indices of the epoch that are handed out up to the end of this batch.</summary>
     public int End { get; }
 
-    /// <summary>Puts a picture into its slot.</summary>
+    /// <summary>Puts an image into its slot.</summary>
     /// <param name="slot">The slot.</param>
-    /// <param name="transform">What the picture goes through.</param>
-    /// <param name="picture">The picture after the fixed steps.</param>
-    /// <param name="own">The picture's random numbers.</param>
+    /// <param name="transform">The steps that the image goes through.</param>
+    /// <param name="picture">The image after the fixed steps.</param>
+    /// <param name="own">The image's random numbers.</param>
     public void Fill(int slot, ImageTransform transform, Picture picture, SeededRandom own)
     {
         random[slot] = own;
@@ -52,20 +53,22 @@ internal sealed class PendingBatch : IDisposable
         else transform.ApplySingle(picture, Slot(slot), own);
     }
 
-    /// <summary>Says that a picture is in its slot, or why it is not.</summary>
-    public void Done(int slot, Exception? error)
+    /// <summary>Notes that the image is in its slot, or why it is not.</summary>
+    public void Done(int slot, SlotError? error)
     {
         errors[slot] = error;
         open.Signal();
     }
 
-    public void Wait(CancellationToken cancel) => open.Wait(cancel);
+    public void Wait(CancellationToken cancellationToken) => open.Wait(cancellationToken);
 
-    /// <summary>Why pictures are missing, in the order of the batch.</summary>
-    public IEnumerable<(int Index, Exception Error)> Errors =>
-        errors.Select((error, slot) => (Indices[slot], error!)).Where(pair => pair.Item2 is not null);
+    /// <summary>The errors of images that are not in their slots, in the order of the batch.</summary>
+    public IEnumerable<(int Index, SlotError Error)> Errors =>
+        from slot in Enumerable.Range(0, Indices.Length)
+        where errors[slot] is not null
+        select (Indices[slot], errors[slot]!.Value);
 
-    /// <summary>The pictures that could be read, as a batch; null where there are none. Frees this one.</summary>
+    /// <summary>Makes a batch of the images that are in their slots; null if there are none. Frees this builder.</summary>
     public ImageBatch? Finish(IReadOnlyList<long> labels)
     {
         using (this)
@@ -88,8 +91,8 @@ internal sealed class PendingBatch : IDisposable
         open.Dispose();
     }
 
-    /// <summary>Memory of a batch; pinned where it goes to a GPU, so that the copy runs beside other work. libtorch gives freed pinned
-    /// memory out again only when the copies from it are done.</summary>
+    /// <summary>Allocates the memory of a batch. It is pinned if the batch goes to a GPU, so that the copy runs beside other work; libtorch
+    /// reuses freed pinned memory only when the copies from it are done.</summary>
     private Tensor Memory(long[] shape, ScalarType type)
     {
         using var scope = NewDisposeScope();
@@ -99,7 +102,7 @@ internal sealed class PendingBatch : IDisposable
 
     private Tensor ToDevice(Tensor tensor) => tensor.to(device, non_blocking: true);
 
-    /// <summary>The memory of one picture.</summary>
+    /// <summary>The memory of one image.</summary>
     private unsafe Span<byte> Slot(int slot) => new((byte*)memory + (long)slot * bytes, bytes);
 
     private static unsafe nint Address(Tensor tensor)

@@ -3,54 +3,68 @@ using SkiaSharp;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and PGM/PPM, to 8-bit RGB.</summary>
+/// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and PGM and PPM, to 8-bit RGB.</summary>
 /// <remarks>
-/// Gray, palette and CMYK pictures become RGB; of 16 bits a channel the upper 8 stay. Transparent pixels are composited over white. EXIF
-/// orientation is applied. Color profiles are not: the numbers are those of the file, as Pillow gives them. A picture that ends early is
-/// an error, never a gray rest.
+/// Gray, palette and CMYK images become RGB; of 16 bits per channel the upper 8 are kept. Transparent pixels are composited over white.
+/// EXIF orientation is applied. Color profiles are not applied: the values are those in the file, as Pillow gives them. A file that ends
+/// early is an error; the missing part never becomes gray. Thread safety: any number of threads may decode at once, each into its own
+/// <see cref="Picture"/>.
 /// </remarks>
-public static class PictureDecoder
+public static class ImageDecoder
 {
-    /// <summary>A picture with more pixels than this is refused before memory is taken for it: 100 million.</summary>
+    /// <summary>An image with more pixels than this, 100 million, is refused before memory is allocated for it.</summary>
     public const long MaxPixels = 100_000_000;
 
-    /// <summary>Decodes a file into a picture.</summary>
+    /// <summary>Decodes a file.</summary>
+    /// <remarks>A file of length 0 is refused without being opened. So are named pipes and devices, which have that length: to read them
+    /// could take for ever.</remarks>
+    /// <param name="path">The path of the file.</param>
+    /// <param name="picture">Receives the image.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is empty, no picture, broken, cut short, or too large. The message has the
+    /// <exception cref="InvalidDataException">The file is empty, no image, broken, cut short, or too large. The message has the
     /// path.</exception>
-    /// <exception cref="IOException">It could not be read.</exception>
+    /// <exception cref="IOException">The file could not be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file must not be read.</exception>
     public static void Decode(string path, Picture picture)
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(picture);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
-        var bytes = File.ReadAllBytes(path);
+        var bytes = LengthOf(path) == 0 ? [] : File.ReadAllBytes(path);
         var fault = bytes.Length == 0 ? "the file is empty"
             : PortableAnymap.Is(bytes) ? PortableAnymap.Decode(bytes, picture)
             : DecodeBySkia(bytes, picture);
         if (fault is not null) throw new InvalidDataException($"{path}: {fault}.");
     }
 
-    /// <summary>What is wrong with a size, or null.</summary>
+    /// <summary>The length of a file, or of the file that a symbolic link leads to, found without opening it.</summary>
+    private static long LengthOf(string path)
+    {
+        var file = new FileInfo(path);
+        return file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
+    }
+
+    /// <summary>What is wrong with a size; null if nothing is.</summary>
     internal static string? FaultOfSize(long width, long height) =>
-        width < 1 || height < 1 ? $"a size of {width}x{height} makes no picture"
+        width < 1 || height < 1 ? $"a size of {width}x{height} makes no image"
         : width * height > MaxPixels ? $"{width}x{height} is more than the {MaxPixels:N0} pixels allowed" : null;
 
     private static unsafe string? DecodeBySkia(byte[] bytes, Picture picture)
     {
         using var data = SKData.CreateCopy(bytes);
         using var codec = SKCodec.Create(data);
-        if (codec is null) return "not a picture of a known kind, or its header is broken";
+        if (codec is null) return "not an image of a known kind, or its header is broken";
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (FaultOfSize(width, height) is { } fault) return fault;
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
-        // Without a color space Skia converts none.
+        // Without a color space Skia converts no colors.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
         var pixels = picture.Replace(width, height, out _);
         SKCodecResult result;
         fixed (byte* target = pixels) result = codec.GetPixels(info, (nint)target);
         if (result != SKCodecResult.Success)
-            return result == SKCodecResult.IncompleteInput ? "the file ends before the picture does" : $"could not be decoded ({result})";
+            return result == SKCodecResult.IncompleteInput ? "the file ends before the image does" : $"could not be decoded ({result})";
         if (!opaque) CompositeOverWhite(pixels);
         Turn(picture, codec.EncodedOrigin);
         return null;

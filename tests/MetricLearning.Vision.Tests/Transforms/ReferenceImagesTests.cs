@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Four real pictures, decoded, resized and normalized by Pillow and torchvision.</summary>
+/// <summary>Four real images, decoded, resized and normalized by Pillow and torchvision.</summary>
 [LeavesNoTensors]
-public sealed class ReferencePicturesTests : IDisposable
+public sealed class ReferenceImagesTests : IDisposable
 {
     private readonly TempFolder folder = new();
 

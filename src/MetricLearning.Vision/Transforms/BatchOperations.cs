@@ -2,18 +2,18 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Some pictures of a batch, and parts of them.</summary>
-internal static class PictureBatches
+/// <summary>Changes some images of a batch, or parts of them.</summary>
+internal static class BatchOperations
 {
-    /// <summary>A rectangle of one picture: a view [C, height, width].</summary>
+    /// <summary>A view of a rectangle of one image: [C, height, width].</summary>
     public static Tensor Part(Tensor images, int picture, int top, int left, int height, int width) =>
         images.select(0, picture).narrow(1, top, height).narrow(2, left, width);
 
-    /// <summary>Which pictures draw a number below the probability.</summary>
+    /// <summary>Draws one number per image and returns the images whose number is below the probability.</summary>
     public static int[] Chosen(IReadOnlyList<SeededRandom> random, double probability) =>
         [.. Enumerable.Range(0, random.Count).Where(i => random[i].NextDouble() < probability)];
 
-    /// <summary>The batch with some of its pictures changed.</summary>
+    /// <summary>A batch in which <paramref name="change"/> was applied to the chosen images.</summary>
     public static Tensor Change(Tensor images, int[] chosen, Func<Tensor, Tensor> change)
     {
         if (chosen.Length == 0) return images;

@@ -1,0 +1,72 @@
+using System.Text;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Reads comma-separated values (RFC 4180) in one pass. A field between double quotes may have commas, line ends and doubled
+/// quotes; blanks around a field are dropped; empty lines are skipped.</summary>
+internal static class CsvRows
+{
+    /// <summary>A quoted field that is longer than this has lost its closing quote.</summary>
+    private const int LongestField = 1 << 16;
+
+    /// <summary>The rows with the number of the line, from 1, in which each begins.</summary>
+    /// <exception cref="InvalidDataException">A row does not parse; the message has the file and the line.</exception>
+    public static IEnumerable<(int Line, string[] Fields)> Read(string path)
+    {
+        var fields = new List<string>();
+        var field = new StringBuilder();
+        var (state, start, first) = (State.Blank, 0, "");
+        foreach (var (number, line) in TextLines.Read(path))
+        {
+            if (state != State.Quoted)
+            {
+                if (string.IsNullOrWhiteSpace(line)) continue;
+                (start, first) = (number, line);
+            }
+            for (var i = 0; i <= line.Length; i++)
+            {
+                var character = i < line.Length ? line[i] : '\n';
+                if (state == State.Quoted)
+                {
+                    if (character != '"') field.Append(character);
+                    else if (i + 1 < line.Length && line[i + 1] == '"') field.Append(line[i++]);
+                    else state = State.AfterQuote;
+                    if (field.Length > LongestField) throw Fault();
+                }
+                else if (character is ',' or '\n')
+                {
+                    fields.Add(field.ToString().Trim());
+                    field.Clear();
+                    state = State.Blank;
+                }
+                else if (state == State.AfterQuote)
+                {
+                    if (!char.IsWhiteSpace(character)) throw Fault();
+                }
+                else if (character == '"' && state == State.Blank)
+                {
+                    field.Clear();
+                    state = State.Quoted;
+                }
+                else
+                {
+                    field.Append(character);
+                    if (!char.IsWhiteSpace(character)) state = State.Plain;
+                }
+            }
+            if (state == State.Quoted) continue;
+            yield return (start, fields.ToArray());
+            fields.Clear();
+        }
+        if (state == State.Quoted) throw Fault();
+
+        InvalidDataException Fault() => new($"{path}, line {start} does not parse: {MessageText.Excerpt(first)}");
+    }
+
+    /// <summary>What has been read of a field: nothing but blanks, text without quotes, text after the opening quote, or all up to the
+    /// closing quote.</summary>
+    private enum State
+    {
+        Blank, Plain, Quoted, AfterQuote,
+    }
+}

@@ -1,0 +1,92 @@
+namespace MetricLearning.Vision;
+
+/// <summary>Finds the image files of a folder.</summary>
+internal static class ImageFolder
+{
+    private static readonly HashSet<string> extensions =
+        new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".pgm", ".ppm" };
+
+    /// <summary>The images directly in a folder, sorted by path.</summary>
+    public static string[] FilesIn(string folder)
+    {
+        CheckExists(folder);
+        return Sorted(folder, Entries(folder, withFolders: false).Select(file => Path.Combine(folder, file.Name)));
+    }
+
+    /// <summary>The images in a folder and in all folders below it, sorted by path.</summary>
+    /// <remarks>Each real folder is read once, whatever number of symbolic links lead to it, so that links to a parent neither repeat
+    /// images nor go on for ever. Real folders come before links: an image that both reach has the path without the link. A link to a
+    /// folder that contains the whole tree is not followed.</remarks>
+    public static string[] FilesBelow(string root)
+    {
+        CheckExists(root);
+        var files = new List<string>();
+        var realRoot = RealPath(root);
+        var visited = new HashSet<string>(StringComparer.Ordinal);
+        var links = new Queue<string>();
+        Read(root, realRoot);
+        while (links.TryDequeue(out var link))
+            if (RealPath(link) is var target && !Contains(target, realRoot)) Read(link, target);
+        return Sorted(root, files);
+
+        void Read(string start, string realStart)
+        {
+            var waiting = new Stack<(string Path, string RealPath)>([(start, realStart)]);
+            while (waiting.TryPop(out var folder))
+            {
+                if (!visited.Add(folder.RealPath)) continue;
+                foreach (var entry in Entries(folder.Path, withFolders: true))
+                {
+                    var path = Path.Combine(folder.Path, entry.Name);
+                    if (entry is FileInfo) files.Add(path);
+                    else if (entry.LinkTarget is null) waiting.Push((path, Path.Combine(folder.RealPath, entry.Name)));
+                    else links.Enqueue(path);
+                }
+            }
+        }
+    }
+
+    /// <summary>The images and, where wanted, the subfolders of a folder, sorted by name.</summary>
+    private static FileSystemInfo[] Entries(string folder, bool withFolders)
+    {
+        var entries = new DirectoryInfo(folder).EnumerateFileSystemInfos()
+            .Where(entry => entry is DirectoryInfo ? withFolders : IsImage(entry.Name))
+            .OrderBy(entry => entry.Name, StringComparer.Ordinal).ToArray();
+        // .NET replaces what is not UTF-8 in a name, and then there is no file or folder of the name that it gives.
+        var lost = entries.Where(entry => entry.Name.Contains('\uFFFD', StringComparison.Ordinal)
+            && !Path.Exists(Path.Combine(folder, entry.Name))).Select(entry => entry.Name).ToArray();
+        return lost.Length == 0 ? entries : throw new InvalidDataException($"{lost.Length} of {entries.Length} images and folders in " +
+            $"{folder} have names that are not UTF-8, so .NET cannot open them: {MessageText.Some(lost)}. Rename them.");
+    }
+
+    private static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+
+    private static string[] Sorted(string folder, IEnumerable<string> files)
+    {
+        string[] sorted = [.. files.Order(StringComparer.Ordinal)];
+        return sorted.Length > 0 ? sorted
+            : throw new InvalidDataException($"There are no images in {folder} ({string.Join(", ", extensions.Order())}).");
+    }
+
+    private static void CheckExists(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder {folder}.");
+    }
+
+    /// <summary>The absolute path of a folder without symbolic links in any of its parts.</summary>
+    private static string RealPath(string folder)
+    {
+        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+        if (Path.GetDirectoryName(path) is not { } parent) return path;
+        var real = new DirectoryInfo(Path.Combine(RealPath(parent), Path.GetFileName(path)));
+        return real.ResolveLinkTarget(returnFinalTarget: true) is { } target ? RealPath(target.FullName) : real.FullName;
+    }
+
+    /// <summary>Whether a folder is the other one or contains it. Both are real paths.</summary>
+    private static bool Contains(string folder, string other) => WithSeparator(other).StartsWith(WithSeparator(folder),
+        StringComparison.Ordinal);
+
+    private static string WithSeparator(string folder) =>
+        Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar;
+}

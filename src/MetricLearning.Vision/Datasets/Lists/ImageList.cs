@@ -1,0 +1,225 @@
+using System.Collections;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace MetricLearning.Vision;
+
+/// <summary>Images with their identities and cameras, in a fixed order.</summary>
+/// <remarks>The readers sort the images by path, ordinally, so that the list is the same on every machine. They skip hidden files and
+/// files whose extension is not that of an image. Thread safety: immutable; any number of threads may use it at once.</remarks>
+public sealed partial class ImageList : IReadOnlyList<ImageSample>
+{
+    private readonly ImageSample[] samples;
+
+    /// <summary>Makes a list of these images in this order.</summary>
+    /// <param name="samples">The images.</param>
+    /// <param name="hasCameras">Whether the cameras of the images are known.</param>
+    /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
+    public ImageList(IEnumerable<ImageSample> samples, bool hasCameras = true) : this(samples, hasCameras, null)
+    {
+    }
+
+    private ImageList(IEnumerable<ImageSample> samples, bool hasCameras, IReadOnlyDictionary<long, string>? names)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        this.samples = [.. samples];
+        if (Array.IndexOf(this.samples, null) is var missing and >= 0)
+            throw new ArgumentException($"samples must not have entries that are null, entry {missing} is.", nameof(samples));
+        HasCameras = hasCameras;
+        IdentityNames = names;
+        Identities = [.. this.samples.Select(s => s.Identity).Distinct().Order()];
+        var labels = Identities.Select((identity, label) => (identity, label)).ToDictionary(p => p.identity, p => (long)p.label);
+        Labels = [.. this.samples.Select(s => labels[s.Identity])];
+    }
+
+    /// <summary>The number of images.</summary>
+    public int Count => samples.Length;
+
+    /// <summary>The image at a position of the list.</summary>
+    public ImageSample this[int index] => samples[index];
+
+    /// <summary>The label (class index) of each image: the identities renumbered 0 … C−1 in ascending order.</summary>
+    public IReadOnlyList<long> Labels { get; }
+
+    /// <summary>The different identities in ascending order: <c>Identities[label]</c> is the identity of a label.</summary>
+    public IReadOnlyList<long> Identities { get; }
+
+    /// <summary>The number of different identities, C.</summary>
+    public int ClassCount => Identities.Count;
+
+    /// <summary>Whether the cameras of the images are known.</summary>
+    public bool HasCameras { get; }
+
+    /// <summary>The name of each identity, if the list was read from folders or combined from other lists; otherwise null.</summary>
+    public IReadOnlyDictionary<long, string>? IdentityNames { get; }
+
+    /// <summary>The counts that papers print.</summary>
+    public ImageListStatistics Statistics => new(
+        HasCameras ? Identities.Count(identity => identity > 0) : Identities.Count,
+        Count,
+        HasCameras ? samples.Select(s => s.Camera).Distinct().Count() : 0,
+        HasCameras ? samples.Count(s => s.Identity == 0) : 0,
+        HasCameras ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
+
+    /// <summary>The images that pass a test, in the same order.</summary>
+    /// <exception cref="ArgumentNullException"><paramref name="predicate"/> is null.</exception>
+    public ImageList Where(Func<ImageSample, bool> predicate)
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        return new(samples.Where(predicate), HasCameras, IdentityNames);
+    }
+
+    /// <summary>The images without those that a loader could not read. Row i of the features that the loader extracted belongs to image i
+    /// of this list.</summary>
+    /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
+    public ImageList Without(IEnumerable<BadImage> bad)
+    {
+        ArgumentNullException.ThrowIfNull(bad);
+        var paths = bad.Select(b => b.Path).ToHashSet(StringComparer.Ordinal);
+        return Where(sample => !paths.Contains(sample.Path));
+    }
+
+    /// <summary>Reads the images of one folder. Their names begin with identity and camera, as in Market-1501
+    /// (<c>0002_c1s1_000451_03.jpg</c>: identity 2, camera 1) and CUHK03-NP (<c>0003_c1_21.png</c>).</summary>
+    /// <param name="folder">The folder; its subfolders are not read.</param>
+    /// <param name="keepJunk">Whether images of identity −1 stay in the list. The field's evaluators drop them when they load.</param>
+    /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">It has no images, some names do not parse, or some are not UTF-8.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
+    public static ImageList FromNamedFiles(string folder, bool keepJunk = false)
+    {
+        var files = ImageFolder.FilesIn(folder);
+        var parsed = files.Select(file => (file, says: IdentityAndCamera(Path.GetFileName(file)))).ToArray();
+        var odd = parsed.Where(p => p.says is null).Select(p => Path.GetFileName(p.file)).ToArray();
+        if (odd.Length > 0)
+            throw new InvalidDataException($"{odd.Length} of {files.Length} images in {folder} are not named like " +
+                $"0002_c1s1_000451_03.jpg (identity, camera, ...): {MessageText.Some(odd)}.");
+        return new(parsed
+            .Select(p => new ImageSample(p.file, p.says!.Value.Identity, p.says.Value.Camera))
+            .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity));
+    }
+
+    /// <summary>Reads a tree that has one folder per identity, at any depth: <c>root/anna/1.jpg</c>,
+    /// <c>root/greek/alpha/01.png</c>.</summary>
+    /// <remarks>Identities are numbered from 0 in the ordinal order of their folders' paths; <see cref="IdentityNames"/> has these paths.
+    /// There are no cameras. Each real folder is read once, whatever number of symbolic links lead to it; an image that a real path and a
+    /// link reach has the real path. A link to a folder that contains the root is not followed.</remarks>
+    /// <param name="root">The root of the tree.</param>
+    /// <exception cref="ArgumentException"><paramref name="root"/> is null or empty.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">It has no images, some lie in no identity's folder, or some names are not UTF-8.</exception>
+    /// <exception cref="UnauthorizedAccessException">A folder cannot be read.</exception>
+    public static ImageList FromFolders(string root)
+    {
+        var files = ImageFolder.FilesBelow(root);
+        var folders = files.Select(file => Path.GetRelativePath(root, Path.GetDirectoryName(file)!).Replace('\\', '/')).ToArray();
+        var loose = files.Where((_, i) => folders[i] == ".").Select(file => Path.GetFileName(file)!).ToArray();
+        if (loose.Length > 0)
+            throw new InvalidDataException(
+                $"{loose.Length} of {files.Length} images in {root} are in no identity's folder: {MessageText.Some(loose)}.");
+        var names = folders.Distinct().Order(StringComparer.Ordinal).ToArray();
+        var identities = names.Select((name, identity) => (name, identity)).ToDictionary(p => p.name, p => (long)p.identity);
+        return new(files.Select((file, i) => new ImageSample(file, identities[folders[i]], 0)), hasCameras: false,
+            identities.ToDictionary(p => p.Value, p => p.Key));
+    }
+
+    /// <summary>Reads a list from a CSV file with a header: the columns <c>file</c> and <c>pid</c> (identity), and optionally <c>cam</c>
+    /// (camera), <c>track</c> and <c>split</c>.</summary>
+    /// <param name="csv">The file, in UTF-8.</param>
+    /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here: the loader
+    /// reports those that it does not find.</param>
+    /// <param name="split">Only rows with this value in the column <c>split</c> are read; null for all rows.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">A column is missing, a row does not parse, or no row is left.</exception>
+    public static ImageList FromCsv(string csv, string imageFolder, string? split = null) =>
+        ImageTable.Csv(csv).ToList(imageFolder, split);
+
+    /// <summary>Reads a list from a file of JSON lines, one object per image: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split":
+    /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required.</summary>
+    /// <param name="file">The file, in UTF-8.</param>
+    /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here.</param>
+    /// <param name="split">Only lines with this value of <c>split</c> are read; null for all lines.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">A field is missing, a line does not parse, or no line is left.</exception>
+    public static ImageList FromJsonLines(string file, string imageFolder, string? split = null) =>
+        ImageTable.JsonLines(file).ToList(imageFolder, split);
+
+    /// <summary>Joins several lists, for training on several datasets. The identities and cameras of each list are renumbered so that
+    /// none coincide.</summary>
+    /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0) and junk (−1) are left out,
+    /// since they show nobody to tell apart; tracks are left out too. <see cref="IdentityNames"/> says which list and identity each new
+    /// identity comes from: <c>2/1043</c> is identity 1043 of the third list.</remarks>
+    /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>
+    /// <exception cref="ArgumentException"><paramref name="lists"/> is null or has an entry that is null.</exception>
+    public static ImageList Combine(params IReadOnlyList<ImageList> lists)
+    {
+        ArgumentNullException.ThrowIfNull(lists);
+        if (lists.Contains(null)) throw new ArgumentException("lists must not have entries that are null.", nameof(lists));
+        var samples = new List<ImageSample>();
+        var names = new Dictionary<long, string>();
+        long identities = 0, cameras = 0;
+        foreach (var (list, place) in lists.Select((list, place) => (list, place)))
+        {
+            var kept = list.HasCameras ? list.Where(sample => sample.Identity > 0) : list;
+            var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
+                .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
+            samples.AddRange(kept.Select((sample, i) =>
+                sample with { Identity = identities + kept.Labels[i] + 1, Camera = cameraOf[sample.Camera], Track = 0 }));
+            foreach (var (identity, label) in kept.Identities.Select((identity, label) => (identity, label)))
+                names[identities + label + 1] = string.Create(CultureInfo.InvariantCulture,
+                    $"{place}/{list.IdentityNames?.GetValueOrDefault(identity) ?? identity.ToString(CultureInfo.InvariantCulture)}");
+            identities += kept.ClassCount;
+            cameras += cameraOf.Count;
+        }
+        return new(samples, lists.Any(list => list.HasCameras), names);
+    }
+
+    /// <summary>Divides the identities at random into two parts: no identity is in both.</summary>
+    /// <param name="share">The share of the identities that goes to the first part, in (0, 1). Their number is rounded, and each part gets
+    /// at least one.</param>
+    /// <param name="seed">The seed of the division: the same seed gives the same parts.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="share"/> is not in (0, 1).</exception>
+    /// <exception cref="InvalidOperationException">There are fewer than two identities.</exception>
+    public (ImageList First, ImageList Second) SplitIdentities(double share, ulong seed)
+    {
+        if (!(share > 0 && share < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "share must be in (0, 1).");
+        if (ClassCount < 2) throw new InvalidOperationException($"There must be two identities to divide, got {ClassCount}.");
+        long[] order = [.. Identities];
+        new SeededRandom(seed).Shuffle<long>(order);
+        var first = order[..Math.Clamp((int)Math.Round(share * order.Length), 1, order.Length - 1)].ToHashSet();
+        return (Where(sample => first.Contains(sample.Identity)), Where(sample => !first.Contains(sample.Identity)));
+    }
+
+    /// <summary>Divides the images: the first part has the first images of each identity, in the order of the list, and the second part has
+    /// the others.</summary>
+    /// <param name="perIdentity">The number of images of each identity in the first part, 1 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="perIdentity"/> is less than 1.</exception>
+    public (ImageList First, ImageList Others) SplitImages(int perIdentity)
+    {
+        Guard.AtLeast(perIdentity, 1);
+        var first = this.GroupBy(sample => sample.Identity).SelectMany(group => group.Take(perIdentity)).ToHashSet();
+        return (Where(first.Contains), Where(sample => !first.Contains(sample)));
+    }
+
+    /// <summary>The same images with <paramref name="offset"/> added to each identity.</summary>
+    internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,
+        IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value));
+
+    /// <summary>The identity and camera in a name like <c>0002_c1s1_000451_03.jpg</c>; null if the name is not like that.</summary>
+    internal static (long Identity, long Camera)? IdentityAndCamera(string name) =>
+        NamePattern().Match(name) is { Success: true } match
+            ? (Number(match.Groups["identity"].Value), Number(match.Groups["camera"].Value)) : null;
+
+    /// <inheritdoc/>
+    public IEnumerator<ImageSample> GetEnumerator() => ((IEnumerable<ImageSample>)samples).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static long Number(string digits) => long.Parse(digits, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex(@"^(?<identity>-1|[0-9]{1,9})_c(?<camera>[0-9]{1,4})(?![0-9])", RegexOptions.CultureInvariant)]
+    private static partial Regex NamePattern();
+}
