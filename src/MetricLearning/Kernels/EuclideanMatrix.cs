@@ -17,8 +17,8 @@ namespace MetricLearning;
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
-    /// <summary>Pairs with d² below this part of ‖x‖² + ‖y‖² are near.</summary>
-    private const double Near = 1e-3;
+    /// <summary>Below this share of ‖x‖² + ‖y‖² about the mean, a squared distance is measured on the differences.</summary>
+    internal const double Near = 1e-3;
 
     private const int ColumnsPerTask = 256;
 

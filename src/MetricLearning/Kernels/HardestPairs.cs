@@ -19,7 +19,7 @@ internal sealed unsafe class HardestPairs
     private readonly float* rows, packed, squares, mean;
     private readonly int* identities;
     private readonly int count, padded, width;
-    private readonly bool selfIsPositive;
+    private readonly bool selfIsPositive, isSquared;
     private readonly float factor, floor;
     private int nextBlock;
 
@@ -32,7 +32,7 @@ internal sealed unsafe class HardestPairs
         packed = memory;
         squares = packed + (long)padded * width;
         mean = squares + padded;
-        (factor, floor) = (form.Squared ? 2 : 1, (float)form.Floor);
+        (isSquared, factor, floor) = (form.Squared, form.Squared ? 2 : 1, (float)form.Floor);
     }
 
     /// <summary>Whether the rows can be searched by this class: float32 on the CPU.</summary>
@@ -175,25 +175,54 @@ internal sealed unsafe class HardestPairs
         {
             columns = Math.Min(column == first ? TileRows : TileColumns, padded - column);
             TileProduct.Multiply(left, packed + (long)column * width, present, columns, width, tile, TileColumns);
-            for (var i = 0; i < present; i++) SearchRow(tile + i * TileColumns, first + i, column, columns, best, column > first);
+            for (var i = 0; i < present; i++)
+            {
+                ProductsToDistances(tile + i * TileColumns, first + i, column, columns);
+                SearchRow(tile + i * TileColumns, first + i, column, columns, best, column > first);
+            }
+        }
+    }
+
+    /// <summary>Turns the products of a row of a tile into what orders its distances, in place. Near pairs, whose digits cancel, are
+    /// measured on the differences, as <see cref="EuclideanMatrix"/> measures them.</summary>
+    private void ProductsToDistances(float* products, int row, int column, int columns)
+    {
+        var square = Vector256.Create(squares[row]);
+        var (times, lowest, near) = (Vector256.Create(factor), Vector256.Create(floor), Vector256.Create((float)EuclideanMatrix.Near));
+        var anyNear = Vector256<float>.Zero;
+        for (var j = 0; j < columns; j += 8)
+        {
+            var sums = square + Vector256.Load(squares + column + j);
+            var distances = sums - times * Vector256.Load(products + j);
+            anyNear |= Vector256.LessThan(distances, sums * near);
+            Vector256.Max(distances, lowest).Store(products + j);
+        }
+        if (isSquared && anyNear.AsInt32() != default) MeasureNearPairs(products, row, column, columns);
+    }
+
+    private void MeasureNearPairs(float* distances, int row, int column, int columns)
+    {
+        for (var j = 0; j < Math.Min(columns, count - column); j++)
+        {
+            if (!(distances[j] < (squares[row] + squares[column + j]) * (float)EuclideanMatrix.Near)) continue;
+            var exact = column + j == row ? 0 : SimdRows.SquaredDistance(rows + (long)row * width, rows + (long)(column + j) * width, width);
+            distances[j] = Math.Max((float)exact, floor);
         }
     }
 
     /// <summary>Searches one row of a tile: the columns are candidates of the row and, off the diagonal, the row is a candidate of the
     /// columns.</summary>
-    private void SearchRow(float* products, int row, int column, int columns, Places best, bool byColumns)
+    private void SearchRow(float* distances, int row, int column, int columns, Places best, bool byColumns)
     {
         var identity = Vector256.Create(identities[row]);
         var itself = Vector256.Create(selfIsPositive ? -1 : row);
         var rowIndex = Vector256.Create(row);
-        var square = Vector256.Create(squares[row]);
-        var (times, lowest) = (Vector256.Create(factor), Vector256.Create(floor));
         var (far, farIndex) = (Vector256.Create(best.Far[row]), Vector256.Create(best.FarIndex[row]));
         var (near, nearIndex) = (Vector256.Create(best.Near[row]), Vector256.Create(best.NearIndex[row]));
         var index = Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7) + Vector256.Create(column);
-        for (var j = column; j < column + columns; j += 8, products += 8, index += Vector256.Create(8))
+        for (var j = column; j < column + columns; j += 8, distances += 8, index += Vector256.Create(8))
         {
-            var distance = Vector256.Max(square + Vector256.Load(squares + j) - times * Vector256.Load(products), lowest);
+            var distance = Vector256.Load(distances);
             var same = Vector256.Equals(Vector256.Load(identities + j), identity);
             var other = Vector256.ConditionalSelect(same.AsSingle(), Vector256.Create(float.PositiveInfinity), distance);
             var nearer = Vector256.LessThan(other, near);
