@@ -27,8 +27,8 @@ public sealed class HardClusters
     public ClusterTuples Mine(Tensor embeddings, Tensor labels)
     {
         Guard.Matrix(embeddings);
-        Guard.Labels(labels, embeddings.size(0));
         using var scope = NewDisposeScope();
+        labels = Guard.Labels(labels, embeddings.size(0));
         var x = RowMath.Widen(embeddings);
         var (classes, _, _) = labels.to(x.device).unique();
         var own = classes.unsqueeze(1) == labels.to(x.device).unsqueeze(0);

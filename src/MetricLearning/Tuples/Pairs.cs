@@ -36,8 +36,11 @@ public sealed class Pairs : Tuples
     /// <param name="labels">int64 [N]. Any values; only equality counts.</param>
     public static Pairs FromLabels(Tensor labels)
     {
-        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
-        return FromLabels(labels, labels, Iota(labels.size(0), labels.device));
+        using var scope = NewDisposeScope();
+        labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        var pairs = FromLabels(labels, labels, Iota(labels.size(0), labels.device));
+        pairs.MoveToOuterDisposeScope();
+        return pairs;
     }
 
     /// <summary>All pairs of a batch with references.</summary>
@@ -46,9 +49,9 @@ public sealed class Pairs : Tuples
     /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each. Null where they do not.</param>
     public static Pairs FromLabels(Tensor labels, Tensor referenceLabels, Tensor? self = null)
     {
-        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
-        Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
         using var scope = NewDisposeScope();
+        labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        referenceLabels = Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
         var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var negatives = same.logical_not();
         if (self is not null && same.numel() > 0) same.scatter_(1, self.unsqueeze(1),
