@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;

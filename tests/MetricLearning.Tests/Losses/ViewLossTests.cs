@@ -32,7 +32,7 @@ public class ViewLossTests
         var (x, y) = (LossTable.Random(1, 12, LossTable.Dimension), LossTable.Random(2, 12, LossTable.Dimension));
         using var loss = (ViewLoss)ModuleTable.Create(name);
         var seen = 0;
-        using var hook = loss.register_forward_hook((_, views, value) =>
+        loss.register_forward_hook((_, views, value) =>
         {
             Assert.Same(x, views.First);
             seen++;
