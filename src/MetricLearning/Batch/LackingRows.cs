@@ -9,7 +9,7 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
     /// <summary>Counts the rows of a batch that meets itself, each row but itself.</summary>
     public static LackingRows OfLabels(Tensor labels)
     {
-        var values = TensorMemory.Copy<long>(labels);
+        var values = Read(labels);
         var (positives, negatives) = (0L, 0L);
         foreach (var count in CountLabels(values).Values)
         {
@@ -26,8 +26,8 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
     /// embeddings.</param>
     public static LackingRows OfLabels(Tensor labels, Tensor referenceLabels, Tensor? self)
     {
-        var (values, met) = (TensorMemory.Copy<long>(labels), TensorMemory.Copy<long>(referenceLabels));
-        var columns = self is null ? null : TensorMemory.Copy<long>(self);
+        var (values, met) = (Read(labels), Read(referenceLabels));
+        var columns = self is null ? null : Read(self);
         var counts = CountLabels(met);
         var (positives, negatives) = (0L, 0L);
         for (var row = 0; row < values.Length; row++)
@@ -48,6 +48,12 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
     }
 
     private static long CountEmpty(Tensor mask) => mask.any(1).logical_not().sum().item<long>();
+
+    /// <summary>A copy of labels on the host; without further copies where they are on the CPU.</summary>
+    private static unsafe long[] Read(Tensor labels) =>
+        labels.device_type == TorchSharp.DeviceType.CPU && labels.is_contiguous() && labels.numel() <= int.MaxValue
+            ? new ReadOnlySpan<long>(TensorMemory.Of(labels), (int)labels.numel()).ToArray()
+            : TensorMemory.Copy<long>(labels);
 
     private static Dictionary<long, int> CountLabels(long[] labels)
     {

@@ -66,7 +66,8 @@ internal static class Guard
         return WidenIntegers(labels);
     }
 
-    /// <summary>Integers as int64: the tensor itself, or a widened copy in the caller's dispose scope. Other types stay as they are.</summary>
+    /// <summary>Integers as int64: the tensor itself, or a widened copy in the caller's dispose scope. Other types stay as they
+    /// are.</summary>
     public static Tensor WidenIntegers(Tensor values) =>
         values.dtype != ScalarType.Int64 && IsInteger(values.dtype) ? values.to(ScalarType.Int64) : values;
 
@@ -108,12 +109,14 @@ internal static class Guard
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
     public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
-        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value,
+            string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
     public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
-        value >= minimum ? value : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
+        value >= minimum ? value : throw OutOfRange(Named(name, member), value,
+            string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
     /// <summary>A finite number in <c>[low, high]</c>.</summary>
     public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",

@@ -7,12 +7,12 @@ namespace MetricLearning;
 /// − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
 /// </summary>
 /// <remarks>
-/// Short embeddings, of poor images, get an additive angle, long ones an additive cosine. μ and σ are running mean and deviation of the
-/// lengths (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode while gradients are
-/// recorded. A batch whose lengths are not finite does not change them, and a batch of one row does not change σ. ẑ has no gradient;
-/// cosines are clipped to ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized. Default: m = 0.4, h
-/// = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code, which updates μ and
-/// σ in evaluation too, and with what is not finite.
+/// Short embeddings, which poor images have, get an angular margin, long ones an additive margin on the cosine. μ and σ are running mean
+/// and deviation of the lengths (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode
+/// while gradients are recorded. A batch whose lengths are not finite does not change them, and a batch of one row does not change σ. ẑ has
+/// no gradient; cosines are clipped to ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized.
+/// Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code,
+/// which updates μ and σ in evaluation too, and with what is not finite.
 /// <para>Thread safety: one thread at a time in training mode, where μ and σ change; any number of threads in evaluation mode.</para>
 /// </remarks>
 public sealed class AdaFaceLoss : ClassLoss

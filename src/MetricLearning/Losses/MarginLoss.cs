@@ -6,7 +6,7 @@ namespace MetricLearning;
 
 /// <summary>
 /// Positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets, where β is
-/// fixed, learned, or learned for each class, and then regularised by ν·β.
+/// fixed, learned, or learned for each class, and then regularized by ν·β.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: the

@@ -54,7 +54,7 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
         return WeightedSum([.. Prefixes(embeddings).Select(prefix => loss.call(prefix, labels))]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The terms of all widths together; what else a report tells is of the whole embeddings.</summary>
+    /// <summary>The terms of all widths together. The other figures of a report describe the whole embeddings.</summary>
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches)
     {
         LossOutcome[] outcomes = [.. Prefixes(input).Select(prefix => LossOutcome.Of(loss, prefix, labels, batches))];

@@ -307,7 +307,7 @@ public class DegenerateTests
     {
         if (name == MinerTable.Clusters)
         {
-            // Rows are classes in the order of their labels, which a renaming turns: the tuples are told by the rows of the batch.
+            // Rows are classes in the order of their labels, which renaming changes, so compare the tuples by rows of the batch.
             using var clusters = new HardClusters().Mine(embeddings, labels);
             long[] classes = [.. labels.data<long>().ToArray().Distinct().Order()];
             var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();

@@ -39,7 +39,8 @@ public class FixedDistanceTests
         using var circle = new CircleLoss { Distance = Distance.Cosine };
         using var tuplet = new TupletMarginLoss { Distance = Distance.Euclidean.Normalized() };
         Assert.Equal(Distance.Euclidean.Normalized(), tuplet.Distance);
-        Assert.StartsWith("Distance of CircleLoss must be Distance.Cosine, because its formula is defined for that distance only; got Euclidean.",
+        Assert.StartsWith(
+            "Distance of CircleLoss must be Distance.Cosine, because its formula is defined for that distance only; got Euclidean.",
             Assert.Throws<ArgumentException>(() => new CircleLoss { Distance = Distance.Euclidean }).Message);
         Assert.Equal("Distance", Assert.Throws<ArgumentNullException>(() => new CircleLoss { Distance = null! }).ParamName);
     }

@@ -71,7 +71,8 @@ public class LabelTypeTests
         var short16 = y.to(ScalarType.Int16);
         using var loss = new TripletLoss(margin: 2);
         var references = LossTable.Random(4, 12, LossTable.Dimension);
-        Assert.Equal(loss.call(x, y, references, y).item<double>(), loss.call(x, short16, references, y.to(ScalarType.Byte)).item<double>());
+        Assert.Equal(loss.call(x, y, references, y).item<double>(), loss.call(x, short16, references, y.to(ScalarType.Byte))
+            .item<double>());
         using var batch = new LossBatch(x, short16, x, short16, self: arange(12, ScalarType.Int32));
         Assert.Equal(loss.call(x, y).item<double>(), loss.call(batch).item<double>(), 12);
         Assert.Equal((ScalarType.Int64, ScalarType.Int64), (batch.Labels!.dtype, batch.ReferenceLabels!.dtype));

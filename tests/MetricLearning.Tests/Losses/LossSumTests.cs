@@ -38,7 +38,7 @@ public class LossSumTests
             Assert.Throws<ArgumentException>(() => result["center"]).Message);
     }
 
-    /// <summary>A module that gives a scalar has one term; what else a report tells is of its input.</summary>
+    /// <summary>A module that gives a scalar has one term; the other figures describe its input.</summary>
     [Fact]
     public void AModuleOfYours_IsReportedAsOneTerm()
     {
@@ -55,7 +55,7 @@ public class LossSumTests
         Assert.Null(sum.Compute(x.unsqueeze(2), y)["yours"].Report);
     }
 
-    /// <summary>Each wrapper and each loss of logits tells its terms as the loss does alone.</summary>
+    /// <summary>Each wrapper and each loss of logits reports as many terms as the loss alone.</summary>
     [Fact]
     public void EveryLoss_ReportsItsTerms()
     {

@@ -83,7 +83,7 @@ internal static class LossTable
         ["adaface"] = () => new AdaFaceLoss(Classes, Dimension, scale: 8, momentum: 1),
         ["arcface"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8),
         ["arcface mined"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { Miner = new BatchHardMiner() },
-        ["arcface regularised"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { WeightRegularizer = Regularizer.RegularFace },
+        ["arcface regularized"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { WeightRegularizer = Regularizer.RegularFace },
         ["arcface smoothed"] = () => new ArcFaceLoss(Classes, Dimension, scale: 8) { LabelSmoothing = 0.1 },
         ["cosface smoothed by category"] = () => new CosFaceLoss(Classes, Dimension, scale: 8)
         {

@@ -202,7 +202,7 @@ public class LossWrapperTests
         Assert.Equal(12, seen.Count);
         Assert.Equal(seen.Take(6), seen.Skip(6));
         Assert.NotEqual(seen[0], seen[1]);
-        Assert.Equal(2 * value.item<double>(), weight.grad!.item<double>(), 9); // the value goes with the square of the weight
+        Assert.Equal(2 * value.item<double>(), weight.grad!.item<double>(), 9); // the value grows with the square of the weight
         Assert.StartsWith("inputs must have rows, got [0, 6].",
             Assert.Throws<ArgumentException>(() => new GradientCache(Embed, 4).Backward(x.narrow(0, 0, 0), rows => rows.sum())).Message);
     }

@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class TripletLossTests
 {
-    /// <summary>x = 0, 1, 1.5, 4 with classes 0, 0, 1, 1 on a line, margin 0.3: worked out by hand in the literature survey.</summary>
+    /// <summary>x = 0, 1, 1.5, 4 with classes 0, 0, 1, 1 on a line, margin 0.3: computed by hand in the literature survey.</summary>
     [Fact]
     public void FourPointsOnALine()
     {

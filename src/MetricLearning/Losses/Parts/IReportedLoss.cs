@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss that tells a sum what happened in it.</summary>
+/// <summary>A loss whose terms a sum can report.</summary>
 internal interface IReportedLoss
 {
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
