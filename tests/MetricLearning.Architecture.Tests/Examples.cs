@@ -20,7 +20,7 @@ internal static class Examples
         ["LossBatch.referenceLabels"] = Rows,
         ["EmbeddingSet.identities"] = () => new long[] { 0, 0, 1, 1 },
         ["SmoothRecallAtKLoss.depths"] = () => new[] { 1, 2 },
-        ["MatryoshkaLoss.widths"] = () => new[] { 2, 4 },
+        ["MatryoshkaLoss.widths"] = () => new[] { 2L, 4L },
         ["FixedTripletsSampler.triplets"] = () => Enumerable.Repeat((0L, 1L, 2L), 16).ToArray(),
         ["DomainIdentitySampler.identitiesPerDomain"] = () => new Dictionary<long, int> { [0] = 2 },
         ["HierarchicalSampler.categories"] = () => new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1 },

@@ -19,7 +19,7 @@ public static class PmlClassification
     }
 
     /// <summary>The loss of a case. A new class loss is one line. Null: not here.</summary>
-    private static ClassLoss? Loss(GoldenCase golden, int classes, int dimension, Miner? miner = null)
+    private static ClassLoss? Loss(GoldenCase golden, long classes, long dimension, Miner? miner = null)
     {
         double Number(string name) => golden.Param(name)!.Value.GetDouble();
         double Radians(string name) => double.DegreesToRadians(Number(name));

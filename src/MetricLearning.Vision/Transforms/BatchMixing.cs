@@ -25,9 +25,9 @@ public abstract class BatchMixing
         if (images.dim() != 4 || !images.is_floating_point())
             throw new ArgumentException(
                 $"images must be [N, C, H, W], floating point, got {Guard.Shape(images)} {images.dtype}.", nameof(images));
-        Guard.Labels(labels, images.size(0));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
+        labels = Guard.Labels(labels, images.size(0));
         long[] order = [.. Enumerable.Range(0, (int)images.size(0)).Select(i => (long)i)];
         random.Shuffle<long>(order);
         var places = tensor(order, ScalarType.Int64, images.device);

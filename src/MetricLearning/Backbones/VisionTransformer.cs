@@ -152,12 +152,12 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
             throw new ArgumentException(Sides > 0
                 ? $"side must say for each image which of {Sides} kinds it is, because {GetName()} was made with side information."
                 : $"side must be null, because {GetName()} was made without side information.", nameof(side));
+        using var scope = NewDisposeScope();
         if (side is not null)
         {
-            Guard.Labels(side, images.size(0));
+            side = Guard.Labels(side, images.size(0));
             Guard.InRange(side, Sides);
         }
-        using var scope = NewDisposeScope();
         var patches = patch_embed.call(images);
         var x = cat([cls_token.expand(patches.size(0), -1, -1), patches], 1).Plus(PositionsOf(images));
         if (side is not null) x = x.Plus(sie_embed![side] * S(sideScale));

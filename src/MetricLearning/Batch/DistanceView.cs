@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The distances of a batch to its references, worked out when and where they are needed.</summary>
+/// <summary>The distances of a batch to its references. They are computed when they are needed.</summary>
 /// <remarks>
-/// A loss that looks at few tuples indexes the view: just those distances are worked out again, on differences, so that the way back costs
-/// O(tuples · D) and the values are exact to rounding. A product (cosine, dot) is as exact in the matrix, which is taken where it is the
-/// smaller. A loss that looks at all tuples takes the <see cref="Matrix"/>, which is made once for all miners and losses of the batch.
+/// A loss that looks at few tuples indexes the view: only those distances are computed again, on differences, so the backward pass costs
+/// O(tuples · D) and the values are exact to rounding. For a product (cosine, dot) the matrix is as exact, so it is used where it is the
+/// smaller. A loss that looks at all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the batch.
+/// <para>Thread safety: one thread at a time, because the matrix is computed on first use.</para>
 /// </remarks>
 public sealed class DistanceView
 {
@@ -18,20 +19,20 @@ public sealed class DistanceView
     internal DistanceView(LossBatch batch, Distance distance, Tensor rowEmbeddings) =>
         (Batch, Distance, this.rowEmbeddings) = (batch, distance, rowEmbeddings);
 
-    /// <summary>What is measured.</summary>
+    /// <summary>The batch whose distances these are.</summary>
     public LossBatch Batch { get; }
 
-    /// <summary>By which distance.</summary>
+    /// <summary>The distance.</summary>
     public Distance Distance { get; }
 
-    /// <summary>[N, M] with gradient; made on first use.</summary>
+    /// <summary>[N, M] with gradient; computed on first use.</summary>
     public Tensor Matrix => matrix ??= Batch.Own(Distance.OfPrepared.Matrix(Prepared.X, Prepared.Y));
 
-    /// <summary>Whether the matrix stands, so that using it costs nothing.</summary>
+    /// <summary>Whether the matrix was computed, so that using it costs nothing.</summary>
     internal bool HasMatrix => matrix is not null;
 
-    /// <summary>The rows of the batch and of the references as <see cref="Distance.OfPrepared"/> takes them, with gradient; made on first
-    /// use.</summary>
+    /// <summary>The rows of the batch and of the references as <see cref="Distance.OfPrepared"/> takes them, with gradient; computed on
+    /// first use.</summary>
     internal (Tensor X, Tensor Y) Prepared
     {
         get
@@ -58,7 +59,7 @@ public sealed class DistanceView
         }
     }
 
-    /// <summary>d(a,p) and d(a,n) of triplets, [K] each with gradient: as indexing by each side has them, worked out together.</summary>
+    /// <summary>d(a,p) and d(a,n) of triplets, [K] each with gradient: the values of indexing by each side, computed together.</summary>
     internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
     {
         var (anchors, count) = (triplets.Anchors, triplets.Count);
@@ -68,7 +69,7 @@ public sealed class DistanceView
         return (both.narrow(0, 0, count).MoveToOuterDisposeScope(), both.narrow(0, count, count).MoveToOuterDisposeScope());
     }
 
-    /// <summary>What triplets cost, [K] with gradient.</summary>
+    /// <summary>The costs of triplets, [K] with gradient.</summary>
     internal Tensor Costs(Triplets triplets, TripletCost hinge)
     {
         if (AreFew(2 * triplets.Count) && Distance.OfPrepared.Differences is { } form && SimdRows.Supports(Prepared.X))
@@ -77,13 +78,13 @@ public sealed class DistanceView
         return hinge.Of(near, far);
     }
 
-    /// <summary>The distances of the references to each other, [M, M]: this view itself where the batch meets itself.</summary>
+    /// <summary>The distances of the references to each other, [M, M]; this view itself where the batch meets itself.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
-    /// <summary>Whether tuples are so few that gathering their embeddings is no more than gathering the batch a few times.</summary>
+    /// <summary>Whether tuples are so few that gathering their embeddings costs no more than gathering the batch a few times.</summary>
     internal bool AreFew(long tuples) => tuples <= 4 * (Rows + Batch.Columns);
 
-    /// <summary>Whether the matrix, as exact as its pairs, has fewer numbers than their embeddings.</summary>
+    /// <summary>Whether the matrix is as exact as single pairs, and has fewer numbers than the embeddings of the pairs.</summary>
     private bool MatrixIsLess(long pairs) => Distance.OfPrepared.IsProduct && Rows * Batch.Columns <= pairs * Prepared.X.size(1);
 
     private long Rows => rowEmbeddings.size(0);

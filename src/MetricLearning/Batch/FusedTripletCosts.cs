@@ -2,9 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What chosen triplets cost, [K], by Euclidean distances on differences: distances, hinge and gradient in one step each
-/// way.</summary>
-/// <remarks>float32 and float64 on the CPU. A gradient of the gradient is made by tensor operations.</remarks>
+/// <summary>The costs of chosen triplets, [K], by Euclidean distances on differences: distances, hinge and gradient in one pass.</summary>
+/// <remarks>float32 and float64 on the CPU. Tensor operations compute a second derivative.</remarks>
 internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTripletCosts>
 {
     private const string PlanKey = "plan", FactorsKey = "factors";
@@ -16,8 +15,8 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
     /// <param name="x">[N, D], of which <see cref="SimdRows.Supports"/> holds.</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="triplets">Over N rows and M columns.</param>
-    /// <param name="form">What the distance makes of squares.</param>
-    /// <param name="hinge">What the triplets cost.</param>
+    /// <param name="form">The distance as a function of the squared distance.</param>
+    /// <param name="hinge">The cost of a triplet.</param>
     public static Tensor Of(Tensor x, Tensor y, Triplets triplets, EuclideanForm form, TripletCost hinge)
     {
         using var scope = NewDisposeScope();

@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a loss is computed on: embeddings, the references that they meet, who may meet whom, and what is worked out from them
-/// once.</summary>
+/// <summary>The input of a loss: embeddings, the references that they meet, the pairs that may be used, and what several losses compute
+/// from them once.</summary>
 /// <remarks>
-/// Losses and miners that are given the same batch share its candidates and one distance matrix for each distance. The references are the
-/// batch itself unless others are given. Dispose it after <c>backward()</c> or before, as you like: autograd holds what it needs.
+/// Losses and miners that get the same batch share its candidates and one distance matrix for each distance. The references are the batch
+/// itself unless others are given. The batch may be disposed before or after <c>backward()</c>: autograd keeps what it needs.
+/// <para>Thread safety: one thread at a time, because distances and candidates are computed on first use.</para>
 /// </remarks>
 public sealed class LossBatch : IDisposable
 {
@@ -16,49 +17,54 @@ public sealed class LossBatch : IDisposable
     private Pairs? candidates;
     private Tensor? effectiveRank;
     private bool? isFinite;
+    private LackingRows? lacking;
 
     /// <summary>A batch that meets itself.</summary>
     /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
-    /// <param name="labels">int64 [N].</param>
+    /// <param name="labels">[N], integers of any width.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public LossBatch(Tensor embeddings, Tensor labels)
     {
         Guard.Matrix(embeddings);
-        Guard.Labels(labels, embeddings.size(0));
         Gradient.Release();
+        using var scope = NewDisposeScope();
+        var wide = Guard.Labels(labels, embeddings.size(0));
         Embeddings = Own(RowMath.Widen(embeddings));
         References = Embeddings;
-        ReferenceLabels = Labels = OnDevice(labels);
+        ReferenceLabels = Labels = Keep(wide, labels);
         MeetsItself = true;
         Rows = Columns = Embeddings.size(0);
     }
 
     /// <summary>A batch that meets references: a second view, a memory, a teacher.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">int64 [N].</param>
-    /// <param name="references">[M, D], of the same type and device.</param>
-    /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], where the references hold the batch's own rows: the column of each, which it shall not meet. Null
-    /// where they do not.</param>
+    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
+    /// <param name="labels">[N], integers of any width.</param>
+    /// <param name="references">[M, D], of the same type and device; M may be 0.</param>
+    /// <param name="referenceLabels">[M], integers of any width.</param>
+    /// <param name="self">Integers [N] in [0, M), where the references hold the rows of the batch: the column of each row, which the row
+    /// does not meet. Null where the references are other embeddings.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public LossBatch(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels, Tensor? self = null)
     {
         Guard.SameWidth(embeddings, references);
-        Guard.Labels(labels, embeddings.size(0));
-        Guard.Labels(referenceLabels, references.size(0));
+        using var scope = NewDisposeScope();
+        var wide = Guard.Labels(labels, embeddings.size(0));
+        var wideReferences = Guard.Labels(referenceLabels, references.size(0));
+        var columns = self is null ? null : Guard.Labels(self, embeddings.size(0));
+        if (columns is not null) Guard.InRange(columns, references.size(0), nameof(self));
         Embeddings = Own(RowMath.Widen(embeddings));
-        Labels = OnDevice(labels);
         References = Own(RowMath.Widen(references));
-        ReferenceLabels = OnDevice(referenceLabels);
+        Labels = Keep(wide, labels);
+        ReferenceLabels = Keep(wideReferences, referenceLabels);
+        this.self = columns is null ? null : Keep(columns, self!);
         (Rows, Columns) = (Embeddings.size(0), References.size(0));
-        this.self = self is null ? null : OnDevice(self);
     }
 
-    /// <summary>A batch of which the tuples are given, so that nothing is mined.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="tuples">Pairs or triplets over N rows and N columns (M, with references). They stay the caller's.</param>
+    /// <summary>A batch with given tuples, so that nothing is mined.</summary>
+    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
+    /// <param name="tuples">Pairs or triplets over N rows and N columns (M columns, with references). They stay the caller's.</param>
     /// <param name="references">[M, D]; null where the batch meets itself.</param>
-    /// <exception cref="ArgumentException">The tuples are not of this size, or point outside it.</exception>
+    /// <exception cref="ArgumentException">The tuples are not of this size, point outside it, or lie on another device.</exception>
     public LossBatch(Tensor embeddings, Tuples tuples, Tensor? references = null)
     {
         ArgumentNullException.ThrowIfNull(tuples);
@@ -78,13 +84,13 @@ public sealed class LossBatch : IDisposable
         Given = tuples;
     }
 
-    /// <summary>[N, D], float32 or float64 (half precision was widened), with gradient.</summary>
+    /// <summary>[N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
     public Tensor Embeddings { get; }
 
     /// <summary>int64 [N]; null where tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
-    /// <summary>[M, D]: what the embeddings meet; the embeddings themselves where the batch meets itself.</summary>
+    /// <summary>[M, D], what the embeddings meet; the embeddings themselves where the batch meets itself.</summary>
     public Tensor References { get; }
 
     /// <summary>int64 [M]; null where tuples were given instead.</summary>
@@ -93,13 +99,13 @@ public sealed class LossBatch : IDisposable
     /// <summary>Whether the references are the batch itself.</summary>
     public bool MeetsItself { get; }
 
-    /// <summary>The tuples that the caller gave; null where they come from labels and a miner.</summary>
+    /// <summary>The tuples that the caller gave; null where labels and a miner make them.</summary>
     public Tuples? Given { get; }
 
-    /// <summary>Whether values are wanted one by one, so that no loss may give sums of them.</summary>
+    /// <summary>Whether the caller wants every value, so that no loss may give sums of values.</summary>
     internal bool WantsEachValue { get; init; }
 
-    /// <summary>Whether the embeddings are known to be finite; looked at on the CPU only, once.</summary>
+    /// <summary>Whether the embeddings are known to be finite. They are checked on the CPU only, once.</summary>
     internal bool IsKnownFinite => isFinite ??= FiniteCheck.IsKnown(Embeddings);
 
     /// <summary>N.</summary>
@@ -108,7 +114,7 @@ public sealed class LossBatch : IDisposable
     /// <summary>M.</summary>
     public long Columns { get; }
 
-    /// <summary>Who may meet whom: by the labels, or by the given tuples.</summary>
+    /// <summary>The pairs that may be used: by the labels, or by the given tuples.</summary>
     public Pairs Candidates
     {
         get
@@ -122,8 +128,8 @@ public sealed class LossBatch : IDisposable
         }
     }
 
-    /// <summary>The distances of this batch by one measure; one view, and one matrix, for everyone who asks for an equal
-    /// distance.</summary>
+    /// <summary>The distances of this batch. Everyone who asks for an equal distance gets the same view, with one matrix.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public DistanceView Distances(Distance distance)
     {
         ArgumentNullException.ThrowIfNull(distance);
@@ -131,9 +137,14 @@ public sealed class LossBatch : IDisposable
         return view;
     }
 
+    /// <summary>The rows without a positive and the rows without a negative: counted by labels, without a mask [N, M].</summary>
+    internal LackingRows Lacking => lacking ??= Given is not null ? LackingRows.OfPairs(Candidates)
+        : MeetsItself ? LackingRows.OfLabels(Labels!)
+        : LackingRows.OfLabels(Labels!, ReferenceLabels!, self);
+
     /// <summary>
-    /// Scalar without gradient: (Σλ)² / Σλ² of the eigenvalues of the embeddings' covariance, from the smaller of its two products; 0 where
-    /// all rows are equal.
+    /// A scalar without gradient: (Σλ)² / Σλ² of the eigenvalues λ of the embeddings' covariance, from the smaller of its two products; 0
+    /// where all rows are equal.
     /// </summary>
     internal Tensor EffectiveRank
     {
@@ -151,23 +162,30 @@ public sealed class LossBatch : IDisposable
         }
     }
 
-    /// <summary>Frees what was worked out, not the tensors that were given.</summary>
+    /// <summary>Frees what was computed from the batch, not the tensors that were given.</summary>
     public void Dispose()
     {
         foreach (var tensor in owned) tensor.Dispose();
         if (!ReferenceEquals(candidates, Given)) candidates?.Dispose();
     }
 
+    /// <summary>The labels, for a loss that cannot do without.</summary>
+    /// <exception cref="InvalidOperationException">Tuples were given instead of labels.</exception>
     internal Tensor RequireLabels(string loss) =>
         Labels ?? throw new InvalidOperationException($"{loss} needs labels, and tuples were given.");
 
+    /// <summary>Keeps a tensor as long as this batch lives.</summary>
     internal Tensor Own(Tensor tensor)
     {
         owned.Add(tensor.DetachFromDisposeScope());
         return tensor;
     }
 
-    private Tensor OnDevice(Tensor labels) =>
-        labels.device_type == Embeddings.device_type && labels.device_index == Embeddings.device_index ? labels
-            : Own(labels.to(Embeddings.device));
+    /// <summary>Integers on the device of the embeddings. What is not the caller's own tensor is kept and freed with the batch.</summary>
+    private Tensor Keep(Tensor integers, Tensor given)
+    {
+        var placed = integers.device_type == Embeddings.device_type && integers.device_index == Embeddings.device_index ? integers
+            : integers.to(Embeddings.device);
+        return ReferenceEquals(placed, given) ? given : Own(placed);
+    }
 }

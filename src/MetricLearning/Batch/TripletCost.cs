@@ -3,21 +3,21 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>What a triplet costs: <c>[v]₊</c>, or <c>log(1 + exp v)</c>, of <c>v = f·d(a,p) − g·d(a,n) + m</c>.</summary>
+/// <summary>The cost of a triplet: <c>[v]₊</c>, or <c>log(1 + exp v)</c>, of <c>v = f·d(a,p) − g·d(a,n) + m</c>.</summary>
 /// <param name="Near">f.</param>
 /// <param name="Far">g.</param>
 /// <param name="Margin">m.</param>
-/// <param name="Soft">Whether softplus takes the place of the hinge.</param>
+/// <param name="Soft">Whether softplus replaces the hinge.</param>
 internal readonly record struct TripletCost(double Near, double Far, double Margin, bool Soft)
 {
-    /// <summary>Of d(a,p) and d(a,n), by tensor operations.</summary>
+    /// <summary>The costs of d(a,p) and d(a,n), by tensor operations.</summary>
     public Tensor Of(Tensor near, Tensor far)
     {
         var violation = S(Near) * near - S(Far) * far + S(Margin);
         return Soft ? RowMath.Softplus(violation) : relu(violation);
     }
 
-    /// <summary>The cost and its slope in v.</summary>
+    /// <summary>The cost of one triplet and its derivative in v.</summary>
     public (double Cost, double Slope) Of(double near, double far)
     {
         var v = Near * near - Far * far + Margin;

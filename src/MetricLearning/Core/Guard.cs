@@ -54,15 +54,26 @@ internal static class Guard
             $"{name} must be finite, got {found} in row {row}, column {column}."), name);
     }
 
-    /// <summary>One int64 label a row.</summary>
-    public static void Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
+    /// <summary>One label per row, of any integer type. Returns int64: the tensor itself, or a widened copy in the caller's dispose
+    /// scope.</summary>
+    public static Tensor Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(labels, name);
         if (labels.dim() != 1 || labels.size(0) != rows)
             throw new ArgumentException($"{name} must be [{rows}], one label a row, got {Shape(labels)}.", name);
-        if (labels.dtype != ScalarType.Int64)
-            throw new ArgumentException($"{name} must be int64, got {labels.dtype}.", name);
+        if (!IsInteger(labels.dtype))
+            throw new ArgumentException($"{name} must be integers (int64, int32, int16, int8 or uint8), got {labels.dtype}.", name);
+        return WidenIntegers(labels);
     }
+
+    /// <summary>Integers as int64: the tensor itself, or a widened copy in the caller's dispose scope. Other types stay as they
+    /// are.</summary>
+    public static Tensor WidenIntegers(Tensor values) =>
+        values.dtype != ScalarType.Int64 && IsInteger(values.dtype) ? values.to(ScalarType.Int64) : values;
+
+    /// <summary>Whether labels may have this type. Bool is no integer.</summary>
+    public static bool IsInteger(ScalarType type) =>
+        type is ScalarType.Int64 or ScalarType.Int32 or ScalarType.Int16 or ScalarType.Int8 or ScalarType.Byte;
 
     /// <summary>int64 values in [0, count). Looked at on the CPU only: elsewhere it would make the host wait for the device.</summary>
     public static void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
@@ -79,6 +90,11 @@ internal static class Guard
     public static double Finite(double value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         double.IsFinite(value) ? value : throw OutOfRange(Named(name, member), value, "finite");
+
+    /// <summary>A number or an infinity, but not NaN.</summary>
+    public static double NotNaN(double value, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        !double.IsNaN(value) ? value : throw OutOfRange(Named(name, member), value, "a number, not NaN");
 
     /// <summary>A finite number greater than zero.</summary>
     public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "",

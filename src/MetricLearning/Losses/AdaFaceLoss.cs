@@ -3,16 +3,17 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of cosines whose margin goes with the quality of the sample, judged by its length: <c>s·(cos(θ_y − m·ẑ) − m −
-/// m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
+/// Softmax cross entropy of cosines whose margin depends on the quality of the sample, judged by the length of its embedding: <c>s·(cos(θ_y
+/// − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
 /// </summary>
 /// <remarks>
-/// Short (poor) embeddings get an additive angle, long ones an additive cosine. μ and σ are running mean and deviation of the lengths
-/// (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode where gradients are on; a
-/// batch whose lengths are not finite leaves them alone, and a batch of one leaves σ alone. ẑ has no gradient; cosines are clipped to
-/// ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized. Default: m = 0.4, h = 0.333, s = 64,
-/// momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code, which updates μ and σ in evaluation
-/// too, and with what is not finite.
+/// Short embeddings, which poor images have, get an angular margin, long ones an additive margin on the cosine. μ and σ are running mean
+/// and deviation of the lengths (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode
+/// while gradients are recorded. A batch whose lengths are not finite does not change them, and a batch of one row does not change σ. ẑ has
+/// no gradient; cosines are clipped to ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized.
+/// Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code,
+/// which updates μ and σ in evaluation too, and with what is not finite.
+/// <para>Thread safety: one thread at a time in training mode, where μ and σ change; any number of threads in evaluation mode.</para>
 /// </remarks>
 public sealed class AdaFaceLoss : ClassLoss
 {
@@ -20,17 +21,18 @@ public sealed class AdaFaceLoss : ClassLoss
     private const string MeanName = "length_mean", DeviationName = "length_deviation";
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m; 0.4 by default.</param>
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m, finite. Default: 0.4.</param>
     /// <param name="concentration">h above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
     /// <param name="momentum">The weight of a batch in μ and σ, in [0, 1]; 0.01 by default, 1 for the batch alone.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public AdaFaceLoss(
-        int classes, int dimension, double margin = 0.4, double concentration = 0.333, double scale = 64, double momentum = 0.01)
+        long classes, long dimension, double margin = 0.4, double concentration = 0.333, double scale = 64, double momentum = 0.01)
         : base(nameof(AdaFaceLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
     {
-        (Margin, Concentration) = (margin, Guard.Positive(concentration));
+        (Margin, Concentration) = (Guard.Finite(margin), Guard.Positive(concentration));
         (Scale, Momentum) = (Guard.Positive(scale), Guard.Within(momentum, 0, 1));
         register_buffer(MeanName, tensor(20f));
         register_buffer(DeviationName, tensor(100f));

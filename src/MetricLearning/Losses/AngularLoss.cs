@@ -15,18 +15,18 @@ namespace MetricLearning;
 public sealed class AngularLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="degrees">α in degrees, above 0 and below 90; 40 by default.</param>
-    public AngularLoss(double degrees = 40) : base(nameof(AngularLoss))
+    /// <param name="degrees">α in degrees, above 0 and below 90. Default: 40.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public AngularLoss(double degrees = 40) : base(nameof(AngularLoss), Distance.Cosine)
     {
         Degrees = degrees is > 0 and < 90 ? degrees
             : throw new ArgumentOutOfRangeException(nameof(degrees), degrees, "degrees must be above 0 and below 90.");
-        Distance = Distance.Cosine;
     }
 
     /// <summary>α in degrees.</summary>
     public double Degrees { get; }
 
-    /// <summary>Whether negatives keep their length, as in pytorch-metric-learning. False by default.</summary>
+    /// <summary>Whether negatives keep their length, as in pytorch-metric-learning. Default: false.</summary>
     public bool RawNegatives { get; init; }
 
     /// <inheritdoc/>

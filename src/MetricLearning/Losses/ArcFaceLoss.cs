@@ -6,18 +6,20 @@ namespace MetricLearning;
 /// Softmax cross entropy of cosines with a margin added to the own class's angle: <c>s·cos(θ_y + m)</c> beside <c>s·cos θ_c</c>.
 /// </summary>
 /// <remarks>
-/// Beyond θ = π − m, where cos(θ + m) would rise again, it is <c>s·(cos θ − m·sin m)</c>. Value and gradient are finite at cos θ = ±1.
-/// Default: m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>ArcFace</i>, CVPR 2019, eq. 3; as pytorch-metric-learning's
-/// ArcFaceLoss, whose margin is in degrees (28.6) and weights are [D, C]; fast-reid's ArcSoftmax lacks the branch beyond π − m.
+/// Beyond θ = π − m, where cos(θ + m) would rise again, the own class has <c>s·(cos θ − m·sin m)</c>. Value and gradient are finite at cos
+/// θ = ±1. Default: m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>ArcFace</i>, CVPR 2019, eq. 3; as
+/// pytorch-metric-learning's ArcFaceLoss, whose margin is in degrees (28.6) and weights are [D, C]; fast-reid's ArcSoftmax lacks the branch
+/// beyond π − m.
 /// </remarks>
 public sealed class ArcFaceLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m in radians, in [0, π]; 0.5 by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    public ArcFaceLoss(int classes, int dimension, double margin = 0.5, double scale = 64)
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m in radians, in [0, π]. Default: 0.5.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public ArcFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64)
         : base(nameof(ArcFaceLoss), classes, dimension) =>
         (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
 

@@ -3,7 +3,7 @@ namespace MetricLearning;
 /// <summary>Published forms of the triplet loss with the hardest triplet of each anchor, for <see cref="TripletLoss.BatchHard"/>.</summary>
 /// <remarks>
 /// In all of them an anchor without a positive contributes [m − d_an]₊ (its positive is itself, at distance 0 or 10⁻⁶), and the mean is
-/// over all anchors. A batch of one class has the loss 0 here; some of the peers raise an error for it.
+/// over all anchors. A batch of one class has the loss 0 here; some of those libraries raise an error for it.
 /// </remarks>
 public enum BatchHardDialect
 {

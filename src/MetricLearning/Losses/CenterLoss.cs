@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: mean over the samples, as reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Used beside others with a
 /// small weight (0.0005) and the centers in an optimizer of their own (SGD 0.5 there, with the gradient divided by the weight).
-/// No mining and no margin: alone it lets all embeddings fall together. Wen et al., ECCV 2016.
+/// It has no margin: used alone it lets all embeddings collapse to one point. Wen et al., ECCV 2016.
 /// </remarks>
 public sealed class CenterLoss : MetricLoss
 {
@@ -16,7 +16,8 @@ public sealed class CenterLoss : MetricLoss
     /// <summary>Creates the centers, drawn from N(0, 1).</summary>
     /// <param name="classes">C, at least 1.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
-    public CenterLoss(int classes, int dimension) : base(nameof(CenterLoss))
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public CenterLoss(long classes, long dimension) : base(nameof(CenterLoss))
     {
         centers = nn.Parameter(randn(Guard.AtLeast(classes, 1), Guard.AtLeast(dimension, 1)));
         RegisterComponents();

@@ -8,16 +8,17 @@ namespace MetricLearning;
 /// another class.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.05, Euclidean distance of rows and centers scaled to length 1 (a center is the mean of the rows as they are), every
-/// other class, mean over the values above 0. A row that is alone in its class is no anchor; its class is still a negative. The loss that
-/// pytorch-metric-learning once had raised there; it met at most three of the other classes, and took up other tuples where the classes
-/// were uneven. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image Retrieval</i>,
-/// ICONIP 2021.
+/// Default: m = 0.05, Euclidean distance of rows and centers scaled to length 1 (a center is the mean of the rows as they are), every other
+/// class, mean over the values above 0. A row that is alone in its class is no anchor; its class is still a negative. An older version of
+/// pytorch-metric-learning raised an error there, compared with at most three of the other classes, and chose other tuples where the
+/// classes were uneven. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image
+/// Retrieval</i>, ICONIP 2021.
 /// </remarks>
 public sealed class CentroidTripletLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m; 0.05 by default.</param>
+    /// <param name="margin">m, finite. Default: 0.05.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CentroidTripletLoss(double margin = 0.05) : base(nameof(CentroidTripletLoss))
     {
         Margin = Guard.Finite(margin);
@@ -27,11 +28,12 @@ public sealed class CentroidTripletLoss : MetricLoss
     /// <summary>m.</summary>
     public double Margin { get; }
 
-    /// <summary>Whether the hinge is replaced by softplus. The margin stays inside. False by default.</summary>
+    /// <summary>Whether the hinge is replaced by softplus. The margin stays inside. Default: false.</summary>
     public bool SoftMargin { get; init; }
 
-    /// <summary>What near means; Euclidean of rows of length 1 by default.</summary>
-    public Distance Distance { get; init; } = Distance.Euclidean.Normalized();
+    /// <summary>The distance that the loss compares. Default: Euclidean of rows of length 1.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean.Normalized();
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)
@@ -52,7 +54,8 @@ public sealed class CentroidTripletLoss : MetricLoss
         yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), anchors);
     }
 
-    /// <summary>[K, M] mask and [M, D] rows → [K, D]: the mean of the rows that each row of the mask keeps, 0 of none.</summary>
+    /// <summary>Means of rows: [K, M] mask and [M, D] rows → [K, D], the mean of the rows that each row of the mask keeps; 0 where it keeps
+    /// none.</summary>
     private static Tensor Means(Tensor mask, Tensor rows)
     {
         var weights = mask.to(rows.dtype);

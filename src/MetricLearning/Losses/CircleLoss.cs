@@ -4,23 +4,23 @@ namespace MetricLearning;
 
 /// <summary>
 /// For each anchor <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) + lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>α_p = [1 + m − s_p]₊</c>
-/// and <c>α_n = [s_n + m]₊</c> carry no gradient: pairs far from their aim pull harder.
+/// and <c>α_n = [s_n + m]₊</c> carry no gradient: pairs that are far from their goal get more weight.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c>
 /// is m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed:
-/// 1 − s. <see cref="Form"/> has the two other forms that go by this name; the one against class vectors is
+/// 1 − s. <see cref="Form"/> has the two other forms of this name; the form against class vectors is
 /// <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
 /// </remarks>
 public sealed class CircleLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m; 0.4 by default.</param>
-    /// <param name="scale">γ above 0; 80 by default.</param>
-    public CircleLoss(double margin = 0.4, double scale = 80) : base(nameof(CircleLoss))
+    /// <param name="margin">m, finite. Default: 0.4.</param>
+    /// <param name="scale">γ above 0. Default: 80.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public CircleLoss(double margin = 0.4, double scale = 80) : base(nameof(CircleLoss), Distance.Cosine)
     {
-        (Margin, Scale) = (margin, Guard.Positive(scale));
-        Distance = Distance.Cosine;
+        (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
         Reducer = Reducer.NonZeroMean;
     }
 
@@ -30,7 +30,8 @@ public sealed class CircleLoss : TupleLoss
     /// <summary>γ.</summary>
     public double Scale { get; }
 
-    /// <summary>Over what the sums run; each anchor on its own by default.</summary>
+    /// <summary>What the sums run over. Default: each anchor on its own.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not defined.</exception>
     public CircleForm Form { get; init => field = Guard.Defined(value); }
 
     /// <inheritdoc/>
@@ -45,12 +46,13 @@ public sealed class CircleLoss : TupleLoss
         };
     }
 
-    /// <summary>Of distances 1 − s, [2, N].</summary>
+    /// <summary>The logarithms of both sums for each anchor: [N, M] distances 1 − s → [2, N].</summary>
     private Tensor Sums(Tensor distances, Tensor positives, Tensor negatives) => MaskedReductions.Of(distances,
         (positives, new MaskedLogSumExp<SelfPaced>(new(-Scale, Margin, 1, Margin))),
         (negatives, new MaskedLogSumExp<SelfPaced>(new(Scale, 1 + Margin, -1, 1 - Margin))));
 
-    /// <summary>Each pair once: where the references hold the rows themselves, the lower half is the upper one again.</summary>
+    /// <summary>One value over all pairs, each pair once: where the references hold the rows themselves, the lower half of the matrix
+    /// repeats the upper half.</summary>
     private Tensor OneSum(Tensor distances, Pairs pairs)
     {
         Tensor All(Tensor mask) => (pairs.Self is not null && pairs.Rows == pairs.Columns ? mask.triu(1) : mask).reshape(1, -1);

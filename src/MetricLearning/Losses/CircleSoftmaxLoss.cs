@@ -14,12 +14,13 @@ namespace MetricLearning;
 public sealed class CircleSoftmaxLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m; 0.35 by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    public CircleSoftmaxLoss(int classes, int dimension, double margin = 0.35, double scale = 64)
-        : base(nameof(CircleSoftmaxLoss), classes, dimension) => (Margin, Scale) = (margin, Guard.Positive(scale));
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m, finite. Default: 0.35.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public CircleSoftmaxLoss(long classes, long dimension, double margin = 0.35, double scale = 64)
+        : base(nameof(CircleSoftmaxLoss), classes, dimension) => (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
     /// <summary>m.</summary>
     public double Margin { get; }

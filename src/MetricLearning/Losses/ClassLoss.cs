@@ -5,13 +5,16 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A loss that compares embeddings with learned vectors, one or more a class: softmax cross entropy of logits that a subclass bends.
+/// A loss that compares embeddings with learned vectors, one or more for each class: softmax cross entropy of logits to which a subclass
+/// adds a margin.
 /// </summary>
 /// <remarks>
-/// A subclass writes <see cref="Score"/>, what inference uses, and <see cref="Bend"/>, what training does to it; one whose logits need more
-/// than the scores overrides <see cref="TrainingScores"/>, and one whose loss is no cross entropy <see cref="ClassTerms"/>.
+/// A subclass writes <see cref="Score"/>, the scores that inference uses, and <see cref="Bend"/>, what training does to them. A loss whose
+/// logits need more than the scores overrides <see cref="TrainingScores"/>, and a loss that is no cross entropy <see cref="ClassTerms"/>.
 /// The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the optimizer. With very many classes, train on
-/// <see cref="Sampled"/> ones. A label out of range is an <see cref="ArgumentException"/> on the CPU that names it.
+/// <see cref="Sampled"/> classes. A label out of range is an <see cref="ArgumentException"/> on the CPU that names it.
+/// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors; with <see cref="Sampled"/> classes or
+/// a miner that draws at random, one thread at a time.</para>
 /// </remarks>
 public abstract class ClassLoss : MetricLoss
 {
@@ -23,56 +26,63 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="name">The module's name.</param>
     /// <param name="classes">C, at least 1.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">K vectors a class, at least 1; those of a class are adjacent rows.</param>
-    /// <param name="deviation">The standard deviation of the first vectors, above 0.</param>
-    protected ClassLoss(string name, int classes, int dimension, int centersPerClass = 1, double deviation = 1) : base(name)
+    /// <param name="centersPerClass">K, the vectors of each class, at least 1; those of a class are adjacent rows.</param>
+    /// <param name="deviation">The standard deviation of the initial vectors, above 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
+    protected ClassLoss(string name, long classes, long dimension, long centersPerClass = 1, double deviation = 1) : base(name)
     {
         (Classes, Dimension, CentersPerClass) = (Guard.AtLeast(classes, 1), Guard.AtLeast(dimension, 1), Guard.AtLeast(centersPerClass, 1));
         Guard.Positive(deviation);
-        register_parameter("weights", nn.Parameter(randn((long)classes * centersPerClass, dimension).mul_(S(deviation))));
+        register_parameter("weights", nn.Parameter(randn(classes * centersPerClass, dimension).mul_(S(deviation))));
     }
 
     /// <summary>C.</summary>
-    public int Classes { get; }
+    public long Classes { get; }
 
     /// <summary>D.</summary>
-    public int Dimension { get; }
+    public long Dimension { get; }
 
-    /// <summary>K: vectors a class; 1 unless the loss says otherwise.</summary>
-    public int CentersPerClass { get; }
+    /// <summary>K, the vectors of each class; 1 unless the loss says otherwise.</summary>
+    public long CentersPerClass { get; }
 
     /// <summary>[C·K, D]: the learned vectors; those of class c are the rows cK to cK + K − 1.</summary>
     public Parameter Weights => get_parameter("weights")!;
 
     /// <summary>
-    /// Where set, a sample counts by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that
-    /// occurs most; by <see cref="Miner.Distance"/>, or the Euclidean distance of rows of length 1. Null by default: all count the same.
+    /// Where set, a sample is weighted by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that
+    /// occurs most. The miner compares by <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the
+    /// default): all samples have the same weight.
     /// </summary>
     public Miner? Miner { get; init; }
 
-    /// <summary>What is asked of the class vectors besides, added to the loss; null by default.</summary>
+    /// <summary>A penalty on the class vectors, which is added to the loss. Default: null.</summary>
     public Regularizer? WeightRegularizer { get; init; }
 
-    /// <summary>The weight of <see cref="WeightRegularizer"/>; 1 by default.</summary>
-    public double RegularizerWeight { get; init; } = 1;
+    /// <summary>The weight of <see cref="WeightRegularizer"/>. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The weight is not finite.</exception>
+    public double RegularizerWeight { get; init => field = Guard.Finite(value); } = 1;
 
-    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy; 0 by
-    /// default.</summary>
-    /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy takes none.</remarks>
+    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy. Default:
+    /// 0.</summary>
+    /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy cannot smooth labels.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> is to stay among the classes of one category; null by
+    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> spreads a label within its category only; null by
     /// default.</summary>
+    /// <exception cref="ArgumentException">The categories are not one for each class.</exception>
     public IReadOnlyList<long>? Categories
     {
         get;
-        init => field = value is null || value.Count == Classes ? value
+        init => field = value is null || value.Count == Classes ? value?.ToArray()
             : throw new ArgumentException($"Categories must have one entry a class, {Classes}, got {value.Count}.", nameof(Categories));
     }
 
     /// <summary>
     /// Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.
     /// </summary>
+    /// <exception cref="ArgumentException">It has more classes than this loss.</exception>
+    /// <exception cref="InvalidOperationException">It belongs to another loss already.</exception>
     public SampledClasses? Sampled
     {
         get => sampled;
@@ -85,9 +95,10 @@ public abstract class ClassLoss : MetricLoss
         }
     }
 
-    /// <summary>The class scores of embeddings, without what is done to them in training: for inference.</summary>
+    /// <summary>The class scores of embeddings, without the margins of training: for inference.</summary>
     /// <param name="embeddings">[N, D].</param>
     /// <returns>[N, C], which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The embeddings are not [N, D]; the message prints their shape.</exception>
     public Tensor Logits(Tensor embeddings)
     {
         Guard.Matrix(embeddings);
@@ -102,36 +113,43 @@ public abstract class ClassLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         RequireWidth(batch.Embeddings);
-        var labels = batch.Labels ?? throw new InvalidOperationException($"{GetName()} needs labels, and tuples were given.");
+        var labels = batch.RequireLabels(GetName());
         Guard.InRange(labels, Classes);
+        RequireSettingsThatFit();
         Tensor rows = Weights;
-        if (Categories is not null && sampled is not null)
-            throw new InvalidOperationException($"{GetName()} has categories of all classes, so it cannot train on sampled ones.");
         if (sampled is not null && training) (rows, labels) = sampled.Draw(labels);
         rows = rows.to(batch.Embeddings.dtype);
-        if (LabelSmoothing > 0 && !IsCrossEntropy)
-            throw new InvalidOperationException($"{GetName()} is no cross entropy of its classes, so its labels cannot be smoothed.");
         foreach (var term in ClassTerms(batch, labels, rows)) yield return Miner is null ? term : Weigh(term, batch);
         if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
 
-    /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and for training to bend.</summary>
+    /// <summary>Settings that are fine each by itself, but not together.</summary>
+    private void RequireSettingsThatFit()
+    {
+        if (Categories is not null && sampled is not null)
+            throw new InvalidOperationException($"{GetName()} has categories of all classes, so it cannot train on sampled ones.");
+        if (LabelSmoothing > 0 && !IsCrossEntropy)
+            throw new InvalidOperationException($"{GetName()} is no cross entropy of its classes, so its labels cannot be smoothed.");
+    }
+
+    /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and as the input of
+    /// <see cref="Bend"/>.</summary>
     /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
-    /// <summary>The scores to train with; those of <see cref="Score"/> by default.</summary>
+    /// <summary>The scores to train with. Default: those of <see cref="Score"/>.</summary>
     /// <param name="scores">[N, C].</param>
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
 
-    /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with: the bent scores by default.</summary>
+    /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with. Default: the bent scores.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
-    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy of this class, so that labels can be smoothed; true by
-    /// default.</summary>
+    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy that this class computes, so that labels can be smoothed. Default:
+    /// true.</summary>
     protected virtual bool IsCrossEntropy => true;
 
-    /// <summary>The values of the loss: the cross entropy of each sample by default.</summary>
+    /// <summary>The values of the loss. Default: the cross entropy of each sample.</summary>
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -155,9 +173,10 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>The scores with those of the own classes, [N, 1], replaced.</summary>
     protected static Tensor WithOwn(Tensor scores, Tensor labels, Tensor own) => scores.scatter(1, labels.unsqueeze(1), own);
 
-    /// <summary>A value for each row of the batch.</summary>
+    /// <summary>A term with a value for each row of the batch.</summary>
     protected static LossTerm PerSample(Tensor values) => new(values, Iota(values.size(0), values.device));
 
+    /// <summary>Weights the samples by the tuples that the miner picks.</summary>
     private LossTerm Weigh(LossTerm term, LossBatch batch)
     {
         var anchors = term.Anchors

@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Draws positives within a margin and pushes negatives beyond one: <c>[d(a,p) − m⁺]₊ + [m⁻ − d(a,n)]₊</c>, or squared <c>[·]₊²</c>.
+/// Pulls positives within one margin and pushes negatives beyond another: <c>[d(a,p) − m⁺]₊ + [m⁻ − d(a,n)]₊</c>, or squared <c>[·]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, and of positives and negatives each the mean over those
-/// above 0, added: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
+/// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, the mean over the positives above 0 plus the mean over the
+/// negatives above 0: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
 /// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all
 /// different classes that of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant
 /// Mapping</i>, CVPR 2006.
@@ -15,8 +15,9 @@ namespace MetricLearning;
 public sealed class ContrastiveLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveMargin">m⁺: how near a positive has to be; 0 by default.</param>
-    /// <param name="negativeMargin">m⁻: how far a negative has to be; 1 by default.</param>
+    /// <param name="positiveMargin">m⁺: positives nearer than this cost nothing. Default: 0.</param>
+    /// <param name="negativeMargin">m⁻: negatives farther than this cost nothing. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ContrastiveLoss(double positiveMargin = 0, double negativeMargin = 1) : base(nameof(ContrastiveLoss))
     {
         (PositiveMargin, NegativeMargin) = (Guard.Finite(positiveMargin), Guard.Finite(negativeMargin));
@@ -30,25 +31,25 @@ public sealed class ContrastiveLoss : TupleLoss
     /// <summary>m⁻.</summary>
     public double NegativeMargin { get; }
 
-    /// <summary>Whether the violations are squared. False by default.</summary>
+    /// <summary>Whether the violations are squared. Default: false.</summary>
     public bool Squared { get; init; }
 
-    /// <summary>Whether positives and negatives are reduced as one list, in place of each on their own. False by default.</summary>
+    /// <summary>Whether positives and negatives are reduced as one list, in place of two. Default: false.</summary>
     public bool Together { get; init; }
 
     /// <summary>
     /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and
     /// TensorFlow Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
     /// </summary>
-    /// <param name="margin">m; 1 by default.</param>
+    /// <param name="margin">m, finite. Default: 1.</param>
     public static ContrastiveLoss Hadsell(double margin = 1) =>
         new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
 
     /// <summary>
-    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch alone (<see cref="HardPairsMiner"/>), on the cosine
+    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch only (<see cref="HardPairsMiner"/>), on the cosine
     /// distance: sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
     /// </summary>
-    /// <param name="margin">m; 0.5 by default.</param>
+    /// <param name="margin">m, finite. Default: 0.5.</param>
     public static ContrastiveLoss Online(double margin = 0.5) =>
         new(0, margin) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
 
@@ -57,8 +58,8 @@ public sealed class ContrastiveLoss : TupleLoss
     /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>,
     /// CVPR 2019.
     /// </summary>
-    /// <param name="positiveMargin">m⁺; 0 by default.</param>
-    /// <param name="negativeMargin">m⁻; 1 by default.</param>
+    /// <param name="positiveMargin">m⁺. Default: 0.</param>
+    /// <param name="negativeMargin">m⁻. Default: 1.</param>
     public static ContrastiveLoss SignalToNoise(double positiveMargin = 0, double negativeMargin = 1) =>
         new(positiveMargin, negativeMargin) { Distance = Distance.SignalToNoise.Normalized() };
 
@@ -77,9 +78,11 @@ public sealed class ContrastiveLoss : TupleLoss
         yield return SumsOfMany(distances, masks?.Negatives, push) ?? OneByOne(distances, tuples.NegativePairs(), push);
     }
 
+    /// <summary>One sum for each row, over the pairs of a mask; null where there is no mask or the pairs are few.</summary>
     private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, HingeFunction violation) =>
         mask is null || distances.AreFew(RowMath.Count(mask)) ? null : AnchorTerms.Sums(distances.Matrix, mask, violation);
 
+    /// <summary>One value for each pair.</summary>
     private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, HingeFunction violation) =>
         new(violation.Apply(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of cosines with a margin taken from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.
+/// Softmax cross entropy of cosines with a margin subtracted from the own class: <c>−log softmax(s·(cos(x, w_c) − m·[c = y]))_y</c>.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.35, s = 64, mean over the samples. Wang et al., <i>CosFace</i>, CVPR 2018, eq. 4 (AM-softmax is the same); as
@@ -12,12 +12,13 @@ namespace MetricLearning;
 public sealed class CosFaceLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m; 0.35 by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    public CosFaceLoss(int classes, int dimension, double margin = 0.35, double scale = 64)
-        : base(nameof(CosFaceLoss), classes, dimension) => (Margin, Scale) = (margin, Guard.Positive(scale));
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m, finite. Default: 0.35.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public CosFaceLoss(long classes, long dimension, double margin = 0.35, double scale = 64)
+        : base(nameof(CosFaceLoss), classes, dimension) => (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
     /// <summary>m.</summary>
     public double Margin { get; }

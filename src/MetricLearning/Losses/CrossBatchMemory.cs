@@ -2,16 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss on tuples that meets the embeddings of earlier batches too: a ring of the latest ones, without gradient.</summary>
+/// <summary>A loss on tuples that also meets the embeddings of earlier batches: a ring of the latest rows, without gradient.</summary>
 /// <remarks>
-/// In training mode, while gradients are recorded, a batch is stored and then meets the whole memory, itself included, each row but its
-/// own. Otherwise it meets the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are
-/// buffers: they move and are saved with the loss, so that a run goes on where it stopped. Rows that are not finite spoil every loss until
-/// they are overwritten: <see cref="Clear"/> after such a batch. Works with every <see cref="TupleLoss"/>, miner and distance, with swapped
-/// triplets too. Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory,
-/// with TensorFlow Similarity's warm-up.
+/// In training mode, while gradients are recorded, a batch meets the whole memory and itself, each row but its own, and is then stored.
+/// Otherwise it meets the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are
+/// buffers: they move and are saved with the loss, so that a resumed run goes on where it stopped. A batch that the loss refuses is not
+/// stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/> after such a batch. Works with
+/// every <see cref="TupleLoss"/>, miner and distance, with swapped triplets too. Wang et al., <i>Cross-Batch Memory for Embedding
+/// Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory, with TensorFlow Similarity's warm-up.
+/// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
-public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
+public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {
     private readonly TupleLoss loss;
     private readonly Tensor embeddings;
@@ -20,9 +21,11 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
 
     /// <summary>Creates an empty memory around a loss.</summary>
     /// <param name="loss">The loss, which this takes over.</param>
-    /// <param name="dimension">D of the embeddings.</param>
-    /// <param name="capacity">The rows that are remembered, at least those of a batch; 1024 by default.</param>
-    public CrossBatchMemory(TupleLoss loss, int dimension, int capacity = 1024) : base(nameof(CrossBatchMemory))
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="capacity">The rows that are remembered, at least those of a batch. Default: 1024.</param>
+    /// <exception cref="ArgumentNullException">The loss is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The dimension or the capacity is below 1.</exception>
+    public CrossBatchMemory(TupleLoss loss, long dimension, long capacity = 1024) : base(nameof(CrossBatchMemory))
     {
         ArgumentNullException.ThrowIfNull(loss);
         this.loss = loss;
@@ -34,52 +37,44 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
     }
 
     /// <summary>D.</summary>
-    public int Dimension { get; }
+    public long Dimension { get; }
 
-    /// <summary>The rows that are remembered at most.</summary>
-    public int Capacity { get; }
+    /// <summary>The greatest number of rows that are remembered.</summary>
+    public long Capacity { get; }
 
-    /// <summary>Batches at the start that are stored but meet themselves only, while embeddings still drift fast; 0 by default.</summary>
+    /// <summary>The number of batches at the start that are stored but meet themselves only, while embeddings still drift fast. Default:
+    /// 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int WarmUp { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>Whether a batch is stored as it comes; true by default. Where false, fill the memory by <see cref="Add"/>, with a momentum
-    /// encoder's embeddings (MoCo).</summary>
+    /// <summary>Whether a batch is stored when its loss is computed. Where false, fill the memory by <see cref="Add"/>, with the embeddings
+    /// of a momentum encoder (MoCo). Default: true.</summary>
     public bool StoresBatches { get; init; } = true;
 
-    /// <summary>The rows that are remembered now.</summary>
+    /// <summary>The number of rows that are remembered now.</summary>
     public long Count => Cursor().Filled;
 
     /// <summary>The loss of a batch against the memory.</summary>
     /// <param name="embeddings">[N, D], N at most the capacity.</param>
-    /// <param name="labels">int64 [N].</param>
+    /// <param name="labels">[N], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor embeddings, Tensor labels)
     {
-        Require(embeddings, labels);
         using var scope = NewDisposeScope();
-        var learns = training && is_grad_enabled();
-        var own = learns && StoresBatches ? Store(embeddings, labels) : null;
-        var (_, filled, batches) = Cursor();
-        if (learns) Set(2, batches + 1);
-        if (batches < WarmUp) return loss.call(embeddings, labels).MoveToOuterDisposeScope();
-
-        var x = RowMath.Widen(embeddings);
-        // A copy: the way back must not see what the next batch overwrites.
-        var references = this.embeddings.narrow(0, 0, filled).to(x.dtype, copy: true);
-        using var batch = new LossBatch(x, labels, references, this.labels.narrow(0, 0, filled).clone(), own);
-        return loss.forward(batch).MoveToOuterDisposeScope();
+        using var batches = new LossBatches();
+        return Evaluate(embeddings, labels, batches).Value.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Stores rows without a loss.</summary>
+    /// <summary>Stores rows without computing a loss.</summary>
     /// <param name="embeddings">[N, D], N at most the capacity; no gradient is kept.</param>
-    /// <param name="labels">int64 [N].</param>
+    /// <param name="labels">[N], integers of any width.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public void Add(Tensor embeddings, Tensor labels)
     {
-        Require(embeddings, labels);
         using var scope = NewDisposeScope();
-        Store(embeddings, labels);
+        labels = Check(embeddings, labels);
+        Store(embeddings, labels, PlacesOfNext(embeddings.size(0)));
     }
 
     /// <summary>Forgets all rows; the count of batches for the warm-up stays.</summary>
@@ -89,17 +84,60 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
         cursor.narrow(0, 0, 2).zero_();
     }
 
-    private Tensor Store(Tensor rows, Tensor rowLabels)
+    LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(input, labels, batches);
+
+    /// <summary>Computes the loss first, and stores the batch once the loss has accepted it.</summary>
+    private LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches)
+    {
+        labels = Check(embeddings, labels);
+        var learns = training && is_grad_enabled();
+        var places = learns && StoresBatches ? PlacesOfNext(embeddings.size(0)) : null;
+        var seen = Cursor().Batches;
+        var outcome = loss.Evaluate(seen < WarmUp
+            ? batches.Of(embeddings, labels)
+            : batches.Add(AgainstMemory(embeddings, labels, places)));
+        if (places is not null) Store(embeddings, labels, places);
+        if (learns) Set(2, seen + 1);
+        return outcome;
+    }
+
+    /// <summary>The batch and the memory that it meets. Where the batch is going to be stored, its own rows are at their places.</summary>
+    private LossBatch AgainstMemory(Tensor embeddings, Tensor labels, Tensor? places)
+    {
+        var x = RowMath.Widen(embeddings);
+        var filled = places is null ? Cursor().Filled : FilledWith(embeddings.size(0));
+        // Copies: the backward pass must not see what later batches overwrite.
+        var references = this.embeddings.narrow(0, 0, filled).to(x.dtype, copy: true);
+        var referenceLabels = this.labels.narrow(0, 0, filled).clone();
+        if (places is not null) Write(embeddings, labels, references, referenceLabels, places);
+        return new(x, labels, references, referenceLabels, places);
+    }
+
+    private void Store(Tensor rows, Tensor rowLabels, Tensor places)
     {
         using var noGradient = no_grad();
-        var (position, filled, _) = Cursor();
-        var places = Iota(position, position + rows.size(0), embeddings.device).remainder(S(Capacity));
-        embeddings.index_copy_(0, places, rows.detach().to(embeddings.dtype));
-        labels.index_copy_(0, places, rowLabels.to(labels.device));
-        Set(0, (position + rows.size(0)) % Capacity);
-        Set(1, Math.Min(Capacity, filled + rows.size(0)));
-        return places;
+        Write(rows, rowLabels, embeddings, labels, places);
+        var filled = FilledWith(rows.size(0));
+        Set(0, (Cursor().Position + rows.size(0)) % Capacity);
+        Set(1, filled);
     }
+
+    /// <summary>Writes rows, rounded to the type of the ring, and their labels to places of a ring or of its copy.</summary>
+    private void Write(Tensor rows, Tensor rowLabels, Tensor ring, Tensor ringLabels, Tensor places)
+    {
+        ring.index_copy_(0, places, rows.detach().to(embeddings.dtype).to(ring.dtype));
+        ringLabels.index_copy_(0, places, rowLabels.to(ringLabels.device));
+    }
+
+    /// <summary>int64 [count]: where in the ring the next rows go.</summary>
+    private Tensor PlacesOfNext(long count)
+    {
+        var position = Cursor().Position;
+        return Iota(position, position + count, embeddings.device).remainder(S(Capacity));
+    }
+
+    /// <summary>How many rows are remembered once these many are stored.</summary>
+    private long FilledWith(long count) => Math.Min(Capacity, Cursor().Filled + count);
 
     private void Set(long place, long value) => cursor.narrow(0, place, 1).fill_(S(value));
 
@@ -110,10 +148,11 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
         return (values[0], values[1], values[2]);
     }
 
-    private void Require(Tensor embeddings, Tensor labels)
+    /// <summary>Checks a batch; returns its labels as int64. The caller has a dispose scope open.</summary>
+    private Tensor Check(Tensor embeddings, Tensor labels)
     {
         Guard.Matrix(embeddings);
-        Guard.Labels(labels, embeddings.size(0));
+        var wide = Guard.Labels(labels, embeddings.size(0));
         if (embeddings.size(1) != Dimension || embeddings.size(0) > Capacity)
             throw new ArgumentException(
                 $"embeddings must be [N, {Dimension}] with N at most {Capacity}, got {Guard.Shape(embeddings)}.", nameof(embeddings));
@@ -121,5 +160,6 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>
             throw new ArgumentException(
                 $"embeddings must be on the device of the memory, {this.embeddings.device}, got {embeddings.device}; move the loss there.",
                 nameof(embeddings));
+        return wide;
     }
 }

@@ -3,26 +3,28 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// ArcFace in which hard negatives come to count as training goes on: <c>s·cos θ_c·(t + cos θ_c)</c> for a class c ≠ y with
+/// ArcFace in which hard negatives get more weight as training goes on: <c>s·cos θ_c·(t + cos θ_c)</c> for a class c ≠ y with
 /// <c>cos θ_c &gt; cos(θ_y + m)</c>, else <c>s·cos θ_c</c>; t is the running mean of cos θ_y.
 /// </summary>
 /// <remarks>
-/// t is the buffer <c>own_cosine</c>, updated in training mode where gradients are on; a batch that is not finite leaves it alone. Default:
-/// m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as in ArcFace. Huang
-/// et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code, which updates t in evaluation too and has no finite gradient at cos
-/// θ_y = ±1.
+/// t is the buffer <c>own_cosine</c>, updated in training mode while gradients are recorded; a batch that is not finite does not change it.
+/// Default: m = 0.5 radians, s = 64, momentum 0.01, mean over the samples. Beyond θ = π − m the own class has cos θ − m·sin m, as in
+/// ArcFace. Huang et al., <i>CurricularFace</i>, CVPR 2020, eqs. 8-10, and its code, which updates t in evaluation too and has no finite
+/// gradient at cos θ_y = ±1.
+/// <para>Thread safety: one thread at a time in training mode, where t changes; any number of threads in evaluation mode.</para>
 /// </remarks>
 public sealed class CurricularFaceLoss : ClassLoss
 {
     private const string MeanName = "own_cosine";
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m in radians, in [0, π]; 0.5 by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    /// <param name="momentum">The weight of a batch in t, in [0, 1]; 0.01 by default.</param>
-    public CurricularFaceLoss(int classes, int dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m in radians, in [0, π]. Default: 0.5.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="momentum">The weight of a batch in t, in [0, 1]. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public CurricularFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
         : base(nameof(CurricularFaceLoss), classes, dimension, deviation: 0.01)
     {
         (Margin, Scale, Momentum) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale), Guard.Within(momentum, 0, 1));

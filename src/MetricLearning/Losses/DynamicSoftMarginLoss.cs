@@ -3,16 +3,17 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss without a margin: <c>w·(d(a,p) − d(a,n))</c>, where w is the share of all triplets seen lately that are easier (the
+/// A triplet loss without a margin: <c>w·(d(a,p) − d(a,n))</c>, where w is the share of recent triplets that are easier (the
 /// cumulative histogram of d(a,p) − d(a,n)).
 /// </summary>
 /// <remarks>
-/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets, mean, as
-/// pytorch-metric-learning; the paper mines the hardest negative. All triplets of a large batch are summed in blocks, as in
-/// <see cref="TripletLoss"/>, unless the reducer looks at each value. The loss may be negative. The histogram is the buffer
-/// <c>histogram</c>, saved with the module; it is updated before it is used, in training mode and with gradients enabled only. Values
-/// beyond the last bin count in it, where the peer fails. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft
-/// Margin</i>, ICCV 2019.
+/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets, mean, as pytorch-metric-learning; the
+/// paper mines the hardest negative. All triplets of a large batch are summed in blocks, as in <see cref="TripletLoss"/>, unless the
+/// reducer looks at each value. The loss may be negative. The histogram is the buffer <c>histogram</c>, saved with the module; it is
+/// updated before it is used, in training mode and while gradients are recorded only. Values beyond the last bin count in it, where
+/// pytorch-metric-learning fails. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft Margin</i>, ICCV 2019.
+/// <para>Thread safety: one thread at a time in training mode, where the histogram changes; any number of threads in evaluation
+/// mode.</para>
 /// </remarks>
 public sealed class DynamicSoftMarginLoss : TupleLoss
 {
@@ -20,8 +21,9 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
 
     /// <summary>Creates the loss.</summary>
     /// <param name="minimum">The left end of the first bin, below 0; the right end of the last is its negative. −2 by default.</param>
-    /// <param name="bins">At least 2; 10 by default.</param>
-    /// <param name="momentum">The weight of a triplet of the current batch, in (0, 1]; 0.01 by default.</param>
+    /// <param name="bins">At least 2. Default: 10.</param>
+    /// <param name="momentum">The weight of a triplet of the current batch, in (0, 1]. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public DynamicSoftMarginLoss(double minimum = -2, int bins = 10, double momentum = 0.01) : base(nameof(DynamicSoftMarginLoss))
     {
         Minimum = -Guard.Positive(-minimum, nameof(minimum));
@@ -50,7 +52,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        if (PairsForSums(distances, tuples, signed: true) is { } pairs)
+        if (PairsToSum(distances, tuples, signed: true) is { } pairs)
         {
             yield return Sums(distances.Matrix, tuples.AsPairs().Negatives, pairs.Rows, pairs.Columns);
             yield break;
@@ -62,7 +64,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
         yield return new(Weighted(gaps, easier), triplets.Anchors);
     }
 
-    /// <summary>For each positive pair the sum over its anchor's negatives: once through all blocks for the histogram, once for the
+    /// <summary>For each positive pair the sum over its anchor's negatives. The blocks are computed twice: for the histogram, then for the
     /// values.</summary>
     private LossTerm Sums(Tensor matrix, Tensor negatives, Tensor rows, Tensor columns)
     {
@@ -78,22 +80,22 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
             (m, anchors, positives) => (Weighted(Gaps(m[0], anchors, positives), m[2]), m[1].index_select(0, anchors)));
     }
 
-    /// <summary>What the weights look at.</summary>
+    /// <summary>The distances that the weights come from, with or without gradient.</summary>
     private Tensor Weighing(Tensor distances) => DifferentiateWeights ? distances : distances.detach();
 
-    /// <summary>w·(d(a,p) − d(a,n)), from the gaps and the share of triplets up to each bin.</summary>
+    /// <summary>w·(d(a,p) − d(a,n)), from the gaps d(a,p) − d(a,n) and the share of triplets up to each bin.</summary>
     private Tensor Weighted(Tensor gaps, Tensor easier) =>
         gaps * easier.index_select(0, Bin(Place(gaps.detach())).reshape(-1)).reshape(gaps.shape).to(gaps.dtype);
 
-    /// <summary>Where gaps lie, in bins from the left end; those that are not finite on the left end.</summary>
+    /// <summary>The position of each gap, in bins from the left end. Gaps that are not finite are at the left end.</summary>
     private Tensor Place(Tensor gaps) => ((gaps.to(ScalarType.Float64) - S(Minimum)) / S(-2 * Minimum / Bins))
         .nan_to_num(0, 0, 0).clamp(S(0), S(Bins));
 
     private Tensor Bin(Tensor place) => place.detach().floor().clamp_max(S(Bins - 1)).to(ScalarType.Int64);
 
     /// <summary>
-    /// [k, M] gaps → [k, bins]: each that is finite and kept falls on its bin and the next one, in proportion to where it lies between
-    /// them.
+    /// Counts gaps in soft bins: [k, M] → [k, bins]. Each gap that is finite and kept is shared between its bin and the next one, in
+    /// proportion to its position between them.
     /// </summary>
     private Tensor Counts(Tensor gaps, Tensor? kept = null)
     {
@@ -106,10 +108,11 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
             .scatter_add(1, (bin + S(1)).clamp_max(S(Bins - 1)), fraction * counted);
     }
 
-    /// <summary>The cumulative histogram, where the module learns with the batch mixed in.</summary>
+    /// <summary>The cumulative histogram. In training the batch is mixed into it first.</summary>
     /// <param name="counts">[k, bins] of the batch.</param>
     private Tensor Easier(Func<Tensor> counts) => (training && is_grad_enabled() ? Mix(counts().sum(dim: 0)) : histogram).cumsum(0);
 
+    /// <summary>Mixes the counts of a batch into the histogram.</summary>
     private Tensor Mix(Tensor seen)
     {
         var mixed = where(histogram.sum() == S(0), seen, (S(1 - Momentum) * histogram).Plus(S(Momentum) * seen));

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − the average precision of each anchor, from histograms of its squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺
+/// 1 − the average precision of each anchor, from histograms of squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺
 /// counts the positives by bin, softly, and H⁺, H the positives and all others up to that bin.
 /// </summary>
 /// <remarks>
@@ -14,12 +14,10 @@ namespace MetricLearning;
 public sealed class FastApLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="bins">At least 1; 10 by default.</param>
-    public FastApLoss(int bins = 10) : base(nameof(FastApLoss))
-    {
+    /// <param name="bins">At least 1. Default: 10.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public FastApLoss(int bins = 10) : base(nameof(FastApLoss), Distance.EuclideanSquared.Normalized()) =>
         Bins = Guard.AtLeast(bins, 1);
-        Distance = Distance.EuclideanSquared.Normalized();
-    }
 
     /// <summary>The bins of [0, 4]; the histograms have a node more.</summary>
     public int Bins { get; }
@@ -41,6 +39,7 @@ public sealed class FastApLoss : TupleLoss
         yield return new(S(1) - precision.sum(1) / positives.sum(1), anchors);
     }
 
+    /// <summary>The soft histogram of each row, of the entries that a mask keeps: [N, bins + 1].</summary>
     private Tensor Count(Tensor lower, Tensor share, Tensor mask)
     {
         var dropped = (mask | share.isnan()).logical_not();

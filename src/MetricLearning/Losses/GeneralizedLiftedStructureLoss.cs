@@ -5,14 +5,15 @@ namespace MetricLearning;
 /// <summary>For each anchor <c>[log Σ_p exp(d(a,p) − m⁺) + log Σ_n exp(m⁻ − d(a,n))]₊</c>.</summary>
 /// <remarks>
 /// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as pytorch-metric-learning. A side
-/// that an anchor lacks counts as 0, so that one class, or all different ones, still have a loss. Memory O(N²). Hermans, Beyer, Leibe,
-/// 2017.
+/// that an anchor lacks counts as 0, so a batch of one class, or of all different classes, still has a loss. Memory O(N²). Hermans, Beyer,
+/// Leibe, 2017.
 /// </remarks>
 public sealed class GeneralizedLiftedStructureLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="negativeMargin">m⁻; 1 by default.</param>
-    /// <param name="positiveMargin">m⁺; 0 by default.</param>
+    /// <param name="negativeMargin">m⁻. Default: 1.</param>
+    /// <param name="positiveMargin">m⁺. Default: 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public GeneralizedLiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0)
         : base(nameof(GeneralizedLiftedStructureLoss))
     {
@@ -30,7 +31,7 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
         var pairs = tuples.AsPairs();
-        // An anchor of one positive is pulled by its distance alone: it is worked out again, as the matrix is least exact for near rows.
+        // An anchor with one positive is pulled by that distance alone, and the matrix is least exact for near rows: compute it again.
         var (anchors, positives) = pairs.PositivePairs();
         var near = distances.Matrix.reshape(-1)
             .index_copy(0, (anchors * S(pairs.Columns)).Plus(positives), distances[anchors, positives])

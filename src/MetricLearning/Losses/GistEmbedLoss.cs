@@ -5,19 +5,21 @@ namespace MetricLearning;
 
 /// <summary>
 /// Anchors against their positives, with the other rows of the batch as negatives, unless a guide (another, trained model) finds a row more
-/// alike to the anchor than its positive is: such a false negative is left out.
+/// similar to the anchor than its positive is: such a false negative is left out.
 /// </summary>
 /// <remarks>
 /// Row i is the cross entropy of cosines ÷ τ for j = i among the anchor with all positives, the anchor with the other anchors, its positive
 /// with the other positives, and, where given, the anchor with the hard negatives. A pair is left out where the guide's cosine of it is
 /// above the guide's cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as sentence-transformers' GISTEmbedLoss. One
-/// row: 0 without hard negatives; no rows: 0. Nothing flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample
+/// row: 0 without hard negatives; no rows: 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample
 /// Selection of Training Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
+/// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0; 0.01 by default.</param>
+    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public GistEmbedLoss(double temperature = 0.01) : base(nameof(GistEmbedLoss)) => Temperature = Guard.Positive(temperature);
 
     /// <summary>τ.</summary>
@@ -26,8 +28,8 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     /// <summary>The loss of anchors and positives.</summary>
     /// <param name="anchors">[N, D], floating point; N may be 0.</param>
     /// <param name="positives">[N, D], of the same type and device: the partner of each anchor.</param>
-    /// <param name="guideAnchors">[N, G]: what the guide makes of the anchors.</param>
-    /// <param name="guidePositives">[N, G]: what the guide makes of the positives.</param>
+    /// <param name="guideAnchors">[N, G]: the guide's embeddings of the anchors.</param>
+    /// <param name="guidePositives">[N, G]: the guide's embeddings of the positives.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives) =>
@@ -54,6 +56,12 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         return Loss(anchors, positives, guideAnchors, guidePositives, negatives, guideNegatives);
     }
 
+    /// <summary>As the six-argument <c>forward</c>. TorchSharp's hooks take four tensors, so they do not run here.</summary>
+    /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"/>
+    public Tensor call(
+        Tensor anchors, Tensor positives, Tensor negatives, Tensor guideAnchors, Tensor guidePositives, Tensor guideNegatives) =>
+        forward(anchors, positives, negatives, guideAnchors, guidePositives, guideNegatives);
+
     private Tensor Loss(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives, Tensor? negatives,
         Tensor? guideNegatives)
     {
@@ -73,8 +81,8 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>bool, as the scores: what the guide finds more alike than anchor and positive, and the anchor and the positive with
-    /// themselves.</summary>
+    /// <summary>The scores that are left out, bool: pairs that the guide finds more similar than anchor and positive, and pairs of a row
+    /// with itself.</summary>
     private static Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         using var noGradient = no_grad();

@@ -3,23 +3,21 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// The probability that a random negative pair is more alike than a random positive one: <c>Σ_r h⁻_r · Σ_{q ≤ r} h⁺_q</c>, where h⁺ and h⁻
-/// are the histograms of the cosines of both, each pair shared linearly between the two nodes it lies between.
+/// The probability that a random negative pair is more similar than a random positive pair: <c>Σ_r h⁻_r · Σ_{q ≤ r} h⁺_q</c>, where h⁺ and
+/// h⁻ are the histograms of the cosines of both, each pair shared linearly between its two nearest nodes.
 /// </summary>
 /// <remarks>
-/// Default: 100 bins of [−1, 1], as pytorch-metric-learning. Pairs of anchors that have both positives and negatives count, each pair once
-/// whichever way round. The value is one number, which no reducer changes. Large batches make good histograms. The distance is fixed: 1 −
-/// s. Memory O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
+/// Default: 100 bins of [−1, 1], as pytorch-metric-learning. Only anchors that have both positives and negatives count, and each pair
+/// counts once. The value is one number, which no reducer changes. Large batches make good histograms. The distance is fixed: 1 − s. Memory
+/// O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
 /// </remarks>
 public sealed class HistogramLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="bins">At least 1; 100 by default. The histograms have a node more.</param>
-    public HistogramLoss(int bins = 100) : base(nameof(HistogramLoss))
-    {
+    /// <param name="bins">At least 1. Default: 100. The histograms have a node more.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public HistogramLoss(int bins = 100) : base(nameof(HistogramLoss), Distance.Cosine) =>
         Bins = Guard.AtLeast(bins, 1);
-        Distance = Distance.Cosine;
-    }
 
     /// <summary>The bins of [−1, 1].</summary>
     public int Bins { get; }
@@ -36,8 +34,10 @@ public sealed class HistogramLoss : TupleLoss
         yield return new((negatives * positives.cumsum(0)).sum());
     }
 
+    /// <summary>The pairs of a mask; with <paramref name="once"/> each of (i, j) and (j, i) once.</summary>
     private static Tensor Pick(Tensor mask, bool once) => once ? (mask | mask.t()).triu(1) : mask;
 
+    /// <summary>The soft histogram of the cosines that a mask keeps, ÷ their number: [bins + 1].</summary>
     private Tensor Density(Tensor d, Tensor mask)
     {
         var kept = mask | d.isnan();

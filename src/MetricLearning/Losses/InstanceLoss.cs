@@ -4,24 +4,27 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Every row of the batch a class: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of row i is row i of them.
+/// Treats every row of the batch as a class of its own: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of
+/// row i is row i of them.
 /// </summary>
 /// <remarks>
-/// Labels do not count: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
+/// Labels do not matter: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
 /// rows. The form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM 2020; the
-/// paper itself learns a vector an instance, which is <see cref="SoftmaxLoss"/> with a class for each.
+/// paper itself learns a vector for each instance, which is <see cref="SoftmaxLoss"/> with a class for each.
 /// </remarks>
 public sealed class InstanceLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="scale">γ above 0; 64 by default.</param>
+    /// <param name="scale">γ above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public InstanceLoss(double scale = 64) : base(nameof(InstanceLoss)) => Scale = Guard.Positive(scale);
 
     /// <summary>γ.</summary>
     public double Scale { get; }
 
-    /// <summary>Which column is a row's own; its own by default.</summary>
-    public InstanceTarget Target { get; init; }
+    /// <summary>The column that counts as a row's own. Default: the row itself.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not defined.</exception>
+    public InstanceTarget Target { get; init => field = Guard.Defined(value); }
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)

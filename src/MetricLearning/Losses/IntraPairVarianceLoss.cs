@@ -7,19 +7,20 @@ namespace MetricLearning;
 /// s_p]₊²</c> and <c>[s_n − (1 + ε⁻)·mean(s_n)]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. A regulariser: add it to
+/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. A regularizer: add it to
 /// another loss by <see cref="LossSum"/>. A batch of one class has the part of its positives, one of all different classes that of its
 /// negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class IntraPairVarianceLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveEpsilon">ε⁺, 0 or more; 0.01 by default.</param>
-    /// <param name="negativeEpsilon">ε⁻, 0 or more; 0.01 by default.</param>
-    public IntraPairVarianceLoss(double positiveEpsilon = 0.01, double negativeEpsilon = 0.01) : base(nameof(IntraPairVarianceLoss))
+    /// <param name="positiveEpsilon">ε⁺, 0 or more. Default: 0.01.</param>
+    /// <param name="negativeEpsilon">ε⁻, 0 or more. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public IntraPairVarianceLoss(double positiveEpsilon = 0.01, double negativeEpsilon = 0.01)
+        : base(nameof(IntraPairVarianceLoss), Distance.Cosine)
     {
         (PositiveEpsilon, NegativeEpsilon) = (Guard.NotNegative(positiveEpsilon), Guard.NotNegative(negativeEpsilon));
-        Distance = Distance.Cosine;
     }
 
     /// <summary>ε⁺.</summary>

@@ -12,11 +12,12 @@ namespace MetricLearning;
 public sealed class LargeMarginSoftmaxLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="margin">m, at least 1; 4 by default.</param>
-    /// <param name="scale">s above 0; 1 by default.</param>
-    public LargeMarginSoftmaxLoss(int classes, int dimension, int margin = 4, double scale = 1)
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="margin">m, at least 1. Default: 4.</param>
+    /// <param name="scale">s above 0. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public LargeMarginSoftmaxLoss(long classes, long dimension, int margin = 4, double scale = 1)
         : base(nameof(LargeMarginSoftmaxLoss), classes, dimension) => (Margin, Scale) = (Guard.AtLeast(margin, 1), Guard.Positive(scale));
 
     /// <summary>m.</summary>

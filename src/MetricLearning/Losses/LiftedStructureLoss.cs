@@ -7,15 +7,16 @@ namespace MetricLearning;
 /// For each positive pair <c>½[d(a,p) − m⁺ + log(Σ_{n of a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair of
-/// which neither end has a negative loses the logarithm; a batch without negatives has the loss 0. A pair that several triplets share
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair whose
+/// ends both lack negatives has no logarithm; a batch without negatives has the loss 0. A pair that several triplets share
 /// counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
 /// </remarks>
 public sealed class LiftedStructureLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="negativeMargin">m⁻; 1 by default.</param>
-    /// <param name="positiveMargin">m⁺; 0 by default.</param>
+    /// <param name="negativeMargin">m⁻. Default: 1.</param>
+    /// <param name="positiveMargin">m⁺. Default: 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public LiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0) : base(nameof(LiftedStructureLoss))
     {
         (NegativeMargin, PositiveMargin) = (Guard.Finite(negativeMargin), Guard.Finite(positiveMargin));

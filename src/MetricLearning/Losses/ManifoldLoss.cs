@@ -4,29 +4,30 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Similarity along the manifold of batch and proxies, by random walks: the own proxy is to be nearer than the others, in itself and in its
-/// context.
+/// Similarity along the manifold of batch and proxies, by random walks: the own proxy has to be nearer than the others, by itself and by
+/// its context.
 /// </summary>
 /// <remarks>
 /// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two
 /// terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and,
-/// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels say which proxy is a sample's
-/// own; they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples.
-/// Aziere and Todorovic, <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as pytorch-metric-learning's
-/// ManifoldLoss, which draws the meta-classes at random where it is given none and inverts in float32.
+/// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels name the proxy of each sample;
+/// they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples. Aziere and Todorovic,
+/// <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as pytorch-metric-learning's ManifoldLoss, which draws
+/// the meta-classes at random where it is given none and inverts in float32.
 /// </remarks>
 public sealed class ManifoldLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="classes">C, the number of proxies; pytorch-metric-learning has 50.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="contextWeight">λ, 0 or greater; 1 by default.</param>
-    /// <param name="alpha">α in [0, 1): how far a walk goes; 0.8 by default.</param>
-    /// <param name="margin">δ; 0.0005 by default.</param>
-    public ManifoldLoss(int classes, int dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="contextWeight">λ, 0 or greater. Default: 1.</param>
+    /// <param name="alpha">α in [0, 1): how far a walk goes. Default: 0.8.</param>
+    /// <param name="margin">δ, finite. Default: 0.0005.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public ManifoldLoss(long classes, long dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
         : base(nameof(ManifoldLoss), classes, dimension)
     {
-        (ContextWeight, Alpha, Margin) = (Guard.NotNegative(contextWeight), Guard.Within(alpha, 0, 1), margin);
+        (ContextWeight, Alpha, Margin) = (Guard.NotNegative(contextWeight), Guard.Within(alpha, 0, 1), Guard.Finite(margin));
         if (alpha == 1) throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha must be less than 1.");
     }
 
@@ -61,6 +62,7 @@ public sealed class ManifoldLoss : ClassLoss
         if (ContextWeight > 0) yield return PerSample(S(ContextWeight) * Costs(Cosines(samples, proxies), labels));
     }
 
+    /// <summary>log(1 + Σ exp v) over the violations v ≥ 0 of each sample: [N, C] scores → [N].</summary>
     private Tensor Costs(Tensor scores, Tensor labels)
     {
         var own = Own(scores, labels);

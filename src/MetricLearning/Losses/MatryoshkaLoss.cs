@@ -2,26 +2,29 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Makes embeddings that can be cut short: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over some widths d_i, of which each prefix learns
+/// <summary>Trains embeddings that can be cut short: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over some widths d_i, so that each prefix learns
 /// to be an embedding.</summary>
 /// <remarks>
-/// Default: all weights 1. Give a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
-/// length. Losses with a vector a class have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>, NeurIPS
-/// 2022; as sentence-transformers' MatryoshkaLoss.
+/// Default: all weights 1. Choose a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
+/// length. Losses with a vector for each class have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>,
+/// NeurIPS 2022; as sentence-transformers' MatryoshkaLoss.
+/// <para>Thread safety: as the wrapped loss.</para>
 /// </remarks>
-public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>
+public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {
     private readonly nn.Module<Tensor, Tensor, Tensor> loss;
-    private readonly int[] widths;
+    private readonly long[] widths;
     private readonly double[] weights;
 
     /// <summary>Wraps a loss.</summary>
     /// <param name="loss">(embeddings [N, d], labels) → scalar, for every width; this takes it over.</param>
-    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike; give the full width too where it is to be
+    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike. Give the full width too where it is to be
     /// trained.</param>
-    /// <param name="weights">The w_i, finite, one a width; all 1 where null.</param>
-    /// <exception cref="ArgumentException">There is no width, a width is given twice, or the weights are not one a width.</exception>
-    public MatryoshkaLoss(nn.Module<Tensor, Tensor, Tensor> loss, IReadOnlyList<int> widths, IReadOnlyList<double>? weights = null)
+    /// <param name="weights">The w_i, finite, one for each width; null for all 1.</param>
+    /// <exception cref="ArgumentNullException">The loss or the widths are null.</exception>
+    /// <exception cref="ArgumentException">There is no width, a width is below 1 or given twice, or the weights are not one finite number
+    /// for each width.</exception>
+    public MatryoshkaLoss(nn.Module<Tensor, Tensor, Tensor> loss, IReadOnlyList<long> widths, IReadOnlyList<double>? weights = null)
         : base(nameof(MatryoshkaLoss))
     {
         ArgumentNullException.ThrowIfNull(loss);
@@ -38,21 +41,36 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>
     }
 
     /// <summary>The d_i.</summary>
-    public IReadOnlyList<int> Widths => widths;
+    public IReadOnlyList<long> Widths => widths;
 
     /// <summary>The weighted sum over the widths.</summary>
     /// <param name="embeddings">[N, D], D at least the greatest width.</param>
     /// <param name="labels">What the wrapped loss takes.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The embeddings are narrower than a width.</exception>
+    /// <exception cref="ArgumentException">The embeddings are narrower than a width, or the wrapped loss refuses them.</exception>
     public override Tensor forward(Tensor embeddings, Tensor labels)
+    {
+        using var scope = NewDisposeScope();
+        return WeightedSum([.. Prefixes(embeddings).Select(prefix => loss.call(prefix, labels))]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The terms of all widths together. The other figures of a report describe the whole embeddings.</summary>
+    LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches)
+    {
+        LossOutcome[] outcomes = [.. Prefixes(input).Select(prefix => LossOutcome.Of(loss, prefix, labels, batches))];
+        return new(WeightedSum([.. outcomes.Select(outcome => outcome.Value)]), [.. outcomes.SelectMany(outcome => outcome.Terms)],
+            Array.TrueForAll(outcomes, outcome => outcome.Batch is not null) ? batches.Of(input, labels) : null, Distance.Euclidean);
+    }
+
+    private IEnumerable<Tensor> Prefixes(Tensor embeddings)
     {
         Guard.Matrix(embeddings);
         if (embeddings.size(1) < widths.Max())
             throw new ArgumentException(
                 $"embeddings must be at least {widths.Max()} wide, got {Guard.Shape(embeddings)}.", nameof(embeddings));
-        using var scope = NewDisposeScope();
-        return widths.Zip(weights, (width, weight) => S(weight) * loss.call(embeddings.narrow(1, 0, width), labels))
-            .Aggregate((sum, part) => sum.Plus(part)).MoveToOuterDisposeScope();
+        return widths.Select(width => embeddings.narrow(1, 0, width));
     }
+
+    private Tensor WeightedSum(Tensor[] values) =>
+        weights.Zip(values, (weight, value) => S(weight) * value).Aggregate((sum, part) => sum.Plus(part));
 }

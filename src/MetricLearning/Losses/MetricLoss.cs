@@ -2,30 +2,36 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss on embeddings: a TorchSharp module, so that learned parts are its parameters, move with it and are saved with
-/// it.</summary>
+/// <summary>A loss of embeddings and labels. It is a TorchSharp module, so its learned parts are parameters that move, train and are saved
+/// with it.</summary>
 /// <remarks>
-/// To add a loss, derive from <see cref="TupleLoss"/> (it looks at distances of tuples) or from <see cref="ClassLoss"/> (it compares with a
-/// learned vector a class), and write the maths only; derive from this class where neither fits. What all losses hold to:
+/// To add a loss, derive from <see cref="TupleLoss"/> (it compares distances of tuples) or from <see cref="ClassLoss"/> (it compares
+/// embeddings with a learned vector for each class), and write the maths only; derive from this class where neither fits. All losses keep
+/// these rules:
 /// <list type="bullet">
 /// <item>A batch with nothing to compare (0 rows, 1 row, one class, all classes different) has the loss 0 and a gradient of 0.</item>
-/// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number, and nothing is thrown, as looking would make
+/// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number. Nothing is thrown, because checking would make
 /// the host wait for the device; <see cref="Report"/> counts the rows.</item>
-/// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32, float64 stays.</item>
-/// <item>Only equality of labels counts. Shapes and types that do not fit are an <see cref="ArgumentException"/> that prints them.</item>
+/// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32; float64 stays float64.</item>
+/// <item>Labels are integers of any width, and only their equality counts. A shape or type that does not fit is an
+/// <see cref="ArgumentException"/> that prints it.</item>
 /// </list>
+/// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors. A loss that keeps state while it
+/// computes says so. Training learned parts (<c>backward</c>, an optimizer) and changing the module (<c>to</c>, <c>train</c>, hooks) is for
+/// one thread at a time.</para>
 /// </remarks>
-public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
+public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {
     /// <summary>Names the module.</summary>
     protected MetricLoss(string name) : base(name) { }
 
-    /// <summary>From the loss's values to one number. The loss's own documentation says its default.</summary>
-    public Reducer Reducer { get; init; } = Reducer.Mean;
+    /// <summary>Makes one number of the loss's values. The default is in the documentation of each loss.</summary>
+    /// <exception cref="ArgumentNullException">The reducer is null.</exception>
+    public Reducer Reducer { get; init => field = Guard.NotNull(value); } = Reducer.Mean;
 
     /// <summary>The loss of a batch that meets itself.</summary>
     /// <param name="embeddings">[N, D], float16, bfloat16, float32 or float64; N may be 0.</param>
-    /// <param name="labels">int64 [N].</param>
+    /// <param name="labels">[N], integers of any width.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public sealed override Tensor forward(Tensor embeddings, Tensor labels)
@@ -34,21 +40,26 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
         return forward(batch);
     }
 
-    /// <summary>The loss of a batch that is shared with other losses.</summary>
+    /// <summary>The loss of a batch that several losses share.</summary>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentNullException">The batch is null.</exception>
     public Tensor forward(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
         using var scope = NewDisposeScope();
-        return Reduce(batch, [.. Terms(batch)]).MoveToOuterDisposeScope();
+        return Evaluate(batch).Value.MoveToOuterDisposeScope();
     }
+
+    /// <summary>As <see cref="forward(LossBatch)"/>. TorchSharp's hooks take embeddings and labels, so they do not run here.</summary>
+    /// <inheritdoc cref="forward(LossBatch)"/>
+    public Tensor call(LossBatch batch) => forward(batch);
 
     /// <summary>The values of the loss before they are reduced, for a reduction or a record of your own.</summary>
     /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">int64 [N].</param>
-    /// <returns> The loss's terms (attraction and repulsion, say), their tensors with gradient, which the caller disposes. Terms of [0] are
-    /// left out. What <see cref="forward(Tensor, Tensor)"/> gives is the sum of the terms, each reduced by <see cref="Reducer"/>.
-    /// </returns>
+    /// <param name="labels">[N], integers of any width.</param>
+    /// <returns>The terms of the loss (attraction and repulsion, say), with gradient. The caller disposes their tensors. Terms of [0] are
+    /// left out. <see cref="forward(Tensor, Tensor)"/> gives the sum of the terms, each reduced by <see cref="Reducer"/>.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public IReadOnlyList<LossTerm> Values(Tensor embeddings, Tensor labels)
     {
         using var scope = NewDisposeScope();
@@ -61,40 +72,45 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>
 
     /// <summary>What the loss does on a batch: its value and its counts. No gradient is kept.</summary>
     /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">int64 [N].</param>
-    public LossReport Report(Tensor embeddings, Tensor labels)
+    /// <param name="labels">[N], integers of any width.</param>
+    /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> and <see cref="LossReport.EffectiveRank"/> too,
+    /// which takes the distance matrix and a product of the embeddings. Default: false.</param>
+    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    public LossReport Report(Tensor embeddings, Tensor labels, bool detailed = false)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels);
-        return LossReport.Of(Evaluate(batch).Report.cpu());
+        return LossOutcome.Report([Evaluate(batch)], detailed)[0].Report!;
     }
 
-    /// <summary>By what its report measures how far the rows are apart.</summary>
-    private protected virtual Distance Measure => Distance.Euclidean;
+    /// <summary>The distance that a detailed report measures.</summary>
+    private protected virtual Distance ReportDistance => Distance.Euclidean;
 
-    /// <summary>The values of the loss, before they are reduced. Tensors made here are freed by the caller.</summary>
+    /// <summary>The values of the loss, before they are reduced. The caller frees tensors that are made here.</summary>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
-    /// <summary>The value, and its report as a tensor on the device. The caller has a dispose scope open.</summary>
-    internal (Tensor Value, Tensor Report) Evaluate(LossBatch batch)
+    /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
+    internal LossOutcome Evaluate(LossBatch batch)
     {
         LossTerm[] terms = [.. Terms(batch)];
-        var value = Reduce(batch, terms);
-        return (value, LossReport.Collect(value, batch, terms, Measure));
+        return new(Reduce(batch, terms), terms, batch, ReportDistance);
     }
 
-    /// <summary>
-    /// 0 · Σ x is added where it can make a difference: a way back to the embeddings where there is nothing to compare, and NaN where they
-    /// are not finite, also where no tuple that was chosen, or no hinge, would show it.
-    /// </summary>
+    LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(batches.Of(input, labels));
+
+    /// <summary>Reduces each term and adds the results.</summary>
+    /// <remarks>
+    /// 0 · Σ x is added where it can make a difference. Where there is nothing to compare it gives the embeddings a gradient of 0. Where
+    /// they are not finite it makes the loss NaN, even if no chosen tuple and no hinge shows it.
+    /// </remarks>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms)
     {
         var parts = terms.Select((term, place) => term with { Place = place }).Where(term => term.Values.numel() > 0)
             .Select(term => Reducer.Reduce(term, batch)).ToList();
-        var hasWayBack = batch.Rows > 0 && (parts.Exists(part => part.requires_grad)
+        var reachesEmbeddings = batch.Rows > 0 && (parts.Exists(part => part.requires_grad)
             || (parts.Count > 0 && !batch.Embeddings.requires_grad));
-        if (!hasWayBack || !batch.IsKnownFinite) parts.Insert(0, RowMath.NaNWhereNotFinite(batch.Embeddings));
+        if (!reachesEmbeddings || !batch.IsKnownFinite) parts.Insert(0, RowMath.NaNWhereNotFinite(batch.Embeddings));
         return parts.Aggregate((sum, part) => sum.Plus(part));
     }
 }

@@ -4,13 +4,14 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against the share
-/// that j has of i's common labels, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
+/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against j's
+/// share of the labels in common with i, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
 /// </summary>
 /// <remarks>
 /// The dot product of the rows as they are, mean over the rows that have a label. As TensorFlow Addons' npairs_multilabel_loss, which is
 /// NaN where a row has none; with one label a row it is its npairs_loss. No such rows: 0. Memory O(N²). Sohn, <i>Improved Deep Metric
 /// Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
 {

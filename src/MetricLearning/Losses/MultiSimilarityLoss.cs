@@ -11,9 +11,10 @@ namespace MetricLearning;
 public sealed class MultiSimilarityLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="alpha">α above 0; 2 by default.</param>
-    /// <param name="beta">β above 0; 50 by default.</param>
-    /// <param name="offset">λ, a similarity; 0.5 by default.</param>
+    /// <param name="alpha">α above 0. Default: 2.</param>
+    /// <param name="beta">β above 0. Default: 50.</param>
+    /// <param name="offset">λ, a similarity. Default: 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public MultiSimilarityLoss(double alpha = 2, double beta = 50, double offset = 0.5) : base(nameof(MultiSimilarityLoss))
     {
         (Alpha, Beta, Offset) = (Guard.Positive(alpha), Guard.Positive(beta), Guard.Finite(offset));

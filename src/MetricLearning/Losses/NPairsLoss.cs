@@ -3,12 +3,12 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>One positive pair a class, each told from the others: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
+/// <summary>One positive pair for each class, classified among the others: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
 /// <remarks>
 /// Default: dot product of rows of length 1 (s = −d), mean over the classes, as pytorch-metric-learning; the paper's embeddings are not
-/// scaled (<see cref="Distance.Dot"/>) and their length is penalised instead. Of each class the first row that has a positive, with its
-/// first positive, so that the order of the batch matters. Fewer than two classes with a pair: 0. Labels are needed, given tuples will not
-/// do. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// scaled (<see cref="Distance.Dot"/>) and their length is penalized instead. From each class it takes the first row that has a positive,
+/// with its first positive, so the order of the batch matters. Fewer than two classes with a pair: 0. It needs labels: given tuples are
+/// refused. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// </remarks>
 public sealed class NPairsLoss : TupleLoss
 {
@@ -28,7 +28,7 @@ public sealed class NPairsLoss : TupleLoss
         yield return new(cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None), anchors);
     }
 
-    /// <summary>Of these rows, in ascending order, the first of each label.</summary>
+    /// <summary>The first row of each label among these rows, in ascending order.</summary>
     private static Tensor FirstOfEach(Tensor labels, Tensor rows)
     {
         var (sorted, order) = labels.index_select(0, rows).sort(0, stable: true);

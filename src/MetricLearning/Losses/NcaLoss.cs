@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the chance that a neighbor drawn at
-/// random is of its class.
+/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the probability that a neighbor drawn
+/// at random is of its class.
 /// </summary>
 /// <remarks>
 /// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning
@@ -12,7 +12,8 @@ namespace MetricLearning;
 public sealed class NcaLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="scale">σ above 0; 1 by default.</param>
+    /// <param name="scale">σ above 0. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public NcaLoss(double scale = 1) : base(nameof(NcaLoss))
     {
         Scale = Guard.Positive(scale);

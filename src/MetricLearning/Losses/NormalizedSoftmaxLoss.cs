@@ -10,10 +10,11 @@ namespace MetricLearning;
 public sealed class NormalizedSoftmaxLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="temperature">τ above 0; 0.05 by default.</param>
-    public NormalizedSoftmaxLoss(int classes, int dimension, double temperature = 0.05)
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="temperature">τ above 0. Default: 0.05.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public NormalizedSoftmaxLoss(long classes, long dimension, double temperature = 0.05)
         : base(nameof(NormalizedSoftmaxLoss), classes, dimension) => Temperature = Guard.Positive(temperature);
 
     /// <summary>τ.</summary>

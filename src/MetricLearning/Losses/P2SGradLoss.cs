@@ -2,15 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Squared errors of cosines: <c>mean_c (cos(x, w_c) − [c = y])²</c>. No margin and no scale to choose.</summary>
+/// <summary>Squared errors of cosines: <c>mean_c (cos(x, w_c) − [c = y])²</c>. It has no margin and no scale to choose.</summary>
 /// <remarks>
 /// Default: mean over the samples. The class vectors are used at length 1, and their gradient is that at length 1 without the part that
-/// keeps the length, as in the published code, which puts them back to length 1 before each use: their stored length changes nothing.
+/// keeps the length, as in the published code, which scales them to length 1 before each use: their stored length does not matter.
 /// Zhang et al., <i>P2SGrad</i>, CVPR 2019; Wang and Yamagishi 2021, eq. 6; as pytorch-metric-learning (weights [D, C]).
 /// </remarks>
-/// <param name="classes">C.</param>
-/// <param name="dimension">D.</param>
-public sealed class P2SGradLoss(int classes, int dimension)
+/// <param name="classes">C, at least 1.</param>
+/// <param name="dimension">D of the embeddings, at least 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
+public sealed class P2SGradLoss(long classes, long dimension)
     : ClassLoss(nameof(P2SGradLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
 {
     /// <inheritdoc/>

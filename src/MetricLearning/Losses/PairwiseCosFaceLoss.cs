@@ -10,13 +10,11 @@ namespace MetricLearning;
 public sealed class PairwiseCosFaceLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m; 0.25 by default.</param>
-    /// <param name="scale">γ above 0; 30 by default.</param>
-    public PairwiseCosFaceLoss(double margin = 0.25, double scale = 30) : base(nameof(PairwiseCosFaceLoss))
-    {
-        (Margin, Scale) = (margin, Guard.Positive(scale));
-        Distance = Distance.Cosine;
-    }
+    /// <param name="margin">m, finite. Default: 0.25.</param>
+    /// <param name="scale">γ above 0. Default: 30.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public PairwiseCosFaceLoss(double margin = 0.25, double scale = 30) : base(nameof(PairwiseCosFaceLoss), Distance.Cosine) =>
+        (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
     /// <summary>m.</summary>
     public double Margin { get; }

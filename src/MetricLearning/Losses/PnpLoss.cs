@@ -1,25 +1,23 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Penalises negatives before positives: for each anchor the mean over its positives p, itself among them, of <c>f(R_p)</c>, where
-/// <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives more alike than p, and f is chosen by the variant.
+/// Penalizes negatives ranked before positives: for each anchor the mean over its positives p, itself among them, of <c>f(R_p)</c>, where
+/// <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives that are more similar than p, and the variant chooses f.
 /// </summary>
 /// <remarks>
 /// Default: variant O (f(R) = R), τ = 0.01, α = 1, b = 2, over cosines s, mean over the anchors that have positives,
-/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are worked out in blocks.
+/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are computed in blocks.
 /// Li et al., <i>Rethinking the Optimization of Average Precision: Only Penalizing Negative Instances before Positive Ones is Enough</i>,
 /// AAAI 2022.
 /// </remarks>
 public sealed class PnpLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="variant">f; O by default.</param>
-    /// <param name="temperature">τ above 0; 0.01 by default.</param>
-    public PnpLoss(PnpVariant variant = PnpVariant.O, double temperature = 0.01) : base(nameof(PnpLoss))
-    {
+    /// <param name="variant">f. Default: O.</param>
+    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public PnpLoss(PnpVariant variant = PnpVariant.O, double temperature = 0.01) : base(nameof(PnpLoss), Distance.Cosine) =>
         (Variant, Temperature) = (Guard.Defined(variant), Guard.Positive(temperature));
-        Distance = Distance.Cosine;
-    }
 
     /// <summary>Which f.</summary>
     public PnpVariant Variant { get; }
@@ -27,10 +25,12 @@ public sealed class PnpLoss : TupleLoss
     /// <summary>τ.</summary>
     public double Temperature { get; }
 
-    /// <summary>α of <see cref="PnpVariant.Dq"/>, above 0; 1 by default.</summary>
+    /// <summary>α of <see cref="PnpVariant.Dq"/>, above 0. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double Alpha { get; init => field = Guard.Positive(value); } = 1;
 
-    /// <summary>b of <see cref="PnpVariant.Ib"/>, above 0; 2 by default.</summary>
+    /// <summary>b of <see cref="PnpVariant.Ib"/>, above 0. Default: 2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double B { get; init => field = Guard.Positive(value); } = 2;
 
     /// <inheritdoc/>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>What <see cref="PnpLoss"/> makes of R, the number of negatives before a positive.</summary>
+/// <summary>The function f(R) that <see cref="PnpLoss"/> applies to R, the number of negatives before a positive.</summary>
 public enum PnpVariant
 {
     /// <summary>R.</summary>

@@ -9,16 +9,17 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among
-/// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. Labels are
-/// needed, given tuples will not do. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
+/// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. It needs
+/// labels: given tuples are refused. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
 /// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person Re-identification</i>, CVPR 2017,
-/// who learn the metric and set the margins by the batch's mean distances.
+/// whose authors learn the metric and set the margins by the batch's mean distances.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m₁; 1 by default.</param>
-    /// <param name="secondMargin">m₂, smaller, as the second part is the weaker constraint; 0.5 by default.</param>
+    /// <param name="margin">m₁. Default: 1.</param>
+    /// <param name="secondMargin">m₂, smaller because the second part is the weaker constraint. Default: 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public QuadrupletLoss(double margin = 1, double secondMargin = 0.5) : base(nameof(QuadrupletLoss))
     {
         (Margin, SecondMargin) = (Guard.Finite(margin), Guard.Finite(secondMargin));
@@ -37,7 +38,7 @@ public sealed class QuadrupletLoss : TupleLoss
     {
         distances.Batch.RequireLabels(nameof(QuadrupletLoss));
         var labels = distances.Batch.ReferenceLabels!;
-        if (PairsForSums(distances, tuples) is { } pairs)
+        if (PairsToSum(distances, tuples) is { } pairs)
         {
             foreach (var term in Sums(distances, tuples.AsPairs().Negatives, labels, pairs.Rows, pairs.Columns)) yield return term;
             yield break;
@@ -57,6 +58,7 @@ public sealed class QuadrupletLoss : TupleLoss
         yield return new(relu(near.index_select(0, kept) - between + S(SecondMargin)), triplets.Anchors.index_select(0, kept));
     }
 
+    /// <summary>Both parts, as one sum for each positive pair.</summary>
     private IEnumerable<LossTerm> Sums(DistanceView distances, Tensor negatives, Tensor labels, Tensor rows, Tensor columns)
     {
         yield return PairBlocks.Sums([distances.Matrix, negatives], rows, columns, negatives.size(1), (m, anchors, positives) =>
@@ -80,8 +82,9 @@ public sealed class QuadrupletLoss : TupleLoss
     }
 
     /// <summary>
-    /// For each row the nearest one of another class, and the nearest one that is of neither class: one of the two is the row nearest to a
-    /// negative that is of neither its class nor the anchor's. Two searches for each row, not one for each triplet.
+    /// For each row the nearest row of another class, and the nearest row of a third class. The row that a triplet needs, nearest to its
+    /// negative and of neither its class nor the anchor's, is one of the two. So each row is searched twice, in place of once for each
+    /// triplet.
     /// </summary>
     private static (Tensor Rows, Tensor Classes, Tensor Found)[] NearestOfAnotherClass(Tensor among, Tensor labels)
     {

@@ -3,25 +3,26 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Draws an anchor's positives within <c>α − m</c> and keeps its negatives beyond <c>α</c>: <c>(1 − λ) · Σ_p w_p [d_p − (α − m)]₊ + λ · Σ_n
+/// Pulls an anchor's positives within <c>α − m</c> and keeps its negatives beyond <c>α</c>: <c>(1 − λ) · Σ_p w_p [d_p − (α − m)]₊ + λ · Σ_n
 /// w_n [α − d_n]₊</c>, where the weights of the violating pairs are, on each side, <c>exp(T_p (d_p − (α − m)))</c> and <c>exp(T_n (α −
 /// d_n))</c> over their sum.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as
 /// pytorch-metric-learning (where m and T_n have to be given). As there, each sum of weights has 10⁻⁵ added for each row of the references,
-/// and the gradient flows through the weights too. A negative that cannot be told from its anchor (distance 0 to rounding) has no direction
-/// to go to and is left out, as there. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al.,
+/// and the gradient flows through the weights too. A negative at distance 0 to rounding has no direction in which to move and is left
+/// out, as there. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al.,
 /// <i>Ranked List Loss for Deep Metric Learning</i>, CVPR 2019.
 /// </remarks>
 public sealed class RankedListLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, between the positives' radius and the negatives' border; 0.4 by default.</param>
-    /// <param name="negativeTemperature">T_n, 0 or greater: how much more the nearest negatives count; 10 by default, 0 for all
-    /// alike.</param>
-    /// <param name="positiveTemperature">T_p, 0 or greater; 0 by default.</param>
-    /// <param name="border">α; 1 + m/2 by default.</param>
+    /// <param name="margin">m, between the positives' radius and the negatives' border. Default: 0.4.</param>
+    /// <param name="negativeTemperature">T_n, 0 or greater: how much more the nearest negatives count, 0 for equal weights; 10 by
+    /// default.</param>
+    /// <param name="positiveTemperature">T_p, 0 or greater. Default: 0.</param>
+    /// <param name="border">α. Default: 1 + m/2.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public RankedListLoss(double margin = 0.4, double negativeTemperature = 10, double positiveTemperature = 0, double? border = null)
         : base(nameof(RankedListLoss))
     {
@@ -42,7 +43,8 @@ public sealed class RankedListLoss : TupleLoss
     /// <summary>α.</summary>
     public double Border { get; }
 
-    /// <summary>λ in [0, 1]: the weight of the negatives, of which 1 − λ is left to the positives; 0.5 by default.</summary>
+    /// <summary>λ in [0, 1]: the weight of the negatives, of which 1 − λ is left to the positives. Default: 0.5.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is outside [0, 1].</exception>
     public double Imbalance { get; init => field = Guard.Within(value, 0, 1); } = 0.5;
 
     /// <inheritdoc/>
@@ -61,7 +63,7 @@ public sealed class RankedListLoss : TupleLoss
     {
         var kept = (mask & (violations <= S(0)).logical_not()) | violations.isnan();
         var costs = violations.masked_fill(kept.logical_not(), S(0));
-        // Taken about the greatest, which cancels, so that no exp is beyond 1.
+        // The greatest is subtracted, which cancels, so that no exp exceeds 1.
         var greatest = (S(temperature) * costs).detach().amax([1], keepdim: true);
         var weights = (S(temperature) * costs - greatest).exp() * kept;
         return (weights * costs).sum(1) / weights.sum(1).Plus((S(1e-5 * violations.size(1)) * (-greatest).exp()).squeeze(1));

@@ -1,20 +1,21 @@
 namespace MetricLearning;
 
 /// <summary>
-/// What a <see cref="MetricLearning.Regularizer"/> asks of the embeddings themselves, as a loss to add to others with a small weight.
+/// The penalty of a <see cref="MetricLearning.Regularizer"/> on the embeddings themselves, as a loss to add to others with a small weight.
 /// </summary>
-/// <remarks>For class vectors see <see cref="ClassLoss.WeightRegularizer"/>. Labels do not count.</remarks>
+/// <remarks>For class vectors see <see cref="ClassLoss.WeightRegularizer"/>. Labels do not matter.</remarks>
 public sealed class RegularizerLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="regularizer">Such as <c>Regularizer.Lp()</c> or <c>Regularizer.ZeroMean</c>.</param>
+    /// <exception cref="ArgumentNullException">The regularizer is null.</exception>
     public RegularizerLoss(Regularizer regularizer) : base(nameof(RegularizerLoss))
     {
         ArgumentNullException.ThrowIfNull(regularizer);
         Regularizer = regularizer;
     }
 
-    /// <summary>What is asked.</summary>
+    /// <summary>The penalty.</summary>
     public Regularizer Regularizer { get; }
 
     /// <inheritdoc/>

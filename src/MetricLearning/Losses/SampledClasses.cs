@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Trains the vectors of very many classes a few at a time: those of the batch, and others drawn at random.</summary>
+/// <summary>Trains the vectors of very many classes a few at a time: the classes of the batch, and others drawn at random.</summary>
 /// <remarks>
 /// <code>
 /// using var loss = new CosFaceLoss(1_000_000, 512) { Sampled = new SampledClasses(100_000) };
@@ -10,36 +10,39 @@ namespace MetricLearning;
 /// optimizer.step();                          // the network
 /// loss.Sampled!.Step(learningRate: 0.1);     // the vectors of the drawn classes
 /// </code>
-/// Only the drawn rows enter the product, get a gradient and are moved (SGD with momentum and weight decay on those rows), so time and
-/// memory of a step go with the number drawn: no gradient of [C, D] is ever made. The vectors themselves take no gradient and are left
-/// alone by other optimizers. In evaluation mode all classes count. Drawn from torch's random numbers on the device of the vectors.
-/// The momentum is a buffer: it moves and is saved with the loss. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// Only the drawn rows enter the product, get a gradient and are moved (SGD with momentum and weight decay on those rows). So time and
+/// memory of a step depend on the number drawn: no gradient of [C, D] is ever made. The vectors themselves take no gradient, so other
+/// optimizers do not change them. In evaluation mode all classes count. The draws come from torch's random numbers on the device of the
+/// vectors. The momentum is a buffer: it moves and is saved with the loss. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module
 {
     private Func<ClassLoss>? owner; // a field of a module type would be registered as a part of this one
     private (Tensor Rows, Tensor Vectors)? drawn;
 
-    /// <summary>Says how many classes to draw and how they are trained.</summary>
-    /// <param name="count">Classes that a step looks at, at least 1; those of the batch always, even where they are more.</param>
-    /// <param name="momentum">In [0, 1), 0.9 by default; takes memory as the vectors do unless 0.</param>
-    /// <param name="weightDecay">0.0005 by default; 0 or greater.</param>
-    public SampledClasses(int count, double momentum = 0.9, double weightDecay = 5e-4) : base(nameof(SampledClasses))
+    /// <summary>Sets how many classes are drawn and how they are trained.</summary>
+    /// <param name="count">The number of classes that a step looks at, at least 1. The classes of the batch are always among them, even
+    /// where they are more.</param>
+    /// <param name="momentum">In [0, 1); takes as much memory as the vectors unless it is 0. Default: 0.9.</param>
+    /// <param name="weightDecay">0 or greater. Default: 0.0005.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public SampledClasses(long count, double momentum = 0.9, double weightDecay = 5e-4) : base(nameof(SampledClasses))
     {
         (Count, Momentum, WeightDecay) = (Guard.AtLeast(count, 1), Guard.Within(momentum, 0, 1), Guard.NotNegative(weightDecay));
         if (momentum == 1) throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "momentum must be less than 1.");
     }
 
-    /// <summary>Classes that a step looks at.</summary>
-    public int Count { get; }
+    /// <summary>The number of classes that a step looks at.</summary>
+    public long Count { get; }
 
-    /// <summary>The part of a row's last step that its next one takes along.</summary>
+    /// <summary>The factor by which a row's velocity enters its next step.</summary>
     public double Momentum { get; }
 
-    /// <summary>The part of a row that is added to its gradient.</summary>
+    /// <summary>The factor by which a row is added to its gradient.</summary>
     public double WeightDecay { get; }
 
-    /// <summary>Moves the drawn class vectors by the gradient of the last backward pass; without one it does nothing.</summary>
+    /// <summary>Moves the drawn class vectors by the gradient of the last backward pass. Without a gradient it does nothing.</summary>
     /// <param name="learningRate">0 or greater.</param>
     public void Step(double learningRate)
     {
@@ -63,6 +66,7 @@ public sealed class SampledClasses : nn.Module
         Forget();
     }
 
+    /// <summary>Takes over the training of a loss's vectors.</summary>
     internal void Attach(ClassLoss loss)
     {
         if (owner is not null) throw new InvalidOperationException("These sampled classes belong to another loss already.");
@@ -73,7 +77,7 @@ public sealed class SampledClasses : nn.Module
         if (Momentum > 0) register_buffer(VelocityName, zeros_like(loss.Weights).DetachFromDisposeScope());
     }
 
-    /// <summary>Draws for a batch: the vectors of the drawn classes, a leaf of their own, and the labels among them.</summary>
+    /// <summary>Draws classes for a batch: their vectors, as a leaf of their own, and the labels as numbers among them.</summary>
     internal (Tensor Vectors, Tensor Labels) Draw(Tensor labels)
     {
         if (is_grad_enabled() && drawn?.Vectors.grad is { } waiting)

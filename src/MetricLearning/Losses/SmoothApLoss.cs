@@ -2,7 +2,7 @@ namespace MetricLearning;
 
 /// <summary>
 /// 1 − a smooth average precision of each anchor: the mean over its positives p, itself among them, of <c>(1 + R⁺_p) / (1 + R_p)</c>, where
-/// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others more alike than p, and R⁺ the positives among them.
+/// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others that are more similar than p, and R⁺ the positives among them.
 /// </summary>
 /// <remarks>
 /// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as the authors and pytorch-metric-learning, without their
@@ -13,12 +13,10 @@ namespace MetricLearning;
 public sealed class SmoothApLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0; 0.01 by default.</param>
-    public SmoothApLoss(double temperature = 0.01) : base(nameof(SmoothApLoss))
-    {
+    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public SmoothApLoss(double temperature = 0.01) : base(nameof(SmoothApLoss), Distance.Cosine) =>
         Temperature = Guard.Positive(temperature);
-        Distance = Distance.Cosine;
-    }
 
     /// <summary>τ.</summary>
     public double Temperature { get; }

@@ -4,11 +4,11 @@ namespace MetricLearning;
 
 /// <summary>
 /// 1 − a smooth recall at k of each anchor: <c>1 − mean_k Σ_p σ((k − 1 − R_p) / τ₁) / min(k, |P|)</c>, where <c>R_p = Σ_z σ((d_p − d_z) /
-/// τ₂)</c> counts the others nearer than the positive p.
+/// τ₂)</c> counts the others that are nearer than the positive p.
 /// </summary>
 /// <remarks>
 /// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
-/// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are worked out in blocks. Patel, Tolias, Matas,
+/// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are computed in blocks. Patel, Tolias, Matas,
 /// <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs: the anchor is one
 /// of the others there, so that each rank is 1 greater (by σ((1 − s_p) / τ₂)), the sum over p is cut at k, and its classes are of one size.
 /// No mixup here.
@@ -19,6 +19,8 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
 
     /// <summary>Creates the loss.</summary>
     /// <param name="depths">The k, each at least 1; 1, 2, 4, 8, 16 where none is given.</param>
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A k is below 1.</exception>
     public SmoothRecallAtKLoss(params IReadOnlyList<int> depths) : base(nameof(SmoothRecallAtKLoss))
     {
         ArgumentNullException.ThrowIfNull(depths);
@@ -30,15 +32,17 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
     /// <summary>The k.</summary>
     public IReadOnlyList<int> Depths => depths;
 
-    /// <summary>τ₁ above 0: how softly a rank is compared with k; 1 by default.</summary>
+    /// <summary>τ₁ above 0: how softly a rank is compared with k. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double DepthTemperature { get; init => field = Guard.Positive(value); } = 1;
 
-    /// <summary>τ₂ above 0: how softly distances are compared; 0.01 by default.</summary>
+    /// <summary>τ₂ above 0: how softly distances are compared. Default: 0.01.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double RankTemperature { get; init => field = Guard.Positive(value); } = 0.01;
 
     /// <summary>
     /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before
-    /// itself; as in open-metric-learning. False by default.
+    /// itself. Default: as in open-metric-learning. False.
     /// </summary>
     public bool AnchorIsRanked { get; init; }
 

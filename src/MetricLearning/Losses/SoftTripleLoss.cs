@@ -15,16 +15,17 @@ namespace MetricLearning;
 public sealed class SoftTripleLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="centersPerClass">K; 10 by default.</param>
-    /// <param name="scale">λ above 0; 20 by default.</param>
-    /// <param name="temperature">γ above 0; 0.1 by default.</param>
-    /// <param name="margin">δ; 0.01 by default.</param>
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="centersPerClass">K. Default: 10.</param>
+    /// <param name="scale">λ above 0. Default: 20.</param>
+    /// <param name="temperature">γ above 0. Default: 0.1.</param>
+    /// <param name="margin">δ, finite. Default: 0.01.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SoftTripleLoss(
-        int classes, int dimension, int centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
+        long classes, long dimension, long centersPerClass = 10, double scale = 20, double temperature = 0.1, double margin = 0.01)
         : base(nameof(SoftTripleLoss), classes, dimension, centersPerClass, 1 / Math.Sqrt(Math.Max(1, dimension))) =>
-        (Scale, Temperature, Margin) = (Guard.Positive(scale), Guard.Positive(temperature), margin);
+        (Scale, Temperature, Margin) = (Guard.Positive(scale), Guard.Positive(temperature), Guard.Finite(margin));
 
     /// <summary>λ.</summary>
     public double Scale { get; }

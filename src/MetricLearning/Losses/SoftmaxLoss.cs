@@ -8,9 +8,10 @@ namespace MetricLearning;
 /// Image-Text Embeddings with Instance Loss</i>, TOMM 2020, eq. 5, whose vectors two branches share.
 /// <see cref="NormalizedSoftmaxLoss"/> compares cosines instead.
 /// </remarks>
-/// <param name="classes">C.</param>
-/// <param name="dimension">D.</param>
-public sealed class SoftmaxLoss(int classes, int dimension)
+/// <param name="classes">C, at least 1.</param>
+/// <param name="dimension">D of the embeddings, at least 1.</param>
+/// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
+public sealed class SoftmaxLoss(long classes, long dimension)
     : ClassLoss(nameof(SoftmaxLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))
 {
     /// <inheritdoc/>

@@ -4,18 +4,20 @@ namespace MetricLearning;
 
 /// <summary>ArcFace with several vectors a class; the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. For noisy labels.</summary>
 /// <remarks>
-/// Wrong samples gather at a vector of their own; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians, s = 64, mean over
-/// the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as pytorch-metric-learning (weights [D, C·K], the margin in degrees).
+/// Wrongly labeled samples gather at a vector of their own; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians, s = 64,
+/// mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as pytorch-metric-learning (weights [D, C·K], the margin in
+/// degrees).
 /// </remarks>
 public sealed class SubCenterArcFaceLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C.</param>
-    /// <param name="dimension">D.</param>
-    /// <param name="centersPerClass">K; 3 by default.</param>
-    /// <param name="margin">m in radians, in [0, π]; 0.5 by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    public SubCenterArcFaceLoss(int classes, int dimension, int centersPerClass = 3, double margin = 0.5, double scale = 64)
+    /// <param name="classes">C, at least 1.</param>
+    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="centersPerClass">K. Default: 3.</param>
+    /// <param name="margin">m in radians, in [0, π]. Default: 0.5.</param>
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public SubCenterArcFaceLoss(long classes, long dimension, long centersPerClass = 3, double margin = 0.5, double scale = 64)
         : base(nameof(SubCenterArcFaceLoss), classes, dimension, centersPerClass) =>
         (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
 
@@ -27,7 +29,7 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
 
     /// <summary>The samples far from the dominant center of their class: the one that most of its samples are nearest to.</summary>
     /// <param name="embeddings">[N, D], best of the whole training set.</param>
-    /// <param name="labels">int64 [N].</param>
+    /// <param name="labels">[N], integers of any width in [0, C).</param>
     /// <param name="degrees">A sample is far where its angle to the dominant center is greater; 75 by default, in [0, 180].</param>
     /// <returns> Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
     /// samples; of equally frequent centers the first. No gradient. The caller disposes both. </returns>
@@ -37,14 +39,14 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels);
-        Guard.InRange(labels, Classes);
+        Guard.InRange(batch.Labels!, Classes, nameof(labels));
         Guard.Within(degrees, 0, 180);
         RequireWidth(embeddings);
         var x = RowMath.Unit(batch.Embeddings);
         var centers = RowMath.Unit(Weights.to(x.dtype)).view(Classes, CentersPerClass, Dimension);
         var cosines = centers.index_select(0, batch.Labels!).matmul(x.unsqueeze(2)).squeeze(2);
         var nearest = (batch.Labels! * S(CentersPerClass)).Plus(cosines.argmax(1));
-        var counts = bincount(nearest, minlength: Classes * CentersPerClass).view(Classes, CentersPerClass);
+        var counts = bincount(nearest, minlength: (int)(Classes * CentersPerClass)).view(Classes, CentersPerClass);
         var dominant = counts.argmax(1);
         var far = Own(cosines, dominant.index_select(0, batch.Labels!)).squeeze(1) < S(Math.Cos(double.DegreesToRadians(degrees)));
         return (far.nonzero().squeeze(1).MoveToOuterDisposeScope(),

@@ -5,15 +5,16 @@ namespace MetricLearning;
 /// positives too.
 /// </summary>
 /// <remarks>
-/// Default: τ = 0.1, cosine (s = −d: a constant more or less makes no difference), mean over the anchors above 0, as
-/// pytorch-metric-learning, where an anchor without positives counts for nothing. A batch without any negatives, or any positives, has the
+/// Default: τ = 0.1, cosine (s = −d: a constant offset makes no difference), mean over the anchors above 0, as
+/// pytorch-metric-learning, where an anchor without positives does not count. A batch without any negatives, or any positives, has the
 /// loss 0. The N-pairs loss of TensorFlow Addons is this one of anchors against references, with τ = 1, <see cref="Distance.Dot"/> and
 /// <see cref="Reducer.Mean"/>. Memory O(N²). Khosla et al., <i>Supervised Contrastive Learning</i>, NeurIPS 2020, eq. 2 (L_out).
 /// </remarks>
 public sealed class SupConLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0; 0.1 by default.</param>
+    /// <param name="temperature">τ above 0. Default: 0.1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SupConLoss(double temperature = 0.1) : base(nameof(SupConLoss))
     {
         Temperature = Guard.Positive(temperature);

@@ -3,24 +3,24 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Lets one threshold serve all classes: <c>λ⁺ · mean [m⁺ − s_p]₊ + λ⁻ · mean [s_n − m⁻]₊</c> over cosines s, each mean over the pairs on
+/// Makes one threshold fit all classes: <c>λ⁺ · mean [m⁺ − s_p]₊ + λ⁻ · mean [s_n − m⁻]₊</c> over cosines s, each mean over the pairs on
 /// the wrong side of its margin.
 /// </summary>
 /// <remarks>
-/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regulariser: add it to the
+/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as pytorch-metric-learning. A regularizer: add it to the
 /// loss that separates the classes with <see cref="LossSum"/>. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent Margin
 /// Loss for Open-World Deep Metric Learning</i>, ICLR 2024, eq. 3.
 /// </remarks>
 public sealed class ThresholdConsistentMarginLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveMargin">m⁺; 0.9 by default.</param>
-    /// <param name="negativeMargin">m⁻; 0.5 by default.</param>
+    /// <param name="positiveMargin">m⁺. Default: 0.9.</param>
+    /// <param name="negativeMargin">m⁻. Default: 0.5.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ThresholdConsistentMarginLoss(double positiveMargin = 0.9, double negativeMargin = 0.5)
-        : base(nameof(ThresholdConsistentMarginLoss))
+        : base(nameof(ThresholdConsistentMarginLoss), Distance.Cosine)
     {
         (PositiveMargin, NegativeMargin) = (Guard.Within(positiveMargin, -1, 1), Guard.Within(negativeMargin, -1, 1));
-        Distance = Distance.Cosine;
         Reducer = Reducer.NonZeroMean;
     }
 
@@ -30,10 +30,12 @@ public sealed class ThresholdConsistentMarginLoss : TupleLoss
     /// <summary>m⁻.</summary>
     public double NegativeMargin { get; }
 
-    /// <summary>λ⁺, 0 or greater; 1 by default.</summary>
+    /// <summary>λ⁺, 0 or greater. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 0 or not finite.</exception>
     public double PositiveWeight { get; init => field = Guard.NotNegative(value); } = 1;
 
-    /// <summary>λ⁻, 0 or greater; 1 by default.</summary>
+    /// <summary>λ⁻, 0 or greater. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 0 or not finite.</exception>
     public double NegativeWeight { get; init => field = Guard.NotNegative(value); } = 1;
 
     /// <inheritdoc/>

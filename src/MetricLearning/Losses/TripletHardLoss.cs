@@ -6,24 +6,26 @@ namespace MetricLearning;
 /// <summary>TensorFlow Addons' <c>TripletHardLoss</c> to the letter: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive and
 /// nearest negative.</summary>
 /// <remarks>
-/// Default: margin 1, Euclidean, mean over all anchors. Where it parts from <see cref="TripletLoss"/>: an anchor without a positive has
+/// Default: margin 1, Euclidean, mean over all anchors. It differs from <see cref="TripletLoss"/>: an anchor without a positive has
 /// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard
 /// candidates share the gradient; soft is log(1 + exp(d(a,p) − d(a,n))) without the margin. Memory O(N²).
 /// </remarks>
 public sealed class TripletHardLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m; 1 by default. Not used where the margin is soft.</param>
-    public TripletHardLoss(double margin = 1) : base(nameof(TripletHardLoss)) => Margin = margin;
+    /// <param name="margin">m, finite. Default: 1. Not used where the margin is soft.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public TripletHardLoss(double margin = 1) : base(nameof(TripletHardLoss)) => Margin = Guard.Finite(margin);
 
     /// <summary>m.</summary>
     public double Margin { get; }
 
-    /// <summary>softplus of the difference, without the margin. False by default.</summary>
+    /// <summary>Whether the loss is softplus of the difference, without the margin. Default: false.</summary>
     public bool Soft { get; init; }
 
-    /// <summary>What near means, never negative; Euclidean by default.</summary>
-    public Distance Distance { get; init; } = Distance.Euclidean;
+    /// <summary>The distance that the loss compares, never negative. Default: Euclidean.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)

@@ -8,31 +8,33 @@ namespace MetricLearning;
 /// Default: margin 0.3, Euclidean distance of the embeddings as they are, the hardest triplet of each anchor, mean over the triplets, which
 /// is the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
 /// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a large batch are summed in
-/// blocks of pairs, forwards and backwards: O(N·M) memory, the same value and gradient to rounding; a <see cref="Reducer.Threshold"/> with
-/// bounds of its own and reducers of yours want each value, and then all triplets are in memory. Schroff, Kalenichenko, Philbin,
-/// <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
+/// blocks of pairs, in the forward and the backward pass: O(N·M) memory, the same value and gradient to rounding. A
+/// <see cref="Reducer.Threshold"/> with other bounds and reducers of yours need each value, and then all triplets are in memory. Schroff,
+/// Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
 /// </remarks>
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, in units of the distance; 0.3 by default. For the soft margin of Hermans and reid-strong-baseline give
+    /// <param name="margin">m, in units of the distance. Default: 0.3. For the soft margin of Hermans and reid-strong-baseline give
     /// 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletLoss(double margin = 0.3) : base(nameof(TripletLoss))
     {
-        Margin = double.IsFinite(margin) ? margin : throw new ArgumentOutOfRangeException(nameof(margin), margin, "margin must be finite.");
+        Margin = Guard.Finite(margin);
         Miner = new BatchHardMiner();
     }
 
     /// <summary>m.</summary>
     public double Margin { get; }
 
-    /// <summary>Whether the hinge is replaced by softplus, which never ends to pull. The margin stays inside. False by default.</summary>
+    /// <summary>Whether softplus replaces the hinge, so that a triplet never stops to have a gradient. The margin stays inside. Default:
+    /// false.</summary>
     public bool SoftMargin { get; init; }
 
-    /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. False by default. Balntas et al., BMVC 2016.</summary>
+    /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. Default: false. Balntas et al., BMVC 2016.</summary>
     public bool Swap { get; init; }
 
-    /// <summary>h in [0, 1): positives count as farther and negatives as nearer than they are, <c>(1 + h)·d(a,p)</c> and <c>(1 −
+    /// <summary>h in [0, 1): positives count as farther, and negatives as nearer, than they are: <c>(1 + h)·d(a,p)</c> and <c>(1 −
     /// h)·d(a,n)</c>. 0 by default; the hard_factor of TransReID and CLIP-ReID.</summary>
     public double HardFactor
     {
@@ -47,7 +49,7 @@ public sealed class TripletLoss : TupleLoss
     /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
     /// <param name="margin">m; 1 by default, 0 where the margin is soft.</param>
-    /// <param name="softMargin">softplus in place of the hinge.</param>
+    /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss PositiveNegative(double? margin = null, bool softMargin = false) => new(margin ?? (softMargin ? 0 : 1))
     {
         SoftMargin = softMargin,
@@ -56,10 +58,10 @@ public sealed class TripletLoss : TupleLoss
         Miner = new SemiHardMiner { Positives = SemiHardPositives.Hardest, Fallback = SemiHardFallback.FarthestNegative },
     };
 
-    /// <summary>The batch-hard triplet loss as another library defines it, so that its numbers can be met.</summary>
+    /// <summary>The batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
     /// <param name="dialect">Which library.</param>
     /// <param name="margin">0.3 by default, 0 where the margin is soft.</param>
-    /// <param name="softMargin">softplus in place of the hinge.</param>
+    /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))
         {
@@ -77,7 +79,7 @@ public sealed class TripletLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        if (PairsForSums(distances, tuples) is { } pairs)
+        if (PairsToSum(distances, tuples) is { } pairs)
         {
             yield return Sums(distances, tuples.AsPairs().Negatives, pairs.Rows, pairs.Columns);
             yield break;

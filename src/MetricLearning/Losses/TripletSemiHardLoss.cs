@@ -9,21 +9,23 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and
-/// <see cref="SemiHardFallback.FarthestNegative"/>, but for two points: an anchor without negatives has d(a,n) = 0, and equally near
-/// negatives share the gradient. Without a positive pair the loss is 0 (the peer gives NaN). Memory O(N²): on the CPU a search of each row
-/// where it lies, else by sorting and binary search.
+/// <see cref="SemiHardFallback.FarthestNegative"/>, with two differences: an anchor without negatives has d(a,n) = 0, and equally near
+/// negatives share the gradient. Without a positive pair the loss is 0 (TensorFlow Addons gives NaN). Memory O(N²): on the CPU each row is
+/// searched in place, on other devices by sorting and binary search.
 /// </remarks>
 public sealed class TripletSemiHardLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m; 1 by default.</param>
-    public TripletSemiHardLoss(double margin = 1) : base(nameof(TripletSemiHardLoss)) => Margin = margin;
+    /// <param name="margin">m, finite. Default: 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public TripletSemiHardLoss(double margin = 1) : base(nameof(TripletSemiHardLoss)) => Margin = Guard.Finite(margin);
 
     /// <summary>m.</summary>
     public double Margin { get; }
 
-    /// <summary>What near means, never negative; Euclidean by default.</summary>
-    public Distance Distance { get; init; } = Distance.Euclidean;
+    /// <summary>The distance that the loss compares, never negative. Default: Euclidean.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(LossBatch batch)
@@ -53,7 +55,7 @@ public sealed class TripletSemiHardLoss : MetricLoss
         var (detached, negatives) = (distances.detach(), batch.Candidates.Negatives);
         var pair = (anchors * S(batch.Columns)).Plus(positives);
 
-        // Each row's negatives in order, equal ones as one group with its mean, so that they share the gradient.
+        // Sort each row's negatives. Equal ones form a group, which has their mean, so that they share the gradient.
         var (sorted, order) = detached.masked_fill(negatives.logical_not(), S(double.PositiveInfinity)).sort(1, stable: true);
         var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > S(0)).cumsum(1)], 1);
         var empty = zeros_like(sorted);

@@ -1,30 +1,57 @@
+using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss over tuples: a distance says what near means, a miner which tuples matter, a reducer makes one number of them.</summary>
+/// <summary>A loss over tuples: it compares distances, a miner chooses the tuples, and a reducer makes one number of the values.</summary>
 /// <remarks>
-/// A subclass writes <see cref="Terms(DistanceView, Tuples)"/>, the maths of the paper, and sets its defaults for the three in its
-/// constructor. Everything else is here: labels or given tuples, a batch that meets itself or references, sharing of the matrix, degenerate
-/// batches, memory.
+/// A subclass writes <see cref="Terms(DistanceView, Tuples)"/>, the maths of the paper, and sets its defaults for distance, miner and
+/// reducer in its constructor. Everything else is here: labels or given tuples, a batch that meets itself or references, the shared matrix,
+/// degenerate batches, memory.
+/// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors, unless the loss says otherwise or its
+/// miner draws at random (<see cref="SeededMiner"/>: one thread at a time).</para>
 /// </remarks>
 public abstract class TupleLoss : MetricLoss
 {
-    /// <summary>Names the module.</summary>
+    private readonly (Distance Distance, string Name)? only;
+
+    /// <summary>Names a loss that works with any distance.</summary>
     protected TupleLoss(string name) : base(name) { }
 
-    /// <summary>What near means; Euclidean unless the loss says otherwise.</summary>
-    public Distance Distance { get; init; } = Distance.Euclidean;
+    /// <summary>Names a loss whose formula is defined for one distance only: <see cref="Distance"/> refuses all others.</summary>
+    /// <param name="name">The module's name.</param>
+    /// <param name="requiredDistance">The distance that the formula needs.</param>
+    /// <param name="requiredDistanceName">How messages name that distance. Default: the expression that gives it.</param>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    protected TupleLoss(string name, Distance requiredDistance,
+        [CallerArgumentExpression(nameof(requiredDistance))] string requiredDistanceName = "") : base(name)
+    {
+        only = (Guard.NotNull(requiredDistance), requiredDistanceName);
+        Distance = requiredDistance;
+    }
 
-    /// <summary>Which tuples matter; all of them unless the loss says otherwise. Given tuples are not mined.</summary>
-    public Miner Miner { get; init; } = Miner.All;
+    /// <summary>The distance that the loss compares. Default: Euclidean, unless the loss says otherwise.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    /// <exception cref="ArgumentException">The formula of the loss is defined for one distance only, and this is another.</exception>
+    public Distance Distance
+    {
+        get;
+        init => field = only is not { } needed || needed.Distance.Equals(Guard.NotNull(value)) ? Guard.NotNull(value)
+            : throw new ArgumentException($"Distance of {GetName()} must be {needed.Name}, because its formula is defined for that " +
+                $"distance only; got {value}.", nameof(Distance));
+    } = Distance.Euclidean;
+
+    /// <summary>Chooses the tuples. Default: all of them, unless the loss says otherwise. Given tuples are not mined.</summary>
+    /// <exception cref="ArgumentNullException">The miner is null.</exception>
+    public Miner Miner { get; init => field = Guard.NotNull(value); } = Miner.All;
 
     /// <summary>The loss of a batch that meets references: a second view, a memory, a teacher.</summary>
     /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">int64 [N].</param>
-    /// <param name="references">[M, D], of the same type and device; a gradient flows into them where they want one.</param>
-    /// <param name="referenceLabels">int64 [M].</param>
+    /// <param name="labels">[N], integers of any width.</param>
+    /// <param name="references">[M, D], of the same type and device; they get a gradient where they require one.</param>
+    /// <param name="referenceLabels">[M], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
     public Tensor forward(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels)
     {
         using var batch = new LossBatch(embeddings, labels, references, referenceLabels);
@@ -37,13 +64,25 @@ public abstract class TupleLoss : MetricLoss
     /// in thirds).</param>
     /// <param name="references">[M, D], the columns of the tuples; null where they are the batch itself.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">A shape, type or device does not fit, or a tuple points outside the rows.</exception>
     public Tensor forward(Tensor embeddings, Tuples tuples, Tensor? references = null)
     {
         using var batch = new LossBatch(embeddings, tuples, references);
         return forward(batch);
     }
 
-    /// <summary>Mines, and hands the tuples to the maths.</summary>
+    /// <summary>As <see cref="forward(Tensor, Tensor, Tensor, Tensor)"/>. TorchSharp's hooks take embeddings and labels, so they do not run
+    /// here.</summary>
+    /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor)"/>
+    public Tensor call(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels) =>
+        forward(embeddings, labels, references, referenceLabels);
+
+    /// <summary>As <see cref="forward(Tensor, Tuples, Tensor?)"/>. TorchSharp's hooks take embeddings and labels, so they do not run
+    /// here.</summary>
+    /// <inheritdoc cref="forward(Tensor, Tuples, Tensor?)"/>
+    public Tensor call(Tensor embeddings, Tuples tuples, Tensor? references = null) => forward(embeddings, tuples, references);
+
+    /// <summary>Chooses the tuples and computes their values.</summary>
     protected sealed override IEnumerable<LossTerm> Terms(LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -51,33 +90,33 @@ public abstract class TupleLoss : MetricLoss
         return tuples.Rows == 0 || tuples.Columns == 0 ? [] : Terms(batch.Distances(Distance), tuples);
     }
 
-    /// <summary>The values of the tuples, in one or more terms. Never asked of a batch, or of references, without rows. Tensors made here
-    /// are freed by the caller.</summary>
+    /// <summary>The values of the tuples, in one or more terms. Never called for a batch, or references, without rows. The caller frees
+    /// tensors that are made here.</summary>
     /// <param name="distances">Index it by the tuples, or take its matrix.</param>
     /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
     /// <summary>
-    /// The positive pairs, where with their negatives they are so many triplets that a sum for each pair is to stand for them, which the
-    /// reducer has to take; null where triplets are to come one by one.
+    /// The positive pairs, if their triplets are so many that the loss should give one sum for each pair, which the reducer has to accept;
+    /// null if the loss should give each triplet.
     /// </summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
-    /// <param name="tuples">As there.</param>
+    /// <param name="tuples">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="signed">Whether values may be below 0.</param>
-    private protected (Tensor Rows, Tensor Columns)? PairsForSums(DistanceView distances, Tuples tuples, bool signed = false)
+    private protected (Tensor Rows, Tensor Columns)? PairsToSum(DistanceView distances, Tuples tuples, bool signed = false)
     {
         if (tuples is not Pairs pairs || !MaySum(distances, signed)) return null;
         var (rows, columns) = pairs.PositivePairs();
         return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
     }
 
-    /// <summary>Whether sums over several values of a row may stand for them.</summary>
+    /// <summary>Whether the loss may give sums over several values of a row in place of the values.</summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="signed">Whether values may be below 0.</param>
     private protected bool MaySum(DistanceView distances, bool signed = false) =>
         Reducer.TakesSums(signed) && !distances.Batch.WantsEachValue;
 
-    private protected sealed override Distance Measure => Distance;
+    private protected sealed override Distance ReportDistance => Distance;
 
     private Tuples Mine(LossBatch batch) => ReferenceEquals(Miner, Miner.All)
         ? batch.Candidates

@@ -11,12 +11,10 @@ public sealed class TupletMarginLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="degrees">m in degrees, 0 or more; 5.73 (0.1 rad) by default.</param>
-    /// <param name="scale">s above 0; 64 by default.</param>
-    public TupletMarginLoss(double degrees = 5.73, double scale = 64) : base(nameof(TupletMarginLoss))
-    {
+    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public TupletMarginLoss(double degrees = 5.73, double scale = 64) : base(nameof(TupletMarginLoss), Distance.Euclidean.Normalized()) =>
         (Degrees, Scale) = (Guard.NotNegative(degrees), Guard.Positive(scale));
-        Distance = Distance.Euclidean.Normalized();
-    }
 
     /// <summary>m in degrees.</summary>
     public double Degrees { get; }

@@ -4,46 +4,43 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Two views of the same rows are to be equal, each to spread, and their features not to repeat each other: <c>λ · mean (x − y)² + μ ·
-/// [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c> and c the sum of the
-/// squared covariances of different features, ÷ D.
+/// Makes two views of the same rows equal, keeps each feature spread out, and keeps features from repeating each other: <c>λ · mean (x −
+/// y)² + μ · [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c> and c the sum of
+/// the squared covariances of different features, ÷ D.
 /// </summary>
 /// <remarks>
 /// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has no
 /// variance: its second and third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
 /// </remarks>
-public sealed class VicRegLoss : nn.Module<Tensor, Tensor, Tensor>
+public sealed class VicRegLoss : ViewLoss
 {
     /// <summary>Creates the loss.</summary>
     public VicRegLoss() : base(nameof(VicRegLoss)) { }
 
-    /// <summary>λ, 0 or greater; 25 by default.</summary>
+    /// <summary>λ, 0 or greater. Default: 25.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">λ is below 0 or not finite.</exception>
     public double InvarianceWeight { get; init => field = Guard.NotNegative(value); } = 25;
 
-    /// <summary>μ, 0 or greater; 25 by default.</summary>
+    /// <summary>μ, 0 or greater. Default: 25.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">μ is below 0 or not finite.</exception>
     public double VarianceWeight { get; init => field = Guard.NotNegative(value); } = 25;
 
-    /// <summary>ν, 0 or greater; 1 by default.</summary>
+    /// <summary>ν, 0 or greater. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">ν is below 0 or not finite.</exception>
     public double CovarianceWeight { get; init => field = Guard.NotNegative(value); } = 1;
 
-    /// <summary>ε above 0; 10⁻⁴ by default.</summary>
+    /// <summary>ε, above 0. Default: 10⁻⁴.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">ε is not above 0 or not finite.</exception>
     public double Epsilon { get; init => field = Guard.Positive(value); } = 1e-4;
 
-    /// <summary>The loss of two views.</summary>
-    /// <param name="first">[N, D], floating point; N may be 0.</param>
-    /// <param name="second">[N, D], of the same type and device.</param>
-    /// <returns>A scalar with gradient, float32 (float64 for float64 views), which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
-    public override Tensor forward(Tensor first, Tensor second)
+    /// <inheritdoc/>
+    protected override Tensor Compare(Tensor first, Tensor second)
     {
-        Guard.SameRows(first, second);
-        using var scope = NewDisposeScope();
-        var (x, y) = (RowMath.Widen(first), RowMath.Widen(second));
-        var value = S(InvarianceWeight / Math.Max(1, x.numel())) * (x - y).pow(S(2)).sum();
-        if (x.size(0) > 1) value = value.Plus(Spread(x)).Plus(Spread(y));
-        return value.MoveToOuterDisposeScope();
+        var value = S(InvarianceWeight / Math.Max(1, first.numel())) * (first - second).pow(S(2)).sum();
+        return first.size(0) > 1 ? value.Plus(Spread(first)).Plus(Spread(second)) : value;
     }
 
+    /// <summary>The variance and covariance terms of one view.</summary>
     private Tensor Spread(Tensor view)
     {
         var (n, d) = (view.size(0), view.size(1));

@@ -31,7 +31,7 @@ public sealed class HardClusters
     {
         Guard.Matrix(embeddings);
         using var scope = NewDisposeScope();
-        Guard.Labels(labels, embeddings.size(0));
+        labels = Guard.Labels(labels, embeddings.size(0));
         var x = RowMath.Widen(embeddings);
         var (classes, _, _) = labels.to(x.device).unique();
         var own = classes.unsqueeze(1) == labels.to(x.device).unsqueeze(0);

@@ -2,10 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Σ w[label of the anchor]·vᵢ / K, 0 for K = 0.</summary>
-internal sealed class ClassWeightedReducer(IReadOnlyList<double> weights) : Reducer
+/// <summary>Σ w[label of the anchor]·vᵢ / K; 0 for K = 0.</summary>
+internal sealed class ClassWeightedReducer : Reducer
 {
-    private readonly double[] weights = [.. weights];
+    private readonly double[] weights;
+
+    public ClassWeightedReducer(IReadOnlyList<double> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        this.weights = weights.All(double.IsFinite) ? [.. weights]
+            : throw new ArgumentException($"weights must be finite, got [{string.Join(", ", weights)}].", nameof(weights));
+    }
 
     internal override bool TakesSums(bool signed) => true;
 

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The mean of each row's values, then another reducer over the rows.</summary>
+/// <summary>The mean of each row's values, reduced over the rows by another reducer.</summary>
 internal sealed class PerAnchorReducer(Reducer rows) : Reducer
 {
     internal override bool TakesSums(bool signed) => true;

@@ -5,7 +5,9 @@ namespace MetricLearning;
 /// <summary>The mean over the values in the open interval (low, high); NaN is never left out.</summary>
 internal sealed class ThresholdReducer(double low, double high = double.PositiveInfinity) : Reducer
 {
-    /// <summary>Sums of values that are never below 0 tell the mean of those above 0, and of no other interval.</summary>
+    private readonly double low = Guard.NotNaN(low), high = Guard.NotNaN(high);
+
+    /// <summary>Sums of values that are never below 0 are enough for the mean of those above 0, and for no other interval.</summary>
     internal override bool TakesSums(bool signed) => !signed && low == 0 && double.IsPositiveInfinity(high);
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)

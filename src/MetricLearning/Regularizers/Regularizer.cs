@@ -3,39 +3,44 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// What is asked of vectors in themselves, those of classes (<see cref="ClassLoss.WeightRegularizer"/>) or embeddings
+/// A penalty on vectors by themselves: on class vectors (<see cref="ClassLoss.WeightRegularizer"/>) or on embeddings
 /// (<see cref="RegularizerLoss"/>).
 /// </summary>
 /// <remarks>
-/// Stateless and safe to share. To add one, derive and write <see cref="PenaltyCore"/>. The forms are those of pytorch-metric-learning.
-/// Gradients are finite everywhere, at zero rows and equal rows too; NaN gives NaN.
+/// To add one, derive and write <see cref="PenaltyCore"/>. The forms are those of pytorch-metric-learning. Gradients are finite everywhere,
+/// at zero rows and equal rows too; NaN gives NaN.
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Regularizer
 {
-    /// <summary>Vectors of one length: the mean of <c>(‖w‖² − mean ‖w‖²)² / 4</c>. Wu et al., <i>Center Invariant Loss</i>, 2017.</summary>
+    /// <summary>Keeps vectors at one length: the mean of <c>(‖w‖² − mean ‖w‖²)² / 4</c>. Wu et al., <i>Center Invariant Loss</i>,
+    /// 2017.</summary>
     public static Regularizer CenterInvariant { get; } = new CenterInvariantRegularizer();
 
     /// <summary>
-    /// Classes apart: the mean of each vector's greatest cosine to another; 0 for one vector (where the peer has 1). Zhao et al.,
-    /// <i>RegularFace</i>, CVPR 2019.
+    /// Keeps classes apart: the mean of each vector's greatest cosine to another; 0 for one vector (pytorch-metric-learning has 1). Zhao et
+    /// al., <i>RegularFace</i>, CVPR 2019.
     /// </summary>
     public static Regularizer RegularFace { get; } = new RegularFaceRegularizer();
 
-    /// <summary>Coordinates about 0: the mean of <c>|Σ_d w_d|</c>. Yuan et al., <i>Signal-to-Noise Ratio</i>, CVPR 2019.</summary>
+    /// <summary>Keeps the sum of each vector's coordinates near 0: the mean of <c>|Σ_d w_d|</c>. Yuan et al., <i>Signal-to-Noise Ratio</i>,
+    /// CVPR 2019.</summary>
     public static Regularizer ZeroMean { get; } = new ZeroMeanRegularizer();
 
-    /// <summary>Short vectors: the mean of <c>‖w‖_p</c>.</summary>
-    /// <param name="p">The order, above 0; 2 by default.</param>
+    /// <summary>Keeps vectors short: the mean of <c>‖w‖_p</c>.</summary>
+    /// <param name="p">The order, above 0. Default: 2.</param>
+    /// <exception cref="ArgumentOutOfRangeException">p is not above 0 or not finite.</exception>
     public static Regularizer Lp(double p = 2) => new LpRegularizer(p);
 
     /// <summary>
-    /// Centers of a class that merge where they are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
-    /// The peer adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
+    /// Merges centers of a class that are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
+    /// pytorch-metric-learning adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
     /// </summary>
-    /// <param name="centersPerClass">K, at least 2; those of a class are adjacent rows.</param>
-    public static Regularizer SparseCenters(int centersPerClass) => new SparseCentersRegularizer(centersPerClass);
+    /// <param name="centersPerClass">K, at least 2; the centers of a class are adjacent rows.</param>
+    /// <exception cref="ArgumentOutOfRangeException">K is below 2.</exception>
+    public static Regularizer SparseCenters(long centersPerClass) => new SparseCentersRegularizer(centersPerClass);
 
-    /// <summary>What the vectors fall short by.</summary>
+    /// <summary>The penalty of vectors.</summary>
     /// <param name="vectors">[R, D], R at least 1.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The vectors are not [R, D]; the message prints what they were.</exception>
@@ -48,6 +53,6 @@ public abstract class Regularizer
         return PenaltyCore(RowMath.Widen(vectors)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[R, D], R at least 1 → scalar. Tensors made here are freed by the caller.</summary>
+    /// <summary>[R, D], R at least 1 → scalar. The caller frees tensors that are made here.</summary>
     protected abstract Tensor PenaltyCore(Tensor vectors);
 }

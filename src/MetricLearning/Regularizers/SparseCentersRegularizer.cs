@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Half the mean of ‖ŵ − ŵ'‖ = √(2 − 2·cos) over the pairs of centers of a class.</summary>
-internal sealed class SparseCentersRegularizer(int centersPerClass) : Regularizer
+internal sealed class SparseCentersRegularizer(long centersPerClass) : Regularizer
 {
-    private readonly int centers = Guard.AtLeast(centersPerClass, 2);
+    private readonly long centers = Guard.AtLeast(centersPerClass, 2);
 
     protected override Tensor PenaltyCore(Tensor vectors)
     {

@@ -50,7 +50,7 @@ public sealed class Pairs : Tuples
     {
         ArgumentNullException.ThrowIfNull(labels);
         using var scope = NewDisposeScope();
-        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
         var pairs = FromLabels(labels, labels, Iota(labels.size(0), labels.device));
         pairs.MoveToOuterDisposeScope();
         return pairs;
@@ -68,8 +68,8 @@ public sealed class Pairs : Tuples
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(referenceLabels);
         using var scope = NewDisposeScope();
-        Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
-        Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
+        labels = Guard.Labels(labels, labels.dim() == 1 ? labels.size(0) : 0);
+        referenceLabels = Guard.Labels(referenceLabels, referenceLabels.dim() == 1 ? referenceLabels.size(0) : 0);
         if (self is not null) Guard.Indices(self, labels.size(0));
         var same = labels.unsqueeze(1) == referenceLabels.unsqueeze(0);
         var negatives = same.logical_not();

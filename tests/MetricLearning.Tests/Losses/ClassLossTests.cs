@@ -151,7 +151,7 @@ public class ClassLossTests
         }
         using var plus = ProxyNcaLoss.PlusPlus(Classes, Dimension);
         Assert.Equal(9, plus.Scale, 12);
-        Assert.StartsWith("one class leaves nothing",
+        Assert.StartsWith("OwnInDenominator must be true for one class",
             Assert.Throws<ArgumentException>(() => new ProxyNcaLoss(1, 2) { OwnInDenominator = false }).Message);
     }
 
@@ -302,14 +302,14 @@ public class ClassLossTests
         using var scope = NewDisposeScope();
         var (x, y) = Batch();
         using var plain = new CosFaceLoss(Classes, Dimension) { Reducer = Reducer.Sum };
-        using var regularised = new CosFaceLoss(Classes, Dimension)
+        using var regularized = new CosFaceLoss(Classes, Dimension)
         {
             Reducer = Reducer.Sum, WeightRegularizer = Regularizer.Lp(), RegularizerWeight = 0.3,
         };
-        using (no_grad()) regularised.Weights.copy_(plain.Weights);
+        using (no_grad()) regularized.Weights.copy_(plain.Weights);
         var expected = plain.call(x, y).item<double>() + 0.3 * plain.Weights.to(ScalarType.Float64).norm(1).mean().item<double>();
-        Assert.Equal(expected, regularised.call(x, y).item<double>(), 6);
-        Assert.Equal(0, regularised.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
+        Assert.Equal(expected, regularized.call(x, y).item<double>(), 6);
+        Assert.Equal(0, regularized.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
     }
 
     [Fact]

@@ -160,16 +160,6 @@ public class DegenerateTests
     {
         Assert.Equal(lossColumns.Keys, minerColumns.Keys);
         Assert.Equal(lossColumns.Keys, moduleColumns.Keys);
-        var modules = new HashSet<Type>();
-        foreach (var name in ModuleTable.Names)
-        {
-            using var module = ModuleTable.Create(name);
-            modules.Add(module.GetType());
-        }
-        Assert.Empty(typeof(MetricLoss).Assembly.GetExportedTypes().Where(type => typeof(TorchSharp.torch.nn.Module).IsAssignableFrom(type)
-            && !type.IsAbstract && !type.IsSubclassOf(typeof(MetricLoss))
-            && (type.Name.EndsWith("Loss", StringComparison.Ordinal) || type == typeof(LossSum) || type == typeof(CrossBatchMemory)))
-                .Except(modules));
     }
 
     [Fact]
@@ -317,7 +307,7 @@ public class DegenerateTests
     {
         if (name == MinerTable.Clusters)
         {
-            // Rows are classes in the order of their labels, which a renaming turns: the tuples are told by the rows of the batch.
+            // Rows are classes in the order of their labels, which renaming changes, so compare the tuples by rows of the batch.
             using var clusters = new HardClusters().Mine(embeddings, labels);
             long[] classes = [.. labels.data<long>().ToArray().Distinct().Order()];
             var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();

@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -27,15 +28,88 @@ public class LossSumTests
         Assert.Equal(2 * t + 0.5 * i, result.Value.item<double>(), 12);
         Assert.Equal(2 * t + 0.5 * i, sum.call(output, y).item<double>(), 12);
         Assert.Equal(("identity", 0.5, i), (result["identity"].Name, result["identity"].Weight, result["identity"].Value));
-        var seen = result["identity"].Report!.Value; // of a module that gives a scalar: one value, and what is to be told of its input
-        Assert.Equal((i, 12, 1, 1, 0), (seen.Value, seen.Anchors, seen.Terms, seen.Active, seen.NonFinite));
-        using var features = new TripletLoss();
-        Assert.Equal(features.Report(logits, y) with { Value = i, Terms = 1, Active = 1 }, seen);
+        var seen = result["identity"].Report!;
+        Assert.Equal((i, 12, 12, 12, 0), (seen.Value, seen.Anchors, seen.Terms, seen.Active, seen.NonFinite));
+        Assert.Equal(identity.Report(logits, y), seen);
         Assert.Equal(("triplet", 2, t), (result.Parts[0].Name, result.Parts[0].Weight, result.Parts[0].Value));
         Assert.Equal(triplet.Report(x, y), result["triplet"].Report);
         Assert.True(x.grad is not null && logits.grad is not null);
         Assert.StartsWith("there is no loss named center; there are triplet, identity.",
             Assert.Throws<ArgumentException>(() => result["center"]).Message);
+    }
+
+    /// <summary>A module that gives a scalar has one term; the other figures describe its input.</summary>
+    [Fact]
+    public void AModuleOfYours_IsReportedAsOneTerm()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var sum = new LossSum().Add("yours", new Length());
+        using var triplet = new TripletLoss();
+        foreach (var detailed in new[] { false, true })
+        {
+            var result = sum.Compute(x, y, detailed);
+            var value = result["yours"].Value;
+            Assert.Equal(triplet.Report(x, y, detailed) with { Value = value, Terms = 1, Active = 1 }, result["yours"].Report);
+        }
+        Assert.Null(sum.Compute(x.unsqueeze(2), y)["yours"].Report);
+    }
+
+    /// <summary>Each wrapper and each loss of logits reports as many terms as the loss alone.</summary>
+    [Fact]
+    public void EveryLoss_ReportsItsTerms()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var triplet = new TripletLoss(margin: 2);
+        var alone = triplet.Report(x, y);
+        using var sum = new LossSum()
+            .Add("focal", new FocalLoss())
+            .Add("smoothing", new LabelSmoothingCrossEntropyLoss())
+            .Add("memory", new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 30))
+            .Add("warm-up", new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension) { WarmUp = 1 })
+            .Add("prefixes", new MatryoshkaLoss(new TripletLoss(margin: 2), [3, LossTable.Dimension]));
+        sum.to(ScalarType.Float64);
+        var first = sum.Compute(x, y);
+        Assert.Equal([12, 12, alone.Terms, alone.Terms, 2 * alone.Terms], first.Parts.Select(part => part.Report!.Terms));
+        Assert.All(first.Parts, part => Assert.True(part.Report!.Active > 1 && part.Report.Anchors == 12));
+        Assert.Equal(alone, first["warm-up"].Report);
+
+        // The memory holds 24 rows now: 12 anchors meet 24 columns, their own left out.
+        var memory = (CrossBatchMemory)sum.named_children().Single(child => child.name == "memory").module;
+        var (_, rows) = (memory.Count, memory.state_dict()["embeddings"].narrow(0, 0, 12));
+        var expected = Distance.Euclidean.Matrix(-x, cat([rows, -x])).sum().item<double>() / (12 * 24);
+        var second = sum.Compute(-x, y, detailed: true)["memory"].Report!;
+        Assert.Equal((12, 12), (second.Anchors, second.Terms));
+        Assert.Equal(expected, second.MeanDistance!.Value, 10);
+    }
+
+    /// <summary>A report takes no distance matrix that the loss did not take, unless it is detailed.</summary>
+    [Fact]
+    public void AReport_MeasuresNothingUnlessAsked()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var counted = new CountingDistance();
+        using var sum = new LossSum().Add("chosen", new TripletLoss { Distance = counted, Miner = new OneTriplet() });
+        var plain = sum.Compute(x, y)["chosen"].Report!;
+        Assert.Equal((0, null, null), (counted.Matrices, plain.MeanDistance, plain.EffectiveRank));
+        var detailed = sum.Compute(x, y, detailed: true)["chosen"].Report!;
+        Assert.Equal(1, counted.Matrices);
+        Assert.Equal(plain, detailed with { MeanDistance = null, EffectiveRank = null });
+        var d = cdist(x, x);
+        Assert.Equal((d.sum() / (12 * 11)).item<double>(), detailed.MeanDistance!.Value, 6);
+        var spread = (x - x.mean([0])).t().matmul(x - x.mean([0]));
+        Assert.Equal((spread.trace().square() / spread.square().sum()).item<double>(), detailed.EffectiveRank!.Value, 10);
+    }
+
+    [Fact]
+    public void Labels_AreWidenedOnceForAllParts()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var sum = new LossSum().Add("triplet", new TripletLoss()).Add("torch", nn.CrossEntropyLoss());
+        Assert.Equal(sum.call(x, y).item<double>(), sum.call(x, y.to(ScalarType.Byte)).item<double>());
     }
 
     [Fact]
@@ -88,6 +162,18 @@ public class LossSumTests
         Assert.StartsWith("a name has no dot, got b.c.", Assert.Throws<ArgumentException>(() => sum.Add("b.c", another)).Message);
         Assert.StartsWith("the model gives nothing that the loss a looks at.",
             Assert.Throws<ArgumentException>(() => sum.Compute(new ModelOutput(x, x, null), y)).Message);
+    }
+
+    private sealed class Length() : nn.Module<Tensor, Tensor, Tensor>(nameof(Length))
+    {
+        public override Tensor forward(Tensor input, Tensor labels) => input.norm();
+    }
+
+    private sealed class OneTriplet : Miner
+    {
+        public override Tuples Mine(DistanceView distances) => new Triplets(tensor([0L]), tensor([3L]), tensor([1L]), 12, 12);
+
+        protected override Tuples MineCore(Tensor distances, Pairs candidates) => throw new NotSupportedException();
     }
 
     private sealed class CountingDistance : Distance

@@ -136,6 +136,23 @@ public class LossWrapperTests
             Assert.Throws<ArgumentException>(() => loss.call(x.narrow(1, 0, 5), y)).Message);
     }
 
+    /// <summary>What the loss refuses is not remembered: rows, cursor and warm-up stay as they were.</summary>
+    [Theory, InlineData(0), InlineData(5)]
+    public void Memory_DoesNotStoreABatchThatTheLossRefuses(int warmUp)
+    {
+        using var scope = NewDisposeScope();
+        using var inner = new MarginLoss(learnedBetas: 4);
+        using var loss = new CrossBatchMemory(inner, LossTable.Dimension, 40) { WarmUp = warmUp };
+        loss.to(ScalarType.Float64);
+        var (x, y) = LossTable.Batch();
+        loss.call(x, y);
+        var before = loss.state_dict().ToDictionary(entry => entry.Key, entry => entry.Value.clone());
+        Assert.StartsWith("labels must be in [0, 4), got 5 in row 1.",
+            Assert.Throws<ArgumentException>(() => loss.call(-x, tensor([0L, 5, 0, 5, 0, 5, 0, 5, 0, 5, 0, 5]))).Message);
+        Assert.All(loss.state_dict(), entry => Assert.True((entry.Value == before[entry.Key]).all().item<bool>(), entry.Key));
+        Assert.Equal(12, loss.Count);
+    }
+
     [Fact]
     public void Memory_LeavesExactlyItsResult()
     {
@@ -185,7 +202,7 @@ public class LossWrapperTests
         Assert.Equal(12, seen.Count);
         Assert.Equal(seen.Take(6), seen.Skip(6));
         Assert.NotEqual(seen[0], seen[1]);
-        Assert.Equal(2 * value.item<double>(), weight.grad!.item<double>(), 9); // the value goes with the square of the weight
+        Assert.Equal(2 * value.item<double>(), weight.grad!.item<double>(), 9); // the value grows with the square of the weight
         Assert.StartsWith("inputs must have rows, got [0, 6].",
             Assert.Throws<ArgumentException>(() => new GradientCache(Embed, 4).Backward(x.narrow(0, 0, 0), rows => rows.sum())).Message);
     }

@@ -25,7 +25,7 @@ internal static class ModuleTable
         ["self-supervised"] = (TwoViews, "first", () => new SelfSupervisedLoss(new NTXentLoss(temperature: 0.3))),
         ["self-supervised one way"] = (TwoViews, "first", () => new SelfSupervisedLoss(
             new NTXentLoss(temperature: 0.3)) { Symmetric = false }),
-        ["simsiam"] = (TwoViews, "predictions", () => new SimSiamLoss()),
+        ["simsiam"] = (TwoViews, "first", () => new SimSiamLoss()),
         ["vicreg"] = (TwoViews, "first", () => new VicRegLoss()),
         ["memory"] = (Rows, "embeddings", () => new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 32)),
         ["matryoshka"] = (Rows, "embeddings", () => new MatryoshkaLoss(new TripletLoss(margin: 2), [3, LossTable.Dimension])),
@@ -41,21 +41,27 @@ internal static class ModuleTable
     /// <summary>Whether labels are classes of the logits.</summary>
     public static bool IsOnLogits(string name) => rows[name].Kind == "logits";
 
+    /// <summary>Whether it takes labels, one a row.</summary>
+    public static bool TakesLabels(string name) => rows[name].Kind != TwoViews;
+
     /// <summary>Whether it takes no labels.</summary>
     public static bool IsOfViews(string name) => rows[name].Kind == TwoViews;
 
     public static nn.Module Create(string name) => rows[name].Create();
 
-    public static Tensor Call(nn.Module module, Tensor x, Tensor y)
+    /// <param name="module">A module of the table.</param>
+    /// <param name="x">What it looks at.</param>
+    /// <param name="y">Its labels; of a loss of views only their number counts.</param>
+    /// <param name="other">Another view, by number; drawn from torch's generator by default, which is for one thread.</param>
+    public static Tensor Call(nn.Module module, Tensor x, Tensor y, Func<int, Tensor>? other = null)
     {
-        Tensor Other(int seed) => LossTable.Random(seed, y.size(0), LossTable.Dimension).to(x.dtype);
+        Tensor Other(int seed) => other?.Invoke(seed) ?? LossTable.Random(seed, y.size(0), LossTable.Dimension).to(x.dtype);
         return module switch
         {
             GistEmbedLoss gist => gist.call(x, Other(40), Other(41), Other(42)),
-            MultiLabelNPairsLoss several => several.call(x, Other(40), LossTable.Random(41, y.size(0), 4) > 0),
-            BarlowTwinsLoss or SelfSupervisedLoss or SimSiamLoss or VicRegLoss =>
-                ((nn.Module<Tensor, Tensor, Tensor>)module).call(x, Other(40)),
-            LossSum sum => sum.forward(x, y),
+            MultiLabelNPairsLoss several => several.call(x, Other(40), Other(41).narrow(1, 0, 4) > 0),
+            ViewLoss views => views.call(x, Other(40)),
+            LossSum sum => sum.call(x, y),
             nn.Module<Tensor, Tensor, Tensor> labeled => labeled.call(x, y),
             _ => throw new NotSupportedException(module.GetName()),
         };

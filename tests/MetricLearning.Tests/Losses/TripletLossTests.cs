@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class TripletLossTests
 {
-    /// <summary>x = 0, 1, 1.5, 4 with classes 0, 0, 1, 1 on a line, margin 0.3: worked out by hand in the literature survey.</summary>
+    /// <summary>x = 0, 1, 1.5, 4 with classes 0, 0, 1, 1 on a line, margin 0.3: computed by hand in the literature survey.</summary>
     [Fact]
     public void FourPointsOnALine()
     {
@@ -116,15 +116,20 @@ public class TripletLossTests
         using var scope = NewDisposeScope();
         var (x, y) = (tensor([0.0, 1, 1.5, 4, 100]).unsqueeze(1), tensor([0L, 0, 1, 1, 2]));
         using var loss = new TripletLoss();
-        var report = loss.Report(x, y);
-        Assert.Equal(new LossReport(0.775, 5, 4, 2, 1, 0, 0, 40.6, 1), report with { Value = 0.775, MeanDistance = 40.6,
-            EffectiveRank = 1 });
+        var report = loss.Report(x, y, detailed: true);
+        Assert.Equal((5, 4, 2, 1, 0, 0), Counts(report));
         Assert.Equal(0.775, report.Value, 12);
-        Assert.Equal(40.6, report.MeanDistance, 6);
-        Assert.Equal(1, report.EffectiveRank, 12);
-        Assert.Equal(0.5, loss.Report(x, y).ActiveFraction);
-        Assert.Equal(new LossReport(0, 2, 0, 0, 0, 2, 0, 1, 1), loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2)) with { MeanDistance = 1,
-            EffectiveRank = 1 });
+        Assert.Equal(40.6, report.MeanDistance!.Value, 6);
+        Assert.Equal(1, report.EffectiveRank!.Value, 12);
+        Assert.Equal(0.5, report.ActiveFraction);
+        Assert.Equal(report with { MeanDistance = null, EffectiveRank = null }, loss.Report(x, y));
+        var oneClass = loss.Report(x.narrow(0, 0, 2), y.narrow(0, 0, 2), detailed: true);
+        Assert.Equal((2, 0, 0, 0, 2, 0), Counts(oneClass));
+        Assert.Equal((0, 0), (oneClass.Value, oneClass.ActiveFraction));
+        Assert.Equal(1, oneClass.MeanDistance!.Value, 12);
+
+        static (long, long, long, long, long, long) Counts(LossReport r) =>
+            (r.Anchors, r.Terms, r.Active, r.WithoutPositives, r.WithoutNegatives, r.NonFinite);
     }
 
     [Fact]

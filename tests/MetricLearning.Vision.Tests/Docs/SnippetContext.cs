@@ -33,6 +33,13 @@ public abstract class SnippetContext
         protected ImageLoader loader = null!;
     }
 
+    public abstract class Losses : SnippetContext
+    {
+        protected LossSum sum = null!;
+        protected ModelOutput output;
+        protected int step;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Margins on angles, worked out on cosines so that values and gradients are finite at cos θ = ±1 and a little beyond.</summary>
+/// <summary>Margins on angles, computed on cosines so that values and gradients are finite at cos θ = ±1 and a little beyond.</summary>
 internal static class AngularMargin
 {
     /// <summary>cos(θ + m) for θ ≤ π − m; beyond, where that would rise again, cos θ − m·sin m.</summary>
@@ -10,7 +10,7 @@ internal static class AngularMargin
         cosine * S(Math.Cos(margin)) - Sine(cosine) * S(Math.Sin(margin)),
         cosine - S(margin * Math.Sin(margin)));
 
-    /// <summary>(−1)ᵏ·cos(mθ) − 2k with k = ⌊mθ/π⌋: cos(mθ) on [0, π/m], and falling on from there.</summary>
+    /// <summary>(−1)ᵏ·cos(mθ) − 2k with k = ⌊mθ/π⌋: cos(mθ) on [0, π/m], and still decreasing beyond.</summary>
     public static Tensor Multiply(Tensor cosine, int margin)
     {
         var k = (cosine.detach().clamp(S(-1), S(1)).acos() * S(margin / Math.PI)).floor();

@@ -3,33 +3,33 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Values of pairs that each look at whole rows of matrices, a block of pairs at a time: what is worked out in between is not kept for the
-/// way back but worked out again there, so that memory is that of a block and never goes with pairs × columns.
+/// Gradient checkpointing for values of pairs that each look at whole rows of matrices, a block of pairs at a time. Intermediate values are
+/// computed again in the backward pass, so the memory is that of one block and does not grow with pairs × columns.
 /// </summary>
 internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 {
-    /// <summary>Pairs × columns up to which everything is done at once.</summary>
+    /// <summary>Pairs × columns up to which everything is computed at once.</summary>
     private const long FewElements = 1 << 20;
 
     private const string PlanKey = "plan";
 
-    /// <summary>The values of a block of pairs: from the matrices, and from the rows and columns of the pairs → [k, ...]. All tensors that
-    /// it looks at come as arguments, as it is called again on the way back.</summary>
+    /// <summary>The values of a block of pairs: the matrices, and the rows and columns of the pairs → [k, ...]. All tensors that it looks
+    /// at are arguments, because the backward pass calls it again.</summary>
     public delegate Tensor Values(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns);
 
     /// <inheritdoc/>
     public override string Name => nameof(PairBlocks);
 
-    /// <summary>Whether so many pairs by so many columns are worth doing in blocks.</summary>
+    /// <summary>Whether pairs × columns are so many that blocks are worth it.</summary>
     public static bool AreMany(long pairs, long columns) => pairs * columns > FewElements;
 
     /// <summary>The values of all pairs, [K, ...], with gradient to the matrices that have one.</summary>
-    /// <param name="matrices">What the values look at: distances, masks.</param>
+    /// <param name="matrices">The tensors that the values look at: distances, masks.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
-    /// <param name="width">Columns that a pair looks at.</param>
+    /// <param name="width">The number of columns that a pair looks at.</param>
     /// <param name="values">The maths, which must not throw.</param>
-    /// <param name="fewElements">Pairs × columns up to which everything is done at once, which are also those of a block.</param>
+    /// <param name="fewElements">Pairs × columns up to which everything is computed at once; a block has no more.</param>
     public static Tensor Map(
         IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width, Values values, long fewElements = FewElements)
     {
@@ -38,12 +38,12 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         return apply([plan, rows, columns, .. matrices]);
     }
 
-    /// <summary>For each pair the sum of its values with the columns that a mask keeps, and how many those are.</summary>
-    /// <param name="matrices">What the values look at.</param>
+    /// <summary>For each pair the sum of its values over the columns that a mask keeps, and the number of those columns.</summary>
+    /// <param name="matrices">The tensors that the values look at.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     /// <param name="width">M.</param>
-    /// <param name="values">As in <see cref="Map"/>: values [k, M], and bool [k, M], which of them count.</param>
+    /// <param name="values">As in <see cref="Map"/>: values [k, M], and a mask bool [k, M] of those that count.</param>
     public static LossTerm Sums(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width,
         Func<IReadOnlyList<Tensor>, Tensor, Tensor, (Tensor Values, Tensor Kept)> values)
     {
@@ -98,6 +98,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         return [null!, null!, null!, .. gradients.Select(gradient => gradient!)];
     }
 
+    /// <summary>The maths and the size of a block.</summary>
     private sealed record Plan(Values Values, long PairsPerBlock)
     {
         public IEnumerable<(Tensor Rows, Tensor Columns)> Blocks(Tensor rows, Tensor columns)

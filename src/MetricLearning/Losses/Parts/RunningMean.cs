@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Exponential means that losses keep in buffers.</summary>
+/// <summary>Exponential moving averages that losses keep in buffers.</summary>
 internal static class RunningMean
 {
     /// <summary>
-    /// (1 − momentum)·buffer + momentum·value, kept in the buffer where gradients are on. A value that is not finite changes nothing.
+    /// (1 − momentum)·buffer + momentum·value, written to the buffer while gradients are recorded. A value that is not finite changes
+    /// nothing.
     /// </summary>
     /// <param name="buffer">A scalar without gradient.</param>
     /// <param name="value">A scalar without gradient.</param>

@@ -2,12 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks with a gradient: a sigmoid in place of "is nearer than".</summary>
+/// <summary>Ranks with a gradient: a sigmoid replaces the comparison "is nearer than".</summary>
 internal static class SmoothRank
 {
     /// <summary>
-    /// For each pair (rows[k], columns[k]) how many columns of that row are nearer: <c>Σ_z σ((d(row, column) − d(row, z)) / τ)</c> over the
-    /// columns that the mask keeps. [K], from [N, M] distances; the pair itself counts ½ where the mask keeps it. In blocks of pairs.
+    /// For each pair (rows[k], columns[k]) the soft number of columns that are nearer to the row: <c>Σ_z σ((d(row, column) − d(row, z)) /
+    /// τ)</c> over the columns z that the mask keeps. [N, M] distances → [K]. The pair itself counts ½ where the mask keeps it. Computed in
+    /// blocks of pairs.
     /// </summary>
     public static Tensor Nearer(Tensor matrix, Tensor rows, Tensor columns, Tensor mask, double temperature)
     {
@@ -19,14 +20,14 @@ internal static class SmoothRank
         });
     }
 
-    /// <summary>The positive pairs, and each anchor that has positives as a positive of itself where the references hold it.</summary>
+    /// <summary>The positive pairs. An anchor that has positives and is among the references is also a positive of itself.</summary>
     public static (Tensor Rows, Tensor Columns) WithSelf(Pairs pairs)
     {
         var indices = (pairs.Positives | (pairs.Own() & pairs.Positives.any(1, keepdim: true))).nonzero();
         return (indices.select(1, 0), indices.select(1, 1));
     }
 
-    /// <summary>The mean of pair values over each anchor that has pairs.</summary>
+    /// <summary>For each anchor that has pairs the mean of its pairs' values.</summary>
     public static LossTerm MeanByRow(Tensor values, Tensor rows, long count)
     {
         var counts = bincount(rows, minlength: (int)count);

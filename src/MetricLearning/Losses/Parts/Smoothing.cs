@@ -2,19 +2,19 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Cross entropies against labels a part of whose mass is spread over classes.</summary>
+/// <summary>Cross entropy with smoothed labels: a part of a label's mass is spread over classes.</summary>
 internal static class Smoothing
 {
-    /// <summary>[N]: each sample's cost of its own class, from [N, C] costs −log p.</summary>
+    /// <summary>The cost of each sample's own class: [N, C] costs −log p → [N].</summary>
     public static Tensor Own(Tensor costs, Tensor labels) => costs.gather(1, labels.unsqueeze(1)).squeeze(1);
 
-    /// <summary>[N]: (1 − ε) of the own cost, and ε of the mean cost of the classes that it is spread over.</summary>
+    /// <summary>(1 − ε) times the own cost plus ε times the mean cost of the classes that the mass is spread over: [N].</summary>
     /// <param name="own">[N], the cost of the own class.</param>
     /// <param name="costs">[N, C], −log p.</param>
-    /// <param name="labels">int64 [N]; looked at with categories only.</param>
+    /// <param name="labels">int64 [N]; used with categories only.</param>
     /// <param name="mass">ε.</param>
-    /// <param name="form">Over which classes.</param>
-    /// <param name="categories">Of each class; null: all classes are of one.</param>
+    /// <param name="form">The classes that the mass is spread over.</param>
+    /// <param name="categories">The category of each class; null where all classes are of one.</param>
     public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form,
         IReadOnlyList<long>? categories)
     {
@@ -26,6 +26,7 @@ internal static class Smoothing
         return ((S(1) - epsilon) * own).Plus(epsilon * sums / counts);
     }
 
+    /// <summary>For each sample the sum of the costs of the classes of its category, and the number of those classes.</summary>
     private static (Tensor Sums, Tensor Counts) WithinCategory(Tensor costs, Tensor labels, IReadOnlyList<long> categories)
     {
         var numbers = Groups.Number(categories);

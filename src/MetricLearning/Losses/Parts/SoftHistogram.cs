@@ -6,8 +6,8 @@ namespace MetricLearning;
 internal static class SoftHistogram
 {
     /// <summary>
-    /// Of values measured in bins, the node below (int64, in [0, bins − 1], so that the node above exists) and the share of the node above,
-    /// with gradient. A value outside [0, bins] goes beyond its last two nodes linearly. NaN has the lowest node and the share NaN.
+    /// For values measured in bins: the node below (int64, in [0, bins − 1], so that the node above exists) and the share of the node
+    /// above, with gradient. A value outside [0, bins] extrapolates its last two nodes linearly. NaN has the lowest node and the share NaN.
     /// </summary>
     public static (Tensor Lower, Tensor Share) Bins(Tensor values, int bins)
     {

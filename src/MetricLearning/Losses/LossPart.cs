@@ -1,0 +1,21 @@
+namespace MetricLearning;
+
+/// <summary>One loss of a sum on one batch.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
+public sealed record LossPart
+{
+    /// <summary>The name under which the loss was added.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The weight of the loss in the sum.</summary>
+    public required double Weight { get; init; }
+
+    /// <summary>The value of the loss, before the weight.</summary>
+    public required double Value { get; init; }
+
+    /// <summary>
+    /// What happened in the loss. A module of yours gives a scalar only, which is its one term. Null where what it looks at is not [N, D]
+    /// with a label for each row.
+    /// </summary>
+    public LossReport? Report { get; init; }
+}

@@ -1,0 +1,30 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Scalars that the host wants to read. From a device they come in one transfer.</summary>
+/// <remarks>Add all of them before the first is read.</remarks>
+internal sealed class HostScalars
+{
+    private readonly List<Tensor> scalars = [];
+    private double[]? values;
+
+    /// <summary>Adds a scalar and returns what reads it.</summary>
+    public Func<double> Add(Tensor scalar)
+    {
+        var place = scalars.Count;
+        scalars.Add(scalar);
+        return () => (values ??= Read())[place];
+    }
+
+    private double[] Read()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        if (scalars.TrueForAll(scalar => scalar.device_type == DeviceType.CPU))
+            return [.. scalars.Select(scalar => scalar.to(ScalarType.Float64).item<double>())];
+        var device = scalars[0].device;
+        return TensorMemory.Copy<double>(stack([.. scalars.Select(scalar => scalar.to(device).to(ScalarType.Float64))]));
+    }
+}
