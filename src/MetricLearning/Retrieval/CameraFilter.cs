@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Which gallery pictures a query's own camera takes out of its list.</summary>
+/// <summary>Which gallery images a query's own camera takes out of its list.</summary>
 public enum CameraFilter
 {
     /// <summary>None: cameras are not looked at.</summary>

@@ -15,12 +15,12 @@ public sealed class CameraPairReport
     /// <summary>The cameras that queries come from, ascending.</summary>
     public IReadOnlyList<long> QueryCameras { get; }
 
-    /// <summary>The cameras that gallery pictures come from, ascending.</summary>
+    /// <summary>The cameras that gallery images come from, ascending.</summary>
     public IReadOnlyList<long> GalleryCameras { get; }
 
-    /// <summary>The report of one camera's queries against one camera's gallery pictures; its queries are those of the camera, in their
+    /// <summary>The report of one camera's queries against one camera's gallery images; its queries are those of the camera, in their
     /// order.</summary>
-    /// <exception cref="KeyNotFoundException">There are no pictures of such a camera.</exception>
+    /// <exception cref="KeyNotFoundException">There are no images of such a camera.</exception>
     public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
 
     /// <summary>A table of rank-1 in percent, a row a query camera; "–" where no query has a match.</summary>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>How many pictures of an identity the gallery shows when CMC is counted.</summary>
+/// <summary>How many images of an identity the gallery shows when CMC is counted.</summary>
 public enum GalleryShots
 {
     /// <summary>All of them (Market-1501 and its kin).</summary>

@@ -11,10 +11,10 @@ public sealed record QueryResult
     /// <summary>Why it was skipped, or <see cref="SkipReason.None"/>.</summary>
     public SkipReason Skipped { get; }
 
-    /// <summary>R: how many gallery pictures match.</summary>
+    /// <summary>R: how many gallery images match.</summary>
     public int Matches { get; internal init; }
 
-    /// <summary>How many gallery pictures the protocol leaves.</summary>
+    /// <summary>How many gallery images the protocol leaves.</summary>
     public int Candidates { get; internal init; }
 
     /// <summary>The rank of the first match, from 1 (its expectation under <see cref="TiePolicy.Expected"/>).</summary>

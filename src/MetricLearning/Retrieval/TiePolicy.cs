@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>The order of gallery pictures at exactly the same distance from a query.</summary>
+/// <summary>The order of gallery images at exactly the same distance from a query.</summary>
 public enum TiePolicy
 {
     /// <summary>The lower gallery index comes first, as a stable sort leaves them.</summary>

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>What a target false-match rate costs, and the distance below which to accept for it.</summary>
-/// <remarks>Intervals are exact for independent pairs. Pairs that share a picture are not independent, so with all pairs of a test set the
+/// <remarks>Intervals are exact for independent pairs. Pairs that share an image are not independent, so with all pairs of a test set the
 /// intervals are too narrow: read them as the least uncertainty.</remarks>
 public sealed record OperatingPoint
 {

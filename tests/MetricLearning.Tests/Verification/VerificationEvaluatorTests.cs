@@ -66,7 +66,7 @@ public class VerificationEvaluatorTests
     {
         using var scope = NewDisposeScope();
         var random = new SeededRandom(3);
-        // One query sees 40,000 pictures, nearly all of them far nearer to each other than the sample tells apart.
+        // One query sees 40,000 images, nearly all of them far nearer to each other than the sample tells apart.
         var row = Enumerable.Range(0, 40_000).Select(i => i < 3 ? i : 5 + 1e-9 * random.NextDouble()).ToArray();
         var ids = row.Select((_, i) => i < 2 ? 7L : 8L).ToArray();
         var evaluator = new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter, FalseMatchRates = targets };

@@ -1,10 +1,10 @@
 namespace MetricLearning;
 
-/// <summary>Where a match stands among the pictures of other identities: how many are nearer, how many at the same distance have a lower
+/// <summary>Where a match stands among the images of other identities: how many are nearer, how many at the same distance have a lower
 /// index, and how many are at the same distance.</summary>
 internal readonly record struct HitRank(int Nearer, int TiedBefore, int Tied);
 
-/// <summary>What a ranking found for one query: its matches nearest first (ties by index), and how many pictures the protocol
+/// <summary>What a ranking found for one query: its matches nearest first (ties by index), and how many images the protocol
 /// leaves.</summary>
 internal readonly record struct QueryHits(SkipReason Skipped, HitRank[] Hits, int Candidates)
 {

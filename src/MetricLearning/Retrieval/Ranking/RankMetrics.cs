@@ -87,7 +87,7 @@ internal static class RankMetrics
                 groups.Add(new Group((long)before + i, i, 1, 1));
                 continue;
             }
-            // Matches with the same counts have no other picture between them: they are one group even where their distances differ.
+            // Matches with the same counts have no other image between them: they are one group even where their distances differ.
             var end = i + 1;
             while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
             groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));
