@@ -148,7 +148,8 @@ public sealed class EmbeddingSet : IDisposable
     {
         long[] column = [.. values];
         if (column.Length != features.size(0))
-            throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {column.Length}.", name);
+            throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {column.Length}.",
+                name);
         return Array.AsReadOnly(column);
     }
 

@@ -64,8 +64,7 @@ public sealed record RetrievalProtocol
     /// <summary>Every gallery image counts: In-Shop, product search.</summary>
     public static RetrievalProtocol NoFilter { get; } = new() { Name = "no filter" };
 
-    /// <summary>The name and the rules in words:
-    /// <c>Market-1501 (same identity and camera removed; junk identity -1 removed)</c>.</summary>
+    /// <summary>The name and the rules in words: <c>Market-1501 (same identity and camera removed; junk identity -1 removed)</c>.</summary>
     public override string ToString() => $"{Name} ({Rules})";
 
     /// <summary>The protocol for queries and a gallery: the given one, else the default.</summary>

@@ -3,7 +3,7 @@ namespace MetricLearning;
 /// <summary>Why a query has no match left and is not counted.</summary>
 public enum SkipReason
 {
-    /// <summary>It is counted.</summary>
+    /// <summary>The query is counted.</summary>
     None,
 
     /// <summary>Its identity is the protocol's junk identity.</summary>

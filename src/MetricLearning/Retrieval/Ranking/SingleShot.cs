@@ -14,7 +14,8 @@ internal sealed class SingleShot(Relations relations, TiePolicy ties)
         else AddDraws(identities, MatchIdentity(query, list), SeededRandom.ForStream(Protocol.Seed, (ulong)query), cmc);
     }
 
-    private long MatchIdentity(int query, SortedRow list) => relations.GalleryIdentity(Array.Find(list.Rows, row => relations.IsMatch(query, row)));
+    private long MatchIdentity(int query, SortedRow list) =>
+        relations.GalleryIdentity(Array.Find(list.Rows, row => relations.IsMatch(query, row)));
 
     /// <summary>The list with ties in the order of the policy.</summary>
     private int[] InOrder(int query, SortedRow list)

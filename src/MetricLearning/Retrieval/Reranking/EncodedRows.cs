@@ -28,8 +28,8 @@ internal sealed unsafe class EncodedRows
     /// <summary>Bytes of the entries.</summary>
     public long Bytes { get; }
 
-    /// <summary>Jaccard distances of some queries to the gallery, times a share, float64 [count, G]:
-    /// <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>.</summary>
+    /// <summary>Jaccard distances of some queries to the gallery, times a share, float64 [count, G]: <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ
+    /// min(Vᵢ, Vⱼ))</c>.</summary>
     public Tensor Jaccard(int first, int count, double share)
     {
         var distances = zeros(count, Gallery, ScalarType.Float64);

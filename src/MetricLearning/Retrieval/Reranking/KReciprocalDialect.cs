@@ -12,7 +12,7 @@ public enum KReciprocalDialect
     /// Euclidean distances (so d⁴) or cosine distances.</summary>
     TorchReId,
 
-    /// <summary>fast-reid: lists of k1 images that count the image itself (one neighbor fewer); weights
-    /// <c>softmax(−‖x − y‖²)</c> on the raw scale; blended with the distance of the evaluation, 1 − cosine, as it is.</summary>
+    /// <summary>fast-reid: lists of k1 images that count the image itself (one neighbor fewer); weights <c>softmax(−‖x − y‖²)</c> on the
+    /// raw scale; blended with the distance of the evaluation, 1 − cosine, as it is.</summary>
     FastReId,
 }

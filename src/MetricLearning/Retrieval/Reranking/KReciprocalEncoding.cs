@@ -49,7 +49,8 @@ internal static class KReciprocalEncoding
         return [.. all];
     }
 
-    /// <summary><c>exp(−d) / Σ exp(−d)</c>. The smallest distance is subtracted first, so that the largest weights do not underflow.</summary>
+    /// <summary><c>exp(−d) / Σ exp(−d)</c>. The smallest distance is subtracted first, so that the largest weights do not
+    /// underflow.</summary>
     private static SparseRow Weights(int[] columns, Func<int, double> distance)
     {
         var values = Array.ConvertAll(columns, column => distance(column));
