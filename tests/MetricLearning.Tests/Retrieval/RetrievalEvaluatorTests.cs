@@ -434,7 +434,7 @@ public class RetrievalEvaluatorTests
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
     /// <summary>All that a report says, so that two can be compared to the last bit.</summary>
-    private static string Bits(RetrievalReport report) =>
+    internal static string Bits(RetrievalReport report) =>
         string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
             $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "
                 + $"{q.AveragePrecisionTrapezoid:R} {q.InverseNegativePenalty:R} {q.AveragePrecisionAtR:R}")))

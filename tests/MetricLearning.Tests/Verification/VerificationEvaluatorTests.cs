@@ -15,7 +15,7 @@ public class VerificationEvaluatorTests
     private static Gen<double[]> Values { get; } = Gen.OneOf(Gen.Int[0, 8].Select(v => (double)v), Gen.Double[0, 8]).Array[1, 30];
 
     /// <summary>All figures of a report, to be compared to the bit.</summary>
-    private static double[] Figures(VerificationReport report) =>
+    internal static double[] Figures(VerificationReport report) =>
     [
         report.MatchingPairs, report.NonMatchingPairs, report.AreaUnderCurve, report.EqualErrorRate,
         .. targets.Select(report.TruePositiveRateAt), .. targets.Select(report.TruePositiveRateOfFastReId),
