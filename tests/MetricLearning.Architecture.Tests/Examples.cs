@@ -8,7 +8,8 @@ namespace MetricLearning.Architecture.Tests;
 /// argument.</summary>
 internal static class Examples
 {
-    /// <summary>Parameters for which no value of their type alone is valid, by <c>Type.parameter</c>.</summary>
+    /// <summary>Parameters for which no value of their type alone is valid, by <c>Type.parameter</c>; where constructors differ,
+    /// <c>Type.parameter (its type)</c>.</summary>
     private static readonly Dictionary<string, Func<object?>> byParameter = new(StringComparer.Ordinal)
     {
         ["Pairs.positives"] = Mask,
@@ -19,6 +20,8 @@ internal static class Examples
         ["LossBatch.labels"] = Rows,
         ["LossBatch.referenceLabels"] = Rows,
         ["EmbeddingSet.identities"] = () => new long[] { 0, 0, 1, 1 },
+        ["EmbeddingSet.identities (Int32[])"] = () => new[] { 0, 0, 1, 1 },
+        ["EmbeddingSet.identities (Tensor)"] = Rows,
         ["SmoothRecallAtKLoss.depths"] = () => new[] { 1, 2 },
         ["MatryoshkaLoss.widths"] = () => new[] { 2L, 4L },
         ["FixedTripletsSampler.triplets"] = () => Enumerable.Repeat((0L, 1L, 2L), 16).ToArray(),
@@ -77,7 +80,9 @@ internal static class Examples
 
     private static object? Argument(ParameterInfo parameter)
     {
-        if (byParameter.TryGetValue($"{parameter.Member.DeclaringType!.Name}.{parameter.Name}", out var make)) return make();
+        var name = $"{parameter.Member.DeclaringType!.Name}.{parameter.Name}";
+        if (byParameter.TryGetValue($"{name} ({parameter.ParameterType.Name})", out var make)) return make();
+        if (byParameter.TryGetValue(name, out make)) return make();
         if (parameter.HasDefaultValue) return Default(parameter);
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         if (byType.TryGetValue(type, out var sample)) return sample();

@@ -12,6 +12,8 @@ public class SettingTests
     private static readonly Dictionary<string, string> allowed = new(StringComparer.Ordinal)
     {
         ["ImageSample.Identity = -1"] = "junk",
+        ["RetrievalProtocol.JunkIdentity = -1"] = "an identity is any 64-bit number",
+        ["RetrievalProtocol.JunkIdentity = -9223372036854775808"] = "an identity is any 64-bit number",
     };
 
     /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>

@@ -3,14 +3,18 @@ using MathNet.Numerics;
 namespace MetricLearning;
 
 /// <summary>How far two partitions of the same items agree: labels and clusters, whatever their numbers are called.</summary>
-/// <remarks>As scikit-learn has them: entropies in nats, normalized by the arithmetic mean of the two entropies. Two equal partitions have
-/// exactly 1, also where both are one cluster; a partition into one cluster and another one that is not have 0.</remarks>
+/// <remarks>
+/// <para>As scikit-learn has them: entropies in nats, normalized by the arithmetic mean of the two entropies. Two equal partitions have
+/// exactly 1, also where both are one cluster. Where only one of two partitions is a single cluster, they have 0.</para>
+/// <para>Thread safety: any number of threads may call it at once.</para>
+/// </remarks>
 public static class ClusterAgreement
 {
     /// <summary><c>I = Σ nᵢⱼ/N · ln(N nᵢⱼ / (aᵢ bⱼ))</c>, in nats; never below 0.</summary>
     /// <param name="labels">The label of each item.</param>
     /// <param name="clusters">The cluster of each item.</param>
     /// <exception cref="ArgumentException">The numbers of items differ.</exception>
+    /// <exception cref="ArgumentNullException">A list is null.</exception>
     public static double MutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters) =>
         new Table(labels, clusters).Information;
 
@@ -40,6 +44,7 @@ public static class ClusterAgreement
 
     private const double Smallest = 2.220446049250313e-16;
 
+    /// <summary>The contingency table of labels and clusters.</summary>
     private sealed class Table
     {
         private readonly int items;

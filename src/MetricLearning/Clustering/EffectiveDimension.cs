@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>How many directions embeddings really use.</summary>
+/// <summary>How many directions embeddings use in effect.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class EffectiveDimension
 {
     /// <summary>The shares of variance along the principal axes, the largest first: <c>λᵢ / Σ λ</c>, of the float64 covariance.</summary>
@@ -36,11 +37,13 @@ public static class EffectiveDimension
 
     /// <summary>PCF, the principal components fraction of open-metric-learning: the fewest principal axes that hold more than a share of
     /// the variance, divided by D. Low: the embeddings use few of their dimensions.</summary>
-    /// <remarks>No axes hold more than all the variance: for a share of 1 all min(N, D) axes count. (open-metric-learning gives one more
-    /// there, or not, as its float32 sum happens to round.)</remarks>
-    /// <param name="features">[N, D].</param>
-    /// <param name="share">In [0, 1].</param>
+    /// <remarks>No axes hold more than all of the variance, so for a share of 1 all min(N, D) axes count. (There open-metric-learning may
+    /// give one axis more, depending on the rounding of its float32 sum.)</remarks>
+    /// <param name="features">[N, D], finite, N at least 2.</param>
+    /// <param name="share">The share of the variance, in [0, 1].</param>
+    /// <returns>The fraction, in [0, 1]; NaN where all rows are the same.</returns>
     /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public static double Fraction(Tensor features, double share)
     {
         Guard.Within(share, 0, 1);

@@ -4,37 +4,50 @@ namespace MetricLearning;
 
 /// <summary>Lloyd's k-means with seeded k-means++ starts, in float64 on the device of the features.</summary>
 /// <remarks>
-/// Starts are drawn with probability proportional to the squared distance from the nearest center so far (Arthur and Vassilvitskii,
+/// <para>Starts are drawn with probability proportional to the squared distance from the nearest center so far (Arthur and Vassilvitskii,
 /// 2007), by the library's own generator. A cluster that loses all its rows takes the row farthest from its center. The best of
 /// <see cref="Restarts"/> runs is kept. Distances are taken about the mean row, some rows at a time: memory beyond the float64 copy of the
-/// features is about 64 MB.
+/// features is about 64 MB.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
-public sealed class KMeans
+public sealed record KMeans
 {
     private const long TileNumbers = 4L << 20;
 
     /// <summary>k-means into so many clusters.</summary>
-    /// <param name="clusters">k; for NMI and AMI the number of classes.</param>
-    /// <param name="seed">The seed of the starts.</param>
-    public KMeans(int clusters, ulong seed = 0) => (Clusters, Seed) = (Guard.AtLeast(clusters, 1), seed);
+    /// <param name="clusters">k, at least 1; for NMI and AMI the number of classes.</param>
+    /// <param name="seed">The seed of the starts. Default: 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are less than 1 clusters.</exception>
+    public KMeans(int clusters, ulong seed = 0) => (Clusters, Seed) = (clusters, seed);
 
     /// <summary>k.</summary>
-    public int Clusters { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
+    public int Clusters { get; init => field = Guard.AtLeast(value, 1); }
 
     /// <summary>The seed of the starts.</summary>
-    public ulong Seed { get; }
+    public ulong Seed { get; init; }
 
     /// <summary>How many runs from different starts. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Restarts { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
     /// <summary>The most iterations of a run. Default: 300.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int MaxIterations { get; init => field = Guard.AtLeast(value, 1); } = 300;
 
     /// <summary>Clusters the rows.</summary>
     /// <param name="features">[N, D], finite, N at least k.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
+    /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead where a run converges. Default: null,
+    /// nobody.</param>
+    /// <param name="cancellationToken">Cancels the call; it is looked at after each start that is drawn, and after each iteration. A
+    /// cancelled call frees all its tensors.</param>
+    /// <returns>The clusters, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite.</exception>
-    public KMeansResult Fit(Tensor features)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public KMeansResult Fit(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
         Guard.Matrix(features);
         if (features.size(0) < Clusters)
             throw new ArgumentException($"features must have at least {Clusters} rows, one a cluster, got {Guard.Shape(features)}.",
@@ -48,19 +61,23 @@ public sealed class KMeans
         KMeansResult? best = null;
         for (var run = 0; run < Restarts; run++)
         {
-            var result = Run(rows, mean, SeededRandom.ForStream(Seed, 0, (ulong)run));
+            var part = call.Part((double)run / Restarts, (run + 1.0) / Restarts);
+            var result = Run(rows, mean, SeededRandom.ForStream(Seed, 0, (ulong)run), part);
             var better = best is null || result.Inertia < best.Inertia;
             (better ? best : result)?.Dispose();
             if (better) best = result;
         }
-        return best!;
+        call.Done();
+        best!.Centers.DetachFromDisposeScope();
+        return best;
     }
 
-    private KMeansResult Run(Tensor rows, Tensor mean, SeededRandom random)
+    /// <summary>One run. The centers belong to the current dispose scope.</summary>
+    private KMeansResult Run(Tensor rows, Tensor mean, SeededRandom random, CallProgress progress)
     {
         using var scope = NewDisposeScope();
-        var (count, width) = ((int)rows.size(0), rows.size(1));
-        var centers = Start(rows, random);
+        var passes = MaxIterations + 1.0;       // the starts count as one iteration
+        var centers = Start(rows, random, progress.Part(0, 1 / passes));
         var (assigned, nearest) = Assign(rows, centers);
         var iterations = 1;
         var settled = false;
@@ -72,13 +89,14 @@ public sealed class KMeans
             settled = next.AsSpan().SequenceEqual(assigned);
             (assigned, nearest) = (next, distances);
             centers.copy_(moved);
+            progress.Report((iterations + 1) / passes);
         }
-        return new KMeansResult(centers.Plus(mean).DetachFromDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(),
-            iterations,
-            settled);
+        return new KMeansResult(centers.Plus(mean).MoveToOuterDisposeScope(), Array.ConvertAll(assigned, a => (long)a), nearest.Sum(),
+            iterations, settled);
     }
 
-    private Tensor Start(Tensor rows, SeededRandom random)
+    /// <summary>The starts of k-means++.</summary>
+    private Tensor Start(Tensor rows, SeededRandom random, CallProgress progress)
     {
         using var scope = NewDisposeScope();
         var count = (int)rows.size(0);
@@ -92,10 +110,12 @@ public sealed class KMeans
             var sum = 0.0;
             for (var i = 0; i < count; i++) sum += nearest[i] = Math.Min(nearest[i], distances[i]);
             chosen[c] = sum > 0 ? Draw(nearest, random.NextDouble() * sum) : random.NextInt(count);
+            progress.Report((double)c / Clusters);
         }
         return rows.index_select(0, tensor(chosen, device: rows.device)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The place where the running sum of the weights passes a number.</summary>
     private static int Draw(double[] weights, double at)
     {
         var last = 0;
@@ -109,6 +129,7 @@ public sealed class KMeans
         return last;
     }
 
+    /// <summary>Squared distances of all rows from one center.</summary>
     private static double[] Squared(Tensor rows, Tensor center)
     {
         using var scope = NewDisposeScope();
@@ -123,6 +144,7 @@ public sealed class KMeans
         return result;
     }
 
+    /// <summary>The nearest center of each row, and the squared distance from it.</summary>
     private static (int[] Assigned, double[] Squared) Assign(Tensor rows, Tensor centers)
     {
         using var scope = NewDisposeScope();
@@ -143,7 +165,7 @@ public sealed class KMeans
         return (assigned, squared);
     }
 
-    /// <summary>The mean row of each cluster; empty ones first take the farthest rows, in which <paramref name="assigned"/> is
+    /// <summary>The mean row of each cluster. Empty clusters take the farthest rows first: <paramref name="assigned"/> is
     /// changed.</summary>
     private Tensor Update(Tensor rows, int[] assigned, double[] nearest)
     {

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What k-means found. Owns its centers.</summary>
+/// <summary>The clusters that k-means found. Owns the centers.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
 public sealed class KMeansResult : IDisposable
 {
     internal KMeansResult(Tensor centers, IReadOnlyList<long> assignments, double inertia, int iterations, bool converged) =>
@@ -20,7 +21,7 @@ public sealed class KMeansResult : IDisposable
     /// <summary>How many times rows were assigned.</summary>
     public int Iterations { get; }
 
-    /// <summary>Whether no row changed its cluster in the end.</summary>
+    /// <summary>Whether no row changed its cluster in the last iteration.</summary>
     public bool Converged { get; }
 
     /// <summary>Frees the centers.</summary>

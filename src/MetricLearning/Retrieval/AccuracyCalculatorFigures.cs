@@ -1,11 +1,14 @@
 namespace MetricLearning;
 
-/// <summary>The figures of pytorch-metric-learning's <c>AccuracyCalculator</c> as it defines them, from a report: what its
-/// <c>get_accuracy</c> prints.</summary>
-/// <remarks>Means over the queries that have a match. With a <c>k</c>, only the k nearest are looked at, as there: average precision is
-/// still divided by all R matches, R-precision by min(k, R), and a query whose first match comes later has reciprocal rank 0. So with
-/// k &lt; R these figures are lower bounds; without k they equal those of the report.</remarks>
-/// <param name="Queries">How many queries are averaged.</param>
+/// <summary>The figures that <c>get_accuracy</c> of pytorch-metric-learning's <c>AccuracyCalculator</c> prints, by its definitions, from a
+/// report.</summary>
+/// <remarks>
+/// <para>Means over the queries that have a match. With a <c>k</c> only the k nearest images count, as in the calculator: average
+/// precision is still divided by all R matches, R-precision by min(k, R), and a query whose first match comes later has reciprocal rank 0.
+/// So with k &lt; R these figures are lower bounds; without k they equal those of the report.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
+/// <param name="Queries">The number of queries that are averaged.</param>
 /// <param name="PrecisionAt1"><c>precision_at_1</c>.</param>
 /// <param name="RPrecision"><c>r_precision</c>.</param>
 /// <param name="MeanAveragePrecision"><c>mean_average_precision</c>.</param>
@@ -16,9 +19,10 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
 {
     /// <summary>Means over queries.</summary>
     /// <param name="report">The evaluation, under any protocol.</param>
-    /// <param name="k">How many neighbors the calculator was given; one of the evaluator's cut-offs. Default: all.</param>
+    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <exception cref="ArgumentNullException">The report is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
-    /// <exception cref="NotSupportedException">Ties were taken in expectation.</exception>
+    /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static AccuracyCalculatorFigures Of(RetrievalReport report, int? k = null)
     {
         ArgumentNullException.ThrowIfNull(report);
@@ -29,8 +33,10 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// query.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="queryIdentities">The class of each query.</param>
-    /// <param name="k">How many neighbors the calculator was given.</param>
-    /// <exception cref="ArgumentException">There is not one class a query.</exception>
+    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <exception cref="ArgumentException">The number of classes is not that of queries.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIdentities,
         int? k = null)
     {
@@ -44,7 +50,7 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
             .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
     }
 
-    /// <summary>Means over classes of the means over their queries (<c>avg_of_avgs=True</c>): each class counts alike.</summary>
+    /// <summary>Means over classes of the means over their queries (<c>avg_of_avgs=True</c>): all classes have the same weight.</summary>
     /// <inheritdoc cref="ByClass"/>
     public static AccuracyCalculatorFigures AverageOfAverages(RetrievalReport report, IReadOnlyList<long> queryIdentities, int? k = null)
     {

@@ -1,14 +1,14 @@
 namespace MetricLearning;
 
-/// <summary>Which gallery pictures a query's own camera takes out of its list.</summary>
+/// <summary>Which gallery images of a query's own camera are removed from its list.</summary>
 public enum CameraFilter
 {
-    /// <summary>None: cameras are not looked at.</summary>
+    /// <summary>None: cameras are not compared.</summary>
     None,
 
-    /// <summary>Those that show the query's own identity (the rule of Market-1501, DukeMTMC, MSMT17, CUHK03 and VeRi).</summary>
+    /// <summary>The images of the query's own identity (the rule of Market-1501, DukeMTMC, MSMT17, CUHK03 and VeRi).</summary>
     SameIdentity,
 
-    /// <summary>All of them: the query looks only at other cameras.</summary>
+    /// <summary>All: the list holds images of other cameras only.</summary>
     All,
 }

@@ -4,6 +4,7 @@ using System.Text;
 namespace MetricLearning;
 
 /// <summary>An evaluation for each pair of a query camera and a gallery camera.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed class CameraPairReport
 {
     private readonly IReadOnlyDictionary<(long, long), RetrievalReport> reports;
@@ -12,18 +13,19 @@ public sealed class CameraPairReport
         IReadOnlyDictionary<(long, long), RetrievalReport> reports) =>
         (QueryCameras, GalleryCameras, this.reports) = (queryCameras, galleryCameras, reports);
 
-    /// <summary>The cameras that queries come from, ascending.</summary>
+    /// <summary>The cameras of the queries, ascending.</summary>
     public IReadOnlyList<long> QueryCameras { get; }
 
-    /// <summary>The cameras that gallery pictures come from, ascending.</summary>
+    /// <summary>The cameras of the gallery images, ascending.</summary>
     public IReadOnlyList<long> GalleryCameras { get; }
 
-    /// <summary>The report of one camera's queries against one camera's gallery pictures; its queries are those of the camera, in their
-    /// order.</summary>
-    /// <exception cref="KeyNotFoundException">There are no pictures of such a camera.</exception>
+    /// <summary>The report of one camera's queries against one camera's gallery images. The queries keep their order.</summary>
+    /// <param name="queryCamera">One of <see cref="QueryCameras"/>.</param>
+    /// <param name="galleryCamera">One of <see cref="GalleryCameras"/>.</param>
+    /// <exception cref="KeyNotFoundException">There are no images of such a camera.</exception>
     public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
 
-    /// <summary>A table of rank-1 in percent, a row a query camera; "–" where no query has a match.</summary>
+    /// <summary>A table of rank-1 in percent, one row for each query camera; "–" where no query has a match.</summary>
     public override string ToString()
     {
         var text = new StringBuilder("rank-1, query camera down, gallery camera across\n      ");

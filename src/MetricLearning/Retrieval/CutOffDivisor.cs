@@ -1,18 +1,19 @@
 namespace MetricLearning;
 
-/// <summary>What a sum over the first k of a list is divided by: the published dialects of P@k and MAP@k.</summary>
+/// <summary>The divisor of a sum over the first k images of a list, in the published dialects of P@k and MAP@k.</summary>
 public enum CutOffDivisor
 {
-    /// <summary>k: precision at k as textbooks have it.</summary>
+    /// <summary>k: precision at k as textbooks define it.</summary>
     CutOff,
 
-    /// <summary>min(k, R), the most matches that k places can hold: a perfect list has 1 (precision@k of open-metric-learning).</summary>
+    /// <summary>min(k, R), the most matches that k places can hold; a perfect list has 1 (precision@k of
+    /// open-metric-learning).</summary>
     Reachable,
 
     /// <summary>R, all the matches: MAP@k of pytorch-metric-learning with a k, and of TensorFlow Similarity.</summary>
     Matches,
 
-    /// <summary>The matches found among the first k, and 0 where there are none: map@k of open-metric-learning. One early match of ten has
-    /// 1.</summary>
+    /// <summary>The matches among the first k; the figure is 0 where there are none: map@k of open-metric-learning. A list that has one of
+    /// ten matches, at the top, has 1.</summary>
     Found,
 }

@@ -1,31 +1,61 @@
+using System.Collections.ObjectModel;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
 /// <summary>Features with the identity, and where it is known the camera, of each row: the queries or the gallery of a retrieval.</summary>
-/// <remarks>Owns its features: they leave the caller's dispose scope and are freed by <see cref="Dispose"/>.</remarks>
+/// <remarks>
+/// <para>A constructor takes over the tensor of features: the set owns it from then on and frees it in <see cref="Dispose"/>, and the
+/// caller's dispose scope no longer does. Everything else (arrays, lists, tensors of identities and cameras) is copied and stays the
+/// caller's. A constructor that throws has taken over nothing.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
+/// </remarks>
+/// <example><code>
+/// using var fromModel = new EmbeddingSet(model.Embed(images), labels);                       // two tensors, [N, D] and [N]
+/// using var fromArrays = EmbeddingSet.FromRows([[1f, 0f], [0f, 1f]], [7, 8], cameras: [1, 2]);
+/// </code></example>
 public sealed class EmbeddingSet : IDisposable
 {
-    /// <summary>Takes over the features.</summary>
-    /// <param name="features">[N, D], floating point.</param>
-    /// <param name="identities">The identity of each row.</param>
-    /// <param name="cameras">The camera of each row, or null where there are none.</param>
+    /// <summary>Takes over a tensor of features.</summary>
+    /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
+    /// <param name="identities">The identity of each row, N of them.</param>
+    /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
     /// <exception cref="ArgumentException">The features are not [N, D], or the numbers of rows differ.</exception>
+    /// <exception cref="ArgumentNullException">There are no features, or no identities.</exception>
     public EmbeddingSet(Tensor features, IEnumerable<long> identities, IEnumerable<long>? cameras = null)
     {
         Guard.Matrix(features);
-        Identities = [.. identities];
-        Cameras = cameras is null ? null : [.. cameras];
-        Check(Identities.Count, nameof(identities));
-        if (Cameras is not null) Check(Cameras.Count, nameof(cameras));
+        Identities = Column(features, Guard.NotNull(identities), nameof(identities));
+        Cameras = cameras is null ? null : Column(features, cameras, nameof(cameras));
         Features = features.detach().DetachFromDisposeScope();
         if (!ReferenceEquals(Features, features)) features.Dispose();
+    }
 
-        void Check(int count, string name)
-        {
-            if (count != features.size(0))
-                throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {count}.", name);
-        }
+    /// <inheritdoc cref="EmbeddingSet(Tensor, IEnumerable{long}, IEnumerable{long})"/>
+    public EmbeddingSet(Tensor features, long[] identities, long[]? cameras = null)
+        : this(features, (IEnumerable<long>)identities, cameras)        // an array would convert to a tensor as well
+    {
+    }
+
+    /// <inheritdoc cref="EmbeddingSet(Tensor, IEnumerable{long}, IEnumerable{long})"/>
+    public EmbeddingSet(Tensor features, int[] identities, int[]? cameras = null)
+        : this(features, Guard.NotNull(identities).Select(identity => (long)identity), cameras?.Select(camera => (long)camera))
+    {
+    }
+
+    /// <summary>Takes over a tensor of features, and copies tensors of identities and cameras.</summary>
+    /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
+    /// <param name="identities">[N], of any type of integers, on any device. It stays the caller's.</param>
+    /// <param name="cameras">[N], likewise. Default: null, there are none.</param>
+    /// <exception cref="ArgumentException">The features are not [N, D], or a tensor is not [N] or not of integers.</exception>
+    /// <exception cref="ArgumentNullException">There are no features, or no identities.</exception>
+    public EmbeddingSet(Tensor features, Tensor identities, Tensor? cameras = null)
+        : this(features, Integers(features, identities, nameof(identities)),
+            cameras is null ? null : Integers(features, cameras, nameof(cameras)))
+    {
     }
 
     /// <summary>[N, D], without gradient.</summary>
@@ -37,9 +67,101 @@ public sealed class EmbeddingSet : IDisposable
     /// <summary>The camera of each row; null where there are none.</summary>
     public IReadOnlyList<long>? Cameras { get; }
 
-    /// <summary>The number of rows.</summary>
+    /// <summary>The number of rows, N.</summary>
     public int Count => Identities.Count;
+
+    /// <summary>Copies features from an array.</summary>
+    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <param name="features">[N, D], D at least 1.</param>
+    /// <param name="identities">The identity of each row, N of them.</param>
+    /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
+    /// <returns>A set in float32 on the CPU, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The array has no columns, or the numbers of rows differ.</exception>
+    /// <exception cref="OverflowException">An identity or a camera does not fit into 64 bits with a sign.</exception>
+    public static EmbeddingSet FromArray<T>(float[,] features, IEnumerable<T> identities, IEnumerable<T>? cameras = null)
+        where T : struct, IBinaryInteger<T>
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        var numbers = MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<byte, float>(ref MemoryMarshal.GetArrayDataReference(features)),
+            features.Length);
+        return Copy(numbers.ToArray(), features.GetLength(0), features.GetLength(1), identities, cameras);
+    }
+
+    /// <summary>Copies features that lie row after row in one array.</summary>
+    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <param name="features">N · D numbers: the first row, then the second, and so on.</param>
+    /// <param name="dimension">D, at least 1.</param>
+    /// <param name="identities">The identity of each row, N of them.</param>
+    /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
+    /// <returns>A set in float32 on the CPU, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The array does not hold whole rows, or the numbers of rows differ.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The dimension is less than 1.</exception>
+    /// <exception cref="OverflowException">An identity or a camera does not fit into 64 bits with a sign.</exception>
+    public static EmbeddingSet FromArray<T>(float[] features, long dimension, IEnumerable<T> identities, IEnumerable<T>? cameras = null)
+        where T : struct, IBinaryInteger<T>
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        Guard.AtLeast(dimension, 1);
+        if (features.Length % dimension != 0)
+            throw new ArgumentException($"features must hold whole rows of dimension {dimension}, got {features.Length} numbers.",
+                nameof(features));
+        return Copy(features, features.Length / dimension, dimension, identities, cameras);
+    }
+
+    /// <summary>Copies features from rows.</summary>
+    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <param name="rows">N rows of D numbers each, N and D at least 1.</param>
+    /// <param name="identities">The identity of each row, N of them.</param>
+    /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
+    /// <returns>A set in float32 on the CPU, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">There are no rows, their lengths differ, or the numbers of rows differ.</exception>
+    /// <exception cref="OverflowException">An identity or a camera does not fit into 64 bits with a sign.</exception>
+    public static EmbeddingSet FromRows<T>(IReadOnlyList<float[]> rows, IEnumerable<T> identities, IEnumerable<T>? cameras = null)
+        where T : struct, IBinaryInteger<T>
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+            throw new ArgumentException("rows must hold at least one row, from which the dimension follows; for an empty set give a "
+                + "float[0, D] to FromArray.", nameof(rows));
+        for (var row = 0; row < rows.Count; row++)
+            if (rows[row]?.Length != rows[0]?.Length || rows[row] is null)
+                throw new ArgumentException($"rows must have one length D, got {Length(rows[0])} in row 0 and {Length(rows[row])} in row "
+                    + $"{row}.", nameof(rows));
+        return Copy([.. rows.SelectMany(row => row)], rows.Count, rows[0].Length, identities, cameras);
+
+        static string Length(float[]? row) => row is null ? "null" : $"{row.Length}";
+    }
 
     /// <summary>Frees the features.</summary>
     public void Dispose() => Features.Dispose();
+
+    private static EmbeddingSet Copy<T>(float[] values, long rows, long dimension, IEnumerable<T> identities, IEnumerable<T>? cameras)
+        where T : struct, IBinaryInteger<T>
+    {
+        ArgumentNullException.ThrowIfNull(identities);
+        using var scope = NewDisposeScope();
+        return new EmbeddingSet(tensor(values, [rows, dimension]), identities.Select(value => long.CreateChecked(value)),
+            cameras?.Select(value => long.CreateChecked(value)));
+    }
+
+    private static ReadOnlyCollection<long> Column(Tensor features, IEnumerable<long> values, string name)
+    {
+        long[] column = [.. values];
+        if (column.Length != features.size(0))
+            throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {column.Length}.",
+                name);
+        return Array.AsReadOnly(column);
+    }
+
+    private static long[] Integers(Tensor features, Tensor values, string name)
+    {
+        Guard.Matrix(features);
+        ArgumentNullException.ThrowIfNull(values, name);
+        if (values.dim() != 1 || values.size(0) != features.size(0) || values.dtype is not (ScalarType.Byte or ScalarType.Int8
+            or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64))
+            throw new ArgumentException($"{name} must be integers [{features.size(0)}], one a row of features {Guard.Shape(features)}, "
+                + $"got {values.dtype} {Guard.Shape(values)}.", name);
+        using var wide = values.to(ScalarType.Int64);
+        return TensorMemory.Copy<long>(wide);
+    }
 }

@@ -1,9 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>How many pictures of an identity the gallery shows when CMC is counted.</summary>
+/// <summary>How many images of an identity the gallery has for CMC.</summary>
 public enum GalleryShots
 {
-    /// <summary>All of them (Market-1501 and its kin).</summary>
+    /// <summary>All of them (Market-1501 and similar).</summary>
     All,
 
     /// <summary>One, drawn at random for each identity and query: CMC is the exact expectation over the draws.</summary>

@@ -1,11 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>How the features of a query's pictures become one.</summary>
+/// <summary>How the features of a query's images become one.</summary>
 public enum MultiQueryPooling
 {
-    /// <summary>Their mean.</summary>
+    /// <summary>The mean of the features.</summary>
     Average,
 
-    /// <summary>The largest of each component.</summary>
+    /// <summary>The largest value of each column.</summary>
     Max,
 }

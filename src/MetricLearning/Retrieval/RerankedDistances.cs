@@ -2,9 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Distances of queries to a gallery after re-ranking, worked out row by row: what is kept is sparse, O((Q + G) · k).</summary>
-/// <remarks>It holds on to the features (without a copy), and belongs to the dispose scope in which it was made, like a tensor; without
-/// one, dispose it.</remarks>
+/// <summary>Distances of queries to a gallery after re-ranking, computed row by row when they are asked for. What is kept is sparse,
+/// O((Q + G) · k).</summary>
+/// <remarks>
+/// <para>It keeps the features (without a copy), and belongs to the dispose scope in which it was made, as a tensor does; without a scope,
+/// dispose it.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
+/// </remarks>
 public sealed class RerankedDistances : IDisposable
 {
     private readonly Func<int, int, Tensor> rows;
@@ -17,7 +21,7 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="rows">Gives so many rows from a first one on, float64 [count, G].</param>
     /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null where there is no such
     /// way.</param>
-    /// <param name="held">Tensors that these need.</param>
+    /// <param name="held">Tensors that these functions need.</param>
     internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, int, Tensor> rows,
         Func<ScoreSource>? scores = null, params Tensor[] held) =>
         (Queries, Gallery, HeldBytes, this.rows, this.scores, this.held) = (queries, gallery, heldBytes, rows, scores, held);
@@ -33,7 +37,7 @@ public sealed class RerankedDistances : IDisposable
 
     /// <summary>The distances of some queries to the whole gallery; smaller is nearer.</summary>
     /// <param name="first">The first query.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">How many queries.</param>
     /// <returns>float64 [count, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There are no such queries.</exception>
     public Tensor Rows(int first, int count)
@@ -41,19 +45,26 @@ public sealed class RerankedDistances : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Queries - first);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         return rows(first, count).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same distances, for ranking.</summary>
-    internal ScoreSource Scores() => scores is null ? RowScores.Of(this) : scores();
-
     /// <summary>All distances at once; needs Q · G numbers.</summary>
-    /// <param name="type">Their type; float32 by default.</param>
+    /// <param name="type">Their type, floating point. Default: float32.</param>
+    /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call; it is looked at after each block of rows.</param>
     /// <returns>[Q, G] on the CPU, which the caller disposes.</returns>
-    public Tensor Matrix(ScalarType type = ScalarType.Float32)
+    /// <exception cref="ArgumentOutOfRangeException">The type is not floating point.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public Tensor Matrix(ScalarType type = ScalarType.Float32, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         const int block = 256;
+        if (type is not (ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64))
+            throw new ArgumentOutOfRangeException(nameof(type), type, "type must be floating point.");
+        var call = CallProgress.Begin(progress, cancellationToken);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var all = empty(Queries, Gallery, type);
         for (var first = 0; first < Queries; first += block)
@@ -61,15 +72,20 @@ public sealed class RerankedDistances : IDisposable
             using var blockScope = NewDisposeScope();
             var count = Math.Min(block, Queries - first);
             all.narrow(0, first, count).copy_(Rows(first, count));
+            call.Report((double)(first + count) / Queries);
         }
+        call.Done();
         return all.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Lets go of the features.</summary>
+    /// <summary>Frees the features.</summary>
     public void Dispose()
     {
         foreach (var tensor in held) tensor.Dispose();
     }
+
+    /// <summary>The same distances, for ranking.</summary>
+    internal ScoreSource Scores() => scores is null ? RowScores.Of(this) : scores();
 
     internal RerankedDistances MoveToOuterDisposeScope()
     {

@@ -2,43 +2,67 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Looks at how queries and gallery lie among one another and gives new distances from it. Set as
-/// <see cref="RetrievalEvaluator.Reranking"/>, every figure is that of the new order.</summary>
-/// <remarks>Immutable once built; the same input gives the same output for any number of threads. Ties go by index.</remarks>
-public abstract class Reranker
+/// <summary>Gives new distances that follow from how queries and gallery lie among one another. Set as
+/// <see cref="RetrievalEvaluator.Reranking"/>, it makes every figure that of the new order.</summary>
+/// <remarks>
+/// <para>The same input gives the same output for any number of threads. Ties go by index.</para>
+/// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
+/// look at their cancellation token after each tile of scores and each block of rows. A cancelled call frees all its tensors and has
+/// changed nothing.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
+public abstract record Reranker
 {
     private protected Reranker() { }
 
     /// <summary>Re-ranks a gallery for queries.</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D], of the same type and on the same device.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The new distances [Q, G], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
     /// row.</exception>
-    public RerankedDistances Rerank(Tensor query, Tensor gallery)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public RerankedDistances Rerank(Tensor query, Tensor gallery, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        Guard.SameWidth(query, gallery);
-        Guard.Finite(query);
-        Guard.Finite(gallery);
-        using var scope = NewDisposeScope();
-        var plainQuery = Plain(query);
-        return RerankCore(cat([plainQuery, Plain(gallery)]), (int)query.size(0)).MoveToOuterDisposeScope();
+        ArgumentNullException.ThrowIfNull(gallery);
+        return Rerank(query, gallery, CallProgress.Begin(progress, cancellationToken));
     }
 
     /// <summary>Re-ranks a set for each of its own rows, each of which is counted once; the distance of a row to itself is among the
     /// others.</summary>
     /// <param name="features">[N, D].</param>
-    /// <exception cref="ArgumentException">A feature is not finite; the message names the row.</exception>
-    public RerankedDistances Rerank(Tensor features)
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The new distances [N, N], made as they are asked for.</returns>
+    /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>
+        Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken));
+
+    /// <summary>Re-ranks a gallery for queries, or without a gallery a set for its own rows.</summary>
+    internal RerankedDistances Rerank(Tensor query, Tensor? gallery, CallProgress progress)
     {
-        Guard.Matrix(features);
-        Guard.Finite(features);
+        if (gallery is null) Guard.Matrix(query, "features");
+        else Guard.SameWidth(query, gallery);
+        Guard.Finite(query, gallery is null ? "features" : nameof(query));
+        if (gallery is not null) Guard.Finite(gallery);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return RerankCore(Plain(features), queries: null).MoveToOuterDisposeScope();
+        var rows = Plain(query);
+        var distances = gallery is null ? RerankCore(rows, queries: null, progress)
+            : RerankCore(cat([rows, Plain(gallery)]), (int)query.size(0), progress);
+        progress.Done();
+        return distances.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Re-ranks, with features [N, D] in float32 or float64 that belong to the current scope: those of the queries first, then
-    /// the gallery's; or one set that is both.</summary>
-    private protected abstract RerankedDistances RerankCore(Tensor features, int? queries);
+    /// <summary>Re-ranks features [N, D] in float32 or float64 that belong to the current dispose scope.</summary>
+    /// <param name="features">The rows of the queries, then those of the gallery; or the rows of one set that is both.</param>
+    /// <param name="queries">How many of the rows are queries; null for one set.</param>
+    /// <param name="progress">The call.</param>
+    private protected abstract RerankedDistances RerankCore(Tensor features, int? queries, CallProgress progress);
 
     private static Tensor Plain(Tensor features) => RowMath.Widen(features.detach()).contiguous();
 }

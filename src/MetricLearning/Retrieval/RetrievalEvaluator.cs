@@ -2,196 +2,245 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks a gallery for each query and measures how well: CMC, mAP in both conventions, mINP and their kin, under a stated
+/// <summary>Ranks a gallery for each query and measures how well: CMC, mAP in both conventions, mINP and related figures, under a stated
 /// protocol.</summary>
 /// <remarks>
 /// <para>Exact: the order of a query's gallery is that of the distances worked out in float64 from the given features, ties by index
-/// (or by <see cref="Ties"/>). Products on the device are only a first sieve, with a proven error bound; what the bound leaves open is
-/// measured again. So figures are the same to the bit on every device, for every number of threads, and within any memory. Where a
-/// matrix of distances is given, its values are the order; for a distance of your own, they are what its float64 matrix gives.</para>
+/// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; what the bound leaves open is
+/// measured again. So figures are the same to the bit on every device, for every number of threads, and within any memory. A given matrix
+/// of distances is taken as it is: its values are the order. For a distance of your own, the values of its float64 matrix are the
+/// order.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
-/// <para>Immutable once built; may be used from several threads.</para>
+/// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
+/// look at their cancellation token after each tile of scores. A cancelled call frees all its tensors and has changed nothing.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
-public sealed class RetrievalEvaluator
+public sealed record RetrievalEvaluator
 {
-    private RetrievalProtocol protocol = RetrievalProtocol.Market1501;
+    private const double RankingStart = 0.5;        // of an evaluation with re-ranking; the neighbors come before
 
-    /// <summary>What is near. Default: cosine.</summary>
-    public Distance Distance { get; init; } = Distance.Cosine;
+    /// <summary>The distance that ranks the gallery. Default: cosine.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
-    /// <summary>Re-ranks the gallery before it is measured; then the distance is the re-ranker's own and <see cref="Distance"/> is not
+    /// <summary>Re-ranks the gallery before it is measured. The distance is then the re-ranker's own, and <see cref="Distance"/> is not
     /// used. Rows of re-ranked distances are made as they are needed, within <see cref="MemoryBudget"/>. Default: null, none.</summary>
     /// <remarks>Evaluation of one set re-ranks that set by itself, and evaluation by pairs of cameras re-ranks each pair.
-    /// <see cref="PredictBytes"/> has to find the neighbors to know what they take.</remarks>
+    /// <see cref="PredictBytes"/> has to find the neighbors to know how much memory they take.</remarks>
     public Reranker? Reranking { get; init; }
 
-    /// <summary>Which pictures count. Default: Market-1501.</summary>
-    public RetrievalProtocol Protocol { get => protocol; init => protocol = value; }
+    /// <summary>Which images count. A protocol that is set is always enforced. Default: null, which stands for
+    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// where neither has: all gallery images count. The report names the protocol that was used.</summary>
+    public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The order of exact ties. Default: by index.</summary>
-    public TiePolicy Ties { get; init; } = TiePolicy.ByIndex;
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
+    public TiePolicy Ties { get; init => field = Guard.Defined(value); } = TiePolicy.ByIndex;
 
-    /// <summary>How ranks are found; the figures are the same. Default: by counting. Single-shot protocols need whole lists and always
-    /// sort.</summary>
-    public RankingMethod Method { get; init; } = RankingMethod.Counting;
+    /// <summary>How ranks are found; the figures are the same. Single-shot protocols need whole lists and always sort. Default: by
+    /// counting.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
+    public RankingMethod Method { get; init => field = Guard.Defined(value); } = RankingMethod.Counting;
 
     /// <summary>CMC is kept up to this rank, or to the size of a smaller gallery. Default: 50.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 50;
 
     /// <summary>The ranks k that are printed, and for which precision and recall are kept. Default: 1, 5, 10, 20.</summary>
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A rank is less than 1.</exception>
     public IReadOnlyList<int> CutOffs
     {
         get;
-        init => field = [.. value.Select(k => Guard.AtLeast(k, 1, nameof(CutOffs)))];
+        init => field = [.. Guard.NotNull(value).Select(k => Guard.AtLeast(k, 1, nameof(CutOffs)))];
     } = [1, 5, 10, 20];
 
     /// <summary>Bytes that an evaluation may use beyond the features, as nearly as tiles can be cut to it. Default: 256 MiB.</summary>
-    public long MemoryBudget { get; init; } = 256L << 20;
+    /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>
+    public long MemoryBudget { get; init => field = Guard.AtLeast(value, 1); } = 256L << 20;
 
-    /// <summary>The arithmetic by which clear pairs are told from near ties when ranks are counted. Default: the faster.</summary>
+    /// <summary>The arithmetic that tells clear pairs from near ties when ranks are counted. Default: the faster.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public ScoreSieve Sieve { get; init => field = Guard.Defined(value); } = ScoreSieve.Automatic;
 
     /// <summary>Tiles of this shape instead of those that follow from the budget; for tests.</summary>
     internal TilePlan? Tiles { get; init; }
 
     /// <summary>Ranks the gallery for each query.</summary>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, or a feature is
-    /// not finite; the message names the row.</exception>
-    public RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery)
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
+    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(gallery);
-        using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
-        return Evaluate(Source(query.Features, gallery.Features), relations, Reranking?.ToString() ?? $"{Distance}");
+        var call = CallProgress.Begin(progress, cancellationToken);
+        var report = Evaluate(query, gallery, call);
+        call.Done();
+        return report;
     }
 
-    /// <summary>Ranks a set for each of its own rows, the row itself taken out by its index (self-retrieval, whatever else the protocol
-    /// says).</summary>
-    /// <exception cref="ArgumentException">As for two sets.</exception>
-    public RetrievalReport Evaluate(EmbeddingSet set)
+    /// <summary>Ranks a set for each of its own rows: each row is compared with all others, the row itself is removed by its index,
+    /// whatever else <see cref="Protocol"/> says. The default protocol is <see cref="RetrievalProtocol.Market1501"/> where the set has
+    /// cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has none.</summary>
+    /// <param name="set">Queries and gallery in one.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
+    /// the row.</exception>
+    /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public RetrievalReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
-        if (Protocol.RemovesSelf) return Evaluate(set, set);
-        return With(Protocol with { RemovesSelf = true }).Evaluate(set, set);
+        ArgumentNullException.ThrowIfNull(set);
+        return (this with { Protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null) })
+            .Evaluate(set, set, progress, cancellationToken);
     }
 
     /// <summary>Takes the order from a given matrix of distances.</summary>
     /// <param name="distances">[Q, G], finite, on any device; smaller is nearer.</param>
     /// <param name="queryIdentities">The identity of each row.</param>
     /// <param name="galleryIdentities">The identity of each column.</param>
-    /// <param name="queryCameras">The camera of each row, where the protocol asks for cameras.</param>
-    /// <param name="galleryCameras">The camera of each column.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, or a distance is not finite; the message names its place.</exception>
+    /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
+    /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
+    /// one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
-        IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null)
+        IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return Evaluate(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations,
-            "given matrix");
+        var input = EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
+        var report = Evaluate(input, call);
+        call.Done();
+        return report;
     }
 
-    /// <summary>Evaluates each camera's queries against each camera's gallery pictures by themselves: which pairs of views are
+    /// <summary>Evaluates each camera's queries against each camera's gallery images by themselves: which pairs of views are
     /// hard.</summary>
-    /// <exception cref="ArgumentException">A set has no cameras; and as for two sets.</exception>
+    /// <param name="query">Q queries with cameras.</param>
+    /// <param name="gallery">G gallery images with cameras.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="ArgumentException">A set has no cameras, widths, types or devices differ, or a feature is not finite.</exception>
     /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
-    public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
         if (query.Cameras is null || gallery.Cameras is null)
             throw new ArgumentException(
                 $"Pairs of cameras need cameras, and the {(query.Cameras is null ? "query" : "gallery")} has none.");
-        if (Protocol.RemovesSelf)
-            throw new NotSupportedException($"The protocol {Protocol.Name} removes self by index, which pairs of cameras do not have.");
+        var protocol = RetrievalProtocol.For(Protocol, queryHasCameras: true, galleryHasCameras: true);
+        if (protocol.RemovesSelf)
+            throw new NotSupportedException($"The protocol {protocol.Name} removes self by index, which pairs of cameras do not have.");
+        var call = CallProgress.Begin(progress, cancellationToken);
         var (queryRows, galleryRows) = (RowsByCamera(query.Cameras), RowsByCamera(gallery.Cameras));
         var reports = new Dictionary<(long, long), RetrievalReport>();
+        var (done, all) = (0.0, Math.Max(1, (double)query.Count * gallery.Count));
         foreach (var (galleryCamera, columns) in galleryRows)
         {
             using var shown = Subset(gallery, columns);
             foreach (var (queryCamera, rows) in queryRows)
             {
                 using var asked = Subset(query, rows);
-                var keep = Protocol.Keep is not { } own ? null : new Func<RetrievalItem, RetrievalItem, bool>(
-                    (q, g) => own(q with { Index = rows[q.Index] }, g with { Index = columns[g.Index] }));
-                reports[(queryCamera, galleryCamera)] = With(Protocol with { Keep = keep }).Evaluate(asked, shown);
+                var part = call.Part(done / all, (done + (double)rows.Length * columns.Length) / all);
+                reports[(queryCamera, galleryCamera)] = (this with { Protocol = OfRows(protocol, rows, columns) })
+                    .Evaluate(asked, shown, part);
+                done += (double)rows.Length * columns.Length;
             }
         }
+        call.Done();
         return new CameraPairReport([.. queryRows.Keys], [.. galleryRows.Keys], reports);
-
-        static SortedDictionary<long, int[]> RowsByCamera(IReadOnlyList<long> cameras) =>
-            new(Enumerable.Range(0, cameras.Count).GroupBy(row => cameras[row]).ToDictionary(g => g.Key, g => g.ToArray()));
-
-        static EmbeddingSet Subset(EmbeddingSet set, int[] rows)
-        {
-            using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
-            return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Identities[row]),
-                rows.Select(row => set.Cameras![row]));
-        }
     }
 
-    /// <summary>The nearest gallery pictures of each query, after the protocol took out its own, ties by index.</summary>
-    /// <param name="query">The queries; skipped ones are listed too.</param>
-    /// <param name="gallery">The gallery.</param>
-    /// <param name="topK">How many of them; all where null.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/>.</exception>
-    public IReadOnlyList<RankedList> Rank(EmbeddingSet query, EmbeddingSet gallery, int? topK = null)
+    /// <summary>The nearest gallery images of each query among those that the protocol leaves, ties by index.</summary>
+    /// <param name="query">Q queries; skipped ones are listed too.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>One list for each query, in the order of the queries.</returns>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
+    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public IReadOnlyList<RankedList> Rank(EmbeddingSet query, EmbeddingSet gallery, int? topK = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(gallery);
+        var call = CallProgress.Begin(progress, cancellationToken);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
-        return Rank(Source(query.Features, gallery.Features), relations, topK);
+        var lists = Rank(Input(query, gallery, call, out var ranking), topK, ranking);
+        call.Done();
+        return lists;
     }
 
-    /// <summary>The nearest gallery pictures of each query by a given matrix of distances.</summary>
-    /// <inheritdoc cref="Evaluate(Tensor, IReadOnlyList{long}, IReadOnlyList{long}, IReadOnlyList{long}?, IReadOnlyList{long}?)"/>
+    /// <summary>The nearest gallery images of each query by a given matrix of distances.</summary>
+    /// <param name="distances">[Q, G], finite, on any device; smaller is nearer.</param>
+    /// <param name="queryIdentities">The identity of each row.</param>
+    /// <param name="galleryIdentities">The identity of each column.</param>
+    /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
+    /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
+    /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>One list for each query, in the order of the queries.</returns>
+    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
+    /// one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
     public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
-        IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null)
+        IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null,
+        IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        return Rank(Source(distances, queryIdentities, galleryIdentities, queryCameras, galleryCameras, out var relations), relations,
-            topK);
+        var input = EvaluationInput.Of(distances, Protocol, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
+        var lists = Rank(input, topK, call);
+        call.Done();
+        return lists;
     }
 
-    /// <summary>The memory, in bytes beyond the features, that <see cref="Evaluate(EmbeddingSet, EmbeddingSet)"/> will need at its peak for
-    /// tiles, copies of features and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
-    public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery)
+    /// <summary>The memory, in bytes beyond the features, that an evaluation of two sets needs at its peak for tiles, copies of features
+    /// and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="cancellationToken">Cancels the call, which takes long where <see cref="Reranking"/> is set.</param>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
+    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(gallery);
+        using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
-        Plan(Source(query.Features, gallery.Features), relations, Sorts, out var bytes);
+        var input = Input(query, gallery, CallProgress.Begin(progress: null, cancellationToken), out _);
+        Plan(input, Sorts(input), out var bytes);
         return bytes;
     }
 
-    private bool Sorts => Method == RankingMethod.Argsort || Protocol.Shots != GalleryShots.All;
-
-    private RetrievalReport Evaluate(ScoreSource source, Relations relations, string distance)
-    {
-        var single = Protocol.Shots == GalleryShots.All ? null : new SingleShot(Protocol, relations, Ties);
-        if (single is not null && Ties == TiePolicy.Expected)
-            throw new NotSupportedException(
-                $"Ties in expectation are not defined for the protocol {Protocol.Name}; use another tie policy.");
-        var plan = Plan(source, relations, Sorts, out var bytes);
-        var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
-        var multiShot = single is null ? cmc : new double[cmc.Length];
-        if (Sorts) new ArgsortRanker(source, relations, plan).Run(top: null, distances: false, Take);
-        else new CountingRanker(source, relations, plan).Run(Take);
-        return new RetrievalReport(this, distance, results, cmc, relations.Gallery, bytes);
-
-        void Take(int query, QueryHits found)
-        {
-            results[query] = RankMetrics.Measure(query, found, Ties, CutOffs, multiShot);
-            if (found.Skipped == SkipReason.None) single?.Add(query, found.List!.Value, cmc);
-        }
-    }
-
-    private RankedList[] Rank(ScoreSource source, Relations relations, int? topK)
+    /// <summary>The nearest gallery images of each query of an input that is checked already.</summary>
+    internal RankedList[] Rank(EvaluationInput input, int? topK, CallProgress progress)
     {
         if (topK is { } k) Guard.AtLeast(k, 1, nameof(topK));
+        var relations = input.Relations;
         var lists = new RankedList[relations.Queries];
-        new ArgsortRanker(source, relations, Plan(source, relations, sorts: true, out _)).Run(topK, distances: true, (query, found) =>
+        var ranker = new ArgsortRanker(input.Scores, relations, Plan(input, sorts: true, out _));
+        ranker.Run(topK, distances: true, progress, (query, found) =>
         {
             var rows = found.List!.Value.Rows;
             lists[query] = new RankedList(query, rows, found.List.Value.Distances!,
@@ -200,50 +249,73 @@ public sealed class RetrievalEvaluator
         return lists;
     }
 
-    private ScoreSource Source(Tensor query, Tensor gallery)
+    private RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress)
     {
-        Guard.SameWidth(query, gallery);
-        if (Reranking is not null)
-            return (ReferenceEquals(query, gallery) ? Reranking.Rerank(query) : Reranking.Rerank(query, gallery)).Scores();
-        return FeatureScores.Knows(Distance) ? new FeatureScores(Distance, query, gallery, Sieve) : RowScores.Of(Distance, query, gallery);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return Evaluate(Input(query, gallery, progress, out var ranking), ranking);
     }
 
-    private RowScores Source(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
-        IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras, out Relations relations)
+    private RetrievalReport Evaluate(EvaluationInput input, CallProgress progress)
     {
-        ArgumentNullException.ThrowIfNull(distances);
-        if (distances.dim() != 2 || !distances.is_floating_point())
-            throw new ArgumentException(
-                $"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));
-        Check(queryIdentities, 0, nameof(queryIdentities));
-        Check(galleryIdentities, 1, nameof(galleryIdentities));
-        if (queryCameras is not null) Check(queryCameras, 0, nameof(queryCameras));
-        if (galleryCameras is not null) Check(galleryCameras, 1, nameof(galleryCameras));
-        relations = new Relations(Protocol, queryIdentities, queryCameras, galleryIdentities, galleryCameras);
-        return RowScores.Of(distances);
+        var (relations, protocol) = (input.Relations, input.Relations.Protocol);
+        var single = protocol.Shots == GalleryShots.All ? null : new SingleShot(relations, Ties);
+        if (single is not null && Ties == TiePolicy.Expected)
+            throw new NotSupportedException(
+                $"Ties in expectation are not defined for the protocol {protocol.Name}; use another tie policy.");
+        var plan = Plan(input, Sorts(input), out var bytes);
+        var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
+        var multiShot = single is null ? cmc : new double[cmc.Length];
+        if (Sorts(input)) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Take);
+        else new CountingRanker(input.Scores, relations, plan).Run(progress, Take);
+        return new RetrievalReport(this, input, results, cmc, bytes);
 
-        void Check(IReadOnlyList<long> values, int dimension, string name)
+        void Take(int query, QueryHits found)
         {
-            ArgumentNullException.ThrowIfNull(values, name);
-            if (values.Count != distances.size(dimension))
-                throw new ArgumentException($"{name} must have one entry a {(dimension == 0 ? "row" : "column")} of distances "
-                    + $"{Guard.Shape(distances)}, got {values.Count}.", name);
+            results[query] = RankMetrics.Measure(query, found, Ties, CutOffs, multiShot);
+            if (found.Skipped == SkipReason.None) single?.Add(query, found.List!.Value, cmc);
         }
     }
 
-    private TilePlan Plan(ScoreSource source, Relations relations, bool sorts, out long bytes)
+    /// <summary>The checked input of two sets, re-ranked where <see cref="Reranking"/> is set.</summary>
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="progress">The call.</param>
+    /// <param name="ranking">The part of the call that is left for ranking.</param>
+    private EvaluationInput Input(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress, out CallProgress ranking)
     {
-        var plan = Tiles is { } given ? given with { Rows = source.WholeRows ? Math.Max(1, relations.Gallery) : given.Rows }
-            : TilePlan.For(MemoryBudget - source.HeldBytes, source, relations, sorts);
-        bytes = source.HeldBytes + plan.Bytes(source, relations, sorts);
+        ranking = Reranking is null ? progress : progress.Part(RankingStart, 1);
+        return EvaluationInput.Of(query, gallery, Protocol, Scores, Reranking?.ToString() ?? $"{Distance}");
+
+        ScoreSource Scores(Tensor queries, Tensor rows) => Reranking is null
+            ? EvaluationInput.ScoresOf(Distance, queries, rows, Sieve)
+            : Reranking.Rerank(queries, ReferenceEquals(queries, rows) ? null : rows, progress.Part(0, RankingStart)).Scores();
+    }
+
+    private bool Sorts(EvaluationInput input) =>
+        Method == RankingMethod.Argsort || input.Relations.Protocol.Shots != GalleryShots.All;
+
+    private TilePlan Plan(EvaluationInput input, bool sorts, out long bytes)
+    {
+        var plan = TilePlan.For(Tiles, MemoryBudget, input, tiles => tiles.RankingBytes(input, sorts));
+        bytes = input.Scores.HeldBytes + plan.RankingBytes(input, sorts);
         return plan;
     }
 
-    /// <summary>This evaluator, whatever else is set, under another protocol.</summary>
-    private RetrievalEvaluator With(RetrievalProtocol other)
+    /// <summary>A protocol for chosen rows: its own filter still sees the rows of the whole sets.</summary>
+    private static RetrievalProtocol OfRows(RetrievalProtocol protocol, int[] queryRows, int[] galleryRows) =>
+        protocol.Keep is not { } keep ? protocol : protocol with
+        {
+            Keep = (query, image) => keep(query with { Index = queryRows[query.Index] }, image with { Index = galleryRows[image.Index] }),
+        };
+
+    private static SortedDictionary<long, int[]> RowsByCamera(IReadOnlyList<long> cameras) =>
+        new(Enumerable.Range(0, cameras.Count).GroupBy(row => cameras[row]).ToDictionary(g => g.Key, g => g.ToArray()));
+
+    private static EmbeddingSet Subset(EmbeddingSet set, int[] rows)
     {
-        var copy = (RetrievalEvaluator)MemberwiseClone();
-        copy.protocol = other;
-        return copy;
+        using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
+        return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Identities[row]),
+            rows.Select(row => set.Cameras![row]));
     }
 }

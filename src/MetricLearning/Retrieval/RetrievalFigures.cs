@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>Means over queries. NaN where no query was counted.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record RetrievalFigures
 {
     private readonly IReadOnlyList<int> cutOffs;
@@ -22,10 +23,10 @@ public sealed record RetrievalFigures
         MeanNormalizedDiscountedGain = Mean(q => q.NormalizedDiscountedGain);
     }
 
-    /// <summary>How many queries the sums are divided by.</summary>
+    /// <summary>The number of queries that sums are divided by.</summary>
     public int Queries { get; }
 
-    /// <summary>Cumulated match characteristic: entry k − 1 is the share of queries with a match among the first k.</summary>
+    /// <summary>Cumulative match characteristic: entry k − 1 is the share of queries with a match among the first k.</summary>
     public IReadOnlyList<double> Cmc { get; }
 
     /// <summary>mAP as the mean of precision at each match.</summary>
@@ -51,6 +52,7 @@ public sealed record RetrievalFigures
 
     /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning
     /// literature.</summary>
+    /// <param name="k">The rank, from 1 to the number of entries of <see cref="Cmc"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
     public double RankAt(int k)
     {
@@ -60,21 +62,27 @@ public sealed record RetrievalFigures
         return Cmc[k - 1];
     }
 
-    /// <summary>P@k: the mean share of matches among the first k, or as a dialect divides it.</summary>
+    /// <summary>P@k: the mean of <see cref="QueryResult.PrecisionAt"/>.</summary>
+    /// <param name="k">One of the evaluator's cut-offs.</param>
+    /// <param name="divisor">The divisor. Default: k.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => MeanAt(k, q => q.PrecisionAt(k, divisor));
 
     /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
     /// <see cref="RankAt"/>.)</summary>
+    /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double RecallAt(int k) => MeanAt(k, q => q.RecallAt(k));
 
     /// <summary>MAP@k: the mean of <see cref="QueryResult.AveragePrecisionAt"/>.</summary>
+    /// <param name="k">One of the evaluator's cut-offs.</param>
+    /// <param name="divisor">The divisor. Default: min(k, R).</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
         MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
 
-    /// <summary>The mean of <see cref="QueryResult.NormalizedDiscountedGainAt"/>.</summary>
+    /// <summary>nDCG@k: the mean of <see cref="QueryResult.NormalizedDiscountedGainAt"/>.</summary>
+    /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double NormalizedDiscountedGainAt(int k) => MeanAt(k, q => q.NormalizedDiscountedGainAt(k));
 

@@ -1,7 +1,8 @@
 namespace MetricLearning;
 
-/// <summary>A query or a gallery picture as a protocol sees it.</summary>
+/// <summary>A query or a gallery image as a protocol sees it.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Index">Its row.</param>
-/// <param name="Id">Its identity.</param>
+/// <param name="Identity">Its identity.</param>
 /// <param name="Camera">Its camera; −1 where there are none.</param>
-public readonly record struct RetrievalItem(int Index, long Id, long Camera);
+public readonly record struct RetrievalItem(int Index, long Identity, long Camera);

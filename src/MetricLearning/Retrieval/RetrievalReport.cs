@@ -5,16 +5,19 @@ namespace MetricLearning;
 
 /// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped
 /// and why.</summary>
-/// <remarks>Figures directly on the report are means over the queries that have a match left, as torchreid, fast-reid and Market-1501's
-/// code give them; <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are skipped every
-/// figure is NaN and <see cref="Explanation"/> says why.</remarks>
+/// <remarks>
+/// <para>The figures that the report itself has are means over the queries that have a match left, as torchreid, fast-reid and
+/// Market-1501's code give them. <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are
+/// skipped every figure is NaN, and <see cref="Explanation"/> says why.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
 public sealed record RetrievalReport
 {
-    internal RetrievalReport(RetrievalEvaluator evaluator, string distance, IReadOnlyList<QueryResult> queries, double[] hits, int gallery,
+    internal RetrievalReport(RetrievalEvaluator evaluator, EvaluationInput input, IReadOnlyList<QueryResult> queries, double[] hits,
         long predictedBytes)
     {
-        (Protocol, Ties, CutOffs) = (evaluator.Protocol, evaluator.Ties, evaluator.CutOffs);
-        (Distance, PerQuery, GalleryCount, PredictedBytes) = (distance, queries, gallery, predictedBytes);
+        (Protocol, Ties, CutOffs) = (input.Relations.Protocol, evaluator.Ties, evaluator.CutOffs);
+        (Distance, PerQuery, GalleryCount, PredictedBytes) = (input.Distance, queries, input.Relations.Gallery, predictedBytes);
         QueryResult[] counted = [.. queries.Where(q => q.Skipped == SkipReason.None)];
         OverValidQueries = new RetrievalFigures(counted, hits, counted.Length, evaluator.CutOffs);
         OverAllQueries = new RetrievalFigures(counted, hits, queries.Count, evaluator.CutOffs);
@@ -22,10 +25,10 @@ public sealed record RetrievalReport
             .ToDictionary(g => g.Key, g => g.Count());
     }
 
-    /// <summary>The rules that the figures stand under.</summary>
+    /// <summary>The protocol that was used: the one that was set, or the default.</summary>
     public RetrievalProtocol Protocol { get; }
 
-    /// <summary>How ties were put in order.</summary>
+    /// <summary>The order in which ties were put.</summary>
     public TiePolicy Ties { get; }
 
     /// <summary>The name of the distance; "given matrix" where one was given.</summary>
@@ -37,10 +40,10 @@ public sealed record RetrievalReport
     /// <summary>The figures of each query, in their order; skipped ones too.</summary>
     public IReadOnlyList<QueryResult> PerQuery { get; }
 
-    /// <summary>How many gallery pictures there are, removed ones too.</summary>
+    /// <summary>How many gallery images there are, removed ones too.</summary>
     public int GalleryCount { get; }
 
-    /// <summary>The memory beyond the features that was foreseen for this evaluation, in bytes.</summary>
+    /// <summary>The memory beyond the features that was predicted for this evaluation, in bytes.</summary>
     public long PredictedBytes { get; }
 
     /// <summary>Means over the queries that have a match left.</summary>
@@ -52,10 +55,10 @@ public sealed record RetrievalReport
     /// <summary>How many queries have a match left.</summary>
     public int ValidQueries => OverValidQueries.Queries;
 
-    /// <summary>How many queries have none.</summary>
+    /// <summary>How many queries have no match left.</summary>
     public int SkippedQueries => PerQuery.Count - ValidQueries;
 
-    /// <summary>How many queries were skipped for each reason that occurred.</summary>
+    /// <summary>How many queries were skipped, for each reason that occurred.</summary>
     public IReadOnlyDictionary<SkipReason, int> SkippedByReason { get; }
 
     /// <inheritdoc cref="RetrievalFigures.Cmc"/>
@@ -111,17 +114,17 @@ public sealed record RetrievalReport
                 var share = count == PerQuery.Count && count > 1 ? "All" : string.Create(CultureInfo.InvariantCulture, $"{count:N0} of");
                 text.Append(CultureInfo.InvariantCulture, $"{share} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
-                    SkipReason.Junk => $"their identity is the junk label {Protocol.JunkIdentity}.",
+                    SkipReason.Junk => $"their identity is the junk identity {Protocol.JunkIdentity}.",
                     SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
-                    SkipReason.OnlyInOwnCamera => "all pictures of their identity are from the query's own camera.",
-                    SkipReason.OnlyItself => "they are the only picture of their identity.",
-                    _ => "the protocol's own filter removed all pictures of their identity.",
+                    SkipReason.OnlyInOwnCamera => "all images of their identity are from the query's own camera.",
+                    SkipReason.OnlyItself => "they are the only image of their identity.",
+                    _ => "the protocol's own filter removed all images of their identity.",
                 }}");
             }
             if (PerQuery.Count == 0) text.Append("There are no queries.");
             else if (ValidQueries == 0)
                 text.Append(" No figure can be given.").Append(SkippedByReason.ContainsKey(SkipReason.OnlyInOwnCamera)
-                    ? " If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None." : "")
+                    ? " If the images have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None." : "")
                     .Append(SkippedByReason.ContainsKey(SkipReason.IdentityNotInGallery)
                     ? " Check that query and gallery number their identities alike." : "");
             return text.ToString();
@@ -134,7 +137,7 @@ public sealed record RetrievalReport
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
         text.Append(CultureInfo.InvariantCulture, $"{Distance} distance, ties {Name(Ties)}; {ValidQueries:N0} of {PerQuery.Count:N0} ");
-        text.AppendLine(CultureInfo.InvariantCulture, $"queries counted, {GalleryCount:N0} gallery pictures");
+        text.AppendLine(CultureInfo.InvariantCulture, $"queries counted, {GalleryCount:N0} gallery images");
         text.AppendLine(CultureInfo.InvariantCulture, $"{"",-36}{"valid",10}{"all queries",14}");
         foreach (var k in CutOffs.Where(k => k <= Cmc.Count)) Line($"rank-{k}", f => f.RankAt(k));
         Line("mAP (mean precision)", f => f.MeanAveragePrecision);

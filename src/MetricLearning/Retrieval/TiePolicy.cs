@@ -1,9 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>The order of gallery pictures at exactly the same distance from a query.</summary>
+/// <summary>The order of gallery images at exactly the same distance from a query.</summary>
 public enum TiePolicy
 {
-    /// <summary>The lower gallery index comes first, as a stable sort leaves them.</summary>
+    /// <summary>The lower gallery index comes first, as after a stable sort.</summary>
     ByIndex,
 
     /// <summary>Matches come first: the best figures that any order of the gallery gives.</summary>
@@ -12,7 +12,7 @@ public enum TiePolicy
     /// <summary>Matches come last: the worst figures that any order of the gallery gives.</summary>
     Pessimistic,
 
-    /// <summary>Each order is equally likely and figures are their exact expectation (McSherry and Najork, ECIR 2008), so that the
-    /// order of the gallery does not matter.</summary>
+    /// <summary>All orders are equally likely, and each figure is its exact expectation (McSherry and Najork, ECIR 2008). So the order of
+    /// the gallery does not matter.</summary>
     Expected,
 }

@@ -6,7 +6,8 @@ namespace MetricLearning;
 /// <summary>Exact intervals of shares and of quantiles.</summary>
 internal static class BinomialIntervals
 {
-    /// <summary>Clopper and Pearson: the rates under which so few, or so many, successes are not too unlikely.</summary>
+    /// <summary>The interval of Clopper and Pearson: the rates under which neither so few nor so many successes are too
+    /// unlikely.</summary>
     public static ConfidenceInterval Rate(long successes, long trials, double confidence)
     {
         if (trials == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
@@ -16,7 +17,7 @@ internal static class BinomialIntervals
         return new ConfidenceInterval(k / n, low, high, confidence);
     }
 
-    /// <summary>Ranks, from 1, of the two ordered observations between which the quantile lies with the confidence; 0 and n + 1 stand for
+    /// <summary>Ranks, from 1, of two order statistics that hold the quantile between them with the confidence; 0 and n + 1 stand for
     /// minus and plus infinity.</summary>
     public static (long Low, long High) QuantileRanks(double quantile, long count, double confidence)
     {
@@ -29,7 +30,7 @@ internal static class BinomialIntervals
         double AtMost(long successes) => successes >= count ? 1 : quantile <= 0 ? 1 : quantile >= 1 ? 0
             : SpecialFunctions.BetaRegularized(count - successes, successes + 1.0, 1 - quantile);
 
-        long Largest(Func<long, bool> holds)      // holds(0), and no more from some number on
+        long Largest(Func<long, bool> holds)      // holds(0) is true, and false from some number on
         {
             var (yes, no) = (0L, count + 1);
             while (no - yes > 1)

@@ -2,29 +2,34 @@ using MathNet.Numerics.Statistics;
 
 namespace MetricLearning;
 
-/// <summary>Percentile intervals of a mean over queries, by drawing the queries, or the identities, anew (Efron, 1979).</summary>
+/// <summary>Percentile intervals of a mean over queries, from random resamples of the queries or of the identities (Efron, 1979).</summary>
 /// <remarks>
-/// Over queries: how far the figure would move with other pictures of the same people. Over identities: with other people, which is
-/// what a claim about a model means; pictures of one person are alike, so this interval is the wider one as a rule. Values that are
-/// NaN (skipped queries) are left out. The same seed gives the same interval everywhere.
+/// <para>Over queries, the interval says how far the figure would move with other images of the same people. Over identities, it says how
+/// far the figure would move with other people, which is what a claim about a model means; images of one person are alike, so this
+/// interval is usually the wider one. Values that are NaN (skipped queries) are left out. The same seed gives the same interval on every
+/// machine.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
-public sealed class Bootstrap
+public sealed record Bootstrap
 {
-    /// <summary>The confidence of intervals. Default: 0.95.</summary>
+    /// <summary>The confidence of intervals, in [0, 1]. Default: 0.95.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1].</exception>
     public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
 
-    /// <summary>How many draws. Default: 10,000.</summary>
+    /// <summary>How many resamples are drawn. Default: 10,000.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Resamples { get; init => field = Guard.AtLeast(value, 1); } = 10_000;
 
     /// <summary>The seed of the draws. Default: 0.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>The mean of one figure of the queries, each query drawn by itself.</summary>
+    /// <summary>The mean of one figure of the queries; each query is drawn by itself.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">Say <c>q => q.AveragePrecision</c>, or <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public ConfidenceInterval OverQueries(RetrievalReport report, Func<QueryResult, double> figure) => OverQueries(Values(report, figure));
 
-    /// <summary>The mean of one figure of the queries, all queries of an identity drawn together.</summary>
+    /// <summary>The mean of one figure of the queries; all queries of an identity are drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
@@ -33,10 +38,14 @@ public sealed class Bootstrap
         IReadOnlyList<long> queryIdentities) =>
         OverIdentities(Values(report, figure), queryIdentities);
 
-    /// <summary>The mean of values, each drawn by itself.</summary>
+    /// <summary>The mean of values; each is drawn by itself.</summary>
+    /// <param name="values">The values; NaN is left out.</param>
+    /// <exception cref="ArgumentNullException">The list is null.</exception>
     public ConfidenceInterval OverQueries(IReadOnlyList<double> values) => Interval(PairedValues.Groups(values, identities: null));
 
-    /// <summary>The mean of values, those of an identity drawn together.</summary>
+    /// <summary>The mean of values; those of an identity are drawn together.</summary>
+    /// <param name="values">The values; NaN is left out.</param>
+    /// <param name="identities">The identity of each value.</param>
     /// <exception cref="ArgumentException">There is not one identity a value.</exception>
     public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>A figure and the interval that holds its true value with the stated confidence.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Estimate">The figure.</param>
 /// <param name="Low">The lower end.</param>
 /// <param name="High">The upper end.</param>

@@ -2,9 +2,10 @@ using MathNet.Numerics.Distributions;
 
 namespace MetricLearning;
 
-/// <summary>Whether one model is better than another on the same queries, or the difference may be chance.</summary>
+/// <summary>A comparison of two models on the same queries: whether one is better, or the difference may be chance.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Count">How many independent units were compared: queries, or identities where they were given.</param>
-/// <param name="Difference">The mean of second minus first over queries, with Student's interval.</param>
+/// <param name="Difference">The mean over queries of second minus first, with Student's interval.</param>
 /// <param name="StudentP">Two-sided p of the paired t-test: small where chance is unlikely.</param>
 /// <param name="PermutationP">Two-sided p of the sign-flip test, which assumes no distribution: the share of random exchanges of the two
 /// models, unit by unit, whose mean differs as much.</param>
@@ -15,12 +16,13 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <summary>Compares values query by query.</summary>
     /// <param name="first">One model's values, say the average precision of each query.</param>
     /// <param name="second">The other's, of the same queries in the same order. A query that is NaN in either is left out.</param>
-    /// <param name="queryIdentities">The identity of each query: queries of one are not independent, so given these the identity is the
-    /// unit. The mean stays one over queries.</param>
-    /// <param name="confidence">The confidence of the interval.</param>
-    /// <param name="permutations">How many random exchanges.</param>
-    /// <param name="seed">Their seed.</param>
+    /// <param name="queryIdentities">The identity of each query: queries of one identity are not independent, so where identities are given
+    /// they are the units. The mean is over queries all the same. Default: null, queries are the units.</param>
+    /// <param name="confidence">The confidence of the interval, in [0, 1]. Default: 0.95.</param>
+    /// <param name="permutations">How many random exchanges are drawn. Default: 10,000.</param>
+    /// <param name="seed">The seed of the exchanges. Default: 0.</param>
     /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1], or there are less than 1 permutations.</exception>
     public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIdentities = null,
         double confidence = 0.95, int permutations = 10_000, ulong seed = 0)
     {
@@ -40,7 +42,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         var (error, p) = (double.NaN, double.NaN);
         if (count > 1)
         {
-            // The error of a ratio of sums; for groups of one it is the standard error of the mean.
+            // The error of a ratio of sums; where each group has one value it is the standard error of the mean.
             error = Math.Sqrt(groups.Sum(g => Math.Pow(g.Sum - mean * g.Count, 2)) * count / (count - 1)) / queries;
             p = error > 0 ? 2 * StudentT.CDF(0, 1, count - 1, -Math.Abs(mean) / error) : mean == 0 ? 1 : 0;
         }
@@ -50,6 +52,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
             WilcoxonSignedRank.TwoSidedP([.. groups.Select(g => g.Sum / g.Count)]));
     }
 
+    /// <summary>Two-sided p of the sign-flip test on the sums of the units.</summary>
     private static double Exchange(double[] sums, int permutations, ulong seed)
     {
         var observed = Math.Abs(sums.Sum());

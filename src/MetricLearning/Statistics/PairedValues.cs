@@ -3,7 +3,7 @@ namespace MetricLearning;
 /// <summary>Values of queries, summed by identity where identities are given.</summary>
 internal static class PairedValues
 {
-    /// <summary>Sum and number of the values of each group, in order of first appearance; NaN left out.</summary>
+    /// <summary>Sum and number of the values of each group, in the order in which the groups appear; NaN is left out.</summary>
     public static (double Sum, int Count)[] Groups(IReadOnlyList<double> values, IReadOnlyList<long>? identities)
     {
         ArgumentNullException.ThrowIfNull(values);

@@ -8,9 +8,10 @@ internal static class WilcoxonSignedRank
 {
     private const int MostExact = 50;
 
-    /// <summary>Two-sided p. Differences of exactly zero are left out; equal sizes share their mean rank.</summary>
-    /// <remarks>Exact up to 50 differences, ties included: the share of the 2ⁿ choices of signs whose rank sum is as far from the middle.
-    /// Beyond, the normal distribution with the variance corrected for ties. NaN without any difference, 1 where all are zero.</remarks>
+    /// <summary>Two-sided p. Differences of exactly zero are left out; differences of equal size share their mean rank.</summary>
+    /// <remarks>Exact up to 50 differences, ties included: the share of the 2ⁿ choices of signs whose rank sum is at least as far from the
+    /// middle. Beyond 50, the normal distribution with the variance corrected for ties. NaN without any difference, 1 where all are
+    /// zero.</remarks>
     public static double TwoSidedP(IReadOnlyList<double> differences)
     {
         if (differences.Count == 0) return double.NaN;
@@ -27,7 +28,7 @@ internal static class WilcoxonSignedRank
 
     private static double Exact(double[] ranks, double distance)
     {
-        // Mean ranks are multiples of a half, so that twice a sum is whole. Entry s: the probability of the sum s / 2.
+        // Mean ranks are multiples of one half, so twice a sum is an integer. Entry s: the probability of the sum s / 2.
         var probability = new double[1 + (int)(2 * ranks.Sum())];
         probability[0] = 1;
         foreach (var rank in ranks)

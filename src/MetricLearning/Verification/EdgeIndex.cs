@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Ascending numbers in which places are found quickly: by a table of equal buckets, then by halving within a bucket.</summary>
+/// <summary>A fast binary search in ascending numbers: a table of equal buckets leads to the right part.</summary>
 internal sealed class EdgeIndex
 {
     private const int Buckets = 1 << 16;
@@ -30,10 +30,10 @@ internal sealed class EdgeIndex
 
     public double this[int place] => edges[place];
 
-    /// <summary>The first edge that is not below a value; their number where all are.</summary>
+    /// <summary>The place of the first edge that is not below a value; the number of edges where all are below it.</summary>
     public int LowerBound(double value)
     {
-        // Buckets never fall as values rise, so edges of lower buckets are below the value and those of higher ones above.
+        // The bucket of a value rises with the value, so edges of lower buckets are below it and those of higher buckets above.
         var bucket = Bucket(value);
         var (from, to) = (starts[bucket], starts[bucket + 1]);
         while (from < to)

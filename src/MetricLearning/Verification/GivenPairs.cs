@@ -1,9 +1,13 @@
 namespace MetricLearning;
 
-/// <summary>Counts pairs whose distances are at hand.</summary>
+/// <summary>Counts pairs whose distances are given.</summary>
 internal static class GivenPairs
 {
-    /// <summary>Sorts copies of both; the order statistics of the given targets are kept.</summary>
+    /// <summary>Counts pairs, and keeps the order statistics that the targets need.</summary>
+    /// <param name="matching">Distances of matching pairs; they are sorted.</param>
+    /// <param name="others">Distances of non-matching pairs; they are sorted.</param>
+    /// <param name="targets">False-match rates.</param>
+    /// <param name="confidence">The confidence of their intervals.</param>
     public static PairCounts Count(double[] matching, double[] others, IReadOnlyList<double> targets, double confidence)
     {
         Array.Sort(matching);
@@ -33,7 +37,7 @@ internal static class GivenPairs
         };
     }
 
-    /// <summary>How many of a sorted array are below a value, or at most the value.</summary>
+    /// <summary>How many numbers of a sorted array are below a value, or at most the value.</summary>
     public static int CountBelow(double[] sorted, double value, bool orEqual)
     {
         var (low, high) = (0, sorted.Length);

@@ -4,50 +4,65 @@ namespace MetricLearning;
 
 /// <summary>Open-set identification: a query may show somebody who is not in the gallery, and then nobody should be found.</summary>
 /// <remarks>
-/// A query with a match left is known, one whose identity is nowhere in the gallery is unknown; all others are left out. An unknown query
-/// raises a false alarm where its nearest picture is nearer than the threshold; FAR (FPIR) is the share of unknown queries that do. A
-/// known query is detected and identified at rank r where its nearest match is among its r nearest pictures and nearer than the threshold;
+/// <para>A query with a match left is known, one whose identity is nowhere in the gallery is unknown; all others are left out. An unknown
+/// query raises a false alarm where its nearest image is nearer than the threshold; FAR (FPIR) is the share of unknown queries that do. A
+/// known query is detected and identified at rank r where its nearest match is among its r nearest images and nearer than the threshold;
 /// DIR (TPIR) is the share of known queries that are (Phillips, Grother and Micheals, <i>Evaluation Methods in Face Recognition</i>,
-/// Handbook of Face Recognition, 2011).
+/// Handbook of Face Recognition, 2011).</para>
+/// <para>A cancelled call frees all its tensors and has changed nothing.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
-public sealed class OpenSetEvaluator
+public sealed record OpenSetEvaluator
 {
-    /// <summary>What is near. Default: cosine.</summary>
-    public Distance Distance { get; init; } = Distance.Cosine;
+    /// <summary>The distance that ranks the gallery. Default: cosine.</summary>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
+    public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
-    /// <summary>Which pictures count. Default: Market-1501.</summary>
-    public RetrievalProtocol Protocol { get; init; } = RetrievalProtocol.Market1501;
+    /// <summary>Which images count. A protocol that is set is always enforced. Default: null, which stands for
+    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// where neither has. The report names the protocol that was used.</summary>
+    public RetrievalProtocol? Protocol { get; init; }
 
-    /// <summary>Bytes that an evaluation may use. Default: 256 MiB.</summary>
-    public long MemoryBudget { get; init; } = 256L << 20;
+    /// <summary>Bytes that an evaluation may use beyond the features. Default: 256 MiB.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>
+    public long MemoryBudget { get; init => field = Guard.AtLeast(value, 1); } = 256L << 20;
 
     /// <summary>The highest rank that the report can be asked about. Default: 20.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 20;
 
-    /// <summary>Finds the nearest pictures of each query.</summary>
-    /// <exception cref="ArgumentException">As for <see cref="RetrievalEvaluator.Evaluate(EmbeddingSet, EmbeddingSet)"/>.</exception>
-    public OpenSetReport Evaluate(EmbeddingSet query, EmbeddingSet gallery)
+    /// <summary>Finds the nearest images of each query.</summary>
+    /// <param name="query">Q queries, known and unknown.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
+    /// is 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call; it is looked at after each tile of scores.</param>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
+    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public OpenSetReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(query);
-        ArgumentNullException.ThrowIfNull(gallery);
+        var call = CallProgress.Begin(progress, cancellationToken);
         using var noGrad = no_grad();
-        var relations = new Relations(Protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
-        var evaluator = new RetrievalEvaluator { Distance = Distance, Protocol = Protocol, MemoryBudget = MemoryBudget };
-        var nearest = evaluator.Rank(query, gallery, topK: MaxRank);
+        using var scope = NewDisposeScope();
+        var input = EvaluationInput.Of(query, gallery, Protocol, (x, y) => EvaluationInput.ScoresOf(Distance, x, y), $"{Distance}");
+        var nearest = new RetrievalEvaluator { MemoryBudget = MemoryBudget }.Rank(input, topK: MaxRank, call);
         var (identified, unknown, known) = (new List<(double Distance, int Rank)>(), new List<double>(), 0);
-        for (var q = 0; q < query.Count; q++)
+        foreach (var list in nearest)
         {
-            relations.Matches(q, out var reason);
+            input.Relations.Matches(list.Query, out var reason);
             if (reason == SkipReason.None)
             {
                 known++;
                 var rank = 0;
-                while (rank < nearest[q].Count && !nearest[q].IsMatch[rank]) rank++;
-                if (rank < nearest[q].Count) identified.Add((nearest[q].Distances[rank], rank + 1));
+                while (rank < list.Count && !list.IsMatch[rank]) rank++;
+                if (rank < list.Count) identified.Add((list.Distances[rank], rank + 1));
             }
             if (reason == SkipReason.IdentityNotInGallery)
-                unknown.Add(nearest[q].Count == 0 ? double.PositiveInfinity : nearest[q].Distances[0]);
+                unknown.Add(list.Count == 0 ? double.PositiveInfinity : list.Distances[0]);
         }
-        return new OpenSetReport(known, MaxRank, [.. identified], [.. unknown.Order()]);
+        call.Done();
+        return new OpenSetReport(input.Relations.Protocol, known, MaxRank, [.. identified], [.. unknown.Order()]);
     }
 }

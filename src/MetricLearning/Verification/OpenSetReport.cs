@@ -1,17 +1,23 @@
 namespace MetricLearning;
 
 /// <summary>How many known people are found and recognized, at what rate of false alarms.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record OpenSetReport
 {
     private readonly (double Distance, int Rank)[] identified;
     private readonly double[] unknown;
 
+    /// <param name="protocol">The protocol that was used.</param>
     /// <param name="known">Queries with a match.</param>
     /// <param name="maxRank">How far the lists went.</param>
     /// <param name="identified">The nearest match of each known query that has one in its list.</param>
-    /// <param name="unknown">The distance of each unknown query's nearest picture, ascending.</param>
-    internal OpenSetReport(int known, int maxRank, (double Distance, int Rank)[] identified, double[] unknown) =>
-        (KnownQueries, MaxRank, this.identified, this.unknown) = (known, maxRank, identified, unknown);
+    /// <param name="unknown">The distance of each unknown query's nearest image, ascending.</param>
+    internal OpenSetReport(RetrievalProtocol protocol, int known, int maxRank, (double Distance, int Rank)[] identified,
+        double[] unknown) =>
+        (Protocol, KnownQueries, MaxRank, this.identified, this.unknown) = (protocol, known, maxRank, identified, unknown);
+
+    /// <summary>The protocol that was used: the one that was set, or the default.</summary>
+    public RetrievalProtocol Protocol { get; }
 
     /// <summary>How many queries have a match in the gallery.</summary>
     public int KnownQueries { get; }
@@ -22,8 +28,10 @@ public sealed record OpenSetReport
     /// <summary>The highest rank that can be asked about.</summary>
     public int MaxRank { get; }
 
-    /// <summary>The largest threshold, below which a distance is an alarm, with at most this share of false alarms; ∞ where all unknown
-    /// queries may raise one, NaN where there are none.</summary>
+    /// <summary>The largest threshold with at most a share of false alarms; a distance below it is an alarm. ∞ where all unknown queries
+    /// may raise one, NaN where there are no unknown queries.</summary>
+    /// <param name="falseAlarmRate">The share of unknown queries, in [0, 1].</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double ThresholdAt(double falseAlarmRate)
     {
         Guard.Within(falseAlarmRate, 0, 1);
@@ -32,10 +40,10 @@ public sealed record OpenSetReport
         return allowed == unknown.Length ? double.PositiveInfinity : unknown[allowed];
     }
 
-    /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first pictures and below
+    /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first images and below
     /// <see cref="ThresholdAt"/>. NaN where there are no known, or no unknown, queries.</summary>
-    /// <param name="falseAlarmRate">In [0, 1].</param>
-    /// <param name="rank">How many pictures are looked at: 1 to <see cref="MaxRank"/>.</param>
+    /// <param name="falseAlarmRate">The share of unknown queries that may raise an alarm, in [0, 1].</param>
+    /// <param name="rank">How many images are looked at, in [1, <see cref="MaxRank"/>]. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public double DetectionAndIdentificationRateAt(double falseAlarmRate, int rank = 1)
     {

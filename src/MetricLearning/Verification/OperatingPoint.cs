@@ -1,19 +1,22 @@
 namespace MetricLearning;
 
-/// <summary>What a target false-match rate costs, and the distance below which to accept for it.</summary>
-/// <remarks>Intervals are exact for independent pairs. Pairs that share a picture are not independent, so with all pairs of a test set the
-/// intervals are too narrow: read them as the least uncertainty.</remarks>
+/// <summary>The threshold for a target false-match rate, and the errors at it.</summary>
+/// <remarks>
+/// <para>Intervals are exact for independent pairs. Pairs that share an image are not independent, so with all pairs of a test set the
+/// intervals are too narrow: they are a lower bound of the uncertainty.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
 public sealed record OperatingPoint
 {
     /// <summary>The false-match rate that was asked for.</summary>
     public required double Target { get; init; }
 
-    /// <summary>Accept a pair whose distance is <b>below</b> this: the largest threshold at which no more than the target share of
-    /// non-matching pairs is accepted, which is the distance of a non-matching pair. ∞ where all may be accepted.</summary>
+    /// <summary>A pair is accepted where its distance is <b>below</b> the threshold. It is the largest threshold that accepts no more than
+    /// the target share of non-matching pairs, and is the distance of a non-matching pair. ∞ where all may be accepted.</summary>
     public required double Threshold { get; init; }
 
-    /// <summary>The interval of the threshold, free of assumptions about the distribution: two order statistics of the non-matching
-    /// distances. Infinite where there are too few pairs to tell.</summary>
+    /// <summary>The interval of the threshold, between two order statistics of the non-matching distances; it assumes no distribution. An
+    /// end is infinite where there are too few pairs.</summary>
     public required ConfidenceInterval ThresholdInterval { get; init; }
 
     /// <summary>FMR at the threshold, with the interval of Clopper and Pearson (1934).</summary>
@@ -28,7 +31,7 @@ public sealed record OperatingPoint
     /// <summary>The target quantile of the non-matching distances with linear interpolation (NumPy's default).</summary>
     public required double QuantileThreshold { get; init; }
 
-    /// <summary>FNMR@FMR of open-metric-learning: the share of matching pairs at <see cref="QuantileThreshold"/> or farther. Between two
-    /// distances the quantile may accept one pair more than the target allows.</summary>
+    /// <summary>FNMR@FMR of open-metric-learning: the share of matching pairs at <see cref="QuantileThreshold"/> or farther. A quantile
+    /// between two distances may accept one pair more than the target allows.</summary>
     public required double FalseNonMatchRateAtQuantile { get; init; }
 }

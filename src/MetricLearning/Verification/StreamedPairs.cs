@@ -4,15 +4,24 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs so that no gap between edges holds many. A score gives
-/// its pair's key to within a proven error; where an edge lies within it the key is worked out exactly. An order statistic is an edge, or
-/// lies in a gap whose keys a second pass gathers. A gap that holds too many (for the sample missed it) is cut and counted again.
+/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs, so that few keys lie in a gap between two edges. A
+/// score gives its pair's key to within a proven error; where an edge lies within the error, the key is worked out exactly. An order
+/// statistic is an edge, or lies in a gap whose keys a second pass gathers. A gap that holds too many keys (the sample missed it) is cut
+/// and counted again.
 /// </remarks>
-internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relations, Func<int, bool> isJunk, TilePlan plan, int mostGathered)
+/// <param name="input">What is evaluated.</param>
+/// <param name="plan">The tiles.</param>
+/// <param name="mostGathered">The most keys that are gathered at once.</param>
+internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered)
 {
     private const int Sampled = 1 << 15, Cuts = 1 << 10;
+    private const double ScanStart = 0.1, OrderedStart = 0.55;      // of the work
 
-    /// <summary>How many keys lie at each edge and strictly between two, below the first and above the last.</summary>
+    private readonly ScoreSource source = input.Scores;
+    private readonly Relations relations = input.Relations;
+    private readonly string distance = input.Distance;
+
+    /// <summary>How many keys lie at each edge, and in each gap: before the first edge, between two edges, after the last.</summary>
     private sealed class Tally(int edges)
     {
         public long[] At { get; } = new long[edges];
@@ -22,12 +31,16 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         public List<double>[]? Gathered { get; init; }
     }
 
-    public PairCounts Count(IReadOnlyList<double> targets, double confidence, string distance)
+    /// <summary>Counts all pairs.</summary>
+    /// <param name="targets">The false-match rates whose order statistics are needed.</param>
+    /// <param name="confidence">The confidence of their intervals.</param>
+    /// <param name="progress">The call.</param>
+    public PairCounts Count(IReadOnlyList<double> targets, double confidence, CallProgress progress)
     {
-        var (matching, sample) = Known();
+        var (matching, sample) = Known(progress.Part(0, ScanStart));
         Array.Sort(matching);
         var edges = new EdgeIndex([.. matching.Concat(sample).Distinct().Order()]);
-        var tally = Scan(edges, gather: null);
+        var tally = Scan(edges, gather: null, progress.Part(ScanStart, OrderedStart));
         var below = Cumulate(tally);
         var others = below[^1];
         var values = matching.Distinct().ToArray();
@@ -41,13 +54,14 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
             OthersBelow = Array.ConvertAll(places, p => below[p]),
             OthersEqual = Array.ConvertAll(places, p => tally.At[p]),
             Others = others,
-            Ordered = Ordered(edges, tally, below, matching,
-                [.. targets.SelectMany(t => TargetRanks.Of(t, others, confidence).Needed(others)).Distinct().Order()]),
+            Ordered = Ordered(edges, tally, matching,
+                [.. targets.SelectMany(t => TargetRanks.Of(t, others, confidence).Needed(others)).Distinct().Order()],
+                progress.Part(OrderedStart, 1)),
         };
     }
 
-    /// <summary>Exact keys of all matching pairs, and of pairs here and there.</summary>
-    private (double[] Matching, double[] Sample) Known()
+    /// <summary>Exact keys of all matching pairs, and of a random sample of all pairs.</summary>
+    private (double[] Matching, double[] Sample) Known(CallProgress progress)
     {
         var matching = new List<double>();
         var perQuery = Math.Min(relations.Gallery, Sampled / Math.Max(1, relations.Queries) + 1);
@@ -65,12 +79,16 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
                     sample[(long)(query + i) * perQuery + s] = source.Key(query + i, random.NextInt(relations.Gallery));
             });
             foreach (var keys in found) matching.AddRange(keys);
+            progress.Report((double)(query + found.Length) / relations.Queries);
         }
         return ([.. matching], sample);
     }
 
     /// <summary>One pass over all non-matching pairs.</summary>
-    private Tally Scan(EdgeIndex edges, int[]? gather)
+    /// <param name="edges">The edges that keys are counted between.</param>
+    /// <param name="gather">The gaps whose keys are gathered, ascending; null for none.</param>
+    /// <param name="progress">The call.</param>
+    private Tally Scan(EdgeIndex edges, int[]? gather, CallProgress progress)
     {
         var workers = Math.Max(1, get_num_threads());
         var slots = gather is null ? null : new int[edges.Count + 1];
@@ -83,6 +101,7 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
             using var scope = NewDisposeScope();
             var block = Math.Min(plan.Queries, relations.Queries - query);
             source.Begin(query, block, plan.Rows, ScalarType.Float64);
+            var part = progress.Part((double)query / relations.Queries, (double)(query + block) / relations.Queries);
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
                 using var tileScope = NewDisposeScope();
@@ -92,22 +111,36 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
                 Threads.For(workers, w =>
                 {
                     for (var i = w; i < block; i += workers)
-                        if (!isJunk(query + i))
+                        if (!relations.IsJunk(query + i))
                             ScanRow(new Span<double>((double*)memory + (long)i * rows, rows), query + i, row, edges, tallies[w], slots);
                 });
+                part.Report((double)(row + rows) / relations.Gallery);
             }
         }
+        return Sum(tallies);
+    }
+
+    /// <summary>Adds up what all threads counted, in the first tally.</summary>
+    private static Tally Sum(Tally[] tallies)
+    {
         var sum = tallies[0];
         foreach (var tally in tallies.AsSpan(1))
         {
             for (var i = 0; i < sum.At.Length; i++) sum.At[i] += tally.At[i];
             for (var i = 0; i < sum.Before.Length; i++) sum.Before[i] += tally.Before[i];
-            for (var i = 0; i < gather?.Length; i++) sum.Gathered![i].AddRange(tally.Gathered![i]);
+            for (var i = 0; i < sum.Gathered?.Length; i++) sum.Gathered[i].AddRange(tally.Gathered![i]);
             (sum.Smallest, sum.Largest) = (Math.Min(sum.Smallest, tally.Smallest), Math.Max(sum.Largest, tally.Largest));
         }
         return sum;
     }
 
+    /// <summary>Counts one row of scores.</summary>
+    /// <param name="scores">The query's scores; hidden ones are overwritten.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="start">The gallery row of the first score.</param>
+    /// <param name="edges">The edges.</param>
+    /// <param name="tally">Where keys are counted.</param>
+    /// <param name="slots">For each gap one more than its place among the gathered ones, else 0; null where none is gathered.</param>
     private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
     {
         var hidden = Scratch.Ints(scores.Length);
@@ -138,7 +171,7 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         (tally.Smallest, tally.Largest) = (Math.Min(tally.Smallest, smallest), Math.Max(tally.Largest, largest));
     }
 
-    /// <summary>How many keys lie below each edge, and last how many there are.</summary>
+    /// <summary>How many keys lie below each edge, and in the last entry how many keys there are.</summary>
     private static long[] Cumulate(Tally tally)
     {
         var below = new long[tally.Before.Length];
@@ -147,51 +180,70 @@ internal sealed unsafe class StreamedPairs(ScoreSource source, Relations relatio
         return below;
     }
 
-    private Dictionary<long, OrderStatistic> Ordered(EdgeIndex edges, Tally tally, long[] below, double[] matching, long[] ranks)
+    /// <summary>The order statistics of the given ranks, from 0.</summary>
+    private Dictionary<long, OrderStatistic> Ordered(EdgeIndex edges, Tally tally, double[] matching, long[] ranks, CallProgress progress)
     {
         var ordered = new Dictionary<long, OrderStatistic>();
+        var done = 0.0;
         while (true)
         {
+            var below = Cumulate(tally);
             var gaps = new SortedSet<int>();
-            foreach (var rank in ranks)
+            foreach (var rank in ranks.Where(rank => !ordered.ContainsKey(rank)))
             {
-                if (ordered.ContainsKey(rank)) continue;
-                // The first edge with more than rank keys at or below it; the key is at the edge or in the gap before.
-                var (place, end) = (0, edges.Count);
-                while (place < end)
-                {
-                    var middle = (place + end) / 2;
-                    if (below[middle] + tally.At[middle] <= rank) place = middle + 1;
-                    else end = middle;
-                }
-                if (place < edges.Count && below[place] <= rank) Add(rank, edges[place], below[place]);
+                var place = Place(edges, tally, below, rank);
+                if (place < edges.Count && below[place] <= rank) ordered[rank] = Statistic(edges[place], below[place], matching);
                 else gaps.Add(place);
             }
             if (gaps.Count == 0) return ordered;
-            if (gaps.Sum(gap => tally.Before[gap]) > mostGathered)
+            if (gaps.Sum(gap => tally.Before[gap]) <= mostGathered)
             {
-                edges = Cut(edges, tally, gaps);
-                tally = Scan(edges, gather: null);
-                below = Cumulate(tally);
-                continue;
+                int[] places = [.. gaps];
+                var gathered = Scan(edges, places, progress.Part(done, 1)).Gathered!;
+                for (var i = 0; i < places.Length; i++) AddGathered(ordered, gathered[i], below[places[i]], matching, ranks);
+                return ordered;
             }
-            int[] places = [.. gaps];
-            var gathered = Scan(edges, places).Gathered!;
-            for (var i = 0; i < places.Length; i++)
-            {
-                var keys = gathered[i];
-                keys.Sort();
-                var first = below[places[i]] - keys.Count;
-                foreach (var rank in ranks)
-                    if (rank >= first && rank < first + keys.Count)
-                        Add(rank, keys[(int)(rank - first)], first + keys.IndexOf(keys[(int)(rank - first)]));
-            }
-            return ordered;
+            edges = Cut(edges, tally, gaps);
+            var rest = done + (1 - done) / 2;       // nobody knows how many more passes there will be
+            tally = Scan(edges, gather: null, progress.Part(done, rest));
+            done = rest;
         }
-
-        void Add(long rank, double key, long othersBelow) =>
-            ordered[rank] = new OrderStatistic(source.Distance(key), othersBelow, GivenPairs.CountBelow(matching, key, orEqual: false));
     }
+
+    /// <summary>The first edge with more than <paramref name="rank"/> keys at or below it: the key of that rank is at this edge, or in the
+    /// gap before it.</summary>
+    private static int Place(EdgeIndex edges, Tally tally, long[] below, long rank)
+    {
+        var (place, end) = (0, edges.Count);
+        while (place < end)
+        {
+            var middle = (place + end) / 2;
+            if (below[middle] + tally.At[middle] <= rank) place = middle + 1;
+            else end = middle;
+        }
+        return place;
+    }
+
+    /// <summary>Adds the order statistics that lie in one gap.</summary>
+    /// <param name="ordered">Where they go.</param>
+    /// <param name="keys">All keys of the gap; they are sorted.</param>
+    /// <param name="belowEnd">How many keys lie below the edge after the gap.</param>
+    /// <param name="matching">Keys of the matching pairs.</param>
+    /// <param name="ranks">The ranks that are asked for.</param>
+    private void AddGathered(Dictionary<long, OrderStatistic> ordered, List<double> keys, long belowEnd, double[] matching, long[] ranks)
+    {
+        keys.Sort();
+        var first = belowEnd - keys.Count;
+        foreach (var rank in ranks)
+            if (rank >= first && rank < first + keys.Count)
+            {
+                var key = keys[(int)(rank - first)];
+                ordered[rank] = Statistic(key, first + keys.IndexOf(key), matching);
+            }
+    }
+
+    private OrderStatistic Statistic(double key, long othersBelow, double[] matching) =>
+        new(source.Distance(key), othersBelow, GivenPairs.CountBelow(matching, key, orEqual: false));
 
     /// <summary>Puts evenly spaced edges into gaps that hold many keys.</summary>
     private static EdgeIndex Cut(EdgeIndex edges, Tally tally, IEnumerable<int> gaps)

@@ -1,10 +1,10 @@
 namespace MetricLearning;
 
 /// <summary>The ranks, from 0, of the non-matching distances that a target false-match rate needs.</summary>
-/// <param name="Threshold">The first that may not be accepted; the number of pairs where all may.</param>
+/// <param name="Threshold">The first distance that may not be accepted; the number of pairs where all may be accepted.</param>
 /// <param name="Low">The lower end of the threshold's interval; −1 for minus infinity.</param>
 /// <param name="High">The upper end; the number of pairs for infinity.</param>
-/// <param name="QuantileAt">The place of the quantile with interpolation.</param>
+/// <param name="QuantileAt">The place of the interpolated quantile, between two ranks.</param>
 internal readonly record struct TargetRanks(long Threshold, long Low, long High, double QuantileAt)
 {
     public static TargetRanks Of(double target, long others, double confidence)
@@ -13,7 +13,7 @@ internal readonly record struct TargetRanks(long Threshold, long Low, long High,
         return new TargetRanks(Accepted(target, others), low - 1, high - 1, target * (others - 1));
     }
 
-    /// <summary>The most of so many that are no more than a share.</summary>
+    /// <summary>The largest number of pairs, of so many, that is no more than a share of them.</summary>
     public static long Accepted(double share, long count)
     {
         var accepted = (long)Math.Floor(share * count);

@@ -4,16 +4,19 @@ using System.Text;
 namespace MetricLearning;
 
 /// <summary>How well a threshold on the distance tells pairs of one identity from pairs of two.</summary>
-/// <remarks>A pair is positive where both show one identity, and accepted where it is near. FPR is the false match rate FMR, 1 − TPR the
-/// false non-match rate FNMR. Figures are NaN where there are no matching, or no non-matching, pairs.</remarks>
+/// <remarks>
+/// <para>A pair is positive where both images show one identity, and accepted where it is near enough. FPR is the false
+/// match rate FMR, 1 − TPR the false non-match rate FNMR. Figures are NaN where there are no matching, or no non-matching, pairs.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
 public sealed record VerificationReport
 {
     private readonly PairCounts counts;
     private readonly double matching, others;
 
-    internal VerificationReport(PairCounts counts, IReadOnlyList<double> targets, double confidence)
+    internal VerificationReport(PairCounts counts, RetrievalProtocol? protocol, IReadOnlyList<double> targets, double confidence)
     {
-        this.counts = counts;
+        (this.counts, Protocol) = (counts, protocol);
         (MatchingPairs, NonMatchingPairs, Distance) = (counts.Matching, counts.Others, counts.Distance);
         var none = MatchingPairs == 0 || NonMatchingPairs == 0;
         (matching, others) = none ? (double.NaN, double.NaN) : (MatchingPairs, NonMatchingPairs);
@@ -22,13 +25,18 @@ public sealed record VerificationReport
         EqualErrorRate = Equal();
     }
 
-    /// <summary>The name of the distance; "given" where distances were given.</summary>
+    /// <summary>The protocol that was used: the one that was set, or the default. Null where the distances of the pairs were
+    /// given.</summary>
+    public RetrievalProtocol? Protocol { get; }
+
+    /// <summary>The name of the distance; "given matrix" where a matrix was given, "given" where the distances of the pairs
+    /// were.</summary>
     public string Distance { get; }
 
     /// <summary>How many pairs show one identity.</summary>
     public long MatchingPairs { get; }
 
-    /// <summary>How many pairs show two.</summary>
+    /// <summary>How many pairs show two identities.</summary>
     public long NonMatchingPairs { get; }
 
     /// <summary>AUC: the probability that a matching pair is nearer than a non-matching one, ties counting half; the area under
@@ -43,6 +51,8 @@ public sealed record VerificationReport
 
     /// <summary>TPR@FPR: the largest share of matching pairs that a threshold accepts while it accepts no more than a share of the
     /// non-matching ones. Exact for every rate, not only the evaluator's targets.</summary>
+    /// <param name="falsePositiveRate">The share of non-matching pairs, in [0, 1].</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double TruePositiveRateAt(double falsePositiveRate)
     {
         Guard.Within(falsePositiveRate, 0, 1);
@@ -53,8 +63,10 @@ public sealed record VerificationReport
         return accepted / matching;
     }
 
-    /// <summary>TPR@FPR as fast-reid prints it. It asks the question the other way round (its positives are the pairs of two identities, by
-    /// their distance), and reads scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
+    /// <summary>TPR@FPR as fast-reid prints it. Its positives are the pairs of two identities, by their distance, and it reads
+    /// scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
+    /// <param name="falsePositiveRate">The share of matching pairs, in [0, 1].</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double TruePositiveRateOfFastReId(double falsePositiveRate)
     {
         Guard.Within(falsePositiveRate, 0, 1);
@@ -80,7 +92,7 @@ public sealed record VerificationReport
             long accepted = 0, before = 0;
             for (var i = 0; i < counts.Values.Length; i++)
             {
-                // Just below this distance: as many matching pairs as at the last one.
+                // Just below this distance no further matching pair is accepted.
                 if (counts.OthersBelow[i] > before)
                     points.Add(new RocPoint(Math.BitDecrement(counts.Values[i]), counts.OthersBelow[i] / others, accepted / matching));
                 accepted += counts.Equal[i];
@@ -92,10 +104,11 @@ public sealed record VerificationReport
         }
     }
 
-    /// <summary>A table of the figures.</summary>
+    /// <summary>A table of the figures, with the protocol.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
+        if (Protocol is not null) text.AppendLine(CultureInfo.InvariantCulture, $"{Protocol}");
         text.AppendLine(CultureInfo.InvariantCulture,
             $"{MatchingPairs:N0} matching and {NonMatchingPairs:N0} other pairs, {Distance} distance");
         text.AppendLine(CultureInfo.InvariantCulture, $"  AUC {AreaUnderCurve:F6}   EER {100 * EqualErrorRate:F3} %");

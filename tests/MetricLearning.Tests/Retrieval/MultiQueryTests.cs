@@ -12,9 +12,9 @@ public class MultiQueryTests
     public void Pool_OfIdentityAndCamera(MultiQueryPooling pooling, bool normalize, double[] expected)
     {
         using var scope = NewDisposeScope();
-        using var pictures = Set([1, 1, 3, 5, 5, 1, 7, 7], [1, 1, 1, 2], [1, 1, 2, 1]);
+        using var images = Set([1, 1, 3, 5, 5, 1, 7, 7], [1, 1, 1, 2], [1, 1, 2, 1]);
         using var query = Set([0, 0, 0, 0, 0, 0], [1, 1, 1], [1, 2, 1]);
-        using var pooled = MultiQuery.Pool(query, pictures, pooling, normalize);
+        using var pooled = MultiQuery.Pool(query, images, pooling, normalize);
         Assert.Equal(expected, pooled.Features.data<double>().ToArray());
         Assert.Equal(query.Identities, pooled.Identities);
         Assert.Equal(query.Cameras, pooled.Cameras);
@@ -24,9 +24,9 @@ public class MultiQueryTests
     public void Pool_Normalized_CountsEachPictureAlike_AndWithoutCamerasPoolsTheIdentity()
     {
         using var scope = NewDisposeScope();
-        using var pictures = Set([3, 4, 60, 80, 0, 2], [1, 1, 2], null);
+        using var images = Set([3, 4, 60, 80, 0, 2], [1, 1, 2], null);
         using var query = Set([0, 0], [1], null);
-        using var pooled = MultiQuery.Pool(query, pictures, MultiQueryPooling.Average);
+        using var pooled = MultiQuery.Pool(query, images, MultiQueryPooling.Average);
         Assert.Equal([0.6, 0.8], pooled.Features.data<double>().ToArray().Select(x => Math.Round(x, 12)));
     }
 
@@ -43,12 +43,12 @@ public class MultiQueryTests
     public void Pool_WithoutAPicture_NamesTheQuery()
     {
         using var scope = NewDisposeScope();
-        using var pictures = Set([1, 1], [1], [1]);
+        using var images = Set([1, 1], [1], [1]);
         using var query = Set([1, 1, 1, 1], [1, 7], [1, 3]);
-        Assert.StartsWith("pictures must have one for each query, and there is none of query 1 (identity 7, camera 3)",
-            Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, pictures, MultiQueryPooling.Max)).Message);
+        Assert.StartsWith("images must have one for each query, and there is none of query 1 (identity 7, camera 3)",
+            Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, images, MultiQueryPooling.Max)).Message);
         using var blind = Set([1, 1], [1], null);
-        Assert.StartsWith("query and pictures must both have cameras, or neither",
+        Assert.StartsWith("query and images must both have cameras, or neither",
             Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, blind, MultiQueryPooling.Max)).Message);
     }
 

@@ -173,7 +173,7 @@ public class RetrievalEvaluatorTests
     [Fact]
     public void Expected_IsTheMeanOverAllOrdersOfTheGallery()
     {
-        // Keys of the six gallery pictures; identity 1 is the query's. Two groups of ties, and a tie among matches only.
+        // Keys of the six gallery images; identity 1 is the query's. Two groups of ties, and a tie among matches only.
         double[] keys = [0.5, 0.5, 0.5, 0.7, 0.7, 0.7];
         long[] ids = [1, 2, 3, 1, 1, 2];
         var orders = Permutations([0, 1, 2, 3, 4, 5]).ToArray();
@@ -210,7 +210,7 @@ public class RetrievalEvaluatorTests
     [Fact]
     public void Cmc_IsWhole_WhereFewerPicturesAreLeftThanMaxRank()
     {
-        // Query 0 keeps two pictures of five, its match before the other; query 1 keeps all, its match last.
+        // Query 0 keeps two images of five, its match before the other; query 1 keeps all, its match last.
         using var distances = tensor(new float[] { 1, 2, 3, 4, 5, 1, 2, 3, 4, 5 }, [2, 5]);
         var report = new RetrievalEvaluator { MaxRank = 50 }.Evaluate(distances, [7, 8], [7, 7, 7, 7, 8], [1, 2], [1, 1, 1, 2, 1]);
         Assert.Equal([0.5, 0.5, 0.5, 0.5, 1], report.Cmc);
@@ -233,7 +233,7 @@ public class RetrievalEvaluatorTests
     public void OwnFilter_SeesIndicesIdsAndCameras() =>
         Gen.Select(RetrievalCase.Tied, Gen.Enum<RankingMethod>(), Gen.Bool).Sample((c, method, tensors) =>
         {
-            bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + row.Index) % 3 != 0 && row.Id + row.Camera != query.Camera;
+            bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + row.Index) % 3 != 0 && row.Identity + row.Camera != query.Camera;
             var protocol = RetrievalProtocol.NoFilter with { Keep = Keep };
             var report = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = protocol, Method = method,
                 Tiles = new TilePlan(4, 9, tensors) });
@@ -265,7 +265,7 @@ public class RetrievalEvaluatorTests
         var c = Random(random, 6, 9, 2) with { QueryIds = [1, 2, 3, 1, 2, 3], GalleryIds = [1, 2, 3, 1, 2, 3, 1, 4, 1] };
         c = c with { QueryCameras = [9, 9, 9, 9, 9, 9] };
         var expected = c.Evaluate(new RetrievalEvaluator { Protocol = RetrievalProtocol.Cuhk03 });
-        // All draws: 4 pictures of identity 1, 2 of 2, 2 of 3, 1 of 4.
+        // All draws: 4 images of identity 1, 2 of 2, 2 of 3, 1 of 4.
         var draws = from a in Rows(1) from b in Rows(2) from d in Rows(3) from e in Rows(4) select new[] { a, b, d, e };
         var reports = draws.Select(rows => (c with
         {
@@ -288,14 +288,14 @@ public class RetrievalEvaluatorTests
     public void Skipped_EachForItsReason()
     {
         using var distances = zeros(5, 4);
-        var protocol = RetrievalProtocol.Market1501 with { Keep = (_, row) => row.Id != 4 };
+        var protocol = RetrievalProtocol.Market1501 with { Keep = (_, row) => row.Identity != 4 };
         var report = new RetrievalEvaluator { Protocol = protocol }.Evaluate(distances, [-1, 9, 2, 4, 3], [2, 4, 3, -1], [1, 1, 1, 1, 1],
             [1, 2, 2, 1]);
         Assert.Equal([SkipReason.Junk, SkipReason.IdentityNotInGallery, SkipReason.OnlyInOwnCamera, SkipReason.RemovedByFilter,
             SkipReason.None],
             report.PerQuery.Select(q => q.Skipped));
         Assert.Equal((1, 4), (report.ValidQueries, report.SkippedQueries));
-        Assert.Contains("1 of 5 queries has no match left: all pictures of their identity are from the query's own camera.",
+        Assert.Contains("1 of 5 queries has no match left: all images of their identity are from the query's own camera.",
             report.Explanation, StringComparison.Ordinal);
     }
 
@@ -307,8 +307,8 @@ public class RetrievalEvaluatorTests
         Assert.All(new[] { report.RankAt(1), report.MeanAveragePrecision, report.OverAllQueries.MeanAveragePrecision,
             report.PrecisionAt(5) }, v => Assert.Equal(double.NaN, v));
         Assert.Equal(
-            "All 2 queries have no match left: all pictures of their identity are from the query's own camera. No figure can be given. "
-            + "If the pictures have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None.",
+            "All 2 queries have no match left: all images of their identity are from the query's own camera. No figure can be given. "
+            + "If the images have one camera, or cameras do not matter, use a protocol with Cameras = CameraFilter.None.",
                 report.Explanation);
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }
@@ -316,7 +316,7 @@ public class RetrievalEvaluatorTests
     [Fact]
     public void EmptySets_GiveNaN()
     {
-        using var none = new EmbeddingSet(empty(0, 3), [], []);
+        using var none = new EmbeddingSet(empty(0, 3), Array.Empty<long>(), []);
         using var some = new EmbeddingSet(ones(2, 3), [1, 1], [1, 2]);
         foreach (var method in Enum.GetValues<RankingMethod>())
             foreach (var protocol in new[] { RetrievalProtocol.Market1501, RetrievalProtocol.Cuhk03 })
@@ -365,8 +365,8 @@ public class RetrievalEvaluatorTests
             StringComparison.Ordinal);
         Assert.Contains("one width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
             () => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
-        Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator()
-            .Evaluate(fine, fine)).Message, StringComparison.Ordinal);
+        Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
+            { Protocol = RetrievalProtocol.Market1501 }.Evaluate(fine, fine)).Message, StringComparison.Ordinal);
         using var infinite = tensor(new float[] { 1, 2, float.PositiveInfinity, 4 }, [2, 2]);
         Assert.Contains("at row 1, column 0", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2])).Message,
             StringComparison.Ordinal);
@@ -434,7 +434,7 @@ public class RetrievalEvaluatorTests
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
     /// <summary>All that a report says, so that two can be compared to the last bit.</summary>
-    private static string Bits(RetrievalReport report) =>
+    internal static string Bits(RetrievalReport report) =>
         string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
             $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "
                 + $"{q.AveragePrecisionTrapezoid:R} {q.InverseNegativePenalty:R} {q.AveragePrecisionAtR:R}")))

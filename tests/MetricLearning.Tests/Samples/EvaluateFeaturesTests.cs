@@ -143,7 +143,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Write("nan", "query_feat", arrays["query_feat"] / 0);
         Refuses(1, "features must be finite, got", InFolder("nan.npz"));
         Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));
-        Refuses(1, "All 20 queries have no match left: all pictures of their identity are from the query's own camera.",
+        Refuses(1, "All 20 queries have no match left: all images of their identity are from the query's own camera.",
             InFolder("one-camera.npz"));
         Write("no-cameras", "query_cam", null, ("gallery_cam", null));
         Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));

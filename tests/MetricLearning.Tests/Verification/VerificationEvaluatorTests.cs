@@ -15,7 +15,7 @@ public class VerificationEvaluatorTests
     private static Gen<double[]> Values { get; } = Gen.OneOf(Gen.Int[0, 8].Select(v => (double)v), Gen.Double[0, 8]).Array[1, 30];
 
     /// <summary>All figures of a report, to be compared to the bit.</summary>
-    private static double[] Figures(VerificationReport report) =>
+    internal static double[] Figures(VerificationReport report) =>
     [
         report.MatchingPairs, report.NonMatchingPairs, report.AreaUnderCurve, report.EqualErrorRate,
         .. targets.Select(report.TruePositiveRateAt), .. targets.Select(report.TruePositiveRateOfFastReId),
@@ -66,7 +66,7 @@ public class VerificationEvaluatorTests
     {
         using var scope = NewDisposeScope();
         var random = new SeededRandom(3);
-        // One query sees 40,000 pictures, nearly all of them far nearer to each other than the sample tells apart.
+        // One query sees 40,000 images, nearly all of them far nearer to each other than the sample tells apart.
         var row = Enumerable.Range(0, 40_000).Select(i => i < 3 ? i : 5 + 1e-9 * random.NextDouble()).ToArray();
         var ids = row.Select((_, i) => i < 2 ? 7L : 8L).ToArray();
         var evaluator = new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter, FalseMatchRates = targets };

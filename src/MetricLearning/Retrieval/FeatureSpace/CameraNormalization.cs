@@ -2,9 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Takes out of features what they owe to their camera: from each row the mean of its camera's rows is subtracted, and on request
-/// each column is divided by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
+/// <summary>Removes the bias of the cameras from features: the mean of its camera's rows is subtracted from each row, and on request each
+/// column is divided by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
 /// Re-identification</i>, 2025). No identities are needed.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
 public sealed class CameraNormalization : IDisposable
 {
     private const double LeastDeviation = 1e-12;
@@ -14,15 +15,19 @@ public sealed class CameraNormalization : IDisposable
     private CameraNormalization(Dictionary<long, (Tensor, Tensor, int)> cameras, long width) =>
         (this.cameras, this.width) = (cameras, width);
 
-    /// <summary>Measures each camera in all the sets together.</summary>
-    /// <param name="sets">Of one width, with cameras; usually the queries and the gallery.</param>
-    /// <exception cref="ArgumentException">A set has no cameras, widths differ, or a feature is not finite.</exception>
+    /// <summary>Measures the mean and the standard deviation of each camera over all sets together.</summary>
+    /// <param name="sets">At least one, of one width and with cameras; usually the queries and the gallery.</param>
+    /// <returns>The fitted means, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types or devices differ, or a feature is not
+    /// finite.</exception>
+    /// <exception cref="ArgumentNullException">A set is null.</exception>
     public static CameraNormalization Fit(params EmbeddingSet[] sets)
     {
         ArgumentNullException.ThrowIfNull(sets);
         if (sets.Length == 0) throw new ArgumentException("There are no sets to fit on.", nameof(sets));
         foreach (var set in sets)
         {
+            Guard.NotNull(set, nameof(sets));
             Guard.SameWidth(sets[0].Features, set.Features);
             Guard.Finite(set.Features, "features");
         }
@@ -41,11 +46,11 @@ public sealed class CameraNormalization : IDisposable
     /// <summary>How many rows each camera was measured on.</summary>
     public IReadOnlyDictionary<long, int> Counts => cameras.ToDictionary(c => c.Key, c => c.Value.Count);
 
-    /// <summary>A set without its cameras' means.</summary>
-    /// <param name="set">With cameras that were fitted.</param>
-    /// <param name="scale">Whether each column is divided by its standard deviation within the camera too.</param>
+    /// <summary>Subtracts from each row the mean of its camera.</summary>
+    /// <param name="set">Features of the width that was fitted, of cameras that were fitted.</param>
+    /// <param name="scale">Whether each column is also divided by its standard deviation within the camera. Default: no.</param>
     /// <returns>A set of the same type, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">A camera was not fitted, or the width differs.</exception>
+    /// <exception cref="ArgumentException">The set has no cameras, a camera was not fitted, or the width differs.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool scale = false)
     {
         ArgumentNullException.ThrowIfNull(set);
@@ -65,7 +70,7 @@ public sealed class CameraNormalization : IDisposable
         return new EmbeddingSet(result, set.Identities, set.Cameras);
     }
 
-    /// <summary>Frees the means.</summary>
+    /// <summary>Frees the means and deviations.</summary>
     public void Dispose()
     {
         foreach (var (mean, deviation, _) in cameras.Values)

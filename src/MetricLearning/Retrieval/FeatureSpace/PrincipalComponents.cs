@@ -4,8 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Principal components of features, fitted on one set and applied to others: <c>y = (x − μ) W</c>, on request whitened,
 /// <c>yᵢ / √(λᵢ + ε)</c> (Jégou and Chum 2012).</summary>
-/// <remarks>Fitted in float64 from the covariance <c>Σ (x − μ)(x − μ)ᵀ / N</c>. The sign of each component is such that its largest entry
-/// is positive.</remarks>
+/// <remarks>
+/// <para>Fitted in float64 from the covariance <c>Σ (x − μ)(x − μ)ᵀ / N</c>. The sign of each component is such that its largest entry
+/// is positive.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
+/// </remarks>
 public sealed class PrincipalComponents : IDisposable
 {
     private readonly Tensor mean, components;
@@ -15,12 +18,21 @@ public sealed class PrincipalComponents : IDisposable
             (mean, components, variances, total == 0 ? 1 : variances.Sum() / total);
 
     /// <summary>Finds the components of the largest variance.</summary>
-    /// <param name="set">At least one row; more rows than D where it shall be whitened.</param>
-    /// <param name="count">How many components; all D where null.</param>
+    /// <param name="set">[N, D], N at least 1; N greater than D where it shall be whitened.</param>
+    /// <param name="count">How many components, in [1, D]. Default: null, all D.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1, after the covariance and after its
+    /// eigenvectors. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call; it is looked at before and after the covariance, and after its
+    /// eigenvectors.</param>
+    /// <returns>The components, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no rows, or a feature is not finite.</exception>
-    public static PrincipalComponents Fit(EmbeddingSet set, int? count = null)
+    /// <exception cref="ArgumentOutOfRangeException">The number of components is not in [1, D].</exception>
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public static PrincipalComponents Fit(EmbeddingSet set, int? count = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(set);
+        var call = CallProgress.Begin(progress, cancellationToken);
         if (set.Count == 0) throw new ArgumentException("There are no rows to fit on.", nameof(set));
         var width = (int)set.Features.size(1);
         var kept = count is { } given ? (int)Guard.Within(given, 1, width, nameof(count)) : width;
@@ -29,13 +41,17 @@ public sealed class PrincipalComponents : IDisposable
         var x = set.Features.to(ScalarType.Float64);
         var mean = x.mean([0]);
         x = x - mean;
-        var (values, vectors) = linalg.eigh(x.t().matmul(x).div_(S(set.Count)));
+        var covariance = x.t().matmul(x).div_(S(set.Count));
+        call.Report(0.5);
+        var (values, vectors) = linalg.eigh(covariance);
+        call.Report(0.9);
         var all = TensorMemory.Copy<double>(values.clamp_min(S(0)));
         Array.Reverse(all);
         var axes = vectors.flip(1).narrow(1, 0, kept);
         var signs = axes.gather(0, axes.abs().argmax(0, keepdim: true)).sign();
-        return new PrincipalComponents(mean.DetachFromDisposeScope(), (axes * signs).contiguous().DetachFromDisposeScope(), all[..kept],
-            all.Sum());
+        var components = (axes * signs).contiguous();
+        call.Done();
+        return new PrincipalComponents(mean.DetachFromDisposeScope(), components.DetachFromDisposeScope(), all[..kept], all.Sum());
     }
 
     /// <summary>The variance along each component, largest first.</summary>
@@ -45,13 +61,14 @@ public sealed class PrincipalComponents : IDisposable
     public double ExplainedVariance { get; }
 
     /// <summary>Projects a set onto the components.</summary>
-    /// <param name="set">Of the width that was fitted.</param>
-    /// <param name="whiten">Whether each component is scaled to variance 1.</param>
-    /// <param name="epsilon">What is added to the variances first: with 0 a component without variance cannot be whitened.
-    /// Default: 0.</param>
+    /// <param name="set">[N, D], of the width that was fitted.</param>
+    /// <param name="whiten">Whether each component is scaled to variance 1. Default: no.</param>
+    /// <param name="epsilon">ε, which is added to the variances before whitening, 0 or greater: with 0 a component without variance cannot
+    /// be whitened. Default: 0.</param>
     /// <returns>A set [N, count] of the same type, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The width differs.</exception>
-    /// <exception cref="InvalidOperationException">A component has no variance to speak of (less than 1e-12 of the first), and epsilon is
+    /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
+    /// <exception cref="InvalidOperationException">A component has almost no variance (less than 1e-12 of the first), and epsilon is
     /// 0.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool whiten = false, double epsilon = 0)
     {

@@ -8,61 +8,93 @@ namespace MetricLearning;
 /// 2012).</summary>
 /// <remarks>
 /// <para>Neighbors are those of the cosine worked out in float64, ties by index. The mean is of the features as they are given: normalize
-/// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign, and counts 0 otherwise.</para>
-/// <para>Immutable once built.</para>
+/// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign; for any other α its weight is
+/// 0.</para>
+/// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
+/// look at their cancellation token after each tile of scores and each block of rows. A cancelled call frees all its tensors and has
+/// changed nothing.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
-public sealed class QueryExpansion
+public sealed record QueryExpansion
 {
+    private const double MeansStart = 0.8;      // of the work; the neighbors come before
+
     /// <param name="neighbors">How many rows are averaged with the row itself, or, in <see cref="ExpandAll"/> and
     /// <see cref="Augment"/>, including it. Default: 10.</param>
-    /// <param name="alpha">The power of the cosine; 0 weighs all alike. Default: 3.</param>
-    public QueryExpansion(int neighbors = 10, double alpha = 3) =>
-        (Neighbors, Alpha) = (Guard.AtLeast(neighbors, 1), Guard.NotNegative(alpha));
+    /// <param name="alpha">The power of the cosine; with 0 all weights are equal. Default: 3.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There are less than 1 neighbors, or α is not finite and 0 or greater.</exception>
+    public QueryExpansion(int neighbors = 10, double alpha = 3) => (Neighbors, Alpha) = (neighbors, alpha);
 
     /// <summary>How many rows are averaged.</summary>
-    public int Neighbors { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
+    public int Neighbors { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The power of the cosine.</summary>
-    public double Alpha { get; }
+    /// <summary>The power of the cosine, 0 or greater.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The power is not finite, or less than 0.</exception>
+    public double Alpha { get; init => field = Guard.NotNegative(value); }
 
-    /// <summary>How many times over. Default: once.</summary>
+    /// <summary>How many times the expansion is repeated. Default: once.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Times { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
     /// <summary>Each query becomes the mean of itself, with weight 1, and its nearest gallery rows.</summary>
-    /// <returns>The queries, which the caller disposes; the gallery stays as it is.</returns>
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery rows; they stay as they are.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>The expanded queries, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
-    public EmbeddingSet Expand(EmbeddingSet query, EmbeddingSet gallery)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public EmbeddingSet Expand(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
         Check(query);
         Check(gallery);
         Guard.SameWidth(query.Features, gallery.Features);
         using var scope = NewDisposeScope();
         var (x, y) = (RowMath.Widen(query.Features), RowMath.Widen(gallery.Features));
-        for (var time = 0; time < Times; time++) x = Means(x, y, withRow: true);
+        for (var time = 0; time < Times; time++) x = Means(x, y, withRow: true, Part(call, time));
+        call.Done();
         return With(query, x);
     }
 
     /// <summary>Each row of a gallery becomes the mean of its nearest rows, of which it is one.</summary>
+    /// <param name="set">The gallery.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A set that the caller disposes.</returns>
     /// <exception cref="ArgumentException">A feature is not finite.</exception>
-    public EmbeddingSet Augment(EmbeddingSet set)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public EmbeddingSet Augment(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
         Check(set);
         using var scope = NewDisposeScope();
-        return With(set, Repeated(RowMath.Widen(set.Features)));
+        var means = Repeated(RowMath.Widen(set.Features), call);
+        call.Done();
+        return With(set, means);
     }
 
     /// <summary>fast-reid's expansion: each row of queries and gallery becomes the mean of its nearest among both, of which it is
     /// one.</summary>
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery rows.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Both sets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
-    public (EmbeddingSet Query, EmbeddingSet Gallery) ExpandAll(EmbeddingSet query, EmbeddingSet gallery)
+    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    public (EmbeddingSet Query, EmbeddingSet Gallery) ExpandAll(EmbeddingSet query, EmbeddingSet gallery,
+        IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
+        var call = CallProgress.Begin(progress, cancellationToken);
         Check(query);
         Check(gallery);
         Guard.SameWidth(query.Features, gallery.Features);
         using var scope = NewDisposeScope();
-        var all = Repeated(cat([RowMath.Widen(query.Features), RowMath.Widen(gallery.Features)]));
+        var all = Repeated(cat([RowMath.Widen(query.Features), RowMath.Widen(gallery.Features)]), call);
+        call.Done();
         return (With(query, all.narrow(0, 0, query.Count)), With(gallery, all.narrow(0, query.Count, gallery.Count)));
     }
 
@@ -70,17 +102,21 @@ public sealed class QueryExpansion
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"query expansion ({Neighbors} neighbors, α = {Alpha})");
 
-    private Tensor Repeated(Tensor features)
+    private Tensor Repeated(Tensor features, CallProgress progress)
     {
-        for (var time = 0; time < Times; time++) features = Means(features, features, withRow: false);
+        for (var time = 0; time < Times; time++) features = Means(features, features, withRow: false, Part(progress, time));
         return features;
     }
 
-    private Tensor Means(Tensor x, Tensor y, bool withRow)
+    private CallProgress Part(CallProgress progress, int time) => progress.Part((double)time / Times, (time + 1.0) / Times);
+
+    /// <summary>The means of the rows of x over their nearest rows of y, and over the row itself on request.</summary>
+    private Tensor Means(Tensor x, Tensor y, bool withRow, CallProgress progress)
     {
         const int block = 512;
         var (count, width) = ((int)x.size(0), x.size(1));
-        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, x, y), count, (int)y.size(0), Neighbors);
+        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, x, y), count, (int)y.size(0), Neighbors,
+            progress: progress.Part(0, MeansStart));
         var result = empty_like(x);
         for (var first = 0; first < count; first += block)
         {
@@ -96,10 +132,12 @@ public sealed class QueryExpansion
             if (withRow) sum.Plus_(x.narrow(0, first, rows).to(ScalarType.Float64));
             sum.div_(S(Math.Max(1, lists.Width + (withRow ? 1 : 0))));
             result.narrow(0, first, rows).copy_(sum);
+            progress.Part(MeansStart, 1).Report((double)(first + rows) / count);
         }
         return result;
     }
 
+    /// <summary>The weight of a neighbor.</summary>
     private double Weight(double cosine) => cosine >= 0 || double.IsInteger(Alpha) ? Math.Pow(cosine, Alpha) : 0;
 
     private static void Check(EmbeddingSet set)

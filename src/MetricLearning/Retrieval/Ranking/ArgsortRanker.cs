@@ -2,22 +2,27 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Whole rows of float64 scores, sorted on the device of the features; what lies too close to tell is put in order by exact
-/// keys.</summary>
+/// <summary>Sorts whole rows of float64 scores on the device of the features. Scores that lie too close to each other are put in order by
+/// exact keys.</summary>
 internal sealed class ArgsortRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
     private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
+    private const double SortingStart = 0.5;        // of a block's work; its scores come before
 
-    /// <summary>Gives each query's list (the first <paramref name="top"/> of it, where given, and their distances on request), and the
-    /// matches of a whole list, to <paramref name="take"/>, in the order of the queries.</summary>
-    public void Run(int? top, bool distances, Action<int, QueryHits> take)
+    /// <summary>Hands each query's list to <paramref name="take"/>, in the order of the queries.</summary>
+    /// <param name="top">How many rows of the list; null for the whole list, which comes with the ranks of the matches.</param>
+    /// <param name="distances">Whether the list comes with distances.</param>
+    /// <param name="progress">The call.</param>
+    /// <param name="take">Is given the query and its list.</param>
+    public void Run(int? top, bool distances, CallProgress progress, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
             var (first, found) = (query, new QueryHits[Math.Min(plan.Queries, relations.Queries - query)]);
             source.Begin(query, found.Length, plan.Rows, ScalarType.Float64);
-            var scores = Scores(query, found.Length, out var left);
+            var part = progress.Part((double)query / relations.Queries, (double)(query + found.Length) / relations.Queries);
+            var scores = Scores(query, found.Length, part.Part(0, SortingStart), out var left);
             var sorted = Sort(query, scores, left, top);
             Threads.For(found.Length, i =>
             {
@@ -29,10 +34,11 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
                 found[i] = Hits(first + i, list, left[i], whole: top is null);
             });
             for (var i = 0; i < found.Length; i++) take(query + i, found[i]);
+            part.Report(1);
         }
     }
 
-    /// <summary>The least scores of each row, ascending, and where they stand; on the CPU.</summary>
+    /// <summary>The smallest scores of each row, ascending, and their columns; on the CPU.</summary>
     private sealed unsafe class Sorted(Tensor values, Tensor indices)
     {
         private readonly nint values = (nint)TensorMemory.Of(values), indices = (nint)TensorMemory.Of(indices);
@@ -44,7 +50,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         public ReadOnlySpan<long> Rows(int row) => new((long*)indices + (long)row * Width, Width);
     }
 
-    /// <summary>Sorts whole rows, or as much of them that no score left out can belong to the first <paramref name="top"/>.</summary>
+    /// <summary>Sorts whole rows, or so much of them that no score left out can belong to the first <paramref name="top"/>.</summary>
     private Sorted Sort(int query, Tensor scores, int[] left, int? top)
     {
         for (var width = top + (long)Margin; width < relations.Gallery; width *= 2)
@@ -58,8 +64,8 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         return new Sorted(all.cpu().contiguous(), places.cpu().contiguous());
     }
 
-    /// <summary>[queries, G] in float64, +∞ where a picture is removed, and how many are left in each row.</summary>
-    private Tensor Scores(int query, int queries, out int[] left)
+    /// <summary>Scores [queries, G] in float64, +∞ where an image is removed, and how many images are left in each row.</summary>
+    private Tensor Scores(int query, int queries, CallProgress progress, out int[] left)
     {
         var gallery = relations.Gallery;
         var scores = empty(queries, gallery, ScalarType.Float64, source.Device);
@@ -69,6 +75,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             using var scope = NewDisposeScope();
             var rows = Math.Min(step, gallery - row);
             scores.narrow(1, row, rows).copy_(source.Tile(row, rows));
+            progress.Report((double)(row + rows) / gallery);
         }
         left = new int[queries];
         var (removed, buffer) = (new List<long>(), new int[gallery]);
@@ -86,6 +93,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         return scores;
     }
 
+    /// <summary>Puts runs of scores that are too close to each other in the order of their exact keys, ties by index.</summary>
     private SortedRow Settle(int query, ReadOnlySpan<double> scores, ReadOnlySpan<long> indices)
     {
         var (rows, tied) = (new int[scores.Length], new bool[scores.Length]);
@@ -111,6 +119,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         return new SortedRow(rows, tied);
     }
 
+    /// <summary>The ranks of the matches in a whole list.</summary>
     private QueryHits Hits(int query, SortedRow list, int left, bool whole)
     {
         var matches = relations.Matches(query, out var skipped);

@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks of matches by counting what lies before them, a tile of scores at a time: nothing is sorted and no row is ever
-/// whole.</summary>
+/// <summary>Finds the ranks of matches by counting the images before them, a tile of scores at a time: nothing is sorted, and no whole row
+/// of scores is kept.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
-    /// <summary>Matches of one query in order, and what was counted before each so far.</summary>
+    /// <summary>The matches of one query in order, and how many images were counted before each so far.</summary>
     private sealed class Pending
     {
         public required SkipReason Skipped { get; init; }
@@ -21,14 +21,15 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         public int Others { get; set; }
     }
 
-    /// <summary>Gives each query's matches to <paramref name="take"/>, in the order of the queries.</summary>
-    public void Run(Action<int, QueryHits> take)
+    /// <summary>Hands the ranks of each query's matches to <paramref name="take"/>, in the order of the queries.</summary>
+    public void Run(CallProgress progress, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
             var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
             source.Begin(query, block.Length, Math.Min(plan.Rows, relations.Gallery), source.CountingType);
+            var part = progress.Part((double)query / relations.Queries, (double)(query + block.Length) / relations.Queries);
             Threads.For(block.Length, i => block[i] = Start(query + i));
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
@@ -38,16 +39,20 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
                 if (tile.device_type != TorchSharp.DeviceType.CPU || plan.Tensors) CountTensors(tile, block, query, row);
                 else if (tile.dtype == ScalarType.Float32) Count<float>(tile, block, query, row, Outward);
                 else Count<double>(tile, block, query, row, (low, high) => (low, high));
+                part.Report((double)(row + rows) / relations.Gallery);
             }
-            for (var i = 0; i < block.Length; i++)
-            {
-                var hits = new HitRank[block[i].Rows.Length];
-                for (var p = 0; p < hits.Length; p++) hits[p] = new HitRank(block[i].Nearer[p], block[i].TiedBefore[p], block[i].Tied[p]);
-                take(query + i, new QueryHits(block[i].Skipped, hits, block[i].Others + hits.Length));
-            }
+            for (var i = 0; i < block.Length; i++) take(query + i, Hits(block[i]));
         }
     }
 
+    private static QueryHits Hits(Pending pending)
+    {
+        var hits = new HitRank[pending.Rows.Length];
+        for (var p = 0; p < hits.Length; p++) hits[p] = new HitRank(pending.Nearer[p], pending.TiedBefore[p], pending.Tied[p]);
+        return new QueryHits(pending.Skipped, hits, pending.Others + hits.Length);
+    }
+
+    /// <summary>Exact keys of a query's matches in order, and the interval of scores that each stands for.</summary>
     private Pending Start(int query)
     {
         var rows = relations.Matches(query, out var skipped);
@@ -74,6 +79,12 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         };
     }
 
+    /// <summary>Counts one tile on the CPU.</summary>
+    /// <param name="tile">Scores [block, rows].</param>
+    /// <param name="block">The queries.</param>
+    /// <param name="query">The first of them.</param>
+    /// <param name="row">The first row of the tile.</param>
+    /// <param name="outward">Rounds an interval to the type of the scores so that it does not shrink.</param>
     private unsafe void Count<T>(Tensor tile, Pending[] block, int query, int row, Func<double, double, (T Low, T High)> outward)
         where T : unmanaged, INumber<T>, IFloatingPointIeee754<T>
     {
@@ -95,7 +106,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         });
     }
 
-    /// <summary>Compares a picture exactly with the matches in whose interval its score lies.</summary>
+    /// <summary>Compares an image by its exact key with the matches whose interval holds its score.</summary>
     private void Settle<T>(Pending pending, int query, int row, T score, ReadOnlySpan<T> low, ReadOnlySpan<T> high) where T : INumber<T>
     {
         var key = source.Key(query, row);
@@ -115,6 +126,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         }
     }
 
+    /// <summary>Counts one tile by tensor operations, on any device.</summary>
     private void CountTensors(Tensor tile, Pending[] block, int query, int row)
     {
         var (rows, thresholds) = ((int)tile.size(1), Math.Max(1, block.Max(b => b.Rows.Length)));
@@ -155,6 +167,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         Tensor OnDevice(double[] values) => tensor(values).view(block.Length, thresholds).to(tile.dtype).to(tile.device);
     }
 
+    /// <summary>The smallest float32 interval that holds a float64 one.</summary>
     private static (float Low, float High) Outward(double low, double high)
     {
         var (l, h) = ((float)low, (float)high);

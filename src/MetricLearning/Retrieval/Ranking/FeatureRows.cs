@@ -14,7 +14,7 @@ internal sealed unsafe class FeatureRows
     private readonly bool wide;
 
     /// <param name="features">[N, D], contiguous, on the CPU, and kept alive by the caller.</param>
-    /// <param name="name">What they are called in messages.</param>
+    /// <param name="name">Their name in messages.</param>
     /// <exception cref="ArgumentException">A feature is not finite, or a row too long; the message names the row.</exception>
     public FeatureRows(Tensor features, string name)
     {
@@ -37,17 +37,17 @@ internal sealed unsafe class FeatureRows
 
     public double LargestNorm => Norms.DefaultIfEmpty().Max();
 
-    /// <summary><c>Σ xᵢ yᵢ</c> of a row and one of other rows of the same type, as <see cref="ExactScores"/> has it.</summary>
+    /// <summary><c>Σ xᵢ yᵢ</c> of a row and one of other rows of the same type, by <see cref="ExactScores"/>.</summary>
     public double Dot(int row, FeatureRows others, int other) => wide
         ? ExactScores.Dot((double*)memory + Start(row), (double*)others.memory + Start(other), Width)
         : ExactScores.Dot((float*)memory + Start(row), (float*)others.memory + Start(other), Width);
 
-    /// <summary><c>Σ (xᵢ − yᵢ)²</c>, likewise.</summary>
+    /// <summary><c>Σ (xᵢ − yᵢ)²</c> of the same rows, by <see cref="ExactScores"/>.</summary>
     public double SquaredDistance(int row, FeatureRows others, int other) => wide
         ? ExactScores.SquaredDistance((double*)memory + Start(row), (double*)others.memory + Start(other), Width)
         : ExactScores.SquaredDistance((float*)memory + Start(row), (float*)others.memory + Start(other), Width);
 
-    /// <summary>Writes <c>factor · x − center</c>.</summary>
+    /// <summary>Writes <c>factor · x − center</c> of a row x to z.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Read(int row, double factor, ReadOnlySpan<double> center, Span<double> z)
     {

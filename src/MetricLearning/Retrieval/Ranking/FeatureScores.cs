@@ -2,16 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The built-in distances between features: exact in float64, and by one matrix product a tile, or by whole numbers
+/// <summary>Scores by a built-in distance between features: exact keys in float64, and tiles by one matrix product each, or by integers
 /// (<see cref="FixedPointSieve"/>).</summary>
 /// <remarks>
 /// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each from float64 sums in a fixed order.
-/// Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>, in which what is the same for all rows of the gallery is left out.</para>
-/// <para>The bound. A dot product of n terms, added in any order and with or without fused operations, is off by at most
+/// Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>; terms that are the same for all rows of the gallery are left out.</para>
+/// <para>The bound. The error of a dot product of n terms, added in any order and with or without fused operations, is at most
 /// <c>γₙ Σ|xᵢ yᵢ| ≤ γₙ ‖x‖ ‖y‖</c>, <c>γₙ = n u / (1 − n u)</c>, u the unit roundoff (Higham, <i>Accuracy and Stability of Numerical
-/// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number where products underflow. To this come the roundings
-/// of the norm and of the one addition or multiplication behind it, and the float64 error of the exact key itself. A slack of 1 %
-/// covers terms of second order and the rounding of the norms.</para>
+/// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number where products underflow. The roundings of the
+/// norm and of the one addition or multiplication after it are added, and the float64 error of the exact key itself. A slack of 1 % covers
+/// terms of second order and the rounding of the norms.</para>
 /// </remarks>
 internal sealed unsafe class FeatureScores : ScoreSource
 {
@@ -21,7 +21,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private readonly Distance distance;
     private readonly Tensor queries, gallery;           // on their device; float32 or float64
     private readonly FeatureRows queryRows, galleryRows;        // the same on the CPU
-    private readonly Tensor? offset, factor;            // [G] in float64: what is added to, or multiplied with, a tile's columns
+    private readonly Tensor? offset, factor;            // [G] in float64: added to a tile's columns, or multiplied with them
     private readonly int width;
     private readonly double largestGalleryNorm;
     private readonly bool roundsInputs, fixedPoint;
@@ -60,13 +60,16 @@ internal sealed unsafe class FeatureScores : ScoreSource
     public static bool Knows(Distance distance) =>
         distance is EuclideanDistance or EuclideanSquaredDistance or CosineDistance or DotDistance;
 
+    /// <summary>The distance that the keys stand for.</summary>
+    public Distance Measures => distance;
+
     public override ScalarType CountingType { get; }
 
     public override Device Device => queries.device;
 
     public override bool IsSymmetric => ReferenceEquals(queries, gallery);
 
-    /// <summary>Bytes of norms, and of features that are not float32 (or float64) on the CPU already.</summary>
+    /// <summary>Bytes of the norms, and of copies of features that are not float32 (or float64) on the CPU already.</summary>
     public static long Held(Tensor queryFeatures, Tensor galleryFeatures)
     {
         return Of(queryFeatures) + Of(galleryFeatures);

@@ -7,24 +7,24 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>A row z as 16-bit integers i: <c>z ≈ scale · i</c>.</summary>
-/// <param name="Scale">What the integers are multiplied with; 0 for a row of zeros.</param>
+/// <param name="Scale">The factor of the integers; 0 for a row of zeros.</param>
 /// <param name="Norm"><c>‖scale · i‖</c>.</param>
 /// <param name="Residual"><c>‖z − scale · i‖</c>.</param>
 internal readonly record struct FixedPointRow(double Scale, double Norm, double Residual);
 
-/// <summary>Products of rows of 16-bit integers: twice as many multiplications an instruction as in float32, and sums without
+/// <summary>Products of rows of 16-bit integers: twice as many multiplications per instruction as in float32, and sums without
 /// rounding.</summary>
 /// <remarks>
-/// A row is cut into blocks of <see cref="Depth"/> places. Its scale is the least for which no integer is above 32,767 and no block is
-/// longer than 46,000; so by Cauchy and Schwarz no sum within a block of two rows, nor any part of one, exceeds 46,008² &lt; 2³¹, and its
-/// int32 arithmetic is exact in any order. The sums of the blocks are added in float32.
+/// A row is cut into blocks of <see cref="Depth"/> places. Its scale is the smallest for which no integer is above 32,767 and no block is
+/// longer than 46,000. So by Cauchy and Schwarz no sum within a block of two rows, nor any part of one, exceeds 46,008² &lt; 2³¹, and int32
+/// arithmetic is exact in any order. The sums of the blocks are added in float32.
 /// </remarks>
 internal static unsafe class FixedPoint
 {
-    /// <summary>Places whose products are added as integers.</summary>
+    /// <summary>The number of places whose products are added as integers.</summary>
     public const int Depth = 256;
 
-    /// <summary>Rows on the left, and on the right, that lie together: the first two places of each, then the next two.</summary>
+    /// <summary>How many rows are interleaved on the left, and on the right: the first two places of each row, then the next two.</summary>
     public const int Strip = 6, Panel = 16;
 
     private const int SimdRows = 4;
@@ -35,11 +35,11 @@ internal static unsafe class FixedPoint
     /// <summary>Whether the processor has the instructions.</summary>
     public static bool IsSupported => Avx2.IsSupported;
 
-    /// <summary>Whether products are made faster so than by torch in float32, by one measurement with as many threads as torch
+    /// <summary>Whether these products are faster than torch's in float32, by one measurement with as many threads as torch
     /// has.</summary>
     public static bool IsFaster => IsSupported && faster.Value;
 
-    /// <summary>The places that a row takes: its width, filled up with zeros.</summary>
+    /// <summary>The number of places that a row takes: its width, rounded up to a multiple of 16.</summary>
     public static int Padded(int width) => (width + 15) / 16 * 16;
 
     /// <summary>The scale of a row, and how well its integers stand for it.</summary>
@@ -74,11 +74,11 @@ internal static unsafe class FixedPoint
         return new FixedPointRow(scale, Math.Sqrt(Vector256.Sum(norm)), Math.Sqrt(Vector256.Sum(residual)));
     }
 
-    /// <summary>Writes the integers of a row, two and two, so far apart.</summary>
+    /// <summary>Writes the integers of a row in pairs, a step apart.</summary>
     /// <param name="z">The row, filled up to <see cref="Padded"/> places.</param>
     /// <param name="scale">Its scale.</param>
-    /// <param name="target">Where the first two go.</param>
-    /// <param name="step">Pairs from one to the next: <see cref="Strip"/> on the left, <see cref="Panel"/> on the right.</param>
+    /// <param name="target">The place of the first pair.</param>
+    /// <param name="step">Pairs from one pair to the next: <see cref="Strip"/> on the left, <see cref="Panel"/> on the right.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write(ReadOnlySpan<double> z, double scale, int* target, int step)
     {
@@ -97,15 +97,15 @@ internal static unsafe class FixedPoint
 
     /// <summary>A block of <c>offsetⱼ − leftᵢ · rightⱼ · Σₖ aᵢₖ bⱼₖ</c>.</summary>
     /// <param name="a">Strips of rows on the left.</param>
-    /// <param name="left">Their factors.</param>
-    /// <param name="rows">How many there are.</param>
+    /// <param name="left">The factors of these rows.</param>
+    /// <param name="rows">How many rows there are on the left.</param>
     /// <param name="b">Panels of rows on the right.</param>
-    /// <param name="right">Their factors, filled up to whole panels.</param>
-    /// <param name="offset">Their offsets, filled up likewise.</param>
-    /// <param name="columns">How many there are.</param>
-    /// <param name="width">Places a row, a multiple of 16.</param>
+    /// <param name="right">The factors of these rows, filled up to whole panels.</param>
+    /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
+    /// <param name="columns">How many rows there are on the right.</param>
+    /// <param name="width">Places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
-    /// <param name="stride">Numbers from one row of it to the next.</param>
+    /// <param name="stride">Numbers from one row of the result to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
         float* result, long stride)
@@ -174,7 +174,7 @@ internal static unsafe class FixedPoint
                 for (var j = 0; j < columns; j++) target[j] = offset[j] - target[j] * right[j] * left[i];
     }
 
-    /// <summary>Sums of products of a strip and a panel, [6, 16], written or added to what is there.</summary>
+    /// <summary>Sums of products of a strip and a panel, [6, 16], which are written to the target or added to it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(int* strip, int* panel, int pairs, float* target, long stride, bool first)
     {

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers, made as they are needed; kept are how well those stand for z, and a
-/// number a row.</summary>
+/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers. The integers are made when they are needed; what is kept of each row is
+/// how well its integers stand for z, and one number.</summary>
 internal sealed unsafe class FixedPointRows
 {
     private readonly FeatureRows features;
@@ -44,12 +44,12 @@ internal sealed unsafe class FixedPointRows
 
     public FixedPointRow this[int row] => rows[row];
 
-    /// <summary>Writes rows so that each so many lie together.</summary>
+    /// <summary>Writes rows interleaved, in groups.</summary>
     /// <param name="first">The first row.</param>
     /// <param name="count">How many.</param>
-    /// <param name="together"><see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>; the last few are filled up with
-    /// zeros.</param>
-    /// <param name="target">Room for whole strips or panels.</param>
+    /// <param name="together">Rows a group: <see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>. The last group is filled up
+    /// with zeros.</param>
+    /// <param name="target">Memory for whole groups.</param>
     public void Write(int first, int count, int together, nint target)
     {
         var pairs = center.Length / 2;

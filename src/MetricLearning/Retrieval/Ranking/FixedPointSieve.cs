@@ -2,20 +2,20 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Tiles of float32 scores of features on the CPU, from products of 16-bit integers, and their bound.</summary>
+/// <summary>Tiles of float32 scores of features on the CPU, from products of 16-bit integers, with their error bound.</summary>
 /// <remarks>
-/// <para>A row x stands for <c>z = f x − c</c>: f is 1, or 1 / ‖x‖ for the cosine; c is about the mean of the gallery's f x. That changes
-/// no query's order, and shorter rows have smaller errors. Scores are <c>offset − w z·z'</c>: for Euclidean distances w = 2 and
-/// <c>offset = ‖z'‖²</c>, else w = 1 and <c>offset = −c·z'</c>. A key plus the query's shift is the score before roundings.</para>
+/// <para>A row x is replaced by <c>z = f x − c</c>: f is 1, or 1 / ‖x‖ for the cosine; c is about the mean of the gallery's f x. This does
+/// not change the order of any query, and shorter rows have smaller errors. Scores are <c>offset − w z·z'</c>: for Euclidean distances w =
+/// 2 and <c>offset = ‖z'‖²</c>, else w = 1 and <c>offset = −c·z'</c>. A key plus the query's shift is the score before roundings.</para>
 /// <para>The bound. With <c>z = s i + e</c> (<see cref="FixedPointRow"/>), <c>z·z' = s s' i·i' + e·(s' i' + e') + (s i)·e'</c>; the last
-/// two are at most <c>‖e‖ (‖s' i'‖ + ‖e'‖) + ‖s i‖ ‖e'‖</c> (Cauchy and Schwarz). The integers' sums are exact; those of n blocks, the
-/// factors and the offset are rounded in float32, <c>(n + 6) u ‖s i‖ ‖s' i'‖</c> and <c>2 u |offset|</c> at most, and where numbers
-/// underflow 2⁻¹¹⁰ n times the lengths. Norms, z and e are rounded in float64, as the exact keys are: a few γ of the width times the
-/// square of the lengths of <c>f x</c> and c. A slack of 1 % covers terms of second order.</para>
+/// two are at most <c>‖e‖ (‖s' i'‖ + ‖e'‖) + ‖s i‖ ‖e'‖</c> (Cauchy and Schwarz). The sums of integers are exact. The sum of
+/// n blocks, the factors and the offset are rounded in float32, by at most <c>(n + 6) u ‖s i‖ ‖s' i'‖</c> and <c>2 u |offset|</c>, and
+/// where numbers underflow by at most 2⁻¹¹⁰ n times the lengths. Norms, z and e are rounded in float64, as the exact keys are: a few γ of
+/// the width times the square of the lengths of <c>f x</c> and c. A slack of 1 % covers terms of second order.</para>
 /// </remarks>
 internal sealed unsafe class FixedPointSieve
 {
-    private const int WorkRows = 32 * FixedPoint.Strip, WorkColumns = 8 * FixedPoint.Panel;     // as a core's caches hold
+    private const int WorkRows = 32 * FixedPoint.Strip, WorkColumns = 8 * FixedPoint.Panel;     // fit into a core's caches
     private const double Unit = 1.0 / (1 << 24), UnitOfDouble = 1.0 / (1L << 53);
 
     private readonly FixedPointRows queries, gallery;
@@ -51,10 +51,10 @@ internal sealed unsafe class FixedPointSieve
     public static long TileBytes(int queries, int rows, int width) =>
         (queries + FixedPoint.Strip + rows + FixedPoint.Panel) * (2L * FixedPoint.Padded(width) + 8);
 
-    /// <summary>What is added to a query's keys to give its scores.</summary>
+    /// <summary>The number that is added to a query's keys to give its scores.</summary>
     public double Shift(int query) => shifts[query];
 
-    /// <summary>No score of a query differs by more from the one that its key stands for.</summary>
+    /// <summary>The largest difference between a score of the query and the score that its exact key stands for.</summary>
     public double Error(int query)
     {
         var (row, norm, residual) = (queries[query], gallery.LargestNorm, gallery.LargestResidual);
@@ -66,8 +66,7 @@ internal sealed unsafe class FixedPointSieve
             + 4 * (width + 32) * UnitOfDouble * lengths * lengths + blocks * Math.ScaleB(1, -110) * (1 + row.Norm + norm));
     }
 
-    /// <summary>Makes ready for a block of queries and tiles of at most so many rows; what it takes belongs to the current dispose
-    /// scope.</summary>
+    /// <summary>Prepares tiles of at most so many rows for a block of queries; the memory belongs to the current dispose scope.</summary>
     public void Begin(int query, int queryCount, int rows)
     {
         count = queryCount;
@@ -83,7 +82,7 @@ internal sealed unsafe class FixedPointSieve
         static nint Memory(long numbers, ScalarType type) => (nint)TensorMemory.Of(empty(numbers, type));
     }
 
-    /// <summary>Scores of the block of queries that was begun, written over the last tile.</summary>
+    /// <summary>Scores of the block of queries that was begun; the previous tile is overwritten.</summary>
     public Tensor Tile(int row, int rows)
     {
         gallery.Write(row, rows, FixedPoint.Panel, panels);

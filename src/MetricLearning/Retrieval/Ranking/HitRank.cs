@@ -1,20 +1,26 @@
 namespace MetricLearning;
 
-/// <summary>Where a match stands among the pictures of other identities: how many are nearer, how many at the same distance have a lower
-/// index, and how many are at the same distance.</summary>
+/// <summary>The rank of a match among the images of other identities.</summary>
+/// <param name="Nearer">How many of them are nearer.</param>
+/// <param name="TiedBefore">How many are at the same distance and have a lower index.</param>
+/// <param name="Tied">How many are at the same distance.</param>
 internal readonly record struct HitRank(int Nearer, int TiedBefore, int Tied);
 
-/// <summary>What a ranking found for one query: its matches nearest first (ties by index), and how many pictures the protocol
-/// leaves.</summary>
+/// <summary>The result of a ranking for one query.</summary>
+/// <param name="Skipped">Why it is skipped, or <see cref="SkipReason.None"/>.</param>
+/// <param name="Hits">The matches, nearest first, ties by index.</param>
+/// <param name="Candidates">How many images the protocol leaves.</param>
 internal readonly record struct QueryHits(SkipReason Skipped, HitRank[] Hits, int Candidates)
 {
-    /// <summary>The whole list, where the ranking makes one.</summary>
+    /// <summary>The list, where the ranking makes one.</summary>
     public SortedRow? List { get; init; }
 }
 
-/// <summary>A query's gallery rows nearest first, ties by index, and whether each lies exactly as far as the one before it.</summary>
+/// <summary>A query's list.</summary>
+/// <param name="Rows">Gallery rows nearest first, ties by index.</param>
+/// <param name="TiedToPrevious">Whether each row is at exactly the same distance as the one before it.</param>
 internal readonly record struct SortedRow(int[] Rows, bool[] TiedToPrevious)
 {
-    /// <summary>The distance of each, where it was asked for.</summary>
+    /// <summary>The distance of each row, where distances were asked for.</summary>
     public double[]? Distances { get; init; }
 }

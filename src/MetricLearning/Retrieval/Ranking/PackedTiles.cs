@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Products of a block of float32 rows on the CPU with one tile of other rows after the other, by <see cref="TileProduct"/>; the
-/// block is packed once.</summary>
+/// <summary>Products of one block of float32 rows on the CPU with many tiles of other rows, by <see cref="TileProduct"/>. The block is
+/// packed once.</summary>
 internal sealed unsafe class PackedTiles
 {
     private const int PieceRows = 32 * TileProduct.Left, PieceColumns = 8 * TileProduct.Right, PackedAtOnce = 4 * TileProduct.Right;
@@ -11,7 +11,7 @@ internal sealed unsafe class PackedTiles
     private readonly Tensor left, right, tile, zeros;
     private readonly int count, width;
 
-    /// <param name="block">[Q, D]. What the tiles take belongs to the current dispose scope.</param>
+    /// <param name="block">[Q, D]. The memory of the tiles belongs to the current dispose scope.</param>
     /// <param name="rows">The most rows of a tile.</param>
     public PackedTiles(Tensor block, int rows)
     {
@@ -24,10 +24,10 @@ internal sealed unsafe class PackedTiles
         Pack(contiguous, TileProduct.Left, PieceRows, left);
     }
 
-    /// <summary>Bytes that tiles take, besides the tile.</summary>
+    /// <summary>Bytes of the packed rows.</summary>
     public static long Bytes(int queries, int rows, int width) => (queries + TileProduct.Left + rows + TileProduct.Right) * 4L * width;
 
-    /// <summary>[Q, R], written over the last.</summary>
+    /// <summary>The products [Q, R]; the previous tile is overwritten.</summary>
     /// <param name="rows">[R, D], contiguous.</param>
     public Tensor Of(Tensor rows)
     {
@@ -46,8 +46,8 @@ internal sealed unsafe class PackedTiles
 
     private static int Whole(int rows, int panel) => (rows + panel - 1) / panel * panel;
 
-    /// <summary>A piece; through the thread's own memory where the last panel reaches past the columns. Past the rows there is
-    /// room.</summary>
+    /// <summary>One piece of the product. Where its last panel reaches past the columns it goes through the thread's own memory; past the
+    /// rows the tile has room.</summary>
     private void Multiply(float* a, float* b, int rows, int columns, float* target, int stride)
     {
         if (columns % TileProduct.Right == 0)

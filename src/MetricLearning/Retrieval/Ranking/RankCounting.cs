@@ -7,24 +7,25 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds those that lie too near a threshold to
-/// tell.</summary>
-/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, one above it certainly after, one within is
-/// open. Intervals of a row ascend in both ends.</remarks>
+/// <summary>Counts how many scores of a row lie below each of a few thresholds, and finds the scores that are too near a threshold to
+/// decide.</summary>
+/// <remarks>A threshold is an interval [low, high]: a score below it certainly ranks before, a score above it certainly after, and a score
+/// within it is open. The intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
     /// <summary>For each of 256 masks the permutation that moves its lanes to the front.</summary>
     private static readonly int[] together = [.. Enumerable.Range(0, 256).SelectMany(mask => Enumerable.Range(0, 8)
         .Where(lane => (mask >> lane & 1) == 1).Concat(Enumerable.Repeat(0, 8 - BitOperations.PopCount((uint)mask))))];
 
-    /// <summary>One row. Scores above the highest threshold, often most of them, are passed over in SIMD; the others go from one
-    /// threshold to the next below, fewer each time.</summary>
+    /// <summary>Counts one row. SIMD skips the scores above the highest threshold, which are often most of them. The others are compared
+    /// with one threshold after the other, from the highest down; those above a threshold are dropped.</summary>
     /// <param name="scores">The row.</param>
     /// <param name="low">The lower ends, at least one.</param>
-    /// <param name="high">The upper ends, as many.</param>
-    /// <param name="below">To each, the number of scores below its lower end is added.</param>
-    /// <param name="open">Room for as many places as there are scores.</param>
-    /// <returns>How many scores lie within any interval; <paramref name="open"/> begins with their places, in no order.</returns>
+    /// <param name="high">The upper ends, of the same number.</param>
+    /// <param name="below">The number of scores below each lower end is added to it.</param>
+    /// <param name="open">Memory for as many places as there are scores.</param>
+    /// <returns>How many scores lie within an interval; <paramref name="open"/> begins with their places, in no particular
+    /// order.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<int> open)
         where T : unmanaged, INumber<T>
@@ -32,7 +33,7 @@ internal static class RankCounting
         if (typeof(T) == typeof(float) && Avx2.IsSupported)
             return CountVectors(MemoryMarshal.Cast<T, float>(scores), MemoryMarshal.Cast<T, float>(low), MemoryMarshal.Cast<T, float>(high),
                 below, open);
-        var left = Scratch.Ints(scores.Length).AsSpan(0, scores.Length);       // places of scores not above the threshold at hand
+        var left = Scratch.Ints(scores.Length).AsSpan(0, scores.Length);       // places of the scores that are left
         var (count, found) = (0, 0);
         var vectors = MemoryMarshal.Cast<T, Vector256<T>>(scores);
         var highest = Vector256.Create(high[^1]);
@@ -57,7 +58,8 @@ internal static class RankCounting
         return found;
     }
 
-    /// <summary>The same without a branch for each score: eight at a time are moved together by a table of permutations.</summary>
+    /// <summary>The same without a branch for each score: a table of permutations moves together the scores that are left, eight at a
+    /// time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int CountVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> below,
         Span<int> open)

@@ -1,11 +1,50 @@
 namespace MetricLearning;
 
 /// <summary>The figures of one query from the ranks of its matches.</summary>
-/// <remarks>A list is a sequence of groups: t places behind n others, in which r matches (a came before) stand in any order with equal
-/// probability. A match of known rank is a group of its own with r = t = 1, so one set of formulas serves all policies.</remarks>
+/// <remarks>A list is a sequence of groups: t places that n other places precede, among which r matches (after a earlier ones) stand in any
+/// order with equal probability. A match of known rank is a group of its own with r = t = 1, so one set of formulas serves all
+/// policies.</remarks>
 internal static class RankMetrics
 {
     private readonly record struct Group(long Before, int MatchesBefore, int Matches, int Places);
+
+    /// <summary>Sums over the places of a list, each term weighted by the probability of a match at its place.</summary>
+    private sealed class Sums(int matches, IReadOnlyList<int> cutOffs)
+    {
+        public double Precision { get; private set; }
+        public double Trapezoid { get; private set; }
+        public double PrecisionAtR { get; private set; }
+        public double HitsAtR { get; private set; }
+        public double Gain { get; private set; }
+        public QueryResult.CutOffSums[] AtCutOffs { get; } = new QueryResult.CutOffSums[cutOffs.Count];
+
+        public void Add(Group group)
+        {
+            var (share, step) = ((double)group.Matches / group.Places, group.Places == 1 ? 0 : (group.Matches - 1.0) / (group.Places - 1));
+            // Given a match at this place, so many matches are expected before it.
+            for (var place = 1; place <= group.Places; place++)
+                Add(group.Before + place, share, group.MatchesBefore + (place - 1) * step);
+            HitsAtR += Within(group, matches);
+            for (var i = 0; i < AtCutOffs.Length; i++)
+                AtCutOffs[i] = AtCutOffs[i] with { K = cutOffs[i], Hits = AtCutOffs[i].Hits + Within(group, cutOffs[i]) };
+        }
+
+        private void Add(long rank, double share, double matchesBefore)
+        {
+            var here = (matchesBefore + 1) / rank;
+            Precision += share * here;
+            Trapezoid += share * (0.5 * (here + (rank == 1 ? 1 : matchesBefore / (rank - 1))));
+            if (rank <= matches) PrecisionAtR += share * here;
+            var discounted = share / Math.Log2(rank + 1);
+            Gain += discounted;
+            for (var i = 0; i < AtCutOffs.Length; i++)
+                if (rank <= cutOffs[i])
+                    AtCutOffs[i] = AtCutOffs[i] with
+                    {
+                        PrecisionSum = AtCutOffs[i].PrecisionSum + share * here, Gain = AtCutOffs[i].Gain + discounted,
+                    };
+        }
+    }
 
     /// <summary>Works out a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first
     /// k.</summary>
@@ -13,35 +52,33 @@ internal static class RankMetrics
     {
         if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
         var groups = Groups(found.Hits, ties);
-        var total = found.Hits.Length;
-        double precision = 0, trapezoid = 0, atR = 0, hitsAtR = 0, gain = 0;
-        var sums = new QueryResult.CutOffSums[cutOffs.Count];
-        foreach (var group in groups)
-        {
-            var (share, step) = ((double)group.Matches / group.Places, group.Places == 1 ? 0 : (group.Matches - 1.0) / (group.Places - 1));
-            for (var place = 1; place <= group.Places; place++)
-            {
-                var rank = group.Before + place;
-                var matchesBefore = group.MatchesBefore + (place - 1) * step;       // expected, given a match at this place
-                var here = (matchesBefore + 1) / rank;
-                precision += share * here;
-                trapezoid += share * (0.5 * (here + (rank == 1 ? 1 : matchesBefore / (rank - 1))));
-                if (rank <= total) atR += share * here;
-                var discounted = share / Math.Log2(rank + 1);
-                gain += discounted;
-                for (var i = 0; i < sums.Length; i++)
-                    if (rank <= cutOffs[i])
-                        sums[i] = sums[i] with { PrecisionSum = sums[i].PrecisionSum + share * here, Gain = sums[i].Gain + discounted };
-            }
-            hitsAtR += Within(group, total);
-            for (var i = 0; i < sums.Length; i++)
-                sums[i] = sums[i] with { K = cutOffs[i], Hits = sums[i].Hits + Within(group, cutOffs[i]) };
-        }
-
+        var (total, first, last) = (found.Hits.Length, groups[0], groups[^1]);
+        var sums = new Sums(total, cutOffs);
+        foreach (var group in groups) sums.Add(group);
+        AddFirstMatch(first, cmc);
         double reciprocal = 0, inverse = 0;
-        var (first, last) = (groups[0], groups[^1]);
         foreach (var (place, probability) in FirstPlace(first)) reciprocal += probability / (first.Before + place);
         foreach (var (place, probability) in FirstPlace(last)) inverse += probability * total / (last.Before + last.Places + 1 - place);
+        return new QueryResult(query, SkipReason.None)
+        {
+            Matches = total,
+            Candidates = found.Candidates,
+            FirstMatch = first.Before + (first.Places + 1.0) / (first.Matches + 1),
+            LastMatch = last.Before + last.Places + 1 - (last.Places + 1.0) / (last.Matches + 1),
+            AveragePrecision = sums.Precision / total,
+            AveragePrecisionTrapezoid = sums.Trapezoid / total,
+            InverseNegativePenalty = inverse,
+            ReciprocalRank = reciprocal,
+            RPrecision = sums.HitsAtR / total,
+            AveragePrecisionAtR = sums.PrecisionAtR / total,
+            NormalizedDiscountedGain = sums.Gain / LargestGain(total),
+            Sums = sums.AtCutOffs,
+        };
+    }
+
+    /// <summary>Adds, to entry k − 1 of <paramref name="cmc"/>, the probability that the first match is among the first k.</summary>
+    private static void AddFirstMatch(Group first, double[] cmc)
+    {
         var missing = 1.0;
         for (var k = first.Before + 1; k <= cmc.Length; k++)
         {
@@ -50,24 +87,9 @@ internal static class RankMetrics
                 : missing * (first.Places - first.Matches - place + 1) / (first.Places - place + 1);
             cmc[k - 1] += 1 - missing;
         }
-        return new QueryResult(query, SkipReason.None)
-        {
-            Matches = total,
-            Candidates = found.Candidates,
-            FirstMatch = first.Before + (first.Places + 1.0) / (first.Matches + 1),
-            LastMatch = last.Before + last.Places + 1 - (last.Places + 1.0) / (last.Matches + 1),
-            AveragePrecision = precision / total,
-            AveragePrecisionTrapezoid = trapezoid / total,
-            InverseNegativePenalty = inverse,
-            ReciprocalRank = reciprocal,
-            RPrecision = hitsAtR / total,
-            AveragePrecisionAtR = atR / total,
-            NormalizedDiscountedGain = gain / LargestGain(total),
-            Sums = sums,
-        };
     }
 
-    /// <summary>The discounted gain of a list that begins with so many matches: <c>Σ 1 / log₂(i + 1)</c>.</summary>
+    /// <summary>The largest discounted gain of so many matches, all at the top of the list: <c>Σ 1 / log₂(i + 1)</c>.</summary>
     public static double LargestGain(int matches)
     {
         var sum = 0.0;
@@ -75,6 +97,7 @@ internal static class RankMetrics
         return sum;
     }
 
+    /// <summary>The groups of a list under a tie policy.</summary>
     private static List<Group> Groups(HitRank[] hits, TiePolicy ties)
     {
         var groups = new List<Group>(hits.Length);
@@ -87,7 +110,7 @@ internal static class RankMetrics
                 groups.Add(new Group((long)before + i, i, 1, 1));
                 continue;
             }
-            // Matches with the same counts have no other picture between them: they are one group even where their distances differ.
+            // Matches with the same counts have no other image between them: they are one group even where their distances differ.
             var end = i + 1;
             while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
             groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));
@@ -100,7 +123,7 @@ internal static class RankMetrics
     private static double Within(Group group, int k) =>
         group.Matches * (double)Math.Clamp(k - group.Before, 0, group.Places) / group.Places;
 
-    /// <summary>The place in its group, from 1, of the first match, with the probability of each.</summary>
+    /// <summary>The places in a group, from 1, at which its first match may stand, each with its probability.</summary>
     private static IEnumerable<(int Place, double Probability)> FirstPlace(Group group)
     {
         var missing = 1.0;

@@ -1,18 +1,19 @@
 namespace MetricLearning;
 
-/// <summary>Which gallery pictures match a query and which the protocol removes.</summary>
+/// <summary>Which gallery images match a query, and which the protocol removes from its list.</summary>
 internal sealed class Relations
 {
-    private readonly RetrievalProtocol protocol;
     private readonly IReadOnlyList<long> queryIdentities, galleryIdentities;
     private readonly IReadOnlyList<long>? queryCameras, galleryCameras;
     private readonly Dictionary<long, int[]> rowsOf;
     private readonly int[] junk;
 
+    /// <exception cref="ArgumentException">The protocol compares cameras that are not there, or removes self from two sets of different
+    /// sizes.</exception>
     public Relations(RetrievalProtocol protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras)
     {
-        (this.protocol, this.queryIdentities, this.galleryIdentities) = (protocol, queryIdentities, galleryIdentities);
+        (Protocol, this.queryIdentities, this.galleryIdentities) = (protocol, queryIdentities, galleryIdentities);
         (this.queryCameras, this.galleryCameras) = (queryCameras, galleryCameras);
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
             throw new ArgumentException(
@@ -25,20 +26,30 @@ internal sealed class Relations
             .ToDictionary(g => g.Key, g => g.ToArray());
         MostMatches = queryIdentities.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty()
             .Max();
-        junk = protocol.JunkIdentity is { } id && rowsOf.TryGetValue(id, out var rows) ? rows : [];
+        junk = protocol.JunkIdentity is { } identity && rowsOf.TryGetValue(identity, out var rows) ? rows : [];
     }
+
+    /// <summary>Relations under the protocol that is set, or under the default one where it is null.</summary>
+    /// <exception cref="ArgumentException">As the constructor; or no protocol is set, and only one side has cameras.</exception>
+    public static Relations Of(RetrievalProtocol? protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
+        IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras) =>
+        new(RetrievalProtocol.For(protocol, queryCameras is not null, galleryCameras is not null), queryIdentities, queryCameras,
+            galleryIdentities, galleryCameras);
+
+    /// <summary>The protocol in force.</summary>
+    public RetrievalProtocol Protocol { get; }
 
     public int Queries => queryIdentities.Count;
     public int Gallery => galleryIdentities.Count;
 
-    /// <summary>No query has more gallery pictures of its identity than this.</summary>
+    /// <summary>No query has more gallery images of its identity than this.</summary>
     public int MostMatches { get; }
 
-    /// <summary>Gallery rows that match, ascending; where there are none, why.</summary>
+    /// <summary>The gallery rows that match a query, ascending; where there are none, the reason.</summary>
     public int[] Matches(int query, out SkipReason reason)
     {
         reason = SkipReason.None;
-        if (queryIdentities[query] == protocol.JunkIdentity)
+        if (IsJunk(query))
         {
             reason = SkipReason.Junk;
             return [];
@@ -56,23 +67,23 @@ internal sealed class Relations
         return matches;
     }
 
-    /// <summary>Lists gallery rows in [start, start + buffer's use) that the query does not look at, and on request its matches
+    /// <summary>Lists the gallery rows in [start, start + count) that are removed from the query's list, and on request its matches
     /// too.</summary>
-    /// <returns>How many were written, each once and relative to <paramref name="start"/>.</returns>
+    /// <returns>How many rows were written to <paramref name="buffer"/>, each once and relative to <paramref name="start"/>.</returns>
     public int Hidden(int query, int start, int count, bool matchesToo, int[] buffer)
     {
         var n = 0;
-        if (protocol.Keep is not null || protocol.Cameras == CameraFilter.All)
+        if (Protocol.Keep is not null || Protocol.Cameras == CameraFilter.All)
         {
             for (var row = start; row < start + count; row++)
                 if ((matchesToo && galleryIdentities[row] == queryIdentities[query]) || IsRemoved(query, row)) buffer[n++] = row - start;
             return n;
         }
         n = Within(junk, _ => true);
-        if (queryIdentities[query] != protocol.JunkIdentity && rowsOf.TryGetValue(queryIdentities[query], out var same))
+        if (!IsJunk(query) && rowsOf.TryGetValue(queryIdentities[query], out var same))
             n = Within(same, row => matchesToo || IsRemoved(query, row));
-        if (protocol.RemovesSelf && query >= start && query < start + count && galleryIdentities[query] != queryIdentities[query]
-            && galleryIdentities[query] != protocol.JunkIdentity)
+        if (Protocol.RemovesSelf && query >= start && query < start + count && galleryIdentities[query] != queryIdentities[query]
+            && galleryIdentities[query] != Protocol.JunkIdentity)
             buffer[n++] = query - start;
         return n;
 
@@ -85,18 +96,22 @@ internal sealed class Relations
         }
     }
 
+    /// <summary>Whether a query is junk: it makes no pairs.</summary>
+    public bool IsJunk(int query) => queryIdentities[query] == Protocol.JunkIdentity;
+
+    /// <summary>Whether a gallery row has the query's identity.</summary>
     public bool IsMatch(int query, int row) => galleryIdentities[row] == queryIdentities[query];
 
-    public long GalleryId(int row) => galleryIdentities[row];
+    public long GalleryIdentity(int row) => galleryIdentities[row];
 
     private bool IsRemoved(int query, int row) =>
-        IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == protocol.JunkIdentity || (protocol.Keep is { } keep
+        IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == Protocol.JunkIdentity || (Protocol.Keep is { } keep
             && !keep(new RetrievalItem(query, queryIdentities[query], queryCameras?[query] ?? -1),
                 new RetrievalItem(row, galleryIdentities[row], galleryCameras?[row] ?? -1)));
 
-    private bool IsSelf(int query, int row) => protocol.RemovesSelf && query == row;
+    private bool IsSelf(int query, int row) => Protocol.RemovesSelf && query == row;
 
-    private bool IsOwnCamera(int query, int row) => protocol.Cameras switch
+    private bool IsOwnCamera(int query, int row) => Protocol.Cameras switch
     {
         CameraFilter.SameIdentity => queryIdentities[query] == galleryIdentities[row] && queryCameras![query] == galleryCameras![row],
         CameraFilter.All => queryCameras![query] == galleryCameras![row],

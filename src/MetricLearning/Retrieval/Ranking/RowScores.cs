@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Scores that come as whole rows, whose values are the order: a given matrix, or a distance of the user's own in
+/// <summary>Scores that come as whole rows and are exact keys themselves: a given matrix, or a distance of the user's own in
 /// float64.</summary>
 internal sealed unsafe class RowScores : ScoreSource
 {
@@ -25,7 +25,7 @@ internal sealed unsafe class RowScores : ScoreSource
             heldBytes: 0);
     }
 
-    /// <summary>A distance between features, worked out in float64 a block of queries at a time.</summary>
+    /// <summary>A distance between features, computed in float64 for one block of queries at a time.</summary>
     public static RowScores Of(Distance distance, Tensor query, Tensor gallery)
     {
         var wide = gallery.to(ScalarType.Float64);
@@ -33,7 +33,7 @@ internal sealed unsafe class RowScores : ScoreSource
             (int)gallery.size(0), ScalarType.Float64, query.device, heldBytes: wide.numel() * 8);
     }
 
-    /// <summary>Distances after re-ranking, a block of queries at a time.</summary>
+    /// <summary>Distances after re-ranking, for one block of queries at a time.</summary>
     public static RowScores Of(RerankedDistances distances) =>
         new(distances.Rows, distances.Gallery, ScalarType.Float64, CPU, distances.HeldBytes);
 

@@ -2,12 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Scores of k-reciprocal re-ranking: the Jaccard distances as they are, and tiles of the first distances, with their bound, in
-/// place of exact ones.</summary>
+/// <summary>Scores of k-reciprocal re-ranking: exact Jaccard distances, blended with tiles of the first distances, which have an error
+/// bound.</summary>
 /// <remarks>
 /// The key of a pair is what <see cref="RerankedDistances.Rows"/> gives, <c>(1 − λ) d_J + λ d / m</c>. With <c>t = c + key</c> of the
-/// first distance (c is 1 for the cosine, else 0), d is √t, t or t². A tile's t is off by at most e, so √t by √e, and t² by
-/// <c>e (2 T + e)</c>, where T is the largest t of the query. The rest is rounded in float64, as the exact key is.
+/// first distance (c is 1 for the cosine, else 0), d is √t, t or t². Where the error of a tile's t is at most e, that
+/// of √t is at most √e, and that of t² at most <c>e (2 T + e)</c>, where T is the largest t of the query. The rest is rounded in float64,
+/// as the exact key is.
 /// </remarks>
 internal sealed unsafe class BlendedScores : ScoreSource
 {
@@ -23,7 +24,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
     private int start;
 
     /// <param name="first">The first distances, of queries and gallery.</param>
-    /// <param name="encoded">What gives d_J.</param>
+    /// <param name="encoded">Gives d_J.</param>
     /// <param name="jaccardShare">1 − λ.</param>
     /// <param name="added">c.</param>
     /// <param name="shareOf">How a query's first distances come in.</param>
@@ -103,9 +104,10 @@ internal sealed unsafe class BlendedScores : ScoreSource
 /// <param name="Largest">T, the largest t.</param>
 internal readonly record struct BlendedShare(double Lambda, double Divisor, double Power, double Largest)
 {
+    /// <summary>The share of a first distance.</summary>
     public double Of(double t) => Lambda * ((Power == 1 ? t : Power == 2 ? t * t : Math.Sqrt(t)) / Divisor);
 
-    /// <summary>How far off it is where t is off by so much and the numbers may be too small for a double.</summary>
+    /// <summary>The error of the share where that of t is <paramref name="e"/>, and where numbers may underflow.</summary>
     public double Error(double e) =>
         Lambda * (((Power == 1 ? e : Power == 2 ? e * (2 * Largest + e) : Math.Sqrt(e)) + 8 * double.Epsilon) / Divisor);
 }

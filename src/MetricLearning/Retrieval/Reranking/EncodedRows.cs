@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The rows V of k-reciprocal re-ranking, of queries and of the gallery, and their Jaccard distances.</summary>
+/// <summary>The rows V of k-reciprocal re-ranking, of the queries and of the gallery, and their Jaccard distances.</summary>
 internal sealed unsafe class EncodedRows
 {
     private readonly SparseRow[] queries;
@@ -28,8 +28,8 @@ internal sealed unsafe class EncodedRows
     /// <summary>Bytes of the entries.</summary>
     public long Bytes { get; }
 
-    /// <summary>float64 [count, G]: <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c> of some queries to the gallery, times a
-    /// share.</summary>
+    /// <summary>Jaccard distances of some queries to the gallery, times a share, float64 [count, G]: <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ
+    /// min(Vᵢ, Vⱼ))</c>.</summary>
     public Tensor Jaccard(int first, int count, double share)
     {
         var distances = zeros(count, Gallery, ScalarType.Float64);

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Distances of queries and gallery among one another from three given matrices: each row divided by its maximum, in the type
-/// that they have.</summary>
+/// <summary>Distances of all queries and gallery images to one another from three given matrices: each row divided by its maximum, in the
+/// type of the matrices.</summary>
 internal sealed unsafe class GivenDistances : ScoreSource
 {
     private readonly Tensor queryGallery, queryQuery, galleryGallery;
@@ -12,6 +12,11 @@ internal sealed unsafe class GivenDistances : ScoreSource
     private readonly double[] farthest;
     private Tensor? block;
 
+    /// <param name="queryGallery">[Q, G].</param>
+    /// <param name="queryQuery">[Q, Q].</param>
+    /// <param name="galleryGallery">[G, G].</param>
+    /// <param name="squares">Whether the distances are squared first.</param>
+    /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
     public GivenDistances(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery, bool squares)
     {
         Check(queryGallery, nameof(queryGallery), null, null);
@@ -58,8 +63,7 @@ internal sealed unsafe class GivenDistances : ScoreSource
 
     public override long TileBytes(int queries, int rows, ScalarType type) => 3L * (wide ? 8 : 4) * queries * rows;
 
-    public override void Begin(int query, int queries, int rows, ScalarType type) =>
-        block = Raw(query, queries).div_(tensor(farthest.AsSpan(query, queries).ToArray()).to(CountingType).unsqueeze(1));
+    public override void Begin(int query, int queries, int rows, ScalarType type) => block = Divided(query, queries);
 
     public override Tensor Tile(int row, int rows) => block!.narrow(1, row, rows);
 
@@ -81,9 +85,12 @@ internal sealed unsafe class GivenDistances : ScoreSource
     public Tensor Block(int query, int count)
     {
         using var scope = NewDisposeScope();
-        Begin(query, count, Count, CountingType);
-        return block!.narrow(1, Queries, Gallery).to(ScalarType.Float64).contiguous().MoveToOuterDisposeScope();
+        return Divided(query, count).narrow(1, Queries, Gallery).to(ScalarType.Float64).contiguous().MoveToOuterDisposeScope();
     }
+
+    /// <summary>Some rows, [rows, Q + G]; a new tensor.</summary>
+    private Tensor Divided(int row, int rows) =>
+        Raw(row, rows).div_(tensor(farthest.AsSpan(row, rows).ToArray()).to(CountingType).unsqueeze(1));
 
     private double At(nint matrix, long place) => wide ? ((double*)matrix)[place] : ((float*)matrix)[place];
 

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Re-ranking as a graph neural network without parameters (Zhang et al., <i>Understanding Image Retrieval Re-Ranking: A Graph
+/// <summary>Re-ranking by a graph neural network without parameters (Zhang et al., <i>Understanding Image Retrieval Re-Ranking: A Graph
 /// Neural Network Perspective</i>, 2020), sparse.</summary>
 /// <remarks>
 /// Over queries and gallery together: row i of A is 1 at its k1 nearest rows by cosine, itself among them; then, twice,
@@ -11,29 +11,34 @@ namespace MetricLearning;
 /// <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 nothing is passed on, as in the published code. Memory is that of the rows of A, whose entries grow
 /// with k1 · k2².
 /// </remarks>
-public sealed class GnnReranker : Reranker
+public sealed record GnnReranker : Reranker
 {
     private const int Layers = 2;
+    private const double GraphStart = 0.7;      // of the work; the lists of neighbors come before
 
     /// <param name="k1">Neighbors that a row of A starts with, itself counted. Default: 26, the paper's for Market-1501.</param>
     /// <param name="k2">Neighbors whose rows are passed on, itself counted. Default: 7.</param>
-    public GnnReranker(int k1 = 26, int k2 = 7) => (K1, K2) = (Guard.AtLeast(k1, 1), Guard.AtLeast(k2, 1));
+    /// <exception cref="ArgumentOutOfRangeException">A parameter is less than 1.</exception>
+    public GnnReranker(int k1 = 26, int k2 = 7) => (K1, K2) = (k1, k2);
 
     /// <summary>Neighbors that a row starts with, itself counted.</summary>
-    public int K1 { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
+    public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
     /// <summary>Neighbors whose rows are passed on, itself counted.</summary>
-    public int K2 { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
+    public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
     /// <inheritdoc/>
     public override string ToString() =>
         string.Create(CultureInfo.InvariantCulture, $"GNN re-ranking (k1 = {K1}, k2 = {K2}) of {Distance.Cosine}");
 
-    private protected override RerankedDistances RerankCore(Tensor features, int? queries)
+    private protected override RerankedDistances RerankCore(Tensor features, int? queries, CallProgress progress)
     {
         var (all, galleryStart) = ((int)features.size(0), queries ?? 0);
-        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2));
-        var graph = Graph(lists, all);
+        var lists = NeighborLists.Of(new FeatureScores(Distance.Cosine, features, features), all, all, Math.Max(K1, K2),
+            progress: progress.Part(0, GraphStart));
+        var graph = Graph(lists, all, progress.Part(GraphStart, 1));
         var index = new InvertedIndex(graph.AsSpan(galleryStart), all);
         var asked = graph[..(queries ?? all)];
         return new RerankedDistances(asked.Length, all - galleryStart, asked.Sum(row => row.Bytes) + index.Bytes, Rows);
@@ -53,7 +58,8 @@ public sealed class GnnReranker : Reranker
         }
     }
 
-    private SparseRow[] Graph(NeighborLists lists, int count)
+    /// <summary>The rows of A in the end.</summary>
+    private SparseRow[] Graph(NeighborLists lists, int count, CallProgress progress)
     {
         var (start, passed) = (Math.Min(K1, lists.Width), Math.Min(K2, lists.Width));
         var graph = new SparseRow[count];
@@ -67,8 +73,9 @@ public sealed class GnnReranker : Reranker
         {
             var (before, columns, next) = (graph, new InvertedIndex(graph, count), new SparseRow[count]);
             var both = new SparseRow[count];
-            Threads.For(count, i => both[i] = SparseRow.Sum([before[i], columns.Column(i)], [1, 1]));
-            Threads.For(count, i =>
+            var part = progress.Part((double)layer / Layers, (layer + 1.0) / Layers);
+            part.Part(0, 0.5).For(count, i => both[i] = SparseRow.Sum([before[i], columns.Column(i)], [1, 1]));
+            part.Part(0.5, 1).For(count, i =>
             {
                 var (rows, weights) = (new SparseRow[passed], new double[passed]);
                 for (var r = 0; r < passed; r++)
@@ -83,6 +90,7 @@ public sealed class GnnReranker : Reranker
         return Array.ConvertAll(graph, Unit);
     }
 
+    /// <summary>The row scaled to length 1.</summary>
     private static SparseRow Unit(SparseRow row)
     {
         var square = 0.0;

@@ -30,7 +30,7 @@ internal sealed class InvertedIndex
     /// <summary>One column as a row of the transposed matrix.</summary>
     public SparseRow Column(int column) => new(rows[starts[column]..starts[column + 1]], values[starts[column]..starts[column + 1]]);
 
-    /// <summary>Adds <c>Σ min(vⱼ, wⱼ)</c> of a row v and every row w to the sums, columns ascending.</summary>
+    /// <summary>Adds <c>Σ min(vⱼ, wⱼ)</c> of a row v and every row w to the sums, in the order of the columns.</summary>
     public void AddMinima(SparseRow row, Span<double> sums)
     {
         for (var i = 0; i < row.Columns.Length; i++)
@@ -38,7 +38,7 @@ internal sealed class InvertedIndex
                 sums[rows[place]] += Math.Min(row.Values[i], values[place]);
     }
 
-    /// <summary>Adds <c>Σ vⱼ wⱼ</c> of a row v and every row w to the sums, columns ascending.</summary>
+    /// <summary>Adds <c>Σ vⱼ wⱼ</c> of a row v and every row w to the sums, in the order of the columns.</summary>
     public void AddProducts(SparseRow row, Span<double> sums)
     {
         for (var i = 0; i < row.Columns.Length; i++)

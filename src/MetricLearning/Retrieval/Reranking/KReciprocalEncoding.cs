@@ -1,23 +1,24 @@
 namespace MetricLearning;
 
-/// <summary>The rows V of k-reciprocal re-ranking: which rows each lies among, and how near they are.</summary>
+/// <summary>The rows V of k-reciprocal re-ranking: for each row the weights of the rows that it lies among.</summary>
 internal static class KReciprocalEncoding
 {
     /// <param name="lists">The nearest rows of every row, itself among them.</param>
-    /// <param name="k1">Neighbors that must have one another.</param>
+    /// <param name="k1">How many neighbors are looked at for reciprocal ones.</param>
     /// <param name="k2">Rows that are averaged.</param>
     /// <param name="distance">The distance whose negative is the exponent of a weight.</param>
-    public static SparseRow[] Of(NeighborLists lists, int k1, int k2, Func<int, int, double> distance)
+    /// <param name="progress">The call.</param>
+    public static SparseRow[] Of(NeighborLists lists, int k1, int k2, Func<int, int, double> distance, CallProgress progress)
     {
         var count = lists.FarthestKeys.Length;
         var (near, nearer, weights) = (new int[count][], new int[count][], new SparseRow[count]);
         var half = (int)Math.Round(k1 / 2.0, MidpointRounding.ToEven);      // as NumPy's around
-        Threads.For(count, i => (near[i], nearer[i]) = (Reciprocal(lists, i, k1), Reciprocal(lists, i, half)));
-        Threads.For(count, i => weights[i] = Weights(Expanded(near[i], nearer), column => distance(i, column)));
+        progress.Part(0, 0.3).For(count, i => (near[i], nearer[i]) = (Reciprocal(lists, i, k1), Reciprocal(lists, i, half)));
+        progress.Part(0.3, 0.7).For(count, i => weights[i] = Weights(Expanded(near[i], nearer), column => distance(i, column)));
         var averaged = Math.Min(k2, lists.Width);
         if (k2 == 1 || averaged == 0) return weights;
         var (means, ones) = (new SparseRow[count], Enumerable.Repeat(1.0, averaged).ToArray());
-        Threads.For(count, i =>
+        progress.Part(0.7, 1).For(count, i =>
         {
             var rows = new SparseRow[averaged];
             for (var r = 0; r < averaged; r++) rows[r] = weights[lists.Rows(i)[r]];
@@ -26,7 +27,7 @@ internal static class KReciprocalEncoding
         return means;
     }
 
-    /// <summary>Those of a row's first k + 1 (itself and k neighbors) that have it among theirs, nearest first.</summary>
+    /// <summary>The rows among a row's first k + 1 (itself and k neighbors) that have it among their own, nearest first.</summary>
     private static int[] Reciprocal(NeighborLists lists, int row, int k)
     {
         var depth = Math.Min(k + 1, lists.Width);
@@ -36,7 +37,7 @@ internal static class KReciprocalEncoding
         return [.. found];
     }
 
-    /// <summary>The neighbors and, of those that lie well among them, their own; ascending.</summary>
+    /// <summary>The neighbors, and for each neighbor whose own neighbors are mostly among them, those too; ascending.</summary>
     private static int[] Expanded(int[] near, int[][] nearer)
     {
         var all = new SortedSet<int>(near);
@@ -48,7 +49,8 @@ internal static class KReciprocalEncoding
         return [.. all];
     }
 
-    /// <summary><c>exp(−d) / Σ exp(−d)</c>; from the least distance on, so that nothing underflows that matters.</summary>
+    /// <summary><c>exp(−d) / Σ exp(−d)</c>. The smallest distance is subtracted first, so that the largest weights do not
+    /// underflow.</summary>
     private static SparseRow Weights(int[] columns, Func<int, double> distance)
     {
         var values = Array.ConvertAll(columns, column => distance(column));

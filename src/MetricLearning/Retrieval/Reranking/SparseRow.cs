@@ -6,7 +6,7 @@ internal readonly record struct SparseRow(int[] Columns, double[] Values)
     /// <summary>Bytes of the entries.</summary>
     public long Bytes => Columns.Length * 12L;
 
-    /// <summary><c>Σ wᵢ rowᵢ</c>, each entry added up in the order of the rows.</summary>
+    /// <summary><c>Σ wᵢ rowᵢ</c>; the terms of each entry are added in the order of the rows.</summary>
     public static SparseRow Sum(ReadOnlySpan<SparseRow> rows, ReadOnlySpan<double> weights)
     {
         var total = 0;
@@ -31,6 +31,6 @@ internal readonly record struct SparseRow(int[] Columns, double[] Values)
         return new SparseRow(columns, values);
     }
 
-    /// <summary>The row with each entry divided by a number.</summary>
+    /// <summary>The row with all entries divided by a number.</summary>
     public SparseRow Over(double divisor) => new(Columns, Array.ConvertAll(Values, v => v / divisor));
 }

@@ -2,13 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Retrieval step by step, in plain tensors: normalize, compare, sort. For the figures themselves <see cref="RetrievalEvaluator"/>
-/// needs less memory and settles near-ties exactly.</summary>
+/// <summary>Retrieval step by step, in plain tensors: normalize, compare, sort. For figures use <see cref="RetrievalEvaluator"/>, which
+/// needs less memory and decides near ties exactly.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 /// <example><code>
 /// using var q = Similarity.Normalize(query.Features);
 /// using var g = Similarity.Normalize(gallery.Features);
 /// using var similarity = Similarity.Matrix(q, g);             // [Q, G]
-/// using var nearest = Similarity.Order(similarity);           // [Q, G]: gallery rows, the most alike first
+/// using var nearest = Similarity.Order(similarity);           // [Q, G]: gallery rows, the most similar first
 /// using var distances = 1 - similarity;
 /// Console.WriteLine(evaluator.Evaluate(distances, query.Identities, gallery.Identities, query.Cameras, gallery.Cameras));
 /// </code></example>
@@ -17,6 +18,7 @@ public static class Similarity
     /// <summary>Rows of length 1: <c>x / max(‖x‖, 1e-12)</c>.</summary>
     /// <param name="features">[N, D].</param>
     /// <returns>[N, D], which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The features are not [N, D], or not floating point.</exception>
     public static Tensor Normalize(Tensor features)
     {
         Guard.Matrix(features);
@@ -25,8 +27,9 @@ public static class Similarity
 
     /// <summary>The dot product of every query with every gallery row: for normalized rows the cosine of their angle, in [−1, 1].</summary>
     /// <param name="query">[Q, D].</param>
-    /// <param name="gallery">[G, D].</param>
+    /// <param name="gallery">[G, D], of the same type and on the same device.</param>
     /// <returns>[Q, G], which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">Widths, types or devices differ.</exception>
     public static Tensor Matrix(Tensor query, Tensor gallery)
     {
         Guard.SameWidth(query, gallery);
@@ -36,6 +39,7 @@ public static class Similarity
     /// <summary>For each query the gallery rows by falling similarity; ties by index.</summary>
     /// <param name="similarity">[Q, G].</param>
     /// <returns>int64 [Q, G], which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The similarities are not [Q, G], or not floating point.</exception>
     public static Tensor Order(Tensor similarity)
     {
         Guard.Matrix(similarity);

@@ -1,0 +1,64 @@
+namespace MetricLearning;
+
+/// <summary>How far a long call is, or a part of it: what is done is reported to the caller, and the caller may cancel.</summary>
+/// <remarks>The default value reports nothing and is never cancelled. The shares that a call reports only rise. All members are for the
+/// thread that makes the call: an exception inside a parallel loop would come out as an <see cref="AggregateException"/>.</remarks>
+internal readonly struct CallProgress
+{
+    private readonly Call? call;
+    private readonly double from, to;
+
+    private CallProgress(Call? call, double from, double to) => (this.call, this.from, this.to) = (call, from, to);
+
+    /// <summary>What all parts of one call share.</summary>
+    private sealed class Call(IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        private double reported;
+
+        public void ThrowIfCancelled() => cancellationToken.ThrowIfCancellationRequested();
+
+        public void Report(double share)
+        {
+            if (share <= reported) return;
+            reported = share;
+            progress?.Report(share);
+        }
+    }
+
+    /// <summary>Begins a call.</summary>
+    /// <exception cref="OperationCanceledException">It is cancelled already.</exception>
+    public static CallProgress Begin(IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new CallProgress(new Call(progress, cancellationToken), 0, 1);
+    }
+
+    /// <summary>The part of this call between two shares of it.</summary>
+    public CallProgress Part(double start, double end) => new(call, At(start), At(end));
+
+    /// <summary>The caller learns that this share is done.</summary>
+    /// <exception cref="OperationCanceledException">The call is cancelled; nothing is reported.</exception>
+    public void Report(double share)
+    {
+        call?.ThrowIfCancelled();
+        call?.Report(At(share));
+    }
+
+    /// <summary>All is done. A call that has its result is no longer cancelled.</summary>
+    public void Done() => call?.Report(to);
+
+    /// <summary>A loop over independent items, as <see cref="Threads.For"/>, which reports now and then.</summary>
+    /// <exception cref="OperationCanceledException">The call is cancelled; some items are done.</exception>
+    public void For(int count, Action<int> body)
+    {
+        const int atOnce = 1024;
+        for (var first = 0; first < count; first += atOnce)
+        {
+            var (start, items) = (first, Math.Min(atOnce, count - first));
+            Threads.For(items, i => body(start + i));
+            Report((double)(start + items) / count);
+        }
+    }
+
+    private double At(double share) => from * (1 - share) + to * share;
+}

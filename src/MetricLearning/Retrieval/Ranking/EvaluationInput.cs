@@ -1,0 +1,58 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>The checked input of an evaluation: the scores of queries against a gallery, and which images match and which are
+/// removed.</summary>
+/// <remarks>The tensors of the scores belong to the dispose scope in which the input is made.</remarks>
+/// <param name="Scores">Where the scores come from.</param>
+/// <param name="Relations">What the protocol says about each pair.</param>
+/// <param name="Distance">The name of the distance for the report.</param>
+internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, string Distance)
+{
+    /// <summary>Features of two sets, compared by a distance.</summary>
+    /// <param name="query">Q queries.</param>
+    /// <param name="gallery">G gallery images.</param>
+    /// <param name="protocol">The protocol that is set; null for the default.</param>
+    /// <param name="scores">Makes the scores from [Q, D] and [G, D].</param>
+    /// <param name="distance">The name of the distance.</param>
+    /// <exception cref="ArgumentException">Widths, types, devices or cameras do not fit.</exception>
+    public static EvaluationInput Of(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol? protocol,
+        Func<Tensor, Tensor, ScoreSource> scores, string distance)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(gallery);
+        var relations = Relations.Of(protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
+        Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
+        return new EvaluationInput(scores(query.Features, gallery.Features), relations, distance);
+    }
+
+    /// <summary>A given matrix of distances.</summary>
+    /// <exception cref="ArgumentException">A shape or the cameras do not fit.</exception>
+    public static EvaluationInput Of(Tensor distances, RetrievalProtocol? protocol, IReadOnlyList<long> queryIdentities,
+        IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? queryCameras, IReadOnlyList<long>? galleryCameras)
+    {
+        ArgumentNullException.ThrowIfNull(distances);
+        if (distances.dim() != 2 || !distances.is_floating_point())
+            throw new ArgumentException(
+                $"distances must be a floating-point matrix [Q, G], got {distances.dtype} {Guard.Shape(distances)}.", nameof(distances));
+        Check(queryIdentities, 0, nameof(queryIdentities));
+        Check(galleryIdentities, 1, nameof(galleryIdentities));
+        if (queryCameras is not null) Check(queryCameras, 0, nameof(queryCameras));
+        if (galleryCameras is not null) Check(galleryCameras, 1, nameof(galleryCameras));
+        var relations = Relations.Of(protocol, queryIdentities, queryCameras, galleryIdentities, galleryCameras);
+        return new EvaluationInput(RowScores.Of(distances), relations, "given matrix");
+
+        void Check(IReadOnlyList<long> values, int dimension, string name)
+        {
+            ArgumentNullException.ThrowIfNull(values, name);
+            if (values.Count != distances.size(dimension))
+                throw new ArgumentException($"{name} must have one entry a {(dimension == 0 ? "row" : "column")} of distances "
+                    + $"{Guard.Shape(distances)}, got {values.Count}.", name);
+        }
+    }
+
+    /// <summary>Scores of features by a distance: with a bound and by tiles where the distance is built in, else by float64 rows.</summary>
+    public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic) =>
+        FeatureScores.Knows(distance) ? new FeatureScores(distance, query, gallery, sieve) : RowScores.Of(distance, query, gallery);
+}

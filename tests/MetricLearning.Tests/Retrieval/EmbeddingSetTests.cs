@@ -1,0 +1,102 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class EmbeddingSetTests
+{
+    private static readonly float[] numbers = [1, 2, 3, 4, 5, 6];
+    private static readonly long[] identities = [7, 8, 9], cameras = [1, 1, 2];
+    private static readonly int[] narrowIdentities = [7, 8, 9], narrowCameras = [1, 1, 2];
+
+    private static Tensor Features => tensor(numbers, [3, 2]);
+
+    private static void AssertSet(EmbeddingSet set)
+    {
+        using (set)
+        {
+            Assert.Equal([3, 2], set.Features.shape);
+            Assert.Equal(numbers, set.Features.data<float>().ToArray());
+            Assert.Equal(identities, set.Identities);
+            Assert.Equal(cameras, set.Cameras);
+            Assert.Equal(3, set.Count);
+        }
+    }
+
+    [Fact]
+    public void Set_IsMadeFromTensorsAndArrays()
+    {
+        AssertSet(new EmbeddingSet(Features, identities, cameras));
+        AssertSet(new EmbeddingSet(Features, identities.Select(i => i), cameras.Select(c => c)));
+        AssertSet(new EmbeddingSet(Features, [7, 8, 9], [1, 1, 2]));
+        AssertSet(new EmbeddingSet(Features, narrowIdentities, narrowCameras));
+        AssertSet(EmbeddingSet.FromArray(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } }, identities, cameras));
+        AssertSet(EmbeddingSet.FromArray(numbers, dimension: 2, narrowIdentities, narrowCameras.Select(c => c)));
+        AssertSet(EmbeddingSet.FromRows([[1, 2], [3, 4], [5, 6]], [7, 8, 9], [1, 1, 2]));
+        using var none = EmbeddingSet.FromArray(new float[0, 4], Array.Empty<int>());
+        Assert.Equal([0, 4], none.Features.shape);
+        Assert.Null(none.Cameras);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Byte), InlineData(ScalarType.Int8), InlineData(ScalarType.Int16), InlineData(ScalarType.Int32)]
+    [InlineData(ScalarType.Int64)]
+    public void Set_TakesTensorsOfAnyIntegers_AndLeavesThemToTheCaller(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        var (ids, views) = (tensor(identities).to(type), tensor(cameras).to(type));
+        AssertSet(new EmbeddingSet(Features, ids, views));
+        Assert.False(ids.IsInvalid || views.IsInvalid);
+        using var strided = new EmbeddingSet(Features, tensor(new long[,] { { 7, 0 }, { 8, 0 }, { 9, 0 } }).to(type).select(1, 0));
+        Assert.Equal(identities, strided.Identities);
+    }
+
+    [Fact]
+    public void Set_OwnsItsFeatures_AndCopiesTheRest()
+    {
+        var (ids, values) = (identities.ToArray(), new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } });
+        var features = Features;
+        EmbeddingSet set;
+        using (NewDisposeScope()) set = new EmbeddingSet(features, ids, cameras);
+        using var copied = EmbeddingSet.FromArray(values, ids, cameras);
+        ids[0] = 100;
+        values[0, 0] = 100;
+        Assert.True(features.IsInvalid);
+        AssertSet(set);
+        Assert.True(set.Features.IsInvalid);
+        Assert.Equal((1f, 7), (copied.Features.data<float>()[0], copied.Identities[0]));
+    }
+
+    [Fact]
+    public void Mistakes_AreNamed_AndNothingIsTakenOver()
+    {
+        using var features = Features;
+        using var floats = ones(3);
+        using var two = ones(2, ScalarType.Int64);
+        using var three = ones(3, ScalarType.Int64);
+        using var matrix = ones(3, 1, ScalarType.Int32);
+        Expect("identities must have one entry a row of features [3, 2], got 2.", () => new EmbeddingSet(features, [1, 2]));
+        Expect("cameras must have one entry a row of features [3, 2], got 1.", () => new EmbeddingSet(features, identities, [1L]));
+        Expect("identities must be integers [3], one a row of features [3, 2], got Float32 [3].",
+            () => new EmbeddingSet(features, floats));
+        Expect("identities must be integers [3], one a row of features [3, 2], got Int64 [2].", () => new EmbeddingSet(features, two));
+        Expect("cameras must be integers [3], one a row of features [3, 2], got Int32 [3, 1].",
+            () => new EmbeddingSet(features, three, matrix));
+        Expect("features must be [N, D], got [3].", () => new EmbeddingSet(floats, identities));
+        Expect("features must be [N, D], got [3, 0].", () => EmbeddingSet.FromArray(new float[3, 0], identities));
+        Expect("identities must have one entry a row of features [2, 3], got 3.", () => EmbeddingSet.FromArray(numbers, 3, identities));
+        Expect("features must hold whole rows of dimension 4, got 6 numbers.", () => EmbeddingSet.FromArray(numbers, 4, identities));
+        Expect("dimension must be at least 1.", () => EmbeddingSet.FromArray(numbers, 0, identities));
+        Expect("rows must have one length D, got 2 in row 0 and 3 in row 1.", () => EmbeddingSet.FromRows([[1, 2], [1, 2, 3]], [1, 2]));
+        Expect("rows must have one length D, got 2 in row 0 and null in row 1.", () => EmbeddingSet.FromRows([[1, 2], null!], [1, 2]));
+        Expect("rows must hold at least one row", () => EmbeddingSet.FromRows([], [1]));
+        Assert.Throws<OverflowException>(() => EmbeddingSet.FromArray(numbers, 6, [ulong.MaxValue]));
+        Assert.Equal("identities", Assert.Throws<ArgumentNullException>(() => new EmbeddingSet(features, (long[])null!)).ParamName);
+        Assert.Equal("features", Assert.Throws<ArgumentNullException>(() => new EmbeddingSet(null!, identities)).ParamName);
+        Assert.False(features.IsInvalid);
+
+        static void Expect(string message, Func<EmbeddingSet> make) =>
+            Assert.StartsWith(message, Assert.ThrowsAny<ArgumentException>(make).Message, StringComparison.Ordinal);
+    }
+}
