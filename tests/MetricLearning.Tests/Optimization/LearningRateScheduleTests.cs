@@ -49,7 +49,7 @@ public class LearningRateScheduleTests
     [Fact]
     public void OtherWarmUps_AreTheirFormulas() => WithSgd(optimizer =>
     {
-        var constant = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.VectorConstant(TrainingSpan.Iterations(5), 0.2));
+        var constant = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Constant(TrainingSpan.Iterations(5), 0.2));
         Assert.Equal([0.1, 0.1, 0.1, 0.1, 0.1, 0.5], Enumerable.Range(0, 6).Select(constant.LearningRateAt));
         var exponential = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Exponential(TrainingSpan.Iterations(2), 0.01));
         Assert.Equal(0.005, exponential.LearningRateAt(0), 1e-15);
