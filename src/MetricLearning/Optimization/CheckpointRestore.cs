@@ -1,5 +1,5 @@
+using System.Buffers.Binary;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -27,23 +27,14 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         if (there.Except(here).FirstOrDefault() is { } extra) throw Unfit($"it holds the {kind} '{extra}', which has not been added");
     }
 
-    /// <summary>The state of torch's generator. To be the first part: only torch itself can tell whether it takes the state.</summary>
+    /// <summary>The state of torch's CPU generator.</summary>
     public void Random(string key)
     {
         if (!tensors.TryGetValue(key, out var state)) throw Unfit("it holds no random state");
         using var here = get_rng_state();
         if (Signature(state) != Signature(here)) throw Unfit($"its random state is {Signature(state)}, and torch's is {Signature(here)}");
-        changes.Add(() =>
-        {
-            try
-            {
-                set_rng_state(state);
-            }
-            catch (ExternalException e)
-            {
-                throw Unfit($"torch does not take its random state ({e.Message})");
-            }
-        });
+        if (!IsGeneratorState(state.bytes)) throw Unfit("its random state is none of torch's generator");
+        changes.Add(() => set_rng_state(state));
     }
 
     public void Module(string name, nn.Module module)
@@ -98,6 +89,17 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
     public void Apply()
     {
         foreach (var change in changes) change();
+    }
+
+    /// <summary>Whether torch takes the bytes as the state of its Mersenne twister; it ends the process where it does not.</summary>
+    /// <remarks>They begin with the seed (8 bytes), how many of the 624 numbers are left (4 bytes), whether it was seeded (4 bytes) and the
+    /// place of the next number (8 bytes, of which torch takes the lower 4): CPUGeneratorImplStateLegacy.</remarks>
+    private static bool IsGeneratorState(ReadOnlySpan<byte> state)
+    {
+        const int size = 624;
+        return BinaryPrimitives.ReadInt32LittleEndian(state[8..]) is > 0 and <= size
+            && BinaryPrimitives.ReadInt32LittleEndian(state[12..]) != 0
+            && BinaryPrimitives.ReadUInt32LittleEndian(state[16..]) <= size;
     }
 
     private void CheckParameters(string name, IReadOnlyList<string> there, string[] here)

@@ -173,6 +173,26 @@ public class LearningRateScheduleTests
     });
 
     [Fact]
+    public void AStateThatThrows_ChangesNothing() => WithSgd(optimizer =>
+    {
+        var schedule = new UntilTheSecondIteration(optimizer);
+        schedule.Step();
+        Assert.Throws<InvalidOperationException>(schedule.Step);
+        Assert.Throws<ArgumentOutOfRangeException>(() => schedule.State = new ScheduleState(1, 0, 2));
+        Assert.Equal(new ScheduleState(1), schedule.State);
+        Assert.Equal(0.25, schedule.LearningRate);
+    });
+
+    private sealed class UntilTheSecondIteration : LearningRateSchedule
+    {
+        public UntilTheSecondIteration(optim.Optimizer optimizer) : base(optimizer, null, null, ScheduleUpdate.EachIteration, []) =>
+            Start();
+
+        protected override double Factor(TrainingPosition position) =>
+            position.Iteration < 2 ? 1 / (1 + position.Iteration) : throw new InvalidOperationException("Training is over.");
+    }
+
+    [Fact]
     public void Spans_SayTheirUnit()
     {
         Assert.Equal("2.5 epochs", TrainingSpan.Epochs(2.5).ToString());
