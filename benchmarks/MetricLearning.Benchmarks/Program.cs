@@ -16,7 +16,7 @@ var record = new Option<bool>("--record") { Description = "Measures, and writes 
 var missing = new Option<bool>("--missing") { Description = "Records only what is not recorded yet, so that a stopped run goes on" };
 var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
-var loading = new Option<bool>("--loading") { Description = "Measures the loading of pictures: images a second, and whether a step waits" };
+var loading = new Option<bool>("--loading") { Description = "Measures the loading of images: images a second, and whether a step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
 var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace EvaluateFeatures;
 
-/// <summary>Named arrays of a file, whatever its format: <c>.npz</c>, <c>.safetensors</c>, <c>.mat</c>; a <c>.npy</c> file has one, without
-/// a name.</summary>
+/// <summary>The named arrays of a file in any of the formats <c>.npz</c>, <c>.safetensors</c> and <c>.mat</c>. A <c>.npy</c> file has one
+/// array, without a name.</summary>
 internal sealed class ArrayFile : IDisposable
 {
     /// <summary>The name of the only array of a <c>.npy</c> file.</summary>
@@ -38,7 +38,7 @@ internal sealed class ArrayFile : IDisposable
 
     public IReadOnlyCollection<string> Names => archive?.Names ?? tensors?.Keys.ToArray() ?? [Only];
 
-    /// <summary>An array of numbers, in the current dispose scope.</summary>
+    /// <summary>Reads an array of numbers into the current dispose scope.</summary>
     public Tensor Read(string name)
     {
         try
@@ -51,7 +51,8 @@ internal sealed class ArrayFile : IDisposable
         }
     }
 
-    /// <summary>Whole numbers in one dimension, whatever their type: rows or columns of one, as MATLAB has them, too.</summary>
+    /// <summary>Reads whole numbers of any type in one dimension. A matrix of one row or one column counts too, as MATLAB writes
+    /// lists.</summary>
     public long[] ReadWhole(string name)
     {
         using var scope = NewDisposeScope();
@@ -64,7 +65,7 @@ internal sealed class ArrayFile : IDisposable
         return [.. whole.contiguous().data<long>()];
     }
 
-    /// <summary>Text of an archive, or the paths that safetensors files carry along; null where there is none of the name.</summary>
+    /// <summary>Reads the text of an archive, or the paths in the metadata of a safetensors file; null where the name is missing.</summary>
     public string[]? ReadText(string name)
     {
         if (archive is not null) return archive.Names.Contains(name) ? archive.ReadText(name) : null;

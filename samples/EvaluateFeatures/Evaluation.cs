@@ -36,7 +36,7 @@ internal static class Evaluation
         return 0;
     }
 
-    /// <summary>The figures of the first run, what they stand under, and those of the second.</summary>
+    /// <summary>The figures of the first run with their settings, and those of the second run.</summary>
     private static JsonObject Json(Run run, Run? other, VerificationReport? verification)
     {
         var json = Describe(run);

@@ -1,6 +1,6 @@
 namespace EvaluateFeatures;
 
-/// <summary>What is read, how it is judged, and what is written.</summary>
+/// <summary>What is read, how it is evaluated, and what is written.</summary>
 internal sealed record EvaluationSettings
 {
     /// <summary>One file with queries and gallery, or with one set.</summary>
@@ -8,16 +8,16 @@ internal sealed record EvaluationSettings
     public SetFiles? Query { get; init; }
     public SetFiles? Gallery { get; init; }
 
-    /// <summary>The pictures that queries are seen through, in the multi-query protocol; null: the queries themselves.</summary>
+    /// <summary>The images that the multi-query protocol pools for each query; null for the queries themselves.</summary>
     public string? MultiQueryPictures { get; init; }
     public MultiQueryPooling? MultiQuery { get; init; }
     public IReadOnlyList<string>? Names { get; init; }
 
-    /// <summary>A second file, compared with the first.</summary>
+    /// <summary>A second file, to compare with the first.</summary>
     public string? Compare { get; init; }
     public required Distance Distance { get; init; }
 
-    /// <summary>Null: Market-1501's, and self-retrieval for one set.</summary>
+    /// <summary>Null for the default: Market-1501's, or self-retrieval where there is only one set.</summary>
     public RetrievalProtocol? Protocol { get; init; }
     public TiePolicy Ties { get; init; }
     public Reranker? Reranking { get; init; }
@@ -28,6 +28,6 @@ internal sealed record EvaluationSettings
     public FileInfo? Csv { get; init; }
     public FileInfo? Html { get; init; }
 
-    /// <summary>The folder that the names of pictures start from; null where none are shown.</summary>
+    /// <summary>The folder that the names of the images are relative to; null where no images are shown.</summary>
     public DirectoryInfo? Images { get; init; }
 }

@@ -2,19 +2,19 @@ using static TorchSharp.torch;
 
 namespace EvaluateFeatures;
 
-/// <summary>Features with identities and cameras, and, where the file says them, the names of the pictures.</summary>
+/// <summary>Features with identities and cameras, and the names of the images where the file has them.</summary>
 internal sealed record FeatureSet(EmbeddingSet Set, IReadOnlyList<string>? Files) : IDisposable
 {
     public void Dispose() => Set.Dispose();
 }
 
-/// <summary>Where a set's arrays lie.</summary>
+/// <summary>The files of a set's arrays.</summary>
 /// <param name="Features">The file of the features.</param>
-/// <param name="Ids">A .npy file of identities; null where they lie in the file of the features.</param>
-/// <param name="Cameras">A .npy file of cameras; null where they lie in the file of the features, or there are none.</param>
+/// <param name="Ids">A .npy file of identities; null where they are in the file of the features.</param>
+/// <param name="Cameras">A .npy file of cameras; null where they are in the file of the features, or where there are none.</param>
 internal sealed record SetFiles(string Features, string? Ids = null, string? Cameras = null);
 
-/// <summary>Finds the arrays of queries and gallery by the names that the field gives them.</summary>
+/// <summary>Finds the arrays of queries and gallery by the names that are usual for them.</summary>
 internal sealed class FeatureReader
 {
     private static readonly string[] features = ["feat", "feats", "feature", "features", "f", "embeddings"];
@@ -22,11 +22,11 @@ internal sealed class FeatureReader
     private static readonly string[] cameras = ["cam", "cams", "camera", "cameras", "camid", "camids"];
     private static readonly string[] files = ["files", "paths", "names"];
 
-    /// <summary>Three names in place of the known ones, such as <c>*_vectors, *_person, *_view</c>, where * is query or gallery; the last
+    /// <summary>Three names in place of the usual ones, such as <c>*_vectors, *_person, *_view</c>, where * is query or gallery. The last
     /// may be missing.</summary>
     public IReadOnlyList<string>? Names { get; init; }
 
-    /// <summary>One file: queries and gallery, or one set, whose gallery is null.</summary>
+    /// <summary>Reads queries and gallery from one file. Where the file has only one set, the gallery is null.</summary>
     public (FeatureSet Query, FeatureSet? Gallery) ReadBoth(string path)
     {
         using var file = new ArrayFile(path);
@@ -42,8 +42,8 @@ internal sealed class FeatureReader
             + "Name them by --names, or give --query and --gallery.");
     }
 
-    /// <summary>One set from its own files.</summary>
-    /// <param name="role">query, gallery or mquery: names such as query_feat are looked for first, then feat.</param>
+    /// <summary>Reads one set from its own files.</summary>
+    /// <param name="role">query, gallery or mquery: a name such as query_feat is tried first, then feat.</param>
     /// <param name="from">Its files.</param>
     public FeatureSet Read(string role, SetFiles from)
     {
@@ -57,8 +57,8 @@ internal sealed class FeatureReader
         var vectors = file.Read(Find(file, role, 0, features) ?? throw Missing("features", 0, features));
         if (vectors.dim() != 2 || !vectors.is_floating_point() || vectors.size(1) == 0)
             throw file.Explain(
-                $"features must be numbers with a point, [pictures, length], got {vectors.dtype} [{string.Join(", ", vectors.shape)}].");
-        // Half precision is widened, exactly: products in it are slow or coarse on a CPU.
+                $"features must be numbers with a point, [images, length], got {vectors.dtype} [{string.Join(", ", vectors.shape)}].");
+        // Half precision is widened without loss, because products in it are slow or inexact on a CPU.
         if (vectors.dtype is ScalarType.Float16 or ScalarType.BFloat16) vectors = vectors.to(ScalarType.Float32);
         var identities = idFile is not null ? Whole(idFile) : file.ReadWhole(Find(file, role, 1, ids)
             ?? throw Missing("identities", 1, ids));

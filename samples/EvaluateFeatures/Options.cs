@@ -9,10 +9,12 @@ internal static class Options
     public static RootCommand Command()
     {
         var command = new RootCommand("""
-            Rank-k, mAP, mINP and their kin from features of queries and gallery: exact, with intervals, by the field's protocols.
+            Rank-k, mAP, mINP and related figures from the features of queries and gallery: exact, with confidence intervals, by the
+            field's protocols.
 
-            One file (.npz, .safetensors, .mat) may hold both: query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam; the names
-            that others use (query_f, query_label, query_cam; features, ids, cameras; ...) are known too. A file of one set is searched by itself.
+            One file (.npz, .safetensors, .mat) may hold both: query_feat, query_pid, query_cam, gallery_feat, gallery_pid, gallery_cam.
+            The names that other projects use (query_f, query_label, query_cam; features, ids, cameras; ...) are known too. In a file
+            of one set, each item is searched for among the others.
             """);
         var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set",
             Arity = ArgumentArity.ZeroOrOne };
@@ -29,25 +31,25 @@ internal static class Options
             HelpName = "A,B,C",
         };
         var compare = File("--compare", "A second model's features of the same queries, compared with the first's by paired tests");
-        var distance = Choice("--distance", "What is near", "cosine", "euclidean", "dot");
+        var distance = Choice("--distance", "The distance that ranks the gallery", "cosine", "euclidean", "dot");
         var protocol = new Option<string?>("--protocol")
         {
             Description =
-                "Which pictures a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
+                "Which images a query does not look at. Default: market1501 (its identity in its camera, and junk); self for one set",
         };
         protocol.AcceptOnlyFromAmong("market1501", "veri", "cuhk03", "self", "none", "other-cameras");
-        var ties = Choice("--ties", "The order of pictures at exactly one distance", "index", "optimistic", "pessimistic", "expected");
+        var ties = Choice("--ties", "The order of images at exactly one distance", "index", "optimistic", "pessimistic", "expected");
         var rerank = new Option<string?>("--rerank") { Description = "k-reciprocal re-ranking: 20,6,0.3", HelpName = "K1,K2,LAMBDA" };
         var dialect = Choice("--rerank-dialect", "Whose re-ranking", "torchreid", "zhong", "fastreid");
         var multiQuery = new Option<string?>("--multi-query")
         {
             Description =
-                "Pools the features of a query's pictures: those of its identity and camera in --multi-query-pictures, or among the "
+                "Pools the features of a query's images: those of its identity and camera in --multi-query-pictures, or among the "
                 + "queries",
         };
         multiQuery.AcceptOnlyFromAmong("average", "max");
         var pictures = File("--multi-query-pictures",
-            "The pictures to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
+            "The images to pool (mquery_f, mquery_label, mquery_cam; or features, ids, cameras)");
         var memory = new Option<int>("--memory") { Description = "MiB that the ranking may use beyond the features", HelpName = "MIB",
             DefaultValueFactory = _ => 256 };
         memory.Validators.Add(result => { if (result.Tokens.Any(t => int.TryParse(t.Value, out var value) && value < 1)) result.AddError(
@@ -61,7 +63,7 @@ internal static class Options
         var html = new Option<FileInfo?>("--html") { Description = "Writes a report", HelpName = "FILE" };
         var images = new Option<DirectoryInfo?>("--images")
         {
-            Description = "The folder of the pictures, whose names are in the file: the report then shows ranked lists",
+            Description = "The folder of the images, whose names are in the file: the report then shows ranked lists",
             HelpName = "DIR",
         };
         images.Validators.Add(result => { if (result.Tokens is [{ Value: var path }]

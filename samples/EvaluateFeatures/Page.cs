@@ -17,7 +17,7 @@ internal static class Page
             Title = other is null ? run.Name : $"{run.Name} and {other.Name}",
             Lead = string.Create(CultureInfo.InvariantCulture,
                 $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
-                + $"gallery pictures, {report.Distance} distance. {report.Explanation}"),
+                + $"gallery images, {report.Distance} distance. {report.Explanation}"),
             Rules = $"Protocol: {report.Protocol}.",
             Snapshots = other is null ? [SnapshotOf(settings, run, rows)]
                 : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
@@ -32,7 +32,7 @@ internal static class Page
                     "rank-1, query camera down, gallery camera across; – where no query has a match.") },
                 .. verification is null ? [] : new[] { ("Verification", PairRows(verification), VerificationNote(verification)) },
             ],
-            DataStatistics = [["", "pictures", "identities", "cameras"], Statistics("query", run.Query.Set),
+            DataStatistics = [["", "images", "identities", "cameras"], Statistics("query", run.Query.Set),
                 Statistics("gallery", run.Gallery.Set)],
             Settings =
             [
@@ -105,7 +105,7 @@ internal static class Page
     private static IReadOnlyList<Ranking> Rankings(DirectoryInfo folder, Run run, IReadOnlyList<int> queries)
     {
         var lists = run.Evaluator.Rank(run.Query.Set, run.Gallery.Set, ShownPictures);
-        // Names may lack the folder that a picture lies in, such as query or bounding_box_test.
+        // The names may lack the folder of the image, such as query or bounding_box_test.
         var anywhere = folder.EnumerateFiles("*", SearchOption.AllDirectories).ToLookup(file => file.Name, file => file.FullName);
         return [.. queries.Select(query => new Ranking(Picture(run.Query, query), [.. lists[query].Indices.Select((row, i) =>
             new Found(Picture(run.Gallery, row), lists[query].Distances[i], lists[query].IsMatch[i]))]))];
@@ -113,7 +113,7 @@ internal static class Page
         Thumbnail Picture(FeatureSet set, int row)
         {
             var name = set.Files?[row] ?? throw new UserErrorException(
-                "--images needs the pictures' names in the file (query_files, gallery_files, or paths).");
+                "--images needs the images' names in the file (query_files, gallery_files, or paths).");
             var path = Path.Combine(folder.FullName, name) is var direct && File.Exists(direct) ? direct
                 : anywhere[Path.GetFileName(name)].FirstOrDefault() ?? throw new UserErrorException(
                     $"--images: there is no {name} in {folder.FullName}.");

@@ -1,4 +1,4 @@
 using EvaluateFeatures;
 
-// Judges features, wherever they were extracted, by the field's protocols.
+// Evaluates features, wherever they were extracted, by the field's protocols.
 return await App.RunAsync(Options.Command(), args);

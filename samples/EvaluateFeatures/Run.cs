@@ -1,6 +1,6 @@
 namespace EvaluateFeatures;
 
-/// <summary>One model's features and what came of them.</summary>
+/// <summary>One model's features and their evaluation.</summary>
 internal sealed class Run : IDisposable
 {
     private Run(string name, FeatureSet query, FeatureSet? gallery, RetrievalEvaluator evaluator)
@@ -16,10 +16,10 @@ internal sealed class Run : IDisposable
     public RetrievalReport Report { get; }
     public Figures Figures => Figures.Of(Report);
 
-    /// <summary>The gallery, where it is not the queries themselves.</summary>
+    /// <summary>The gallery; null where the queries are searched for among themselves.</summary>
     private FeatureSet? OwnGallery { get; }
 
-    /// <summary>Reads the features of the settings, or those of another file by the same settings, and evaluates them.</summary>
+    /// <summary>Reads the features that the settings name, or those of another file, and evaluates them by the settings.</summary>
     public static Run Of(EvaluationSettings settings, string? otherFile = null)
     {
         var reader = new FeatureReader { Names = settings.Names };

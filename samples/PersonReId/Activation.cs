@@ -5,12 +5,12 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>Pictures overlaid with the places at which a network's features are strong, as torchreid draws them.</summary>
+/// <summary>Images overlaid with the places at which a network's features are strong, as torchreid draws them.</summary>
 internal static class Activation
 {
-    private const double Strength = 0.7;    // of the colors; the rest is the picture
+    private const double Strength = 0.7;    // the weight of the colors over the image
 
-    /// <summary>One overlay a picture, from the feature map of the backbone.</summary>
+    /// <summary>One overlay per image, from the feature map of the backbone.</summary>
     public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
     {
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
@@ -31,7 +31,7 @@ internal static class Activation
         }
     }
 
-    /// <summary>Blue over green and yellow to red, the colors of "jet".</summary>
+    /// <summary>Colors from blue through green and yellow to red, like the color map "jet".</summary>
     private static void Color(Span<byte> pixels, ReadOnlySpan<float> map)
     {
         for (var i = 0; i < map.Length; i++)

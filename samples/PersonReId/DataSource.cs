@@ -3,7 +3,7 @@ using MetricLearning.Vision;
 
 namespace PersonReId;
 
-/// <summary>The dataset line: which dataset, and where it is. Everything else is the same for all of them.</summary>
+/// <summary>Which dataset, and where it is. All other code is the same for all datasets.</summary>
 /// <param name="Kind">One of <see cref="Kinds"/>.</param>
 /// <param name="Path">Its folder, or its file where it is a list.</param>
 /// <param name="Images">Of a list: the folder that its names are relative to.</param>
@@ -33,15 +33,15 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
     /// <summary>A Market-1501 folder, as the demo draws it.</summary>
     public static DataSource Market1501(string folder) => new("market1501", folder, folder, []);
 
-    /// <summary>The folder or file without what leads to it.</summary>
+    /// <summary>The name of the folder, or of the file without its extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path));
 
     /// <summary>The options that name this source.</summary>
     public string Options => $"--dataset {Kind} --data \"{Path}\""
         + (Splits.Count > 0 ? $" --images \"{Images}\" --splits {string.Join(' ', Splits)}" : "");
 
-    /// <summary>Reads it.</summary>
-    /// <param name="testOnly">Whether the pictures to train on are not needed.</param>
+    /// <summary>Reads the dataset, and prints its warnings.</summary>
+    /// <param name="testOnly">Leaves out the training set, where it is not needed.</param>
     public ReIdDataset Open(bool testOnly = false)
     {
         var data = readers[Kind](this, testOnly);
@@ -49,15 +49,15 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         return data;
     }
 
-    /// <summary>A picture's path as the source has it.</summary>
+    /// <summary>The path of an image, relative to the source.</summary>
     public string PathOf(ImageSample sample) => System.IO.Path.GetRelativePath(Images, sample.Path).Replace('\\', '/');
 
-    /// <summary>A row a part: pictures, identities, cameras, distractors.</summary>
+    /// <summary>One row per part: its images, identities, cameras and distractors.</summary>
     public static IReadOnlyList<string[]> Statistics(ReIdDataset data)
     {
         return
         [
-            ["", "pictures", "identities", "cameras", "distractors"],
+            ["", "images", "identities", "cameras", "distractors"],
             Row("train", data.Train), Row("query", data.Query), Row("gallery", data.Gallery),
         ];
 

@@ -4,13 +4,12 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>Features, figures, and all that the report shows of a network at one moment.</summary>
+/// <summary>Extracts features and evaluates them, for the figures alone or with all that the report shows.</summary>
 internal static class Evaluation
 {
-    /// <summary>The embeddings of all pictures of a list, mean over the views of the settings.</summary>
+    /// <summary>The embeddings of all images of a list, averaged over the views that the settings name.</summary>
     public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what,
-        CancellationToken cancel,
-        ExtractionJournal? journal = null)
+        CancellationToken cancellationToken, ExtractionJournal? journal = null)
     {
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
         var loader = new ImageLoader(images, transform)
@@ -21,18 +20,18 @@ internal static class Evaluation
         var extractor = new FeatureExtractor(model, settings.Layer) { Flip = settings.Flip, Scales = settings.Scales };
         using var bar = new Bar($"features of {what}", images.Count);
         var progress = new Progress<ExtractionProgress>(soFar => bar.To(soFar.Done));
-        return loader.Extract(extractor.Extract, journal: journal, progress: progress, cancellationToken: cancel);
+        return loader.Extract(extractor.Extract, journal: journal, progress: progress, cancellationToken: cancellationToken);
     }
 
-    /// <summary>Query and gallery, once where they are one.</summary>
+    /// <summary>The embeddings of query and gallery. Where both are one list, they are extracted once.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) ExtractTest(
-        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, CancellationToken cancel)
+        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, CancellationToken cancellationToken)
     {
-        var query = Extract(model, data.Query, settings, "query", cancel);
+        var query = Extract(model, data.Query, settings, "query", cancellationToken);
         if (ReferenceEquals(data.Query, data.Gallery)) return (query, query);
         try
         {
-            return (query, Extract(model, data.Gallery, settings, "gallery", cancel));
+            return (query, Extract(model, data.Gallery, settings, "gallery", cancellationToken));
         }
         catch
         {
@@ -41,11 +40,11 @@ internal static class Evaluation
         }
     }
 
-    /// <summary>Query and gallery through the network, ranked and judged by the dataset's protocol.</summary>
+    /// <summary>Extracts query and gallery, ranks them, and evaluates the ranking by the dataset's protocol.</summary>
     public static RetrievalReport Evaluate(
-        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance, CancellationToken cancel)
+        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance, CancellationToken cancellationToken)
     {
-        var (query, gallery) = ExtractTest(model, data, settings, cancel);
+        var (query, gallery) = ExtractTest(model, data, settings, cancellationToken);
         using (query)
         using (gallery)
             return Evaluator(data, distance).Evaluate(query, gallery);
@@ -54,24 +53,23 @@ internal static class Evaluation
     public static RetrievalEvaluator Evaluator(ReIdDataset data, Distance distance) =>
         new() { Distance = distance, Protocol = data.Protocol };
 
-    /// <summary>What does not count, in a sentence.</summary>
-    public static string RulesOf(RetrievalProtocol protocol) => protocol.RemovesSelf ? "Each picture is looked for among all others."
-        : protocol.Cameras == CameraFilter.None ? "Every gallery picture counts."
-        : $"{protocol.Name} protocol: gallery pictures of the query’s own identity and camera do not count, nor do junk boxes.";
+    /// <summary>A sentence that says which gallery images do not count.</summary>
+    public static string RulesOf(RetrievalProtocol protocol) => protocol.RemovesSelf ? "Each image is searched for among all others."
+        : protocol.Cameras == CameraFilter.None ? "Every gallery image counts."
+        : $"{protocol.Name} protocol: gallery images of the query’s own identity and camera do not count, nor do junk boxes.";
 
-    /// <summary>Figures, curves, distances, the plane and ranked lists, and the whole evaluation.</summary>
-    /// <param name="name">The moment: "before training".</param>
+    /// <summary>Evaluates query and gallery, and collects all that the report shows of this moment.</summary>
+    /// <param name="name">The moment, such as "before training".</param>
     /// <param name="model">The network.</param>
     /// <param name="data">Query and gallery.</param>
-    /// <param name="settings">How it runs.</param>
-    /// <param name="distance">By which pictures are ranked.</param>
+    /// <param name="settings">How the network runs.</param>
+    /// <param name="distance">The distance that ranks the gallery.</param>
     /// <param name="queries">Rows of the query list whose ranked lists are shown.</param>
-    /// <param name="cancel">Ends it.</param>
+    /// <param name="cancellationToken">Stops the extraction.</param>
     public static (Snapshot Snapshot, RetrievalReport Report) Snapshot(string name, EmbeddingModel model, ReIdDataset data,
-        NetworkSettings settings, Distance distance,
-        IReadOnlyList<int> queries, CancellationToken cancel)
+        NetworkSettings settings, Distance distance, IReadOnlyList<int> queries, CancellationToken cancellationToken)
     {
-        var (query, gallery) = ExtractTest(model, data, settings, cancel);
+        var (query, gallery) = ExtractTest(model, data, settings, cancellationToken);
         using (query)
         using (gallery)
         {
@@ -89,11 +87,11 @@ internal static class Evaluation
         }
     }
 
-    /// <summary>What chosen queries find, with the pictures.</summary>
+    /// <summary>The ranked lists of chosen queries, with their images.</summary>
     public static IReadOnlyList<Ranking> Rankings(
         EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, IReadOnlyList<int> queries, int top)
     {
-        // Where each picture is looked for among the others, the protocol knows it by its row: all queries are ranked then.
+        // Where each image is searched for among the others, the protocol knows an image by its row, so all queries must be ranked.
         if (data.Protocol.RemovesSelf)
         {
             var all = Evaluator(data, distance).Rank(query, gallery, top);
@@ -108,7 +106,7 @@ internal static class Evaluation
             [.. list.Indices.Select((found, i) => new Found(Thumbnail(data.Gallery[found], data), list.Distances[i], list.IsMatch[i]))]);
     }
 
-    /// <summary>Queries drawn at random, the same for a seed, in the order of the list.</summary>
+    /// <summary>Queries drawn at random, the same for the same seed, in the order of the list.</summary>
     public static IReadOnlyList<int> SomeQueries(ReIdDataset data, int count, ulong seed)
     {
         var rows = Enumerable.Range(0, data.Query.Count).ToArray();
@@ -116,7 +114,7 @@ internal static class Evaluation
         return [.. rows.Take(count).Order()];
     }
 
-    /// <summary>Some identities of a list, a picture or two a camera.</summary>
+    /// <summary>Some images of the identities that the most cameras have seen, ordered by camera.</summary>
     public static IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures(ImageList train, int identities = 5, int pictures = 15) =>
         [.. train.GroupBy(sample => sample.Identity)
             .OrderByDescending(group => group.Select(sample => sample.Camera).Distinct().Count()).ThenBy(group => group.Key)
@@ -127,5 +125,4 @@ internal static class Evaluation
     private static Thumbnail Thumbnail(ImageSample sample, ReIdDataset data) =>
         new(sample.Path,
             $"{Path.GetFileName(sample.Path)}: {EmbeddingPlots.Caption(sample.Identity, data.Query.HasCameras ? sample.Camera : null)}");
-
 }

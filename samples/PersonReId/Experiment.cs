@@ -1,129 +1,65 @@
-using System.Diagnostics;
 using System.Globalization;
 using MetricLearning;
-using MetricLearning.Vision;
-using TorchSharp;
 
 namespace PersonReId;
 
-/// <summary>Evaluates a network, trains it, evaluates it again, and writes what came of it.</summary>
+/// <summary>Trains a network, compares it before and after, and writes the report.</summary>
 internal static class Experiment
 {
-    public static void Run(DataSource source, TrainingSettings settings, CancellationToken cancel)
+    public static void Run(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
     {
-        var data = source.Open();
-        Check(data, settings);
-        torch.manual_seed((long)settings.Seed);
-        settings.Output.Create();
-        Ui.Heading("Data");
-        Ui.Table(DataSource.Statistics(data));
-        using var model = Networks.Create(settings.Network, data.Train.ClassCount);
-        long[] shape = [1, model.Backbone.ImageChannels, settings.Network.Height, settings.Network.Width];
-        var summary = ModelSummary.Of(model, shape).ToString();
-        Ui.Heading("Network");
-        Ui.Line(ModelSummary.Of(model, shape, depth: 2).ToString());
+        var record = TrainingLoop.Run(source, settings, cancellationToken);
+        Ui.Line($"trained in {Ui.Time(record.TrainingTime)}");
+        var comparison = Compare(record);
+        WriteReport(record, comparison);
+        foreach (var name in new[] { TrainingCheckpoint.BestFile, TrainingCheckpoint.LastFile })
+            if (Path.Combine(settings.Output.FullName, name) is var file && File.Exists(file)) Ui.Line($"checkpoint: {file}");
+    }
 
-        var judged = settings.EvaluateEvery > 0;
-        var queries = Evaluation.SomeQueries(data, 6, settings.Seed);
-        List<Snapshot> snapshots = [];
-        List<RetrievalReport> reports = [];
-        List<(double, Figures)> progress = [];
-        if (judged) Judge("before training");
+    /// <summary>Prints both moments and how sure their difference is, where the run was evaluated.</summary>
+    private static IReadOnlyList<string[]> Compare(RunRecord record)
+    {
+        if (record.Reports is not [var before, var after]) return [];
+        Ui.Heading("Before and after");
+        Ui.Table(Figures.Table(record.Snapshots.Select(snapshot => (snapshot.Name, snapshot.Figures))));
+        var comparison = Comparison.Table(("before", before), ("after", after), [.. record.Data.Query.Select(sample => sample.Identity)]);
+        Ui.Line();
+        Ui.Table(comparison);
+        Ui.Line(Comparison.Note);
+        return comparison;
+    }
 
-        Ui.Heading("Training");
-        var clock = Stopwatch.StartNew();
-        var log = Train();
-        var minutes = Ui.Time(clock.Elapsed);
-        Ui.Line($"trained in {minutes}");
-
-        IReadOnlyList<string[]> comparison = [];
-        if (judged)
-        {
-            Ui.Heading("Before and after");
-            Ui.Table(Figures.Table(snapshots.Select(s => (s.Name, s.Figures))));
-            comparison = Comparison.Table(("before", reports[0]), ("after", reports[^1]),
-                [.. data.Query.Select(sample => sample.Identity)]);
-            Ui.Line();
-            Ui.Table(comparison);
-            Ui.Line(Comparison.Note);
-        }
+    private static void WriteReport(RunRecord record, IReadOnlyList<string[]> comparison)
+    {
+        var (settings, data) = (record.Settings, record.Data);
+        var network = settings.Network;
         var page = Path.Combine(settings.Output.FullName, "report.html");
         HtmlReport.Write(page, new ReportData
         {
             Title = "Before and after training",
-            Lead = $"{settings.Network.Architecture} at {settings.Network.Height} × {settings.Network.Width} pixels, trained for "
-                + $"{settings.Epochs} epochs "
-                + $"on {data.Train.Statistics.Identities} identities of {source.Name}, tested on {data.Query.Statistics.Identities} that "
-                    + $"it had never seen.",
+            Lead = $"{network.Architecture} at {network.Height} × {network.Width} pixels, trained for {settings.Epochs} epochs "
+                + $"on {data.Train.Statistics.Identities} identities of {record.Source.Name}, tested on "
+                + $"{data.Query.Statistics.Identities} that it had never seen.",
             Rules = Evaluation.RulesOf(data.Protocol),
-            PictureRatio = (double)settings.Network.Width / settings.Network.Height,
-            Snapshots = snapshots,
+            PictureRatio = (double)network.Width / network.Height,
+            Snapshots = record.Snapshots,
             Comparison = comparison,
             ComparisonNote = Comparison.Note,
-            Training = log.Points,
-            Progress = progress,
+            Training = record.Curves,
+            Progress = record.Progress,
             SamplePictures = Evaluation.SamplePictures(data.Train),
             DataStatistics = DataSource.Statistics(data),
-            Settings = [.. SettingsOf(settings), ("training time", minutes)],
-            ModelSummary = summary,
+            Settings = [.. SettingsOf(settings), ("training time", Ui.Time(record.TrainingTime))],
+            ModelSummary = record.ModelSummary,
         });
         Ui.Line($"\nreport:     {page}");
-        foreach (var name in new[] { TrainingCheckpoint.BestFile, TrainingCheckpoint.LastFile })
-            if (Path.Combine(settings.Output.FullName, name) is var file && File.Exists(file)) Ui.Line($"checkpoint: {file}");
-
-        TrainingLog Train()
-        {
-            try
-            {
-                return TrainingLoop.Run(model, data.Train, settings, AfterEpoch, cancel);
-            }
-            catch (OperationCanceledException)
-            {
-                Ui.Line($"\nThe checkpoint {Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile)} is whole. To go on:");
-                Ui.Line($"  PersonReId {settings.ResumeCommand(source)}");
-                throw;
-            }
-        }
-
-        // What to keep as the best checkpoint: mAP, at the epochs that evaluate.
-        double? AfterEpoch(int epoch)
-        {
-            if (!judged || (epoch < settings.Epochs && epoch % settings.EvaluateEvery != 0)) return null;
-            if (epoch == settings.Epochs) return Judge("after training").MAP;
-            var figures = Figures.Of(Evaluation.Evaluate(model, data, settings.Network, settings.Distance, cancel));
-            return Note($"epoch {epoch}", epoch, figures).MAP;
-        }
-
-        Figures Judge(string name)
-        {
-            var (snapshot, report) = Evaluation.Snapshot(name, model, data, settings.Network, settings.Distance, queries, cancel);
-            snapshots.Add(snapshot);
-            reports.Add(report);
-            return Note(name, snapshots.Count == 1 ? 0 : settings.Epochs, snapshot.Figures);
-        }
-
-        Figures Note(string name, double epoch, Figures figures)
-        {
-            progress.Add((epoch, figures));
-            Ui.Line($"{name}: rank-1 {Ui.Percent(figures.Rank1)} %, mAP {Ui.Percent(figures.MAP)} %");
-            return figures;
-        }
-    }
-
-    private static void Check(ReIdDataset data, TrainingSettings settings)
-    {
-        if (data.Train.ClassCount < settings.IdentitiesPerBatch)
-            throw new UserErrorException(
-                $"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
-        var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
-        if (settings.Resume && !File.Exists(last)) throw new UserErrorException($"There is nothing to resume: no checkpoint {last}.");
     }
 
     private static IReadOnlyList<(string, string)> SettingsOf(TrainingSettings s) =>
     [
         ("network", s.Network.Architecture), ("weights to start from", s.Network.Weights?.Name ?? "none, from scratch"),
-        ("picture size", $"{s.Network.Height} × {s.Network.Width}"), ("device", Networks.DeviceOf(s.Network).ToString()),
-        ("batch", $"{s.IdentitiesPerBatch} identities × {s.ImagesPerIdentity} pictures"), ("epochs", $"{s.Epochs}"),
+        ("image size", $"{s.Network.Height} × {s.Network.Width}"), ("device", Networks.DeviceOf(s.Network).ToString()),
+        ("batch", $"{s.IdentitiesPerBatch} identities × {s.ImagesPerIdentity} images"), ("epochs", $"{s.Epochs}"),
         ("optimizer", "Adam, weight decay 5e-4"), ("learning rate", N(s.LearningRate)),
         ("divided by 10 after epochs", string.Join(", ", s.Milestones)),
         ("warm-up", $"{s.WarmUp} epochs"),

@@ -39,9 +39,9 @@ internal static class Networks
 
     public static IReadOnlyCollection<string> Names => all.Keys;
 
-    /// <summary>A network on its device, with the weights of the settings where they name a file.</summary>
-    /// <param name="settings">Which.</param>
-    /// <param name="classes">Identities to tell apart in training; 0 for a network that only embeds.</param>
+    /// <summary>A network on its device, with the weights of the file that the settings name, if any.</summary>
+    /// <param name="settings">Which network.</param>
+    /// <param name="classes">How many identities training tells apart; 0 for a network that only embeds.</param>
     public static EmbeddingModel Create(NetworkSettings settings, int classes = 0)
     {
         var model = all[settings.Architecture](classes);
@@ -50,7 +50,7 @@ internal static class Networks
         return model.to(DeviceOf(settings));
     }
 
-    /// <summary>What a network takes: colors, or one channel of gray.</summary>
+    /// <summary>The normalization of the images that a network takes: color, or one channel of gray.</summary>
     public static Normalize NormalizationOf(EmbeddingModel model) =>
         model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
 
@@ -67,8 +67,8 @@ internal static class Networks
         new(backbone, pooling, new BNNeck(backbone.Channels), classes);
 
     /// <summary>
-    /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks; leaves
-    /// a classifier of other identities out.
+    /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks. It
+    /// leaves out a classifier of other identities.
     /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {
@@ -96,8 +96,8 @@ internal static class Networks
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);
 
-    /// <summary>What a published backbone has not: the neck, the pooling's exponent, non-local blocks, which start as the
-    /// identity.</summary>
+    /// <summary>Whether published backbones lack this tensor: the neck, the exponent of the pooling, and non-local blocks, which start as
+    /// the identity function.</summary>
     private static bool IsAddition(string name) => name.StartsWith("neck.", StringComparison.Ordinal)
         || name.StartsWith("pooling.", StringComparison.Ordinal) || name.StartsWith("backbone.NL_", StringComparison.Ordinal);
 }

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using PersonReId.Commands;
 
-// Person re-identification from the library's own pieces. Without a command it runs a demo that needs no data.
-var root = new RootCommand("Trains and judges networks that recognize people across cameras. Without a command: the demo.")
+// Person re-identification with the library's own parts. Without a command the program runs a demo that needs no data.
+var root = new RootCommand("Trains and evaluates networks that recognize people across cameras. Without a command: the demo.")
 {
     TrainCommand.Create(), EvaluateCommand.Create(), ExtractCommand.Create(),
     RankCommand.Create(), DemoCommand.Create(), DrawCommand.Create(),

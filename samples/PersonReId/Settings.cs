@@ -3,7 +3,7 @@ using MetricLearning;
 
 namespace PersonReId;
 
-/// <summary>Which network, with which weights, at which size of picture, and where it runs.</summary>
+/// <summary>Which network, its weights, the size of its images, and where it runs.</summary>
 internal sealed record NetworkSettings
 {
     public required string Architecture { get; init; }
@@ -16,13 +16,13 @@ internal sealed record NetworkSettings
     /// <summary>The layer whose output is the feature; null for the embedding.</summary>
     public string? Layer { get; init; }
 
-    /// <summary>Whether the mirror image counts as well at test time.</summary>
+    /// <summary>Whether the feature is the mean over the image and its mirror image.</summary>
     public bool Flip { get; init; }
 
-    /// <summary>The sizes at which a picture is seen at test time.</summary>
+    /// <summary>The sizes of an image whose features are averaged, as multiples of <see cref="Height"/> and <see cref="Width"/>.</summary>
     public IReadOnlyList<double> Scales { get; init; } = [1];
 
-    /// <summary>Whether weights and pictures are bfloat16 at test time.</summary>
+    /// <summary>Whether weights and images are bfloat16 when features are extracted.</summary>
     public bool Half { get; init; }
 }
 
@@ -38,35 +38,37 @@ internal sealed record TrainingSettings
     public int ImagesPerIdentity { get; init; } = 4;
     public double LearningRate { get; init; } = 3.5e-4;
 
-    /// <summary>After these epochs the rate is divided by ten.</summary>
+    /// <summary>After each of these epochs the learning rate is divided by ten.</summary>
     public IReadOnlyList<int> Milestones { get; init; } = [40, 70];
 
-    /// <summary>Epochs in which the rate climbs from a tenth.</summary>
+    /// <summary>Over how many epochs the learning rate rises from a tenth.</summary>
     public int WarmUp { get; init; } = 10;
     public double Margin { get; init; } = 0.3;
     public double Smoothing { get; init; } = 0.1;
 
-    /// <summary>Whether the triplet loss sees features of length one.</summary>
+    /// <summary>Whether the triplet loss compares features of length one.</summary>
     public bool Normalize { get; init; }
     public double Erasing { get; init; } = 0.5;
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Query and gallery are evaluated after every so many epochs, and after the last; 0 for never.</summary>
+    /// <summary>Evaluates before and after training, and after each multiple of this many epochs; 0 for never.</summary>
     public int EvaluateEvery { get; init; } = 10;
     public Distance Distance { get; init; } = Distance.Cosine;
 
     /// <summary>A third and seven twelfths of the epochs: 40 and 70 of 120.</summary>
     public static IReadOnlyList<int> MilestonesOf(int epochs) => [(epochs + 2) / 3, (epochs * 7 + 11) / 12];
 
-    /// <summary>Goes on from the last checkpoint in <see cref="Output"/>.</summary>
+    /// <summary>Whether to resume from the last checkpoint in <see cref="Output"/>.</summary>
     public bool Resume { get; init; }
 
-    /// <summary>The arguments that go on with this training.</summary>
+    /// <summary>The arguments that resume this training.</summary>
     public string ResumeCommand(DataSource source) => string.Create(CultureInfo.InvariantCulture,
         $"""
         train {source.Options} --output "{Output}" --resume --arch {Network.Architecture} --size {Network.Height} {Network.Width} \
-          --epochs {Epochs} --batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} --milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} \
-          --margin {Margin} --smoothing {Smoothing} --erasing {Erasing}{(Normalize ? " --normalize" : "")} --eval-every {EvaluateEvery} --seed {Seed} \
+          --epochs {Epochs} --batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} \
+          --milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} \
+          --margin {Margin} --smoothing {Smoothing} --erasing {Erasing}{(Normalize ? " --normalize" : "")} \
+          --eval-every {EvaluateEvery} --seed {Seed} \
           --distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")} --device {Network.Device}
         """);
 }

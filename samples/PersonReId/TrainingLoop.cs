@@ -4,80 +4,103 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>The lesson: one network, two outputs, two losses, one step. The library gives the parts; the loop is yours.</summary>
+/// <summary>The lesson: one network with two outputs, two losses, one step. Copy this method and make it yours.</summary>
 internal static class TrainingLoop
 {
-    /// <summary>Trains the model to the last epoch.</summary>
-    /// <param name="model">The network, with a classifier for the people of the training set.</param>
-    /// <param name="images">The training set.</param>
-    /// <param name="s">The recipe.</param>
-    /// <param name="judge">Called after each epoch with how many are done; gives mAP where it evaluated.</param>
-    /// <param name="cancel">Stops after the batch at hand, with a checkpoint that <see cref="TrainingSettings.Resume"/> goes on
-    /// from.</param>
-    public static TrainingLog Run(
-        EmbeddingModel model, ImageList images, TrainingSettings s, Func<int, double?> judge, CancellationToken cancel)
+    /// <summary>Trains a network, evaluates it before, during and after, and keeps the last and the best checkpoint.</summary>
+    /// <param name="source">The dataset.</param>
+    /// <param name="settings">The recipe.</param>
+    /// <param name="cancellationToken">Stops after the current batch, with a checkpoint from which
+    /// <see cref="TrainingSettings.Resume"/> goes on.</param>
+    /// <returns>All that the report shows.</returns>
+    public static RunRecord Run(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
     {
-        using var loss = new LossSum()
-            .Add("triplet", new TripletLoss(s.Margin)
-            {
-                Miner = new BatchHardMiner(),
-                Distance = s.Normalize ? Distance.Euclidean.Normalized() : Distance.Euclidean,
-            })
-            .Add("identity", new LabelSmoothingCrossEntropyLoss(s.Smoothing), output => output.Logits!);
+        var (network, evaluates) = (settings.Network, settings.EvaluateEvery > 0);
+        var data = source.Open();
+        var record = RunRecord.Begin(source, data, settings);
 
-        var sampler = new IdentitySampler(images.Labels, s.IdentitiesPerBatch, s.ImagesPerIdentity, seed: s.Seed);
-        var augment = new ImageTransform(new Resize(s.Network.Height, s.Network.Width), new HorizontalFlip(),
-            new PadAndCrop(s.Network.Height * 10 / 256), Networks.NormalizationOf(model), new RandomErasing(s.Erasing));
-        var loader = new ImageLoader(images, augment)
+        // The network: an embedding for the triplet loss and for searching, and a class for each person of the training set.
+        manual_seed((long)settings.Seed);
+        using var model = Networks.Create(network, data.Train.ClassCount);
+        record.Describe(model);
+        if (evaluates) record.Evaluate("before training", epoch: 0, model, cancellationToken);
+
+        // The batches: P people with K images each, changed a little at random every time.
+        var sampler = new IdentitySampler(data.Train.Labels, settings.IdentitiesPerBatch, settings.ImagesPerIdentity, seed: settings.Seed);
+        var augment = new ImageTransform(new Resize(network.Height, network.Width), new HorizontalFlip(),
+            new PadAndCrop(network.Height * 10 / 256), Networks.NormalizationOf(model), new RandomErasing(settings.Erasing));
+        var loader = new ImageLoader(data.Train, augment)
         {
-            Seed = s.Seed,
-            Workers = s.Network.Workers,
-            Device = Networks.DeviceOf(s.Network),
+            Seed = settings.Seed, Workers = network.Workers, Device = Networks.DeviceOf(network),
         };
 
-        using var optimizer = optim.Adam(model.parameters(), s.LearningRate, weight_decay: 5e-4);
-        var schedule = new MultiStepSchedule(optimizer, [.. s.Milestones.Select(epoch => TrainingSpan.Epochs(epoch))],
-            warmUp: s.WarmUp > 0 ? WarmUp.Linear(TrainingSpan.Epochs(s.WarmUp), 0.1) : null,
+        // The losses: the hardest triplet of each image, and the cross entropy of the classes.
+        using var losses = new LossSum()
+            .Add("triplet", new TripletLoss(settings.Margin)
+            {
+                Miner = new BatchHardMiner(),
+                Distance = settings.Normalize ? Distance.Euclidean.Normalized() : Distance.Euclidean,
+            })
+            .Add("identity", new LabelSmoothingCrossEntropyLoss(settings.Smoothing), output => output.Logits!);
+
+        // The learning rate: it warms up, and is divided by ten at each milestone.
+        using var optimizer = optim.Adam(model.parameters(), settings.LearningRate, weight_decay: 5e-4);
+        var schedule = new MultiStepSchedule(optimizer, [.. settings.Milestones.Select(epoch => TrainingSpan.Epochs(epoch))],
+            warmUp: settings.WarmUp > 0 ? WarmUp.Linear(TrainingSpan.Epochs(settings.WarmUp), 0.1) : null,
             iterationsPerEpoch: sampler.BatchesPerEpoch);
 
+        // The checkpoint: everything that training changes.
         var checkpoint = new TrainingCheckpoint();
         checkpoint.Add("model", model);
         checkpoint.Add("optimizer", optimizer);
         checkpoint.Add("schedule", schedule);
         checkpoint.Add("sampler", sampler);
-        var last = Path.Combine(s.Output.FullName, TrainingCheckpoint.LastFile);
-        if (s.Resume) checkpoint.Load(last);
+        var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
+        if (settings.Resume) checkpoint.Load(last);
 
-        var log = new TrainingLog(s, sampler, checkpoint);
         try
         {
-            while (sampler.State.Epoch < s.Epochs)
+            using var log = new TrainingLog(record, sampler, checkpoint);
+            while (sampler.State.Epoch < settings.Epochs)
             {
                 schedule.StartEpoch(sampler.State.Epoch);
                 model.train();
-                foreach (var batch in log.Follow(loader.Batches(sampler, CancellationToken.None)))
+                log.StartEpoch();
+                foreach (var batch in loader.Batches(sampler, CancellationToken.None))
                 {
-                    using (batch)
-                    using (NewDisposeScope())
-                    {
-                        optimizer.zero_grad();
-                        var result = loss.Compute(model.call(batch.Images), batch.Labels);
-                        result.Value.backward();
-                        optimizer.step();
-                        schedule.Step();
-                        log.Add(result, schedule.LearningRate);
-                    }
-                    cancel.ThrowIfCancellationRequested();
+                    using var images = batch;
+                    using var scope = NewDisposeScope();
+                    optimizer.zero_grad();
+                    var result = losses.Compute(model.call(batch.Images), batch.Labels);
+                    result.Value.backward();
+                    optimizer.step();
+                    schedule.Step();
+                    log.Add(result, schedule.LearningRate);
+                    cancellationToken.ThrowIfCancellationRequested();
                 }
+                log.EndEpoch();
                 checkpoint.Save(last);
-                if (judge(sampler.State.Epoch) is { } score) checkpoint.SaveLastAndBest(s.Output.FullName, score);
+
+                var done = sampler.State.Epoch;
+                if (evaluates && done % settings.EvaluateEvery == 0 && done < settings.Epochs)
+                {
+                    var report = Evaluation.Evaluate(model, data, network, settings.Distance, cancellationToken);
+                    record.Add($"epoch {done}", done, report);
+                    checkpoint.SaveLastAndBest(settings.Output.FullName, report.MeanAveragePrecision);
+                }
+            }
+            if (evaluates)
+            {
+                var report = record.Evaluate("after training", settings.Epochs, model, cancellationToken);
+                checkpoint.SaveLastAndBest(settings.Output.FullName, report.MeanAveragePrecision);
             }
         }
         catch (OperationCanceledException)
         {
             checkpoint.Save(last);
+            record.ExplainResuming(last);
             throw;
         }
-        return log;
+        return record;
     }
 }

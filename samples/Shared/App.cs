@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Runs a program's command, and tells every mistake in one line: exit code 2 for a wrong call, 1 for data that do not
-/// fit.</summary>
+/// <summary>Runs a program's command, and reports every error in one line: exit code 2 for wrong arguments, 1 for any other
+/// error.</summary>
 internal static class App
 {
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
-        var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error arose", Recursive = true };
+        var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error occurred", Recursive = true };
         root.Add(debug);
 
         // The first Ctrl-C (or a scheduler's SIGTERM) asks the work to stop at a good place; a second one ends the program at once.
@@ -35,7 +35,7 @@ internal static class App
             Console.Error.WriteLine("stopped");
             return 130;
         }
-#pragma warning disable CA1031 // The last line of defence: every error is told in one line.
+#pragma warning disable CA1031 // The last line of defense: every error is reported in one line.
         catch (Exception e)
 #pragma warning restore CA1031
         {

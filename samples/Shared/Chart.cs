@@ -7,7 +7,7 @@ namespace MetricLearning.Samples;
 /// <summary>A line of a chart; <paramref name="Tone"/> is one of the page's CSS colors (<c>--before</c>, <c>--after</c>, ...).</summary>
 internal sealed record Series(string Name, string Tone, IReadOnlyList<(double X, double Y)> Points, bool Area = false, bool Dashed = false);
 
-/// <summary>Charts as inline SVG: axes with round ticks and labels, a legend, and colors taken from the page's style.</summary>
+/// <summary>Charts as inline SVG: axes with round ticks and labels, a legend, and colors from the page's style.</summary>
 internal sealed class Chart
 {
     private const double Width = 560, Height = 340, Left = 62, Right = 18, Top = 40, Bottom = 52;
@@ -22,7 +22,7 @@ internal sealed class Chart
     public string YFormat { get; init; } = "0.###";
     public string XFormat { get; init; } = "0.###";
 
-    /// <summary>Lines or filled areas over a common pair of axes.</summary>
+    /// <summary>Lines or filled areas over one pair of axes.</summary>
     public string Lines(string description, params IReadOnlyList<Series> series)
     {
         var points = series.SelectMany(s => s.Points).Where(p => double.IsFinite(p.X) && double.IsFinite(p.Y)).ToList();
@@ -37,19 +37,23 @@ internal sealed class Chart
             if (path.Length == 0) continue;
             if (line.Area)
             {
-                var floor = N(y.At(y.Low));
-                svg.Append(CultureInfo.InvariantCulture, $"""<path class="area" style="fill:var({line.Tone})" d="{path} L{N(x.At(line.Points[^1].X))} {floor} L{N(x.At(line.Points[0].X))} {floor} Z"/>""");
+                var (left, right, floor) = (N(x.At(line.Points[0].X)), N(x.At(line.Points[^1].X)), N(y.At(y.Low)));
+                svg.Append(CultureInfo.InvariantCulture,
+                    $"""<path class="area" style="fill:var({line.Tone})" d="{path} L{right} {floor} L{left} {floor} Z"/>""");
             }
-            svg.Append(CultureInfo.InvariantCulture, $"""<path class="line{(line.Dashed ? " dashed" : "")}" style="stroke:var({line.Tone})" d="{path}"/>""");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"""<path class="{ClassOf(line)}" style="stroke:var({line.Tone})" d="{path}"/>""");
             if (line.Points.Count <= 30 && !line.Area)
                 foreach (var p in line.Points)
-                    svg.Append(CultureInfo.InvariantCulture, $"""<circle r="3" cx="{N(x.At(p.X))}" cy="{N(y.At(p.Y))}" style="fill:var({line.Tone})"><title>{Text(line.Name)}: {F(p.Y, YFormat)} at {F(p.X, XFormat)}</title></circle>""");
+                    svg.Append(CultureInfo.InvariantCulture,
+                        $"""<circle r="3" cx="{N(x.At(p.X))}" cy="{N(y.At(p.Y))}" style="fill:var({line.Tone})">"""
+                        + $"""<title>{Text(line.Name)}: {F(p.Y, YFormat)} at {F(p.X, XFormat)}</title></circle>""");
         }
         Legend(svg, series);
         return svg.Append("</svg>").ToString();
     }
 
-    /// <summary>Points in the plane; each group has a color and a mark of its own.</summary>
+    /// <summary>Points in the plane. Each group has its own color and mark.</summary>
     public static string Scatter(string description, IReadOnlyList<ProjectedPoint> points)
     {
         if (points.Count == 0) return "";
@@ -58,27 +62,41 @@ internal sealed class Chart
         var far = points.Max(p => Math.Max(Math.Abs(p.X), Math.Abs(p.Y)));
         if (!(far > 0)) far = 1;
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"""<svg viewBox="0 0 {size} {size + 20}" role="img" aria-label="{Text(description)}"><rect class="frame" x="1" y="1" width="{size - 2}" height="{size - 2}" rx="6"/>""");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"""<svg viewBox="0 0 {size} {size + 20}" role="img" aria-label="{Text(description)}">"""
+            + $"""<rect class="frame" x="1" y="1" width="{size - 2}" height="{size - 2}" rx="6"/>""");
         foreach (var p in points)
         {
             var (px, py) = (size / 2 + p.X / far * scale, size / 2 - p.Y / far * scale);
-            svg.Append(CultureInfo.InvariantCulture, $"""<text class="mark" x="{N(px)}" y="{N(py)}" style="fill:var(--g{p.Group % 8})">{marks[p.Group % marks.Length]}<title>{Text(p.Name)}</title></text>""");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"""<text class="mark" x="{N(px)}" y="{N(py)}" style="fill:var(--g{p.Group % 8})">"""
+                + $"""{marks[p.Group % marks.Length]}<title>{Text(p.Name)}</title></text>""");
         }
-        svg.Append(CultureInfo.InvariantCulture, $"""<text class="label" x="{size / 2}" y="{size + 15}" text-anchor="middle">first component → · second component ↑</text></svg>""");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"""<text class="label" x="{size / 2}" y="{size + 15}" text-anchor="middle">"""
+            + $"""first component → · second component ↑</text></svg>""");
         return svg.ToString();
     }
 
     private StringBuilder Begin(string description, Axis x, Axis y)
     {
         var svg = new StringBuilder();
-        svg.Append(CultureInfo.InvariantCulture, $"""<svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Text(description)}">""");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"""<svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Text(description)}">""");
         foreach (var tick in y.Ticks)
-            svg.Append(CultureInfo.InvariantCulture, $"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{N(y.At(tick))}" y2="{N(y.At(tick))}"/><text class="tick" x="{Left - 8}" y="{N(y.At(tick) + 4)}" text-anchor="end">{F(tick, YFormat)}</text>""");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{N(y.At(tick))}" y2="{N(y.At(tick))}"/>"""
+                + $"""<text class="tick" x="{Left - 8}" y="{N(y.At(tick) + 4)}" text-anchor="end">{F(tick, YFormat)}</text>""");
+        const double bottom = Height - Bottom;
         foreach (var tick in x.Ticks)
-            svg.Append(CultureInfo.InvariantCulture, $"""<line class="notch" x1="{N(x.At(tick))}" x2="{N(x.At(tick))}" y1="{Height - Bottom}" y2="{Height - Bottom + 5}"/><text class="tick" x="{N(x.At(tick))}" y="{Height - Bottom + 19}" text-anchor="middle">{F(tick, XFormat)}</text>""");
-        svg.Append(CultureInfo.InvariantCulture, $"""<line class="axis" x1="{Left}" x2="{Width - Right}" y1="{Height - Bottom}" y2="{Height - Bottom}"/>""");
-        svg.Append(CultureInfo.InvariantCulture, $"""<text class="label" x="{(Left + Width - Right) / 2}" y="{Height - 10}" text-anchor="middle">{Text(XLabel)}</text>""");
-        svg.Append(CultureInfo.InvariantCulture, $"""<text class="label" transform="translate(15 {(Top + Height - Bottom) / 2}) rotate(-90)" text-anchor="middle">{Text(YLabel)}</text>""");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"""<line class="notch" x1="{N(x.At(tick))}" x2="{N(x.At(tick))}" y1="{bottom}" y2="{bottom + 5}"/>"""
+                + $"""<text class="tick" x="{N(x.At(tick))}" y="{bottom + 19}" text-anchor="middle">{F(tick, XFormat)}</text>""");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"""<line class="axis" x1="{Left}" x2="{Width - Right}" y1="{bottom}" y2="{bottom}"/>"""
+            + $"""<text class="label" x="{(Left + Width - Right) / 2}" y="{Height - 10}" text-anchor="middle">{Text(XLabel)}</text>"""
+            + $"""<text class="label" transform="translate(15 {(Top + bottom) / 2}) rotate(-90)" text-anchor="middle">"""
+            + $"""{Text(YLabel)}</text>""");
         return svg;
     }
 
@@ -89,16 +107,19 @@ internal sealed class Chart
         foreach (var line in series)
         {
             var name = line.Name.Length <= longest ? line.Name : line.Name[..(longest - 1)] + "…";
-            svg.Append(CultureInfo.InvariantCulture, $"""<line class="line{(line.Dashed ? " dashed" : "")}" style="stroke:var({line.Tone})" x1="{N(x)}" x2="{N(x + 22)}" y1="18" y2="18"/><text class="tick" x="{N(x + 28)}" y="22">{Text(name)}</text>""");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"""<line class="{ClassOf(line)}" style="stroke:var({line.Tone})" x1="{N(x)}" x2="{N(x + 22)}" y1="18" y2="18"/>"""
+                + $"""<text class="tick" x="{N(x + 28)}" y="22">{Text(name)}</text>""");
             x += 46 + name.Length * 7.2;
         }
     }
 
+    private static string ClassOf(Series line) => line.Dashed ? "line dashed" : "line";
     private static string N(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
     private static string F(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
     private static string Text(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>Maps values to the page and chooses ticks at round numbers.</summary>
+    /// <summary>Maps values to the page, and places ticks at round numbers.</summary>
     private sealed class Axis
     {
         private static readonly double[] roundSteps = [1, 2, 5, 10];

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace MetricLearning.Samples;
 
-/// <summary>How sure figures are, and whether two models on the same queries differ by more than chance.</summary>
+/// <summary>How certain figures are, and whether two models on the same queries differ by more than chance.</summary>
 internal static class Comparison
 {
-    /// <summary>What the intervals of one model mean.</summary>
+    /// <summary>Explains the intervals of one model.</summary>
     public const string NoteOfOne =
         "Intervals of 95 %, by drawing the identities of the queries, or the queries, anew 10,000 times (bootstrap).";
 
-    /// <summary>What the table of two means.</summary>
+    /// <summary>Explains the table of two models.</summary>
     public const string Note =
         "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two models' "
         + "results, exchanged identity by identity at random, differ as much; Wilcoxon's p looks at the ranks of the differences.";
@@ -20,7 +20,7 @@ internal static class Comparison
             ("mINP", query => query.InverseNegativePenalty),
     ];
 
-    /// <summary>A row a figure, with its intervals over identities and over queries.</summary>
+    /// <summary>One row per figure, with its intervals over identities and over queries.</summary>
     public static IReadOnlyList<string[]> Table(RetrievalReport report, IReadOnlyList<long> queryIdentities)
     {
         var bootstrap = new Bootstrap();
@@ -30,7 +30,7 @@ internal static class Comparison
         })];
     }
 
-    /// <summary>A row a figure: both models and the difference in points, each with its interval.</summary>
+    /// <summary>One row per figure: both models and their difference in percentage points, each with its interval.</summary>
     public static IReadOnlyList<string[]> Table((string Name, RetrievalReport Report) first, (string Name, RetrievalReport Report) second,
         IReadOnlyList<long> queryIdentities)
     {

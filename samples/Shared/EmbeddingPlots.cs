@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Samples;
 
-/// <summary>What the report draws of features.</summary>
+/// <summary>What the report plots of features.</summary>
 internal static class EmbeddingPlots
 {
-    /// <summary>What is written of a picture.</summary>
+    /// <summary>The caption of an image.</summary>
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
-    /// <summary>Distances of queries to gallery pictures: of the same identity (in another camera, another picture), and of different
-    /// ones.</summary>
+    /// <summary>The distances of queries to gallery images of the same identity (from another camera, or another image) and of different
+    /// identities.</summary>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
         int bins = 60)
     {
@@ -42,7 +42,7 @@ internal static class EmbeddingPlots
         }
     }
 
-    /// <summary>The embeddings of the identities with the most pictures, in the plane in which they spread most.</summary>
+    /// <summary>The embeddings of the identities with the most images, in the plane of their largest variance.</summary>
     public static IReadOnlyList<ProjectedPoint> Plane(
         EmbeddingSet query, EmbeddingSet gallery, Distance distance, int identities = 12, int picturesEach = 16)
     {

@@ -14,11 +14,11 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
             Rank(10),
             report.ValidQueries);
 
-        // Where the gallery has fewer than k pictures, the whole of it.
+        // Where the gallery has fewer than k images, rank k covers all of them.
         double Rank(int k) => report.Cmc.Count == 0 ? double.NaN : report.RankAt(Math.Min(k, report.Cmc.Count));
     }
 
-    /// <summary>The table that programs print, a row a name.</summary>
+    /// <summary>The table that programs print, one row per name.</summary>
     public static IReadOnlyList<string[]> Table(params IEnumerable<(string Name, Figures Figures)> rows) =>
     [
         ["%", "rank-1", "rank-5", "rank-10", "mAP", "mAP trapezoid", "mINP", "valid queries"],
@@ -29,7 +29,7 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
         }),
     ];
 
-    /// <summary>All digits, by the keys that every program writes; NaN becomes null.</summary>
+    /// <summary>The figures in full precision, under the keys that all programs use; NaN becomes null.</summary>
     public JsonObject ToJson() => new()
     {
         ["mAP"] = Number(MAP),
@@ -41,7 +41,7 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
         ["validQueries"] = ValidQueries,
     };
 
-    /// <summary>A number as JSON has it.</summary>
+    /// <summary>A number as JSON can hold it: null for NaN and infinities.</summary>
     public static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
 
     public static void Write(FileInfo file, JsonObject json)

@@ -5,7 +5,7 @@ using MetricLearning.Vision;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Writes one HTML page that needs nothing beside it: style, charts and pictures are inside.</summary>
+/// <summary>Writes one HTML page that needs no other file: style, charts and images are inside.</summary>
 internal static class HtmlReport
 {
     public static void Write(string path, ReportData data)
@@ -27,11 +27,12 @@ internal static class HtmlReport
         Activations(body, data.Snapshots);
         Data(body, data);
         Settings(body, data);
+        var ratio = data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture);
         File.WriteAllText(path, $"""
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
-            <body><main style="--ratio:{data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture)}">{body}<footer>Made by MetricLearning.</footer></main></body></html>
+            <body><main style="--ratio:{ratio}">{body}<footer>Made by MetricLearning.</footer></main></body></html>
             """);
     }
 
@@ -42,20 +43,20 @@ internal static class HtmlReport
         var last = snapshots[^1].Figures;
         var first = snapshots.Count > 1 ? snapshots[0].Figures : null;
         html.Append("<section class=tiles>");
-        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest picture is a match");
+        Tile("rank-1", last.Rank1, first?.Rank1, "queries whose nearest image is a match");
         Tile("mAP", last.MAP, first?.MAP, "mean average precision over all matches");
         Tile("rank-5", last.Rank5, first?.Rank5, "queries with a match among the first five");
         Tile("mINP", last.MINP, first?.MINP, "how early the last match of a query is found");
         html.Append("</section><section><h2>Figures</h2><div class=scroll><table class=figures><thead><tr><th></th>");
-        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" }) html.Append(
-            CultureInfo.InvariantCulture, $"<th>{name}</th>");
+        foreach (var name in new[] { "rank-1", "rank-5", "rank-10", "mAP", "mAP (trapezoid)", "mINP", "valid queries" })
+            html.Append(CultureInfo.InvariantCulture, $"<th>{name}</th>");
         html.Append("</tr></thead><tbody>");
         foreach (var snapshot in snapshots)
         {
             var f = snapshot.Figures;
             html.Append(CultureInfo.InvariantCulture, $"<tr><th>{T(snapshot.Name)}</th>");
-            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP }) html.Append(
-                CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
+            foreach (var value in new[] { f.Rank1, f.Rank5, f.Rank10, f.MAP, f.MAPTrapezoid, f.MINP })
+                html.Append(CultureInfo.InvariantCulture, $"<td>{Percent(value)}</td>");
             html.Append(CultureInfo.InvariantCulture, $"<td>{f.ValidQueries}</td></tr>");
         }
         html.Append(CultureInfo.InvariantCulture,
@@ -99,7 +100,7 @@ internal static class HtmlReport
         var withCurve = data.Snapshots.Where(s => s.Cmc.Count > 0).ToList();
         if (withCurve.Count == 0) return;
         html.Append("<section><h2>Retrieval</h2><div class=two>");
-        Figure(html, "Cumulative match (CMC): answered within k pictures",
+        Figure(html, "Cumulative match (CMC): answered within k images",
             new Chart { XLabel = "rank k", YLabel = "queries answered, %", YMin = 0, YMax = 100, XMin = 1,
                 XMax = withCurve.Max(s => Math.Min(50, s.Cmc.Count)) }.Lines("CMC curve",
                 [.. withCurve.Select((s, i) => new Series(s.Name, Tone(i, withCurve.Count),
@@ -115,7 +116,7 @@ internal static class HtmlReport
             var width = (d.High - d.Low) / d.Same.Count;
             IReadOnlyList<(double, double)> Curve(IReadOnlyList<double> shares) =>
                 [.. shares.Select((share, i) => (d.Low + (i + 0.5) * width, 100 * share))];
-            Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery picture",
+            Figure(html, $"Distances, {snapshot.Name}", new Chart { XLabel = "distance between query and gallery image",
                 YLabel = "share of pairs, %", YMin = 0, XMin = d.Low, XMax = d.High }.Lines(
                 "histogram of distances", new Series("same identity", "--right", Curve(d.Same), Area: true),
                     new Series("different identities", "--wrong", Curve(d.Different), Area: true, Dashed: true)));
@@ -128,7 +129,7 @@ internal static class HtmlReport
         if (snapshots.All(s => s.Projection.Count == 0)) return;
         var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
         html.Append(CultureInfo.InvariantCulture,
-            $"<section><h2>Embedding space</h2><p class=note>Query and gallery pictures of {identities} identities, projected on the two "
+            $"<section><h2>Embedding space</h2><p class=note>Query and gallery images of {identities} identities, projected on the two "
             + $"directions of largest variance (PCA). One color and mark an identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name,
             Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
@@ -140,7 +141,7 @@ internal static class HtmlReport
         var count = snapshots.Count == 0 ? 0 : snapshots.Max(s => s.Rankings.Count);
         if (count == 0) return;
         html.Append(
-            "<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery pictures by distance. <span "
+            "<section class=wide><h2>Ranked lists</h2><p class=note>Left the query, then the nearest gallery images by distance. <span "
             + "class=key-right>✓ green: a match</span>, <span class=key-wrong>✗ red: another identity</span>.</p>");
         for (var q = 0; q < count; q++)
         {
@@ -171,7 +172,7 @@ internal static class HtmlReport
         if (count == 0) return;
         html.Append(
             "<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the "
-            + "queries above: blue where there is little, red where the features are strong. One color scale a picture.</p><div "
+            + "queries above: blue where there is little, red where the features are strong. One color scale an image.</p><div "
             + "class=looks>");
         for (var q = 0; q < count; q++)
         {
@@ -246,7 +247,7 @@ internal static class HtmlReport
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>The picture inside the page; kinds that browsers do not show are turned into PNG.</summary>
+    /// <summary>The image inside the page. Formats that browsers do not show are converted to PNG.</summary>
     private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
         ? Inline(Pictures.Png(Picture.Load(path)))
         : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";

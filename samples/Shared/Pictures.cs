@@ -3,10 +3,10 @@ using SkiaSharp;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Pictures for pages.</summary>
+/// <summary>Images for pages.</summary>
 internal static class Pictures
 {
-    /// <summary>A decoded picture as a PNG file.</summary>
+    /// <summary>A decoded image as a PNG file.</summary>
     public static byte[] Png(Picture picture)
     {
         var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);

@@ -2,12 +2,12 @@ using MathNet.Numerics.LinearAlgebra;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Principal component analysis: the plane in which points spread most.</summary>
+/// <summary>Principal component analysis: the plane of the largest variance.</summary>
 internal static class Projection
 {
     /// <summary>The coordinates of each row of <c>[N, D]</c> on the two directions of largest variance.</summary>
-    /// <remarks>From the N × N products of the centered rows, since there are fewer points than dimensions: with eigenvector u and
-    /// eigenvalue λ the coordinates are u √λ. The sign is fixed so that the coordinate of largest size is positive.</remarks>
+    /// <remarks>It uses the N × N products of the centered rows, because there are fewer points than dimensions: with eigenvector u and
+    /// eigenvalue λ the coordinates are u √λ. The sign is chosen so that the coordinate of largest size is positive.</remarks>
     public static (double X, double Y)[] Plane(double[,] rows)
     {
         var x = Matrix<double>.Build.DenseOfArray(rows);
@@ -19,7 +19,7 @@ internal static class Projection
         var second = x.RowCount > 1 ? Component(x.RowCount - 2) : new double[1];
         return [.. first.Zip(second)];
 
-        // Eigenvalues come in ascending order.
+        // The eigenvalues are in ascending order.
         double[] Component(int index)
         {
             var length = Math.Sqrt(Math.Max(0, eigen.EigenValues[index].Real));

@@ -1,13 +1,13 @@
 namespace MetricLearning.Samples;
 
-/// <summary>What a network achieves on query and gallery at one moment, with all that the report draws of it.</summary>
+/// <summary>What a network achieves on query and gallery at one moment, with all that the report shows of it.</summary>
 internal sealed record Snapshot
 {
     /// <summary>"before training", "after training".</summary>
     public required string Name { get; init; }
     public required Figures Figures { get; init; }
 
-    /// <summary>The share of queries whose first match is among the first k, for k = 1, 2, ...</summary>
+    /// <summary>The share of queries that have a match among the first k images, for k = 1, 2, ...</summary>
     public required IReadOnlyList<double> Cmc { get; init; }
     public required DistanceHistogram Distances { get; init; }
     public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
@@ -17,34 +17,35 @@ internal sealed record Snapshot
     public IReadOnlyList<ActivationPicture> Activations { get; init; } = [];
 }
 
-/// <summary>How distances of pictures of the same identity and of different ones spread: shares per bin, each summing to 1.</summary>
+/// <summary>Histograms of the distances between images of the same identity and of different identities: shares per bin, which sum to
+/// 1.</summary>
 internal sealed record DistanceHistogram(double Low, double High, IReadOnlyList<double> Same, IReadOnlyList<double> Different);
 
-/// <summary>An embedding seen in the plane; <paramref name="Group"/> numbers the identity from 0.</summary>
+/// <summary>An embedding projected to the plane; <paramref name="Group"/> numbers the identity from 0.</summary>
 internal readonly record struct ProjectedPoint(double X, double Y, int Group, string Name);
 
-/// <summary>One query and what was found, nearest first.</summary>
+/// <summary>One query and its results, nearest first.</summary>
 internal sealed record Ranking(Thumbnail Query, IReadOnlyList<Found> Results);
 
-/// <summary>A picture by its path and what is written under it.</summary>
+/// <summary>An image by its path, with its caption.</summary>
 internal sealed record Thumbnail(string Path, string Caption);
 
-/// <summary>A picture of a ranked list.</summary>
+/// <summary>An image of a ranked list.</summary>
 internal sealed record Found(Thumbnail Picture, double Distance, bool Right);
 
-/// <summary>A picture with the places colored at which the network's features are strong, as a PNG.</summary>
+/// <summary>An image in which the places of strong features are colored, as a PNG.</summary>
 internal sealed record ActivationPicture(Thumbnail Picture, byte[] Overlay);
 
 /// <summary>One moment of training, for the curves.</summary>
 internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(string Name, double Value)> Parts, double LearningRate);
 
-/// <summary>All that the HTML page shows; what is empty is left out.</summary>
+/// <summary>All that the HTML page shows. Empty parts are left out.</summary>
 internal sealed record ReportData
 {
     public required string Title { get; init; }
     public required string Lead { get; init; }
 
-    /// <summary>What counts in the figures, in a sentence.</summary>
+    /// <summary>A sentence that says what counts in the figures.</summary>
     public string Rules { get; init; } = "";
     public IReadOnlyList<Snapshot> Snapshots { get; init; } = [];
     public IReadOnlyList<TrainingPoint> Training { get; init; } = [];
@@ -52,14 +53,14 @@ internal sealed record ReportData
     /// <summary>The figures at the ends of some epochs.</summary>
     public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
 
-    /// <summary>How sure the figures, or the difference of two snapshots, are: a table with a header, and what it means.</summary>
+    /// <summary>How certain the figures are, or the difference of two snapshots: a table with a header row.</summary>
     public IReadOnlyList<string[]> Comparison { get; init; } = [];
     public string ComparisonNote { get; init; } = "";
 
     /// <summary>Further tables, each with a header row.</summary>
     public IReadOnlyList<(string Heading, IReadOnlyList<string[]> Rows, string Note)> Tables { get; init; } = [];
 
-    /// <summary>Width over height of the pictures as they are shown.</summary>
+    /// <summary>The width of the images, as they are shown, divided by their height.</summary>
     public double PictureRatio { get; init; } = 0.5;
     public IReadOnlyList<IReadOnlyList<Thumbnail>> SamplePictures { get; init; } = [];
 

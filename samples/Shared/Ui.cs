@@ -4,13 +4,13 @@ using Spectre.Console;
 
 namespace MetricLearning.Samples;
 
-/// <summary>A mistake of the user's that one line explains.</summary>
+/// <summary>A user's mistake, explained in one line.</summary>
 internal sealed class UserErrorException(string message) : Exception(message);
 
-/// <summary>What the program prints.</summary>
+/// <summary>Prints to the console.</summary>
 internal static class Ui
 {
-    /// <summary>Whether a person watches: output to a file or a pipe gets plain lines.</summary>
+    /// <summary>Whether a person watches; output to a file or a pipe gets plain lines.</summary>
     public static bool Live => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
 
     public static void Line(string text = "") => Console.WriteLine(text);
@@ -38,7 +38,8 @@ internal static class Ui
     public static string Time(TimeSpan time) => time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 }
 
-/// <summary>How far a piece of work has come: a bar with the time left on a terminal, else a line every ten seconds. Thread-safe.</summary>
+/// <summary>The progress of a piece of work: on a terminal a bar with the time left, elsewhere a line every ten seconds. Any number of
+/// threads may use it at once.</summary>
 internal sealed class Bar : IDisposable
 {
     private static readonly TimeSpan quiet = TimeSpan.FromSeconds(10);
@@ -65,7 +66,7 @@ internal sealed class Bar : IDisposable
             });
     }
 
-    /// <summary>So many steps are done; the note stands beside the bar.</summary>
+    /// <summary>Shows that so many steps are done, with a note beside the bar.</summary>
     public void To(long steps, string? note = null)
     {
         lock (gate)
@@ -80,6 +81,10 @@ internal sealed class Bar : IDisposable
         }
     }
 
+    /// <summary>This bar for a method that reports progress of type <typeparamref name="T"/>.</summary>
+    /// <param name="steps">How many steps are done according to a report.</param>
+    public IProgress<T> Of<T>(Func<T, long> steps) => new Reporter<T>(this, steps);
+
     public void Dispose()
     {
         finished.TrySetResult();
@@ -92,5 +97,10 @@ internal sealed class Bar : IDisposable
         lastLine = clock.Elapsed;
         var left = clock.Elapsed * ((double)(total - done) / Math.Max(1, done));
         Ui.Line($"  {title}{(note is null ? "" : "  " + note)}: {100 * done / Math.Max(1, total)} %, {Ui.Time(left)} left");
+    }
+    /// <summary>Shows each report at once, where <see cref="Progress{T}"/> would show it later on another thread.</summary>
+    private sealed class Reporter<T>(Bar bar, Func<T, long> steps) : IProgress<T>
+    {
+        public void Report(T value) => bar.To(steps(value));
     }
 }

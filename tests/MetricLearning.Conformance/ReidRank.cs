@@ -57,7 +57,7 @@ public static class ReidRank
             if (expected is { } value && !(Math.Abs(value - actual) <= tolerance)) wrong.Add($"{name} is {actual:R}, not {value:R}");
         }
 
-        // The peers' compiled code leaves the tail of CMC, beyond the pictures that a query keeps, as an earlier query left it.
+        // The peers' compiled code leaves the tail of CMC, beyond the images that a query keeps, as an earlier query left it.
         void Curve(string name, IReadOnlyList<double> actual, RetrievalReport report, bool undefinedTail)
         {
             if (!golden.HasOutput(name)) return;

@@ -40,7 +40,7 @@ internal static class DistanceCases
             };
         })
         {
-            // The squares of the partners' expansion cancel: their own rounding is larger than ours.
+            // The squares of the partners' expansion cancellationToken: their own rounding is larger than ours.
             Agreement = name.Contains("Euclidean", StringComparison.Ordinal) ? new(5e-3) : Agreement.Rounding,
             Guarded = !withGradient && (name, rows, width) is ("Euclidean" or "cosine", 64, 2048) or ("L1", 1024, 128)
                 or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),

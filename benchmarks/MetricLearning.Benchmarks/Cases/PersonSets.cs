@@ -22,7 +22,7 @@ internal static class PersonSets
         }
     }
 
-    /// <summary>Features as a network with a rectifier gives them: identities, pictures and cameras vary along 96 directions, a fifth of
+    /// <summary>Features as a network with a rectifier gives them: identities, images and cameras vary along 96 directions, a fifth of
     /// the gallery are distractors.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) Rectified(int queries, int gallery, int width, int identities, Device device)
     {

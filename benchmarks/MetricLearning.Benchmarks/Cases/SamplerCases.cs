@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>An epoch of the P×K sampler, P = 16, K = 4. The floor is a random order of the pictures.</summary>
+/// <summary>An epoch of the P×K sampler, P = 16, K = 4. The floor is a random order of the images.</summary>
 internal static class SamplerCases
 {
     public static IEnumerable<Case> All =>
@@ -41,7 +41,7 @@ internal static class SamplerCases
         return labels;
     }
 
-    /// <summary>The number of batches, once each is known to hold 16 identities with 4 pictures each.</summary>
+    /// <summary>The number of batches, once each is known to hold 16 identities with 4 images each.</summary>
     private static Tensor Batches(long[] drawn, long[] labels)
     {
         foreach (var batch in drawn.Chunk(64))

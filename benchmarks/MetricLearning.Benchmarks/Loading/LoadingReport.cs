@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>How fast pictures come, and whether a training step ever waits for them.</summary>
+/// <summary>How fast images come, and whether a training step ever waits for them.</summary>
 internal static class LoadingReport
 {
     private const int BatchSize = 64, Rounds = 5;
@@ -81,7 +81,7 @@ internal static class LoadingReport
         return () => Time(() => Exhaust(loader));
     }
 
-    /// <summary>What one writes without a loader: each picture read by itself, a batch put together at the end.</summary>
+    /// <summary>What one writes without a loader: each image read by itself, a batch put together at the end.</summary>
     private static void PlainLoop(ImageList images, ImageTransform transform)
     {
         foreach (var chunk in images.Chunk(BatchSize))
@@ -91,7 +91,7 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>Seconds that the steps after the first take for pictures in memory: picture by picture on one thread, and on the batch with
+    /// <summary>Seconds that the steps after the first take for images in memory: image by image on one thread, and on the batch with
     /// libtorch's threads.</summary>
     private static (double Single, double Batch) Steps(ImageTransform transform)
     {
@@ -121,7 +121,7 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>Seconds of a step of matrix products on all cores, without pictures and with a batch of them for each step.</summary>
+    /// <summary>Seconds of a step of matrix products on all cores, without images and with a batch of them for each step.</summary>
     private static (double Alone, double Beside) Busy(DrawnPictures pictures, ImageTransform transform, int cores)
     {
         using var x = randn(1024, 1024);

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace PersonReId.Commands;
 
-/// <summary>Checks of option values, so that a mistake is named before anything runs.</summary>
+/// <summary>Checks of option values, so that the program names a mistake before it does anything.</summary>
 internal static class CheckOptions
 {
     public static void Positive(params ReadOnlySpan<Option<int>> options) => AtLeast(1, options);

@@ -4,25 +4,25 @@ using PersonReId.Synthetic;
 
 namespace PersonReId.Commands;
 
-/// <summary>The demo: draws people, evaluates an untrained network on them, trains it, evaluates again, and writes the report. No
-/// downloads.</summary>
+/// <summary>The demo: draws people, evaluates an untrained network on them, trains it, evaluates it again, and writes the report. It
+/// downloads nothing.</summary>
 internal static class DemoCommand
 {
-    /// <summary>Makes the demo what a command does; the program itself does it when it is called without one.</summary>
+    /// <summary>Makes a command run the demo. The program without a command does so too.</summary>
     public static void Install(Command command)
     {
-        var quick = new Option<bool>("--quick") { Description = "Fewer people and epochs: done in about a minute" };
-        var seed = new Option<ulong>("--seed") { Description = "Seed of people, pictures and training", DefaultValueFactory = _ => 1 };
+        var quick = new Option<bool>("--quick") { Description = "Fewer people and epochs, for a run of about a minute" };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of people, images and training", DefaultValueFactory = _ => 1 };
         var output = new Option<DirectoryInfo>("--output")
         {
-            Description = "Folder of pictures, checkpoints and report",
+            Description = "Folder of images, checkpoints and report",
             HelpName = "DIR",
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/demo"),
         };
         foreach (var option in new Option[] { quick, seed, output }) command.Add(option);
-        command.SetAction((result, cancel) =>
+        command.SetAction((result, cancellationToken) =>
         {
-            Run(result.GetValue(quick), result.GetValue(seed), result.GetRequiredValue(output), cancel);
+            Run(result.GetValue(quick), result.GetValue(seed), result.GetRequiredValue(output), cancellationToken);
             return Task.FromResult(0);
         });
     }
@@ -34,7 +34,7 @@ internal static class DemoCommand
         return command;
     }
 
-    private static void Run(bool quick, ulong seed, DirectoryInfo output, CancellationToken cancel)
+    private static void Run(bool quick, ulong seed, DirectoryInfo output, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         var folder = Path.Combine(output.FullName, "pedestrians");
@@ -42,11 +42,11 @@ internal static class DemoCommand
             ? new SyntheticPedestrians { TrainIdentities = 64, TestIdentities = 30, Seed = seed }
             : new SyntheticPedestrians { TrainIdentities = 160, TestIdentities = 60, Seed = seed };
         Ui.Heading("Drawing pedestrians");
-        Draw(people, folder, cancel);
+        Draw(people, folder, cancellationToken);
         var epochs = quick ? 6 : 20;
         Experiment.Run(DataSource.Market1501(folder), new TrainingSettings
         {
-            // Small pictures and small batches, so that a short training on two cores makes many steps.
+            // Small images and small batches, so that a short training on two cores makes many steps.
             Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },
             Output = output,
             Epochs = epochs,
@@ -58,13 +58,13 @@ internal static class DemoCommand
             Erasing = quick ? 0 : 0.3,
             EvaluateEvery = quick ? 3 : 5,
             Seed = seed,
-        }, cancel);
+        }, cancellationToken);
         Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
     }
 
-    internal static void Draw(SyntheticPedestrians people, string folder, CancellationToken cancel)
+    internal static void Draw(SyntheticPedestrians people, string folder, CancellationToken cancellationToken)
     {
-        using (var bar = new Bar("pictures", people.Count)) people.DrawTo(folder, done => bar.To(done), cancel);
-        Ui.Line($"{people.Count} pictures drawn to {folder}");
+        using (var bar = new Bar("images", people.Count)) people.DrawTo(folder, bar.Of<int>(done => done), cancellationToken);
+        Ui.Line($"{people.Count} images drawn to {folder}");
     }
 }

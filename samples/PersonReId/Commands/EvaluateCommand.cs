@@ -14,22 +14,22 @@ internal static class EvaluateCommand
         var distance = new DistanceOption(command, "euclidean");
         var json = new Option<FileInfo?>("--json")
         {
-            Description = "Also writes the figures, as shares in [0, 1], to a file",
+            Description = "Writes the figures, as shares in [0, 1], to this file as well",
             HelpName = "FILE",
         };
         command.Add(json);
-        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)),
-            distance.Read(result), result.GetValue(json), cancel)));
+        command.SetAction((result, cancellationToken) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)),
+            distance.Read(result), result.GetValue(json), cancellationToken)));
         return command;
     }
 
     private static int Run(DataSource source, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json,
-        CancellationToken cancel)
+        CancellationToken cancellationToken)
     {
         var data = source.Open(testOnly: true);
         Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings);
-        var report = Evaluation.Evaluate(model, data, settings, distance, cancel);
+        var report = Evaluation.Evaluate(model, data, settings, distance, cancellationToken);
         var figures = Figures.Of(report);
         Ui.Line();
         Ui.Table(Figures.Table((settings.Architecture, figures)));

@@ -6,24 +6,24 @@ using MetricLearning.Vision;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>extract</c>: the features of every picture, for other programs. Stopped, it goes on where it was when it is called
-/// again.</summary>
+/// <summary><c>extract</c>: the features of every image, for other programs. When it was stopped, the next call continues where it
+/// was.</summary>
 internal static class ExtractCommand
 {
     public static Command Create()
     {
         var command = new Command("extract",
-            "Writes the features of every picture, with identity, camera and path; called again after it was stopped, it goes on");
+            "Writes the features of every image, with identity, camera and path; a call that was stopped continues when repeated");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
         var views = new ViewOptions(command);
-        var part = new Option<string>("--set") { Description = "Which pictures; test: query and gallery",
+        var part = new Option<string>("--set") { Description = "Which images; test: query and gallery",
             DefaultValueFactory = _ => "test" };
         part.AcceptOnlyFromAmong("test", "train", "query", "gallery", "all");
         var output = new Option<FileInfo>("--output")
         {
             Description =
-                "Where to: FILE.npz or FILE.safetensors (query_feat, query_pid, query_cam, query_files, ...), or for one set FILE.npy "
+                "The file: FILE.npz or FILE.safetensors (query_feat, query_pid, query_cam, query_files, ...), or for one set FILE.npy "
                 + "with FILE.csv",
             HelpName = "FILE",
             Required = true,
@@ -35,13 +35,13 @@ internal static class ExtractCommand
         });
         command.Add(part);
         command.Add(output);
-        command.SetAction((result, cancel) => Task.FromResult(Run(
+        command.SetAction((result, cancellationToken) => Task.FromResult(Run(
             data.Read(result), views.Read(result, network.Read(result)), result.GetRequiredValue(part), result.GetRequiredValue(output),
-                cancel)));
+                cancellationToken)));
         return command;
     }
 
-    private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancel)
+    private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancellationToken)
     {
         var data = source.Open(testOnly: wanted is "test" or "query" or "gallery");
         var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query),
@@ -56,7 +56,8 @@ internal static class ExtractCommand
         {
             var journals = parts.Select(part => new ExtractionJournal($"{output.FullName}.{part.Name}.part", KeyOf(settings))).ToList();
             foreach (var ((name, images), journal) in parts.Zip(journals))
-                sets.Add((name, Evaluation.Extract(model, images, settings, name, cancel, journal), [.. images.Select(source.PathOf)]));
+                sets.Add((name, Evaluation.Extract(model, images, settings, name, cancellationToken, journal),
+                    [.. images.Select(source.PathOf)]));
             FeatureFile.Write(output.FullName, sets);
             foreach (var journal in journals) journal.Delete();
             Ui.Line($"{sets.Sum(set => set.Set.Count)} features of length {sets[0].Set.Features.size(1)} written to {output.FullName}");
@@ -68,7 +69,7 @@ internal static class ExtractCommand
         }
     }
 
-    /// <summary>All that the features depend on beside the pictures.</summary>
+    /// <summary>Everything that the features depend on, except the images.</summary>
     private static string KeyOf(NetworkSettings settings)
     {
         using var weights = settings.Weights!.OpenRead();

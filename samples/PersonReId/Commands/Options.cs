@@ -8,19 +8,19 @@ internal sealed class DataOption
 {
     private readonly Option<string> kind = new("--dataset")
     {
-        Description = "How it is laid out; folders: a folder an identity, of which half the identities train",
+        Description = "Its layout; folders: one folder per identity, and half of the identities are for training",
         DefaultValueFactory = _ => "market1501",
     };
     private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH",
         Required = true };
     private readonly Option<DirectoryInfo> images = new Option<DirectoryInfo>("--images")
     {
-        Description = "Of a list: the folder that its names are relative to [default: the list's own]",
+        Description = "For a list: the folder that its names are relative to [default: the folder of the list]",
         HelpName = "DIR",
     }.AcceptExistingOnly();
     private readonly Option<string[]> splits = new Option<string[]>("--splits")
     {
-        Description = "Of a list: what its column split says for train, query and gallery",
+        Description = "For a list: the values of its column split for train, query and gallery",
         HelpName = "NAME NAME NAME",
         Arity = new ArgumentArity(3, 3),
         AllowMultipleArgumentsPerToken = true,
@@ -46,21 +46,23 @@ internal sealed class DataOption
     }
 }
 
-/// <summary>What is seen of a picture at test time.</summary>
+/// <summary>Which feature of an image is extracted, and over which views of it.</summary>
 internal sealed class ViewOptions
 {
-    private readonly Option<string?> layer = new(
-        "--layer") { Description = "The feature is what this layer gives, such as backbone.conv5 [default: the embedding]",
-        HelpName = "NAME" };
-    private readonly Option<bool> flip = new("--flip") { Description = "The feature is the mean of the picture's and its mirror image's" };
+    private readonly Option<string?> layer = new("--layer")
+    {
+        Description = "The feature is the output of this layer, such as backbone.conv5 [default: the embedding]",
+        HelpName = "NAME",
+    };
+    private readonly Option<bool> flip = new("--flip") { Description = "The feature is the mean over the image and its mirror image" };
     private readonly Option<double[]> scales = new("--scales")
     {
-        Description = "The feature is the mean over these sizes of the picture, as multiples of --size",
+        Description = "The feature is the mean over the image at these sizes, as multiples of --size",
         HelpName = "X ...",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [1],
     };
-    private readonly Option<bool> half = new("--half") { Description = "Weights and pictures are bfloat16" };
+    private readonly Option<bool> half = new("--half") { Description = "Weights and images are bfloat16" };
 
     public ViewOptions(Command command)
     {
@@ -70,8 +72,10 @@ internal sealed class ViewOptions
 
     public NetworkSettings Read(ParseResult result, NetworkSettings settings) => settings with
     {
-        Layer = result.GetValue(layer), Flip = result.GetValue(flip), Scales = result.GetRequiredValue(scales),
-            Half = result.GetValue(half),
+        Layer = result.GetValue(layer),
+        Flip = result.GetValue(flip),
+        Scales = result.GetRequiredValue(scales),
+        Half = result.GetValue(half),
     };
 }
 
@@ -82,7 +86,7 @@ internal sealed class NetworkOptions
     private readonly Option<FileInfo?> weights;
     private readonly Option<int[]> size = new Option<int[]>("--size")
     {
-        Description = "Height and width of the pictures that the network sees",
+        Description = "Height and width of the images that the network sees",
         HelpName = "H W",
         Arity = new ArgumentArity(2, 2),
         AllowMultipleArgumentsPerToken = true,
@@ -90,12 +94,12 @@ internal sealed class NetworkOptions
     };
     private readonly Option<string> device = new Option<string>("--device")
     {
-        Description = "Where the network runs; auto takes a GPU where there is one",
+        Description = "Where the network runs; auto uses a GPU if there is one",
         DefaultValueFactory = _ => "auto",
     }.AcceptOnlyFromAmong("auto", "cpu", "cuda");
     private readonly Option<int> workers = new("--workers")
     {
-        Description = "Threads that decode pictures",
+        Description = "Threads that decode images",
         HelpName = "N",
         DefaultValueFactory = _ => Environment.ProcessorCount,
     };
@@ -143,7 +147,7 @@ internal sealed class NetworkOptions
     }
 }
 
-/// <summary>By which distance pictures are ranked.</summary>
+/// <summary>The distance that ranks the gallery.</summary>
 internal sealed class DistanceOption
 {
     private readonly Option<string> distance;

@@ -8,7 +8,7 @@ internal static class RankCommand
 {
     public static Command Create()
     {
-        var command = new Command("rank", "Writes an HTML page of ranked lists: queries and the gallery pictures nearest to them");
+        var command = new Command("rank", "Writes an HTML page of ranked lists: queries and the gallery images nearest to them");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: true);
         var distance = new DistanceOption(command, "cosine");
@@ -22,7 +22,7 @@ internal static class RankCommand
         var seed = new Option<ulong>("--seed") { Description = "Seed of the draw", DefaultValueFactory = _ => 1 };
         var top = new Option<int>("--top")
         {
-            Description = "How many gallery pictures a list has",
+            Description = "How many gallery images a list has",
             HelpName = "N",
             DefaultValueFactory = _ => 10,
         };
@@ -34,19 +34,19 @@ internal static class RankCommand
         };
         CheckOptions.Positive(count, top);
         foreach (var option in new Option[] { queries, count, seed, top, output }) command.Add(option);
-        command.SetAction((result, cancel) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result),
+        command.SetAction((result, cancellationToken) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result),
             result.GetValue(queries) ?? [],
-            result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancel)));
+            result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancellationToken)));
         return command;
     }
 
     private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top,
-        FileInfo output, CancellationToken cancel)
+        FileInfo output, CancellationToken cancellationToken)
     {
         var data = source.Open(testOnly: true);
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);
-        var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancel);
+        var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancellationToken);
         using var ofQuery = query;
         using var ofGallery = gallery;
         var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery);

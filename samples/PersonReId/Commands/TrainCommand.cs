@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>train</c>: the lesson on a data set of one's own.</summary>
+/// <summary><c>train</c>: the lesson on the user's own dataset.</summary>
 internal static class TrainCommand
 {
     public static Command Create()
@@ -12,10 +12,10 @@ internal static class TrainCommand
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: false);
         var distance = new DistanceOption(command, "cosine");
-        var epochs = new Option<int>("--epochs") { Description = "How long", HelpName = "N", DefaultValueFactory = _ => 120 };
+        var epochs = new Option<int>("--epochs") { Description = "Epochs of training", HelpName = "N", DefaultValueFactory = _ => 120 };
         var batch = new Option<int[]>("--batch")
         {
-            Description = "A batch: so many identities, so many pictures of each",
+            Description = "A batch: P identities with K images each",
             HelpName = "P K",
             Arity = new ArgumentArity(2, 2),
             AllowMultipleArgumentsPerToken = true,
@@ -30,13 +30,13 @@ internal static class TrainCommand
         var milestones = new Option<int[]>("--milestones")
         {
             Description =
-                "The learning rate is divided by ten after these epochs [default: a third and seven twelfths of the epochs: 40 70 of 120]",
+                "The learning rate is divided by ten after these epochs [default: a third and seven twelfths of all: 40 70 of 120]",
             HelpName = "EPOCH ...",
             AllowMultipleArgumentsPerToken = true,
         };
         var warmUp = new Option<int?>("--warm-up")
         {
-            Description = "Epochs in which the rate climbs from a tenth [default: a twelfth of the epochs: 10 of 120]",
+            Description = "Epochs over which the rate rises from a tenth [default: a twelfth of the epochs: 10 of 120]",
             HelpName = "N",
         };
         var margin = new Option<double>("--margin") { Description = "Margin of the triplet loss", DefaultValueFactory = _ => 0.3 };
@@ -45,30 +45,31 @@ internal static class TrainCommand
             Description = "Label smoothing of the identity loss",
             DefaultValueFactory = _ => 0.1,
         };
-        var normalize = new Option<bool>("--normalize") { Description = "The triplet loss sees features of length one" };
+        var normalize = new Option<bool>("--normalize") { Description = "The triplet loss compares features of length one" };
         var erasing = new Option<double>("--erasing") { Description = "Probability of random erasing", DefaultValueFactory = _ => 0.5 };
         var every = new Option<int>("--eval-every")
         {
-            Description = "Evaluates after every so many epochs (and before and after training); 0: never",
+            Description = "Evaluates after each multiple of N epochs, and before and after training; 0: never",
             HelpName = "N",
             DefaultValueFactory = _ => 10,
         };
-        var seed = new Option<ulong>("--seed") { Description = "Seed of everything random", DefaultValueFactory = _ => 1 };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         var output = new Option<DirectoryInfo>("--output")
         {
             Description = "Folder of checkpoints and report",
             HelpName = "DIR",
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/train"),
         };
-        var resume = new Option<bool>("--resume") { Description = "Goes on from the last checkpoint in the output folder" };
+        var resume = new Option<bool>("--resume") { Description = "Resumes from the last checkpoint in the output folder" };
         CheckOptions.Positive(epochs);
         CheckOptions.AtLeast(0, every);
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
         batch.Validators.Add(Batch);
-        foreach (var option in new Option[] { epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed,
-            output, resume }) command.Add(option);
-        command.SetAction((result, cancel) =>
+        Option[] options =
+            [epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed, output, resume];
+        foreach (var option in options) command.Add(option);
+        command.SetAction((result, cancellationToken) =>
         {
             var count = result.GetValue(epochs);
             var pk = result.GetRequiredValue(batch);
@@ -90,7 +91,7 @@ internal static class TrainCommand
                 Seed = result.GetValue(seed),
                 Resume = result.GetValue(resume),
                 Distance = distance.Read(result),
-            }, cancel);
+            }, cancellationToken);
             return Task.FromResult(0);
         });
         return command;
@@ -100,6 +101,6 @@ internal static class TrainCommand
     {
         if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
             result.AddError(
-                "--batch takes at least 2 identities and 2 pictures of each: a triplet needs both a match and another identity.");
+                "--batch takes at least 2 identities and 2 images of each: a triplet needs both a match and another identity.");
     }
 }

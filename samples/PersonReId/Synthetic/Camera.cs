@@ -6,7 +6,7 @@ namespace PersonReId.Synthetic;
 /// <summary>One fixed camera: its scene, where it looks from, and what its lens, sensor and the daylight do to colors.</summary>
 internal sealed class Camera : IDisposable
 {
-    /// <summary>Size of a picture as it is drawn, before the camera scales it down to 64 × 128.</summary>
+    /// <summary>Size of an image as it is drawn, before the camera scales it down to 64 × 128.</summary>
     public const int Width = 192, Height = 384;
 
     private readonly SKImage scene;
@@ -46,10 +46,10 @@ internal sealed class Camera : IDisposable
     private int Light { get; }
     private int Quality { get; }
 
-    /// <summary>A picture of a person as a detector would crop it, as JPEG.</summary>
-    /// <param name="look">Who; null for a picture without a person.</param>
+    /// <summary>An image of a person as a detector would crop it, as JPEG.</summary>
+    /// <param name="look">Who; null for an image without a person.</param>
     /// <param name="badCrop">The detector missed: only a part of the body is in the box.</param>
-    /// <param name="random">Everything that differs from picture to picture.</param>
+    /// <param name="random">Everything that differs from image to image.</param>
     /// <param name="passerBy">Who may stand in the way.</param>
     public byte[] Photograph(Appearance? look, bool badCrop, SeededRandom random, Appearance passerBy)
     {

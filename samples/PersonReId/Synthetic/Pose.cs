@@ -2,7 +2,7 @@ using MetricLearning;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>How a person stands or walks in one picture, and from where the camera sees it.</summary>
+/// <summary>How a person stands or walks in one image, and from where the camera sees it.</summary>
 /// <param name="Yaw">Radians: 0 faces the camera, π/2 walks to the right, π walks away.</param>
 /// <param name="Phase">Where in the stride, in radians.</param>
 /// <param name="Stride">How far the legs swing, in radians; 0 stands.</param>

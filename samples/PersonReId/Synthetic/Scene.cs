@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>The wide view that a camera always sees; each picture shows a part of it behind the person.</summary>
+/// <summary>The wide view that a camera always sees; each image shows a part of it behind the person.</summary>
 internal static class Scene
 {
     private const int Width = 1500, Height = 440, Horizon = 200;

@@ -3,13 +3,13 @@ using MetricLearning;
 namespace PersonReId.Synthetic;
 
 /// <summary>
-/// Draws a data set of people who do not exist, in the shape and the naming of Market-1501: <c>bounding_box_train</c>, <c>query</c> and
+/// Draws a dataset of people who do not exist, with the folders and file names of Market-1501: <c>bounding_box_train</c>, <c>query</c> and
 /// <c>bounding_box_test</c> with files such as <c>0002_c1s1_000451_03.jpg</c>.
 /// </summary>
 /// <remarks>
 /// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past
-/// some of the cameras; of each pass in a test camera, one picture is the query and the rest is the gallery, which also holds distractors
-/// (identity 0000) and junk (-1, boxes that cut a body in half).
+/// some of the cameras. Of a test person's images from one pass, one is a query and the others belong to the gallery. The gallery also
+/// holds distractors (identity 0000) and junk (identity -1: boxes that cut a body in half).
 /// </remarks>
 internal sealed record SyntheticPedestrians
 {
@@ -19,14 +19,14 @@ internal sealed record SyntheticPedestrians
     public int PicturesPerPass { get; init; } = 4;
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>How many pictures the set has.</summary>
+    /// <summary>How many images the dataset has.</summary>
     public int Count => Plan().Count;
 
-    /// <summary>Draws all pictures into a folder; what was there of an earlier data set is replaced.</summary>
-    /// <param name="folder">The folder that becomes the data set.</param>
-    /// <param name="progress">Told after each picture how many are done.</param>
-    /// <param name="cancellation">Ends it.</param>
-    public void DrawTo(string folder, Action<int>? progress = null, CancellationToken cancellation = default)
+    /// <summary>Draws all images into a folder, and replaces an earlier dataset there.</summary>
+    /// <param name="folder">The folder of the dataset.</param>
+    /// <param name="progress">Gets the number of images done after each image, from any thread.</param>
+    /// <param name="cancellationToken">Stops the drawing.</param>
+    public void DrawTo(string folder, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         foreach (var name in new[] { "bounding_box_train", "query", "bounding_box_test" })
         {
@@ -39,15 +39,20 @@ internal sealed record SyntheticPedestrians
         {
             var shots = Plan();
             var done = 0;
-            Parallel.ForEach(shots, new ParallelOptions { CancellationToken = cancellation,
-                MaxDegreeOfParallelism = Environment.ProcessorCount }, shot =>
+            var options = new ParallelOptions
             {
-                var look = shot.Identity switch { 0 when shot.Box % 3 == 0 => null, 0 => Person(100_000 + shot.Frame),
-                    _ => Person(shot.Body) };
+                CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount,
+            };
+            Parallel.ForEach(shots, options, shot =>
+            {
+                var look = shot.Identity switch
+                {
+                    0 when shot.Box % 3 == 0 => null, 0 => Person(100_000 + shot.Frame), _ => Person(shot.Body),
+                };
                 var random = SeededRandom.ForStream(Seed, 0x5407, (ulong)shot.Body, (ulong)shot.Camera, (ulong)shot.Frame);
                 var jpeg = cameras[shot.Camera - 1].Photograph(look, shot.Identity < 0, random, Person(200_000 + shot.Frame));
                 File.WriteAllBytes(Path.Combine(folder, shot.Folder, shot.Name), jpeg);
-                progress?.Invoke(Interlocked.Increment(ref done));
+                progress?.Report(Interlocked.Increment(ref done));
             });
         }
         finally

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// The file of a <see cref="TrainingCheckpoint"/>: a safetensors file (so that Python can open it too) whose metadata carry the format, its
+/// The file of a <see cref="TrainingCheckpoint"/>: a safetensors file (so that Python can open it too). Its metadata hold the format, its
 /// version, a text, and the SHA-256 of the text and of every tensor's name, type, shape and bytes.
 /// </summary>
 internal static class CheckpointFile
@@ -15,8 +15,9 @@ internal static class CheckpointFile
     private const string Version = "1";
 
     /// <summary>Writes atomically: a kill at any moment leaves the old file or the new one.</summary>
-    public static void Write(string path, string text, IReadOnlyDictionary<string, Tensor> tensors)
+    public static void Write(string path, CheckpointText content, IReadOnlyDictionary<string, Tensor> tensors)
     {
+        var text = content.ToJson();
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         SafeTensors.Write(path, tensors, new Dictionary<string, string>
         {
@@ -28,8 +29,8 @@ internal static class CheckpointFile
     }
 
     /// <summary>Reads and checks the whole file. The caller disposes the tensors, which are on the CPU.</summary>
-    /// <exception cref="InvalidDataException">The file is not a checkpoint, or not a whole one.</exception>
-    public static (string Text, NamedTensors Tensors) Read(string path)
+    /// <exception cref="InvalidDataException">The file is no checkpoint, or is incomplete.</exception>
+    public static (CheckpointText Text, NamedTensors Tensors) Read(string path)
     {
         NamedTensors tensors;
         try
@@ -46,7 +47,12 @@ internal static class CheckpointFile
             if (Said("version") != Version) throw Bad($"it has version {Said("version")}, and this library reads version {Version}");
             var text = Said("state") ?? throw Bad("it has no state");
             if (Said("sha256") != Digest(text, tensors)) throw Bad("its checksum is wrong");
-            return (text, tensors);
+            return (CheckpointText.Parse(text), tensors);
+        }
+        catch (FormatException e)
+        {
+            tensors.Dispose();
+            throw Bad(e.Message);
         }
         catch
         {

@@ -1,27 +1,30 @@
 namespace MetricLearning;
 
 /// <summary>
-/// The learning rate falls along half a cosine: with a the part done between start and end, the factor is <c>m + (1 − m)(1 + cos πa)/2</c>;
-/// before the start it is 1, after the end it stays m.
+/// The learning rate falls along half a cosine. Between start and end the factor is <c>m + (1 − m)(1 + cos πa)/2</c>, where a grows from 0
+/// to 1; before the start it is 1, after the end it stays m.
 /// </summary>
-/// <remarks>Loshchilov and Hutter, <i>SGDR</i>, ICLR 2017, without restarts. PyTorch's <c>CosineAnnealingLR</c> climbs again after the end;
-/// this does not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
+/// <remarks>Loshchilov and Hutter, <i>SGDR</i>, ICLR 2017, without restarts. PyTorch's <c>CosineAnnealingLR</c> rises again after the end;
+/// this schedule does not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
 public sealed class CosineSchedule : LearningRateSchedule
 {
     /// <summary>A cosine schedule.</summary>
-    /// <param name="optimizer">The optimizer; the rates that its groups were made with are the initial ones.</param>
-    /// <param name="end">When the rate has reached its minimum, counted from the start of training.</param>
-    /// <param name="start">When it begins to fall; by default at once, so that a warm-up multiplies the falling rate.</param>
-    /// <param name="minimumFactor">m, what is left of the initial rate at the end, in [0, 1].</param>
+    /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
+    /// <param name="end">When the rate reaches its minimum, counted from the start of training.</param>
+    /// <param name="start">When the rate begins to fall. Default: at once, so that a warm-up multiplies the falling rate.</param>
+    /// <param name="minimumFactor">m, the part of the initial rate that is left at the end, in [0, 1]. Default: 0.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs.</param>
-    /// <param name="update">When the rate changes.</param>
+    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
+    /// <param name="update">When the rate changes. Default: at each iteration.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>
     /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
     /// iterations of an epoch are not given.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The minimum is not in [0, 1].</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The minimum is not in [0, 1], the iterations of an epoch are not positive, or the enum
+    /// has no such value.</exception>
     public CosineSchedule(TorchSharp.torch.optim.Optimizer optimizer, TrainingSpan end, TrainingSpan? start = null,
-        double minimumFactor = 0,
-        WarmUp? warmUp = null, int? iterationsPerEpoch = null, ScheduleUpdate update = ScheduleUpdate.EachIteration)
+        double minimumFactor = 0, WarmUp? warmUp = null, int? iterationsPerEpoch = null,
+        ScheduleUpdate update = ScheduleUpdate.EachIteration)
         : base(optimizer, warmUp, iterationsPerEpoch, update, [end])
     {
         End = end;
@@ -33,13 +36,13 @@ public sealed class CosineSchedule : LearningRateSchedule
         Start();
     }
 
-    /// <summary>When the rate has reached its minimum.</summary>
+    /// <summary>When the rate reaches its minimum.</summary>
     public TrainingSpan End { get; }
 
     /// <summary>When the rate begins to fall.</summary>
     public TrainingSpan StartOfFall { get; }
 
-    /// <summary>m, what is left of the initial rate at the end.</summary>
+    /// <summary>m, the part of the initial rate that is left at the end.</summary>
     public double MinimumFactor { get; }
 
     /// <inheritdoc/>

@@ -2,13 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The gradient of a loss on a huge batch in the memory of a small one, at the price of a second way forward.</summary>
+/// <summary>Computes the gradient of a loss on a large batch in the memory of a small one, at the cost of a second forward pass.</summary>
 /// <remarks>
-/// The inputs are embedded a chunk at a time without a gradient; the loss of all embeddings gives the gradient of each of them; then each
-/// chunk is embedded once more and its part of the gradient goes back through the model. Both times a chunk draws the same random numbers
-/// (dropout), from seeds that are drawn from torch's generator (which goes on on the CPU as if nothing else had been drawn). The sum is the
-/// gradient of one pass to rounding, for models in which rows do not meet: batch norm in training mode normalizes by chunk, and moves its
-/// statistics twice. Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).
+/// <para>The inputs are embedded one chunk at a time without a gradient. The loss of all embeddings gives the gradient of each embedding.
+/// Then each chunk is embedded again with a gradient, and its part of the gradient goes through the model's backward pass. The sum equals
+/// the gradient of a single pass up to rounding where the model treats each row on its own. Batch normalization in training mode does not:
+/// it normalizes each chunk by itself and updates its statistics twice.</para>
+/// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
+/// Afterwards torch's CPU generator continues as if only these seeds had been drawn.</para>
+/// <para>Gao et al., <i>Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup</i>, 2021 (GradCache).</para>
+/// <para>Thread safety: one thread at a time; no other thread may draw from torch's generator during a call.</para>
 /// <code>
 /// var cache = new GradientCache(x =&gt; model.call(x), rowsPerChunk: 32);
 /// using var value = cache.Backward(images, embeddings =&gt; loss.call(embeddings, labels));
@@ -19,43 +22,52 @@ public sealed class GradientCache
 {
     private readonly Func<Tensor, Tensor> embed;
 
-    /// <summary>Takes a model.</summary>
-    /// <param name="embed">[n, ...] → [n, D]: the model's way forward. Tensors made in it are freed.</param>
-    /// <param name="rowsPerChunk">What fits into memory with a gradient; at least 1.</param>
+    /// <summary>A gradient cache for a model.</summary>
+    /// <param name="embed">[n, ...] → [n, D]: the model's forward pass. Tensors that it makes are disposed.</param>
+    /// <param name="rowsPerChunk">How many rows are embedded at a time, at least 1: as many as fit in memory with their gradient.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="embed"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="rowsPerChunk"/> is below 1.</exception>
     public GradientCache(Func<Tensor, Tensor> embed, int rowsPerChunk)
     {
         ArgumentNullException.ThrowIfNull(embed);
         (this.embed, RowsPerChunk) = (embed, Guard.AtLeast(rowsPerChunk, 1));
     }
 
-    /// <summary>The rows that are embedded at a time.</summary>
+    /// <summary>How many rows are embedded at a time.</summary>
     public int RowsPerChunk { get; }
 
-    /// <summary>The loss of a batch; its gradient is added to the parameters of the model and of the loss.</summary>
+    /// <summary>Computes the loss of a batch, and adds its gradient to the parameters of the model and of the loss.</summary>
     /// <param name="inputs">[N, ...], N at least 1.</param>
     /// <param name="loss">Embeddings [N, D] → a scalar.</param>
-    /// <returns>The value, without a gradient, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There is no row.</exception>
+    /// <returns>The value without a gradient. The caller disposes it.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">The inputs have no row.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings carry no gradient, as when all parameters of the model are frozen or
+    /// gradients are switched off; or the loss is no scalar that depends on them. No gradient has been added.</exception>
     public Tensor Backward(Tensor inputs, Func<Tensor, Tensor> loss)
     {
+        ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(loss);
         return Backward([inputs], embeddings => loss(embeddings[0]));
     }
 
-    /// <summary>The loss of several batches (two views, questions and answers); its gradient is added to the parameters of the model and
-    /// of the loss.</summary>
-    /// <param name="inputs">Each [N, ...], N at least 1, embedded by the same model.</param>
-    /// <param name="loss">The embeddings of each → a scalar.</param>
-    /// <returns>The value, without a gradient, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">There is no batch, or one without a row.</exception>
+    /// <summary>Computes the loss of several batches (two views, or questions and answers), and adds its gradient to the parameters of the
+    /// model and of the loss.</summary>
+    /// <param name="inputs">At least one batch, each [N, ...] with N at least 1; the same model embeds them all.</param>
+    /// <param name="loss">The embeddings of each batch → a scalar.</param>
+    /// <returns>The value without a gradient. The caller disposes it.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">There is no batch, or a batch has no row.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings carry no gradient, as when all parameters of the model are frozen or
+    /// gradients are switched off; or the loss is no scalar that depends on them. No gradient has been added.</exception>
     public Tensor Backward(IReadOnlyList<Tensor> inputs, Func<IReadOnlyList<Tensor>, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(loss);
         foreach (var input in inputs.DefaultIfEmpty())
             if (input is null || input.dim() == 0 || input.size(0) == 0)
-                throw new ArgumentException(
-                $"inputs must have rows, got {(input is null ? "no batch" : Guard.Shape(input))}.", nameof(inputs));
+                throw new ArgumentException($"inputs must have rows, got {(input is null ? "no batch" : Guard.Shape(input))}.",
+                    nameof(inputs));
         using var scope = NewDisposeScope();
         var chunks = inputs.Select(Chunks).ToArray();
         var generator = get_rng_state();
@@ -71,11 +83,12 @@ public sealed class GradientCache
 
     private Tensor Backward((Tensor Rows, long Seed)[][] chunks, Func<IReadOnlyList<Tensor>, Tensor> loss)
     {
-        Tensor[] embeddings;
-        using (no_grad())
-            embeddings = [.. chunks.Select(input => cat([.. input.Select(Embed)]))];
+        Tensor[] embeddings = [.. chunks.Select(Embeddings)];
         foreach (var rows in embeddings) rows.requires_grad_();
         var value = loss(embeddings);
+        if (value.numel() != 1 || !value.requires_grad)
+            throw new InvalidOperationException($"The loss must be a scalar that depends on the embeddings, got {Guard.Shape(value)}"
+                + (value.requires_grad ? "." : " without a gradient."));
         value.backward();
         for (var i = 0; i < chunks.Length; i++)
         {
@@ -90,6 +103,21 @@ public sealed class GradientCache
             }
         }
         return value.detach();
+    }
+
+    /// <summary>The embeddings of a batch, cut off from the model.</summary>
+    private Tensor Embeddings((Tensor Rows, long Seed)[] chunks)
+    {
+        // The first chunk is embedded with a gradient, to find out before the loss is computed whether there will be one.
+        var first = Embed(chunks[0]);
+        if (!first.requires_grad)
+            throw new InvalidOperationException(
+                "The embeddings carry no gradient: are all parameters of the model frozen, or are gradients "
+                + "switched off (no_grad)?");
+        var start = first.detach();
+        first.Dispose();
+        using var unchanging = no_grad();
+        return cat([start, .. chunks.Skip(1).Select(Embed)]);
     }
 
     private (Tensor Rows, long Seed)[] Chunks(Tensor input) =>

@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What an optimizer remembers of each parameter, by name.</summary>
+/// <summary>The state that an optimizer keeps for each parameter, by name.</summary>
 /// <remarks>TorchSharp's own saving is not used: its SGD restores momentum as float32 on the CPU whatever the parameter is, and the tensors
 /// that loading makes belong to the caller's dispose scope.</remarks>
 internal static class OptimizerStates
 {
-    /// <summary>The parameters with what is remembered of them, in the order of the groups.</summary>
+    /// <summary>The parameters with their states, in the order of the groups.</summary>
     public static IReadOnlyList<(Parameter Parameter, TorchSharp.Modules.OptimizerState State)> Of(OptimizerHelper optimizer) =>
         [.. optimizer.parameters().Zip(optimizer.state_dict().State)];
 
-    /// <summary>The tensors of a state. One may be null: momentum before the first step, or a part that is switched off.</summary>
+    /// <summary>The tensors of a state. A tensor may be null: momentum before the first step, or a part that is switched off.</summary>
     /// <exception cref="NotSupportedException">The optimizer is of an unknown kind.</exception>
     public static Slot<Tensor?>[] Tensors(TorchSharp.Modules.OptimizerState state) => state switch
     {
@@ -67,25 +67,25 @@ internal static class OptimizerStates
     };
 
     /// <summary>The settings of each group (learning rate, betas and so on), as TorchSharp writes them.</summary>
-    public static string[] Settings(OptimizerHelper optimizer) => [.. optimizer.state_dict().Options.Select(options =>
+    public static byte[][] Settings(OptimizerHelper optimizer) => [.. optimizer.state_dict().Options.Select(options =>
     {
         using var buffer = new MemoryStream();
         using var writer = new BinaryWriter(buffer);
         options.SaveStateDict(writer);
         writer.Flush();
-        return Convert.ToBase64String(buffer.ToArray());
+        return buffer.ToArray();
     })];
 
     /// <summary>Sets what <see cref="Settings"/> gave.</summary>
-    public static void SetSettings(OptimizerHelper optimizer, IReadOnlyList<string> settings)
+    public static void SetSettings(OptimizerHelper optimizer, IReadOnlyList<byte[]> settings)
     {
         foreach (var (options, saved) in optimizer.state_dict().Options.Zip(settings))
         {
-            using var reader = new BinaryReader(new MemoryStream(Convert.FromBase64String(saved)));
+            using var reader = new BinaryReader(new MemoryStream(saved));
             options.LoadStateDict(reader);
         }
     }
 
-    /// <summary>One thing that a state holds.</summary>
+    /// <summary>One value of a state.</summary>
     internal sealed record Slot<T>(string Name, Func<T> Get, Action<T> Set);
 }

@@ -6,6 +6,6 @@ public enum ScheduleUpdate
     /// <summary>At every iteration (fast-reid's warm-up; most current recipes).</summary>
     EachIteration,
 
-    /// <summary>Only between epochs: within one the rate stands still (Bag of Tricks, torchreid).</summary>
+    /// <summary>Only between epochs: within an epoch the rate is constant (Bag of Tricks, torchreid).</summary>
     EachEpoch,
 }

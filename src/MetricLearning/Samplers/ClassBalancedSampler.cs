@@ -2,38 +2,39 @@ namespace MetricLearning;
 
 /// <summary>
 /// Rows drawn one by one: first a class, with probability proportional to <c>n^(1 − balance)</c> where n is its number of rows, then the
-/// next of its rows. Rare classes come as often as frequent ones.
+/// next of its rows. With balance 1 rare classes come as often as frequent ones.
 /// </summary>
 /// <remarks>
 /// Balance 1 gives every class the same share, 0.5 is square-root sampling, 0 leaves the shares as they are in the data (Mahajan et al.,
 /// ECCV 2018; Kang et al., <i>Decoupling Representation and Classifier for Long-Tailed Recognition</i>, ICLR 2020). PyTorch's
-/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here the rows of a class all come before one comes again. For a
-/// metric loss that needs positives in every batch, take <see cref="IdentitySampler"/>.
+/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here all rows of a class come before one comes again. Where a metric
+/// loss needs positives in every batch, take <see cref="IdentitySampler"/>.
 /// </remarks>
 public sealed class ClassBalancedSampler : Sampler
 {
     private readonly int[] starts;
     private readonly int[] rows;
     private readonly int batches;
-    private readonly double[] upTo;    // the probability of classes 0..i
+    private readonly double[] upTo;    // the sum of the weights of classes 0..i
 
     /// <summary>A sampler over rows with these classes.</summary>
     /// <param name="labels">The class of each row, any numbers.</param>
-    /// <param name="batchSize">Rows of a batch (of all processes together).</param>
-    /// <param name="balance">0 for the data's shares, 1 for equal shares.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch; by default rows / batch size, at least 1.</param>
+    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="balance">In [0, 1]: 0 for the data's shares, 1 for equal shares. Default: 1.</param>
+    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There are no labels.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
+    /// <exception cref="ArgumentException">There are no labels, an epoch is larger than an array can be, or the batch cannot be divided
+    /// among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of its range.</exception>
     public ClassBalancedSampler(IReadOnlyList<long> labels, int batchSize, double balance = 1, int? batchesPerEpoch = null,
-        SamplerShard shard = default,
-        ulong seed = 0) : base(batchSize, seed, shard)
+        SamplerShard shard = default, ulong seed = 0) : base(batchSize, seed, shard)
     {
         ArgumentNullException.ThrowIfNull(labels);
         if (labels.Count == 0) throw new ArgumentException("labels must not be empty.", nameof(labels));
         Balance = Guard.Within(balance, 0, 1);
-        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch)) : Math.Max(1, labels.Count / batchSize);
+        batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, batchSize);
         (starts, rows, _) = Groups.Of(labels, minimum: 1);
         upTo = new double[starts.Length - 1];
         for (var i = 0; i < upTo.Length; i++)
@@ -56,7 +57,7 @@ public sealed class ClassBalancedSampler : Sampler
             var chosen = Math.Min(found >= 0 ? found + 1 : ~found, upTo.Length - 1);
             var own = order.AsSpan(starts[chosen]..starts[chosen + 1]);
             var next = taken[chosen]++ % own.Length;
-            // One step of a shuffle: the rows from next on are those that have not come in this round.
+            // One step of a shuffle: the rows from index `next` on have not come in this round.
             var j = next + random.NextInt(own.Length - next);
             (own[next], own[j]) = (own[j], own[next]);
             drawn[i] = own[next];
@@ -68,6 +69,6 @@ public sealed class ClassBalancedSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(checked(batches * WholeBatchSize));
+        return ShareOf(batches * WholeBatchSize);
     }
 }

@@ -2,52 +2,53 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>P×K from several domains (cameras, data sets) at once: every batch holds K pictures each of so many identities of each
-/// domain.</summary>
+/// <summary>P×K from several domains (cameras, data sets) at once: every batch holds a given number of identities of each domain, with K
+/// images of each identity.</summary>
 /// <remarks>
-/// Each batch is a fresh draw. Identities within a domain's share differ, and one is as much more likely as it has more pictures there; its
-/// K pictures differ where it has K, wherever they were taken. As fast-reid's SetReWeightSampler means it: there the same identity may be
-/// drawn twice, one with just K pictures is drawn with replacement, the rows are shuffled within a batch, and its own check of the batch
-/// size lets no batch through.
+/// Each batch is a fresh draw. The identities within a domain's share differ, and an identity is drawn in proportion to its number of
+/// images in that domain. Its K images may come from any domain, and differ where it has K. This is what fast-reid's SetReWeightSampler
+/// intends. There the same identity may be drawn twice, an identity with exactly K images is drawn with replacement, the rows are shuffled
+/// within a batch, and its own check of the batch size lets no batch through.
 /// </remarks>
 public sealed class DomainIdentitySampler : Sampler
 {
-    private readonly int[] starts;              // the pictures of identity i are rows[starts[i]..starts[i + 1]]
+    private readonly int[] starts;              // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    // of each domain: pictures of its identities, identities of a batch
-    private readonly (Dictionary<int, int> Pictures, int Count)[] shares;
+    // For each domain: how many images each of its identities has in it, and how many of these identities a batch holds.
+    private readonly (Dictionary<int, int> Images, int Count)[] shares;
     private readonly int batches;
 
-    /// <summary>A sampler over pictures with these identities and domains.</summary>
-    /// <param name="labels">The identity of each picture, any numbers.</param>
-    /// <param name="domains">The domain of each picture, any numbers.</param>
-    /// <param name="identitiesPerDomain">How many identities of each domain a batch (of all processes together) holds, each at least 1;
-    /// domains that are not named take no part.</param>
-    /// <param name="imagesPerIdentity">K, at least 1.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch; by default pictures / batch size, at least 1.</param>
+    /// <summary>A sampler over images with these identities and domains.</summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="domains">The domain of each image, any numbers.</param>
+    /// <param name="identitiesPerDomain">How many identities of each domain a batch of all processes together holds, each at least 1.
+    /// Domains that are not named take no part.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: images / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several: whole identities.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">The lengths differ, no domain is named, or one has fewer identities than wanted of
-    /// it.</exception>
+    /// <exception cref="ArgumentNullException">A collection is null.</exception>
+    /// <exception cref="ArgumentException">The lengths differ, no domain is named, a domain has fewer identities than a batch is to hold of
+    /// it, a batch or an epoch is larger than an array can be, or the identities cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
-    public DomainIdentitySampler(IReadOnlyList<long> labels, IReadOnlyList<long> domains, IReadOnlyDictionary<long,
-        int> identitiesPerDomain,
-        int imagesPerIdentity = 4, int? batchesPerEpoch = null, SamplerShard shard = default, ulong seed = 0)
-        : base(checked(Identities(identitiesPerDomain) * Guard.AtLeast(imagesPerIdentity, 1)), seed, shard, imagesPerIdentity)
+    public DomainIdentitySampler(IReadOnlyList<long> labels, IReadOnlyList<long> domains,
+        IReadOnlyDictionary<long, int> identitiesPerDomain, int imagesPerIdentity = 4, int? batchesPerEpoch = null,
+        SamplerShard shard = default, ulong seed = 0)
+        : base(SamplerSize.Product("a batch", nameof(imagesPerIdentity), Identities(identitiesPerDomain),
+            Guard.AtLeast(imagesPerIdentity, 1)), seed, shard, imagesPerIdentity)
     {
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(domains);
         if (domains.Count != labels.Count)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"domains must have one entry a picture, {labels.Count}, got {domains.Count}."), nameof(domains));
+                $"domains must have one entry per image, {labels.Count}, got {domains.Count}."), nameof(domains));
         ImagesPerIdentity = imagesPerIdentity;
         (starts, rows, _) = Groups.Of(labels, minimum: 1);
         shares = [.. identitiesPerDomain.OrderBy(entry => entry.Key).Select(entry => ShareOfDomain(domains, entry.Key, entry.Value))];
-        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch))
-            : Math.Max(1, labels.Count / WholeBatchSize);
+        batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, WholeBatchSize);
     }
 
-    /// <summary>K: how many pictures of each identity a batch holds.</summary>
+    /// <summary>K: how many images of each identity a batch holds.</summary>
     public int ImagesPerIdentity { get; }
 
     /// <inheritdoc/>
@@ -57,16 +58,16 @@ public sealed class DomainIdentitySampler : Sampler
         int[] order = [.. rows];
         var drawn = new long[batches * WholeBatchSize];
         for (var next = 0; next < drawn.Length;)
-            foreach (var (pictures, count) in shares)
+            foreach (var (images, count) in shares)
             {
-                int[] identities = [.. pictures.Keys.Order()];
-                random.Shuffle(identities, identity => pictures[identity]);
+                int[] identities = [.. images.Keys.Order()];
+                random.Shuffle(identities, identity => images[identity]);
                 foreach (var identity in identities.AsSpan(..count))
                 {
                     var own = order.AsSpan(starts[identity]..starts[identity + 1]);
                     for (var i = 0; i < ImagesPerIdentity; i++)
                     {
-                        // One step of a shuffle while there are pictures enough, else any of them.
+                        // One step of a shuffle where the identity has K images, else a draw with replacement.
                         var from = own.Length >= ImagesPerIdentity ? i : 0;
                         var chosen = from + random.NextInt(own.Length - from);
                         (own[from], own[chosen]) = (own[chosen], own[from]);
@@ -81,25 +82,28 @@ public sealed class DomainIdentitySampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(checked(batches * WholeBatchSize));
+        return ShareOf(batches * WholeBatchSize);
     }
 
-    private (Dictionary<int, int> Pictures, int Count) ShareOfDomain(IReadOnlyList<long> domains, long domain, int count)
+    private (Dictionary<int, int> Images, int Count) ShareOfDomain(IReadOnlyList<long> domains, long domain, int count)
     {
-        var pictures = new Dictionary<int, int>();
+        var images = new Dictionary<int, int>();
         for (var identity = 0; identity < starts.Length - 1; identity++)
-            if (rows[starts[identity]..starts[identity + 1]].Count(row => domains[row] == domain) is > 0 and var found) pictures[
-                identity] = found;
-        return pictures.Count >= count ? (pictures, count)
+            if (rows[starts[identity]..starts[identity + 1]].Count(row => domains[row] == domain) is > 0 and var found)
+                images[identity] = found;
+        return images.Count >= count ? (images, count)
             : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"domains must hold at least {count} identities of domain {domain}, got {pictures.Count}."), nameof(domains));
+                $"domains must hold at least {count} identities of domain {domain}, got {images.Count}."), nameof(domains));
     }
 
     private static int Identities(IReadOnlyDictionary<long, int> identitiesPerDomain)
     {
         ArgumentNullException.ThrowIfNull(identitiesPerDomain);
-        if (identitiesPerDomain.Count == 0) throw new ArgumentException("identitiesPerDomain must name a domain, got none.",
-            nameof(identitiesPerDomain));
-        return identitiesPerDomain.Values.Sum(count => Guard.AtLeast(count, 1, nameof(identitiesPerDomain)));
+        if (identitiesPerDomain.Count == 0)
+            throw new ArgumentException("identitiesPerDomain must name a domain, got none.", nameof(identitiesPerDomain));
+        var identities = identitiesPerDomain.Values.Sum(count => (long)Guard.AtLeast(count, 1, nameof(identitiesPerDomain)));
+        return identities <= Array.MaxLength ? (int)identities
+            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"identitiesPerDomain must sum to at most {Array.MaxLength}, got {identities}."), nameof(identitiesPerDomain));
     }
 }

@@ -3,13 +3,13 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// Every batch holds K rows each of N domains (cameras, data sets) drawn at random; no row comes twice in an epoch, which ends with the
-/// first batch that leaves one of its domains with fewer than K rows.
+/// Every batch holds K rows of each of N domains (cameras, data sets) drawn at random. No row comes twice in an epoch, and the epoch ends
+/// with the first batch that leaves one of its domains with fewer than K rows.
 /// </summary>
 /// <remarks>
-/// To the letter RandomDomainSampler (domains are cameras) and RandomDatasetSampler of torchreid. So a small domain ends the epoch soon; to
-/// go through all rows take an <see cref="IdentitySampler"/> with the domains as labels. How many batches come depends on the draw: see
-/// <see cref="Sampler.CountIn"/>.
+/// Exactly the RandomDomainSampler (domains are cameras) and the RandomDatasetSampler of torchreid. A small domain therefore ends the epoch
+/// early; to go through all rows, take an <see cref="IdentitySampler"/> with the domains as labels. The number of batches depends on the
+/// draw: see <see cref="Sampler.CountIn"/>.
 /// </remarks>
 public sealed class DomainSampler : Sampler
 {
@@ -18,15 +18,18 @@ public sealed class DomainSampler : Sampler
 
     /// <summary>A sampler over rows of these domains.</summary>
     /// <param name="domains">The domain of each row, any numbers.</param>
-    /// <param name="domainsPerBatch">N, at least 1 (of all processes together); null for all of them.</param>
-    /// <param name="rowsPerDomain">K, at least 1.</param>
+    /// <param name="domainsPerBatch">N, the domains of a batch of all processes together, at least 1. Default: all domains.</param>
+    /// <param name="rowsPerDomain">K, at least 1. Default: 16.</param>
     /// <param name="shard">The share of one process among several: whole domains.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There are fewer than N domains, or one has fewer than K rows.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="domains"/> is null.</exception>
+    /// <exception cref="ArgumentException">There are fewer than N domains, one has fewer than K rows, a batch is larger than an array can
+    /// be, or N cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public DomainSampler(IReadOnlyList<long> domains, int? domainsPerBatch = null, int rowsPerDomain = 16, SamplerShard shard = default,
         ulong seed = 0)
-        : base(checked(CountOf(domains, domainsPerBatch) * Guard.AtLeast(rowsPerDomain, 1)), seed, shard, rowsPerDomain)
+        : base(SamplerSize.Product("a batch", nameof(rowsPerDomain), CountOf(domains, domainsPerBatch), Guard.AtLeast(rowsPerDomain, 1)),
+            seed, shard, rowsPerDomain)
     {
         (starts, rows, _) = Groups.Of(domains, minimum: 1);
         DomainsPerBatch = WholeBatchSize / rowsPerDomain;
@@ -62,7 +65,7 @@ public sealed class DomainSampler : Sampler
         for (var goesOn = true; goesOn;)
             foreach (var domain in random.Choose<int>(domains, DomainsPerBatch))
             {
-                // The rows from taken on are those that have not come.
+                // The rows that have not come yet.
                 var left = order.AsSpan(starts[domain] + taken[domain], starts[domain + 1] - starts[domain] - taken[domain]);
                 foreach (var row in random.Choose(left, RowsPerDomain)) drawn.Add(row);
                 taken[domain] += RowsPerDomain;

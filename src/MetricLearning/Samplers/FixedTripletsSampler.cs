@@ -5,27 +5,30 @@ namespace MetricLearning;
 /// <summary>The same triplets in every epoch, in an order that the seed and the epoch decide: batches of anchor, positive, negative,
 /// anchor, ...</summary>
 /// <remarks>
-/// For data whose only truth is a set of triplets, and for mined ones. The loss takes a batch as
-/// <c>loss.forward(embeddings, Triplets.InThrees(rows))</c>. As FixedSetOfTriplets of pytorch-metric-learning, whose draw from labels is
+/// For data that are known only as a set of triplets, and for triplets that were mined before. The loss takes a batch as
+/// <c>loss.forward(embeddings, Triplets.InThrees(rows))</c>. This is FixedSetOfTriplets of pytorch-metric-learning; its draw from labels is
 /// <see cref="FromLabels"/>.
 /// </remarks>
 public sealed class FixedTripletsSampler : Sampler
 {
     private readonly (long Anchor, long Positive, long Negative)[] triplets;
+    private readonly int length;    // of an epoch of all processes together
 
     /// <summary>A sampler over these triplets.</summary>
-    /// <param name="triplets">Rows of anchor, positive and negative; at least one triplet.</param>
-    /// <param name="tripletsPerBatch">Triplets of a batch (of all processes together).</param>
+    /// <param name="triplets">The rows of anchor, positive and negative, each 0 or greater; at least one triplet.</param>
+    /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
     /// <param name="lastBatch">What becomes of triplets that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first
     /// again.</param>
     /// <param name="shard">The share of one process among several: whole triplets.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There is no triplet, or a row is negative.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be
-    /// short.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="triplets"/> is null.</exception>
+    /// <exception cref="ArgumentException">There is no triplet, a row is negative, a batch or an epoch is larger than an array can be, or
+    /// the batch cannot be divided among the processes evenly.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, the enum has no such value, or the batch is larger than the
+    /// data and must not be short.</exception>
     public FixedTripletsSampler(IReadOnlyList<(long Anchor, long Positive, long Negative)> triplets, int tripletsPerBatch,
         LastBatch lastBatch = LastBatch.Short, SamplerShard shard = default, ulong seed = 0)
-        : base(checked(Guard.AtLeast(tripletsPerBatch, 1) * 3), seed, shard, groupSize: 3)
+        : base(SamplerSize.Product("a batch", nameof(tripletsPerBatch), Guard.AtLeast(tripletsPerBatch, 1), 3), seed, shard, groupSize: 3)
     {
         ArgumentNullException.ThrowIfNull(triplets);
         if (triplets.Count == 0) throw new ArgumentException("triplets must not be empty.", nameof(triplets));
@@ -35,6 +38,7 @@ public sealed class FixedTripletsSampler : Sampler
         Guard.AtLeast(triplets.Count, Guard.Defined(lastBatch) == LastBatch.Short ? 1 : tripletsPerBatch, nameof(triplets));
         this.triplets = [.. triplets];
         LastBatch = lastBatch;
+        length = lastBatch.LengthOf(SamplerSize.Product("an epoch", nameof(triplets), triplets.Count, 3), WholeBatchSize);
     }
 
     /// <summary>How many triplets there are.</summary>
@@ -44,15 +48,18 @@ public sealed class FixedTripletsSampler : Sampler
     public LastBatch LastBatch { get; }
 
     /// <summary>
-    /// Triplets drawn once from labels: two classes at random, an anchor and a positive of the first (the same row twice where it has no
-    /// other), a negative of the second.
+    /// A sampler over triplets drawn once from labels: two classes at random, an anchor and a positive of the first class (the same row
+    /// twice where the class has no other), a negative of the second.
     /// </summary>
     /// <param name="labels">The class of each row; at least two classes.</param>
     /// <param name="count">How many triplets, at least 1.</param>
-    /// <param name="tripletsPerBatch">Triplets of a batch.</param>
+    /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of the triplets and of all epochs.</param>
-    /// <exception cref="ArgumentException">There are fewer than two classes.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two classes, a batch or an epoch is larger than an array can be, or the
+    /// batch cannot be divided among the processes evenly.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public static FixedTripletsSampler FromLabels(IReadOnlyList<long> labels, int count, int tripletsPerBatch, SamplerShard shard = default,
         ulong seed = 0)
     {
@@ -85,7 +92,7 @@ public sealed class FixedTripletsSampler : Sampler
         var order = new int[triplets.Length];
         for (var i = 0; i < order.Length; i++) order[i] = i;
         RandomOf(epoch).Shuffle(order.AsSpan());
-        var drawn = new long[Length];
+        var drawn = new long[length];
         for (var i = 0; i < drawn.Length / 3; i++)
             (drawn[3 * i], drawn[3 * i + 1], drawn[3 * i + 2]) = triplets[order[i % order.Length]];
         return Share(drawn);
@@ -95,8 +102,6 @@ public sealed class FixedTripletsSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(Length);
+        return ShareOf(length);
     }
-
-    private int Length => LastBatch.LengthOf(checked(triplets.Length * 3), WholeBatchSize);
 }

@@ -4,39 +4,45 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K of identities that are hard to tell apart: each batch is one identity and the P − 1 that are nearest to it by the distances of the
-/// model in training. An epoch has one batch for each identity.
+/// P×K over identities that are hard to tell apart: each batch holds one identity and the P − 1 identities nearest to it, by the distances
+/// of the model in training. An epoch has one batch for each identity.
 /// </summary>
 /// <remarks>
-/// At the start of an epoch embed one picture of each identity, and hand their distances over:
+/// <para>At the start of an epoch, embed one image of each identity and pass the distances on:</para>
 /// <code>
 /// var rows = sampler.Representatives(epoch);
 /// using var embeddings = Embed(rows);                                      // [Identities, D]
 /// using var distances = Distance.Cosine.Matrix(embeddings, embeddings);
 /// sampler.Update(distances);
 /// </code>
-/// Until the first time the neighbors are drawn at random. An epoch is a pure function of the seed, its number and <see cref="Neighbors"/>:
-/// keep these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch. Pictures of an identity come
-/// in random order, all before one comes again as far as groups of K allow. Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for
-/// Generalizable Person Re-Identification</i>, CVPR 2022 (GraphSampler of QAConv).
+/// <para>Before the first <see cref="Update"/> the neighbors are drawn at random. An epoch is a pure function of the seed, its number and
+/// <see cref="Neighbors"/>: save these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch.
+/// Images of an identity come in random order, all before one comes again as far as groups of K allow.</para>
+/// <para>Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable Person Re-Identification</i>, CVPR 2022
+/// (GraphSampler of QAConv).</para>
+/// <para>Thread safety: as for <see cref="Sampler"/>. <see cref="Update"/> and setting <see cref="Neighbors"/> belong to the one thread
+/// that enumerates; a <see cref="Draw"/> on another thread takes the neighbors from before or from after, never a mixture.</para>
 /// </remarks>
 public sealed class GraphSampler : Sampler
 {
-    private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
+    private readonly int[] starts;      // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    private int[]? neighbors;
+    private volatile int[]? neighbors;
 
-    /// <summary>A sampler over the pictures with these labels.</summary>
-    /// <param name="labels">The identity of each picture, any numbers.</param>
-    /// <param name="identitiesPerBatch">P, at least 2 (of all processes together).</param>
-    /// <param name="imagesPerIdentity">K, at least 1.</param>
+    /// <summary>A sampler over the images with these labels.</summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 2. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="shard">The share of one process among several: whole identities.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There are fewer than P identities.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
+    /// <exception cref="ArgumentException">There are fewer than P identities, a batch or an epoch is larger than an array can be, or P
+    /// cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">P or K is too small.</exception>
     public GraphSampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4, SamplerShard shard = default,
         ulong seed = 0)
-        : base(checked(Guard.AtLeast(identitiesPerBatch, 2) * Guard.AtLeast(imagesPerIdentity, 1)), seed, shard, imagesPerIdentity)
+        : base(SamplerSize.Product("a batch", nameof(imagesPerIdentity), Guard.AtLeast(identitiesPerBatch, 2),
+            Guard.AtLeast(imagesPerIdentity, 1)), seed, shard, imagesPerIdentity)
     {
         ArgumentNullException.ThrowIfNull(labels);
         (IdentitiesPerBatch, ImagesPerIdentity) = (identitiesPerBatch, imagesPerIdentity);
@@ -44,37 +50,41 @@ public sealed class GraphSampler : Sampler
         if (Identities < identitiesPerBatch)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"labels must hold at least {identitiesPerBatch} identities, got {Identities}."), nameof(labels));
+        SamplerSize.Product("an epoch", nameof(labels), Identities, WholeBatchSize);
     }
 
     /// <summary>P: how many identities a batch of all processes together holds.</summary>
     public int IdentitiesPerBatch { get; }
 
-    /// <summary>K: how many pictures of each identity a batch holds.</summary>
+    /// <summary>K: how many images of each identity a batch holds.</summary>
     public int ImagesPerIdentity { get; }
 
-    /// <summary>How many identities there are, in the order in which they first come in the labels.</summary>
+    /// <summary>How many identities there are. They are numbered in the order in which they first come in the labels.</summary>
     public int Identities => starts.Length - 1;
 
-    /// <summary>[Identities · (P − 1)]: the nearest identities of each, nearest first; null until <see cref="Update"/>. For
-    /// checkpoints.</summary>
-    /// <exception cref="ArgumentException">The length or an identity does not fit: they are of another sampler or of other
+    /// <summary>[Identities · (P − 1)]: the numbers of the nearest identities of each identity, nearest first; null until
+    /// <see cref="Update"/>. For checkpoints.</summary>
+    /// <exception cref="ArgumentException">The length or an identity does not fit, as when they are of another sampler or of other
     /// data.</exception>
     public IReadOnlyList<int>? Neighbors
     {
-        get => neighbors;
+        get => neighbors is { } known ? [.. known] : null;
         set
         {
-            if (value is not null && (value.Count != Identities * (IdentitiesPerBatch - 1) || value.Any(i => i < 0 || i >= Identities)))
+            int[]? given = value is null ? null : [.. value];
+            if (given is not null && (given.Length != Identities * (IdentitiesPerBatch - 1) || given.Any(i => i < 0 || i >= Identities)))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {value.Count}: are they of "
+                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {given.Length}: are they of "
                         + $"another sampler?"),
                     nameof(Neighbors));
-            neighbors = value is null ? null : [.. value];
+            neighbors = given;
         }
     }
 
-    /// <summary>One picture of each identity, drawn for an epoch: those to embed for <see cref="Update"/>.</summary>
-    /// <returns>Rows [Identities], in the order of the identities.</returns>
+    /// <summary>One image of each identity, drawn for an epoch: embed these for <see cref="Update"/>.</summary>
+    /// <param name="epoch">The number of the epoch, from 0.</param>
+    /// <returns>Rows [Identities], in the order of the identities: a pure function of the seed and the epoch.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public long[] Representatives(int epoch)
     {
         var random = SeededRandom.ForStream(Seed, (ulong)Guard.AtLeast(epoch, 0), 1);
@@ -83,9 +93,10 @@ public sealed class GraphSampler : Sampler
         return chosen;
     }
 
-    /// <summary>Takes the nearest identities of each from their distances, of equally near ones the earlier.</summary>
+    /// <summary>Takes the nearest identities of each identity from their distances. Of equally near identities the one with the lower
+    /// number counts as nearer.</summary>
     /// <param name="distances">[Identities, Identities], on any device.</param>
-    /// <exception cref="ArgumentException">The distances are not of this size, or not finite.</exception>
+    /// <exception cref="ArgumentException">The distances are null, of another size, or not finite.</exception>
     public void Update(Tensor distances)
     {
         Guard.Matrix(distances);
@@ -107,6 +118,7 @@ public sealed class GraphSampler : Sampler
         var random = RandomOf(epoch);
         int[] order = [.. rows];
         var taken = new int[Identities];
+        var known = neighbors;
         for (var i = 0; i < Identities; i++) random.Shuffle(order.AsSpan(starts[i]..starts[i + 1]));
         int[] centers = [.. Enumerable.Range(0, Identities)];
         random.Shuffle(centers.AsSpan());
@@ -114,7 +126,7 @@ public sealed class GraphSampler : Sampler
         var drawn = new List<long>(Identities * WholeBatchSize);
         foreach (var center in centers)
         {
-            foreach (var identity in Near(center, others, random)) Take(identity);
+            foreach (var identity in Near(center, known, others, random)) Take(identity);
             Take(center);
         }
         return Share([.. drawn]);
@@ -140,13 +152,14 @@ public sealed class GraphSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(checked(Identities * WholeBatchSize));
+        return ShareOf(Identities * WholeBatchSize);
     }
 
-    private int[] Near(int center, int[] others, SeededRandom random)
+    /// <summary>The nearest identities of a center, or others at random where the neighbors are not known.</summary>
+    private int[] Near(int center, int[]? known, int[] others, SeededRandom random)
     {
         var count = IdentitiesPerBatch - 1;
-        if (neighbors is not null) return neighbors[(center * count)..((center + 1) * count)];
+        if (known is not null) return known[(center * count)..((center + 1) * count)];
         var place = Array.IndexOf(others, center);
         (others[place], others[^1]) = (others[^1], others[place]);
         return random.Choose(others.AsSpan(..^1), count).ToArray();

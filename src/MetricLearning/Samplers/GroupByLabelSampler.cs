@@ -1,13 +1,13 @@
 namespace MetricLearning;
 
 /// <summary>
-/// The rows of one label after those of another, in random order of the labels and cut into batches: as few labels in a batch as can be,
-/// and at least two rows of each.
+/// The labels in random order, the rows of each label together, cut into batches: a batch holds as few labels as it can, and at least two
+/// rows of each.
 /// </summary>
 /// <remarks>
-/// To the letter GroupByLabelBatchSampler of sentence-transformers: of each label an even number of rows in the order of the data, so that
-/// the last of an odd number never comes, and a label of one row never. A label with many rows fills whole batches, which have no
-/// negatives: <see cref="IdentitySampler"/> mixes better.
+/// Exactly the GroupByLabelBatchSampler of sentence-transformers. Each label gives an even number of rows, in the order of the data: the
+/// last row of an odd number never comes, and neither does a label with one row. A label with many rows fills whole batches, which then
+/// have no negatives; <see cref="IdentitySampler"/> mixes better.
 /// </remarks>
 public sealed class GroupByLabelSampler : Sampler
 {
@@ -17,25 +17,26 @@ public sealed class GroupByLabelSampler : Sampler
 
     /// <summary>A sampler over rows with these labels.</summary>
     /// <param name="labels">The label of each row, any numbers.</param>
-    /// <param name="batchSize">Rows of a batch (of all processes together), an even number.</param>
+    /// <param name="batchSize">Rows of a batch of all processes together, an even number.</param>
     /// <param name="lastBatch">What becomes of rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
     /// <see cref="LastBatch.Short"/>.</param>
     /// <param name="shard">The share of one process among several: whole pairs of a label.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">No label has two rows, the batch size is odd, or the last batch is to be filled.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
+    /// <exception cref="ArgumentException">No label has two rows, the batch size is odd, the last batch is to be filled, or the batch
+    /// cannot be divided among the processes evenly.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The batch size is below 2, or the enum has no such value.</exception>
     public GroupByLabelSampler(IReadOnlyList<long> labels, int batchSize, LastBatch lastBatch = LastBatch.Short,
-        SamplerShard shard = default,
-        ulong seed = 0) : base(batchSize, seed, shard, groupSize: Even(batchSize))
+        SamplerShard shard = default, ulong seed = 0) : base(batchSize, seed, shard, groupSize: Even(batchSize))
     {
         ArgumentNullException.ThrowIfNull(labels);
-        if (Guard.Defined(lastBatch) == LastBatch.Fill) throw new ArgumentException("lastBatch must be Drop or Short, got Fill.",
-            nameof(lastBatch));
+        if (Guard.Defined(lastBatch) == LastBatch.Fill)
+            throw new ArgumentException("lastBatch must be Drop or Short, got Fill.", nameof(lastBatch));
         LastBatch = lastBatch;
         (starts, rows, _) = Groups.Of(labels, minimum: 2);
-        for (var i = 1; i < starts.Length; i++) total += EvenPart(i - 1);
-        if (total == 0) throw new ArgumentException($"labels must hold one with at least 2 rows, got {labels.Count} rows with none.",
-            nameof(labels));
+        for (var label = 0; label < starts.Length - 1; label++) total += EvenPart(label);
+        if (total == 0)
+            throw new ArgumentException($"labels must hold one with at least 2 rows, got {labels.Count} rows with none.", nameof(labels));
     }
 
     /// <summary>What becomes of rows that do not fill a batch.</summary>

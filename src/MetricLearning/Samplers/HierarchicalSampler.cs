@@ -3,82 +3,70 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K with a level above: every batch holds C categories, of each of them P classes, of each of those K pictures. Negatives of the same
+/// P×K with a level above: every batch holds C categories, P classes of each category and K images of each class. Negatives of the same
 /// category are the hard ones (two chairs rather than a chair and a lamp).
 /// </summary>
 /// <remarks>
-/// Each batch is a fresh draw, every category that has P classes of K pictures as likely as another, unless <see cref="HierarchyDraw"/>
-/// says otherwise. After <c>HierarchicalSampler</c> of pytorch-metric-learning (and Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR
-/// 2019), which goes through all pairs of categories and whose batches vary in the number of classes, and the two of open-metric-learning.
+/// By default each batch is a fresh draw in which every category that has P classes of K images is equally likely;
+/// <see cref="HierarchyDraw"/> names the other ways. It follows <c>HierarchicalSampler</c> of pytorch-metric-learning (and Cakir et al.,
+/// <i>Deep Metric Learning to Rank</i>, CVPR 2019), which goes through all pairs of categories and whose batches vary in the number of
+/// classes, and the two category samplers of open-metric-learning.
 /// </remarks>
 public sealed class HierarchicalSampler : Sampler
 {
-    private readonly int[] classStarts;       // the pictures of class i are rows[classStarts[i]..classStarts[i + 1]]
+    private readonly int[] classStarts;       // the images of class i are rows[classStarts[i]..classStarts[i + 1]]
     private readonly int[] rows;
     private readonly int[] categoryStarts;    // the classes of category i are classes[categoryStarts[i]..categoryStarts[i + 1]]
     private readonly int[] classes;
     private readonly int batches;
 
-    /// <summary>A sampler over pictures with these classes and categories.</summary>
-    /// <param name="labels">The class of each picture.</param>
-    /// <param name="categories">The category of each picture; pictures of one class have one category.</param>
-    /// <param name="categoriesPerBatch">C, at least 1 (of all processes together).</param>
-    /// <param name="classesPerCategory">P, at least 1.</param>
-    /// <param name="imagesPerClass">K, at least 1. Classes with fewer pictures, and categories with fewer than P such classes, are left
-    /// out.</param>
-    /// <param name="draw">How categories and classes are chosen; every category equally likely by default.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch; by default pictures / (C·P·K), at least 1.</param>
+    /// <summary>A sampler over images with these classes and categories.</summary>
+    /// <param name="labels">The class of each image, any numbers.</param>
+    /// <param name="categories">The category of each image, any numbers; the images of one class have one category.</param>
+    /// <param name="categoriesPerBatch">C, the categories of a batch of all processes together, at least 1. Default: 2.</param>
+    /// <param name="classesPerCategory">P, at least 1. Default: 8.</param>
+    /// <param name="imagesPerClass">K, at least 1. Default: 4. Classes with fewer than K images are left out, and so are categories with
+    /// fewer than P such classes.</param>
+    /// <param name="draw">How categories and classes are chosen. Default: every category is equally likely.</param>
+    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: images / (C·P·K), at least 1.</param>
     /// <param name="shard">The share of one process among several: whole categories.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, or fewer than C categories can be drawn
-    /// from.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    /// <exception cref="ArgumentNullException">A collection is null.</exception>
+    /// <exception cref="ArgumentException">The lengths differ, a class lies in two categories, fewer than C categories have P classes of K
+    /// images, a batch or an epoch is larger than an array can be, or C cannot be divided among the processes evenly.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the enum has no such value.</exception>
     public HierarchicalSampler(IReadOnlyList<long> labels, IReadOnlyList<long> categories, int categoriesPerBatch = 2,
-        int classesPerCategory = 8,
-        int imagesPerClass = 4, HierarchyDraw draw = HierarchyDraw.Independent, int? batchesPerEpoch = null, SamplerShard shard = default,
-            ulong seed = 0)
-        : base(checked(Guard.AtLeast(categoriesPerBatch, 1) * Guard.AtLeast(classesPerCategory, 1) * Guard.AtLeast(imagesPerClass, 1)),
-            seed, shard,
-            classesPerCategory * imagesPerClass)
+        int classesPerCategory = 8, int imagesPerClass = 4, HierarchyDraw draw = HierarchyDraw.Independent, int? batchesPerEpoch = null,
+        SamplerShard shard = default, ulong seed = 0)
+        : base(SamplerSize.Product("a batch", nameof(imagesPerClass), Guard.AtLeast(categoriesPerBatch, 1),
+            Guard.AtLeast(classesPerCategory, 1), Guard.AtLeast(imagesPerClass, 1)), seed, shard, classesPerCategory * imagesPerClass)
     {
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(categories);
         if (categories.Count != labels.Count)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"categories must have one entry a picture, {labels.Count}, got {categories.Count}."), nameof(categories));
+                $"categories must have one entry per image, {labels.Count}, got {categories.Count}."), nameof(categories));
         CategoriesPerBatch = categoriesPerBatch;
         ClassesPerCategory = classesPerCategory;
         ImagesPerClass = imagesPerClass;
         HierarchyDraw = Guard.Defined(draw);
         (classStarts, rows, _) = Groups.Of(labels, imagesPerClass);
-        var categoryOfClass = new long[classStarts.Length - 1];
-        for (var i = 0; i < categoryOfClass.Length; i++)
-        {
-            categoryOfClass[i] = categories[rows[classStarts[i]]];
-            for (var j = classStarts[i]; j < classStarts[i + 1]; j++)
-                if (categories[rows[j]] != categoryOfClass[i])
-                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                        $"categories must be the same for all pictures of a class, got {categoryOfClass[i]} and {categories[rows[j]]} for "
-                            + $"class {labels[rows[j]]}."),
-                        nameof(categories));
-        }
-        (categoryStarts, classes, _) = Groups.Of(categoryOfClass, classesPerCategory);
+        (categoryStarts, classes, _) = Groups.Of(CategoryOfEachClass(labels, categories), classesPerCategory);
         if (categoryStarts.Length - 1 < categoriesPerBatch)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"categories must hold at least {categoriesPerBatch} with {classesPerCategory} classes of {imagesPerClass} pictures, got "
+                $"categories must hold at least {categoriesPerBatch} with {classesPerCategory} classes of {imagesPerClass} images, got "
                     + $"{categoryStarts.Length - 1}."),
                 nameof(categories));
-        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch))
-            : Math.Max(1, labels.Count / WholeBatchSize);
+        batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, WholeBatchSize);
     }
 
     /// <summary>C: how many categories a batch of all processes together holds.</summary>
     public int CategoriesPerBatch { get; }
 
-    /// <summary>P: how many classes of each category.</summary>
+    /// <summary>P: how many classes of each category a batch holds.</summary>
     public int ClassesPerCategory { get; }
 
-    /// <summary>K: how many pictures of each class.</summary>
+    /// <summary>K: how many images of each class a batch holds.</summary>
     public int ImagesPerClass { get; }
 
     /// <summary>How categories and classes are chosen.</summary>
@@ -95,7 +83,7 @@ public sealed class HierarchicalSampler : Sampler
         for (var next = 0; next < drawn.Length;)
             foreach (var category in Categories(categoryOrder, used, random))
             {
-                // The classes from used on are those that have not come in this round.
+                // The classes that have not come in this round.
                 var own = classOrder.AsSpan(categoryStarts[category] + used[category], ClassesOf(category) - used[category]);
                 foreach (var one in random.Choose(own, ClassesPerCategory))
                     foreach (var row in random.Choose(rowOrder.AsSpan(classStarts[one]..classStarts[one + 1]), ImagesPerClass))
@@ -105,9 +93,25 @@ public sealed class HierarchicalSampler : Sampler
         return Share(drawn);
     }
 
+    private long[] CategoryOfEachClass(IReadOnlyList<long> labels, IReadOnlyList<long> categories)
+    {
+        var found = new long[classStarts.Length - 1];
+        for (var i = 0; i < found.Length; i++)
+        {
+            found[i] = categories[rows[classStarts[i]]];
+            foreach (var row in rows.AsSpan(classStarts[i]..classStarts[i + 1]))
+                if (categories[row] != found[i])
+                    throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                        $"categories must be the same for all images of a class, got {found[i]} and {categories[row]} for class "
+                            + $"{labels[row]}."),
+                        nameof(categories));
+        }
+        return found;
+    }
+
     private int ClassesOf(int category) => categoryStarts[category + 1] - categoryStarts[category];
 
-    /// <summary>The categories of a batch.</summary>
+    /// <summary>Chooses the categories of a batch.</summary>
     private int[] Categories(int[] order, int[] used, SeededRandom random)
     {
         switch (HierarchyDraw)
@@ -134,6 +138,6 @@ public sealed class HierarchicalSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(checked(batches * WholeBatchSize));
+        return ShareOf(batches * WholeBatchSize);
     }
 }

@@ -3,16 +3,17 @@ namespace MetricLearning;
 /// <summary>How the batches of a <see cref="HierarchicalSampler"/> choose among categories and classes.</summary>
 public enum HierarchyDraw
 {
-    /// <summary>Each batch is a fresh draw, every category as likely as another.</summary>
+    /// <summary>Each batch is a fresh draw in which every category is equally likely.</summary>
     Independent,
 
-    /// <summary>Each batch is a fresh draw, a category with more classes the likelier (open-metric-learning's
+    /// <summary>Each batch is a fresh draw in which a category with more classes is more likely (open-metric-learning's
     /// CategoryBalanceSampler).</summary>
     WeighedByClasses,
 
     /// <summary>
-    /// No class comes again before fewer than C categories have P classes left that have not come, which starts a new round
-    /// (open-metric-learning's DistinctCategoryBalanceSampler, which fills up a category's last batch with classes that came).
+    /// No class comes again in a round. A round ends when fewer than C categories have P classes left that have not come
+    /// (open-metric-learning's DistinctCategoryBalanceSampler, which instead fills the last batch of a category with classes that have
+    /// come).
     /// </summary>
     DistinctClasses,
 }

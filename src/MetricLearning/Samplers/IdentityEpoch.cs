@@ -2,8 +2,9 @@ namespace MetricLearning;
 
 /// <summary>
 /// What an epoch of an <see cref="IdentitySampler"/> is. Published recipes count their epochs in different units, so "120 epochs" may
-/// differ by a factor of four in iterations.
+/// differ by a factor of four in iterations. The default is <see cref="AllImages"/>.
 /// </summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public readonly record struct IdentityEpoch
 {
     private IdentityEpoch(IdentityPass pass, int? batches)
@@ -13,22 +14,24 @@ public readonly record struct IdentityEpoch
     }
 
     /// <summary>
-    /// The pictures of each identity are cut into groups of K at random, and each batch takes one group each of P identities, drawn from
-    /// those that have any left. The <c>n mod K</c> left over of an identity come another time (torchreid, Bag of Tricks, TransReID).
-    /// How many batches that makes differs a little from epoch to epoch: see <see cref="Sampler.CountIn"/>.
+    /// The images of each identity are cut into groups of K at random, and each batch takes one group each of P identities, drawn from
+    /// those that have a group left. The <c>n mod K</c> images that an identity has left over wait for another epoch (torchreid, Bag of
+    /// Tricks, TransReID). The number of batches differs a little from epoch to epoch: see <see cref="Sampler.CountIn"/>.
     /// </summary>
     public static IdentityEpoch AllImages { get; } = new(IdentityPass.AllImages, null);
 
-    /// <summary>Each identity once, with K of its pictures (open-reid).</summary>
+    /// <summary>Each identity once, with K of its images (open-reid).</summary>
     public static IdentityEpoch EachIdentityOnce { get; } = new(IdentityPass.EachIdentityOnce, null);
 
-    /// <summary>So many batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch size):
-    /// there is no promise that every identity comes.</summary>
+    /// <summary>A fixed number of batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch
+    /// size). There is no promise that every identity comes.</summary>
+    /// <param name="batches">How many batches, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public static IdentityEpoch Independent(int batches) => new(IdentityPass.Independent, Guard.AtLeast(batches, 1));
 
-    /// <summary>The same way through the data, cut or repeated to just so many batches (fast-reid counts so). Each repetition is a
+    /// <summary>The same pass through the data, cut or repeated to exactly this many batches (as fast-reid counts). Each repetition is a
     /// fresh draw, and every batch is full whatever <see cref="LastBatch"/> says.</summary>
+    /// <param name="batches">How many batches, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public IdentityEpoch WithBatches(int batches) => new(Pass, Guard.AtLeast(batches, 1));
 

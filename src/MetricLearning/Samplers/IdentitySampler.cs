@@ -3,13 +3,13 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// The P×K identity sampler: every batch holds K pictures each of P different identities, so that each picture finds positives and
+/// The P×K identity sampler: every batch holds K images of each of P different identities, so that each image finds positives and
 /// negatives in its own batch.
 /// </summary>
 /// <remarks>
-/// <para>Pictures of one identity stand side by side: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the
-/// pictures differ wherever the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
-/// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(pictures + drawn).</para>
+/// <para>Images of one identity stand side by side: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the
+/// images differ wherever the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
+/// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(images + drawn).</para>
 /// <para>Hermans, Beyer and Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017, name P and K. The published
 /// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="TorchReId"/>, <see cref="OpenReid"/>,
 /// <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
@@ -18,22 +18,23 @@ public sealed class IdentitySampler : Sampler
 {
     private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    private readonly int[]? cameras;    // of each picture
+    private readonly int[]? cameras;    // of each image
 
-    /// <summary>A sampler over the pictures with these labels.</summary>
-    /// <param name="labels">The identity of each picture, any numbers.</param>
-    /// <param name="identitiesPerBatch">P, at least 1 (of all processes together).</param>
-    /// <param name="imagesPerIdentity">K, at least 1; a loss over pairs needs 2.</param>
-    /// <param name="smallIdentities">What becomes of identities with fewer than K pictures.</param>
-    /// <param name="epoch">What an epoch is; <see cref="IdentityEpoch.AllImages"/> by default.</param>
+    /// <summary>A sampler over the images with these labels.</summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1; a loss over pairs needs 2. Default: 4.</param>
+    /// <param name="smallIdentities">What becomes of identities with fewer than K images.</param>
+    /// <param name="epoch">What an epoch is. Default: <see cref="IdentityEpoch.AllImages"/>.</param>
     /// <param name="lastBatch">What becomes of groups that do not fill a batch.</param>
-    /// <param name="cameras">The camera of each picture, to put pictures of different cameras together; null to draw regardless of
+    /// <param name="cameras">The camera of each image, to put images of different cameras together; null to draw regardless of
     /// cameras.</param>
     /// <param name="cameraSpread">How cameras are mixed, where they are given.</param>
     /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There are fewer than P identities to draw from, or the cameras do not match the
-    /// labels.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
+    /// <exception cref="ArgumentException">There are fewer than P identities to draw from, the cameras do not match the labels, a batch or
+    /// an epoch is larger than an array can be, or P cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">P or K is not positive, or an enum has no such value.</exception>
     public IdentitySampler(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SmallIdentities smallIdentities = SmallIdentities.DrawWithReplacement, IdentityEpoch epoch = default,
@@ -44,7 +45,7 @@ public sealed class IdentitySampler : Sampler
         ArgumentNullException.ThrowIfNull(labels);
         if (cameras is not null && cameras.Count != labels.Count)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"cameras must have one entry a picture, {labels.Count}, got {cameras.Count}."), nameof(cameras));
+                $"cameras must have one entry per image, {labels.Count}, got {cameras.Count}."), nameof(cameras));
         IdentitiesPerBatch = identitiesPerBatch;
         ImagesPerIdentity = imagesPerIdentity;
         SmallIdentities = Guard.Defined(smallIdentities);
@@ -56,18 +57,19 @@ public sealed class IdentitySampler : Sampler
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"labels must hold at least {identitiesPerBatch} identities, one for each place in a batch, got {Identities}")
                 + (LeftOut > 0 ? string.Create(CultureInfo.InvariantCulture,
-                    $" ({LeftOut} more have fewer than {imagesPerIdentity} pictures).") : "."),
+                    $" ({LeftOut} more have fewer than {imagesPerIdentity} images).") : "."),
                 nameof(labels));
         this.cameras = cameras is null ? null : Groups.Number(cameras);
+        CheckEpochLength();
     }
 
     /// <summary>P: how many identities a batch of all processes together holds.</summary>
     public int IdentitiesPerBatch { get; }
 
-    /// <summary>K: how many pictures of each identity a batch holds.</summary>
+    /// <summary>K: how many images of each identity a batch holds.</summary>
     public int ImagesPerIdentity { get; }
 
-    /// <summary>What becomes of identities with fewer than K pictures.</summary>
+    /// <summary>What becomes of identities with fewer than K images.</summary>
     public SmallIdentities SmallIdentities { get; }
 
     /// <summary>What an epoch is.</summary>
@@ -82,36 +84,59 @@ public sealed class IdentitySampler : Sampler
     /// <summary>How many identities take part.</summary>
     public int Identities => starts.Length - 1;
 
-    /// <summary>How many identities were left out for having fewer than K pictures.</summary>
+    /// <summary>How many identities were left out because they have fewer than K images.</summary>
     public int LeftOut { get; }
 
     /// <summary>
-    /// As <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all pictures in groups of K, small
+    /// The <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all images in groups of K, small
     /// identities drawn with replacement, the tail dropped.
     /// </summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">As the constructor.</exception>
     public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
 
-    /// <summary>As <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
+    /// <summary>The <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">As the constructor.</exception>
     public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, seed: seed);
 
     /// <summary>
-    /// As fast-reid's <c>NaiveIdentitySampler</c>: all pictures in groups of K, again and again; an epoch is <c>pictures / (P·K)</c>
-    /// iterations. (fast-reid lets a pass run on over the end of an epoch; here an epoch begins a new one.)
+    /// The <c>NaiveIdentitySampler</c> of fast-reid: all images in groups of K, again and again; an epoch is <c>images / (P·K)</c>
+    /// iterations. (In fast-reid a pass continues over the end of an epoch; here each epoch begins a new pass.)
     /// </summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="shard">The share of one process among several.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">As the constructor.</exception>
     public static IdentitySampler FastReIdNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed,
             epoch: IdentityEpoch.AllImages.WithBatches(IterationsOf(labels, identitiesPerBatch, imagesPerIdentity)));
 
     /// <summary>
-    /// As fast-reid's <c>BalancedIdentitySampler</c>: each identity once, with pictures of other cameras than the first, again and again;
-    /// an epoch is <c>pictures / (P·K)</c> iterations. (Where an identity has just K − 1 pictures of other cameras, fast-reid draws among
+    /// The <c>BalancedIdentitySampler</c> of fast-reid: each identity once, with images of other cameras than the first, again and again;
+    /// an epoch is <c>images / (P·K)</c> iterations. (Where an identity has exactly K − 1 images of other cameras, fast-reid draws among
     /// them with replacement; here each is taken once.)
     /// </summary>
+    /// <param name="labels">The identity of each image, any numbers.</param>
+    /// <param name="cameras">The camera of each image, any numbers.</param>
+    /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
+    /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="shard">The share of one process among several.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">As the constructor; the cameras must be given.</exception>
     public static IdentitySampler FastReIdBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
         int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
     {
@@ -122,9 +147,16 @@ public sealed class IdentitySampler : Sampler
     }
 
     /// <summary>
-    /// As <c>MPerClassSampler</c> of pytorch-metric-learning with a batch size: every batch is a fresh draw of P classes, and an epoch ends
-    /// after <paramref name="lengthBeforeNewIteration"/> pictures.
+    /// The <c>MPerClassSampler</c> of pytorch-metric-learning with a batch size: every batch is a fresh draw of P classes.
     /// </summary>
+    /// <param name="labels">The class of each image, any numbers.</param>
+    /// <param name="classesPerBatch">P, at least 1.</param>
+    /// <param name="samplesPerClass">K, at least 1.</param>
+    /// <param name="lengthBeforeNewIteration">How many images end an epoch, at least one batch; whole batches count. Default:
+    /// 100,000.</param>
+    /// <param name="seed">The seed of all epochs.</param>
+    /// <exception cref="ArgumentException">As the constructor; <paramref name="lengthBeforeNewIteration"/> must be at least a
+    /// batch.</exception>
     public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
         int lengthBeforeNewIteration = 100_000, ulong seed = 0) =>
         new(labels, classesPerBatch, samplesPerClass, seed: seed,
@@ -138,19 +170,21 @@ public sealed class IdentitySampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        if (Epoch.BatchCount is { } batches) return ShareOf(checked(batches * WholeBatchSize));
-        if (Epoch.Pass == IdentityPass.AllImages) return base.CountIn(epoch);
-        var places = LastBatch switch
-        {
-            LastBatch.Drop => Identities - Identities % IdentitiesPerBatch,
-            LastBatch.Short => Identities,
-            _ => (Identities + IdentitiesPerBatch - 1) / IdentitiesPerBatch * IdentitiesPerBatch,
-        };
-        return ShareOf(checked(places * ImagesPerIdentity));
+        if (Epoch.BatchCount is { } batches) return ShareOf(batches * WholeBatchSize);
+        return Epoch.Pass == IdentityPass.AllImages ? base.CountIn(epoch)
+            : ShareOf(LastBatch.LengthOf(Identities, IdentitiesPerBatch) * ImagesPerIdentity);
+    }
+
+    /// <summary>Refuses settings whose epoch would be larger than an array can be.</summary>
+    private void CheckEpochLength()
+    {
+        if (Epoch.BatchCount is { } batches) SamplerSize.Product("an epoch", "epoch", batches, WholeBatchSize);
+        else SamplerSize.Product("an epoch", "imagesPerIdentity", LastBatch.LengthOf(Identities, IdentitiesPerBatch), ImagesPerIdentity);
     }
 
     private static int BatchSizeOf(int identitiesPerBatch, int imagesPerIdentity) =>
-        checked(Guard.AtLeast(identitiesPerBatch, 1) * Guard.AtLeast(imagesPerIdentity, 1));
+        SamplerSize.Product("a batch", nameof(imagesPerIdentity), Guard.AtLeast(identitiesPerBatch, 1),
+            Guard.AtLeast(imagesPerIdentity, 1));
 
     private static int IterationsOf(IReadOnlyList<long> labels, int identitiesPerBatch, int imagesPerIdentity)
     {
@@ -158,7 +192,7 @@ public sealed class IdentitySampler : Sampler
         return Math.Max(1, labels.Count / BatchSizeOf(identitiesPerBatch, imagesPerIdentity));
     }
 
-    /// <summary>One epoch being drawn: its own order of the pictures, and what has been drawn so far.</summary>
+    /// <summary>The drawing of one epoch: its own order of the images, and what it has drawn so far.</summary>
     private sealed class Drawing(IdentitySampler sampler, SeededRandom random)
     {
         private readonly int places = sampler.IdentitiesPerBatch;
@@ -180,7 +214,7 @@ public sealed class IdentitySampler : Sampler
             return [.. drawn];
         }
 
-        /// <summary>Once through the data, or until so many indices are drawn.</summary>
+        /// <summary>One pass through the data, which ends early once <paramref name="wanted"/> indices are drawn.</summary>
         private void Pass(int wanted, LastBatch lastBatch)
         {
             switch (sampler.Epoch.Pass)
@@ -214,7 +248,7 @@ public sealed class IdentitySampler : Sampler
 
         private void AllImages(int wanted, LastBatch lastBatch)
         {
-            // Identities that have groups left come first; [open, Length) are used up.
+            // Identities that have groups left come first; those from index `open` on are used up.
             var identities = All();
             var open = identities.Length;
             var taken = new int[identities.Length];
@@ -223,7 +257,7 @@ public sealed class IdentitySampler : Sampler
             if (lastBatch == LastBatch.Short && open > 0) Batch(open);
             while (lastBatch == LastBatch.Fill && open > 0)
             {
-                // Those that were used up fill the batch with pictures drawn anew. Chosen before the batch uses up more of them.
+                // Identities that are used up fill the batch with images drawn anew. They are chosen before the batch uses up more.
                 var used = identities[open..];
                 var more = places - open;
                 Choose(used, used.Length, more);
@@ -274,7 +308,7 @@ public sealed class IdentitySampler : Sampler
             else Take(own.Slice(group * size, size));
         }
 
-        /// <summary>K pictures of an identity, drawn anew.</summary>
+        /// <summary>K images of an identity, drawn anew.</summary>
         private void Group(int identity)
         {
             var own = order.AsSpan(starts[identity]..starts[identity + 1]);
@@ -283,6 +317,7 @@ public sealed class IdentitySampler : Sampler
             else Take(random.Choose(own, size));
         }
 
+        /// <summary>K images of an identity, spread over cameras as <see cref="CameraSpread"/> says.</summary>
         private void SpreadGroup(Span<int> own)
         {
             var cameras = sampler.cameras!;
@@ -311,7 +346,7 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>K of fewer than K pictures.</summary>
+        /// <summary>K draws from fewer than K images.</summary>
         private void Small(Span<int> own)
         {
             if (sampler.SmallIdentities == SmallIdentities.DrawWithReplacement)
@@ -326,7 +361,7 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>Deals shuffled pictures camera by camera in turn, so that neighbors come from different cameras as far as they
+        /// <summary>Deals shuffled images camera by camera in turn, so that neighbors come from different cameras as far as they
         /// can.</summary>
         private void Deal(Span<int> own)
         {

@@ -9,18 +9,19 @@ public enum LastBatch
     /// <summary>It makes one smaller batch at the end.</summary>
     Short,
 
-    /// <summary>It is filled up with rows that were drawn in this epoch already: every batch is full and nothing is dropped.</summary>
+    /// <summary>It is filled with rows that this epoch has drawn already: every batch is full, and nothing is dropped.</summary>
     Fill,
 }
 
-/// <summary>What that does to the length of an epoch.</summary>
+/// <summary>How <see cref="LastBatch"/> changes the length of an epoch.</summary>
 internal static class LastBatchLength
 {
-    /// <summary>The length of an epoch over so many rows in batches of this size.</summary>
+    /// <summary>The length of an epoch of <paramref name="rows"/> rows, at least 1, in batches of this size.</summary>
+    /// <exception cref="ArgumentException">The filled epoch is larger than an array can be.</exception>
     public static int LengthOf(this LastBatch lastBatch, int rows, int batchSize) => lastBatch switch
     {
         LastBatch.Drop => rows - rows % batchSize,
         LastBatch.Short => rows,
-        _ => checked((rows + batchSize - 1) / batchSize * batchSize),
+        _ => SamplerSize.Product("an epoch", nameof(lastBatch), rows / batchSize + (rows % batchSize > 0 ? 1 : 0), batchSize),
     };
 }

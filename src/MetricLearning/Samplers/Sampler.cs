@@ -4,17 +4,20 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// Which rows make a batch: a sequence of indices whose consecutive runs of <see cref="BatchSize"/> are the batches.
-/// TorchSharp's <c>DataLoader</c> takes it as its shuffler as it is; <see cref="Batches"/> gives the batches themselves.
+/// Which rows make a batch: a sequence of indices whose consecutive runs of <see cref="BatchSize"/> are the batches. TorchSharp's
+/// <c>DataLoader</c> takes it as its shuffler; <see cref="Batches"/> gives the batches themselves.
 /// </summary>
 /// <remarks>
 /// <para>An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in
 /// the middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the
 /// next.</para>
-/// <para><see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> may be called from any thread; <see cref="State"/> belongs
-/// to one loop at a time.</para>
+/// <para><c>DataLoader.Count</c> of TorchSharp ignores its shuffler: it is the size of the dataset divided by the batch size. The number of
+/// batches that really come is <see cref="BatchesPerEpoch"/>.</para>
 /// <para>To add a sampler, derive and write <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
 /// <see cref="Share"/> of the whole epoch where it can be split among processes.</para>
+/// <para>Thread safety: any number of threads may call <see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> at once. The
+/// state belongs to one thread at a time: enumerating, <see cref="Batches"/>, <see cref="State"/>, <see cref="Count"/> and
+/// <see cref="BatchesPerEpoch"/>.</para>
 /// </remarks>
 public abstract class Sampler : IEnumerable<long>
 {
@@ -27,6 +30,7 @@ public abstract class Sampler : IEnumerable<long>
     /// <param name="seed">The seed of all epochs.</param>
     /// <param name="shard">Which process's share of each batch to give; the default is the whole batch.</param>
     /// <param name="groupSize">Rows that stay together in one process (the K of P×K).</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>
     protected Sampler(int batchSize, ulong seed, SamplerShard shard = default, int groupSize = 1)
     {
@@ -35,7 +39,7 @@ public abstract class Sampler : IEnumerable<long>
         if (batchSize % groupSize != 0 || batchSize / groupSize % shard.Count != 0)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"a batch of {batchSize} rows in groups of {groupSize} cannot be divided among {shard.Count} processes evenly."),
-                    nameof(shard));
+                nameof(shard));
         Seed = seed;
         Shard = shard;
     }
@@ -52,45 +56,45 @@ public abstract class Sampler : IEnumerable<long>
     /// <summary>Which process's share of each batch this sampler gives.</summary>
     public SamplerShard Shard { get; }
 
-    /// <summary>What comes next: it moves as indices are handed out, and may be set to resume. The end of an epoch is the start of the
+    /// <summary>What comes next. It moves as indices are given, and may be set to resume. The end of an epoch is the start of the
     /// next.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch: the state is of another sampler or of other
-    /// data.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch, as when the state is of another sampler or of
+    /// other data.</exception>
     public SamplerState State
     {
         get => state;
-        set
-        {
-            Guard.AtLeast(value.Epoch, 0, nameof(State));
-            var count = value.Position == 0 ? 0 : CountIn(value.Epoch);
-            if (value.Position < 0 || value.Position > count)
-                throw new ArgumentOutOfRangeException(nameof(State), value.Position, string.Create(CultureInfo.InvariantCulture,
-                    $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of "
-                        + $"other data?"));
-            state = value.Position > 0 && value.Position == count ? new SamplerState(value.Epoch + 1, 0) : value;
-        }
+        set => state = Checked(value);
     }
 
     /// <summary>All indices of an epoch, batch after batch: a pure function of <see cref="Seed"/> and <paramref name="epoch"/>.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public abstract long[] Draw(int epoch);
 
     /// <summary>How many indices the current epoch has, exactly.</summary>
     public int Count => CountIn(state.Epoch);
 
-    /// <summary>How many batches the current epoch has, a last smaller one included.</summary>
+    /// <summary>How many batches the current epoch has, a smaller last batch included.</summary>
     public int BatchesPerEpoch => BatchesIn(state.Epoch);
 
     /// <summary>How many indices an epoch has, exactly. Where only a draw can tell, the epoch is drawn once and the number is
     /// kept.</summary>
+    /// <param name="epoch">The number of the epoch, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public virtual int CountIn(int epoch)
     {
         if (lastCount is not { } known || known.Epoch != epoch) lastCount = known = new EpochCount(epoch, Draw(epoch).Length);
         return known.Count;
     }
 
-    /// <summary>How many batches an epoch has, a last smaller one included.</summary>
-    public int BatchesIn(int epoch) => (CountIn(epoch) + BatchSize - 1) / BatchSize;
+    /// <summary>How many batches an epoch has, a smaller last batch included.</summary>
+    /// <param name="epoch">The number of the epoch, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
+    public int BatchesIn(int epoch)
+    {
+        var count = CountIn(epoch);
+        return count / BatchSize + (count % BatchSize > 0 ? 1 : 0);
+    }
 
     /// <summary>The rest of the current epoch, index by index.</summary>
     public IEnumerator<long> GetEnumerator()
@@ -104,15 +108,15 @@ public abstract class Sampler : IEnumerable<long>
         }
     }
 
-    /// <summary>The rest of the current epoch, batch by batch. Left in the middle of a batch, the first one is the rest of that
-    /// batch.</summary>
+    /// <summary>The rest of the current epoch, batch by batch. Where the state stands in the middle of a batch, the first batch is the rest
+    /// of it.</summary>
     public IEnumerable<long[]> Batches()
     {
         var (epoch, position) = state;
         var indices = Begin(epoch);
         for (var i = (int)position; i < indices.Length;)
         {
-            var end = Math.Min(indices.Length, i - i % BatchSize + BatchSize);
+            var end = i + Math.Min(indices.Length - i, BatchSize - i % BatchSize);
             Advance(epoch, end, indices.Length);
             yield return indices[i..end];
             i = end;
@@ -122,21 +126,28 @@ public abstract class Sampler : IEnumerable<long>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
     /// <summary>The random numbers of an epoch, the same in all processes.</summary>
+    /// <param name="epoch">The number of the epoch, from 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     protected SeededRandom RandomOf(int epoch) => SeededRandom.ForStream(Seed, (ulong)Guard.AtLeast(epoch, 0));
 
     /// <summary>
-    /// This process's share of an epoch that was drawn for all: of each batch an equal run of whole groups. Of a last smaller batch each
-    /// process takes equally many; groups that cannot be divided are dropped, so that all processes make equally many steps.
+    /// This process's share of an epoch that was drawn for all processes: an equal run of whole groups from each batch. From a smaller last
+    /// batch each process takes equally many groups, and the groups that cannot be divided are dropped, so that all processes make equally
+    /// many steps.
     /// </summary>
+    /// <param name="whole">All indices of the epoch, batch after batch.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="whole"/> is null.</exception>
     protected long[] Share(long[] whole)
     {
         ArgumentNullException.ThrowIfNull(whole);
         if (Shard.Count == 1) return whole;
         var share = new long[ShareOf(whole.Length)];
-        for (int from = 0, to = 0; from < whole.Length; from += WholeBatchSize)
+        for (int from = 0, to = 0; from < whole.Length;)
         {
-            var length = ShareOfBatch(Math.Min(WholeBatchSize, whole.Length - from));
+            var all = Math.Min(WholeBatchSize, whole.Length - from);
+            var length = ShareOfBatch(all);
             whole.AsSpan(from + Shard.Rank * length, length).CopyTo(share.AsSpan(to));
+            from += all;
             to += length;
         }
         return share;
@@ -145,7 +156,19 @@ public abstract class Sampler : IEnumerable<long>
     /// <summary>How many of <paramref name="whole"/> indices <see cref="Share"/> keeps.</summary>
     protected int ShareOf(int whole) => whole / WholeBatchSize * BatchSize + ShareOfBatch(whole % WholeBatchSize);
 
-    private int ShareOfBatch(int length) => length / (groupSize * Shard.Count) * groupSize;
+    /// <summary>The state as the sampler takes it: the end of an epoch becomes the start of the next.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch.</exception>
+    internal SamplerState Checked(SamplerState value)
+    {
+        var count = value.Position == 0 ? 0 : CountIn(value.Epoch);
+        if (value.Position > count)
+            throw new ArgumentOutOfRangeException(nameof(value), value.Position, string.Create(CultureInfo.InvariantCulture,
+                $"State.Position must be in [0, {count}], the indices of epoch {value.Epoch}: is the state of another sampler or of other "
+                    + $"data?"));
+        return value.Position > 0 && value.Position == count ? new SamplerState(value.Epoch + 1, 0) : value;
+    }
+
+    private int ShareOfBatch(int length) => length / groupSize / Shard.Count * groupSize;
 
     private long[] Begin(int epoch)
     {

@@ -1,14 +1,17 @@
 namespace MetricLearning;
 
 /// <summary>
-/// One process's share of the batches when several train together: all draw the same epoch from the same seed, and each takes its run of
-/// every batch. The default is the one process that takes everything.
+/// One process's share of the batches when several processes train together: all draw the same epoch from the same seed, and each takes its
+/// own part of every batch. The default is one process that takes the whole batch.
 /// </summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public readonly record struct SamplerShard
 {
     private readonly int last;
 
     /// <summary>The share of the process <paramref name="rank"/> of <paramref name="count"/>.</summary>
+    /// <param name="rank">Which process, in [0, count).</param>
+    /// <param name="count">How many processes there are, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive, or the rank is not in [0, count).</exception>
     public SamplerShard(int rank, int count)
     {

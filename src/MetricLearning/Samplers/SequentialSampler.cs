@@ -5,9 +5,9 @@ public sealed class SequentialSampler : Sampler
 {
     private readonly int count;
 
-    /// <summary>A sampler over so many rows.</summary>
+    /// <summary>A sampler over <paramref name="count"/> rows.</summary>
     /// <param name="count">How many rows there are, at least 1.</param>
-    /// <param name="batchSize">Rows of a batch.</param>
+    /// <param name="batchSize">Rows of a batch, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public SequentialSampler(int count, int batchSize) : base(batchSize, seed: 0) => this.count = Guard.AtLeast(count, 1);
 

@@ -4,21 +4,24 @@ namespace MetricLearning;
 public sealed class ShuffleSampler : Sampler
 {
     private readonly int count;
+    private readonly int length;    // of an epoch of all processes together
 
-    /// <summary>A sampler over so many rows.</summary>
+    /// <summary>A sampler over <paramref name="count"/> rows.</summary>
     /// <param name="count">How many rows there are, at least 1.</param>
-    /// <param name="batchSize">Rows of a batch (of all processes together).</param>
+    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
     /// <param name="lastBatch">What becomes of rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
     /// again.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the batch is larger than the data and must not be
-    /// short.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, the enum has no such value, or the batch is larger than the
+    /// data and must not be short.</exception>
+    /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>
     public ShuffleSampler(int count, int batchSize, LastBatch lastBatch = LastBatch.Short, SamplerShard shard = default, ulong seed = 0)
         : base(batchSize, seed, shard)
     {
         this.count = Guard.AtLeast(count, Guard.Defined(lastBatch) == LastBatch.Short ? 1 : batchSize);
         LastBatch = lastBatch;
+        length = lastBatch.LengthOf(count, batchSize);
     }
 
     /// <summary>What becomes of rows that do not fill a batch.</summary>
@@ -27,12 +30,12 @@ public sealed class ShuffleSampler : Sampler
     /// <inheritdoc/>
     public override long[] Draw(int epoch)
     {
-        var order = new long[Length];
+        var order = new long[length];
         var all = new long[count];
         for (var i = 0; i < count; i++) all[i] = i;
         RandomOf(epoch).Shuffle(all.AsSpan());
-        all.AsSpan(0, Math.Min(count, order.Length)).CopyTo(order);
-        if (order.Length > count) all.AsSpan(0, order.Length - count).CopyTo(order.AsSpan(count));
+        all.AsSpan(0, Math.Min(count, length)).CopyTo(order);
+        if (length > count) all.AsSpan(0, length - count).CopyTo(order.AsSpan(count));
         return Share(order);
     }
 
@@ -40,8 +43,6 @@ public sealed class ShuffleSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(Length);
+        return ShareOf(length);
     }
-
-    private int Length => LastBatch.LengthOf(count, WholeBatchSize);
 }

@@ -2,23 +2,25 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Rows drawn one by one with replacement, each in proportion to a weight of its own.</summary>
+/// <summary>Rows drawn one by one with replacement, each in proportion to its own weight.</summary>
 /// <remarks>
-/// PyTorch's WeightedRandomSampler; with <see cref="WeightsOf"/> over what a miner picked in the whole data, TuplesToWeightsSampler of
-/// pytorch-metric-learning.
+/// PyTorch's WeightedRandomSampler. With the <see cref="WeightsOf"/> the tuples that a miner picked in the whole data, it is the
+/// TuplesToWeightsSampler of pytorch-metric-learning.
 /// </remarks>
 public sealed class WeightedSampler : Sampler
 {
-    private readonly double[] upTo;    // the weights of rows 0..i
+    private readonly double[] upTo;    // the sum of the weights of rows 0..i
     private readonly int batches;
 
     /// <summary>A sampler over rows with these weights.</summary>
     /// <param name="weights">The weight of each row, 0 or greater and finite; not all 0.</param>
-    /// <param name="batchSize">Rows of a batch (of all processes together).</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch; by default rows / batch size, at least 1.</param>
+    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">There is no weight above 0.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="weights"/> is null.</exception>
+    /// <exception cref="ArgumentException">No weight is above 0, an epoch is larger than an array can be, or the batch cannot be divided
+    /// among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A weight is negative or not finite, or a number is not positive.</exception>
     public WeightedSampler(IReadOnlyList<double> weights, int batchSize, int? batchesPerEpoch = null, SamplerShard shard = default,
         ulong seed = 0)
@@ -28,11 +30,14 @@ public sealed class WeightedSampler : Sampler
         upTo = new double[weights.Count];
         for (var i = 0; i < upTo.Length; i++) upTo[i] = (i == 0 ? 0 : upTo[i - 1]) + Guard.NotNegative(weights[i], nameof(weights));
         if (upTo.Length == 0 || upTo[^1] == 0) throw new ArgumentException("weights must hold one above 0, got none.", nameof(weights));
-        batches = batchesPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(batchesPerEpoch)) : Math.Max(1, upTo.Length / batchSize);
+        batches = SamplerSize.Batches(batchesPerEpoch, upTo.Length, batchSize);
     }
 
-    /// <summary>How often each row is in tuples over rows and columns of the same data, ÷ the most: [N].</summary>
-    /// <exception cref="ArgumentException">The tuples meet other references.</exception>
+    /// <summary>How many tuples each row is in, divided by the largest of these counts.</summary>
+    /// <param name="tuples">Tuples whose rows and columns are the same set of N.</param>
+    /// <returns>[N], in [0, 1].</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="tuples"/> is null.</exception>
+    /// <exception cref="ArgumentException">The columns of the tuples are another set than the rows.</exception>
     public static double[] WeightsOf(Tuples tuples)
     {
         ArgumentNullException.ThrowIfNull(tuples);
@@ -56,10 +61,10 @@ public sealed class WeightedSampler : Sampler
     public override int CountIn(int epoch)
     {
         Guard.AtLeast(epoch, 0);
-        return ShareOf(checked(batches * WholeBatchSize));
+        return ShareOf(batches * WholeBatchSize);
     }
 
-    /// <summary>The first row whose sum is above the value: rows of weight 0 never are.</summary>
+    /// <summary>The first row whose sum is above the value. It is never a row of weight 0.</summary>
     private int RowAt(double value)
     {
         var (low, high) = (0, upTo.Length - 1);

@@ -49,7 +49,7 @@ public class LearningRateScheduleTests
     [Fact]
     public void OtherWarmUps_AreTheirFormulas() => WithSgd(optimizer =>
     {
-        var constant = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.VectorConstant(TrainingSpan.Iterations(5), 0.2));
+        var constant = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Constant(TrainingSpan.Iterations(5), 0.2));
         Assert.Equal([0.1, 0.1, 0.1, 0.1, 0.1, 0.5], Enumerable.Range(0, 6).Select(constant.LearningRateAt));
         var exponential = new MultiStepSchedule(optimizer, [], warmUp: WarmUp.Exponential(TrainingSpan.Iterations(2), 0.01));
         Assert.Equal(0.005, exponential.LearningRateAt(0), 1e-15);
@@ -171,6 +171,26 @@ public class LearningRateScheduleTests
         Assert.Equal(new ScheduleState(6, 1, 5), state);
         Assert.Equal(rate, schedule.LearningRate);
     });
+
+    [Fact]
+    public void AStateThatThrows_ChangesNothing() => WithSgd(optimizer =>
+    {
+        var schedule = new UntilTheSecondIteration(optimizer);
+        schedule.Step();
+        Assert.Throws<InvalidOperationException>(schedule.Step);
+        Assert.Throws<ArgumentOutOfRangeException>(() => schedule.State = new ScheduleState(1, 0, 2));
+        Assert.Equal(new ScheduleState(1), schedule.State);
+        Assert.Equal(0.25, schedule.LearningRate);
+    });
+
+    private sealed class UntilTheSecondIteration : LearningRateSchedule
+    {
+        public UntilTheSecondIteration(optim.Optimizer optimizer) : base(optimizer, null, null, ScheduleUpdate.EachIteration, []) =>
+            Start();
+
+        protected override double Factor(TrainingPosition position) =>
+            position.Iteration < 2 ? 1 / (1 + position.Iteration) : throw new InvalidOperationException("Training is over.");
+    }
 
     [Fact]
     public void Spans_SayTheirUnit()

@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that set or compare torch's one global generator run when no others do.</summary>
+/// <summary>Tests that set or compare torch's one global generator run while no other test runs.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class GlobalRandomState
 {
@@ -263,6 +263,24 @@ public sealed class TrainingCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void SaveLastAndBest_ThatFails_KeepsTheBestScore()
+    {
+        using var run = new Run(1);
+        var inTheWay = Path.Combine(folder, "file");
+        File.WriteAllText(inTheWay, "");
+        Assert.ThrowsAny<IOException>(() => run.Checkpoint.SaveLastAndBest(inTheWay, 0.9));
+        Assert.Null(run.Checkpoint.BestScore);
+        Assert.True(run.Checkpoint.SaveLastAndBest(folder, 0.5));
+
+        // The best file is written before the last one, so it is the best file's score that counts.
+        var half = Directory.CreateDirectory(Path.Combine(folder, "half")).FullName;
+        Directory.CreateDirectory(Path.Combine(half, TrainingCheckpoint.LastFile));
+        Assert.ThrowsAny<SystemException>(() => run.Checkpoint.SaveLastAndBest(half, 0.6));
+        Assert.True(File.Exists(Path.Combine(half, TrainingCheckpoint.BestFile)));
+        Assert.Equal(0.6, run.Checkpoint.BestScore);
+    }
+
+    [Fact]
     public void LoadModule_TakesTheModelAlone()
     {
         using var run = new Run(1);
@@ -394,6 +412,100 @@ public sealed class TrainingCheckpointTests : IDisposable
             Assert.Contains(message, Assert.Throws<InvalidDataException>(() => checkpoint.Load(Last)).Message, StringComparison.Ordinal);
             Assert.Equal(before, run.Bits());
         }
+    }
+
+    /// <summary>Whole files, with the right checksum, of which one detail cannot be restored, and what the message says of it.</summary>
+    private static readonly Dictionary<string, Func<CheckpointText, Dictionary<string, Tensor>, CheckpointText>> impossible = new()
+    {
+        ["the state of 'sampler' is not possible"] = (text, _) => text with { Samplers = new Dictionary<string, SavedSampler>
+        {
+            ["sampler"] = text.Samplers["sampler"] with { State = new SamplerState(0, 1_000_000) },
+        } },
+        ["the state of 'schedule' is not possible"] = (text, _) => text with { Schedules = new Dictionary<string, ScheduleState>
+        {
+            ["schedule"] = new(3, 1, 4),
+        } },
+        ["it lacks numbers of 'sgd'"] = (text, _) => text with { Optimizers = With(text, "sgd", sgd => sgd with { Numbers = [] }) },
+        ["it holds 2 numbers of 'adam.1.*', and there are 1"] = (text, _) => text with
+        {
+            Optimizers = With(text, "adam", adam => adam with { Numbers = [.. adam.Numbers.Select((own, i) => i == 1 ? [1, 2] : own)] }),
+        },
+        ["'adam.0.exp_avg' is Float32 [3] in it, and its parameter is Float32 [16, 6]"] = (text, tensors) =>
+        {
+            tensors["adam.0.exp_avg"] = zeros(3);
+            return text;
+        },
+        ["it holds no random state"] = (text, tensors) =>
+        {
+            tensors.Remove("rng.torch");
+            return text;
+        },
+        ["its random state is Byte [3]"] = (text, tensors) =>
+        {
+            tensors["rng.torch"] = zeros(3, ScalarType.Byte);
+            return text;
+        },
+        ["its random state is none of torch's generator"] = (text, tensors) =>
+        {
+            tensors["rng.torch"] = zeros_like(tensors["rng.torch"]);
+            return text;
+        },
+    };
+
+    public static TheoryData<string> Impossible => [.. impossible.Keys];
+
+    private static Dictionary<string, SavedOptimizer> With(CheckpointText text, string name, Func<SavedOptimizer, SavedOptimizer> change) =>
+        text.Optimizers.ToDictionary(entry => entry.Key, entry => entry.Key == name ? change(entry.Value) : entry.Value);
+
+    [Theory]
+    [MemberData(nameof(Impossible))]
+    public void AStateThatIsNotPossible_IsRefused_AndNothingChanges(string message)
+    {
+        using var run = new Run(1);
+        run.TrainTo(3);
+        run.Checkpoint.Save(Last);
+        var (text, tensors) = CheckpointFile.Read(Last);
+        using (tensors)
+        using (NewDisposeScope())
+        {
+            var changed = tensors.ToDictionary(entry => entry.Key, entry => entry.Value);
+            CheckpointFile.Write(Last, impossible[message](text, changed), changed);
+        }
+        using var other = new Run(2);
+        other.TrainTo(4);
+        other.Checkpoint.Numbers["mine"] = 1;
+        var before = other.Bits();
+        var error = Assert.Throws<InvalidDataException>(() => other.Checkpoint.Load(Last));
+        Assert.StartsWith($"{Last} does not fit: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, other.Bits());
+        Assert.Equal(1, other.Checkpoint.Numbers["mine"]);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("not JSON")]
+    [InlineData("{\"modules\":[1]}")]
+    public void ATextOfAnotherForm_IsRefused(string json)
+    {
+        Assert.Throws<FormatException>(() => CheckpointText.Parse(json));
+        var whole = new TrainingCheckpoint { Notes = { ["a"] = "b" } };
+        whole.Save(Last);
+        var (text, tensors) = CheckpointFile.Read(Last);
+        tensors.Dispose();
+        Assert.Equal("b", CheckpointText.Parse(text.ToJson()).Notes["a"]);
+    }
+
+    [Fact]
+    public void ANullNote_IsRefused_BeforeTheFileIsWritten()
+    {
+        var checkpoint = new TrainingCheckpoint { Notes = { ["recipe"] = null! } };
+        Assert.Contains("Notes must hold no null", Assert.Throws<ArgumentException>(() => checkpoint.Save(Last)).Message,
+            StringComparison.Ordinal);
+        checkpoint = new TrainingCheckpoint { Histories = { ["loss"] = null! } };
+        Assert.Throws<ArgumentException>(() => checkpoint.Save(Last));
+        Assert.Empty(Directory.GetFiles(folder));
     }
 
     [Fact]

@@ -63,7 +63,7 @@ public class DomainSamplerTests
     {
         Assert.StartsWith("domains must hold at least 2 identities of domain 7, got 1.", Assert.Throws<ArgumentException>(
             () => new DomainIdentitySampler([0, 1], [7, 8], new Dictionary<long, int> { [7] = 2 })).Message);
-        Assert.StartsWith("domains must have one entry a picture, 2, got 1.", Assert.Throws<ArgumentException>(
+        Assert.StartsWith("domains must have one entry per image, 2, got 1.", Assert.Throws<ArgumentException>(
             () => new DomainIdentitySampler([0, 1], [7], new Dictionary<long, int> { [7] = 1 })).Message);
         Assert.StartsWith("identitiesPerDomain must name a domain, got none.", Assert.Throws<ArgumentException>(
             () => new DomainIdentitySampler([0, 1], [7, 7], new Dictionary<long, int>())).Message);

@@ -82,9 +82,9 @@ public class HierarchicalSamplerTests
     {
         Assert.Contains("got 1 and 2 for class 0", Assert.Throws<ArgumentException>(() =>
             new HierarchicalSampler([0, 0], [1, 2], 1, 1, 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("at least 2 with 1 classes of 2 pictures, got 1", Assert.Throws<ArgumentException>(() =>
+        Assert.Contains("at least 2 with 1 classes of 2 images, got 1", Assert.Throws<ArgumentException>(() =>
             new HierarchicalSampler([0, 0, 1], [1, 1, 2], 2, 1, 2)).Message, StringComparison.Ordinal);
-        Assert.Contains("one entry a picture, 3, got 1", Assert.Throws<ArgumentException>(() =>
+        Assert.Contains("one entry per image, 3, got 1", Assert.Throws<ArgumentException>(() =>
             new HierarchicalSampler([0, 0, 1], [1], 2, 1, 2)).Message, StringComparison.Ordinal);
     }
 }

@@ -2,12 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What docs/samplers.md promises for every sampler, row by row of <see cref="SamplerTable"/>.</summary>
+/// <summary>What docs/samplers.md promises for every sampler, on each row of <see cref="SamplerTable"/>.</summary>
 public class SamplerLawTests
 {
     public static TheoryData<string> Samplers => [.. SamplerTable.Names];
 
-    public static MatrixTheoryData<string, int> Sharded => new(SamplerTable.Names.Where(name => name != "sequential"), [2, 4]);
+    public static TheoryData<string> Seeded => [.. SamplerTable.Seeded];
+
+    public static MatrixTheoryData<string, int> Sharded => new(SamplerTable.Sharded, [2, 4]);
 
     [Fact]
     public void EverySampler_HasARow()
@@ -24,10 +26,36 @@ public class SamplerLawTests
         var epochs = Enumerable.Range(0, 4).Select(sampler.Draw).ToList();
         Assert.Equal(epochs[2], SamplerTable.Create(name).Draw(2));
         Assert.Equal(epochs[0], sampler.Draw(0));
-        if (name == "sequential") return;
-        Assert.NotEqual(epochs[0], epochs[1]);
-        Assert.NotEqual(epochs[0], SamplerTable.Create(name, seed: 4).Draw(0));
         Assert.Equal(generator.data<byte>().ToArray(), get_rng_state().data<byte>().ToArray());
+    }
+
+    [Theory, MemberData(nameof(Seeded))]
+    public void AnotherEpoch_AndAnotherSeed_GiveOtherRows(string name)
+    {
+        var first = SamplerTable.Create(name).Draw(0);
+        Assert.NotEqual(first, SamplerTable.Create(name).Draw(1));
+        Assert.NotEqual(first, SamplerTable.Create(name, seed: 4).Draw(0));
+    }
+
+    [Theory, MemberData(nameof(Samplers))]
+    public void Draws_OfManyThreadsAtOnce_AreThoseOfOne(string name)
+    {
+        var sampler = SamplerTable.Create(name);
+        var expected = Enumerable.Range(0, 8).Select(SamplerTable.Create(name).Draw).ToArray();
+        Parallel.For(0, 64, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            Assert.Equal(expected[i % 8], sampler.Draw(i % 8));
+            Assert.Equal(expected[i % 8].Length, sampler.CountIn(i % 8));
+        });
+    }
+
+    [Theory, MemberData(nameof(Samplers))]
+    public void ANegativeEpoch_IsRefused(string name)
+    {
+        var sampler = SamplerTable.Create(name);
+        Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Draw(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sampler.CountIn(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => sampler.BatchesIn(-1));
     }
 
     [Theory, MemberData(nameof(Samplers))]
@@ -78,7 +106,7 @@ public class SamplerLawTests
                 Assert.Equal(batches[i][..together.Length], together);
                 if (batches[i].Length == whole.BatchSize) Assert.Equal(whole.BatchSize, together.Length);
             }
-            Assert.True(batches.Count - shares[0].Count <= 1); // a last one that cannot be divided
+            Assert.True(batches.Count - shares[0].Count <= 1); // a last batch that cannot be divided
         }
     }
 }

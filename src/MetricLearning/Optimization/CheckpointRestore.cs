@@ -1,0 +1,153 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>
+/// Compares the parts of a run with a checkpoint, and collects what to change in them. Nothing changes before <see cref="Apply"/>: where
+/// any part does not fit, all are as they were.
+/// </summary>
+/// <param name="path">The file, for messages.</param>
+/// <param name="saved">Its text.</param>
+/// <param name="tensors">Its tensors.</param>
+internal sealed class CheckpointRestore(string path, CheckpointText saved, IReadOnlyDictionary<string, Tensor> tensors)
+{
+    private readonly List<Action> changes = [];
+
+    /// <summary>The type and shape of a tensor, which must agree.</summary>
+    public static string Signature(Tensor value) => $"{value.dtype} {Guard.Shape(value)}";
+
+    /// <summary>Both must have the same parts of a kind.</summary>
+    public void CheckNames(string kind, IEnumerable<string> present, IEnumerable<string> inFile)
+    {
+        HashSet<string> here = [.. present], there = [.. inFile];
+        if (here.Except(there).FirstOrDefault() is { } missing) throw Unfit($"it holds no {kind} '{missing}'");
+        if (there.Except(here).FirstOrDefault() is { } extra) throw Unfit($"it holds the {kind} '{extra}', which has not been added");
+    }
+
+    /// <summary>The state of torch's CPU generator.</summary>
+    public void Random(string key)
+    {
+        if (!tensors.TryGetValue(key, out var state)) throw Unfit("it holds no random state");
+        using var here = get_rng_state();
+        if (Signature(state) != Signature(here)) throw Unfit($"its random state is {Signature(state)}, and torch's is {Signature(here)}");
+        if (!IsGeneratorState(state.bytes)) throw Unfit("its random state is none of torch's generator");
+        changes.Add(() => set_rng_state(state));
+    }
+
+    public void Module(string name, nn.Module module)
+    {
+        var state = module.state_dict();
+        foreach (var key in tensors.Keys.Where(key => key.StartsWith(name + ".", StringComparison.Ordinal)))
+            if (!state.ContainsKey(key[(name.Length + 1)..])) throw Unfit($"it holds '{key}', which the module has not");
+        foreach (var (key, target) in state)
+        {
+            if (!tensors.TryGetValue($"{name}.{key}", out var value)) throw Unfit($"the module's '{name}.{key}' is not in it");
+            if (Signature(value) != Signature(target))
+                throw Unfit($"'{name}.{key}' is {Signature(value)} in it and {Signature(target)} in the module");
+            changes.Add(() => target.copy_(value));
+        }
+    }
+
+    public void Optimizer(string name, OptimizerHelper optimizer)
+    {
+        var state = saved.Optimizers[name];
+        if (state.Kind != optimizer.GetType().Name) throw Unfit($"'{name}' is {state.Kind} in it and {optimizer.GetType().Name} here");
+        var parameters = OptimizerStates.Of(optimizer);
+        CheckParameters(name, state.Parameters, [.. parameters.Select(entry => Signature(entry.Parameter))]);
+        if (state.Numbers.Count != parameters.Count) throw Unfit($"it lacks numbers of '{name}'");
+        if (!OptimizerStates.Settings(optimizer).Select(group => group.Length).SequenceEqual(state.Settings.Select(group => group.Length)))
+            throw Unfit($"the parameter groups of '{name}' are others here");
+        changes.Add(() => OptimizerStates.SetSettings(optimizer, state.Settings));
+        for (var i = 0; i < parameters.Count; i++)
+        {
+            var prefix = string.Create(CultureInfo.InvariantCulture, $"{name}.{i}.");
+            ParameterNumbers(prefix, parameters[i].State, state.Numbers[i]);
+            ParameterTensors(prefix, parameters[i].State, parameters[i].Parameter);
+        }
+    }
+
+    public void Schedule(string name, LearningRateSchedule schedule)
+    {
+        var state = saved.Schedules[name];
+        CheckState(name, () => schedule.CheckedFactor(state));
+        changes.Add(() => schedule.State = state);
+    }
+
+    public void Sampler(string name, Sampler sampler)
+    {
+        var (state, there) = saved.Samplers[name];
+        var here = SavedSampler.IdentityOf(sampler, state.Epoch);
+        if (here != there) throw Unfit($"'{name}' has {there} in it and {here} here");
+        CheckState(name, () => sampler.Checked(state));
+        changes.Add(() => sampler.State = state);
+    }
+
+    /// <summary>Changes all parts that were compared, in that order.</summary>
+    public void Apply()
+    {
+        foreach (var change in changes) change();
+    }
+
+    /// <summary>Whether torch takes the bytes as the state of its Mersenne twister; it ends the process where it does not.</summary>
+    /// <remarks>They begin with the seed (8 bytes), how many of the 624 numbers are left (4 bytes), whether it was seeded (4 bytes) and the
+    /// place of the next number (8 bytes, of which torch takes the lower 4): CPUGeneratorImplStateLegacy.</remarks>
+    private static bool IsGeneratorState(ReadOnlySpan<byte> state)
+    {
+        const int size = 624;
+        return BinaryPrimitives.ReadInt32LittleEndian(state[8..]) is > 0 and <= size
+            && BinaryPrimitives.ReadInt32LittleEndian(state[12..]) != 0
+            && BinaryPrimitives.ReadUInt32LittleEndian(state[16..]) <= size;
+    }
+
+    private void CheckParameters(string name, IReadOnlyList<string> there, string[] here)
+    {
+        if (there.Count != here.Length) throw Unfit(string.Create(CultureInfo.InvariantCulture,
+            $"'{name}' has {there.Count} parameters in it and {here.Length} here"));
+        for (var i = 0; i < here.Length; i++)
+            if (there[i] != here[i]) throw Unfit(string.Create(CultureInfo.InvariantCulture,
+                $"parameter {i} of '{name}' is {there[i]} in it and {here[i]} here"));
+    }
+
+    private void ParameterNumbers(string prefix, OptimizerState own, IReadOnlyList<double> values)
+    {
+        var numbers = OptimizerStates.Numbers(own);
+        if (numbers.Length != values.Count) throw Unfit($"it holds {values.Count} numbers of '{prefix}*', and there are {numbers.Length}");
+        foreach (var (number, value) in numbers.Zip(values)) changes.Add(() => number.Set(value));
+    }
+
+    private void ParameterTensors(string prefix, OptimizerState own, Parameter parameter)
+    {
+        foreach (var slot in OptimizerStates.Tensors(own))
+        {
+            Tensor? value = null;
+            if (tensors.TryGetValue(prefix + slot.Name, out var found))
+            {
+                if (!found.shape.SequenceEqual(parameter.shape))
+                    throw Unfit($"'{prefix}{slot.Name}' is {Signature(found)} in it, and its parameter is {Signature(parameter)}");
+                value = found.to(parameter.device);
+            }
+            changes.Add(() =>
+            {
+                slot.Get()?.Dispose();
+                slot.Set(value?.DetachFromDisposeScope());
+            });
+        }
+    }
+
+    private void CheckState(string name, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (ArgumentException e)
+        {
+            throw Unfit($"the state of '{name}' is not possible ({e.Message})");
+        }
+    }
+
+    private InvalidDataException Unfit(string reason) => new($"{path} does not fit: {reason}.");
+}

@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MetricLearning;
+
+/// <summary>The text of a <see cref="TrainingCheckpoint"/>: everything but the tensors. As JSON, numbers are texts, because JSON has no NaN
+/// and no infinities.</summary>
+internal sealed record CheckpointText
+{
+    public required IReadOnlyList<string> Modules { get; init; }
+    public required IReadOnlyDictionary<string, SavedOptimizer> Optimizers { get; init; }
+    public required IReadOnlyDictionary<string, ScheduleState> Schedules { get; init; }
+    public required IReadOnlyDictionary<string, SavedSampler> Samplers { get; init; }
+    public required IDictionary<string, double> Numbers { get; init; }
+    public required IDictionary<string, IReadOnlyList<double>> Histories { get; init; }
+    public required IDictionary<string, string> Notes { get; init; }
+    public required double? BestScore { get; init; }
+
+    /// <summary>The text as it is written.</summary>
+    /// <exception cref="ArgumentException">A history or a note of the user's is null.</exception>
+    public string ToJson() => new JsonObject
+    {
+        ["modules"] = Array(Modules, name => JsonValue.Create(name)),
+        ["optimizers"] = Object(Optimizers, Describe),
+        ["schedules"] = Object(Schedules, Describe),
+        ["samplers"] = Object(Samplers, Describe),
+        ["numbers"] = Object(Numbers, Text),
+        ["histories"] = Object(Histories, history => Array(Given(history, nameof(Histories)), Text)),
+        ["notes"] = Object(Notes, note => JsonValue.Create(Given(note, nameof(Notes)))),
+        ["best"] = BestScore is { } best ? Text(best) : null,
+    }.ToJsonString();
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="FormatException">It is something else.</exception>
+    public static CheckpointText Parse(string json)
+    {
+        try
+        {
+            var root = Present(JsonNode.Parse(json));
+            return new CheckpointText
+            {
+                Modules = List(Member(root, "modules"), Word),
+                Optimizers = Map(Member(root, "optimizers"), Optimizer),
+                Schedules = Map(Member(root, "schedules"), Schedule),
+                Samplers = Map(Member(root, "samplers"), Sampler),
+                Numbers = Map(Member(root, "numbers"), Number),
+                Histories = Map(Member(root, "histories"), IReadOnlyList<double> (history) => List(history, Number)),
+                Notes = Map(Member(root, "notes"), Word),
+                BestScore = root["best"] is { } best ? Number(best) : null,
+            };
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException or OverflowException)
+        {
+            throw new FormatException($"its state cannot be read ({e.Message})", e);
+        }
+    }
+
+    private static JsonObject Describe(SavedOptimizer optimizer) => new()
+    {
+        ["kind"] = optimizer.Kind,
+        ["settings"] = Array(optimizer.Settings, group => JsonValue.Create(Convert.ToBase64String(group))),
+        ["parameters"] = Array(optimizer.Parameters, parameter => JsonValue.Create(parameter)),
+        ["numbers"] = Array(optimizer.Numbers, numbers => Array(numbers, Text)),
+    };
+
+    private static SavedOptimizer Optimizer(JsonNode node) => new(Word(Member(node, "kind")),
+        List(Member(node, "settings"), group => Convert.FromBase64String(Word(group))),
+        List(Member(node, "parameters"), Word),
+        List(Member(node, "numbers"), IReadOnlyList<double> (numbers) => List(numbers, Number)));
+
+    private static JsonObject Describe(ScheduleState schedule) => new()
+    {
+        ["iteration"] = schedule.Iteration,
+        ["epoch"] = schedule.Epoch,
+        ["epochStart"] = schedule.EpochStart,
+    };
+
+    private static ScheduleState Schedule(JsonNode node) =>
+        new((long)Member(node, "iteration"), (int)Member(node, "epoch"), (long?)node["epochStart"]);
+
+    private static JsonObject Describe(SavedSampler sampler) => new()
+    {
+        ["epoch"] = sampler.State.Epoch,
+        ["position"] = sampler.State.Position,
+        ["identity"] = sampler.Identity,
+    };
+
+    private static SavedSampler Sampler(JsonNode node) =>
+        new(new SamplerState((int)Member(node, "epoch"), (long)Member(node, "position")), Word(Member(node, "identity")));
+
+    private static JsonObject Object<T>(IEnumerable<KeyValuePair<string, T>> entries, Func<T, JsonNode?> describe) =>
+        new(entries.Select(entry => KeyValuePair.Create(entry.Key, describe(entry.Value))));
+
+    private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonNode?> describe) => new([.. items.Select(describe)]);
+
+    private static JsonNode Text(double number) => JsonValue.Create(number.ToString("R", CultureInfo.InvariantCulture));
+
+    private static T Given<T>(T? value, string setting) where T : class =>
+        value ?? throw new ArgumentException($"{setting} must hold no null.");
+
+    private static Dictionary<string, T> Map<T>(JsonNode node, Func<JsonNode, T> convert) =>
+        node.AsObject().ToDictionary(entry => entry.Key, entry => convert(Present(entry.Value)));
+
+    private static List<T> List<T>(JsonNode node, Func<JsonNode, T> convert) =>
+        [.. node.AsArray().Select(item => convert(Present(item)))];
+
+    private static JsonNode Member(JsonNode node, string name) => node[name] ?? throw new FormatException($"its state has no '{name}'");
+
+    private static JsonNode Present(JsonNode? node) => node ?? throw new FormatException("its state lacks a value");
+
+    private static string Word(JsonNode node) => (string)node!;
+
+    private static double Number(JsonNode node) => double.Parse(Word(node), CultureInfo.InvariantCulture);
+}
+
+/// <summary>What a checkpoint says of an optimizer.</summary>
+/// <param name="Kind">The name of its class.</param>
+/// <param name="Settings">The settings of each parameter group, as TorchSharp writes them.</param>
+/// <param name="Parameters">The type and shape of each parameter.</param>
+/// <param name="Numbers">The numbers that it keeps for each parameter.</param>
+internal sealed record SavedOptimizer(
+    string Kind, IReadOnlyList<byte[]> Settings, IReadOnlyList<string> Parameters, IReadOnlyList<IReadOnlyList<double>> Numbers);
+
+/// <summary>What a checkpoint says of a sampler.</summary>
+/// <param name="State">Where it stands.</param>
+/// <param name="Identity">What must agree so that a sampler goes on with the same batches.</param>
+internal sealed record SavedSampler(SamplerState State, string Identity)
+{
+    public static SavedSampler Of(Sampler sampler) => new(sampler.State, IdentityOf(sampler, sampler.State.Epoch));
+
+    public static string IdentityOf(Sampler sampler, int epoch) => string.Create(CultureInfo.InvariantCulture,
+        $"seed {sampler.Seed}, batches of {sampler.BatchSize} and {sampler.CountIn(epoch)} indices in epoch {epoch}");
+}
