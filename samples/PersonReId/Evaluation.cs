@@ -19,8 +19,8 @@ internal static class Evaluation
         };
         var extractor = new FeatureExtractor(model, settings.Layer) { Flip = settings.Flip, Scales = settings.Scales };
         using var bar = new Bar($"features of {what}", images.Count);
-        var progress = new Progress<ExtractionProgress>(soFar => bar.To(soFar.Done));
-        return loader.Extract(extractor.Extract, journal: journal, progress: progress, cancellationToken: cancellationToken);
+        return loader.Extract(extractor.Extract, journal: journal, progress: bar.Of<ExtractionProgress>(soFar => soFar.Done),
+            cancellationToken: cancellationToken);
     }
 
     /// <summary>The embeddings of query and gallery. Where both are one list, they are extracted once.</summary>
