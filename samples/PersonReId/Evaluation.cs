@@ -12,6 +12,7 @@ internal static class Evaluation
         CancellationToken cancel,
         ExtractionJournal? journal = null)
     {
+        using var mode = new EvaluationMode(model);     // training may go on afterwards
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
         var loader = new ImageLoader(images, transform)
         {

@@ -61,7 +61,8 @@ internal static class TrainingLoop
                     using (NewDisposeScope())
                     {
                         optimizer.zero_grad();
-                        var result = loss.Compute(model.call(batch.Images), batch.Labels);
+                        using var output = model.call(batch.Images);
+                        var result = loss.Compute(output, batch.Labels);
                         result.Value.backward();
                         optimizer.step();
                         schedule.Step();
