@@ -50,7 +50,7 @@ public sealed class EvaluationMode : IDisposable
     internal static void Require(nn.Module model)
     {
         if (FirstInTraining(model) is not { } name) return;
-        throw new InvalidOperationException($"{model.GetName()} must be in evaluation mode, but "
+        throw new InvalidOperationException($"{model.GetType().Name} must be in evaluation mode, but "
             + (name.Length == 0 ? "it" : $"its module '{name}'") + " is in training mode: call model.eval() first, or compute inside "
             + $"`using (new {nameof(EvaluationMode)}(model))`.");
     }

@@ -5,9 +5,10 @@ namespace MetricLearning;
 
 /// <summary>Hears what each layer of a model gives, on the thread that runs the model.</summary>
 /// <remarks>
-/// <para>TorchSharp keeps hooks in a dictionary of the module, which every <c>call</c> enumerates: to add a hook for one call would let other
-/// threads' calls run it too, and to add or remove one while another thread calls the module breaks that call. So each layer gets one hook,
-/// once and for good, and the hook passes the output on to the listener of its own thread; where there is none it does nothing.</para>
+/// <para>TorchSharp keeps hooks in a dictionary of the module, which every <c>call</c> enumerates: to add a hook for one call would let
+/// other threads' calls run it too, and to add or remove one while another thread calls the module breaks that call. So each layer gets one
+/// hook, once and for good, and the hook passes the output on to the listener of its own thread; where there is none it does
+/// nothing.</para>
 /// <para>One lock of the whole process keeps passes and additions apart, because models may share layers: passes of the library hold it
 /// together, an addition holds it alone. A <c>call</c> that a program makes by itself does not hold it.</para>
 /// </remarks>
@@ -20,7 +21,8 @@ internal static class LayerTaps
     [ThreadStatic]
     private static Action<nn.Module, Tensor>? listener;
 
-    /// <summary>The layers that can be heard, by their dotted names, outer ones first: those that take a tensor and give a tensor.</summary>
+    /// <summary>The layers that can be heard, by their dotted names, outer ones first: those that take a tensor and give a
+    /// tensor.</summary>
     public static IEnumerable<(string Name, nn.Module<Tensor, Tensor> Layer)> Layers(nn.Module model)
     {
         foreach (var (name, module) in model.named_modules())
@@ -34,7 +36,8 @@ internal static class LayerTaps
         var layers = Layers(model).Select(named => named.Layer).Where(layer => !tapped.TryGetValue(layer, out _)).ToList();
         if (layers.Count == 0) return;
         if (gate.IsReadLockHeld)
-            throw new InvalidOperationException($"The layers of {model.GetName()} cannot be looked at for the first time inside the forward pass "
+            throw new InvalidOperationException(
+                $"The layers of {model.GetType().Name} cannot be looked at for the first time inside the forward pass "
                 + "of another model: make a FeatureExtractor of the layer before.");
         gate.EnterWriteLock();
         try

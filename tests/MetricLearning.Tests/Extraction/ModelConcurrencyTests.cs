@@ -4,14 +4,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every public method that computes with a model gives each thread the result of its own input, and never changes the model.</summary>
+/// <summary>Every public method that computes with a model gives each thread the result of its own input, and never changes the
+/// model.</summary>
 [LeavesNoTensors]
 public class ModelConcurrencyTests
 {
     private const int Threads = 8;
     private const int Calls = 30;
 
-    /// <summary>A method: the model that it needs, and what it computes of it and of images [N, 3, 64, 32].</summary>
+    /// <summary>A method: the model that it needs, and what it computes of it and of images [N, 3, 96, 32].</summary>
     private sealed record Method(Func<nn.Module> Model, Func<nn.Module, Func<Tensor, Tensor>> Of);
 
     private static readonly Dictionary<string, Method> methods = new()
@@ -19,7 +20,7 @@ public class ModelConcurrencyTests
         ["EmbeddingModel.Embed"] = new(Embedding, model => ((EmbeddingModel)model).Embed),
         ["Pcb.Embed"] = new(() => new Pcb(ResNet.ResNet18(), parts: 2, reducedDimension: 8), model => ((PartModel)model).Embed),
         ["Mgn.Embed"] = new(() => new Mgn(ResNet.ResNet18(lastStride: 1), reducedDimension: 8), model => ((PartModel)model).Embed),
-        ["TransReId.Embed"] = new(() => new TransReId(VisionTransformer.Tiny(64, 32), groups: 2, shift: 2),
+        ["TransReId.Embed"] = new(() => new TransReId(VisionTransformer.Tiny(96, 32), groups: 2, shift: 2),
             model => images => ((TransReId)model).Embed(images)),
         ["FeatureExtractor of the embedding"] = new(Embedding,
             model => new FeatureExtractor((EmbeddingModel)model) { Flip = true }.Extract),
@@ -129,7 +130,7 @@ public class ModelConcurrencyTests
     private static Tensor[] Images()
     {
         manual_seed(12);
-        return [.. Enumerable.Range(0, Threads).Select(_ => rand(1, 3, 64, 32))];
+        return [.. Enumerable.Range(0, Threads).Select(_ => rand(1, 3, 96, 32))];
     }
 
     private static void AssertSame(Tensor[] expected, Func<int, int, Tensor> compute, int calls = Calls)
