@@ -88,7 +88,8 @@ internal sealed class ArrayFile : IDisposable
         tensors?.Dispose();
     }
 
-    private UserErrorException Explain(Exception e) => Explain(e.Message);
+    // The library's readers name the file themselves.
+    private UserErrorException Explain(Exception e) => e is InvalidDataException ? new(e.Message) : Explain(e.Message);
 
     private static string Named(string name) => name.Length == 0 ? "it" : $"'{name}'";
 }

@@ -13,6 +13,7 @@ internal static class Activation
     /// <summary>One overlay per image, from the feature map of the backbone.</summary>
     public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
     {
+        using var mode = new EvaluationMode(model);
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
         return [.. pictures.Select(picture => new ActivationPicture(new Thumbnail(picture.Path, Path.GetFileName(picture.Path)),
             Overlay(picture.Path)))];

@@ -11,6 +11,7 @@ internal static class Evaluation
     public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what,
         CancellationToken cancellationToken, ExtractionJournal? journal = null)
     {
+        using var mode = new EvaluationMode(model);     // training may go on afterwards
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
         var loader = new ImageLoader(images, transform)
         {

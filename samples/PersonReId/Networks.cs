@@ -39,7 +39,7 @@ internal static class Networks
 
     public static IReadOnlyCollection<string> Names => all.Keys;
 
-    /// <summary>A network on its device, with the weights of the file that the settings name, if any.</summary>
+    /// <summary>A network on its device and in evaluation mode, with the weights of the file that the settings name, if any.</summary>
     /// <param name="settings">Which network.</param>
     /// <param name="classes">How many identities training tells apart; 0 for a network that only embeds.</param>
     public static EmbeddingModel Create(NetworkSettings settings, int classes = 0)
@@ -47,6 +47,7 @@ internal static class Networks
         var model = all[settings.Architecture](classes);
         if (settings.Weights is { } file) Ui.Line($"weights: {Load(model, file.FullName)} ({file.Name})");
         if (settings.Half) model.to(ScalarType.BFloat16);
+        model.eval();
         return model.to(DeviceOf(settings));
     }
 

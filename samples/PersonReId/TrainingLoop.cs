@@ -71,7 +71,8 @@ internal static class TrainingLoop
                     using var images = batch;
                     using var scope = NewDisposeScope();
                     optimizer.zero_grad();
-                    var result = losses.Compute(model.call(batch.Images), batch.Labels);
+                    using var output = model.call(batch.Images);
+                    var result = losses.Compute(output, batch.Labels);
                     result.Value.backward();
                     optimizer.step();
                     schedule.Step();

@@ -8,34 +8,31 @@ namespace MetricLearning;
 /// <summary>Reads the arrays of numbers in a MATLAB <c>.mat</c> file of version 5 (<c>save -v6</c> and <c>-v7</c>,
 /// <c>scipy.io.savemat</c>).</summary>
 /// <remarks>
-/// Arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order; unsigned integers of 16
-/// and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are checked against
-/// the file before memory is taken. Files of version 7.3 are HDF5 and are refused with that message.
+/// <para>It reads arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order. Unsigned
+/// integers of 16 and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are
+/// checked against the file before memory is allocated. Files of version 7.3 are HDF5; the error says so.</para>
+/// <para>Thread safety: any number of threads may read at once, each its own stream.</para>
 /// </remarks>
 public static class MatFile
 {
-    private const long LargestRatio = 1032;         // deflate: 258 bytes from 2 bits
+    private const long LargestRatio = 1032;         // deflate makes at most 258 bytes of 2 bits
     private const int Int8 = 1, Int32 = 5, UInt32 = 6, Matrix = 14, Compressed = 15;
     private const int Logical = 1 << 9, Complex = 1 << 11;
 
     /// <summary>All arrays of numbers of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller
-    /// disposes them.</returns>
-    /// <exception cref="InvalidDataException">The file is no such file or damaged; the message says where and why.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public static NamedTensors Read(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = File.OpenRead(path);
-        return Read(stream);
-    }
+    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
+    /// them.</returns>
+    /// <exception cref="InvalidDataException">The file is of another format or damaged; the message names it and says where and
+    /// why.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static NamedTensors Read(string path) => InputFile.Read(path, Read);
 
     /// <summary>All arrays of numbers of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of two dimensions at least. The caller
-    /// disposes them.</returns>
-    /// <exception cref="InvalidDataException">The bytes are no such file; the message says where and why.</exception>
+    /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
+    /// them.</returns>
+    /// <exception cref="InvalidDataException">The bytes are of another format or damaged; the message says where and why.</exception>
     public static NamedTensors Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -54,7 +51,7 @@ public static class MatFile
             result.Dispose();
             throw Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
         }
-        catch (IOException e)       // zlib's too, where compressed bytes are damaged
+        catch (IOException e)       // zlib throws it too, if compressed bytes are damaged
         {
             result.Dispose();
             throw Invalid($"an array, the {result.Count + 1}. that holds numbers: {e.Message}");
@@ -77,7 +74,7 @@ public static class MatFile
         return header[^1] == 'I';
     }
 
-    /// <summary>The elements of a part, one after another: a type, a length, and as many bytes, filled up to a multiple of eight.</summary>
+    /// <summary>The elements of a part, one after another: a type, a length, and that many bytes, padded to a multiple of eight.</summary>
     private static IEnumerable<(int Type, StreamPart Contents)> Elements(StreamPart part, bool bigEndian)
     {
         var tag = new byte[8];
@@ -85,7 +82,7 @@ public static class MatFile
         {
             part.ReadExactly(tag);
             var type = Word(tag, bigEndian);
-            if (type >> 16 is var small and > 0)        // up to four bytes lie in the tag itself
+            if (type >> 16 is var small and > 0)        // a small element of up to four bytes is in the tag itself
             {
                 if (small > 4) throw Invalid($"an element of {small} bytes is said to lie in its tag");
                 yield return ((int)(type & 0xffff), new StreamPart(new MemoryStream(tag[4..], writable: false), small));
@@ -114,7 +111,7 @@ public static class MatFile
         if (inflated.ReadByte() >= 0) throw Invalid("a compressed array goes on after its end");
     }
 
-    /// <summary>An array: flags, dimensions, name and the real part, each an element of its own.</summary>
+    /// <summary>Adds an array: its flags, dimensions, name and real part are elements of their own.</summary>
     private static void AddArray(NamedTensors result, StreamPart array, bool bigEndian)
     {
         if (array.Left == 0) return;
@@ -133,7 +130,7 @@ public static class MatFile
             throw Invalid($"the numbers of '{name}' are stored as type {storage}, which is unknown");
         if ((Int128)count * stored.Size != contents.Left)
             throw Invalid($"'{name}' has {contents.Left} bytes, but its shape {Show(shape)} needs {(Int128)count * stored.Size}");
-        // Numbers lie in fewer bytes where they fit: an array of doubles may be stored as int8.
+        // Numbers are stored in fewer bytes if they fit: an array of doubles may be stored as int8.
         if (!result.TryAdd(name, stored.Read(contents, shape, columnMajor: true).to(type))) throw Invalid($"'{name}' comes twice");
 
         byte[] Bytes(int type, int most)
@@ -147,7 +144,7 @@ public static class MatFile
         }
     }
 
-    /// <summary>The type of an array's class; null for those that are no numbers.</summary>
+    /// <summary>The tensor type for an array's class; null if its elements are not numbers.</summary>
     private static ScalarType? TypeOf(uint flags) => (flags & Logical) != 0 ? ScalarType.Bool : (flags & 0xff) switch
     {
         6 => ScalarType.Float64, 7 => ScalarType.Float32,

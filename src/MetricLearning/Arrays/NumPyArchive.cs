@@ -5,47 +5,59 @@ namespace MetricLearning;
 
 /// <summary>Reads and writes NumPy's <c>.npz</c> archives: named arrays, each a <c>.npy</c> file in a zip archive, compressed
 /// or not.</summary>
-/// <remarks>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>; its checksum is compared, and it is never
-/// said to be longer than its compressed bytes can hold.</remarks>
+/// <remarks>
+/// <para>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>. Its checksum is compared, and an array that
+/// claims to be longer than its compressed bytes can hold is refused.</para>
+/// <para>Thread safety: one thread at a time for an archive; writing is for any number of threads, each its own file.</para>
+/// </remarks>
 public sealed class NumPyArchive : IDisposable
 {
     private const string Extension = ".npy";
-    private const long LargestRatio = 1032;         // deflate: 258 bytes from 2 bits
+    private const long LargestRatio = 1032;         // deflate makes at most 258 bytes of 2 bits
 
     private static readonly DateTimeOffset earliest = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly Stream stream;
     private readonly ZipArchive zip;
     private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
+    private readonly string place;
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">The file is no zip archive, or a name comes twice.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public NumPyArchive(string path) : this(File.OpenRead(path))
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="InvalidDataException">The file is no zip archive, or a name comes twice; the message names the file.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public NumPyArchive(string path) : this(Opened(path), $"{path}: ")
     {
     }
 
     /// <summary>Opens a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; the archive closes it.</param>
+    /// <exception cref="ArgumentNullException">The stream is null.</exception>
     /// <exception cref="InvalidDataException">The bytes are no zip archive, or a name comes twice.</exception>
-    public NumPyArchive(Stream stream)
+    public NumPyArchive(Stream stream) : this(stream, place: "")
+    {
+    }
+
+    private NumPyArchive(Stream stream, string place)
     {
         ArgumentNullException.ThrowIfNull(stream);
         this.stream = stream;
+        this.place = place;
         try
         {
             zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: false);
             foreach (var entry in zip.Entries)
                 if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal)
                     && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))
-                    throw new InvalidDataException($"Not a NumPy archive that can be read: '{entry.FullName}' comes twice.");
+                    throw new InvalidDataException($"'{entry.FullName}' comes twice.");
         }
         catch (Exception e)
         {
             stream.Dispose();
-            if (e is ArgumentException or NotSupportedException or OverflowException or EndOfStreamException)
-                throw new InvalidDataException($"Not a NumPy archive that can be read: {e.Message}", e);
+            if (e is InvalidDataException or ArgumentException or NotSupportedException or OverflowException or EndOfStreamException)
+                throw new InvalidDataException($"{place}Not a NumPy archive that can be read: {e.Message}", e);
+            if (e is IOException) throw new IOException(place + e.Message, e);
             throw;
         }
     }
@@ -57,21 +69,21 @@ public sealed class NumPyArchive : IDisposable
     /// <param name="name">Its name.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
     /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
-    /// <exception cref="InvalidDataException">It is text, or damaged; the message says why.</exception>
+    /// <exception cref="InvalidDataException">The array is text, or damaged; the message says why.</exception>
     public Tensor Read(string name) => Open(name, NumPyFile.Numbers, damaged => damaged.Dispose());
 
     /// <summary>An array of text in one dimension, such as file names.</summary>
     /// <param name="name">Its name.</param>
     /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
-    /// <exception cref="InvalidDataException">It holds numbers, or is damaged; the message says why.</exception>
+    /// <exception cref="InvalidDataException">The array holds numbers, or is damaged; the message says why.</exception>
     public string[] ReadText(string name) => Open(name, NumPyFile.Text, _ => { });
 
     /// <summary>Writes named tensors, atomically, as <c>numpy.savez</c> lays them out, uncompressed. The same arrays give the
     /// same bytes.</summary>
-    /// <param name="path">The file, replaced if it is there.</param>
+    /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
-    /// <exception cref="ArgumentException">A name comes twice, or NumPy has no such type.</exception>
+    /// <exception cref="ArgumentException">A name comes twice, or a tensor's type has no counterpart in NumPy.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
         IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)
@@ -109,7 +121,7 @@ public sealed class NumPyArchive : IDisposable
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!entries.TryGetValue(name, out var entry))
-            throw new KeyNotFoundException($"There is no array '{name}'. {NearNames.Describe(name, [.. entries.Keys])}");
+            throw new KeyNotFoundException($"{place}There is no array '{name}'. {NearNames.Describe(name, [.. entries.Keys])}");
         try
         {
             if (entry.CompressedLength > stream.Length || entry.Length / LargestRatio > entry.CompressedLength)
@@ -124,7 +136,13 @@ public sealed class NumPyArchive : IDisposable
         catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or NotSupportedException
             or OverflowException)
         {
-            throw new InvalidDataException($"{name}: {e.Message}", e);
+            throw new InvalidDataException($"{place}{name}: {e.Message}", e);
         }
+    }
+
+    private static FileStream Opened(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return File.OpenRead(path);
     }
 }

@@ -5,26 +5,22 @@ namespace MetricLearning;
 
 /// <summary>Reads and writes one array as NumPy's <c>.npy</c> file, which Python, MATLAB, R and Julia read too.</summary>
 /// <remarks>
-/// Read are floating-point numbers of 16, 32 and 64 bits, signed and unsigned integers (unsigned ones of 16 and 32 bits become int32 and
-/// int64) and logical values, in either byte order, rows or columns first, and text. Arrays of Python objects are refused: nothing of a
-/// file is run. The header is checked against the file's length before memory is taken, and an array must fill its file. Written is version
-/// 1.0, little-endian, rows first.
+/// <para>It reads floating-point numbers of 16, 32 and 64 bits, signed and unsigned integers (unsigned ones of 16 and 32 bits become int32
+/// and int64) and logical values, in either byte order, in row-major or column-major order, and text. Arrays of Python objects are refused:
+/// nothing in a file is executed. The header is checked against the file's length before memory is allocated, and an array must fill its
+/// file. It writes version 1.0, little-endian, in row-major order.</para>
+/// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
 public static class NumPyFile
 {
     /// <summary>An array of numbers.</summary>
     /// <param name="path">The file.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
-    /// <exception cref="InvalidDataException">The file is no such array or damaged; the message says why.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public static Tensor Read(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = File.OpenRead(path);
-        return Read(stream);
-    }
+    /// <exception cref="InvalidDataException">The file holds no such array or is damaged; the message names it and says why.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static Tensor Read(string path) => InputFile.Read(path, Read);
 
-    /// <summary>An array of numbers from a stream that can seek, from where it stands to its end.</summary>
+    /// <summary>An array of numbers from a stream that can seek, from its position to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
     /// <exception cref="InvalidDataException">The bytes are no such array; the message says why.</exception>
@@ -36,19 +32,15 @@ public static class NumPyFile
 
     /// <summary>An array of text in one dimension, such as file names.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">The file is no such array or damaged; the message says why.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public static string[] ReadText(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = File.OpenRead(path);
-        return Text(stream, stream.Length);
-    }
+    /// <exception cref="InvalidDataException">The file holds no such array or is damaged; the message names it and says why.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static string[] ReadText(string path) => InputFile.Read(path, stream => Text(stream, stream.Length));
 
-    /// <summary>Writes a tensor, atomically: whenever the program stops, the file is wholly the old or wholly the new one.</summary>
-    /// <param name="path">The file, replaced if it is there.</param>
-    /// <param name="tensor">Of any shape, device and strides.</param>
-    /// <exception cref="ArgumentException">NumPy has no such type: bfloat16, complex numbers.</exception>
+    /// <summary>Writes a tensor, atomically: whenever the program stops, the file is completely the old or completely the new
+    /// one.</summary>
+    /// <param name="path">The file; it is replaced if it exists.</param>
+    /// <param name="tensor">The tensor, of any shape, device and strides.</param>
+    /// <exception cref="ArgumentException">The tensor's type has no counterpart in NumPy: bfloat16, complex numbers.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Tensor tensor)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What stands before the numbers of a <c>.npy</c> array: type, order and shape, as a Python dictionary in text.</summary>
+/// <summary>The header of a <c>.npy</c> array: type, order and shape, as the text of a Python dictionary.</summary>
 internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] Shape)
 {
     private const int LargestHeader = 1 << 20;
@@ -16,9 +16,10 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     public char Kind => Descriptor[1];
 
     /// <summary>Reads a header and checks that the array fills the rest of the stream exactly.</summary>
-    /// <param name="stream">Stands at the array's first byte.</param>
-    /// <param name="length">How many bytes there are from there.</param>
-    /// <exception cref="InvalidDataException">It is no such header, or the bytes are not as many as it says.</exception>
+    /// <param name="stream">The stream, at the array's first byte.</param>
+    /// <param name="length">The number of bytes from there.</param>
+    /// <exception cref="InvalidDataException">The bytes are no such header, or their number is not the one that the header
+    /// needs.</exception>
     public static NumPyHeader Read(Stream stream, long length)
     {
         Span<byte> start = stackalloc byte[8];
@@ -43,12 +44,12 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         return header;
     }
 
-    /// <summary>The bytes before the numbers, as NumPy writes them in version 1.0.</summary>
+    /// <summary>The header's bytes, as NumPy writes them in version 1.0.</summary>
     public byte[] ToBytes()
     {
         var sizes = string.Join(", ", Shape.Select(size => size.ToString(CultureInfo.InvariantCulture)));
         var text = $"{{'descr': '{Descriptor}', 'fortran_order': False, 'shape': ({sizes}{(Shape.Length == 1 ? "," : "")}), }}";
-        var length = (10 + text.Length + 1 + 63) / 64 * 64;         // the numbers begin at a multiple of 64
+        var length = (10 + text.Length + 1 + 63) / 64 * 64;         // the numbers start at a multiple of 64
         var bytes = new byte[length];
         Magic.CopyTo(bytes);
         bytes[6] = 1;
@@ -59,8 +60,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         return bytes;
     }
 
-    /// <summary>How the numbers lie in the file.</summary>
-    /// <exception cref="InvalidDataException">They are none that a tensor can hold.</exception>
+    /// <summary>How the numbers are stored in the file.</summary>
+    /// <exception cref="InvalidDataException">A tensor cannot hold numbers of this type.</exception>
     public StoredNumbers Numbers()
     {
         var stored = new StoredNumbers(Kind, ElementSize, Descriptor[0] == '>');
@@ -68,7 +69,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
             : $"it is of type {Descriptor}, which TorchSharp has not") : stored;
     }
 
-    /// <summary>NumPy's name of a type; null where it has none (bfloat16, complex numbers).</summary>
+    /// <summary>NumPy's name of a type; null if NumPy has none (bfloat16, complex numbers).</summary>
     public static string? DescriptorOf(ScalarType type) => type switch
     {
         ScalarType.Float16 => "<f2", ScalarType.Float32 => "<f4", ScalarType.Float64 => "<f8",
@@ -79,7 +80,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
 
     public static InvalidDataException Invalid(string what) => new($"Not a NumPy array that can be read: {what}.");
 
-    /// <summary>Bytes an element.</summary>
+    /// <summary>The number of bytes of an element.</summary>
     public int ElementSize { get; } = SizeOf(Descriptor);
 
     private static int SizeOf(string descriptor)
@@ -94,7 +95,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
 
     private static string Show(long[] shape) => $"[{string.Join(", ", shape)}]";
 
-    /// <summary>The dictionary of a header: three keys in any order; text, True or False, and a tuple of whole numbers.</summary>
+    /// <summary>Parses the dictionary of a header: three keys in any order, whose values are text, True or False, and a tuple of
+    /// integers.</summary>
     private ref struct PythonText(string text)
     {
         private int at;
@@ -179,7 +181,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
                     throw Unreadable();
                 numbers.Add(number);
                 at = end;
-                Takes('L');         // as Python 2 wrote long numbers
+                Takes('L');         // Python 2 wrote it after long integers
                 if (!Takes(',') && Next() != ')') throw Unreadable();
             }
             return [.. numbers];

@@ -5,13 +5,13 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>How a file of another system stores numbers: floating (<c>f</c>), signed (<c>i</c>), unsigned (<c>u</c>) or logical (<c>b</c>),
-/// so many bytes each, in one of the two byte orders.</summary>
+/// with their size in bytes and their byte order.</summary>
 internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndian)
 {
     private const long ChunkElements = 1 << 24;
 
-    /// <summary>The type of the tensor that holds them; unsigned ones of two and four bytes need the next wider. Null where there
-    /// is none.</summary>
+    /// <summary>The type of the tensor that holds them. Unsigned numbers of two and four bytes need the next wider type. Null if there is
+    /// none.</summary>
     public ScalarType? Type => (Kind, Size) switch
     {
         ('u', 2) => ScalarType.Int32,
@@ -19,7 +19,7 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
         _ => Raw,
     };
 
-    /// <summary>The type of the same bytes, unsigned ones as signed.</summary>
+    /// <summary>The type of the same bytes; unsigned numbers are read as signed ones.</summary>
     private ScalarType? Raw => (Kind, Size) switch
     {
         ('f', 2) => ScalarType.Float16,
@@ -35,9 +35,9 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
     };
 
     /// <summary>A new contiguous tensor of the shape. The caller has checked that the bytes are there.</summary>
-    /// <param name="stream">Stands at the first number.</param>
-    /// <param name="shape">The shape, which <see cref="RawTensor.Count"/> takes.</param>
-    /// <param name="columnMajor">Whether the first index runs fastest.</param>
+    /// <param name="stream">The stream, at the first number.</param>
+    /// <param name="shape">The shape, which <see cref="RawTensor.Count"/> accepts.</param>
+    /// <param name="columnMajor">Whether the first index varies fastest.</param>
     /// <exception cref="InvalidDataException">An unsigned number of eight bytes does not fit in int64.</exception>
     public Tensor Read(Stream stream, long[] shape, bool columnMajor)
     {

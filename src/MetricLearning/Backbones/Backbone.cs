@@ -2,34 +2,37 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A network of convolutions that turns images into a map of features: <c>[N, 3, H, W] → [N, Channels, h, w]</c>.</summary>
+/// <summary>A network that turns images into a feature map: <c>[N, 3, H, W] → [N, Channels, h, w]</c>.</summary>
 /// <remarks>
-/// To add one, derive, keep the layers in private fields named as in the published weights, call <c>RegisterComponents()</c> at the end
-/// of the constructor, and write <see cref="FeatureMap"/> with <c>.call(x)</c> on every layer, so that <see cref="LayerFeatures"/>
-/// and <see cref="ModelSummary"/> can see them. Images are checked and intermediate tensors are freed around it.
+/// <para>To add one, derive, keep the layers in private fields named as in the published weights, call <c>RegisterComponents()</c> at the
+/// end of the constructor, and write <see cref="FeatureMap"/> with <c>.call(x)</c> on every layer, so that <see cref="LayerFeatures"/>
+/// and <see cref="ModelSummary"/> see them. The base class checks the images and frees the intermediate tensors.</para>
+/// <para>Thread safety: in evaluation mode any number of threads may call it at once. Training, loading weights, moving the network and
+/// switching its mode are for one thread, while no other uses it.</para>
 /// </remarks>
 public abstract class Backbone : nn.Module<Tensor, Tensor>
 {
     /// <summary>Names the network and its output.</summary>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
-    /// <param name="channels">Channels of the feature map.</param>
-    /// <param name="minimumSize">The smallest height and width in pixels of which any feature is left.</param>
-    /// <param name="imageChannels">Channels of the images: 3 for color, 1 for gray.</param>
-    protected Backbone(string name, long channels, int minimumSize = 1, int imageChannels = 3) : base(name)
+    /// <param name="channels">The number of channels of the feature map.</param>
+    /// <param name="minimumSize">The smallest height and width in pixels that give a feature map.</param>
+    /// <param name="imageChannels">The number of channels of the images: 3 for color, 1 for gray.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is less than 1.</exception>
+    protected Backbone(string name, long channels, long minimumSize = 1, long imageChannels = 3) : base(name)
     {
-        Channels = channels;
-        MinimumSize = minimumSize;
-        ImageChannels = imageChannels;
+        Channels = Guard.AtLeast(channels, 1);
+        MinimumSize = Guard.AtLeast(minimumSize, 1);
+        ImageChannels = Guard.AtLeast(imageChannels, 1);
     }
 
-    /// <summary>Channels of the feature map.</summary>
+    /// <summary>The number of channels of the feature map.</summary>
     public long Channels { get; }
 
     /// <summary>The smallest height and width in pixels that the network takes.</summary>
-    public int MinimumSize { get; }
+    public long MinimumSize { get; }
 
-    /// <summary>Channels of the images that the network takes: 3 for color, 1 for gray.</summary>
-    public int ImageChannels { get; }
+    /// <summary>The number of channels of the images that the network takes: 3 for color, 1 for gray.</summary>
+    public long ImageChannels { get; }
 
     /// <summary>The feature map of a batch of images.</summary>
     /// <param name="images">[N, <see cref="ImageChannels"/>, H, W] with N ≥ 1, of the type and on the device of the weights.</param>
@@ -43,10 +46,12 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
         return FeatureMap(images).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The network itself. Tensors made here are freed by the caller.</summary>
+    /// <summary>The network itself. The caller frees the tensors that are made here, except the result.</summary>
+    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked.</param>
+    /// <returns>[N, <see cref="Channels"/>, h, w].</returns>
     protected abstract Tensor FeatureMap(Tensor images);
 
-    /// <summary>Fails unless the network can take the images.</summary>
+    /// <summary>Fails unless the network takes the images.</summary>
     private protected void Check(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);

@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A small network for small pictures, gray ones by default (characters, faces): four times 3×3 convolution, batch norm, ReLU and
+/// <summary>A small network for small images, gray by default (characters, faces): four blocks of a 3×3 convolution, batch norm, ReLU and
 /// 2×2 max pooling.</summary>
 /// <remarks>
-/// The embedding network of few-shot learning on Omniglot: a picture of 28 × 28 becomes 64 numbers (111,936 parameters).
-/// Named <c>encoder.0.0</c> (convolution, with bias) and <c>encoder.0.1</c> (batch norm), as in the published prototypical networks;
-/// convolutions start from Kaiming's normal distribution over fan-out. Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, <i>Matching
+/// The embedding network of few-shot learning on Omniglot: an image of 28 × 28 pixels becomes 64 numbers (111,936 parameters). Layers are
+/// named <c>encoder.0.0</c> (convolution, with bias) and <c>encoder.0.1</c> (batch norm), as in the published prototypical networks.
+/// Convolutions start from Kaiming's normal distribution over fan-out. Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, <i>Matching
 /// Networks for One Shot Learning</i>, NIPS 2016; Snell, Swersky, Zemel, <i>Prototypical Networks for Few-shot Learning</i>, NIPS 2017.
 /// </remarks>
 public sealed class ConvNet4 : Backbone
@@ -18,11 +18,11 @@ public sealed class ConvNet4 : Backbone
     private readonly Sequential encoder;
 
     /// <summary>Sets up the network.</summary>
-    /// <param name="imageChannels">Channels of the pictures: 1 for gray, 3 for color.</param>
-    /// <param name="channels">Channels of each layer.</param>
+    /// <param name="imageChannels">The number of channels of the images: 1 for gray, 3 for color.</param>
+    /// <param name="channels">The number of channels of each layer.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is less than 1.</exception>
-    public ConvNet4(int imageChannels = 1, long channels = 64)
-        : base(nameof(ConvNet4), Guard.AtLeast(channels, 1), minimumSize: 1 << Layers, Guard.AtLeast(imageChannels, 1))
+    public ConvNet4(long imageChannels = 1, long channels = 64)
+        : base(nameof(ConvNet4), channels, minimumSize: 1 << Layers, imageChannels)
     {
         encoder = nn.Sequential(Enumerable.Range(0, Layers).Select(i => nn.Sequential(
             Convolution.Of(i == 0 ? imageChannels : channels, channels, kernel: 3, bias: true),

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>MobileNetV2: inverted residual blocks with linear ends, without the classifier.</summary>
+/// <summary>MobileNetV2: inverted residual blocks with linear bottlenecks, without the classifier.</summary>
 /// <remarks>
 /// Layers, names and initialization are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with
 /// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
@@ -11,17 +11,17 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class MobileNetV2 : Backbone
 {
-    // Of each stage: how many times its blocks widen, its channels, its blocks, the stride of the first of them.
+    // For each stage: the factor by which its blocks widen, its channels, its number of blocks, and the stride of the first block.
     private static readonly (int Widen, int Channels, int Blocks, int Stride)[] stages =
         [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)];
 
     private readonly Sequential features;
 
     /// <summary>Sets up the network.</summary>
-    /// <param name="width">What the channels of the paper are multiplied with; published: 1, and 1.4 by torchreid.</param>
-    /// <param name="dialect">Whose network.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The width is not a finite number of at least 1/16, or there is no such
-    /// dialect.</exception>
+    /// <param name="width">The factor on the paper's numbers of channels. Published weights: 1, and torchreid's 1.4.</param>
+    /// <param name="dialect">Which project's network.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The width is not a finite number of at least 1/16, or the dialect is
+    /// undefined.</exception>
     public MobileNetV2(double width = 1, MobileNetV2Dialect dialect = MobileNetV2Dialect.Torchvision)
         : base(FormattableString.Invariant($"MobileNetV2_x{width:0.0#}"), Math.Max(1280, Scaled(1280, width, dialect)))
     {
@@ -52,12 +52,12 @@ public sealed class MobileNetV2 : Backbone
         return rounded < 0.9 * exact ? rounded + 8 : rounded;
     }
 
-    /// <summary>Convolution, batch norm and ReLU up to 6, named 0, 1 and 2.</summary>
+    /// <summary>Convolution, batch norm and ReLU6, named 0, 1 and 2.</summary>
     private static Sequential Layer(long inputs, long outputs, int kernel, int stride = 1, long groups = 1) =>
         nn.Sequential(Convolution.Of(inputs, outputs, kernel, stride, groups), nn.BatchNorm2d(outputs), nn.ReLU6());
 
-    /// <summary>A 1×1 convolution that widens, a 3×3 within each channel, and a linear 1×1 that narrows; beside a shortcut where the size
-    /// stays.</summary>
+    /// <summary>A 1×1 convolution that widens, a 3×3 convolution within each channel, and a linear 1×1 convolution that narrows; with a
+    /// shortcut if input and output have the same shape.</summary>
     private sealed class InvertedResidual : nn.Module<Tensor, Tensor>
     {
         private readonly Sequential conv;

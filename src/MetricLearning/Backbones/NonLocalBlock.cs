@@ -3,12 +3,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Adds to each place of the map what all places say to it: <c>x + W(θ(x) (φ(x)ᵀ g(x)) / P)</c> over the P places.</summary>
+/// <summary>A non-local block: adds to each position of the map a weighted sum over all P positions, <c>x + W(θ(x) (φ(x)ᵀ g(x)) /
+/// P)</c>.</summary>
 /// <remarks>
-/// The dot-product form. It needs no P × P matrix, since the small product comes first. The inner maps have a single channel, as in AGW and
-/// fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the channels). W ends in a
-/// batch norm that starts from zero, so that the block starts as the identity. Wang, Girshick, Gupta, He, <i>Non-local Neural Networks</i>,
-/// CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>, TPAMI 2021.
+/// The dot-product form. It needs no P × P matrix, because the small product φ(x)ᵀ g(x) is computed first. The inner maps have one channel,
+/// as in AGW and fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the
+/// channels). W ends in a batch norm that starts from zero, so that the block starts as the identity. Wang, Girshick, Gupta, He,
+/// <i>Non-local Neural Networks</i>, CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>, TPAMI 2021.
 /// </remarks>
 internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
 {
@@ -34,9 +35,9 @@ internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
     {
         using var scope = NewDisposeScope();
         var values = g.call(x).flatten(2).transpose(1, 2);
-        var said = phi.call(x).flatten(2).matmul(values) / S(x.size(2) * x.size(3));
-        var heard = said.transpose(1, 2).matmul(theta.call(x).flatten(2));
-        return W.call(heard.reshape(x.size(0), Inner, x.size(2), x.size(3))).Plus(x).MoveToOuterDisposeScope();
+        var product = phi.call(x).flatten(2).matmul(values) / S(x.size(2) * x.size(3));
+        var sums = product.transpose(1, 2).matmul(theta.call(x).flatten(2));
+        return W.call(sums.reshape(x.size(0), Inner, x.size(2), x.size(3))).Plus(x).MoveToOuterDisposeScope();
     }
 
     public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(2) * output.size(3) * Inner * Inner;

@@ -3,11 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>OSNet, a small network for re-identification whose blocks see several scales at once, in four widths and three
-/// variants.</summary>
+/// <summary>OSNet, a small network for re-identification whose blocks combine several scales, in four widths and three variants.</summary>
 /// <remarks>
-/// Each block runs four streams of one to four light 3×3 convolutions (fields of 3 to 9 pixels) and sums them behind one shared gate of
-/// channels. Layers, names and initialization are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
+/// Each block runs four streams of one to four light 3×3 convolutions (receptive fields of 3 to 9 pixels), weighs the channels of each by
+/// one shared gate, and sums them. Layers, names and initialization are torchreid's (<c>conv2.0.conv2b.1.conv1.weight</c>, in OSNet-AIN
 /// <c>conv2.0.conv2.1.layers.1.conv1.weight</c>), so that its published weights load with <see cref="WeightNames.TorchReId"/>; its last
 /// layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s. Zhou, Yang, Cavallaro, Xiang, <i>Omni-Scale Feature Learning
 /// for Person Re-Identification</i>, ICCV 2019.
@@ -23,7 +22,7 @@ public sealed class OSNet : Backbone
     private readonly Sequential conv4;
     private readonly ConvolutionLayer conv5;
 
-    // OSNet-AIN's last instance norm looks at a map of a sixteenth of the image, and needs two places to have a variance.
+    // OSNet-AIN's last instance norm sees a map of a sixteenth of the image; it needs two positions to have a variance.
     private OSNet(string width, long[] widths, OSNetVariant variant)
         : base($"OSNet{NameOf(variant)}_{width}", widths[3], variant == OSNetVariant.Ain ? 29 : 13)
     {
@@ -61,7 +60,8 @@ public sealed class OSNet : Backbone
         Instance,
     }
 
-    /// <summary>A block's norms; OSNet-AIN names the streams of its blocks otherwise, with instance norm and without.</summary>
+    /// <summary>Which norms a block has. The blocks of OSNet-AIN have other names for their streams, with instance norm or
+    /// without.</summary>
     private enum BlockNorm
     {
         Batch,
@@ -71,8 +71,8 @@ public sealed class OSNet : Backbone
     }
 
     /// <summary>OSNet x0.25: 128 channels.</summary>
-    /// <param name="variant">Which norms.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such variant.</exception>
+    /// <param name="variant">Which norms the network has.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The variant is undefined.</exception>
     public static OSNet X025(OSNetVariant variant = OSNetVariant.Standard) => new("x0_25", [16, 64, 96, 128], variant);
 
     /// <summary>OSNet x0.5: 256 channels.</summary>
@@ -107,7 +107,7 @@ public sealed class OSNet : Backbone
         _ => "",
     };
 
-    /// <summary>Convolution, a norm and, if wanted, ReLU.</summary>
+    /// <summary>Convolution, a norm and, unless it is linear, ReLU.</summary>
     private sealed class ConvolutionLayer : nn.Module<Tensor, Tensor>
     {
         private readonly Conv2d conv;
@@ -159,7 +159,7 @@ public sealed class OSNet : Backbone
         }
     }
 
-    /// <summary>Weighs each channel by a number in (0, 1) that two small layers make of the channels' means.</summary>
+    /// <summary>Multiplies each channel by a weight in (0, 1), which two small layers compute from the channels' means.</summary>
     private sealed class ChannelGate : nn.Module<Tensor, Tensor>
     {
         private const int Reduction = 16;
@@ -184,7 +184,7 @@ public sealed class OSNet : Backbone
         }
     }
 
-    /// <summary>A stream as OSNet-AIN names it: its light convolutions are <c>layers</c>.</summary>
+    /// <summary>A stream of OSNet-AIN, whose light convolutions are named <c>layers</c>.</summary>
     private sealed class LightStream : nn.Module<Tensor, Tensor>
     {
         private readonly Sequential layers;
@@ -198,7 +198,7 @@ public sealed class OSNet : Backbone
         public override Tensor forward(Tensor x) => layers.call(x);
     }
 
-    /// <summary>Four streams of growing depth, gated and summed, between two 1×1 convolutions and beside a shortcut.</summary>
+    /// <summary>Four streams of growing depth, gated and summed, between two 1×1 convolutions, with a shortcut.</summary>
     private sealed class OmniScaleBlock : nn.Module<Tensor, Tensor>
     {
         private readonly ConvolutionLayer conv1;

@@ -8,11 +8,11 @@ public enum OSNetVariant
     /// <summary>Batch norm alone: torchreid's <c>osnet_x1_0</c>.</summary>
     Standard,
 
-    /// <summary>Instance norm in place of the first batch norm and behind the sums of the first stage: torchreid's
+    /// <summary>Instance norm in place of the first batch norm and after the sums of the first stage: torchreid's
     /// <c>osnet_ibn_x1_0</c>.</summary>
     Ibn,
 
-    /// <summary>Instance norm in place of the first batch norm and, before the sum, in the four blocks in which a search found it best to
-    /// generalize: torchreid's <c>osnet_ain_x1_0</c>.</summary>
+    /// <summary>Instance norm in place of the first batch norm and, before the sum, in the four blocks that an architecture search chose
+    /// for generalization: torchreid's <c>osnet_ain_x1_0</c>.</summary>
     Ain,
 }

@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Position embeddings: one for the class token, then one for each patch, row by row.</summary>
+/// <summary>Position embeddings of a transformer: one for the class token, then one for each patch, row by row.</summary>
 internal static class PositionGrid
 {
-    /// <summary>The embeddings [1, 1 + rows · columns, D] of another grid; the class token's stays.</summary>
+    /// <summary>The embeddings [1, 1 + rows · columns, D] for another grid of patches; that of the class token stays.</summary>
     public static Tensor Resize(
         Tensor positions, (long Rows, long Columns) from, (long Rows, long Columns) to, PositionInterpolation interpolation)
     {

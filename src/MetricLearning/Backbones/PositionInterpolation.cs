@@ -1,9 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>How position embeddings of one grid of patches become those of another.</summary>
+/// <summary>How position embeddings are interpolated from one grid of patches to another.</summary>
 public enum PositionInterpolation
 {
-    /// <summary>Bicubic, smoothed where the grid shrinks: timm's.</summary>
+    /// <summary>Bicubic, with anti-aliasing where the grid shrinks: timm's.</summary>
     Bicubic,
 
     /// <summary>Bilinear: TransReID's.</summary>

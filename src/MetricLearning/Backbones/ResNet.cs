@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification gave
-/// them.</summary>
+/// <summary>Residual networks of 18, 34, 50, 101 and 152 layers, without the classifier, with the options that re-identification
+/// uses.</summary>
 /// <remarks>
 /// Layers, names and initialization are torchvision's (<c>conv1, bn1, layer1.0.conv1, layer2.0.downsample.0</c>; in the deeper ones the 3×3
 /// convolution of a block carries the stride), IBN-Net's (<c>bn1.IN, bn1.BN, IN</c>) and fast-reid's (<c>se.fc.0, NL_2.0.theta</c>), so
@@ -36,7 +36,7 @@ public sealed class ResNet : Backbone
             + (NonLocal is null ? "" : "_NL");
     }
 
-    // Instance norm needs two places to have a variance: in the third stage (a sixteenth of the image) or the second (an eighth).
+    // Instance norm needs two positions to have a variance, in the third stage (a sixteenth of the image) or in the second (an eighth).
     private ResNet(Plan plan)
         : base(plan.ToString(), 512 * plan.Expansion, plan.Ibn switch { InstanceBatchNorm.A => 17, InstanceBatchNorm.B => 9, _ => 1 })
     {
@@ -74,14 +74,14 @@ public sealed class ResNet : Backbone
         new(new Plan(nameof(ResNet34), [3, 4, 6, 3], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-50: 2048 channels, 23,508,032 parameters (25,557,032 with ImageNet's classifier).</summary>
-    /// <param name="lastStride">Stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
-    /// <param name="ibn">Instance norm beside batch norm.</param>
-    /// <param name="squeezeExcitation">Whether each block weighs its channels by what they are on the whole image (Hu et al., CVPR 2018;
+    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
+    /// <param name="ibn">Where instance norm is used besides batch norm.</param>
+    /// <param name="squeezeExcitation">Whether each block weighs its channels by their means over the image (Hu et al., CVPR 2018;
     /// reduction 16).</param>
-    /// <param name="stem">Which published network's first layers.</param>
+    /// <param name="stem">Which published network's first layers are used.</param>
     /// <param name="nonLocal">Whether non-local blocks follow the last 2 blocks of the second stage and the last 3 (in ResNet-101: 9) of
     /// the third, as in AGW and fast-reid.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2, or an option is not one that the enum has.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2, or an option is undefined.</exception>
     public static ResNet ResNet50(
         int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
         ResNetStem stem = ResNetStem.Torchvision, bool nonLocal = false) =>
@@ -103,17 +103,17 @@ public sealed class ResNet : Backbone
         ResNetStem stem = ResNetStem.Torchvision) =>
         new(new Plan(nameof(ResNet152), [3, 8, 36, 3], Bottleneck: true, lastStride, ibn, squeezeExcitation, stem));
 
-    /// <summary>Whether non-local blocks stand between the others.</summary>
+    /// <summary>Whether the network has non-local blocks.</summary>
     internal bool HasNonLocalBlocks => plan.NonLocal is not null;
 
-    /// <summary>The network up to and with the first block of the third stage, in fast-reid's order.</summary>
+    /// <summary>The network up to the first block of the third stage, included, in fast-reid's order.</summary>
     internal Sequential UpToThirdStage => nn.Sequential(
         conv1, bn1, plan.Stem == ResNetStem.StrongBaseline ? nn.Identity() : nn.ReLU(), maxpool, layer1, layer2, Blocks(layer3).First());
 
     /// <summary>The rest of the third stage, and the fourth.</summary>
     internal Sequential LastStages => nn.Sequential(nn.Sequential(Blocks(layer3).Skip(1)), layer4);
 
-    /// <summary>A copy of the last stages with its own weights, of another stride.</summary>
+    /// <summary>A copy of the last stages that has its own weights and this stride in the fourth.</summary>
     internal Sequential CopyOfLastStages(int stride)
     {
         var third = Stage(3, stride: 2);
@@ -159,7 +159,7 @@ public sealed class ResNet : Backbone
         return blocks;
     }
 
-    /// <summary>Two 3×3 convolutions, or one between two 1×1 convolutions that narrow and widen, beside a shortcut.</summary>
+    /// <summary>Two 3×3 convolutions, or one between a 1×1 convolution that narrows and one that widens; with a shortcut.</summary>
     private sealed class Block : nn.Module<Tensor, Tensor>
     {
         private readonly Conv2d conv1;

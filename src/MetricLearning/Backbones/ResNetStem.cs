@@ -1,14 +1,14 @@
 namespace MetricLearning;
 
-/// <summary>What lies between a residual network's first convolution and its first stage: the published networks differ, and their weights
-/// go with it.</summary>
+/// <summary>The layers between a residual network's first convolution and its first stage. The published networks differ here, and their
+/// weights need the same layers.</summary>
 public enum ResNetStem
 {
-    /// <summary>torchvision and IBN-Net: batch norm, ReLU, and a 3×3 max pooling of stride 2 with a border of 1.</summary>
+    /// <summary>torchvision and IBN-Net: batch norm, ReLU, and a 3×3 max pooling of stride 2 with a padding of 1.</summary>
     Torchvision,
 
-    /// <summary>fast-reid: as torchvision, but the pooling has no border and rounds its size up, so that each window lies half a pixel
-    /// elsewhere.</summary>
+    /// <summary>fast-reid: as torchvision, but the pooling has no padding and rounds its output size up, so that its windows lie one pixel
+    /// further right and down.</summary>
     FastReId,
 
     /// <summary>reid-strong-baseline (Bag of Tricks): as torchvision, without the ReLU.</summary>

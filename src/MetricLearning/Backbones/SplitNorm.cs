@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>IBN-a's norm: instance norm on the first half of the channels, batch norm on the rest. Named <c>IN</c> and <c>BN</c>.</summary>
+/// <summary>IBN-a's norm: instance norm (<c>IN</c>) on the first half of the channels, batch norm (<c>BN</c>) on the rest.</summary>
 internal sealed class SplitNorm : nn.Module<Tensor, Tensor>
 {
     private readonly InstanceNorm2d IN;

@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Weighs each channel by a number in (0, 1) that two small linear layers make of the channels' means. Named <c>fc.0</c> and
-/// <c>fc.2</c>.</summary>
-/// <remarks>Hu, Shen, Sun, <i>Squeeze-and-Excitation Networks</i>, CVPR 2018; without biases, as fast-reid and IBN-Net have it.</remarks>
+/// <summary>Multiplies each channel by a weight in (0, 1), which two small linear layers (<c>fc.0</c> and <c>fc.2</c>) compute from the
+/// channels' means.</summary>
+/// <remarks>Hu, Shen, Sun, <i>Squeeze-and-Excitation Networks</i>, CVPR 2018; without biases, as in fast-reid and IBN-Net.</remarks>
 internal sealed class SqueezeExcitation : nn.Module<Tensor, Tensor>
 {
     private const int Reduction = 16;

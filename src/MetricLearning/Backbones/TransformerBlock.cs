@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Self-attention, then a perceptron, each behind a layer norm and beside a shortcut: <c>x + Attention(LN(x))</c>, <c>x +
-/// MLP(LN(x))</c>.</summary>
+/// <summary>Self-attention, then a perceptron, each after a layer norm and with a shortcut: <c>x + Attention(LN(x))</c>, then
+/// <c>x + MLP(LN(x))</c>.</summary>
 internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
 {
     private const int Widening = 4;
@@ -16,8 +16,8 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
     private readonly double dropped;
 
     /// <param name="dimension">The tokens' length.</param>
-    /// <param name="heads">Heads of the attention.</param>
-    /// <param name="dropped">How often, in training, a sample takes the shortcut alone (stochastic depth).</param>
+    /// <param name="heads">The number of heads of the attention.</param>
+    /// <param name="dropped">The probability, in training, that a sample takes only the shortcut (stochastic depth).</param>
     public TransformerBlock(long dimension, int heads, double dropped) : base(nameof(TransformerBlock))
     {
         this.dropped = dropped;
@@ -30,9 +30,9 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
 
     public static LayerNorm Norm(long dimension) => nn.LayerNorm(dimension, eps: 1e-6);
 
-    /// <summary>A linear layer whose weights start from N(0, 0.02), its bias from 0.</summary>
-    // timm cuts the distribution at ±2, a hundred deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills with one constant
-    // or infinities.
+    /// <summary>A linear layer whose weights start from N(0, 0.02) and whose bias starts from 0.</summary>
+    // timm truncates the distribution at ±2, a hundred standard deviations away. TorchSharp 0.107's trunc_normal_ is not used: it fills the
+    // tensor with one constant or with infinities.
     public static Linear Linear(long inputs, long outputs)
     {
         var linear = nn.Linear(inputs, outputs);
@@ -75,8 +75,8 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
             using var scope = NewDisposeScope();
             long batch = x.size(0), tokens = x.size(1), dimension = x.size(2);
             var parts = qkv.call(x).reshape(batch, tokens, 3, heads, dimension / heads).permute(2, 0, 3, 1, 4);
-            var seen = nn.functional.scaled_dot_product_attention(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2));
-            return proj.call(seen.transpose(1, 2).reshape(batch, tokens, dimension)).MoveToOuterDisposeScope();
+            var attended = nn.functional.scaled_dot_product_attention(parts.select(0, 0), parts.select(0, 1), parts.select(0, 2));
+            return proj.call(attended.transpose(1, 2).reshape(batch, tokens, dimension)).MoveToOuterDisposeScope();
         }
 
         public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(1) * output.size(1) * output.size(2);

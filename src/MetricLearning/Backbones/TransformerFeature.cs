@@ -1,11 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>What of a vision transformer's tokens becomes the feature map.</summary>
+/// <summary>Which of a vision transformer's tokens become the feature map.</summary>
 public enum TransformerFeature
 {
-    /// <summary>The class token, as a map of one place.</summary>
+    /// <summary>The class token, as a map of one position.</summary>
     ClassToken,
 
-    /// <summary>The tokens of the patches, as a map with a place for each.</summary>
+    /// <summary>The tokens of the patches, as a map with one position for each.</summary>
     Patches,
 }

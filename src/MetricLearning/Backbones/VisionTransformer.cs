@@ -3,15 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The vision transformer of patches of 16 × 16 pixels, without the classifier, with the options that re-identification gave
-/// it.</summary>
+/// <summary>The vision transformer with patches of 16 × 16 pixels, without the classifier, with the options that re-identification
+/// uses.</summary>
 /// <remarks>
 /// <para>Layers and names are timm's (<c>cls_token, pos_embed, patch_embed.proj, blocks.0.attn.qkv, norm</c>), so that the weights of ViT
 /// and DeiT load with <see cref="WeightNames.Timm"/>. Linear layers and embeddings start from N(0, 0.02), layer norms (ε 1e-6) from 1 and
 /// 0.</para>
-/// <para>Patches overlap where the stride is less than 16. Positions belong to one size of picture: published ones of a square grid are
-/// interpolated to the network's grid when they are loaded, and the network's own to that of a picture of another size when it comes. Side
-/// information (a camera, a view) is an embedding that is added, times a scale, to all tokens: see <see cref="Tokens"/>.</para>
+/// <para>Patches overlap if the stride is less than 16. Position embeddings belong to one image size: published ones of a square grid are
+/// interpolated to the network's grid when they are loaded, and the network's own are interpolated to the grid of an image of another size
+/// in the forward pass. Side information (a camera, a view) is an embedding that is multiplied by a scale and added to all tokens: see
+/// <see cref="Tokens"/>.</para>
 /// Dosovitskiy et al., <i>An Image is Worth 16×16 Words</i>, ICLR 2021; Touvron et al., <i>Training data-efficient image transformers</i>,
 /// ICML 2021; He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.
 /// </remarks>
@@ -36,7 +37,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     private readonly PositionInterpolation interpolation;
     private readonly (long Rows, long Columns) grid;
 
-    private VisionTransformer(string name, long dimension, int heads, int height, int width, int stride, int sides,
+    private VisionTransformer(string name, long dimension, int heads, long height, long width, int stride, long sides,
         double sideScale, double dropPath, TransformerFeature feature, PositionInterpolation interpolation)
             : base(name, dimension, minimumSize: Patch)
     {
@@ -62,61 +63,63 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
         static Parameter Embedding(params long[] shape) => nn.Parameter(nn.init.normal_(empty(shape), 0, 0.02));
     }
 
-    /// <summary>ViT-Ti/16 (DeiT-tiny): 192 numbers a token, 3 heads, 5,524,416 parameters (5,717,416 with ImageNet's classifier).</summary>
-    /// <param name="height">The height in pixels for which positions are learned.</param>
-    /// <param name="width">The width in pixels for which positions are learned.</param>
-    /// <param name="stride">Pixels from one patch to the next: 16 as published; 12 in TransReID, which makes patches overlap.</param>
-    /// <param name="sides">How many kinds of side information there are: cameras, views, or cameras × views; 0 for none.</param>
-    /// <param name="sideScale">What the side information's embedding is multiplied with: 3 in TransReID.</param>
-    /// <param name="dropPath">Stochastic depth: how often the last block is left out in training, the others in proportion to their place;
-    /// 0.1 in TransReID.</param>
-    /// <param name="feature">What becomes the feature map.</param>
-    /// <param name="interpolation">How positions become those of another size of picture.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size is less than 16, the stride not in [1, 16], a number negative or not finite, or
-    /// dropPath above 0.99.</exception>
-    public static VisionTransformer Tiny(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+    /// <summary>ViT-Ti/16 (DeiT-tiny): tokens of length 192, 3 heads, 5,524,416 parameters (5,717,416 with ImageNet's
+    /// classifier).</summary>
+    /// <param name="height">The image height in pixels for which positions are learned.</param>
+    /// <param name="width">The image width in pixels for which positions are learned.</param>
+    /// <param name="stride">The distance in pixels from one patch to the next: 16 as published; 12 in TransReID, so that patches
+    /// overlap.</param>
+    /// <param name="sides">The number of kinds of side information: cameras, views, or cameras × views; 0 for none.</param>
+    /// <param name="sideScale">The factor on the side information's embedding: 3 in TransReID.</param>
+    /// <param name="dropPath">Stochastic depth: the probability that the last block is left out in training; for the other blocks it grows
+    /// linearly from 0. 0.1 in TransReID.</param>
+    /// <param name="feature">Which tokens become the feature map.</param>
+    /// <param name="interpolation">How positions are interpolated for images of another size.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The height or width is less than 16, the stride is not in [1, 16], a number is
+    /// negative or not finite, dropPath is above 0.99, or an option is undefined.</exception>
+    public static VisionTransformer Tiny(long height = 224, long width = 224, int stride = Patch, long sides = 0,
         double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
         PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_Ti_16", 192, 3, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
-    /// <summary>ViT-S/16 (DeiT-small): 384 numbers a token, 6 heads, 21,665,664 parameters (22,050,664 with ImageNet's
+    /// <summary>ViT-S/16 (DeiT-small): tokens of length 384, 6 heads, 21,665,664 parameters (22,050,664 with ImageNet's
     /// classifier).</summary>
     /// <inheritdoc cref="Tiny" path="/param"/>
     /// <inheritdoc cref="Tiny" path="/exception"/>
-    public static VisionTransformer Small(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+    public static VisionTransformer Small(long height = 224, long width = 224, int stride = Patch, long sides = 0,
         double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
         PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_S_16", 384, 6, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
-    /// <summary>ViT-B/16 (DeiT-base): 768 numbers a token, 12 heads, 85,798,656 parameters (86,567,656 with ImageNet's
+    /// <summary>ViT-B/16 (DeiT-base): tokens of length 768, 12 heads, 85,798,656 parameters (86,567,656 with ImageNet's
     /// classifier).</summary>
     /// <inheritdoc cref="Tiny" path="/param"/>
     /// <inheritdoc cref="Tiny" path="/exception"/>
-    public static VisionTransformer Base(int height = 224, int width = 224, int stride = Patch, int sides = 0,
+    public static VisionTransformer Base(long height = 224, long width = 224, int stride = Patch, long sides = 0,
         double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
         PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
         new("ViT_B_16", 768, 12, height, width, stride, sides, sideScale, dropPath, feature, interpolation);
 
-    /// <summary>How many kinds of side information there are; 0 for none.</summary>
-    public int Sides { get; }
+    /// <summary>The number of kinds of side information; 0 for none.</summary>
+    public long Sides { get; }
 
-    /// <summary>The tokens behind the last layer norm: the class token, then the patches row by row.</summary>
+    /// <summary>The tokens after the last layer norm: the class token, then the patches row by row.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information in [0, <see cref="Sides"/>): its camera, its view, or camera · views +
-    /// view. Null if there is none.</param>
+    /// view. Null if the network was made without side information.</param>
     /// <returns>[N, 1 + patches, <see cref="Backbone.Channels"/>]. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">The images do not fit, or the network takes side information and none is given, or the other way
-    /// round.</exception>
+    /// <exception cref="ArgumentException">The images do not fit, or side information is missing or not expected; the message says
+    /// which.</exception>
     public Tensor Tokens(Tensor images, Tensor? side = null)
     {
         using var scope = NewDisposeScope();
         return norm.call(Run(images, side, Depth)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The tokens that the last block takes.</summary>
+    /// <summary>The input of the last block.</summary>
     internal Tensor TokensBeforeLastBlock(Tensor images, Tensor? side) => Run(images, side, Depth - 1);
 
-    /// <summary>A copy of the last block and the last norm, as named in TransReID: 0 and 1.</summary>
+    /// <summary>A copy of the last block and of the last norm, named as in TransReID: 0 and 1.</summary>
     internal Sequential CopyOfLastBlock()
     {
         var (block, last) = (Block(Depth - 1), TransformerBlock.Norm(Channels));
@@ -125,7 +128,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
         return nn.Sequential(block, last);
     }
 
-    /// <summary>The rows and columns of patches in a picture.</summary>
+    /// <summary>The rows and columns of patches in an image.</summary>
     internal (long Rows, long Columns) GridOf(long height, long width) => ((height - Patch) / stride + 1, (width - Patch) / stride + 1);
 
     Tensor? IResizesWeights.Resize(string name, Tensor stored)
@@ -173,7 +176,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
 
     private TransformerBlock Block(int place) => new(Channels, heads, dropPath * place / (Depth - 1));
 
-    /// <summary>One token a patch, by a convolution.</summary>
+    /// <summary>Computes the token of each patch, by a convolution.</summary>
     private sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
     {
         private readonly Conv2d proj;

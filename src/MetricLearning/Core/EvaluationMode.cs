@@ -2,24 +2,66 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Puts a model into eval mode without gradient until disposed, then gives each module back the mode that it had.</summary>
-internal sealed class EvaluationMode : IDisposable
+/// <summary>A scope in which a model is in evaluation mode and records no gradient; at its end each module has its own mode
+/// again.</summary>
+/// <remarks>
+/// <code>
+/// using (new EvaluationMode(model))
+///     report = Evaluate(model);            // between two epochs of training
+/// </code>
+/// <para>What computes with a model (<c>Embed</c>, <see cref="FeatureExtractor"/>, <see cref="LayerFeatures"/>, <see cref="ModelSummary"/>)
+/// needs it in evaluation mode and never switches it. A program that only evaluates calls <c>model.eval()</c> once; this scope is for a
+/// program that evaluates while it trains. A part that was in evaluation mode before, such as a frozen backbone, stays in it.</para>
+/// <para>Thread safety: one thread at a time. The mode belongs to the model, so no other thread may use the model when the scope begins or
+/// ends; in between any number may evaluate. The scope ends on the thread on which it began, because the recording of gradients belongs to
+/// the thread.</para>
+/// </remarks>
+public sealed class EvaluationMode : IDisposable
 {
-    private readonly IDisposable noGradient = no_grad();
     private readonly List<(nn.Module Module, bool Training)> modes = [];
+    private readonly IDisposable noGradient;
+    private bool isDisposed;
 
+    /// <summary>Notes the mode of each module, and puts all of them into evaluation mode.</summary>
+    /// <param name="model">The model.</param>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
     public EvaluationMode(nn.Module model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         Record(model);
+        noGradient = no_grad();
         if (modes.Any(mode => mode.Training)) model.eval();
     }
 
+    /// <summary>Gives each module the mode back that it had, and the thread its recording of gradients. A second call does
+    /// nothing.</summary>
     public void Dispose()
     {
-        // Setting a module sets its children too; parents come first, so each child ends in its own mode.
+        if (isDisposed) return;
+        isDisposed = true;
+        // Setting a module sets its children too. Parents come first, so each child ends in its own mode.
         foreach (var (module, training) in modes)
             if (module.training != training) module.train(training);
         noGradient.Dispose();
+    }
+
+    /// <summary>Refuses a model of which any module is in training mode.</summary>
+    /// <exception cref="InvalidOperationException">A module is in training mode; the message names the first one.</exception>
+    internal static void Require(nn.Module model)
+    {
+        if (FirstInTraining(model) is not { } name) return;
+        throw new InvalidOperationException($"{model.GetType().Name} must be in evaluation mode, but "
+            + (name.Length == 0 ? "it" : $"its module '{name}'") + " is in training mode: call model.eval() first, or compute inside "
+            + $"`using (new {nameof(EvaluationMode)}(model))`.");
+    }
+
+    /// <summary>The dotted name of the first module in training mode, empty for the model itself; null where there is none.</summary>
+    private static string? FirstInTraining(nn.Module module)
+    {
+        if (module.training) return "";
+        foreach (var (name, child) in module.named_children())
+            if (FirstInTraining(child) is { } inner) return inner.Length == 0 ? name : $"{name}.{inner}";
+        return null;
     }
 
     private void Record(nn.Module module)

@@ -2,41 +2,44 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Features of images at test time: the embedding or what a layer gives, averaged over mirrored and resized views.</summary>
+/// <summary>Features of images at test time: the embedding or the output of a layer, averaged over mirrored and resized views.</summary>
 /// <remarks>
-/// The model runs in eval mode and without gradient, and is left as it was. Images are given the type of its weights, so that a model in
-/// half precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in it; the features are float32 all the same. A map [N, C, h, w] becomes
-/// its mean over places, [N, C].
+/// <para>The model must be in evaluation mode; it runs without gradient. Images are converted to the type of its weights, so that a model
+/// in half precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in half precision; the features are float32 in any case. A map [N, C,
+/// h, w] becomes its mean over positions, [N, C].</para>
+/// <para>Thread safety: any number of threads may extract at once. Construct the extractor of a layer before other threads call the model
+/// directly, because it adds a hook to each layer: see <see cref="LayerFeatures"/>.</para>
 /// </remarks>
 public sealed class FeatureExtractor
 {
     private readonly nn.Module model;
     private readonly Func<Tensor, Tensor> features;
 
-    /// <summary>The embedding of a model, or what one of its layers gives.</summary>
-    /// <param name="model">The model; it stays the caller's.</param>
-    /// <param name="layer">The layer's dotted name, as <see cref="LayerFeatures.Names"/> has them; null for the embedding.</param>
+    /// <summary>Extracts the embedding of a model, or the output of one of its layers.</summary>
+    /// <param name="model">The model; the caller keeps and disposes it.</param>
+    /// <param name="layer">The layer's dotted name, one of <see cref="LayerFeatures.Names"/>; null for the embedding.</param>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
     public FeatureExtractor(EmbeddingModel model, string? layer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        if (layer is not null) LayerFeatures.Check(model, layer);
+        if (layer is not null) LayerFeatures.Prepare(model, layer);
         this.model = model;
         features = layer is null ? model.Embed : images => LayerFeatures.Of(model, images, layer);
     }
 
-    /// <summary>Whether the mirror image of each picture counts as well. Default: no.</summary>
+    /// <summary>Whether the mirror image of each image counts as well. Default: no.</summary>
     public bool Flip { get; init; }
 
-    /// <summary>The sizes at which each picture is seen, as multiples of its own, bilinearly without anti-aliasing. Default: 1
+    /// <summary>The sizes to which each image is resized, as multiples of its own; bilinear, without anti-aliasing. Default: 1
     /// alone.</summary>
-    /// <exception cref="ArgumentException">There is none, or one is not above 0.</exception>
+    /// <exception cref="ArgumentException">The list is null or empty, or an entry is not a finite number above 0.</exception>
     public IReadOnlyList<double> Scales
     {
         get;
         init
         {
-            ArgumentNullException.ThrowIfNull(value);
+            Guard.NotNull(value);
             if (value.Count == 0) throw new ArgumentException("Scales must have one entry at least.", nameof(Scales));
             foreach (var scale in value) Guard.Positive(scale, nameof(Scales));
             field = [.. value];
@@ -47,6 +50,7 @@ public sealed class FeatureExtractor
     /// <param name="images">[N, C, H, W] on the device of the weights.</param>
     /// <returns>[N, D] float32. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or the layer gives neither [N, D] nor [N, C, h, w].</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode, or the model did not run the layer.</exception>
     public Tensor Extract(Tensor images)
     {
         ArgumentNullException.ThrowIfNull(images);

@@ -7,26 +7,27 @@ namespace MetricLearning;
 
 /// <summary>Writes features with their identities, cameras and files, for other programs.</summary>
 /// <remarks>
-/// Each part, say query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no camera
-/// where there are none) and <c>query_files</c> (text).
+/// Each part, such as query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no
+/// camera where there are none) and <c>query_files</c> (text).
 /// <list type="bullet">
 /// <item><c>.npz</c>: all of them in one archive, as <c>numpy.savez</c> writes it; features of half precision as float32.</item>
 /// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
 /// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any,
 /// cam.</item>
 /// </list>
-/// The same features give the same bytes.
+/// <para>The same features give the same bytes.</para>
+/// <para>Thread safety: any number of threads may write at once, each its own file.</para>
 /// </remarks>
 public static class FeatureFile
 {
-    /// <summary>The endings that <see cref="Write"/> knows.</summary>
+    /// <summary>The file name endings that <see cref="Write"/> takes.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
 
     /// <summary>Writes the parts, each file atomically.</summary>
-    /// <param name="path">The file; its ending says which kind.</param>
+    /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
-    /// <exception cref="ArgumentException">The ending is unknown, a part has not one file a row, or <c>.npy</c> is to hold several
-    /// parts.</exception>
+    /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, or <c>.npy</c> is asked to
+    /// hold several parts.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
     {

@@ -2,16 +2,26 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What any layer of a model gives, by the layer's dotted name, such as <c>backbone.conv4</c> or <c>fc</c>.</summary>
+/// <summary>The output of any layer of a model, by the layer's dotted name, such as <c>backbone.conv4</c> or <c>fc</c>.</summary>
 /// <remarks>
-/// The model runs in eval mode and without gradient, and is left as it was: hooks are removed and modes restored even if it fails. Works
-/// for layers that take a tensor, give a tensor and are invoked by <c>.call(x)</c>. Of a layer that runs several times the last output
-/// counts.
+/// <para>The model must be in evaluation mode; it runs without gradient. A layer is seen if it takes a tensor, gives a tensor, and is
+/// invoked by <c>.call(x)</c> on the thread that runs the model. Of a layer that runs several times, the last output counts.</para>
+/// <para>Thread safety: any number of threads may call this at once, on one model too, beside <c>Embed</c>, <see cref="FeatureExtractor"/>
+/// and <see cref="ModelSummary"/>; each gets the outputs of its own call. The first call for a model adds one hook to each of its layers,
+/// which stays and does nothing by itself. Only that first call must not meet another thread inside <c>model.call(x)</c> (TorchSharp keeps
+/// hooks in a dictionary without a lock): where threads call the model directly, make a <see cref="FeatureExtractor"/> for a layer, or call
+/// this once, before they share it.</para>
 /// </remarks>
 public static class LayerFeatures
 {
-    /// <summary>The names of all layers whose features can be taken, outer ones first.</summary>
-    public static IReadOnlyList<string> Names(nn.Module model) => [.. Layers(model).Select(layer => layer.Name)];
+    /// <summary>The names of all layers whose output can be taken, outer ones first.</summary>
+    /// <param name="model">The model.</param>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
+    public static IReadOnlyList<string> Names(nn.Module model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return [.. LayerTaps.Layers(model).Select(layer => layer.Name)];
+    }
 
     /// <summary>The output of one layer.</summary>
     /// <param name="model">The model.</param>
@@ -19,20 +29,20 @@ public static class LayerFeatures
     /// <param name="layer">The layer's dotted name.</param>
     /// <returns>A copy of the layer's output, in the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
-    /// <exception cref="InvalidOperationException">The model did not run the layer.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode, or the model did not run the layer.</exception>
     public static Tensor Of<TResult>(nn.Module<Tensor, TResult> model, Tensor input, string layer)
     {
         ArgumentException.ThrowIfNullOrEmpty(layer);
         return Of(model, input, [layer])[layer];
     }
 
-    /// <summary>The outputs of several layers, from one run.</summary>
+    /// <summary>The outputs of several layers, from one run of the model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="input">What the model takes, such as images [N, 3, H, W].</param>
     /// <param name="layers">The layers' dotted names.</param>
     /// <returns>A copy of each layer's output by its name, in the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
-    /// <exception cref="InvalidOperationException">The model did not run a layer.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode, or the model did not run a layer.</exception>
     public static IReadOnlyDictionary<string, Tensor> Of<TResult>(nn.Module<Tensor, TResult> model, Tensor input,
         IReadOnlyCollection<string> layers)
     {
@@ -40,22 +50,15 @@ public static class LayerFeatures
         ArgumentNullException.ThrowIfNull(input);
         ArgumentNullException.ThrowIfNull(layers);
         var known = Known(model, layers);
+        EvaluationMode.Require(model);
+        var namesOf = layers.Distinct(StringComparer.Ordinal).ToLookup(name => (nn.Module)known[name], ReferenceEqualityComparer.Instance);
 
         var outputs = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        using var mode = new EvaluationMode(model);
+        using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var removers = new List<Action>();
         try
         {
-            foreach (var name in layers.Distinct(StringComparer.Ordinal))
-                removers.Add(known[name].register_forward_hook((_, _, output) =>
-                {
-                    // A copy, because the next layer may work in place. It outlives the scopes that the layers open.
-                    if (outputs.Remove(name, out var earlier)) earlier.Dispose();
-                    outputs[name] = output.clone().DetachFromDisposeScope();
-                    return output;
-                }).remove);
-            model.call(input);
+            LayerTaps.Call(model, input, Keep);
             foreach (var name in layers)
                 if (!outputs.ContainsKey(name)) throw new InvalidOperationException(
                     $"The model did not run the layer '{name}' (or ran it by forward, not by call).");
@@ -65,31 +68,34 @@ public static class LayerFeatures
             foreach (var output in outputs.Values) output.Dispose();
             throw;
         }
-        finally
-        {
-            foreach (var remove in removers) remove();
-        }
         scope.Attach(outputs.Values);
         scope.MoveToOuter(outputs.Values);
         return outputs;
+
+        // A copy, because the next layer may work in place. It outlives the scopes that the layers open.
+        void Keep(nn.Module layer, Tensor output)
+        {
+            foreach (var name in namesOf[layer])
+            {
+                if (outputs.Remove(name, out var earlier)) earlier.Dispose();
+                outputs[name] = output.clone().DetachFromDisposeScope();
+            }
+        }
     }
 
-    /// <summary>Throws where there is no such layer.</summary>
-    internal static void Check(nn.Module model, string layer) => Known(model, [layer]);
+    /// <summary>Throws where there is no such layer; makes the model's layers ready to be looked at.</summary>
+    internal static void Prepare(nn.Module model, string layer)
+    {
+        Known(model, [layer]);
+        LayerTaps.AddTo(model);
+    }
 
     private static Dictionary<string, nn.Module<Tensor, Tensor>> Known(nn.Module model, IReadOnlyCollection<string> layers)
     {
-        var known = Layers(model).ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
+        var known = LayerTaps.Layers(model).ToDictionary(layer => layer.Name, layer => layer.Layer, StringComparer.Ordinal);
         foreach (var layer in layers)
             if (!known.ContainsKey(layer))
                 throw new ArgumentException($"There is no layer '{layer}'. {NearNames.Describe(layer, known.Keys)}", nameof(layers));
         return known;
-    }
-
-    private static IEnumerable<(string Name, nn.Module<Tensor, Tensor> Layer)> Layers(nn.Module model)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        return model.named_modules().Where(named => named.name.Length > 0 && named.module is nn.Module<Tensor, Tensor>)
-            .Select(named => (named.name, (nn.Module<Tensor, Tensor>)named.module));
     }
 }

@@ -6,12 +6,14 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>A layer of a summary.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Name">The dotted name; empty for the model itself.</param>
 /// <param name="Type">The layer's type, such as <c>Conv2d</c>.</param>
-/// <param name="OutputShapes">The shapes that it gives (of several runs, the first's); empty if it was not seen to run.</param>
-/// <param name="Parameters">Learned numbers in it and in all below it.</param>
-/// <param name="TrainableParameters">Those of them that have a gradient.</param>
-/// <param name="MultiplyAdds">Multiply-adds of it and of all below it, in all their runs on the input.</param>
+/// <param name="OutputShapes">The shapes of its outputs (in the first run, if it runs several times); empty if it was not seen to
+/// run.</param>
+/// <param name="Parameters">The number of parameters of the layer and of all layers below it.</param>
+/// <param name="TrainableParameters">The number of those parameters that have a gradient.</param>
+/// <param name="MultiplyAdds">The multiply-adds of the layer and of all layers below it, in all their runs on the input.</param>
 /// <param name="Depth">0 for the model, 1 for its parts, and so on.</param>
 public sealed record LayerSummary(
     string Name, string Type, IReadOnlyList<IReadOnlyList<long>> OutputShapes, long Parameters, long TrainableParameters,
@@ -19,30 +21,32 @@ public sealed record LayerSummary(
 
 /// <summary>A model's layers with types, output shapes, parameters and multiply-adds, as Keras' <c>summary</c> prints them.</summary>
 /// <remarks>
-/// The model is run once on zeros, in eval mode and without gradient, and is left as it was. Multiply-adds are those of convolutions,
-/// linear layers and attention, without biases, norms, activations and pooling: what torchvision's tables call GFLOPS, and most papers
-/// FLOPs. A layer that runs several times counts each time.
+/// <para>The model must be in evaluation mode. It is run once on zeros, without gradient. Multiply-adds are those of convolutions, linear
+/// layers and attention, without biases, norms, activations and pooling: torchvision's tables call them GFLOPS, and most papers FLOPs. A
+/// layer that runs several times counts each time.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once. <see cref="Of"/> runs the model and has the same conditions as
+/// <see cref="LayerFeatures"/>.</para>
 /// </remarks>
 public sealed class ModelSummary
 {
     private ModelSummary(IReadOnlyList<LayerSummary> layers, IReadOnlyList<long> inputShape) => (Layers, InputShape) = (layers, inputShape);
 
-    /// <summary>The model first, then its layers in the order in which they were declared, each before those in it.</summary>
+    /// <summary>The model, then its layers in the order of their declaration, each before the layers in it.</summary>
     public IReadOnlyList<LayerSummary> Layers { get; }
 
     /// <summary>The input's shape.</summary>
     public IReadOnlyList<long> InputShape { get; }
 
-    /// <summary>All learned numbers.</summary>
+    /// <summary>The number of parameters.</summary>
     public long Parameters => Layers[0].Parameters;
 
-    /// <summary>Those that have a gradient.</summary>
+    /// <summary>The number of parameters that have a gradient.</summary>
     public long TrainableParameters => Layers[0].TrainableParameters;
 
-    /// <summary>Those that have none, such as BNNeck's bias.</summary>
+    /// <summary>The number of parameters without a gradient, such as BNNeck's bias.</summary>
     public long FrozenParameters => Parameters - TrainableParameters;
 
-    /// <summary>Multiply-adds for the whole input. For one picture, give the shape of one.</summary>
+    /// <summary>Multiply-adds for the whole input. For those of one image, pass the shape of one image.</summary>
     public long MultiplyAdds => Layers[0].MultiplyAdds;
 
     /// <summary>Bytes of the parameters.</summary>
@@ -51,7 +55,8 @@ public sealed class ModelSummary
     /// <summary>Bytes of the buffers, such as batch norm's running means.</summary>
     public required long BufferBytes { get; init; }
 
-    /// <summary>Bytes of the outputs of all innermost layers, in all their runs: about what training keeps for the backward pass.</summary>
+    /// <summary>Bytes of the outputs of all innermost layers, in all their runs: roughly what training keeps for the backward
+    /// pass.</summary>
     public required long OutputBytes { get; init; }
 
     /// <summary>Bytes of the input.</summary>
@@ -59,76 +64,44 @@ public sealed class ModelSummary
 
     /// <summary>Summarizes a model.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="inputShape">The shape of what it takes, such as 1, 3, 256, 128.</param>
-    /// <param name="depth">How many levels of parts within parts are listed; null for all.</param>
+    /// <param name="inputShape">The shape of the model's input, such as 1, 3, 256, 128.</param>
+    /// <param name="depth">The number of levels of parts within parts that are listed; null for all.</param>
+    /// <exception cref="ArgumentNullException">The model or the shape is null.</exception>
     /// <exception cref="ArgumentException">The model does not take such an input.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The depth is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The depth or a size is negative.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>
     public static ModelSummary Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape, int? depth = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputShape);
+        foreach (var size in inputShape) Guard.AtLeast(size, 0, nameof(inputShape));
         var levels = Guard.AtLeast(depth ?? int.MaxValue, 0, nameof(depth));
+        EvaluationMode.Require(model);
 
-        var shapes = new Dictionary<nn.Module, IReadOnlyList<IReadOnlyList<long>>>(ReferenceEqualityComparer.Instance);
-        var products = new Dictionary<nn.Module, long>(ReferenceEqualityComparer.Instance);
-        long outputBytes = 0, inputBytes;
-        var removers = new List<Action>();
-        using (new EvaluationMode(model))
-        using (NewDisposeScope())
-            try
-            {
-                foreach (var (name, module) in model.named_modules())
-                    if (name.Length > 0 && module is nn.Module<Tensor, Tensor> layer)
-                        removers.Add(layer.register_forward_hook((_, _, output) =>
-                        {
-                            shapes.TryAdd(layer, [output.shape]);
-                            products[layer] = products.GetValueOrDefault(layer) + ProductsOf(layer, output);
-                            if (!layer.named_children().Any()) outputBytes += Bytes(output);
-                            return output;
-                        }).remove);
-                var first = model.parameters().FirstOrDefault();
-                var input = zeros([.. inputShape], first?.dtype ?? ScalarType.Float32, first?.device ?? CPU);
-                inputBytes = Bytes(input);
-                shapes[model] = model.call(input) switch
-                {
-                    Tensor tensor => [tensor.shape],
-                    ModelOutput output =>
-                        [output.Features.shape, output.Embedding.shape, .. output.Logits is { } logits ? [logits.shape]
-                        : Array.Empty<long[]>()],
-                    PartOutput parts => [.. parts.Features.Append(parts.Embedding).Concat(parts.Logits).Select(tensor => tensor.shape)],
-                    _ => [],
-                };
-            }
-            finally
-            {
-                foreach (var remove in removers) remove();
-            }
-
+        var run = Run.Of(model, inputShape);
         var layers = new List<LayerSummary>();
-        Add(model, "", 0);
+        List(model, name: "", level: 0, levels, run, layers);
         return new ModelSummary(layers, [.. inputShape])
         {
             ParameterBytes = model.parameters().Sum(Bytes),
             BufferBytes = model.buffers().Sum(Bytes),
-            OutputBytes = outputBytes,
-            InputBytes = inputBytes,
+            OutputBytes = run.OutputBytes,
+            InputBytes = run.InputBytes,
         };
-
-        void Add(nn.Module module, string name, int level)
-        {
-            layers.Add(new LayerSummary(name, TypeName(module), shapes.GetValueOrDefault(module, []),
-                module.parameters().Sum(parameter => parameter.numel()),
-                module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()),
-                Products(module), level));
-            if (level == levels) return;
-            foreach (var (child, part) in module.named_children()) Add(part, name.Length == 0 ? child : $"{name}.{child}", level + 1);
-        }
-
-        long Products(nn.Module module) =>
-            products.GetValueOrDefault(module) + module.named_children().Sum(child => Products(child.module));
     }
 
-    /// <summary>The table: layers indented by depth, then totals and sizes.</summary>
+    private static void List(nn.Module module, string name, int level, int levels, Run run, List<LayerSummary> layers)
+    {
+        layers.Add(new LayerSummary(name, TypeName(module), run.ShapesOf(module),
+            module.parameters().Sum(parameter => parameter.numel()),
+            module.parameters().Where(parameter => parameter.requires_grad).Sum(parameter => parameter.numel()),
+            run.MultiplyAddsOf(module), level));
+        if (level == levels) return;
+        foreach (var (child, part) in module.named_children())
+            List(part, name.Length == 0 ? child : $"{name}.{child}", level + 1, levels, run, layers);
+    }
+
+    /// <summary>The table: the layers, indented by depth, then totals and sizes.</summary>
     public override string ToString()
     {
         var rows = new List<(string Layer, string Shape, string Parameters, string Products)>
@@ -136,8 +109,7 @@ public sealed class ModelSummary
             ("Layer (type)", "Output shape", "Parameters", "Multiply-adds"),
         };
         foreach (var layer in Layers)
-            rows.Add(
-                ($"{new string(' ', 2 * layer.Depth)}{(layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})")}",
+            rows.Add((new string(' ', 2 * layer.Depth) + Title(layer),
                 layer.OutputShapes.Count == 0 ? "-" : string.Join(" ", layer.OutputShapes.Select(Shape)),
                 Number(layer.Parameters), Number(layer.MultiplyAdds)));
         int first = rows.Max(row => row.Layer.Length), second = rows.Max(row => row.Shape.Length);
@@ -161,16 +133,11 @@ public sealed class ModelSummary
         return text.ToString();
     }
 
-    /// <summary>What the layer itself multiplies: for each number of its output a row of its weights.</summary>
-    private static long ProductsOf(nn.Module layer, Tensor output) => layer switch
-    {
-        Conv2d convolution => output.numel() * (convolution.weight.numel() / convolution.weight.size(0)),
-        Linear linear => output.numel() * linear.weight.size(1),
-        IMultiplyAdds other => other.MultiplyAdds(output),
-        _ => 0,
-    };
-
     private static long Bytes(Tensor tensor) => tensor.numel() * tensor.element_size();
+
+    /// <summary>The name within the layer around it, and the type.</summary>
+    private static string Title(LayerSummary layer) =>
+        layer.Depth == 0 ? layer.Type : $"{layer.Name[(layer.Name.LastIndexOf('.') + 1)..]} ({layer.Type})";
 
     private static string TypeName(nn.Module module) => module is Backbone backbone ? backbone.GetName() : module.GetType().Name;
 
@@ -179,4 +146,58 @@ public sealed class ModelSummary
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string MiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0.00} MiB");
+
+    /// <summary>What was seen of the layers while the model ran once.</summary>
+    private sealed class Run
+    {
+        private readonly Dictionary<nn.Module, IReadOnlyList<IReadOnlyList<long>>> shapes = new(ReferenceEqualityComparer.Instance);
+        private readonly Dictionary<nn.Module, long> multiplyAdds = new(ReferenceEqualityComparer.Instance);
+
+        public long InputBytes { get; private set; }
+
+        public long OutputBytes { get; private set; }
+
+        /// <summary>Runs the model on zeros of the type and on the device of its parameters.</summary>
+        public static Run Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape)
+        {
+            using var noGradient = no_grad();
+            using var scope = NewDisposeScope();
+            var first = model.parameters().FirstOrDefault();
+            var input = zeros([.. inputShape], first?.dtype ?? ScalarType.Float32, first?.device ?? CPU);
+            var run = new Run { InputBytes = Bytes(input) };
+            run.shapes[model] = ShapesOf(LayerTaps.Call(model, input, run.See));
+            return run;
+        }
+
+        public IReadOnlyList<IReadOnlyList<long>> ShapesOf(nn.Module module) => shapes.GetValueOrDefault(module, []);
+
+        /// <summary>Those of the module and of all modules below it.</summary>
+        public long MultiplyAddsOf(nn.Module module) =>
+            multiplyAdds.GetValueOrDefault(module) + module.named_children().Sum(child => MultiplyAddsOf(child.module));
+
+        private void See(nn.Module layer, Tensor output)
+        {
+            shapes.TryAdd(layer, [output.shape]);
+            multiplyAdds[layer] = multiplyAdds.GetValueOrDefault(layer) + OwnMultiplyAdds(layer, output);
+            if (!layer.named_children().Any()) OutputBytes += Bytes(output);
+        }
+
+        private static IReadOnlyList<IReadOnlyList<long>> ShapesOf(object? output) => output switch
+        {
+            Tensor tensor => [tensor.shape],
+            ModelOutput model =>
+                [model.Features.shape, model.Embedding.shape, .. model.Logits is { } logits ? [logits.shape] : Array.Empty<long[]>()],
+            PartOutput parts => [.. parts.Tensors.Select(tensor => tensor.shape)],
+            _ => [],
+        };
+
+        /// <summary>The layer's own, without those of the layers in it: each number of the output takes one row of the weights.</summary>
+        private static long OwnMultiplyAdds(nn.Module layer, Tensor output) => layer switch
+        {
+            Conv2d convolution => output.numel() * (convolution.weight.numel() / convolution.weight.size(0)),
+            Linear linear => output.numel() * linear.weight.size(1),
+            IMultiplyAdds other => other.MultiplyAdds(output),
+            _ => 0,
+        };
+    }
 }

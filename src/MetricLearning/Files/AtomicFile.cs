@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Files that are either wholly the old or wholly the new, whenever the program or the machine stops.</summary>
+/// <summary>Writes files so that a file is completely the old or completely the new one, whenever the program or the machine
+/// stops.</summary>
 internal static class AtomicFile
 {
     /// <summary>Writes to a file beside the target, flushes it to the disk, and only then renames it over the target.</summary>

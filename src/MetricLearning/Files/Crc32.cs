@@ -10,10 +10,10 @@ internal static class Crc32
         return remainder;
     })];
 
-    public static uint Of(ReadOnlySpan<byte> bytes) => ~Go(uint.MaxValue, bytes);
+    public static uint Of(ReadOnlySpan<byte> bytes) => ~Continue(uint.MaxValue, bytes);
 
-    /// <summary>One more piece of a sum that begins with all bits set and is inverted at its end.</summary>
-    public static uint Go(uint remainder, ReadOnlySpan<byte> bytes)
+    /// <summary>Continues a checksum with more bytes. The sum begins with all bits set and is inverted at its end.</summary>
+    public static uint Continue(uint remainder, ReadOnlySpan<byte> bytes)
     {
         foreach (var b in bytes) remainder = table[(byte)(remainder ^ b)] ^ (remainder >> 8);
         return remainder;

@@ -1,11 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>Says which known names are like one that was not found.</summary>
+/// <summary>Finds the known names that are similar to a name that was not found.</summary>
 internal static class NearNames
 {
     private const int Shown = 5;
 
-    /// <summary>A sentence: "Near names: a, b, c (of 60)." The nearest come first, by edit distance.</summary>
+    /// <summary>A sentence: "Near names: a, b, c (of 60)." The most similar come first, by edit distance.</summary>
     public static string Describe(string name, IReadOnlyCollection<string> known)
     {
         if (known.Count == 0) return "There are none.";
@@ -14,8 +14,8 @@ internal static class NearNames
         return $"Near names: {string.Join(", ", near)} (of {known.Count}).";
     }
 
-    /// <summary>The known name that is most like this one, if it ends with it or is an edit of less than a third of it; else
-    /// null.</summary>
+    /// <summary>The most similar known name, if one of the two ends with the other or their edit distance is below a third of the name's
+    /// length; else null.</summary>
     public static string? Nearest(string name, IReadOnlyCollection<string> known)
     {
         var (nearest, score) = ((string?)null, 1 + name.Length / 3);
@@ -26,7 +26,7 @@ internal static class NearNames
         return nearest;
     }
 
-    // A name of which the other is a part ("layer4" in "backbone.layer4") is nearer than any edit of it.
+    // A name that contains the other as its last part ("layer4" in "backbone.layer4") is more similar than any edit of it.
     private static int Score(string name, string candidate) => IsPart(name, candidate) ? 0 : 1 + EditDistance(name, candidate);
 
     private static bool IsPart(string name, string candidate) => candidate.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)

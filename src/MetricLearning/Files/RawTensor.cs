@@ -2,12 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Tensor memory to and from streams of little-endian bytes.</summary>
+/// <summary>Reads and writes the memory of tensors as little-endian bytes.</summary>
 internal static class RawTensor
 {
     private const long ChunkElements = 1 << 24;
 
-    /// <summary>Bytes an element, for the types that weights files hold; 0 for any other.</summary>
+    /// <summary>The number of bytes of an element, for the types that weights files hold; 0 for any other.</summary>
     public static int ElementSize(ScalarType type) => type switch
     {
         ScalarType.Byte or ScalarType.Int8 or ScalarType.Bool => 1,
@@ -43,7 +43,7 @@ internal static class RawTensor
         }
     }
 
-    /// <summary>Writes the elements in order, whatever the tensor's strides and device.</summary>
+    /// <summary>Writes the elements in order, for any strides and device.</summary>
     public static void Write(Stream stream, Tensor tensor)
     {
         using var scope = NewDisposeScope();
@@ -60,7 +60,7 @@ internal static class RawTensor
     /// dimensions.</summary>
     public static long? Count(IReadOnlyList<long> shape)
     {
-        // A zero among the sizes makes the product zero, whatever the others are; they must fit all the same.
+        // A size of zero makes the product zero, but the product of the other sizes must still fit.
         if (shape.Count > 64) return null;
         long count = 1;
         foreach (var size in shape)

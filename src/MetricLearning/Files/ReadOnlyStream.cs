@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>A stream that is read from its start to its end.</summary>
+/// <summary>A stream that can only be read, from its start to its end.</summary>
 internal abstract class ReadOnlyStream : Stream
 {
     public sealed override bool CanRead => true;
@@ -17,7 +17,7 @@ internal abstract class ReadOnlyStream : Stream
     public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
 
-/// <summary>Passes on what is read, and keeps the checksum of it.</summary>
+/// <summary>Passes bytes on as they are read, and computes their checksum.</summary>
 internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
 {
     private uint remainder = uint.MaxValue;
@@ -27,7 +27,7 @@ internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
     public override int Read(Span<byte> buffer)
     {
         var count = source.Read(buffer);
-        remainder = Crc32.Go(remainder, buffer[..count]);
+        remainder = Crc32.Continue(remainder, buffer[..count]);
         return count;
     }
 
@@ -38,10 +38,10 @@ internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
     }
 }
 
-/// <summary>The next bytes of a stream, and no more. Disposing it leaves the stream open.</summary>
+/// <summary>A given number of the next bytes of a stream. Disposing it leaves the stream open.</summary>
 internal sealed class StreamPart(Stream source, long length) : ReadOnlyStream
 {
-    /// <summary>How many bytes are not read yet.</summary>
+    /// <summary>The number of bytes that are not read yet.</summary>
     public long Left { get; private set; } = length;
 
     public override int Read(Span<byte> buffer)
@@ -51,7 +51,7 @@ internal sealed class StreamPart(Stream source, long length) : ReadOnlyStream
         return count;
     }
 
-    /// <summary>Passes over bytes.</summary>
+    /// <summary>Skips bytes.</summary>
     /// <exception cref="EndOfStreamException">The stream ends before them.</exception>
     public void Skip(long count)
     {

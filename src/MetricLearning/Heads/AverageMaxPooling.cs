@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The mean plus the largest value over all positions of each channel, as fast-reid's <c>AdaptiveAvgMaxPool2d</c>.</summary>
+/// <summary>The mean plus the maximum of each channel over all positions, as fast-reid's <c>AdaptiveAvgMaxPool2d</c>.</summary>
 public sealed class AverageMaxPooling() : Pooling(nameof(AverageMaxPooling))
 {
     /// <inheritdoc/>

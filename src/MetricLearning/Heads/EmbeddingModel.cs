@@ -3,14 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Images in, features, embedding and class scores out: a backbone, a pooling, and what follows it.</summary>
+/// <summary>Turns images into features, embeddings and class scores: a backbone, a pooling, and what follows it.</summary>
 /// <remarks>
 /// <code>
 /// images → backbone → pooling (→ projection) → Features → neck → Embedding → classifier → Logits
 /// </code>
-/// Metric losses see the features, the identity loss sees the logits, and the embedding is compared at test time. The parts are
+/// <para>Metric losses take the features, the identity loss takes the logits, and the embedding is compared at test time. The parts are
 /// named <c>backbone</c>, <c>pooling</c>, <c>fc</c> (the projection), <c>neck</c> and <c>classifier</c> in <c>state_dict()</c>.
-/// The model owns its parts and disposes them.
+/// The model owns its parts and disposes them.</para>
+/// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
+/// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
 public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
 {
@@ -21,16 +23,18 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
     private readonly Linear? classifier;
 
     /// <summary>Composes a model.</summary>
-    /// <param name="backbone">What turns images into a feature map.</param>
-    /// <param name="pooling">What turns the map into a vector; null for <see cref="GlobalAveragePooling"/>.</param>
-    /// <param name="neck">What lies between the features and the embedding, such as <see cref="BNNeck"/>; null for nothing.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without a classifier.</param>
-    /// <param name="projection">A layer in front of the features, such as <see cref="FullyConnectedNeck"/>; null for nothing.</param>
+    /// <param name="backbone">The network that turns images into a feature map.</param>
+    /// <param name="pooling">The layer that turns the map into a vector; null for <see cref="GlobalAveragePooling"/>.</param>
+    /// <param name="neck">The layer between the features and the embedding, such as <see cref="BNNeck"/>; null for none.</param>
+    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one.</param>
+    /// <param name="projection">The layer between the pooling and the features, such as <see cref="FullyConnectedNeck"/>; null for
+    /// none.</param>
     /// <param name="classifierBias">Whether the classifier has a bias; null for "only if there is no neck". Its weights start from
-    /// N(0, 0.001) behind a neck and N(0, 0.01) without one (torchreid's), its bias from 0.</param>
+    /// N(0, 0.001) behind a neck and from N(0, 0.01) without one, as torchreid's; its bias starts from 0.</param>
+    /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentException">A part does not take what the part before it gives.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes.</exception>
-    public EmbeddingModel(Backbone backbone, Pooling? pooling = null, Neck? neck = null, int classes = 0, Neck? projection = null,
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
+    public EmbeddingModel(Backbone backbone, Pooling? pooling = null, Neck? neck = null, long classes = 0, Neck? projection = null,
         bool? classifierBias = null)
         : base(nameof(EmbeddingModel))
     {
@@ -56,15 +60,16 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
     /// <summary>The whole OSNet as torchreid has it: average pooling, a fully connected layer of 512, and a classifier with bias.</summary>
     /// <remarks>Its published weights load strictly with <see cref="WeightNames.TorchReId"/>.</remarks>
     /// <param name="backbone">OSNet in one of its widths.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without a classifier.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes.</exception>
-    public static EmbeddingModel TorchReId(OSNet backbone, int classes = 0)
+    /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one.</param>
+    /// <exception cref="ArgumentNullException">The backbone is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
+    public static EmbeddingModel TorchReId(OSNet backbone, long classes = 0)
     {
         ArgumentNullException.ThrowIfNull(backbone);
         return new EmbeddingModel(backbone, classes: classes, projection: new FullyConnectedNeck(backbone.Channels, 512));
     }
 
-    /// <summary>What turns images into a feature map.</summary>
+    /// <summary>The network that turns images into a feature map.</summary>
     public Backbone Backbone => backbone;
 
     /// <summary>The length of <see cref="ModelOutput.Features"/>.</summary>
@@ -73,12 +78,12 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
     /// <summary>The length of <see cref="ModelOutput.Embedding"/>.</summary>
     public long EmbeddingDimension { get; }
 
-    /// <summary>Identities told apart; 0 without a classifier.</summary>
-    public int Classes { get; }
+    /// <summary>The number of classes C (identities) of the classifier; 0 without one.</summary>
+    public long Classes { get; }
 
     /// <summary>Features, embedding and, where there is a classifier, logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
-    /// <returns>Tensors that the caller disposes; without a neck, features and embedding are one and the same tensor.</returns>
+    /// <returns>The tensors, which the caller disposes. Without a neck, features and embedding are the same tensor.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
     /// which.</exception>
     public override ModelOutput forward(Tensor images)
@@ -92,14 +97,16 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
         return new ModelOutput(features, embedding, logits?.MoveToOuterDisposeScope());
     }
 
-    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
-    /// afterwards.</summary>
+    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>
     public Tensor Embed(Tensor images)
     {
-        using var mode = new EvaluationMode(this);
+        EvaluationMode.Require(this);
+        using var pass = LayerTaps.BeginPass();
+        using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         return call(images).Embedding.MoveToOuterDisposeScope();
     }

@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A linear layer, batch norm and ReLU: torchreid's <c>fc</c>, which makes OSNet's feature of 512 numbers.</summary>
+/// <summary>A linear layer, batch norm and ReLU: torchreid's <c>fc</c>, which gives OSNet's feature of length 512.</summary>
 /// <remarks>
 /// The layers are named <c>0</c> (linear, weights from N(0, 0.01), bias 0) and <c>1</c> (batch norm), as in torchreid's weights.
-/// In <see cref="EmbeddingModel"/> it is the <c>projection</c>: metric losses see what comes out of it.
+/// In <see cref="EmbeddingModel"/> it is the <c>projection</c>: metric losses take its output.
 /// </remarks>
 public sealed class FullyConnectedNeck : Neck
 {
@@ -14,7 +14,7 @@ public sealed class FullyConnectedNeck : Neck
 
     /// <summary>Sets up the neck.</summary>
     /// <param name="dimension">The features' length D.</param>
-    /// <param name="outputDimension">The length E of what comes out.</param>
+    /// <param name="outputDimension">The output's length E.</param>
     /// <exception cref="ArgumentOutOfRangeException">A dimension is less than 1.</exception>
     public FullyConnectedNeck(long dimension, long outputDimension = 512) : base(nameof(FullyConnectedNeck))
     {

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The mean over all positions of each channel.</summary>
+/// <summary>The mean of each channel over all positions.</summary>
 public sealed class GlobalAveragePooling() : Pooling(nameof(GlobalAveragePooling))
 {
     /// <inheritdoc/>

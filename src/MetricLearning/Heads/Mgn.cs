@@ -3,19 +3,20 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>MGN, the multiple granularity network: three branches from one trunk see the whole map, and two and three stripes of
-/// it.</summary>
+/// <summary>MGN, the multiple granularity network: three branches of one trunk look at the whole map, at two stripes and at three stripes
+/// of it.</summary>
 /// <remarks>
 /// <code>
 /// images → backbone ┬ b1 → the whole
 ///                   ├ b2 → the whole, 2 stripes         each → pooling → 1×1 convolution → batch norm → 256 numbers → class scores
 ///                   └ b3 → the whole, 3 stripes
 /// </code>
-/// As fast-reid has it, so that its weights load with <see cref="WeightNames.FastReIdMgn"/>. The trunk is the ResNet up to the first block
-/// of its third stage; the branches are the rest, <c>b2</c> and <c>b3</c> with a last stage of stride 1. <see cref="PartOutput.Features"/>
-/// are b1's whole, b2's whole, b3's whole, b2's stripes side by side, and b3's; <see cref="PartOutput.Logits"/> those of b1, b2, b21, b22,
-/// b3, b31, b32, b33; the embedding is the wholes, then the stripes. Classifiers have no bias and start from N(0, 0.01). Wang, Yuan, Chen,
-/// Li, Zhou, <i>Learning Discriminative Features with Multiple Granularities for Person Re-Identification</i>, ACM MM 2018.
+/// It follows fast-reid, so that its weights load with <see cref="WeightNames.FastReIdMgn"/>. The trunk is the ResNet up to the first block
+/// of its third stage. The branches are the rest; <c>b2</c> and <c>b3</c> have a last stage of stride 1. <see cref="PartOutput.Features"/>
+/// are the whole of b1, of b2 and of b3, the stripes of b2 side by side, and the stripes of b3 side by side.
+/// <see cref="PartOutput.Logits"/> are those of b1, b2, b21, b22, b3, b31, b32, b33. The embedding is the three wholes, followed by the
+/// stripes. Classifiers have no bias and start from N(0, 0.01). Wang, Yuan, Chen, Li, Zhou, <i>Learning Discriminative Features with
+/// Multiple Granularities for Person Re-Identification</i>, ACM MM 2018.
 /// </remarks>
 public sealed class Mgn : PartModel
 {
@@ -35,13 +36,14 @@ public sealed class Mgn : PartModel
 
     /// <summary>Sets up the model from a ResNet, whose layers it takes over and copies into the branches, with the weights that they
     /// have.</summary>
-    /// <param name="resNet">The network; it is used up.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
+    /// <param name="resNet">The network. The model takes over its layers: do not use it afterwards.</param>
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
     /// <param name="reducedDimension">The length of each part's feature.</param>
     /// <param name="pooling">Makes the pooling of each head; null for <see cref="GeMPooling"/>.</param>
+    /// <exception cref="ArgumentNullException">The network is null.</exception>
     /// <exception cref="ArgumentException">The network has non-local blocks.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes, or the dimension is less than 1.</exception>
-    public Mgn(ResNet resNet, int classes = 0, long reducedDimension = 256, Func<Pooling>? pooling = null) : base(nameof(Mgn), classes)
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative, or the dimension is less than 1.</exception>
+    public Mgn(ResNet resNet, long classes = 0, long reducedDimension = 256, Func<Pooling>? pooling = null) : base(nameof(Mgn), classes)
     {
         ArgumentNullException.ThrowIfNull(resNet);
         if (resNet.HasNonLocalBlocks)
@@ -94,14 +96,14 @@ public sealed class Mgn : PartModel
             ]);
     }
 
-    /// <summary>Pooling, a 1×1 convolution without bias and a batch norm with its bias frozen; class weights beside them.</summary>
+    /// <summary>Pooling, a 1×1 convolution without bias, and a batch norm with a frozen bias; the class weights are beside them.</summary>
     private sealed class Head : nn.Module<Tensor, Tensor>
     {
         private readonly Pooling pool_layer;
         private readonly Sequential bottleneck;
         private readonly Parameter? weight;
 
-        public Head(long inputs, long outputs, int classes, Pooling pooling) : base(nameof(Head))
+        public Head(long inputs, long outputs, long classes, Pooling pooling) : base(nameof(Head))
         {
             pool_layer = pooling;
             var norm = nn.BatchNorm2d(outputs);

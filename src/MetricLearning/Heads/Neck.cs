@@ -3,8 +3,11 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>A layer on pooled features: <c>[N, D] → [N, E]</c>.</summary>
-/// <remarks>To add one, derive and write <see cref="Transform"/>; shapes are checked and intermediate tensors are freed around
-/// it.</remarks>
+/// <remarks>
+/// <para>To add one, derive and write <see cref="Transform"/>. The base class checks the shapes and frees the intermediate tensors.</para>
+/// <para>Thread safety: in evaluation mode any number of threads may call it at once. Training, loading weights, moving the layer and
+/// switching its mode are for one thread, while no other uses it.</para>
+/// </remarks>
 public abstract class Neck : nn.Module<Tensor, Tensor>
 {
     /// <summary>Names the layer, as summaries print it.</summary>
@@ -12,7 +15,8 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
     {
     }
 
-    /// <summary>The length E of what comes out, for features of length D.</summary>
+    /// <summary>The output's length E, for features of length D.</summary>
+    /// <param name="inputDimension">The features' length D.</param>
     /// <exception cref="ArgumentException">The layer does not take features of this length.</exception>
     public abstract long OutputDimension(long inputDimension);
 
@@ -28,10 +32,10 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
         return Transform(features).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, D] → [N, E]. Tensors made here are freed by the caller.</summary>
+    /// <summary>[N, D] → [N, E]. The caller frees the tensors that are made here, except the result.</summary>
     protected abstract Tensor Transform(Tensor features);
 
-    /// <summary>Fails unless the features are as long as the layer was made for.</summary>
+    /// <summary>Fails unless the features have the length that the layer was made for.</summary>
     private protected static void Expect(long dimension, long inputDimension)
     {
         if (inputDimension != dimension)

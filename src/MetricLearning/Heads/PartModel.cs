@@ -2,23 +2,30 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Images in, features, embedding and class scores of several parts out.</summary>
+/// <summary>Turns images into the features, the embedding and the class scores of several parts.</summary>
+/// <remarks>
+/// <para>To add one, derive, keep the layers in fields, call <c>RegisterComponents()</c> at the end of the constructor, and write
+/// <see cref="Parts"/> with <c>.call(x)</c> on every layer.</para>
+/// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
+/// switching its mode are for one thread, while no other uses the model.</para>
+/// </remarks>
 public abstract class PartModel : nn.Module<Tensor, PartOutput>
 {
     /// <summary>Names the model.</summary>
     /// <param name="name">Its name, as summaries print it.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes.</exception>
-    protected PartModel(string name, int classes) : base(name) => Classes = Guard.AtLeast(classes, 0);
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
+    protected PartModel(string name, long classes) : base(name) => Classes = Guard.AtLeast(classes, 0);
 
-    /// <summary>Identities told apart; 0 without classifiers.</summary>
-    public int Classes { get; }
+    /// <summary>The number of classes C (identities) of each classifier; 0 without classifiers.</summary>
+    public long Classes { get; }
 
     /// <summary>The length of <see cref="PartOutput.Embedding"/>.</summary>
     public abstract long EmbeddingDimension { get; }
 
     /// <summary>Features, embedding and logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
+    /// <returns>The tensors, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
     /// which.</exception>
     public sealed override PartOutput forward(Tensor images)
@@ -33,18 +40,20 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
         return Parts(images).MoveToOuter(scope);
     }
 
-    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
-    /// afterwards.</summary>
+    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>
     public Tensor Embed(Tensor images)
     {
-        using var mode = new EvaluationMode(this);
+        EvaluationMode.Require(this);
+        using var pass = LayerTaps.BeginPass();
+        using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         return call(images).Embedding.MoveToOuterDisposeScope();
     }
 
-    /// <summary>The model itself. Tensors made here are freed by the caller.</summary>
+    /// <summary>The model itself. The caller frees the tensors that are made here, except those of the output.</summary>
     protected abstract PartOutput Parts(Tensor images);
 }

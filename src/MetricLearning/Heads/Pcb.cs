@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>PCB, the part-based convolutional baseline: the map is averaged in horizontal stripes, and each stripe is classified by
+/// <summary>PCB, the part-based convolutional baseline: it averages the map in horizontal stripes and classifies each stripe by
 /// itself.</summary>
 /// <remarks>
 /// <code>
 /// images → backbone → average of each stripe (→ dropout) → v          v of all stripes, each of length 1 → Features, Embedding
 ///                                                        v → conv5 (1×1, batch norm, ReLU) → classifier of the stripe → Logits
 /// </code>
-/// As torchreid has it (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with
-/// <see cref="WeightNames.TorchReIdPcb"/>: the embedding is channel by channel, the stripes of a channel side by side. Convolutions start
-/// from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
+/// It follows torchreid (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with
+/// <see cref="WeightNames.TorchReIdPcb"/>. The embedding lists the channels one after another, and of each channel its stripes.
+/// Convolutions start from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
 /// Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
 /// </remarks>
 public sealed class Pcb : PartModel
@@ -25,12 +25,14 @@ public sealed class Pcb : PartModel
     private readonly int parts;
 
     /// <summary>Sets up the model.</summary>
-    /// <param name="backbone">What turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
-    /// <param name="parts">Horizontal stripes.</param>
-    /// <param name="reducedDimension">The length of what the classifiers see.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is a negative number of classes, or less than one part or dimension.</exception>
-    public Pcb(Backbone backbone, int classes = 0, int parts = 6, long reducedDimension = 256) : base(nameof(Pcb), classes)
+    /// <param name="backbone">The network that turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <param name="parts">The number of horizontal stripes.</param>
+    /// <param name="reducedDimension">The length of what each classifier takes.</param>
+    /// <exception cref="ArgumentNullException">The backbone is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative, or the number of stripes or the dimension is less
+    /// than 1.</exception>
+    public Pcb(Backbone backbone, long classes = 0, int parts = 6, long reducedDimension = 256) : base(nameof(Pcb), classes)
     {
         ArgumentNullException.ThrowIfNull(backbone);
         this.backbone = backbone;
@@ -55,7 +57,7 @@ public sealed class Pcb : PartModel
         return new PartOutput([embedding], embedding, [.. classifier.Select((layer, part) => layer.call(reduced.select(2, part)))]);
     }
 
-    private static Linear Classifier(long dimension, int classes)
+    private static Linear Classifier(long dimension, long classes)
     {
         var linear = nn.Linear(dimension, classes);
         nn.init.normal_(linear.weight, 0, 0.01);

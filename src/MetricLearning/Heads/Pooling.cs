@@ -2,8 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Turns a feature map into one vector an image: <c>[N, C, h, w] → [N, D]</c>.</summary>
-/// <remarks>To add one, derive and write <see cref="Pool"/>; shapes are checked and intermediate tensors are freed around it.</remarks>
+/// <summary>Turns a feature map into one vector for each image: <c>[N, C, h, w] → [N, D]</c>.</summary>
+/// <remarks>
+/// <para>To add one, derive and write <see cref="Pool"/>. The base class checks the shapes and frees the intermediate tensors.</para>
+/// <para>Thread safety: any number of threads may call it at once. Training, loading weights and moving the layer are for one thread, while
+/// no other uses it.</para>
+/// </remarks>
 public abstract class Pooling : nn.Module<Tensor, Tensor>
 {
     /// <summary>Names the layer, as summaries print it.</summary>
@@ -11,7 +15,8 @@ public abstract class Pooling : nn.Module<Tensor, Tensor>
     {
     }
 
-    /// <summary>The length D of the vector that is made of a map of so many channels: as long, unless a subclass says otherwise.</summary>
+    /// <summary>The vector's length D: the number of channels, unless a subclass says otherwise.</summary>
+    /// <param name="channels">The map's number of channels C.</param>
     public virtual long OutputDimension(long channels) => channels;
 
     /// <summary>The vector of each image.</summary>
@@ -27,6 +32,6 @@ public abstract class Pooling : nn.Module<Tensor, Tensor>
         return Pool(map).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, C, h, w] → [N, D]. Tensors made here are freed by the caller.</summary>
+    /// <summary>[N, C, h, w] → [N, D]. The caller frees the tensors that are made here, except the result.</summary>
     protected abstract Tensor Pool(Tensor map);
 }

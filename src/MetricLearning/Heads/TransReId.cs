@@ -3,20 +3,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>TransReID: a vision transformer with side information, and the jigsaw patch module (JPM), which sees the patches in shuffled
-/// groups.</summary>
+/// <summary>TransReID: a vision transformer with side information and the jigsaw patch module (JPM), which looks at shuffled groups of
+/// patches.</summary>
 /// <remarks>
 /// <code>
 /// images, side → base (all blocks but the last) ┬ b1 (last block, norm) → class token → the whole
 ///                                               └ patches, shifted and shuffled, in 4 groups, each behind the class token
 ///                                                 → b2 (last block, norm) → class token
 /// </code>
-/// The whole and each group go through a <see cref="BNNeck"/> (<c>bottleneck</c>, <c>bottleneck_1</c> ...) to a classifier without bias
-/// (N(0, 0.001)). <see cref="PartOutput.Features"/> lie before the necks; the embedding is the whole, then the groups divided by their
-/// number. Without the jigsaw there is the whole alone, from the base's own last block. With it, the base's last block and norm serve only
-/// to be copied into <c>b1</c> and <c>b2</c>, when this is made: load ImageNet's weights before. Names are TransReID's; its checkpoints
-/// load with <see cref="WeightNames.TransReId"/>. He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object
-/// Re-Identification</i>, ICCV 2021.
+/// <para>The whole and each group go through a <see cref="BNNeck"/> (<c>bottleneck</c>, <c>bottleneck_1</c> ...) to a classifier without
+/// bias, which starts from N(0, 0.001). <see cref="PartOutput.Features"/> are taken before the necks. The embedding is the whole, followed
+/// by the groups, each divided by the number of groups. Without the jigsaw there is only the whole, from the base's own last block. With
+/// the jigsaw the constructor copies the base's last block and norm into <c>b1</c> and <c>b2</c>, and the base's own are not used: load
+/// ImageNet's weights before. Names are TransReID's; its checkpoints load with <see cref="WeightNames.TransReId"/>. He, Luo, Wang, Wang,
+/// Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.</para>
+/// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
+/// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
 public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
 {
@@ -32,15 +34,17 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
 
     /// <summary>Sets up the model, which owns the transformer.</summary>
     /// <param name="transformer">The transformer, with or without side information.</param>
-    /// <param name="classes">Identities to tell apart; 0 for a model without classifiers.</param>
-    /// <param name="groups">The jigsaw's groups of patches; 0 for none.</param>
-    /// <param name="shift">The patch (counted from 1) that comes first before the shuffle; those before it go to the end.</param>
-    /// <param name="shuffleGroups">Into how many runs the patches are cut, which the shuffle then deals one patch from each in
+    /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
+    /// <param name="groups">The number of groups of patches in the jigsaw; 0 for no jigsaw.</param>
+    /// <param name="shift">The patch, counted from 1, that comes first before the shuffle; the patches before it move to the end.</param>
+    /// <param name="shuffleGroups">The number of runs into which the patches are cut; the shuffle takes one patch from each run in
     /// turn.</param>
-    /// <param name="embedBehindNeck">Whether the embedding is taken behind the necks; TransReID's published results are before
+    /// <param name="embedBehindNeck">Whether the embedding is taken behind the necks. TransReID's published results take it before
     /// them.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or a shift or number of shuffled groups less than 1.</exception>
-    public TransReId(VisionTransformer transformer, int classes = 0, int groups = 4, int shift = 5, int shuffleGroups = 2,
+    /// <exception cref="ArgumentNullException">The transformer is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of classes or groups is negative, or the shift or the number of runs is
+    /// less than 1.</exception>
+    public TransReId(VisionTransformer transformer, long classes = 0, int groups = 4, int shift = 5, int shuffleGroups = 2,
         bool embedBehindNeck = false) : base(nameof(TransReId))
     {
         ArgumentNullException.ThrowIfNull(transformer);
@@ -62,8 +66,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         for (var i = 0; i < classifiers.Length; i++) register_module(i == 0 ? "classifier" : $"classifier_{i}", classifiers[i]);
     }
 
-    /// <summary>Identities told apart; 0 without classifiers.</summary>
-    public int Classes { get; }
+    /// <summary>The number of classes C (identities) of each classifier; 0 without classifiers.</summary>
+    public long Classes { get; }
 
     /// <summary>The length of <see cref="PartOutput.Embedding"/>.</summary>
     public long EmbeddingDimension => (1 + groups) * @base.Channels;
@@ -71,8 +75,9 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
     /// <summary>Features, embedding and logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
+    /// <returns>The tensors, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The images or their side information do not fit, there are fewer patches than groups, the
-    /// shuffle does not come out even, or batch norm would train on one image; the message says which.</exception>
+    /// patches cannot be cut into equal runs, or batch norm would train on one image; the message says which.</exception>
     public override PartOutput forward(Tensor images, Tensor? side)
     {
         using var scope = NewDisposeScope();
@@ -83,15 +88,17 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         return new PartOutput(features, embedding, [.. classifiers.Select((layer, i) => layer.call(behind[i]))]).MoveToOuter(scope);
     }
 
-    /// <summary>The embeddings alone, as evaluation takes them: in eval mode and without gradient; the mode is restored
-    /// afterwards.</summary>
+    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>
     public Tensor Embed(Tensor images, Tensor? side = null)
     {
-        using var mode = new EvaluationMode(this);
+        EvaluationMode.Require(this);
+        using var pass = LayerTaps.BeginPass();
+        using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         return call(images, side).Embedding.MoveToOuterDisposeScope();
     }
@@ -110,8 +117,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         ];
     }
 
-    /// <summary>The patches from the shift on, then those before it, dealt from so many runs; where they do not come out even, the last but
-    /// one comes again, as published.</summary>
+    /// <summary>Moves the patches before the shift to the end, cuts the patches into runs, and takes one patch from each run in turn. If
+    /// the runs are one patch short of equal length, the last patch but one comes twice, as published.</summary>
     internal static Tensor Shuffle(Tensor tokens, long shift, long shuffleGroups)
     {
         var count = tokens.size(1) - 1;
@@ -125,7 +132,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
             .reshape(tokens.size(0), -1, tokens.size(2));
     }
 
-    private static Linear Classifier(long dimension, int classes)
+    private static Linear Classifier(long dimension, long classes)
     {
         var linear = nn.Linear(dimension, classes, hasBias: false);
         nn.init.normal_(linear.weight, 0, 0.001);

@@ -4,18 +4,18 @@ using System.Text;
 namespace MetricLearning;
 
 /// <summary>
-/// What a shared library asks of others (64-bit little-endian ELF, read from its dynamic segment). Every offset is checked against the
-/// file: bytes that are no such library give <see cref="InvalidDataException"/>.
+/// What a shared library (64-bit little-endian ELF) requires of other libraries, read from its dynamic segment. Every offset is checked
+/// against the file: bytes that are no such library give <see cref="InvalidDataException"/>.
 /// </summary>
 internal sealed class ElfLibrary
 {
     private const string CppRuntime = "libstdc++.so.6";
 
-    // In every libstdc++ since GCC 4.4; version 3.4.30 only lets a thread be cancelled while it waits.
+    // Every libstdc++ since GCC 4.4 has this function; its version 3.4.30 only adds that a waiting thread can be canceled.
     private const string WaitSymbol = "_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE";
     private const string WaitVersion = "GLIBCXX_3.4.30", OlderWaitVersion = "GLIBCXX_3.4.11";
 
-    private const int WeakFlag = 2;                         // of a version need: the loader forgives it where the version is not there
+    private const int WeakFlag = 2;                         // the loader ignores a weak version need if the version is missing
     private const int MostVersions = 0x8000;                // a version index has 15 bits
     private const int HeaderSize = 64, SegmentSize = 56, DynamicSize = 16, NeedSize = 16, SymbolSize = 24, RelocationSize = 24;
 
@@ -25,7 +25,7 @@ internal sealed class ElfLibrary
     private readonly List<string> needed = [];
     private readonly List<VersionNeed> versionNeeds = [];
 
-    /// <summary>One version of another library that this one asks for; symbols refer to it by <paramref name="Index"/>.</summary>
+    /// <summary>One version of another library that this library requires; symbols refer to it by <paramref name="Index"/>.</summary>
     internal readonly record struct VersionNeed(string Library, string Version, int Index, int FlagsOffset);
 
     private enum Tag : ulong
@@ -35,7 +35,7 @@ internal sealed class ElfLibrary
         SymbolVersions = 0x6ffffff0, VersionNeeds = 0x6ffffffe, VersionNeedCount = 0x6fffffff,
     }
 
-    /// <summary>Reads what the library asks for. The bytes are kept, not copied, and never written to.</summary>
+    /// <summary>Reads what the library requires. It keeps the bytes without copying them, and never writes to them.</summary>
     public ElfLibrary(byte[] image)
     {
         this.image = image;
@@ -46,17 +46,18 @@ internal sealed class ElfLibrary
         ReadVersionNeeds();
     }
 
-    /// <summary>The libraries that must be there for this one to load.</summary>
+    /// <summary>The libraries without which this one does not load.</summary>
     public IReadOnlyList<string> Needed => needed;
 
-    /// <summary>The versions of those libraries that it asks for.</summary>
+    /// <summary>The versions of those libraries that it requires.</summary>
     public IReadOnlyList<VersionNeed> VersionNeeds => versionNeeds;
 
     /// <summary>
-    /// A copy that asks less of the C++ runtime: version needs that no relocation uses (marks left by the linker) become weak.
+    /// A copy that requires less of the C++ runtime: version needs that no relocation uses (the linker left them) become weak.
     /// </summary>
-    /// <param name="olderWait">Also take <c>std::condition_variable::wait</c> in its older version, for libstdc++ before GCC 12.</param>
-    /// <returns>The copy, of the same length; null where there is nothing to weaken.</returns>
+    /// <param name="olderWait">Whether to use <c>std::condition_variable::wait</c> in its older version, for libstdc++ before GCC
+    /// 12.</param>
+    /// <returns>The copy, of the same length; null if there is nothing to weaken.</returns>
     public byte[]? Weakened(bool olderWait)
     {
         if (!dynamic.ContainsKey((ulong)Tag.SymbolVersions)) return null;
@@ -68,7 +69,8 @@ internal sealed class ElfLibrary
         return copy.AsSpan().SequenceEqual(image) ? null : copy;
     }
 
-    /// <summary>The version indices that relocations use; those of the wait function are first pointed at its older version.</summary>
+    /// <summary>The version indices that relocations use. Those of the wait function are first changed to its older version, if that is
+    /// asked for.</summary>
     private HashSet<int> UsedVersions(byte[] copy, bool olderWait)
     {
         if (dynamic.ContainsKey((ulong)Tag.RelocationsWithoutAddend)) throw new InvalidDataException(
@@ -142,7 +144,7 @@ internal sealed class ElfLibrary
         }
     }
 
-    /// <summary>The next record of a chain, always a whole one further on.</summary>
+    /// <summary>The next record of a chain; it must begin after the end of this one.</summary>
     private int Step(int at, uint distance) =>
         distance >= NeedSize ? Range((ulong)at + distance, 1, NeedSize)
             : throw new InvalidDataException("A chain of version needs does not go on.");
@@ -159,7 +161,7 @@ internal sealed class ElfLibrary
     private ulong Value(Tag tag) =>
         dynamic.TryGetValue((ulong)tag, out var value) ? value : throw new InvalidDataException($"The dynamic segment has no {tag}.");
 
-    /// <summary>The place in the file of a table in memory.</summary>
+    /// <summary>The offset in the file of a table at an address in memory.</summary>
     private int Locate(ulong address, ulong count, int size)
     {
         foreach (var segment in segments)
@@ -168,7 +170,7 @@ internal sealed class ElfLibrary
         throw new InvalidDataException("An address lies in no segment of the file.");
     }
 
-    /// <summary>The offset of a table, which lies whole within the file.</summary>
+    /// <summary>The offset, checked: the whole table must be within the file.</summary>
     private int Range(ulong offset, ulong count, int size)
     {
         var length = (ulong)image.Length;

@@ -3,14 +3,15 @@ using System.Runtime.Versioning;
 
 namespace MetricLearning;
 
-/// <summary>A folder of this user alone (Linux), in which a file that is going to be run is safe from other users.</summary>
+/// <summary>A folder that only this user may write to (Linux), so that other users cannot change a library in it before it is
+/// loaded.</summary>
 [SupportedOSPlatform("linux")]
 internal static partial class PrivateFolder
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
-    /// <summary>Where such a folder may be, best first: the user's cache, then the temporary folder.</summary>
+    /// <summary>The folders to try, best first: in the user's cache, then in the temporary folder.</summary>
     public static IEnumerable<string> Candidates()
     {
         if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { } cache && Path.IsPathFullyQualified(cache))
@@ -22,11 +23,11 @@ internal static partial class PrivateFolder
     }
 
     /// <summary>
-    /// Puts a file into the folder, which is made where it is not there. A file with these very bytes stays as it is; any other is replaced
-    /// in one step, so that programs which start together never see half of it.
+    /// Puts a file into the folder, which is created if it does not exist. An existing file with the same bytes stays; any other is
+    /// replaced in one step, so that programs that start together never see half a file.
     /// </summary>
-    /// <exception cref="IOException">The folder, or the disk under it, does not take the file.</exception>
-    /// <exception cref="UnauthorizedAccessException">The folder is not this user's alone, or may not be written to.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">Others may write to the folder, or this user may not.</exception>
     public static string Put(string folder, string name, byte[] content)
     {
         Directory.CreateDirectory(folder, OwnerOnly);
@@ -52,7 +53,8 @@ internal static partial class PrivateFolder
 
     private enum FileKind { Folder = 0x4000, File = 0x8000 }
 
-    /// <summary>Whether the path itself (not what it links to) is of this kind, this user's, and closed to the writes of others.</summary>
+    /// <summary>Whether the path itself (not the target of a link) is of this kind, belongs to this user, and nobody else may write to
+    /// it.</summary>
     private static bool IsPrivate(string path, FileKind kind)
     {
         const int currentFolder = -100, noFollow = 0x100, kindModeAndOwner = 0x1 | 0x2 | 0x8, kindBits = 0xf000;

@@ -8,17 +8,18 @@ using Microsoft.Win32.SafeHandles;
 namespace MetricLearning;
 
 /// <summary>
-/// Makes TorchSharp's native library load on Linux systems whose C++ runtime is older than the one it was built with
-/// (Debian 12, Ubuntu 22.04, RHEL 9).
+/// Makes TorchSharp's native library load on Linux systems with an older C++ runtime than the one it was built with (Debian 12, Ubuntu
+/// 22.04, RHEL 9).
 /// </summary>
 /// <remarks>
-/// <para>TorchSharp 0.107 asks for version GLIBCXX_3.4.32 of libstdc++ though it uses nothing of it. Only where .NET has failed to load the
-/// library, a copy that does not insist on that version is loaded in its place; the library's own file is never changed. The copy is kept
-/// in the user's cache folder (<c>$XDG_CACHE_HOME/metriclearning</c>, <c>~/.cache/metriclearning</c>, else one in the temporary folder), or
-/// in memory where no folder will do. On other systems, and where the library loads by itself, nothing happens.</para>
-/// <para>A C# project that uses this package calls <see cref="EnsureLoadable"/> at its start by itself; programs in other languages call
-/// <see cref="EnsureLoaded"/> before they touch TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c> switches all of it
-/// off, the MSBuild property <c>MetricLearningNativeFix=false</c> the call at the start.</para>
+/// <para>TorchSharp 0.107 requires version GLIBCXX_3.4.32 of libstdc++, although it uses nothing of that version. Only after .NET has
+/// failed to load the library, a copy that does not require that version is loaded instead; the library's own file is never changed. The
+/// copy is kept in the user's cache folder (<c>$XDG_CACHE_HOME/metriclearning</c>, <c>~/.cache/metriclearning</c>, else a folder in the
+/// temporary folder), or in memory if no folder is suitable. On other systems, and if the library loads by itself, nothing happens.</para>
+/// <para>A C# project that references this package calls <see cref="EnsureLoadable"/> automatically when it starts. Programs in other
+/// languages call <see cref="EnsureLoaded"/> before they use TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c>
+/// switches everything off; the MSBuild property <c>MetricLearningNativeFix=false</c> switches off the automatic call.</para>
+/// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 public static partial class TorchNativeLibrary
 {
@@ -30,8 +31,8 @@ public static partial class TorchNativeLibrary
     private static bool IsOn => Environment.GetEnvironmentVariable(Switch)?.ToUpperInvariant() is not ("0" or "FALSE" or "OFF");
 
     /// <summary>
-    /// Sees to it that TorchSharp's native library loads when it is first used. Does nothing until then, and never throws: should the
-    /// library not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
+    /// Prepares TorchSharp's native library to load when it is first used. It does nothing until then and never throws: if the library does
+    /// not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
     /// </summary>
     public static void EnsureLoadable()
     {
@@ -40,8 +41,8 @@ public static partial class TorchNativeLibrary
         context.ResolvingUnmanagedDll += Resolve;
     }
 
-    /// <summary>Loads TorchSharp's native library now. Does nothing where it is loaded, and on systems other than Linux.</summary>
-    /// <exception cref="DllNotFoundException">It does not load; the message says what is missing and what to do.</exception>
+    /// <summary>Loads TorchSharp's native library now. Does nothing if it is loaded already, and on systems other than Linux.</summary>
+    /// <exception cref="DllNotFoundException">The library does not load; the message says what is missing and what to do.</exception>
     public static void EnsureLoaded()
     {
         if (!OperatingSystem.IsLinux() || NativeLibrary.TryLoad(FileName, out _)) return;
@@ -51,7 +52,7 @@ public static partial class TorchNativeLibrary
         Load(library);
     }
 
-    /// <summary>.NET asks this when it has failed to load a native library.</summary>
+    /// <summary>.NET calls this after it has failed to load a native library.</summary>
     [SupportedOSPlatform("linux")]
     private static nint Resolve(Assembly assembly, string name)
     {
@@ -92,12 +93,13 @@ public static partial class TorchNativeLibrary
         }
     }
 
-    /// <summary>Loads the library or, where it does not load for the versions it asks for, a copy that asks for less.</summary>
+    /// <summary>Loads the library or, if it fails because of the versions that it requires, a copy that requires less.</summary>
     [SupportedOSPlatform("linux")]
     private static nint Load(string library, ElfLibrary elf)
     {
-        // First what lies beside it, libtorch: a copy elsewhere would not find it, and a failure that is left is the library's own.
-        // The C and C++ runtimes, which have versions, are in the process already and must not come twice.
+        // First the libraries beside it (libtorch): a copy in another folder would not find them, and any failure after that is the
+        // library's
+        // own. The C and C++ runtimes, which have versions, are in the process already and must not be loaded twice.
         var folder = Path.GetDirectoryName(library)!;
         var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
             .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
@@ -131,7 +133,7 @@ public static partial class TorchNativeLibrary
                 var path = PrivateFolder.Put(folder, name, copy);
                 if (NativeLibrary.TryLoad(path, out handle)) return true;
                 var reason = ReasonOf(path);
-                if (reason.Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // a version that is still missing is so everywhere
+                if (reason.Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // a missing version is missing for every folder
                 failures.Add(reason);
             }
             catch (Exception refusal) when (refusal is IOException or UnauthorizedAccessException)
@@ -160,7 +162,7 @@ public static partial class TorchNativeLibrary
         return false;
     }
 
-    /// <summary>What the system's loader says of a library that does not load: the last line of .NET's message.</summary>
+    /// <summary>The reason that the system's loader gives for a library that does not load: the last line of .NET's message.</summary>
     private static string ReasonOf(string library)
     {
         try

@@ -39,7 +39,7 @@ internal static class CheckpointFile
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{path} is not a whole training checkpoint. {e.Message}", e);
+            throw new InvalidDataException($"{path} is not a whole training checkpoint. {(e.InnerException ?? e).Message}", e);
         }
         try
         {

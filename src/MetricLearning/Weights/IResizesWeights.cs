@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A module that can use a published tensor of another shape.</summary>
+/// <summary>A module that can convert a published tensor of another shape.</summary>
 internal interface IResizesWeights
 {
-    /// <summary>The stored tensor in the shape that the module's own of that name has, in the caller's dispose scope; null if it cannot be
-    /// made.</summary>
+    /// <summary>The stored tensor in the shape of the module's own tensor of that name, in the caller's dispose scope; null if it cannot be
+    /// converted.</summary>
     Tensor? Resize(string name, Tensor stored);
 }

@@ -5,8 +5,11 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>The tensors of a weights file by name, in the file's order.</summary>
-/// <remarks>Owns them: they are in no dispose scope and are freed by <see cref="Dispose"/>. Tensors that shared memory when they were saved
-/// share it here.</remarks>
+/// <remarks>
+/// <para>It owns the tensors: they are in no dispose scope, and <see cref="Dispose"/> frees them. Tensors that shared memory when they were
+/// saved share it here.</para>
+/// <para>Thread safety: any number of threads may read it at once; one disposes it when no other uses it.</para>
+/// </remarks>
 public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposable
 {
     private readonly List<string> names = [];
@@ -14,7 +17,7 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
 
     internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null) => Metadata = metadata ?? new Dictionary<string, string>();
 
-    /// <summary>Text that the file carries beside the tensors (safetensors' <c>__metadata__</c>); empty where there is none.</summary>
+    /// <summary>The text in the file beside the tensors (safetensors' <c>__metadata__</c>); empty if there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>The number of tensors.</summary>
@@ -26,7 +29,7 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     /// <summary>The tensors, in the file's order.</summary>
     public IEnumerable<Tensor> Values => names.Select(name => tensors[name]);
 
-    /// <summary>The tensor of a name, still owned by this set.</summary>
+    /// <summary>The tensor of a name, which this set still owns.</summary>
     /// <exception cref="KeyNotFoundException">There is no such tensor; the message lists names like it.</exception>
     public Tensor this[string key] => tensors.TryGetValue(key, out var tensor) ? tensor
         : throw new KeyNotFoundException($"There is no tensor '{key}'. {NearNames.Describe(key, names)}");
@@ -49,7 +52,7 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
         foreach (var tensor in tensors.Values) tensor.Dispose();
     }
 
-    /// <summary>Takes over a tensor; false if the name is taken.</summary>
+    /// <summary>Takes over a tensor; false if the name is in use.</summary>
     internal bool TryAdd(string name, Tensor tensor)
     {
         if (!tensors.TryAdd(name, tensor)) return false;

@@ -4,16 +4,16 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a pickle would call is handed to
+/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: a call in the pickle goes to
 /// <see cref="Reduce"/>.</summary>
 /// <remarks>
 /// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of
-/// values, <see cref="Tuple"/>, <see cref="Global"/>, or what <see cref="Reduce"/> and <see cref="PersistentLoad"/> give. Memory stays in
-/// proportion to the bytes read.
+/// values, <see cref="Tuple"/>, <see cref="Global"/>, or results of <see cref="Reduce"/> and <see cref="PersistentLoad"/>. The memory used
+/// is in proportion to the bytes read.
 /// </remarks>
 internal sealed class Pickle
 {
-    /// <summary>A name in a module of Python: only ever a name here.</summary>
+    /// <summary>A name in a module of Python. Nothing is ever looked up or called by it.</summary>
     public sealed record Global(string Module, string Name)
     {
         public override string ToString() => $"{Module}.{Name}";
@@ -22,7 +22,7 @@ internal sealed class Pickle
     /// <summary>Python's tuple.</summary>
     public sealed record Tuple(object?[] Items);
 
-    /// <summary>Python's dict or OrderedDict, in order; of equal keys the last counts.</summary>
+    /// <summary>Python's dict or OrderedDict, in order; the last of equal keys counts.</summary>
     public sealed class Dictionary
     {
         private readonly Dictionary<string, int> places = new(StringComparer.Ordinal);
@@ -55,105 +55,171 @@ internal sealed class Pickle
 
     public Pickle(Stream stream) => this.stream = stream;
 
-    /// <summary>What a call of a name with arguments means; throws for a name that is not wanted.</summary>
+    /// <summary>Gives the value of a call of a name with arguments; throws for a name that is not wanted.</summary>
     public required Func<Global, Tuple, object?> Reduce { get; init; }
 
-    /// <summary>What a persistent id stands for.</summary>
+    /// <summary>Gives the value that a persistent id stands for.</summary>
     public required Func<object?, object?> PersistentLoad { get; init; }
 
-    /// <summary>Whether a name may stand in the pickle at all.</summary>
+    /// <summary>Whether a name may occur in the pickle.</summary>
     public required Func<Global, bool> Allowed { get; init; }
 
     /// <summary>Reads up to and including the pickle's end.</summary>
-    /// <exception cref="InvalidDataException">The bytes are not a pickle, or one with what is not allowed.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a pickle, or a pickle with something that is not allowed.</exception>
     public object? Load()
     {
-        while (true)
+        const byte stop = (byte)'.';
+        for (var code = Byte(); code != stop; code = Byte())
+            if (!Frames(code) && !PushesConstant(code) && !PushesNumber(code) && !PushesText(code) && !Collects(code) && !Adds(code)
+                && !Remembers(code) && !Calls(code))
+                throw Invalid($"with the instruction 0x{code:x2}, which no file of weights needs");
+        return Pop();
+    }
+
+    // Each of these carries out an instruction of its kind, and says whether it was one.
+
+    private bool Frames(byte code)
+    {
+        switch (code)
         {
-            var code = Byte();
-            switch (code)
-            {
-                case 0x80: // PROTO
-                    if (Byte() is var protocol and (< 2 or > 5)) throw Invalid($"of protocol {protocol}; 2 to 5 are read");
-                    break;
-                case 0x95: Skip(8); break; // FRAME
-                case (byte)'.': return Pop();
-                case (byte)'(': stack.Add(mark); break;
-                case (byte)'0': Pop(); break;
-                case (byte)'1': PopToMark(); break;
-                case (byte)'2': stack.Add(Peek()); break;
-                case (byte)'N': stack.Add(null); break;
-                case 0x88: stack.Add(true); break;
-                case 0x89: stack.Add(false); break;
-                case (byte)'K': stack.Add((long)Byte()); break;
-                case (byte)'M': stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Bytes(2))); break;
-                case (byte)'J': stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Bytes(4))); break;
-                case 0x8a: PushInteger(Byte()); break;
-                case 0x8b: PushInteger(BinaryPrimitives.ReadInt32LittleEndian(Bytes(4))); break;
-                case (byte)'G': stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Bytes(8))); break;
-                case (byte)'X': stack.Add(Text(UInt32())); break;
-                case 0x8c: stack.Add(Text(Byte())); break;
-                case 0x8d: stack.Add(Text(Length64())); break;
-                case (byte)'U': stack.Add(Latin(Byte())); break; // SHORT_BINSTRING, from Python 2
-                case (byte)'T': stack.Add(Latin(UInt32())); break;
-                case (byte)'C': stack.Add(Bytes(Byte()).ToArray()); break;
-                case (byte)'B': stack.Add(Bytes(UInt32()).ToArray()); break;
-                case 0x8e: stack.Add(Bytes(Length64()).ToArray()); break;
-                case (byte)'}': stack.Add(new Dictionary()); break;
-                case (byte)']': stack.Add(new List<object?>()); break;
-                case (byte)')': stack.Add(new Tuple([])); break;
-                case 0x85: TupleOf(1); break;
-                case 0x86: TupleOf(2); break;
-                case 0x87: TupleOf(3); break;
-                case (byte)'t': stack.Add(new Tuple([.. PopToMark()])); break;
-                case (byte)'l': stack.Add(PopToMark()); break;
-                case (byte)'d':
-                    var made = new Dictionary();
-                    SetAll(made, PopToMark());
-                    stack.Add(made);
-                    break;
-                case (byte)'a':
-                    var element = Pop();
-                    Top<List<object?>>().Add(element);
-                    break;
-                case (byte)'e':
-                    var elements = PopToMark();
-                    Top<List<object?>>().AddRange(elements);
-                    break;
-                case (byte)'s':
-                    var value = Pop();
-                    var key = Pop();
-                    Top<Dictionary>().Set(key, value);
-                    break;
-                case (byte)'u':
-                    var pairs = PopToMark();
-                    SetAll(Top<Dictionary>(), pairs);
-                    break;
-                case (byte)'q': memo[Byte()] = Peek(); break;
-                case (byte)'r': memo[UInt32()] = Peek(); break;
-                case 0x94: memo[(uint)memo.Count] = Peek(); break;
-                case (byte)'h': stack.Add(Recall(Byte())); break;
-                case (byte)'j': stack.Add(Recall(UInt32())); break;
-                case (byte)'c': stack.Add(Named(Line(), Line())); break;
-                case 0x93:
-                    var name = Pop();
-                    var module = Pop();
-                    stack.Add(module is string m && name is string n ? Named(m, n) : throw Invalid("with a name that is no text"));
-                    break;
-                case (byte)'Q': stack.Add(PersistentLoad(Pop())); break;
-                case (byte)'R':
-                    var arguments = Pop();
-                    var called = Pop();
-                    stack.Add(called is Global global && arguments is Tuple tuple ? Reduce(global, tuple)
-                        : throw Invalid("with a call of what is no name"));
-                    break;
-                case (byte)'b':
-                    // State set on an object: PyTorch sets _metadata on a state dict. It is dropped; other objects have no state here.
-                    Pop();
-                    Top<Dictionary>();
-                    break;
-                default: throw Invalid($"with the instruction 0x{code:x2}, which no file of weights needs");
-            }
+            case 0x80: // PROTO
+                if (Byte() is var protocol and (< 2 or > 5)) throw Invalid($"of protocol {protocol}; 2 to 5 are read");
+                return true;
+            case 0x95: Skip(8); return true; // FRAME
+            case (byte)'(': stack.Add(mark); return true;
+            case (byte)'0': Pop(); return true;
+            case (byte)'1': PopToMark(); return true;
+            case (byte)'2': stack.Add(Peek()); return true;
+            default: return false;
+        }
+    }
+
+    private bool PushesConstant(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'N': stack.Add(null); return true;
+            case 0x88: stack.Add(true); return true;
+            case 0x89: stack.Add(false); return true;
+            case (byte)'}': stack.Add(new Dictionary()); return true;
+            case (byte)']': stack.Add(new List<object?>()); return true;
+            case (byte)')': stack.Add(new Tuple([])); return true;
+            default: return false;
+        }
+    }
+
+    private bool PushesNumber(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'K': stack.Add((long)Byte()); return true;
+            case (byte)'M': stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Bytes(2))); return true;
+            case (byte)'J': stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Bytes(4))); return true;
+            case 0x8a: PushInteger(Byte()); return true;
+            case 0x8b: PushInteger(BinaryPrimitives.ReadInt32LittleEndian(Bytes(4))); return true;
+            case (byte)'G': stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Bytes(8))); return true;
+            default: return false;
+        }
+    }
+
+    private bool PushesText(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'X': stack.Add(Text(UInt32())); return true;
+            case 0x8c: stack.Add(Text(Byte())); return true;
+            case 0x8d: stack.Add(Text(Length64())); return true;
+            case (byte)'U': stack.Add(Latin(Byte())); return true; // SHORT_BINSTRING, from Python 2
+            case (byte)'T': stack.Add(Latin(UInt32())); return true;
+            case (byte)'C': stack.Add(Bytes(Byte()).ToArray()); return true;
+            case (byte)'B': stack.Add(Bytes(UInt32()).ToArray()); return true;
+            case 0x8e: stack.Add(Bytes(Length64()).ToArray()); return true;
+            default: return false;
+        }
+    }
+
+    /// <summary>Makes a tuple, a list or a dictionary of values on the stack.</summary>
+    private bool Collects(byte code)
+    {
+        switch (code)
+        {
+            case 0x85: TupleOf(1); return true;
+            case 0x86: TupleOf(2); return true;
+            case 0x87: TupleOf(3); return true;
+            case (byte)'t': stack.Add(new Tuple([.. PopToMark()])); return true;
+            case (byte)'l': stack.Add(PopToMark()); return true;
+            case (byte)'d':
+                var made = new Dictionary();
+                SetAll(made, PopToMark());
+                stack.Add(made);
+                return true;
+            default: return false;
+        }
+    }
+
+    /// <summary>Adds values to the list or dictionary below them on the stack.</summary>
+    private bool Adds(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'a':
+                var element = Pop();
+                Top<List<object?>>().Add(element);
+                return true;
+            case (byte)'e':
+                var elements = PopToMark();
+                Top<List<object?>>().AddRange(elements);
+                return true;
+            case (byte)'s':
+                var value = Pop();
+                var key = Pop();
+                Top<Dictionary>().Set(key, value);
+                return true;
+            case (byte)'u':
+                var pairs = PopToMark();
+                SetAll(Top<Dictionary>(), pairs);
+                return true;
+            default: return false;
+        }
+    }
+
+    private bool Remembers(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'q': memo[Byte()] = Peek(); return true;
+            case (byte)'r': memo[UInt32()] = Peek(); return true;
+            case 0x94: memo[(uint)memo.Count] = Peek(); return true;
+            case (byte)'h': stack.Add(Recall(Byte())); return true;
+            case (byte)'j': stack.Add(Recall(UInt32())); return true;
+            default: return false;
+        }
+    }
+
+    /// <summary>Names, persistent ids, calls, and the state of objects.</summary>
+    private bool Calls(byte code)
+    {
+        switch (code)
+        {
+            case (byte)'c': stack.Add(Named(Line(), Line())); return true;
+            case 0x93:
+                var name = Pop();
+                var module = Pop();
+                stack.Add(module is string m && name is string n ? Named(m, n) : throw Invalid("with a name that is no text"));
+                return true;
+            case (byte)'Q': stack.Add(PersistentLoad(Pop())); return true;
+            case (byte)'R':
+                var arguments = Pop();
+                var called = Pop();
+                stack.Add(called is Global global && arguments is Tuple tuple ? Reduce(global, tuple)
+                    : throw Invalid("with a call of what is no name"));
+                return true;
+            case (byte)'b':
+                // State set on an object: PyTorch sets _metadata on a state dict. It is dropped; other objects have no state here.
+                Pop();
+                Top<Dictionary>();
+                return true;
+            default: return false;
         }
     }
 
@@ -205,7 +271,7 @@ internal sealed class Pickle
 
     private void PushInteger(long length)
     {
-        // Torch's own magic number has ten bytes. Longer ones only cost time: to write one out takes the square of its length.
+        // PyTorch's own magic number has ten bytes. Longer numbers only cost time: printing one takes time quadratic in its length.
         if (length is < 0 or > LongestInteger) throw Invalid($"with a whole number of {length} bytes");
         var value = new BigInteger(length == 0 ? [] : Bytes(length));
         if (value >= long.MinValue && value <= long.MaxValue) stack.Add((long)value);

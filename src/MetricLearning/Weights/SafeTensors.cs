@@ -7,9 +7,11 @@ namespace MetricLearning;
 
 /// <summary>Reads and writes <c>.safetensors</c> files: a length, a JSON header, and the tensors' bytes.</summary>
 /// <remarks>
-/// Strict as the format's specification asks: the header fits the file, no name comes twice, each tensor's bytes are as many as its shape
-/// and type need, and the tensors fill the rest of the file without hole or overlap. All of it is checked before any tensor is made. Types:
-/// F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart here and are refused.
+/// <para>The reader is as strict as the format's specification asks: the header fits the file, no name comes twice, each tensor has as many
+/// bytes as its shape and type need, and the tensors fill the rest of the file without gap or overlap. All of it is checked before any
+/// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart in TorchSharp and are
+/// refused.</para>
+/// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
 public static class SafeTensors
 {
@@ -21,14 +23,10 @@ public static class SafeTensors
     /// <summary>All tensors of a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The file is not a valid safetensors file; the message says where and why.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public static NamedTensors Read(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = File.OpenRead(path);
-        return Read(stream);
-    }
+    /// <exception cref="InvalidDataException">The file is not a valid safetensors file; the message names it and says where and
+    /// why.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static NamedTensors Read(string path) => InputFile.Read(path, Read);
 
     /// <summary>All tensors of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
@@ -57,11 +55,11 @@ public static class SafeTensors
         }
     }
 
-    /// <summary>Writes tensors to a file, atomically: whenever the program stops, the file is wholly the old or wholly the new
+    /// <summary>Writes tensors to a file, atomically: whenever the program stops, the file is completely the old or completely the new
     /// one.</summary>
-    /// <param name="path">The file, replaced if it is there.</param>
+    /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <param name="metadata">Text to carry along; null for none.</param>
+    /// <param name="metadata">Text to store beside the tensors; null for none.</param>
     /// <exception cref="ArgumentException">A name comes twice or is reserved, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,

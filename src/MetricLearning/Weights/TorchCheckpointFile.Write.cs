@@ -1,6 +1,5 @@
-using System.Buffers.Binary;
+using System.Globalization;
 using System.IO.Compression;
-using System.Text;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -8,10 +7,10 @@ namespace MetricLearning;
 public static partial class TorchCheckpointFile
 {
     /// <summary>Writes tensors to a file as <c>torch.save(model.state_dict(), path)</c> does, atomically: whenever the program stops, the
-    /// file is wholly the old or wholly the new one.</summary>
-    /// <remarks>Python's <c>torch.load</c> reads it, with <c>weights_only</c> too. Each tensor has a storage of its own, in order; storages
-    /// are not aligned to 64 bytes as PyTorch aligns them.</remarks>
-    /// <param name="path">The file, replaced if it is there.</param>
+    /// file is completely the old or completely the new one.</summary>
+    /// <remarks>Python's <c>torch.load</c> reads it, also with <c>weights_only</c>. Each tensor has a storage of its own, in order.
+    /// Storages are not aligned to 64 bytes, as PyTorch aligns them.</remarks>
+    /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <exception cref="ArgumentException">A name comes twice, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
@@ -45,10 +44,10 @@ public static partial class TorchCheckpointFile
     private static byte[] Index(List<KeyValuePair<string, Tensor>> tensors)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        using var pickle = new MemoryStream();
-        pickle.Write([0x80, 2]);
-        OrderedDict();
-        Code('(');
+        using var bytes = new MemoryStream();
+        var pickle = new PickleWriter(bytes);
+        pickle.OrderedDict();
+        pickle.Code('(');
         for (var i = 0; i < tensors.Count; i++)
         {
             var (name, tensor) = tensors[i];
@@ -56,71 +55,30 @@ public static partial class TorchCheckpointFile
             var type = storageTypes.FirstOrDefault(storage => storage.Type == tensor.dtype).Name
                 ?? throw new ArgumentException(
                     $"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
-            Text(name);
-            Global("torch._utils", "_rebuild_tensor_v2");
-            Code('(');
-            Code('(');
-            Text("storage");
-            Global("torch", type);
-            Text(i.ToString(System.Globalization.CultureInfo.InvariantCulture));
-            Text("cpu");
-            Integer(tensor.numel());
-            Code('t', 'Q');
-            Integer(0);
-            Tuple(tensor.shape);
-            Tuple(Strides(tensor.shape));
-            pickle.WriteByte(0x89);         // no gradient
-            OrderedDict();                  // no hooks
-            Code('t', 'R');
+            pickle.Text(name);
+            AddTensor(pickle, tensor, type, storage: i);
         }
-        Code('u', '.');
-        return pickle.ToArray();
+        pickle.Code('u', '.');
+        return bytes.ToArray();
+    }
 
-        void Code(params ReadOnlySpan<char> codes)
-        {
-            foreach (var code in codes) pickle.WriteByte((byte)code);
-        }
-
-        void Global(string module, string name) => pickle.Write(Encoding.ASCII.GetBytes($"c{module}\n{name}\n"));
-
-        void OrderedDict()
-        {
-            Global("collections", "OrderedDict");
-            Code(')', 'R');
-        }
-
-        void Text(string text)
-        {
-            var bytes = Encoding.UTF8.GetBytes(text);
-            Span<byte> length = stackalloc byte[4];
-            BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
-            Code('X');
-            pickle.Write(length);
-            pickle.Write(bytes);
-        }
-
-        void Integer(long value)
-        {
-            Span<byte> bytes = stackalloc byte[8];
-            BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
-            if (value <= int.MaxValue)
-            {
-                Code('J');
-                pickle.Write(bytes[..4]);
-            }
-            else
-            {
-                pickle.Write([0x8a, 8]);
-                pickle.Write(bytes);
-            }
-        }
-
-        void Tuple(long[] values)
-        {
-            Code('(');
-            foreach (var value in values) Integer(value);
-            Code('t');
-        }
+    /// <summary>The call that rebuilds a tensor from the whole of its own storage.</summary>
+    private static void AddTensor(PickleWriter pickle, Tensor tensor, string type, int storage)
+    {
+        pickle.Global("torch._utils", "_rebuild_tensor_v2");
+        pickle.Code('(', '(');
+        pickle.Text("storage");
+        pickle.Global("torch", type);
+        pickle.Text(storage.ToString(CultureInfo.InvariantCulture));
+        pickle.Text("cpu");
+        pickle.Integer(tensor.numel());
+        pickle.Code('t', 'Q');
+        pickle.Integer(0);              // the offset
+        pickle.Tuple(tensor.shape);
+        pickle.Tuple(Strides(tensor.shape));
+        pickle.False();                 // no gradient
+        pickle.OrderedDict();           // no hooks
+        pickle.Code('t', 'R');
     }
 
     private static long[] Strides(long[] shape)

@@ -7,17 +7,18 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the one before PyTorch 1.6;
-/// writes the present one.
+/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the form before PyTorch 1.6;
+/// writes the present form.
 /// </summary>
 /// <remarks>
-/// <para>Nothing of the file is executed. Its pickle is read as data by a small interpreter that knows dictionaries, lists, numbers, text
-/// and tensors; any other name in it is an error that says which. Storages, offsets, sizes and strides are checked against the file
-/// before memory is taken, and the checksums of a zip archive that has them are compared.</para>
-/// <para>Which dictionary is taken: the one of the given <c>section</c> (dotted, such as <c>state_dict</c>). Without one, the file's
-/// outermost dictionary if tensors lie in it; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>, <c>model</c>, <c>net</c>,
-/// <c>weights</c> that is a dictionary with tensors; otherwise the only dictionary with tensors that lies directly in the outermost one.
-/// Values that are no tensors (an epoch, a rate) are left out.</para>
+/// <para>Nothing in the file is executed. A small interpreter reads its pickle as data; it knows dictionaries, lists, numbers, text and
+/// tensors, and refuses any other name with an error that says which. Storages, offsets, sizes and strides are checked against the file
+/// before memory is allocated, and the checksums of a zip archive that has them are compared.</para>
+/// <para>The tensors are those of one dictionary: the one that <c>section</c> names (dotted, such as <c>state_dict</c>). Without a section
+/// it is the file's outermost dictionary if that contains tensors; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>,
+/// <c>model</c>, <c>net</c>, <c>weights</c> that is a dictionary with tensors; otherwise the only dictionary with tensors directly in the
+/// outermost one. Values that are not tensors (an epoch, a rate) are left out.</para>
+/// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
 public static partial class TorchCheckpointFile
 {
@@ -41,21 +42,16 @@ public static partial class TorchCheckpointFile
 
     /// <summary>The tensors of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="section">Which dictionary of a checkpoint holds the tensors; null for the rule above.</param>
+    /// <param name="section">The dictionary of the checkpoint that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The file is damaged, holds something other than tensors and plain data, or has no such
-    /// section.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
-    public static NamedTensors Read(string path, string? section = null)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = File.OpenRead(path);
-        return Read(stream, section);
-    }
+    /// section; the message names the file and says why.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static NamedTensors Read(string path, string? section = null) => InputFile.Read(path, stream => Read(stream, section));
 
     /// <summary>The tensors of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <param name="section">Which dictionary of a checkpoint holds the tensors; null for the rule above.</param>
+    /// <param name="section">The dictionary of the checkpoint that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The bytes are damaged, hold something other than tensors and plain data, or have no such
     /// section.</exception>
@@ -79,7 +75,7 @@ public static partial class TorchCheckpointFile
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)
                 && entry.FullName.Count(c => c == '/') == 1)
                 ?? throw Invalid("the archive has no data.pkl (a TorchScript archive is not read)");
-            // Entries may lie over one another in the archive of a wrongdoer; then they hold more than the file.
+            // In a malicious archive entries may overlap; then together they are longer than the file.
             if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.Length) > stream.Length)
                 throw Invalid("its entries are longer than the file together");
             var folder = index.FullName[..^"data.pkl".Length];
@@ -102,8 +98,9 @@ public static partial class TorchCheckpointFile
         }
     }
 
-    // Before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then each storage's count
-    // and bytes.
+    // The form before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then the count
+    // and
+    // the bytes of each storage.
     private static NamedTensors ReadLegacy(Stream stream, string? section)
     {
         if (Load(stream) is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
@@ -137,7 +134,7 @@ public static partial class TorchCheckpointFile
         });
     }
 
-    /// <summary>Makes each storage once and each tensor as a view of it.</summary>
+    /// <summary>Reads each storage once, and makes each tensor as a view of its storage.</summary>
     private static NamedTensors Materialize(List<(string Name, StoredTensor Tensor)> tensors, Func<Storage, Tensor> read)
     {
         var storages = new Dictionary<string, (Storage Storage, Tensor Memory)>(StringComparer.Ordinal);
@@ -219,7 +216,7 @@ public static partial class TorchCheckpointFile
         var text = $"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] at {offset}";
         if (shape.Length != strides.Length || offset < 0 || RawTensor.Count(shape) is not { } count || strides.Any(stride => stride < 0))
             throw Invalid($"{text} is no tensor");
-        // The place of the last element; Int128, because the strides of a damaged file may be anything.
+        // The position of the last element. Int128, because the strides in a damaged file may be anything.
         Int128 last = offset;
         for (var i = 0; i < shape.Length; i++) last += (Int128)Math.Max(0, shape[i] - 1) * strides[i];
         if (count > storage.Count || (count > 0 && last >= storage.Count) || offset > storage.Count)
@@ -240,7 +237,7 @@ public static partial class TorchCheckpointFile
 
     private static Pickle.Dictionary Section(Pickle.Dictionary root, string section)
     {
-        // A name may itself have dots: the whole is tried first.
+        // A name may itself contain dots, so the whole text is tried first.
         if (root[section] is Pickle.Dictionary whole) return whole;
         var at = root;
         foreach (var part in section.Split('.'))
@@ -284,7 +281,8 @@ public static partial class TorchCheckpointFile
                 + $"{storage.Count * RawTensor.ElementSize(storage.Type)}");
     }
 
-    /// <summary>An entry's bytes, which torch.save never compresses: so what is read is never more than what lies there.</summary>
+    /// <summary>An entry's bytes. torch.save never compresses, and a compressed entry is refused: so no more is read than the file
+    /// has.</summary>
     private static byte[] Contents(ZipArchiveEntry entry, long fileLength)
     {
         if (entry.CompressedLength != entry.Length || entry.Length > fileLength)

@@ -4,46 +4,52 @@ namespace MetricLearning;
 
 /// <summary>Loads weights from files into models.</summary>
 /// <remarks>
-/// Without a renaming, names stay as they are unless more of them fit the model without the wrappers that they begin with (up to three of
-/// <c>module.</c>, <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or within the model's <c>backbone.</c>, or both; what is
-/// beside the wrapped, such as a classifier, stays. Give a renaming of <see cref="WeightNames"/> where a publisher's names differ by more.
-/// A tensor of another shape is loaded only if the model can resize it (a <see cref="VisionTransformer"/> its positions); the report lists
-/// both.
+/// <para>Without a renaming, names stay as they are unless more of them fit the model after one of these changes: the wrappers at their
+/// beginning are removed (up to three of <c>module.</c>, <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or the names are put
+/// into the model's <c>backbone.</c>, or both. Names beside the wrapped part, such as a classifier, stay. Where a publisher's names differ
+/// by more, pass a renaming of <see cref="WeightNames"/>.</para>
+/// <para>A tensor of another shape is loaded only if the model can resize it (a <see cref="VisionTransformer"/> resizes its positions); the
+/// report lists both shapes.</para>
+/// <para>Thread safety: loading changes the model, so no other thread may use the model meanwhile. Different models may be loaded at
+/// once.</para>
 /// </remarks>
 public static class WeightLoading
 {
     private const string BatchCounter = "num_batches_tracked";
 
     /// <summary>Loads a PyTorch <c>.pth</c> or a <c>.safetensors</c> file into a model.</summary>
-    /// <param name="model">The model; its type and device stay, values are converted and moved.</param>
-    /// <param name="path">The file, told apart by its first bytes.</param>
-    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays
-    /// untouched.</param>
-    /// <param name="rename">From a name in the file to the name in the model, or null to leave the tensor out; see
-    /// <see cref="WeightNames"/>. By default wrappers' prefixes are found out: see the remarks.</param>
-    /// <param name="section">Which dictionary of a PyTorch checkpoint holds the tensors; null for the rule of
+    /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
+    /// <param name="path">The file; its first bytes tell the format.</param>
+    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
+    /// unchanged.</param>
+    /// <param name="rename">Maps a name in the file to the name in the model, or to null to leave the tensor out; see
+    /// <see cref="WeightNames"/>. Null for the rule in the remarks.</param>
+    /// <param name="section">The dictionary of a PyTorch checkpoint that holds the tensors; null for the rule of
     /// <see cref="TorchCheckpointFile"/>.</param>
-    /// <returns>What matched, what was missing, unexpected, of another shape or left out.</returns>
-    /// <exception cref="InvalidDataException">The file cannot be read as weights; or, if strict, it does not fit: the message is the
-    /// report.</exception>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <returns>Which tensors matched, were missing, were unexpected, had another shape or were left out.</returns>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
+    /// <exception cref="InvalidDataException">The file cannot be read as weights; or it does not fit and <paramref name="strict"/> is true:
+    /// the message is the report. It names the file.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static WeightReport LoadWeights(this nn.Module model, string path, bool strict = true, Func<string, string?>? rename = null,
         string? section = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var weights = WeightFile.Read(path, section);
-        return model.LoadWeights(weights, strict, rename);
+        return InputFile.Naming(path, () => model.LoadWeights(weights, strict, rename));
     }
 
     /// <summary>Loads tensors by name into a model.</summary>
-    /// <param name="model">The model; its type and device stay, values are converted and moved.</param>
+    /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="weights">The tensors.</param>
-    /// <param name="strict">Whether anything missing, unexpected or of another shape is an error, in which case the model stays
-    /// untouched.</param>
-    /// <param name="rename">From a name of a tensor to the name in the model, or null to leave it out. By default wrappers' prefixes are
-    /// found out: see the remarks.</param>
-    /// <returns>What matched, what was missing, unexpected, of another shape or left out.</returns>
-    /// <exception cref="InvalidDataException">Strict, and the tensors do not fit; or two of them are renamed to one name.</exception>
+    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
+    /// unchanged.</param>
+    /// <param name="rename">Maps a tensor's name to the name in the model, or to null to leave the tensor out. Null for the rule in the
+    /// remarks.</param>
+    /// <returns>Which tensors matched, were missing, were unexpected, had another shape or were left out.</returns>
+    /// <exception cref="ArgumentNullException">The model or the tensors are null.</exception>
+    /// <exception cref="InvalidDataException">The tensors do not fit and <paramref name="strict"/> is true; or two of them are renamed to
+    /// one name.</exception>
     public static WeightReport LoadWeights(this nn.Module model, IReadOnlyDictionary<string, Tensor> weights, bool strict = true,
         Func<string, string?>? rename = null)
     {

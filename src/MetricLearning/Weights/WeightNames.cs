@@ -1,22 +1,28 @@
 namespace MetricLearning;
 
-/// <summary>What a tensor of a file is called in the model: functions for <c>LoadWeights</c>. Null leaves the tensor out.</summary>
-/// <remarks>Each takes <c>module.</c> (left by PyTorch's DataParallel) off first.</remarks>
+/// <summary>Functions for <c>LoadWeights</c> that map a tensor's name in a published file to its name in the model, or to null to leave the
+/// tensor out.</summary>
+/// <remarks>
+/// <para>Each first removes <c>module.</c>, which PyTorch's DataParallel puts before names.</para>
+/// <para>Thread safety: any number of threads may use them at once.</para>
+/// </remarks>
 public static class WeightNames
 {
-    // Where the stages of torchreid's MobileNetV2 start among torchvision's features.
+    // The places among torchvision's features at which the stages of torchreid's MobileNetV2 start.
     private static readonly int[] mobileStages = [1, 2, 4, 7, 11, 14, 17];
 
-    /// <summary>Takes a prefix such as <c>module.</c> (left by PyTorch's DataParallel) off the names that have it.</summary>
+    /// <summary>Removes a prefix, such as <c>module.</c>, from the names that have it.</summary>
+    /// <param name="prefix">The prefix, with its dot.</param>
+    /// <exception cref="ArgumentException">The prefix is null or empty.</exception>
     public static Func<string, string?> WithoutPrefix(string prefix)
     {
         ArgumentException.ThrowIfNullOrEmpty(prefix);
         return name => Without(prefix, name);
     }
 
-    /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> stay, the rest is the
-    /// backbone's.</summary>
-    /// <param name="classifier">False to leave the file's classifier out, as when other identities are to be told apart.</param>
+    /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> keep their names, the rest
+    /// belongs to the backbone.</summary>
+    /// <param name="classifier">False to leave the file's classifier out, as for training on other identities.</param>
     public static Func<string, string?> TorchReId(bool classifier = true) => name =>
     {
         var plain = WithoutModule(name);
@@ -50,7 +56,8 @@ public static class WeightNames
         static int Layer(string part) => part == "conv" ? 0 : 1;
     };
 
-    /// <summary>torchreid's PCB into a <see cref="Pcb"/>: <c>conv5.</c> and <c>classifier.</c> stay, the rest is the backbone's.</summary>
+    /// <summary>torchreid's PCB into a <see cref="Pcb"/>: <c>conv5.</c> and <c>classifier.</c> keep their names, the rest belongs to the
+    /// backbone.</summary>
     /// <param name="classifier">False to leave the file's classifiers out.</param>
     public static Func<string, string?> TorchReIdPcb(bool classifier = true) => name =>
     {
@@ -59,16 +66,16 @@ public static class WeightNames
         return IsOf("conv5", plain) ? plain : "backbone." + plain;
     };
 
-    /// <summary>torchvision's networks and IBN-Net's into an <see cref="EmbeddingModel"/>: all is the backbone's, and ImageNet's classifier
-    /// (<c>fc</c>, <c>classifier</c>) is left out.</summary>
+    /// <summary>torchvision's networks and IBN-Net's into an <see cref="EmbeddingModel"/>: everything belongs to the backbone, and
+    /// ImageNet's classifier (<c>fc</c>, <c>classifier</c>) is left out.</summary>
     public static Func<string, string?> Torchvision() => name =>
     {
         var plain = WithoutModule(name);
         return IsOf("fc", plain) || IsOf("classifier", plain) ? null : "backbone." + plain;
     };
 
-    /// <summary>timm's vision transformers and DeiT's into an <see cref="EmbeddingModel"/>: all is the backbone's, and ImageNet's
-    /// classifier (<c>head</c>) is left out.</summary>
+    /// <summary>timm's vision transformers and DeiT's into an <see cref="EmbeddingModel"/>: everything belongs to the backbone, and
+    /// ImageNet's classifier (<c>head</c>) is left out.</summary>
     public static Func<string, string?> Timm() => name =>
     {
         var plain = WithoutModule(name);
@@ -108,7 +115,7 @@ public static class WeightNames
         return plain;
     };
 
-    /// <summary>fast-reid's MGN into an <see cref="Mgn"/>: names stay, the pixels' mean and deviation are left out.</summary>
+    /// <summary>fast-reid's MGN into an <see cref="Mgn"/>: names stay; the pixels' mean and deviation are left out.</summary>
     /// <param name="classifier">False to leave the file's classifiers out.</param>
     public static Func<string, string?> FastReIdMgn(bool classifier = true) => name =>
     {
@@ -116,7 +123,7 @@ public static class WeightNames
         return IsPixelStatistic(plain) || (!classifier && plain.EndsWith("_head.weight", StringComparison.Ordinal)) ? null : plain;
     };
 
-    /// <summary>TransReID into a <see cref="TransReId"/>: names stay but for the necks', and the transformer's own ImageNet classifier
+    /// <summary>TransReID into a <see cref="TransReId"/>: names stay, except those of the necks; the transformer's own ImageNet classifier
     /// (<c>base.fc</c>) is left out.</summary>
     /// <param name="classifier">False to leave the file's classifiers out.</param>
     public static Func<string, string?> TransReId(bool classifier = true) => name =>

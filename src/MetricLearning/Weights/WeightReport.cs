@@ -3,7 +3,8 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>A tensor that is in the file and in the model, but not of one shape.</summary>
+/// <summary>A tensor that has one shape in the file and another in the model.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Name">Its name in the model.</param>
 /// <param name="FileShape">Its shape in the file.</param>
 /// <param name="ModelShape">Its shape in the model.</param>
@@ -14,35 +15,39 @@ public sealed record ShapeMismatch(string Name, IReadOnlyList<long> FileShape, I
         $"{Name}: [{string.Join(", ", FileShape)}] in the file, [{string.Join(", ", ModelShape)}] in the model";
 }
 
-/// <summary>What came of loading weights into a model.</summary>
-/// <remarks>Batch norm's counters <c>num_batches_tracked</c> are loaded where they are in both, and count neither as missing nor as
-/// unexpected.</remarks>
+/// <summary>The result of loading weights into a model.</summary>
+/// <remarks>
+/// <para>Batch norm's counters <c>num_batches_tracked</c> are loaded if they are in the file and in the model; they never count as missing
+/// or unexpected.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
 public sealed record WeightReport
 {
-    /// <summary>Names in the model that were loaded.</summary>
+    /// <summary>The names in the model that were loaded.</summary>
     public required IReadOnlyList<string> Matched { get; init; }
 
-    /// <summary>Names in the model that the file has not: they keep their values.</summary>
+    /// <summary>The names in the model that are not in the file; their tensors keep their values.</summary>
     public required IReadOnlyList<string> Missing { get; init; }
 
-    /// <summary>Names in the file, as renamed, that the model has not.</summary>
+    /// <summary>The names in the file, after renaming, that are not in the model.</summary>
     public required IReadOnlyList<string> Unexpected { get; init; }
 
-    /// <summary>Tensors in both of which the shapes differ: they keep the model's values.</summary>
+    /// <summary>The tensors whose shapes differ between file and model; they keep the model's values.</summary>
     public required IReadOnlyList<ShapeMismatch> Mismatched { get; init; }
 
-    /// <summary>Those of the matched whose shape was another in the file and which the model could resize, such as a transformer's
+    /// <summary>Those matched tensors that had another shape in the file and that the model resized, such as a transformer's
     /// positions.</summary>
     public IReadOnlyList<ShapeMismatch> Resized { get; init; } = [];
 
-    /// <summary>Names in the file that the renaming left out.</summary>
+    /// <summary>The names in the file that the renaming left out.</summary>
     public required IReadOnlyList<string> LeftOut { get; init; }
 
-    /// <summary>Whether every tensor of the model was loaded, and of the file only what the renaming left out was not.</summary>
+    /// <summary>Whether every tensor of the model was loaded, and every tensor of the file except those that the renaming left
+    /// out.</summary>
     public bool IsExact => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
-    /// <summary>The counts in a line, and below it the names of what was not loaded; where a missing and an unexpected name are alike, both
-    /// say so.</summary>
+    /// <summary>One line of counts, then the names of the tensors that were not loaded. If a missing and an unexpected name are similar,
+    /// each mentions the other.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();

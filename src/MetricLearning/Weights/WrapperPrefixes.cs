@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Finds out what wrappers put in front of a file's names: DataParallel <c>module.</c>, training frameworks <c>model.</c>,
+/// <summary>Finds the prefixes that wrappers put before a file's names: DataParallel <c>module.</c>, training frameworks <c>model.</c>,
 /// re-identification models <c>base.</c>.</summary>
 internal static class WrapperPrefixes
 {
@@ -11,8 +11,8 @@ internal static class WrapperPrefixes
 
     private static readonly string[] wrappers = ["module", "model", "net", "base", "backbone"];
 
-    /// <summary>The renaming that fits the most names of the model: none, or one that takes wrappers off, puts the rest into
-    /// <c>backbone.</c>, or both. The simplest of equals.</summary>
+    /// <summary>The renaming after which the most names fit the model: none, or one that removes wrappers, puts the rest into
+    /// <c>backbone.</c>, or does both. Of equally good ones, the simplest.</summary>
     public static Func<string, string?> Find(IEnumerable<string> names, IReadOnlyDictionary<string, Tensor> state)
     {
         var all = names.ToList();
@@ -28,14 +28,14 @@ internal static class WrapperPrefixes
     {
         foreach (var part in wrapping.Split('.', StringSplitOptions.RemoveEmptyEntries))
         {
-            // Beside what is wrapped deeper, such as a classifier beside module.base.
+            // A name beside the part that is wrapped deeper, such as a classifier beside module.base.
             if (!name.StartsWith(part + ".", StringComparison.Ordinal)) return name;
             name = name[(part.Length + 1)..];
         }
         return home.Length == 0 || state.ContainsKey(name) ? name : home + name;
     }
 
-    /// <summary>The wrappers that a name begins with: <c>module.base.</c></summary>
+    /// <summary>The wrappers at the beginning of a name, such as <c>module.base.</c></summary>
     private static string Wrapping(string name) =>
         string.Concat(name.Split('.').SkipLast(1).Take(Deepest).TakeWhile(part => wrappers.Contains(part)).Select(part => part + "."));
 

@@ -63,4 +63,20 @@ internal static class BackboneCatalogue
             Timm + "; TransReID (`TransReId`, `StrongBaseline` without the jigsaw)"),
         new("ConvNet4", "new ConvNet4()", () => new ConvNet4(), 28, 28, "-"),
     ];
+
+    /// <summary>A small network of each kind and of each option, for the laws that every backbone keeps, by the name that it has.</summary>
+    public static IReadOnlyDictionary<string, Func<Backbone>> Small { get; } = new Dictionary<string, Func<Backbone>>
+    {
+        ["ResNet18"] = () => ResNet.ResNet18(),
+        ["ResNet18_IBN_a"] = () => ResNet.ResNet18(ibn: InstanceBatchNorm.A),
+        ["ResNet18_IBN_b"] = () => ResNet.ResNet18(ibn: InstanceBatchNorm.B),
+        ["SE_ResNet18"] = () => ResNet.ResNet18(squeezeExcitation: true),
+        ["SE_ResNet50_IBN_a_NL"] = () => ResNet.ResNet50(ibn: InstanceBatchNorm.A, squeezeExcitation: true, nonLocal: true),
+        ["OSNet_x1_0"] = () => OSNet.X100(),
+        ["OSNet_IBN_x1_0"] = () => OSNet.X100(OSNetVariant.Ibn),
+        ["OSNet_AIN_x1_0"] = () => OSNet.X100(OSNetVariant.Ain),
+        ["MobileNetV2_x1.0"] = () => new MobileNetV2(),
+        ["ViT_Ti_16"] = () => VisionTransformer.Tiny(),
+        ["ConvNet4"] = () => new ConvNet4(),
+    };
 }

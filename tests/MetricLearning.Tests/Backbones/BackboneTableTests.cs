@@ -15,6 +15,7 @@ public class BackboneTableTests
     {
         var row = BackboneCatalogue.Rows.Single(row => row.Name == name);
         using var backbone = row.Create();
+        backbone.eval();
         var summary = ModelSummary.Of(backbone, [1, backbone.ImageChannels, row.Height, row.Width]);
         var map = summary.Layers[0].OutputShapes[0];
         Assert.Equal(backbone.Channels, map[1]);

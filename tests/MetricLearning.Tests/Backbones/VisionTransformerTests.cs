@@ -115,12 +115,12 @@ public class VisionTransformerTests
         var larger = PositionGrid.Resize(positions, (2, 3), (4, 6), interpolation);
         Assert.Equal([1, 25, 4], larger.shape);
         Assert.True(positions[0, 0].Equals(larger[0, 0]));
-        // A plane stays a plane between the outermost places, whichever way: here rows count 10 and columns 1.
-        var plane = cat([zeros(1, 1, 1), tensor([0f, 1f, 2f, 10f, 11f, 12f, 20f, 21f, 22f, 30f, 31f, 32f]).view(1, 12, 1)], 1);
-        var doubled = PositionGrid.Resize(plane, (4, 3), (8, 6), interpolation)[0, 1.., 0].view(8, 6);
-        if (interpolation == PositionInterpolation.Bilinear)
-            // half-pixel centers: row (3 + 0.5) / 2 − 0.5, column (2 + 0.5) / 2 − 0.5
-            Assert.Equal(10 * 1.25 + 0.75, doubled[3, 2].ToDouble(), 1e-5);
+        // Both ways a plane stays a plane where the neighborhood is whole; here rows count 10 and columns 1.
+        var values = (10 * arange(4, ScalarType.Float32)).unsqueeze(1) + arange(4, ScalarType.Float32);
+        var plane = cat([zeros(1, 1, 1), values.view(1, 16, 1)], 1);
+        var doubled = PositionGrid.Resize(plane, (4, 4), (8, 8), interpolation)[0, 1.., 0].view(8, 8);
+        // half-pixel centers: row (3 + 0.5) / 2 − 0.5, column (4 + 0.5) / 2 − 0.5
+        Assert.Equal(10 * 1.25 + 1.75, doubled[3, 4].ToDouble(), 1e-4);
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public sealed class FeatureExtractorTests : IDisposable
 {
-    private readonly EmbeddingModel model = EmbeddingModel.TorchReId(OSNet.X025(), classes: 3);
+    private readonly EmbeddingModel model = InEvaluation(EmbeddingModel.TorchReId(OSNet.X025(), classes: 3));
     private readonly Tensor images = rand(2, 3, 64, 32).DetachFromDisposeScope();
 
     public void Dispose()
@@ -17,14 +17,12 @@ public sealed class FeatureExtractorTests : IDisposable
     }
 
     [Fact]
-    public void WithoutOptions_ItIsTheEmbedding_AndTheModelIsLeftAsItWas()
+    public void WithoutOptions_ItIsTheEmbedding()
     {
-        model.train();
         using var features = new FeatureExtractor(model).Extract(images);
         using var expected = model.Embed(images);
         Assert.True(allclose(expected, features, 0, 0));
         Assert.False(features.requires_grad);
-        Assert.True(model.training);
         Assert.True(is_grad_enabled());
     }
 
@@ -73,9 +71,16 @@ public sealed class FeatureExtractorTests : IDisposable
         var unknown = Assert.Throws<ArgumentException>(() => new FeatureExtractor(model, "backbone.conv9"));
         Assert.Contains("There is no layer 'backbone.conv9'", unknown.Message, StringComparison.Ordinal);
         Assert.Equal("Scales", Assert.Throws<ArgumentException>(() => new FeatureExtractor(model) { Scales = [] }).ParamName);
+        Assert.Equal("Scales", Assert.Throws<ArgumentNullException>(() => new FeatureExtractor(model) { Scales = null! }).ParamName);
         Assert.Equal("Scales", Assert.Throws<ArgumentOutOfRangeException>(() => new FeatureExtractor(model) { Scales = [1, 0] }).ParamName);
         using var flat = zeros(4, 3);
         Assert.Contains("got [4, 3]", Assert.Throws<ArgumentException>(() => new FeatureExtractor(model).Extract(flat)).Message,
             StringComparison.Ordinal);
+    }
+
+    private static EmbeddingModel InEvaluation(EmbeddingModel model)
+    {
+        model.eval();
+        return model;
     }
 }

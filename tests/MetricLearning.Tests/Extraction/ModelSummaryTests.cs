@@ -10,6 +10,7 @@ public class ModelSummaryTests
     public void Of_ListsLayersShapesAndParameters()
     {
         using var model = new EmbeddingModel(ResNet.ResNet18(lastStride: 1), new GeMPooling(), new BNNeck(512), classes: 10);
+        model.eval();
         var summary = ModelSummary.Of(model, [2, 3, 128, 64]);
 
         Assert.Equal(11_176_512 + 1 + 1024 + 5120, summary.Parameters);
@@ -47,6 +48,7 @@ public class ModelSummaryTests
             Parameters 135,432: 135,304 trainable, 128 frozen
             Multiply-adds 82,249,728
             """;
+        model.eval();
         var text = ModelSummary.Of(model, [1, 3, 256, 128], depth: 1).ToString();
         Assert.StartsWith(Expected, text);
         Assert.Matches(@"\nSize: parameters 0\.52 MiB, buffers 0\.0\d MiB, input 0\.38 MiB, layers' outputs \d+\.\d\d MiB$", text);
@@ -58,7 +60,7 @@ public class ModelSummaryTests
         using var model = new EmbeddingModel(OSNet.X025(), neck: new BNNeck(128));
         using var scope = NewDisposeScope();
         var mean = model.state_dict()["neck.bn.running_mean"].clone();
-        ModelSummary.Of(model, [1, 3, 64, 32]);
+        using (new EvaluationMode(model)) ModelSummary.Of(model, [1, 3, 64, 32]);
         Assert.True(model.training);
         Assert.True(model.Backbone.training);
         Assert.True(mean.Equals(model.state_dict()["neck.bn.running_mean"]));
@@ -68,6 +70,8 @@ public class ModelSummaryTests
     public void Of_AnInputThatDoesNotFit_Throws()
     {
         using var model = new EmbeddingModel(OSNet.X025());
+        model.eval();
+        Assert.Throws<ArgumentOutOfRangeException>(() => ModelSummary.Of(model, [-1, 3, 64, 32]));
         Assert.Throws<ArgumentException>(() => ModelSummary.Of(model, [1, 1, 64, 32]));
         Assert.Throws<ArgumentOutOfRangeException>(() => ModelSummary.Of(model, [1, 3, 64, 32], depth: -1));
     }

@@ -74,30 +74,38 @@ public class EmbeddingModelTests
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         for (var step = 1; step <= 3; step++)
         {
-            var output = model.call(images);
+            using var output = model.call(images);
             Assert.Equal(before + 3, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
-            output.Features.Dispose();
-            output.Embedding.Dispose();
-            output.Logits!.Dispose();
         }
+        model.eval();
         using var embedding = model.Embed(images);
         Assert.Equal(before + 1, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]
-    public void Embed_IsRepeatable_WithoutGradient_AndRestoresEachMode()
+    public void Embed_IsRepeatable_AndWithoutGradient()
     {
         using var scope = NewDisposeScope();
         using var model = Strong(classes: 7);
-        model.Backbone.eval();
+        model.eval();
         var images = rand(2, 3, 64, 32);
         var first = model.Embed(images);
         Assert.True(first.Equals(model.Embed(images)));
         Assert.False(first.requires_grad);
         Assert.True(is_grad_enabled());
-        Assert.True(model.training);
-        foreach (var (name, module) in model.named_modules())
-            Assert.True(module.training == !name.StartsWith("backbone", StringComparison.Ordinal), name);
+    }
+
+    [Fact]
+    public void Output_IsDisposedWithAllItsTensors_AndTwiceDoesNothing()
+    {
+        using var model = new EmbeddingModel(OSNet.X025());         // without a neck: features and embedding are one tensor
+        using var images = rand(2, 3, 64, 32);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        var output = model.call(images);
+        output.Dispose();
+        output.Dispose();
+        Assert.True(output.Features.IsInvalid);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]
@@ -105,6 +113,7 @@ public class EmbeddingModelTests
     {
         using var scope = NewDisposeScope();
         using var model = Strong(classes: 0);
+        model.eval();
         var images = rand(3, 3, 64, 32);
         var together = model.Embed(images);
         for (var i = 0; i < 3; i++) Assert.InRange((together[i] - model.Embed(images.narrow(0, i, 1))[0]).abs().max().ToDouble(), 0, 1e-5);
@@ -117,6 +126,8 @@ public class EmbeddingModelTests
         using var one = Strong(classes: 7);
         using var other = Strong(classes: 7);
         one.call(rand(4, 3, 64, 32));
+        one.eval();
+        other.eval();
         var images = rand(2, 3, 64, 32);
         Assert.False(one.Embed(images).Equals(other.Embed(images)));
         other.load_state_dict(one.state_dict());

@@ -37,6 +37,19 @@ public class PartModelTests
     }
 
     [Fact]
+    public void Output_IsDisposedWithAllItsTensors_AndTwiceDoesNothing()
+    {
+        using var model = new Pcb(ResNet.ResNet18(lastStride: 1), classes: 5, parts: 3, reducedDimension: 16);
+        using var images = rand(2, 3, 96, 32);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        var output = model.call(images);
+        output.Dispose();
+        output.Dispose();
+        Assert.True(output.Embedding.IsInvalid);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+    }
+
+    [Fact]
     public void Pcb_LoadsTorchreidsNames()
     {
         using var scope = NewDisposeScope();

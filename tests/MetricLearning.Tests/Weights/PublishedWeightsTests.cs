@@ -25,6 +25,7 @@ public class PublishedWeightsTests
 
         var report = model.LoadWeights(weights, strict: true, rename: WeightNames.TorchReId());
 
+        model.eval();
         Assert.True(report.IsExact);
         Assert.Equal(567, report.Matched.Count);
         var input = arrays.Read("input_nchw");
@@ -49,7 +50,6 @@ public class PublishedWeightsTests
                 actual, stage.Name);
         }
 
-        model.eval();
         using var noGradient = no_grad();
         var output = model.call(input);
         Assert.InRange((output.Features - arrays.Read("feature")).abs().max().ToDouble(), 0, 1e-4);
@@ -65,6 +65,7 @@ public class PublishedWeightsTests
         using var model = EmbeddingModel.TorchReId(OSNet.X025(), Identities);
         model.LoadWeights(SharedData.Require("data", "checkpoints", Name + ".pth"), rename: WeightNames.TorchReId());
         model.to(ScalarType.BFloat16);
+        model.eval();
         // Eight bits of each weight, and of what passes through some fifty layers.
         Assert.InRange(LeastCosine("half"), 0.995, 0.999_999);
         model.to(ScalarType.Float32);

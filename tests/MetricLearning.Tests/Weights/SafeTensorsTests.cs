@@ -49,6 +49,8 @@ public sealed class SafeTensorsTests : IDisposable
         using var other = new EmbeddingModel(OSNet.X025(), new GeMPooling(), new BNNeck(128), classes: 3);
         SafeTensors.Write(FilePath, one.state_dict());
         Assert.True(other.LoadWeights(FilePath).IsExact);
+        one.eval();
+        other.eval();
         var images = rand(2, 3, 64, 32);
         Assert.True(one.Embed(images).Equals(other.Embed(images)));
     }
@@ -79,9 +81,12 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 9, "the tensors end at byte 8, the data at 9")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 7, "the tensors end at byte 8, the data at 7")]
     [InlineData("""{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "F32 [3] needs 12")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "'a' begins at byte 4, but the tensor before it ends at 0")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "'b' begins at byte 4, but the tensor before it ends at 8")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12, "'b' begins at byte 8")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8,
+        "'a' begins at byte 4, but the tensor before it ends at 0")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8,
+        "'b' begins at byte 4, but the tensor before it ends at 8")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12,
+        "'b' begins at byte 8")]
     [InlineData("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}""", 2, "'a' is of type F8_E4M3, which TorchSharp has not")]
     [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
     [InlineData("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
@@ -89,7 +94,8 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("""{"a":{"dtype":"F32","shape":[0.5],"data_offsets":[0,8]}}""", 8, "the header cannot be read")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2]}}""", 8, "'a' lacks a dtype, a shape or two data_offsets")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}""", 8, "a field 'more' that is unknown or comes twice")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", 8, "'a' comes twice")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", 8,
+        "'a' comes twice")]
     [InlineData("""{"__metadata__":{"x":3}}""", 0, "the header cannot be read")]
     [InlineData("""[]""", 0, "the header does not start with '{'")]
     [InlineData("""{"a":""", 0, "the header cannot be read")]
@@ -140,7 +146,8 @@ public sealed class SafeTensorsTests : IDisposable
         var length = (int)BitConverter.ToUInt64(bytes);
         Assert.Equal(0, length % 8);
         Assert.Equal(
-            """{"__metadata__":{"format":"pt"},"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]},"a":{"dtype":"I32","shape":[2,2],"data_offsets":[16,32]},"b":{"dtype":"U8","shape":[1],"data_offsets":[32,33]}}""",
+            """{"__metadata__":{"format":"pt"},"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}"""
+            + ""","a":{"dtype":"I32","shape":[2,2],"data_offsets":[16,32]},"b":{"dtype":"U8","shape":[1],"data_offsets":[32,33]}}""",
             Encoding.UTF8.GetString(bytes, 8, length).TrimEnd(' '));
         byte[] data = [.. BitConverter.GetBytes(1.5), .. BitConverter.GetBytes(-2.0), 1, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 7];
         Assert.Equal(data, bytes[(8 + length)..]);

@@ -1,0 +1,89 @@
+using System.Runtime.CompilerServices;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Hears what each layer of a model gives, on the thread that runs the model.</summary>
+/// <remarks>
+/// <para>TorchSharp keeps hooks in a dictionary of the module, which every <c>call</c> enumerates: to add a hook for one call would let
+/// other threads' calls run it too, and to add or remove one while another thread calls the module breaks that call. So each layer gets one
+/// hook, once and for good, and the hook passes the output on to the listener of its own thread; where there is none it does
+/// nothing.</para>
+/// <para>One lock of the whole process keeps passes and additions apart, because models may share layers: passes of the library hold it
+/// together, an addition holds it alone. A <c>call</c> that a program makes by itself does not hold it.</para>
+/// </remarks>
+internal static class LayerTaps
+{
+    private static readonly ConditionalWeakTable<nn.Module, object> tapped = [];
+    private static readonly ReaderWriterLockSlim gate = new(LockRecursionPolicy.SupportsRecursion);
+    private static readonly object mark = new();
+
+    [ThreadStatic]
+    private static Action<nn.Module, Tensor>? listener;
+
+    /// <summary>The layers that can be heard, by their dotted names, outer ones first: those that take a tensor and give a
+    /// tensor.</summary>
+    public static IEnumerable<(string Name, nn.Module<Tensor, Tensor> Layer)> Layers(nn.Module model)
+    {
+        foreach (var (name, module) in model.named_modules())
+            if (name.Length > 0 && module is nn.Module<Tensor, Tensor> layer) yield return (name, layer);
+    }
+
+    /// <summary>Adds the hooks that are not there yet; waits for the passes that run.</summary>
+    /// <exception cref="InvalidOperationException">There are such hooks, and this thread is inside a pass.</exception>
+    public static void AddTo(nn.Module model)
+    {
+        var layers = Layers(model).Select(named => named.Layer).Where(layer => !tapped.TryGetValue(layer, out _)).ToList();
+        if (layers.Count == 0) return;
+        if (gate.IsReadLockHeld)
+            throw new InvalidOperationException(
+                $"The layers of {model.GetType().Name} cannot be looked at for the first time inside the forward pass "
+                + "of another model: make a FeatureExtractor of the layer before.");
+        gate.EnterWriteLock();
+        try
+        {
+            foreach (var layer in layers)
+                if (tapped.TryAdd(layer, mark)) layer.register_forward_hook(Tell);
+        }
+        finally
+        {
+            gate.ExitWriteLock();
+        }
+    }
+
+    /// <summary>Begins a forward pass; until it is disposed, on the same thread, no hook is added.</summary>
+    public static Pass BeginPass()
+    {
+        gate.EnterReadLock();
+        return new(gate);
+    }
+
+    /// <summary>Runs a model; the listener is told each output of each layer, which it must copy to keep.</summary>
+    public static TResult Call<TResult>(nn.Module<Tensor, TResult> model, Tensor input, Action<nn.Module, Tensor> hear)
+    {
+        AddTo(model);
+        using var pass = BeginPass();
+        var outer = listener;
+        listener = hear;
+        try
+        {
+            return model.call(input);
+        }
+        finally
+        {
+            listener = outer;
+        }
+    }
+
+    private static Tensor Tell(nn.Module<Tensor, Tensor> layer, Tensor input, Tensor output)
+    {
+        listener?.Invoke(layer, output);
+        return output;
+    }
+
+    /// <summary>A forward pass that runs, and holds the lock together with others.</summary>
+    public readonly ref struct Pass(ReaderWriterLockSlim held)
+    {
+        public void Dispose() => held.ExitReadLock();
+    }
+}

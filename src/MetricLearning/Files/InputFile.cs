@@ -1,0 +1,33 @@
+namespace MetricLearning;
+
+/// <summary>Reads files so that every error names the file.</summary>
+internal static class InputFile
+{
+    /// <summary>Opens a file, reads it, and closes it.</summary>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="IOException">The file cannot be opened or read; the message names it.</exception>
+    /// <exception cref="InvalidDataException">The reader refuses the file; the message names it and says why.</exception>
+    public static T Read<T>(string path, Func<FileStream, T> read)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using var stream = File.OpenRead(path);     // its own errors name the path
+        return Naming(path, () => read(stream));
+    }
+
+    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them.</summary>
+    public static T Naming<T>(string path, Func<T> act)
+    {
+        try
+        {
+            return act();
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"{path}: {e.Message}", e);
+        }
+    }
+}
