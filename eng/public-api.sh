@@ -1,20 +1,17 @@
 #!/usr/bin/env bash
-# Brings src/*/PublicAPI/PublicAPI.Unshipped.txt up to date with the code: adds what is public and not listed, removes what is listed and gone.
+# Writes src/*/PublicAPI/PublicAPI.Unshipped.txt anew: what is public and does not stand in PublicAPI.Shipped.txt.
 # Look at the diff before you commit it: every line is a promise to users. At a release, move the lines to PublicAPI.Shipped.txt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for project in src/*/; do
   file=${project}PublicAPI/PublicAPI.Unshipped.txt
-  log=$(mktemp)
-  name=$(basename "$project")
-  dotnet build -c Release "$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsNotAsErrors=RS0016%3BRS0017 >"$log" || true
-  ! grep -q 'error' "$log" || { grep error "$log" | sort -u >&2; exit 1; }
-  sed -i "/\\[.*\\/$name\\.csproj\\]/!d" "$log"       # not what the projects that it refers to said
-  gone=$(sed -nE "s/.*RS0017: Symbol '(.*)' is part of the declared API.*/\1/p" "$log" | sort -u)
-  { echo '#nullable enable'
-    { tail -n +2 "$file" | grep -vxF -- "$gone" || true; sed -nE "s/.*RS0016: Symbol '(.*)' is not part of the declared public API.*/\1/p" "$log"; } | LC_ALL=C sort -u
-  } >"$file.new"
-  mv "$file.new" "$file"
-  rm "$log"
+  echo '#nullable enable' >"$file"
+  dotnet build -c Release "$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsNotAsErrors=RS0016 >"$log" ||
+    { grep error "$log" | sort -u >&2; exit 1; }
+  # The projects that this one refers to are built too; only its own lines count.
+  grep "\[.*/$(basename "$project")\.csproj\]" "$log" |
+    sed -nE "s/.*RS0016: Symbol '(.*)' is not part of the declared public API.*/\1/p" | LC_ALL=C sort -u >>"$file"
   echo "$file: $(($(wc -l <"$file") - 1)) lines"
 done
