@@ -36,7 +36,7 @@ public sealed class LiftedStructureLoss : TupleLoss
         var (anchors, positives) = pairs.PositivePairs();
         var closeness = new Affine(-1, NegativeMargin);
         var ofAnchors = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, closeness);
-        // A positive among references has the rows of the batch as its negatives.
+        // The negatives of a positive among references are the rows of the batch.
         var ofPositives = distances.Batch.MeetsItself ? ofAnchors
             : RowMath.LogSumExp(distances.Matrix.t(), pairs.Negatives.t(), closeness);
         var both = stack([ofAnchors.index_select(0, anchors), ofPositives.index_select(0, positives)], 1);

@@ -18,7 +18,8 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class SampledClasses : nn.Module
 {
-    private Func<ClassLoss>? owner; // a field of a module type would be registered as a part of this one
+    // A function, because TorchSharp would register a field of a module type as a part of this module.
+    private Func<ClassLoss>? owner;
     private (Tensor Rows, Tensor Vectors)? drawn;
 
     /// <summary>Sets how many classes are drawn and how they are trained.</summary>
@@ -44,6 +45,7 @@ public sealed class SampledClasses : nn.Module
 
     /// <summary>Moves the drawn class vectors by the gradient of the last backward pass. Without a gradient it does nothing.</summary>
     /// <param name="learningRate">0 or greater.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The learning rate is below 0 or not finite.</exception>
     public void Step(double learningRate)
     {
         Guard.NotNegative(learningRate);

@@ -36,9 +36,14 @@ public abstract class TupleLoss : MetricLoss
     public Distance Distance
     {
         get;
-        init => field = only is not { } needed || needed.Distance.Equals(Guard.NotNull(value)) ? Guard.NotNull(value)
-            : throw new ArgumentException($"Distance of {GetName()} must be {needed.Name}, because its formula is defined for that " +
-                $"distance only; got {value}.", nameof(Distance));
+        init
+        {
+            Guard.NotNull(value);
+            if (only is { } needed && !needed.Distance.Equals(value))
+                throw new ArgumentException($"Distance of {GetName()} must be {needed.Name}, because its formula is defined for that " +
+                    $"distance only; got {value}.", nameof(Distance));
+            field = value;
+        }
     } = Distance.Euclidean;
 
     /// <summary>Chooses the tuples. Default: all of them, unless the loss says otherwise. Given tuples are not mined.</summary>

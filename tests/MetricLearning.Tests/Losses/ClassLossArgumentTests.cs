@@ -1,7 +1,7 @@
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Constructions that fail: what they had made by then is left to the finalizer, so these are apart from the tests that count tensors.
+/// Constructors that throw. The finalizer frees the tensors that they had made, so these tests are apart from those that count tensors.
 /// </summary>
 public class ClassLossArgumentTests
 {

@@ -9,7 +9,7 @@ public class ClassLossTests
 {
     private const int Classes = 4, Dimension = 5;
 
-    /// <summary>Embeddings on their class vectors, opposite to them, and a hair beside both.</summary>
+    /// <summary>Embeddings on their class vectors, opposite to them, and very near to both.</summary>
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
     public void MarginsOnAngles_AreFiniteAtCosinesOfOne(ScalarType dtype)
     {
@@ -38,7 +38,7 @@ public class ClassLossTests
         }
     }
 
-    /// <summary>With the other class at a right angle the loss is log(1 + exp(−s·own)): the own logit can be read off it.</summary>
+    /// <summary>With the other class at a right angle the loss is log(1 + exp(−s·own)): the own logit follows from it.</summary>
     [Theory, InlineData(0.3), InlineData(0.5), InlineData(1.2)]
     public void ArcFace_AddsTheMargin_AndFallsAllTheWay(double margin)
     {

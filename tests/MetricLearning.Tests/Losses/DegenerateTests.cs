@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Every loss and every miner on every kind of batch that goes wrong elsewhere: the outcome of each cell is the one that docs/losses.md
-/// states under "What holds for every loss" or in the loss's own row. The rows are <see cref="LossTable"/>, <see cref="ModuleTable"/> and
-/// <see cref="MinerTable"/>, which a new class has to join; all three have the same columns.
+/// Every loss and every miner on every kind of batch that other libraries get wrong. docs/losses.md states the outcome of each cell, under
+/// "What holds for every loss" or in the loss's own row. The rows are <see cref="LossTable"/>, <see cref="ModuleTable"/> and
+/// <see cref="MinerTable"/>, which each new class has to join; all three have the same columns.
 /// </summary>
 [LeavesNoTensors]
 public class DegenerateTests
@@ -87,8 +87,8 @@ public class DegenerateTests
         ["too large label"] = name => Assert.Equal(Mined(name, Rows(12), Labels), Mined(name, Rows(12), long.MaxValue - Labels)),
     };
 
-    /// <summary>On logits the 6 features are classes; two views have no labels, so there the columns of labels are of the second view's
-    /// rows.</summary>
+    /// <summary>On logits the 6 features are classes. Two views have no labels, so for them the columns on labels vary the number of
+    /// rows of the second view.</summary>
     private static readonly Dictionary<string, Action<string>> moduleColumns = new()
     {
         ["0 rows"] = name => Assert.Equal(0, Module(name, Rows(0), zeros(0, ScalarType.Int64))),
@@ -237,7 +237,7 @@ public class DegenerateTests
         else Assert.Equal(Module(name, Rows(12), Labels), Module(name, Rows(12), y), 12);
     }
 
-    /// <summary>0, where the loss's row of the documentation does not state another outcome.</summary>
+    /// <summary>The value is 0 unless the loss's row of the documentation states another outcome.</summary>
     private static void NothingToCompare(string name, Tensor embeddings, Tensor labels)
     {
         using var loss = LossTable.Create(name);

@@ -5,10 +5,10 @@ namespace MetricLearning.Tests;
 /// <summary>Compares a gradient with central differences, in float64.</summary>
 internal static class GradientCheck
 {
-    /// <param name="at">Where.</param>
+    /// <param name="at">The point.</param>
     /// <param name="loss">The value at a point.</param>
     /// <param name="tolerance">The largest difference of an element, relative to the largest element where that is above 1.</param>
-    /// <param name="gradient">Where the gradient of the value at the first point is, if not in that point.</param>
+    /// <param name="gradient">Gives the gradient at the point; null where it is the gradient of the point itself.</param>
     public static void Run(Tensor at, Func<Tensor, Tensor> loss, double tolerance = 1e-6, Func<Tensor>? gradient = null)
     {
         const double step = 1e-5;

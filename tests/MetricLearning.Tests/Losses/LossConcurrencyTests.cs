@@ -90,7 +90,7 @@ public class LossConcurrencyTests
         // A copy in libtorch's memory: a tensor of an array lies in managed memory, and libtorch's products round by the alignment.
         var x = tensor(batch.Rows).view(24, LossTable.Dimension).clone().requires_grad_();
         var value = of(x, tensor(batch.Labels));
-        // Of the rows alone: the gradients of learned parts lie in one place for all threads.
+        // The gradient of the rows only: all threads share the place of the gradients of learned parts.
         var gradient = autograd.grad([value], [x])[0];
         return [.. value.bytes, .. gradient.contiguous().bytes];
     }

@@ -80,8 +80,8 @@ public class LossContractTests
     public static TheoryData<string> TupleLosses => LossTable.Where(loss => loss is TupleLoss);
 
     /// <summary>
-    /// Anchors in two halves meet all rows: the sum of both is that of the batch, where a value looks at its anchor's row only. All losses
-    /// are so but those that are named here: they look at the whole batch (its mean, its histogram), or at one anchor a class.
+    /// Anchors in two halves meet all rows: the sum of both is that of the batch, where a value looks at its anchor's row only. This holds
+    /// for all losses but those named here: they look at the whole batch (its mean, its histogram), or at one anchor of each class.
     /// </summary>
     public static TheoryData<string> RowByRow => LossTable.Where(loss => loss is TupleLoss && loss.Reducer == Reducer.Mean
         && loss is not (IntraPairVarianceLoss or HistogramLoss or DynamicSoftMarginLoss or LiftedStructureLoss or QuadrupletLoss
@@ -104,7 +104,7 @@ public class LossContractTests
         Assert.Equal(alone * loss.Report(x, y).Terms, halves, 9);
     }
 
-    /// <summary>All but those whose distance looks at single coordinates.</summary>
+    /// <summary>All losses but those whose distance looks at single coordinates.</summary>
     public static TheoryData<string> Turnable => LossTable.Where(loss => loss is not TupleLoss tuples
         || !(tuples.Distance.Equals(Distance.Lp(1)) || tuples.Distance.Equals(Distance.SignalToNoise.Normalized())));
 
@@ -125,7 +125,7 @@ public class LossContractTests
             ? 1e-4 * Math.Max(1, Math.Abs(expected)) : 1e-9);
     }
 
-    /// <summary>Losses on directions do not see the length of a row.</summary>
+    /// <summary>Losses on directions do not depend on the length of a row.</summary>
     [Theory, MemberData(nameof(Losses))]
     public void StretchingRows_ChangesNothing_WhereTheyAreNormalized(string name)
     {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Settings that other libraries give as losses or arguments of their own, against their formulas written plainly.</summary>
+/// <summary>Settings that are losses or arguments of their own in other libraries, against plain code of their formulas.</summary>
 [LeavesNoTensors]
 public class LossSettingTests
 {

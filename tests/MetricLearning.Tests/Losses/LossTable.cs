@@ -117,17 +117,17 @@ internal static class LossTable
     })];
 
     /// <summary>
-    /// All but those whose gradient leaves out what cannot be held from outside (the α of the circle losses): reference gradients or tests
-    /// of their own hold for these. The others by <see cref="Held"/>.
+    /// All losses whose gradient is the derivative of their value once <see cref="Held"/> holds the constants. In the circle losses the
+    /// weights α are constants that cannot be held from outside: reference gradients and tests of their own check these.
     /// </summary>
     public static TheoryData<string> DifferentiableNames => Where(loss => loss is not (CircleLoss or CircleSoftmaxLoss));
 
-    /// <summary>The value of a loss about x, with what its gradient takes for constant held as it is at x.</summary>
+    /// <summary>The value of a loss near x. What the gradient takes for a constant is held at its value at x.</summary>
     public static Func<Tensor, Tensor> Held(MetricLoss loss, Tensor x, Tensor y) => loss switch
     {
-        // ẑ is one with the length of a row, and the cosines do not see it.
+        // ẑ depends on the length of a row only, and the cosines do not: keep the length.
         AdaFaceLoss => input => loss.call(is_grad_enabled() ? input : input * (x.norm(1, keepdim: true) / input.norm(1, keepdim: true)), y),
-        // Each step starts from the same histogram, and learns.
+        // Each call starts from the same histogram and updates it.
         DynamicSoftMarginLoss { DifferentiateWeights: true } => input =>
         {
             using var learning = enable_grad();
@@ -137,13 +137,13 @@ internal static class LossTable
         _ => input => loss.call(input, y), // a histogram stays as it is where gradients are off
     };
 
-    /// <summary>All but those that look at the order of the batch by definition.</summary>
+    /// <summary>All losses that do not depend on the order of the batch.</summary>
     public static TheoryData<string> OrderFreeNames => Where(loss => loss is not NPairsLoss);
 
-    /// <summary>Those with learned vectors a class, so that labels are numbers from 0 to C − 1.</summary>
+    /// <summary>Losses with learned vectors for each class, so that labels are numbers from 0 to C − 1.</summary>
     public static TheoryData<string> ClassLossNames => Where(HasClasses);
 
-    /// <summary>Those to which a label is a name only.</summary>
+    /// <summary>Losses that look only at whether labels are equal.</summary>
     public static TheoryData<string> AnyLabelNames => Where(loss => !HasClasses(loss) && loss is not MarginLoss { Beta.shape: [> 1] });
 
     public static bool HasClasses(MetricLoss loss) => loss is ClassLoss or CenterLoss;

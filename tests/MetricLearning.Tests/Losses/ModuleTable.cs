@@ -4,8 +4,8 @@ namespace MetricLearning.Tests;
 
 /// <summary>
 /// The losses that are no <see cref="MetricLoss"/>: on logits, on two views, around another loss. Each is called with the 12 rows and
-/// labels of <see cref="LossTable"/>; one of two views gets as its second view as many other rows as there are labels. A new module is a
-/// new row.
+/// labels of <see cref="LossTable"/>; a loss of two views gets other rows as its second view, as many as there are labels. A new module is
+/// a new row.
 /// </summary>
 internal static class ModuleTable
 {
@@ -40,9 +40,6 @@ internal static class ModuleTable
 
     /// <summary>Whether labels are classes of the logits.</summary>
     public static bool IsOnLogits(string name) => rows[name].Kind == "logits";
-
-    /// <summary>Whether it takes labels, one a row.</summary>
-    public static bool TakesLabels(string name) => rows[name].Kind != TwoViews;
 
     /// <summary>Whether it takes no labels.</summary>
     public static bool IsOfViews(string name) => rows[name].Kind == TwoViews;

@@ -147,7 +147,7 @@ public class PairBlocksTests
         return (value.item<double>(), leaf.grad!);
     }
 
-    /// <summary>The sum of sums, and of nothing else.</summary>
+    /// <summary>The sum; it accepts sums only.</summary>
     private sealed class AsSums : Reducer
     {
         internal override bool TakesSums(bool signed) => true;
@@ -159,7 +159,7 @@ public class PairBlocksTests
         }
     }
 
-    /// <summary>The same number as another reducer, from each value.</summary>
+    /// <summary>The same number as another reducer, but it asks for each value.</summary>
     private sealed class OneByOne(Reducer reducer) : Reducer
     {
         protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
