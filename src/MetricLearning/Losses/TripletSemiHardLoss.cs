@@ -32,7 +32,8 @@ public sealed class TripletSemiHardLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         var distances = batch.Distances(Distance);
-        yield return batch.Rows > 0 && batch.Columns > 0 && SemiHardSearch.Supports(distances.Matrix, batch.Candidates, SemiHardPositives.Each)
+        yield return batch.Rows > 0 && batch.Columns > 0
+            && SemiHardSearch.Supports(distances.Matrix, batch.Candidates, SemiHardPositives.Each)
             ? BySearch(distances)
             : BySorting(distances);
     }
