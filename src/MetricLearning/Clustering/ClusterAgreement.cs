@@ -2,7 +2,7 @@ using MathNet.Numerics;
 
 namespace MetricLearning;
 
-/// <summary>How far two partitions of the same items agree: labels and clusters, whatever their numbers are called.</summary>
+/// <summary>How far two partitions of the same items agree: labels and clusters, however their classes are numbered.</summary>
 /// <remarks>
 /// <para>As scikit-learn has them: entropies in nats, normalized by the arithmetic mean of the two entropies. Two equal partitions have
 /// exactly 1, also where both are one cluster. Where only one of two partitions is a single cluster, they have 0.</para>

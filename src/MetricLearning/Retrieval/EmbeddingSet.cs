@@ -49,7 +49,7 @@ public sealed class EmbeddingSet : IDisposable
     /// <summary>Takes over a tensor of features, and copies tensors of identities and cameras.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">[N], of any type of integers, on any device. It stays the caller's.</param>
-    /// <param name="cameras">[N], likewise. Default: null, there are none.</param>
+    /// <param name="cameras">[N], of any type of integers, on any device. Default: null, there are none.</param>
     /// <exception cref="ArgumentException">The features are not [N, D], or a tensor is not [N] or not of integers.</exception>
     /// <exception cref="ArgumentNullException">There are no features, or no identities.</exception>
     public EmbeddingSet(Tensor features, Tensor identities, Tensor? cameras = null)

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Gives new distances that follow from how queries and gallery lie among one another. Set as
+/// <summary>Re-ranking: new distances that follow from the neighborhoods of queries and gallery. Set as
 /// <see cref="RetrievalEvaluator.Reranking"/>, it makes every figure that of the new order.</summary>
 /// <remarks>
 /// <para>The same input gives the same output for any number of threads. Ties go by index.</para>

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>What an evaluation found: each figure with its protocol, both denominators, the figures of each query, and what was skipped
+/// <summary>The result of an evaluation: each figure with its protocol, both denominators, the figures of each query, and what was skipped
 /// and why.</summary>
 /// <remarks>
 /// <para>The figures that the report itself has are means over the queries that have a match left, as torchreid, fast-reid and

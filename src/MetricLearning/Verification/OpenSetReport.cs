@@ -43,7 +43,7 @@ public sealed record OpenSetReport
     /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first images and below
     /// <see cref="ThresholdAt"/>. NaN where there are no known, or no unknown, queries.</summary>
     /// <param name="falseAlarmRate">The share of unknown queries that may raise an alarm, in [0, 1].</param>
-    /// <param name="rank">How many images are looked at, in [1, <see cref="MaxRank"/>]. Default: 1.</param>
+    /// <param name="rank">How many of the nearest images count, in [1, <see cref="MaxRank"/>]. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public double DetectionAndIdentificationRateAt(double falseAlarmRate, int rank = 1)
     {

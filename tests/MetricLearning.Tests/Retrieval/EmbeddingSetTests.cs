@@ -45,9 +45,9 @@ public class EmbeddingSetTests
     public void Set_TakesTensorsOfAnyIntegers_AndLeavesThemToTheCaller(ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var (ids, views) = (tensor(identities).to(type), tensor(cameras).to(type));
-        AssertSet(new EmbeddingSet(Features, ids, views));
-        Assert.False(ids.IsInvalid || views.IsInvalid);
+        var (people, views) = (tensor(identities).to(type), tensor(cameras).to(type));
+        AssertSet(new EmbeddingSet(Features, people, views));
+        Assert.False(people.IsInvalid || views.IsInvalid);
         using var strided = new EmbeddingSet(Features, tensor(new long[,] { { 7, 0 }, { 8, 0 }, { 9, 0 } }).to(type).select(1, 0));
         Assert.Equal(identities, strided.Identities);
     }
@@ -55,12 +55,12 @@ public class EmbeddingSetTests
     [Fact]
     public void Set_OwnsItsFeatures_AndCopiesTheRest()
     {
-        var (ids, values) = (identities.ToArray(), new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } });
+        var (people, values) = (identities.ToArray(), new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } });
         var features = Features;
         EmbeddingSet set;
-        using (NewDisposeScope()) set = new EmbeddingSet(features, ids, cameras);
-        using var copied = EmbeddingSet.FromArray(values, ids, cameras);
-        ids[0] = 100;
+        using (NewDisposeScope()) set = new EmbeddingSet(features, people, cameras);
+        using var copied = EmbeddingSet.FromArray(values, people, cameras);
+        people[0] = 100;
         values[0, 0] = 100;
         Assert.True(features.IsInvalid);
         AssertSet(set);

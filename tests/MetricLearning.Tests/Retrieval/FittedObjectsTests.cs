@@ -20,7 +20,8 @@ public class FittedObjectsTests
                 new KReciprocalReranker().Rerank(query.Features, gallery.Features),
                 new GnnReranker().Rerank(query.Features, gallery.Features),
                 new KReciprocalReranker().Rerank(Distance.Euclidean.Matrix(query.Features, gallery.Features),
-                    Distance.Euclidean.Matrix(query.Features, query.Features), Distance.Euclidean.Matrix(gallery.Features, gallery.Features)),
+                    Distance.Euclidean.Matrix(query.Features, query.Features),
+                    Distance.Euclidean.Matrix(gallery.Features, gallery.Features)),
             })
                 AssertSame(first => Copy(distances.Rows(first, 20)));
         }

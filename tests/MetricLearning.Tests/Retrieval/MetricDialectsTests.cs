@@ -36,7 +36,7 @@ public class MetricDialectsTests
         Assert.Equal(report.MeanAveragePrecision, without.MeanAveragePrecision, 1e-12);
         Assert.Equal(report.MeanAveragePrecisionAtR, without.MeanAveragePrecisionAtR, 1e-12);
         Assert.Equal(report.RPrecision, without.RPrecision, 1e-12);
-        Assert.Equal(without.Queries, AccuracyCalculatorFigures.ByClass(report, c.QueryIds).Values.Sum(f => f.Queries));
+        Assert.Equal(without.Queries, AccuracyCalculatorFigures.ByClass(report, c.QueryIdentities).Values.Sum(f => f.Queries));
     }, iter: 100, threads: 1);
 
     [Fact]

@@ -52,6 +52,6 @@ public class MultiQueryTests
             Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, blind, MultiQueryPooling.Max)).Message);
     }
 
-    private static EmbeddingSet Set(double[] features, long[] ids, long[]? cameras) =>
-        new(tensor(features).reshape(ids.Length, 2), ids, cameras);
+    private static EmbeddingSet Set(double[] features, long[] identities, long[]? cameras) =>
+        new(tensor(features).reshape(identities.Length, 2), identities, cameras);
 }

@@ -5,8 +5,8 @@ namespace MetricLearning.Tests;
 
 /// <summary>Small random retrievals with few identities and cameras, junk, distractors, single queries and galleries, and many
 /// ties.</summary>
-internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] QueryIds, long[] GalleryIds, long[] QueryCameras,
-    long[] GalleryCameras)
+internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] QueryIdentities, long[] GalleryIdentities,
+    long[] QueryCameras, long[] GalleryCameras)
 {
     /// <summary>Features of a few whole numbers: sums of them are exact, so that ties are ties however they are added up.</summary>
     public static Gen<RetrievalCase> Tied { get; } = Of(Gen.Int[-2, 2].Select(v => (float)v));
@@ -40,9 +40,9 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
         from galleryCameras in Gen.Long[0, 2].Array[sizes.Item2]
         select new RetrievalCase(query, gallery, queryIdentities, galleryIdentities, queryCameras, galleryCameras);
 
-    public EmbeddingSet QuerySet(ScalarType type = ScalarType.Float32) => new(Tensor(Query, type), QueryIds, QueryCameras);
+    public EmbeddingSet QuerySet(ScalarType type = ScalarType.Float32) => new(Tensor(Query, type), QueryIdentities, QueryCameras);
 
-    public EmbeddingSet GallerySet(ScalarType type = ScalarType.Float32) => new(Tensor(Gallery, type), GalleryIds, GalleryCameras);
+    public EmbeddingSet GallerySet(ScalarType type = ScalarType.Float32) => new(Tensor(Gallery, type), GalleryIdentities, GalleryCameras);
 
     public RetrievalReport Evaluate(RetrievalEvaluator evaluator)
     {
@@ -53,11 +53,11 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
 
     /// <summary>Market-1501's rule: what a query does not look at.</summary>
     public bool Kept(int query, int row) =>
-        GalleryIds[row] != -1 && (GalleryIds[row] != QueryIds[query] || GalleryCameras[row] != QueryCameras[query]);
+        GalleryIdentities[row] != -1 && (GalleryIdentities[row] != QueryIdentities[query] || GalleryCameras[row] != QueryCameras[query]);
 
-    public int[] Ranks(int query, Distance distance) => QueryIds[query] == -1 ? [] : RetrievalOracle.Ranks(
+    public int[] Ranks(int query, Distance distance) => QueryIdentities[query] == -1 ? [] : RetrievalOracle.Ranks(
         [.. Gallery.Select(row => RetrievalOracle.Key(distance, Query[query], row))], row => Kept(query, row), row =>
-            GalleryIds[row] == QueryIds[query]);
+            GalleryIdentities[row] == QueryIdentities[query]);
 
     private Tensor Tensor(float[][] rows, ScalarType type)
     {

@@ -22,7 +22,7 @@ public class RetrievalEvaluatorTests
         (distance == nameof(Distance.Cosine) ? RetrievalCase.Plain : RetrievalCase.Tied).Sample(c =>
         {
             var report = c.Evaluate(new RetrievalEvaluator { Distance = Named(distance), MaxRank = 100 });
-            var ranks = c.QueryIds.Select((_, q) => c.Ranks(q, Named(distance))).ToArray();
+            var ranks = c.QueryIdentities.Select((_, q) => c.Ranks(q, Named(distance))).ToArray();
             var valid = ranks.Where(r => r.Length > 0).ToArray();
             Assert.Equal(valid.Length, report.ValidQueries);
             for (var q = 0; q < ranks.Length; q++)
@@ -100,7 +100,7 @@ public class RetrievalEvaluatorTests
                 foreach (var method in Enum.GetValues<RankingMethod>())
                     foreach (var tensors in both)
                         Assert.Equal(expected, Bits(new RetrievalEvaluator { Method = method, Tiles = new TilePlan(3, 5, tensors) }
-                            .Evaluate(matrix.to(type), c.QueryIds, c.GalleryIds, c.QueryCameras, c.GalleryCameras)));
+                            .Evaluate(matrix.to(type), c.QueryIdentities, c.GalleryIdentities, c.QueryCameras, c.GalleryCameras)));
         }, iter: 60, threads: 1);
 
     private sealed class Manhattan : Distance
@@ -116,7 +116,8 @@ public class RetrievalEvaluatorTests
             using var scope = NewDisposeScope();
             var matrix = tensor(c.Query.SelectMany(x => c.Gallery.Select(y => x.Zip(y, (a, b) => Math.Abs(a - b)).Sum())).ToArray())
                 .view(c.Query.Length, c.Gallery.Length);
-            var expected = new RetrievalEvaluator().Evaluate(matrix, c.QueryIds, c.GalleryIds, c.QueryCameras, c.GalleryCameras);
+            var expected = new RetrievalEvaluator().Evaluate(matrix, c.QueryIdentities, c.GalleryIdentities, c.QueryCameras,
+                c.GalleryCameras);
             Assert.Equal(Bits(expected), Bits(c.Evaluate(new RetrievalEvaluator { Distance = new Manhattan() })));
         }, iter: 30, threads: 1);
 
@@ -144,7 +145,7 @@ public class RetrievalEvaluatorTests
             var permuted = c with
             {
                 Gallery = Array.ConvertAll(order, i => c.Gallery[i]),
-                GalleryIds = Array.ConvertAll(order, i => c.GalleryIds[i]),
+                GalleryIdentities = Array.ConvertAll(order, i => c.GalleryIdentities[i]),
                 GalleryCameras = Array.ConvertAll(order, i => c.GalleryCameras[i]),
             };
             Assert.Equal(Bits(c.Evaluate(new RetrievalEvaluator())), Bits(permuted.Evaluate(new RetrievalEvaluator())));
@@ -175,12 +176,12 @@ public class RetrievalEvaluatorTests
     {
         // Keys of the six gallery images; identity 1 is the query's. Two groups of ties, and a tie among matches only.
         double[] keys = [0.5, 0.5, 0.5, 0.7, 0.7, 0.7];
-        long[] ids = [1, 2, 3, 1, 1, 2];
+        long[] identities = [1, 2, 3, 1, 1, 2];
         var orders = Permutations([0, 1, 2, 3, 4, 5]).ToArray();
         Assert.Equal(720, orders.Length);
-        var reports = orders.Select(o => One(TiePolicy.ByIndex, Array.ConvertAll(o, i => keys[i]), Array.ConvertAll(o, i => ids[i])))
+        var reports = orders.Select(o => One(TiePolicy.ByIndex, Array.ConvertAll(o, i => keys[i]), Array.ConvertAll(o, i => identities[i])))
             .ToArray();
-        var expected = One(TiePolicy.Expected, keys, ids);
+        var expected = One(TiePolicy.Expected, keys, identities);
         foreach (var value in new Func<RetrievalReport, double>[]
         {
             r => r.MeanAveragePrecision, r => r.MeanAveragePrecisionTrapezoid, r => r.MeanInverseNegativePenalty, r => r.MeanReciprocalRank,
@@ -230,18 +231,20 @@ public class RetrievalEvaluatorTests
     }
 
     [Fact]
-    public void OwnFilter_SeesIndicesIdsAndCameras() =>
+    public void OwnFilter_SeesIndicesIdentitiesAndCameras() =>
         Gen.Select(RetrievalCase.Tied, Gen.Enum<RankingMethod>(), Gen.Bool).Sample((c, method, tensors) =>
         {
-            bool Keep(RetrievalItem query, RetrievalItem row) => (query.Index + row.Index) % 3 != 0 && row.Identity + row.Camera != query.Camera;
+            bool Keep(RetrievalItem query, RetrievalItem row) =>
+                (query.Index + row.Index) % 3 != 0 && row.Identity + row.Camera != query.Camera;
             var protocol = RetrievalProtocol.NoFilter with { Keep = Keep };
             var report = c.Evaluate(new RetrievalEvaluator { Distance = Distance.Dot, Protocol = protocol, Method = method,
                 Tiles = new TilePlan(4, 9, tensors) });
             for (var q = 0; q < c.Query.Length; q++)
             {
-                bool Kept(int row) => Keep(new(q, c.QueryIds[q], c.QueryCameras[q]), new(row, c.GalleryIds[row], c.GalleryCameras[row]));
+                bool Kept(int row) =>
+                    Keep(new(q, c.QueryIdentities[q], c.QueryCameras[q]), new(row, c.GalleryIdentities[row], c.GalleryCameras[row]));
                 var ranks = RetrievalOracle.Ranks([.. c.Gallery.Select(y => RetrievalOracle.Key(Distance.Dot, c.Query[q], y))], Kept,
-                    row => c.GalleryIds[row] == c.QueryIds[q]);
+                    row => c.GalleryIdentities[row] == c.QueryIdentities[q]);
                 Assert.Equal(ranks.Length, report.PerQuery[q].Matches);
                 if (ranks.Length == 0) continue;
                 Assert.Equal(RetrievalOracle.Precision(ranks), report.PerQuery[q].AveragePrecision, 1e-14);
@@ -262,7 +265,7 @@ public class RetrievalEvaluatorTests
     public void SingleShot_IsTheExpectationOverAllDraws()
     {
         var random = new SeededRandom(11);
-        var c = Random(random, 6, 9, 2) with { QueryIds = [1, 2, 3, 1, 2, 3], GalleryIds = [1, 2, 3, 1, 2, 3, 1, 4, 1] };
+        var c = Random(random, 6, 9, 2) with { QueryIdentities = [1, 2, 3, 1, 2, 3], GalleryIdentities = [1, 2, 3, 1, 2, 3, 1, 4, 1] };
         c = c with { QueryCameras = [9, 9, 9, 9, 9, 9] };
         var expected = c.Evaluate(new RetrievalEvaluator { Protocol = RetrievalProtocol.Cuhk03 });
         // All draws: 4 images of identity 1, 2 of 2, 2 of 3, 1 of 4.
@@ -270,7 +273,7 @@ public class RetrievalEvaluatorTests
         var reports = draws.Select(rows => (c with
         {
             Gallery = Array.ConvertAll(rows, r => c.Gallery[r]),
-            GalleryIds = Array.ConvertAll(rows, r => c.GalleryIds[r]),
+            GalleryIdentities = Array.ConvertAll(rows, r => c.GalleryIdentities[r]),
             GalleryCameras = Array.ConvertAll(rows, r => c.GalleryCameras[r]),
         }).Evaluate(new RetrievalEvaluator())).ToArray();
         Assert.Equal(16, reports.Length);
@@ -281,7 +284,7 @@ public class RetrievalEvaluatorTests
             Repeats = 4000, Seed = 5 } });
         for (var k = 1; k <= 4; k++) Assert.InRange(sampled.RankAt(k) - expected.RankAt(k), -0.02, 0.02);
 
-        IEnumerable<int> Rows(long id) => Enumerable.Range(0, c.GalleryIds.Length).Where(r => c.GalleryIds[r] == id);
+        IEnumerable<int> Rows(long identity) => Enumerable.Range(0, c.GalleryIdentities.Length).Where(r => c.GalleryIdentities[r] == identity);
     }
 
     [Fact]
@@ -390,7 +393,7 @@ public class RetrievalEvaluatorTests
                 Assert.Equal(expected, all[q].Indices);
                 Assert.Equal(expected.Select(row => Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row]))),
                     all[q].Distances);
-                Assert.Equal(expected.Select(row => c.GalleryIds[row] == c.QueryIds[q]), all[q].IsMatch);
+                Assert.Equal(expected.Select(row => c.GalleryIdentities[row] == c.QueryIdentities[q]), all[q].IsMatch);
                 Assert.Equal(expected.Take(k), top[q].Indices);
             }
         }, iter: 100, threads: 1);
@@ -423,10 +426,10 @@ public class RetrievalEvaluatorTests
         Assert.Equal(similarity[0].argmax().item<long>(), first);
     }
 
-    private static RetrievalReport One(TiePolicy ties, double[] keys, long[] ids)
+    private static RetrievalReport One(TiePolicy ties, double[] keys, long[] identities)
     {
         using var distances = tensor(keys, [1, keys.Length]);
-        return new RetrievalEvaluator { Ties = ties, Protocol = RetrievalProtocol.NoFilter }.Evaluate(distances, [1], ids);
+        return new RetrievalEvaluator { Ties = ties, Protocol = RetrievalProtocol.NoFilter }.Evaluate(distances, [1], identities);
     }
 
     private static RetrievalEvaluator Tiled(RetrievalEvaluator one, RankingMethod method, TilePlan plan,
@@ -442,10 +445,11 @@ public class RetrievalEvaluatorTests
 
     internal static RetrievalCase Random(SeededRandom random, int queries, int gallery, int width)
     {
-        return new RetrievalCase(Rows(queries), Rows(gallery), Ids(queries), Ids(gallery), Cameras(queries), Cameras(gallery));
+        return new RetrievalCase(Rows(queries), Rows(gallery), Identities(queries), Identities(gallery), Cameras(queries),
+            Cameras(gallery));
         float[][] Rows(int count) =>
             [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, width).Select(_ => (float)random.NextGaussian()).ToArray())];
-        long[] Ids(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.NextInt(30))];
+        long[] Identities(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.NextInt(30))];
         long[] Cameras(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.NextInt(6))];
     }
 

@@ -43,11 +43,11 @@ public class StatisticsTests
     [Fact]
     public void Bootstrap_OverIdentities_DrawsThemWhole()
     {
-        long[] ids = [.. Enumerable.Range(0, 300).Select(i => (long)(i / 10))];
-        double[] values = [.. ids.Select(id => (double)(id % 2))];
-        var (queries, identities) = (new Bootstrap().OverQueries(values), new Bootstrap().OverIdentities(values, ids));
-        Assert.Equal(queries.Estimate, identities.Estimate, 1e-12);
-        Assert.Equal(Math.Sqrt(10), (identities.High - identities.Low) / (queries.High - queries.Low), 0.3);
+        long[] identities = [.. Enumerable.Range(0, 300).Select(i => (long)(i / 10))];
+        double[] values = [.. identities.Select(identity => (double)(identity % 2))];
+        var (alone, whole) = (new Bootstrap().OverQueries(values), new Bootstrap().OverIdentities(values, identities));
+        Assert.Equal(alone.Estimate, whole.Estimate, 1e-12);
+        Assert.Equal(Math.Sqrt(10), (whole.High - whole.Low) / (alone.High - alone.Low), 0.3);
     }
 
     [Fact]

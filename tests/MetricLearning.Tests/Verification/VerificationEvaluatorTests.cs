@@ -32,9 +32,9 @@ public class VerificationEvaluatorTests
     {
         var (matching, others) = (new List<double>(), new List<double>());
         for (var q = 0; q < c.Query.Length; q++)
-            for (var row = 0; row < c.Gallery.Length && c.QueryIds[q] != -1; row++)
+            for (var row = 0; row < c.Gallery.Length && c.QueryIdentities[q] != -1; row++)
                 if (c.Kept(q, row))
-                    (c.QueryIds[q] == c.GalleryIds[row] ? matching : others)
+                    (c.QueryIdentities[q] == c.GalleryIdentities[row] ? matching : others)
                         .Add(Math.Sqrt(RetrievalOracle.Key(Distance.Euclidean, c.Query[q], c.Gallery[row])));
         using var query = c.QuerySet();
         using var gallery = c.GallerySet();
@@ -68,12 +68,12 @@ public class VerificationEvaluatorTests
         var random = new SeededRandom(3);
         // One query sees 40,000 images, nearly all of them far nearer to each other than the sample tells apart.
         var row = Enumerable.Range(0, 40_000).Select(i => i < 3 ? i : 5 + 1e-9 * random.NextDouble()).ToArray();
-        var ids = row.Select((_, i) => i < 2 ? 7L : 8L).ToArray();
+        var identities = row.Select((_, i) => i < 2 ? 7L : 8L).ToArray();
         var evaluator = new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter, FalseMatchRates = targets };
         var expected = Figures(evaluator.Evaluate(row[..2], row[2..]));
         var few = new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter, FalseMatchRates = targets, MostGathered = 2 };
-        Assert.Equal(expected, Figures(evaluator.Evaluate(tensor(row).view(1, -1), [7], ids)));
-        Assert.Equal(expected, Figures(few.Evaluate(tensor(row).view(1, -1), [7], ids)));
+        Assert.Equal(expected, Figures(evaluator.Evaluate(tensor(row).view(1, -1), [7], identities)));
+        Assert.Equal(expected, Figures(few.Evaluate(tensor(row).view(1, -1), [7], identities)));
     }
 
     [Fact]

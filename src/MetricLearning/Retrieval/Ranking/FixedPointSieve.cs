@@ -47,7 +47,7 @@ internal sealed unsafe class FixedPointSieve
     /// <summary>Bytes that are kept.</summary>
     public static long HeldBytes(long queries, long gallery) => (queries + gallery) * FixedPointRows.BytesPerRow + queries * 8;
 
-    /// <summary>Bytes that making a tile takes, besides the tile.</summary>
+    /// <summary>Bytes of working memory for a tile, without the tile itself.</summary>
     public static long TileBytes(int queries, int rows, int width) =>
         (queries + FixedPoint.Strip + rows + FixedPoint.Panel) * (2L * FixedPoint.Padded(width) + 8);
 

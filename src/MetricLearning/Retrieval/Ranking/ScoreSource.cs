@@ -25,7 +25,7 @@ internal abstract class ScoreSource
     /// <summary>Bytes that the source holds beyond what the caller gave.</summary>
     public abstract long HeldBytes { get; }
 
-    /// <summary>Bytes that making a tile takes, besides the tile.</summary>
+    /// <summary>Bytes of working memory for a tile, without the tile itself.</summary>
     public abstract long TileBytes(int queries, int rows, ScalarType type);
 
     /// <summary>Prepares tiles of a type and of at most so many rows for a block of queries.</summary>

@@ -1,10 +1,10 @@
 namespace MetricLearning;
 
-/// <summary>The rows V of k-reciprocal re-ranking: for each row the weights of the rows that it lies among.</summary>
+/// <summary>The rows V of k-reciprocal re-ranking: for each row the weights of its reciprocal neighbors.</summary>
 internal static class KReciprocalEncoding
 {
     /// <param name="lists">The nearest rows of every row, itself among them.</param>
-    /// <param name="k1">How many neighbors are looked at for reciprocal ones.</param>
+    /// <param name="k1">How many neighbors are searched for reciprocal ones.</param>
     /// <param name="k2">Rows that are averaged.</param>
     /// <param name="distance">The distance whose negative is the exponent of a weight.</param>
     /// <param name="progress">The call.</param>
