@@ -98,8 +98,7 @@ public static partial class TorchNativeLibrary
     private static nint Load(string library, ElfLibrary elf)
     {
         // First the libraries beside it (libtorch): a copy in another folder would not find them, and any failure after that is the
-        // library's
-        // own. The C and C++ runtimes, which have versions, are in the process already and must not be loaded twice.
+        // library's own. The C and C++ runtimes, which have versions, are in the process already and must not be loaded twice.
         var folder = Path.GetDirectoryName(library)!;
         var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
             .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();

@@ -99,8 +99,7 @@ public static partial class TorchCheckpointFile
     }
 
     // The form before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then the count
-    // and
-    // the bytes of each storage.
+    // and the bytes of each storage.
     private static NamedTensors ReadLegacy(Stream stream, string? section)
     {
         if (Load(stream) is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)

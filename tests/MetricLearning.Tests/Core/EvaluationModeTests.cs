@@ -44,8 +44,8 @@ public class EvaluationModeTests
         model.eval();
         EvaluationMode.Require(model);
         model.Backbone.named_modules().Single(named => named.name == "conv3.1.gate").module.train();
-        Assert.Equal("EmbeddingModel must be in evaluation mode, but its module 'backbone.conv3.1.gate' is in training mode: call model.eval() "
-            + "first, or compute inside `using (new EvaluationMode(model))`.",
+        Assert.Equal("EmbeddingModel must be in evaluation mode, but its module 'backbone.conv3.1.gate' is in training mode: call "
+            + "model.eval() first, or compute inside `using (new EvaluationMode(model))`.",
             Assert.Throws<InvalidOperationException>(() => EvaluationMode.Require(model)).Message);
         model.train();
         Assert.StartsWith("EmbeddingModel must be in evaluation mode, but it is in training mode: call model.eval() first",

@@ -72,6 +72,30 @@ public class ModelConcurrencyTests
         }
     }
 
+    // TorchSharp's call enumerates the hooks of a layer: to add one meanwhile would break the call. A user's hook makes that last.
+    [Fact]
+    public void TheFirstLookAtLayers_WaitsForThePassesThatRun()
+    {
+        using var scope = NewDisposeScope();
+        using var model = (EmbeddingModel)Evaluating(Embedding);
+        var images = Images();
+        using var inside = new ManualResetEventSlim();
+        var isFirst = 1;
+        var layer = (nn.Module<Tensor, Tensor>)model.named_modules().Single(named => named.name == "backbone.conv3").module;
+        layer.register_forward_hook((_, _, output) =>
+        {
+            if (Interlocked.Exchange(ref isFirst, 0) == 0) return output;
+            inside.Set();
+            Thread.Sleep(300);
+            return output;
+        });
+        AssertNoFailure(Run((thread, _) =>
+        {
+            if (thread > 0) inside.Wait();
+            using var result = thread == 0 ? model.Embed(images[thread]) : LayerFeatures.Of(model, images[thread], "backbone.conv3");
+        }, calls: 1));
+    }
+
     // A hook of the user's own, and a listener on another thread, must not hear each other.
     [Fact]
     public void DirectCalls_BesideLookingAtLayers_GiveTheirOwnResult()

@@ -108,7 +108,7 @@ public class TorchCheckpointFileTests
             using var tensor = rand(3, 4);
             save(tensor, path);
             var error = Assert.Throws<InvalidDataException>(() => TorchCheckpointFile.Read(path));
-            Assert.StartsWith("The file asks for __torch__.Module", error.Message);
+            Assert.StartsWith($"{path}: The file asks for __torch__.Module", error.Message);
         }
         finally
         {
