@@ -11,15 +11,16 @@ var guard = new Option<bool>("--guard")
 {
     Description = "Compares the ratios of the guarded cases with the recorded ones; fails where one is worse",
 };
-var check = new Option<bool>("--check") { Description = "Compares the values and gradients of ours and of the naive partners" };
-var record = new Option<bool>("--record") { Description = "Measures, and writes the records of this machine" };
-var missing = new Option<bool>("--missing") { Description = "Records only what is not recorded yet, so that a stopped run goes on" };
+var check = new Option<bool>("--check") { Description = "Compares our values and gradients with those of the naive partners" };
+var record = new Option<bool>("--record") { Description = "Measures all cases, and writes the records of this machine" };
+var missing = new Option<bool>("--missing") { Description = "Records only cases without a record, to continue a run that was stopped" };
 var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
-var loading = new Option<bool>("--loading") { Description = "Measures the loading of images: images a second, and whether a step waits" };
+var loading = new Option<bool>(
+    "--loading") { Description = "Measures the loading of images: images per second, and whether a training step waits" };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
-var heavy = new Option<bool>("--heavy") { Description = "The heavy ones too, which take gigabytes or minutes" };
+var heavy = new Option<bool>("--heavy") { Description = "Also runs the heavy cases, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
 var root = new RootCommand(
@@ -51,7 +52,7 @@ static int List(IReadOnlyList<Case> cases)
     return 0;
 }
 
-// In this process: each generated project of the default toolchain would copy all of libtorch.
+// In this process, because each project that the default toolchain generates would copy all of libtorch.
 static int Benchmark(string[] arguments)
 {
     var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(2).WithIterationCount(10);

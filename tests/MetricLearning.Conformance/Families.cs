@@ -1,6 +1,6 @@
 namespace MetricLearning.Conformance;
 
-/// <summary>The families of cases that the library answers for, and how each is checked.</summary>
+/// <summary>The families of cases that the library has an answer for, and how each is checked.</summary>
 public static class Families
 {
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>
@@ -20,7 +20,7 @@ public static class Families
         ["tfa_triplet"] = TfaTriplet.Check,
     };
 
-    /// <summary>Checks a case under a dispose scope; an exception is a failure.</summary>
+    /// <summary>Checks a case in a dispose scope; an exception is a failure.</summary>
     public static Verdict Check(GoldenCase golden)
     {
         if (!All.TryGetValue(golden.Family, out var check)) return Verdict.Skipped($"family {golden.Family}");

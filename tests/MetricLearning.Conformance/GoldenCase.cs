@@ -37,7 +37,7 @@ public sealed class GoldenCase
     /// <summary>A parameter that is text; null where it is absent.</summary>
     public string? Text(string name) => Param(name)?.GetString();
 
-    /// <summary>An expected number; NaN and infinities come from their text. Null where there is none.</summary>
+    /// <summary>An expected number, or null. NaN and infinities are stored as text.</summary>
     public double? ExpectedNumber(string name) =>
         Value(Expected, name) is { ValueKind: JsonValueKind.Number } v ? v.GetDouble()
         : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity,
@@ -52,7 +52,7 @@ public sealed class GoldenCase
     /// <summary>An input array.</summary>
     public Tensor Input(string name) => Array("inputs", name);
 
-    /// <summary>An array that the peer gave.</summary>
+    /// <summary>An array that the peer computed.</summary>
     public Tensor Output(string name) => Array("outputs", name);
 
     private Tensor Array(string group, string name) =>

@@ -7,8 +7,8 @@ namespace MetricLearning.Conformance;
 /// <summary>A case of a loss: its inputs as leaves, and the comparison of value and gradients, once in float64 and once in
 /// float32.</summary>
 /// <remarks>
-/// A family hands <see cref="Check"/> a function from the inputs to the loss. What it takes by <see cref="Leaf"/> or loads by
-/// <see cref="Load"/> is compared with the case's <c>grad_NAME</c>.
+/// A family passes <see cref="Check"/> a function from the inputs to the loss. The gradients of what it takes by <see cref="Leaf"/> or
+/// loads by <see cref="Load"/> are compared with the case's <c>grad_NAME</c>.
 /// </remarks>
 public sealed class LossCase
 {
@@ -28,7 +28,7 @@ public sealed class LossCase
     /// <summary>The input "labels".</summary>
     public Tensor Labels => golden.Input("labels");
 
-    /// <summary>An input that wants a gradient.</summary>
+    /// <summary>An input whose gradient is compared.</summary>
     public Tensor Leaf(string name)
     {
         var leaf = golden.Input(name).to(dtype).requires_grad_();
@@ -36,7 +36,7 @@ public sealed class LossCase
         return leaf;
     }
 
-    /// <summary>A dimension of an input.</summary>
+    /// <summary>The size of a dimension of an input.</summary>
     public int Size(string name, int dimension) => (int)golden.Input(name).size(dimension);
 
     /// <summary>A loss with learned parameters, kept until the comparison is over.</summary>
@@ -46,8 +46,8 @@ public sealed class LossCase
         return loss;
     }
 
-    /// <summary>Puts an input into a learned parameter of a loss, whose gradient is compared; transposed where the peer lays it out the
-    /// other way.</summary>
+    /// <summary>Copies an input into a learned parameter of a loss, whose gradient is then compared. It is transposed where the peer stores
+    /// it transposed.</summary>
     public void Load(string name, Parameter parameter, bool transposed = false)
     {
         using (no_grad())
@@ -56,13 +56,13 @@ public sealed class LossCase
     }
 
     /// <summary>
-    /// Compares a loss with the case. float64 has to meet the value and the gradients to 1e-6, float32 to 1e-5 or three times what the
-    /// peer's own float32 run was off. Where the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/> states,
-    /// and gradients that are finite. Where only the peer's gradient, or its float32, is NaN, ours must be finite there.
+    /// Compares a loss with the case. In float64 the value and the gradients must agree to 1e-6, in float32 to 1e-5 or three times the
+    /// error of the peer's own float32 run. Where the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/>
+    /// states, and finite gradients. Where only the peer's gradient or its float32 result is NaN, ours must be finite.
     /// </summary>
     /// <param name="golden">The case.</param>
     /// <param name="loss">The loss from the inputs.</param>
-    /// <param name="peerInFloat32">Whether the peer works in float32 somewhere even where its inputs are float64.</param>
+    /// <param name="peerInFloat32">Whether the peer computes a part in float32 even for float64 inputs.</param>
     public static Verdict Check(GoldenCase golden, Func<LossCase, Tensor> loss, bool peerInFloat32 = false)
     {
         var verdict = Verdict.Passed;

@@ -30,7 +30,7 @@ public static class OmlMetrics
         {
             var name = Name("pcf", share);
             var expected = golden.ExpectedNumber(name) ?? throw new InvalidDataException($"no {name}");
-            // For all the variance the peer counts one axis more than there are, unless its float32 sum rounds up.
+            // For the whole variance the peer counts one axis too many, unless its float32 sum rounds up.
             var actual = EffectiveDimension.Fraction(embeddings, share);
             if (!(Math.Abs(Math.Min(expected, most) - actual) <= 1e-7)) wrong.Add($"{name} is {actual:R}, not {expected:R}");
         }

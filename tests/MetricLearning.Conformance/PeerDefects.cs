@@ -1,6 +1,6 @@
 namespace MetricLearning.Conformance;
 
-/// <summary>The cases in which a peer raises or gives NaN: why, and what is right there.</summary>
+/// <summary>The cases in which a peer raises or gives NaN: the reason, and the right value.</summary>
 public static class PeerDefects
 {
     private static readonly (string Case, string Batch, double? Value, string Reason)[] known =
@@ -17,7 +17,7 @@ public static class PeerDefects
         ("semihard_", "batch1", 0, "the peer divides by the number of positive pairs, 0"),
     ];
 
-    /// <summary>The value that the library states for such a case (null: any that is finite), and why the peer has none.</summary>
+    /// <summary>The value that the library states for such a case (null: any finite value), and why the peer has none.</summary>
     public static (double? Value, string Reason) Of(GoldenCase golden)
     {
         var found = known.FirstOrDefault(defect => golden.Name.StartsWith(defect.Case, StringComparison.Ordinal)

@@ -4,10 +4,10 @@ namespace MetricLearning.Conformance;
 
 /// <summary>The centroid triplet loss that pytorch-metric-learning once had.</summary>
 /// <remarks>
-/// It lists all triplets of queries, their centroids and the class centroids, and cuts out of that list, by position, those it wants. The
-/// cut is right for classes of one size that are four at most; with more classes it keeps only three of the others, and with uneven
-/// classes it cuts elsewhere (and gives the centroids of exhausted classes the first row's label). There the values are compared on the
-/// peer's own tuples.
+/// It lists all triplets of queries, their centroids and the class centroids, and selects some of them by position. The selection is right
+/// for at most four classes of one size. With more classes it keeps only three of the other classes. With classes of unequal size it
+/// selects wrong positions (and gives the centroids of exhausted classes the label of the first row). In these cases the values are
+/// compared on the peer's own tuples.
 /// </remarks>
 public static class PmlCentroidTriplet
 {

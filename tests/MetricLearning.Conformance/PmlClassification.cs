@@ -1,6 +1,6 @@
 namespace MetricLearning.Conformance;
 
-/// <summary>pytorch-metric-learning's losses with learned vectors, one or more a class.</summary>
+/// <summary>pytorch-metric-learning's losses with learned vectors, one or more per class.</summary>
 public static class PmlClassification
 {
     public static Verdict Check(GoldenCase golden)
@@ -18,7 +18,7 @@ public static class PmlClassification
         });
     }
 
-    /// <summary>The loss of a case. A new class loss is one line. Null: not here.</summary>
+    /// <summary>The loss of a case, or null where the library has none. A new class loss needs one line.</summary>
     private static ClassLoss? Loss(GoldenCase golden, long classes, long dimension, Miner? miner = null)
     {
         double Number(string name) => golden.Param(name)!.Value.GetDouble();

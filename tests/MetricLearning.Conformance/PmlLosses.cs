@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>pytorch-metric-learning's losses on embeddings and labels, alone and on what a miner picked.</summary>
+/// <summary>pytorch-metric-learning's losses on embeddings and labels, on all tuples and on those that a miner picked.</summary>
 public static class PmlLosses
 {
     public static Verdict Check(GoldenCase golden)
@@ -17,7 +17,7 @@ public static class PmlLosses
             var loss = c.Keep(Known()!);
             if (loss is MarginLoss { Beta: { } beta }) c.Load("beta", beta);
             return loss.call(c.Embeddings, c.Labels);
-        }, peerInFloat32: name == "HistogramLoss"); // the peer takes the edges of its histogram's bins in float32, always
+        }, peerInFloat32: name == "HistogramLoss"); // the peer always computes the edges of its histogram's bins in float32
 
         MetricLoss? Known() => PmlPieces.BatchLoss(golden) ?? (MetricLoss?)PmlPieces.Loss(golden);
     }

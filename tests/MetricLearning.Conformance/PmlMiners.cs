@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Conformance;
 
 /// <summary>
-/// pytorch-metric-learning's miners: the same tuples as sets; where rows are equal, the same distances. HDC cuts one list of the whole
-/// batch, in which (i, j) and (j, i) tie: there the distances alone have to agree.
+/// pytorch-metric-learning's miners: both must give the same set of tuples, or the same distances where rows are equal. HDC cuts one list
+/// of the whole batch, in which (i, j) and (j, i) tie, so only its distances must agree.
 /// </summary>
 public static class PmlMiners
 {
@@ -14,7 +14,7 @@ public static class PmlMiners
         var miner = PmlPieces.MinerOf(name, golden.Params);
         if (miner is null) return Verdict.Skipped(name);
         var embeddings = golden.Input("embeddings").to(ScalarType.Float64);
-        var n = embeddings.size(0); // the distances on differences, so that equal rows tie exactly
+        var n = embeddings.size(0); // distances from differences, so that equal rows tie exactly
         var distances = miner.Distance!.Pairwise(embeddings.repeat_interleave(n, 0), embeddings.repeat(n, 1)).view(n, n);
         var mined = miner.Mine(distances, Pairs.FromLabels(golden.Input("labels")));
         var ties = miner is HdcMiner ? 0 : golden.Batch == "duplicates" ? 1 : int.MaxValue;
@@ -41,8 +41,8 @@ public static class PmlMiners
                     .FirstOrDefault("in number"));
     }
 
-    /// <summary>Each tuple as text, sorted: its indices; from number <paramref name="ties"/> on the distance to the anchor in their
-    /// place.</summary>
+    /// <summary>Each tuple as text, sorted: its indices, or, from position <paramref name="ties"/> on, the distance to the anchor in place
+    /// of the index.</summary>
     private static List<string> Tuples(Tensor[] columns, Tensor distances, int ties)
     {
         var indices = columns.Select(column => column.data<long>().ToArray()).ToArray();

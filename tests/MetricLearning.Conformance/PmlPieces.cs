@@ -3,10 +3,11 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>The pieces of pytorch-metric-learning by their Python names, built from the parameters of a case. Null: not here.</summary>
+/// <summary>The parts of pytorch-metric-learning by their Python names, built from the parameters of a case; null where the library has
+/// none.</summary>
 public static partial class PmlPieces
 {
-    /// <summary>The loss of a call such as <c>losses.TripletMarginLoss(margin=0.3)</c>. A new tuple loss is one line.</summary>
+    /// <summary>The loss of a call such as <c>losses.TripletMarginLoss(margin=0.3)</c>. A new tuple loss needs one line.</summary>
     public static TupleLoss? Loss(GoldenCase golden, Miner? miner = null) => LossName(golden) switch
     {
         "TripletMarginLoss" => new TripletLoss(golden.Param("margin")!.Value.GetDouble())
@@ -59,10 +60,10 @@ public static partial class PmlPieces
         _ => null,
     };
 
-    /// <summary>The loss of a call where it is one on the whole batch, without tuples and without learned vectors.</summary>
+    /// <summary>The loss of a call that works on the whole batch, without tuples and without learned vectors.</summary>
     public static MetricLoss? BatchLoss(GoldenCase golden) => LossName(golden) switch
     {
-        // The peer takes the rank of a row's class for the column of its own: a defect, kept as a form of its own so that values can be
+        // The peer uses the rank of a row's class as its own column. This is a defect; it is reproduced here so that values can be
         // compared.
         "InstanceLoss" => new InstanceLoss(golden.Param("gamma")!.Value.GetDouble()) { Target = InstanceTarget.ClassRank },
         _ => null,
@@ -75,7 +76,7 @@ public static partial class PmlPieces
         CovarianceWeight = golden.Number("covariance_v"), Epsilon = golden.Number("eps"),
     };
 
-    /// <summary>The miner of a call, from its name in the case and its parameters. A new miner is one line.</summary>
+    /// <summary>The miner of a call, from its name in the case and its parameters. A new miner needs one line.</summary>
     public static Miner? MinerOf(string name, JsonElement parameters)
     {
         var distance = Named(Text(parameters, "distance"), parameters, Distance.Euclidean);
@@ -107,7 +108,7 @@ public static partial class PmlPieces
     /// <summary>The distance of a case: the peer normalizes the rows unless told not to.</summary>
     public static Distance DistanceOf(GoldenCase golden, Distance otherwise) => Named(golden.Text("distance"), golden.Params, otherwise);
 
-    /// <summary>The reducer of a case, or the loss's own.</summary>
+    /// <summary>The reducer of a case, or the loss's default.</summary>
     public static Reducer ReducerOf(GoldenCase golden, Reducer otherwise) => golden.Text("reducer") switch
     {
         null => otherwise,
@@ -118,7 +119,7 @@ public static partial class PmlPieces
         var other => throw new NotSupportedException($"reducer {other}"),
     };
 
-    /// <summary>A margin of a case as a distance: where the peer gives a cosine similarity s, 1 − s.</summary>
+    /// <summary>A margin of a case as a distance: 1 − s where the peer gives a cosine similarity s.</summary>
     private static double Margin(GoldenCase golden, string name) =>
         golden.Text("distance") == "cosine_similarity" ? 1 - golden.Number(name) : golden.Number(name);
 

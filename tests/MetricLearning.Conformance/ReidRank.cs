@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>CMC, mAP and mINP of torchreid and fast-reid from a distance matrix. The peers know no junk: identity −1 is one like any
-/// other.</summary>
+/// <summary>CMC, mAP and mINP of torchreid and fast-reid from a distance matrix. The peers do not know junk: identity −1 is an identity
+/// like any other.</summary>
 public static class ReidRank
 {
     public static Verdict Check(GoldenCase golden)
@@ -57,7 +57,7 @@ public static class ReidRank
             if (expected is { } value && !(Math.Abs(value - actual) <= tolerance)) wrong.Add($"{name} is {actual:R}, not {value:R}");
         }
 
-        // The peers' compiled code leaves the tail of CMC, beyond the images that a query keeps, as an earlier query left it.
+        // The peers' compiled code does not set the tail of CMC, beyond the images that a query keeps: an earlier query's values remain.
         void Curve(string name, IReadOnlyList<double> actual, RetrievalReport report, bool undefinedTail)
         {
             if (!golden.HasOutput(name)) return;

@@ -26,7 +26,7 @@ public static class ReidRerank
         var fastReid = new KReciprocalReranker(k1, k2, lambda: 0) { Dialect = KReciprocalDialect.FastReId };
         Near("jaccard_fastreid", fastReid.Rerank(x, y).Matrix(), 5e-6);
 
-        // The paper's code keeps distances and weights in half precision: near, and nearly always in the same order.
+        // The paper's code stores distances and weights in half precision, so results are close and nearly always in the same order.
         var paper = new KReciprocalReranker(k1, k2, lambda).Rerank(x, y).Matrix();
         if (golden.HasOutput("final_dist_original_float16"))
         {

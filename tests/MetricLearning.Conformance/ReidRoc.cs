@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>fast-reid's ROC by scikit-learn, over all pairs but those of one identity and camera.</summary>
+/// <summary>fast-reid's ROC by scikit-learn, over all pairs except those of the same identity and camera.</summary>
 public static class ReidRoc
 {
     public static Verdict Check(GoldenCase golden)

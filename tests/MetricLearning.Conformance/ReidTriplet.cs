@@ -2,7 +2,7 @@ using static TorchSharp.torch.nn;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>The triplet losses of torchreid, reid-strong-baseline and fast-reid, and their companions.</summary>
+/// <summary>The triplet losses of torchreid, reid-strong-baseline and fast-reid, and the losses that go with them.</summary>
 public static class ReidTriplet
 {
     public static Verdict Check(GoldenCase golden)

@@ -2,22 +2,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Whether two ways of one work computed the same.</summary>
-/// <param name="Tolerance"> The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is
-/// smaller. </param>
-/// <param name="Rows">The share of a result's rows that has to be within it.</param>
+/// <summary>Checks that two ways of doing one piece of work give the same result.</summary>
+/// <param name="Tolerance">The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is
+/// smaller.</param>
+/// <param name="Rows">The share of a result's rows that must be within the tolerance.</param>
 internal sealed record Agreement(double Tolerance, double Rows = 1)
 {
-    /// <summary>To the rounding of float32.</summary>
+    /// <summary>Equal up to the rounding of float32.</summary>
     public static Agreement Rounding { get; } = new(2e-4);
 
     /// <summary>
-    /// To rounding, and 1 % of the rows may differ: where candidates are equally hard to within rounding, the ways may choose different
-    /// ones. Scalars (the loss) have one row and always count.
+    /// Equal up to rounding, except for 1 % of the rows: where candidates are equally hard up to rounding, the ways may choose different
+    /// ones. A scalar (the loss) has one row and must always agree.
     /// </summary>
     public static Agreement Choice { get; } = new(2e-4, 0.99);
 
-    /// <summary>Random draws: results of one size, nothing more.</summary>
+    /// <summary>Random draws: only the sizes of the results must agree.</summary>
     public static Agreement Size { get; } = new(double.PositiveInfinity, 0);
 
     /// <summary>What differs, or null where they agree.</summary>
@@ -38,7 +38,7 @@ internal sealed record Agreement(double Tolerance, double Rows = 1)
         if (Rows == 0 || ours.numel() == 0) return null;
         var (a, b) = (ours.to(ScalarType.Float64), naive.to(ScalarType.Float64));
         var gaps = (a - b).abs() / Math.Max(1e-3, b.abs().max().item<double>());
-        var bad = (gaps <= Tolerance).logical_not();       // NaN is bad
+        var bad = (gaps <= Tolerance).logical_not();       // NaN counts as a difference
         var rows = bad.dim() < 2 ? bad : bad.flatten(1).any(1);
         var wrong = rows.to(ScalarType.Int64).sum().item<long>();
         if (wrong <= (1 - Rows) * rows.numel()) return null;

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A P×K batch: classes of K rows about centers of their own, near enough to be confused; distances are about 1.5.</summary>
+/// <summary>A P×K batch: each class has K rows around its own center. The centers are near enough to be confused; distances are about
+/// 1.5.</summary>
 internal sealed record Batch(Tensor Embeddings, Tensor Labels) : IDisposable
 {
     public const int ImagesPerIdentity = 4;

@@ -1,6 +1,6 @@
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Every case of the suite. A new file of cases is a new line here, and its category a new line in Suite/Categories.cs.</summary>
+/// <summary>Every case of the suite. A new file of cases needs a line here, and a new category a line in Suite/Categories.cs.</summary>
 internal static class CaseTable
 {
     public static IReadOnlyList<Case> All { get; } =

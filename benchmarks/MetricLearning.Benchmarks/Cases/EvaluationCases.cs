@@ -2,11 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Evaluation of retrieval beside one bare product of the two matrices of features, and beside product, argsort and
-/// walk.</summary>
+/// <summary>Evaluation of retrieval, compared with the bare product of the two feature matrices, and with product, argsort and a walk along
+/// the lists.</summary>
 internal static class EvaluationCases
 {
-    /// <summary>What <see cref="Product"/> is called.</summary>
+    /// <summary>The name of <see cref="Product"/>.</summary>
     internal const string ProductName = "mm of queries and gallery";
 
     public static IEnumerable<Case> All =>
@@ -44,7 +44,7 @@ internal static class EvaluationCases
             Guarded = queries == 500,
         };
 
-    /// <summary>Within a budget of 1 GB beside the features; the floor is the bare product, tile after tile.</summary>
+    /// <summary>Within a memory budget of 1 GB beside the features. The floor is the bare product, computed tile by tile.</summary>
     private static Case OfAMillion(int queries, int gallery, int width, int identities) =>
         new("evaluation", "ranks counted within 1 GB", $"{queries} x {gallery}, D = {width}", device =>
         {
@@ -97,7 +97,7 @@ internal static class EvaluationCases
             Heavy = true,
         };
 
-    /// <summary>The bare product of the two matrices of features.</summary>
+    /// <summary>The bare product of the two feature matrices.</summary>
     internal static Func<Tensor[]> Product(EmbeddingSet query, EmbeddingSet gallery) =>
         Work.Scoped(() => [query.Features.mm(gallery.Features.t())]);
 }

@@ -39,7 +39,7 @@ internal static class LoaderCases
         })
         {
             Floor = "decoding, one thread",
-            Agreement = new(0.03),             // of a mean near 0; the partner does not round to bytes after it resizes
+            Agreement = new(0.03),             // values near 0; the partner does not round to bytes after it resizes
         };
 
     private static Case Extraction(int count, string name, Func<Backbone> backbone) =>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Losses on tuples of the batch, each with the mining that is usual for it.</summary>
+/// <summary>Losses on tuples of the batch, each with its usual mining.</summary>
 internal static class LossCases
 {
     private static readonly (int Rows, int Width)[] usual = [(64, 2048), (256, 512), (1024, 512), (4096, 512)];
@@ -23,7 +23,7 @@ internal static class LossCases
             (x, y) => Naive.TripletLosses.Hermans(x, y, 0.3), upTo256),
         .. Chosen("batch-hard triplet (Keras)", () => new TripletHardLoss(), (x, y) => Naive.TripletLosses.KerasHard(x, y, 1), upTo1024),
         .. KerasSemiHard(upTo512),
-        .. KerasSemiHard([(1024, 512)]).Skip(1).Select(item => item with { Rounds = 1 }),      // a step alone: over a minute, 18 GB
+        .. KerasSemiHard([(1024, 512)]).Skip(1).Select(item => item with { Rounds = 1 }),      // one step takes over a minute and 18 GB
         .. Chosen("all triplets (PML)", () => Normalized(0.05, Miner.All), (x, y) => Naive.TripletLosses.PmlAll(x, y, 0.05), upTo256),
         .. Of("weighted triplet (AGW)", () => new WeightedTripletLoss(), Naive.TripletLosses.FastReIdWeighted, upTo1024),
         .. Chosen("quadruplet", () => new QuadrupletLoss(), (x, y) => Naive.AllTripletLosses.Quadruplet(x, y), upTo1024),
@@ -71,7 +71,7 @@ internal static class LossCases
         (int, int)[] sizes, int? heavyFrom = null) =>
         LossWork.Of(name, sizes, Agreement.Rounding, ours, () => (x, y, _) => naive(x, y), heavyFrom: heavyFrom);
 
-    /// <summary>A loss that picks tuples, or bins, where ties may fall either way.</summary>
+    /// <summary>A loss that selects tuples or bins, where ties may be resolved either way.</summary>
     private static IEnumerable<Case> Chosen(string name, Func<nn.Module<Tensor, Tensor, Tensor>> ours, Func<Tensor, Tensor, Tensor> naive,
         (int, int)[] sizes, int? heavyFrom = null) =>
         LossWork.Of(name, sizes, Agreement.Choice, ours, () => (x, y, _) => naive(x, y), heavyFrom: heavyFrom);

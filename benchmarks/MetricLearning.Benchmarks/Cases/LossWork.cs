@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A partner as a loss of embeddings, labels and what the loss has learned, made anew for each case: some keep a state.</summary>
+/// <summary>A partner as a loss of embeddings, labels and the learned parameters of the loss. It is made anew for each case, because some
+/// partners keep a state.</summary>
 internal delegate Func<Tensor, Tensor, Tensor[], Tensor> LossPartner();
 
 /// <summary>Cases of a loss on a batch with labels: forward, and forward with backward.</summary>
@@ -20,7 +21,7 @@ internal static class LossWork
         "ArcFace forward + backward, 256 x 512",
     ];
 
-    /// <summary>At each size forward with backward; forward alone at one size, and not where a step leaves a state.</summary>
+    /// <summary>Forward with backward at each size; forward alone at one size, unless a step changes a state.</summary>
     public static IEnumerable<Case> Of(string name, (int Rows, int Width)[] sizes, Agreement agreement,
         Func<nn.Module<Tensor, Tensor, Tensor>> ours, LossPartner naive, bool keepsState = false, int? heavyFrom = null)
     {

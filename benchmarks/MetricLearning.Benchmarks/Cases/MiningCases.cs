@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>From a batch to its mined tuples, the matrix of distances included.</summary>
+/// <summary>From a batch to its mined tuples, including the distance matrix.</summary>
 internal static class MiningCases
 {
     private const string Category = "mining";
@@ -52,7 +52,7 @@ internal static class MiningCases
             return [a1, p, a2, n];
         }, OfPairs, (lists, _, rows) => Masks(lists, rows), Agreement.Choice));
 
-    /// <summary>Triplets at random: known to be triplets, and counted for each anchor.</summary>
+    /// <summary>Random triplets: checked to be triplets, and counted for each anchor.</summary>
     private static IEnumerable<Case> Drawn(string name, Miner miner, Func<Tensor, Tensor, (Tensor, Tensor, Tensor)> naive,
         params (int, int)[] sizes) =>
         sizes.Select(size => Of(name, size.Item1, size.Item2, miner.Distance ?? Distance.Euclidean, miner,
@@ -65,7 +65,8 @@ internal static class MiningCases
             }, Agreement.Rounding));
 
     /// <summary>
-    /// Pairs at random from each bin of the distances: known to be pairs of their kind, and their bins. The peer may draw one twice.
+    /// Random pairs from each bin of the distances: checked to be pairs of their kind, and compared by their bins. The peer may draw a pair
+    /// twice.
     /// </summary>
     private static Case Histogram(int rows, int width) =>
         Of("the same from each bin of distances", rows, width, Distance.Euclidean, new UniformHistogramMiner(), (x, y) =>
@@ -86,7 +87,7 @@ internal static class MiningCases
                 var (low, high) = (d[candidates].min(), d[candidates].max());
                 return ((d[drawn] - low) / (high - low) * 100).floor().clamp(0, 99).to(ScalarType.Int64).bincount(null, minlength: 100) > 0;
             }
-        }, new Agreement(0, 0.97));       // at the edge of a bin rounding decides
+        }, new Agreement(0, 0.97));       // rounding decides at the edge of a bin
 
     private static Case Clusters(int rows, int width) =>
         new(Category, "hard clusters", $"{rows} x {width}", device =>
@@ -158,7 +159,7 @@ internal static class MiningCases
         return triplets;
     }
 
-    /// <summary>Lists of pairs as masks; masks as they are.</summary>
+    /// <summary>Lists of pairs as masks; masks unchanged.</summary>
     private static Tensor[] Masks(Tensor[] lists, int rows) =>
         lists.Length == 4 ? [Mask(lists[0], lists[1], rows), Mask(lists[2], lists[3], rows)] : lists;
 

@@ -5,7 +5,7 @@ namespace MetricLearning.Benchmarks;
 /// <summary>Queries and a gallery of identities that six cameras have seen.</summary>
 internal static class PersonSets
 {
-    /// <summary>Identities that each lie about a direction of their own, and cameras by turns.</summary>
+    /// <summary>Features of each identity lie around its own direction; the cameras take turns.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) Clustered(int queries, int gallery, int width, Device device)
     {
         random.manual_seed(1);
@@ -22,8 +22,8 @@ internal static class PersonSets
         }
     }
 
-    /// <summary>Features as a network with a rectifier gives them: identities, images and cameras vary along 96 directions, a fifth of
-    /// the gallery are distractors.</summary>
+    /// <summary>Features like those of a network with a rectifier: identities, images and cameras vary along 96 directions. A fifth of the
+    /// gallery are distractors.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) Rectified(int queries, int gallery, int width, int identities, Device device)
     {
         const int directions = 96, cameras = 6;

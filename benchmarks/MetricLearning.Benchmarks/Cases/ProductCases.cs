@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Ways to the matrix product x·yᵀ that libtorch offers, and the library's product of a batch with itself, against
+/// <summary>The ways to compute the matrix product x·yᵀ with libtorch, and the library's product of a batch with itself, compared with
 /// mm.</summary>
 internal static class ProductCases
 {
@@ -51,7 +51,7 @@ internal static class ProductCases
             return new(x) { Ours = Work.Scoped(() => [Similarity.Matrix(x, x)]), Naive = Work.Scoped(() => [x.mm(x.t())]) };
         });
 
-    /// <summary>Each tile is written where it belongs in the result.</summary>
+    /// <summary>Each tile is written to its place in the result.</summary>
     private static Tensor Tiled(Tensor x, Tensor y, long columns)
     {
         var result = empty(x.size(0), y.size(0), device: x.device);

@@ -28,10 +28,11 @@ internal static class RerankingCases
         })
         {
             Guarded = queries == 100,
-            Agreement = new(1e-3, 0.97),       // float32 orders a few neighbors otherwise than float64
+            Agreement = new(1e-3, 0.97),       // float32 orders a few neighbors differently from float64
         };
 
-    /// <summary>The metrics after re-ranking at a data set's size, where the partner's matrices of (Q + G)² would not fit.</summary>
+    /// <summary>The metrics after re-ranking at the size of a dataset, where the partner's (Q + G)² matrices would not fit in
+    /// memory.</summary>
     private static Case WithMetrics(int queries, int gallery, int width, int identities) =>
         new("re-ranking", "k-reciprocal with metrics", FormattableString.Invariant($"{queries} x {gallery}, D = {width}"), device =>
         {

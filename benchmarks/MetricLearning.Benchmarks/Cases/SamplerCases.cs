@@ -28,10 +28,11 @@ internal static class SamplerCases
             Floor = "randperm",
             Agreement = new(0.02),       // the number of batches depends on the draw
             Guarded = !setUp,
-            Margin = images < 1_000_000 ? 1.5 : 3,       // 20 MB of fresh memory an epoch: whether a collection falls into it is chance
+            // 20 MB of new memory per epoch: whether a garbage collection falls into it is chance
+            Margin = images < 1_000_000 ? 1.5 : 3,
         };
 
-    /// <summary>Uneven identities, in shuffled order; the same each time.</summary>
+    /// <summary>Identities of unequal size, in shuffled order; the same each time.</summary>
     private static long[] Labels(int images, int identities)
     {
         var random = new Random(1);
@@ -41,12 +42,12 @@ internal static class SamplerCases
         return labels;
     }
 
-    /// <summary>The number of batches, once each is known to hold 16 identities with 4 images each.</summary>
+    /// <summary>The number of batches, after checking that each holds 16 identities with 4 images each.</summary>
     private static Tensor Batches(long[] drawn, long[] labels)
     {
         foreach (var batch in drawn.Chunk(64))
             if (batch.Length != 64 || batch.GroupBy(row => labels[row]).Any(group => group.Count() != 4))
-                throw new InvalidDataException("A sampler drew a batch that is not 16 identities with 4 pictures each.");
+                throw new InvalidDataException("A sampler drew a batch that is not 16 identities with 4 images each.");
         return tensor(drawn.Length / 64.0);
     }
 }

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>
-/// Three losses on one batch, which share its matrix and its pairs: against the same losses each on its own, and against the partners.
+/// Three losses on one batch that share its distance matrix and its pairs, compared with the same losses on their own and with the
+/// partners.
 /// </summary>
 internal static class SharingCases
 {

@@ -28,7 +28,7 @@ internal static class ViewLossCases
         OfMemory(64), OfMemory(256),
     ];
 
-    /// <summary>A loss of four views, of which the first two take a gradient.</summary>
+    /// <summary>A loss of four views, of which the first two get a gradient.</summary>
     private static IEnumerable<Case> Of<TLoss>(string name, (int Rows, int Width)[] sizes, Func<TLoss> create,
         Func<TLoss, Tensor[], Tensor> ours, Func<Tensor[], Tensor> naive) where TLoss : nn.Module =>
         sizes.Select(size => new Case(LossWork.Category, $"{name} forward + backward", $"{size.Rows} x {size.Width}", device =>
@@ -48,7 +48,7 @@ internal static class ViewLossCases
             };
         }));
 
-    /// <summary>About a tenth of 32 labels for each row, and the first for all.</summary>
+    /// <summary>About a tenth of 32 labels for each row, and the first label for every row.</summary>
     private static Tensor Memberships(Tensor view)
     {
         var has = (view.narrow(1, 0, 32) > 1.4).to(ScalarType.Float32);
@@ -56,7 +56,7 @@ internal static class ViewLossCases
         return has;
     }
 
-    /// <summary>A step: a batch is stored (as a momentum encoder's rows are), then another meets the memory.</summary>
+    /// <summary>A step: one batch is stored (like the rows of a momentum encoder), then another is compared with the memory.</summary>
     private static Case OfMemory(int rows) =>
         new(LossWork.Category, $"contrastive, memory of {Memory:N0} forward + backward", $"{rows} x 512", device =>
         {

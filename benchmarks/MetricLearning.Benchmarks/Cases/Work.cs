@@ -3,22 +3,22 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>A piece of work in memory, done in several ways. A way returns its results, which the caller disposes.</summary>
-/// <param name="owned">What is freed with it.</param>
+/// <param name="owned">What is disposed with the work.</param>
 internal sealed class Work(params IDisposable[] owned) : IDisposable
 {
-    /// <summary>As the library does it.</summary>
+    /// <summary>The library's way.</summary>
     public required Func<Tensor[]> Ours { get; init; }
 
-    /// <summary>As the Python libraries compute it, in plain TorchSharp, with the same results; null where nobody else has it.</summary>
+    /// <summary>The Python libraries' way, in plain TorchSharp, with the same results; null where no other library has it.</summary>
     public Func<Tensor[]>? Naive { get; init; }
 
-    /// <summary>The least that has to be done, such as the matrix product that it rests on; its results are not compared.</summary>
+    /// <summary>The least that must be computed, such as the matrix product inside; its results are not compared.</summary>
     public Func<Tensor[]>? Floor { get; init; }
 
-    /// <summary>Brings results of either way into the form in which they are compared; null where they have one form.</summary>
+    /// <summary>Converts the results of each way to the form in which they are compared; null where they have the same form.</summary>
     public Func<Tensor[], Tensor[]>? Comparable { get; init; }
 
-    /// <summary>The ways there are, by their names.</summary>
+    /// <summary>All ways, by their names.</summary>
     public IEnumerable<(string Name, Func<Tensor[]> Run)> Ways
     {
         get
@@ -29,24 +29,24 @@ internal sealed class Work(params IDisposable[] owned) : IDisposable
         }
     }
 
-    /// <summary>A way of one result.</summary>
+    /// <summary>A way with one result.</summary>
     public static Func<Tensor[]> Of(Func<Tensor> result) => () => [result()];
 
-    /// <summary>A way whose intermediate tensors are freed and whose results stay.</summary>
+    /// <summary>A way whose intermediate tensors are disposed and whose results are kept.</summary>
     public static Func<Tensor[]> Scoped(Func<Tensor[]> results) => () =>
     {
         using var scope = NewDisposeScope();
         return Array.ConvertAll(results(), result => result.MoveToOuterDisposeScope());
     };
 
-    /// <summary>The value of a loss without gradient.</summary>
+    /// <summary>The value of a loss without a gradient.</summary>
     public static Func<Tensor[]> Forward(Func<Tensor> loss) => Scoped(() =>
     {
         using var noGradient = no_grad();
         return [loss()];
     });
 
-    /// <summary>A training step's share: forward and backward. The value of a loss, and the gradients of the leaves.</summary>
+    /// <summary>A forward and a backward pass: the value of a loss, and the gradients of the leaves.</summary>
     public static Func<Tensor[]> Step(Func<Tensor> loss, params Tensor[] leaves) => Scoped(() =>
     {
         foreach (var leaf in leaves) leaf.grad = null;

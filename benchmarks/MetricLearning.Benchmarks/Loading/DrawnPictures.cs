@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Drawn JPEGs in a folder of their own, as hard to decode as photographs of their size.</summary>
+/// <summary>Drawn JPEG files in a temporary folder, as costly to decode as photographs of their size.</summary>
 internal sealed class DrawnPictures : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("drawn-pictures-");
@@ -27,7 +27,7 @@ internal sealed class DrawnPictures : IDisposable
 
     public ImageList Images { get; }
 
-    /// <summary>The mean size of a file.</summary>
+    /// <summary>The mean size of a file in bytes.</summary>
     public double Bytes => Images.Average(image => new FileInfo(image.Path).Length);
 
     public void Dispose() => folder.Delete(recursive: true);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>How fast images come, and whether a training step ever waits for them.</summary>
+/// <summary>Measures how fast images are loaded, and whether a training step waits for them.</summary>
 internal static class LoadingReport
 {
     private const int BatchSize = 64, Rounds = 5;
@@ -47,7 +47,7 @@ internal static class LoadingReport
         var (single, batch) = Steps(transform);
         Line($"  {string.Join(", ", transform.BatchSteps.Select(step => step.GetType().Name))} of {BatchSize} pictures:");
         Line($"    one by one {1000 * single:0.0} ms, on the batch {1000 * batch:0.0} ms ({batch / single:0.00} times)");
-        // Decoding keeps one core busy; a step that takes longer than that has its batch ready.
+        // Decoding keeps one core busy. A step that takes longer than the decoding finds its batch ready.
         var decoding = Median(seconds["loader, 1 worker"]) / count * BatchSize;
         foreach (var share in new[] { 1.1, 1.5, 2 })
         {
@@ -81,7 +81,7 @@ internal static class LoadingReport
         return () => Time(() => Exhaust(loader));
     }
 
-    /// <summary>What one writes without a loader: each image read by itself, a batch put together at the end.</summary>
+    /// <summary>The usual code without a loader: it reads each image by itself, and stacks the batch at the end.</summary>
     private static void PlainLoop(ImageList images, ImageTransform transform)
     {
         foreach (var chunk in images.Chunk(BatchSize))
@@ -91,7 +91,7 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>Seconds that the steps after the first take for images in memory: image by image on one thread, and on the batch with
+    /// <summary>The seconds that all steps but the first take for images in memory: image by image on one thread, and on the batch with
     /// libtorch's threads.</summary>
     private static (double Single, double Batch) Steps(ImageTransform transform)
     {
@@ -102,13 +102,13 @@ internal static class LoadingReport
         static double Fastest(Func<Tensor> way) => Enumerable.Range(0, 10).Min(_ => Time(() => way().Dispose()));
     }
 
-    /// <summary>How long a consumer waits whose step takes so long and, as on a GPU, needs no core: the share of the time, and the longest
-    /// wait in seconds. Over three epochs in a row.</summary>
+    /// <summary>How long a consumer waits whose step takes the given time and needs no core, as on a GPU: the share of the time, and the
+    /// longest wait in seconds, over three consecutive epochs.</summary>
     private static (double Share, double Longest) Waiting(DrawnPictures pictures, ImageTransform transform, TimeSpan step)
     {
         var images = new ImageList(Enumerable.Repeat(pictures.Images, 3).SelectMany(image => image));
         using var batches = new ImageLoader(images, transform) { Workers = 1 }.Batches(BatchSize).GetEnumerator();
-        batches.MoveNext();                 // the first batch has to be waited for, whatever there is
+        batches.MoveNext();                 // the first batch must always be waited for
         var (waited, longest, watch) = (0.0, 0.0, Stopwatch.StartNew());
         while (true)
         {
@@ -121,7 +121,7 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>Seconds of a step of matrix products on all cores, without images and with a batch of them for each step.</summary>
+    /// <summary>The seconds of a step of matrix products on all cores, without images and with one batch of images per step.</summary>
     private static (double Alone, double Beside) Busy(DrawnPictures pictures, ImageTransform transform, int cores)
     {
         using var x = randn(1024, 1024);

@@ -4,19 +4,20 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>
-/// Measures the ways of a case side by side: rounds in which each runs for a moment in turn, so that whatever else the machine does hits
-/// all of them.
+/// Measures the ways of a case side by side. In each round every way runs briefly in turn, so that other load on the machine affects all of
+/// them.
 /// </summary>
 /// <remarks>
-/// A round's share of a way is as many calls as take <see cref="RoundMilliseconds"/>. Ratios are taken within a round and their median over
-/// all rounds, times are medians too. Calls cannot be optimized away, as they are calls into native code whose results come back.
+/// In a round, a way runs as many calls as take <see cref="RoundMilliseconds"/>. A ratio is computed within each round, and the median over
+/// all rounds is reported; times are medians too. The compiler cannot remove the calls, because they call native code and return its
+/// results.
 /// </remarks>
 internal sealed record Duel
 {
     /// <summary>How long a way runs in a round, at least one call.</summary>
     public double RoundMilliseconds { get; init; } = 20;
 
-    /// <summary>How long the rounds of a case take together, once there are <see cref="MinRounds"/>.</summary>
+    /// <summary>How long all rounds of a case take together, once there are <see cref="MinRounds"/>.</summary>
     public double Milliseconds { get; init; } = 1500;
 
     /// <summary>The fewest rounds.</summary>
@@ -25,7 +26,7 @@ internal sealed record Duel
     /// <summary>The most rounds.</summary>
     public int MaxRounds { get; init; } = 41;
 
-    /// <summary>Whether a run of its own measures memory.</summary>
+    /// <summary>Whether a separate run measures memory.</summary>
     public bool Memory { get; init; }
 
     /// <exception cref="InvalidOperationException">A way leaves tensors alive.</exception>
@@ -81,15 +82,17 @@ internal sealed record Duel
 
         public Func<Tensor[]> Run => run;
 
-        /// <summary>Milliseconds of a call, for each round.</summary>
+        /// <summary>The milliseconds of a call, for each round.</summary>
         public List<double> Rounds { get; } = [];
 
-        /// <summary>The memory of the only call, where there is no more than one.</summary>
+        /// <summary>The memory of the call, where there is only one.</summary>
         public MemoryUse? Memory { get; private set; }
 
-        /// <summary>Runs until the code is compiled for good and the time of a call is known; finds out how many make a round.</summary>
-        /// <param name="milliseconds">What a round is to take.</param>
-        /// <param name="once">Whether a way that takes many seconds runs but once: this run is its round, and shows its memory.</param>
+        /// <summary>Runs until the code is fully compiled and the time of a call is known, and determines how many calls make a
+        /// round.</summary>
+        /// <param name="milliseconds">How long a round should take.</param>
+        /// <param name="once">Whether a way that takes many seconds runs only once; this run is then its round and measures its
+        /// memory.</param>
         public void WarmUp(double milliseconds, bool once)
         {
             var start = Stopwatch.GetTimestamp();

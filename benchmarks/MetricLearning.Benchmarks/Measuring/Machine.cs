@@ -5,10 +5,10 @@ using TorchSharp;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>On what figures were measured. Ratios are compared among equal ones only.</summary>
-/// <param name="Processor">Its name and family, or the GPU's.</param>
+/// <summary>The machine on which figures were measured. Ratios are compared only between equal machines.</summary>
+/// <param name="Processor">The name and family of the processor, or of the GPU.</param>
 /// <param name="Simd">The widest vectors that .NET uses.</param>
-/// <param name="Threads">libtorch's threads.</param>
+/// <param name="Threads">The number of libtorch's threads.</param>
 /// <param name="Device">cpu or cuda.</param>
 internal sealed record Machine(string Processor, string Simd, int Threads, string Device)
 {
@@ -18,7 +18,7 @@ internal sealed record Machine(string Processor, string Simd, int Threads, strin
         Settings.Threads,
         Settings.Device.type == DeviceType.CUDA ? "cuda" : "cpu");
 
-    /// <summary>What ran: system, runtime and libraries.</summary>
+    /// <summary>The system, the runtime and the libraries.</summary>
     public static string CurrentVersions => string.Join(", ",
         RuntimeInformation.OSDescription.Trim(), RuntimeInformation.FrameworkDescription,
         $"TorchSharp {typeof(torch).Assembly.GetName().Version!.ToString(3)}", $"libtorch {torch.__version__}");

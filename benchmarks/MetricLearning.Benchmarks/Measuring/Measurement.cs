@@ -1,14 +1,14 @@
 namespace MetricLearning.Benchmarks;
 
-/// <summary>What one way of a case took: the median over the rounds.</summary>
-/// <param name="Milliseconds">Of one call.</param>
+/// <summary>The time and memory of one way of a case: medians over the rounds.</summary>
+/// <param name="Milliseconds">The time of one call.</param>
 /// <param name="PeakBytes">See <see cref="MemoryUse"/>; null where it was not measured.</param>
-/// <param name="ManagedBytes">Allocated by one call.</param>
+/// <param name="ManagedBytes">The managed memory that one call allocates.</param>
 internal sealed record Cost(double Milliseconds, long? PeakBytes, long ManagedBytes);
 
-/// <summary>How one way compares with another: the median of the rounds' ratios, in each of which both ran side by side.</summary>
-/// <param name="Value">Time over time; below 1 is faster than the other.</param>
-/// <param name="Spread">Half of the range between the quartiles, relative to the median.</param>
+/// <summary>How one way compares with another: the median of the ratios of all rounds.</summary>
+/// <param name="Value">The ratio of the times; below 1 is faster than the other way.</param>
+/// <param name="Spread">Half of the interquartile range, relative to the median.</param>
 internal readonly record struct Ratio(double Value, double Spread);
 
 /// <summary>A measured case.</summary>

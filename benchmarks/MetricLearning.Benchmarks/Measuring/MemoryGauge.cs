@@ -5,20 +5,19 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>The memory of one call of a way.</summary>
-/// <param name="PeakBytes"> How far the process's resident memory rose above where it was, at its highest: libtorch's tensors, its scratch
-/// memory and the managed heap. Null where the system does not tell (it takes Linux). A GPU's own memory is not in it. </param>
+/// <param name="PeakBytes">The largest rise of the process's resident memory: libtorch's tensors, its scratch memory and the managed heap.
+/// Null where the system does not report it (only Linux does). The memory of a GPU is not included.</param>
 /// <param name="ManagedBytes">What was allocated on the managed heap.</param>
 internal readonly record struct MemoryUse(long? PeakBytes, long ManagedBytes);
 
-/// <summary>Measures memory in a run of its own, which is not timed.</summary>
+/// <summary>Measures memory in a separate run, which is not timed.</summary>
 /// <remarks>
-/// The peak is Linux's own high-water mark of resident memory (VmHWM in /proc/self/status), which writing 5 to /proc/self/clear_refs sets
-/// back to what is resident now. Freed memory that the C library still holds would hide allocations from it, so it is given back first
-/// (malloc_trim).
+/// The peak is Linux's high-water mark of resident memory (VmHWM in /proc/self/status). Writing 5 to /proc/self/clear_refs resets it to the
+/// current value. Freed memory that the C library still holds would hide allocations, so it is returned to the system first (malloc_trim).
 /// </remarks>
 internal static partial class MemoryGauge
 {
-    /// <summary>The memory of a call; of more than the way needs again where it has not run before, and makes what it keeps.</summary>
+    /// <summary>The memory of one call. Where the way has not run before, this includes what it creates once and keeps.</summary>
     public static MemoryUse Measure(Func<Tensor[]> way)
     {
         GC.Collect();
@@ -35,7 +34,7 @@ internal static partial class MemoryGauge
         return new(peak, managed);
     }
 
-    /// <summary>Frees the results of a way.</summary>
+    /// <summary>Disposes the results of a way.</summary>
     public static void Free(Tensor[] results)
     {
         foreach (var result in results) result.Dispose();

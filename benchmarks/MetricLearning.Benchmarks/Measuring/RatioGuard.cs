@@ -2,15 +2,16 @@ using System.Diagnostics;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Fails where a ratio to the naive partner or to the floor is worse than the recorded one by more than a margin.</summary>
+/// <summary>Fails where a ratio to the naive partner or to the floor is worse than the recorded ratio by more than a margin.</summary>
 internal static class RatioGuard
 {
     private const int Attempts = 3;
 
     private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 1500, MinRounds = 5, MaxRounds = 31 };
 
-    /// <summary>Measures the cases, and those that fail again after all others, since what else a machine does passes.</summary>
-    /// <returns>The exit code: 0 where all hold.</returns>
+    /// <summary>Measures the cases. Cases that fail are measured again after all others, because other load on the machine
+    /// passes.</summary>
+    /// <returns>The exit code: 0 where no ratio is worse.</returns>
     public static int Run(IReadOnlyList<Case> cases)
     {
         var clock = Stopwatch.StartNew();
@@ -39,7 +40,7 @@ internal static class RatioGuard
         }
     }
 
-    /// <summary>The figures that are worse than recorded, or null.</summary>
+    /// <summary>Describes the figures that are worse than recorded, or null.</summary>
     private static string? Worse(Measurement now, Measurement recorded, double margin)
     {
         string?[] worse = [Compare("naive partner", now.ToNaive, recorded.ToNaive), Compare("floor", now.ToFloor, recorded.ToFloor)];
@@ -51,7 +52,7 @@ internal static class RatioGuard
             : null;
     }
 
-    /// <summary>The records of this machine; where there are none, those of another one, with twice the margins.</summary>
+    /// <summary>The records of this machine. Where there are none, those of another machine, with twice the margins.</summary>
     private static (Records Records, double Leeway) Find()
     {
         var all = Records.All;

@@ -2,14 +2,14 @@ using System.Diagnostics;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Measures cases, with their memory, and writes them into the records of this machine, each as soon as it is measured.</summary>
+/// <summary>Measures cases and their memory, and writes each into the records of this machine as soon as it is measured.</summary>
 internal static class Recorder
 {
     private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 600, MinRounds = 3, MaxRounds = 41, Memory = true };
 
-    /// <summary>A case that fails is named, keeps what was recorded before, and does not stop the others.</summary>
+    /// <summary>A case that fails is reported, keeps its earlier record, and does not stop the others.</summary>
     /// <param name="cases">What to measure.</param>
-    /// <param name="missing">Only what is not recorded yet: a run that was stopped goes on.</param>
+    /// <param name="missing">Whether to measure only cases without a record, to continue a run that was stopped.</param>
     /// <returns>The exit code: 0 where all were measured.</returns>
     public static int Run(IReadOnlyList<Case> cases, bool missing)
     {

@@ -6,8 +6,8 @@ using MetricLearning.Testing;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>
-/// The recorded figures of one kind of machine: a readable JSON file in benchmarks/results, which the guard compares with and the report is
-/// made of.
+/// The recorded figures of one kind of machine: a readable JSON file in benchmarks/results. The guard compares with it, and the report is
+/// made from it.
 /// </summary>
 internal sealed class Records
 {
@@ -20,10 +20,10 @@ internal sealed class Records
         Converters = { new FourDigits() },
     };
 
-    /// <summary>On what.</summary>
+    /// <summary>The machine.</summary>
     public required Machine Machine { get; init; }
 
-    /// <summary>With what.</summary>
+    /// <summary>The system, the runtime and the libraries.</summary>
     public required string Versions { get; set; }
 
     /// <summary>The value of OMP_WAIT_POLICY, which decides whether libtorch's threads spin while they wait.</summary>
@@ -43,7 +43,7 @@ internal sealed class Records
     public static Records OfThisMachine => All.FirstOrDefault(records => records.Machine == Machine.Current)
         ?? new() { Machine = Machine.Current, Versions = "", WaitPolicy = "" };
 
-    /// <summary>Writes the file, whole or not at all: a run that is stopped keeps what it has measured.</summary>
+    /// <summary>Writes the file atomically, so that a run that is stopped keeps what it has measured.</summary>
     /// <returns>Its path.</returns>
     public string Save()
     {
@@ -59,7 +59,7 @@ internal sealed class Records
     private static Records Read(string path) => JsonSerializer.Deserialize<Records>(File.ReadAllText(path), format)
         ?? throw new InvalidDataException($"{path} is empty.");
 
-    /// <summary>Figures with four digits, which is more than is measured.</summary>
+    /// <summary>Figures with four digits, more than the measurement justifies.</summary>
     private sealed class FourDigits : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();

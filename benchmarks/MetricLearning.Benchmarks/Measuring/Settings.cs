@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Where and on how many threads everything runs: one setting a process, as libtorch has it.</summary>
+/// <summary>The device and the number of threads of everything: one setting per process, as in libtorch.</summary>
 internal static class Settings
 {
     /// <summary>The device of the inputs.</summary>
@@ -20,7 +20,7 @@ internal static class Settings
         using var first = zeros(1, device: Device);
     }
 
-    /// <summary>Waits for the device, so that a clock sees the work and not its launch.</summary>
+    /// <summary>Waits for the device, so that a clock measures the work and not its launch.</summary>
     public static void Synchronize()
     {
         if (Device.type == DeviceType.CUDA) cuda.synchronize();

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Whether our way and the naive one compute the same: a partner that computes something else is no partner.</summary>
+/// <summary>Checks that our way and the naive way compute the same result; otherwise their times cannot be compared.</summary>
 internal static class ValueCheck
 {
     /// <summary>Compares all cases that have a partner.</summary>
@@ -23,7 +23,7 @@ internal static class ValueCheck
         return failed == 0 && compared > 0 ? 0 : 1;
     }
 
-    /// <summary>What differs, or null.</summary>
+    /// <summary>Describes the difference, or null.</summary>
     public static string? Compare(Case item, Work work)
     {
         if (work.Naive is null) return null;

@@ -16,7 +16,7 @@ internal static class AllTripletLosses
         return (pull + push).sum() / active;
     }
 
-    /// <summary>AngularLoss, whose negatives keep their length: all embeddings are multiplied with each positive pair.</summary>
+    /// <summary>AngularLoss. The negatives keep their length: all embeddings are multiplied with each positive pair.</summary>
     public static Tensor Angular(Tensor x, Tensor labels, double degrees = 40)
     {
         var (a, p, _, _) = Pieces.AllPairs(labels);
@@ -30,8 +30,8 @@ internal static class AllTripletLosses
     }
 
     /// <summary>
-    /// CentroidTripletLoss's way, masked copies of the batch whose sums are the centers, over all classes; there at most three others are
-    /// met.
+    /// CentroidTripletLoss, over all classes: the centers are sums of masked copies of the batch. The original compares with at most three
+    /// other classes.
     /// </summary>
     public static Tensor CentroidTriplet(Tensor x, Tensor labels, double margin = 0.05)
     {
@@ -48,7 +48,7 @@ internal static class AllTripletLosses
     }
 
     /// <summary>
-    /// Chen et al.'s quadruplets of the hardest triplets, which no library has; the second negative is looked for in a mask of all
+    /// Chen et al.'s quadruplets of the hardest triplets, which no library has. The second negative is searched for in a mask of all
     /// triplets.
     /// </summary>
     public static Tensor Quadruplet(Tensor x, Tensor labels, double margin = 1, double secondMargin = 0.5)

@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses against learned class vectors [C, D] (where a peer keeps [D, C], it is the transpose).</summary>
+/// <summary>Losses against learned class vectors [C, D]; where a peer stores [D, C], the transpose.</summary>
 internal static class ClassLosses
 {
     /// <summary>pytorch-metric-learning's ArcFaceLoss.</summary>
@@ -18,7 +18,7 @@ internal static class ClassLosses
     public static Tensor CosFace(Tensor x, Tensor labels, Tensor weights, double margin = 0.35, double scale = 64) =>
         Margined(Distances.Similarity(x, weights), labels, own => own - margin, scale);
 
-    /// <summary>A linear layer without bias, then cross entropy, as every library's classifier.</summary>
+    /// <summary>A linear layer without bias, then cross entropy: the classifier of every library.</summary>
     public static Tensor Softmax(Tensor x, Tensor labels, Tensor weights) => cross_entropy(linear(x, weights), labels);
 
     /// <summary>pytorch-metric-learning's NormalizedSoftmaxLoss.</summary>
@@ -59,7 +59,7 @@ internal static class ClassLosses
         return cross_entropy(lambda * (ofClass - margin * one_hot(labels, ofClass.size(1))), labels);
     }
 
-    /// <summary>reid-strong-baseline's CenterLoss: the distances to all centers, of which one a row is kept.</summary>
+    /// <summary>reid-strong-baseline's CenterLoss: it computes the distances to all centers, and keeps one per row.</summary>
     public static Tensor Center(Tensor x, Tensor labels, Tensor centers)
     {
         var (n, c) = (x.size(0), centers.size(0));
@@ -77,7 +77,7 @@ internal static class ClassLosses
         return (-targets * logs).mean([0]).sum();
     }
 
-    /// <summary>fast-reid's focal_loss, on logits: the loss of every class, of which one a row is kept.</summary>
+    /// <summary>fast-reid's focal_loss, on logits: it computes the loss of every class, and keeps one per row.</summary>
     public static Tensor Focal(Tensor logits, Tensor labels, double alpha = 0.25, double gamma = 2)
     {
         var p = softmax(logits, 1);
@@ -85,7 +85,7 @@ internal static class ClassLosses
         return (one_hot(labels, logits.size(1)) * all).sum(1).mean();
     }
 
-    /// <summary>pytorch-metric-learning's ManifoldLoss, whose meta-classes are the labels: N·C·(N + C) products of walks.</summary>
+    /// <summary>pytorch-metric-learning's ManifoldLoss with the labels as meta-classes: N·C·(N + C) products of random walks.</summary>
     public static Tensor Manifold(Tensor x, Tensor labels, Tensor proxies, double alpha = 0.8, double margin = 5e-4)
     {
         var (n, c) = (x.size(0), proxies.size(0));

@@ -8,7 +8,7 @@ internal static class Distances
     /// <summary>pytorch-metric-learning's LpDistance without normalization.</summary>
     public static Tensor Euclidean(Tensor x, Tensor y) => cdist(x, y);
 
-    /// <summary>pytorch-metric-learning's LpDistance as it is by default.</summary>
+    /// <summary>pytorch-metric-learning's LpDistance with its defaults.</summary>
     public static Tensor EuclideanNormalized(Tensor x, Tensor y) => cdist(Unit(x), Unit(y));
 
     /// <summary>pytorch-metric-learning's LpDistance with p = 1.</summary>
@@ -36,12 +36,12 @@ internal static class Distances
     /// <summary>−x·y.</summary>
     public static Tensor Dot(Tensor x, Tensor y) => -x.matmul(y.t());
 
-    /// <summary>pytorch-metric-learning's SNRDistance: the variances of all differences, N·M·D of them in memory.</summary>
+    /// <summary>pytorch-metric-learning's SNRDistance: the variances of all differences, with N·M·D numbers in memory.</summary>
     public static Tensor SignalToNoise(Tensor x, Tensor y) => (x.unsqueeze(1) - y).var(2) / x.var(1).unsqueeze(1);
 
     /// <summary>The matrix of cosines.</summary>
     public static Tensor Similarity(Tensor x, Tensor y) => Unit(x).matmul(Unit(y).t());
 
-    /// <summary>Rows of length 1, as torch's normalize.</summary>
+    /// <summary>Rows scaled to length 1, as torch's normalize does.</summary>
     public static Tensor Unit(Tensor x) => nn.functional.normalize(x, 2, 1);
 }

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Evaluation under the Market-1501 protocol as the Python libraries do it: all distances, all of them sorted, a walk along each
-/// list.</summary>
+/// <summary>Evaluation by the Market-1501 protocol as the Python libraries do it: they compute all distances, sort all of them, and walk
+/// along each list.</summary>
 internal static class Evaluation
 {
     /// <summary>torchreid's: CMC up to rank 50, then mAP: float64 [51].</summary>
@@ -31,7 +31,8 @@ internal static class Evaluation
         return cat([cmc / valid, tensor(precision / valid, ScalarType.Float64).reshape(1)]);
     }
 
-    /// <summary>The average precision of each query by cosine under Market-1501's rule, float64 [Q]; NaN where there is no match.</summary>
+    /// <summary>The average precision of each query by cosine distance and Market-1501's protocol, float64 [Q]; NaN where there is no
+    /// match.</summary>
     public static Tensor AveragePrecisions(EmbeddingSet query, EmbeddingSet gallery)
     {
         using var scope = NewDisposeScope();

@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses of face recognition against learned class vectors [C, D] (where a peer keeps [D, C], it is the transpose).</summary>
+/// <summary>Losses of face recognition against learned class vectors [C, D]; where a peer stores [D, C], the transpose.</summary>
 internal static class FaceLosses
 {
     /// <summary>pytorch-metric-learning's SphereFaceLoss.</summary>
@@ -25,7 +25,7 @@ internal static class FaceLosses
         return cross_entropy((cosines + mask * (bent - own).unsqueeze(1)) * lengths, labels);
     }
 
-    /// <summary>pytorch-metric-learning's P2SGradLoss, which puts the vectors back to length 1 before each use.</summary>
+    /// <summary>pytorch-metric-learning's P2SGradLoss, which scales the vectors back to length 1 before each use.</summary>
     public static Tensor P2SGrad(Tensor x, Tensor labels, Tensor weights)
     {
         using (no_grad()) weights.copy_(weights / weights.norm(1, keepdim: true));

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Images one by one by tensor operations: to a tensor, resized bilinearly to 256 x 128, normalized, stacked.</summary>
+/// <summary>Images one by one with tensor operations: converted to a tensor, resized bilinearly to 256 x 128, normalized and
+/// stacked.</summary>
 internal static class Loading
 {
     /// <summary>[N, 3, 256, 128].</summary>

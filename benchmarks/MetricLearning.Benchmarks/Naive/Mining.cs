@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Miners, as pytorch-metric-learning computes them where nothing else is said.</summary>
+/// <summary>Miners, as pytorch-metric-learning computes them unless stated otherwise.</summary>
 internal static class Mining
 {
     /// <summary>BatchHardMiner.</summary>
@@ -46,7 +46,7 @@ internal static class Mining
     public static (Tensor A, Tensor P, Tensor N) HardTriplets(Tensor distances, Tensor labels) =>
         Triplets(distances, labels, gaps => gaps <= 0);
 
-    /// <summary>BatchEasyHardMiner as it is by default: the nearest positive, and the nearest negative beyond it.</summary>
+    /// <summary>BatchEasyHardMiner with its defaults: the nearest positive, and the nearest negative beyond it.</summary>
     public static (Tensor A, Tensor P, Tensor N) EasyPositives(Tensor distances, Tensor labels)
     {
         var (positives, negatives) = Pieces.Masks(labels);
@@ -57,7 +57,8 @@ internal static class Mining
         return (anchors, p[anchors], n[anchors]);
     }
 
-    /// <summary>AngularMiner: all triplets, whose rows are copied, then those whose angle at the negative is above a bound.</summary>
+    /// <summary>AngularMiner: it copies the rows of all triplets, and keeps the triplets whose angle at the negative is above a
+    /// bound.</summary>
     public static (Tensor A, Tensor P, Tensor N) Angular(Tensor x, Tensor labels, double degrees)
     {
         var (a, p, n) = Pieces.AllTriplets(labels);
@@ -92,7 +93,7 @@ internal static class Mining
         return (tensor(a.ToArray()), tensor(p.ToArray()), tensor(n.ToArray()));
     }
 
-    /// <summary>HDCMiner: the hardest half of the positive pairs and of the negative ones.</summary>
+    /// <summary>HDCMiner: the hardest half of the positive pairs and of the negative pairs.</summary>
     public static (Tensor A1, Tensor P, Tensor A2, Tensor N) Hdc(Tensor distances, Tensor labels)
     {
         var (a1, p, a2, n) = Pieces.AllPairs(labels);
@@ -119,8 +120,8 @@ internal static class Mining
     }
 
     /// <summary>
-    /// open-metric-learning's HardClusters: the batch copied for each class. The means [C, D], then for each class its farthest row and
-    /// the class of the nearest other mean.
+    /// open-metric-learning's HardClusters: it copies the batch for each class. It gives the means [C, D], then for each class the farthest
+    /// row and the class of the nearest other mean.
     /// </summary>
     public static (Tensor Means, Tensor Positives, Tensor Negatives) HardCluster(Tensor x, Tensor labels)
     {

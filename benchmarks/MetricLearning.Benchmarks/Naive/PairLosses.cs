@@ -3,10 +3,10 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses over pairs, as pytorch-metric-learning computes them where nothing else is said.</summary>
+/// <summary>Losses over pairs, as pytorch-metric-learning computes them unless stated otherwise.</summary>
 internal static class PairLosses
 {
-    /// <summary>MultiSimilarityLoss, with its miner where ε is given; the miner makes a matrix of its own.</summary>
+    /// <summary>MultiSimilarityLoss, with its miner where ε is given; the miner computes its own distance matrix.</summary>
     public static Tensor MultiSimilarity(Tensor x, Tensor labels, double? epsilon = null, double alpha = 2, double beta = 50,
         double offset = 0.5)
     {
@@ -151,7 +151,7 @@ internal static class PairLosses
         return cross_entropy((unit * gamma).mm(unit.t()), arange(x.size(0), device: x.device));
     }
 
-    /// <summary>sentence-transformers' MatryoshkaLoss around SupCon: the loss of each prefix, added.</summary>
+    /// <summary>sentence-transformers' MatryoshkaLoss around SupCon: the sum of the losses of all prefixes.</summary>
     public static Tensor MatryoshkaSupCon(Tensor x, Tensor labels, IEnumerable<int> widths) =>
         widths.Select(width => SupCon(x.narrow(1, 0, width), labels)).Aggregate((sum, part) => sum + part);
 

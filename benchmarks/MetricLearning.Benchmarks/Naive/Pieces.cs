@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>What pytorch-metric-learning's losses and miners are built of.</summary>
+/// <summary>The functions from which pytorch-metric-learning's losses and miners are built.</summary>
 internal static class Pieces
 {
-    /// <summary>Masks of the positive pairs, without the diagonal, and of the negative ones.</summary>
+    /// <summary>Masks of the positive pairs, without the diagonal, and of the negative pairs.</summary>
     public static (Tensor Positives, Tensor Negatives) Masks(Tensor labels)
     {
         var same = labels.unsqueeze(1) == labels.unsqueeze(0);
@@ -20,7 +20,7 @@ internal static class Pieces
         return (near[0], near[1], far[0], far[1]);
     }
 
-    /// <summary>Indices of all triplets, by way of a mask of N³.</summary>
+    /// <summary>Indices of all triplets, by a mask of N³ entries.</summary>
     public static (Tensor A, Tensor P, Tensor N) AllTriplets(Tensor labels)
     {
         var (positives, negatives) = Masks(labels);
@@ -43,7 +43,7 @@ internal static class Pieces
         return active.sum().item<long>() == 0 ? values.sum() * 0 : values[active].mean();
     }
 
-    /// <summary>Masks [N, N] made of lists of pairs, as the losses over all pairs make them.</summary>
+    /// <summary>Masks [N, N] from lists of pairs, as the losses over all pairs make them.</summary>
     public static (Tensor Positives, Tensor Negatives) MasksOf(Tensor like, (Tensor A1, Tensor P, Tensor A2, Tensor N) pairs)
     {
         var (positives, negatives) = (zeros_like(like), zeros_like(like));

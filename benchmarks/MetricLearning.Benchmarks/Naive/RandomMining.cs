@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>pytorch-metric-learning's miners that draw.</summary>
+/// <summary>pytorch-metric-learning's miners that draw at random.</summary>
 internal static class RandomMining
 {
     /// <summary>The triplets of a loss with triplets_per_anchor: class by class.</summary>
     public static (Tensor A, Tensor P, Tensor N) Triplets(Tensor labels, int perAnchor) =>
         ByClass(labels, perAnchor, (_, others) => randint(0, others.size(0), perAnchor, device: labels.device));
 
-    /// <summary>DistanceWeightedMiner: weights of all pairs, then class by class a draw for each of an anchor's positives.</summary>
+    /// <summary>DistanceWeightedMiner: weights of all pairs, then, class by class, one draw for each positive of an anchor.</summary>
     public static (Tensor A, Tensor P, Tensor N) DistanceWeighted(Tensor distances, Tensor labels, int width, double cutoff,
         double farthest)
     {
@@ -22,7 +22,8 @@ internal static class RandomMining
             weights[anchor][others].multinomial(Batch.ImagesPerIdentity - 1, replacement: true));
     }
 
-    /// <summary>UniformHistogramMiner: a walk over the bins of the positive pairs' distances, then one over the negative ones'.</summary>
+    /// <summary>UniformHistogramMiner: a loop over the bins of the positive pairs' distances, then one over those of the negative
+    /// pairs.</summary>
     public static (Tensor A1, Tensor P, Tensor A2, Tensor N) UniformHistogram(Tensor distances, Tensor labels, int bins, int perBin)
     {
         var (a1, p, a2, n) = Pieces.AllPairs(labels);

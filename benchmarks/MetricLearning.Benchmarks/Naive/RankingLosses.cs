@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses on soft ranks and histograms, as pytorch-metric-learning computes them where nothing else is said.</summary>
+/// <summary>Losses on soft ranks and histograms, as pytorch-metric-learning computes them unless stated otherwise.</summary>
 internal static class RankingLosses
 {
     /// <summary>FastAPLoss: a pulse for each bin and pair.</summary>
@@ -26,7 +26,7 @@ internal static class RankingLosses
     }
 
     /// <summary>
-    /// The authors' SmoothAP on rows of length 1: N³ differences. Its classes are of one size and in order, into which they are put here.
+    /// The authors' SmoothAP on rows of length 1: N³ differences. It needs classes of one size in order, so the rows are sorted here.
     /// </summary>
     public static Tensor SmoothAp(Tensor x, Tensor labels, double temperature = 0.01)
     {
@@ -67,7 +67,7 @@ internal static class RankingLosses
         return 1 - ((k + 1 - ranks).sigmoid() * own).sum(1).div(own.sum(1).clamp(max: k + 1)).mean();
     }
 
-    /// <summary>HistogramLoss: the pairs of all triplets, each once.</summary>
+    /// <summary>HistogramLoss: the pairs of all triplets, each counted once.</summary>
     public static Tensor Histogram(Tensor x, Tensor labels, int bins = 100)
     {
         var s = Distances.Similarity(x, x);

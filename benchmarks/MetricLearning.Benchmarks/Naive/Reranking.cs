@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>k-reciprocal re-ranking as the paper's Python code does it: matrices of (Q + G)², all of it sorted, loops over rows.</summary>
+/// <summary>k-reciprocal re-ranking as the paper's Python code does it: (Q + G)² matrices, sorted completely, with loops over
+/// rows.</summary>
 internal static class Reranking
 {
     /// <summary>float32 [Q, G].</summary>

@@ -1,6 +1,6 @@
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>torchreid's RandomIdentitySampler: dictionaries of lists, from which batches are taken one list at a time.</summary>
+/// <summary>torchreid's RandomIdentitySampler: dictionaries of lists, from which batches take one list at a time.</summary>
 internal sealed class TorchReIdSampler
 {
     private readonly Random random = new(1);

@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>The triplet losses of the Python libraries; the gradient goes through the whole matrix, as there.</summary>
+/// <summary>The triplet losses of the Python libraries. As in the originals, the gradient goes through the whole matrix.</summary>
 internal static class TripletLosses
 {
     /// <summary>fast-reid's triplet_loss with hard mining; reid-strong-baseline's is the same for classes of one size.</summary>
@@ -57,7 +57,7 @@ internal static class TripletLosses
         return margin_ranking_loss(negatives, cat(far), ones_like(negatives), margin);
     }
 
-    /// <summary>pytorch-metric-learning's TripletMarginLoss with its BatchHardMiner, which makes a matrix of its own.</summary>
+    /// <summary>pytorch-metric-learning's TripletMarginLoss with its BatchHardMiner, which computes its own distance matrix.</summary>
     public static Tensor PmlHard(Tensor x, Tensor labels, double margin)
     {
         (Tensor A, Tensor P, Tensor N) mined;
@@ -69,7 +69,7 @@ internal static class TripletLosses
     public static Tensor PmlAll(Tensor x, Tensor labels, double margin) =>
         Hinge(Distances.EuclideanNormalized(x, x), Pieces.AllTriplets(labels), margin);
 
-    /// <summary>Hermans et al.: all differences in memory, N·N·D of them; the hardest triplet, self left out.</summary>
+    /// <summary>Hermans et al.: all N·N·D differences in memory; the hardest triplet, without the anchor itself.</summary>
     public static Tensor Hermans(Tensor x, Tensor labels, double margin)
     {
         var distances = ((x.unsqueeze(0) - x.unsqueeze(1)).square().sum(2) + 1e-12).sqrt();
@@ -89,8 +89,8 @@ internal static class TripletLosses
         return relu(MaskedMaximum(distances, positives) - hardNegatives + margin).mean();
     }
 
-    /// <summary>TensorFlow Addons' triplet_semihard_loss: the matrix repeated once for every column, N³ numbers, of which only what the
-    /// gradient needs stays.</summary>
+    /// <summary>TensorFlow Addons' triplet_semihard_loss: the matrix is repeated for every column, N³ numbers, and only what the gradient
+    /// needs is kept.</summary>
     public static Tensor KerasSemiHard(Tensor x, Tensor labels, double margin)
     {
         var n = x.size(0);
@@ -104,7 +104,7 @@ internal static class TripletLosses
         var positives = same.to(ScalarType.Float32) - eye(n, device: x.device);
         return relu(violations * positives).sum() / positives.sum();
 
-        // Of each pair, by columns: whether there is an other identity beyond it, and the nearest of those.
+        // For each pair, by columns: whether a row of another identity is farther, and the nearest such row.
         (Tensor, Tensor) Beyond()
         {
             using var scope = NewDisposeScope();

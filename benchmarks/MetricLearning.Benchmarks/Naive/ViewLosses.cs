@@ -23,7 +23,7 @@ internal static class ViewLosses
         }
     }
 
-    /// <summary>The authors' Barlow Twins: batch norm without weights, then the correlations.</summary>
+    /// <summary>The authors' Barlow Twins: batch normalization without weights, then the correlations.</summary>
     public static Tensor BarlowTwins(Tensor x, Tensor y)
     {
         var c = Standard(x).t().matmul(Standard(y)) / x.size(0);
@@ -34,11 +34,11 @@ internal static class ViewLosses
         static Tensor Standard(Tensor view) => batch_norm(view, null, null, training: true);
     }
 
-    /// <summary>The authors' SimSiam, both ways.</summary>
+    /// <summary>The authors' SimSiam, in both directions.</summary>
     public static Tensor SimSiam(Tensor p, Tensor q, Tensor z, Tensor w) =>
         -(cosine_similarity(p, w.detach(), dim: 1).mean() + cosine_similarity(q, z.detach(), dim: 1).mean()) * 0.5;
 
-    /// <summary>sentence-transformers' GISTEmbedLoss: cosines by way of N·N·D products, for the model and its guide.</summary>
+    /// <summary>sentence-transformers' GISTEmbedLoss: cosines by N·N·D products, for the model and its guide.</summary>
     public static Tensor GistEmbed(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives)
     {
         var (ap, aa, pp) = (All(anchors, positives), All(anchors, anchors), All(positives, positives));

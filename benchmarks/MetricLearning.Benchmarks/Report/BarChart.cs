@@ -4,15 +4,15 @@ using System.Text;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Horizontal bars on a logarithmic axis, from 1 on, as SVG.</summary>
+/// <summary>Horizontal bars on a logarithmic axis that starts at 1, as SVG.</summary>
 internal static class BarChart
 {
     private const double Left = 310, Width = 820, RowHeight = 18, Top = 56;
 
-    /// <param name="title">Above the bars.</param>
-    /// <param name="axis">What the numbers are.</param>
-    /// <param name="unit">After each number.</param>
-    /// <param name="bars">A label, a number above 0 and a color each.</param>
+    /// <param name="title">The title above the bars.</param>
+    /// <param name="axis">What the numbers mean.</param>
+    /// <param name="unit">The unit after each number.</param>
+    /// <param name="bars">A label, a number above 0 and a color for each bar.</param>
     public static string Draw(string title, string axis, string unit, IReadOnlyList<(string Label, double Value, string Color)> bars)
     {
         var low = Math.Pow(10, Math.Floor(Math.Log10(Math.Min(0.99, bars.Min(bar => bar.Value)))));

@@ -1,10 +1,10 @@
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A figure to reach: a bound on how a case compares.</summary>
-/// <param name="What">In words.</param>
-/// <param name="Case">Its name.</param>
-/// <param name="OfFloor">The largest time, in times of the floor.</param>
-/// <param name="Faster">The least number of times as fast as the naive partner.</param>
+/// <summary>A goal: a bound on the figures of a case.</summary>
+/// <param name="What">The goal in words.</param>
+/// <param name="Case">The name of the case.</param>
+/// <param name="OfFloor">The longest time, as a multiple of the floor's.</param>
+/// <param name="Faster">The least speed, as a multiple of the naive partner's.</param>
 /// <param name="Milliseconds">The longest time.</param>
 /// <param name="PeakMebibytes">The highest peak of memory.</param>
 internal sealed record Goal(string What, string Case, double? OfFloor = null, double? Faster = null, double? Milliseconds = null,
@@ -38,7 +38,7 @@ internal sealed record Goal(string What, string Case, double? OfFloor = null, do
             "re-ranking: k-reciprocal with metrics, 11659 x 82161, D = 2048", PeakMebibytes: 4096),
     ];
 
-    /// <summary>What was asked, what was measured, and whether that reaches it.</summary>
+    /// <summary>The goal, the measurement, and whether it reaches the goal.</summary>
     public (string Asked, string Measured, bool Reached) Judge(Measurement m)
     {
         var parts = new List<(string Asked, string Measured, bool Reached)>();

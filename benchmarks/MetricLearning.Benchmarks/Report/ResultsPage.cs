@@ -4,7 +4,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The part of docs/benchmarks.md, and its plots, that are made of the records, so that they cannot drift from them.</summary>
+/// <summary>Makes the results and plots of docs/benchmarks.md from the records, so that both always agree.</summary>
 internal static class ResultsPage
 {
     private const string Begin = "<!-- results: made by --report, do not edit -->";
@@ -23,7 +23,7 @@ internal static class ResultsPage
         return 0;
     }
 
-    /// <summary>Whether the page and its plots are what the records give.</summary>
+    /// <summary>Checks that the page and its plots are those of the records.</summary>
     /// <returns>The exit code.</returns>
     public static int Verify()
     {

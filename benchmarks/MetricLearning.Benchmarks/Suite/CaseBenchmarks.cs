@@ -2,7 +2,7 @@ using BenchmarkDotNet.Attributes;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The cases of a category as BenchmarkDotNet runs them.</summary>
+/// <summary>The cases of a category as BenchmarkDotNet benchmarks.</summary>
 [MemoryDiagnoser]
 [PeakMemory]
 public abstract class CaseBenchmarks

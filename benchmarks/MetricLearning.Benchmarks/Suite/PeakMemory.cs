@@ -19,7 +19,7 @@ public sealed class PeakMemoryAttribute : Attribute, IConfigSource
     public IConfig Config { get; } = ManualConfig.CreateEmpty().AddDiagnoser(new PeakMemoryDiagnoser());
 }
 
-/// <summary>Reports the peak of memory that the benchmark's cleanup measured in this process.</summary>
+/// <summary>Reports the peak memory that the benchmark's cleanup measured in this process.</summary>
 internal sealed class PeakMemoryDiagnoser : IDiagnoser
 {
     public static ConcurrentDictionary<(string Case, string Way), long?> Peaks { get; } = new();

@@ -3,22 +3,22 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>How the upper body's garment is patterned.</summary>
+/// <summary>The pattern of the upper garment.</summary>
 internal enum Pattern { Plain, HorizontalStripes, VerticalStripes, Checks, TwoTone, Print, OpenJacket }
 
-/// <summary>What covers the legs.</summary>
+/// <summary>The lower garment.</summary>
 internal enum Lower { Trousers, Slim, Shorts, Skirt, LongSkirt }
 
-/// <summary>How the hair is worn.</summary>
+/// <summary>The hairstyle.</summary>
 internal enum Hair { Short, Long, Bun, Ponytail, Bald }
 
-/// <summary>What is on the head.</summary>
+/// <summary>The hat.</summary>
 internal enum Hat { None, Cap, Beanie }
 
-/// <summary>What is carried.</summary>
+/// <summary>The bag.</summary>
 internal enum Bag { None, Backpack, ShoulderBag, Handbag }
 
-/// <summary>All that stays the same about a person from camera to camera.</summary>
+/// <summary>Everything about a person that is the same for all cameras.</summary>
 internal sealed record Appearance
 {
     private static readonly SKColor[] skins = Colors("f1c9a5 e0ac86 c68863 a3683f 7a4a2b 5a3720");
@@ -50,7 +50,7 @@ internal sealed record Appearance
     public required float Build { get; init; }
     public required float Hips { get; init; }
 
-    /// <summary>A person at random: most dress in few sober colors, as on a street.</summary>
+    /// <summary>A random person. As on a street, most wear a few muted colors.</summary>
     public static Appearance Draw(SeededRandom random)
     {
         var upper = Vary(Pick(random, cloths), random);

@@ -3,21 +3,21 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>One fixed camera: its scene, where it looks from, and what its lens, sensor and the daylight do to colors.</summary>
+/// <summary>One fixed camera: its scene, its position, and the effects of its lens, its sensor and the daylight on colors.</summary>
 internal sealed class Camera : IDisposable
 {
-    /// <summary>Size of an image as it is drawn, before the camera scales it down to 64 × 128.</summary>
+    /// <summary>The size at which an image is drawn, before the camera scales it down to 64 × 128.</summary>
     public const int Width = 192, Height = 384;
 
     private readonly SKImage scene;
 
-    /// <summary>Camera <paramref name="number"/> (from 1) of a set of this seed.</summary>
+    /// <summary>Camera <paramref name="number"/> (from 1) of the dataset with this seed.</summary>
     public Camera(int number, ulong seed)
     {
         var random = SeededRandom.ForStream(seed, 0xCA, (ulong)number);
         Number = number;
         scene = Scene.Draw(number, random);
-        // Where people mostly walk in front of it: towards it, away from it, to the right, to the left.
+        // The direction in which most people walk: toward the camera, away from it, to the right or to the left.
         Yaw = ((number * 2 + random.NextInt(2)) % 4) * Math.PI / 2 + random.NextDouble(-0.35, 0.35);
         var warm = random.NextDouble(-0.17, 0.17);
         var green = random.NextDouble(-0.05, 0.08);
@@ -47,10 +47,10 @@ internal sealed class Camera : IDisposable
     private int Quality { get; }
 
     /// <summary>An image of a person as a detector would crop it, as JPEG.</summary>
-    /// <param name="look">Who; null for an image without a person.</param>
-    /// <param name="badCrop">The detector missed: only a part of the body is in the box.</param>
-    /// <param name="random">Everything that differs from image to image.</param>
-    /// <param name="passerBy">Who may stand in the way.</param>
+    /// <param name="look">The person; null for an image without one.</param>
+    /// <param name="badCrop">Whether the detector missed, so that only a part of the body is in the box.</param>
+    /// <param name="random">The source of everything that differs from image to image.</param>
+    /// <param name="passerBy">A person who may stand in front.</param>
     public byte[] Photograph(Appearance? look, bool badCrop, SeededRandom random, Appearance passerBy)
     {
         using var surface = SKSurface.Create(new SKImageInfo(Width, Height, SKColorType.Rgba8888, SKAlphaType.Opaque));
@@ -126,7 +126,7 @@ internal sealed class Camera : IDisposable
         }
     }
 
-    /// <summary>Light falls from one side.</summary>
+    /// <summary>Adds light from one side.</summary>
     private void Cast(SKCanvas canvas)
     {
         using var shader = SKShader.CreateLinearGradient(new SKPoint(Light > 0 ? Width : 0, 0), new SKPoint(Light > 0 ? 0 : Width, Height),

@@ -3,8 +3,8 @@ using SkiaSharp;
 namespace PersonReId.Synthetic;
 
 /// <summary>Paints one person in one pose. Lengths are in body heights, the origin is between the feet, and y points up.</summary>
-/// <remarks>The body is a little three-dimensional doll: joints have a place to the left, to the front and above the ground, are turned by
-/// the yaw and drawn from the far to the near ones.</remarks>
+/// <remarks>The body is a simple three-dimensional figure. Joints have a position to the left, to the front and above the ground; they are
+/// rotated by the yaw, and the parts are drawn from far to near.</remarks>
 internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose pose) : IDisposable
 {
     private readonly float sin = (float)Math.Sin(pose.Yaw), cos = (float)Math.Cos(pose.Yaw);
@@ -37,7 +37,7 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
     private SKPoint At(Joint j) => new(X(j), -j.Up);
     private float Depth(Joint j) => j.Front * cos - j.Left * sin;
 
-    /// <summary>Half the width in the image of an upright ellipse with these half axes.</summary>
+    /// <summary>Half the width, in the image, of an upright ellipse with these half axes.</summary>
     private float Turned(float wide, float deep) => MathF.Sqrt(wide * wide * cos * cos + deep * deep * sin * sin);
 
     private static SKColor Shade(SKColor c, float f) =>
@@ -221,7 +221,7 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
         canvas.DrawLine(-0.08f * direction, -0.85f, 0.13f * direction, -0.48f, strap);
     }
 
-    /// <summary>Darkens a shape toward its edges and down, as if it were round.</summary>
+    /// <summary>Darkens a shape toward its edges and its bottom, so that it looks round.</summary>
     private void Rounded(SKPath path, float half)
     {
         using var shader = SKShader.CreateLinearGradient(new SKPoint(-half, 0), new SKPoint(half, 0),

@@ -2,14 +2,14 @@ using MetricLearning;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>How a person stands or walks in one image, and from where the camera sees it.</summary>
-/// <param name="Yaw">Radians: 0 faces the camera, π/2 walks to the right, π walks away.</param>
-/// <param name="Phase">Where in the stride, in radians.</param>
-/// <param name="Stride">How far the legs swing, in radians; 0 stands.</param>
+/// <summary>How a person stands or walks in one image, and from which side the camera sees the person.</summary>
+/// <param name="Yaw">In radians: 0 faces the camera, π/2 walks to the right, π walks away.</param>
+/// <param name="Phase">The phase of the stride, in radians.</param>
+/// <param name="Stride">How far the legs swing, in radians; 0 for a person who stands.</param>
 /// <param name="Elbow">How far the elbows are bent, in radians.</param>
 internal readonly record struct Pose(double Yaw, double Phase, double Stride, double Elbow)
 {
-    /// <summary>A pose at random around a direction of walking.</summary>
+    /// <summary>A random pose around a walking direction.</summary>
     public static Pose Draw(SeededRandom random, double yaw) => new(
         yaw + 0.28 * random.NextGaussian(),
         random.NextDouble(0, 2 * Math.PI),

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace PersonReId.Synthetic;
 
-/// <summary>The wide view that a camera always sees; each image shows a part of it behind the person.</summary>
+/// <summary>The wide background of a camera; each image shows a part of it behind the person.</summary>
 internal static class Scene
 {
     private const int Width = 1500, Height = 440, Horizon = 200;
@@ -181,7 +181,7 @@ internal static class Scene
             canvas.DrawLine(x1, y1, x2, y2, paint);
         }
 
-        /// <summary>A quadrangle; a color of eight digits is red, green, blue and opacity.</summary>
+        /// <summary>A quadrilateral. A color of eight digits is red, green, blue and opacity.</summary>
         private void Quad(string color, float x1, float y1, float x2, float y2, float x3, float y3, float x4, float y4)
         {
             var parsed = SKColor.Parse(color[..6]);

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Whether the names in a piece of documentation are names of the library.</summary>
+/// <summary>Finds names in documentation that the library does not have.</summary>
 internal static partial class CodeNames
 {
     private static readonly Dictionary<string, Type> types = typeof(MetricLoss).Assembly.GetExportedTypes().DistinctBy(type => type.Name)
@@ -19,8 +19,8 @@ internal static partial class CodeNames
     ];
 
     /// <summary>
-    /// What in the code is not of the library: a type before a dot that has no such member, a capitalised name that is neither a type nor a
-    /// member, a named argument that no method has.
+    /// The names in the code that the library does not have: a member after a dot that its type lacks, a capitalized name that is neither a
+    /// type nor a member, a named argument of no method.
     /// </summary>
     public static IEnumerable<string> Unknown(string code)
     {

@@ -1,6 +1,6 @@
 namespace MetricLearning.Tests;
 
-/// <summary>docs/coming-from-python.md has a row for what the Python libraries have, and what it says to write is there.</summary>
+/// <summary>docs/coming-from-python.md has a row for each part of the Python libraries, and the code that it names exists.</summary>
 public class ComingFromPythonTests
 {
     private static readonly Page page = Page.Read("docs", "coming-from-python.md");

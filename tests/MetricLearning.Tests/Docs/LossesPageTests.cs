@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that is
-/// not there.</summary>
+/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that
+/// does not exist.</summary>
 public class LossesPageTests
 {
     private static readonly Page page = Page.Read("docs", "losses.md");
@@ -58,7 +58,7 @@ public class LossesPageTests
             .Where(code => !code.Contains('=', StringComparison.Ordinal) || code.Contains("new ", StringComparison.Ordinal))
             .SelectMany(CodeNames.Unknown).Except(["ArgumentException"]));
 
-    /// <summary>Numbers that a constructor has by default stand in the loss's row, in degrees where it takes radians.</summary>
+    /// <summary>The default numbers of a constructor are in the loss's row, in degrees where it takes radians.</summary>
     [Fact]
     public void Defaults_AreThoseOfTheConstructors()
     {
@@ -87,14 +87,14 @@ public class LossesPageTests
         Assert.Empty(rows.Except(names));
     }
 
-    /// <summary>The classes of the rows, without what is set.</summary>
+    /// <summary>The classes of the rows, without their settings.</summary>
     private static IEnumerable<string> Listed(string heading) => page.Rows(heading).Select(Name).Distinct();
 
     private static string Name(string[] row) => First(row).Split('.')[0];
 
     private static string First(string[] row) => Page.Code(row[0]).First().Split('(')[0];
 
-    /// <summary>Public static members that give one of these.</summary>
+    /// <summary>Public static members that give a value of this type.</summary>
     private static IEnumerable<string> Made(Type type) => type.GetProperties(BindingFlags.Public | BindingFlags.Static)
         .Where(property => property.PropertyType == type).Select(property => $"{type.Name}.{property.Name}")
         .Concat(type.GetMethods(BindingFlags.Public | BindingFlags.Static)

@@ -3,7 +3,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A page of the documentation, whose tables the tests hold against the code.</summary>
+/// <summary>A page of the documentation, whose tables the tests compare with the code.</summary>
 internal sealed partial class Page
 {
     private Page(string text) => Lines = text.Split('\n');
@@ -12,10 +12,11 @@ internal sealed partial class Page
 
     public static Page Read(params string[] path) => new(Repository.Read(path));
 
-    /// <summary>The cells of all rows of tables below a heading, without heads; below any where none is given.</summary>
+    /// <summary>The cells of all rows of the tables below a heading, without their heads; of all tables where no heading is
+    /// given.</summary>
     public IEnumerable<string[]> Rows(string? heading = null) => Tables(heading).SelectMany(table => table.Rows);
 
-    /// <summary>The tables below a heading: their heads and their rows.</summary>
+    /// <summary>The heads and the rows of the tables below a heading.</summary>
     public IEnumerable<(string[] Head, List<string[]> Rows)> Tables(string? heading = null)
     {
         var inside = heading is null;
@@ -36,7 +37,7 @@ internal sealed partial class Page
         }
     }
 
-    /// <summary>What stands between backticks.</summary>
+    /// <summary>The texts between backticks.</summary>
     public static IEnumerable<string> Code(string cell) => Backticked().Matches(cell).Select(match => match.Groups[1].Value);
 
     [GeneratedRegex(@"(?<!\\)\|")]

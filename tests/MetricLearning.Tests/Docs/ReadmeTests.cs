@@ -2,7 +2,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What the documents show is what the build compiles.</summary>
+/// <summary>The code that the README shows is the code that the build compiles.</summary>
 public class ReadmeTests
 {
     [Fact]

@@ -25,8 +25,8 @@ public sealed class TrainingCheckpointTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    /// <summary>A small training run with everything that has a state: batch norm, dropout, a learned loss, Adam, SGD, warm-up,
-    /// P×K.</summary>
+    /// <summary>A small training run with everything that has a state: batch normalization, dropout, a learned loss, Adam, SGD, warm-up,
+    /// P×K batches.</summary>
     private sealed class Run : IDisposable
     {
         private readonly Tensor inputs;
@@ -60,7 +60,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         public MultiStepSchedule Schedule { get; }
         public TrainingCheckpoint Checkpoint { get; } = new();
 
-        /// <summary>Trains until so many iterations are done, over as many epochs as that takes.</summary>
+        /// <summary>Trains until this many iterations are done, over as many epochs as they take.</summary>
         public void TrainTo(int iterations)
         {
             Model.train();
@@ -332,7 +332,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         var random = new SeededRandom(1);
         var broken = Path.Combine(folder, "broken");
 
-        // Cut anywhere; any one bit flipped, in the header and in the tensors; something added.
+        // The file cut anywhere, with one bit flipped in the header or in the tensors, and with a byte added.
         for (var i = 0; i < 40; i++) Refused(good[..random.NextInt(good.Length)]);
         for (var i = 0; i < 120; i++)
         {
@@ -414,12 +414,13 @@ public sealed class TrainingCheckpointTests : IDisposable
         }
     }
 
-    /// <summary>Whole files, with the right checksum, of which one detail cannot be restored, and what the message says of it.</summary>
+    /// <summary>Changes that make one detail of a file impossible to restore, under the message about it. The changed file has the right
+    /// checksum.</summary>
     private static readonly Dictionary<string, Func<CheckpointText, Dictionary<string, Tensor>, CheckpointText>> impossible = new()
     {
         ["the state of 'sampler' is not possible"] = (text, _) => text with { Samplers = new Dictionary<string, SavedSampler>
         {
-            ["sampler"] = text.Samplers["sampler"] with { State = new SamplerState(0, 1_000_000) },
+            ["sampler"] = text.Samplers["sampler"] with { State = text.Samplers["sampler"].State with { Position = 1_000_000 } },
         } },
         ["the state of 'schedule' is not possible"] = (text, _) => text with { Schedules = new Dictionary<string, ScheduleState>
         {

@@ -41,7 +41,7 @@ public class DomainSamplerTests
     [Fact]
     public void DomainIdentities_AreOfTheirDomains_AndTheLikelierTheMorePictures()
     {
-        // In domain 0 identity 0 has 8 pictures and identity 1 has 2; domain 1 has identities 2 and 3 of 3 pictures.
+        // In domain 0 identity 0 has 8 images and identity 1 has 2; domain 1 has identities 2 and 3 with 3 images each.
         long[] labels = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 3];
         long[] domains = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1];
         var sampler = new DomainIdentitySampler(labels, domains, new Dictionary<long, int> { [1] = 2, [0] = 1 }, 3, batchesPerEpoch: 2_000);

@@ -8,7 +8,7 @@ public class HierarchicalSamplerTests
     public void EveryBatch_HoldsCCategoriesOfPClassesOfKPictures() =>
         Gen.Select(Gen.Int[1, 3], Gen.Int[1, 3], Gen.Int[1, 3], Gen.ULong).Sample((c, p, k, seed) =>
         {
-            // 4 categories of 3 to 6 classes of 3 to 5 pictures, and one with too few of either.
+            // 4 categories of 3 to 6 classes of 3 to 5 images, and one category with too few of both.
             var rows = new List<(long Label, long Category)>();
             for (var category = 0; category < 4; category++)
                 for (var one = 0; one < 3 + category; one++)
@@ -33,7 +33,7 @@ public class HierarchicalSamplerTests
             }
         }, iter: 200);
 
-    /// <summary>Category c has c + 2 classes of 2 pictures.</summary>
+    /// <summary>Category c has c + 2 classes of 2 images.</summary>
     private static (long[] Labels, long[] Categories) Growing(int categories)
     {
         var rows = Enumerable.Range(0, categories)

@@ -186,7 +186,7 @@ public class IdentitySamplerTests
     [Fact]
     public void TheDraw_IsTheSameForEver()
     {
-        // A change of these literals changes the batches of every recorded run.
+        // A change of these values would change the batches of every recorded run.
         var labels = new long[] { 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3 };
         var cameras = new long[] { 0, 1, 2, 0, 0, 1, 1, 2, 0, 1, 0, 0, 1 };
         Assert.Equal("8 9 1 0 3 5 12 11", Printed(new IdentitySampler(labels, 2, 2, seed: 1)));
@@ -201,7 +201,8 @@ public class IdentitySamplerTests
     [Fact]
     public void OtherCameras_ComeFirst()
     {
-        // One identity with cameras 0, 0, 0, 1, 2: with K = 3 both others come whenever the first picture is of camera 0.
+        // One identity with cameras 0, 0, 0, 1, 2: with K = 3 the images of both other cameras come whenever the first image is of camera
+        // 0.
         long[] labels = [0, 0, 0, 0, 0, 1, 1, 1];
         long[] cameras = [0, 0, 0, 1, 2, 0, 0, 0];
         var sampler = new IdentitySampler(labels, 1, 3, cameras: cameras, epoch: IdentityEpoch.Independent(200));

@@ -8,7 +8,8 @@ public class SamplerSizeTests
     private static readonly Dictionary<string, (string Setting, Action Make)> cases = new()
     {
         ["identity: batch"] = ("imagesPerIdentity", () => new IdentitySampler(labels, 65_536, 65_536)),
-        ["identity: independent epoch"] = ("epoch", () => new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.Independent(int.MaxValue))),
+        ["identity: independent epoch"] = ("epoch", () => new IdentitySampler(labels, 2, 2,
+            epoch: IdentityEpoch.Independent(int.MaxValue))),
         ["identity: repeated epoch"] = ("epoch",
             () => new IdentitySampler(labels, 2, 2, epoch: IdentityEpoch.AllImages.WithBatches(1_000_000_000))),
         ["identity: all images"] = ("imagesPerIdentity", () => new IdentitySampler(labels, 2, 1_000_000_000)),

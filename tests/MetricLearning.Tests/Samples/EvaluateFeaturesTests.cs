@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The sample as a user runs it: arguments, files, exit code.</summary>
+/// <summary>Runs the sample as a user does: with arguments, files and an exit code.</summary>
 [LeavesNoTensors]
 public sealed class EvaluateFeaturesTests : IDisposable
 {
