@@ -48,7 +48,7 @@ internal static class Evaluation
         var (query, gallery) = ExtractTest(model, data, settings, cancellationToken);
         using (query)
         using (gallery)
-            return Evaluator(data, distance).Evaluate(query, gallery);
+            return Evaluator(data, distance).Evaluate(query, gallery, cancellationToken: cancellationToken);
     }
 
     public static RetrievalEvaluator Evaluator(ReIdDataset data, Distance distance) =>
@@ -74,7 +74,7 @@ internal static class Evaluation
         using (query)
         using (gallery)
         {
-            var report = Evaluator(data, distance).Evaluate(query, gallery);
+            var report = Evaluator(data, distance).Evaluate(query, gallery, cancellationToken: cancellationToken);
             return (new Snapshot
             {
                 Name = name,

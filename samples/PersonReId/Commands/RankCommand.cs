@@ -49,7 +49,7 @@ internal static class RankCommand
         var (query, gallery) = Evaluation.ExtractTest(model, data, settings, cancellationToken);
         using var ofQuery = query;
         using var ofGallery = gallery;
-        var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery);
+        var report = Evaluation.Evaluator(data, distance).Evaluate(query, gallery, cancellationToken: cancellationToken);
         var figures = Figures.Of(report);
         HtmlReport.Write(output.FullName, new ReportData
         {

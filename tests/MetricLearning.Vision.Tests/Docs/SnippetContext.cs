@@ -36,7 +36,7 @@ public abstract class SnippetContext
     public abstract class Losses : SnippetContext
     {
         protected LossSum sum = null!;
-        protected ModelOutput output;
+        protected ModelOutput output = null!;
         protected int step;
     }
 
