@@ -14,7 +14,8 @@ using var mining = new ContrastiveLoss { Miner = miner };
 using var mined = mining.call(embeddings, labels);
 given.backward();
 Console.WriteLine(tuples.Count > 0 ? "the miner found pairs" : "no pairs");
-Console.WriteLine(given.item<float>() == mined.item<float>() ? "both ways give one value" : $"{given.item<float>()} and {mined.item<float>()}");
+Console.WriteLine(given.item<float>() == mined.item<float>() ? "both ways give one value"
+    : $"{given.item<float>()} and {mined.item<float>()}");
 
 /// <summary>Keeps the pairs whose distance is at most a radius.</summary>
 internal sealed class PairsWithinRadius(double radius) : Miner

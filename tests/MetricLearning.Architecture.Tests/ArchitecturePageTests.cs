@@ -16,7 +16,8 @@ public partial class ArchitecturePageTests
         var next = page.IndexOf("\n#", start + 1, StringComparison.Ordinal);
         var listed = Row().Matches(page[start..(next < 0 ? page.Length : next)]).Select(match => match.Groups[1].Value).ToList();
         var folders = Directory.GetDirectories(Path.Combine(Repository.Root, "src", project)).Select(folder => Path.GetFileName(folder))
-            .Where(name => Directory.GetFiles(Path.Combine(Repository.Root, "src", project, name), "*.cs", SearchOption.AllDirectories).Length > 0)
+            .Where(name => Directory.GetFiles(Path.Combine(Repository.Root, "src", project, name), "*.cs",
+                SearchOption.AllDirectories).Length > 0)
             .Except(["bin", "obj", "buildTransitive"]).ToList();
         Assert.Empty(folders.Except(listed));
         Assert.Empty(listed.Except(folders));

@@ -205,7 +205,8 @@ internal sealed unsafe class HardestPairs
         for (var j = 0; j < Math.Min(columns, count - column); j++)
         {
             if (!(distances[j] < (squares[row] + squares[column + j]) * (float)EuclideanMatrix.Near)) continue;
-            var exact = column + j == row ? 0 : SimdRows.SquaredDistance(rows + (long)row * width, rows + (long)(column + j) * width, width);
+            var exact = column + j == row ? 0 : SimdRows.SquaredDistance(rows + (long)row * width, rows + (long)(column + j) * width,
+                width);
             distances[j] = Math.Max((float)exact, floor);
         }
     }
