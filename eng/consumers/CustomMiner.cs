@@ -14,7 +14,7 @@ using var mining = new ContrastiveLoss { Miner = miner };
 using var mined = mining.call(embeddings, labels);
 given.backward();
 Console.WriteLine(tuples.Count > 0 ? "the miner found pairs" : "no pairs");
-Console.WriteLine(given.item<float>() == mined.item<float>() ? "both ways give one value"
+Console.WriteLine(Math.Abs(given.item<float>() - mined.item<float>()) < 1e-6f ? "both ways give one value"
     : $"{given.item<float>()} and {mined.item<float>()}");
 
 /// <summary>Keeps the pairs whose distance is at most a radius.</summary>
