@@ -4,7 +4,7 @@ using MetricLearning;
 using static TorchSharp.torch;
 
 random.manual_seed(1);
-using var model = new EmbeddingModel(new ConvNet4(), neck: new L2Normalize());
+using var model = new EmbeddingModel(new ConvNet4(imageChannels: 3), neck: new L2Normalize());
 model.eval();
 
 var builder = WebApplication.CreateBuilder();
