@@ -284,7 +284,8 @@ public class RetrievalEvaluatorTests
             Repeats = 4000, Seed = 5 } });
         for (var k = 1; k <= 4; k++) Assert.InRange(sampled.RankAt(k) - expected.RankAt(k), -0.02, 0.02);
 
-        IEnumerable<int> Rows(long identity) => Enumerable.Range(0, c.GalleryIdentities.Length).Where(r => c.GalleryIdentities[r] == identity);
+        IEnumerable<int> Rows(long identity) =>
+            Enumerable.Range(0, c.GalleryIdentities.Length).Where(r => c.GalleryIdentities[r] == identity);
     }
 
     [Fact]
