@@ -90,8 +90,9 @@ internal sealed unsafe class NeighborSearch
 
     private void TakeRow<T>(int query, T* scores, int columns, int row) where T : unmanaged
     {
+        var of = keyOf[query];
         var keys = Scratch.Doubles(columns);
-        for (var j = 0; j < columns; j++) keys[j] = keyOf[query].Of(KernelArrays.Widen(scores[j]));
+        for (var j = 0; j < columns; j++) keys[j] = of.Of(KernelArrays.Widen(scores[j]));
         CandidatesOf(query).Take(keys, row);
     }
 
