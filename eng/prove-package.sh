@@ -116,4 +116,4 @@ quietly dotnet build -c Release -p:MetricLearningNativeFix=false
 ! grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is compiled in all the same"
 cd ..
 
-printf '\nThe packages work: console program, single file, a library with its tests, a newcomer's programs.\n'
+printf '\nThe packages work: console program, single file, a library with its tests, the programs of a newcomer.\n'
