@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -13,7 +12,7 @@ namespace MetricLearning;
 /// </remarks>
 public abstract class TupleLoss : MetricLoss
 {
-    private readonly (Distance Distance, string Name)? only;
+    private readonly AllowedDistances? allowed;
 
     /// <summary>Names a loss that works with any distance.</summary>
     protected TupleLoss(string name) : base(name) { }
@@ -21,12 +20,10 @@ public abstract class TupleLoss : MetricLoss
     /// <summary>Names a loss whose formula is defined for one distance only: <see cref="Distance"/> refuses all others.</summary>
     /// <param name="name">The module's name.</param>
     /// <param name="requiredDistance">The distance that the formula needs.</param>
-    /// <param name="requiredDistanceName">How messages name that distance. Default: the expression that gives it.</param>
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
-    protected TupleLoss(string name, Distance requiredDistance,
-        [CallerArgumentExpression(nameof(requiredDistance))] string requiredDistanceName = "") : base(name)
+    protected TupleLoss(string name, Distance requiredDistance) : base(name)
     {
-        only = (Guard.NotNull(requiredDistance), requiredDistanceName);
+        allowed = new([Guard.NotNull(requiredDistance)], nameof(requiredDistance));
         Distance = requiredDistance;
     }
 
@@ -39,9 +36,9 @@ public abstract class TupleLoss : MetricLoss
         init
         {
             Guard.NotNull(value);
-            if (only is { } needed && !needed.Distance.Equals(value))
-                throw new ArgumentException($"Distance of {GetName()} must be {needed.Name}, because its formula is defined for that " +
-                    $"distance only; got {value}.", nameof(Distance));
+            if (allowed?.Permits(value) == false)
+                throw new ArgumentException($"Distance of {GetName()} must be Distance.{allowed}, because its formula is defined for that "
+                    + $"distance only; got {value}.", nameof(Distance));
             field = value;
         }
     } = Distance.Euclidean;

@@ -20,27 +20,23 @@ namespace MetricLearning;
 ///         candidates.Positives.clone(), candidates.Negatives &amp; (distances &lt; S(radius)).logical_not());
 /// }
 /// </code>
-/// <para> Thread safety: immutable; any number of threads may mine at once, each with a batch of its own. A <see cref="SeededMiner"/> is
-/// for one thread at a time. </para>
+/// <para>Thread safety: immutable; any number of threads may mine at once, each with a batch of its own. A <see cref="SeededMiner"/> is
+/// for one thread at a time.</para>
 /// </remarks>
 public abstract class Miner
 {
-    private readonly Distance[] allowed;
+    private readonly AllowedDistances? allowed;
 
     /// <summary>Creates a miner that works with every distance.</summary>
-    protected Miner() => allowed = [];
+    protected Miner() { }
 
     /// <summary>Creates a miner whose formula holds for some distances only: <see cref="Distance"/> refuses all others.</summary>
     /// <param name="allowedDistances">These distances; the first is the default.</param>
     /// <exception cref="ArgumentException">There is none, or one is null.</exception>
     protected Miner(params Distance[] allowedDistances)
     {
-        ArgumentNullException.ThrowIfNull(allowedDistances);
-        if (allowedDistances.Length == 0 || allowedDistances.Contains(null))
-            throw new ArgumentException($"{nameof(allowedDistances)} must hold a distance, and none that is null.",
-                nameof(allowedDistances));
-        allowed = [.. allowedDistances];
-        Distance = allowed[0];
+        allowed = new(allowedDistances, nameof(allowedDistances));
+        Distance = allowed.Default;
     }
 
     /// <summary>Keeps every candidate.</summary>
@@ -112,9 +108,8 @@ public abstract class Miner
 
     /// <summary>Refuses a distance that the miner's formula does not hold for. Null stands for the distance of the loss.</summary>
     private protected Distance? RequireAllowed(Distance? distance, string name = nameof(Distance)) =>
-        allowed.Length == 0 || (distance is not null && allowed.Contains(distance)) ? distance
-            : throw new ArgumentException($"{name} must be {string.Join<Distance>(" or ", allowed)}, got {distance?.ToString() ?? "null"}.",
-                name);
+        allowed is null || allowed.Permits(distance) ? distance
+            : throw new ArgumentException($"{name} must be {allowed}, got {distance?.ToString() ?? "null"}.", name);
 
     /// <summary>Runs a search without gradient and frees every tensor that it makes, except the tuples.</summary>
     private protected static Tuples WithoutGradient(Pairs candidates, Func<Tuples> search)
