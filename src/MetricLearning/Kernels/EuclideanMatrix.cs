@@ -18,7 +18,7 @@ namespace MetricLearning;
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
     /// <summary>Below this share of ‖x‖² + ‖y‖² about the mean, a squared distance is measured on the differences.</summary>
-    internal const double Near = 1e-3;
+    private const double Near = 1e-3;
 
     private const int ColumnsPerTask = 256;
 
@@ -247,8 +247,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
+    /// <summary>Whether squared distances are so small beside ‖x‖² + ‖y‖² that digits cancel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+    internal static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Vector256.LessThan(squares, sums * T.CreateTruncating(Near));
 
     private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -188,26 +189,33 @@ internal sealed unsafe class HardestPairs
     private void ProductsToDistances(float* products, int row, int column, int columns)
     {
         var square = Vector256.Create(squares[row]);
-        var (times, lowest, near) = (Vector256.Create(factor), Vector256.Create(floor), Vector256.Create((float)EuclideanMatrix.Near));
+        var (times, lowest) = (Vector256.Create(factor), Vector256.Create(floor));
         var anyNear = Vector256<float>.Zero;
         for (var j = 0; j < columns; j += 8)
         {
             var sums = square + Vector256.Load(squares + column + j);
             var distances = sums - times * Vector256.Load(products + j);
-            anyNear |= Vector256.LessThan(distances, sums * near);
+            anyNear |= EuclideanMatrix.IsNear(distances, sums);
             Vector256.Max(distances, lowest).Store(products + j);
         }
         if (isSquared && anyNear.AsInt32() != default) MeasureNearPairs(products, row, column, columns);
     }
 
+    /// <summary>Measures the near pairs of a row of a tile again, from the differences. A row is at distance 0 from itself.</summary>
     private void MeasureNearPairs(float* distances, int row, int column, int columns)
     {
-        for (var j = 0; j < Math.Min(columns, count - column); j++)
+        var square = Vector256.Create(squares[row]);
+        var x = rows + (long)row * width;
+        for (var j = 0; j < columns; j += 8)
         {
-            if (!(distances[j] < (squares[row] + squares[column + j]) * (float)EuclideanMatrix.Near)) continue;
-            var exact = column + j == row ? 0 : SimdRows.SquaredDistance(rows + (long)row * width, rows + (long)(column + j) * width,
-                width);
-            distances[j] = Math.Max((float)exact, floor);
+            var near = EuclideanMatrix.IsNear(Vector256.Load(distances + j), square + Vector256.Load(squares + column + j));
+            for (var lanes = near.ExtractMostSignificantBits(); lanes != 0; lanes &= lanes - 1)
+            {
+                var k = j + BitOperations.TrailingZeroCount(lanes);
+                if (column + k >= count) return;
+                var exact = column + k == row ? 0 : SimdRows.SquaredDistance(x, rows + (long)(column + k) * width, width);
+                distances[k] = Math.Max((float)exact, floor);
+            }
         }
     }
 

@@ -78,6 +78,53 @@ public class HardestPairsTests
         mined.Dispose();
     }
 
+    /// <summary>Where digits cancel in ‖x‖² + ‖y‖² − 2x·y, the search takes what float64 takes, and so does the matrix.</summary>
+    [Theory]
+    [InlineData(8, 2, 0, 1000)]         // far groups of near rows
+    [InlineData(64, 2048, 0, 30)]       // the lesson's batch, with classes that are near twins
+    [InlineData(64, 64, 1e3, 1)]        // all rows far from the origin
+    [InlineData(300, 33, 1e5, 100)]
+    public void Mine_NearTwinsOfLargeNorm_AreAsHardAsByFloat64(int count, int width, double offset, double norm)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(7);
+        var centers = randn(count / 4, width) * tensor((float)(norm / Math.Sqrt(width)));
+        var twins = centers.repeat_interleave(4, 0) + randn(count, width) * tensor(0.1f / MathF.Sqrt(width)) + tensor((float)offset);
+        // Four near rows are two classes, so the hardest negative of each row is as near as its positive.
+        var labels = Iota(count).div(2, RoundingMode.floor).to(ScalarType.Int64);
+        var exact = Distance.Lp(2).Matrix(twins.to(ScalarType.Float64), twins.to(ScalarType.Float64));
+        foreach (var distance in new[] { Distance.Euclidean, Distance.EuclideanSquared, Distance.EuclideanClamped })
+        {
+            using var batch = new LossBatch(twins, labels);
+            using var hardest = new BatchHardMiner().Mine(exact, batch.Candidates).AsTriplets();
+            using var searched = new BatchHardMiner().Mine(batch.Distances(distance)).AsTriplets();
+            Assert.False(batch.Distances(distance).HasMatrix);
+            using var mined = new BatchHardMiner().Mine(batch.Distances(distance).Matrix, batch.Candidates).AsTriplets();
+            foreach (var found in new[] { searched, mined })
+            {
+                Assert.Equal(hardest.Anchors.data<long>(), found.Anchors.data<long>());
+                AsHard(exact[found.Anchors, found.Positives], exact[found.Anchors, hardest.Positives]);
+                AsHard(exact[found.Anchors, found.Negatives], exact[found.Anchors, hardest.Negatives]);
+            }
+        }
+
+        static void AsHard(Tensor found, Tensor best) =>
+            Assert.True(((found - best).abs() / best).max().item<double>() < 1e-4, $"{((found - best).abs() / best).max().item<double>()}");
+    }
+
+    /// <summary>By hand: every anchor's positive is 0.1 away; its negative is 0.1 or 0.2 away.</summary>
+    [Fact]
+    public void Loss_OfFarGroups_IsThatByHand()
+    {
+        using var scope = NewDisposeScope();
+        var x = tensor(new float[,]
+        {
+            { 1000, 0 }, { 1000, .1f }, { 1000, .3f }, { 1000, .2f }, { -1000, 0 }, { -1000, .1f }, { -1000, .3f }, { -1000, .2f },
+        });
+        using var loss = new TripletLoss(margin: 0.3) { Miner = new BatchHardMiner() };
+        Assert.Equal(0.25, loss.call(x, tensor([0L, 0, 1, 1, 2, 2, 3, 3])).item<float>(), 1e-6);
+    }
+
     [Fact]
     public void Mine_EqualRows_TakesTheLowestIndex()
     {
