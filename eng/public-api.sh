@@ -7,9 +7,10 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for project in src/*/; do
   file=${project}PublicAPI/PublicAPI.Unshipped.txt
+  before=$(<"$file")
   echo '#nullable enable' >"$file"
   dotnet build -c Release "$project" --no-incremental -p:TreatWarningsAsErrors=false -p:WarningsNotAsErrors=RS0016 >"$log" ||
-    { grep error "$log" | sort -u >&2; exit 1; }
+    { grep error "$log" | sort -u >&2; echo "$before" >"$file"; exit 1; }
   # The projects that this one refers to are built too; only its own lines count.
   grep "\[.*/$(basename "$project")\.csproj\]" "$log" |
     sed -nE "s/.*RS0016: Symbol '(.*)' is not part of the declared public API.*/\1/p" | LC_ALL=C sort -u >>"$file"
