@@ -41,10 +41,10 @@ public sealed record KMeans
     /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead where a run converges. Default: null,
     /// nobody.</param>
     /// <param name="cancellationToken">Cancels the call; it is looked at after each start that is drawn, and after each iteration. A
-    /// cancelled call frees all its tensors.</param>
+    /// canceled call frees all its tensors.</param>
     /// <returns>The clusters, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public KMeansResult Fit(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         var call = CallProgress.Begin(progress, cancellationToken);

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>How far a long call is, or a part of it: what is done is reported to the caller, and the caller may cancel.</summary>
-/// <remarks>The default value reports nothing and is never cancelled. The shares that a call reports only rise. All members are for the
+/// <remarks>The default value reports nothing and is never canceled. The shares that a call reports only rise. All members are for the
 /// thread that makes the call: an exception inside a parallel loop would come out as an <see cref="AggregateException"/>.</remarks>
 internal readonly struct CallProgress
 {
@@ -15,7 +15,7 @@ internal readonly struct CallProgress
     {
         private double reported;
 
-        public void ThrowIfCancelled() => cancellationToken.ThrowIfCancellationRequested();
+        public void ThrowIfCanceled() => cancellationToken.ThrowIfCancellationRequested();
 
         public void Report(double share)
         {
@@ -26,7 +26,7 @@ internal readonly struct CallProgress
     }
 
     /// <summary>Begins a call.</summary>
-    /// <exception cref="OperationCanceledException">It is cancelled already.</exception>
+    /// <exception cref="OperationCanceledException">It is canceled already.</exception>
     public static CallProgress Begin(IProgress<double>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -37,18 +37,18 @@ internal readonly struct CallProgress
     public CallProgress Part(double start, double end) => new(call, At(start), At(end));
 
     /// <summary>The caller learns that this share is done.</summary>
-    /// <exception cref="OperationCanceledException">The call is cancelled; nothing is reported.</exception>
+    /// <exception cref="OperationCanceledException">The call is canceled; nothing is reported.</exception>
     public void Report(double share)
     {
-        call?.ThrowIfCancelled();
+        call?.ThrowIfCanceled();
         call?.Report(At(share));
     }
 
-    /// <summary>All is done. A call that has its result is no longer cancelled.</summary>
+    /// <summary>All is done. A call that has its result is no longer canceled.</summary>
     public void Done() => call?.Report(to);
 
     /// <summary>A loop over independent items, as <see cref="Threads.For"/>, which reports now and then.</summary>
-    /// <exception cref="OperationCanceledException">The call is cancelled; some items are done.</exception>
+    /// <exception cref="OperationCanceledException">The call is canceled; some items are done.</exception>
     public void For(int count, Action<int> body)
     {
         const int atOnce = 1024;

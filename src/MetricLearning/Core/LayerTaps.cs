@@ -5,12 +5,11 @@ namespace MetricLearning;
 
 /// <summary>Hears what each layer of a model gives, on the thread that runs the model.</summary>
 /// <remarks>
-/// <para>TorchSharp keeps hooks in a dictionary of the module, which every <c>call</c> enumerates: to add a hook for one call would let
-/// other threads' calls run it too, and to add or remove one while another thread calls the module breaks that call. So each layer gets one
-/// hook, once and for good, and the hook passes the output on to the listener of its own thread; where there is none it does
-/// nothing.</para>
-/// <para>One lock of the whole process keeps passes and additions apart, because models may share layers: passes of the library hold it
-/// together, an addition holds it alone. A <c>call</c> that a program makes by itself does not hold it.</para>
+/// <para>TorchSharp keeps hooks in a dictionary of the module, and every <c>call</c> enumerates it. A hook that is added for one call would
+/// also run in the calls of other threads. Adding or removing a hook while another thread calls the module breaks that call. So each layer
+/// gets one hook, which stays. It passes the output on to the listener of its own thread, and does nothing if there is none.</para>
+/// <para>One lock of the whole process keeps forward passes and additions apart, because models may share layers. Forward passes of the
+/// library hold it together; an addition holds it alone. A <c>call</c> that a program makes by itself does not hold it.</para>
 /// </remarks>
 internal static class LayerTaps
 {

@@ -56,7 +56,7 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="cancellationToken">Cancels the call; it is looked at after each block of rows.</param>
     /// <returns>[Q, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The type is not floating point.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public Tensor Matrix(ScalarType type = ScalarType.Float32, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {

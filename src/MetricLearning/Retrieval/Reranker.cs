@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>The same input gives the same output for any number of threads. Ties go by index.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores and each block of rows. A cancelled call frees all its tensors and has
+/// look at their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has
 /// changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
@@ -23,7 +23,7 @@ public abstract record Reranker
     /// <returns>The new distances [Q, G], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
     /// row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor query, Tensor gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -38,7 +38,7 @@ public abstract record Reranker
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [N, N], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>
         Rerank(features, gallery: null, CallProgress.Begin(progress, cancellationToken));
 

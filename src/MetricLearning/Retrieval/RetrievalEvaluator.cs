@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// order.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores. A cancelled call frees all its tensors and has changed nothing.</para>
+/// look at their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record RetrievalEvaluator
@@ -75,7 +75,7 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -94,7 +94,7 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
     /// the row.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(set);
@@ -113,7 +113,7 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
@@ -135,7 +135,7 @@ public sealed record RetrievalEvaluator
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A set has no cameras, widths, types or devices differ, or a feature is not finite.</exception>
     /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -177,7 +177,7 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(EmbeddingSet query, EmbeddingSet gallery, int? topK = null, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -202,7 +202,7 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, int? topK = null,
         IProgress<double>? progress = null, CancellationToken cancellationToken = default)
@@ -223,7 +223,7 @@ public sealed record RetrievalEvaluator
     /// <param name="cancellationToken">Cancels the call, which takes long where <see cref="Reranking"/> is set.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery, CancellationToken cancellationToken = default)
     {
         using var noGrad = no_grad();

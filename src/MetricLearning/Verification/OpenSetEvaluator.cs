@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// known query is detected and identified at rank r where its nearest match is among its r nearest images and nearer than the threshold;
 /// DIR (TPIR) is the share of known queries that are (Phillips, Grother and Micheals, <i>Evaluation Methods in Face Recognition</i>,
 /// Handbook of Face Recognition, 2011).</para>
-/// <para>A cancelled call frees all its tensors and has changed nothing.</para>
+/// <para>A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record OpenSetEvaluator
@@ -39,7 +39,7 @@ public sealed record OpenSetEvaluator
     /// <param name="cancellationToken">Cancels the call; it is looked at after each tile of scores.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public OpenSetReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {

@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// thresholds need are gathered in a second pass.</para>
 /// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores. A cancelled call frees all its tensors and has changed nothing.</para>
+/// look at their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record VerificationEvaluator
@@ -58,7 +58,7 @@ public sealed record VerificationEvaluator
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default) =>
         Evaluate(query, gallery, Protocol, named: null, CallProgress.Begin(progress, cancellationToken));
@@ -71,7 +71,7 @@ public sealed record VerificationEvaluator
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
     /// the row.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -92,7 +92,7 @@ public sealed record VerificationEvaluator
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)

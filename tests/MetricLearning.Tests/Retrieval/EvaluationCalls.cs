@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A call that computes on two sets and may report its progress and be cancelled.</summary>
+/// <summary>A call that computes on two sets and may report its progress and be canceled.</summary>
 /// <returns>All that it found, as text that is equal only where every bit is.</returns>
 internal delegate string EvaluationCall(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
     CancellationToken cancellationToken = default);

@@ -3,7 +3,7 @@ using TorchSharp;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The long calls of evaluation report their progress, can be cancelled, and may run side by side.</summary>
+/// <summary>The long calls of evaluation report their progress, can be canceled, and may run side by side.</summary>
 [LeavesNoTensors]
 public class LongCallTests
 {

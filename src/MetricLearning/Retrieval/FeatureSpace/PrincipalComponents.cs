@@ -27,7 +27,7 @@ public sealed class PrincipalComponents : IDisposable
     /// <returns>The components, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no rows, or a feature is not finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of components is not in [1, D].</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public static PrincipalComponents Fit(EmbeddingSet set, int? count = null, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign; for any other α its weight is
 /// 0.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores and each block of rows. A cancelled call frees all its tensors and has
+/// look at their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has
 /// changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
@@ -44,7 +44,7 @@ public sealed record QueryExpansion
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The expanded queries, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public EmbeddingSet Expand(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -65,7 +65,7 @@ public sealed record QueryExpansion
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A set that the caller disposes.</returns>
     /// <exception cref="ArgumentException">A feature is not finite.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public EmbeddingSet Augment(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
         var call = CallProgress.Begin(progress, cancellationToken);
@@ -84,7 +84,7 @@ public sealed record QueryExpansion
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Both sets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public (EmbeddingSet Query, EmbeddingSet Gallery) ExpandAll(EmbeddingSet query, EmbeddingSet gallery,
         IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {

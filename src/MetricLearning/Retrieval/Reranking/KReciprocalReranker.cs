@@ -69,7 +69,7 @@ public sealed record KReciprocalReranker : Reranker
     /// <returns>The new distances [Q, G], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
     /// <exception cref="NotSupportedException">fast-reid's dialect, which needs features.</exception>
-    /// <exception cref="OperationCanceledException">The call was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
