@@ -19,20 +19,32 @@ public static class EffectiveDimension
         using var scope = NewDisposeScope();
         Guard.Finite(features);
         var (count, width) = (features.size(0), features.size(1));
-        var mean = features.mean([0], keepdim: true, type: ScalarType.Float64);
+        // About the first row, the mean of equal rows is exactly 0, and so is their variance.
+        var first = features.narrow(0, 0, 1).to(ScalarType.Float64);
+        var sum = zeros(1, width, ScalarType.Float64, features.device);
+        ForEachTile(rows => sum.Plus_((rows - first).sum(dim: 0)));
+        var mean = sum / S(count);
         var scatter = zeros(width, width, ScalarType.Float64, features.device);
-        var step = Math.Max(1, (4L << 20) / width);
-        for (long row = 0; row < count; row += step)
+        ForEachTile(rows =>
         {
-            using var tile = NewDisposeScope();
-            var rows = features.narrow(0, row, Math.Min(step, count - row)).to(ScalarType.Float64) - mean;
-            scatter.Plus_(rows.t().matmul(rows));
-        }
+            var deviations = rows - first - mean;
+            scatter.Plus_(deviations.t().matmul(deviations));
+        });
         var values = TensorMemory.Copy<double>(linalg.eigvalsh(scatter));
         Array.Reverse(values);
         for (var i = 0; i < values.Length; i++) values[i] = Math.Max(0, values[i]);
         var total = values.Sum();
         return Array.ConvertAll(values, v => total > 0 ? v / total : double.NaN);
+
+        void ForEachTile(Action<Tensor> use)
+        {
+            var step = Math.Max(1, (4L << 20) / width);
+            for (long row = 0; row < count; row += step)
+            {
+                using var tile = NewDisposeScope();
+                use(features.narrow(0, row, Math.Min(step, count - row)).to(ScalarType.Float64));
+            }
+        }
     }
 
     /// <summary>PCF, the principal components fraction of open-metric-learning: the fewest principal axes that hold more than a share of

@@ -43,8 +43,8 @@ public abstract class Distance
     public static Distance Dot { get; } = new DotDistance();
 
     /// <summary>
-    /// <c>var(x − y) / var(x)</c>, the noise-to-signal ratio of Yuan et al., CVPR 2019. It is not symmetric: x is the anchor. The variance
-    /// of a row of equal entries is 0 and counts as 1.
+    /// <c>var(x − y) / var(x)</c>, the noise-to-signal ratio of Yuan et al., CVPR 2019. It is not symmetric: x is the anchor. An anchor of
+    /// equal entries has no signal to divide by; its distance is <c>Σᵢ (yᵢ − mean(y))²</c>, which is D times the variance of y.
     /// </summary>
     public static Distance SignalToNoise { get; } = new SignalToNoiseDistance();
 

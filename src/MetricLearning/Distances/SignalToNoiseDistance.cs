@@ -10,19 +10,17 @@ internal sealed class SignalToNoiseDistance : Distance
 {
     protected override Tensor MatrixCore(Tensor x, Tensor y)
     {
-        (x, y) = (Centered(x), Centered(y));
+        (x, y) = (RowMath.Deviations(x, 1), RowMath.Deviations(y, 1));
         return EuclideanSquared.Matrix(x, y) / Signal(x).unsqueeze(1);
     }
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y)
     {
-        (x, y) = (Centered(x), Centered(y));
+        (x, y) = (RowMath.Deviations(x, 1), RowMath.Deviations(y, 1));
         return EuclideanSquared.Pairwise(x, y) / Signal(x);
     }
 
     public override string ToString() => nameof(SignalToNoise);
-
-    private static Tensor Centered(Tensor x) => x - x.mean([1], keepdim: true);
 
     private static Tensor Signal(Tensor centered)
     {

@@ -33,6 +33,22 @@ internal static class RowMath
         return Product.OneMinus(unit, ReferenceEquals(x, y) ? unit : Unit(y));
     }
 
+    /// <summary>What each entry has above the mean of its entries along a dimension.</summary>
+    /// <remarks>The first entry is subtracted before the mean is taken, so entries that are all equal give exactly 0, which a rounded mean
+    /// would not, and fewer digits cancel.</remarks>
+    public static Tensor Deviations(Tensor x, long dim)
+    {
+        var differences = x - First(x, dim);
+        return differences - differences.mean([dim], keepdim: true);
+    }
+
+    /// <summary>The mean along a dimension, which stays as size 1. Entries that are all equal have exactly that mean.</summary>
+    public static Tensor MeanAlong(Tensor x, long dim)
+    {
+        var first = First(x, dim);
+        return first.Plus((x - first).mean([dim], keepdim: true));
+    }
+
     /// <summary>Subtracts the mean row of y from x and y. No distance changes, and far fewer digits cancel in ‖x‖² + ‖y‖² − 2x·y.</summary>
     /// <remarks>Entries that are not finite count as 0 in the mean, so that they spoil the distances of their own row only.</remarks>
     public static (Tensor X, Tensor Y) AboutTheMean(Tensor x, Tensor y)
@@ -75,6 +91,8 @@ internal static class RowMath
 
     /// <summary>log(1 + exp(x)).</summary>
     public static Tensor Softplus(Tensor x) => -nn.functional.logsigmoid(-x);
+
+    private static Tensor First(Tensor x, long dim) => x.detach().narrow(dim, 0, Math.Min(1, x.size((int)dim)));
 
     /// <summary>The number of entries that a mask keeps.</summary>
     public static unsafe long Count(Tensor mask)

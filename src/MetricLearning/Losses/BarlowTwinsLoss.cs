@@ -32,5 +32,5 @@ public sealed class BarlowTwinsLoss : ViewLoss
     }
 
     /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 where they do not vary.</summary>
-    private static Tensor Standardize(Tensor view) => RowMath.Unit((view - view.mean([0])).t()).t();
+    private static Tensor Standardize(Tensor view) => RowMath.Unit(RowMath.Deviations(view, 0).t()).t();
 }

@@ -40,7 +40,7 @@ public sealed record LossReport
 
     /// <summary>
     /// The number of directions in which the rows spread: (Σλ)² / Σλ² of the eigenvalues λ of their covariance, at most min(N − 1, D); 0
-    /// where all rows are equal. Null unless the report is detailed.
+    /// where the rows are equal to the rounding of their type. Null unless the report is detailed.
     /// </summary>
     public double? EffectiveRank { get; init; }
 

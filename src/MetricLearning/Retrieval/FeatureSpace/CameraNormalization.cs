@@ -36,7 +36,8 @@ public sealed class CameraNormalization : IDisposable
         foreach (var camera in sets.SelectMany(Cameras).Distinct().Order())
         {
             var rows = cat([.. sets.Select(set => Rows(set, camera))]);
-            var (mean, deviation) = (rows.mean([0]), rows.std(0, unbiased: false));
+            var mean = RowMath.MeanAlong(rows, 0).squeeze(0);
+            var deviation = (rows - mean).pow(S(2)).mean([0]).sqrt();
             fitted.Add(camera, (mean.DetachFromDisposeScope(), deviation.clamp_min(S(LeastDeviation)).DetachFromDisposeScope(),
                 (int)rows.size(0)));
         }

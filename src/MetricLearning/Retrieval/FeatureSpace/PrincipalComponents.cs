@@ -39,7 +39,7 @@ public sealed class PrincipalComponents : IDisposable
         Guard.Finite(set.Features, "features");
         using var scope = NewDisposeScope();
         var x = set.Features.to(ScalarType.Float64);
-        var mean = x.mean([0]);
+        var mean = RowMath.MeanAlong(x, 0).squeeze(0);
         x = x - mean;
         var covariance = x.t().matmul(x).div_(S(set.Count));
         call.Report(0.5);
