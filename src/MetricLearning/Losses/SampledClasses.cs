@@ -10,17 +10,19 @@ namespace MetricLearning;
 /// optimizer.step();                          // the network
 /// loss.Sampled!.Step(learningRate: 0.1);     // the vectors of the drawn classes
 /// </code>
-/// Only the drawn rows enter the product, get a gradient and are moved (SGD with momentum and weight decay on those rows). So time and
-/// memory of a step depend on the number drawn: no gradient of [C, D] is ever made. The vectors themselves take no gradient, so other
-/// optimizers do not change them. In evaluation mode all classes count. The draws come from torch's random numbers on the device of the
-/// vectors. The momentum is a buffer: it moves and is saved with the loss. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// Gradients of several backward passes add up until <see cref="Step"/>, as those of other parameters do. With gradient accumulation, call
+/// <see cref="Step"/> once beside each step of the optimizer. Only the drawn rows enter the product, get a gradient and are moved (SGD with
+/// momentum and weight decay on those rows). So time and memory of a step depend on the number drawn: no gradient of [C, D] is ever made.
+/// The vectors themselves take no gradient, so other optimizers do not change them. In evaluation mode all classes count. The draws come
+/// from torch's random numbers on the device of the vectors. The momentum is a buffer: it moves and is saved with the loss. An et al.,
+/// <i>Partial FC</i>, ICCV Workshops 2021.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module
 {
     // A function, because TorchSharp would register a field of a module type as a part of this module.
     private Func<ClassLoss>? owner;
-    private (Tensor Rows, Tensor Vectors)? drawn;
+    private readonly List<(Tensor Rows, Tensor Vectors)> drawn = [];    // since the last step
 
     /// <summary>Sets how many classes are drawn and how they are trained.</summary>
     /// <param name="count">The number of classes that a step looks at, at least 1. The classes of the batch are always among them, even
@@ -43,29 +45,44 @@ public sealed class SampledClasses : nn.Module
     /// <summary>The factor by which a row is added to its gradient.</summary>
     public double WeightDecay { get; }
 
-    /// <summary>Moves the drawn class vectors by the gradient of the last backward pass. Without a gradient it does nothing.</summary>
+    /// <summary>The number of backward passes whose gradients may add up until <see cref="Step"/>, at least 1. One more is an
+    /// <see cref="InvalidOperationException"/>, because a step was probably forgotten. Default: 64.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public int MaxAccumulatedPasses { get; init => field = Guard.AtLeast(value, 1); } = 64;
+
+    /// <summary>Moves the class vectors that were drawn since the last step by the sum of their gradients. Without a gradient it does
+    /// nothing.</summary>
     /// <param name="learningRate">0 or greater.</param>
     /// <exception cref="ArgumentOutOfRangeException">The learning rate is below 0 or not finite.</exception>
     public void Step(double learningRate)
     {
         Guard.NotNegative(learningRate);
-        if (drawn is not { } rows) return;
         using (no_grad())
         using (NewDisposeScope())
-        {
-            if (rows.Vectors.grad is { } gradient)
+            if (SummedGradient() is var (rows, gradient))
             {
-                gradient = gradient.Plus(S(WeightDecay) * rows.Vectors);
+                var weights = owner!().Weights;
+                var vectors = weights.index_select(0, rows);
+                gradient = gradient.Plus(S(WeightDecay) * vectors);
                 if (Momentum > 0)
                 {
                     var velocity = get_buffer(VelocityName)!;
-                    gradient = gradient.Plus(S(Momentum) * velocity.index_select(0, rows.Rows));
-                    velocity.index_copy_(0, rows.Rows, gradient);
+                    gradient = gradient.Plus(S(Momentum) * velocity.index_select(0, rows));
+                    velocity.index_copy_(0, rows, gradient);
                 }
-                owner!().Weights.index_copy_(0, rows.Rows, rows.Vectors - S(learningRate) * gradient);
+                weights.index_copy_(0, rows, vectors - S(learningRate) * gradient);
             }
-        }
         Forget();
+    }
+
+    /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null where there are none.</summary>
+    private (Tensor Rows, Tensor Gradient)? SummedGradient()
+    {
+        var parts = drawn.FindAll(part => part.Vectors.grad is not null);
+        if (parts.Count == 0) return null;
+        var (rows, places, _) = cat([.. parts.Select(part => part.Rows)]).unique(return_inverse: true);
+        var gradients = cat([.. parts.Select(part => part.Vectors.grad!)]);
+        return (rows, zeros(rows.size(0), gradients.size(1), gradients.dtype, gradients.device).index_add(0, places!, gradients, S(1)));
     }
 
     /// <summary>Takes over the training of a loss's vectors.</summary>
@@ -82,11 +99,7 @@ public sealed class SampledClasses : nn.Module
     /// <summary>Draws classes for a batch: their vectors, as a leaf of their own, and the labels as numbers among them.</summary>
     internal (Tensor Vectors, Tensor Labels) Draw(Tensor labels)
     {
-        if (is_grad_enabled() && drawn?.Vectors.grad is { } waiting)
-        {
-            waiting.Dispose();
-            throw new InvalidOperationException("The last backward pass waits to be applied: call Step after each backward pass.");
-        }
+        if (is_grad_enabled()) RequirePlace();
         var loss = owner!();
         var count = (int)Math.Min(loss.Classes, Math.Max(Count, labels.size(0)));
         var order = rand(loss.Classes, ScalarType.Float32, labels.device).index_fill_(0, labels, S(2));
@@ -95,8 +108,8 @@ public sealed class SampledClasses : nn.Module
         var vectors = loss.Weights.detach().index_select(0, rows);
         if (is_grad_enabled())
         {
-            Forget();
-            drawn = (rows.DetachFromDisposeScope(), vectors.requires_grad_().DetachFromDisposeScope());
+            drawn.Add((rows.DetachFromDisposeScope(), vectors.requires_grad_().DetachFromDisposeScope()));
+            StateChanges.OnFailure(() => FreeAt(drawn.FindIndex(part => ReferenceEquals(part.Vectors, vectors))));
         }
         return (vectors, searchsorted(chosen, labels));
     }
@@ -110,10 +123,33 @@ public sealed class SampledClasses : nn.Module
 
     private const string VelocityName = "velocity";
 
+    /// <summary>Makes place for one more draw. A forward pass that had no backward pass, as in a validation, gives up its place.</summary>
+    private void RequirePlace()
+    {
+        if (drawn.Count < MaxAccumulatedPasses) return;
+        var unused = drawn.FindIndex(part => part.Vectors.grad is null);
+        if (unused < 0)
+            throw new InvalidOperationException($"The gradients of {drawn.Count} backward passes wait to be applied: call Step after the "
+                + "backward passes of each step, or raise MaxAccumulatedPasses.");
+        FreeAt(unused);
+    }
+
+    private void FreeAt(int place)
+    {
+        Free(drawn[place]);
+        drawn.RemoveAt(place);
+    }
+
     private void Forget()
     {
-        drawn?.Rows.Dispose();
-        drawn?.Vectors.Dispose();
-        drawn = null;
+        drawn.ForEach(Free);
+        drawn.Clear();
+    }
+
+    private static void Free((Tensor Rows, Tensor Vectors) part)
+    {
+        part.Vectors.grad?.Dispose();
+        part.Vectors.Dispose();
+        part.Rows.Dispose();
     }
 }

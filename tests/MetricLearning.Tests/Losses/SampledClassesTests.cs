@@ -102,15 +102,57 @@ public class SampledClassesTests
     {
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();
-        using var loss = new CosFaceLoss(Classes, Dimension) { Sampled = new SampledClasses(12) };
-        loss.call(x, y);
+        using var loss = new CosFaceLoss(Classes, Dimension) { Sampled = new SampledClasses(12) { MaxAccumulatedPasses = 2 } };
+        for (var pass = 0; pass < 5; pass++) loss.call(x, y);       // without a backward pass, as in a validation
+        loss.call(x, y).backward();
         loss.call(x, y).backward();
         loss.Report(x, y);
-        Assert.StartsWith("The last backward pass waits to be applied: call Step",
+        Assert.StartsWith("The gradients of 2 backward passes wait to be applied: call Step",
             Assert.Throws<InvalidOperationException>(() => loss.call(x, y)).Message);
         loss.Sampled!.Step(0.1);
         loss.Sampled!.Step(0.1);
         Assert.True(loss.call(x, y).isfinite().item<bool>());
+    }
+
+    /// <summary>With all classes drawn, a step is that of SGD on the summed gradient of the whole loss.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void AccumulatedGradients_AreOneStepOfTheirSum(bool oneBackwardPass)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var whole = new CosFaceLoss(Classes, Dimension, scale: 8);
+        using var sampled = new CosFaceLoss(Classes, Dimension, scale: 8) { Sampled = new SampledClasses(Classes) };
+        using (no_grad()) sampled.Weights.copy_(whole.Weights);
+        using var sgd = optim.SGD(whole.parameters(), 0.1, momentum: 0.9, weight_decay: 5e-4);
+        for (var step = 0; step < 3; step++)
+        {
+            sgd.zero_grad();
+            foreach (var loss in new[] { whole, sampled })
+            {
+                var values = new[] { (0, 4), (4, 5), (7, 5) }.Select(part =>
+                    loss.call(x.narrow(0, part.Item1, part.Item2), y.narrow(0, part.Item1, part.Item2)));
+                if (oneBackwardPass) stack([.. values]).sum().backward();
+                else foreach (var value in values) value.backward();
+            }
+            sgd.step();
+            sampled.Sampled!.Step(0.1);
+            Assert.True(whole.Weights.allclose(sampled.Weights, rtol: 1e-5, atol: 1e-6));
+        }
+    }
+
+    /// <summary>Classes of one draw only, or of both, move by their own gradients.</summary>
+    [Fact]
+    public void DrawsThatOverlap_MoveEachClassOnce()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = new CosFaceLoss(Classes, Dimension, scale: 8) { Sampled = new SampledClasses(1, momentum: 0, weightDecay: 0) };
+        var before = loss.Weights.detach().clone();
+        foreach (var (first, second) in new[] { (0L, 1L), (1L, 2L) })
+            loss.call(x.narrow(0, 0, 2), tensor([first, second])).backward();
+        loss.Sampled!.Step(0.1);
+        var moved = (loss.Weights - before).abs().sum(1).gt(0).data<bool>().ToArray();
+        Assert.Equal([.. Enumerable.Range(0, (int)Classes).Select(c => c < 3)], moved);
     }
 
     [Fact]

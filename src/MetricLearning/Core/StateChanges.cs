@@ -1,0 +1,69 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>What a call changed in its losses and miners, so that a call that throws takes it back.</summary>
+/// <remarks>
+/// A call opens one and says <see cref="Keep"/> at its end. If it throws before, <see cref="Dispose"/> takes all changes back, the last
+/// first. A call within another call hands its changes to that one, because the outer call may still throw.
+/// <para>Thread safety: one for each thread.</para>
+/// </remarks>
+internal sealed class StateChanges : IDisposable
+{
+    [ThreadStatic] private static StateChanges? current;
+
+    private readonly StateChanges? outer = current;
+    private readonly List<(Action Undo, Tensor[] Saved)> changes = [];
+
+    private StateChanges() => current = this;
+
+    /// <summary>Opens the changes of a call.</summary>
+    public static StateChanges Begin() => new();
+
+    /// <summary>Says before a tensor is written over that its values come back if the call throws. Outside of a call it does
+    /// nothing.</summary>
+    public static void Before(Tensor written)
+    {
+        if (current is null) return;
+        var saved = written.detach().clone().DetachFromDisposeScope();
+        current.changes.Add((() => written.detach().copy_(saved), [saved]));
+    }
+
+    /// <summary>The same for some rows of a tensor.</summary>
+    /// <param name="written">[N, ...], without gradient.</param>
+    /// <param name="rows">int64 [K].</param>
+    public static void Before(Tensor written, Tensor rows)
+    {
+        if (current is null) return;
+        var (saved, places) = (written.index_select(0, rows).DetachFromDisposeScope(), rows.clone().DetachFromDisposeScope());
+        current.changes.Add((() => written.index_copy_(0, places, saved), [saved, places]));
+    }
+
+    /// <summary>Says how a change is taken back if the call throws. Outside of a call it does nothing.</summary>
+    public static void OnFailure(Action undo) => current?.changes.Add((undo, []));
+
+    /// <summary>The call has succeeded.</summary>
+    public void Keep()
+    {
+        if (outer is not null) outer.changes.AddRange(changes);
+        else Free();
+        changes.Clear();
+    }
+
+    /// <summary>Ends the call. Without <see cref="Keep"/> it takes back what the call has changed.</summary>
+    public void Dispose()
+    {
+        current = outer;
+        if (changes.Count == 0) return;
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (undo, _) in Enumerable.Reverse(changes)) undo();
+        Free();
+    }
+
+    private void Free()
+    {
+        foreach (var (_, saved) in changes)
+            foreach (var tensor in saved) tensor.Dispose();
+    }
+}
