@@ -89,6 +89,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>Computes the loss first, and stores the batch once the loss has accepted it.</summary>
     private LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches)
     {
+        using var changes = StateChanges.Begin();
         labels = Check(embeddings, labels);
         var learns = training && is_grad_enabled();
         var places = learns && StoresBatches ? PlacesOfNext(embeddings.size(0)) : null;
@@ -98,6 +99,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
             : batches.Add(AgainstMemory(embeddings, labels, places)));
         if (places is not null) Store(embeddings, labels, places);
         if (learns) Set(2, seen + 1);
+        changes.Keep();
         return outcome;
     }
 
@@ -116,6 +118,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     private void Store(Tensor rows, Tensor rowLabels, Tensor places)
     {
         using var noGradient = no_grad();
+        StateChanges.Before(embeddings, places);
+        StateChanges.Before(labels, places);
         Write(rows, rowLabels, embeddings, labels, places);
         var filled = FilledWith(rows.size(0));
         Set(0, (Cursor().Position + rows.size(0)) % Capacity);
@@ -139,7 +143,11 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>How many rows are remembered once these many are stored.</summary>
     private long FilledWith(long count) => Math.Min(Capacity, Cursor().Filled + count);
 
-    private void Set(long place, long value) => cursor.narrow(0, place, 1).fill_(S(value));
+    private void Set(long place, long value)
+    {
+        StateChanges.Before(cursor);
+        cursor.narrow(0, place, 1).fill_(S(value));
+    }
 
     private (long Position, long Filled, long Batches) Cursor()
     {

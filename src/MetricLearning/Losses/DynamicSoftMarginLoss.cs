@@ -117,6 +117,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     {
         var mixed = where(histogram.sum() == S(0), seen, (S(1 - Momentum) * histogram).Plus(S(Momentum) * seen));
         mixed = mixed / mixed.sum().clamp_min(S(double.Epsilon));
+        StateChanges.Before(histogram);
         using (no_grad()) histogram.copy_(mixed);
         return mixed;
     }

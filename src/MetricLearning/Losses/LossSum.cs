@@ -97,14 +97,19 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         ArgumentNullException.ThrowIfNull(labels);
         if (parts.Count == 0) throw new InvalidOperationException("This sum has no loss; add one.");
         var wide = Guard.WidenIntegers(labels);
-        return [.. parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches))];
+        using var changes = StateChanges.Begin();
+        LossOutcome[] outcomes = [.. parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches))];
+        changes.Keep();
+        return outcomes;
     }
 
     private static Tensor InputOf(Part part, ModelOutput output) => part.Of(output)
         ?? throw new ArgumentException($"the model gives nothing that the loss {part.Name} looks at.", nameof(output));
 
+    /// <summary>Σ weight · value, as a new tensor: the value of a single part may belong to the caller.</summary>
     private Tensor WeightedSum(LossOutcome[] outcomes) =>
-        parts.Zip(outcomes, (part, outcome) => S(part.Weight) * outcome.Value).Aggregate((sum, part) => sum.Plus(part));
+        parts.Zip(outcomes, (part, outcome) => part.Weight == 1 && parts.Count > 1 ? outcome.Value : S(part.Weight) * outcome.Value)
+            .Aggregate((sum, part) => sum.Plus(part));
 
     private sealed record Part(string Name, nn.Module<Tensor, Tensor, Tensor> Loss, Func<ModelOutput, Tensor> Of, double Weight);
 }

@@ -64,7 +64,9 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     {
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels) { WantsEachValue = true };
+        using var changes = StateChanges.Begin();
         LossTerm[] terms = [.. Terms(batch).Where(term => term.Values.numel() > 0)];
+        changes.Keep();
         var tensors = terms.SelectMany(term => new[] { term.Values, term.Anchors, term.Divisor }).OfType<Tensor>();
         foreach (var tensor in tensors.Distinct(ReferenceEqualityComparer.Instance).Cast<Tensor>()) tensor.MoveToOuterDisposeScope();
         return terms;
@@ -93,8 +95,11 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
     internal LossOutcome Evaluate(LossBatch batch)
     {
+        using var changes = StateChanges.Begin();
         LossTerm[] terms = [.. Terms(batch)];
-        return new(Reduce(batch, terms), terms, batch, ReportDistance);
+        var outcome = new LossOutcome(Reduce(batch, terms), terms, batch, ReportDistance);
+        changes.Keep();
+        return outcome;
     }
 
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(batches.Of(input, labels));

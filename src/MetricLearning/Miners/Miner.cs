@@ -116,8 +116,10 @@ public abstract class Miner
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
+        using var changes = StateChanges.Begin();
         var mined = search();
         if (!ReferenceEquals(mined, candidates)) mined.MoveToOuterDisposeScope();
+        changes.Keep();
         return mined;
     }
 

@@ -16,5 +16,11 @@ public abstract class SeededMiner : Miner
     public long Calls { get; set => field = Guard.AtLeast(value, 0); }
 
     /// <summary>Creates the random numbers of this call, and counts the call.</summary>
-    protected SeededRandom NextRandom() => SeededRandom.ForStream(Seed, (ulong)Calls++);
+    protected SeededRandom NextRandom()
+    {
+        var call = Calls;
+        StateChanges.OnFailure(() => Calls = call);
+        Calls = call + 1;
+        return SeededRandom.ForStream(Seed, (ulong)call);
+    }
 }

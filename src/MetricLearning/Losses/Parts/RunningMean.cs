@@ -17,7 +17,11 @@ internal static class RunningMean
     {
         var old = buffer.to(value.dtype);
         var mean = where(value.isfinite(), (S(momentum) * value).Plus(S(1 - momentum) * old), old);
-        if (is_grad_enabled()) buffer.copy_(mean);
+        if (is_grad_enabled())
+        {
+            StateChanges.Before(buffer);
+            buffer.copy_(mean);
+        }
         return mean;
     }
 }
