@@ -50,20 +50,23 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
         using var scope = NewDisposeScope();
         var (saved, plan) = (ctx.get_saved_variables(), (Plan)ctx.get_data(PlanKey));
         var (x, y) = (saved[0], saved.Count > 1 ? saved[1] : null);
-        Tensor? dx, dy;
-        if (is_grad_enabled())
-        {
-            Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);
-            (dx, dy) = Gradient.Differentiable(plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives)), x, y, grad_output);
-        }
+        Tensor?[] gradients;
+        if (is_grad_enabled()) gradients = Gradient.Differentiable(inputs => Plain(inputs[0]!, inputs[1], plan), grad_output, x, y);
         else
         {
             var factors = KernelArrays.Times(grad_output, (double[][])ctx.get_data(FactorsKey));
-            (dx, dy) = RowDifferences.Gradients(x, y,
+            gradients = RowDifferences.Gradients(x, y,
                 (plan.Rows.Anchors, plan.Rows.Positives, factors[0]), (plan.Rows.Anchors, plan.Rows.Negatives, factors[1]));
         }
         grad_output.Dispose();
-        return Gradient.Return(dx, dy, null);
+        return Gradient.Return([.. gradients, null]);
+    }
+
+    /// <summary>The same costs by tensor operations.</summary>
+    private static Tensor Plain(Tensor x, Tensor? y, Plan plan)
+    {
+        Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);
+        return plan.Hinge.Of(To(plan.Rows.Positives), To(plan.Rows.Negatives));
     }
 
     private sealed record Plan((long[] Anchors, long[] Positives, long[] Negatives) Rows, EuclideanForm Form, TripletCost Hinge);

@@ -123,7 +123,8 @@ public sealed class LossBatch : IDisposable
             candidates = Given is not null ? Given.AsPairs()
                 : MeetsItself ? Pairs.FromLabels(Labels!)
                 : Pairs.FromLabels(Labels!, ReferenceLabels!, self);
-            candidates.DetachFromDisposeScope();
+            // Pairs that were given stay in the caller's dispose scope.
+            if (!ReferenceEquals(candidates, Given)) candidates.DetachFromDisposeScope();
             return candidates;
         }
     }
@@ -144,7 +145,7 @@ public sealed class LossBatch : IDisposable
 
     /// <summary>
     /// A scalar without gradient: (Σλ)² / Σλ² of the eigenvalues λ of the embeddings' covariance, from the smaller of its two products; 0
-    /// where all rows are equal.
+    /// where the rows differ by no more than the rounding of their type, because the directions of rounding errors mean nothing.
     /// </summary>
     internal Tensor EffectiveRank
     {
@@ -153,8 +154,9 @@ public sealed class LossBatch : IDisposable
             if (effectiveRank is not null) return effectiveRank;
             using var noGradient = no_grad();
             using var scope = NewDisposeScope();
-            var centered = Embeddings - Embeddings.sum(dim: 0) / S(Math.Max(1, Rows));
-            centered = centered / centered.norm().clamp_min(S(1e-30));
+            var centered = RowMath.Deviations(Embeddings, 0);
+            var (length, rounding) = (centered.norm(), Embeddings.norm() * S(finfo(Embeddings.dtype).eps));
+            centered = where(length <= rounding, zeros_like(centered), centered / length);
             var product = Rows < Embeddings.size(1) ? centered.matmul(centered.t()) : centered.t().matmul(centered);
             var squares = product.pow(S(2)).sum();
             return effectiveRank = Own((centered.pow(S(2)).sum().pow(S(2)) / squares.masked_fill(squares == S(0), S(1)))

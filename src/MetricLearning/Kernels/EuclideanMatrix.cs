@@ -10,10 +10,10 @@ namespace MetricLearning;
 /// matrix product each.</summary>
 /// <remarks>
 /// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c>, with rows measured from the mean row, is written over the product. Where d² is below a thousandth of
-/// ‖x‖² + ‖y‖², digits cancel: there d² is computed from the differences, and so is the gradient of d. Equal rows are at distance 0.
-/// The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the square it is 2(x − y). If the batch meets itself, g and gᵀ are
-/// added before the one product. Tensor operations compute second derivatives, and all types and devices other than float32 and float64 on
-/// the CPU.
+/// ‖x‖² + ‖y‖², digits cancel: there d² is computed from the differences, and so is the gradient of d. So are those of rows whose squares
+/// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the square it is
+/// 2(x − y). If the batch meets itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives, and all
+/// types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {
@@ -60,11 +60,12 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         var (saved, squared) = (ctx.get_saved_variables(), (bool)ctx.get_data("squared"));
         var x = new Side(saved[1], saved[2], saved[3]);
         Side? y = saved.Count > 4 ? new(saved[4], saved[5], saved[6]) : null;
-        var (dx, dy) = is_grad_enabled()
-            ? PlainGradients(saved[0], x.Given, y?.Given, squared, grad_output)
+        var gradients = is_grad_enabled()
+            ? Gradient.Differentiable(
+                inputs => PlainWithEqualRows(saved[0], inputs[0]!, inputs[1] ?? inputs[0]!, squared), grad_output, x.Given, y?.Given)
             : Gradients(saved[0], x, y, squared, grad_output);
         grad_output.Dispose();
-        return Gradient.Return(dx, dy, null);
+        return Gradient.Return([.. gradients, null]);
     }
 
     private static Tensor Plain(Tensor x, Tensor y, bool squared)
@@ -75,25 +76,26 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
     }
 
-    private static (Tensor?, Tensor?) PlainGradients(Tensor exact, Tensor x, Tensor? y, bool squared, Tensor gradient)
+    /// <summary>The distances by tensor operations, whose rounding makes equal rows differ: there the exact ones say 0.</summary>
+    private static Tensor PlainWithEqualRows(Tensor exact, Tensor x, Tensor y, bool squared)
     {
-        var distances = Plain(x, y ?? x, squared);
-        if (!squared) distances = distances.masked_fill(exact == S(0), S(0));
-        return (Of(x), Of(y));
-
-        Tensor? Of(Tensor? input) => input is { requires_grad: true } ? Gradient.Differentiable(distances, input, gradient) : null;
+        var distances = Plain(x, y, squared);
+        return squared ? distances : distances.masked_fill(exact == S(0), S(0));
     }
 
     /// <summary>The gradients of x and y; null for one that needs none.</summary>
-    private static (Tensor?, Tensor?) Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
+    private static Tensor?[] Gradients(Tensor distances, Side x, Side? y, bool squared, Tensor gradient)
     {
         var slopes = squared ? gradient.contiguous() : Slopes(distances, gradient.contiguous());
         var near = squared ? null : distances;
-        if (y is not { } other) return (Gradients(SymmetricSum.Of(slopes), near, x, x), null);
+        if (y is not { } other) return [Gradients(SymmetricSum.Of(slopes), near, x, x), null];
         // Copied before the gradient of x writes over the slopes.
         var across = other.Given.requires_grad ? slopes.t().contiguous() : null;
-        return (x.Given.requires_grad ? Gradients(slopes, near, x, other) : null,
-            across is null ? null : Gradients(across, near?.t().contiguous(), other, x));
+        return
+        [
+            x.Given.requires_grad ? Gradients(slopes, near, x, other) : null,
+            across is null ? null : Gradients(across, near?.t().contiguous(), other, x),
+        ];
     }
 
     /// <summary>g / d, and 0 where d is 0.</summary>
@@ -198,8 +200,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         {
             var j = start + BitOperations.TrailingZeroCount(lanes);
             if (j >= count) return;
-            var square = T.CreateTruncating(SimdRows.SquaredDistance(x, y + (long)j * width, width));
-            row[j] = squared ? square : T.Sqrt(square);
+            var square = SimdRows.SquaredDistance(x, y + (long)j * width, width);
+            row[j] = T.CreateTruncating(squared ? square : Math.Sqrt(square));
         }
     }
 
@@ -247,10 +249,13 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    /// <summary>Whether squared distances are so small beside ‖x‖² + ‖y‖² that digits cancel.</summary>
+    /// <summary>Whether squared distances are to be measured on the differences: where they are so small beside ‖x‖² + ‖y‖² that digits
+    /// cancel, and where these sums lose digits themselves because they underflow or overflow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Vector256.LessThan(squares, sums * T.CreateTruncating(Near));
+        ~(Vector256.GreaterThanOrEqual(squares, sums * T.CreateTruncating(Near))
+            & Vector256.GreaterThan(sums, Vector256.Create(SimdRows.LeastSquare<T>()))
+            & Vector256.LessThan(sums, Vector256.Create(SimdRows.LargestSquare<T>())));
 
     private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged
     {

@@ -22,20 +22,20 @@ internal static class Gradient
         return [.. gradients.Select(gradient => gradient!)];
     }
 
-    /// <summary>The gradient of a value that tensor operations computed. It can be differentiated again.</summary>
-    /// <param name="value">A function of x, with gradient.</param>
-    /// <param name="x">The input.</param>
-    /// <param name="gradient">The gradient of the value.</param>
-    public static Tensor Differentiable(Tensor value, Tensor x, Tensor gradient) =>
-        autograd.grad([value], [x], [gradient], create_graph: true, retain_graph: true)[0];
-
-    /// <summary>The same for a function of x and y. An input that is null or needs no gradient gets null.</summary>
-    public static (Tensor? X, Tensor? Y) Differentiable(Tensor value, Tensor x, Tensor? y, Tensor gradient)
+    /// <summary>The gradients of a function that tensor operations compute. They can be differentiated again.</summary>
+    /// <param name="function">The function, of handles of the inputs.</param>
+    /// <param name="gradient">The gradient of its value.</param>
+    /// <param name="inputs">The inputs; null for one that is missing.</param>
+    /// <returns>One gradient for each input; null for one that is missing or needs none.</returns>
+    public static Tensor?[] Differentiable(Func<Tensor?[], Tensor> function, Tensor gradient, params Tensor?[] inputs)
     {
-        Tensor[] inputs = [.. new[] { x, y }.OfType<Tensor>().Where(input => input.requires_grad)];
-        var found = new Queue<Tensor>(autograd.grad([value], inputs, [gradient], create_graph: true, retain_graph: true));
-        Tensor? Next(Tensor? input) => input is { requires_grad: true } ? found.Dequeue() : null;
-        return (Next(x), Next(y));
+        // An input may be made of another, or be the same. The gradient of one must not flow on into the other, so each gets a node of its
+        // own.
+        var nodes = Array.ConvertAll(inputs, input => input?.view_as(input));
+        Tensor[] wanted = [.. nodes.OfType<Tensor>().Where(node => node.requires_grad)];
+        var found = new Queue<Tensor>(
+            autograd.grad([function(nodes)], wanted, [gradient], create_graph: true, retain_graph: true));
+        return Array.ConvertAll(nodes, node => node is { requires_grad: true } ? found.Dequeue() : null);
     }
 
     /// <summary>Frees what the last backward pass of this thread returned; by now autograd has references of its own.</summary>

@@ -14,8 +14,6 @@ namespace MetricLearning;
 internal sealed unsafe class HardestPairs
 {
     private const int TileRows = 16 * TileProduct.Left, TileColumns = 16 * TileProduct.Right;
-    /// <summary>Sums of two squares below this, and products of such rows, are finite.</summary>
-    private const float LargestSquare = 1e36f;
 
     private readonly float* rows, packed, squares, mean;
     private readonly int* identities;
@@ -44,7 +42,7 @@ internal sealed unsafe class HardestPairs
     /// <param name="labels">int64 [N] on the CPU.</param>
     /// <param name="selfIsPositive">Whether a row counts as a positive of itself.</param>
     /// <returns>For each row the columns of its positive and of its negative, −1 if it has none. Null if a row is not finite or is longer
-    /// than 10¹⁸.</returns>
+    /// than 10¹⁸, or if Euclidean distances are asked for and a row is nearer than 10⁻¹⁵ to the mean row.</returns>
     public static (int[] Positives, int[] Negatives)? Find(ProductOrdering form, Tensor labels, bool selfIsPositive)
     {
         using var scope = NewDisposeScope();
@@ -90,7 +88,7 @@ internal sealed unsafe class HardestPairs
     }
 
     /// <summary>Packs the rows into panels and computes their squared lengths. Squared distances are measured from the mean row.</summary>
-    /// <returns>False if a row is not finite or too long.</returns>
+    /// <returns>False if a row is not finite or too long, or too short for the digits of its squares.</returns>
     private bool PackRows(bool squared)
     {
         new Span<float>(squares, padded + width).Clear();
@@ -106,7 +104,8 @@ internal sealed unsafe class HardestPairs
                 SumSquares(packed + (long)panel * width, squares + panel);
                 for (var i = panel; i < Math.Min(panel + TileProduct.Right, count); i++)
                 {
-                    if (!(squares[i] < LargestSquare)) usable = false;
+                    var digitsAreLost = squares[i] < SimdRows.LeastSquare<float>() && squared && count > 1;
+                    if (digitsAreLost || !(squares[i] < SimdRows.LargestSquare<float>())) usable = false;
                     if (!squared) squares[i] = 0;
                 }
             }

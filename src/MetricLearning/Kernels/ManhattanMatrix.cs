@@ -46,18 +46,21 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
         var (x, y) = (saved[1], saved.Count > 2 ? saved[2] : null);
-        var (dx, dy) = is_grad_enabled()
-            ? Gradient.Differentiable((x.unsqueeze(1) - (y ?? x).unsqueeze(0)).abs().sum(2), x, y, grad_output)
+        var gradients = is_grad_enabled()
+            ? Gradient.Differentiable(Plain, grad_output, x, y)
             : Gradients(x, y, grad_output.masked_fill(saved[0].isnan(), S(double.NaN)).contiguous());
         grad_output.Dispose();
-        return Gradient.Return(dx, dy);
+        return Gradient.Return(gradients);
     }
 
+    /// <summary>The same distances by tensor operations.</summary>
+    private static Tensor Plain(Tensor?[] inputs) => (inputs[0]!.unsqueeze(1) - (inputs[1] ?? inputs[0]!).unsqueeze(0)).abs().sum(2);
+
     /// <summary>The gradients of x and y; null for one that needs none.</summary>
-    private static (Tensor?, Tensor?) Gradients(Tensor x, Tensor? y, Tensor slopes)
+    private static Tensor?[] Gradients(Tensor x, Tensor? y, Tensor slopes)
     {
-        if (y is null) return (SignedSums(x, x, SymmetricSum.Of(slopes)), null);
-        return (x.requires_grad ? SignedSums(x, y, slopes) : null, y.requires_grad ? SignedSums(y, x, slopes.t().contiguous()) : null);
+        if (y is null) return [SignedSums(x, x, SymmetricSum.Of(slopes)), null];
+        return [x.requires_grad ? SignedSums(x, y, slopes) : null, y.requires_grad ? SignedSums(y, x, slopes.t().contiguous()) : null];
     }
 
     /// <summary><c>Σ_j s_ij sign(x_i − y_j)</c> for each row i of x.</summary>

@@ -57,7 +57,7 @@ internal sealed unsafe class MaskedReductions : autograd.SingleTensorFunction<Ma
         var x = saved[0];
         var reductions = saved.Skip(2).Zip((MaskedReduction[])ctx.get_data("reductions")).ToArray();
         var gradient = is_grad_enabled()
-            ? Gradient.Differentiable(Plain(x, reductions), x, grad_output)
+            ? Gradient.Differentiable(inputs => Plain(inputs[0]!, reductions), grad_output, x)[0]
             : Gradients(x, reductions, saved[1], grad_output.contiguous());
         grad_output.Dispose();
         return Gradient.Return(gradient, null);

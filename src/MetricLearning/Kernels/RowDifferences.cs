@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -37,22 +38,23 @@ internal static unsafe class RowDifferences
     /// <param name="x">[N, D], contiguous.</param>
     /// <param name="y">[M, D], contiguous; null if it is x, whose gradient then takes both.</param>
     /// <param name="pairs">Lists of pairs, each pair with its factor.</param>
-    public static (Tensor X, Tensor? Y) Gradients(Tensor x, Tensor? y, params (long[] Rows, long[] Columns, double[] Factors)[] pairs)
+    public static Tensor?[] Gradients(Tensor x, Tensor? y, params (long[] Rows, long[] Columns, double[] Factors)[] pairs)
     {
         var (dx, dy) = (empty_like(x), y is null ? null : empty_like(y));
         if (x.dtype == ScalarType.Float32) AddPairs<float>(x, y, dx, dy, pairs);
         else AddPairs<double>(x, y, dx, dy, pairs);
-        return (dx, dy);
+        return [dx, dy];
     }
 
-    private static void Measure<T>(T* x, T* y, long[] rows, long[] columns, int width, double[] squares) where T : unmanaged =>
+    private static void Measure<T>(T* x, T* y, long[] rows, long[] columns, int width, double[] squares)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Threads.For((squares.Length + PairsPerTask - 1) / PairsPerTask, task =>
         {
             for (var k = task * PairsPerTask; k < Math.Min(squares.Length, (task + 1) * PairsPerTask); k++)
                 squares[k] = Square(x + rows[k] * width, y + columns[k] * width, width);
         }, work: (long)squares.Length * width);
 
-    private static double Square<T>(T* x, T* y, int width) where T : unmanaged
+    private static double Square<T>(T* x, T* y, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var lanes = Vector256<T>.Count;
         Vector256<T> even = default, odd = default;
@@ -70,7 +72,7 @@ internal static unsafe class RowDifferences
             var difference = KernelArrays.Widen(x[i]) - KernelArrays.Widen(y[i]);
             sum += difference * difference;
         }
-        return sum;
+        return SimdRows.InRange(sum, x, y, width);
     }
 
     private static void AddPairs<T>(Tensor x, Tensor? y, Tensor dx, Tensor? dy, (long[] Rows, long[] Columns, double[] Factors)[] pairs)

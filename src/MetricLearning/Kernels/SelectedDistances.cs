@@ -60,14 +60,13 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
         using var scope = NewDisposeScope();
         var (saved, pairs) = (ctx.get_saved_variables(), (Pairs)ctx.get_data(PairsKey));
         var (x, y) = (saved[0], saved.Count > 1 ? saved[1] : null);
-        Tensor? dx, dy;
-        if (is_grad_enabled())
-            (dx, dy) = Gradient.Differentiable(Plain(x, y ?? x, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), x, y, grad_output);
-        else
-            (dx, dy) = RowDifferences.Gradients(x, y,
+        Tensor?[] gradients = is_grad_enabled()
+            ? Gradient.Differentiable(inputs => Plain(
+                inputs[0]!, inputs[1] ?? inputs[0]!, tensor(pairs.Rows), tensor(pairs.Columns), pairs.Form), grad_output, x, y)
+            : RowDifferences.Gradients(x, y,
                 (pairs.Rows, pairs.Columns, KernelArrays.Times(grad_output, (double[])ctx.get_data(SlopesKey))[0]));
         grad_output.Dispose();
-        return Gradient.Return(dx, dy, null);
+        return Gradient.Return([.. gradients, null]);
     }
 
     private sealed record Pairs(long[] Rows, long[] Columns, EuclideanForm Form);

@@ -60,7 +60,7 @@ internal static unsafe class SimdRows
     }
 
     /// <summary>The squared distance of two rows, summed in float64.</summary>
-    public static double SquaredDistance<T>(T* x, T* y, int count) where T : unmanaged
+    public static double SquaredDistance<T>(T* x, T* y, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var sum = Vector256<double>.Zero;
         for (var i = 0; i < count; i += Vector256<T>.Count)
@@ -68,8 +68,31 @@ internal static unsafe class SimdRows
             var difference = Load(x, i, count) - Load(y, i, count);
             sum += PartialSums(difference * difference);
         }
-        return Vector256.Sum(sum);
+        return InRange(Vector256.Sum(sum), x, y, count);
     }
+
+    /// <summary>A squared distance that was computed in T; computed again in float64 if squares underflowed or overflowed.</summary>
+    public static double InRange<T>(double square, T* x, T* y, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (square > double.CreateTruncating(LeastSquare<T>()) && square < double.CreateTruncating(LargestSquare<T>())) return square;
+        square = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var difference = double.CreateTruncating(x[i]) - double.CreateTruncating(y[i]);
+            square += difference * difference;
+        }
+        return square;
+    }
+
+    /// <summary>Sums of squares below this may lose digits, because squares of T underflow.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T LeastSquare<T>() where T : IBinaryFloatingPointIeee754<T> =>
+        T.CreateTruncating(typeof(T) == typeof(float) ? 1e-30 : 1e-290);
+
+    /// <summary>Sums of squares up to this have not overflowed in T.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T LargestSquare<T>() where T : IBinaryFloatingPointIeee754<T> =>
+        T.CreateTruncating(typeof(T) == typeof(float) ? 1e36 : 1e300);
 
     /// <summary>Loads the mask of entries i, i + 1, ... of a row: one byte for each entry, 1 where it is kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -39,7 +39,9 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     {
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
-        var gradient = is_grad_enabled() ? Gradient.Differentiable(Plain(x), x, grad_output) : Gradients(x, grad_output.contiguous());
+        var gradient = is_grad_enabled()
+            ? Gradient.Differentiable(inputs => Plain(inputs[0]!), grad_output, x)[0]
+            : Gradients(x, grad_output.contiguous());
         grad_output.Dispose();
         return Gradient.Return(gradient);
     }

@@ -51,7 +51,8 @@ public sealed class AngularMiner : Miner
     private Triplets Mine(Tensor toReferences, Tensor amongReferences, Pairs candidates)
     {
         var (anchors, positives) = candidates.PositivePairs();
-        var (an, pn) = (toReferences.pow(S(2)), amongReferences.pow(S(2)));
+        var unit = PowerOfTwoBelow(maximum(toReferences.amax(), amongReferences.amax()));
+        var (an, pn) = ((toReferences / unit).pow(S(2)), (amongReferences / unit).pow(S(2)));
         List<Tensor> a = [anchors.narrow(0, 0, 0)], p = [anchors.narrow(0, 0, 0)], n = [anchors.narrow(0, 0, 0)];
         var block = Math.Max(1, BlockElements / candidates.Columns);
         for (var from = 0L; from < anchors.size(0); from += block)
@@ -67,5 +68,12 @@ public sealed class AngularMiner : Miner
             n.Add(found.select(1, 1).clone().MoveToOuterDisposeScope());
         }
         return new(cat(a), cat(p), cat(n), candidates.Rows, candidates.Columns);
+    }
+
+    /// <summary>The unit in which no square of a distance overflows or all underflow. A power of two rounds nothing.</summary>
+    private static Tensor PowerOfTwoBelow(Tensor largest)
+    {
+        var power = largest.log2().floor().exp2();
+        return where(power.isfinite() & (power > S(0)), power, ones_like(power));
     }
 }

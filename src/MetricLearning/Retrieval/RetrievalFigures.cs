@@ -7,10 +7,12 @@ public sealed record RetrievalFigures
     private readonly IReadOnlyList<int> cutOffs;
     private readonly IReadOnlyList<QueryResult> counted;
     private readonly double divisor;
+    private readonly int maxRank;
 
-    internal RetrievalFigures(IReadOnlyList<QueryResult> counted, double[] hits, int queries, IReadOnlyList<int> cutOffs)
+    internal RetrievalFigures(
+        IReadOnlyList<QueryResult> counted, double[] hits, int queries, IReadOnlyList<int> cutOffs, int maxRank)
     {
-        (this.cutOffs, this.counted) = (cutOffs, counted);
+        (this.cutOffs, this.counted, this.maxRank) = (cutOffs, counted, maxRank);
         Queries = queries;
         divisor = counted.Count == 0 ? double.NaN : queries;
         Cmc = [.. hits.Select(h => h / divisor)];
@@ -52,14 +54,15 @@ public sealed record RetrievalFigures
 
     /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning
     /// literature.</summary>
-    /// <param name="k">The rank, from 1 to the number of entries of <see cref="Cmc"/>.</param>
+    /// <param name="k">The rank, from 1 to <see cref="RetrievalEvaluator.MaxRank"/>. A gallery of fewer images is looked at
+    /// whole.</param>
     /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
     public double RankAt(int k)
     {
-        if (k < 1 || k > Cmc.Count)
+        if (k < 1 || k > maxRank)
             throw new ArgumentOutOfRangeException(nameof(k), k,
-                $"CMC was kept for ranks 1 to {Cmc.Count}; set RetrievalEvaluator.MaxRank for more.");
-        return Cmc[k - 1];
+                $"CMC was kept for ranks 1 to {maxRank}; set RetrievalEvaluator.MaxRank for more.");
+        return Cmc.Count == 0 ? 0 / divisor : Cmc[Math.Min(k, Cmc.Count) - 1];
     }
 
     /// <summary>P@k: the mean of <see cref="QueryResult.PrecisionAt"/>.</summary>

@@ -19,8 +19,8 @@ public sealed record RetrievalReport
         (Protocol, Ties, CutOffs) = (input.Relations.Protocol, evaluator.Ties, evaluator.CutOffs);
         (Distance, PerQuery, GalleryCount, PredictedBytes) = (input.Distance, queries, input.Relations.Gallery, predictedBytes);
         QueryResult[] counted = [.. queries.Where(q => q.Skipped == SkipReason.None)];
-        OverValidQueries = new RetrievalFigures(counted, hits, counted.Length, evaluator.CutOffs);
-        OverAllQueries = new RetrievalFigures(counted, hits, queries.Count, evaluator.CutOffs);
+        OverValidQueries = new RetrievalFigures(counted, hits, counted.Length, evaluator.CutOffs, evaluator.MaxRank);
+        OverAllQueries = new RetrievalFigures(counted, hits, queries.Count, evaluator.CutOffs, evaluator.MaxRank);
         SkippedByReason = queries.Where(q => q.Skipped != SkipReason.None).GroupBy(q => q.Skipped).OrderBy(g => g.Key)
             .ToDictionary(g => g.Key, g => g.Count());
     }

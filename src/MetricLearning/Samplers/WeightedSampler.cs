@@ -28,7 +28,10 @@ public sealed class WeightedSampler : Sampler
     {
         ArgumentNullException.ThrowIfNull(weights);
         upTo = new double[weights.Count];
-        for (var i = 0; i < upTo.Length; i++) upTo[i] = (i == 0 ? 0 : upTo[i - 1]) + Guard.NotNegative(weights[i], nameof(weights));
+        var largest = weights.Select(weight => Guard.NotNegative(weight, nameof(weights))).DefaultIfEmpty().Max();
+        // A power of two, which changes no ratio, where the sum of the weights would overflow.
+        var scale = largest > double.MaxValue / Math.Max(1, upTo.Length) ? Math.ScaleB(1, -32) : 1;
+        for (var i = 0; i < upTo.Length; i++) upTo[i] = (i == 0 ? 0 : upTo[i - 1]) + weights[i] * scale;
         if (upTo.Length == 0 || upTo[^1] == 0) throw new ArgumentException("weights must hold one above 0, got none.", nameof(weights));
         batches = SamplerSize.Batches(batchesPerEpoch, upTo.Length, batchSize);
     }

@@ -6,6 +6,7 @@ namespace MetricLearning;
 /// Gradient checkpointing for values of pairs that each look at whole rows of matrices, a block of pairs at a time. Intermediate values are
 /// computed again in the backward pass, so the memory is that of one block and does not grow with pairs × columns.
 /// </summary>
+/// <remarks>A backward pass that is to be differentiated again computes all pairs at once.</remarks>
 internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 {
     /// <summary>Pairs × columns up to which everything is computed at once.</summary>
@@ -80,7 +81,17 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         var plan = (Plan)ctx.get_data(PlanKey);
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
+        // The graph of a gradient that is to be differentiated again holds all intermediate values, so blocks would save nothing.
+        var gradients = is_grad_enabled()
+            ? Gradient.Differentiable(matrices => plan.Values(matrices!, saved[0], saved[1]), grad_output, [.. saved.Skip(2)])
+            : InBlocks(plan, saved, grad_output);
+        return Gradient.Return([null, null, null, .. gradients]);
+    }
+
+    private static Tensor?[] InBlocks(Plan plan, List<Tensor> saved, Tensor gradOutput)
+    {
         Tensor?[] gradients = [.. saved.Skip(2).Select(matrix => matrix.requires_grad ? zeros_like(matrix) : null)];
+        int[] wanted = [.. Enumerable.Range(0, gradients.Length).Where(i => gradients[i] is not null)];
         var from = 0L;
         foreach (var (rows, columns) in plan.Blocks(saved[0], saved[1]))
         {
@@ -88,14 +99,12 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
             using var gradient = enable_grad();
             Tensor[] leaves = [.. saved.Skip(2).Select(matrix => matrix.requires_grad ? matrix.detach().requires_grad_() : matrix)];
             var values = plan.Values(leaves, rows, columns);
-            var wanted = Enumerable.Range(0, leaves.Length).Where(i => gradients[i] is not null).ToArray();
-            var found = autograd.grad([values], [.. wanted.Select(i => leaves[i])], [grad_output.narrow(0, from, rows.size(0))]);
+            var found = autograd.grad([values], [.. wanted.Select(i => leaves[i])], [gradOutput.narrow(0, from, rows.size(0))]);
             from += rows.size(0);
             using var none = no_grad();
             for (var i = 0; i < wanted.Length; i++) gradients[wanted[i]]!.Plus_(found[i]);
         }
-        foreach (var gradient in gradients) gradient?.MoveToOuterDisposeScope();
-        return [null!, null!, null!, .. gradients.Select(gradient => gradient!)];
+        return gradients;
     }
 
     /// <summary>The maths and the size of a block.</summary>

@@ -1,0 +1,102 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>Every hand-written backward pass can be differentiated again, below and above each size at which it takes another
+/// path.</summary>
+[LeavesNoTensors]
+public class SecondDerivativeTests
+{
+    /// <summary>Two classes, so that all pairs × columns of the larger batch are more than one block of <see cref="PairBlocks"/>.</summary>
+    private const int FewRows = 12, ManyRows = 200;
+
+    private static readonly EuclideanForm euclidean = new(Squared: false);
+
+    /// <summary>Functions of [N, D], by the hand-written backward pass that they take.</summary>
+    private static readonly (string Pass, string Name, Func<Tensor, Tensor> Function)[] functions =
+    [
+        (nameof(EuclideanMatrix), "distances", x => EuclideanMatrix.Of(x, x, squared: false)),
+        (nameof(EuclideanMatrix), "distances to others", x => EuclideanMatrix.Of(x, x.narrow(0, 2, 7), squared: false)),
+        (nameof(EuclideanMatrix), "squares", x => EuclideanMatrix.Of(x, x, squared: true)),
+        (nameof(ManhattanMatrix), "distances", x => ManhattanMatrix.Of(x, x.narrow(0, 2, 7).exp())),
+        (nameof(MaskedReductions), "log-sum-exp", x => RowMath.LogSumExp(x, x.detach() > -0.5012345)),
+        (nameof(MaskedReductions), "softmax mean", x => MaskedReductions.Of(x, (x.detach() > -0.5012345, new MaskedSoftmaxMean(1, 0)))),
+        (nameof(Product), "product", x => Product.Of(x, x)),
+        (nameof(Product), "one minus", x => Product.OneMinus(x, x)),
+        (nameof(UnitRows), "unit rows", UnitRows.Of),
+        (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
+        (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),
+        (nameof(PairBlocks), "triplet soft", Loss(() => new TripletLoss { SoftMargin = true, Miner = Miner.All })),
+        (nameof(PairBlocks), "quadruplet", Loss(() => new QuadrupletLoss(20, 20) { Miner = Miner.All })),
+        (nameof(PairBlocks), "angular", Loss(() => new AngularLoss())),
+        (nameof(PairBlocks), "smooth AP", Loss(() => new SmoothApLoss(temperature: 0.1))),
+    ];
+
+    public static TheoryData<string, string, int> Cases
+    {
+        get
+        {
+            var data = new TheoryData<string, string, int>();
+            foreach (var (pass, name, _) in functions)
+                foreach (var rows in (int[])[FewRows, ManyRows]) data.Add(pass, name, rows);
+            return data;
+        }
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void GradientOfTheGradient_IsThatOfCentralDifferences(string pass, string name, int rows)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(6);
+        var function = functions.Single(f => (f.Pass, f.Name) == (pass, name)).Function;
+        // Numbers that all differ by more than the step, because an absolute difference has no derivative at 0.
+        var x = (randperm(rows * 9, ScalarType.Float64) / (rows * 9.0) * 4 - 2).view(rows, 9);
+        var direction = randn(rows, 9, ScalarType.Float64);
+        const double step = 1e-6;
+        var expected = (First(x + step * direction).detach() - First(x - step * direction).detach()) / (2 * step);
+        var scale = expected.abs().max().item<double>();
+        Assert.True(scale > 0);
+        Assert.Equal(0, (Second(x) - expected).abs().max().item<double>(), 1e-5 * scale);
+        Assert.Equal(0, (Second(x.to(ScalarType.Float32)) - expected).abs().max().item<double>(), 2e-3 * scale);
+        Gradient.Release();
+
+        Tensor First(Tensor at, bool differentiable = false)
+        {
+            if (!at.requires_grad) at.requires_grad_();
+            var value = function(at);
+            // Weights of all sizes, so that no part of the second derivative cancels.
+            var weights = arange(value.numel(), value.dtype).cos().view(value.shape);
+            return autograd.grad([(value * weights).sum()], [at], create_graph: differentiable, retain_graph: differentiable)[0];
+        }
+
+        Tensor Second(Tensor at)
+        {
+            var gradient = First(at, differentiable: true);
+            return autograd.grad([(gradient * direction).sum()], [at])[0];
+        }
+    }
+
+    [Fact]
+    public void EveryHandWrittenBackwardPass_HasACase()
+    {
+        var passes = typeof(Distance).Assembly.GetTypes()
+            .Where(type => type.BaseType is { IsGenericType: true } @base
+                && @base.FullName!.StartsWith("TorchSharp.torch+autograd+", StringComparison.Ordinal)
+                && @base.Name.Contains("Function", StringComparison.Ordinal))
+            .Select(type => type.Name).Order(StringComparer.Ordinal);
+        Assert.Equal(passes, functions.Select(f => f.Pass).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    private static Triplets Shifted(long rows)
+    {
+        Tensor By(long places) => arange(rows).roll(places);
+        return new(By(0), By(1), By(2), rows, rows);
+    }
+
+    private static Func<Tensor, Tensor> Loss(Func<MetricLoss> create) => x =>
+    {
+        using var loss = create();
+        return loss.call(x, arange(x.size(0)) % 2);
+    };
+}
