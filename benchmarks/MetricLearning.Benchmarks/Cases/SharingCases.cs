@@ -3,14 +3,17 @@ using static TorchSharp.torch;
 namespace MetricLearning.Benchmarks;
 
 /// <summary>
-/// Three losses on one batch that share its distance matrix and its pairs, compared with the same losses on their own and with the
-/// partners.
+/// Losses in a <see cref="LossSum"/>: three that share the distance matrix and the pairs of a batch, compared with the same losses on their
+/// own and with the partners; and a training step's usual two with the report, compared with the same losses on their own.
 /// </summary>
 internal static class SharingCases
 {
     public static IEnumerable<Case> All =>
         from size in new[] { (64, 2048), (1024, 512), (4096, 512) }
-        from item in new[] { Of(size.Item1, size.Item2, apart: true), Of(size.Item1, size.Item2, apart: false) }
+        from item in new[]
+        {
+            Of(size.Item1, size.Item2, apart: true), Of(size.Item1, size.Item2, apart: false), Reported(size.Item1, size.Item2),
+        }
         select item;
 
     private static Case Of(int rows, int width, bool apart) =>
@@ -34,5 +37,27 @@ internal static class SharingCases
             Agreement = Agreement.Choice,
             Guarded = rows == 1024 && apart,
             Heavy = rows == 4096,
+        };
+
+    /// <summary><see cref="LossSum.Compute(ModelOutput, Tensor, bool)"/> of the losses that re-identification is trained with.</summary>
+    private static Case Reported(int rows, int width) =>
+        new("sharing", "batch-hard triplet + label smoothing with their report, ours one by one as partner", $"{rows} x {width}", device =>
+        {
+            var batch = Batch.Of(rows, width, device, gradient: true);
+            var (x, y) = (batch.Embeddings, batch.Labels);
+            var logits = randn(rows, Math.Max(751, rows / Batch.ImagesPerIdentity), device: device).requires_grad_();
+            var output = new ModelOutput(x, x, logits);
+            var (triplet, identity) = (new TripletLoss(0.3) { Miner = new BatchHardMiner() }, new LabelSmoothingCrossEntropyLoss());
+            var sum = new LossSum().Add("triplet", triplet).Add("identity", identity, given => given.Logits!);
+            return new(batch, sum, logits)
+            {
+                Ours = Work.Step(() => sum.Compute(output, y).Value, x, logits),
+                Naive = Work.Step(() => triplet.call(x, y) + identity.call(logits, y), x, logits),
+                Floor = Work.Scoped(() => { using var noGradient = no_grad(); return [x.mm(x.t())]; }),
+            };
+        })
+        {
+            Guarded = true,
+            Margin = 1.1,
         };
 }

@@ -7,6 +7,9 @@ internal static class RatioGuard
 {
     private const int Attempts = 3;
 
+    /// <summary>The factor on the margins where a case is recorded on another machine only.</summary>
+    private const double OtherMachine = 2;
+
     private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 1500, MinRounds = 5, MaxRounds = 31 };
 
     /// <summary>Measures the cases. Cases that fail are measured again after all others, because other load on the machine
@@ -15,7 +18,9 @@ internal static class RatioGuard
     public static int Run(IReadOnlyList<Case> cases)
     {
         var clock = Stopwatch.StartNew();
-        var (records, leeway) = Find();
+        if (!Records.All.Any(records => records.Machine == Machine.Current))
+            Console.WriteLine(
+                $"Nothing is recorded on {Machine.Current}; compared with other machines, with {OtherMachine} times the margins.");
         List<(Case Case, string Failure)> failing = Failing(cases);
         for (var attempt = 1; attempt < Attempts && failing.Count > 0; attempt++)
         {
@@ -33,7 +38,7 @@ internal static class RatioGuard
 
         string? Failure(Case item)
         {
-            if (!records.Cases.TryGetValue(item.Name, out var recorded))
+            if (Recorded(item.Name) is not var (recorded, leeway))
                 return $"it is guarded but not recorded; record it with --record --only \"{item.Name}\"";
             using var work = item.Create(Settings.Device);
             return ValueCheck.Compare(item, work) ?? Worse(duel.Measure(work), recorded, item.Margin * leeway);
@@ -52,14 +57,11 @@ internal static class RatioGuard
             : null;
     }
 
-    /// <summary>The records of this machine. Where there are none, those of another machine, with twice the margins.</summary>
-    private static (Records Records, double Leeway) Find()
-    {
-        var all = Records.All;
-        if (all.FirstOrDefault(records => records.Machine == Machine.Current) is { } own) return (own, 1);
-        var other = all.FirstOrDefault(records => records.Machine.Device == Machine.Current.Device)
-            ?? throw new InvalidOperationException($"Nothing is recorded in {Records.Folder} for {Machine.Current.Device}; use --record.");
-        Console.WriteLine($"Nothing is recorded on {Machine.Current}; compared with {other.Machine}, with twice the margins.");
-        return (other, 2);
-    }
+    /// <summary>The record of a case on this machine, or else on another with the same device, which counts with wider margins.</summary>
+    private static (Measurement Recorded, double Leeway)? Recorded(string name) =>
+        (from records in Records.All
+         where records.Machine.Device == Machine.Current.Device && records.Cases.ContainsKey(name)
+         let leeway = records.Machine == Machine.Current ? 1 : OtherMachine
+         orderby leeway
+         select ((Measurement, double)?)(records.Cases[name], leeway)).FirstOrDefault();
 }

@@ -44,7 +44,8 @@ internal static class ResultsPage
             var name = Path.GetFileNameWithoutExtension(records.Machine.FileName);
             // The tables go through the benchmarks, so a record that none of them has would be missing without a word.
             if (records.Cases.Keys.FirstOrDefault(key => !CaseTable.ByName.ContainsKey(key)) is { } unknown)
-                throw new InvalidDataException($"{records.Machine.FileName} has a record of '{unknown}', which is no benchmark; rename or delete it.");
+                throw new InvalidDataException(
+                    $"{records.Machine.FileName} has a record of '{unknown}', which is no benchmark; rename or delete it.");
             var plots = Plots(records).Select(plot => (File: $"{name}-{plot.Name}.svg", plot.Name, plot.Svg)).ToList();
             foreach (var (file, _, svg) in plots) yield return (Path.Combine(Repository.Root, "docs", "images", file), svg);
             Render(results, records, plots.ToDictionary(plot => plot.Name, plot => plot.File));
