@@ -329,7 +329,8 @@ public class RetrievalEvaluatorTests
                 Assert.Equal(double.NaN, evaluator.Evaluate(none, some).RankAt(1));
                 Assert.Equal("There are no queries.", evaluator.Evaluate(none, some).Explanation);
                 var report = evaluator.Evaluate(some, none);
-                Assert.Equal(double.NaN, report.MeanAveragePrecision);
+                Assert.Equal((double.NaN, double.NaN, double.NaN), (report.MeanAveragePrecision, report.RankAt(1), report.RankAt(50)));
+                Assert.Throws<ArgumentOutOfRangeException>(() => report.RankAt(51));
                 Assert.Equal(2, report.SkippedByReason[SkipReason.IdentityNotInGallery]);
                 Assert.Empty(evaluator.Rank(some, none, topK: 5)[1].Indices);
             }

@@ -6,6 +6,14 @@ namespace MetricLearning.Tests;
 public class WeightedSamplerTests
 {
     [Fact]
+    public void WeightsWhoseSumOverflows_DrawAsTheirRatiosSay()
+    {
+        double[] ratios = [1, 0, 3, 4];
+        var small = new WeightedSampler([.. ratios], 100, 10, seed: 4).Draw(0);
+        Assert.Equal(small, new WeightedSampler([.. ratios.Select(weight => Math.ScaleB(weight, 1021))], 100, 10, seed: 4).Draw(0));
+    }
+
+    [Fact]
     public void Rows_ComeInProportionToTheirWeights()
     {
         double[] weights = [0, 1, 3, 0, 6, 0];
