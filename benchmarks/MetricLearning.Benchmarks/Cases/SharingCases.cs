@@ -58,6 +58,6 @@ internal static class SharingCases
         })
         {
             Guarded = true,
-            Margin = 1.1,
+            Margin = 1.15,
         };
 }

@@ -38,7 +38,11 @@ internal sealed record Duel
         foreach (var way in ways) way.WarmUp(RoundMilliseconds, once: MaxRounds == 1);
         var clock = Stopwatch.StartNew();
         for (var round = 0; round < MinRounds || (clock.Elapsed.TotalMilliseconds < Milliseconds && round < MaxRounds); round++)
-            foreach (var way in ways.Where(way => way.Rounds.Count == round)) way.Round();
+        {
+            // Back and forth: a way that always came after the same other would always find that one's caches and free memory.
+            var order = round % 2 == 0 ? ways : ways.Reverse();
+            foreach (var way in order.Where(way => way.Rounds.Count == round)) way.Round();
+        }
 
         Cost? CostOf(string name)
         {

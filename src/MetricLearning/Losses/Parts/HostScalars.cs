@@ -23,7 +23,8 @@ internal sealed class HostScalars
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         if (scalars.TrueForAll(scalar => scalar.device_type == DeviceType.CPU))
-            return [.. scalars.Select(scalar => scalar.to(ScalarType.Float64).item<double>())];
+            return [.. scalars.Select(scalar => scalar.dtype == ScalarType.Float32 ? scalar.item<float>()
+                : scalar.to(ScalarType.Float64).item<double>())];
         var device = scalars[0].device;
         return TensorMemory.Copy<double>(stack([.. scalars.Select(scalar => scalar.to(device).to(ScalarType.Float64))]));
     }

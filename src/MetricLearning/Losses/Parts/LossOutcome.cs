@@ -9,6 +9,8 @@ namespace MetricLearning;
 /// <param name="Distance">The distance that a detailed report measures.</param>
 internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, LossBatch? Batch, Distance Distance)
 {
+    private const int FewValues = 1 << 14;
+
     /// <summary>The outcome of any module. One that reports nothing gives a scalar, which is its one term.</summary>
     /// <param name="loss">(input, labels) → scalar.</param>
     /// <param name="input">What the module looks at.</param>
@@ -41,7 +43,7 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
         var value = scalars.Add(Value);
         if (Batch is not { } batch) return () => (value(), null);
         Func<double>[] summed = [.. Terms.Select(term => term.Counts).OfType<Tensor>().Select(counts => scalars.Add(counts.sum()))];
-        Func<double>[] active = [.. Terms.Select(term => scalars.Add(term.Active))];
+        Func<double>[] active = [.. Terms.Select(term => Active(term, scalars))];
         var nonFinite = batch.IsKnownFinite ? null : scalars.Add(batch.Embeddings.isfinite().all(1).logical_not().sum());
         var meanDistance = detailed ? scalars.Add(MeanDistance(batch)) : null;
         var effectiveRank = detailed ? scalars.Add(batch.EffectiveRank) : null;
@@ -57,6 +59,16 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
             MeanDistance = meanDistance?.Invoke(),
             EffectiveRank = effectiveRank?.Invoke(),
         });
+    }
+
+    /// <summary>How many values of a term are not 0. A few values on the CPU are counted where they are, which is less work than a tensor
+    /// operation.</summary>
+    private static Func<double> Active(LossTerm term, HostScalars scalars)
+    {
+        if (term.ActiveCounts is not null || term.Values.dtype != ScalarType.Float32 || term.Values.numel() > FewValues
+            || term.Values.device_type != TorchSharp.DeviceType.CPU) return scalars.Add(term.Active);
+        var active = term.Values.numel() - TensorMemory.Copy<float>(term.Values).AsSpan().Count(0f);
+        return () => active;
     }
 
     /// <summary>The mean over all pairs but those of a row with itself.</summary>
