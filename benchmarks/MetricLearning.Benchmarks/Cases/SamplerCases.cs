@@ -2,13 +2,42 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>An epoch of the P×K sampler, P = 16, K = 4. The floor is a random order of the images.</summary>
+/// <summary>An epoch of the P×K sampler, P = 16, K = 4, and of the samplers that weigh or exhaust groups. The floor is a random order of
+/// the images.</summary>
 internal static class SamplerCases
 {
     public static IEnumerable<Case> All =>
-        from size in new[] { (12_936, 751), (1_000_000, 100_000) }
-        from item in new[] { Of(size.Item1, size.Item2, setUp: false), Of(size.Item1, size.Item2, setUp: true) }
-        select item;
+    [
+        .. from size in new[] { (12_936, 751), (1_000_000, 100_000) }
+           from item in new[] { Of(size.Item1, size.Item2, setUp: false), Of(size.Item1, size.Item2, setUp: true) }
+           select item,
+        Whole("P×K of domains", (labels, groups) =>
+            new DomainIdentitySampler(labels, groups, new Dictionary<long, int> { [0] = 8, [1] = 8 }), groups: 6),
+        Whole("categories weighed by classes", (labels, groups) =>
+            new HierarchicalSampler(labels, groups, 2, 8, 4, HierarchyDraw.WeighedByClasses), groups: 5_000),
+        Whole("distinct classes of categories", (labels, groups) =>
+            new HierarchicalSampler(labels, groups, 2, 8, 4, HierarchyDraw.DistinctClasses), groups: 5_000),
+    ];
+
+    /// <summary>A sampler that is set up and draws one epoch of a million images of 100,000 identities.</summary>
+    /// <param name="what">What it draws.</param>
+    /// <param name="create">Makes it of the labels and the groups of the images.</param>
+    /// <param name="groups">How many groups (domains, categories) the identities are divided among.</param>
+    private static Case Whole(string what, Func<long[], long[], Sampler> create, int groups) =>
+        new("samplers", $"{what}, set up and one epoch", "1,000,000 images, 100,000 ids", _ =>
+        {
+            var labels = Labels(1_000_000, 100_000);
+            var ofGroups = Array.ConvertAll(labels, label => label % groups);
+            var epoch = 0;
+            return new()
+            {
+                Ours = () => [from_array(create(labels, ofGroups).Draw(epoch++))],
+                Floor = () => [randperm(labels.Length)],
+            };
+        })
+        {
+            Floor = "randperm",
+        };
 
     private static Case Of(int images, int identities, bool setUp) =>
         new("samplers", setUp ? "P×K, set up and one epoch" : "P×K, one epoch",

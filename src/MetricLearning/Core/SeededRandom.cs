@@ -111,16 +111,6 @@ public sealed class SeededRandom
         return items[..count];
     }
 
-    /// <summary>
-    /// Puts the items in the order in which they are drawn without replacement, each with a probability in proportion to its weight, which
-    /// is above 0 (Efraimidis and Spirakis, <i>Weighted random sampling with a reservoir</i>, 2006).
-    /// </summary>
-    internal void Shuffle(int[] items, Func<int, double> weight)
-    {
-        var keys = Array.ConvertAll(items, item => -Math.Log(1 - NextDouble()) / weight(item));
-        Array.Sort(keys, items);
-    }
-
     /// <summary>The next output of SplitMix64, which fills the state from one number (Steele, Lea and Flood, OOPSLA 2014).</summary>
     internal static ulong SplitMix(ref ulong state)
     {

@@ -14,8 +14,7 @@ public sealed class DomainIdentitySampler : Sampler
 {
     private readonly int[] starts;              // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
-    // For each domain: how many images each of its identities has in it, and how many of these identities a batch holds.
-    private readonly (Dictionary<int, int> Images, int Count)[] shares;
+    private readonly DomainShare[] shares;
     private readonly int batches;
 
     /// <summary>A sampler over images with these identities and domains.</summary>
@@ -44,7 +43,7 @@ public sealed class DomainIdentitySampler : Sampler
                 $"domains must have one entry per image, {labels.Count}, got {domains.Count}."), nameof(domains));
         ImagesPerIdentity = imagesPerIdentity;
         (starts, rows, _) = Groups.Of(labels, minimum: 1);
-        shares = [.. identitiesPerDomain.OrderBy(entry => entry.Key).Select(entry => ShareOfDomain(domains, entry.Key, entry.Value))];
+        shares = Shares(domains, identitiesPerDomain);
         batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, WholeBatchSize);
     }
 
@@ -57,13 +56,12 @@ public sealed class DomainIdentitySampler : Sampler
         var random = RandomOf(epoch);
         int[] order = [.. rows];
         var drawn = new long[batches * WholeBatchSize];
+        var choices = Array.ConvertAll(shares, share => new WeightedChoice(share.Images));
         for (var next = 0; next < drawn.Length;)
-            foreach (var (images, count) in shares)
-            {
-                int[] identities = [.. images.Keys.Order()];
-                random.Shuffle(identities, identity => images[identity]);
-                foreach (var identity in identities.AsSpan(..count))
+            foreach (var (share, choice) in shares.Zip(choices))
+                foreach (var chosenPlace in choice.Choose(share.Count, random))
                 {
+                    var identity = share.Identities[chosenPlace];
                     var own = order.AsSpan(starts[identity]..starts[identity + 1]);
                     for (var i = 0; i < ImagesPerIdentity; i++)
                     {
@@ -74,7 +72,6 @@ public sealed class DomainIdentitySampler : Sampler
                         drawn[next++] = own[from];
                     }
                 }
-            }
         return Share(drawn);
     }
 
@@ -85,15 +82,17 @@ public sealed class DomainIdentitySampler : Sampler
         return ShareOf(batches * WholeBatchSize);
     }
 
-    private (Dictionary<int, int> Images, int Count) ShareOfDomain(IReadOnlyList<long> domains, long domain, int count)
+    /// <summary>Finds the identities of each named domain in one pass over the images.</summary>
+    private DomainShare[] Shares(IReadOnlyList<long> domains, IReadOnlyDictionary<long, int> identitiesPerDomain)
     {
-        var images = new Dictionary<int, int>();
+        DomainShare[] found = [.. identitiesPerDomain.OrderBy(entry => entry.Key).Select(entry => new DomainShare(entry.Key, entry.Value))];
+        var byDomain = found.ToDictionary(share => share.Domain);
         for (var identity = 0; identity < starts.Length - 1; identity++)
-            if (rows[starts[identity]..starts[identity + 1]].Count(row => domains[row] == domain) is > 0 and var found)
-                images[identity] = found;
-        return images.Count >= count ? (images, count)
-            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"domains must hold at least {count} identities of domain {domain}, got {images.Count}."), nameof(domains));
+            foreach (var row in rows.AsSpan(starts[identity]..starts[identity + 1]))
+                if (byDomain.TryGetValue(domains[row], out var share)) share.Add(identity);
+        return Array.Find(found, share => share.Identities.Count < share.Count) is not { } lacking ? found
+            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"domains must hold at least {lacking.Count} "
+                + $"identities of domain {lacking.Domain}, got {lacking.Identities.Count}."), nameof(domains));
     }
 
     private static int Identities(IReadOnlyDictionary<long, int> identitiesPerDomain)
@@ -105,5 +104,28 @@ public sealed class DomainIdentitySampler : Sampler
         return identities <= Array.MaxLength ? (int)identities
             : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
                 $"identitiesPerDomain must sum to at most {Array.MaxLength}, got {identities}."), nameof(identitiesPerDomain));
+    }
+
+    /// <summary>What a batch takes from a domain.</summary>
+    /// <param name="Domain">The domain.</param>
+    /// <param name="Count">How many of its identities a batch holds.</param>
+    private sealed record DomainShare(long Domain, int Count)
+    {
+        /// <summary>The identities with images in the domain, ascending.</summary>
+        public List<int> Identities { get; } = [];
+
+        /// <summary>How many images in the domain each of them has.</summary>
+        public List<int> Images { get; } = [];
+
+        /// <summary>Adds an image of an identity. Identities come in ascending order.</summary>
+        public void Add(int identity)
+        {
+            if (Identities.Count == 0 || Identities[^1] != identity)
+            {
+                Identities.Add(identity);
+                Images.Add(0);
+            }
+            Images[^1]++;
+        }
     }
 }

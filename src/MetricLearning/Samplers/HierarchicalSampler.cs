@@ -76,12 +76,11 @@ public sealed class HierarchicalSampler : Sampler
     public override long[] Draw(int epoch)
     {
         var random = RandomOf(epoch);
-        int[] categoryOrder = [.. Enumerable.Range(0, categoryStarts.Length - 1)];
         int[] classOrder = [.. classes], rowOrder = [.. rows];
-        var used = new int[categoryOrder.Length];
         var drawn = new long[batches * WholeBatchSize];
+        var (used, chooseCategories) = (new int[categoryStarts.Length - 1], CategoryChoice(random));
         for (var next = 0; next < drawn.Length;)
-            foreach (var category in Categories(categoryOrder, used, random))
+            foreach (var category in chooseCategories(used))
             {
                 // The classes that have not come in this round.
                 var own = classOrder.AsSpan(categoryStarts[category] + used[category], ClassesOf(category) - used[category]);
@@ -111,27 +110,36 @@ public sealed class HierarchicalSampler : Sampler
 
     private int ClassesOf(int category) => categoryStarts[category + 1] - categoryStarts[category];
 
-    /// <summary>Chooses the categories of a batch.</summary>
-    private int[] Categories(int[] order, int[] used, SeededRandom random)
+    /// <summary>What chooses the categories of each batch of an epoch. It takes how many classes of each category have come in this
+    /// round.</summary>
+    private Func<int[], int[]> CategoryChoice(SeededRandom random)
     {
-        switch (HierarchyDraw)
+        int[] order = [.. Enumerable.Range(0, categoryStarts.Length - 1)];
+        if (HierarchyDraw == HierarchyDraw.WeighedByClasses)
         {
-            case HierarchyDraw.WeighedByClasses:
-                random.Shuffle(order, category => ClassesOf(category));
-                return order[..CategoriesPerBatch];
-            case HierarchyDraw.DistinctClasses:
-                int[] Open() =>
-                    [.. Enumerable.Range(0, used.Length).Where(category => ClassesOf(category) - used[category] >= ClassesPerCategory)];
-                var open = Open();
-                if (open.Length < CategoriesPerBatch)
-                {
-                    Array.Clear(used);
-                    open = Open();
-                }
-                return random.Choose<int>(open, CategoriesPerBatch).ToArray();
-            default:
-                return random.Choose<int>(order, CategoriesPerBatch).ToArray();
+            var weighted = new WeightedChoice([.. order.Select(ClassesOf)]);
+            return _ => weighted.Choose(CategoriesPerBatch, random);
         }
+        if (HierarchyDraw == HierarchyDraw.Independent) return _ => [.. random.Choose<int>(order, CategoriesPerBatch)];
+        var open = order.Length;        // the categories of order[..open] have P classes left, but for those of the last batch
+        var last = 0;
+        return used =>
+        {
+            // The last batch is at the beginning. A category without P classes left gives its place to the last open one.
+            for (var i = last - 1; i >= 0; i--)
+                if (ClassesOf(order[i]) - used[order[i]] < ClassesPerCategory)
+                {
+                    open--;
+                    (order[i], order[open]) = (order[open], order[i]);
+                }
+            if (open < CategoriesPerBatch)
+            {
+                Array.Clear(used);
+                open = order.Length;
+            }
+            last = CategoriesPerBatch;
+            return [.. random.Choose(order.AsSpan(..open), last)];
+        };
     }
 
     /// <inheritdoc/>
