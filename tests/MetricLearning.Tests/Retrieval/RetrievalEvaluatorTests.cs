@@ -317,6 +317,28 @@ public class RetrievalEvaluatorTests
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }
 
+    /// <summary>Few classes: a query has so many matches that their places are searched, in float32, float64 and tensors.</summary>
+    [Theory, InlineData(ScalarType.Float32, false), InlineData(ScalarType.Float64, false), InlineData(ScalarType.Float32, true)]
+    public void ManyMatches_GiveTheRanksOfSorting(ScalarType type, bool ties)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(3);
+        Tensor Rows(long count) => ties ? randint(0, 3, [count, 4], type) : randn(count, 16, type);
+        static long[] Labels(int count) => [.. Enumerable.Range(0, count).Select(i => i * 7L % 5 % 3)];
+        using var query = new EmbeddingSet(Rows(40), Labels(40));
+        using var gallery = new EmbeddingSet(Rows(700), Labels(700));
+        foreach (var policy in Enum.GetValues<TiePolicy>())
+            foreach (var tiles in new TilePlan?[] { null, new(7, 100), new(40, 700, Tensors: true) })
+            {
+                var sorted = new RetrievalEvaluator { Ties = policy, Method = RankingMethod.Argsort, Tiles = tiles };
+                var expected = sorted.Evaluate(query, gallery);
+                var counted = (sorted with { Method = RankingMethod.Counting }).Evaluate(query, gallery);
+                Assert.Equal(expected.Cmc, counted.Cmc);
+                Assert.Equal(expected.PerQuery.Select(q => (q.AveragePrecision, q.ReciprocalRank, q.InverseNegativePenalty)),
+                    counted.PerQuery.Select(q => (q.AveragePrecision, q.ReciprocalRank, q.InverseNegativePenalty)));
+            }
+    }
+
     [Fact]
     public void EmptySets_GiveNaN()
     {

@@ -7,9 +7,14 @@ namespace MetricLearning;
 /// of scores is kept.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
+    /// <summary>From so many matches on, a score finds its place among them by a search.</summary>
+    private const int Many = 64;
+
     /// <summary>The matches of one query in order, and how many images were counted before each so far.</summary>
     private sealed class Pending
     {
+        private object? bounds;
+
         public required SkipReason Skipped { get; init; }
         public required int[] Rows { get; init; }
         public required double[] Keys { get; init; }
@@ -19,6 +24,28 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         public required double[] Low { get; init; }
         public required double[] High { get; init; }
         public int Others { get; set; }
+
+        /// <summary>With many matches: bin p counts the images whose score is at or above the lower ends of p matches.</summary>
+        public int[]? Bins { get; private set; }
+
+        /// <summary>The ends of the intervals in the type of the scores. They are made once and serve all tiles.</summary>
+        /// <param name="outward">Rounds an interval to the type of the scores so that it does not shrink.</param>
+        public (T[] Low, T[] High) Bounds<T>(Func<double, double, (T Low, T High)> outward) where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            if (bounds is ValueTuple<T[], T[]> made) return made;
+            var (low, high) = (new T[Rows.Length], new T[Rows.Length]);
+            for (var p = 0; p < low.Length; p++) (low[p], high[p]) = outward(Low[p], High[p]);
+            if (low.Length > Many) (low, Bins) = (RankCounting.Filled(low), new int[low.Length + 1]);
+            bounds = (low, high);
+            return (low, high);
+        }
+
+        /// <summary>Adds the images of the bins to those that are nearer than each match.</summary>
+        public void CountBins()
+        {
+            var below = 0;
+            for (var p = 0; Bins is not null && p < Rows.Length; p++) Nearer[p] += below += Bins[p];
+        }
     }
 
     /// <summary>Hands the ranks of each query's matches to <paramref name="take"/>, in the order of the queries.</summary>
@@ -47,6 +74,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
 
     private static QueryHits Hits(Pending pending)
     {
+        pending.CountBins();
         var hits = new HitRank[pending.Rows.Length];
         for (var p = 0; p < hits.Length; p++) hits[p] = new HitRank(pending.Nearer[p], pending.TiedBefore[p], pending.Tied[p]);
         return new QueryHits(pending.Skipped, hits, pending.Others + hits.Length);
@@ -99,10 +127,11 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
             pending.Others += rows - count;
             if (pending.Rows.Length == 0) return;
             foreach (var column in places.AsSpan(0, count)) scores[column] = T.PositiveInfinity;
-            var (low, high) = (new T[pending.Rows.Length], new T[pending.Rows.Length]);
-            for (var p = 0; p < low.Length; p++) (low[p], high[p]) = outward(pending.Low[p], pending.High[p]);
-            count = RankCounting.Count<T>(scores, low, high, pending.Nearer, places);
-            foreach (var column in places.AsSpan(0, count)) Settle(pending, query + i, row + column, scores[column], low, high);
+            var (low, high) = pending.Bounds(outward);
+            count = pending.Bins is { } bins
+                ? RankCounting.Search<T>(scores, low, high, bins, places)
+                : RankCounting.Count<T>(scores, low, high, pending.Nearer, places);
+            foreach (var column in places.AsSpan(0, count)) Settle<T>(pending, query + i, row + column, scores[column], low, high);
         });
     }
 
@@ -117,7 +146,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
             if (high[middle] < score) p = middle + 1;
             else end = middle;
         }
-        for (; p < low.Length && low[p] <= score; p++)
+        for (; p < high.Length && low[p] <= score; p++)
         {
             if (key < pending.Keys[p]) pending.Nearer[p]++;
             if (key != pending.Keys[p]) continue;

@@ -64,29 +64,17 @@ internal static class RankCounting
     private static unsafe int CountVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> below,
         Span<int> open)
     {
-        var (count, found) = (0, 0);
+        var found = 0;
         fixed (float* row = scores, values = Scratch.Floats(scores.Length + 16))
         fixed (int* places = Scratch.Ints(scores.Length + 16), moves = together)
         {
-            var highest = Vector256.Create(high[^1]);
-            var i = 0;
-            for (; i <= scores.Length - 8; i += 8)
-            {
-                var score = Vector256.Load(row + i);
-                var kept = Vector256.LessThanOrEqual(score, highest).ExtractMostSignificantBits();
-                if (kept == 0) continue;
-                var move = Vector256.Load(moves + 8 * kept);
-                Avx2.PermuteVar8x32(score, move).Store(values + count);
-                (move + Vector256.Create(i)).Store(places + count);
-                count += BitOperations.PopCount(kept);
-            }
-            for (; i < scores.Length; i++, count++) (values[count], places[count]) = (row[i], i);
+            var count = MoveTogether(row, scores.Length, high[^1], values, places);
             for (var p = low.Length - 1; p >= 0 && count > 0; p--)
             {
                 Vector256.Create(float.PositiveInfinity).Store(values + count);
                 var (lowest, top, end) = (Vector256.Create(low[p]), Vector256.Create(high[p]), count);
                 count = 0;
-                for (i = 0; i < end; i += 8)
+                for (var i = 0; i < end; i += 8)
                 {
                     var (score, place) = (Vector256.Load(values + i), Vector256.Load(places + i));
                     var kept = Vector256.LessThan(score, lowest).ExtractMostSignificantBits();
@@ -103,7 +91,103 @@ internal static class RankCounting
         return found;
     }
 
-    /// <summary>The same for many rows at once, in tensor operations on any device.</summary>
+    /// <summary>Counts one row where there are many thresholds: each score finds its place among them by a binary search, so a score costs
+    /// the logarithm of their number.</summary>
+    /// <param name="scores">The row.</param>
+    /// <param name="low">The lower ends, filled up with +∞ to a power of two above their number (<see cref="Filled"/>).</param>
+    /// <param name="high">The upper ends, at least one.</param>
+    /// <param name="bins">One for each number of lower ends from 0 on: how many scores have so many at or below them is added. The scores
+    /// below lower end p are those of the bins 0..p.</param>
+    /// <param name="open">Memory for as many places as there are scores.</param>
+    /// <returns>How many scores lie within an interval; <paramref name="open"/> begins with their places, in no particular
+    /// order.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static int Search<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> bins, Span<int> open)
+        where T : unmanaged, INumber<T>
+    {
+        if (typeof(T) == typeof(float) && Avx2.IsSupported)
+            return SearchVectors(MemoryMarshal.Cast<T, float>(scores), MemoryMarshal.Cast<T, float>(low),
+                MemoryMarshal.Cast<T, float>(high), bins, open);
+        var found = 0;
+        for (var i = 0; i < scores.Length; i++)
+        {
+            var (score, passed) = (scores[i], 0);
+            if (score > high[^1]) continue;
+            for (var step = low.Length / 2; step > 0; step /= 2)
+                if (low[passed + step - 1] <= score) passed += step;
+            bins[passed]++;
+            if (passed > 0 && high[passed - 1] >= score) open[found++] = i;
+        }
+        return found;
+    }
+
+    /// <summary>Lower ends, filled up with +∞ to a power of two above their number.</summary>
+    public static T[] Filled<T>(T[] low) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var filled = new T[BitOperations.RoundUpToPowerOf2((uint)low.Length + 1)];
+        low.CopyTo(filled, 0);
+        Array.Fill(filled, T.PositiveInfinity, low.Length, filled.Length - low.Length);
+        return filled;
+    }
+
+    /// <summary>The same for eight scores at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe int SearchVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> bins,
+        Span<int> open)
+    {
+        var found = 0;
+        fixed (float* row = scores, lower = low, upper = high, values = Scratch.Floats(scores.Length + 16))
+        fixed (int* places = Scratch.Ints(scores.Length + 16))
+        {
+            var count = MoveTogether(row, scores.Length, high[^1], values, places);
+            Vector256.Create(float.PositiveInfinity).Store(values + count);
+            for (var i = 0; i < count; i += 8)
+            {
+                var score = Vector256.Load(values + i);
+                var passed = Vector256<int>.Zero;
+                for (var step = low.Length / 2; step > 0; step /= 2)
+                {
+                    var next = passed + Vector256.Create(step);
+                    var ends = Avx2.GatherVector256(lower, next - Vector256<int>.One, sizeof(float));
+                    passed = Vector256.ConditionalSelect(Vector256.LessThanOrEqual(ends, score).AsInt32(), next, passed);
+                }
+                passed = Vector256.Min(passed, Vector256.Create(high.Length));      // an infinite score passes what fills up, too
+                var some = Vector256.GreaterThan(passed, Vector256<int>.Zero);
+                var last = Vector256.Max(passed - Vector256<int>.One, Vector256<int>.Zero);
+                var within = (some.AsSingle() & Vector256.GreaterThanOrEqual(Avx2.GatherVector256(upper, last, sizeof(float)), score))
+                    .ExtractMostSignificantBits();
+                for (var lane = 0; lane < Math.Min(8, count - i); lane++)
+                {
+                    bins[passed.GetElement(lane)]++;
+                    if ((within >> lane & 1) == 1) open[found++] = places[i + lane];
+                }
+            }
+        }
+        return found;
+    }
+
+    /// <summary>Moves the scores that are not above a bound to the front of a buffer, with their places. A few above it may stay.</summary>
+    /// <returns>Their number. The buffers hold eight more.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe int MoveTogether(float* row, int length, float bound, float* values, int* places)
+    {
+        var (highest, count, i) = (Vector256.Create(bound), 0, 0);
+        fixed (int* moves = together)
+            for (; i <= length - 8; i += 8)
+            {
+                var score = Vector256.Load(row + i);
+                var kept = Vector256.LessThanOrEqual(score, highest).ExtractMostSignificantBits();
+                if (kept == 0) continue;
+                var move = Vector256.Load(moves + 8 * kept);
+                Avx2.PermuteVar8x32(score, move).Store(values + count);
+                (move + Vector256.Create(i)).Store(places + count);
+                count += BitOperations.PopCount(kept);
+            }
+        for (; i < length; i++, count++) (values[count], places[count]) = (row[i], i);
+        return count;
+    }
+
+    /// <summary>The same as <see cref="Count{T}"/> for many rows at once, in tensor operations on any device.</summary>
     /// <param name="scores">[B, T].</param>
     /// <param name="low">[B, R]: lower ends; a row with fewer than R is filled up with −∞ in front.</param>
     /// <param name="high">[B, R]: upper ends, filled up alike.</param>

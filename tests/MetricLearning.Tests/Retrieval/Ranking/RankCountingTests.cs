@@ -14,7 +14,7 @@ public class RankCountingTests
     [Fact]
     public void Count_InFloat64_AgreesWithTheTensorsAndTheOracle() => Agrees<double>(v => v);
 
-    private static void Agrees<T>(Func<float, T> of) where T : unmanaged, INumber<T> =>
+    private static void Agrees<T>(Func<float, T> of) where T : unmanaged, INumber<T>, IFloatingPointIeee754<T> =>
         Gen.Select(Gen.Int[0, 8].Array[0, 150], Gen.Int[-1, 9].Array[1, 6], Gen.Int[0, 2]).Sample((values, middles, width) =>
         {
             Array.Sort(middles);
@@ -26,6 +26,10 @@ public class RankCountingTests
             var openRows = open[..found].Order().ToArray();
             Assert.Equal(Enumerable.Range(0, scores.Length).Where(i => Enumerable.Range(0, low.Length)
                 .Any(p => scores[i] >= low[p] && scores[i] <= high[p])), openRows);
+
+            var bins = new int[low.Length + 1];
+            Assert.Equal(openRows, open[..RankCounting.Search<T>(scores, RankCounting.Filled(low), high, bins, open)].Order());
+            for (var p = 0; p < low.Length; p++) Assert.Equal(below[p], bins[..(p + 1)].Sum());
 
             using var scope = NewDisposeScope();
             var (belowTensor, openTensor) = RankCounting.Count(Row(scores), Row(low), Row(high));
