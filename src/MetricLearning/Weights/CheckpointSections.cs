@@ -43,6 +43,8 @@ internal sealed class CheckpointSections
         {
             Pickle.Dictionary { Items: var items } =>
                 $"no dictionary in it holds tensors; it has {string.Join(", ", items.Take(20).Select(Describe))}. Nothing of it was run",
+            Pickle.Object { Kind.Module: var module } when module.StartsWith("__torch__", StringComparison.Ordinal) =>
+                "it is TorchScript whose weights have no names, as torch.jit.freeze leaves it: save the module before it is frozen",
             _ => "its outermost object is no dictionary of tensors",
         });
         return Section.Choose(sections, path, out var problem) ?? throw Invalid(problem);
