@@ -69,8 +69,8 @@ public sealed record EmbeddingSpace
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
     public string? Fingerprint { get; init; }
 
-    /// <summary>The SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their device do
-    /// not matter.</summary>
+    /// <summary>The SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their device
+    /// do not matter.</summary>
     /// <param name="weights">The tensors by name.</param>
     /// <exception cref="ArgumentNullException">The tensors are null.</exception>
     public static string FingerprintOf(IEnumerable<KeyValuePair<string, Tensor>> weights)

@@ -33,7 +33,8 @@ internal static partial class ForeignFile
             if (start.StartsWith(signature)) return what;
         var text = Encoding.UTF8.GetString(start).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal)) return
-            $"a Git LFS pointer, which stands for a file{SizeOf(text)} that was not fetched: run 'git lfs pull', or download the file itself";
+            $"a Git LFS pointer, which stands for a file{SizeOf(text)} that was not fetched: run 'git lfs pull', or download the file "
+                + $"itself";
         if (text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
             || text.StartsWith("<html", StringComparison.OrdinalIgnoreCase)) return
             "an HTML page, as a site sends it in place of a file (a login, a quota, a warning): open the address in a browser and download "

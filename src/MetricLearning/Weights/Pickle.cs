@@ -278,7 +278,8 @@ internal sealed class Pickle
 
     private void Call(object? called, object? arguments)
     {
-        if (called is not (Global or Object) || arguments is not Tuple { Items: var items }) throw Invalid("with a call of what is no name");
+        if (called is not (Global or Object) || arguments is not Tuple { Items: var items }) throw Invalid(
+            "with a call of what is no name");
         object made = (called, items) switch
         {
             (Global { Module: "collections", Name: "OrderedDict" }, []) => new Dictionary(),

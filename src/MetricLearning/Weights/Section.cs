@@ -55,7 +55,8 @@ internal record Section(string Path, int Depth, int Count)
         }
         var best = Best(sections);
         if (best.Count == 1) return best[0];
-        problem = $"several dictionaries in it hold tensors: name one of {string.Join(", ", best.Take(Shown).Select(section => section.Path))} "
+        problem = $"several dictionaries in it hold tensors: name one of "
+            + $"{string.Join(", ", best.Take(Shown).Select(section => section.Path))} "
             + "as the section";
         return null;
     }

@@ -114,7 +114,8 @@ internal abstract record TensorValue
     /// <summary>A tensor as a view of its storage, checked against it.</summary>
     public static TensorValue View(StorageSlice slice, long offset, long[] shape, long[] strides)
     {
-        if (slice.Storage.Type.Type is null) return new UnreadTensor($"of a type, {slice.Storage.Type.Name}, that TorchSharp does not have");
+        if (slice.Storage.Type.Type is null) return new UnreadTensor(
+            $"of a type, {slice.Storage.Type.Name}, that TorchSharp does not have");
         var text = $"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] at {offset}";
         if (shape.Length != strides.Length || offset < 0 || RawTensor.Count(shape) is not { } count || strides.Any(stride => stride < 0))
             return new UnreadTensor($"{text}, which is no tensor");

@@ -63,7 +63,8 @@ public static partial class TorchCheckpointFile
         Open(stream, (content, _) => Section.Describe(content.Sections.All));
 
     /// <summary>Whether a file with these first bytes may be one of PyTorch.</summary>
-    internal static bool MayBegin(ReadOnlySpan<byte> start) => start.Length > 8 && (IsArchive(start) || IsPickle(start) || TarMembers.Is(start));
+    internal static bool MayBegin(ReadOnlySpan<byte> start) =>
+        start.Length > 8 && (IsArchive(start) || IsPickle(start) || TarMembers.Is(start));
 
     private static bool IsArchive(ReadOnlySpan<byte> start) => start.StartsWith("PK\u0003\u0004"u8);
 
@@ -79,13 +80,15 @@ public static partial class TorchCheckpointFile
         if (IsArchive(start)) return OpenArchive(stream, budget, content => use(content, budget));
         if (IsPickle(start)) return use(OpenPickles(stream, budget), budget);
         if (TarMembers.Is(start)) return use(OpenTar(stream, budget), budget);
-        throw Invalid($"it is neither a zip archive nor a pickle{(ForeignFile.Describe(start) is { } foreign ? $", it is {foreign}" : "")}");
+        throw Invalid(
+            $"it is neither a zip archive nor a pickle{(ForeignFile.Describe(start) is { } foreign ? $", it is {foreign}" : "")}");
     }
 
     private static T OpenArchive<T>(Stream stream, MemoryBudget budget, Func<Content, T> use)
     {
         try
         {
+            ZipDirectory.RequireSmall(stream);
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)
                 && entry.FullName.Count(c => c == '/') == 1)

@@ -21,7 +21,8 @@ public sealed class CheckpointFormTests : IDisposable
         ["a tensor"] = b => b.Tensor("1", 1, [], []),
         ["a sparse tensor"] = b => b.Call("torch._utils", "_rebuild_sparse_tensor", inner => inner.Int(0).Tuple(1, 2)),
         ["a NumPy scalar"] = b => b.Call("numpy.core.multiarray", "scalar", inner => inner
-            .Call("numpy", "dtype", type => type.Text("f8").Int(0).Int(1)).Call("_codecs", "encode", text => text.Text("ab").Text("latin1"))),
+            .Call("numpy", "dtype", type => type.Text("f8").Int(0).Int(1))
+                .Call("_codecs", "encode", text => text.Text("ab").Text("latin1"))),
         ["a NumPy array"] = b => b.Call("numpy.core.multiarray", "_reconstruct", inner => inner.Global("numpy", "ndarray").Tuple(0)
             .Raw((byte)'C', 1, (byte)'b')).Raw((byte)'(').Int(1).Tuple(2).Raw((byte)'t', (byte)'b'),
         ["a Counter"] = b => b.Call("collections", "Counter", inner => inner.Dictionary(counts => counts.Int(3).Int(1))),
@@ -95,7 +96,8 @@ public sealed class CheckpointFormTests : IDisposable
     [Fact]
     public void WithoutANamedSection_TheLargestIsChosen_AndADetailIsNot()
     {
-        using (var largest = Read(Root(b => b.Text("first").Dictionary(d => Tensors(d, "a")).Text("second").Dictionary(d => Tensors(d, "a", "b"))
+        using (var largest = Read(Root(b => b.Text("first").Dictionary(d => Tensors(d, "a")).Text("second")
+            .Dictionary(d => Tensors(d, "a", "b"))
             .Text("loss").Tensor("0", 6, [], [])).Floats("0", 1, 2, 3, 4, 5, 6).Archive()))
             Assert.Equal("second", largest.Sections[0].Path);
         using var whole = Read(Root(b => Tensors(b, "a", "b").Text("weights").Dictionary(d => Tensors(d, "of_classes")))
@@ -346,7 +348,8 @@ public sealed class CheckpointFormTests : IDisposable
     {
         const int Size = 4 << 20;
         var ladder = new TorchFileBuilder();
-        for (var i = 0; i < 60; i++) ladder.Raw((byte)'}', (byte)'q', (byte)i).Raw((byte)'(').Text("a").Raw((byte)'h', (byte)Math.Max(0, i - 1))
+        for (var i = 0; i < 60; i++) ladder.Raw((byte)'}', (byte)'q', (byte)i).Raw((byte)'(').Text("a")
+            .Raw((byte)'h', (byte)Math.Max(0, i - 1))
             .Text("b").Raw((byte)'h', (byte)Math.Max(0, i - 1)).Raw((byte)'u');
         foreach (var pickle in new[]
             {
@@ -360,6 +363,16 @@ public sealed class CheckpointFormTests : IDisposable
             Assert.Throws<InvalidDataException>(() => Read(file));
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4L * file.Length + (64 << 20));
         }
+
+        // A directory of four hundred thousand entries that are nowhere.
+        var whole = Root(b => b.Text("x").Tensor("0", 1, [1], [1])).Floats("0", 1).Archive();
+        var directory = (int)BitConverter.ToUInt32(whole, whole.Length - 6);
+        byte[] line = [(byte)'P', (byte)'K', 1, 2, .. new byte[24], 1, 0, .. new byte[16], (byte)'a'];
+        byte[] crowded = [.. whole[..directory], .. Repeat(line, line.Length * 400_000), .. whole[directory..]];
+        BitConverter.TryWriteBytes(crowded.AsSpan(crowded.Length - 6), directory);
+        var first = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("lists far more entries than its size explains", Assert.Throws<InvalidDataException>(() => Read(crowded)).Message);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - first, 0, 4L * crowded.Length + (64 << 20));
 
         var text = new StringBuilder("{");
         for (var i = 0; i < 200_000; i++) text.Append(i == 0 ? "" : ",").Append(System.Globalization.CultureInfo.InvariantCulture,

@@ -98,7 +98,8 @@ internal sealed class TorchFileBuilder
     public TorchFileBuilder Apply(Func<TorchFileBuilder, TorchFileBuilder> put) => put(this);
 
     /// <summary>A plain dictionary of what the function puts on the stack.</summary>
-    public TorchFileBuilder Dictionary(Func<TorchFileBuilder, TorchFileBuilder> entries) => entries(Raw((byte)'}', (byte)'(')).Raw((byte)'u');
+    public TorchFileBuilder Dictionary(Func<TorchFileBuilder, TorchFileBuilder> entries) =>
+        entries(Raw((byte)'}', (byte)'(')).Raw((byte)'u');
 
     /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object, which is what was built. Its references
     /// are made by <see cref="Reference"/>.</summary>
@@ -124,7 +125,8 @@ internal sealed class TorchFileBuilder
         listed.Write(new TorchFileBuilder().Int(tensors.Length).Finished);
         foreach (var (key, storage, shape, strides, offset) in tensors)
         {
-            listed.Write(new TorchFileBuilder().Raw((byte)'(').Int(key).Int(storage).Global("torch", "FloatTensor").Raw((byte)'t').Finished);
+            listed.Write(new TorchFileBuilder().Raw((byte)'(').Int(key).Int(storage).Global("torch", "FloatTensor")
+                .Raw((byte)'t').Finished);
             foreach (var number in (long[])[shape.Length, .. shape, .. strides, offset]) listed.Write(BitConverter.GetBytes(number));
         }
         var output = new MemoryStream();
