@@ -74,16 +74,15 @@ internal static class Networks
     private static string Load(EmbeddingModel model, string path)
     {
         using var weights = WeightFile.Read(path);
-        const string Own = "model.";    // as the training loop's checkpoints name it; the rest of a checkpoint is the optimizer's
-        var own = weights.Keys.Any(name => name.StartsWith(Own, StringComparison.Ordinal));
-        Func<string, string?> names = own ? name => name.StartsWith(Own, StringComparison.Ordinal) ? name[Own.Length..] : null
+        var own = weights.Keys.Any(name => name.StartsWith("backbone.", StringComparison.Ordinal));     // of this library's own models
+        Func<string, string?> names = own ? WeightNames.Own()
             : model.Backbone switch
             {
                 OSNet => WeightNames.TorchReId(),
                 VisionTransformer => WeightNames.Timm(),
                 _ => WeightNames.Torchvision(),
             };
-        var sameIdentities = weights.TryGetValue((own ? Own : "") + "classifier.weight", out var classifier)
+        var sameIdentities = weights.TryGetValue("classifier.weight", out var classifier)
             && classifier.size(0) == model.Classes;
         var report = model.LoadWeights(weights, strict: false,
             name => names(name) is { } target && (sameIdentities || !IsHead(target)) ? target : null);

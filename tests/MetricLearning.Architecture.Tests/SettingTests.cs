@@ -19,7 +19,7 @@ public class SettingTests
     /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>
     internal static readonly IReadOnlySet<Type> Results = new HashSet<Type>
     {
-        typeof(RocPoint), typeof(RankedList), typeof(ShapeMismatch), typeof(WeightReport),
+        typeof(RocPoint), typeof(RankedList), typeof(ShapeMismatch), typeof(WeightReport), typeof(WeightSection),
         typeof(OperatingPoint), typeof(BadImage), typeof(LayerSummary), typeof(ClusterTuples),
         typeof(ImageListStatistics), typeof(ExtractionProgress), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),

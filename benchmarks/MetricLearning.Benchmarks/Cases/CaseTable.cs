@@ -16,6 +16,7 @@ internal static class CaseTable
         .. EvaluationCases.All,
         .. RerankingCases.All,
         .. LoaderCases.All,
+        .. WeightCases.All,
     ];
 
     public static IReadOnlyDictionary<string, Case> ByName { get; } = All.ToDictionary(item => item.Name);

@@ -17,3 +17,5 @@ public class Evaluation() : CaseBenchmarks("evaluation");
 public class Reranking() : CaseBenchmarks("re-ranking");
 
 public class Loading() : CaseBenchmarks("loading");
+
+public class Weights() : CaseBenchmarks("weights");

@@ -15,6 +15,12 @@ internal static class Crc32
     /// <summary>Continues a checksum with more bytes. The sum begins with all bits set and is inverted at its end.</summary>
     public static uint Continue(uint remainder, ReadOnlySpan<byte> bytes)
     {
+        if (FoldedCrc32.IsSupported && bytes.Length >= FoldedCrc32.Fewest)
+        {
+            var whole = bytes.Length / FoldedCrc32.Block * FoldedCrc32.Block;
+            remainder = FoldedCrc32.Continue(remainder, bytes[..whole]);
+            bytes = bytes[whole..];
+        }
         foreach (var b in bytes) remainder = table[(byte)(remainder ^ b)] ^ (remainder >> 8);
         return remainder;
     }

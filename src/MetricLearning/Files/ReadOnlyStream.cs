@@ -26,7 +26,7 @@ internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
 
     public override int Read(Span<byte> buffer)
     {
-        var count = source.Read(buffer);
+        var count = source.Read(buffer[..Math.Min(buffer.Length, 1 << 18)]);     // so that the checksum finds the bytes in the cache
         remainder = Crc32.Continue(remainder, buffer[..count]);
         return count;
     }

@@ -110,4 +110,62 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
         using var scope = NewDisposeScope();
         return call(images).Embedding.MoveToOuterDisposeScope();
     }
+
+    /// <summary>Writes the model as it is served: its weights without the classifier, and what its embeddings are, so that
+    /// <see cref="LoadForInference"/> knows it. The file is a safetensors file, written atomically.</summary>
+    /// <param name="path">The file; it is replaced if it exists.</param>
+    /// <param name="space">How images are prepared and embeddings compared. The length of the embedding and the fingerprint of the weights
+    /// are added; the layer is the embedding unless the record names another.</param>
+    /// <exception cref="ArgumentNullException">The record is null.</exception>
+    /// <exception cref="ArgumentException">The path is null or empty, or the record says another length of the embedding or another
+    /// fingerprint than the model has.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void SaveForInference(string path, EmbeddingSpace space)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(space);
+        using var scope = NewDisposeScope();
+        var weights = Served(state_dict());
+        var whole = space.Agree(new EmbeddingSpace { Fingerprint = EmbeddingSpace.FingerprintOf(weights) });
+        if (whole.Layer is null or EmbeddingSpace.EmbeddingLayer) whole = whole.Agree(
+            new EmbeddingSpace { Layer = EmbeddingSpace.EmbeddingLayer, Dimension = EmbeddingDimension });
+        SafeTensors.Write(path, weights, new Dictionary<string, string> { [EmbeddingSpace.MetadataKey] = whole.ToJson() });
+    }
+
+    /// <summary>Loads what <see cref="SaveForInference"/> wrote, and switches the model to evaluation mode. A classifier of the model keeps
+    /// its values.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="expected">What the program asks for, such as a size of images; null for what the file says. A value that differs from
+    /// the file's is an error.</param>
+    /// <returns>What the file knows, completed by what was asked for.</returns>
+    /// <exception cref="InvalidDataException">The file is damaged, holds no such record, was changed after it was written, does not fit the
+    /// model, or contradicts what is asked for; the message names the file, and for a contradiction both values. The model stays as it
+    /// was.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public EmbeddingSpace LoadForInference(string path, EmbeddingSpace? expected = null)
+    {
+        using var weights = SafeTensors.Read(path);
+        return InputFile.Naming(path, () =>
+        {
+            var space = EmbeddingSpace.Of(weights.Metadata) ?? throw new InvalidDataException(
+                $"It does not say what its embeddings are: it was not written by {nameof(SaveForInference)}. LoadWeights loads it.");
+            if (space.Fingerprint != EmbeddingSpace.FingerprintOf(weights)) throw new InvalidDataException(
+                "Its weights are not those that it was written with: their fingerprint is another.");
+            if (expected is not null)
+            {
+                var conflicts = string.Join("; ", space.Conflicts(expected, "in the file", "as asked for"));
+                if (conflicts.Length > 0) throw new InvalidDataException($"Its embeddings are not those that are asked for: {conflicts}.");
+                space = space.Agree(expected);
+            }
+            using var scope = NewDisposeScope();
+            // A classifier of the model is not in the file; all else must be.
+            var all = weights.Concat(state_dict().Where(named => WeightNames.IsClassifier(named.Key))).ToDictionary();
+            this.LoadWeights(all, rename: WeightNames.Own());
+            eval();
+            return space;
+        });
+    }
+
+    private static Dictionary<string, Tensor> Served(Dictionary<string, Tensor> state) =>
+        state.Where(named => !WeightNames.IsClassifier(named.Key)).ToDictionary();
 }

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -11,7 +8,7 @@ namespace MetricLearning;
 /// </summary>
 internal static class CheckpointFile
 {
-    private const string Format = "MetricLearning.TrainingCheckpoint";
+    private const string Format = TrainingModules.Format;
     private const string Version = "1";
 
     /// <summary>Writes atomically: a kill at any moment leaves the old file or the new one.</summary>
@@ -24,7 +21,7 @@ internal static class CheckpointFile
             ["format"] = Format,
             ["version"] = Version,
             ["state"] = text,
-            ["sha256"] = Digest(text, tensors),
+            ["sha256"] = WeightDigest.Of(text, tensors),
         });
     }
 
@@ -46,7 +43,7 @@ internal static class CheckpointFile
             if (Said("format") != Format) throw Bad("it is of another kind");
             if (Said("version") != Version) throw Bad($"it has version {Said("version")}, and this library reads version {Version}");
             var text = Said("state") ?? throw Bad("it has no state");
-            if (Said("sha256") != Digest(text, tensors)) throw Bad("its checksum is wrong");
+            if (Said("sha256") != WeightDigest.Of(text, tensors)) throw Bad("its checksum is wrong");
             return (CheckpointText.Parse(text), tensors);
         }
         catch (FormatException e)
@@ -63,21 +60,5 @@ internal static class CheckpointFile
         string? Said(string key) => tensors.Metadata.GetValueOrDefault(key);
 
         InvalidDataException Bad(string reason) => new($"{path} is not a whole training checkpoint: {reason}.");
-    }
-
-    private static string Digest(string text, IReadOnlyDictionary<string, Tensor> tensors)
-    {
-        using var sha = SHA256.Create();
-        using (var stream = new CryptoStream(Stream.Null, sha, CryptoStreamMode.Write))
-        {
-            stream.Write(Encoding.UTF8.GetBytes(text));
-            foreach (var (name, tensor) in tensors.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-            {
-                stream.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-                    $"\n{name} {tensor.dtype} {Guard.Shape(tensor)}\n")));
-                RawTensor.Write(stream, tensor);
-            }
-        }
-        return Convert.ToHexString(sha.Hash!);
     }
 }

@@ -15,10 +15,15 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     private readonly List<string> names = [];
     private readonly Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
 
-    internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null) => Metadata = metadata ?? new Dictionary<string, string>();
+    internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<WeightSection>? sections = null) =>
+        (Metadata, Sections) = (metadata ?? new Dictionary<string, string>(), sections ?? []);
 
     /// <summary>The text in the file beside the tensors (safetensors' <c>__metadata__</c>); empty if there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>The sections of the file: first the one that these tensors are of, then what else it has. Empty for a file without
+    /// sections.</summary>
+    public IReadOnlyList<WeightSection> Sections { get; }
 
     /// <summary>The number of tensors.</summary>
     public int Count => names.Count;

@@ -17,6 +17,9 @@ public static class SafeTensors
 {
     private const long LargestHeader = 100_000_000;
     private const string MetadataKey = "__metadata__";
+    private const int FreeTensors = 32768;      // a tensor takes about a kilobyte of memory, however small it is in the file
+    private const int BytesPerTensor = 1024;
+    private const int MostDimensions = 64;
 
     private sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
 
@@ -32,19 +35,44 @@ public static class SafeTensors
     /// <param name="stream">The stream; it stays open.</param>
     /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The bytes are not a valid safetensors file; the message says where and why.</exception>
-    public static NamedTensors Read(Stream stream)
+    public static NamedTensors Read(Stream stream) => Read(stream, (_, _) => null);
+
+    /// <summary>The text in a file beside its tensors, without reading these.</summary>
+    internal static IReadOnlyDictionary<string, string> Metadata(Stream stream) => Header(stream).Metadata;
+
+    /// <summary>The modules of a training checkpoint as sections; none of any other file.</summary>
+    internal static IReadOnlyList<Section> Sections(Stream stream)
+    {
+        var (entries, metadata, _) = Header(stream);
+        return TrainingModules.Sections(metadata, entries.Select(entry => entry.Name));
+    }
+
+    /// <summary>The tensors of a section of a training checkpoint, named as in its module; all tensors of any other file.</summary>
+    /// <param name="stream">The file.</param>
+    /// <param name="section">The section; null for the best.</param>
+    /// <exception cref="InvalidDataException">As for reading; or there is no such section.</exception>
+    internal static NamedTensors Read(Stream stream, string? section) => Read(stream, (entries, metadata) =>
+    {
+        var sections = TrainingModules.Sections(metadata, entries.Select(entry => entry.Name));
+        if (sections.Count == 0) return section is null ? null : throw Invalid($"it has no section '{section}', but tensors alone");
+        return (Section.Choose(sections, section, out var problem) ?? throw Invalid(problem), sections);
+    });
+
+    private static NamedTensors Read(Stream stream,
+        Func<List<Entry>, Dictionary<string, string>, (Section Chosen, IReadOnlyList<Section> All)?> choose)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        stream.Position = 0;
         var (entries, metadata, dataStart) = Header(stream);
-        var result = new NamedTensors(metadata);
+        var choice = choose(entries, metadata);
+        var prefix = choice is { Chosen.Path: var path } ? path + "." : "";
+        var result = new NamedTensors(metadata, choice is { } chosen ? Section.Describe(chosen.All, chosen.Chosen) : null);
         try
         {
-            foreach (var entry in entries)
+            foreach (var entry in entries.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
             {
                 stream.Position = dataStart + entry.Begin;
                 using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type);
-                result.TryAdd(entry.Name, flat.reshape(entry.Shape));
+                result.TryAdd(entry.Name[prefix.Length..], flat.reshape(entry.Shape));
             }
             return result;
         }
@@ -122,21 +150,23 @@ public static class SafeTensors
 
     private static (List<Entry> Entries, Dictionary<string, string> Metadata, long DataStart) Header(Stream stream)
     {
-        Span<byte> start = stackalloc byte[8];
+        stream.Position = 0;
+        Span<byte> start = stackalloc byte[ForeignFile.Sample];
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        if (!MayBegin(start) && ForeignFile.Describe(start) is { } foreign && start.Length > 0) throw Invalid($"it is {foreign}");
         if (stream.Length < 8) throw Invalid($"the file has {stream.Length} bytes, fewer than the 8 of the header's length");
-        stream.ReadExactly(start);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > (ulong)Math.Min(LargestHeader, stream.Length - 8))
             throw Invalid(
                 $"the header is said to have {length} bytes, the file has {stream.Length} (and a header at most {LargestHeader})");
         var text = new byte[(int)length];
+        stream.Position = 8;
         stream.ReadExactly(text);
         if (text.Length == 0 || text[0] != '{') throw Invalid("the header does not start with '{'");
         var dataLength = stream.Length - 8 - text.Length;
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 8 });
-            var (entries, metadata) = Entries(json.RootElement);
+            var (entries, metadata) = Entries(text, FreeTensors + stream.Length / BytesPerTensor);
             entries.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
             long end = 0;
             foreach (var entry in entries)
@@ -154,34 +184,56 @@ public static class SafeTensors
         }
     }
 
-    private static (List<Entry> Entries, Dictionary<string, string> Metadata) Entries(JsonElement root)
+    /// <summary>Whether a file with these first bytes may be of this format: a header of less than 4 GB that starts with a
+    /// brace.</summary>
+    internal static bool MayBegin(ReadOnlySpan<byte> start) =>
+        start.Length > 8 && start[8] == '{' && !start[4..8].ContainsAnyExcept((byte)0);
+
+    // A reader that makes no tree of the text: a tree takes many times the memory of the text.
+    private static (List<Entry> Entries, Dictionary<string, string> Metadata) Entries(byte[] text, long mostTensors)
     {
         var entries = new List<Entry>();
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var property in root.EnumerateObject())
+        var reader = new Utf8JsonReader(text, new JsonReaderOptions { MaxDepth = 8 });
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (!names.Add(property.Name)) throw Invalid($"'{property.Name}' comes twice");
-            if (property.NameEquals(MetadataKey))
-                foreach (var text in property.Value.EnumerateObject()) metadata[text.Name] = text.Value.GetString()
-                    ?? throw Invalid($"{MetadataKey} has a value that is no text");
-            else
-                entries.Add(EntryOf(property.Name, property.Value));
+            var name = reader.GetString()!;
+            if (!names.Add(name)) throw Invalid($"'{name}' comes twice");
+            if (entries.Count == mostTensors) throw Invalid($"it lists more than {mostTensors} tensors, which its size does not explain");
+            Expect(ref reader, JsonTokenType.StartObject);
+            if (name == MetadataKey) ReadMetadata(ref reader, metadata);
+            else entries.Add(ReadEntry(ref reader, name));
         }
+        while (reader.Read()) { }       // to find out whether something follows
         return (entries, metadata);
     }
 
-    private static Entry EntryOf(string name, JsonElement value)
+    private static void ReadMetadata(ref Utf8JsonReader reader, Dictionary<string, string> metadata)
+    {
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var key = reader.GetString()!;
+            Expect(ref reader, JsonTokenType.String);
+            metadata[key] = reader.GetString()!;
+        }
+    }
+
+    private static Entry ReadEntry(ref Utf8JsonReader reader, string name)
     {
         string? dtype = null;
         long[]? shape = null, offsets = null;
-        foreach (var field in value.EnumerateObject())
-            switch (field.Name)
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            switch (reader.GetString())
             {
-                case "dtype" when dtype is null: dtype = field.Value.GetString(); break;
-                case "shape" when shape is null: shape = Numbers(field.Value); break;
-                case "data_offsets" when offsets is null: offsets = Numbers(field.Value); break;
-                default: throw Invalid($"'{name}' has a field '{field.Name}' that is unknown or comes twice");
+                case "dtype" when dtype is null:
+                    Expect(ref reader, JsonTokenType.String);
+                    dtype = reader.GetString();
+                    break;
+                case "shape" when shape is null: shape = Numbers(ref reader, name); break;
+                case "data_offsets" when offsets is null: offsets = Numbers(ref reader, name); break;
+                case var field: throw Invalid($"'{name}' has a field '{field}' that is unknown or comes twice");
             }
         if (dtype is null || shape is null || offsets is not [var begin, var end])
             throw Invalid($"'{name}' lacks a dtype, a shape or two data_offsets");
@@ -195,7 +247,21 @@ public static class SafeTensors
         return new Entry(name, type, shape, begin, end);
     }
 
-    private static long[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(number => number.GetInt64())];
+    private static long[] Numbers(ref Utf8JsonReader reader, string name)
+    {
+        Expect(ref reader, JsonTokenType.StartArray);
+        var numbers = new List<long>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            numbers.Add(numbers.Count < MostDimensions ? reader.GetInt64() : throw Invalid($"'{name}' has too many sizes or offsets"));
+        return [.. numbers];
+    }
+
+    private static void Expect(ref Utf8JsonReader reader, JsonTokenType expected)
+    {
+        reader.Read();
+        if (reader.TokenType != expected)
+            throw new FormatException($"{expected} is expected at byte {reader.TokenStartIndex}, not {reader.TokenType}.");
+    }
 
     private static InvalidDataException Invalid(string what) => new($"Not a valid safetensors file: {what}.");
 

@@ -52,7 +52,8 @@ public static partial class TorchCheckpointFile
         {
             var (name, tensor) = tensors[i];
             if (!names.Add(name)) throw new ArgumentException($"tensors must have names that differ, got '{name}' twice.", nameof(tensors));
-            var type = storageTypes.FirstOrDefault(storage => storage.Type == tensor.dtype).Name
+            var type = StorageType.All.FirstOrDefault(storage => storage.Type == tensor.dtype
+                && RawTensor.ElementSize(tensor.dtype) > 0)?.Name
                 ?? throw new ArgumentException(
                     $"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
             pickle.Text(name);

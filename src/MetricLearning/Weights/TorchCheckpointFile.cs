@@ -7,90 +7,103 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file, in its present form (a zip archive) and in the form before PyTorch 1.6;
-/// writes the present form.
+/// Reads the tensors of a PyTorch <c>.pth</c> or <c>.pt</c> file in every form that PyTorch has had: the zip archive of today, the pickles
+/// before 1.6, the tar archive before 0.1.11, a module that was saved whole, and TorchScript. Writes the form of today.
 /// </summary>
 /// <remarks>
-/// <para>Nothing in the file is executed. A small interpreter reads its pickle as data; it knows dictionaries, lists, numbers, text and
-/// tensors, and refuses any other name with an error that says which. Storages, offsets, sizes and strides are checked against the file
-/// before memory is allocated, and the checksums of a zip archive that has them are compared.</para>
-/// <para>The tensors are those of one dictionary: the one that <c>section</c> names (dotted, such as <c>state_dict</c>). Without a section
-/// it is the file's outermost dictionary if that contains tensors; otherwise the first of <c>state_dict</c>, <c>model_state_dict</c>,
-/// <c>model</c>, <c>net</c>, <c>weights</c> that is a dictionary with tensors; otherwise the only dictionary with tensors directly in the
-/// outermost one. Values that are not tensors (an epoch, a rate) are left out.</para>
+/// <para>Nothing in the file is executed. A small interpreter reads its pickle as data. What is neither plain data nor a tensor (an
+/// object of any class, an array of NumPy, the state of an optimizer) stays an inert placeholder. Storages, offsets, sizes and strides are
+/// checked against the file before memory is allocated, and the checksums of a zip archive that has them are compared. Reading takes at
+/// most four times the file's size and 64 MB.</para>
+/// <para>The tensors are those of one section: a dictionary with tensors at any depth, or a module that was saved whole. A section is named
+/// by its path, dotted, such as <c>state_dict</c>. Without a name it is a dictionary called <c>state_dict</c>, <c>model_state_dict</c>,
+/// <c>model_state</c>, <c>model</c>, <c>net</c>, <c>network</c>, <c>weights</c>, <c>params</c> or <c>module</c>, the first of these;
+/// without such a one, the section with the most tensors. Optimizers' sections come last. <see cref="NamedTensors.Sections"/> and
+/// <see cref="WeightFile.Sections"/> list what else there is.</para>
+/// <para>Sparse and quantized tensors are refused if they are in the section that is read; the message names them.</para>
 /// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
 public static partial class TorchCheckpointFile
 {
     private const string LegacyMagicNumber = "119547037146038801333356";
     private const int LegacyProtocol = 1001;
+    private const int TensorCost = 1024;
+    private const long FixedExpansion = 64 << 20;
 
-    private static readonly string[] commonSections = ["state_dict", "model_state_dict", "model", "net", "weights"];
-
-    private static readonly (string Name, ScalarType Type)[] storageTypes =
-    [
-        ("DoubleStorage", ScalarType.Float64), ("FloatStorage", ScalarType.Float32), ("HalfStorage", ScalarType.Float16),
-        ("BFloat16Storage", ScalarType.BFloat16),
-        ("LongStorage", ScalarType.Int64), ("IntStorage", ScalarType.Int32), ("ShortStorage", ScalarType.Int16),
-        ("CharStorage", ScalarType.Int8),
-        ("ByteStorage", ScalarType.Byte), ("BoolStorage", ScalarType.Bool),
-    ];
-
-    private sealed record Storage(string Key, ScalarType Type, long Count);
-
-    private sealed record StoredTensor(Storage Storage, long Offset, long[] Shape, long[] Strides);
+    /// <summary>The sections of a file, and how to read a storage of it.</summary>
+    private sealed record Content(CheckpointSections Sections, Func<Storage, Tensor> Read);
 
     /// <summary>The tensors of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="section">The dictionary of the checkpoint that holds the tensors; null for the rule above.</param>
+    /// <param name="section">The path of the section that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The file is damaged, holds something other than tensors and plain data, or has no such
-    /// section; the message names the file and says why.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged, holds no tensors, has no such section, or has a tensor in it that cannot
+    /// be read; the message names the file and says why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static NamedTensors Read(string path, string? section = null) => InputFile.Read(path, stream => Read(stream, section));
 
     /// <summary>The tensors of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <param name="section">The dictionary of the checkpoint that holds the tensors; null for the rule above.</param>
+    /// <param name="section">The path of the section that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The bytes are damaged, hold something other than tensors and plain data, or have no such
-    /// section.</exception>
+    /// <exception cref="InvalidDataException">The bytes are damaged, hold no tensors, have no such section, or have a tensor in it that
+    /// cannot be read.</exception>
     public static NamedTensors Read(Stream stream, string? section = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        stream.Position = 0;
-        Span<byte> start = stackalloc byte[4];
-        var read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        stream.Position = 0;
-        if (read == 4 && start.SequenceEqual("PK\u0003\u0004"u8)) return ReadArchive(stream, section);
-        if (read >= 2 && start[0] == 0x80) return ReadLegacy(stream, section);
-        throw Invalid("it is neither a zip archive nor a pickle");
+        return Open(stream, (content, budget) =>
+        {
+            var chosen = content.Sections.Choose(section);
+            return Materialize(chosen.Tensors, content.Read, stream.Length, budget, Section.Describe(content.Sections.All, chosen));
+        });
     }
 
-    private static NamedTensors ReadArchive(Stream stream, string? section)
+    /// <summary>The sections of a stream, the one that is read by default first; none where no tensor is in it.</summary>
+    internal static IReadOnlyList<WeightSection> Sections(Stream stream) =>
+        Open(stream, (content, _) => Section.Describe(content.Sections.All));
+
+    /// <summary>Whether a file with these first bytes may be one of PyTorch.</summary>
+    internal static bool MayBegin(ReadOnlySpan<byte> start) =>
+        start.Length > 8 && (IsArchive(start) || IsPickle(start) || TarMembers.Is(start));
+
+    private static bool IsArchive(ReadOnlySpan<byte> start) => start.StartsWith("PK\u0003\u0004"u8);
+
+    private static bool IsPickle(ReadOnlySpan<byte> start) => start.Length >= 2 && start[0] == 0x80;
+
+    private static T Open<T>(Stream stream, Func<Content, MemoryBudget, T> use)
+    {
+        stream.Position = 0;
+        Span<byte> start = stackalloc byte[TarMembers.BlockSize];
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        stream.Position = 0;
+        var budget = new MemoryBudget(stream.Length);
+        if (IsArchive(start)) return OpenArchive(stream, budget, content => use(content, budget));
+        if (IsPickle(start)) return use(OpenPickles(stream, budget), budget);
+        if (TarMembers.Is(start)) return use(OpenTar(stream, budget), budget);
+        throw Invalid(
+            $"it is neither a zip archive nor a pickle{(ForeignFile.Describe(start) is { } foreign ? $", it is {foreign}" : "")}");
+    }
+
+    private static T OpenArchive<T>(Stream stream, MemoryBudget budget, Func<Content, T> use)
     {
         try
         {
+            ZipDirectory.RequireSmall(stream);
             using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
             var index = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith("/data.pkl", StringComparison.Ordinal)
                 && entry.FullName.Count(c => c == '/') == 1)
-                ?? throw Invalid("the archive has no data.pkl (a TorchScript archive is not read)");
+                ?? throw Invalid(ForeignFile.DescribeArchive([.. zip.Entries.Select(entry => entry.FullName)]));
             // In a malicious archive entries may overlap; then together they are longer than the file.
-            if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.Length) > stream.Length)
+            if (zip.Entries.Aggregate((Int128)0, (sum, entry) => sum + entry.CompressedLength) > stream.Length)
                 throw Invalid("its entries are longer than the file together");
             var folder = index.FullName[..^"data.pkl".Length];
             if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text
                 && !text.AsSpan().SequenceEqual("little"u8))
                 throw Invalid("it was written on a big-endian machine");
             using var pickle = new MemoryStream(Contents(index, stream.Length), writable: false);
-            var tensors = Select(Load(pickle), section);
-            return Materialize(tensors, storage =>
-            {
-                var entry = zip.GetEntry($"{folder}data/{storage.Key}") ?? throw Invalid($"storage {storage.Key} is not in the archive");
-                Expect(storage, entry.Length);
-                using var contents = new MemoryStream(Contents(entry, stream.Length), writable: false);
-                return RawTensor.Read(contents, storage.Count, storage.Type);
-            });
+            var root = new Pickle(pickle, budget) { PersistentLoad = SliceOf }.Load();
+            return use(new Content(new CheckpointSections(root, budget), storage => ReadEntry(zip, $"{folder}data/{storage.Key}", storage,
+                stream.Length)));
         }
         catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or OverflowException)
         {
@@ -100,48 +113,110 @@ public static partial class TorchCheckpointFile
 
     // The form before PyTorch 1.6: five pickles (a magic number, a version, the machine, the object, the storages' keys), then the count
     // and the bytes of each storage.
-    private static NamedTensors ReadLegacy(Stream stream, string? section)
+    private static Content OpenPickles(Stream stream, MemoryBudget budget)
     {
-        if (Load(stream) is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
-            throw Invalid("it is a pickle, but not one of torch.save");
-        if (Load(stream) is not long version || version != LegacyProtocol) throw Invalid($"its version is not {LegacyProtocol}");
-        if (Load(stream) is not Pickle.Dictionary machine || machine["little_endian"] is not true) throw Invalid(
-            "it was not written on a little-endian machine");
         var storages = new Dictionary<string, Storage>(StringComparer.Ordinal);
-        var content = Load(stream, storages);
-        if (Load(stream) is not List<object?> keys) throw Invalid("it has no list of storages");
+        if (Load() is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
+            throw Invalid("it is a pickle, but not one of torch.save");
+        if (Load() is not long version || version != LegacyProtocol) throw Invalid($"its version is not {LegacyProtocol}");
+        if (Load() is not Pickle.Dictionary machine || machine["little_endian"] is not true) throw Invalid(
+            "it was not written on a little-endian machine");
+        var root = Load();
+        if (Load() is not List<object?> keys) throw Invalid("it has no list of storages");
         var places = new Dictionary<string, long>(StringComparer.Ordinal);
-        Span<byte> length = stackalloc byte[8];
         foreach (var key in keys)
         {
             if (key is not string name || !storages.TryGetValue(name, out var storage)
                 || places.ContainsKey(name)) throw Invalid($"it lists a storage {key} that nothing uses, or twice");
-            if (stream.Length - stream.Position < 8) throw Invalid($"it ends before storage {name}");
-            stream.ReadExactly(length);
-            if (BinaryPrimitives.ReadInt64LittleEndian(length) is var count && count != storage.Count)
-                throw Invalid($"storage {name} has {count} elements, but its tensors say {storage.Count}");
-            var bytes = storage.Count * RawTensor.ElementSize(storage.Type);
-            if (bytes > stream.Length - stream.Position) throw Invalid($"it ends within storage {name}");
-            places.Add(name, stream.Position);
-            stream.Position += bytes;
+            places.Add(name, PassStorage(stream, storage));
         }
-        return Materialize(Select(content, section), storage =>
+        return new Content(new CheckpointSections(root, budget), storage => ReadAt(stream, places, storage));
+
+        object? Load() => new Pickle(stream, budget)
         {
-            if (!places.TryGetValue(storage.Key, out var place)) throw Invalid($"storage {storage.Key} is not in the file");
-            stream.Position = place;
-            return RawTensor.Read(stream, storage.Count, storage.Type);
-        });
+            PersistentLoad = id =>
+            {
+                // A class whose source text was saved beside it.
+                if (id is Pickle.Tuple { Items: ["module", var kind, ..] }) return kind;
+                var slice = SliceOf(id);
+                if (!storages.TryAdd(slice.Storage.Key, slice.Storage) && storages[slice.Storage.Key] != slice.Storage)
+                    throw Invalid($"storage {slice.Storage.Key} is described in two ways");
+                return slice;
+            },
+        }.Load();
+    }
+
+    // The form before PyTorch 0.1.11: a tar archive of the storages, the tensors, and the object that refers to both by numbers.
+    private static Content OpenTar(Stream stream, MemoryBudget budget)
+    {
+        var members = TarMembers.Of(stream);
+        var known = new Dictionary<string, object>(StringComparer.Ordinal);
+        var places = new Dictionary<string, long>(StringComparer.Ordinal);
+
+        GoTo("storages");
+        for (var left = Count(); left > 0; left--)
+        {
+            if (Load() is not Pickle.Tuple { Items: [var key, _, Pickle.Global type] } || StorageType.Of(type) is not { } elements)
+                throw Invalid("it has a storage of an unknown type");
+            var storage = new Storage(KeyOf(key), elements, ReadLength(stream));
+            stream.Position -= sizeof(long);
+            known[storage.Key] = new StorageSlice(storage, 0, storage.Count);
+            places[storage.Key] = PassStorage(stream, storage);
+        }
+        foreach (var view in Load() as List<object?> ?? throw Invalid("it has no list of storages' parts"))
+        {
+            if (view is not Pickle.Tuple { Items: [var key, var root, long offset, long count] }
+                || known.GetValueOrDefault(KeyOf(root)) is not StorageSlice whole) throw Invalid("it has a part of no storage");
+            known[KeyOf(key)] = Part(whole, offset, count);
+        }
+
+        GoTo("tensors");
+        for (var left = Count(); left > 0; left--)
+        {
+            if (Load() is not Pickle.Tuple { Items: [var key, var storage, _] }
+                || known.GetValueOrDefault(KeyOf(storage)) is not StorageSlice slice) throw Invalid("it has a tensor without a storage");
+            var dimensions = (int)(ReadLength(stream) & int.MaxValue);      // four bytes, and four that mean nothing
+            if (dimensions > 64) throw Invalid($"it has a tensor of {dimensions} dimensions");
+            var shape = Lengths(dimensions);
+            var strides = Lengths(dimensions);
+            known[KeyOf(key)] = TensorValue.View(slice, ReadLength(stream), shape, strides);
+        }
+
+        GoTo("pickle");
+        return new Content(new CheckpointSections(Load(), budget), storage => ReadAt(stream, places, storage));
+
+        void GoTo(string member) => stream.Position = members.TryGetValue(member, out var place) ? place
+            : throw Invalid($"it is a tar archive without '{member}', so not one of torch.save. If it holds the file, unpack it");
+
+        object? Load() => new Pickle(stream, budget)
+        {
+            PersistentLoad = id => id is Pickle.Tuple { Items: [var kind, ..] } ? kind
+                : known.GetValueOrDefault(KeyOf(id)) ?? throw Invalid($"it refers to {id}, which it does not have"),
+        }.Load();
+
+        long Count() => Load() is long count ? count : throw Invalid("it has no number of what it holds");
+
+        long[] Lengths(int count) => [.. Enumerable.Range(0, count).Select(_ => ReadLength(stream))];
+
+        static string KeyOf(object? key) => Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
     }
 
     /// <summary>Reads each storage once, and makes each tensor as a view of its storage.</summary>
-    private static NamedTensors Materialize(List<(string Name, StoredTensor Tensor)> tensors, Func<Storage, Tensor> read)
+    private static NamedTensors Materialize(IReadOnlyList<(string Name, TensorValue Tensor)> tensors, Func<Storage, Tensor> read,
+        long fileLength, MemoryBudget budget, IReadOnlyList<WeightSection> sections)
     {
         var storages = new Dictionary<string, (Storage Storage, Tensor Memory)>(StringComparer.Ordinal);
-        var result = new NamedTensors();
+        var result = new NamedTensors(sections: sections);
         try
         {
-            foreach (var (name, tensor) in tensors)
+            foreach (var (name, value) in tensors)
             {
+                budget.Spend(TensorCost);
+                if (value is UnreadTensor { What: var what }) throw Invalid($"'{name}' is {what}");
+                var tensor = (StoredTensor)value;
+                if (tensor.Bytes > 4 * (Int128)fileLength + FixedExpansion) throw Invalid(
+                    $"'{name}' repeats elements until [{string.Join(", ", tensor.Shape)}] is far larger than the file: it does not lie in "
+                    + $"its storage of {tensor.Storage.Count} elements");
                 if (!storages.TryGetValue(tensor.Storage.Key, out var storage))
                 {
                     storage = (tensor.Storage, read(tensor.Storage));
@@ -163,145 +238,97 @@ public static partial class TorchCheckpointFile
         }
     }
 
-    private static object? Load(Stream stream, Dictionary<string, Storage>? storages = null) => new Pickle(stream)
+    /// <summary>What the id of a storage stands for.</summary>
+    private static StorageSlice SliceOf(object? id)
     {
-        Allowed = global => TypeOf(global) is not null || (global.Module, global.Name) is
-            ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2") or ("torch._utils", "_rebuild_parameter")
-                or ("torch", "Size"),
-        PersistentLoad = id =>
+        if (id is not Pickle.Tuple { Items: ["storage", Pickle.Global kind, string key, string, long count, .. var view] })
+            throw Invalid("a tensor has no storage");
+        var type = StorageType.Of(kind) ?? throw Invalid($"storage {key} is of the unknown type {kind}");
+        if (count < 0 || count > long.MaxValue / 16) throw Invalid($"storage {key} has {count} elements");
+        var whole = new StorageSlice(new Storage(key, type, count), 0, count);
+        return view switch
         {
-            var storage = StorageOf(id);
-            if (storages is not null && !storages.TryAdd(storage.Key, storage) && storages[storage.Key] != storage)
-                throw Invalid($"storage {storage.Key} is described in two ways");
-            return storage;
-        },
-        Reduce = (global, arguments) => (global.Name, arguments.Items) switch
-        {
-            ("OrderedDict", []) => new Pickle.Dictionary(),
-            ("OrderedDict", [List<object?> pairs]) => Ordered(pairs),
-            ("Size", [Pickle.Tuple sizes]) => sizes,
-            ("_rebuild_parameter", [StoredTensor tensor, ..]) => tensor,
-            ("_rebuild_tensor_v2", [Storage storage, long offset, Pickle.Tuple shape, Pickle.Tuple strides, ..]) =>
-                TensorOf(storage, offset, Numbers(shape), Numbers(strides)),
-            _ => throw Invalid($"{global} is called with what it does not take"),
-        },
-    }.Load();
-
-    private static Pickle.Dictionary Ordered(List<object?> pairs)
-    {
-        var result = new Pickle.Dictionary();
-        foreach (var pair in pairs)
-            switch (pair)
-            {
-                case Pickle.Tuple { Items: [var key, var value] }: result.Set(key, value); break;
-                case List<object?> and [var key, var value]: result.Set(key, value); break;
-                default: throw Invalid("an OrderedDict is made of what are no pairs");
-            }
-        return result;
-    }
-
-    private static Storage StorageOf(object? id)
-    {
-        if (id is not Pickle.Tuple { Items: ["storage", Pickle.Global type, string key, string, long count, .. var view] }
-            || TypeOf(type) is not { } dtype)
-            throw Invalid("a tensor has no storage of a known type");
-        if (view.Any(part => part is not null)) throw Invalid($"storage {key} is a view of another, as PyTorch wrote them before 0.4");
-        if (count < 0 || count > long.MaxValue / 8) throw Invalid($"storage {key} has {count} elements");
-        return new Storage(key, dtype, count);
-    }
-
-    private static StoredTensor TensorOf(Storage storage, long offset, long[] shape, long[] strides)
-    {
-        var text = $"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] at {offset}";
-        if (shape.Length != strides.Length || offset < 0 || RawTensor.Count(shape) is not { } count || strides.Any(stride => stride < 0))
-            throw Invalid($"{text} is no tensor");
-        // The position of the last element. Int128, because the strides in a damaged file may be anything.
-        Int128 last = offset;
-        for (var i = 0; i < shape.Length; i++) last += (Int128)Math.Max(0, shape[i] - 1) * strides[i];
-        if (count > storage.Count || (count > 0 && last >= storage.Count) || offset > storage.Count)
-            throw Invalid($"{text} does not lie in its storage of {storage.Count} elements");
-        return new StoredTensor(storage, offset, shape, strides);
-    }
-
-    private static long[] Numbers(Pickle.Tuple tuple) =>
-        [.. tuple.Items.Select(item => item is long number ? number : throw Invalid("a shape or stride is no whole number"))];
-
-    private static List<(string Name, StoredTensor Tensor)> Select(object? content, string? section)
-    {
-        if (content is not Pickle.Dictionary root) throw Invalid(
-            "its outermost object is no dictionary of tensors (a whole model was saved, or a single tensor)");
-        var chosen = section is null ? Choose(root) : Section(root, section);
-        return Tensors(chosen);
-    }
-
-    private static Pickle.Dictionary Section(Pickle.Dictionary root, string section)
-    {
-        // A name may itself contain dots, so the whole text is tried first.
-        if (root[section] is Pickle.Dictionary whole) return whole;
-        var at = root;
-        foreach (var part in section.Split('.'))
-            at = at[part] as Pickle.Dictionary
-                ?? throw Invalid($"it has no dictionary '{section}'. {NearNames.Describe(section, Sections(root))}");
-        return at;
-    }
-
-    private static Pickle.Dictionary Choose(Pickle.Dictionary root)
-    {
-        if (HasTensors(root)) return root;
-        foreach (var name in commonSections)
-            if (root[name] is Pickle.Dictionary common && HasTensors(common)) return common;
-        var candidates = root.Items.Where(item => item.Value is Pickle.Dictionary inner && HasTensors(inner)).ToList();
-        return candidates switch
-        {
-            [var only] => (Pickle.Dictionary)only.Value!,
-            [] => throw Invalid(
-                $"no dictionary in it holds tensors; it has {string.Join(", ", root.Items.Select(item => item.Key).Take(20))}"),
-            _ => throw Invalid(
-                $"several dictionaries in it hold tensors: name one of {string.Join(", ", candidates.Select(item => item.Key))} as the "
-                + $"section"),
+            [] or [null] => whole,
+            [Pickle.Tuple { Items: [_, long offset, long length] }] => Part(whole, offset, length),
+            _ => throw Invalid($"storage {key} is a part of another that makes no sense"),
         };
     }
 
-    private static List<string> Sections(Pickle.Dictionary root) =>
-        [.. root.Items.Where(item => item is { Key: string, Value: Pickle.Dictionary }).Select(item => (string)item.Key!)];
+    private static StorageSlice Part(StorageSlice whole, long offset, long count) =>
+        offset >= 0 && count >= 0 && offset <= whole.Count && count <= whole.Count - offset
+            ? whole with { Offset = whole.Offset + offset, Count = count }
+            : throw Invalid($"a part of storage {whole.Storage.Key} does not lie in it");
 
-    private static bool HasTensors(Pickle.Dictionary dictionary) =>
-        dictionary.Items.Any(item => item is { Key: string, Value: StoredTensor });
-
-    private static List<(string Name, StoredTensor Tensor)> Tensors(Pickle.Dictionary dictionary) =>
-        [.. dictionary.Items.Where(item => item is { Key: string, Value: StoredTensor })
-            .Select(item => ((string)item.Key!, (StoredTensor)item.Value!))];
-
-    private static void Expect(Storage storage, long bytes)
+    /// <summary>Checks the count of a storage, skips its bytes, and returns where they begin.</summary>
+    private static long PassStorage(Stream stream, Storage storage)
     {
-        if (bytes != storage.Count * RawTensor.ElementSize(storage.Type))
-            throw Invalid(
-                $"storage {storage.Key} has {bytes} bytes, {storage.Count} elements of {storage.Type} have "
-                + $"{storage.Count * RawTensor.ElementSize(storage.Type)}");
+        if (stream.Length - stream.Position < sizeof(long)) throw Invalid($"it ends before storage {storage.Key}");
+        if (ReadLength(stream) is var count && count != storage.Count)
+            throw Invalid($"storage {storage.Key} has {count} elements, but its tensors say {storage.Count}");
+        if (count < 0 || storage.Bytes > stream.Length - stream.Position) throw Invalid($"it ends within storage {storage.Key}");
+        var place = stream.Position;
+        stream.Position += (long)storage.Bytes;
+        return place;
     }
 
-    /// <summary>An entry's bytes. torch.save never compresses, and a compressed entry is refused: so no more is read than the file
-    /// has.</summary>
+    private static long ReadLength(Stream stream)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(long)];
+        if (stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length) throw Invalid("it ends too early");
+        return BinaryPrimitives.ReadInt64LittleEndian(bytes);
+    }
+
+    private static Tensor ReadAt(Stream stream, Dictionary<string, long> places, Storage storage)
+    {
+        if (!places.TryGetValue(storage.Key, out var place)) throw Invalid($"storage {storage.Key} is not in the file");
+        stream.Position = place;
+        return ReadStorage(stream, storage);
+    }
+
+    private static Tensor ReadEntry(ZipArchive zip, string name, Storage storage, long fileLength)
+    {
+        var entry = zip.GetEntry(name) ?? throw Invalid($"storage {storage.Key} is not in the archive");
+        if (entry.Length != storage.Bytes) throw Invalid(
+            $"storage {storage.Key} has {entry.Length} bytes, {storage.Count} elements of {storage.Type.Type} have {storage.Bytes}");
+        RequireStored(entry, fileLength);
+        using var stream = new ChecksumStream(entry.Open());
+        var memory = ReadStorage(stream, storage);
+        if (entry.Crc32 == 0 || stream.Checksum == entry.Crc32) return memory;
+        memory.Dispose();
+        throw Damaged(entry);
+    }
+
+    /// <summary>The elements of a storage, in no dispose scope.</summary>
+    private static Tensor ReadStorage(Stream stream, Storage storage)
+    {
+        var type = storage.Type.Type!.Value;
+        if (type is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64)) return RawTensor.Read(stream, storage.Count, type);
+        using var scope = NewDisposeScope();
+        using var parts = RawTensor.Read(stream, 2 * storage.Count,
+            type == ScalarType.ComplexFloat32 ? ScalarType.Float32 : ScalarType.Float64);
+        return parts.view(storage.Count, 2).view_as_complex().DetachFromDisposeScope();
+    }
+
+    /// <summary>An entry's bytes.</summary>
     private static byte[] Contents(ZipArchiveEntry entry, long fileLength)
     {
-        if (entry.CompressedLength != entry.Length || entry.Length > fileLength)
-            throw Invalid($"{entry.FullName} is compressed or longer than the file");
+        RequireStored(entry, fileLength);
         if (entry.Length > Array.MaxLength) throw Invalid($"{entry.FullName} has more than {Array.MaxLength} bytes");
         var bytes = new byte[entry.Length];
         using var stream = entry.Open();
         stream.ReadExactly(bytes);
-        if (entry.Crc32 != 0 && Crc32.Of(bytes) != entry.Crc32) throw Invalid(
-            $"{entry.FullName} is damaged: its checksum is not the archive's");
-        return bytes;
+        return entry.Crc32 == 0 || Crc32.Of(bytes) == entry.Crc32 ? bytes : throw Damaged(entry);
     }
 
-    private static ScalarType? TypeOf(Pickle.Global global)
+    /// <summary>torch.save never compresses, and a compressed entry is refused: so no more is read than the file has.</summary>
+    private static void RequireStored(ZipArchiveEntry entry, long fileLength)
     {
-        if (global.Module == "torch")
-            foreach (var (name, type) in storageTypes)
-                if (name == global.Name) return type;
-        return null;
+        if (entry.CompressedLength != entry.Length || entry.Length > fileLength)
+            throw Invalid($"{entry.FullName} is compressed or longer than the file");
     }
+
+    private static InvalidDataException Damaged(ZipArchiveEntry entry) =>
+        Invalid($"{entry.FullName} is damaged: its checksum is not the archive's");
 
     private static InvalidDataException Invalid(string what) => new($"Not a PyTorch file that can be read: {what}.");
 }

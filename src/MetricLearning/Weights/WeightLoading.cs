@@ -4,10 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Loads weights from files into models.</summary>
 /// <remarks>
-/// <para>Without a renaming, names stay as they are unless more of them fit the model after one of these changes: the wrappers at their
-/// beginning are removed (up to three of <c>module.</c>, <c>model.</c>, <c>net.</c>, <c>base.</c>, <c>backbone.</c>), or the names are put
-/// into the model's <c>backbone.</c>, or both. Names beside the wrapped part, such as a classifier, stay. Where a publisher's names differ
-/// by more, pass a renaming of <see cref="WeightNames"/>.</para>
+/// <para>Without a renaming, names stay as they are unless more of them fit the model after one of these changes: a prefix that they have
+/// in common is removed (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, or any other), or the names are put into the model's
+/// <c>backbone.</c>, or both. Names beside the wrapped part, such as a classifier, lose as much of the prefix as they have. Where a
+/// publisher's names differ by more, pass a renaming of <see cref="WeightNames"/>.</para>
+/// <para>A batch counter of batch norm (<c>num_batches_tracked</c>) that is missing, or has several elements, is no misfit.</para>
 /// <para>A tensor of another shape is loaded only if the model can resize it (a <see cref="VisionTransformer"/> resizes its positions); the
 /// report lists both shapes.</para>
 /// <para>Thread safety: loading changes the model, so no other thread may use the model meanwhile. Different models may be loaded at
@@ -17,15 +18,16 @@ public static class WeightLoading
 {
     private const string BatchCounter = "num_batches_tracked";
 
-    /// <summary>Loads a PyTorch <c>.pth</c> or a <c>.safetensors</c> file into a model.</summary>
+    /// <summary>Loads a file of weights into a model: PyTorch's <c>.pth</c>, <c>.safetensors</c>, the file of a training checkpoint, or the
+    /// index of several files.</summary>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file; its first bytes tell the format.</param>
     /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
     /// unchanged.</param>
     /// <param name="rename">Maps a name in the file to the name in the model, or to null to leave the tensor out; see
     /// <see cref="WeightNames"/>. Null for the rule in the remarks.</param>
-    /// <param name="section">The dictionary of a PyTorch checkpoint that holds the tensors; null for the rule of
-    /// <see cref="TorchCheckpointFile"/>.</param>
+    /// <param name="section">The part of the file that holds the tensors, one of <see cref="WeightFile.Sections"/>; null for the rule of
+    /// <see cref="WeightFile"/>.</param>
     /// <returns>Which tensors matched, were missing, were unexpected, had another shape or were left out.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="InvalidDataException">The file cannot be read as weights; or it does not fit and <paramref name="strict"/> is true:
@@ -36,7 +38,19 @@ public static class WeightLoading
     {
         ArgumentNullException.ThrowIfNull(model);
         using var weights = WeightFile.Read(path, section);
-        return InputFile.Naming(path, () => model.LoadWeights(weights, strict, rename));
+        return InputFile.Naming(path, () =>
+        {
+            try
+            {
+                return model.LoadWeights(weights, strict, rename);
+            }
+            catch (InvalidDataException e) when (weights.Sections.Count > 1)
+            {
+                const int Shown = 12;
+                throw new InvalidDataException($"{e.Message}\n  the file's section {weights.Sections[0]} was read; it also has "
+                    + string.Join(", ", weights.Sections.Skip(1).Take(Shown)), e);
+            }
+        });
     }
 
     /// <summary>Loads tensors by name into a model.</summary>
@@ -57,7 +71,7 @@ public static class WeightLoading
         ArgumentNullException.ThrowIfNull(weights);
         using var scope = NewDisposeScope();
         var state = model.state_dict();
-        rename ??= WrapperPrefixes.Find(weights.Keys, state);
+        rename ??= WrapperPrefixes.Find(weights, state);
 
         var matches = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         List<string> unexpected = [], leftOut = [];
@@ -76,7 +90,13 @@ public static class WeightLoading
             {
                 if (!IsCounter(target)) unexpected.Add(target);
             }
+            else if (tensor.is_complex() && !own.is_complex()) throw new InvalidDataException(
+                $"'{name}' is complex, and '{target}' in the model is not: its imaginary part would be lost.");
             else if (own.shape.AsSpan().SequenceEqual(tensor.shape)) matches.Add(target, tensor);
+            else if (IsCounter(target))
+            {
+                if (tensor.numel() == 1) matches.Add(target, tensor.reshape(own.shape));
+            }
             else if (Resized(model, target, tensor) is { } made && made.shape.AsSpan().SequenceEqual(own.shape))
             {
                 matches.Add(target, made);

@@ -20,6 +20,14 @@ public static class WeightNames
         return name => Without(prefix, name);
     }
 
+    /// <summary>This library's own models, from a training checkpoint or a state dict: names stay.</summary>
+    /// <param name="classifier">False to leave the file's classifiers out, as for a model that only embeds.</param>
+    public static Func<string, string?> Own(bool classifier = true) => name => classifier || !IsClassifier(name) ? name : null;
+
+    /// <summary>Whether a tensor belongs to a classifier of one of this library's models.</summary>
+    internal static bool IsClassifier(string name) => name.StartsWith("classifier", StringComparison.Ordinal)
+        || (!name.StartsWith("backbone.", StringComparison.Ordinal) && name.EndsWith("_head.weight", StringComparison.Ordinal));
+
     /// <summary>torchreid's OSNet into an <see cref="EmbeddingModel"/>: <c>fc.</c> and <c>classifier.</c> keep their names, the rest
     /// belongs to the backbone.</summary>
     /// <param name="classifier">False to leave the file's classifier out, as for training on other identities.</param>

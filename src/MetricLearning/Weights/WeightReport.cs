@@ -17,12 +17,15 @@ public sealed record ShapeMismatch(string Name, IReadOnlyList<long> FileShape, I
 
 /// <summary>The result of loading weights into a model.</summary>
 /// <remarks>
-/// <para>Batch norm's counters <c>num_batches_tracked</c> are loaded if they are in the file and in the model; they never count as missing
-/// or unexpected.</para>
+/// <para>Batch norm's counters <c>num_batches_tracked</c> are loaded if they are in the file and in the model; they never count as missing,
+/// unexpected or of another shape.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record WeightReport
 {
+    private const int Shown = 12;
+    private const int Compared = 256;
+
     /// <summary>The names in the model that were loaded.</summary>
     public required IReadOnlyList<string> Matched { get; init; }
 
@@ -46,31 +49,30 @@ public sealed record WeightReport
     /// out.</summary>
     public bool IsExact => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
-    /// <summary>One line of counts, then the names of the tensors that were not loaded. If a missing and an unexpected name are similar,
-    /// each mentions the other.</summary>
+    /// <summary>One line of counts, then the first names of the tensors that were not loaded. If a missing and an unexpected name are
+    /// similar, each mentions the other; each is compared with the first 256 names.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture,
             $"{Matched.Count} tensors loaded, {Missing.Count} missing in the file, {Unexpected.Count} unexpected, {Mismatched.Count} of "
             + $"another shape, {LeftOut.Count} left out");
-        List("missing in the file", Missing.Select(name => WithNear(name, Unexpected)));
-        List("unexpected in the file", Unexpected.Select(name => WithNear(name, Missing)));
-        List("of another shape", Mismatched);
-        List("resized", Resized);
-        List("left out", LeftOut);
+        List("missing in the file", Missing, name => WithNear(name, Unexpected));
+        List("unexpected in the file", Unexpected, name => WithNear(name, Missing));
+        List("of another shape", Mismatched, mismatch => mismatch.ToString());
+        List("resized", Resized, resized => resized.ToString());
+        List("left out", LeftOut, name => name);
         return text.ToString();
 
-        void List<T>(string title, IEnumerable<T> items)
+        // A similar name is looked for only for the names that are shown: between thousands of names it takes seconds.
+        void List<T>(string title, IReadOnlyList<T> items, Func<T, string> describe)
         {
-            const int Shown = 12;
-            var left = 0;
-            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture,
-                $"{(left++ == 0 ? $"\n  {title}:" : "")}\n    {item}");
-            if (items.Count() > Shown) text.Append(CultureInfo.InvariantCulture, $"\n    and {items.Count() - Shown} more");
+            if (items.Count > 0) text.Append(CultureInfo.InvariantCulture, $"\n  {title}:");
+            foreach (var item in items.Take(Shown)) text.Append(CultureInfo.InvariantCulture, $"\n    {describe(item)}");
+            if (items.Count > Shown) text.Append(CultureInfo.InvariantCulture, $"\n    and {items.Count - Shown} more");
         }
 
         static string WithNear(string name, IReadOnlyList<string> others) =>
-            NearNames.Nearest(name, others) is { } near ? $"{name} (near: {near})" : name;
+            NearNames.Nearest(name, [.. others.Take(Compared)]) is { } near ? $"{name} (near: {near})" : name;
     }
 }

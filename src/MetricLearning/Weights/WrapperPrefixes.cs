@@ -2,46 +2,74 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Finds the prefixes that wrappers put before a file's names: DataParallel <c>module.</c>, training frameworks <c>model.</c>,
-/// re-identification models <c>base.</c>.</summary>
+/// <summary>Finds the common prefix before a file's names that keeps them from fitting a model: what wrappers, compilers and training
+/// frameworks put there (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, <c>student.backbone.</c>), whatever it is.</summary>
 internal static class WrapperPrefixes
 {
-    private const int Deepest = 3;
     private const string Backbone = "backbone.";
+    private const int MostCandidates = 16;
 
-    private static readonly string[] wrappers = ["module", "model", "net", "base", "backbone"];
+    /// <summary>A change of names: the prefix that is removed, and what is put before the rest.</summary>
+    private sealed record Change(string Prefix, string Home);
 
-    /// <summary>The renaming after which the most names fit the model: none, or one that removes wrappers, puts the rest into
-    /// <c>backbone.</c>, or does both. Of equally good ones, the simplest.</summary>
-    public static Func<string, string?> Find(IEnumerable<string> names, IReadOnlyDictionary<string, Tensor> state)
+    /// <summary>The renaming after which the most tensors fit the model: none, or one that removes a prefix, puts the rest into
+    /// <c>backbone.</c>, or does both. Of equally good ones, the shortest prefix, and of these the first in the file.</summary>
+    public static Func<string, string?> Find(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> state)
     {
-        var all = names.ToList();
-        var candidates = all.Select(Wrapping).SelectMany(Starts).Distinct()
-            .OrderBy(wrapping => wrapping.Length).ThenBy(wrapping => wrapping, StringComparer.Ordinal).Prepend("")
-            .SelectMany(wrapping => new[] { (Wrapping: wrapping, Home: ""), (Wrapping: wrapping, Home: Backbone) });
-        var best = candidates.MaxBy(candidate =>
-            all.Count(name => state.ContainsKey(Rename(name, candidate.Wrapping, candidate.Home, state))));
-        return name => Rename(name, best.Wrapping, best.Home, state);
+        var shapes = state.ToDictionary(named => named.Key, named => named.Value.shape);
+        var fitting = weights.ToDictionary(named => named.Key, named => named.Value.shape);
+        var best = Candidates(fitting, shapes).Select(change => Rename(change, fitting, shapes))
+            .MaxBy(names => (names.Count(name => Fits(name.Key, name.Value)), names.Count(name => shapes.ContainsKey(name.Value))))!;
+        return name => best[name];
+
+        bool Fits(string name, string target) =>
+            shapes.TryGetValue(target, out var shape) && shape.AsSpan().SequenceEqual(fitting[name]);
     }
 
-    private static string Rename(string name, string wrapping, string home, IReadOnlyDictionary<string, Tensor> state)
+    /// <summary>No change, the model's backbone, and the changes that make the most single names fit.</summary>
+    private static IEnumerable<Change> Candidates(Dictionary<string, long[]> weights, Dictionary<string, long[]> state)
     {
-        foreach (var part in wrapping.Split('.', StringSplitOptions.RemoveEmptyEntries))
+        var counts = new Dictionary<Change, int>();
+        foreach (var (name, shape) in weights)
+            for (var end = name.IndexOf('.', StringComparison.Ordinal); end >= 0; end = name.IndexOf('.', end + 1))
+                foreach (var home in new[] { "", Backbone })
+                    if (state.TryGetValue(home + name[(end + 1)..], out var own) && own.AsSpan().SequenceEqual(shape))
+                    {
+                        var change = new Change(name[..(end + 1)], home);
+                        counts[change] = counts.GetValueOrDefault(change) + 1;
+                    }
+        // Sorting keeps the file's order among equals.
+        var found = counts.OrderByDescending(change => change.Value).Take(MostCandidates).Select(change => change.Key)
+            .OrderBy(change => change.Prefix.Count(c => c == '.'));
+        return new Change[] { new("", ""), new("", Backbone) }.Concat(found);
+    }
+
+    /// <summary>The new name of each. Names beside the wrapped part, such as a classifier beside <c>module.base.</c>, lose as much of the
+    /// prefix as they have. No two names become one.</summary>
+    private static Dictionary<string, string> Rename(Change change, Dictionary<string, long[]> weights, Dictionary<string, long[]> state)
+    {
+        var names = new Dictionary<string, string>(StringComparer.Ordinal);
+        var taken = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in weights.Keys.Where(name => name.StartsWith(change.Prefix, StringComparison.Ordinal)))
+            Add(name, At(name[change.Prefix.Length..]));
+        foreach (var name in weights.Keys.Where(name => !names.ContainsKey(name))) Add(name, At(name[Shared(name, change.Prefix)..]));
+        return names;
+
+        string At(string rest) => change.Home.Length == 0 || state.ContainsKey(rest) ? rest : change.Home + rest;
+
+        void Add(string name, string target)
         {
-            // A name beside the part that is wrapped deeper, such as a classifier beside module.base.
-            if (!name.StartsWith(part + ".", StringComparison.Ordinal)) return name;
-            name = name[(part.Length + 1)..];
+            if (!taken.Add(target)) taken.Add(target = name);
+            names.Add(name, target);
         }
-        return home.Length == 0 || state.ContainsKey(name) ? name : home + name;
     }
 
-    /// <summary>The wrappers at the beginning of a name, such as <c>module.base.</c></summary>
-    private static string Wrapping(string name) =>
-        string.Concat(name.Split('.').SkipLast(1).Take(Deepest).TakeWhile(part => wrappers.Contains(part)).Select(part => part + "."));
-
-    private static IEnumerable<string> Starts(string wrapping)
+    /// <summary>The length of the whole parts that a name has in common with a prefix at its beginning.</summary>
+    private static int Shared(string name, string prefix)
     {
-        for (var dot = wrapping.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = wrapping.IndexOf('.', dot + 1))
-            yield return wrapping[..(dot + 1)];
+        var length = 0;
+        for (var dot = prefix.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = prefix.IndexOf('.', dot + 1))
+            if (string.CompareOrdinal(name, 0, prefix, 0, dot + 1) == 0) length = dot + 1;
+        return length;
     }
 }

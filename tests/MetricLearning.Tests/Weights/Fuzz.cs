@@ -92,7 +92,9 @@ internal static class Fuzz
         try
         {
             using var tensors = read(file);
-            Assert.All(tensors.Values, tensor => Assert.InRange(tensor.numel() * tensor.element_size(), 0, file.Length));
+            // A view may repeat elements of the file (stride 0), within a bound; any other tensor fits into the file.
+            Assert.All(tensors.Values, tensor => Assert.InRange(tensor.numel() * tensor.element_size(), 0,
+                tensor.is_contiguous() ? file.Length : 4 * file.Length + (64 << 20)));
             whole = true;
         }
         catch (InvalidDataException)

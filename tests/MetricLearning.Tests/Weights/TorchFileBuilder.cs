@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Formats.Tar;
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 
@@ -77,7 +79,71 @@ internal sealed class TorchFileBuilder
         return Raw(bytes);
     }
 
-    public byte[] Archive(CompressionLevel level = CompressionLevel.NoCompression)
+    /// <summary>A call of a name with the arguments that the function puts on the stack.</summary>
+    public TorchFileBuilder Call(string module, string name, Func<TorchFileBuilder, TorchFileBuilder>? arguments = null)
+    {
+        Global(module, name).Raw((byte)'(');
+        arguments?.Invoke(this);
+        return Raw((byte)'t', (byte)'R');
+    }
+
+    /// <summary>An object of a class, made without a call, with the attributes that the function sets.</summary>
+    public TorchFileBuilder Object(string module, string name, Func<TorchFileBuilder, TorchFileBuilder> attributes)
+    {
+        Global(module, name).Raw((byte)')', 0x81);
+        return Dictionary(attributes).Raw((byte)'b');
+    }
+
+    /// <summary>What the function puts on the stack.</summary>
+    public TorchFileBuilder Apply(Func<TorchFileBuilder, TorchFileBuilder> put) => put(this);
+
+    /// <summary>A plain dictionary of what the function puts on the stack.</summary>
+    public TorchFileBuilder Dictionary(Func<TorchFileBuilder, TorchFileBuilder> entries) =>
+        entries(Raw((byte)'}', (byte)'(')).Raw((byte)'u');
+
+    /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object, which is what was built. Its references
+    /// are made by <see cref="Reference"/>.</summary>
+    /// <param name="tensors">Key, key of the storage, shape, strides and offset of each tensor.</param>
+    /// <param name="views">Key, key of the storage, offset and count of each part of a storage.</param>
+    public byte[] Tar((long Key, long Storage, long[] Shape, long[] Strides, long Offset)[] tensors,
+        (long Key, long Root, long Offset, long Count)[]? views = null)
+    {
+        var stored = new MemoryStream();
+        stored.Write(new TorchFileBuilder().Int(storages.Count).Finished);
+        foreach (var (key, bytes, count) in storages)
+        {
+            stored.Write(new TorchFileBuilder().Raw((byte)'(').Int(long.Parse(key, CultureInfo.InvariantCulture)).Text("cpu")
+                .Global("torch", "FloatStorage").Raw((byte)'t').Finished);
+            stored.Write(BitConverter.GetBytes(count));
+            stored.Write(bytes);
+        }
+        var parts = new TorchFileBuilder().Raw((byte)']', (byte)'(');
+        foreach (var (key, root, offset, count) in views ?? []) parts.Tuple(key, root, offset, count);
+        stored.Write(parts.Raw((byte)'e').Finished);
+
+        var listed = new MemoryStream();
+        listed.Write(new TorchFileBuilder().Int(tensors.Length).Finished);
+        foreach (var (key, storage, shape, strides, offset) in tensors)
+        {
+            listed.Write(new TorchFileBuilder().Raw((byte)'(').Int(key).Int(storage).Global("torch", "FloatTensor")
+                .Raw((byte)'t').Finished);
+            foreach (var number in (long[])[shape.Length, .. shape, .. strides, offset]) listed.Write(BitConverter.GetBytes(number));
+        }
+        var output = new MemoryStream();
+        using (var tar = new TarWriter(output, TarEntryFormat.Pax, leaveOpen: true))
+            foreach (var (name, bytes) in new[] { ("sys_info", new TorchFileBuilder().Int(1).Finished), ("storages", stored.ToArray()),
+                ("tensors", listed.ToArray()), ("pickle", Finished) })
+                tar.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+        return output.ToArray();
+    }
+
+    /// <summary>A persistent id, as the tar archive has it.</summary>
+    public TorchFileBuilder Reference(long key) => Text(key.ToString(CultureInfo.InvariantCulture)).Raw((byte)'Q');
+
+    public byte[] Finished => [.. pickle, (byte)'.'];
+
+    public byte[] Archive(CompressionLevel level = CompressionLevel.NoCompression,
+        params (string Name, byte[] Bytes, CompressionLevel Level)[] more)
     {
         var output = new MemoryStream();
         using (var zip = new ZipArchive(output, ZipArchiveMode.Create, leaveOpen: true))
@@ -85,16 +151,20 @@ internal sealed class TorchFileBuilder
             Add("archive/data.pkl", [.. pickle, (byte)'.']);
             Add("archive/byteorder", "little"u8.ToArray());
             foreach (var (key, bytes, _) in storages) Add($"archive/data/{key}", bytes);
+            foreach (var (name, bytes, ownLevel) in more) AddAs(name, bytes, ownLevel);
 
-            void Add(string name, byte[] bytes)
+            void Add(string name, byte[] bytes) => AddAs(name, bytes, level);
+
+            void AddAs(string name, byte[] bytes, CompressionLevel how)
             {
-                using var stream = zip.CreateEntry(name, level).Open();
+                using var stream = zip.CreateEntry(name, how).Open();
                 stream.Write(bytes);
             }
         }
         return output.ToArray();
     }
 
+    /// <summary>The form before PyTorch 1.6.</summary>
     public byte[] Legacy()
     {
         var output = new MemoryStream();
@@ -103,9 +173,12 @@ internal sealed class TorchFileBuilder
         var machine = new TorchFileBuilder().Raw((byte)'}').Begin().Text("little_endian").Raw(0x88).End();
         output.Write([.. machine.pickle, (byte)'.', .. pickle, (byte)'.']);
         var keys = new TorchFileBuilder().Raw((byte)']', (byte)'(');
-        foreach (var (key, _, _) in storages) keys.Text(key);
+        // torch.save lists the storages that something uses.
+        var used = storages.Where(storage => pickle.ToArray().AsSpan().IndexOf(new TorchFileBuilder().Text(storage.Key).pickle.ToArray()
+            .AsSpan(2)) >= 0).ToList();
+        foreach (var (key, _, _) in used) keys.Text(key);
         output.Write([.. keys.pickle, (byte)'e', (byte)'.']);
-        foreach (var (_, bytes, count) in storages)
+        foreach (var (_, bytes, count) in used)
         {
             output.Write(BitConverter.GetBytes(count));
             output.Write(bytes);

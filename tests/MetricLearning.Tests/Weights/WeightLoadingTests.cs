@@ -187,4 +187,104 @@ public class WeightLoadingTests
         }
         Assert.Throws<FileNotFoundException>(() => model.LoadWeights(path));
     }
+
+    // What compilers, frameworks and self-supervised training put before the names; beside the model a second branch and a queue.
+    [Theory]
+    [InlineData("_orig_mod.")]
+    [InlineData("_orig_mod.module.")]
+    [InlineData("encoder.")]
+    [InlineData("module.encoder_q.")]
+    [InlineData("student.backbone.")]
+    [InlineData("feature_extractor.")]
+    [InlineData("a.b.c.d.e.f.")]
+    public void AnyCommonPrefix_IsFoundOut(string prefix)
+    {
+        using var scope = NewDisposeScope();
+        using var backbone = OSNet.X025();
+        var state = backbone.state_dict();
+        var alone = state.ToDictionary(named => prefix + named.Key, named => named.Value + 1);
+        Assert.True(backbone.LoadWeights(alone).IsExact);
+        using var model = new EmbeddingModel(OSNet.X025());
+        Assert.True(model.LoadWeights(alone).IsExact);
+        Assert.True((state["conv1.conv.weight"]).Equals(model.state_dict()["backbone.conv1.conv.weight"]));
+
+        // Of two branches that fit equally well, the first in the file.
+        var both = new Dictionary<string, Tensor>(alone) { ["queue"] = ones(4) };
+        foreach (var (name, value) in state) both[$"momentum.{name}"] = value - 7;
+        var report = model.LoadWeights(both, strict: false);
+        Assert.Equal(state.Count, report.Matched.Count);
+        Assert.Contains("queue", report.Unexpected);
+        Assert.True((state["conv1.conv.weight"]).Equals(model.state_dict()["backbone.conv1.conv.weight"]));
+    }
+
+    [Fact]
+    public void APrefixThatFitsByNameAlone_IsNotTaken()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.Linear(3, 2);
+        var weights = new Dictionary<string, Tensor>
+        {
+            ["first.weight"] = ones(7, 7), ["first.bias"] = ones(7), ["last.weight"] = full([2, 3], 5f), ["last.bias"] = ones(2),
+        };
+        Assert.Equal(2, model.LoadWeights(weights, strict: false).Matched.Count);
+        Assert.Equal(5, model.state_dict()["weight"].min().ToDouble());
+    }
+
+    [Fact]
+    public void BatchCounters_OfAnotherShape_AreNoMisfit()
+    {
+        using var scope = NewDisposeScope();
+        using var model = nn.BatchNorm1d(2);
+        var weights = model.state_dict().ToDictionary(named => named.Key, named => named.Value);
+        weights["num_batches_tracked"] = arange(41, 42);
+        Assert.True(model.LoadWeights(weights).IsExact);
+        Assert.Equal(41, model.state_dict()["num_batches_tracked"].ToInt64());
+        weights["num_batches_tracked"] = arange(1, 3);
+        Assert.True(model.LoadWeights(weights).IsExact);
+        Assert.Equal(41, model.state_dict()["num_batches_tracked"].ToInt64());
+    }
+
+    /// <summary>A list that counts how often an element is looked at.</summary>
+    private sealed class CountingList(int count, Func<int, string> name) : IReadOnlyList<string>
+    {
+        public int Looks { get; private set; }
+        public int Count => count;
+        public string this[int index] { get { Looks++; return name(index); } }
+        public IEnumerator<string> GetEnumerator() { for (var i = 0; i < count; i++) yield return this[i]; }
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    // Similar names were once looked for between all missing and all unexpected names, twice: 17 seconds for a wrong model.
+    [Fact]
+    public void TheReportOfAWrongModel_ComparesFewNames()
+    {
+        var missing = new CountingList(5_000, i => $"backbone.layer{i / 50}.{i % 50}.conv.weight");
+        var unexpected = new CountingList(5_000, i => $"blocks.{i}.attention.weight");
+        var report = new WeightReport { Matched = [], Missing = missing, Unexpected = unexpected, Mismatched = [], LeftOut = [] };
+        Assert.Contains("    and 4988 more", report.ToString());
+        Assert.InRange(missing.Looks + unexpected.Looks, 1, 10_000);
+    }
+
+    [Fact]
+    public void WeightsOfASectionThatDoNotFit_SayWhatElseTheFileHas()
+    {
+        using var scope = NewDisposeScope();
+        var path = Path.GetTempFileName();
+        try
+        {
+            var builder = new TorchFileBuilder().Dictionary(b => b
+                .Text("model").Dictionary(d => d.Text("w").Tensor("0", 2, [2], [1]))
+                .Text("ema").Dictionary(d => d.Text("bias").Tensor("0", 2, [2], [1])));
+            File.WriteAllBytes(path, builder.Floats("0", 3, 4).Archive());
+            using var model = nn.LayerNorm(2);
+            var error = Assert.Throws<InvalidDataException>(() => model.LoadWeights(path));
+            Assert.StartsWith($"{path}: The weights do not fit the model", error.Message);
+            Assert.EndsWith("\n  the file's section model (1 tensors) was read; it also has ema (1 tensors)", error.Message);
+            Assert.Equal(["bias"], model.LoadWeights(path, strict: false, section: "ema").Matched);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }

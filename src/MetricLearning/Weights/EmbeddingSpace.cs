@@ -1,0 +1,203 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>What embeddings must agree in so that they can be compared: the network and its weights, how images are prepared, and how
+/// embeddings are compared. Files of weights and of features carry it, so that one file cannot give several answers.</summary>
+/// <remarks>
+/// <para>Null stands for "not known". <see cref="Agree"/> completes one record by another, and refuses two that contradict each
+/// other.</para>
+/// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Members of the text that are not known
+/// are left out, so that later versions may add some.</para>
+/// <para>Two records are equal if all their members are, lists by their elements.</para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
+/// </remarks>
+public sealed record EmbeddingSpace
+{
+    /// <summary>The key of the record in the metadata of a file.</summary>
+    public const string MetadataKey = "embedding_space";
+
+    /// <summary>The value of <see cref="Layer"/> for the embedding that the model gives.</summary>
+    public const string EmbeddingLayer = "embedding";
+
+    /// <summary>What the program calls the network, such as <c>osnet_x1_0</c>.</summary>
+    public string? Architecture { get; init; }
+
+    /// <summary>The layer whose output is compared; <see cref="EmbeddingLayer"/> for the model's embedding.</summary>
+    public string? Layer { get; init; }
+
+    /// <summary>The length D of an embedding.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
+    public long? Dimension { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+
+    /// <summary>The height of the images that the network takes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
+    public int? Height { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+
+    /// <summary>The width of the images that the network takes.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
+    public int? Width { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+
+    /// <summary>How images are resized, such as <c>bilinear</c>.</summary>
+    public string? Interpolation { get; init; }
+
+    /// <summary>What is subtracted from each channel of values in [0, 1].</summary>
+    /// <exception cref="ArgumentException">An entry is not finite.</exception>
+    public IReadOnlyList<float>? Mean
+    {
+        get;
+        init => field = value is null ? null : [.. value.Select(entry => (float)Guard.Finite(entry, nameof(Mean)))];
+    }
+
+    /// <summary>What each channel is divided by afterwards.</summary>
+    /// <exception cref="ArgumentException">An entry is not finite, or not above 0.</exception>
+    public IReadOnlyList<float>? Deviation
+    {
+        get;
+        init => field = value is null ? null : [.. value.Select(entry => (float)Guard.Positive(entry, nameof(Deviation)))];
+    }
+
+    /// <summary>Whether embeddings are scaled to length 1 before they are compared.</summary>
+    public bool? Normalized { get; init; }
+
+    /// <summary>The distance by which embeddings are compared, such as <c>cosine</c>.</summary>
+    public string? Distance { get; init; }
+
+    /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
+    public string? Fingerprint { get; init; }
+
+    /// <summary>The SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their device
+    /// do not matter.</summary>
+    /// <param name="weights">The tensors by name.</param>
+    /// <exception cref="ArgumentNullException">The tensors are null.</exception>
+    public static string FingerprintOf(IEnumerable<KeyValuePair<string, Tensor>> weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return WeightDigest.Of("", weights);
+    }
+
+    /// <summary>The record in a safetensors file; null if it has none. No tensor is read.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidDataException">The file is no safetensors file, or its record is damaged; the message names it.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static EmbeddingSpace? Read(string path) => InputFile.Read(path, stream => Of(SafeTensors.Metadata(stream)));
+
+    /// <summary>The record in the metadata of a file; null if it is not there.</summary>
+    /// <param name="metadata">The metadata, such as <see cref="NamedTensors.Metadata"/>.</param>
+    /// <exception cref="ArgumentNullException">The metadata are null.</exception>
+    /// <exception cref="InvalidDataException">The record is damaged.</exception>
+    public static EmbeddingSpace? Of(IReadOnlyDictionary<string, string> metadata)
+    {
+        ArgumentNullException.ThrowIfNull(metadata);
+        return metadata.TryGetValue(MetadataKey, out var json) ? Parse(json) : null;
+    }
+
+    /// <summary>The record as JSON, without what is not known.</summary>
+    public string ToJson()
+    {
+        var json = new JsonObject();
+        foreach (var (name, value) in Members)
+            if (value is not null) json.Add(name, value switch
+            {
+                IReadOnlyList<float> list => new JsonArray([.. list.Select(entry => (JsonNode)entry)]),
+                bool flag => flag,
+                long number => number,
+                int number => number,
+                _ => (string)value,
+            });
+        return json.ToJsonString();
+    }
+
+    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <param name="json">The text.</param>
+    /// <exception cref="ArgumentNullException">The text is null.</exception>
+    /// <exception cref="InvalidDataException">It is something else, or has a value that cannot be.</exception>
+    public static EmbeddingSpace Parse(string json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        try
+        {
+            var node = JsonNode.Parse(json)?.AsObject() ?? throw new JsonException("it is null");
+            return new EmbeddingSpace
+            {
+                Architecture = (string?)node["architecture"],
+                Layer = (string?)node["layer"],
+                Dimension = (long?)node["dimension"],
+                Height = (int?)node["height"],
+                Width = (int?)node["width"],
+                Interpolation = (string?)node["interpolation"],
+                Mean = Numbers(node["mean"]),
+                Deviation = Numbers(node["deviation"]),
+                Normalized = (bool?)node["normalized"],
+                Distance = (string?)node["distance"],
+                Fingerprint = (string?)node["fingerprint"],
+            };
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            throw new InvalidDataException($"The record of the embedding space cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>This record, completed by what another knows.</summary>
+    /// <param name="other">The other record.</param>
+    /// <exception cref="ArgumentNullException">The other record is null.</exception>
+    /// <exception cref="ArgumentException">Both know a member and say different things; the message says both values of each.</exception>
+    public EmbeddingSpace Agree(EmbeddingSpace other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        var conflicts = string.Join("; ", Conflicts(other, "here", "there"));
+        if (conflicts.Length > 0) throw new ArgumentException($"other must be the same embedding space, but {conflicts}.", nameof(other));
+        return new EmbeddingSpace
+        {
+            Architecture = Architecture ?? other.Architecture,
+            Layer = Layer ?? other.Layer,
+            Dimension = Dimension ?? other.Dimension,
+            Height = Height ?? other.Height,
+            Width = Width ?? other.Width,
+            Interpolation = Interpolation ?? other.Interpolation,
+            Mean = Mean ?? other.Mean,
+            Deviation = Deviation ?? other.Deviation,
+            Normalized = Normalized ?? other.Normalized,
+            Distance = Distance ?? other.Distance,
+            Fingerprint = Fingerprint ?? other.Fingerprint,
+        };
+    }
+
+    /// <summary>What both know and say differently, as clauses with both values.</summary>
+    /// <param name="other">The other record.</param>
+    /// <param name="here">Where this record is from, as the clause ends.</param>
+    /// <param name="there">Where the other is from.</param>
+    internal IEnumerable<string> Conflicts(EmbeddingSpace other, string here, string there) =>
+        from pair in Members.Zip(other.Members)
+        where pair.First.Value is not null && pair.Second.Value is not null && Text(pair.First.Value) != Text(pair.Second.Value)
+        select $"{pair.First.Name} is {Text(pair.First.Value)} {here} and {Text(pair.Second.Value)} {there}";
+
+    /// <inheritdoc/>
+    public bool Equals(EmbeddingSpace? other) => other is not null && ToJson() == other.ToJson();
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => ToJson().GetHashCode(StringComparison.Ordinal);
+
+    /// <summary>What is known, one member after another.</summary>
+    public override string ToString() =>
+        string.Join(", ", Members.Where(member => member.Value is not null).Select(member => $"{member.Name} {Text(member.Value!)}"));
+
+    // The members by their names in JSON. Names follow JSON's customs; messages use them too.
+    private IEnumerable<(string Name, object? Value)> Members =>
+    [
+        ("architecture", Architecture), ("layer", Layer), ("dimension", Dimension), ("height", Height), ("width", Width),
+        ("interpolation", Interpolation), ("mean", Mean), ("deviation", Deviation), ("normalized", Normalized), ("distance", Distance),
+        ("fingerprint", Fingerprint),
+    ];
+
+    private static string Text(object value) => value is IReadOnlyList<float> list
+        ? $"[{string.Join(", ", list.Select(entry => entry.ToString(CultureInfo.InvariantCulture)))}]"
+        : Convert.ToString(value, CultureInfo.InvariantCulture)!;
+
+    private static IReadOnlyList<float>? Numbers(JsonNode? node) =>
+        node is null ? null : [.. node.AsArray().Select(entry => (float)(entry ?? throw new JsonException("a number is null")))];
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+
+namespace MetricLearning;
+
+/// <summary>The index of weights in several files, as Hugging Face writes it (<c>model.safetensors.index.json</c>): which tensor is in
+/// which file.</summary>
+internal sealed class ShardIndex
+{
+    private const string MapKey = "weight_map";
+    private const int LargestFile = 16 << 20;
+
+    private readonly List<(string Tensor, string File)> map;
+
+    private ShardIndex(List<(string, string)> map) => this.map = map;
+
+    /// <summary>The index in a file; null if it is none.</summary>
+    /// <exception cref="InvalidDataException">It is one with a map that cannot be used.</exception>
+    public static ShardIndex? Of(Stream stream)
+    {
+        stream.Position = 0;
+        var first = stream.ReadByte();
+        if (first != '{' || stream.Length > LargestFile) return null;
+        stream.Position = 0;
+        var text = new byte[stream.Length];
+        stream.ReadExactly(text);
+        if (text.AsSpan().IndexOf(System.Text.Encoding.ASCII.GetBytes($"\"{MapKey}\"")) < 0 || text.Contains((byte)0)) return null;
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            if (!json.RootElement.TryGetProperty(MapKey, out var entries)) return null;
+            return new ShardIndex([.. entries.EnumerateObject().Select(entry => (entry.Name, NameOf(entry.Value.GetString())))]);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new InvalidDataException($"The index of shards cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The tensors of all files that it names, in its order.</summary>
+    /// <param name="path">The index; the files lie beside it.</param>
+    /// <param name="read">Reads one of the files.</param>
+    /// <exception cref="InvalidDataException">A file lacks a tensor.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public NamedTensors Read(string path, Func<string, NamedTensors> read)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var result = new NamedTensors();
+        try
+        {
+            foreach (var shard in map.GroupBy(entry => entry.File, StringComparer.Ordinal))
+            {
+                var file = Path.Combine(folder, shard.Key);
+                if (!File.Exists(file)) throw new InvalidDataException(
+                    $"It is an index of {map.Select(entry => entry.File).Distinct().Count()} files, and {file} is missing: put all of them "
+                    + "beside it.");
+                using var tensors = read(file);
+                foreach (var (name, _) in shard)
+                {
+                    if (!tensors.TryGetValue(name, out var tensor)) throw new InvalidDataException($"{file} has no tensor '{name}'.");
+                    result.TryAdd(name, tensor.alias());
+                }
+            }
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    // An index from a stranger may name any file of the machine.
+    private static string NameOf(string? file) => !string.IsNullOrEmpty(file) && Path.GetFileName(file) == file && file is not ("." or "..")
+        ? file : throw new InvalidDataException($"The index of shards names '{file}', which is no file beside it.");
+}

@@ -1,0 +1,42 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MetricLearning;
+
+/// <summary>What readers of weights know of a <see cref="TrainingCheckpoint"/>'s file: which modules it holds.</summary>
+internal static class TrainingModules
+{
+    /// <summary>The file's format, under <see cref="FormatKey"/> of its metadata.</summary>
+    public const string Format = "MetricLearning.TrainingCheckpoint";
+
+    /// <summary>The key of the format in the metadata.</summary>
+    public const string FormatKey = "format";
+
+    /// <summary>The key of the text, in JSON, in the metadata.</summary>
+    public const string StateKey = "state";
+
+    /// <summary>The key of the modules' names in the text.</summary>
+    public const string ModulesKey = "modules";
+
+    /// <summary>The modules that have tensors; none where the file is no training checkpoint.</summary>
+    /// <exception cref="InvalidDataException">The file says that it is one, but its text is not one's.</exception>
+    public static IReadOnlyList<Section> Sections(IReadOnlyDictionary<string, string> metadata, IEnumerable<string> tensors)
+    {
+        if (metadata.GetValueOrDefault(FormatKey) != Format) return [];
+        var counts = tensors.GroupBy(name => name.Split('.')[0], StringComparer.Ordinal)
+            .ToDictionary(module => module.Key, module => module.Count(), StringComparer.Ordinal);
+        return [.. Modules(metadata).Where(counts.ContainsKey).Select(module => new Section(module, 1, counts[module]))];
+    }
+
+    private static List<string> Modules(IReadOnlyDictionary<string, string> metadata)
+    {
+        try
+        {
+            return [.. JsonNode.Parse(metadata.GetValueOrDefault(StateKey) ?? "")![ModulesKey]!.AsArray().Select(name => (string)name!)];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException or NullReferenceException)
+        {
+            throw new InvalidDataException("It says that it is a training checkpoint, but it does not say which modules it has.", e);
+        }
+    }
+}
