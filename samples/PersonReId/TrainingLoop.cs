@@ -55,7 +55,11 @@ internal static class TrainingLoop
         checkpoint.Add("schedule", schedule);
         checkpoint.Add("sampler", sampler);
         if (settings.Start == RunStart.Resume) checkpoint.Load(folder.Last);
-        else folder.Clear();
+        else
+        {
+            folder.Clear();
+            checkpoint.Save(folder.Last);
+        }
 
         try
         {
