@@ -102,7 +102,8 @@ internal static class Evaluation
         using var scope = NewDisposeScope();
         using var chosen = new EmbeddingSet(query.Features[tensor(queries.Select(q => (long)q).ToArray(), device: query.Features.device)],
             queries.Select(q => query.Identities[q]), query.Cameras is null ? null : queries.Select(q => query.Cameras[q]));
-        return [.. Evaluator(data, distance).Rank(chosen, gallery, top, cancellationToken: cancellationToken).Select(list => Ranking(queries[list.Query], list))];
+        return [.. Evaluator(data, distance).Rank(chosen, gallery, top, cancellationToken: cancellationToken)
+            .Select(list => Ranking(queries[list.Query], list))];
 
         Ranking Ranking(int row, RankedList list) => new(Thumbnail(data.Query[row], data),
             [.. list.Indices.Select((found, i) => new Found(Thumbnail(data.Gallery[found], data), list.Distances[i], list.IsMatch[i]))]);

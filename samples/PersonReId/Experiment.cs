@@ -10,10 +10,11 @@ internal static class Experiment
     /// <param name="settings">The recipe, and the folder of the run.</param>
     /// <param name="dataset">Gives the dataset; not called where nothing is left to do.</param>
     /// <param name="cancellationToken">Stops it; it prints how to go on.</param>
-    public static void Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
+    /// <returns>Whether there was something to do.</returns>
+    public static bool Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
     {
         var folder = settings.Folder;
-        if (!folder.Allows(settings.Start)) return;
+        if (!folder.Allows(settings.Start)) return false;
         var source = dataset();
         try
         {
@@ -22,6 +23,7 @@ internal static class Experiment
             WriteReport(record, Compare(record, cancellationToken));
             foreach (var file in new[] { folder.Best, folder.Last })
                 if (File.Exists(file)) Ui.Line($"checkpoint: {file}");
+            return true;
         }
         catch (OperationCanceledException)
         {

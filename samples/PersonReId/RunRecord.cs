@@ -12,7 +12,8 @@ namespace PersonReId;
 /// measured, and an evaluation that the last process did not get to is still due.</remarks>
 internal sealed class RunRecord
 {
-    private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe", Images = "images";
+    private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
+        Images = "images";
     private const int ShownQueries = 6;
     private static readonly JsonSerializerOptions json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
     private readonly TrainingCheckpoint checkpoint;

@@ -44,7 +44,7 @@ internal static class DemoCommand
             ? new SyntheticPedestrians { TrainIdentities = 64, TestIdentities = 30, Seed = seed }
             : new SyntheticPedestrians { TrainIdentities = 160, TestIdentities = 60, Seed = seed };
         var epochs = quick ? 6 : 20;
-        Experiment.Run(new TrainingSettings
+        var ran = Experiment.Run(new TrainingSettings
         {
             // Small images and small batches, so that a short training on two cores makes many steps.
             Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },
@@ -65,7 +65,7 @@ internal static class DemoCommand
             Draw(people, folder, cancellationToken);
             return DataSource.Market1501(folder);
         }, cancellationToken);
-        Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
+        if (ran) Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
     }
 
     internal static void Draw(SyntheticPedestrians people, string folder, CancellationToken cancellationToken)

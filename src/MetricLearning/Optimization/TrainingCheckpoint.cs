@@ -58,8 +58,8 @@ public sealed class TrainingCheckpoint
     /// <summary>The score of the best checkpoint that <see cref="SaveLastAndBest"/> has written; null before the first.</summary>
     public double? BestScore { get; private set; }
 
-    /// <summary>How much of the run a kill would lose now: the time since this object last saved or loaded, or since it was made. A loop that
-    /// saves when this exceeds some minutes loses at most those minutes and a step.</summary>
+    /// <summary>How much of the run a kill would lose now: the time since this object last saved or loaded, or since it was made. A loop
+    /// that saves when this exceeds some minutes loses at most those minutes and a step.</summary>
     public TimeSpan Unsaved => unsaved.Elapsed;
 
     /// <summary>Adds a model, or a loss with learned parts: its parameters and buffers.</summary>

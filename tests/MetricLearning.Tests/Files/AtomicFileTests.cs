@@ -61,7 +61,8 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Writers_AtOnce_DoNotDisturbOneAnother()
     {
-        Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i => Write(Target, new string((char)('a' + i % 26), 5000)));
+        Parallel.For(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            i => Write(Target, new string((char)('a' + i % 26), 5000)));
         Assert.Single(File.ReadAllText(Target).Distinct());
         Assert.Single(Directory.GetFiles(folder));
     }

@@ -7,8 +7,9 @@ namespace MetricLearning.Tests;
 /// <summary>Kills the sample PersonReId (SIGKILL) and resumes it until it is done: the end is that of a run without a break.</summary>
 /// <remarks>A handful of kills; as many as you like by <c>KILLS=300 dotnet run -c Release --project tests/MetricLearning.Tests --
 /// --filter-class "*KillTests" --show-live-output on</c>.</remarks>
+[Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
-public sealed class KillTests(SmallRun run, ITestOutputHelper output) : IClassFixture<SmallRun>
+public sealed class KillTests(SmallRun run, ITestOutputHelper output)
 {
     private static readonly int wanted = int.Parse(Environment.GetEnvironmentVariable("KILLS") ?? "5", CultureInfo.InvariantCulture);
     private readonly SeededRandom random = new(1);

@@ -5,8 +5,9 @@ using MetricLearning.Testing;
 namespace MetricLearning.Tests;
 
 /// <summary>Stops the sample PersonReId in order, and resumes it.</summary>
+[Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
-public sealed partial class ResumeTests(SmallRun run) : IClassFixture<SmallRun>
+public sealed partial class ResumeTests(SmallRun run)
 {
     [Theory]
     [InlineData("INT", "Network")]          // while it evaluates for the first time, or just after

@@ -82,6 +82,13 @@ public sealed partial class SmallRun : IDisposable
 
     public void Dispose() => Directory.Delete(root, recursive: true);
 
+    /// <summary>The tests that share one run without a break.</summary>
+    [CollectionDefinition(Name)]
+    public sealed class Tests : ICollectionFixture<SmallRun>
+    {
+        public const string Name = "runs of the sample PersonReId";
+    }
+
     /// <summary>What a run leaves, but for times.</summary>
     /// <param name="Last">The state of the last checkpoint; its tensors are in the checksum.</param>
     /// <param name="Best">The state of the best one.</param>
