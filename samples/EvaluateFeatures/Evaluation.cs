@@ -6,17 +6,17 @@ namespace EvaluateFeatures;
 /// <summary>Evaluates, prints, and writes what was asked for.</summary>
 internal static class Evaluation
 {
-    public static int Execute(EvaluationSettings settings)
+    public static int Execute(EvaluationSettings settings, CancellationToken cancellationToken)
     {
-        using var run = Run.Of(settings);
-        using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare);
+        using var run = Run.Of(settings, settings.File, cancellationToken);
+        using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare, cancellationToken);
         if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
         if (other is not null) CheckSameQueries(run, other);
         var ids = run.Query.Set.Identities;
-        var sure = other is null ? Comparison.Table(run.Report, ids) : Comparison.Table((run.Name, run.Report), (other.Name, other.Report),
-            ids);
-        var pairs = settings.CameraPairs ? run.ByCameraPair() : null;
-        var verification = settings.Verification ? run.Verify() : null;
+        var sure = other is null ? Comparison.Table(run.PerQuery, ids, cancellationToken)
+            : Comparison.Table((run.Name, run.PerQuery), (other.Name, other.PerQuery), ids, cancellationToken);
+        var pairs = settings.CameraPairs ? run.ByCameraPair(cancellationToken) : null;
+        var verification = settings.Verification ? run.Verify(cancellationToken) : null;
 
         Ui.Line(run.Report.ToString());
         if (other is not null) Ui.Line($"{other.Name}:\n{other.Report}");
@@ -29,8 +29,7 @@ internal static class Evaluation
         if (settings.Csv is { } csv) PerQueryTable.Write(csv, run, other);
         if (settings.Html is { } html)
         {
-            html.Directory?.Create();
-            HtmlReport.Write(html.FullName, Page.Of(settings, run, other, sure, pairs, verification));
+            HtmlReport.Write(html.FullName, Page.Of(settings, run, other, sure, pairs, verification, cancellationToken));
             Ui.Line($"\nReport: {html.FullName}");
         }
         return 0;

@@ -91,7 +91,7 @@ internal static class Options
             if (result.GetValue(pictures) is not null && result.GetValue(multiQuery) is null) result.AddError(
                 "--multi-query-pictures needs --multi-query.");
         });
-        command.SetAction(result => Evaluation.Execute(new EvaluationSettings
+        command.SetAction((result, cancellationToken) => Task.FromResult(Evaluation.Execute(new EvaluationSettings
         {
             File = result.GetValue(file)?.FullName,
             Query = Set(result, query, queryIdentities, queryCameras),
@@ -126,7 +126,7 @@ internal static class Options
             Csv = result.GetValue(csv),
             Html = result.GetValue(html),
             Images = result.GetValue(images),
-        }));
+        }, cancellationToken)));
         return command;
 
         static Option<FileInfo?> File(string name, string description) => new(name) { Description = description, HelpName = "FILE" };

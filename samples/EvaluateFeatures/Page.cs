@@ -8,7 +8,7 @@ internal static class Page
     private const int ShownQueries = 12, ShownPictures = 10;
 
     public static ReportData Of(EvaluationSettings settings, Run run, Run? other, IReadOnlyList<string[]> sure, CameraPairReport? pairs,
-        VerificationReport? verification)
+        VerificationReport? verification, CancellationToken cancellationToken)
     {
         var rows = SomeQueries(run);
         var report = run.Report;
@@ -19,8 +19,7 @@ internal static class Page
                 $"{report.ValidQueries:N0} of {report.PerQuery.Count:N0} queries against {report.GalleryCount:N0} "
                 + $"gallery images, {report.Distance} distance. {report.Explanation}"),
             Rules = $"Protocol: {report.Protocol}.",
-            Snapshots = other is null ? [SnapshotOf(settings, run, rows)]
-                : [SnapshotOf(settings, run, rows), SnapshotOf(settings, other, rows)],
+            Snapshots = [.. new[] { run, other }.OfType<Run>().Select(each => SnapshotOf(settings, each, rows, cancellationToken))],
             Comparison = sure,
             ComparisonNote = other is null ? Comparison.NoteOfOne : Comparison.Note,
             Tables =
@@ -42,14 +41,16 @@ internal static class Page
         };
     }
 
-    private static Snapshot SnapshotOf(EvaluationSettings settings, Run run, IReadOnlyList<int> queries) => new()
+    private static Snapshot SnapshotOf(EvaluationSettings settings, Run run, IReadOnlyList<int> queries,
+        CancellationToken cancellationToken) => new()
     {
         Name = run.Name,
         Figures = run.Figures,
         Cmc = run.Report.Cmc,
-        Distances = EmbeddingPlots.Histogram(run.Query.Set, run.Gallery.Set, run.Report.Protocol, settings.Distance),
+        Distances = EmbeddingPlots.Histogram(run.Query.Set, run.Gallery.Set, run.Report.Protocol, settings.Distance,
+            cancellationToken),
         Projection = EmbeddingPlots.Plane(run.Query.Set, run.Gallery.Set, settings.Distance),
-        Rankings = settings.Images is { } folder ? Rankings(folder, run, queries) : [],
+        Rankings = settings.Images is { } folder ? Rankings(folder, run, queries, cancellationToken) : [],
     };
 
     private static IReadOnlyList<string[]> Figures(RetrievalReport report)
@@ -102,9 +103,10 @@ internal static class Page
         return [.. rows.Take(ShownQueries).Order()];
     }
 
-    private static IReadOnlyList<Ranking> Rankings(DirectoryInfo folder, Run run, IReadOnlyList<int> queries)
+    private static IReadOnlyList<Ranking> Rankings(DirectoryInfo folder, Run run, IReadOnlyList<int> queries,
+        CancellationToken cancellationToken)
     {
-        var lists = run.Evaluator.Rank(run.Query.Set, run.Gallery.Set, ShownPictures);
+        var lists = run.Evaluator.Rank(run.Query.Set, run.Gallery.Set, ShownPictures, cancellationToken: cancellationToken);
         // The names may lack the folder of the image, such as query or bounding_box_test.
         var anywhere = folder.EnumerateFiles("*", SearchOption.AllDirectories).ToLookup(file => file.Name, file => file.FullName);
         return [.. queries.Select(query => new Ranking(Picture(run.Query, query), [.. lists[query].Indices.Select((row, i) =>

@@ -5,10 +5,10 @@ namespace EvaluateFeatures;
 /// <summary>The figures of each query as a CSV table (RFC 4180), a second model's average precision beside them.</summary>
 internal static class PerQueryTable
 {
-    public static void Write(FileInfo file, Run run, Run? other)
+    public static void Write(FileInfo file, Run run, Run? other) => TextFile.Write(file.FullName, writer => Write(writer, run, other));
+
+    private static void Write(TextWriter writer, Run run, Run? other)
     {
-        file.Directory?.Create();
-        using var writer = new StreamWriter(file.FullName);
         writer.WriteLine(
             "query,file,identity,camera,skipped,matches,candidates,firstMatch,lastMatch,averagePrecision,averagePrecisionTrapezoid,"
             + "inverseNegativePenalty,rPrecision" + (other is null ? "" : ",otherFirstMatch,otherAveragePrecision"));

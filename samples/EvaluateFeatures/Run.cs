@@ -3,10 +3,11 @@ namespace EvaluateFeatures;
 /// <summary>One model's features and their evaluation.</summary>
 internal sealed class Run : IDisposable
 {
-    private Run(string name, FeatureSet query, FeatureSet? gallery, RetrievalEvaluator evaluator)
+    private Run(string name, FeatureSet query, FeatureSet? gallery, RetrievalEvaluator evaluator, CancellationToken cancellationToken)
     {
         (Name, Query, OwnGallery, Evaluator) = (name, query, gallery, evaluator);
-        Report = gallery is null ? evaluator.Evaluate(query.Set) : evaluator.Evaluate(query.Set, gallery.Set);
+        Report = gallery is null ? evaluator.Evaluate(query.Set, cancellationToken: cancellationToken)
+            : evaluator.Evaluate(query.Set, gallery.Set, cancellationToken: cancellationToken);
     }
 
     public string Name { get; }
@@ -15,15 +16,15 @@ internal sealed class Run : IDisposable
     public RetrievalEvaluator Evaluator { get; }
     public RetrievalReport Report { get; }
     public Figures Figures => Figures.Of(Report);
+    public QueryFigures PerQuery => QueryFigures.Of(Report);
 
     /// <summary>The gallery; null where the queries are searched for among themselves.</summary>
     private FeatureSet? OwnGallery { get; }
 
-    /// <summary>Reads the features that the settings name, or those of another file, and evaluates them by the settings.</summary>
-    public static Run Of(EvaluationSettings settings, string? otherFile = null)
+    /// <summary>Reads the features of a file, or of the files that the settings name, and evaluates them by the settings.</summary>
+    public static Run Of(EvaluationSettings settings, string? file, CancellationToken cancellationToken)
     {
         var reader = new FeatureReader { Names = settings.Names };
-        var file = otherFile ?? settings.File;
         var (query, gallery) = file is not null ? reader.ReadBoth(file)
             : (reader.Read("query", settings.Query!), reader.Read("gallery", settings.Gallery!));
         try
@@ -47,7 +48,7 @@ internal sealed class Run : IDisposable
                 Ties = settings.Ties,
                 Reranking = settings.Reranking,
                 MemoryBudget = settings.MemoryBudget,
-            });
+            }, cancellationToken);
         }
         catch
         {
@@ -57,13 +58,15 @@ internal sealed class Run : IDisposable
         }
     }
 
-    public CameraPairReport ByCameraPair() => Evaluator.EvaluateByCameraPair(Query.Set, Gallery.Set);
+    public CameraPairReport ByCameraPair(CancellationToken cancellationToken) =>
+        Evaluator.EvaluateByCameraPair(Query.Set, Gallery.Set, cancellationToken: cancellationToken);
 
-    public VerificationReport Verify()
+    public VerificationReport Verify(CancellationToken cancellationToken)
     {
         var evaluator = new VerificationEvaluator { Distance = Evaluator.Distance, Protocol = Evaluator.Protocol,
             MemoryBudget = Evaluator.MemoryBudget };
-        return OwnGallery is null ? evaluator.Evaluate(Query.Set) : evaluator.Evaluate(Query.Set, Gallery.Set);
+        return OwnGallery is null ? evaluator.Evaluate(Query.Set, cancellationToken: cancellationToken)
+            : evaluator.Evaluate(Query.Set, Gallery.Set, cancellationToken: cancellationToken);
     }
 
     public void Dispose()

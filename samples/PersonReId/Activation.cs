@@ -11,7 +11,8 @@ internal static class Activation
     private const double Strength = 0.7;    // the weight of the colors over the image
 
     /// <summary>One overlay per image, from the feature map of the backbone.</summary>
-    public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings)
+    public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings,
+        CancellationToken cancellationToken)
     {
         using var mode = new EvaluationMode(model);
         var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
@@ -20,6 +21,7 @@ internal static class Activation
 
         byte[] Overlay(string path)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var image = transform.Read(path).to(Networks.DeviceOf(settings));
             var map = ActivationMaps.Of(LayerFeatures.Of(model, image, "backbone")).unsqueeze(0);

@@ -36,9 +36,11 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
     /// <summary>The name of the folder, or of the file without its extension.</summary>
     public string Name => System.IO.Path.GetFileNameWithoutExtension(System.IO.Path.TrimEndingDirectorySeparator(Path));
 
-    /// <summary>The options that name this source.</summary>
-    public string Options => $"--dataset {Kind} --data \"{Path}\""
-        + (Splits.Count > 0 ? $" --images \"{Images}\" --splits {string.Join(' ', Splits)}" : "");
+    /// <summary>The options that say which dataset it is.</summary>
+    public string Options => $"--dataset {Kind}{(Splits.Count > 0 ? $" --splits {string.Join(' ', Splits.Select(Shell.Quote))}" : "")}";
+
+    /// <summary>The options that say where it is.</summary>
+    public string Place => $"--data {Shell.Quote(Path)}{(Splits.Count > 0 ? $" --images {Shell.Quote(Images)}" : "")}";
 
     /// <summary>Reads the dataset, and prints its warnings.</summary>
     /// <param name="testOnly">Leaves out the training set, where it is not needed.</param>

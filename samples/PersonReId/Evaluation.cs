@@ -66,7 +66,7 @@ internal static class Evaluation
     /// <param name="settings">How the network runs.</param>
     /// <param name="distance">The distance that ranks the gallery.</param>
     /// <param name="queries">Rows of the query list whose ranked lists are shown.</param>
-    /// <param name="cancellationToken">Stops the extraction.</param>
+    /// <param name="cancellationToken">Stops it.</param>
     public static (Snapshot Snapshot, RetrievalReport Report) Snapshot(string name, EmbeddingModel model, ReIdDataset data,
         NetworkSettings settings, Distance distance, IReadOnlyList<int> queries, CancellationToken cancellationToken)
     {
@@ -80,28 +80,30 @@ internal static class Evaluation
                 Name = name,
                 Figures = Figures.Of(report),
                 Cmc = report.Cmc,
-                Distances = EmbeddingPlots.Histogram(query, gallery, data.Protocol, distance),
+                Distances = EmbeddingPlots.Histogram(query, gallery, data.Protocol, distance, cancellationToken),
                 Projection = EmbeddingPlots.Plane(query, gallery, distance),
-                Rankings = Rankings(query, gallery, data, distance, queries, top: 10),
-                Activations = Activation.Of(model, [.. queries.Select(row => data.Query[row])], settings),
+                Rankings = Rankings(query, gallery, data, distance, queries, top: 10, cancellationToken),
+                Activations = Activation.Of(model, [.. queries.Select(row => data.Query[row])], settings, cancellationToken),
             }, report);
         }
     }
 
     /// <summary>The ranked lists of chosen queries, with their images.</summary>
     public static IReadOnlyList<Ranking> Rankings(
-        EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, IReadOnlyList<int> queries, int top)
+        EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, IReadOnlyList<int> queries, int top,
+        CancellationToken cancellationToken)
     {
         // Where each image is searched for among the others, the protocol knows an image by its row, so all queries must be ranked.
         if (data.Protocol.RemovesSelf)
         {
-            var all = Evaluator(data, distance).Rank(query, gallery, top);
+            var all = Evaluator(data, distance).Rank(query, gallery, top, cancellationToken: cancellationToken);
             return [.. queries.Select(row => Ranking(row, all[row]))];
         }
         using var scope = NewDisposeScope();
         using var chosen = new EmbeddingSet(query.Features[tensor(queries.Select(q => (long)q).ToArray(), device: query.Features.device)],
             queries.Select(q => query.Identities[q]), query.Cameras is null ? null : queries.Select(q => query.Cameras[q]));
-        return [.. Evaluator(data, distance).Rank(chosen, gallery, top).Select(list => Ranking(queries[list.Query], list))];
+        return [.. Evaluator(data, distance).Rank(chosen, gallery, top, cancellationToken: cancellationToken)
+            .Select(list => Ranking(queries[list.Query], list))];
 
         Ranking Ranking(int row, RankedList list) => new(Thumbnail(data.Query[row], data),
             [.. list.Indices.Select((found, i) => new Found(Thumbnail(data.Gallery[found], data), list.Distances[i], list.IsMatch[i]))]);

@@ -6,23 +6,41 @@ namespace PersonReId;
 /// <summary>Trains a network, compares it before and after, and writes the report.</summary>
 internal static class Experiment
 {
-    public static void Run(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
+    /// <summary>Makes a run, or what is left of one that was stopped.</summary>
+    /// <param name="settings">The recipe, and the folder of the run.</param>
+    /// <param name="dataset">Gives the dataset; not called where nothing is left to do.</param>
+    /// <param name="cancellationToken">Stops it; it prints how to go on.</param>
+    /// <returns>Whether there was something to do.</returns>
+    public static bool Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
     {
-        var record = TrainingLoop.Run(source, settings, cancellationToken);
-        Ui.Line($"trained in {Ui.Time(record.TrainingTime)}");
-        var comparison = Compare(record);
-        WriteReport(record, comparison);
-        foreach (var name in new[] { TrainingCheckpoint.BestFile, TrainingCheckpoint.LastFile })
-            if (Path.Combine(settings.Output.FullName, name) is var file && File.Exists(file)) Ui.Line($"checkpoint: {file}");
+        var folder = settings.Folder;
+        if (!folder.Allows(settings.Start)) return false;
+        var source = dataset();
+        try
+        {
+            var record = TrainingLoop.Run(source, settings, cancellationToken);
+            Ui.Line($"trained in {Ui.Time(record.TrainingTime)}");
+            WriteReport(record, Compare(record, cancellationToken));
+            foreach (var file in new[] { folder.Best, folder.Last })
+                if (File.Exists(file)) Ui.Line($"checkpoint: {file}");
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            Ui.Line($"\nThe checkpoint {folder.Last} is whole. To go on:");
+            Ui.Line($"  {settings.ResumeCommand(source, settings.Recipe(source))}");
+            throw;
+        }
     }
 
     /// <summary>Prints both moments and how sure their difference is, where the run was evaluated.</summary>
-    private static IReadOnlyList<string[]> Compare(RunRecord record)
+    private static IReadOnlyList<string[]> Compare(RunRecord record, CancellationToken cancellationToken)
     {
-        if (record.Reports is not [var before, var after]) return [];
+        if (record.Evaluations is not [var before, var after]) return [];
         Ui.Heading("Before and after");
-        Ui.Table(Figures.Table(record.Snapshots.Select(snapshot => (snapshot.Name, snapshot.Figures))));
-        var comparison = Comparison.Table(("before", before), ("after", after), [.. record.Data.Query.Select(sample => sample.Identity)]);
+        Ui.Table(Figures.Table(new[] { before.Snapshot, after.Snapshot }.Select(shot => (shot.Name, shot.Figures))));
+        var comparison = Comparison.Table(("before", before.PerQuery), ("after", after.PerQuery),
+            [.. record.Data.Query.Select(sample => sample.Identity)], cancellationToken);
         Ui.Line();
         Ui.Table(comparison);
         Ui.Line(Comparison.Note);
@@ -33,7 +51,7 @@ internal static class Experiment
     {
         var (settings, data) = (record.Settings, record.Data);
         var network = settings.Network;
-        var page = Path.Combine(settings.Output.FullName, "report.html");
+        var page = settings.Folder.Report;
         HtmlReport.Write(page, new ReportData
         {
             Title = "Before and after training",
@@ -42,7 +60,7 @@ internal static class Experiment
                 + $"{data.Query.Statistics.Identities} that it had never seen.",
             Rules = Evaluation.RulesOf(data.Protocol),
             PictureRatio = (double)network.Width / network.Height,
-            Snapshots = record.Snapshots,
+            Snapshots = [.. record.Evaluations.Select(evaluation => evaluation.Snapshot)],
             Comparison = comparison,
             ComparisonNote = Comparison.Note,
             Training = record.Curves,

@@ -1,20 +1,27 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using MetricLearning;
 using MetricLearning.Vision;
 
 namespace PersonReId;
 
 /// <summary>What a training run was and what came of it: all that the report shows. It prints each thing as it learns of it.</summary>
+/// <remarks>What it learns stands in the notes of the run's checkpoint and nowhere else. So a resumed run reports what the whole run
+/// measured, and an evaluation that the last process did not get to is still due.</remarks>
 internal sealed class RunRecord
 {
+    private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
+        Images = "images";
     private const int ShownQueries = 6;
+    private static readonly JsonSerializerOptions json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private readonly TrainingCheckpoint checkpoint;
     private readonly IReadOnlyList<int> queries;
-    private readonly List<Snapshot> snapshots = [];
-    private readonly List<RetrievalReport> reports = [];
-    private readonly List<(double Epoch, Figures Figures)> progress = [];
 
-    private RunRecord(DataSource source, ReIdDataset data, TrainingSettings settings)
+    private RunRecord(DataSource source, ReIdDataset data, TrainingSettings settings, TrainingCheckpoint checkpoint)
     {
-        (Source, Data, Settings) = (source, data, settings);
+        (Source, Data, Settings, this.checkpoint) = (source, data, settings, checkpoint);
         queries = Evaluation.SomeQueries(data, ShownQueries, settings.Seed);
     }
 
@@ -25,33 +32,37 @@ internal sealed class RunRecord
     /// <summary>The layers of the network, with their shapes and parameters.</summary>
     public string ModelSummary { get; private set; } = "";
 
-    /// <summary>The moments that were evaluated in full: before and after training; none where nothing was evaluated.</summary>
-    public IReadOnlyList<Snapshot> Snapshots => snapshots;
-
-    /// <summary>The evaluations of <see cref="Snapshots"/>.</summary>
-    public IReadOnlyList<RetrievalReport> Reports => reports;
+    /// <summary>The evaluations before and after training, as far as they have been made.</summary>
+    public IReadOnlyList<FullEvaluation> Evaluations =>
+        [.. new[] { Before, After }.Select(Read<FullEvaluation>).OfType<FullEvaluation>()];
 
     /// <summary>The figures of all moments that were evaluated.</summary>
-    public IReadOnlyList<(double Epoch, Figures Figures)> Progress => progress;
+    public IReadOnlyList<ProgressPoint> Progress => Read<ProgressPoint[]>(Moments) ?? [];
 
     /// <summary>The curves of loss and learning rate.</summary>
-    public List<TrainingPoint> Curves { get; } = [];
+    public IReadOnlyList<TrainingPoint> Curves { get; set; } = [];
 
-    /// <summary>How long training took, with its evaluations.</summary>
-    public TimeSpan TrainingTime { get; set; }
+    /// <summary>How long training took, with its evaluations, in all processes that took part.</summary>
+    public TimeSpan TrainingTime
+    {
+        get => TimeSpan.FromSeconds(checkpoint.Numbers.TryGetValue("seconds", out var seconds) ? seconds : 0);
+        set => checkpoint.Numbers["seconds"] = value.TotalSeconds;
+    }
 
-    /// <summary>Begins a run: checks the settings against the data, creates the output folder and prints the data's statistics.</summary>
-    public static RunRecord Begin(DataSource source, ReIdDataset data, TrainingSettings settings)
+    /// <summary>Begins a run or goes on with one: checks the settings against the data and the folder, and prints the data's
+    /// statistics.</summary>
+    public static RunRecord Begin(DataSource source, ReIdDataset data, TrainingSettings settings, TrainingCheckpoint checkpoint)
     {
         if (data.Train.ClassCount < settings.IdentitiesPerBatch)
             throw new UserErrorException(
                 $"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
-        var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
-        if (settings.Resume && !File.Exists(last)) throw new UserErrorException($"There is nothing to resume: no checkpoint {last}.");
+        checkpoint.Notes[Recipe] = settings.Recipe(source);
+        checkpoint.Notes[Images] = FingerprintOf(source, data);
+        if (settings.Start == RunStart.Resume) CheckSame(source, settings, checkpoint.Notes);
         settings.Output.Create();
         Ui.Heading("Data");
         Ui.Table(DataSource.Statistics(data));
-        return new RunRecord(source, data, settings);
+        return new RunRecord(source, data, settings, checkpoint);
     }
 
     /// <summary>Prints the layers of the network.</summary>
@@ -63,28 +74,58 @@ internal sealed class RunRecord
         Ui.Line(MetricLearning.ModelSummary.Of(model, shape, depth: 2).ToString());
     }
 
-    /// <summary>Evaluates the network with all that the report shows of it: figures, curves, ranked lists.</summary>
-    public RetrievalReport Evaluate(string moment, int epoch, EmbeddingModel model, CancellationToken cancellationToken)
+    /// <summary>Whether the network is to be evaluated where training stands, and has not been.</summary>
+    public bool IsEvaluationDue(SamplerState training)
     {
-        var (snapshot, report) = Evaluation.Snapshot(moment, model, Data, Settings.Network, Settings.Distance, queries, cancellationToken);
-        snapshots.Add(snapshot);
-        reports.Add(report);
-        Add(moment, epoch, report);
+        var (epoch, every) = (training.Epoch, Settings.EvaluateEvery);
+        return every > 0 && training.Position == 0 && (epoch % every == 0 || epoch == Settings.Epochs)
+            && Progress.All(point => point.Epoch != epoch);
+    }
+
+    /// <summary>Evaluates the network after so many epochs. Before and after training it collects all that the report shows: figures,
+    /// curves, ranked lists.</summary>
+    public RetrievalReport Evaluate(int epoch, EmbeddingModel model, CancellationToken cancellationToken)
+    {
+        var moment = epoch == 0 ? Before : epoch == Settings.Epochs ? After : null;
+        RetrievalReport report;
+        if (moment is null) report = Evaluation.Evaluate(model, Data, Settings.Network, Settings.Distance, cancellationToken);
+        else
+        {
+            (var snapshot, report) = Evaluation.Snapshot(moment, model, Data, Settings.Network, Settings.Distance, queries,
+                cancellationToken);
+            Write(moment, new FullEvaluation(snapshot, QueryFigures.Of(report)));
+        }
+        var figures = Figures.Of(report);
+        Write<ProgressPoint[]>(Moments, [.. Progress, new(epoch, figures)]);
+        Ui.Line($"{moment ?? $"epoch {epoch}"}: rank-1 {Ui.Percent(figures.Rank1)} %, mAP {Ui.Percent(figures.MAP)} %");
         return report;
     }
 
-    /// <summary>Adds the figures of a moment.</summary>
-    public void Add(string moment, int epoch, RetrievalReport report)
+    private static void CheckSame(DataSource source, TrainingSettings settings, IDictionary<string, string> now)
     {
-        var figures = Figures.Of(report);
-        progress.Add((epoch, figures));
-        Ui.Line($"{moment}: rank-1 {Ui.Percent(figures.Rank1)} %, mAP {Ui.Percent(figures.MAP)} %");
+        var then = TrainingCheckpoint.ReadNotes(settings.Folder.Last);
+        if (!then.TryGetValue(Recipe, out var recipe) || !then.TryGetValue(Images, out var images))
+            throw new UserErrorException($"{settings.Folder.Last} is no checkpoint of this program.");
+        if (recipe != now[Recipe]) throw new UserErrorException(
+            $"The run in {settings.Folder.Name} was begun with other options. To go on with it: {settings.ResumeCommand(source, recipe)}");
+        if (images != now[Images]) throw new UserErrorException(
+            $"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}.");
     }
 
-    /// <summary>Prints how to go on from the checkpoint of a run that was stopped.</summary>
-    public void ExplainResuming(string checkpoint)
+    /// <summary>A checksum of the names and the identities of all images.</summary>
+    private static string FingerprintOf(DataSource source, ReIdDataset data)
     {
-        Ui.Line($"\nThe checkpoint {checkpoint} is whole. To go on:");
-        Ui.Line($"  PersonReId {Settings.ResumeCommand(Source)}");
+        using var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var list in new[] { data.Train, data.Query, data.Gallery })
+            foreach (var image in list) sha.AppendData(Encoding.UTF8.GetBytes($"{source.PathOf(image)}\n{image.Identity}\n"));
+        return Convert.ToHexString(sha.GetHashAndReset());
     }
+
+    private T? Read<T>(string note) where T : class =>
+        checkpoint.Notes.TryGetValue(note, out var text) ? JsonSerializer.Deserialize<T>(text, json) : null;
+
+    private void Write<T>(string note, T value) => checkpoint.Notes[note] = JsonSerializer.Serialize(value, json);
 }
+
+/// <summary>An evaluation with all that the report shows of it.</summary>
+internal sealed record FullEvaluation(Snapshot Snapshot, QueryFigures PerQuery);

@@ -58,17 +58,27 @@ internal sealed record TrainingSettings
     /// <summary>A third and seven twelfths of the epochs: 40 and 70 of 120.</summary>
     public static IReadOnlyList<int> MilestonesOf(int epochs) => [(epochs + 2) / 3, (epochs * 7 + 11) / 12];
 
-    /// <summary>Whether to resume from the last checkpoint in <see cref="Output"/>.</summary>
-    public bool Resume { get; init; }
+    /// <summary>What to do with a run that <see cref="Output"/> holds.</summary>
+    public RunStart Start { get; init; }
 
-    /// <summary>The arguments that resume this training.</summary>
-    public string ResumeCommand(DataSource source) => string.Create(CultureInfo.InvariantCulture,
-        $"""
-        train {source.Options} --output "{Output}" --resume --arch {Network.Architecture} --size {Network.Height} {Network.Width} \
-          --epochs {Epochs} --batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} \
-          --milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} \
-          --margin {Margin} --smoothing {Smoothing} --erasing {Erasing}{(Normalize ? " --normalize" : "")} \
-          --eval-every {EvaluateEvery} --seed {Seed} \
-          --distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")} --device {Network.Device}
-        """);
+    /// <summary>Within an epoch the last checkpoint is saved after this time.</summary>
+    public TimeSpan SaveAfter { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Checkpoints and report in <see cref="Output"/>.</summary>
+    public RunFolder Folder => new(Output);
+
+    /// <summary>The options on which the result depends. A run goes on only with the same ones.</summary>
+    public string Recipe(DataSource source) => string.Create(CultureInfo.InvariantCulture,
+        $"{source.Options} --arch {Network.Architecture}{(Network.Weights is { } file ? $" --weights {Shell.Quote(file.FullName)}" : "")} ")
+        + string.Create(CultureInfo.InvariantCulture, $"--size {Network.Height} {Network.Width} --epochs {Epochs} ")
+        + string.Create(CultureInfo.InvariantCulture, $"--batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} ")
+        + $"--milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} "
+        + string.Create(CultureInfo.InvariantCulture, $"--margin {Margin} --smoothing {Smoothing} --erasing {Erasing} ")
+        + $"{(Normalize ? "--normalize " : "")}--eval-every {EvaluateEvery} --seed {Seed} "
+        + $"--distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")}";
+
+    /// <summary>The command that goes on with a run: its recipe, and the options that say where and how it runs.</summary>
+    public string ResumeCommand(DataSource source, string recipe) => $"PersonReId train {recipe} {source.Place} "
+        + string.Create(CultureInfo.InvariantCulture, $"--output {Shell.Quote(Output.FullName)} --save-minutes {SaveAfter.TotalMinutes} ")
+        + $"--device {Network.Device} --workers {Network.Workers} --resume";
 }

@@ -5,7 +5,8 @@ using MetricLearning;
 namespace PersonReId;
 
 /// <summary>Follows training: a bar while an epoch runs, a line when it ends, and the points of the report's curves.</summary>
-/// <remarks>The points are part of the checkpoint, so that the curves of a resumed run are whole.</remarks>
+/// <remarks>The points, and the sums of steps that make the next ones, are part of the checkpoint. So the curves of a resumed run are those
+/// of a run without a break.</remarks>
 internal sealed class TrainingLog : IDisposable
 {
     private const string Part = "loss: ";
@@ -15,12 +16,13 @@ internal sealed class TrainingLog : IDisposable
     private readonly RunRecord record;
     private readonly Sampler sampler;
     private readonly TrainingCheckpoint checkpoint;
-    private readonly List<TrainingPoint> chunk = [];    // the steps that make the next point of the curves
-    private readonly List<TrainingPoint> epoch = [];    // the steps of the current epoch
+    private readonly List<TrainingPoint> points;
+    private readonly StepSum chunk;    // the steps that make the next point of the curves
+    private readonly StepSum epoch;    // the steps of the current epoch
+    private readonly TimeSpan earlierTime;
     private readonly int chunkSize;
     private readonly double start;
-    private int number;         // of the current epoch, from 1
-    private long earlier;       // batches of it that a run before this one has trained on
+    private int steps;      // of the current epoch, in this process
     private Bar? bar;
 
     public TrainingLog(RunRecord record, Sampler sampler, TrainingCheckpoint checkpoint)
@@ -28,8 +30,10 @@ internal sealed class TrainingLog : IDisposable
         Ui.Heading("Training");
         (this.record, this.sampler, this.checkpoint) = (record, sampler, checkpoint);
         chunkSize = Math.Max(1, sampler.BatchesPerEpoch * Epochs / Points);
-        start = Now;
-        record.Curves.AddRange(Restore());
+        (start, earlierTime, points) = (Now, record.TrainingTime, [.. Restore()]);
+        (chunk, epoch) = (new StepSum(checkpoint, "steps of the next point"), new StepSum(checkpoint, "steps of the epoch"));
+        record.Curves = points;
+        if (start > 0) Ui.Line(string.Create(CultureInfo.InvariantCulture, $"resumed after {start:0.##} epochs"));
     }
 
     private int Epochs => record.Settings.Epochs;
@@ -38,33 +42,40 @@ internal sealed class TrainingLog : IDisposable
 
     public void StartEpoch()
     {
-        epoch.Clear();
+        steps = 0;
         epochClock.Restart();
-        (number, earlier) = (sampler.State.Epoch + 1, sampler.State.Position / sampler.BatchSize);
-        bar = new Bar($"epoch {number}/{Epochs}", sampler.BatchesPerEpoch);
+        bar = new Bar($"epoch {sampler.State.Epoch + 1}/{Epochs}", sampler.BatchesPerEpoch);
     }
 
-    /// <summary>Adds what one step gave.</summary>
+    /// <summary>Adds what one step gave. The sampler stands after this step, at the end of an epoch at the start of the next.</summary>
     public void Add(LossSumResult result, double learningRate)
     {
-        // The sampler already stands after this batch; at the end of an epoch that is the start of the next.
         var point = new TrainingPoint(Now, result.Parts.Sum(part => part.Weight * part.Value),
             [.. result.Parts.Select(part => (part.Name, part.Value))], learningRate);
         if (!double.IsFinite(point.Loss))
             throw new UserErrorException($"The loss became {point.Loss} in epoch {Now:0.0}: try a smaller --lr.");
-        epoch.Add(point);
+        steps++;
         chunk.Add(point);
-        if (chunk.Count == chunkSize) AddToCurves();
-        bar?.To(earlier + epoch.Count, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}"));
+        epoch.Add(point);
+        bar?.To(epoch.Count, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}"));
+        var endsEpoch = sampler.State.Position == 0;
+        if (chunk.Count == chunkSize || endsEpoch) AddToCurves(chunk.Take(point));
+        if (endsEpoch) EndEpoch(epoch.Take(point));
+        record.TrainingTime = earlierTime + clock.Elapsed;
     }
 
-    public void EndEpoch()
+    /// <summary>Ends the bar of an epoch that was left early, and takes the time.</summary>
+    public void Dispose()
     {
         bar?.Dispose();
-        if (epoch.Count == 0) return;
-        AddToCurves();
-        var mean = Mean(epoch);
-        var speed = epoch.Count * sampler.BatchSize / epochClock.Elapsed.TotalSeconds;
+        record.TrainingTime = earlierTime + clock.Elapsed;
+    }
+
+    private void EndEpoch(TrainingPoint mean)
+    {
+        bar?.Dispose();
+        var number = sampler.State.Epoch;
+        var speed = steps * sampler.BatchSize / epochClock.Elapsed.TotalSeconds;
         var left = clock.Elapsed * ((Epochs - number) / Math.Max(1e-9, number - start));
         var parts = string.Join(", ",
             mean.Parts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name} {part.Value:0.000}")));
@@ -73,24 +84,14 @@ internal sealed class TrainingLog : IDisposable
             + $"  {Ui.Time(left)} left");
     }
 
-    /// <summary>Ends the bar of an epoch that was left early, and takes the time.</summary>
-    public void Dispose()
+    private void AddToCurves(TrainingPoint point)
     {
-        bar?.Dispose();
-        record.TrainingTime = clock.Elapsed;
-    }
-
-    private void AddToCurves()
-    {
-        if (chunk.Count == 0) return;
-        var points = record.Curves;
-        points.Add(Mean(chunk));
-        chunk.Clear();
+        points.Add(point);
         checkpoint.Histories["epoch"] = [.. points.Select(p => p.Epoch)];
         checkpoint.Histories["loss"] = [.. points.Select(p => p.Loss)];
         checkpoint.Histories["rate"] = [.. points.Select(p => p.LearningRate)];
-        for (var i = 0; i < points[0].Parts.Count; i++)
-            checkpoint.Histories[Part + points[0].Parts[i].Name] = [.. points.Select(p => p.Parts[i].Value)];
+        for (var i = 0; i < point.Parts.Count; i++)
+            checkpoint.Histories[Part + point.Parts[i].Name] = [.. points.Select(p => p.Parts[i].Value)];
     }
 
     private IEnumerable<TrainingPoint> Restore()
@@ -102,6 +103,31 @@ internal sealed class TrainingLog : IDisposable
             new TrainingPoint(epoch, loss[k], [.. parts.Select(part => (part.Key[Part.Length..], part.Value[k]))], rate[k]));
     }
 
-    private static TrainingPoint Mean(List<TrainingPoint> some) => new(some[^1].Epoch, some.Average(p => p.Loss),
-        [.. some[0].Parts.Select((part, i) => (part.Name, some.Average(p => p.Parts[i].Value)))], some[^1].LearningRate);
+    /// <summary>The losses of some steps, summed: a history of the checkpoint that holds their count, the sum, and the sums of the
+    /// parts.</summary>
+    private sealed class StepSum(TrainingCheckpoint checkpoint, string name)
+    {
+        private double[] sums = checkpoint.Histories.TryGetValue(name, out var saved) ? [.. saved] : [];
+
+        public int Count => sums.Length == 0 ? 0 : (int)sums[0];
+
+        public void Add(TrainingPoint step)
+        {
+            double[] values = [1, step.Loss, .. step.Parts.Select(part => part.Value)];
+            sums = sums.Length == 0 ? values : [.. sums.Zip(values, (sum, value) => sum + value)];
+            checkpoint.Histories[name] = sums;
+        }
+
+        /// <summary>The mean of the steps, at the moment of the last one. The sum begins anew.</summary>
+        public TrainingPoint Take(TrainingPoint last)
+        {
+            var mean = last with
+            {
+                Loss = sums[1] / sums[0],
+                Parts = [.. last.Parts.Select((part, i) => (part.Name, sums[2 + i] / sums[0]))],
+            };
+            checkpoint.Histories[name] = sums = [];
+            return mean;
+        }
+    }
 }

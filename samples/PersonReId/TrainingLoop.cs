@@ -10,20 +10,20 @@ internal static class TrainingLoop
     /// <summary>Trains a network, evaluates it before, during and after, and keeps the last and the best checkpoint.</summary>
     /// <param name="source">The dataset.</param>
     /// <param name="settings">The recipe.</param>
-    /// <param name="cancellationToken">Stops after the current batch, with a checkpoint from which
-    /// <see cref="TrainingSettings.Resume"/> goes on.</param>
+    /// <param name="cancellationToken">Stops after the current batch, with a checkpoint from which <see cref="RunStart.Resume"/> goes
+    /// on.</param>
     /// <returns>All that the report shows.</returns>
     public static RunRecord Run(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
     {
-        var (network, evaluates) = (settings.Network, settings.EvaluateEvery > 0);
+        var (network, folder) = (settings.Network, settings.Folder);
         var data = source.Open();
-        var record = RunRecord.Begin(source, data, settings);
+        var checkpoint = new TrainingCheckpoint();
+        var record = RunRecord.Begin(source, data, settings, checkpoint);
 
         // The network: an embedding for the triplet loss and for searching, and a class for each person of the training set.
         manual_seed((long)settings.Seed);
         using var model = Networks.Create(network, data.Train.ClassCount);
         record.Describe(model);
-        if (evaluates) record.Evaluate("before training", epoch: 0, model, cancellationToken);
 
         // The batches: P people with K images each, changed a little at random every time.
         var sampler = new IdentitySampler(data.Train.Labels, settings.IdentitiesPerBatch, settings.ImagesPerIdentity, seed: settings.Seed);
@@ -49,24 +49,36 @@ internal static class TrainingLoop
             warmUp: settings.WarmUp > 0 ? WarmUp.Linear(TrainingSpan.Epochs(settings.WarmUp), 0.1) : null,
             iterationsPerEpoch: sampler.BatchesPerEpoch);
 
-        // The checkpoint: everything that training changes.
-        var checkpoint = new TrainingCheckpoint();
+        // The checkpoint: everything that training changes, and what the record has learned.
         checkpoint.Add("model", model);
         checkpoint.Add("optimizer", optimizer);
         checkpoint.Add("schedule", schedule);
         checkpoint.Add("sampler", sampler);
-        var last = Path.Combine(settings.Output.FullName, TrainingCheckpoint.LastFile);
-        if (settings.Resume) checkpoint.Load(last);
+        if (settings.Start == RunStart.Resume) checkpoint.Load(folder.Last);
+        else
+        {
+            folder.Clear();
+            checkpoint.Save(folder.Last);
+        }
 
         try
         {
             using var log = new TrainingLog(record, sampler, checkpoint);
-            while (sampler.State.Epoch < settings.Epochs)
+            while (true)
             {
-                schedule.StartEpoch(sampler.State.Epoch);
+                // Before training, after it, and at some epochs between: also what a run that was stopped still owes.
+                var epoch = sampler.State.Epoch;
+                if (record.IsEvaluationDue(sampler.State))
+                {
+                    var report = record.Evaluate(epoch, model, cancellationToken);
+                    checkpoint.SaveLastAndBest(folder.Name, report.MeanAveragePrecision);
+                }
+                if (epoch >= settings.Epochs) return record;
+
+                schedule.StartEpoch(epoch);
                 model.train();
                 log.StartEpoch();
-                foreach (var batch in loader.Batches(sampler, CancellationToken.None))
+                foreach (var batch in loader.Batches(sampler, cancellationToken))
                 {
                     using var images = batch;
                     using var scope = NewDisposeScope();
@@ -77,31 +89,15 @@ internal static class TrainingLoop
                     optimizer.step();
                     schedule.Step();
                     log.Add(result, schedule.LearningRate);
-                    cancellationToken.ThrowIfCancellationRequested();
+                    if (checkpoint.Unsaved >= settings.SaveAfter) checkpoint.Save(folder.Last);
                 }
-                log.EndEpoch();
-                checkpoint.Save(last);
-
-                var done = sampler.State.Epoch;
-                if (evaluates && done % settings.EvaluateEvery == 0 && done < settings.Epochs)
-                {
-                    var report = Evaluation.Evaluate(model, data, network, settings.Distance, cancellationToken);
-                    record.Add($"epoch {done}", done, report);
-                    checkpoint.SaveLastAndBest(settings.Output.FullName, report.MeanAveragePrecision);
-                }
-            }
-            if (evaluates)
-            {
-                var report = record.Evaluate("after training", settings.Epochs, model, cancellationToken);
-                checkpoint.SaveLastAndBest(settings.Output.FullName, report.MeanAveragePrecision);
+                checkpoint.Save(folder.Last);
             }
         }
         catch (OperationCanceledException)
         {
-            checkpoint.Save(last);
-            record.ExplainResuming(last);
+            checkpoint.Save(folder.Last);
             throw;
         }
-        return record;
     }
 }

@@ -14,30 +14,37 @@ internal static class Comparison
         "Intervals of 95 %, by drawing the identities of the queries anew 10,000 times (bootstrap). p: how often the two models' "
         + "results, exchanged identity by identity at random, differ as much; Wilcoxon's p looks at the ranks of the differences.";
 
-    private static readonly (string Name, Func<QueryResult, double> Of)[] figures =
+    private static readonly (string Name, Func<QueryFigures, IReadOnlyList<double>> Of)[] figures =
     [
-        ("mAP", query => query.AveragePrecision), ("rank-1", query => query.FirstMatch <= 1 ? 1 : 0),
-            ("mINP", query => query.InverseNegativePenalty),
+        ("mAP", queries => queries.AveragePrecision), ("rank-1", queries => queries.Rank1),
+        ("mINP", queries => queries.InverseNegativePenalty),
     ];
 
     /// <summary>One row per figure, with its intervals over identities and over queries.</summary>
-    public static IReadOnlyList<string[]> Table(RetrievalReport report, IReadOnlyList<long> queryIdentities)
+    public static IReadOnlyList<string[]> Table(QueryFigures queries, IReadOnlyList<long> queryIdentities,
+        CancellationToken cancellationToken)
     {
         var bootstrap = new Bootstrap();
-        return [["%", "over identities", "over queries"], .. figures.Select(figure => new[]
+        return [["%", "over identities", "over queries"], .. figures.Select(figure =>
         {
-            figure.Name, Text(bootstrap.OverIdentities(report, figure.Of, queryIdentities)), Text(bootstrap.OverQueries(report, figure.Of)),
+            cancellationToken.ThrowIfCancellationRequested();
+            var values = figure.Of(queries);
+            return new[]
+            {
+                figure.Name, Text(bootstrap.OverIdentities(values, queryIdentities)), Text(bootstrap.OverQueries(values)),
+            };
         })];
     }
 
     /// <summary>One row per figure: both models and their difference in percentage points, each with its interval.</summary>
-    public static IReadOnlyList<string[]> Table((string Name, RetrievalReport Report) first, (string Name, RetrievalReport Report) second,
-        IReadOnlyList<long> queryIdentities)
+    public static IReadOnlyList<string[]> Table((string Name, QueryFigures Queries) first, (string Name, QueryFigures Queries) second,
+        IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken)
     {
         var bootstrap = new Bootstrap();
         return [["%", first.Name, second.Name, "difference", "p", "p (Wilcoxon)"], .. figures.Select(figure =>
         {
-            var (a, b) = (Values(first.Report, figure.Of), Values(second.Report, figure.Of));
+            cancellationToken.ThrowIfCancellationRequested();
+            var (a, b) = (figure.Of(first.Queries), figure.Of(second.Queries));
             double[] difference = [.. b.Zip(a, (after, before) => after - before)];
             var test = PairedTest.Compare(a, b, queryIdentities);
             return new[]
@@ -48,9 +55,6 @@ internal static class Comparison
             };
         })];
     }
-
-    private static double[] Values(RetrievalReport report, Func<QueryResult, double> figure) =>
-        [.. report.PerQuery.Select(query => query.Skipped == SkipReason.None ? figure(query) : double.NaN)];
 
     private static string Probability(double p) => p < 0.0001 ? "< 0.0001" : p.ToString("0.0000", CultureInfo.InvariantCulture);
 

@@ -11,12 +11,13 @@ internal static class EmbeddingPlots
     /// <summary>The distances of queries to gallery images of the same identity (from another camera, or another image) and of different
     /// identities.</summary>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
-        int bins = 60)
+        CancellationToken cancellationToken, int bins = 60)
     {
         List<double> same = [], different = [];
         var step = Math.Max(1, query.Count / 400);
         for (var q = 0; q < query.Count; q += step)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var row = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu().data<float>();
             var g = 0;

@@ -46,7 +46,7 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
 
     public static void Write(FileInfo file, JsonObject json)
     {
-        file.Directory?.Create();
-        File.WriteAllText(file.FullName, json.ToJsonString(layout) + "\n");
+        var text = json.ToJsonString(layout);
+        TextFile.Write(file.FullName, writer => writer.Write($"{text}\n"));
     }
 }

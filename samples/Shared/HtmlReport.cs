@@ -28,12 +28,12 @@ internal static class HtmlReport
         Data(body, data);
         Settings(body, data);
         var ratio = data.PictureRatio.ToString("0.###", CultureInfo.InvariantCulture);
-        File.WriteAllText(path, $"""
+        TextFile.Write(path, writer => writer.Write($"""
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
             <title>{T(data.Title)}</title><style>{Style()}</style></head>
             <body><main style="--ratio:{ratio}">{body}<footer>Made by MetricLearning.</footer></main></body></html>
-            """);
+            """));
     }
 
     private static void Numbers(StringBuilder html, ReportData data)

@@ -39,6 +39,9 @@ internal sealed record ActivationPicture(Thumbnail Picture, byte[] Overlay);
 /// <summary>One moment of training, for the curves.</summary>
 internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(string Name, double Value)> Parts, double LearningRate);
 
+/// <summary>The figures at one moment of training.</summary>
+internal sealed record ProgressPoint(double Epoch, Figures Figures);
+
 /// <summary>All that the HTML page shows. Empty parts are left out.</summary>
 internal sealed record ReportData
 {
@@ -51,7 +54,7 @@ internal sealed record ReportData
     public IReadOnlyList<TrainingPoint> Training { get; init; } = [];
 
     /// <summary>The figures at the ends of some epochs.</summary>
-    public IReadOnlyList<(double Epoch, Figures Figures)> Progress { get; init; } = [];
+    public IReadOnlyList<ProgressPoint> Progress { get; init; } = [];
 
     /// <summary>How certain the figures are, or the difference of two snapshots: a table with a header row.</summary>
     public IReadOnlyList<string[]> Comparison { get; init; } = [];

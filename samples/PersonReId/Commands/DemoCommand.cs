@@ -20,9 +20,11 @@ internal static class DemoCommand
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/demo"),
         };
         foreach (var option in new Option[] { quick, seed, output }) command.Add(option);
+        var start = new StartOptions(command);
         command.SetAction((result, cancellationToken) =>
         {
-            Run(result.GetValue(quick), result.GetValue(seed), result.GetRequiredValue(output), cancellationToken);
+            Run(result.GetValue(quick), result.GetValue(seed), result.GetRequiredValue(output), start.Read(result),
+                cancellationToken);
             return Task.FromResult(0);
         });
     }
@@ -34,17 +36,15 @@ internal static class DemoCommand
         return command;
     }
 
-    private static void Run(bool quick, ulong seed, DirectoryInfo output, CancellationToken cancellationToken)
+    private static void Run(bool quick, ulong seed, DirectoryInfo output, RunStart start, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         var folder = Path.Combine(output.FullName, "pedestrians");
         var people = quick
             ? new SyntheticPedestrians { TrainIdentities = 64, TestIdentities = 30, Seed = seed }
             : new SyntheticPedestrians { TrainIdentities = 160, TestIdentities = 60, Seed = seed };
-        Ui.Heading("Drawing pedestrians");
-        Draw(people, folder, cancellationToken);
         var epochs = quick ? 6 : 20;
-        Experiment.Run(DataSource.Market1501(folder), new TrainingSettings
+        var ran = Experiment.Run(new TrainingSettings
         {
             // Small images and small batches, so that a short training on two cores makes many steps.
             Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },
@@ -58,8 +58,14 @@ internal static class DemoCommand
             Erasing = quick ? 0 : 0.3,
             EvaluateEvery = quick ? 3 : 5,
             Seed = seed,
+            Start = start,
+        }, () =>
+        {
+            Ui.Heading("Drawing pedestrians");
+            Draw(people, folder, cancellationToken);
+            return DataSource.Market1501(folder);
         }, cancellationToken);
-        Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
+        if (ran) Ui.Line($"All of it took {Ui.Time(clock.Elapsed)}.");
     }
 
     internal static void Draw(SyntheticPedestrians people, string folder, CancellationToken cancellationToken)

@@ -60,20 +60,27 @@ internal static class TrainCommand
             HelpName = "DIR",
             DefaultValueFactory = _ => new DirectoryInfo("artifacts/train"),
         };
-        var resume = new Option<bool>("--resume") { Description = "Resumes from the last checkpoint in the output folder" };
+        var save = new Option<double>("--save-minutes")
+        {
+            Description = "Within an epoch, saves the last checkpoint every X minutes; 0: after each batch",
+            HelpName = "X",
+            DefaultValueFactory = _ => 5,
+        };
+        var start = new StartOptions(command);
         CheckOptions.Positive(epochs);
         CheckOptions.AtLeast(0, every);
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
+        CheckOptions.Between(0, 100_000, save);
         batch.Validators.Add(Batch);
         Option[] options =
-            [epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed, output, resume];
+            [epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed, output, save];
         foreach (var option in options) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
             var count = result.GetValue(epochs);
             var pk = result.GetRequiredValue(batch);
-            Experiment.Run(data.Read(result), new TrainingSettings
+            Experiment.Run(new TrainingSettings
             {
                 Network = network.Read(result),
                 Output = result.GetRequiredValue(output),
@@ -89,9 +96,10 @@ internal static class TrainCommand
                 Erasing = result.GetValue(erasing),
                 EvaluateEvery = result.GetValue(every),
                 Seed = result.GetValue(seed),
-                Resume = result.GetValue(resume),
+                Start = start.Read(result),
+                SaveAfter = TimeSpan.FromMinutes(result.GetValue(save)),
                 Distance = distance.Read(result),
-            }, cancellationToken);
+            }, () => data.Read(result), cancellationToken);
             return Task.FromResult(0);
         });
         return command;

@@ -2,26 +2,83 @@ namespace MetricLearning;
 
 /// <summary>Writes files so that a file is completely the old or completely the new one, whenever the program or the machine
 /// stops.</summary>
+/// <remarks>
+/// <para>A target that is a link stays a link: the file that it points to is replaced. The new file has the mode of the old one.</para>
+/// <para>A killed process leaves its temporary file behind. The next call with the same target deletes it. The temporary file of a process
+/// that still writes is locked, so it is never deleted. Where the file system has no locks, nothing is deleted.</para>
+/// </remarks>
 internal static class AtomicFile
 {
+    private const string Ending = ".tmp";
+    private static readonly int idLength = Guid.Empty.ToString("N").Length;
+
+    /// <summary>A file is empty between its creation and its lock. An empty one that is older than this has been left behind.</summary>
+    private static readonly TimeSpan beforeTheLock = TimeSpan.FromMinutes(1);
+
     /// <summary>Writes to a file beside the target, flushes it to the disk, and only then renames it over the target.</summary>
+    /// <param name="path">The target. A device of the system, such as <c>/dev/stdout</c>, is written directly.</param>
+    /// <param name="write">Writes the contents.</param>
     public static void Write(string path, Action<Stream> write)
     {
-        var target = Path.GetFullPath(path);
-        var temporary = $"{target}.{Guid.NewGuid():N}.tmp";
+        if (IsDevice(path))
+        {
+            using var device = new FileStream(path, FileMode.Open, FileAccess.Write);
+            write(device);
+            return;
+        }
+        var target = FileBehind(path);
+        var temporary = $"{target}.{Guid.NewGuid():N}{Ending}";
+        // The lock lasts until the file has its final name. Windows renames an open file only where its deletion is shared.
+        var share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
+        using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, share);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
+            DeleteLeftOvers(target, temporary);
+            if (!OperatingSystem.IsWindows() && File.Exists(target))
+                File.SetUnixFileMode(stream.SafeFileHandle, File.GetUnixFileMode(target));
+            write(stream);
+            stream.Flush(flushToDisk: true);
             File.Move(temporary, target, overwrite: true);
         }
         catch
         {
             File.Delete(temporary);
             throw;
+        }
+    }
+
+    private static bool IsDevice(string path) =>
+        Path.GetFullPath(path).StartsWith("/dev/", StringComparison.Ordinal) && new FileInfo(path) is { Exists: true, Length: 0 };
+
+    /// <summary>The path itself, or the end of the chain of links that begins there.</summary>
+    private static string FileBehind(string path)
+    {
+        var file = new FileInfo(Path.GetFullPath(path));
+        return file.LinkTarget is null ? file.FullName : file.ResolveLinkTarget(returnFinalTarget: true)!.FullName;
+    }
+
+    private static void DeleteLeftOvers(string target, string own)
+    {
+        if (!IsLocked(own)) return;     // this file system has no locks
+        var start = Path.GetFileName(target) + ".";
+        foreach (var file in new FileInfo(target).Directory!.EnumerateFiles("*" + Ending))
+            if (file.Name.Length == start.Length + idLength + Ending.Length && file.Name.StartsWith(start, StringComparison.Ordinal)
+                && Guid.TryParseExact(file.Name.AsSpan(start.Length, idLength), "N", out _)
+                && file.Exists && (file.Length > 0 || DateTime.UtcNow - file.LastWriteTimeUtc > beforeTheLock)
+                && !IsLocked(file.FullName)) file.Delete();
+    }
+
+    /// <summary>Whether a process has the file open in <see cref="Write"/>, or it cannot be told.</summary>
+    private static bool IsLocked(string path)
+    {
+        try
+        {
+            using var probe = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.None);
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -39,6 +40,7 @@ public sealed class TrainingCheckpoint
 
     private const string Random = "rng";
     private const string RandomKey = Random + ".torch";    // so no part may be named "rng"
+    private readonly Stopwatch unsaved = Stopwatch.StartNew();
     private readonly Dictionary<string, nn.Module> modules = [];
     private readonly Dictionary<string, OptimizerHelper> optimizers = [];
     private readonly Dictionary<string, LearningRateSchedule> schedules = [];
@@ -55,6 +57,10 @@ public sealed class TrainingCheckpoint
 
     /// <summary>The score of the best checkpoint that <see cref="SaveLastAndBest"/> has written; null before the first.</summary>
     public double? BestScore { get; private set; }
+
+    /// <summary>How much of the run a kill would lose now: the time since this object last saved or loaded, or since it was made. A loop
+    /// that saves when this exceeds some minutes loses at most those minutes and a step.</summary>
+    public TimeSpan Unsaved => unsaved.Elapsed;
 
     /// <summary>Adds a model, or a loss with learned parts: its parameters and buffers.</summary>
     /// <param name="name">Unique in this checkpoint, without dots.</param>
@@ -153,6 +159,21 @@ public sealed class TrainingCheckpoint
 
         restore.Apply();
         (Numbers, Histories, Notes, BestScore) = (saved.Numbers, saved.Histories, saved.Notes, saved.BestScore);
+        unsaved.Restart();
+    }
+
+    /// <summary>Only the notes of a checkpoint, for instance to see which run it is of before its parts are made. The whole file is
+    /// checked.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidDataException">The file is truncated, damaged, of another kind or version.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    public static IReadOnlyDictionary<string, string> ReadNotes(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var (saved, tensors) = CheckpointFile.Read(path);
+        tensors.Dispose();
+        return saved.Notes.AsReadOnly();
     }
 
     /// <summary>Restores only one module (the trained model, to evaluate it), and nothing else. It must have been added under the name that
@@ -197,6 +218,7 @@ public sealed class TrainingCheckpoint
             Notes = Notes,
             BestScore = bestScore,
         }, tensors);
+        unsaved.Restart();
     }
 
     private void Add<T>(Dictionary<string, T> parts, string name, T part)

@@ -242,6 +242,31 @@ public sealed class TrainingCheckpointTests : IDisposable
     }
 
     [Fact]
+    public void ReadNotes_NeedsNoParts_AndChecksTheFile()
+    {
+        using var run = new Run(1);
+        run.Checkpoint.Notes["recipe"] = "P×K";
+        run.Checkpoint.Save(Last);
+        Assert.Equal("P×K", TrainingCheckpoint.ReadNotes(Last)["recipe"]);
+        Assert.Throws<ArgumentException>(() => TrainingCheckpoint.ReadNotes(""));
+        File.WriteAllBytes(Last, File.ReadAllBytes(Last)[..^1]);
+        Assert.Throws<InvalidDataException>(() => TrainingCheckpoint.ReadNotes(Last));
+    }
+
+    [Fact]
+    public void Unsaved_CountsFromTheLastSaveOrLoad()
+    {
+        var checkpoint = new TrainingCheckpoint();
+        foreach (var act in new Action<string>[] { checkpoint.Save, checkpoint.Load })
+        {
+            while (checkpoint.Unsaved < TimeSpan.FromMilliseconds(20)) Thread.Sleep(1);
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            act(Last);
+            Assert.True(checkpoint.Unsaved <= clock.Elapsed);
+        }
+    }
+
+    [Fact]
     public void SaveLastAndBest_KeepsTheBest()
     {
         using var run = new Run(1);

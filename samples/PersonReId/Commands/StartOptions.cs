@@ -1,0 +1,26 @@
+using System.CommandLine;
+
+namespace PersonReId.Commands;
+
+/// <summary>What to do with a run that the output folder holds.</summary>
+internal sealed class StartOptions
+{
+    private readonly Option<bool> resume = new("--resume") { Description = "Goes on with the run in the output folder" };
+    private readonly Option<bool> overwrite = new("--overwrite")
+    {
+        Description = "Deletes the run in the output folder and begins anew; without this and --resume, a folder with a run is refused",
+    };
+
+    public StartOptions(Command command)
+    {
+        command.Add(resume);
+        command.Add(overwrite);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(resume) && result.GetValue(overwrite)) result.AddError("Give --resume or --overwrite, not both.");
+        });
+    }
+
+    public RunStart Read(ParseResult result) =>
+        result.GetValue(resume) ? RunStart.Resume : result.GetValue(overwrite) ? RunStart.Overwrite : RunStart.New;
+}

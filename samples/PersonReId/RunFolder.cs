@@ -1,0 +1,47 @@
+using MetricLearning;
+
+namespace PersonReId;
+
+/// <summary>What to do with the run that the output folder may hold.</summary>
+internal enum RunStart
+{
+    /// <summary>Begin a run; refuse a folder that holds one.</summary>
+    New,
+
+    /// <summary>Go on with the run in the folder.</summary>
+    Resume,
+
+    /// <summary>Begin a run; delete the one in the folder.</summary>
+    Overwrite,
+}
+
+/// <summary>The folder of a run: its checkpoints, and the report, which is written last. So a run whose report exists is
+/// finished.</summary>
+internal sealed class RunFolder(DirectoryInfo folder)
+{
+    public string Name => folder.FullName;
+    public string Last => Path.Combine(Name, TrainingCheckpoint.LastFile);
+    public string Best => Path.Combine(Name, TrainingCheckpoint.BestFile);
+    public string Report => Path.Combine(Name, "report.html");
+
+    /// <summary>Whether there is something to do. It says so where there is not.</summary>
+    /// <exception cref="UserErrorException">The folder does not hold what <paramref name="start"/> asks for.</exception>
+    public bool Allows(RunStart start)
+    {
+        if (start == RunStart.New && new[] { Last, Best, Report }.Any(File.Exists)) throw new UserErrorException(
+            $"{Name} holds a run. --resume goes on with it, --overwrite deletes it and begins anew; or take another --output.");
+        if (start != RunStart.Resume) return true;
+        if (File.Exists(Report))
+        {
+            Ui.Line($"The run in {Name} is finished. Its report is {Report}. Nothing was changed.");
+            return false;
+        }
+        return File.Exists(Last) ? true : throw new UserErrorException($"There is nothing to resume: no checkpoint {Last}.");
+    }
+
+    /// <summary>Deletes what a run leaves.</summary>
+    public void Clear()
+    {
+        foreach (var file in new[] { Report, Best, Last }) File.Delete(file);
+    }
+}

@@ -1,0 +1,15 @@
+namespace MetricLearning.Samples;
+
+/// <summary>The figures of each query that comparisons need; NaN where a query was skipped.</summary>
+internal sealed record QueryFigures(
+    IReadOnlyList<double> AveragePrecision, IReadOnlyList<double> Rank1, IReadOnlyList<double> InverseNegativePenalty)
+{
+    public static QueryFigures Of(RetrievalReport report)
+    {
+        return new(Values(query => query.AveragePrecision), Values(query => query.FirstMatch <= 1 ? 1 : 0),
+            Values(query => query.InverseNegativePenalty));
+
+        double[] Values(Func<QueryResult, double> figure) =>
+            [.. report.PerQuery.Select(query => query.Skipped == SkipReason.None ? figure(query) : double.NaN)];
+    }
+}
