@@ -83,7 +83,7 @@ internal sealed class ImageTable
     {
         var column = Array.IndexOf(header, name);
         return column >= 0 ? column : throw new InvalidDataException(
-            $"{path} has no column {name}, only {MessageText.Excerpt(string.Join(", ", header))}.");
+            $"{path} has no column {name}, only {MessageText.Some(header)}.");
     }
 
     private InvalidDataException Fault(int line, string what) => new(string.Create(CultureInfo.InvariantCulture,

@@ -40,7 +40,7 @@ internal static partial class Cuhk03ClassicReader
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{file} is no JSON: {e.Message}", e);
+            throw new InvalidDataException($"{file} is no JSON: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
