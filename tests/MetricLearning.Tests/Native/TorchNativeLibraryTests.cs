@@ -10,6 +10,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
 {
     private const string Success = "0 passed, 0 failed, 0 skipped";
 
+    private static readonly string[] userFolders = ["XDG_CACHE_HOME", "HOME", "TMPDIR"];
     private static readonly (string, string) older = ("GLIBCXX_3.4.32", "GLIBCXX_X.X.32");
 
     private readonly string root = Directory.CreateTempSubdirectory("metriclearning-test-").FullName;
@@ -28,18 +29,18 @@ public sealed class TorchNativeLibraryTests : IDisposable
     [Fact]
     public void TheCopyIsInMemoryAlone()
     {
-        var folders = new[] { "XDG_CACHE_HOME", "HOME", "TMPDIR" }.Select(name => (name, Path.Combine(root, name))).ToArray();
+        (string Name, string Path)[] folders = [.. userFolders.Select(name => (name, Path.Combine(root, name)))];
         foreach (var (_, folder) in folders) Directory.CreateDirectory(folder);
         var (output, error) = Run(folders);
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
-        Assert.All(folders, folder => Assert.Empty(Directory.EnumerateFiles(folder.Item2, "*LibTorchSharp*",
+        Assert.All(folders, folder => Assert.Empty(Directory.EnumerateFiles(folder.Path, "*LibTorchSharp*",
             new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })));
     }
 
     /// <summary>Whoever may write to the user's folders swaps what is in them all the time. Nothing of it is ever loaded.</summary>
     [Fact]
-    public void WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
+    public async Task WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
     {
         var (mine, theirs) = (Path.Combine(root, "cache", "metriclearning"), Path.Combine(root, "cache", "theirs"));
         foreach (var folder in new[] { mine, theirs }) Directory.CreateDirectory(folder);
@@ -55,8 +56,8 @@ public sealed class TorchNativeLibraryTests : IDisposable
             }
         }, TestContext.Current.CancellationToken);
         var (output, error) = Run();
-        stop.Cancel();
-        swapper.Wait(TestContext.Current.CancellationToken);
+        await stop.CancelAsync();
+        await swapper;
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
         Assert.All([mine, theirs], folder => Assert.Empty(Directory.GetFileSystemEntries(folder)));

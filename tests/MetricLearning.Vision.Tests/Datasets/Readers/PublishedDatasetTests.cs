@@ -184,18 +184,10 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cub200(folder.Path));
     }
 
-    /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>
-    private const string CarsFile =
-        "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6Mzc6MDAgMjAyNgAAAAAAAAAAAAAAAAAAAA" +
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAAVwAAAHic42NgYDgAxGxAzAHEjAwQwIrEZ4LS3ECcnJNYXByfl5ibWgxWxwfE" +
-        "Dkj6WbDo50IyVwDKd/RVcE/NSy1KzGGAm2NBwBxWNHNAfMfk0qJEIA0AvpkL7w8AAADFAAAAeJytUG0KwjAMTUf9YjDUc4hu6hH84S1GN4ZuzLasRXZAD2" +
-        "aG1Q0ZCKkPHklIk76XCAA0B5hinCMDeGHiaobkLoZIIaWywpZKGveOw8r1T8imqLF7L9Lylmphr5Blqk3bBD7Ia2EMDGALY+EbEfIMvS4+omvtYoelq3PR" +
-        "4NdmF3dItpW+9Pviwb5wZB8b7ON4CT0yt/gxF2DGiHN/87338x0T9Wee9/L2ffDzPSPqz4lzb53evo9+vjeMpv9B9N3lT/bpM14=";
-
     [Fact]
     public void Cars196_ReadsItsAnnotations()
     {
-        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(CarsFile));
+        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(PublishedCars.File));
         Put("car_ims", "000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg");
         var data = ReIdDataset.Cars196(folder.Path);
         Assert.Equal([1, 98], data.Train.Select(s => s.Identity));
@@ -211,7 +203,7 @@ public sealed class PublishedDatasetTests : IDisposable
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
     {
-        var packed = Convert.FromBase64String(CarsFile);
+        var packed = Convert.FromBase64String(PublishedCars.File);
         var plain = packed[..128].ToList();
         for (var at = 128; at < packed.Length; at += 8 + BitConverter.ToInt32(packed, at + 4))
         {
