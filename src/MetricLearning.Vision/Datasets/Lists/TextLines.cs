@@ -10,6 +10,20 @@ internal static class TextLines
     /// <summary>A list has names and numbers in its lines, and few of them.</summary>
     private const int LongestLine = 1 << 20;
 
+    /// <summary>The whole text of a file.</summary>
+    /// <exception cref="InvalidDataException">The file is not UTF-8.</exception>
+    public static string All(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path, strict);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new InvalidDataException($"{path} is not UTF-8.", e);
+        }
+    }
+
     /// <summary>The lines with their numbers from 1.</summary>
     /// <exception cref="InvalidDataException">The file is not UTF-8, so that its names would be those of other files; or a line is too
     /// long.</exception>

@@ -36,7 +36,7 @@ internal static partial class Cuhk03ClassicReader
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(file));
+            return JsonDocument.Parse(TextLines.All(file));
         }
         catch (JsonException e)
         {

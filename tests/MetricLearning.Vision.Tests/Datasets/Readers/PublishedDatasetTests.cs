@@ -46,7 +46,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
         foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
             "a_b_01_c.jpg 0");
-        Expect.Error<FileNotFoundException>("2 of 2 images that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
+        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} are not there: ", () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
             () => ReIdDataset.Msmt17(folder.Path));
@@ -101,6 +101,8 @@ public sealed class PublishedDatasetTests : IDisposable
         File.WriteAllText(json, """[{"train": [["\ud800", 0, 0]], "query": [], "gallery": []}]""");
         Expect.Error<InvalidDataException>($"{json}: split 0, train, row 0: a row must be [path, label, camera], got [",
             () => ReIdDataset.Cuhk03Classic(json, pictures));
+        File.WriteAllBytes(json, [.. "[{\"train\": [[\"a\", \""u8, 0xff, .. "\"]]}]"u8]);
+        Expect.Error<InvalidDataException>($"{json} is not UTF-8.", () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, "[");
         Expect.Error<InvalidDataException>("is no JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
     }
