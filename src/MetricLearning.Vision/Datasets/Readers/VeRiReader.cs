@@ -82,5 +82,5 @@ internal static class VeRiReader
     }
 
     private static InvalidDataException Fault(XElement item, string file, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{file}, line {((IXmlLineInfo)item).LineNumber}: {what}"));
+        new(string.Create(CultureInfo.InvariantCulture, $"{file}, line {((IXmlLineInfo)item).LineNumber}: {MessageText.Message(what)}"));
 }

@@ -205,6 +205,13 @@ public sealed class ImageListTests : IDisposable
         Assert.Equal(3, ImageList.FromJsonLines(file, "p").Count);
         File.AppendAllText(file, "\n{\"file\": \"d.jpg\"}");
         Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
+        var name = new string('n', 100_000);
+        File.WriteAllText(file, $$"""
+            {"file": "a.jpg", "pid": 1, "{{name}}": 1}
+            {"file": "b.jpg", "pid": 1}
+            """);
+        Expect.Error<InvalidDataException>($"{file}, line 2 has no {name[..200]}..., as the first line has.",
+            () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "[1]");
         Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]",
             () => ImageList.FromJsonLines(file, "p"));
