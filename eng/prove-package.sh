@@ -110,6 +110,17 @@ program CustomLoss console "the loss is right" "the gradient is finite"
 program CustomMiner console "the miner found pairs" "both ways give one value"
 program WebApi web "64 of 64 answers are right"
 
+step "An F# script, which no start-up file prepares"
+cat >script.fsx <<FSX
+#i "nuget: $work/feed"
+#r "nuget: MetricLearning, $version"
+#r "nuget: $backend"
+MetricLearning.TorchNativeLibrary.EnsureLoaded()
+printfn "sum %d" (TorchSharp.torch.ones(3L).sum().item<float32>() |> int)
+FSX
+expect "sum 3" dotnet fsi script.fsx
+echo "dotnet fsi: $(cat "$work/out")"
+
 step "Switched off by the property: the start-up file is left out"
 cd App
 quietly dotnet build -c Release -p:MetricLearningNativeFix=false

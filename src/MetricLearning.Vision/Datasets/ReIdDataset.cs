@@ -73,7 +73,7 @@ public sealed class ReIdDataset
     /// <exception cref="InvalidDataException">A folder has no images, names do not parse, or the gallery has no identity of any
     /// query.</exception>
     public static ReIdDataset Market1501(string folder, bool keepJunk = false, bool testOnly = false) =>
-        new(ThreeFolderReader.Read(PublishedDataset.Market1501, folder, keepJunk, testOnly));
+        From(folder, ThreeFolderReader.Read(PublishedDataset.Market1501, folder, keepJunk, testOnly));
 
     /// <summary>Reads CUHK03 in the new protocol (767 identities to train on, 700 to test) from one of its folders <c>detected</c> and
     /// <c>labeled</c>. It is laid out as Market-1501, with names like <c>0003_c1_21.png</c> and without junk and distractors. Zhong et al.,
@@ -83,7 +83,7 @@ public sealed class ReIdDataset
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
     /// is empty.</param>
     /// <inheritdoc cref="Market1501" path="/exception"/>
-    public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => new(ThreeFolderReader.Read(
+    public static ReIdDataset Cuhk03NP(string folder, bool testOnly = false) => From(folder!, ThreeFolderReader.Read(
         folder?.Contains("label", StringComparison.OrdinalIgnoreCase) == true
             ? PublishedDataset.Cuhk03Labeled : PublishedDataset.Cuhk03Detected,
         folder!, false, testOnly));
@@ -102,7 +102,7 @@ public sealed class ReIdDataset
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
     /// <exception cref="InvalidDataException">The file does not parse, or has no such split.</exception>
     public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0) =>
-        new(Cuhk03ClassicReader.Read(splits, images, split));
+        From(splits, Cuhk03ClassicReader.Read(splits, images, split));
 
     /// <summary>Reads both versions of MSMT17: the list files and the folders <c>train</c> and <c>test</c> (V1) or <c>mask_train_v2</c> and
     /// <c>mask_test_v2</c> (V2). Wei et al., CVPR 2018.</summary>
@@ -117,14 +117,14 @@ public sealed class ReIdDataset
     /// <exception cref="FileNotFoundException">Images that the lists name are missing.</exception>
     /// <exception cref="InvalidDataException">A list does not parse; the message has the file, the line and the field.</exception>
     public static ReIdDataset Msmt17(string folder, bool withValidation = true, bool testOnly = false) =>
-        new(Msmt17Reader.Read(folder, withValidation, testOnly));
+        From(folder, Msmt17Reader.Read(folder, withValidation, testOnly));
 
     /// <summary>Reads VeRi-776 from its three lists of names. Identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>). The
     /// track comes from <c>test_track.txt</c>, if that is there: it is the number of the line. If <c>train_label.xml</c> and
     /// <c>test_label.xml</c> are there, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that has the lists.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset VeRi776(string folder) => new(VeRiReader.Read(folder));
+    public static ReIdDataset VeRi776(string folder) => From(folder, VeRiReader.Read(folder));
 
     /// <summary>Reads VehicleID: the training list and one of the test lists. The gallery gets one image of each test vehicle, drawn at
     /// random; all others are queries. There are no cameras. Liu et al., CVPR 2016.</summary>
@@ -133,33 +133,33 @@ public sealed class ReIdDataset
     /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0) =>
-        new(VehicleIdReader.Read(folder, testSize, seed));
+        From(folder, VehicleIdReader.Read(folder, testSize, seed));
 
     /// <summary>Reads CUB-200-2011 for retrieval: classes 1 to 100 are for training; each image of the other classes is looked for among
     /// all others of them. The dataset's own division for classification is not used. Wah et al., 2011; Song et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>images.txt</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset Cub200(string folder) => new(Cub200Reader.Read(folder));
+    public static ReIdDataset Cub200(string folder) => From(folder, Cub200Reader.Read(folder));
 
     /// <summary>Reads Cars-196 for retrieval: classes 1 to 98 are for training; each image of the other classes is looked for among all
     /// others of them. The dataset's own division for classification is not used. Krause et al., 2013; Song et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset Cars196(string folder) => new(Cars196Reader.Read(folder));
+    public static ReIdDataset Cars196(string folder) => From(folder, Cars196Reader.Read(folder));
 
     /// <summary>Reads Stanford Online Products: 11,318 products are for training; each image of the other 11,316 is looked for among all
     /// others of them. Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Ebay_train.txt</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset StanfordOnlineProducts(string folder) => new(StanfordOnlineProductsReader.Read(folder));
+    public static ReIdDataset StanfordOnlineProducts(string folder) => From(folder, StanfordOnlineProductsReader.Read(folder));
 
     /// <summary>Reads DeepFashion In-Shop Clothes Retrieval: train, query and gallery as its partition file has them. Liu et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>Eval</c> or <c>list_eval_partition.txt</c>, and <c>img</c> or <c>Img</c>.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset InShop(string folder) => new(InShopReader.Read(folder));
+    public static ReIdDataset InShop(string folder) => From(folder, InShopReader.Read(folder));
 
     /// <summary>Reads Omniglot: a class is one character. The characters of <c>images_background</c> are for training; each drawing in
     /// <c>images_evaluation</c> is looked for among all others of them. Lake et al., Science 2015.</summary>
@@ -167,7 +167,7 @@ public sealed class ReIdDataset
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">One of the folders is missing.</exception>
     /// <exception cref="InvalidDataException">One of the folders has no images.</exception>
-    public static ReIdDataset Omniglot(string folder) => new(OmniglotReader.Read(folder));
+    public static ReIdDataset Omniglot(string folder) => From(folder, OmniglotReader.Read(folder));
 
     /// <summary>Reads a tree with one folder per identity (<see cref="ImageList.FromFolders"/>) and divides its identities at random: no
     /// identity is in both training and test, and each test image is looked for among all others.</summary>
@@ -233,8 +233,14 @@ public sealed class ReIdDataset
         return text.ToString();
     }
 
-    private static ReIdDataset Parts(string file, Func<string, ImageList> read) =>
-        new(Path.GetFileNameWithoutExtension(file), read("train"), read("query"), read("gallery"));
+    private static ReIdDataset Parts(string file, Func<string, ImageList> read)
+    {
+        var (train, query, gallery) = (read("train"), read("query"), read("gallery"));
+        return InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
+    }
+
+    /// <summary>Makes a dataset of what a reader found. What is wrong with the lists together is an error that names the path.</summary>
+    private static ReIdDataset From(string path, DatasetParts parts) => InputFile.Naming(path, () => new ReIdDataset(parts));
 
     private IEnumerable<string> Check()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using SkiaSharp;
 
@@ -12,8 +13,8 @@ namespace MetricLearning.Vision;
 /// </remarks>
 public static class ImageDecoder
 {
-    /// <summary>An image with more pixels than this, 100 million, is refused before memory is allocated for it.</summary>
-    public const long MaxPixels = 100_000_000;
+    /// <summary>The default of <see cref="Picture.MaxPixels"/>: 67,108,864, which take 256 MiB.</summary>
+    public const int DefaultMaxPixels = 1 << 26;
 
     /// <summary>Decodes a file.</summary>
     /// <remarks>A file of length 0 is refused without being opened. So are named pipes and devices, which have that length: to read them
@@ -22,8 +23,8 @@ public static class ImageDecoder
     /// <param name="picture">Receives the image.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, no image, broken, cut short, or too large. The message has the
-    /// path.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, no image, broken or cut short, or the image has more pixels than
+    /// <see cref="Picture.MaxPixels"/> allows. The message has the path.</exception>
     /// <exception cref="IOException">The file could not be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file must not be read.</exception>
     public static void Decode(string path, Picture picture)
@@ -31,11 +32,13 @@ public static class ImageDecoder
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(picture);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
-        var bytes = LengthOf(path) == 0 ? [] : File.ReadAllBytes(path);
-        var fault = bytes.Length == 0 ? "the file is empty"
+        var length = LengthOf(path);
+        var bytes = length is 0 or > int.MaxValue ? [] : InputFile.Naming(path, () => File.ReadAllBytes(path));
+        var fault = length > int.MaxValue ? $"a file of {length} bytes is no image"
+            : bytes.Length == 0 ? "the file is empty"
             : PortableAnymap.Is(bytes) ? PortableAnymap.Decode(bytes, picture)
             : DecodeBySkia(bytes, picture);
-        if (fault is not null) throw new InvalidDataException($"{path}: {fault}.");
+        if (fault is not null) throw new InvalidDataException($"{MessageText.Message(path)}: {fault}.");
     }
 
     /// <summary>The length of a file, or of the file that a symbolic link leads to, found without opening it.</summary>
@@ -45,10 +48,11 @@ public static class ImageDecoder
         return file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
     }
 
-    /// <summary>What is wrong with a size; null if nothing is.</summary>
-    internal static string? FaultOfSize(long width, long height) =>
+    /// <summary>What is wrong with a size, before memory is allocated for it; null if nothing is.</summary>
+    internal static string? FaultOfSize(long width, long height, Picture picture) =>
         width < 1 || height < 1 ? $"a size of {width}x{height} makes no image"
-        : width * height > MaxPixels ? $"{width}x{height} is more than the {MaxPixels:N0} pixels allowed" : null;
+        : width * height > Math.Min(picture.MaxPixels, Picture.MostPixels) ? string.Create(CultureInfo.InvariantCulture,
+            $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed; {nameof(Picture.MaxPixels)} sets how many") : null;
 
     private static unsafe string? DecodeBySkia(byte[] bytes, Picture picture)
     {
@@ -56,7 +60,7 @@ public static class ImageDecoder
         using var codec = SKCodec.Create(data);
         if (codec is null) return "not an image of a known kind, or its header is broken";
         var (width, height) = (codec.Info.Width, codec.Info.Height);
-        if (FaultOfSize(width, height) is { } fault) return fault;
+        if (FaultOfSize(width, height, picture) is { } fault) return fault;
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         // Without a color space Skia converts no colors.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);

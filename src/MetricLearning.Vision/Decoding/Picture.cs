@@ -7,7 +7,16 @@ public sealed class Picture
     /// <summary>Bytes per pixel: red, green, blue, and one byte without meaning.</summary>
     public const int BytesPerPixel = 4;
 
+    /// <summary>The pixels that an array of bytes can hold.</summary>
+    internal const int MostPixels = int.MaxValue / BytesPerPixel;
+
     private byte[] current = [], spare = [];
+
+    /// <summary>A file whose image has more pixels than this is not decoded into it: a file of 50 bytes may hold thousands of millions.
+    /// Default: <see cref="ImageDecoder.DefaultMaxPixels"/>, 67,108,864. Each takes <see cref="BytesPerPixel"/> bytes. More
+    /// than 536,870,911 are never read.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
+    public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
     /// <summary>The width in pixels.</summary>
     public int Width { get; private set; }
@@ -20,10 +29,13 @@ public sealed class Picture
     public Span<byte> Pixels => current.AsSpan(0, Width * Height * BytesPerPixel);
 
     /// <summary>Decodes a file: see <see cref="ImageDecoder"/>.</summary>
+    /// <param name="path">The path of the file.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
-    public static Picture Load(string path)
+    public static Picture Load(string path, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
-        var picture = new Picture();
+        var picture = new Picture { MaxPixels = maxPixels };
         ImageDecoder.Decode(path, picture);
         return picture;
     }

@@ -14,7 +14,7 @@ internal static class PortableAnymap
         var at = 2;
         if (!Number(bytes, ref at, out var width) || !Number(bytes, ref at, out var height) || !Number(bytes, ref at, out var most))
             return "the header of the portable anymap is broken";
-        if (ImageDecoder.FaultOfSize(width, height) is { } fault) return fault;
+        if (ImageDecoder.FaultOfSize(width, height, picture) is { } fault) return fault;
         if (most is < 1 or > 65535) return $"a portable anymap's brightest value must be in 1 ... 65535, got {most}";
         at++; // exactly one white space before the values
         var size = most > 255 ? 2 : 1;

@@ -83,6 +83,11 @@ public sealed class ImageLoader
         }
     }
 
+    /// <summary>An image with more pixels than this counts as one that cannot be decoded: see <see cref="Picture.MaxPixels"/>. Each worker
+    /// has memory for one image.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
+    public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
+
     /// <summary>The images that were left out so far, each once, in the order of the list.</summary>
     public IReadOnlyList<BadImage> Skipped =>
         [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
@@ -253,7 +258,7 @@ public sealed class ImageLoader
     /// <summary>What one worker does with each item. Whatever goes wrong is thrown later, on the consumer's thread.</summary>
     private Action<SlotWork> Handler(int epoch)
     {
-        var picture = new Picture();
+        var picture = new Picture { MaxPixels = MaxPixels };
         return work => work.Batch.Done(work.Slot, Try(work));
 
         SlotError? Try(SlotWork work)

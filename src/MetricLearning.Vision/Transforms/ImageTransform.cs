@@ -84,11 +84,13 @@ public sealed class ImageTransform
     /// <summary>Reads and transforms one image: [1, Channels, Height, Width], float32, on the CPU.</summary>
     /// <param name="path">The path of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
-    public Tensor Read(string path, SeededRandom? random = null)
+    public Tensor Read(string path, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
-        var picture = Picture.Load(path);
+        var picture = Picture.Load(path, maxPixels);
         random ??= new SeededRandom(0);
         ApplyFixed(picture, random);
         var result = empty(1, Channels, Height, Width);

@@ -23,17 +23,20 @@ public sealed class RandomPatch : PixelStep
     /// 128.</param>
     /// <param name="probability">The probability that a piece is pasted, in [0, 1].</param>
     /// <param name="seed">The seed of the pool.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="images"/> is null or empty, or a value is outside its range.</exception>
     /// <exception cref="InvalidDataException">An image that was drawn is broken.</exception>
     /// <exception cref="IOException">An image that was drawn is missing or cannot be read.</exception>
-    public RandomPatch(ImageList images, int height = 256, int width = 128, int poolSize = 1000, double probability = 0.5, ulong seed = 0)
+    public RandomPatch(ImageList images, int height = 256, int width = 128, int poolSize = 1000, double probability = 0.5, ulong seed = 0,
+        int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(images);
         if (images.Count == 0) throw new ArgumentException("images must have images to cut pieces out of.", nameof(images));
+        Guard.AtLeast(maxPixels, 1);
         Probability = Guard.Within(probability, 0, 1);
         pool = new (byte[], int, int)[Guard.AtLeast(poolSize, 1)];
         var resize = new Resize(height, width);
-        var picture = new Picture();
+        var picture = new Picture { MaxPixels = maxPixels };
         for (var i = 0; i < pool.Length; i++)
         {
             var random = SeededRandom.ForStream(seed, (ulong)i);

@@ -10,40 +10,54 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>It reads arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order. Unsigned
 /// integers of 16 and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are
-/// checked against the file before memory is allocated. Files of version 7.3 are HDF5; the error says so.</para>
+/// checked against the file, and the memory that they need against a limit, before memory is allocated. Files of version 7.3 are HDF5; the error says so.</para>
 /// <para>Thread safety: any number of threads may read at once, each its own stream.</para>
 /// </remarks>
 public static class MatFile
 {
     private const long LargestRatio = 1032;         // deflate makes at most 258 bytes of 2 bits
+    private const int TensorOverhead = 512;         // what an array takes in memory besides its numbers, about
     private const int Int8 = 1, Int32 = 5, UInt32 = 6, Matrix = 14, Compressed = 15;
     private const int Logical = 1 << 9, Complex = 1 << 11;
 
     /// <summary>All arrays of numbers of a file.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the file's length where that is more. Default: 1
+    /// GiB.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
-    /// <exception cref="InvalidDataException">The file is of another format or damaged; the message names it and says where and
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
+    /// <exception cref="InvalidDataException">The file is of another format, damaged, or needs more memory than is allowed; the message names it and says where and
     /// why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
-    public static NamedTensors Read(string path) => InputFile.Read(path, Read);
+    public static NamedTensors Read(string path, long maxBytes = GrowthLimit.DefaultBytes)
+    {
+        Guard.AtLeast(maxBytes, 1);
+        return InputFile.Read(path, stream => Read(stream, maxBytes));
+    }
 
     /// <summary>All arrays of numbers of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the stream's length where that is more. Default:
+    /// 1 GiB.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
-    /// <exception cref="InvalidDataException">The bytes are of another format or damaged; the message says where and why.</exception>
-    public static NamedTensors Read(Stream stream)
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
+    /// <exception cref="InvalidDataException">The bytes are of another format, damaged, or need more memory than is allowed; the message
+    /// says where and why.</exception>
+    public static NamedTensors Read(Stream stream, long maxBytes = GrowthLimit.DefaultBytes)
     {
         ArgumentNullException.ThrowIfNull(stream);
+        Guard.AtLeast(maxBytes, 1);
+        var limit = new GrowthLimit(nameof(maxBytes), maxBytes, stream.Length);
         stream.Position = 0;
         var bigEndian = ReadHeader(stream);
         var result = new NamedTensors();
         try
         {
             foreach (var (type, contents) in Elements(new StreamPart(stream, stream.Length - stream.Position), bigEndian))
-                if (type == Matrix) AddArray(result, contents, bigEndian);
-                else if (type == Compressed) AddCompressed(result, contents, bigEndian);
+                if (type == Matrix) AddArray(result, contents, bigEndian, limit);
+                else if (type == Compressed) AddCompressed(result, contents, bigEndian, limit);
             return result;
         }
         catch (EndOfStreamException)
@@ -97,14 +111,14 @@ public static class MatFile
         }
     }
 
-    private static void AddCompressed(NamedTensors result, StreamPart compressed, bool bigEndian)
+    private static void AddCompressed(NamedTensors result, StreamPart compressed, bool bigEndian, GrowthLimit limit)
     {
         var most = compressed.Left * LargestRatio;
         using var inflated = new ZLibStream(compressed, CompressionMode.Decompress, leaveOpen: true);
         foreach (var (type, contents) in Elements(new StreamPart(inflated, most), bigEndian))
         {
             if (type != Matrix) throw Invalid($"a compressed element is of type {type}, not an array");
-            AddArray(result, contents, bigEndian);
+            AddArray(result, contents, bigEndian, limit);
             contents.Skip(contents.Left);
             break;
         }
@@ -112,7 +126,7 @@ public static class MatFile
     }
 
     /// <summary>Adds an array: its flags, dimensions, name and real part are elements of their own.</summary>
-    private static void AddArray(NamedTensors result, StreamPart array, bool bigEndian)
+    private static void AddArray(NamedTensors result, StreamPart array, bool bigEndian, GrowthLimit limit)
     {
         if (array.Left == 0) return;
         using var scope = NewDisposeScope();
@@ -131,6 +145,7 @@ public static class MatFile
         if ((Int128)count * stored.Size != contents.Left)
             throw Invalid($"'{name}' has {contents.Left} bytes, but its shape {Show(shape)} needs {(Int128)count * stored.Size}");
         // Numbers are stored in fewer bytes if they fit: an array of doubles may be stored as int8.
+        limit.Take(Int128.Max((Int128)count * RawTensor.ElementSize(type), stored.BytesOf(count)) + TensorOverhead);
         if (!result.TryAdd(name, stored.Read(contents, shape, columnMajor: true).to(type))) throw Invalid($"'{name}' comes twice");
 
         byte[] Bytes(int type, int most)
@@ -166,5 +181,5 @@ public static class MatFile
 
     private static string Show(long[] shape) => $"[{string.Join(", ", shape)}]";
 
-    private static InvalidDataException Invalid(string what) => new($"Not a MATLAB file that can be read: {what}.");
+    private static InvalidDataException Invalid(string what) => new($"Not a MATLAB file that can be read: {MessageText.Message(what)}.");
 }

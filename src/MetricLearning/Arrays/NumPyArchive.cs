@@ -7,7 +7,8 @@ namespace MetricLearning;
 /// or not.</summary>
 /// <remarks>
 /// <para>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>. Its checksum is compared, and an array that
-/// claims to be longer than its compressed bytes can hold is refused.</para>
+/// claims to be longer than its compressed bytes can hold is refused, and so is one that would take more memory than
+/// <see cref="MaxBytes"/> allows.</para>
 /// <para>Thread safety: one thread at a time for an archive; writing is for any number of threads, each its own file.</para>
 /// </remarks>
 public sealed class NumPyArchive : IDisposable
@@ -56,11 +57,15 @@ public sealed class NumPyArchive : IDisposable
         {
             stream.Dispose();
             if (e is InvalidDataException or ArgumentException or NotSupportedException or OverflowException or EndOfStreamException)
-                throw new InvalidDataException($"{place}Not a NumPy archive that can be read: {e.Message}", e);
+                throw new InvalidDataException($"{place}Not a NumPy archive that can be read: {MessageText.Message(e.Message)}", e);
             if (e is IOException) throw new IOException(place + e.Message, e);
             throw;
         }
     }
+
+    /// <summary>An array may take this much memory, or eight times the file's length where that is more. Default: 1 GiB.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
+    public long MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = GrowthLimit.DefaultBytes;
 
     /// <summary>The names of the arrays, in the file's order.</summary>
     public IReadOnlyCollection<string> Names => entries.Keys;
@@ -117,7 +122,7 @@ public sealed class NumPyArchive : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => zip.Dispose();
 
-    private T Open<T>(string name, Func<Stream, long, T> read, Action<T> discard)
+    private T Open<T>(string name, Func<Stream, long, GrowthLimit, T> read, Action<T> discard)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!entries.TryGetValue(name, out var entry))
@@ -128,7 +133,7 @@ public sealed class NumPyArchive : IDisposable
                 throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes "
                     + $"from {entry.CompressedLength} of a file of {stream.Length}");
             using var contents = new ChecksumStream(entry.Open());
-            var result = read(contents, entry.Length);
+            var result = read(contents, entry.Length, new(nameof(MaxBytes), MaxBytes, stream.Length));
             if (contents.Checksum == entry.Crc32) return result;
             discard(result);
             throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
@@ -136,7 +141,7 @@ public sealed class NumPyArchive : IDisposable
         catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or NotSupportedException
             or OverflowException)
         {
-            throw new InvalidDataException($"{place}{name}: {e.Message}", e);
+            throw new InvalidDataException($"{place}{MessageText.Excerpt(name)}: {MessageText.Message(e.Message)}", e);
         }
     }
 

@@ -13,6 +13,9 @@ namespace MetricLearning;
 /// </remarks>
 public static class NumPyFile
 {
+    /// <summary>What an empty text takes in memory with the reference to it, rounded up.</summary>
+    private const int StringOverhead = 40;
+
     /// <summary>An array of numbers.</summary>
     /// <param name="path">The file.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
@@ -27,14 +30,22 @@ public static class NumPyFile
     public static Tensor Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        return Numbers(stream, stream.Length - stream.Position);
+        var length = stream.Length - stream.Position;
+        return Numbers(stream, length, new("", length, length));
     }
 
     /// <summary>An array of text in one dimension, such as file names.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="maxBytes">The text may take this much memory, or eight times the file's length where that is more: short texts take
+    /// far more in memory than in a file. Default: 1 GiB.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
     /// <exception cref="InvalidDataException">The file holds no such array or is damaged; the message names it and says why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
-    public static string[] ReadText(string path) => InputFile.Read(path, stream => Text(stream, stream.Length));
+    public static string[] ReadText(string path, long maxBytes = GrowthLimit.DefaultBytes)
+    {
+        Guard.AtLeast(maxBytes, 1);
+        return InputFile.Read(path, stream => Text(stream, stream.Length, new(nameof(maxBytes), maxBytes, stream.Length)));
+    }
 
     /// <summary>Writes a tensor, atomically: whenever the program stops, the file is completely the old or completely the new
     /// one.</summary>
@@ -49,24 +60,30 @@ public static class NumPyFile
         AtomicFile.Write(path, stream => Write(stream, header, tensor));
     }
 
-    internal static Tensor Numbers(Stream stream, long length)
+    internal static Tensor Numbers(Stream stream, long length, GrowthLimit limit)
     {
         var header = NumPyHeader.Read(stream, length);
-        return header.Numbers().Read(stream, header.Shape, header.ColumnMajor);
+        var numbers = header.Numbers();
+        limit.Take(numbers.BytesOf(RawTensor.Count(header.Shape)!.Value));
+        return numbers.Read(stream, header.Shape, header.ColumnMajor);
     }
 
-    internal static string[] Text(Stream stream, long length)
+    internal static string[] Text(Stream stream, long length, GrowthLimit limit)
     {
         var header = NumPyHeader.Read(stream, length);
         if (header.Kind is not ('U' or 'S')) throw NumPyHeader.Invalid($"it holds numbers ({header.Descriptor}), not text");
         if (header.Shape.Length > 1) throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not read");
         var encoding = header.Kind == 'S' ? Encoding.Latin1
             : new UTF32Encoding(bigEndian: header.Descriptor[0] == '>', byteOrderMark: false, throwOnInvalidCharacters: true);
+        // The array is to hold as many characters of two bytes as the file could, whatever they turn out to be.
+        var count = RawTensor.Count(header.Shape)!.Value;
+        var longest = header.Kind == 'S' ? header.ElementSize : header.ElementSize / 2;
+        limit.Take((Int128)count * (StringOverhead + (Int128)longest * sizeof(char)));
         var texts = new List<string>();
         var buffer = new byte[header.ElementSize];
         try
         {
-            for (var left = RawTensor.Count(header.Shape); left > 0; left--)
+            for (var left = count; left > 0; left--)
             {
                 stream.ReadExactly(buffer);
                 texts.Add(encoding.GetString(buffer).TrimEnd('\0'));

@@ -78,7 +78,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         _ => null,
     };
 
-    public static InvalidDataException Invalid(string what) => new($"Not a NumPy array that can be read: {what}.");
+    public static InvalidDataException Invalid(string what) => new($"Not a NumPy array that can be read: {MessageText.Message(what)}.");
 
     /// <summary>The number of bytes of an element.</summary>
     public int ElementSize { get; } = SizeOf(Descriptor);

@@ -34,6 +34,9 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
         _ => null,
     };
 
+    /// <summary>The number of bytes of the tensor that holds so many of them.</summary>
+    public Int128 BytesOf(long count) => (Int128)count * RawTensor.ElementSize(Type!.Value);
+
     /// <summary>A new contiguous tensor of the shape. The caller has checked that the bytes are there.</summary>
     /// <param name="stream">The stream, at the first number.</param>
     /// <param name="shape">The shape, which <see cref="RawTensor.Count"/> accepts.</param>
@@ -47,7 +50,12 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
         if (BigEndian) Reverse(numbers);
         if (Kind == 'u' && Size == 8 && numbers.numel() > 0 && numbers.min().item<long>() < 0)
             throw new InvalidDataException("An unsigned number of 64 bits is larger than int64 holds.");
-        if (Type != Raw) numbers = numbers.to(Type!.Value).remainder(S(1L << (8 * Size)));
+        if (Type != Raw)
+        {
+            using var narrow = numbers;
+            numbers = narrow.to(Type!.Value);
+            numbers.remainder_(S(1L << (8 * Size)));
+        }
         numbers = columnMajor
             ? numbers.reshape([.. Enumerable.Reverse(shape)])
                 .permute([.. Enumerable.Range(0, shape.Length).Reverse().Select(dimension => (long)dimension)]).contiguous()

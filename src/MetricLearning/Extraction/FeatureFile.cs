@@ -23,7 +23,8 @@ public static class FeatureFile
     /// <summary>The file name endings that <see cref="Write"/> takes.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
 
-    /// <summary>Writes the parts, each file atomically.</summary>
+    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> has the list that fits it beside it, or
+    /// none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
     /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, or <c>.npy</c> is asked to
@@ -48,8 +49,7 @@ public static class FeatureFile
                     parts.ToDictionary(part => $"{part.Name}_files", part => JsonSerializer.Serialize(part.Files)));
                 break;
             case ".npy" when parts is [var only]:
-                NumPyFile.Write(path, InNumPy(only.Set.Features));
-                WriteList(Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
+                WritePair(path, Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
                 break;
             case ".npy":
                 throw new ArgumentException($"path must end in .npz or .safetensors to hold {parts.Count} parts, got {path}.",
@@ -69,7 +69,24 @@ public static class FeatureFile
     /// <summary>NumPy has no bfloat16.</summary>
     private static Tensor InNumPy(Tensor features) => features.dtype == ScalarType.BFloat16 ? features.to(ScalarType.Float32) : features;
 
-    private static void WriteList(string path, EmbeddingSet set, IReadOnlyList<string> files) => AtomicFile.Write(path, stream =>
+    /// <summary>Writes features and their list so that new features never lie beside an old list: the new list is written first, the old
+    /// one is deleted as soon as the new features are written, and then the new features and the new list get their names.</summary>
+    private static void WritePair(string path, string list, EmbeddingSet set, IReadOnlyList<string> files)
+    {
+        using var features = InNumPy(set.Features).alias();
+        var header = NumPyFile.HeaderOf(features);
+        AtomicFile.Write(list, rows =>
+        {
+            WriteList(rows, set, files);
+            AtomicFile.Write(path, stream =>
+            {
+                NumPyFile.Write(stream, header, features);
+                File.Delete(list);
+            });
+        });
+    }
+
+    private static void WriteList(Stream stream, EmbeddingSet set, IReadOnlyList<string> files)
     {
         using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true) { NewLine = "\n" };
         writer.WriteLine(set.Cameras is null ? "file,pid" : "file,pid,cam");
@@ -78,7 +95,7 @@ public static class FeatureFile
             writer.Write(string.Create(CultureInfo.InvariantCulture, $"{Field(files[i])},{set.Identities[i]}"));
             writer.WriteLine(set.Cameras is null ? "" : string.Create(CultureInfo.InvariantCulture, $",{set.Cameras[i]}"));
         }
-    });
+    }
 
     private static string Field(string text) =>
         text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

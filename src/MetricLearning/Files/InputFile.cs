@@ -14,7 +14,8 @@ internal static class InputFile
         return Naming(path, () => read(stream));
     }
 
-    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them.</summary>
+    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them, and keeps what
+    /// the message has of the file short and printable.</summary>
     public static T Naming<T>(string path, Func<T> act)
     {
         try
@@ -23,11 +24,11 @@ internal static class InputFile
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{path}: {e.Message}", e);
+            throw new InvalidDataException($"{path}: {MessageText.Message(e.Message)}", e);
         }
         catch (IOException e)
         {
-            throw new IOException($"{path}: {e.Message}", e);
+            throw new IOException($"{path}: {MessageText.Message(e.Message)}", e);
         }
     }
 }

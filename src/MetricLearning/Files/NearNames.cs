@@ -11,7 +11,7 @@ internal static class NearNames
         if (known.Count == 0) return "There are none.";
         var near = known.Where(candidate => candidate.Length > 0).OrderBy(candidate => Score(name, candidate))
             .ThenBy(candidate => candidate, StringComparer.Ordinal).Take(Shown);
-        return $"Near names: {string.Join(", ", near)} (of {known.Count}).";
+        return $"Near names: {string.Join(", ", near.Select(MessageText.Excerpt))} (of {known.Count}).";
     }
 
     /// <summary>The most similar known name, if one of the two ends with the other or their edit distance is below a third of the name's

@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Runtime.Versioning;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace MetricLearning;
@@ -14,8 +13,10 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>TorchSharp 0.107 requires version GLIBCXX_3.4.32 of libstdc++, although it uses nothing of that version. Only after .NET has
 /// failed to load the library, a copy that does not require that version is loaded instead; the library's own file is never changed. The
-/// copy is kept in the user's cache folder (<c>$XDG_CACHE_HOME/metriclearning</c>, <c>~/.cache/metriclearning</c>, else a folder in the
-/// temporary folder), or in memory if no folder is suitable. On other systems, and if the library loads by itself, nothing happens.</para>
+/// copy is in memory alone: it is never written into a folder, where another user could replace it. On other systems, and if the library
+/// loads by itself, nothing happens.</para>
+/// <para>The library is looked for where .NET looks for native libraries, beside TorchSharp's own assembly, and in TorchSharp's package:
+/// F# scripts and notebooks load assemblies out of packages.</para>
 /// <para>A C# project that references this package calls <see cref="EnsureLoadable"/> automatically when it starts. Programs in other
 /// languages call <see cref="EnsureLoaded"/> before they use TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c>
 /// switches everything off; the MSBuild property <c>MetricLearningNativeFix=false</c> switches off the automatic call.</para>
@@ -24,6 +25,9 @@ namespace MetricLearning;
 public static partial class TorchNativeLibrary
 {
     private const string LibraryName = "LibTorchSharp", FileName = "libLibTorchSharp.so", Switch = "METRICLEARNING_NATIVE_FIX";
+
+    private const string Backends =
+        "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.";
 
     private static readonly object gate = new();
     private static int isSubscribed, hasWarned;
@@ -68,14 +72,32 @@ public static partial class TorchNativeLibrary
         }
     }
 
-    /// <summary>The library's file, where .NET looks for native libraries.</summary>
-    private static string? Find(Assembly torch)
-    {
-        var folders = (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
-            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
-        return folders.Append(AppContext.BaseDirectory).Append(Path.GetDirectoryName(torch.Location) ?? "")
+    /// <summary>The library's file, where .NET looks for native libraries, or in TorchSharp's package.</summary>
+    private static string? Find(Assembly torch) =>
+        SearchFolders.Append(AppContext.BaseDirectory).Concat(PackageFolders(torch))
             .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
+
+    /// <summary>Where a package has its native libraries for this system.</summary>
+    private static string PackageLibraries { get; } =
+        Path.Combine("runtimes", $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}", "native");
+
+    private static string[] SearchFolders => (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
+        .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>The assembly's own folder and, where that is lib/FRAMEWORK of an unpacked package, the package's folder of native
+    /// libraries.</summary>
+    private static IEnumerable<string> PackageFolders(Assembly torch)
+    {
+        if (Path.GetDirectoryName(torch.Location) is not { Length: > 0 } folder) yield break;
+        yield return folder;
+        yield return Path.GetFullPath(Path.Combine(folder, "..", "..", PackageLibraries));
     }
+
+    /// <summary>Loads a library that is not beside TorchSharp's: from the folders where .NET looks, from where the host of a script finds
+    /// it, or as the system does.</summary>
+    private static bool TryLoadAsTheHostDoes(string name) =>
+        SearchFolders.Any(folder => NativeLibrary.TryLoad(Path.Combine(folder, name), out _))
+            || NativeLibrary.TryLoad(name, typeof(TorchSharp.torch).Assembly, null, out _) || NativeLibrary.TryLoad(name, out _);
 
     [SupportedOSPlatform("linux")]
     private static nint Load(string library)
@@ -101,11 +123,11 @@ public static partial class TorchNativeLibrary
         // library's own. The C and C++ runtimes, which have versions, are in the process already and must not be loaded twice.
         var folder = Path.GetDirectoryName(library)!;
         var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
-            .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !NativeLibrary.TryLoad(name, out _)).ToList();
+            .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !TryLoadAsTheHostDoes(name)).ToList();
         if (missing.Count > 0)
             throw new DllNotFoundException(
                 $"{library} needs {string.Join(", ", missing)}, which cannot be loaded: {ReasonOf(Path.Combine(folder, missing[0]))}. "
-                + "Reference one native backend of TorchSharp: libtorch-cpu-linux-x64, TorchSharp-cpu or TorchSharp-cuda-linux.");
+                + Backends);
 
         if (NativeLibrary.TryLoad(FileName, out var handle) || NativeLibrary.TryLoad(library, out handle)) return handle;
         var failures = new List<string>();
@@ -113,51 +135,43 @@ public static partial class TorchNativeLibrary
             if (elf.Weakened(olderWait) is { } copy && TryLoadCopy(copy, failures, out handle)) return handle;
 
         var more = !IsOn ? $" The mend is switched off by {Switch}."
-            : failures.Count > 0 ? $" No copy that asks for less could be put anywhere ({string.Join("; ", failures.Distinct())}): "
-                + "let XDG_CACHE_HOME name a folder of yours from which programs may run."
+            : failures.Count > 0 ? $" A copy that asks for less could not be loaded from memory ({string.Join("; ", failures.Distinct())})."
             : "";
-        throw new DllNotFoundException(
-            $"{library} does not load: {ReasonOf(library)}. Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 "
-                + $"have one).{more}");
+        throw new DllNotFoundException($"{library} does not load: {ReasonOf(library)}. {Advice(library, elf)}{more}");
     }
 
+    /// <summary>What to do where the library does not load although all that it needs is there. Libraries that the system has instead of
+    /// those of a backend package are the reason, unless the C++ runtime is.</summary>
+    [SupportedOSPlatform("linux")]
+    private static string Advice(string library, ElfLibrary elf)
+    {
+        var folder = Path.GetDirectoryName(library)!;
+        var foreign = LoadedFiles.Of(elf.Needed.Where(name => name.Contains("torch", StringComparison.Ordinal)))
+            .Where(file => Path.GetDirectoryName(file) is var place && place != folder
+                && !place!.EndsWith(PackageLibraries, StringComparison.Ordinal)).ToList();
+        return foreign.Count == 0
+            ? "Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one)."
+            : $"It was loaded with a libtorch that no package of TorchSharp has: {string.Join(", ", foreign.Select(LoadedFiles.WithVersion))}. "
+                + Backends;
+    }
+
+    /// <summary>Loads a copy from a file in memory. Such a file has no name in any folder, so that nobody can put another in its place
+    /// between the moment it is written and the moment it is loaded.</summary>
     [SupportedOSPlatform("linux")]
     private static bool TryLoadCopy(byte[] copy, List<string> failures, out nint handle)
-    {
-        var name = $"libLibTorchSharp-{Convert.ToHexString(SHA256.HashData(copy))[..32]}.so";
-        foreach (var folder in PrivateFolder.Candidates())
-        {
-            try
-            {
-                var path = PrivateFolder.Put(folder, name, copy);
-                if (NativeLibrary.TryLoad(path, out handle)) return true;
-                var reason = ReasonOf(path);
-                if (reason.Contains("GLIBCXX_", StringComparison.Ordinal)) return false; // a missing version is missing for every folder
-                failures.Add(reason);
-            }
-            catch (Exception refusal) when (refusal is IOException or UnauthorizedAccessException)
-            {
-                failures.Add($"{folder}: {refusal.Message}");
-            }
-        }
-        return TryLoadFromMemory(copy, failures, out handle);
-    }
-
-    [SupportedOSPlatform("linux")]
-    private static bool TryLoadFromMemory(byte[] copy, List<string> failures, out nint handle)
     {
         const uint closeOnExecute = 1;
         handle = 0;
         using var file = new SafeFileHandle(memfd_create(FileName, closeOnExecute), ownsHandle: true);
         if (file.IsInvalid)
         {
-            failures.Add("no file in memory");
+            failures.Add($"there is no file in memory: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
             return false;
         }
         RandomAccess.Write(file, copy, 0);
         var path = $"/proc/self/fd/{file.DangerousGetHandle()}";
         if (NativeLibrary.TryLoad(path, out handle)) return true;
-        failures.Add(ReasonOf(path));
+        if (ReasonOf(path) is var reason && !reason.Contains("GLIBCXX_", StringComparison.Ordinal)) failures.Add(reason);
         return false;
     }
 
@@ -175,6 +189,6 @@ public static partial class TorchNativeLibrary
         }
     }
 
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int memfd_create(string name, uint flags);
 }

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -60,6 +61,23 @@ public class MatFileTests
     public void Read_OfMutatedFiles_GivesTensorsOrInvalidDataException(bool compressed) =>
         Fuzz.Mutations(compressed ? PublishedArrays.MatlabCompressed : PublishedArrays.Matlab,
             file => MatFile.Read(new MemoryStream(file)));
+
+    /// <summary>Zeros of one byte each, compressed, are said to be doubles.</summary>
+    [Fact]
+    public void Read_OfMoreThanMaxBytes_IsRefused()
+    {
+        const int count = 1_000_000;
+        byte[] Element(int type, byte[] bytes) => [.. BitConverter.GetBytes(type), .. BitConverter.GetBytes(bytes.Length), .. bytes];
+        byte[] array = Element(14, [.. Element(6, [6, 0, 0, 0, 0, 0, 0, 0]), .. Element(5, [1, 0, 0, 0, .. BitConverter.GetBytes(count)]),
+            .. Element(1, [.. "x\0\0\0\0\0\0\0"u8]), .. Element(2, new byte[count])]);
+        using var packed = new MemoryStream();
+        using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true)) zlib.Write(array);
+        byte[] file = [.. PublishedArrays.Matlab[..128], .. Element(15, packed.ToArray())];
+        using (var read = MatFile.Read(new MemoryStream(file))) Assert.Equal(count, read["x"].numel());
+        var message = Assert.Throws<InvalidDataException>(() => MatFile.Read(new MemoryStream(file), 7_999_999)).Message;
+        Assert.Equal($"it would take 8,000,512 bytes of memory, from a file of {file.Length:N0}, and 7,999,999 are allowed; "
+            + "maxBytes sets how many", message);
+    }
 
     private static void Refuses(byte[] file, string message) =>
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => MatFile.Read(new MemoryStream(file))).Message);

@@ -87,6 +87,33 @@ public sealed class NumPyArchiveTests : IDisposable
         Assert.Contains("is said to have 1000000000 bytes", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
     }
 
+    /// <summary>A compressed file of a few kilobytes must not become gigabytes; what counts is the memory after widening.</summary>
+    [Fact]
+    public void Read_OfMoreThanMaxBytes_IsRefused()
+    {
+        using var scope = NewDisposeScope();
+        Save("numbers", "<u4", 100_000, 4);
+        Save("texts", "|S1", 100_000, 1);
+        using (var archive = new NumPyArchive(FilePath) { MaxBytes = 800_000 }) Assert.Equal(ScalarType.Int64, archive.Read("numbers").dtype);
+        using (var archive = new NumPyArchive(FilePath) { MaxBytes = 799_999 })
+            Assert.Contains("numbers: it would take 800,000 bytes of memory, from a file of ",
+                Assert.Throws<InvalidDataException>(() => archive.Read("numbers")).Message);
+        using (var archive = new NumPyArchive(FilePath) { MaxBytes = 4_199_999 })
+        {
+            var message = Assert.Throws<InvalidDataException>(() => archive.ReadText("texts")).Message;
+            Assert.StartsWith($"{FilePath}: texts: it would take 4,200,000 bytes", message);
+            Assert.EndsWith("and 4,199,999 are allowed; MaxBytes sets how many", message);
+        }
+
+        void Save(string name, string type, int count, int size)
+        {
+            using var zip = ZipFile.Open(FilePath, File.Exists(FilePath) ? ZipArchiveMode.Update : ZipArchiveMode.Create);
+            using var entry = zip.CreateEntry($"{name}.npy").Open();
+            entry.Write(new NumPyHeader(type, false, [count]).ToBytes());
+            entry.Write(new byte[count * size]);
+        }
+    }
+
     [Fact]
     public void Open_OfWhatIsNoArchive_IsRefused_AndClosesTheFile()
     {

@@ -54,6 +54,22 @@ public sealed class FeatureFileTests : IDisposable
         Assert.Equal("file,pid,cam\na.jpg,7,1\nb/ü.jpg,7,2\n\"c, \"\"d\"\".jpg\",9,1\n", File.ReadAllText(Path.Combine(folder, "x.csv")));
     }
 
+    /// <summary>If the writing stops half-way, the features must not be new and the list old. Here the old list cannot be
+    /// replaced.</summary>
+    [Fact]
+    public void Npy_IsNeverNewBesideAnOldList()
+    {
+        var path = Write("x.npy", ("query", query, queryFiles));
+        var before = File.ReadAllBytes(path);
+        var list = Path.ChangeExtension(path, ".csv");
+        File.Delete(list);
+        Directory.CreateDirectory(list);
+        using var other = new EmbeddingSet(randn(1, 2), [5]);
+        Assert.ThrowsAny<Exception>(() => Write("x.npy", ("query", other, ["a"])));
+        Assert.Equal(before, File.ReadAllBytes(path));
+        Assert.Equal([list, path], Directory.GetFileSystemEntries(folder, "x.*").Order());
+    }
+
     [Fact]
     public void WithoutCameras_ThereIsNoSuchArray()
     {

@@ -10,11 +10,11 @@ public sealed class TorchNativeLibraryTests : IDisposable
 {
     private const string Success = "0 passed, 0 failed, 0 skipped";
 
+    private static readonly string[] userFolders = ["XDG_CACHE_HOME", "HOME", "TMPDIR"];
     private static readonly (string, string) older = ("GLIBCXX_3.4.32", "GLIBCXX_X.X.32");
 
     private readonly string root = Directory.CreateTempSubdirectory("metriclearning-test-").FullName;
     private string Cache => Path.Combine(root, "cache");
-    private string Copies => Path.Combine(Cache, "metriclearning");
 
     public void Dispose() => Directory.Delete(root, recursive: true);
 
@@ -25,31 +25,66 @@ public sealed class TorchNativeLibraryTests : IDisposable
         TorchNativeLibrary.EnsureLoaded();
     }
 
+    /// <summary>The copy has no name in a folder, so no other user can put a library in its place before it is loaded.</summary>
     [Fact]
-    public void ProgramsThatStartTogetherShareOneCopy()
+    public void TheCopyIsInMemoryAlone()
     {
-        var programs = Enumerable.Range(0, 3).Select(_ => Start()).ToList();
-        Assert.All(programs, p => Assert.Contains(Success, Finish(p).Output, StringComparison.Ordinal));
-        Assert.Single(Directory.GetFileSystemEntries(Copies));
-    }
-
-    [Fact]
-    public void ACorruptedCopyIsReplaced()
-    {
-        Assert.Contains(Success, Run().Output, StringComparison.Ordinal);
-        var copy = Assert.Single(Directory.GetFiles(Copies));
-        var bytes = File.ReadAllBytes(copy);
-        File.WriteAllBytes(copy, bytes[..1000]);
-        Assert.Contains(Success, Run().Output, StringComparison.Ordinal);
-        Assert.Equal(bytes, File.ReadAllBytes(copy));
-    }
-
-    [Fact]
-    public void WhereNoFolderWillDoTheCopyIsInMemory()
-    {
-        var (output, error) = Run(("XDG_CACHE_HOME", "/proc/none"), ("HOME", "/proc/none"), ("TMPDIR", "/proc/none"));
+        (string Name, string Path)[] folders = [.. userFolders.Select(name => (name, Path.Combine(root, name)))];
+        foreach (var (_, folder) in folders) Directory.CreateDirectory(folder);
+        var (output, error) = Run(folders);
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
+        Assert.All(folders, folder => Assert.Empty(Directory.EnumerateFiles(folder.Path, "*LibTorchSharp*",
+            new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })));
+    }
+
+    /// <summary>Whoever may write to the user's folders swaps what is in them all the time. Nothing of it is ever loaded.</summary>
+    [Fact]
+    public async Task WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
+    {
+        var (mine, theirs) = (Path.Combine(root, "cache", "metriclearning"), Path.Combine(root, "cache", "theirs"));
+        foreach (var folder in new[] { mine, theirs }) Directory.CreateDirectory(folder);
+        using var stop = new CancellationTokenSource();
+        var swapper = Task.Run(() =>
+        {
+            var spare = Path.Combine(root, "cache", "spare");
+            while (!stop.IsCancellationRequested)
+            {
+                Directory.Move(mine, spare);
+                Directory.Move(theirs, mine);
+                Directory.Move(spare, theirs);
+            }
+        }, TestContext.Current.CancellationToken);
+        var (output, error) = Run();
+        await stop.CancelAsync();
+        await swapper;
+        Assert.Contains(Success, output, StringComparison.Ordinal);
+        Assert.Empty(error);
+        Assert.All([mine, theirs], folder => Assert.Empty(Directory.GetFileSystemEntries(folder)));
+    }
+
+    /// <summary>A libtorch of the system's in place of a backend package does not fit TorchSharp's library.</summary>
+    [Fact]
+    public void ALibtorchOfTheSystemIsNamedWithItsVersion()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "is about Linux");
+        var program = Directory.CreateDirectory(Path.Combine(root, "program")).FullName;
+        foreach (var file in Directory.GetFiles(AppContext.BaseDirectory).Where(file => Path.GetFileName(file) is var name
+            && (name.EndsWith(".dll", StringComparison.Ordinal) || name.EndsWith(".json", StringComparison.Ordinal)
+                || name == "libLibTorchSharp.so")))
+            File.Copy(file, Path.Combine(program, Path.GetFileName(file)));
+        var system = Directory.CreateDirectory(Path.Combine(root, "system", "lib")).FullName;
+        var small = File.ReadLines("/proc/self/maps").Select(line => line.Split(' ')[^1])
+            .First(path => path.EndsWith("/libm.so.6", StringComparison.Ordinal));
+        foreach (var name in new ElfLibrary(File.ReadAllBytes(Path.Combine(program, "libLibTorchSharp.so"))).Needed
+            .Where(name => name.Contains("torch", StringComparison.Ordinal) || name.Contains("c10", StringComparison.Ordinal)))
+            File.Copy(small, Path.Combine(system, name));
+        File.WriteAllText(Path.Combine(root, "system", "build-version"), "1.13.1+cpu\n");
+        var (output, error) = Finish(Start(program, ("LD_LIBRARY_PATH", $"{RuntimeWhere(older)}:{system}")));
+        Assert.DoesNotContain(Success, output, StringComparison.Ordinal);
+        var line = Assert.Single(error.Split('\n'), l => l.StartsWith("MetricLearning:", StringComparison.Ordinal));
+        Assert.Contains($"{Path.Combine(system, "libtorch.so")} (version 1.13.1+cpu)", line, StringComparison.Ordinal);
+        Assert.Contains("Reference one native backend of TorchSharp", line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,7 +93,6 @@ public sealed class TorchNativeLibraryTests : IDisposable
         var (output, error) = Run(("METRICLEARNING_NATIVE_FIX", "0"));
         Assert.DoesNotContain(Success, output, StringComparison.Ordinal);
         Assert.DoesNotContain("MetricLearning:", error, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(Copies));
     }
 
     [Fact]
@@ -82,12 +116,11 @@ public sealed class TorchNativeLibraryTests : IDisposable
     }
 
     [Fact]
-    public void WhereTheLibraryLoadsByItselfNothingIsWritten()
+    public void WhereTheLibraryLoadsByItselfNothingIsSaid()
     {
         var (output, error) = Run(("LD_LIBRARY_PATH", RuntimeWhere(("GLIBCXX_3.4.28", "GLIBCXX_3.4.32"))));
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
-        Assert.False(Directory.Exists(Copies));
     }
 
     /// <summary>A folder with this machine's C++ runtime, in which versions have other names.</summary>
@@ -119,9 +152,11 @@ public sealed class TorchNativeLibraryTests : IDisposable
 
     private (string Output, string Error) Run(params (string Name, string Value)[] environment) => Finish(Start(environment));
 
-    private Process Start(params (string Name, string Value)[] environment)
+    private Process Start(params (string Name, string Value)[] environment) => Start(AppContext.BaseDirectory, environment);
+
+    private Process Start(string folder, params (string Name, string Value)[] environment)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "MetricLearning.Conformance.dll");
+        var program = Path.Combine(folder, "MetricLearning.Conformance.dll");
         var start = new ProcessStartInfo("dotnet", [program, Directory.CreateDirectory(Path.Combine(root, "cases")).FullName])
         {
             RedirectStandardOutput = true, RedirectStandardError = true,

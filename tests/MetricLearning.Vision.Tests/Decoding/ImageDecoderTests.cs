@@ -131,9 +131,26 @@ public sealed class ImageDecoderTests : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), 60_000);
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), PngFile.CheckSum(png.AsSpan(12, 17)));
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 100,000,000 pixels allowed.");
+        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 67,108,864 pixels allowed; MaxPixels sets how many.");
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000_000);
-        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed.");
+        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed; MaxPixels sets how many.");
+    }
+
+    /// <summary>Files of 50 bytes that are said to have thousands of pixels a side.</summary>
+    [Fact]
+    public void MaxPixels_IsASettingOfEveryWayToDecode()
+    {
+        var gif = folder.Write("small.gif", [.. "GIF89a"u8, 0, 16, 0, 16, 0, 0, 0, 0x2C, 0, 0, 0, 0, 0, 16, 0, 16, 0, 2, 2, 0x4C, 1, 0, 0x3B]);
+        var png = folder.Draw("a.png", width: 20, height: 10);
+        const string fault = "a.png: 20x10 is more than the 199 pixels allowed; MaxPixels sets how many.";
+        Assert.Equal(20, Picture.Load(png, 200).Width);
+        Expect.Error<InvalidDataException>(fault, () => Picture.Load(png, 199));
+        Expect.Error<InvalidDataException>(fault, () => ImageTransform.ForEvaluation().Read(png, maxPixels: 199).Dispose());
+        var list = new ImageList([new(png, 0, 0)]);
+        Expect.Error<InvalidDataException>(fault, () => new RandomPatch(list, 8, 8, 1, maxPixels: 199));
+        var loader = new ImageLoader(list, ImageTransform.ForEvaluation(8, 8)) { MaxPixels = 199 };
+        Expect.Error<InvalidDataException>(fault, () => loader.Batches(1).First().Dispose());
+        Expect.Error<InvalidDataException>("small.gif: 4096x4096 is more than the 1,000 pixels allowed", () => Picture.Load(gif, 1000));
     }
 
     [Fact]

@@ -9,6 +9,9 @@ internal static class CsvRows
     /// <summary>A quoted field that is longer than this has lost its closing quote.</summary>
     private const int LongestField = 1 << 16;
 
+    /// <summary>A list of images has a handful of columns.</summary>
+    private const int MostFields = 1 << 12;
+
     /// <summary>The rows with the number of the line, from 1, in which each begins.</summary>
     /// <exception cref="InvalidDataException">A row does not parse; the message has the file and the line.</exception>
     public static IEnumerable<(int Line, string[] Fields)> Read(string path)
@@ -35,6 +38,7 @@ internal static class CsvRows
                 }
                 else if (character is ',' or '\n')
                 {
+                    if (fields.Count == MostFields) throw Fault();
                     fields.Add(field.ToString().Trim());
                     field.Clear();
                     state = State.Blank;

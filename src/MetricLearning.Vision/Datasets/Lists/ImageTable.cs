@@ -39,7 +39,7 @@ internal sealed class ImageTable
                     .ToDictionary(p => p.Name, p => p.Value.ToString(), StringComparer.Ordinal);
                 table ??= new ImageTable(path, [.. fields.Keys]);
                 var missing = table.header.FirstOrDefault(name => !fields.ContainsKey(name));
-                if (missing is not null) throw table.Fault(number, $" has no {missing}, as the first line has.");
+                if (missing is not null) throw table.Fault(number, $" has no {MessageText.Excerpt(missing)}, as the first line has.");
                 table.rows.Add(new(number, [.. table.header.Select(name => fields[name])]));
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
@@ -83,11 +83,11 @@ internal sealed class ImageTable
     {
         var column = Array.IndexOf(header, name);
         return column >= 0 ? column : throw new InvalidDataException(
-            $"{path} has no column {name}, only {MessageText.Excerpt(string.Join(", ", header))}.");
+            $"{path} has no column {name}, only {MessageText.Some(header)}.");
     }
 
     private InvalidDataException Fault(int line, string what) => new(string.Create(CultureInfo.InvariantCulture,
-        $"{path}, line {line}{what}"));
+        $"{path}, line {line}{MessageText.Message(what)}"));
 
     private static void CheckExists(string path)
     {

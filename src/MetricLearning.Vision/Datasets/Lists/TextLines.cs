@@ -2,28 +2,63 @@ using System.Text;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads the lines of a UTF-8 file.</summary>
+/// <summary>Reads the lines of a UTF-8 file. A line has a greatest length: a file without line ends is no list, and is not read whole.</summary>
 internal static class TextLines
 {
     private static readonly UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
+    /// <summary>A list has names and numbers in its lines, and few of them.</summary>
+    private const int LongestLine = 1 << 20;
+
+    /// <summary>The whole text of a file.</summary>
+    /// <exception cref="InvalidDataException">The file is not UTF-8.</exception>
+    public static string All(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path, strict);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new InvalidDataException($"{path} is not UTF-8.", e);
+        }
+    }
+
     /// <summary>The lines with their numbers from 1.</summary>
-    /// <exception cref="InvalidDataException">The file is not UTF-8: its names would be those of other files.</exception>
+    /// <exception cref="InvalidDataException">The file is not UTF-8, so that its names would be those of other files; or a line is too
+    /// long.</exception>
     public static IEnumerable<(int Number, string Line)> Read(string path)
     {
         using var reader = new StreamReader(path, strict);
-        for (var number = 1; Next(number) is { } line; number++) yield return (number, line);
+        var line = new StringBuilder();
+        for (var number = 1; Next(number) is { } text; number++) yield return (number, text);
 
         string? Next(int number)
         {
             try
             {
-                return reader.ReadLine();
+                return Line(number);
             }
             catch (DecoderFallbackException e)
             {
                 throw new InvalidDataException($"{path} is not UTF-8, at line {number} or a few after it.", e);
             }
+        }
+
+        // As StreamReader.ReadLine, which has no bound.
+        string? Line(int number)
+        {
+            if (reader.Peek() < 0) return null;
+            line.Clear();
+            for (int next; (next = reader.Read()) >= 0;)
+            {
+                if (next == '\r' && reader.Peek() == '\n') continue;
+                if (next is '\n' or '\r') break;
+                if (line.Length == LongestLine) throw new InvalidDataException(
+                    $"{path}, line {number} has more than {LongestLine} characters, so this is no list of images.");
+                line.Append((char)next);
+            }
+            return line.ToString();
         }
     }
 }

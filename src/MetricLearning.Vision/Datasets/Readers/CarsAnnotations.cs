@@ -10,7 +10,11 @@ internal static class CarsAnnotations
 {
     private const int Matrix = 14, Compressed = 15;
     private const int StructClass = 2;
-    private const int MostBytes = 1 << 28;
+
+    /// <summary>The published file inflates to a tenth of this.</summary>
+    private const int MostBytes = 1 << 26;
+
+    private const int MostNames = 1 << 12;
 
     public static IReadOnlyList<(string Path, long Class)> Read(string file)
     {
@@ -32,7 +36,7 @@ internal static class CarsAnnotations
         catch (Exception e) when (e is InvalidDataException or IOException or ArgumentOutOfRangeException)
         {
             var what = e is ArgumentOutOfRangeException ? "it ends within an array" : e.Message;
-            throw new InvalidDataException($"{file} is not the file of annotations of Cars-196: {what}.", e);
+            throw new InvalidDataException($"{file} is not the file of annotations of Cars-196: {MessageText.Excerpt(what)}.", e);
         }
     }
 
@@ -47,6 +51,7 @@ internal static class CarsAnnotations
         var length = BinaryPrimitives.ReadInt32LittleEndian(lengthBytes);
         var (_, namesBytes) = Next(ref array);
         if (length < 1) return null;
+        if (namesBytes.Length / length > MostNames) throw new InvalidDataException($"a structure has more than {MostNames} fields");
         var names = new List<string>();
         for (var at = 0; at + length <= namesBytes.Length; at += length)
             names.Add(Encoding.ASCII.GetString(namesBytes.Slice(at, length)).TrimEnd('\0'));
@@ -131,7 +136,7 @@ internal static class CarsAnnotations
         return element;
     }
 
-    private static byte[] Inflate(ReadOnlySpan<byte> compressed)
+    private static ReadOnlySpan<byte> Inflate(ReadOnlySpan<byte> compressed)
     {
         using var source = new ZLibStream(new MemoryStream(compressed.ToArray()), CompressionMode.Decompress);
         var result = new MemoryStream();
@@ -142,7 +147,7 @@ internal static class CarsAnnotations
                 throw new InvalidDataException($"it inflates to more than {MostBytes} bytes");
             result.Write(buffer, 0, read);
         }
-        return result.ToArray();
+        return result.GetBuffer().AsSpan(0, (int)result.Length);
     }
 
     private readonly ref struct Element(int kind, ReadOnlySpan<byte> bytes)

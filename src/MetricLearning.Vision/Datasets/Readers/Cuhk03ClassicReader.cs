@@ -36,11 +36,11 @@ internal static partial class Cuhk03ClassicReader
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(file));
+            return JsonDocument.Parse(TextLines.All(file));
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{file} is no JSON: {e.Message}", e);
+            throw new InvalidDataException($"{file} is no JSON: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 

@@ -61,7 +61,7 @@ internal sealed class DatasetFolder
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
-            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists are not there: {MessageText.Some(missing)}. {Hint}",
+            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} are not there: {MessageText.Some(missing)}. {Hint}",
             missing[0]);
     }
 

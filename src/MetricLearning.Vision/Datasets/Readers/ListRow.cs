@@ -13,7 +13,7 @@ internal readonly record struct ListRow(string File, int Line, string[] Fields)
 
     /// <summary>The error that this row causes.</summary>
     public InvalidDataException Fault(string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{File}, line {Line}: {what}"));
+        new(string.Create(CultureInfo.InvariantCulture, $"{File}, line {Line}: {MessageText.Message(what)}"));
 
     /// <summary>The number that a text of digits stands for; null if it is anything else or more than 2³¹ − 1.</summary>
     public static long? Digits(ReadOnlySpan<char> text) =>

@@ -22,7 +22,7 @@ internal static class VeRiReader
                 var (identity, camera) = ImageList.IdentityAndCamera(row[0])
                     ?? throw row.Fault($"{MessageText.Excerpt(row[0])} is not named like 0001_c001_00016450_0.jpg.");
                 if (known is not null && known.TryGetValue(row[0], out var label) && label != (identity, camera))
-                    throw new InvalidDataException($"{root.Under(labels!)}: {row[0]} is vehicle {label.Identity} at " +
+                    throw new InvalidDataException($"{root.Under(labels!)}: {MessageText.Excerpt(row[0])} is vehicle {label.Identity} at " +
                         $"camera {label.Camera}, but its name says {identity} at {camera}.");
                 return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true);
@@ -66,7 +66,7 @@ internal static class VeRiReader
         }
         catch (XmlException e)
         {
-            throw new InvalidDataException($"{file} is no XML: {e.Message}", e);
+            throw new InvalidDataException($"{file} is no XML: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
@@ -82,5 +82,5 @@ internal static class VeRiReader
     }
 
     private static InvalidDataException Fault(XElement item, string file, string what) =>
-        new(string.Create(CultureInfo.InvariantCulture, $"{file}, line {((IXmlLineInfo)item).LineNumber}: {what}"));
+        new(string.Create(CultureInfo.InvariantCulture, $"{file}, line {((IXmlLineInfo)item).LineNumber}: {MessageText.Message(what)}"));
 }

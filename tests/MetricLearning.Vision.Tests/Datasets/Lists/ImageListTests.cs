@@ -177,6 +177,19 @@ public sealed class ImageListTests : IDisposable
         Expect.Error<InvalidDataException>($"{file} is not UTF-8", () => ImageList.FromJsonLines(file, "images"));
     }
 
+    /// <summary>No line and no row grows without bound, and what a file holds never reaches a terminal as it is.</summary>
+    [Fact]
+    public void FromCsv_BoundsLinesAndFields_AndEscapesWhatItShows()
+    {
+        var file = folder.Under("list.csv");
+        File.WriteAllText(file, "file,pid\n" + new string('a', 1_100_000));
+        Expect.Error<InvalidDataException>($"{file}, line 2 has more than 1048576 characters", () => ImageList.FromCsv(file, "p"));
+        File.WriteAllText(file, new string(',', 5000));
+        Expect.Error<InvalidDataException>($"{file}, line 1 does not parse: ,,", () => ImageList.FromCsv(file, "p"));
+        File.WriteAllText(file, "\u001b[31m,\u202ename\na,b");
+        Expect.Error<InvalidDataException>($"{file} has no column file, only \\u001b[31m, \\u202ename.", () => ImageList.FromCsv(file, "p"));
+    }
+
     [Fact]
     public void FromJsonLines_TakesTheLinesOfASplit()
     {
@@ -192,6 +205,13 @@ public sealed class ImageListTests : IDisposable
         Assert.Equal(3, ImageList.FromJsonLines(file, "p").Count);
         File.AppendAllText(file, "\n{\"file\": \"d.jpg\"}");
         Expect.Error<InvalidDataException>($"{file}, line 5 has no pid, as the first line has.", () => ImageList.FromJsonLines(file, "p"));
+        var name = new string('n', 100_000);
+        File.WriteAllText(file, $$"""
+            {"file": "a.jpg", "pid": 1, "{{name}}": 1}
+            {"file": "b.jpg", "pid": 1}
+            """);
+        Expect.Error<InvalidDataException>($"{file}, line 2 has no {name[..200]}..., as the first line has.",
+            () => ImageList.FromJsonLines(file, "p"));
         File.WriteAllText(file, "[1]");
         Expect.Error<InvalidDataException>($"{file}, line 1 does not parse as a JSON object: [1]",
             () => ImageList.FromJsonLines(file, "p"));

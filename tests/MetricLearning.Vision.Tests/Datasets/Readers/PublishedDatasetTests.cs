@@ -46,7 +46,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
         foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
             "a_b_01_c.jpg 0");
-        Expect.Error<FileNotFoundException>("2 of 2 images that MSMT17 lists are not there: ", () => ReIdDataset.Msmt17(folder.Path));
+        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} are not there: ", () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
             () => ReIdDataset.Msmt17(folder.Path));
@@ -101,6 +101,8 @@ public sealed class PublishedDatasetTests : IDisposable
         File.WriteAllText(json, """[{"train": [["\ud800", 0, 0]], "query": [], "gallery": []}]""");
         Expect.Error<InvalidDataException>($"{json}: split 0, train, row 0: a row must be [path, label, camera], got [",
             () => ReIdDataset.Cuhk03Classic(json, pictures));
+        File.WriteAllBytes(json, [.. "[{\"train\": [[\"a\", \""u8, 0xff, .. "\"]]}]"u8]);
+        Expect.Error<InvalidDataException>($"{json} is not UTF-8.", () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, "[");
         Expect.Error<InvalidDataException>("is no JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
     }
@@ -184,18 +186,10 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cub200(folder.Path));
     }
 
-    /// <summary>Four rows of paths and classes, written by SciPy 1.10 with compression.</summary>
-    private const string CarsFile =
-        "TUFUTEFCIDUuMCBNQVQtZmlsZSBQbGF0Zm9ybTogcG9zaXgsIENyZWF0ZWQgb246IFdlZCBOb3YgMjUgMTY6Mzc6MDAgMjAyNgAAAAAAAAAAAAAAAAAAAA" +
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABSU0PAAAAVwAAAHic42NgYDgAxGxAzAHEjAwQwIrEZ4LS3ECcnJNYXByfl5ibWgxWxwfE" +
-        "Dkj6WbDo50IyVwDKd/RVcE/NSy1KzGGAm2NBwBxWNHNAfMfk0qJEIA0AvpkL7w8AAADFAAAAeJytUG0KwjAMTUf9YjDUc4hu6hH84S1GN4ZuzLasRXZAD2" +
-        "aG1Q0ZCKkPHklIk76XCAA0B5hinCMDeGHiaobkLoZIIaWywpZKGveOw8r1T8imqLF7L9Lylmphr5Blqk3bBD7Ia2EMDGALY+EbEfIMvS4+omvtYoelq3PR" +
-        "4NdmF3dItpW+9Pviwb5wZB8b7ON4CT0yt/gxF2DGiHN/87338x0T9Wee9/L2ffDzPSPqz4lzb53evo9+vjeMpv9B9N3lT/bpM14=";
-
     [Fact]
     public void Cars196_ReadsItsAnnotations()
     {
-        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(CarsFile));
+        var file = folder.Write("cars_annos.mat", Convert.FromBase64String(PublishedCars.File));
         Put("car_ims", "000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg");
         var data = ReIdDataset.Cars196(folder.Path);
         Assert.Equal([1, 98], data.Train.Select(s => s.Identity));
@@ -211,7 +205,7 @@ public sealed class PublishedDatasetTests : IDisposable
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
     {
-        var packed = Convert.FromBase64String(CarsFile);
+        var packed = Convert.FromBase64String(PublishedCars.File);
         var plain = packed[..128].ToList();
         for (var at = 128; at < packed.Length; at += 8 + BitConverter.ToInt32(packed, at + 4))
         {

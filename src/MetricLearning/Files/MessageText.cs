@@ -1,0 +1,34 @@
+using System.Globalization;
+using System.Text;
+
+namespace MetricLearning;
+
+/// <summary>Keeps what files contain short and printable when it goes into an error message.</summary>
+internal static class MessageText
+{
+    private const int Items = 5, ExcerptLength = 200, MessageLength = 2000;
+
+    /// <summary>The first items of a list.</summary>
+    public static string Some<T>(IReadOnlyCollection<T> items) =>
+        string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
+
+    /// <summary>The beginning of a text of a file, printable.</summary>
+    public static string Excerpt(string text) => Printable(text, ExcerptLength);
+
+    /// <summary>The beginning of a message that may have parts of a file in it, printable.</summary>
+    public static string Message(string text) => Printable(text, MessageLength);
+
+    private static string Printable(string text, int longest)
+    {
+        var shown = new StringBuilder();
+        foreach (var character in text.AsSpan(0, Math.Min(text.Length, longest)))
+            if (IsPrintable(character)) shown.Append(character);
+            else shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
+        return text.Length > longest ? $"{shown}..." : shown.ToString();
+    }
+
+    /// <summary>Whether a terminal or a log shows a character and does nothing else with it. Control characters move the cursor, and
+    /// format characters turn the direction of what follows.</summary>
+    private static bool IsPrintable(char character) => char.GetUnicodeCategory(character) is not (UnicodeCategory.Control
+        or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+}

@@ -1,0 +1,29 @@
+using System.Runtime.Versioning;
+
+namespace MetricLearning;
+
+/// <summary>The files that this process has loaded libraries from (Linux).</summary>
+[SupportedOSPlatform("linux")]
+internal static class LoadedFiles
+{
+    /// <summary>The files of the libraries of these names, such as libtorch.so; a file of libtorch.so.2.6 counts as one of its name.</summary>
+    public static IReadOnlyList<string> Of(IEnumerable<string> names)
+    {
+        var wanted = names.ToList();
+        return [.. File.ReadLines("/proc/self/maps").Select(line => line.IndexOf('/') is var path and >= 0 ? line[path..] : "")
+            .Where(path => wanted.Any(name => Path.GetFileName(path) is var file
+                && (file == name || file.StartsWith(name + ".", StringComparison.Ordinal)))).Distinct()];
+    }
+
+    /// <summary>The file and the version of its libtorch: that in its name, or in the file build-version that PyTorch puts above its
+    /// libraries.</summary>
+    public static string WithVersion(string file)
+    {
+        const string ending = ".so.";
+        var name = Path.GetFileName(file);
+        var build = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "build-version"));
+        var version = name.IndexOf(ending, StringComparison.Ordinal) is var at and >= 0 ? name[(at + ending.Length)..]
+            : File.Exists(build) ? MessageText.Excerpt(File.ReadLines(build).FirstOrDefault("")) : "";
+        return version.Length > 0 ? $"{file} (version {version})" : $"{file} (of a version that neither its name nor build-version says)";
+    }
+}
