@@ -13,16 +13,18 @@ internal static partial class Mutations
     private const int MostChanges = 4, LongestBlock = 256;
 
     private static readonly byte[] extremes = [0, 1, 0x7f, 0x80, 0xff];
-    private static readonly long[] numbers = [0, 1, -1, 2, 255, 65535, 1 << 20, 1 << 30, int.MaxValue, int.MinValue, uint.MaxValue, long.MaxValue];
+    private static readonly long[] numbers =
+        [0, 1, -1, 2, 255, 65535, 1 << 20, 1 << 30, int.MaxValue, int.MinValue, uint.MaxValue, long.MaxValue];
 
     private static readonly string[] texts =
     [
-        "\"", "\"\"", ",", "\n", "\r", "\r\n", "\0", "\u001b[31m", "\u202e", "\ufeff", "-1", "0", "99999999999999999999", "1e308", "NaN", "null",
+        "\"", "\"\"", ",", "\n", "\r", "\r\n", "\0", "\u001b[31m", "\u202e", "\ufeff", "-1",
+        "0", "99999999999999999999", "1e308", "NaN", "null",
         "../", "/", " ", "\t", "{", "}", "[", "]", "<", ">", "&", "'", "\\", "\\ud800", "(", ")", ".", "c", "ü", "\U0001d11e",
     ];
 
     /// <summary>A damaged copy of a file. Half of those that are packed are damaged inside, and packed again.</summary>
-    public static byte[] Of(byte[] file, Packing packing, SeededRandom random) => random.NextInt(2) == 0 ? Bytes(file, random) : packing switch
+    public static byte[] Of(byte[] file, Packing packing, SeededRandom random) => (random.NextInt(2) == 0 ? Packing.None : packing) switch
     {
         Packing.Text => Text(file, random),
         Packing.Zip => Zip(file, random),
@@ -82,8 +84,9 @@ internal static partial class Mutations
                     var found = Numbers().Matches(text);
                     if (found.Count == 0) break;
                     var number = found[random.NextInt(found.Count)];
-                    text = text.Remove(number.Index, number.Length).Insert(number.Index, random.NextInt(2) == 0
-                        ? texts[random.NextInt(texts.Length)] : numbers[random.NextInt(numbers.Length)].ToString(CultureInfo.InvariantCulture));
+                    var instead = numbers[random.NextInt(numbers.Length)].ToString(CultureInfo.InvariantCulture);
+                    text = text.Remove(number.Index, number.Length).Insert(number.Index,
+                        random.NextInt(2) == 0 ? texts[random.NextInt(texts.Length)] : instead);
                     break;
                 case 2: text = string.Join('\n', [.. lines[..line], lines[other], .. lines[line..]]); break;
                 case 3: text = string.Join('\n', [.. lines[..line], .. lines[(line + 1)..]]); break;
@@ -121,7 +124,8 @@ internal static partial class Mutations
         using (var zip = new ZipArchive(made, ZipArchiveMode.Create, leaveOpen: true))
             foreach (var (entry, content) in entries)
             {
-                using var stream = zip.CreateEntry(entry, random.NextInt(2) == 0 ? CompressionLevel.NoCompression : CompressionLevel.Fastest).Open();
+                var level = random.NextInt(2) == 0 ? CompressionLevel.NoCompression : CompressionLevel.Fastest;
+                using var stream = zip.CreateEntry(entry, level).Open();
                 stream.Write(content);
             }
         return made.ToArray();
@@ -178,7 +182,8 @@ internal static partial class Mutations
             var length = BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(at));
             var (name, content) = (file[(at + 4)..(at + 8)], file[(at + 8)..(at + 8 + length)]);
             var packed = name.AsSpan().SequenceEqual("IDAT"u8);
-            if (random.NextInt(3) == 0) content = packed && damage > 0 ? Deflated(Bytes(Inflated(content), random)) : Bytes(content, random);
+            if (random.NextInt(3) == 0)
+                content = packed && damage > 0 ? Deflated(Bytes(Inflated(content), random)) : Bytes(content, random);
             var (size, sum) = (new byte[4], new byte[4]);
             BinaryPrimitives.WriteInt32BigEndian(size, content.Length);
             byte[] named = [.. name, .. content];

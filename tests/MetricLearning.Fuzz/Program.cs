@@ -9,7 +9,7 @@ var options = new Dictionary<string, string> { ["--minutes"] = "0.5", ["--seed"]
 if (args.Length % 2 != 0 || args.Where((_, i) => i % 2 == 0).Any(name => !options.ContainsKey(name)))
 {
     Console.Error.WriteLine("""
-        Reads damaged files with every reader, and demands that each is read or refused with an error that names it, in bounded time and memory.
+        Reads damaged files with every reader. Each must be read, or refused with an error that names it, in bounded time and memory.
         usage: dotnet run -c Release --project tests/MetricLearning.Fuzz -- [--minutes M] [--seed S] [--target NAME] [--file FILE]
         A file that shows a fault is kept in the folder fuzz-faults; --target NAME --file FILE reads it again.
         """);

@@ -94,8 +94,8 @@ internal static class Targets
         ];
         byte[] bmp =
         [
-            .. "BM"u8, 62, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0, 0, 8, 0, 0, 0, 19, 11, 0, 0,
-            19, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 30, 200, 250, 60, 5, 0, 0,
+            .. "BM"u8, 62, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0, 0, 8, 0, 0, 0,
+            19, 11, 0, 0, 19, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10, 30, 200, 250, 60, 5, 0, 0,
         ];
         void Decode(string path) => Picture.Load(path, MaxPixels);
         Target Of(string name, Packing packing, params byte[][] seeds) =>
@@ -127,17 +127,19 @@ internal static class Targets
         foreach (var (mutated, text) in new[]
         {
             ("name_query.txt", $"{car}\n{same}\n"), ("test_track.txt", $"{car} {same}\n\n{same}\n"),
-            ("test_label.xml", $"<?xml version=\"1.0\" encoding=\"gb2312\" ?>\n<TrainingImages><Items number=\"1\">\n<Item imageName=\"{car}\" "
-                + "vehicleID=\"0001\" cameraID=\"c001\" colorID=\"1\" />\n</Items></TrainingImages>\n"),
+            ("test_label.xml", $"<?xml version=\"1.0\" encoding=\"gb2312\" ?>\n<TrainingImages><Items number=\"1\">\n"
+                + $"<Item imageName=\"{car}\" vehicleID=\"0001\" cameraID=\"c001\" colorID=\"1\" />\n</Items></TrainingImages>\n"),
         })
             yield return List($"veri-{mutated}", mutated, text, [$"image_train/{car}", $"image_query/{car}", $"image_query/{same}",
-                $"image_test/{car}", $"image_test/{same}", $"name_train.txt={car}", $"name_query.txt={car}", $"name_test.txt={car}\n{same}"],
+                $"image_test/{car}", $"image_test/{same}", $"name_train.txt={car}", $"name_query.txt={car}",
+                $"name_test.txt={car}\n{same}"],
                 folder => ReIdDataset.VeRi776(folder));
         yield return List("vehicleid", "train_test_split/test_list_800.txt", "1 7\n2 7\n3 8\n4 8\n",
             ["image/1.jpg", "image/2.jpg", "image/3.jpg", "image/4.jpg", "train_test_split/train_list.txt=1 7"],
             folder => ReIdDataset.VehicleId(folder));
         const string birds = "1 001.A/a.jpg\n2 100.P/b.jpg\n3 101.P/c.jpg\n", labels = "1 1\n2 100\n3 101\n";
-        string[] images = ["images/001.A/a.jpg", "images/100.P/b.jpg", "images/101.P/c.jpg", $"images.txt={birds}", $"image_class_labels.txt={labels}"];
+        string[] images = ["images/001.A/a.jpg", "images/100.P/b.jpg", "images/101.P/c.jpg", $"images.txt={birds}",
+            $"image_class_labels.txt={labels}"];
         yield return List("cub-images", "images.txt", birds, images, folder => ReIdDataset.Cub200(folder));
         yield return List("cub-labels", "image_class_labels.txt", labels, images, folder => ReIdDataset.Cub200(folder));
         yield return List("sop", "Ebay_test.txt", "image_id class_id super_class_id path\n1 1 1 a/1.JPG\n2 1 1 a/2.JPG\n",

@@ -10,7 +10,8 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>It reads arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order. Unsigned
 /// integers of 16 and 32 bits become int32 and int64. Text, cells, structures, objects, sparse and complex arrays are left out. Sizes are
-/// checked against the file, and the memory that they need against a limit, before memory is allocated. Files of version 7.3 are HDF5; the error says so.</para>
+/// checked against the file, and the memory that they need against a limit, before memory is allocated. Files of version 7.3 are HDF5; the
+/// error says so.</para>
 /// <para>Thread safety: any number of threads may read at once, each its own stream.</para>
 /// </remarks>
 public static class MatFile
@@ -22,13 +23,13 @@ public static class MatFile
 
     /// <summary>All arrays of numbers of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the file's length where that is more. Default: 1
-    /// GiB.</param>
+    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the file's length where that is more. Default:
+    /// 1 GiB.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
-    /// <exception cref="InvalidDataException">The file is of another format, damaged, or needs more memory than is allowed; the message names it and says where and
-    /// why.</exception>
+    /// <exception cref="InvalidDataException">The file is of another format, damaged, or needs more memory than is allowed; the message
+    /// names it and says where and why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static NamedTensors Read(string path, long maxBytes = GrowthLimit.DefaultBytes)
     {
@@ -38,8 +39,8 @@ public static class MatFile
 
     /// <summary>All arrays of numbers of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the stream's length where that is more. Default:
-    /// 1 GiB.</param>
+    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the stream's length where that is more.
+    /// Default: 1 GiB.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>

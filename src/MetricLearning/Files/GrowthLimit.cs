@@ -26,6 +26,7 @@ internal sealed class GrowthLimit(string setting, long most, long fileLength)
         taken += bytes;
         if (taken > largest)
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"it would take {taken:N0} bytes of memory, from a file of {fileLength:N0}, and {largest:N0} are allowed; {setting} sets how many"));
+                $"it would take {taken:N0} bytes of memory, from a file of {fileLength:N0}, and {largest:N0} are allowed; ")
+                + $"{setting} sets how many");
     }
 }

@@ -14,8 +14,8 @@ internal static class InputFile
         return Naming(path, () => read(stream));
     }
 
-    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them, and keeps what
-    /// the message has of the file short and printable.</summary>
+    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them, and keeps
+    /// what the message has of the file short and printable.</summary>
     public static T Naming<T>(string path, Func<T> act)
     {
         try

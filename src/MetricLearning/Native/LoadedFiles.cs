@@ -6,7 +6,8 @@ namespace MetricLearning;
 [SupportedOSPlatform("linux")]
 internal static class LoadedFiles
 {
-    /// <summary>The files of the libraries of these names, such as libtorch.so; a file of libtorch.so.2.6 counts as one of its name.</summary>
+    /// <summary>The files of the libraries of these names, such as libtorch.so; a file of libtorch.so.2.6 counts as one of its
+    /// name.</summary>
     public static IReadOnlyList<string> Of(IEnumerable<string> names)
     {
         var wanted = names.ToList();

@@ -151,8 +151,8 @@ public static partial class TorchNativeLibrary
                 && !place!.EndsWith(PackageLibraries, StringComparison.Ordinal)).ToList();
         return foreign.Count == 0
             ? "Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one)."
-            : $"It was loaded with a libtorch that no package of TorchSharp has: {string.Join(", ", foreign.Select(LoadedFiles.WithVersion))}. "
-                + Backends;
+            : $"It was loaded with a libtorch that no package of TorchSharp has: "
+                + $"{string.Join(", ", foreign.Select(LoadedFiles.WithVersion))}. {Backends}";
     }
 
     /// <summary>Loads a copy from a file in memory. Such a file has no name in any folder, so that nobody can put another in its place

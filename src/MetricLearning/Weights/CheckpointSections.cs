@@ -6,6 +6,7 @@ namespace MetricLearning;
 internal sealed class CheckpointSections
 {
     private const int Deepest = 32;
+    private const int PlaceCost = 64;
 
     /// <summary>A place in the file: a value, and the way to it.</summary>
     private sealed record Place(object Value, Place? Parent, string Part, int Depth)
@@ -65,9 +66,10 @@ internal sealed class CheckpointSections
         while (open.TryPop(out var place))
         {
             if (place.Depth > Deepest || !seen.Add(place.Value)) continue;
-            budget.Spend(128);
+            var children = Children(place);
+            budget.Spend(PlaceCost * (1L + children.Count));
             // A stack: the last child first, so that sections come in the file's order.
-            foreach (var child in Enumerable.Reverse(Children(place))) open.Push(child);
+            foreach (var child in Enumerable.Reverse(children)) open.Push(child);
         }
     }
 
@@ -83,12 +85,9 @@ internal sealed class CheckpointSections
                 Add(place, StoredModule.Tensors(made, budget));
                 return [];
             case Pickle.Object made:
-                // A class that is not known: a kind of dictionary or list, or an object with attributes.
-                List<Place> children = [.. made.Entries is { } entries ? Entries(place, entries) : [],
-                    .. made.Elements is { } elements ? Elements(place, elements) : [],
-                    .. made.State is Pickle.Dictionary attributes ? Entries(place, attributes) : []];
-                foreach (var argument in made.Arguments.OfType<Pickle.Dictionary>()) children.AddRange(Entries(place, argument));
-                return children;
+                // A class that is not known: a kind of dictionary or list, or an object with attributes, all at the object's own path.
+                object?[] parts = [made.Entries, made.Elements, made.State, .. made.Arguments];
+                return [.. parts.Where(IsContainer).Select(part => place with { Value = part! })];
             default: return [];
         }
     }

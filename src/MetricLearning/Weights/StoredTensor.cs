@@ -73,7 +73,7 @@ internal abstract record TensorValue
             ("torch._tensor", "_rebuild_from_type_v2", [Pickle.Global function, _, Pickle.Tuple arguments, ..]) =>
                 Inner(new Pickle.Object(function, arguments.Items)),
             ("torch._utils", var name, _) when name.StartsWith("_rebuild_", StringComparison.Ordinal) => new UnreadTensor(KindOf(name)),
-            _ when IsTensorClass(kind) => made.Arguments.Select(Inner).FirstOrDefault(inner => inner is not null) ?? OfState(made.State),
+            _ when IsTensorClass(kind) => (made.Arguments is [var data, ..] ? Inner(data) : null) ?? OfState(made.State),
             _ => null,
         };
 

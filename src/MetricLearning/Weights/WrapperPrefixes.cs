@@ -13,7 +13,7 @@ internal static class WrapperPrefixes
     private sealed record Change(string Prefix, string Home);
 
     /// <summary>The renaming after which the most tensors fit the model: none, or one that removes a prefix, puts the rest into
-    /// <c>backbone.</c>, or does both. Of equally good ones, the shortest prefix, and of these the first in the file.</summary>
+    /// <c>backbone.</c>, or does both. Of equally good ones, none before any other, then the first in the file.</summary>
     public static Func<string, string?> Find(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> state)
     {
         var shapes = state.ToDictionary(named => named.Key, named => named.Value.shape);
@@ -39,23 +39,21 @@ internal static class WrapperPrefixes
                         counts[change] = counts.GetValueOrDefault(change) + 1;
                     }
         // Sorting keeps the file's order among equals.
-        var found = counts.OrderByDescending(change => change.Value).Take(MostCandidates).Select(change => change.Key)
-            .OrderBy(change => change.Prefix.Count(c => c == '.'));
+        var found = counts.OrderByDescending(change => change.Value).Take(MostCandidates).Select(change => change.Key);
         return new Change[] { new("", ""), new("", Backbone) }.Concat(found);
     }
 
     /// <summary>The new name of each. Names beside the wrapped part, such as a classifier beside <c>module.base.</c>, lose as much of the
-    /// prefix as they have. No two names become one.</summary>
+    /// prefix as they have. A name that would become another's keeps its own.</summary>
     private static Dictionary<string, string> Rename(Change change, Dictionary<string, long[]> weights, Dictionary<string, long[]> state)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var name in weights.Keys.Where(name => name.StartsWith(change.Prefix, StringComparison.Ordinal)))
-            Add(name, At(name[change.Prefix.Length..]));
-        foreach (var name in weights.Keys.Where(name => !names.ContainsKey(name))) Add(name, At(name[Shared(name, change.Prefix)..]));
+            Add(name, name[change.Prefix.Length..] is var rest && state.ContainsKey(rest) ? rest : change.Home + rest);
+        foreach (var name in weights.Keys.Where(name => !names.ContainsKey(name)))
+            Add(name, name[Shared(name, change.Prefix)..] is var rest && state.ContainsKey(change.Home + rest) ? change.Home + rest : rest);
         return names;
-
-        string At(string rest) => change.Home.Length == 0 || state.ContainsKey(rest) ? rest : change.Home + rest;
 
         void Add(string name, string target)
         {

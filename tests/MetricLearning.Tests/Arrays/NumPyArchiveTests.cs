@@ -94,7 +94,8 @@ public sealed class NumPyArchiveTests : IDisposable
         using var scope = NewDisposeScope();
         Save("numbers", "<u4", 100_000, 4);
         Save("texts", "|S1", 100_000, 1);
-        using (var archive = new NumPyArchive(FilePath) { MaxBytes = 800_000 }) Assert.Equal(ScalarType.Int64, archive.Read("numbers").dtype);
+        using (var archive = new NumPyArchive(FilePath) { MaxBytes = 800_000 })
+            Assert.Equal(ScalarType.Int64, archive.Read("numbers").dtype);
         using (var archive = new NumPyArchive(FilePath) { MaxBytes = 799_999 })
             Assert.Contains("numbers: it would take 800,000 bytes of memory, from a file of ",
                 Assert.Throws<InvalidDataException>(() => archive.Read("numbers")).Message);

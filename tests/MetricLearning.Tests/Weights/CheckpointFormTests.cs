@@ -342,6 +342,31 @@ public sealed class CheckpointFormTests : IDisposable
         }
     }
 
+    // A stranger's file whose values refer to one another many times over: read one by one they would take hours.
+    [Fact]
+    public void SharedValues_AreLookedAtOnce()
+    {
+        const int Wide = 20_000;
+        var builder = new TorchFileBuilder().Raw((byte)']', (byte)'(').Raw((byte)'}', (byte)'q', 1, (byte)'(');
+        for (var i = 0; i < Wide; i++) builder.Text($"{i}").Raw((byte)'h', 1);
+        builder.Raw((byte)'u');
+        for (var i = 0; i < Wide; i++) builder.Global("a", "b").Raw((byte)')', 0x81, (byte)'h', 1, (byte)'b');    // objects of one state
+        builder.Global("a", "b").Raw((byte)'(');
+        for (var i = 0; i < Wide; i++) builder.Raw((byte)'h', 1);                                                // an object of its copies
+        builder.Raw((byte)'t', 0x81);
+        for (var i = 0; i < 9; i++)
+        {
+            builder.Global("torch.nn.parameter", "Parameter").Raw((byte)'(');
+            for (var j = 0; j < 50; j++)
+                if (i == 0) builder.Raw((byte)'N');
+                else builder.Raw((byte)'h', (byte)(10 + i - 1));
+            builder.Raw((byte)'t', 0x81, (byte)'q', (byte)(10 + i));
+        }
+        builder.Text("state_dict").Raw((byte)'q', 30).Raw((byte)'0').Dictionary(d => Tensors(d, "w")).Raw((byte)'e');
+        using var weights = Read(builder.Floats("0", 1, 2, 3, 4, 5, 6).Archive());
+        Assert.Equal(["w"], weights.Keys);
+    }
+
     // A stranger's file of a megabyte that asks for gigabytes: values, names of shared modules, views, tensors without elements.
     [Fact]
     public void Memory_IsBoundedByTheFilesSize()

@@ -140,16 +140,17 @@ public sealed class ImageDecoderTests : IDisposable
     [Fact]
     public void MaxPixels_IsASettingOfEveryWayToDecode()
     {
-        var gif = folder.Write("small.gif", [.. "GIF89a"u8, 0, 16, 0, 16, 0, 0, 0, 0x2C, 0, 0, 0, 0, 0, 16, 0, 16, 0, 2, 2, 0x4C, 1, 0, 0x3B]);
+        var gif = folder.Write("small.gif", [.. "GIF89a"u8, 0, 16, 0, 16, 0, 0, 0, 0x2C, 0, 0, 0, 0, 0, 16, 0, 16, 0, 2, 2,
+            0x4C, 1, 0, 0x3B]);
         var png = folder.Draw("a.png", width: 20, height: 10);
         const string fault = "a.png: 20x10 is more than the 199 pixels allowed; MaxPixels sets how many.";
         Assert.Equal(20, Picture.Load(png, 200).Width);
         Expect.Error<InvalidDataException>(fault, () => Picture.Load(png, 199));
-        Expect.Error<InvalidDataException>(fault, () => ImageTransform.ForEvaluation().Read(png, maxPixels: 199).Dispose());
+        Expect.Error<InvalidDataException>(fault, () => ImageTransform.ForEvaluation().Read(png, maxPixels: 199));
         var list = new ImageList([new(png, 0, 0)]);
         Expect.Error<InvalidDataException>(fault, () => new RandomPatch(list, 8, 8, 1, maxPixels: 199));
         var loader = new ImageLoader(list, ImageTransform.ForEvaluation(8, 8)) { MaxPixels = 199 };
-        Expect.Error<InvalidDataException>(fault, () => loader.Batches(1).First().Dispose());
+        Expect.Error<InvalidDataException>(fault, () => loader.Batches(1).First());
         Expect.Error<InvalidDataException>("small.gif: 4096x4096 is more than the 1,000 pixels allowed", () => Picture.Load(gif, 1000));
     }
 

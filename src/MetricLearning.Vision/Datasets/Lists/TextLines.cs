@@ -2,7 +2,8 @@ using System.Text;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads the lines of a UTF-8 file. A line has a greatest length: a file without line ends is no list, and is not read whole.</summary>
+/// <summary>Reads the lines of a UTF-8 file. A line has a greatest length: a file without line ends is no list, and is not read
+/// whole.</summary>
 internal static class TextLines
 {
     private static readonly UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

@@ -61,8 +61,8 @@ internal sealed class DatasetFolder
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
-            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} are not there: {MessageText.Some(missing)}. {Hint}",
-            missing[0]);
+            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} are not there: " +
+                $"{MessageText.Some(missing)}. {Hint}", missing[0]);
     }
 
     private static bool Has(string root, string part) => Path.Exists(Path.Combine(root, part));

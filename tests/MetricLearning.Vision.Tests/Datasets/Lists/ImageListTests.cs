@@ -187,7 +187,8 @@ public sealed class ImageListTests : IDisposable
         File.WriteAllText(file, new string(',', 5000));
         Expect.Error<InvalidDataException>($"{file}, line 1 does not parse: ,,", () => ImageList.FromCsv(file, "p"));
         File.WriteAllText(file, "\u001b[31m,\u202ename\na,b");
-        Expect.Error<InvalidDataException>($"{file} has no column file, only \\u001b[31m, \\u202ename.", () => ImageList.FromCsv(file, "p"));
+        Expect.Error<InvalidDataException>($"{file} has no column file, only \\u001b[31m, \\u202ename.",
+            () => ImageList.FromCsv(file, "p"));
     }
 
     [Fact]

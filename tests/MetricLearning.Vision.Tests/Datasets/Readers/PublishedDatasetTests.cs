@@ -46,7 +46,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
         foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
             "a_b_01_c.jpg 0");
-        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} are not there: ", () => ReIdDataset.Msmt17(folder.Path));
+        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} are not there: ",
+            () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
             () => ReIdDataset.Msmt17(folder.Path));
