@@ -8,6 +8,9 @@ namespace MetricLearning.Architecture.Tests;
 /// argument.</summary>
 internal static class Examples
 {
+    /// <summary>The end record of a zip archive without members, which is the whole archive.</summary>
+    private static readonly byte[] emptyZip = [.. "PK\x05\x06"u8, .. new byte[18]];
+
     /// <summary>Parameters for which no value of their type alone is valid, by <c>Type.parameter</c>; where constructors differ,
     /// <c>Type.parameter (its type)</c>.</summary>
     private static readonly Dictionary<string, Func<object?>> byParameter = new(StringComparer.Ordinal)
@@ -33,7 +36,8 @@ internal static class Examples
         ["CosineSchedule.iterationsPerEpoch"] = () => 10,
         ["DomainIdentitySampler.domains"] = () => new long[16],
         ["RandomPatch.images"] = () => Images,
-        ["NumPyArchive.stream"] = () => new MemoryStream(),
+        ["NumPyArchive.stream"] = () => new MemoryStream(emptyZip),
+        ["NumPyArchive.path"] = EmptyZipFile,
     };
 
     private static readonly Dictionary<Type, Func<object>> byType = new()
@@ -72,6 +76,13 @@ internal static class Examples
         [typeof(IReadOnlyList<double>)] = () => new[] { 0.5, 0.5, 0.5 },
         [typeof(IReadOnlyList<float>)] = () => new[] { 0.5f, 0.5f, 0.5f },
     };
+
+    private static string EmptyZipFile()
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "empty.npz");
+        if (!File.Exists(path)) File.WriteAllBytes(path, emptyZip);
+        return path;
+    }
 
     private static ImageList Images => new([new ImageSample("a.png", 0, 0), new ImageSample("b.png", 1, 1)]);
 

@@ -2,8 +2,8 @@ namespace MetricLearning;
 
 /// <summary>Draws items without replacement, each in proportion to its weight among those that are left.</summary>
 /// <remarks>
-/// A Fenwick tree of the weights finds and changes an item in O(log n), so a draw of k items costs O(k log n) and not O(n) (Fenwick, <i>A new
-/// data structure for cumulative frequency tables</i>, 1994). Weights are whole numbers, so no sum is rounded.
+/// A Fenwick tree of the weights finds and changes an item in O(log n), so a draw of k items costs O(k log n) and not O(n) (Fenwick, <i>A
+/// new data structure for cumulative frequency tables</i>, 1994). Weights are whole numbers, so no sum is rounded.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 internal sealed class WeightedChoice

@@ -31,15 +31,15 @@ public sealed record EmbeddingSpace
 
     /// <summary>The length D of an embedding.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
-    public long? Dimension { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+    public long? Dimension { get; init => field = value is { } size ? Guard.AtLeast(size, 1, nameof(Dimension)) : null; }
 
     /// <summary>The height of the images that the network takes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
-    public int? Height { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+    public int? Height { get; init => field = value is { } size ? Guard.AtLeast(size, 1, nameof(Height)) : null; }
 
     /// <summary>The width of the images that the network takes.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
-    public int? Width { get; init => field = value is { } size ? Guard.AtLeast(size, 1) : null; }
+    public int? Width { get; init => field = value is { } size ? Guard.AtLeast(size, 1, nameof(Width)) : null; }
 
     /// <summary>How images are resized, such as <c>bilinear</c>.</summary>
     public string? Interpolation { get; init; }

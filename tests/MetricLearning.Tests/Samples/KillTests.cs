@@ -46,7 +46,8 @@ public sealed class KillTests(SmallRun run, ITestOutputHelper output)
             Assert.Equal(run.Expected, SmallRun.Result.Of(folder));
             Directory.Delete(folder, recursive: true);
             runs++;
-            output.WriteLine($"{kills} kills in {runs} runs: {withinSaves} left half a file, {owing} came between a save and its evaluation");
+            output.WriteLine($"{kills} kills in {runs} runs: {withinSaves} left half a file, "
+                + $"{owing} came between a save and its evaluation");
         }
     }
 
