@@ -6,23 +6,23 @@ namespace MetricLearning;
 /// <summary>Keeps what files contain short and printable when it goes into an error message.</summary>
 internal static class MessageText
 {
-    private const int Items = 5, ExcerptLength = 200, MessageLength = 2000;
+    private const int Items = 5, ExcerptLength = 200, MessageLength = 8000;
 
     /// <summary>The first items of a list.</summary>
     public static string Some<T>(IReadOnlyCollection<T> items) =>
         string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
 
     /// <summary>The beginning of a text of a file, printable.</summary>
-    public static string Excerpt(string text) => Printable(text, ExcerptLength);
+    public static string Excerpt(string text) => Printable(text, ExcerptLength, keepsLines: false);
 
-    /// <summary>The beginning of a message that may have parts of a file in it, printable.</summary>
-    public static string Message(string text) => Printable(text, MessageLength);
+    /// <summary>The beginning of a message that may have parts of a file in it, printable. Messages have lines.</summary>
+    public static string Message(string text) => Printable(text, MessageLength, keepsLines: true);
 
-    private static string Printable(string text, int longest)
+    private static string Printable(string text, int longest, bool keepsLines)
     {
         var shown = new StringBuilder();
         foreach (var character in text.AsSpan(0, Math.Min(text.Length, longest)))
-            if (IsPrintable(character)) shown.Append(character);
+            if (IsPrintable(character) || (keepsLines && character == '\n')) shown.Append(character);
             else shown.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
         return text.Length > longest ? $"{shown}..." : shown.ToString();
     }

@@ -156,21 +156,27 @@ public static partial class TorchNativeLibrary
     }
 
     /// <summary>Loads a copy from a file in memory. Such a file has no name in any folder, so that nobody can put another in its place
-    /// between the moment it is written and the moment it is loaded.</summary>
+    /// between the moment it is written and the moment it is loaded; and it is sealed, so that nobody can write to it any more.</summary>
     [SupportedOSPlatform("linux")]
     private static bool TryLoadCopy(byte[] copy, List<string> failures, out nint handle)
     {
-        const uint closeOnExecute = 1;
+        const uint closeOnExecute = 1, allowSealing = 2;
+        const int addSeals = 1033, allSeals = 0b1111;
         handle = 0;
-        using var file = new SafeFileHandle(memfd_create(FileName, closeOnExecute), ownsHandle: true);
-        if (file.IsInvalid)
+        using var file = new SafeFileHandle(memfd_create(FileName, closeOnExecute | allowSealing), ownsHandle: true);
+        if (!file.IsInvalid) RandomAccess.Write(file, copy, 0);
+        if (file.IsInvalid || fcntl(file, addSeals, allSeals) < 0)
         {
             failures.Add($"there is no file in memory: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
             return false;
         }
-        RandomAccess.Write(file, copy, 0);
         var path = $"/proc/self/fd/{file.DangerousGetHandle()}";
-        if (NativeLibrary.TryLoad(path, out handle)) return true;
+        if (NativeLibrary.TryLoad(path, out handle))
+        {
+            // It stays open: the system's loader knows the library by this path, which no other file may get.
+            file.SetHandleAsInvalid();
+            return true;
+        }
         if (ReasonOf(path) is var reason && !reason.Contains("GLIBCXX_", StringComparison.Ordinal)) failures.Add(reason);
         return false;
     }
@@ -191,4 +197,7 @@ public static partial class TorchNativeLibrary
 
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int memfd_create(string name, uint flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(SafeFileHandle file, int command, int argument);
 }

@@ -14,7 +14,9 @@ public sealed partial class ResumeTests(SmallRun run)
     [InlineData("TERM", "epoch  ")]
     public void AStoppedRun_SaysHowToGoOn_AndEndsAsAWholeRun(string signal, string line)
     {
-        if (OperatingSystem.IsWindows()) return;
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
+        Assert.SkipWhen(signal == "INT"
+            && InterruptIsIgnored, "SIGINT is ignored by this process, as in a job in the background of a shell.");
         var folder = run.NewFolder();
         List<string> lines = [];
         using (var process = SmallRun.Start(lines, run.Train(folder)))
@@ -46,6 +48,20 @@ public sealed partial class ResumeTests(SmallRun run)
         bool Has()
         {
             lock (lines) return lines.Any(text => text.StartsWith(line, StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>Whether SIGINT is ignored by this process and so by the programs that it starts.</summary>
+    private static bool InterruptIsIgnored
+    {
+        get
+        {
+            const string name = "SigIgn:";
+            const int interrupt = 2;
+            var status = new FileInfo("/proc/self/status");
+            var mask = status.Exists ? File.ReadLines(status.FullName).FirstOrDefault(
+                line => line.StartsWith(name, StringComparison.Ordinal)) : null;
+            return mask is not null && (Convert.ToUInt64(mask[name.Length..].Trim(), 16) >> (interrupt - 1) & 1) == 1;
         }
     }
 

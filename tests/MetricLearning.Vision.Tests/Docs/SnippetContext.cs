@@ -48,4 +48,10 @@ public abstract class SnippetContext
 
         protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
+
+    public abstract class Weights : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected EmbeddingModel served = null!;
+    }
 }
