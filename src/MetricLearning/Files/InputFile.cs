@@ -24,11 +24,11 @@ internal static class InputFile
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"{path}: {MessageText.Message(e.Message)}", e);
+            throw new InvalidDataException($"{path}: {MessageText.Lines(e.Message)}", e);
         }
         catch (IOException e)
         {
-            throw new IOException($"{path}: {MessageText.Message(e.Message)}", e);
+            throw new IOException($"{path}: {MessageText.Lines(e.Message)}", e);
         }
     }
 }

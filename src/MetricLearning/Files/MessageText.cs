@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>Keeps what files contain short and printable when it goes into an error message.</summary>
 internal static class MessageText
 {
-    private const int Items = 5, ExcerptLength = 200, MessageLength = 8000;
+    private const int Items = 5, ExcerptLength = 200, MessageLength = 2000, LinesLength = 8000;
 
     /// <summary>The first items of a list.</summary>
     public static string Some<T>(IReadOnlyCollection<T> items) =>
@@ -15,8 +15,11 @@ internal static class MessageText
     /// <summary>The beginning of a text of a file, printable.</summary>
     public static string Excerpt(string text) => Printable(text, ExcerptLength, keepsLines: false);
 
-    /// <summary>The beginning of a message that may have parts of a file in it, printable. Messages have lines.</summary>
-    public static string Message(string text) => Printable(text, MessageLength, keepsLines: true);
+    /// <summary>The beginning of a message that may have parts of a file in it, printable.</summary>
+    public static string Message(string text) => Printable(text, MessageLength, keepsLines: false);
+
+    /// <summary>The beginning of a message of several lines, printable.</summary>
+    public static string Lines(string text) => Printable(text, LinesLength, keepsLines: true);
 
     private static string Printable(string text, int longest, bool keepsLines)
     {
