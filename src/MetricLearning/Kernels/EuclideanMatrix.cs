@@ -177,19 +177,25 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         var (left, right, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(y), (nint)TensorMemory.Of(products));
         var (ofLeft, ofRight) = ((nint)TensorMemory.Of(squaresOfX), (nint)TensorMemory.Of(squaresOfY));
         var (count, width) = ((int)y.size(0), (int)x.size(1));
-        Threads.ForRows(x.size(0), count, i =>
+        Threads.ForRows(x.size(0), count, i => ProductsToDistances((T*)left + i * width, (T*)right, width, ((T*)ofLeft)[i], (T*)ofRight,
+            count, squared, (T*)to + i * count));
+    }
+
+    /// <summary>Turns the products of one row into distances in place.</summary>
+    /// <remarks>Compiled with optimization at once: a small batch has few rows, and its first calls would run slow code.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ProductsToDistances<T>(T* x, T* y, int width, T squareOfX, T* squaresOfY, int count, bool squared, T* row)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var own = Vector256.Create(squareOfX);
+        for (var j = 0; j < count; j += Vector256<T>.Count)
         {
-            var row = (T*)to + i * count;
-            var own = Vector256.Create(((T*)ofLeft)[i]);
-            for (var j = 0; j < count; j += Vector256<T>.Count)
-            {
-                var (sums, product) = (own + SimdRows.Load((T*)ofRight, j, count), SimdRows.Load(row, j, count));
-                var squares = sums - (product + product);
-                var near = IsNear(squares, sums);
-                SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
-                if (near != Vector256<T>.Zero) MeasureNearPairs((T*)left + i * width, (T*)right, width, near, j, count, squared, row);
-            }
-        });
+            var (sums, product) = (own + SimdRows.Load(squaresOfY, j, count), SimdRows.Load(row, j, count));
+            var squares = sums - (product + product);
+            var near = IsNear(squares, sums);
+            SimdRows.Store(row, j, count, squared ? squares : Vector256.Sqrt(squares));
+            if (near != Vector256<T>.Zero) MeasureNearPairs(x, y, width, near, j, count, squared, row);
+        }
     }
 
     /// <summary>Measures the near pairs of one vector of a row again, from the differences.</summary>

@@ -60,6 +60,7 @@ internal static unsafe class SimdRows
     }
 
     /// <summary>The squared distance of two rows, summed in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SquaredDistance<T>(T* x, T* y, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var sum = Vector256<double>.Zero;
@@ -71,17 +72,19 @@ internal static unsafe class SimdRows
         return InRange(Vector256.Sum(sum), x, y, count);
     }
 
-    /// <summary>A squared distance that was computed in T; computed again in float64 if squares underflowed or overflowed.</summary>
+    /// <summary>A squared distance that was computed in float32; computed again in float64 if squares underflowed or overflowed.</summary>
     public static double InRange<T>(double square, T* x, T* y, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (square > double.CreateTruncating(LeastSquare<T>()) && square < double.CreateTruncating(LargestSquare<T>())) return square;
-        square = 0;
-        for (var i = 0; i < count; i++)
+        var hasItsDigits = square > double.CreateTruncating(LeastSquare<T>()) && square < double.CreateTruncating(LargestSquare<T>());
+        if (hasItsDigits || typeof(T) != typeof(float) || (square == 0 && x == y)) return square;
+        Vector256<double> even = default, odd = default;
+        for (var i = 0; i < count; i += Vector256<float>.Count)
         {
-            var difference = double.CreateTruncating(x[i]) - double.CreateTruncating(y[i]);
-            square += difference * difference;
+            var ((a, b), (c, d)) = (Vector256.Widen(Load((float*)x, i, count)), Vector256.Widen(Load((float*)y, i, count)));
+            even += (a - c) * (a - c);
+            odd += (b - d) * (b - d);
         }
-        return square;
+        return Vector256.Sum(even + odd);
     }
 
     /// <summary>Sums of squares below this may lose digits, because squares of T underflow.</summary>
