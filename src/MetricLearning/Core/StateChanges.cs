@@ -4,11 +4,11 @@ namespace MetricLearning;
 
 /// <summary>What a call changed in its losses and miners, so that a call that throws takes it back.</summary>
 /// <remarks>
-/// A call opens one and says <see cref="Keep"/> at its end. If it throws before, <see cref="Dispose"/> takes all changes back, the last
-/// first. A call within another call hands its changes to that one, because the outer call may still throw.
+/// A call runs in <see cref="During{T}"/>. If it throws, all its changes are taken back, the last first. A call within another call hands
+/// its changes to that one, because the outer call may still throw.
 /// <para>Thread safety: one for each thread.</para>
 /// </remarks>
-internal sealed class StateChanges : IDisposable
+internal sealed class StateChanges
 {
     [ThreadStatic] private static StateChanges? current;
 
@@ -17,10 +17,23 @@ internal sealed class StateChanges : IDisposable
 
     private StateChanges() => current = this;
 
-    /// <summary>Opens the changes of a call.</summary>
-    public static StateChanges Begin() => new();
+    /// <summary>Runs a call. If it throws, it has changed nothing.</summary>
+    public static T During<T>(Func<T> call)
+    {
+        var changes = new StateChanges();
+        try
+        {
+            var result = call();
+            changes.Keep();
+            return result;
+        }
+        finally
+        {
+            changes.End();
+        }
+    }
 
-    /// <summary>Says before a tensor is written over that its values come back if the call throws. Outside of a call it does
+    /// <summary>Call it before a tensor is overwritten: the tensor gets its values back if the call throws. Outside of a call it does
     /// nothing.</summary>
     public static void Before(Tensor written)
     {
@@ -43,7 +56,7 @@ internal sealed class StateChanges : IDisposable
     public static void OnFailure(Action undo) => current?.changes.Add((undo, []));
 
     /// <summary>The call has succeeded.</summary>
-    public void Keep()
+    private void Keep()
     {
         if (outer is not null) outer.changes.AddRange(changes);
         else Free();
@@ -51,7 +64,7 @@ internal sealed class StateChanges : IDisposable
     }
 
     /// <summary>Ends the call. Without <see cref="Keep"/> it takes back what the call has changed.</summary>
-    public void Dispose()
+    private void End()
     {
         current = outer;
         if (changes.Count == 0) return;

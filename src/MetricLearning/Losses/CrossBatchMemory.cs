@@ -87,9 +87,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(input, labels, batches);
 
     /// <summary>Computes the loss first, and stores the batch once the loss has accepted it.</summary>
-    private LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches)
+    private LossOutcome Evaluate(Tensor embeddings, Tensor labels, LossBatches batches) => StateChanges.During(() =>
     {
-        using var changes = StateChanges.Begin();
         labels = Check(embeddings, labels);
         var learns = training && is_grad_enabled();
         var places = learns && StoresBatches ? PlacesOfNext(embeddings.size(0)) : null;
@@ -99,9 +98,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
             : batches.Add(AgainstMemory(embeddings, labels, places)));
         if (places is not null) Store(embeddings, labels, places);
         if (learns) Set(2, seen + 1);
-        changes.Keep();
         return outcome;
-    }
+    });
 
     /// <summary>The batch and the memory that it meets. Where the batch is going to be stored, its own rows are at their places.</summary>
     private LossBatch AgainstMemory(Tensor embeddings, Tensor labels, Tensor? places)

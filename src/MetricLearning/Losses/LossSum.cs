@@ -97,10 +97,8 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         ArgumentNullException.ThrowIfNull(labels);
         if (parts.Count == 0) throw new InvalidOperationException("This sum has no loss; add one.");
         var wide = Guard.WidenIntegers(labels);
-        using var changes = StateChanges.Begin();
-        LossOutcome[] outcomes = [.. parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches))];
-        changes.Keep();
-        return outcomes;
+        return StateChanges.During(
+            () => parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches)).ToArray());
     }
 
     private static Tensor InputOf(Part part, ModelOutput output) => part.Of(output)

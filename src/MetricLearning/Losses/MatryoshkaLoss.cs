@@ -51,18 +51,15 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     public override Tensor forward(Tensor embeddings, Tensor labels)
     {
         using var scope = NewDisposeScope();
-        using var changes = StateChanges.Begin();
-        var sum = WeightedSum([.. Prefixes(embeddings).Select(prefix => loss.call(prefix, labels))]).MoveToOuterDisposeScope();
-        changes.Keep();
-        return sum;
+        var values = StateChanges.During(() => Prefixes(embeddings).Select(prefix => loss.call(prefix, labels)).ToArray());
+        return WeightedSum(values).MoveToOuterDisposeScope();
     }
 
     /// <summary>The terms of all widths together. The other figures of a report describe the whole embeddings.</summary>
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches)
     {
-        using var changes = StateChanges.Begin();
-        LossOutcome[] outcomes = [.. Prefixes(input).Select(prefix => LossOutcome.Of(loss, prefix, labels, batches))];
-        changes.Keep();
+        var outcomes = StateChanges.During(
+            () => Prefixes(input).Select(prefix => LossOutcome.Of(loss, prefix, labels, batches)).ToArray());
         return new(WeightedSum([.. outcomes.Select(outcome => outcome.Value)]), [.. outcomes.SelectMany(outcome => outcome.Terms)],
             Array.TrueForAll(outcomes, outcome => outcome.Batch is not null) ? batches.Of(input, labels) : null, Distance.Euclidean);
     }

@@ -64,9 +64,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     {
         using var scope = NewDisposeScope();
         using var batch = new LossBatch(embeddings, labels) { WantsEachValue = true };
-        using var changes = StateChanges.Begin();
-        LossTerm[] terms = [.. Terms(batch).Where(term => term.Values.numel() > 0)];
-        changes.Keep();
+        var terms = StateChanges.During(() => Terms(batch).Where(term => term.Values.numel() > 0).ToArray());
         var tensors = terms.SelectMany(term => new[] { term.Values, term.Anchors, term.Divisor }).OfType<Tensor>();
         foreach (var tensor in tensors.Distinct(ReferenceEqualityComparer.Instance).Cast<Tensor>()) tensor.MoveToOuterDisposeScope();
         return terms;
@@ -93,14 +91,11 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
-    internal LossOutcome Evaluate(LossBatch batch)
+    internal LossOutcome Evaluate(LossBatch batch) => StateChanges.During(() =>
     {
-        using var changes = StateChanges.Begin();
         LossTerm[] terms = [.. Terms(batch)];
-        var outcome = new LossOutcome(Reduce(batch, terms), terms, batch, ReportDistance);
-        changes.Keep();
-        return outcome;
-    }
+        return new LossOutcome(Reduce(batch, terms), terms, batch, ReportDistance);
+    });
 
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(batches.Of(input, labels));
 

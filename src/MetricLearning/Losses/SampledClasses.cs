@@ -109,7 +109,11 @@ public sealed class SampledClasses : nn.Module
         if (is_grad_enabled())
         {
             drawn.Add((rows.DetachFromDisposeScope(), vectors.requires_grad_().DetachFromDisposeScope()));
-            StateChanges.OnFailure(() => FreeAt(drawn.FindIndex(part => ReferenceEquals(part.Vectors, vectors))));
+            StateChanges.OnFailure(() =>
+            {
+                // A later draw of the same call may have taken its place.
+                if (drawn.FindIndex(part => ReferenceEquals(part.Vectors, vectors)) is var place and >= 0) FreeAt(place);
+            });
         }
         return (vectors, searchsorted(chosen, labels));
     }

@@ -70,7 +70,8 @@ public sealed class AngularMiner : Miner
         return new(cat(a), cat(p), cat(n), candidates.Rows, candidates.Columns);
     }
 
-    /// <summary>The unit in which no square of a distance overflows or all underflow. A power of two rounds nothing.</summary>
+    /// <summary>A unit for distances: in it no square overflows, and not all squares underflow. Dividing by a power of two rounds
+    /// nothing.</summary>
     private static Tensor PowerOfTwoBelow(Tensor largest)
     {
         var power = largest.log2().floor().exp2();

@@ -116,10 +116,8 @@ public abstract class Miner
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        using var changes = StateChanges.Begin();
-        var mined = search();
+        var mined = StateChanges.During(search);
         if (!ReferenceEquals(mined, candidates)) mined.MoveToOuterDisposeScope();
-        changes.Keep();
         return mined;
     }
 
