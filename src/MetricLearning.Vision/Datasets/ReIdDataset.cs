@@ -18,8 +18,8 @@ public sealed class ReIdDataset
     /// the same list, otherwise <see cref="RetrievalProtocol.Market1501"/> if there are cameras and
     /// <see cref="RetrievalProtocol.NoFilter"/> if there are none.</param>
     /// <param name="published">The published dataset that it should be, whose counts are checked; null for any other dataset.</param>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is empty, or an argument other than <paramref name="protocol"/> and
-    /// <paramref name="published"/> is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is empty, an argument other than <paramref name="protocol"/> and
+    /// <paramref name="published"/> is null, or a list has no identities.</exception>
     /// <exception cref="InvalidDataException">The gallery has no identity of any query, so nothing could be found.</exception>
     public ReIdDataset(string name, ImageList train, ImageList query, ImageList gallery, RetrievalProtocol? protocol = null,
         PublishedDataset? published = null)
@@ -28,6 +28,9 @@ public sealed class ReIdDataset
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(gallery);
+        foreach (var (list, part) in new[] { (train, nameof(train)), (query, nameof(query)), (gallery, nameof(gallery)) })
+            if (!list.HasIdentities)
+                throw new ArgumentException($"{part} must have identities: without them nothing can be trained or evaluated.", part);
         (Name, Train, Query, Gallery, Published) = (name, train, query, gallery, published);
         Protocol = protocol ?? (ReferenceEquals(query, gallery) ? RetrievalProtocol.SelfRetrieval
             : gallery.HasCameras ? RetrievalProtocol.Market1501 : RetrievalProtocol.NoFilter);

@@ -16,6 +16,13 @@ public static class ImageDecoder
     /// <summary>The default of <see cref="Picture.MaxPixels"/>: 67,108,864, which take 256 MiB.</summary>
     public const int DefaultMaxPixels = 1 << 26;
 
+    /// <summary>The default of <see cref="Picture.MaxBytes"/>: 536,870,912, eight bytes for each pixel of
+    /// <see cref="DefaultMaxPixels"/>.</summary>
+    public const int DefaultMaxBytes = 1 << 29;
+
+    /// <summary>What a message calls an image that has no name.</summary>
+    private const string Nameless = "The image";
+
     /// <summary>Decodes a file.</summary>
     /// <remarks>A file of length 0 is refused without being opened. So are named pipes and devices, which have that length: to read them
     /// could take for ever.</remarks>
@@ -23,8 +30,9 @@ public static class ImageDecoder
     /// <param name="picture">Receives the image.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, no image, broken or cut short, or the image has more pixels than
-    /// <see cref="Picture.MaxPixels"/> allows. The message has the path.</exception>
+    /// <exception cref="InvalidDataException">The file is empty, no image, broken or cut short, or it has more bytes than
+    /// <see cref="Picture.MaxBytes"/> or the image more pixels than <see cref="Picture.MaxPixels"/> allows. The message has the
+    /// path.</exception>
     /// <exception cref="IOException">The file could not be read.</exception>
     /// <exception cref="UnauthorizedAccessException">The file must not be read.</exception>
     public static void Decode(string path, Picture picture)
@@ -33,13 +41,83 @@ public static class ImageDecoder
         ArgumentNullException.ThrowIfNull(picture);
         if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
         var length = LengthOf(path);
-        var bytes = length is 0 or > int.MaxValue ? [] : InputFile.Naming(path, () => File.ReadAllBytes(path));
-        var fault = length > int.MaxValue ? $"a file of {length} bytes is no image"
-            : bytes.Length == 0 ? "the file is empty"
-            : PortableAnymap.Is(bytes) ? PortableAnymap.Decode(bytes, picture)
-            : DecodeBySkia(bytes, picture);
-        if (fault is not null) throw new InvalidDataException($"{MessageText.Message(path)}: {fault}.");
+        if (length > picture.MaxBytes) throw Fault(path, BoundedBytes.TooMany(picture.MaxBytes));
+        Decode(length == 0 ? [] : InputFile.Naming(path, () => File.ReadAllBytes(path)), picture, path);
     }
+
+    /// <summary>Decodes an image that is in memory, such as an upload.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="picture">Receives the image.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentNullException"><paramref name="picture"/> is null.</exception>
+    /// <exception cref="InvalidDataException">The bytes are no image, broken or cut short, or they are more than
+    /// <see cref="Picture.MaxBytes"/> or the image has more pixels than <see cref="Picture.MaxPixels"/> allows. The message has the
+    /// name.</exception>
+    public static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        var fault = image.IsEmpty ? "the file is empty"
+            : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
+            : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
+            : DecodeBySkia(image, picture);
+        if (fault is not null) throw Fault(name, fault);
+    }
+
+    /// <summary>Decodes what is left of a stream, such as an upload or an entry of a zip file.</summary>
+    /// <remarks>Not more than <see cref="Picture.MaxBytes"/> and one byte are read. The stream stays open.</remarks>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="picture">Receives the image.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentException"><paramref name="image"/> cannot be read.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="image"/> or <paramref name="picture"/> is null.</exception>
+    /// <exception cref="IOException">The stream could not be read.</exception>
+    /// <inheritdoc cref="Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception[contains(@cref, 'InvalidData')]"/>
+    public static void Decode(Stream image, Picture picture, string? name = null)
+    {
+        var bytes = Room(image, picture);
+        try
+        {
+            for (int count; (count = image.Read(bytes.Room().Span)) > 0;) bytes.Add(count);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Fault(name, e.Message.TrimEnd('.'), e);
+        }
+        Decode(bytes.All, picture, name);
+    }
+
+    /// <summary>Decodes what is left of a stream that must not block a thread, such as the body of a web request.</summary>
+    /// <remarks>Not more than <see cref="Picture.MaxBytes"/> and one byte are read. The stream stays open. The image is decoded on the
+    /// thread that reads the last bytes.</remarks>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="picture">Receives the image.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <inheritdoc cref="Decode(Stream, Picture, string?)" path="/exception"/>
+    public static async Task DecodeAsync(Stream image, Picture picture, string? name = null, CancellationToken cancellationToken = default)
+    {
+        var bytes = Room(image, picture);
+        try
+        {
+            for (int count; (count = await image.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.Add(count);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Fault(name, e.Message.TrimEnd('.'), e);
+        }
+        Decode(bytes.All, picture, name);
+    }
+
+    private static BoundedBytes Room(Stream image, Picture picture)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        ArgumentNullException.ThrowIfNull(picture);
+        if (!image.CanRead) throw new ArgumentException("image must be a stream that can be read, got one that cannot.", nameof(image));
+        return new BoundedBytes(picture.MaxBytes, image.CanSeek ? image.Length - image.Position : 0);
+    }
+
+    private static InvalidDataException Fault(string? name, string what, Exception? inner = null) =>
+        new($"{MessageText.Message(name ?? Nameless)}: {MessageText.Message(what)}.", inner);
 
     /// <summary>The length of a file, or of the file that a symbolic link leads to, found without opening it.</summary>
     private static long LengthOf(string path)
@@ -54,9 +132,17 @@ public static class ImageDecoder
         : width * height > Math.Min(picture.MaxPixels, Picture.MostPixels) ? string.Create(CultureInfo.InvariantCulture,
             $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed; {nameof(Picture.MaxPixels)} sets how many") : null;
 
-    private static unsafe string? DecodeBySkia(byte[] bytes, Picture picture)
+    private static unsafe string? DecodeBySkia(ReadOnlySpan<byte> bytes, Picture picture)
     {
-        using var data = SKData.CreateCopy(bytes);
+        fixed (byte* first = bytes)
+        {
+            using var data = SKData.Create((nint)first, bytes.Length);
+            return DecodeBySkia(data, picture);
+        }
+    }
+
+    private static unsafe string? DecodeBySkia(SKData data, Picture picture)
+    {
         using var codec = SKCodec.Create(data);
         if (codec is null) return "not an image of a known kind, or its header is broken";
         var (width, height) = (codec.Info.Width, codec.Info.Height);

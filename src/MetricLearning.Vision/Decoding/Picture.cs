@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace MetricLearning.Vision;
 
 /// <summary>One decoded image in memory. A worker uses the same object, and its memory, for image after image.</summary>
@@ -18,6 +20,11 @@ public sealed class Picture
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
+    /// <summary>A file or stream of more bytes than this is not decoded into it, and not read further. Default:
+    /// <see cref="ImageDecoder.DefaultMaxBytes"/>, 536,870,912.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
+    public int MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxBytes;
+
     /// <summary>The width in pixels.</summary>
     public int Width { get; private set; }
 
@@ -32,12 +39,86 @@ public sealed class Picture
     /// <param name="path">The path of the file.</param>
     /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
-    /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
+    /// <inheritdoc cref="ImageDecoder.Decode(string, Picture)" path="/exception"/>
     public static Picture Load(string path, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
         var picture = new Picture { MaxPixels = maxPixels };
         ImageDecoder.Decode(path, picture);
         return picture;
+    }
+
+    /// <summary>Decodes an image that is in memory, such as an upload.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
+    /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
+    public static Picture Load(ReadOnlySpan<byte> image, int maxPixels = ImageDecoder.DefaultMaxPixels, string? name = null)
+    {
+        var picture = new Picture { MaxPixels = maxPixels };
+        ImageDecoder.Decode(image, picture, name);
+        return picture;
+    }
+
+    /// <summary>Decodes what is left of a stream, such as an entry of a zip file. The stream stays open.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
+    /// 1.</exception>
+    /// <inheritdoc cref="ImageDecoder.Decode(Stream, Picture, string?)" path="/exception"/>
+    public static Picture Load(Stream image, int maxPixels = ImageDecoder.DefaultMaxPixels, int maxBytes = ImageDecoder.DefaultMaxBytes,
+        string? name = null)
+    {
+        var picture = new Picture { MaxPixels = maxPixels, MaxBytes = maxBytes };
+        ImageDecoder.Decode(image, picture, name);
+        return picture;
+    }
+
+    /// <summary>Decodes what is left of a stream that must not block a thread, such as the body of a web request. The stream stays
+    /// open.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <inheritdoc cref="Load(Stream, int, int, string?)" path="/exception"/>
+    public static async Task<Picture> LoadAsync(Stream image, int maxPixels = ImageDecoder.DefaultMaxPixels,
+        int maxBytes = ImageDecoder.DefaultMaxBytes, string? name = null, CancellationToken cancellationToken = default)
+    {
+        var picture = new Picture { MaxPixels = maxPixels, MaxBytes = maxBytes };
+        await ImageDecoder.DecodeAsync(image, picture, name, cancellationToken).ConfigureAwait(false);
+        return picture;
+    }
+
+    /// <summary>Copies pixels that are already decoded.</summary>
+    /// <param name="rgb">Red, green and blue of each pixel, row by row from the top left: 3 · <paramref name="width"/> ·
+    /// <paramref name="height"/> bytes.</param>
+    /// <param name="width">The width, 1 or more.</param>
+    /// <param name="height">The height, 1 or more.</param>
+    /// <exception cref="ArgumentException"><paramref name="rgb"/> has another number of bytes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
+    /// <exception cref="OverflowException">The pixels would take more than 2³¹ − 1 bytes.</exception>
+    public static Picture FromRgb(ReadOnlySpan<byte> rgb, int width, int height)
+    {
+        Guard.AtLeast(width, 1);
+        Guard.AtLeast(height, 1);
+        if (rgb.Length != 3L * width * height)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"rgb must have {3L * width * height} bytes, three for each of {width}x{height} pixels, got {rgb.Length}."), nameof(rgb));
+        var picture = new Picture();
+        var pixels = picture.Replace(width, height, out _);
+        for (int from = 0, to = 0; from < rgb.Length; from += 3, to += BytesPerPixel) rgb.Slice(from, 3).CopyTo(pixels[to..]);
+        return picture;
+    }
+
+    /// <summary>A copy with its own memory and the same limits.</summary>
+    internal Picture Clone()
+    {
+        var copy = new Picture { MaxPixels = MaxPixels, MaxBytes = MaxBytes };
+        Pixels.CopyTo(copy.Replace(Width, Height, out _));
+        return copy;
     }
 
     /// <summary>Copies the pixels plane by plane: red, green, blue, each row by row.</summary>

@@ -69,7 +69,7 @@ internal sealed class BatchBuilder : IDisposable
         select (Indices[slot], errors[slot]!.Value);
 
     /// <summary>Makes a batch of the images that are in their slots; null if there are none. Frees this builder.</summary>
-    public ImageBatch? Finish(IReadOnlyList<long> labels)
+    public ImageBatch? Finish(Func<int, long> labelOf)
     {
         using (this)
         {
@@ -78,7 +78,7 @@ internal sealed class BatchBuilder : IDisposable
             using var scope = NewDisposeScope();
             var indices = good.Select(slot => Indices[slot]).ToArray();
             var kept = good.Length == Indices.Length ? images.alias() : images.index_select(0, tensor(good));
-            var classes = tensor(indices.Select(index => labels[index]).ToArray(), ScalarType.Int64);
+            var classes = tensor(indices.Select(labelOf).ToArray(), ScalarType.Int64);
             var ready = ToDevice(kept);
             if (batchSteps is not null) ready = batchSteps.ApplyToBatch(ready, [.. good.Select(slot => random[slot])]);
             return new(ready.DetachFromDisposeScope(), ToDevice(classes).DetachFromDisposeScope(), indices);

@@ -14,7 +14,7 @@ public sealed class ImageBatch : IDisposable
     /// <summary>The normalized images [N, C, H, W], float32; C is 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public Tensor Images { get; }
 
-    /// <summary>The labels [N], int64, as in <see cref="ImageList.Labels"/>.</summary>
+    /// <summary>The labels [N], int64, as in <see cref="ImageList.Labels"/>; zeros if the list has no identities.</summary>
     public Tensor Labels { get; }
 
     /// <summary>The position of each image in the loader's list.</summary>

@@ -233,7 +233,7 @@ public sealed class ImageLoader
                 cancellationToken.ThrowIfCancellationRequested();
                 first.Wait(cancellationToken);
                 Judge(first);
-                if (pending.Dequeue().Finish(Images.Labels) is not { } ready) continue;
+                if (pending.Dequeue().Finish(Images.LabelOf) is not { } ready) continue;
                 empty = false;
                 yield return (ready, first.End);
             }
@@ -285,7 +285,7 @@ public sealed class ImageLoader
         {
             try
             {
-                ImageDecoder.Decode(Images[index].Path, picture);
+                Images[index].DecodeInto(picture);
             }
             catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
             {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The steps between an image's file and its batch: steps on pixels, one <see cref="Normalize"/>, steps on the normalized
+/// <summary>The steps between an image and its batch: steps on pixels, one <see cref="Normalize"/>, steps on the normalized
 /// values.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, each with its own <see cref="SeededRandom"/>. The same
 /// random numbers give the same values to the bit, whatever other threads do. Steps that you wrote must allow this too.</remarks>
@@ -86,24 +86,74 @@ public sealed class ImageTransform
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
     /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
-    /// <inheritdoc cref="ImageDecoder.Decode" path="/exception"/>
+    /// <inheritdoc cref="ImageDecoder.Decode(string, Picture)" path="/exception"/>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
-    public Tensor Read(string path, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels)
+    public Tensor Read(string path, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels) =>
+        TensorOf(Picture.Load(path, maxPixels), random);
+
+    /// <summary>Decodes and transforms one image that is in memory, such as an upload: [1, Channels, Height, Width], float32, on the
+    /// CPU.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
+    /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
+    public Tensor Read(ReadOnlySpan<byte> image, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels,
+        string? name = null) => TensorOf(Picture.Load(image, maxPixels, name), random);
+
+    /// <summary>Decodes and transforms what is left of a stream: [1, Channels, Height, Width], float32, on the CPU. The stream stays
+    /// open.</summary>
+    /// <param name="image">The bytes of the file.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
+    /// <param name="maxBytes">See <see cref="Picture.MaxBytes"/>.</param>
+    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
+    /// 1.</exception>
+    /// <inheritdoc cref="ImageDecoder.Decode(Stream, Picture, string?)" path="/exception"/>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
+    public Tensor Read(Stream image, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels,
+        int maxBytes = ImageDecoder.DefaultMaxBytes, string? name = null) =>
+        TensorOf(Picture.Load(image, maxPixels, maxBytes, name), random);
+
+    /// <summary>Transforms one decoded image: [1, Channels, Height, Width], float32, on the CPU.</summary>
+    /// <param name="picture">The image; it stays unchanged.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <exception cref="ArgumentException"><paramref name="picture"/> is empty.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="picture"/> is null.</exception>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
+    public Tensor Apply(Picture picture, SeededRandom? random = null) => TensorOf(Copy(picture), random);
+
+    /// <summary>Transforms one decoded image to the numbers that a network takes: <see cref="Channels"/> · <see cref="Height"/> ·
+    /// <see cref="Width"/> of them, channel by channel, each row by row. No tensor is made, and TorchSharp's native library is not
+    /// loaded.</summary>
+    /// <param name="picture">The image; it stays unchanged.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <inheritdoc cref="Apply(Picture, SeededRandom?)" path="/exception"/>
+    public float[] ToArray(Picture picture, SeededRandom? random = null)
     {
-        var picture = Picture.Load(path, maxPixels);
-        random ??= new SeededRandom(0);
-        ApplyFixed(picture, random);
-        var result = empty(1, Channels, Height, Width);
-        try
-        {
-            ApplyRest(picture, MemoryMarshal.Cast<byte, float>(result.bytes), random);
-            return result;
-        }
-        catch
-        {
-            result.Dispose();
-            throw;
-        }
+        var values = new float[Values];
+        Write(Copy(picture), values, random);
+        return values;
+    }
+
+    /// <summary>Does what <see cref="ToArray"/> does, into memory that is there, such as one image's part of a batch.</summary>
+    /// <param name="picture">The image; it stays unchanged.</param>
+    /// <param name="destination">Receives <see cref="Channels"/> · <see cref="Height"/> · <see cref="Width"/> numbers.</param>
+    /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
+    /// <exception cref="ArgumentException"><paramref name="picture"/> is empty, or <paramref name="destination"/> has another
+    /// length.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="picture"/> is null.</exception>
+    /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
+    public void Apply(Picture picture, Span<float> destination, SeededRandom? random = null)
+    {
+        var copy = Copy(picture);
+        if (destination.Length != Values)
+            throw new ArgumentException($"destination must have {Channels} x {Height} x {Width} = {Values} numbers, got "
+                + $"{destination.Length}.", nameof(destination));
+        Write(copy, destination, random);
     }
 
     /// <summary>Transforms a batch of decoded images of one size: [N, Channels, Height, Width], float32, on the CPU.</summary>
@@ -192,6 +242,37 @@ public sealed class ImageTransform
         var (height, width) = BatchInput;
         if (picture.Height != height || picture.Width != width) throw WrongSize(picture.Height, picture.Width, height, width);
         picture.CopyPlanes(destination);
+    }
+
+    private static Picture Copy(Picture picture)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        return picture.Width > 0 ? picture.Clone()
+            : throw new ArgumentException("picture must have pixels: decode an image into it first.", nameof(picture));
+    }
+
+    /// <summary>Transforms an image, which changes.</summary>
+    private void Write(Picture picture, Span<float> destination, SeededRandom? random)
+    {
+        random ??= new SeededRandom(0);
+        ApplyFixed(picture, random);
+        ApplyRest(picture, destination, random);
+    }
+
+    /// <summary>Transforms an image, which changes.</summary>
+    private Tensor TensorOf(Picture picture, SeededRandom? random)
+    {
+        var result = empty(1, Channels, Height, Width);
+        try
+        {
+            Write(picture, MemoryMarshal.Cast<byte, float>(result.bytes), random);
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
     }
 
     private static InvalidOperationException WrongSize(long height, long width, int promisedHeight, int promisedWidth) =>

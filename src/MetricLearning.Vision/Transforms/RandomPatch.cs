@@ -40,7 +40,7 @@ public sealed class RandomPatch : PixelStep
         for (var i = 0; i < pool.Length; i++)
         {
             var random = SeededRandom.ForStream(seed, (ulong)i);
-            ImageDecoder.Decode(images[random.NextInt(images.Count)].Path, picture);
+            images[random.NextInt(images.Count)].DecodeInto(picture);
             resize.Apply(picture, random);
             var (tall, wide) = Size(height, width, random);
             Crop.Apply(picture, random.NextInt(height - tall + 1), random.NextInt(width - wide + 1), tall, wide);

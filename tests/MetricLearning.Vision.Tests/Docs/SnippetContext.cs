@@ -31,6 +31,7 @@ public abstract class SnippetContext
         protected new EmbeddingModel model = null!;
         protected ReIdDataset data = null!;
         protected ImageLoader loader = null!;
+        protected Dictionary<string, byte[]> blobs = null!;
     }
 
     public abstract class Losses : SnippetContext

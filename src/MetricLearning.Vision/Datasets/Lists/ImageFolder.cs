@@ -59,7 +59,8 @@ internal static class ImageFolder
             $"{folder} have names that are not UTF-8, so .NET cannot open them: {MessageText.Some(lost)}. Rename them.");
     }
 
-    private static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+    /// <summary>Whether a file of this name is an image by its extension, and not hidden.</summary>
+    public static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
 
     private static string[] Sorted(string folder, IEnumerable<string> files)
     {

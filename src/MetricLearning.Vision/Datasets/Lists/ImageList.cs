@@ -10,6 +10,7 @@ namespace MetricLearning.Vision;
 public sealed partial class ImageList : IReadOnlyList<ImageSample>
 {
     private readonly ImageSample[] samples;
+    private readonly long[]? labels;
 
     /// <summary>Makes a list of these images in this order.</summary>
     /// <param name="samples">The images.</param>
@@ -19,17 +20,18 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     {
     }
 
-    private ImageList(IEnumerable<ImageSample> samples, bool hasCameras, IReadOnlyDictionary<long, string>? names)
+    private ImageList(IEnumerable<ImageSample> samples, bool hasCameras, IReadOnlyDictionary<long, string>? names,
+        bool hasIdentities = true)
     {
         ArgumentNullException.ThrowIfNull(samples);
         this.samples = [.. samples];
         if (Array.IndexOf(this.samples, null) is var missing and >= 0)
             throw new ArgumentException($"samples must not have entries that are null, entry {missing} is.", nameof(samples));
-        HasCameras = hasCameras;
-        IdentityNames = names;
-        Identities = [.. this.samples.Select(s => s.Identity).Distinct().Order()];
+        (HasCameras, HasIdentities, IdentityNames) = (hasCameras, hasIdentities, names);
+        Identities = hasIdentities ? [.. this.samples.Select(s => s.Identity).Distinct().Order()] : [];
+        if (!hasIdentities) return;
         var labels = Identities.Select((identity, label) => (identity, label)).ToDictionary(p => p.identity, p => (long)p.label);
-        Labels = [.. this.samples.Select(s => labels[s.Identity])];
+        this.labels = [.. this.samples.Select(s => labels[s.Identity])];
     }
 
     /// <summary>The number of images.</summary>
@@ -39,9 +41,12 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public ImageSample this[int index] => samples[index];
 
     /// <summary>The label (class index) of each image: the identities renumbered 0 … C−1 in ascending order.</summary>
-    public IReadOnlyList<long> Labels { get; }
+    /// <exception cref="InvalidOperationException">The list has no identities.</exception>
+    public IReadOnlyList<long> Labels => labels ?? throw new InvalidOperationException(
+        $"The {Count} images of this list have no identities, so they have no labels to train on.");
 
-    /// <summary>The different identities in ascending order: <c>Identities[label]</c> is the identity of a label.</summary>
+    /// <summary>The different identities in ascending order: <c>Identities[label]</c> is the identity of a label. Empty if the list has no
+    /// identities.</summary>
     public IReadOnlyList<long> Identities { get; }
 
     /// <summary>The number of different identities, C.</summary>
@@ -49,6 +54,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>Whether the cameras of the images are known.</summary>
     public bool HasCameras { get; }
+
+    /// <summary>Whether it is known who or what the images show. A list without identities can be searched in and embedded, but neither
+    /// trained on nor evaluated; each of its images has the identity −1.</summary>
+    public bool HasIdentities { get; }
 
     /// <summary>The name of each identity, if the list was read from folders or combined from other lists; otherwise null.</summary>
     public IReadOnlyDictionary<long, string>? IdentityNames { get; }
@@ -59,14 +68,14 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         Count,
         HasCameras ? samples.Select(s => s.Camera).Distinct().Count() : 0,
         HasCameras ? samples.Count(s => s.Identity == 0) : 0,
-        HasCameras ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
+        HasCameras && HasIdentities ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
 
     /// <summary>The images that pass a test, in the same order.</summary>
     /// <exception cref="ArgumentNullException"><paramref name="predicate"/> is null.</exception>
     public ImageList Where(Func<ImageSample, bool> predicate)
     {
         ArgumentNullException.ThrowIfNull(predicate);
-        return new(samples.Where(predicate), HasCameras, IdentityNames);
+        return new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities);
     }
 
     /// <summary>The images without those that a loader could not read. Row i of the features that the loader extracted belongs to image i
@@ -89,16 +98,27 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
     public static ImageList FromNamedFiles(string folder, bool keepJunk = false)
     {
-        var files = ImageFolder.FilesIn(folder);
-        var parsed = files.Select(file => (file, says: IdentityAndCamera(Path.GetFileName(file)))).ToArray();
-        var odd = parsed.Where(p => p.says is null).Select(p => Path.GetFileName(p.file)).ToArray();
-        if (odd.Length > 0)
-            throw new InvalidDataException($"{odd.Length} of {files.Length} images in {folder} are not named like " +
-                $"0002_c1s1_000451_03.jpg (identity, camera, ...): {MessageText.Some(odd)}.");
-        return new(parsed
-            .Select(p => new ImageSample(p.file, p.says!.Value.Identity, p.says.Value.Camera))
-            .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity));
+        return Named(folder, Files(ImageFolder.FilesIn(folder)), keepJunk);
     }
+
+    /// <summary>Makes a list of images of which nobody knows who or what they show.</summary>
+    /// <param name="samples">The images. Their identities become −1.</param>
+    /// <param name="hasCameras">Whether the cameras of the images are known.</param>
+    /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
+    public static ImageList WithoutIdentities(IEnumerable<ImageSample> samples, bool hasCameras = false)
+    {
+        ArgumentNullException.ThrowIfNull(samples);
+        return new(samples.Select(sample => sample is null ? null! : sample with { Identity = ImageSample.LeastIdentity }), hasCameras,
+            null, hasIdentities: false);
+    }
+
+    /// <summary>Reads the images of one folder, whatever their names are, as a list without identities.</summary>
+    /// <param name="folder">The folder; its subfolders are not read.</param>
+    /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">It has no images, or some names are not UTF-8.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder cannot be read.</exception>
+    public static ImageList FromFlatFolder(string folder) => WithoutIdentities(Files(ImageFolder.FilesIn(folder)));
 
     /// <summary>Reads a tree that has one folder per identity, at any depth: <c>root/anna/1.jpg</c>,
     /// <c>root/greek/alpha/01.png</c>.</summary>
@@ -153,7 +173,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// since they show nobody to tell apart; tracks are left out too. <see cref="IdentityNames"/> says which list and identity each new
     /// identity comes from: <c>2/1043</c> is identity 1043 of the third list.</remarks>
     /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>
-    /// <exception cref="ArgumentException"><paramref name="lists"/> is null or has an entry that is null.</exception>
+    /// <exception cref="ArgumentException"><paramref name="lists"/> is null or has an entry that is null or has no identities.</exception>
     public static ImageList Combine(params IReadOnlyList<ImageList> lists)
     {
         ArgumentNullException.ThrowIfNull(lists);
@@ -163,6 +183,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         long identities = 0, cameras = 0;
         foreach (var (list, place) in lists.Select((list, place) => (list, place)))
         {
+            if (!list.HasIdentities)
+                throw new ArgumentException($"lists must have identities, list {place} has none.", nameof(lists));
             var kept = list.HasCameras ? list.Where(sample => sample.Identity > 0) : list;
             var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
                 .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
@@ -203,6 +225,27 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         var first = this.GroupBy(sample => sample.Identity).SelectMany(group => group.Take(perIdentity)).ToHashSet();
         return (Where(first.Contains), Where(sample => !first.Contains(sample)));
     }
+
+    /// <summary>A list of images whose names begin with identity and camera.</summary>
+    /// <param name="where">Where they are, for the error.</param>
+    /// <param name="files">The images, without identities.</param>
+    /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
+    internal static ImageList Named(string where, IReadOnlyList<ImageSample> files, bool keepJunk)
+    {
+        var parsed = files.Select(file => (file, says: IdentityAndCamera(Path.GetFileName(file.Path)))).ToArray();
+        var odd = parsed.Where(p => p.says is null).Select(p => Path.GetFileName(p.file.Path)).ToArray();
+        if (odd.Length > 0)
+            throw new InvalidDataException($"{odd.Length} of {files.Count} images in {where} are not named like " +
+                $"0002_c1s1_000451_03.jpg (identity, camera, ...): {MessageText.Some(odd)}.");
+        return new(parsed
+            .Select(p => p.file with { Identity = p.says!.Value.Identity, Camera = p.says.Value.Camera })
+            .Where(sample => keepJunk || sample.Identity != ImageSample.LeastIdentity));
+    }
+
+    private static ImageSample[] Files(IEnumerable<string> paths) => [.. paths.Select(path => new ImageSample(path, 0, 0))];
+
+    /// <summary>The label of an image; 0 if the list has no identities.</summary>
+    internal long LabelOf(int index) => labels?[index] ?? 0;
 
     /// <summary>The same images with <paramref name="offset"/> added to each identity.</summary>
     internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,

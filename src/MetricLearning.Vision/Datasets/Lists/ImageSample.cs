@@ -1,8 +1,11 @@
+using System.Runtime.InteropServices;
+
 namespace MetricLearning.Vision;
 
-/// <summary>One image of a dataset.</summary>
-/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
-/// <param name="Path">The path of the image's file; not null and not empty. The file need not exist yet.</param>
+/// <summary>One image of a dataset: a file, or anything else that <see cref="Open"/> opens.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once. What <see cref="Open"/> does must allow this too.</remarks>
+/// <param name="Path">The path of the image's file, or the name that messages use if it is no file; not null and not empty. The file need
+/// not exist yet.</param>
 /// <param name="Identity">The person or thing that the image shows, −1 or greater. In re-identification 0 is a distractor and −1 is
 /// junk.</param>
 /// <param name="Camera">The camera that took the image, as the dataset numbers its cameras, 0 or greater; 0 if it has none.</param>
@@ -11,7 +14,7 @@ namespace MetricLearning.Vision;
 /// <exception cref="ArgumentException"><paramref name="Path"/> is null or empty, or a number is less than its least value.</exception>
 public sealed record ImageSample(string Path, long Identity, long Camera, long Track = 0)
 {
-    /// <summary>The path of the image's file.</summary>
+    /// <summary>The path of the image's file, or the name of an image that is no file.</summary>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     public string Path { get; init => field = NotEmpty(value); } = NotEmpty(Path);
 
@@ -26,6 +29,47 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
     /// <summary>The track that the image belongs to; 0 if tracks are not known.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public long Track { get; init => field = Guard.AtLeast(value, 0); } = Guard.AtLeast(Track, 0);
+
+    /// <summary>Opens the encoded image; null for an image that is the file at <see cref="Path"/>. A loader calls it on its own threads,
+    /// once for each time that the image is decoded, and disposes the stream. Default: null.</summary>
+    public Func<Stream>? Open { get; init; }
+
+    /// <summary>An image that is in memory.</summary>
+    /// <param name="name">What messages call the image; not null and not empty.</param>
+    /// <param name="image">The bytes of the file: JPEG, PNG or any other kind that <see cref="ImageDecoder"/> decodes. They are not
+    /// copied.</param>
+    /// <param name="identity">The person or thing that the image shows, −1 or greater. Default: 0.</param>
+    /// <param name="camera">The camera, 0 or greater. Default: 0.</param>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is null or empty, or a number is less than its least value.</exception>
+    public static ImageSample FromBytes(string name, ReadOnlyMemory<byte> image, long identity = 0, long camera = 0) =>
+        new(name, identity, camera)
+        {
+            Open = () => MemoryMarshal.TryGetArray(image, out var part)
+                ? new MemoryStream(part.Array!, part.Offset, part.Count, writable: false)
+                : new MemoryStream(image.ToArray(), writable: false),
+        };
+
+    /// <summary>Decodes the image.</summary>
+    /// <exception cref="IOException">It cannot be read; the message has the path.</exception>
+    /// <exception cref="InvalidDataException">It cannot be decoded; the message has the path.</exception>
+    internal void DecodeInto(Picture picture)
+    {
+        if (Open is null)
+        {
+            ImageDecoder.Decode(Path, picture);
+            return;
+        }
+        try
+        {
+            using var stream = Open()
+                ?? throw new InvalidOperationException($"{MessageText.Message(Path)}: {nameof(Open)} gave no stream.");
+            ImageDecoder.Decode(stream, picture, Path);
+        }
+        catch (IOException e) when (!e.Message.StartsWith(Path, StringComparison.Ordinal))
+        {
+            throw new IOException($"{MessageText.Message(Path)}: {MessageText.Message(e.Message)}", e);
+        }
+    }
 
     /// <summary>The least identity: junk.</summary>
     internal const long LeastIdentity = -1;

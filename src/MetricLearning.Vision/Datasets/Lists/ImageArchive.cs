@@ -1,0 +1,117 @@
+using System.IO.Compression;
+
+namespace MetricLearning.Vision;
+
+/// <summary>The images in a zip file, which are read where they are: nothing is unpacked.</summary>
+/// <remarks>An image's path is the path of the archive followed by the name of the entry. Thread safety: any number of threads may use it
+/// and decode its images at once; they take turns to read bytes. Dispose it when none does.</remarks>
+/// <example><code>
+/// using var archive = new ImageArchive("Market-1501.zip");
+/// var train = archive.FromNamedFiles("Market-1501/bounding_box_train/");
+/// </code></example>
+public sealed class ImageArchive : IDisposable
+{
+    private readonly object gate = new();
+    private readonly ZipArchive zip;
+    private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
+
+    /// <summary>Opens a zip file.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">It is no zip file, or it has two images of one name. The message has the path.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public ImageArchive(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
+        Path = path;
+        var file = File.OpenRead(path);
+        try
+        {
+            zip = InputFile.Naming(path, () => new ZipArchive(file, ZipArchiveMode.Read));
+            foreach (var entry in zip.Entries.Where(entry => ImageFolder.IsImage(entry.Name)))
+                if (!entries.TryAdd(entry.FullName, entry))
+                    throw new InvalidDataException($"{path} has two entries {MessageText.Excerpt(entry.FullName)}.");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+        Names = [.. entries.Keys.Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>The path of the zip file.</summary>
+    public string Path { get; }
+
+    /// <summary>The names of the images, in ordinal order: <c>query/0001_c1s1_001051_00.jpg</c>. Hidden files and files whose extension is
+    /// not that of an image are left out.</summary>
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>One image.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="identity">The person or thing that the image shows, −1 or greater. Default: 0.</param>
+    /// <param name="camera">The camera, 0 or greater. Default: 0.</param>
+    /// <exception cref="ArgumentException">There is no such image, or a number is less than its least value.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
+    public ImageSample Image(string name, long identity = 0, long camera = 0)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (!entries.TryGetValue(name, out var entry))
+            throw new ArgumentException($"name must be that of an image in {Path}, got {name}. {NearNames.Describe(name, entries.Keys)}",
+                nameof(name));
+        return new ImageSample($"{Path}/{name}", identity, camera) { Open = () => new EntryStream(entry, gate) };
+    }
+
+    /// <summary>The images of one folder of the archive and of the folders below it, as a list without identities.</summary>
+    /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
+    /// <exception cref="InvalidDataException">There are no such images.</exception>
+    public ImageList Images(string folder = "") => ImageList.WithoutIdentities(In(folder));
+
+    /// <summary>The images of one folder of the archive, whose names begin with identity and camera: see
+    /// <see cref="ImageList.FromNamedFiles"/>.</summary>
+    /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
+    /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
+    /// <exception cref="InvalidDataException">There are no such images, or some names do not parse.</exception>
+    public ImageList FromNamedFiles(string folder = "", bool keepJunk = false) =>
+        ImageList.Named($"{Path}/{folder}", In(folder), keepJunk);
+
+    /// <summary>Closes the zip file.</summary>
+    public void Dispose() => zip.Dispose();
+
+    private ImageSample[] In(string folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ImageSample[] found = [.. Names.Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Select(name => Image(name))];
+        return found.Length > 0 ? found
+            : throw new InvalidDataException($"There are no images whose names begin with \"{folder}\" in {Path}, only "
+                + $"{MessageText.Some(Names)}.");
+    }
+
+    /// <summary>An entry, read while no other thread reads the same file.</summary>
+    private sealed class EntryStream : ReadOnlyStream
+    {
+        private readonly object gate;
+        private readonly Stream source;
+
+        public EntryStream(ZipArchiveEntry entry, object gate)
+        {
+            this.gate = gate;
+            lock (gate) source = entry.Open();
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            lock (gate) return source.Read(buffer);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) source.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}
