@@ -25,7 +25,7 @@ internal static class Evaluation
         if (pairs is not null) Ui.Line($"\n{pairs}");
         if (verification is not null) Ui.Line($"\n{verification}");
 
-        if (settings.Json is { } json) Figures.Write(json, Json(run, other, verification));
+        if (settings.Json is { } json) Figures.Write(json, Json(run, other, verification, cancellationToken));
         if (settings.Csv is { } csv) PerQueryTable.Write(csv, run, other);
         if (settings.Html is { } html)
         {
@@ -36,14 +36,13 @@ internal static class Evaluation
     }
 
     /// <summary>The figures of the first run with their settings, and those of the second run.</summary>
-    private static JsonObject Json(Run run, Run? other, VerificationReport? verification)
+    private static JsonObject Json(Run run, Run? other, VerificationReport? verification, CancellationToken cancellationToken)
     {
         var json = Describe(run);
-        var sure = new Bootstrap();
         json["intervals"] = new JsonObject
         {
-            ["mAP"] = Interval(sure.OverIdentities(run.Report, q => q.AveragePrecision, run.Query.Set.Identities)),
-            ["rank1"] = Interval(sure.OverIdentities(run.Report, q => q.FirstMatch <= 1 ? 1 : 0, run.Query.Set.Identities)),
+            ["mAP"] = OverIdentities(q => q.AveragePrecision),
+            ["rank1"] = OverIdentities(q => q.FirstMatch <= 1 ? 1 : 0),
         };
         if (verification is not null)
             json["verification"] = new JsonObject
@@ -60,7 +59,8 @@ internal static class Evaluation
         if (other is not null)
         {
             json["other"] = Describe(other);
-            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Identities);
+            var test = PairedTest.Compare(Precisions(run), Precisions(other), run.Query.Set.Identities,
+                cancellationToken: cancellationToken);
             json["differenceOfMAP"] = new JsonObject
             {
                 ["difference"] = Interval(test.Difference),
@@ -71,6 +71,9 @@ internal static class Evaluation
             };
         }
         return json;
+
+        JsonObject OverIdentities(Func<QueryResult, double> figure) =>
+            Interval(new Bootstrap().OverIdentities(run.Report, figure, run.Query.Set.Identities, cancellationToken));
     }
 
     private static JsonObject Describe(Run run)

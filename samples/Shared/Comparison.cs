@@ -27,11 +27,11 @@ internal static class Comparison
         var bootstrap = new Bootstrap();
         return [["%", "over identities", "over queries"], .. figures.Select(figure =>
         {
-            cancellationToken.ThrowIfCancellationRequested();
             var values = figure.Of(queries);
             return new[]
             {
-                figure.Name, Text(bootstrap.OverIdentities(values, queryIdentities)), Text(bootstrap.OverQueries(values)),
+                figure.Name, Text(bootstrap.OverIdentities(values, queryIdentities, cancellationToken)),
+                Text(bootstrap.OverQueries(values, cancellationToken)),
             };
         })];
     }
@@ -43,14 +43,14 @@ internal static class Comparison
         var bootstrap = new Bootstrap();
         return [["%", first.Name, second.Name, "difference", "p", "p (Wilcoxon)"], .. figures.Select(figure =>
         {
-            cancellationToken.ThrowIfCancellationRequested();
             var (a, b) = (figure.Of(first.Queries), figure.Of(second.Queries));
             double[] difference = [.. b.Zip(a, (after, before) => after - before)];
-            var test = PairedTest.Compare(a, b, queryIdentities);
+            var test = PairedTest.Compare(a, b, queryIdentities, cancellationToken: cancellationToken);
             return new[]
             {
-                figure.Name, Text(bootstrap.OverIdentities(a, queryIdentities)), Text(bootstrap.OverIdentities(b, queryIdentities)),
-                Text(bootstrap.OverIdentities(difference, queryIdentities), "+0.0;-0.0;0.0"),
+                figure.Name, Text(bootstrap.OverIdentities(a, queryIdentities, cancellationToken)),
+                Text(bootstrap.OverIdentities(b, queryIdentities, cancellationToken)),
+                Text(bootstrap.OverIdentities(difference, queryIdentities, cancellationToken), "+0.0;-0.0;0.0"),
                 Probability(test.PermutationP), Probability(test.WilcoxonP),
             };
         })];

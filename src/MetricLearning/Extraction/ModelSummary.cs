@@ -66,11 +66,14 @@ public sealed class ModelSummary
     /// <param name="model">The model.</param>
     /// <param name="inputShape">The shape of the model's input, such as 1, 3, 256, 128.</param>
     /// <param name="depth">The number of levels of parts within parts that are listed; null for all.</param>
+    /// <param name="cancellationToken">Cancels the call after the layer that runs.</param>
     /// <exception cref="ArgumentNullException">The model or the shape is null.</exception>
     /// <exception cref="ArgumentException">The model does not take such an input.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The depth or a size is negative.</exception>
     /// <exception cref="InvalidOperationException">A module is in training mode; the message names it and says what to do.</exception>
-    public static ModelSummary Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape, int? depth = null)
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
+    public static ModelSummary Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape, int? depth = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputShape);
@@ -78,7 +81,7 @@ public sealed class ModelSummary
         var levels = Guard.AtLeast(depth ?? int.MaxValue, 0, nameof(depth));
         EvaluationMode.Require(model);
 
-        var run = Run.Of(model, inputShape);
+        var run = Run.Of(model, inputShape, cancellationToken);
         var layers = new List<LayerSummary>();
         List(model, name: "", level: 0, levels, run, layers);
         return new ModelSummary(layers, [.. inputShape])
@@ -158,14 +161,20 @@ public sealed class ModelSummary
         public long OutputBytes { get; private set; }
 
         /// <summary>Runs the model on zeros of the type and on the device of its parameters.</summary>
-        public static Run Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape)
+        public static Run Of<TResult>(nn.Module<Tensor, TResult> model, IReadOnlyList<long> inputShape,
+            CancellationToken cancellationToken)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             using var noGradient = no_grad();
             using var scope = NewDisposeScope();
             var first = model.parameters().FirstOrDefault();
             var input = zeros([.. inputShape], first?.dtype ?? ScalarType.Float32, first?.device ?? CPU);
             var run = new Run { InputBytes = Bytes(input) };
-            run.shapes[model] = ShapesOf(LayerTaps.Call(model, input, run.See));
+            run.shapes[model] = ShapesOf(LayerTaps.Call(model, input, (layer, output) =>
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                run.See(layer, output);
+            }));
             return run;
         }
 

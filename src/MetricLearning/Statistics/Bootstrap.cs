@@ -26,38 +26,51 @@ public sealed record Bootstrap
     /// <summary>The mean of one figure of the queries; each query is drawn by itself.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">Say <c>q => q.AveragePrecision</c>, or <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    public ConfidenceInterval OverQueries(RetrievalReport report, Func<QueryResult, double> figure) => OverQueries(Values(report, figure));
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
+    public ConfidenceInterval OverQueries(RetrievalReport report, Func<QueryResult, double> figure,
+        CancellationToken cancellationToken = default) =>
+        OverQueries(Values(report, figure), cancellationToken);
 
     /// <summary>The mean of one figure of the queries; all queries of an identity are drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">There is not one identity a query.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure,
-        IReadOnlyList<long> queryIdentities) =>
-        OverIdentities(Values(report, figure), queryIdentities);
+        IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default) =>
+        OverIdentities(Values(report, figure), queryIdentities, cancellationToken);
 
     /// <summary>The mean of values; each is drawn by itself.</summary>
     /// <param name="values">The values; NaN is left out.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
-    public ConfidenceInterval OverQueries(IReadOnlyList<double> values) => Interval(PairedValues.Groups(values, identities: null));
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
+    public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default) =>
+        Interval(PairedValues.Groups(values, identities: null), cancellationToken);
 
     /// <summary>The mean of values; those of an identity are drawn together.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="identities">The identity of each value.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">There is not one identity a value.</exception>
-    public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities)
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
+    public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(identities);
-        return Interval(PairedValues.Groups(values, identities));
+        return Interval(PairedValues.Groups(values, identities), cancellationToken);
     }
 
-    private ConfidenceInterval Interval((double Sum, int Count)[] groups)
+    private ConfidenceInterval Interval((double Sum, int Count)[] groups, CancellationToken cancellationToken)
     {
+        var call = CallProgress.Begin(progress: null, cancellationToken);
         if (groups.Length == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, Confidence);
         var means = new double[Resamples];
-        Threads.For(Resamples, draw =>
+        call.For(Resamples, draw =>
         {
             var random = SeededRandom.ForStream(Seed, 0, (ulong)draw);
             var (sum, count) = (0.0, 0);

@@ -21,10 +21,12 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <param name="confidence">The confidence of the interval, in [0, 1]. Default: 0.95.</param>
     /// <param name="permutations">How many random exchanges are drawn. Default: 10,000.</param>
     /// <param name="seed">The seed of the exchanges. Default: 0.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1], or there are less than 1 permutations.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIdentities = null,
-        double confidence = 0.95, int permutations = 10_000, ulong seed = 0)
+        double confidence = 0.95, int permutations = 10_000, ulong seed = 0, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(first);
         ArgumentNullException.ThrowIfNull(second);
@@ -33,6 +35,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         if (first.Count != second.Count)
             throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.",
                 nameof(second));
+        var call = CallProgress.Begin(progress: null, cancellationToken);
         var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIdentities);
         var (count, queries) = (groups.Length, groups.Sum(g => g.Count));
         if (count == 0)
@@ -48,17 +51,17 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         }
         var margin = count > 1 ? error * StudentT.InvCDF(0, 1, count - 1, (1 + confidence) / 2) : double.NaN;
         return new PairedTest(count, new ConfidenceInterval(mean, mean - margin, mean + margin, confidence), p,
-            Exchange([.. groups.Select(g => g.Sum)], permutations, seed),
+            Exchange([.. groups.Select(g => g.Sum)], permutations, seed, call),
             WilcoxonSignedRank.TwoSidedP([.. groups.Select(g => g.Sum / g.Count)]));
     }
 
     /// <summary>Two-sided p of the sign-flip test on the sums of the units.</summary>
-    private static double Exchange(double[] sums, int permutations, ulong seed)
+    private static double Exchange(double[] sums, int permutations, ulong seed, CallProgress call)
     {
         var observed = Math.Abs(sums.Sum());
         var slack = 1e-12 * sums.Sum(Math.Abs);     // sums of the same numbers in another order
         var extreme = 0;
-        Threads.For(permutations, i =>
+        call.For(permutations, i =>
         {
             var random = SeededRandom.ForStream(seed, 0, (ulong)i);
             var (sum, bits) = (0.0, 0UL);

@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
@@ -64,6 +65,31 @@ public class ModelSummaryTests
         Assert.True(model.training);
         Assert.True(model.Backbone.training);
         Assert.True(mean.Equals(model.state_dict()["neck.bn.running_mean"]));
+    }
+
+    [Fact]
+    public void Of_CanceledMidway_StopsAtTheNextLayer_AndLeavesNoTensor()
+    {
+        using var model = new EmbeddingModel(OSNet.X025());
+        model.eval();
+        using var source = new CancellationTokenSource();
+        var layersAfter = 0;
+        var layers = model.Backbone.named_modules().Select(part => part.module).OfType<nn.Module<Tensor, Tensor>>().ToArray();
+        layers[0].register_forward_hook((_, _, output) =>
+        {
+            source.Cancel();
+            return output;
+        });
+        layers[^1].register_forward_hook((_, _, output) =>
+        {
+            layersAfter++;
+            return output;
+        });
+        var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Assert.Throws<OperationCanceledException>(() => ModelSummary.Of(model, [1, 3, 64, 32], cancellationToken: source.Token));
+        Assert.Equal((0, live), (layersAfter, DisposeScopeManager.Statistics.ThreadTotalLiveCount));
+        Assert.NotEmpty(ModelSummary.Of(model, [1, 3, 64, 32], cancellationToken: CancellationToken.None).Layers);
+        Assert.Equal(1, layersAfter);
     }
 
     [Fact]

@@ -51,6 +51,25 @@ public sealed partial class ResumeTests(SmallRun run)
         }
     }
 
+    [Fact]
+    public void ASecondSignal_EndsTheProgramAtOnce()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
+        List<string> lines = [];
+        // One step with such images takes so long that the first signal is still waiting for its end when the second one comes.
+        using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "256", "128", "--batch", "6", "4"));
+        while (!process.HasExited && !Contains("Network")) Thread.Yield();
+        for (var signals = 0; signals < 2; signals++) Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 128 + 15, string.Join('\n', lines));
+        Assert.False(Contains("stopped"));
+
+        bool Contains(string start)
+        {
+            lock (lines) return lines.Any(text => text.StartsWith(start, StringComparison.Ordinal));
+        }
+    }
+
     /// <summary>Whether SIGINT is ignored by this process and so by the programs that it starts.</summary>
     private static bool InterruptIsIgnored
     {

@@ -51,6 +51,25 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void LongTests_CanBeCanceled_BeforeAndMidway()
+    {
+        double[] values = [.. Enumerable.Range(0, 1000).Select(i => (double)i)];
+        var endless = new Bootstrap { Resamples = 20_000_000 };
+        Action<CancellationToken>[] calls =
+        [
+            token => endless.OverQueries(values, token),
+            token => endless.OverIdentities(values, [.. values.Select(value => (long)value)], token),
+            token => PairedTest.Compare(values, new double[1000], permutations: int.MaxValue, cancellationToken: token),
+        ];
+        foreach (var call in calls)
+        {
+            Assert.Throws<OperationCanceledException>(() => call(new CancellationToken(canceled: true)));
+            using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+            Assert.Throws<OperationCanceledException>(() => call(soon.Token));
+        }
+    }
+
+    [Fact]
     public void Compare_GivesStudentsTest()
     {
         var test = PairedTest.Compare([0, 0, 0, 0, 0, double.NaN], [1, 2, 3, 4, 5, 9]);
