@@ -15,6 +15,7 @@ internal static class CaseTable
         .. SamplerCases.All,
         .. EvaluationCases.All,
         .. RerankingCases.All,
+        .. SearchCases.All,
         .. LoaderCases.All,
         .. WeightCases.All,
     ];

@@ -16,6 +16,8 @@ public class Evaluation() : CaseBenchmarks("evaluation");
 
 public class Reranking() : CaseBenchmarks("re-ranking");
 
+public class Searching() : CaseBenchmarks("search");
+
 public class Loading() : CaseBenchmarks("loading");
 
 public class Weights() : CaseBenchmarks("weights");

@@ -174,9 +174,13 @@ internal static unsafe class FixedPoint
                 for (var j = 0; j < columns; j++) target[j] = offset[j] - target[j] * right[j] * left[i];
     }
 
-    /// <summary>Sums of products of a strip and a panel, [6, 16], which are written to the target or added to it.</summary>
+    /// <summary>Sums of products of a strip and a panel as integers, [6, 16]. No sum, nor any part of one, may exceed int32.</summary>
+    /// <param name="strip">Rows on the left, <see cref="Strip"/> of them interleaved by pairs.</param>
+    /// <param name="panel">Rows on the right, <see cref="Panel"/> of them interleaved by pairs.</param>
+    /// <param name="pairs">Pairs of places of a row.</param>
+    /// <param name="sums">Memory for 96 integers, overwritten.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Add(int* strip, int* panel, int pairs, float* target, long stride, bool first)
+    public static void Sums(int* strip, int* panel, int pairs, int* sums)
     {
         Vector256<int> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         Vector256<int> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
@@ -202,20 +206,33 @@ internal static unsafe class FixedPoint
             c50 += Avx2.MultiplyAddAdjacent(a, b0);
             c51 += Avx2.MultiplyAddAdjacent(a, b1);
         }
-        Add(c00, c01, target, first);
-        Add(c10, c11, target + stride, first);
-        Add(c20, c21, target + 2 * stride, first);
-        Add(c30, c31, target + 3 * stride, first);
-        Add(c40, c41, target + 4 * stride, first);
-        Add(c50, c51, target + 5 * stride, first);
+        Store(c00, c01, sums);
+        Store(c10, c11, sums + Panel);
+        Store(c20, c21, sums + 2 * Panel);
+        Store(c30, c31, sums + 3 * Panel);
+        Store(c40, c41, sums + 4 * Panel);
+        Store(c50, c51, sums + 5 * Panel);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(Vector256<int> low, Vector256<int> high, float* target, bool first)
+    private static void Store(Vector256<int> low, Vector256<int> high, int* sums)
     {
-        var (l, h) = (Avx.ConvertToVector256Single(low), Avx.ConvertToVector256Single(high));
-        if (!first) (l, h) = (l + Vector256.Load(target), h + Vector256.Load(target + 8));
-        l.Store(target);
-        h.Store(target + 8);
+        low.Store(sums);
+        high.Store(sums + 8);
+    }
+
+    /// <summary>Writes the sums of products of a strip and a panel to the target, [6, 16], or adds them to it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Add(int* strip, int* panel, int pairs, float* target, long stride, bool first)
+    {
+        var sums = stackalloc int[Strip * Panel];
+        Sums(strip, panel, pairs, sums);
+        for (var row = 0; row < Strip; row++, sums += Panel, target += stride)
+        {
+            var (low, high) = (Avx.ConvertToVector256Single(Vector256.Load(sums)), Avx.ConvertToVector256Single(Vector256.Load(sums + 8)));
+            if (!first) (low, high) = (low + Vector256.Load(target), high + Vector256.Load(target + 8));
+            low.Store(target);
+            high.Store(target + 8);
+        }
     }
 }

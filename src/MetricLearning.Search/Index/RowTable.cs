@@ -1,0 +1,252 @@
+using System.Globalization;
+
+namespace MetricLearning.Search;
+
+/// <summary>A row to be written to a <see cref="RowTable{TKey, TData}"/>.</summary>
+internal readonly record struct NewRow<TKey, TData>(TKey Key, ReadOnlyMemory<float> Vector, TData Data);
+
+/// <summary>A row that a search in a <see cref="RowTable{TKey, TData}"/> has found.</summary>
+internal readonly record struct FoundRow<TKey, TData>(TKey Key, TData Data, double Score);
+
+/// <summary>Which rows a search may give.</summary>
+/// <param name="Keys">The only keys; null for all.</param>
+/// <param name="Keeps">A condition on a row.</param>
+/// <param name="KeepsPair">A condition on the number of a query and a row.</param>
+internal readonly record struct RowConditions<TKey, TData>(IReadOnlySet<TKey>? Keys, Func<TKey, TData, bool>? Keeps,
+    Func<int, TKey, TData, bool>? KeepsPair = null);
+
+/// <summary>Rows by key, each with data of the caller's, and exact search over them.</summary>
+/// <remarks>
+/// <para>Writers take turns. A reader takes the newest <see cref="Snapshot"/> and works on it to its end. It never waits for a writer,
+/// except for a moment where it looks up keys.</para>
+/// <para>A call that throws has changed nothing: rows are written behind those that snapshots count, and count with the next snapshot,
+/// which is published at the very end.</para>
+/// </remarks>
+internal sealed class RowTable<TKey, TData> where TKey : notnull
+{
+    /// <summary>Keys of a filter are looked up one by one where they are fewer than one in so many rows.</summary>
+    private const int FewKeys = 8;
+
+    private readonly object gate = new();
+    private readonly IComparer<TKey> order;
+    private readonly int threads;
+    private Dictionary<TKey, int> places = [];
+    private volatile Snapshot snapshot;
+
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="order">The order of keys with equal scores.</param>
+    /// <param name="threads">The most threads.</param>
+    public RowTable(RowShape shape, IComparer<TKey> order, int threads)
+    {
+        (Shape, this.order, this.threads) = (shape, order, threads);
+        snapshot = new Snapshot(new RowSet(shape), []);
+    }
+
+    public RowShape Shape { get; }
+
+    /// <summary>How many rows there are.</summary>
+    public int Count => snapshot.Rows.Count - snapshot.Rows.Dead;
+
+    /// <summary>The keys and data of the rows at this moment, in the order in which they were written.</summary>
+    public IEnumerable<(TKey Key, TData Data)> All()
+    {
+        var now = snapshot;
+        for (var row = 0; row < now.Rows.Count; row++)
+            if (now.Rows.IsAlive(row)) yield return now.Entry(row);
+    }
+
+    /// <summary>Whether a key is there; its data and a copy of its vector.</summary>
+    public bool TryGet(TKey key, out TData data, out float[] vector)
+    {
+        Snapshot now;
+        int row;
+        lock (gate)
+        {
+            if (!places.TryGetValue(key, out row))
+            {
+                (data, vector) = (default!, []);
+                return false;
+            }
+            now = snapshot;
+        }
+        (data, vector) = (now.Entry(row).Data, now.Rows.Copy(row));
+        return true;
+    }
+
+    public bool Contains(TKey key)
+    {
+        lock (gate) return places.ContainsKey(key);
+    }
+
+    /// <summary>Writes rows: all of them, or none where it throws.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="replaces">Whether a row takes the place of one with its key; else such a row is refused.</param>
+    /// <param name="name">The name of the argument that holds the rows.</param>
+    /// <exception cref="ArgumentException">A vector is not as the index needs it, a key is there twice, or it is there already.</exception>
+    public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name)
+    {
+        for (var i = 0; i < rows.Count; i++) CheckVector(Shape, rows[i].Vector.Span, name, $"row {i} (key {Text(rows[i].Key)})");
+        var keys = new HashSet<TKey>(rows.Count);
+        foreach (var row in rows)
+            if (!keys.Add(row.Key)) throw new ArgumentException($"{name} must have every key once, got {Text(row.Key)} twice.", name);
+        if (rows.Count == 0) return;
+        lock (gate)
+        {
+            var replaced = new List<int>();
+            foreach (var row in rows)
+                if (places.TryGetValue(row.Key, out var place))
+                {
+                    if (!replaces)
+                        throw new ArgumentException($"{name} must have new keys, got {Text(row.Key)}, which the index has.", name);
+                    replaced.Add(place);
+                }
+            var now = snapshot;
+            places.EnsureCapacity(places.Count + rows.Count);
+            var entries = Grown(now.Entries, now.Rows.Count + rows.Count);
+            for (var i = 0; i < rows.Count; i++)
+                Snapshot.At(entries, Shape, now.Rows.Count + i) = (rows[i].Key, rows[i].Data);
+            var next = now.Rows.With([.. rows.Select(row => row.Vector)], replaced, threads);
+            snapshot = new Snapshot(next, entries);
+            for (var i = 0; i < rows.Count; i++) places[rows[i].Key] = now.Rows.Count + i;
+            CompactIfWorthwhile();
+        }
+    }
+
+    /// <summary>Removes rows; keys that are not there are passed over. Returns how many rows were removed.</summary>
+    public int Remove(IReadOnlyCollection<TKey> keys)
+    {
+        lock (gate)
+        {
+            var removed = new HashSet<int>();
+            foreach (var key in keys)
+                if (places.TryGetValue(key, out var row)) removed.Add(row);
+            if (removed.Count == 0) return 0;
+            snapshot = snapshot with { Rows = snapshot.Rows.With([], removed, threads) };
+            foreach (var key in keys) places.Remove(key);
+            CompactIfWorthwhile();
+            return removed.Count;
+        }
+    }
+
+    /// <summary>The k nearest rows of each query, nearest first.</summary>
+    /// <param name="queries">The queries.</param>
+    /// <param name="k">How many rows each query gets, if there are so many.</param>
+    /// <param name="conditions">Which rows may be given.</param>
+    /// <param name="name">The name of the argument that holds the queries.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    /// <exception cref="ArgumentException">A query is not as the index needs it.</exception>
+    public FoundRow<TKey, TData>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, TData> conditions,
+        string name, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < queries.Count; i++) CheckVector(Shape, queries[i].Span, name, $"query {i}");
+        cancellationToken.ThrowIfCancellationRequested();
+        var (now, rows) = Resolve(conditions.Keys);
+        var rules = new Rules(now, order, conditions, rows);
+        var nearest = Scan.Run(now.Rows, new QuerySet(Shape, now.Rows.Center, queries), k, rules, threads, cancellationToken);
+        var euclidean = Shape.Metric == SearchMetric.Euclidean;
+        return Array.ConvertAll(nearest, list => Array.ConvertAll(list, item =>
+        {
+            var (key, data) = now.Entry(item.Row);
+            return new FoundRow<TKey, TData>(key, data, euclidean ? Math.Sqrt(-item.Score) : item.Score);
+        }));
+    }
+
+    /// <summary>A key as messages print it.</summary>
+    public static string Text(TKey key) => Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
+
+    /// <summary>Refuses a vector that has another width, is not finite, or has no direction where angles are compared.</summary>
+    public static void CheckVector(RowShape shape, ReadOnlySpan<float> vector, string name, string which)
+    {
+        if (vector.Length != shape.Width)
+            throw new ArgumentException($"{name} must have {shape.Width} numbers a vector, got {vector.Length} in {which}.", name);
+        for (var i = 0; i < vector.Length; i++)
+            if (!float.IsFinite(vector[i]))
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                    $"{name} must be finite, got {vector[i]} at place {i} of {which}."), name);
+        if (shape.Metric == SearchMetric.Cosine && !vector.ContainsAnyExcept(0f))
+            throw new ArgumentException($"{name} must not be zero where vectors are compared by cosine, got zeros in {which}.", name);
+    }
+
+    /// <summary>The newest snapshot, and the rows of given keys in it, ascending. They are null where the keys are so many that each row is
+    /// asked instead.</summary>
+    private (Snapshot Snapshot, int[]? Rows) Resolve(IReadOnlySet<TKey>? keys)
+    {
+        if (keys is null || keys.Count > Count / FewKeys) return (snapshot, null);
+        lock (gate)
+        {
+            var rows = new List<int>(keys.Count);
+            foreach (var key in keys)
+                if (places.TryGetValue(key, out var row)) rows.Add(row);
+            rows.Sort();
+            return (snapshot, [.. rows]);
+        }
+    }
+
+    private void CompactIfWorthwhile()
+    {
+        if (!snapshot.Rows.ShouldBeCompacted) return;
+        try
+        {
+            Compact();
+        }
+        catch (OutOfMemoryException)
+        {
+            // The rows are written all the same. The next writer tries again.
+        }
+    }
+
+    private void Compact()
+    {
+        var now = snapshot;
+        int[] kept = [.. Enumerable.Range(0, now.Rows.Count).Where(now.Rows.IsAlive)];
+        var entries = Grown([], kept.Length);
+        var moved = new Dictionary<TKey, int>(kept.Length);
+        for (var row = 0; row < kept.Length; row++)
+        {
+            var entry = now.Entry(kept[row]);
+            Snapshot.At(entries, Shape, row) = entry;
+            moved.Add(entry.Key, row);
+        }
+        var rows = now.Rows.Compacted(kept, threads);
+        (places, snapshot) = (moved, new Snapshot(rows, entries));
+    }
+
+    private (TKey Key, TData Data)[][] Grown((TKey, TData)[][] entries, int rows)
+    {
+        var needed = Shape.Chunks(rows);
+        if (needed <= entries.Length) return entries;
+        return [.. entries, .. Enumerable.Range(entries.Length, needed - entries.Length).Select(_ => new (TKey, TData)[Shape.ChunkRows])];
+    }
+
+    /// <summary>The rows at one moment, with their keys and data.</summary>
+    private sealed record Snapshot(RowSet Rows, (TKey Key, TData Data)[][] Entries)
+    {
+        public static ref (TKey Key, TData Data) At((TKey, TData)[][] entries, RowShape shape, int row) =>
+            ref entries[row >> shape.ChunkShift][row & (shape.ChunkRows - 1)];
+
+        public ref readonly (TKey Key, TData Data) Entry(int row) => ref At(Entries, Rows.Shape, row);
+    }
+
+    private sealed class Rules(Snapshot snapshot, IComparer<TKey> order, RowConditions<TKey, TData> conditions, int[]? rows) : RowRules
+    {
+        private readonly IReadOnlySet<TKey>? keys = rows is null ? conditions.Keys : null;
+
+        public override int[]? Rows => rows;
+        public override bool SelectsRows => keys is not null || conditions.Keeps is not null;
+        public override bool SelectsPairs => conditions.KeepsPair is not null;
+
+        public override bool Keeps(int row)
+        {
+            var (key, data) = snapshot.Entry(row);
+            return (keys is null || keys.Contains(key)) && (conditions.Keeps is null || conditions.Keeps(key, data));
+        }
+
+        public override bool Keeps(int query, int row)
+        {
+            var (key, data) = snapshot.Entry(row);
+            return conditions.KeepsPair!(query, key, data);
+        }
+
+        public override int Compare(int first, int second) => order.Compare(snapshot.Entry(first).Key, snapshot.Entry(second).Key);
+    }
+}

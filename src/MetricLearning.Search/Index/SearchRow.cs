@@ -1,0 +1,14 @@
+namespace MetricLearning.Search;
+
+/// <summary>A row of an index: its key, its vector, and what is known of it.</summary>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
+/// <typeparam name="TKey">The type of keys.</typeparam>
+/// <param name="Key">The key.</param>
+/// <param name="Vector">The vector. An index copies it.</param>
+/// <param name="Labels">What is known of the row; null for nothing.</param>
+public sealed record SearchRow<TKey>(TKey Key, ReadOnlyMemory<float> Vector, RowLabels? Labels = null) where TKey : notnull
+{
+    /// <summary>The key.</summary>
+    /// <exception cref="ArgumentNullException">The key is null.</exception>
+    public TKey Key { get; init => field = KeyGuard.NotNull(value, nameof(Key)); } = KeyGuard.NotNull(Key, nameof(Key));
+}

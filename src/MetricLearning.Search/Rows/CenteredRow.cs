@@ -1,0 +1,29 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace MetricLearning.Search;
+
+/// <summary>Rows about a center.</summary>
+internal static unsafe class CenteredRow
+{
+    /// <summary>Writes <c>z = factor · x − c</c> in float64, filled up with zeros.</summary>
+    /// <param name="x">The row.</param>
+    /// <param name="width">Its numbers.</param>
+    /// <param name="padded">Numbers of z and c.</param>
+    /// <param name="factor">The factor.</param>
+    /// <param name="c">The center.</param>
+    /// <param name="z">Overwritten.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Read(float* x, int width, int padded, double factor, double* c, double* z)
+    {
+        var i = 0;
+        for (; i <= width - 8; i += 8)
+        {
+            var (low, high) = Vector256.Widen(Vector256.Load(x + i));
+            (low * factor - Vector256.Load(c + i)).Store(z + i);
+            (high * factor - Vector256.Load(c + i + 4)).Store(z + i + 4);
+        }
+        for (; i < width; i++) z[i] = x[i] * factor - c[i];
+        for (; i < padded; i++) z[i] = 0;
+    }
+}

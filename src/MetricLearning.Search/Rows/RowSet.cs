@@ -1,0 +1,132 @@
+namespace MetricLearning.Search;
+
+/// <summary>The rows of an index at one moment. A search reads one set from its start to its end, so that it sees all rows of that moment
+/// and no others.</summary>
+/// <remarks>Sets share their chunks. A new set has new rows behind those of the old one, or marks rows as removed since its own
+/// version.</remarks>
+internal sealed unsafe class RowSet
+{
+    /// <summary>The center is chosen anew when the rows have become so many times as many.</summary>
+    private const int Growth = 16;
+
+    private readonly VectorChunk[] vectors;
+    private readonly SieveChunk[] sieves;
+
+    private RowSet(RowShape shape, VectorChunk[] vectors, SieveChunk[] sieves, Center center, int count, int dead, long version)
+    {
+        (Shape, this.vectors, this.sieves, Center) = (shape, vectors, sieves, center);
+        (Count, Dead, Version) = (count, dead, version);
+    }
+
+    /// <summary>A set without rows.</summary>
+    public RowSet(RowShape shape) : this(shape, [], [], Center.Zero(shape), 0, 0, 0) { }
+
+    public RowShape Shape { get; }
+    public Center Center { get; }
+
+    /// <summary>The number of rows, those that were removed too.</summary>
+    public int Count { get; }
+
+    /// <summary>How many of them were removed.</summary>
+    public int Dead { get; }
+
+    /// <summary>Rows are in the set if they were removed by a later version or never.</summary>
+    public long Version { get; }
+
+    /// <summary>Whether more than half of the rows are dead, so that copying the others pays.</summary>
+    public bool ShouldBeCompacted => Dead > Count - Dead && Dead >= Shape.ChunkRows;
+
+    public VectorChunk Vectors(int row) => vectors[row >> Shape.ChunkShift];
+
+    public SieveChunk Sieve(int row) => sieves[row >> Shape.ChunkShift];
+
+    /// <summary>The place of a row in its chunk.</summary>
+    public int Place(int row) => row & (Shape.ChunkRows - 1);
+
+    public bool IsAlive(int row) => Vectors(row).IsAlive(Place(row), Version);
+
+    /// <summary>A copy of a row.</summary>
+    public float[] Copy(int row) => new ReadOnlySpan<float>(Vectors(row).Row(Place(row)), Shape.Width).ToArray();
+
+    /// <summary>The exact score of a query and a row, larger is nearer: the cosine, the dot product, or the negative square of the
+    /// Euclidean distance.</summary>
+    public double Score(float* query, double queryNorm, int row)
+    {
+        var (chunk, place) = (Vectors(row), Place(row));
+        return Shape.Metric switch
+        {
+            SearchMetric.Cosine => ExactScores.Dot(query, chunk.Row(place), Shape.Width) / (queryNorm * chunk.Norms[place]),
+            SearchMetric.Dot => ExactScores.Dot(query, chunk.Row(place), Shape.Width),
+            _ => -ExactScores.SquaredDistance(query, chunk.Row(place), Shape.Width),
+        };
+    }
+
+    /// <summary>A set with removed rows, and new ones at its end. Only one thread at a time may make a set from another, and from the
+    /// newest alone.</summary>
+    /// <param name="rows">The new rows: of the right width, finite, and none of zeros where they are compared by angle.</param>
+    /// <param name="removed">Rows of this set.</param>
+    /// <param name="threads">The most threads.</param>
+    public RowSet With(IReadOnlyList<ReadOnlyMemory<float>> rows, IReadOnlyCollection<int> removed, int threads)
+    {
+        var count = checked(Count + rows.Count);
+        var (newVectors, newSieves) = (Grown(vectors, count, shape => new VectorChunk(shape)),
+            Grown(sieves, count, shape => new SieveChunk(shape)));
+        ForChunks(Count, count, threads, (chunk, first, end) =>
+        {
+            for (var row = first; row < end; row++)
+                newVectors[chunk].Write(row, rows[(chunk << Shape.ChunkShift) + row - Count].Span);
+        });
+        var center = Center;
+        var from = Count;
+        if (count >= Growth * Math.Max(1, Center.Rows))
+        {
+            (center, from) = (Center.Of(Shape, newVectors, count), 0);
+            newSieves = Grown([], count, shape => new SieveChunk(shape));
+        }
+        ForChunks(from, count, threads, (chunk, first, end) => newSieves[chunk].Write(newVectors[chunk], center, first, end));
+        foreach (var row in removed) Vectors(row).Remove(Place(row), Version + 1);
+        return new RowSet(Shape, newVectors, newSieves, center, count, Dead + removed.Count, Version + 1);
+    }
+
+    /// <summary>A set of the rows that are not removed, in the same order, in memory of its own.</summary>
+    /// <param name="kept">Their numbers, ascending.</param>
+    /// <param name="threads">The most threads.</param>
+    public RowSet Compacted(int[] kept, int threads)
+    {
+        var copied = Grown(Array.Empty<VectorChunk>(), kept.Length, shape => new VectorChunk(shape));
+        ForChunks(0, kept.Length, threads, (chunk, first, end) =>
+        {
+            for (var row = first; row < end; row++)
+            {
+                var old = kept[(chunk << Shape.ChunkShift) + row];
+                copied[chunk].Write(row, new ReadOnlySpan<float>(Vectors(old).Row(Place(old)), Shape.Width));
+            }
+        });
+        var center = kept.Length == 0 ? Center.Zero(Shape) : Center.Of(Shape, copied, kept.Length);
+        var packed = Grown(Array.Empty<SieveChunk>(), kept.Length, shape => new SieveChunk(shape));
+        ForChunks(0, kept.Length, threads, (chunk, first, end) => packed[chunk].Write(copied[chunk], center, first, end));
+        return new RowSet(Shape, copied, packed, center, kept.Length, 0, Version + 1);
+    }
+
+    private T[] Grown<T>(T[] chunks, int rows, Func<RowShape, T> create)
+    {
+        var needed = Shape.Chunks(rows);
+        if (needed <= chunks.Length) return chunks;
+        T[] grown = [.. chunks, .. new T[needed - chunks.Length]];
+        for (var i = chunks.Length; i < needed; i++) grown[i] = create(Shape);
+        return grown;
+    }
+
+    /// <summary>Calls an action for the rows of each chunk in a range of rows: the chunk, its first row, and the row after its
+    /// last.</summary>
+    private void ForChunks(int first, int end, int threads, Action<int, int, int> action)
+    {
+        if (first >= end) return;
+        var start = first >> Shape.ChunkShift;
+        SearchThreads.For(((end - 1) >> Shape.ChunkShift) - start + 1, threads, i =>
+        {
+            var below = (start + i) << Shape.ChunkShift;
+            action(start + i, Math.Max(0, first - below), Math.Min(Shape.ChunkRows, end - below));
+        });
+    }
+}

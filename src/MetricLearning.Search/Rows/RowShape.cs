@@ -1,0 +1,27 @@
+namespace MetricLearning.Search;
+
+/// <summary>How the rows of an index lie in memory.</summary>
+/// <param name="Metric">What is measured.</param>
+/// <param name="Width">Numbers in a row.</param>
+internal sealed record RowShape(SearchMetric Metric, int Width)
+{
+    /// <summary>The largest width of a row.</summary>
+    public const int LargestWidth = 1 << 16;
+
+    private const int NumbersPerChunk = 1 << 20, FewestRows = 64, MostRows = 8192;
+
+    /// <summary>Places that a row of integers takes: its width, rounded up to a multiple of 16.</summary>
+    public int Padded { get; } = FixedPoint.Padded(Width);
+
+    /// <summary>Row r is in the chunk <c>r &gt;&gt; ChunkShift</c>.</summary>
+    public int ChunkShift { get; } = int.Log2(Math.Clamp(NumbersPerChunk / Width, FewestRows, MostRows));
+
+    /// <summary>Rows of a chunk, a power of two.</summary>
+    public int ChunkRows => 1 << ChunkShift;
+
+    /// <summary>The number of chunks that hold so many rows.</summary>
+    public int Chunks(int rows) => (rows + ChunkRows - 1) >> ChunkShift;
+
+    /// <summary>The factor by which a row of this length is multiplied before its center is subtracted.</summary>
+    public double Factor(double norm) => Metric == SearchMetric.Cosine ? 1 / norm : 1;
+}

@@ -1,0 +1,15 @@
+namespace MetricLearning.Search;
+
+/// <summary>What the score of a row means. The nearest row always comes first.</summary>
+public enum SearchMetric
+{
+    /// <summary>The cosine of the angle between query and row, in [−1, 1]; larger is nearer. A row of zeros has no angle and is
+    /// refused.</summary>
+    Cosine,
+
+    /// <summary>The dot product; larger is nearer.</summary>
+    Dot,
+
+    /// <summary>The Euclidean distance; smaller is nearer.</summary>
+    Euclidean,
+}

@@ -1,0 +1,49 @@
+namespace MetricLearning.Search;
+
+/// <summary>The float32 rows of one chunk, their lengths, and when they were removed.</summary>
+/// <remarks>A writer fills rows that no reader's snapshot counts yet. Rows that are counted never change.</remarks>
+internal sealed unsafe class VectorChunk
+{
+    /// <summary>The version of a row that is not removed.</summary>
+    public const long Never = long.MaxValue;
+
+    private readonly float[] vectors;
+    private readonly long[] removed;
+    private int dead;
+
+    /// <param name="shape">How rows lie in memory.</param>
+    public VectorChunk(RowShape shape)
+    {
+        (Width, vectors) = (shape.Width, PinnedMemory.Of<float>((long)shape.ChunkRows * shape.Width));
+        (removed, Norms) = (new long[shape.ChunkRows], new double[shape.ChunkRows]);
+    }
+
+    /// <summary>The lengths of the rows.</summary>
+    public double[] Norms { get; }
+
+    private int Width { get; }
+
+    /// <summary>The address of a row, valid while the chunk is referred to.</summary>
+    public float* Row(int row) => PinnedMemory.Address(vectors) + (long)row * Width;
+
+    /// <summary>Whether a snapshot of this version still has all rows of the chunk, so that none needs to be looked at.</summary>
+    public bool IsWhole => Volatile.Read(ref dead) == 0;
+
+    /// <summary>Whether a snapshot of this version has the row.</summary>
+    public bool IsAlive(int row, long version) => Volatile.Read(ref removed[row]) > version;
+
+    /// <summary>Writes a row that is not counted yet.</summary>
+    public void Write(int row, ReadOnlySpan<float> vector)
+    {
+        vector.CopyTo(new Span<float>(Row(row), Width));
+        Norms[row] = Math.Sqrt(ExactScores.Dot(Row(row), Row(row), Width));
+        removed[row] = Never;
+    }
+
+    /// <summary>Removes a row from snapshots of this version and later ones.</summary>
+    public void Remove(int row, long version)
+    {
+        Volatile.Write(ref removed[row], version);
+        Volatile.Write(ref dead, dead + 1);
+    }
+}

@@ -1,0 +1,44 @@
+using System.Runtime.CompilerServices;
+
+namespace MetricLearning.Search;
+
+/// <summary>The rows of a panel that is being filled, the queries that meet it, and working memory.</summary>
+/// <param name="firstQuery">The first query.</param>
+/// <param name="lists">The candidates of each query.</param>
+/// <param name="wide">Memory for the panel's rows as 16-bit integers.</param>
+/// <param name="pairs">Memory for the same in pairs.</param>
+/// <param name="strips">The queries in strips.</param>
+/// <param name="packs">Whether the rows are packed; else the memory is not used.</param>
+internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide, int* pairs, int* strips, bool packs)
+{
+    /// <summary>The addresses of the rows' integers.</summary>
+    public fixed long Addresses[Sieve.Panel];
+
+    /// <summary>The numbers of the rows.</summary>
+    public fixed int Rows[Sieve.Panel];
+
+    /// <summary>What the bound needs of the rows.</summary>
+    public PanelNumbers Numbers;
+
+    /// <summary>How many rows there are.</summary>
+    public int Count;
+
+    public readonly int FirstQuery => firstQuery;
+    public readonly Candidates[] Lists => lists;
+    public readonly short* Wide => wide;
+    public readonly int* Pairs => pairs;
+    public readonly int* Strips => strips;
+    public readonly bool Packs => packs;
+
+    /// <summary>Adds a row of a chunk.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(int row, SieveChunk sieve, int place)
+    {
+        Addresses[Count] = (long)sieve.Row(place);
+        Rows[Count] = row;
+        Numbers.Scales[Count] = sieve.Scales[place];
+        Numbers.Residuals[Count] = sieve.Residuals[place];
+        Numbers.Offsets[Count] = sieve.Offsets[place];
+        Count++;
+    }
+}

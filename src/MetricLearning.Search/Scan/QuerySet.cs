@@ -1,0 +1,95 @@
+namespace MetricLearning.Search;
+
+/// <summary>Queries as float32 rows and as 16-bit integers about a center, with what the error bound of <see cref="Sieve"/> needs of
+/// each.</summary>
+internal sealed unsafe class QuerySet
+{
+    private const double LargestInteger = short.MaxValue;
+
+    private readonly RowShape shape;
+    private readonly float[] vectors;
+    private readonly short[] codes;
+
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="center">c.</param>
+    /// <param name="queries">Of the right width, finite, and none of zeros where they are compared by angle.</param>
+    public QuerySet(RowShape shape, Center center, IReadOnlyList<ReadOnlyMemory<float>> queries)
+    {
+        (this.shape, Count) = (shape, queries.Count);
+        vectors = PinnedMemory.Of<float>((long)Count * shape.Width);
+        codes = PinnedMemory.Of<short>((long)Count * shape.Padded);
+        (Norms, Numbers) = (new double[Count], new QueryNumbers[Count]);
+        fixed (double* p = new double[shape.Padded], c = center.Values)
+            for (var query = 0; query < Count; query++)
+            {
+                var vector = Vector(query);
+                queries[query].Span.CopyTo(new Span<float>(vector, shape.Width));
+                Norms[query] = Math.Sqrt(ExactScores.Dot(vector, vector, shape.Width));
+                var factor = shape.Factor(Norms[query]);
+                CenteredRow.Read(vector, shape.Width, shape.Padded, factor, c, p);
+                Numbers[query] = Write(query, p, c, center.Norm, Norms[query] * factor);
+            }
+    }
+
+    /// <summary>How many queries there are.</summary>
+    public int Count { get; }
+
+    /// <summary>The lengths of the queries.</summary>
+    public double[] Norms { get; }
+
+    public QueryNumbers[] Numbers { get; }
+
+    /// <summary>The address of a query's float32 row, valid while the set is referred to.</summary>
+    public float* Vector(int query) => PinnedMemory.Address(vectors) + (long)query * shape.Width;
+
+    /// <summary>The address of a query's integers, valid while the set is referred to.</summary>
+    public short* Codes(int query) => PinnedMemory.Address(codes) + (long)query * shape.Padded;
+
+    /// <summary>Writes the integers of queries in strips of pairs, for <see cref="FixedPoint.Sums"/>; the last strip is filled up with
+    /// zeros.</summary>
+    /// <param name="first">The first query.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="strips">Memory for whole strips.</param>
+    public void Write(int first, int count, int* strips)
+    {
+        var pairs = shape.Padded / 2;
+        for (var start = 0; start < count; start += Sieve.Strip, strips += (long)Sieve.Strip * pairs)
+            for (var i = 0; i < Sieve.Strip; i++)
+                if (start + i < count)
+                    Transpose.Write((int*)Codes(first + start + i), pairs, 1, pairs, strips + i, Sieve.Strip);
+                else
+                    for (var pair = 0; pair < pairs; pair++) strips[pair * Sieve.Strip + i] = 0;
+    }
+
+    private QueryNumbers Write(int query, double* p, double* c, double centerNorm, double length)
+    {
+        var (square, largest) = (ExactScores.Dot(p, p, shape.Padded), 0.0);
+        for (var i = 0; i < shape.Padded; i++) largest = Math.Max(largest, Math.Abs(p[i]));
+        var norm = Math.Sqrt(square);
+        // ‖j‖ is at most norm / scale and the roundings to integers, √D / 2; so ‖i‖ ‖j‖ stays below 2³¹.
+        var root = Math.Sqrt(shape.Padded);
+        var scale = Math.Max(largest / LargestInteger, norm / (0.999 * int.MaxValue / (sbyte.MaxValue * root) - root / 2));
+        var inverse = scale == 0 || !double.IsFinite(1 / scale) ? 0 : 1 / scale;
+        var integers = Codes(query);
+        var rest = 0.0;
+        for (var i = 0; i < shape.Padded; i++)
+        {
+            integers[i] = (short)Math.Round(p[i] * inverse);
+            var difference = p[i] - integers[i] * scale;
+            rest += difference * difference;
+        }
+        var euclidean = shape.Metric == SearchMetric.Euclidean;
+        var weight = euclidean ? 2 : 1;
+        const double slack = 1 + 1e-9;      // more than the roundings of the norms
+        return new QueryNumbers(weight * scale, weight * norm * slack, weight * Math.Sqrt(rest) * slack,
+            euclidean ? norm : length + centerNorm, euclidean ? -square : ExactScores.Dot(c, p, shape.Padded) + centerNorm * centerNorm);
+    }
+}
+
+/// <summary>What the bound of <see cref="Sieve"/> needs of a query.</summary>
+/// <param name="Weight">w t.</param>
+/// <param name="Reach">At least w ‖p‖.</param>
+/// <param name="Drift">At least w ‖d‖.</param>
+/// <param name="Length">ℓ.</param>
+/// <param name="Shift">B.</param>
+internal readonly record struct QueryNumbers(double Weight, double Reach, double Drift, double Length, double Shift);

@@ -1,0 +1,24 @@
+namespace MetricLearning.Search;
+
+/// <summary>Which rows a search may give, and their order where scores are equal.</summary>
+/// <remarks>Thread safety: called from several threads at once.</remarks>
+internal abstract class RowRules
+{
+    /// <summary>The only rows that are looked at, ascending; null for all.</summary>
+    public virtual int[]? Rows => null;
+
+    /// <summary>Whether <see cref="Keeps(int)"/> has to be asked.</summary>
+    public virtual bool SelectsRows => false;
+
+    /// <summary>Whether <see cref="Keeps(int, int)"/> has to be asked.</summary>
+    public virtual bool SelectsPairs => false;
+
+    /// <summary>Whether the filter keeps a row.</summary>
+    public virtual bool Keeps(int row) => true;
+
+    /// <summary>Whether a query may find a row.</summary>
+    public virtual bool Keeps(int query, int row) => true;
+
+    /// <summary>The order of two rows with equal scores: below 0 where the first comes first.</summary>
+    public abstract int Compare(int first, int second);
+}

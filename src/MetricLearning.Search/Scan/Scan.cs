@@ -1,0 +1,175 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace MetricLearning.Search;
+
+/// <summary>A row and its exact score, larger is nearer.</summary>
+internal readonly record struct Neighbor(int Row, double Score);
+
+/// <summary>One search: the k nearest rows of each query. The bound of <see cref="Sieve"/> drops most rows; the exact scores of the others
+/// decide.</summary>
+/// <remarks>
+/// Blocks of queries meet parts of the rows, each pair of them on one thread. A part may drop a row only if k rows have higher exact
+/// scores, wherever they are. So the answer is the same for any blocks, parts and threads.
+/// </remarks>
+internal sealed unsafe class Scan
+{
+    private const int BlockQueries = 32 * Sieve.Strip, FewestRows = 2048;
+
+    /// <summary>So few queries read the rows as they are; more are worth packing them.</summary>
+    private const int QueriesRowByRow = 2;
+
+    /// <summary>Candidates that a block may hold.</summary>
+    private const long MostCandidates = 4 << 20;
+
+    private readonly RowSet rows;
+    private readonly QuerySet queries;
+    private readonly RowRules rules;
+    private readonly int k, threads, positions, parts, blockQueries;
+    private readonly double[] least;
+    private readonly Candidates?[] found;
+    private readonly CancellationToken cancellationToken;
+
+    private Scan(RowSet rows, QuerySet queries, int k, RowRules rules, int threads, CancellationToken cancellationToken)
+    {
+        (this.rows, this.queries, this.k, this.rules, this.threads) = (rows, queries, k, rules, threads);
+        this.cancellationToken = cancellationToken;
+        positions = rules.Rows?.Length ?? rows.Count;
+        var memory = (int)Math.Max(1, MostCandidates / Math.Max(1, Candidates.Capacity(k, positions)));
+        blockQueries = Math.Min(BlockQueries, memory);
+        parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (4 * threads + Blocks - 1) / Blocks));
+        least = new double[queries.Count];
+        Array.Fill(least, double.NegativeInfinity);
+        found = new Candidates?[queries.Count * parts];
+    }
+
+    private int Blocks => (queries.Count + blockQueries - 1) / blockQueries;
+
+    /// <summary>The nearest rows of each query, nearest first.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="queries">The queries, about the same center.</param>
+    /// <param name="k">How many rows each query gets, if there are so many; at least 1.</param>
+    /// <param name="rules">Which rows may be given.</param>
+    /// <param name="threads">The most threads.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    public static Neighbor[][] Run(RowSet rows, QuerySet queries, int k, RowRules rules, int threads,
+        CancellationToken cancellationToken)
+    {
+        var scan = new Scan(rows, queries, k, rules, threads, cancellationToken);
+        var nearest = new Neighbor[queries.Count][];
+        SearchThreads.For(scan.Blocks * scan.parts, threads, task => scan.Look(task / scan.parts, task % scan.parts));
+        SearchThreads.For(scan.Blocks, threads, block =>
+        {
+            for (var query = block * scan.blockQueries; query < Math.Min(queries.Count, (block + 1) * scan.blockQueries); query++)
+                nearest[query] = scan.Nearest(query);
+        });
+        GC.KeepAlive(rows);
+        GC.KeepAlive(queries);
+        return nearest;
+    }
+
+    /// <summary>Collects the candidates of a block of queries in a part of the rows.</summary>
+    private void Look(int block, int part)
+    {
+        var (first, count) = (block * blockQueries, Math.Min(blockQueries, queries.Count - block * blockQueries));
+        var (start, end) = ((int)((long)positions * part / parts), (int)((long)positions * (part + 1) / parts));
+        var lists = new Candidates[count];
+        for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start);
+        var packs = Avx2.IsSupported && count > QueriesRowByRow;
+        var padded = rows.Shape.Padded;
+        var (whole, working) = ((count + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip, Sieve.Panel * (nuint)padded * sizeof(short));
+        var memory = packs ? NativeMemory.AlignedAlloc(2 * working + (nuint)whole * (nuint)padded * sizeof(short), 64) : null;
+        try
+        {
+            var strips = (int*)((byte*)memory + 2 * working);
+            if (packs) queries.Write(first, count, strips);
+            var panel = new PanelRows(first, lists, (short*)memory, (int*)((byte*)memory + working), strips, packs);
+            for (var position = start; position < end;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                position = LookAtChunk(position, end, ref panel);
+            }
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
+    }
+
+    /// <summary>Compares the rows of one chunk, from a position on; returns the position after them.</summary>
+    private int LookAtChunk(int position, int end, ref PanelRows panel)
+    {
+        var given = rules.Rows;
+        var firstRow = given is null ? position : given[position];
+        var (vectors, sieve) = (rows.Vectors(firstRow), rows.Sieve(firstRow));
+        var (chunk, whole) = (firstRow >> rows.Shape.ChunkShift, vectors.IsWhole);
+        for (; position < end; position++)
+        {
+            var row = given is null ? position : given[position];
+            if (row >> rows.Shape.ChunkShift != chunk) break;
+            var place = rows.Place(row);
+            if (!whole && !vectors.IsAlive(place, rows.Version) || rules.SelectsRows && !rules.Keeps(row)) continue;
+            panel.Add(row, sieve, place);
+            if (panel.Count == Sieve.Panel) Compare(sieve, ref panel);
+        }
+        if (panel.Count > 0) Compare(sieve, ref panel);
+        return position;
+    }
+
+    /// <summary>Compares the block of queries with the rows of a panel, and empties it.</summary>
+    private void Compare(SieveChunk sieve, ref PanelRows panel)
+    {
+        var (padded, lists) = (rows.Shape.Padded, panel.Lists);
+        var sums = stackalloc int[Sieve.Strip * Sieve.Panel];
+        fixed (long* addresses = panel.Addresses)
+        fixed (PanelNumbers* numbers = &panel.Numbers)
+        {
+            for (var i = panel.Count; i < Sieve.Panel; i++) addresses[i] = addresses[0];
+            var present = (1u << panel.Count) - 1;
+            if (panel.Packs) Sieve.Pack(addresses, padded, panel.Wide, panel.Pairs);
+            for (var query = 0; query < lists.Length; query++)
+            {
+                var place = query % Sieve.Strip;
+                if (!panel.Packs) Sieve.Sums(addresses, queries.Codes(panel.FirstQuery + query), padded, sums);
+                else if (place == 0) FixedPoint.Sums(panel.Strips + (long)query * (padded / 2), panel.Pairs, padded / 2, sums);
+                var own = panel.Packs ? sums + place * Sieve.Panel : sums;
+                ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
+                var shared = q.Drift * sieve.LargestNorm + Sieve.Rounding(padded, q.Length + sieve.LargestLength);
+                var bound = Volatile.Read(ref least[panel.FirstQuery + query]) - q.Shift - shared;
+                for (var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound) & present; pass != 0; pass &= pass - 1)
+                {
+                    var i = BitOperations.TrailingZeroCount(pass);
+                    var middle = numbers->Offsets[i] + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
+                    var error = q.Reach * numbers->Residuals[i] + shared;
+                    Offer(panel.FirstQuery + query, lists[query], new Candidate(panel.Rows[i], middle - error, middle + error));
+                }
+            }
+        }
+        panel.Count = 0;
+    }
+
+    private void Offer(int query, Candidates list, Candidate candidate)
+    {
+        if (candidate.High < Volatile.Read(ref least[query]) || rules.SelectsPairs && !rules.Keeps(query, candidate.Row)) return;
+        if (!list.IsFull || candidate.High >= MakeRoom(query, list)) list.Add(candidate);
+    }
+
+    private double MakeRoom(int query, Candidates list)
+    {
+        var bound = list.MakeRoom(row => Score(query, row), rules);
+        // Another thread may overwrite this with a lower bound, which is valid too.
+        if (bound > Volatile.Read(ref least[query])) Volatile.Write(ref least[query], bound);
+        return bound;
+    }
+
+    private Neighbor[] Nearest(int query)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var list = found[query * parts]!;
+        for (var part = 1; part < parts; part++) list.Add(found[query * parts + part]!);
+        return Array.ConvertAll(list.Nearest(row => Score(query, row), rules), item => new Neighbor(item.Row, item.Low));
+    }
+
+    private double Score(int query, int row) => rows.Score(queries.Vector(query), queries.Norms[query], row);
+}
