@@ -8,13 +8,10 @@ internal static class BinomialIntervals
 {
     /// <summary>The interval of Clopper and Pearson: the rates under which neither so few nor so many successes are too
     /// unlikely.</summary>
-    /// <param name="k">The number of successes; not whole where trials are not independent.</param>
-    /// <param name="n">The number of trials; likewise.</param>
-    /// <param name="confidence">The confidence, in [0, 1].</param>
-    public static ConfidenceInterval Rate(double k, double n, double confidence)
+    public static ConfidenceInterval Rate(long successes, long trials, double confidence)
     {
-        if (n == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
-        var tail = (1 - confidence) / 2;
+        if (trials == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
+        var (k, n, tail) = ((double)successes, (double)trials, (1 - confidence) / 2);
         var low = k == 0 ? 0 : Beta.InvCDF(k, n - k + 1, tail);
         var high = k == n ? 1 : Beta.InvCDF(k + 1, n - k, 1 - tail);
         return new ConfidenceInterval(k / n, low, high, confidence);

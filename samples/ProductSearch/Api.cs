@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
+using MetricLearning;
+using MetricLearning.Vision;
+using ProductSearch.Drawing;
+using SkiaSharp;
+
+namespace ProductSearch;
+
+/// <summary>A product as the page shows it.</summary>
+internal sealed record Result(string Id, string Name, IReadOnlyList<string> Tags, double Score, string Picture);
+
+/// <summary>What a search gives.</summary>
+/// <param name="Results">The products, the most similar first.</param>
+/// <param name="Answer">Whether the first one is the product that was looked for; null where the query is itself a product.</param>
+/// <param name="Milliseconds">The time that it took.</param>
+internal sealed record SearchAnswer(IReadOnlyList<Result> Results, Answer? Answer, double Milliseconds);
+
+/// <summary>A folder to add.</summary>
+internal sealed record IndexRequest(string? Folder);
+
+/// <summary>The addresses that the page calls.</summary>
+internal static class Api
+{
+    public const string UploadPolicy = "uploads";
+    private const int DefaultCount = 24, MostResults = 200, ExampleSide = 320;
+
+    private static readonly Meter meter = new("ProductSearch");
+    private static readonly Histogram<double> durations = meter.CreateHistogram<double>("product_search.duration", "ms",
+        "Time from a decoded picture to the results");
+    private static readonly Counter<long> refusals = meter.CreateCounter<long>("product_search.refused_pictures", null,
+        "Uploads that were no picture, or too large");
+
+    public static void Map(WebApplication app)
+    {
+        app.MapGet("/health", (Startup startup) => startup.Engine is null
+            ? Results.Json(new { status = "starting" }, statusCode: StatusCodes.Status503ServiceUnavailable)
+            : Results.Ok(new { status = "ready" }));
+
+        var api = app.MapGroup("/api");
+        api.MapGet("/events", (StatusBoard board, IHostApplicationLifetime program, CancellationToken gone) =>
+            TypedResults.ServerSentEvents(UntilEither(board, program.ApplicationStopping, gone)));
+
+        api.MapPost("/search", async (HttpRequest request, Startup startup, CancellationToken gone, string? tag, int? count) =>
+        {
+            if (startup.Engine is not { } engine) return NotReady();
+            if (WrongCount(count) is { } wrong) return wrong;
+            Picture picture;
+            try
+            {
+                picture = await Uploads.Read(request, gone);
+            }
+            catch (InvalidDataException e)
+            {
+                refusals.Add(1);
+                return Results.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest);
+            }
+            var clock = Stopwatch.StartNew();
+            var found = engine.Catalogue.Search(engine.Embedder.Embed(picture), count ?? DefaultCount, Tag(tag));
+            return Answered(engine, found, engine.Judge.Of(found), clock);
+        }).RequireRateLimiting(UploadPolicy);
+
+        api.MapGet("/products/{id}/similar", (string id, Startup startup, string? tag, int? count) =>
+        {
+            if (startup.Engine is not { } engine) return NotReady();
+            if (WrongCount(count) is { } wrong) return wrong;
+            if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
+            var clock = Stopwatch.StartNew();
+            return Answered(engine, engine.Catalogue.Like(item, count ?? DefaultCount, Tag(tag)), answer: null, clock);
+        });
+
+        api.MapGet("/products/{id}/picture", (string id, Startup startup, HttpResponse response) =>
+        {
+            if (startup.Engine is not { } engine) return NotReady();
+            if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
+            response.Headers.CacheControl = "private, max-age=86400";
+            return Results.File(engine.Catalogue.PictureOf(item), "image/jpeg");
+        });
+
+        // A picture of a product as somebody might take it at home. Every fourth one shows a product that the catalogue does not have.
+        api.MapGet("/examples/{number:int:min(0)}", (int number, Settings settings) =>
+        {
+            var product = Judge.ProductOf(settings, number);
+            var picture = product.Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0xE8, (ulong)number)), ExampleSide);
+            using var image = SKImage.FromPixelCopy(new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque),
+                picture.Pixels);
+            using var data = image.Encode(SKEncodedImageFormat.Jpeg, 90);
+            return Results.Bytes(data.ToArray(), "image/jpeg");
+        });
+
+        api.MapPost("/index", (IndexRequest request, FolderIndexing indexing) =>
+            string.IsNullOrWhiteSpace(request.Folder) ? Results.Problem("A folder is needed.", statusCode: StatusCodes.Status400BadRequest)
+            : indexing.Begin(request.Folder.Trim()) is { } refused ? Results.Problem(refused, statusCode: StatusCodes.Status400BadRequest)
+            : Results.Accepted());
+        api.MapDelete("/index", (FolderIndexing indexing) =>
+        {
+            indexing.Stop();
+            return Results.NoContent();
+        });
+    }
+
+    private static async IAsyncEnumerable<Status> UntilEither(StatusBoard board, CancellationToken stopping,
+        [EnumeratorCancellation] CancellationToken gone)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, gone);
+        await using var statuses = board.Follow(either.Token).GetAsyncEnumerator(either.Token);
+        while (true)
+        {
+            try
+            {
+                if (!await statuses.MoveNextAsync()) yield break;
+            }
+            catch (OperationCanceledException)
+            {
+                yield break;
+            }
+            yield return statuses.Current;
+        }
+    }
+
+    private static string? Tag(string? tag) => string.IsNullOrEmpty(tag) ? null : tag;
+
+    private static IResult Answered(Engine engine, IReadOnlyList<Found> found, Answer? answer, Stopwatch clock)
+    {
+        var milliseconds = clock.Elapsed.TotalMilliseconds;
+        durations.Record(milliseconds);
+        return Results.Ok(new SearchAnswer([.. found.Select(hit => new Result(hit.Item.Id, hit.Item.Name, hit.Item.Tags, hit.Score,
+            $"api/products/{Uri.EscapeDataString(hit.Item.Id)}/picture"))], answer, milliseconds));
+    }
+
+    private static IResult? WrongCount(int? count) => count is null or (>= 1 and <= MostResults) ? null
+        : Results.Problem($"count must be from 1 to {MostResults}, got {count}.", statusCode: StatusCodes.Status400BadRequest);
+
+    private static IResult NotReady() =>
+        Results.Problem("The catalogue is not ready yet.", statusCode: StatusCodes.Status503ServiceUnavailable);
+
+    private static IResult NoSuchProduct() =>
+        Results.Problem("There is no such product.", statusCode: StatusCodes.Status404NotFound);
+}

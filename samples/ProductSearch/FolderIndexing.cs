@@ -1,0 +1,139 @@
+using MetricLearning.Vision;
+
+namespace ProductSearch;
+
+/// <summary>Adds the pictures of a folder to the catalogue, in the background, one folder at a time.</summary>
+internal sealed class FolderIndexing(Settings settings, StatusBoard board, Startup startup, IHostApplicationLifetime program,
+    ILogger<FolderIndexing> log)
+{
+    private const int AtOnce = 16;
+    private static readonly HashSet<string> extensions = new([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"],
+        StringComparer.OrdinalIgnoreCase);
+
+    private readonly Lock gate = new();
+    private CancellationTokenSource? running;
+
+    /// <summary>Begins, and returns at once.</summary>
+    /// <returns>Why it does not begin; null where it does.</returns>
+    public string? Begin(string folder)
+    {
+        if (startup.Engine is not { } engine) return "The catalogue is not ready yet.";
+        if (Allowed(folder, out var path) is { } refused) return refused;
+        lock (gate)
+        {
+            if (running is not null) return "Another folder is being added.";
+            running = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping);
+        }
+        _ = Task.Run(() => Run(engine, path, running.Token));
+        return null;
+    }
+
+    /// <summary>Stops what runs; what has been added stays.</summary>
+    public void Stop()
+    {
+        lock (gate) running?.Cancel();
+    }
+
+    /// <summary>Checks that a folder exists, and that it lies in the folder that the page may add, also where links lead
+    /// elsewhere.</summary>
+    private string? Allowed(string folder, out string path)
+    {
+        var allowed = Real(settings.Photos.FullName);
+        path = "";
+        if (folder.Contains('\0', StringComparison.Ordinal)) return "This is not the name of a folder.";
+        var whole = Path.GetFullPath(folder.StartsWith('~')
+            ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + folder[1..] : folder, settings.Photos.FullName);
+        // What lies outside is not even looked at: the answer must not tell what exists there.
+        if (!IsIn(whole, settings.Photos.FullName) && !IsIn(whole, allowed)) return Outside();
+        if (!Directory.Exists(whole)) return $"There is no folder {whole}.";
+        path = Real(whole);
+        return IsIn(path, allowed) ? null : Outside();
+
+        string Outside() => $"Only folders in {settings.Photos.FullName} can be added. Start the program with --photos to allow another.";
+    }
+
+    private static bool IsIn(string path, string folder) =>
+        path == folder || path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+
+    /// <summary>The path of a folder without any link in it.</summary>
+    private static string Real(string folder)
+    {
+        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder));
+        if (parent is null) return folder;
+        var inParent = Path.Combine(Real(parent), Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)));
+        return Directory.ResolveLinkTarget(inParent, returnFinalTarget: true) is { } target ? Real(target.FullName) : inParent;
+    }
+
+    private void Run(Engine engine, string path, CancellationToken cancellationToken)
+    {
+        var (added, unreadable, known) = (0, 0, 0);
+        try
+        {
+            var files = Files(path);
+            for (var first = 0; first < files.Length; first += AtOnce)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                board.Show($"Adding {Path.GetFileName(path)}: {first} of {files.Length} pictures", (double)first / files.Length, canStop: true);
+                var read = files.Skip(first).Take(AtOnce).AsParallel().AsOrdered()
+                    .Select(file => Read(path, file)).ToArray();
+                unreadable += read.Count(item => item is null);
+                var fresh = read.OfType<(Item Item, Picture Picture)>().DistinctBy(pair => pair.Item.Id)
+                    .Where(pair => engine.Catalogue.Find(pair.Item.Id) is null).ToArray();
+                known += read.Count(item => item is not null) - fresh.Length;
+                foreach (var (item, picture) in fresh) engine.Catalogue.Show(item, picture);
+                var vectors = engine.Embedder.Embed([.. fresh.Select(pair => pair.Picture)]);
+                engine.Catalogue.Add([.. fresh.Select((pair, i) => (pair.Item, (IReadOnlyList<float[]>)[vectors[i]]))]);
+                added += fresh.Length;
+                board.Set(old => old with { Count = engine.Catalogue.Count, Tags = engine.Catalogue.Tags });
+            }
+            End("");
+        }
+        catch (OperationCanceledException)
+        {
+            End("Stopped. ");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.CannotGoOn(log, e);
+            End($"It could not go on: {e.Message} ");
+        }
+
+        void End(string how)
+        {
+            lock (gate)
+            {
+                running!.Dispose();
+                running = null;
+            }
+            var message = $"{how}{added} pictures added{(known > 0 ? $", {known} were there already" : "")}"
+                + $"{(unreadable > 0 ? $", {unreadable} could not be read" : "")}.";
+            board.Set(old => old with { Activity = null, Share = null, CanStop = false, Message = message });
+        }
+    }
+
+    private static string[] Files(string path) =>
+    [
+        .. Directory.EnumerateFiles(path, "*", new EnumerationOptions
+        {
+            RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Device,
+        }).Where(file => extensions.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>One picture as a product: its name is the file's, its tags are the folders around it.</summary>
+    private static (Item Item, Picture Picture)? Read(string root, string file)
+    {
+        try
+        {
+            if (new FileInfo(file).Length > Uploads.MaxBytes) return null;
+            var bytes = File.ReadAllBytes(file);
+            var picture = Picture.Load(bytes, Uploads.MaxPixels);
+            var folders = Path.GetDirectoryName(Path.GetRelativePath(Path.GetDirectoryName(root) ?? root, file))!;
+            return (new Item(Catalogue.KeyOf(bytes), Path.GetFileNameWithoutExtension(file).Replace('_', ' '),
+                [.. folders.Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries)], Pictures: 1), picture);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+namespace ProductSearch;
+
+/// <summary>What the program writes to its log.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(LogLevel.Information, "Ready: {Count} products")]
+    public static partial void Ready(ILogger log, int count);
+
+    [LoggerMessage(LogLevel.Error, "The catalogue cannot be prepared")]
+    public static partial void CannotBegin(ILogger log, Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "A folder cannot be added further")]
+    public static partial void CannotGoOn(ILogger log, Exception exception);
+}

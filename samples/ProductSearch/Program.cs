@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Net;
+using ProductSearch;
+
+// Photograph a product, find it in the catalogue: a web page over an exact index. Without options everything is drawn and trained here.
+var data = new Option<DirectoryInfo>("--data")
+{
+    Description = "Where the network and the pictures are kept", DefaultValueFactory = _ => new DirectoryInfo("product-search"),
+};
+var photos = new Option<DirectoryInfo>("--photos")
+{
+    Description = "The page may add folders in this folder; by default in your home folder",
+    DefaultValueFactory = _ => new DirectoryInfo(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)),
+};
+var address = new Option<string>("--address")
+{
+    Description = "The address to listen on; with any other than this computer's own, everyone in the network can search and add folders",
+    DefaultValueFactory = _ => "127.0.0.1",
+};
+var port = new Option<int>("--port") { Description = "The port; 0 for any that is free", DefaultValueFactory = _ => 5080 };
+var products = new Option<int>("--products") { Description = "How many products are drawn", DefaultValueFactory = _ => 480 };
+var seed = new Option<ulong>("--seed") { Description = "The seed of everything that is random", DefaultValueFactory = _ => 1 };
+var quick = new Option<bool>("--quick") { Description = "Trains for a few seconds only: to see that it works" };
+address.Validators.Add(result =>
+{
+    if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _)) result.AddError("--address must be an IP address.");
+});
+port.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is < 0 or > IPEndPoint.MaxPort) result.AddError($"--port must be from 0 to {IPEndPoint.MaxPort}.");
+});
+products.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() is < 0 or > 9999) result.AddError("--products must be from 0 to 9999.");
+});
+
+var root = new RootCommand("Finds products by a picture: a web page, and an exact index behind it.")
+{
+    data, photos, address, port, products, seed, quick,
+};
+root.SetAction(async (parsed, cancellationToken) =>
+{
+    var settings = new Settings
+    {
+        Data = Directory.CreateDirectory(parsed.GetValue(data)!.FullName),
+        Photos = parsed.GetValue(photos)!,
+        Address = IPAddress.Parse(parsed.GetValue(address)!),
+        Port = parsed.GetValue(port),
+        Products = parsed.GetValue(products),
+        Training = parsed.GetValue(quick) ? TrainingAmount.Quick : TrainingAmount.Full,
+        Seed = parsed.GetValue(seed),
+    };
+    await using var app = Server.Create(settings);
+    await app.StartAsync(cancellationToken);
+    Ui.Line($"Open {app.Urls.First()} in a browser. Ctrl-C stops the program.");
+    await app.WaitForShutdownAsync(cancellationToken);
+    return Environment.ExitCode;
+});
+return await App.RunAsync(root, args);

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+
+namespace ProductSearch;
+
+/// <summary>What the page shows of the program's state.</summary>
+/// <param name="Count">How many products there are.</param>
+/// <param name="Tags">All tags, in alphabetical order.</param>
+/// <param name="Activity">What is going on, in words; null if nothing is.</param>
+/// <param name="Share">How much of it is done, in [0, 1]; null if that is not known.</param>
+/// <param name="CanStop">Whether it can be stopped from the page.</param>
+/// <param name="Message">How the last addition of a folder ended.</param>
+internal sealed record Status(int Count, IReadOnlyList<string> Tags, string? Activity = null, double? Share = null, bool CanStop = false,
+    string? Message = null);
+
+/// <summary>Holds the newest status, and tells everyone who follows it. Any number of threads may use it at once.</summary>
+internal sealed class StatusBoard
+{
+    /// <summary>More often than this, nobody can read it.</summary>
+    private static readonly TimeSpan pause = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock gate = new();
+    private Status status = new(0, []);
+    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The newest status.</summary>
+    public Status Current
+    {
+        get
+        {
+            lock (gate) return status;
+        }
+    }
+
+    /// <summary>Changes the status.</summary>
+    public void Set(Func<Status, Status> change)
+    {
+        lock (gate)
+        {
+            status = change(status);
+            changed.TrySetResult();
+            changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    /// <summary>Says what is going on, and how much of it is done.</summary>
+    public void Show(string activity, double? share = null, bool canStop = false) =>
+        Set(old => old with { Activity = activity, Share = share, CanStop = canStop });
+
+    /// <summary>The status now, and again after each change; changes in quick succession come as one.</summary>
+    public async IAsyncEnumerable<Status> Follow([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task next;
+            Status now;
+            lock (gate) (next, now) = (changed.Task, status);
+            yield return now;
+            await next.WaitAsync(cancellationToken);
+            await Task.Delay(pause, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ProductSearch.Tests;
+
+/// <summary>The web server with a small catalogue, as a user starts it; all tests share one.</summary>
+public sealed class RunningServer : IAsyncLifetime
+{
+    private const int Products = 48;
+    private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("product-search");
+    private WebApplication? app;
+
+    public HttpClient Client { get; private set; } = new();
+
+    /// <summary>The folder whose folders may be added.</summary>
+    public string Photos => Path.Combine(root.FullName, "photos");
+
+    /// <summary>A folder beside it.</summary>
+    public string Outside => Path.Combine(root.FullName, "outside");
+
+    internal Startup Startup => app!.Services.GetRequiredService<Startup>();
+
+    internal StatusBoard Board => app!.Services.GetRequiredService<StatusBoard>();
+
+    internal Settings Settings => app!.Services.GetRequiredService<Settings>();
+
+    public async ValueTask InitializeAsync()
+    {
+        app = Server.Create(new Settings
+        {
+            Data = root.CreateSubdirectory("data"), Photos = root.CreateSubdirectory("photos"), Address = IPAddress.Loopback, Port = 0,
+            Products = Products, Training = TrainingAmount.Quick, Seed = 1,
+        });
+        root.CreateSubdirectory("outside");
+        await app.StartAsync();
+        Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        while (Startup.Engine is null) await Task.Delay(50);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (app is not null) await app.DisposeAsync();
+        root.Delete(recursive: true);
+    }
+
+    /// <summary>A picture of a product as somebody might take it at home, as JPEG.</summary>
+    public Task<byte[]> Example(int number) => Client.GetByteArrayAsync(new Uri($"api/examples/{number}", UriKind.Relative));
+
+    public Task<HttpResponseMessage> Search(byte[] picture, string query = "") =>
+        Client.PostAsync(new Uri($"api/search{query}", UriKind.Relative), new ByteArrayContent(picture));
+
+    internal static async Task<SearchAnswer> Answer(HttpResponseMessage response)
+    {
+        response.EnsureSuccessStatusCode();
+        return (await response.Content.ReadFromJsonAsync<SearchAnswer>())!;
+    }
+
+    /// <summary>Why a request was refused.</summary>
+    public static async Task<string> Reason(HttpResponseMessage response) =>
+        (await response.Content.ReadFromJsonAsync<Dictionary<string, object>>())!["detail"].ToString()!;
+}

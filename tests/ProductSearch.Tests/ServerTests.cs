@@ -1,0 +1,182 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace ProductSearch.Tests;
+
+/// <summary>The server as browsers and programs meet it.</summary>
+public sealed class ServerTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    private const int Catalogue = 48;
+
+    private static Uri Address(string path) => new(path, UriKind.Relative);
+
+    [Fact]
+    public async Task APicture_IsAnswered_WithTheMostSimilarProducts_EachOnce_AndTheSameEveryTime()
+    {
+        var picture = await server.Example(0);
+        var answer = await RunningServer.Answer(await server.Search(picture, "?count=30"));
+        Assert.Equal(30, answer.Results.Count);
+        Assert.Equal(30, answer.Results.Select(result => result.Id).Distinct().Count());
+        Assert.Equal(answer.Results.Select(result => result.Score).OrderDescending(), answer.Results.Select(result => result.Score));
+        Assert.All(answer.Results, result => Assert.InRange(result.Score, -1, 1));
+        Assert.NotNull(answer.Answer);
+        Assert.Contains(answer.Answer.Kind, new[] { "match", "unsure", "none" });
+        var again = await RunningServer.Answer(await server.Search(picture, "?count=30"));
+        Assert.Equal(answer.Results.Select(result => (result.Id, result.Score)), again.Results.Select(result => (result.Id, result.Score)));
+    }
+
+    [Fact]
+    public async Task ManyRequestsAtOnce_GiveWhatOneGives()
+    {
+        var pictures = await Task.WhenAll(Enumerable.Range(0, 6).Select(server.Example));
+        var alone = new List<string>();
+        foreach (var picture in pictures) alone.Add(await Ids(picture));
+        var together = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => Ids(pictures[i % pictures.Length])));
+        for (var i = 0; i < together.Length; i++) Assert.Equal(alone[i % pictures.Length], together[i]);
+
+        async Task<string> Ids(byte[] picture) => string.Join(' ', (await RunningServer.Answer(await server.Search(picture))).Results
+            .Select(result => $"{result.Id} {result.Score:R}"));
+    }
+
+    [Fact]
+    public async Task ATag_LeavesOnlyItsProducts_AndAllOfThem()
+    {
+        var picture = await server.Example(1);
+        var answer = await RunningServer.Answer(await server.Search(picture, "?tag=kitchen&count=200"));
+        Assert.All(answer.Results, result => Assert.Contains("kitchen", result.Tags));
+        var everything = await RunningServer.Answer(await server.Search(picture, "?count=200"));
+        Assert.Equal(everything.Results.Where(result => result.Tags.Contains("kitchen")).Select(result => result.Id),
+            answer.Results.Select(result => result.Id));
+        Assert.Empty((await RunningServer.Answer(await server.Search(picture, "?tag=no-such-tag"))).Results);
+    }
+
+    [Fact]
+    public async Task AProduct_LeadsToOthersLikeIt_AndHasAPicture()
+    {
+        var first = (await RunningServer.Answer(await server.Search(await server.Example(2)))).Results[0];
+        var like = await RunningServer.Answer(await server.Client.GetAsync(Address($"api/products/{first.Id}/similar?count=5")));
+        Assert.Equal(5, like.Results.Count);
+        Assert.DoesNotContain(first.Id, like.Results.Select(result => result.Id));
+        Assert.Null(like.Answer);
+        var picture = await server.Client.GetAsync(Address(first.Picture));
+        Assert.Equal("image/jpeg", picture.Content.Headers.ContentType!.MediaType);
+        Assert.Equal([0xFF, 0xD8], (await picture.Content.ReadAsByteArrayAsync())[..2]);
+    }
+
+    [Theory]
+    [InlineData("api/products/none/similar")]
+    [InlineData("api/products/none/picture")]
+    [InlineData("api/products/..%2F..%2Fnetwork/picture")]
+    public async Task AnUnknownProduct_IsNotFound(string path) =>
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync(Address(path))).StatusCode);
+
+    [Fact]
+    public async Task WhatIsNoPicture_IsRefusedInWords()
+    {
+        foreach (var bytes in new byte[][] { [], [1, 2, 3], "<html>"u8.ToArray(), (await server.Example(3))[..200] })
+        {
+            var response = await server.Search(bytes);
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Contains("upload", await RunningServer.Reason(response), StringComparison.Ordinal);
+        }
+        var count = await server.Search(await server.Example(3), "?count=0");
+        Assert.Equal(HttpStatusCode.BadRequest, count.StatusCode);
+        Assert.Contains("from 1 to 200, got 0", await RunningServer.Reason(count), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AHugePicture_IsRefused_BeforeItIsDecoded()
+    {
+        // The header of a PNG of 60,000 x 60,000 pixels: 14 GB, in 33 bytes.
+        byte[] bomb = [0x89, .. "PNG\r\n"u8, 0x1A, (byte)'\n', 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60, 8, 2, 0, 0, 0,
+            0xD8, 0x44, 0x51, 0x5F];
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.Search(bomb)).StatusCode);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await server.Search(new byte[Uploads.MaxBytes + 1])).StatusCode);
+    }
+
+    [Fact]
+    public async Task OtherPagesAndOtherNames_AreRefused()
+    {
+        using var foreign = new HttpRequestMessage(HttpMethod.Post, "api/index")
+        {
+            Content = JsonContent.Create(new { folder = server.Photos }), Headers = { { "Origin", "http://elsewhere.example" } },
+        };
+        Assert.Equal(HttpStatusCode.Forbidden, (await server.Client.SendAsync(foreign)).StatusCode);
+        using var site = new HttpRequestMessage(HttpMethod.Delete, "api/index") { Headers = { { "Sec-Fetch-Site", "cross-site" } } };
+        Assert.Equal(HttpStatusCode.Forbidden, (await server.Client.SendAsync(site)).StatusCode);
+        using var name = new HttpRequestMessage(HttpMethod.Get, "health") { Headers = { Host = "elsewhere.example" } };
+        Assert.Equal(HttpStatusCode.BadRequest, (await server.Client.SendAsync(name)).StatusCode);
+    }
+
+    [Fact]
+    public async Task ThePage_IsServed_AndMayLoadNothingFromElsewhere()
+    {
+        foreach (var (path, type) in new[] { ("", "text/html"), ("app.js", "text/javascript"), ("style.css", "text/css") })
+        {
+            var response = await server.Client.GetAsync(Address(path));
+            Assert.Equal(type, response.Content.Headers.ContentType!.MediaType);
+            Assert.Contains("default-src 'self'", response.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+        }
+        Assert.Equal(HttpStatusCode.OK, (await server.Client.GetAsync(Address("health"))).StatusCode);
+    }
+
+    [Fact]
+    public async Task AFolder_BecomesProducts_OnlyOnce_AndWhatIsNoPictureIsCounted()
+    {
+        var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, "my shelf", "cups"));
+        var pictures = new[] { await server.Example(4), await server.Example(5) };
+        for (var i = 0; i < 2; i++) File.WriteAllBytes(Path.Combine(shelf.FullName, $"cup_{i}.jpg"), pictures[i]);
+        File.WriteAllText(Path.Combine(shelf.FullName, "broken.jpg"), "no picture");
+        File.WriteAllText(Path.Combine(shelf.FullName, "notes.txt"), "no picture either");
+
+        Assert.Equal(HttpStatusCode.Accepted, (await Index(Path.Combine(server.Photos, "my shelf"))).StatusCode);
+        Assert.Equal("2 pictures added, 1 could not be read.", await Ended());
+        var found = await RunningServer.Answer(await server.Search(pictures[0], "?tag=cups"));
+        Assert.Equal("cup 0", found.Results[0].Name);
+        Assert.Equal(["my shelf", "cups"], found.Results[0].Tags);
+        Assert.Equal(1, found.Results[0].Score, 1e-6);
+        Assert.Equal(Catalogue + 2, server.Board.Current.Count);
+
+        Assert.Equal(HttpStatusCode.Accepted, (await Index("my shelf")).StatusCode);
+        Assert.Equal("0 pictures added, 2 were there already, 1 could not be read.", await Ended());
+
+        async Task<string?> Ended()
+        {
+            await foreach (var status in server.Board.Follow(TestContext.Current.CancellationToken))
+                if (status is { Activity: null, Message: not null })
+                {
+                    server.Board.Set(old => old with { Message = null });
+                    return status.Message;
+                }
+            return null;
+        }
+    }
+
+    [Fact]
+    public async Task AFolderOutside_IsRefused_AlsoThroughALink()
+    {
+        Directory.CreateSymbolicLink(Path.Combine(server.Photos, "link"), server.Outside);
+        foreach (var folder in new[] { server.Outside, "../outside", "/", "link", Path.Combine(server.Photos, "..", "no-such-folder") })
+        {
+            var response = await Index(folder);
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.StartsWith("Only folders in ", await RunningServer.Reason(response), StringComparison.Ordinal);
+        }
+        Assert.StartsWith("There is no folder ", await RunningServer.Reason(await Index("missing")), StringComparison.Ordinal);
+        Assert.Equal("A folder is needed.", await RunningServer.Reason(await Index(" ")));
+    }
+
+    [Fact]
+    public async Task Events_TellTheStateAtOnce()
+    {
+        await using var stream = await server.Client.GetStreamAsync(Address("api/events"));
+        using var reader = new StreamReader(stream);
+        var line = await reader.ReadLineAsync(TestContext.Current.CancellationToken);
+        using var status = JsonDocument.Parse(line!["data: ".Length..]);
+        Assert.InRange(status.RootElement.GetProperty("count").GetInt32(), Catalogue, Catalogue + 2);
+        Assert.Contains("mug", status.RootElement.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()));
+    }
+
+    private Task<HttpResponseMessage> Index(string folder) => server.Client.PostAsJsonAsync("api/index", new { folder });
+}
