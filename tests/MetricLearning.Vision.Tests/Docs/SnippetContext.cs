@@ -56,6 +56,7 @@ public abstract class SnippetContext
         protected float[] vector = null!;
         protected ReadOnlyMemory<float>[] queries = null!;
         protected IEnumerable<MetricLearning.Search.SearchRow<string>> rows = null!;
+        protected IEnumerable<MetricLearning.Search.LabelledPair> pairs = null!;
         protected string fingerprint = null!;
     }
 
