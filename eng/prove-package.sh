@@ -14,10 +14,10 @@ unset CI
 
 step() { printf '\n== %s\n' "$1"; }
 fail() { printf 'FAILED: %s\n' "$1" >&2; exit 1; }
-restored() { # PACKAGE DEPENDENCIES: what NuGet has unpacked is complete
-  local package=$1 wanted=$2 folder ids
+restored() { # PACKAGE DEPENDENCIES [FRAMEWORK]: what NuGet has unpacked is complete
+  local package=$1 wanted=$2 framework=${3:-net8.0} folder ids
   folder=${packages%/}/$(tr '[:upper:]' '[:lower:]' <<<"$package")/$version
-  for entry in README.md CHANGELOG.md icon.png "lib/net8.0/$package.dll" "lib/net8.0/$package.xml"; do
+  for entry in README.md CHANGELOG.md icon.png "lib/$framework/$package.dll" "lib/$framework/$package.xml"; do
     [ -f "$folder/$entry" ] || fail "$package has no $entry"
   done
   [ -f "$work/feed/$package.$version.snupkg" ] || fail "$package has no symbols"
@@ -34,7 +34,7 @@ expect() { # TEXT COMMAND...: the command succeeds and prints the text
 
 step "Pack $version"
 mkdir "$work/feed"
-for project in MetricLearning MetricLearning.Vision; do
+for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite; do
   quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
 done
 ls "$work/feed"
@@ -109,6 +109,18 @@ program() { # NAME TEMPLATE TEXT...: a fresh project with one file of eng/consum
 program CustomLoss console "the loss is right" "the gradient is finite"
 program CustomMiner console "the miner found pairs" "both ways give one value"
 program WebApi web "64 of 64 answers are right"
+
+step "A service that searches, without any libtorch package"
+quietly dotnet new console -n Search --framework net10.0
+cp "$root/eng/consumers/Search.cs" Search/Program.cs
+cd Search
+quietly dotnet add package MetricLearning.Search.Sqlite --version "$version"
+restored MetricLearning.Search "MetricLearning Microsoft.Extensions.DependencyInjection.Abstractions Microsoft.Extensions.VectorData.Abstractions"
+restored MetricLearning.Search.Sqlite "MetricLearning.Search Microsoft.Data.Sqlite" net10.0
+expect "the nearest is shoe-7" dotnet run -c Release
+[ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
+echo "Search: $(tr '\n' ';' <"$work/out")"
+cd ..
 
 step "An F# script, which no start-up file prepares"
 cat >script.fsx <<FSX

@@ -38,6 +38,7 @@ internal static class Examples
         ["RandomPatch.images"] = () => Images,
         ["NumPyArchive.stream"] = () => new MemoryStream(emptyZip),
         ["NumPyArchive.path"] = EmptyZipFile,
+        ["SqliteVectorStore.path"] = () => Path.Combine(AppContext.BaseDirectory, "settings.db"),
     };
 
     private static readonly Dictionary<Type, Func<object>> byType = new()

@@ -18,6 +18,10 @@ public class SettingTests
         ["RowLabels.Identity = -9223372036854775808"] = "an identity is any 64-bit number",
         ["RowLabels.Camera = -1"] = "a camera is any 64-bit number",
         ["RowLabels.Camera = -9223372036854775808"] = "a camera is any 64-bit number",
+        ["SearchQuery.Identity = -1"] = "an identity is any 64-bit number",
+        ["SearchQuery.Identity = -9223372036854775808"] = "an identity is any 64-bit number",
+        ["SearchQuery.Camera = -1"] = "a camera is any 64-bit number",
+        ["SearchQuery.Camera = -9223372036854775808"] = "a camera is any 64-bit number",
     };
 
     /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>
@@ -28,6 +32,7 @@ public class SettingTests
         typeof(ImageListStatistics), typeof(ExtractionProgress), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
         typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
+        typeof(Search.MatchVerdict), typeof(Search.LabelledPair),
     };
 
     private static readonly NullabilityInfoContext nullability = new();

@@ -139,12 +139,66 @@ public sealed class ExactIndex<TKey> where TKey : notnull
         return Search(queries, k, filter, nameof(queries), cancellationToken);
     }
 
+    /// <summary>The rows nearest to each query, without those that a protocol removes: those of the query's camera, of junk, or of the
+    /// protocol's own rule.</summary>
+    /// <remarks>A rule on identities or cameras removes only rows whose labels are known, and asks only queries that know theirs. A query
+    /// of the junk identity finds nothing. For <see cref="RetrievalProtocol.Keep"/> the number of a query is its place among the queries,
+    /// and that of every row is −1; unknown cameras are −1, and unknown identities are the smallest 64-bit number.</remarks>
+    /// <param name="queries">The queries.</param>
+    /// <param name="k">How many rows are given for each query, at least 1; fewer where fewer are left.</param>
+    /// <param name="protocol">The protocol. What it says of CMC does not matter.</param>
+    /// <param name="filter">Which rows may be found. Default: all.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    /// <returns>The hits of each query.</returns>
+    /// <exception cref="ArgumentNullException">The queries, one of them, or the protocol are null.</exception>
+    /// <exception cref="ArgumentException">A query is not as it must be; the message names it. Or the protocol removes each query's own
+    /// row, which has no number here: use a filter on the key.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
+    /// <exception cref="OperationCanceledException">The search was stopped.</exception>
+    public IReadOnlyList<IReadOnlyList<SearchHit<TKey>>> Search(IReadOnlyList<SearchQuery> queries, int k, RetrievalProtocol protocol,
+        SearchFilter<TKey>? filter = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        Guard.AtLeast(k, 1);
+        var rule = new ProtocolRule(Guard.NotNull(protocol), [.. queries.Select(query => Guard.NotNull(query, nameof(queries)))]);
+        return Hits([.. queries.Select(query => query.Vector)], k, new RowConditions<TKey, RowLabels>(filter?.Set, filter?.Condition,
+            (query, _, labels) => rule.Keeps(query, labels)), nameof(queries), cancellationToken);
+    }
+
+    /// <summary>The identities nearest to a query, each with its nearest row, nearest first.</summary>
+    /// <param name="query">[D], finite; not all zeros for the cosine.</param>
+    /// <param name="k">How many identities are given, at least 1; fewer where there are fewer. Rows without an identity are passed
+    /// over.</param>
+    /// <param name="filter">Which rows may be found. Default: all.</param>
+    /// <exception cref="ArgumentException">The query is not as it must be.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
+    public IReadOnlyList<SearchHit<TKey>> SearchIdentities(ReadOnlySpan<float> query, int k, SearchFilter<TKey>? filter = null)
+    {
+        Guard.AtLeast(k, 1);
+        var known = SearchFilter<TKey>.Where((_, labels) => labels.Identity is not null);
+        var (vector, kept) = (query.ToArray(), filter is null ? known : filter.And(known));
+        // The first k identities are in the nearest n rows as soon as these show k of them.
+        for (var n = 4L * k; ; n *= 4)
+        {
+            var rows = Search([vector], (int)Math.Min(n, int.MaxValue), kept, nameof(query), CancellationToken.None)[0];
+            SearchHit<TKey>[] nearest = [.. rows.DistinctBy(hit => hit.Labels.Identity).Take(k)];
+            if (nearest.Length == k || rows.Length < n) return nearest;
+        }
+    }
+
     private SearchHit<TKey>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, SearchFilter<TKey>? filter, string name,
         CancellationToken cancellationToken)
     {
         Guard.AtLeast(k, 1);
-        var found = table.Search(queries, k, new RowConditions<TKey, RowLabels>(filter?.Set, filter?.Condition), name, cancellationToken);
-        return Array.ConvertAll(found, rows => Array.ConvertAll(rows, row => new SearchHit<TKey>(row.Key, row.Score, row.Data)));
+        return Hits(queries, k, new RowConditions<TKey, RowLabels>(filter?.Set, filter?.Condition), name, cancellationToken);
+    }
+
+    private SearchHit<TKey>[][] Hits(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, RowLabels> conditions,
+        string name, CancellationToken cancellationToken)
+    {
+        var euclidean = Metric == SearchMetric.Euclidean;
+        return Array.ConvertAll(table.Search(queries, k, conditions, name, cancellationToken), rows => Array.ConvertAll(rows,
+            row => new SearchHit<TKey>(row.Key, euclidean ? Math.Sqrt(-row.Score) : row.Score, row.Data)));
     }
 
     private void Write(List<NewRow<TKey, RowLabels>> rows, bool replaces, string name) => table.Write(rows, replaces, name);

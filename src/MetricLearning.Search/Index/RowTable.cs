@@ -5,7 +5,8 @@ namespace MetricLearning.Search;
 /// <summary>A row to be written to a <see cref="RowTable{TKey, TData}"/>.</summary>
 internal readonly record struct NewRow<TKey, TData>(TKey Key, ReadOnlyMemory<float> Vector, TData Data);
 
-/// <summary>A row that a search in a <see cref="RowTable{TKey, TData}"/> has found.</summary>
+/// <summary>A row that a search in a <see cref="RowTable{TKey, TData}"/> has found, with its score by
+/// <see cref="RowSet.Score"/>.</summary>
 internal readonly record struct FoundRow<TKey, TData>(TKey Key, TData Data, double Score);
 
 /// <summary>Which rows a search may give.</summary>
@@ -143,11 +144,10 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         var (now, rows) = Resolve(conditions.Keys);
         var rules = new Rules(now, order, conditions, rows);
         var nearest = Scan.Run(now.Rows, new QuerySet(Shape, now.Rows.Center, queries), k, rules, threads, cancellationToken);
-        var euclidean = Shape.Metric == SearchMetric.Euclidean;
         return Array.ConvertAll(nearest, list => Array.ConvertAll(list, item =>
         {
             var (key, data) = now.Entry(item.Row);
-            return new FoundRow<TKey, TData>(key, data, euclidean ? Math.Sqrt(-item.Score) : item.Score);
+            return new FoundRow<TKey, TData>(key, data, item.Score);
         }));
     }
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
@@ -118,6 +119,7 @@ internal sealed unsafe class Scan
     }
 
     /// <summary>Compares the block of queries with the rows of a panel, and empties it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Compare(SieveChunk sieve, ref PanelRows panel)
     {
         var (padded, lists) = (rows.Shape.Padded, panel.Lists);

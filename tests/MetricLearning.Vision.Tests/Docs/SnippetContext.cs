@@ -50,6 +50,16 @@ public abstract class SnippetContext
         protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 
+    public abstract class Search : SnippetContext
+    {
+        protected MetricLearning.Search.ExactIndex<string> index = null!;
+        protected float[] vector = null!;
+        protected ReadOnlyMemory<float>[] queries = null!;
+        protected IEnumerable<MetricLearning.Search.SearchRow<string>> rows = null!;
+        protected IEnumerable<MetricLearning.Search.LabelledPair> pairs = null!;
+        protected string fingerprint = null!;
+    }
+
     public abstract class Weights : SnippetContext
     {
         protected new EmbeddingModel model = null!;

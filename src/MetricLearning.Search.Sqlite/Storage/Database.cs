@@ -1,0 +1,110 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>One SQLite file. What goes wrong with it comes out as a <see cref="VectorStoreException"/> that names the file.</summary>
+/// <remarks>The file is in WAL mode, so that readers of any process go on while one writes, and every commit is flushed to the
+/// disk.</remarks>
+internal sealed class Database
+{
+    /// <summary>The name of the kind of store in metadata.</summary>
+    public const string SystemName = "metriclearning.sqlite";
+
+    private const int Format = 1;
+
+    /// <summary>Marks our files among those of all programs that use SQLite: "MLS1".</summary>
+    private const long ApplicationId = 0x4D4C5331;
+
+    private readonly string connection;
+    private readonly string path;
+
+    /// <param name="path">The file; it is made where it is not there.</param>
+    public Database(string path)
+    {
+        this.path = Path.GetFullPath(path);
+        connection = new SqliteConnectionStringBuilder { DataSource = this.path, DefaultTimeout = 60 }.ToString();
+        Use("open", opened =>
+        {
+            if ((long)Scalar(opened, "PRAGMA application_id")! != ApplicationId
+                && (long)Scalar(opened, "SELECT count(*) FROM sqlite_master")! > 0)
+                throw new VectorStoreException($"{this.path} is a database of another program; choose another path.");
+            var version = (long)Scalar(opened, "PRAGMA user_version")!;
+            if (version > Format)
+                throw new VectorStoreException($"{this.path} has the format {version}, which is newer than this program's {Format}; use a "
+                    + "newer version of MetricLearning.Search.Sqlite.");
+            Execute(opened, "PRAGMA journal_mode = WAL");
+            using var transaction = opened.BeginTransaction(deferred: false);
+            Execute(opened, "CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
+                + "schema TEXT NOT NULL, space TEXT NOT NULL, changes INTEGER NOT NULL)");
+            Execute(opened, "CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL)");
+            Execute(opened, $"PRAGMA application_id = {ApplicationId}");
+            Execute(opened, $"PRAGMA user_version = {Format}");
+            transaction.Commit();
+            return true;
+        });
+    }
+
+    /// <summary>Does something with a connection.</summary>
+    /// <param name="operation">What is done, as messages say it.</param>
+    /// <param name="act">Does it.</param>
+    public T Use<T>(string operation, Func<SqliteConnection, T> act)
+    {
+        try
+        {
+            using var opened = new SqliteConnection(connection);
+            opened.Open();
+            Execute(opened, "PRAGMA synchronous = FULL");
+            return act(opened);
+        }
+        catch (SqliteException e)
+        {
+            throw new VectorStoreException($"{path}: {e.Message} {Advice(e.SqliteErrorCode)}".TrimEnd(), e)
+            {
+                VectorStoreSystemName = SystemName,
+                OperationName = operation,
+            };
+        }
+    }
+
+    /// <summary>Closes the file, as far as this process has it open.</summary>
+    public void Close()
+    {
+        using var pooled = new SqliteConnection(connection);
+        SqliteConnection.ClearPool(pooled);
+    }
+
+    /// <summary>A command with parameters $0, $1, ...</summary>
+    public static SqliteCommand Command(SqliteConnection opened, string text, params object?[] values)
+    {
+        var command = opened.CreateCommand();
+        command.CommandText = text;
+        for (var i = 0; i < values.Length; i++) command.Parameters.AddWithValue($"${i}", values[i] ?? DBNull.Value);
+        return command;
+    }
+
+    /// <summary>Runs a command.</summary>
+    public static int Execute(SqliteConnection opened, string text, params object?[] values)
+    {
+        using var command = Command(opened, text, values);
+        return command.ExecuteNonQuery();
+    }
+
+    /// <summary>The first value that a command gives.</summary>
+    public static object? Scalar(SqliteConnection opened, string text, params object?[] values)
+    {
+        using var command = Command(opened, text, values);
+        return command.ExecuteScalar();
+    }
+
+    private static string Advice(int code) => code switch
+    {
+        5 or 6 => "Another process has been writing for a minute; try again.",
+        8 => "Make the file and its folder writable.",
+        11 => "The file is damaged; restore it from a backup.",
+        13 => "Make room on the disk; nothing of this call was written.",
+        14 => "The folder must exist and be writable.",
+        26 => "Choose another path; this file is something else.",
+        _ => "",
+    };
+}

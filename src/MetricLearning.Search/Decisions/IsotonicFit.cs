@@ -1,0 +1,26 @@
+namespace MetricLearning.Search;
+
+/// <summary>The rising step function that is nearest to labels in the least squares: pools of adjacent violators (Zadrozny and Elkan,
+/// KDD 2002).</summary>
+internal static class IsotonicFit
+{
+    /// <summary>The lowest value of each step, ascending, and the height of each.</summary>
+    /// <param name="pairs">Values, and whether each is a success; at least one.</param>
+    public static (double[] Starts, double[] Heights) Of(IEnumerable<(double Value, bool Success)> pairs)
+    {
+        var steps = new List<(double Start, long Successes, long Count)>();
+        foreach (var group in pairs.GroupBy(pair => pair.Value).OrderBy(group => group.Key))
+        {
+            var step = (Start: group.Key, Successes: group.LongCount(pair => pair.Success), Count: group.LongCount());
+            while (steps.Count > 0 && Height(steps[^1]) >= Height(step))
+            {
+                step = (steps[^1].Start, steps[^1].Successes + step.Successes, steps[^1].Count + step.Count);
+                steps.RemoveAt(steps.Count - 1);
+            }
+            steps.Add(step);
+        }
+        return ([.. steps.Select(step => step.Start)], [.. steps.Select(Height)]);
+    }
+
+    private static double Height((double Start, long Successes, long Count) step) => (double)step.Successes / step.Count;
+}

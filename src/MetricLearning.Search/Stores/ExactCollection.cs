@@ -1,0 +1,174 @@
+using System.Linq.Expressions;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>A collection of records whose vectors are searched exactly, under any filter, on the abstractions of
+/// Microsoft.Extensions.VectorData.</summary>
+/// <remarks>
+/// <para>Hits stand in the order of the float64 scores of the float32 vectors, and equal scores in the order of the keys, as in
+/// <see cref="ExactIndex{TKey}"/>. A filter leaves out none of the nearest records that it keeps.</para>
+/// <para>Distance functions: the cosine (the default), dot product and Euclidean ones. Keys: string, int, long, ulong, <see cref="Guid"/>
+/// (an empty Guid is made by the store). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>, <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or
+/// what an embedding generator takes, of which the vector is kept and not the source. The kind of index that a record asks for does not
+/// matter.</para>
+/// <para>Filters take <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>Contains</c> and <c>Any</c>; other operators are
+/// refused by name.</para>
+/// <para>Thread safety: any number of threads may call it at once.</para>
+/// </remarks>
+/// <typeparam name="TKey">The type of keys.</typeparam>
+/// <typeparam name="TRecord">The type of records.</typeparam>
+public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord> where TKey : notnull where TRecord : class
+{
+    private readonly VectorStoreCollectionMetadata metadata;
+
+    private protected ExactCollection(string name, RecordModel<TKey, TRecord> model, string system, string? store)
+    {
+        (Name, Model) = (name, model);
+        metadata = new VectorStoreCollectionMetadata { CollectionName = name, VectorStoreSystemName = system, VectorStoreName = store };
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    internal RecordModel<TKey, TRecord> Model { get; }
+
+    /// <summary>The records at this moment; null where the collection does not exist.</summary>
+    internal abstract RecordTable<TKey, TRecord>? Table();
+
+    /// <summary>Writes checked records and makes them durable: all of them, or none.</summary>
+    internal abstract void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records);
+
+    /// <summary>Removes records: all of them, or none.</summary>
+    internal abstract void Remove(IReadOnlyCollection<TKey> keys);
+
+    /// <inheritdoc/>
+    public override Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        cancellationToken.ThrowIfCancellationRequested();
+        return Task.FromResult(Existing().Find(key, WithVectors(options?.IncludeVectors ?? false)));
+    }
+
+    /// <inheritdoc/>
+    public override async IAsyncEnumerable<TRecord> GetAsync(Expression<Func<TRecord, bool>> filter, int top,
+        FilteredRecordRetrievalOptions<TRecord>? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        Guard.AtLeast(top, 1);
+        var (table, keeps) = (Existing(), RecordFilter<TKey, TRecord>.Compile(Model, filter));
+        var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        var kept = table.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
+        foreach (var sort in options?.OrderBy?.Invoke(new FilteredRecordRetrievalOptions<TRecord>.OrderByDefinition()).Values ?? [])
+        {
+            var property = Model.Sorting(sort.PropertySelector);
+            kept = sort.Ascending ? kept.ThenBy(pair => property.GetValueAsObject(pair.Value), KeyOrder<object>.Default!)
+                : kept.ThenByDescending(pair => property.GetValueAsObject(pair.Value), KeyOrder<object>.Default!);
+        }
+        await Task.CompletedTask.ConfigureAwait(false);
+        foreach (var (key, values) in kept.ThenBy(pair => pair.Key, KeyOrder<TKey>.Default!).Skip(options?.Skip ?? 0).Take(top))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return table.Shown(key, values, withVectors);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default) =>
+        UpsertAsync([record], cancellationToken);
+
+    /// <summary>Writes records: all of them, or none where it throws. Where a key is there twice, the last record counts.</summary>
+    /// <param name="records">The records.</param>
+    /// <param name="cancellationToken">Stops the call before anything is written.</param>
+    /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A record has no key, or a vector of another width, with NaN, or of zeros where angles are
+    /// compared.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot write.</exception>
+    public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(records);
+        TRecord[] given = [.. records];
+        var table = Existing();
+        var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
+        table.Check(stored);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (stored.Count > 0) Write(stored);
+    }
+
+    /// <inheritdoc/>
+    public override Task DeleteAsync(TKey key, CancellationToken cancellationToken = default) => DeleteAsync([key], cancellationToken);
+
+    /// <inheritdoc/>
+    public override Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))];
+        cancellationToken.ThrowIfCancellationRequested();
+        Existing();
+        if (given.Length > 0) Remove(given);
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override async IAsyncEnumerable<VectorSearchResult<TRecord>> SearchAsync<TInput>(TInput searchValue, int top,
+        VectorSearchOptions<TRecord>? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(searchValue);
+        options ??= new VectorSearchOptions<TRecord>();
+        var query = await Model.QueryAsync(searchValue, Model.VectorOf(options), cancellationToken).ConfigureAwait(false);
+        foreach (var result in Search([query], top, options, cancellationToken)[0]) yield return result;
+    }
+
+    /// <summary>Searches for many vectors at once, which is much faster than one at a time.</summary>
+    /// <param name="queries">[D] each.</param>
+    /// <param name="top">How many records are given for each query, at least 1.</param>
+    /// <param name="options">The options of a search. They hold for each query.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    /// <returns>The hits of each query.</returns>
+    /// <exception cref="ArgumentNullException">The queries are null.</exception>
+    /// <exception cref="ArgumentException">A query has another width, NaN, or zeros where angles are compared; the message names
+    /// it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">top is below 1.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist.</exception>
+    public Task<IReadOnlyList<IReadOnlyList<VectorSearchResult<TRecord>>>> SearchBatchAsync(IReadOnlyList<ReadOnlyMemory<float>> queries,
+        int top, VectorSearchOptions<TRecord>? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        return Task.FromResult<IReadOnlyList<IReadOnlyList<VectorSearchResult<TRecord>>>>(
+            Search(queries, top, options ?? new VectorSearchOptions<TRecord>(), cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public override object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null : serviceType == typeof(VectorStoreCollectionMetadata) ? metadata
+            : serviceType.IsInstanceOfType(this) ? this : null;
+    }
+
+    private VectorSearchResult<TRecord>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int top,
+        VectorSearchOptions<TRecord> options, CancellationToken cancellationToken)
+    {
+        Guard.AtLeast(top, 1);
+        var (table, vector) = (Existing(), Model.VectorOf(options));
+        var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
+        var keeps = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
+        var found = table.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), keeps, cancellationToken);
+        return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
+            .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
+            .Select(hit => new VectorSearchResult<TRecord>(table.Shown(hit.Row.Key, hit.Row.Data, withVectors), hit.Score)).ToArray());
+    }
+
+    private RecordTable<TKey, TRecord> Existing() => Table() ?? throw new VectorStoreException(
+        $"The collection '{Name}' does not exist; call EnsureCollectionExistsAsync first.")
+    {
+        CollectionName = Name,
+        VectorStoreSystemName = metadata.VectorStoreSystemName,
+    };
+
+    private bool WithVectors(bool asked) => asked && Model.Generates
+        ? throw new NotSupportedException("Vectors cannot be included where an embedding generator makes them: the record has no place for "
+            + "them.")
+        : asked;
+}

@@ -1,0 +1,24 @@
+namespace MetricLearning.Search;
+
+/// <summary>A collection of a <see cref="MemoryVectorStore"/>.</summary>
+internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model, MemoryVectorStore store)
+    : ExactCollection<TKey, TRecord>(name, model, MemoryVectorStore.SystemName, null) where TKey : notnull where TRecord : class
+{
+    public override Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default) =>
+        store.CollectionExistsAsync(Name, cancellationToken);
+
+    public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default)
+    {
+        store.Ensure(Name, () => new RecordTable<TKey, TRecord>(Model, store.Threads));
+        return Task.CompletedTask;
+    }
+
+    public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
+        store.EnsureCollectionDeletedAsync(Name, cancellationToken);
+
+    internal override RecordTable<TKey, TRecord>? Table() => store.Find<RecordTable<TKey, TRecord>>(Name);
+
+    internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Table()?.Write(records);
+
+    internal override void Remove(IReadOnlyCollection<TKey> keys) => Table()?.Remove(keys);
+}

@@ -1,0 +1,28 @@
+using Microsoft.Extensions.VectorData;
+using Microsoft.Extensions.VectorData.ProviderServices;
+
+namespace MetricLearning.Search;
+
+/// <summary>How scores are shown for a distance function of the abstractions.</summary>
+/// <param name="Metric">What is compared.</param>
+/// <param name="LargerIsNearer">Whether a larger score is nearer.</param>
+/// <param name="Show">The score shown for one of <see cref="RowSet.Score"/>.</param>
+internal sealed record RecordDistance(SearchMetric Metric, bool LargerIsNearer, Func<double, double> Show)
+{
+    /// <summary>The distance of a property; the cosine similarity where it names none.</summary>
+    /// <exception cref="NotSupportedException">It names one that is not searched exactly.</exception>
+    public static RecordDistance Of(VectorPropertyModel property) => property.DistanceFunction switch
+    {
+        null or DistanceFunction.CosineSimilarity => new(SearchMetric.Cosine, true, score => score),
+        DistanceFunction.CosineDistance => new(SearchMetric.Cosine, false, score => 1 - score),
+        DistanceFunction.DotProductSimilarity => new(SearchMetric.Dot, true, score => score),
+        DistanceFunction.NegativeDotProductSimilarity => new(SearchMetric.Dot, false, score => -score),
+        DistanceFunction.EuclideanDistance => new(SearchMetric.Euclidean, false, score => Math.Sqrt(-score)),
+        DistanceFunction.EuclideanSquaredDistance => new(SearchMetric.Euclidean, false, score => -score),
+        var other => throw new NotSupportedException($"The vector '{property.ModelName}' asks for the distance function '{other}', which "
+            + "is not one of the cosine, dot product and Euclidean ones."),
+    };
+
+    /// <summary>Whether a shown score is as near as a threshold asks.</summary>
+    public bool Reaches(double score, double threshold) => LargerIsNearer ? score >= threshold : score <= threshold;
+}

@@ -1,0 +1,158 @@
+using System.Linq.Expressions;
+
+namespace MetricLearning.Search;
+
+/// <summary>Makes a condition of a LINQ filter. It takes the operators that the abstractions name, and refuses all others by
+/// name.</summary>
+/// <remarks>
+/// <para>The operators: <c>== != &lt; &lt;= &gt; &gt;= &amp;&amp; || !</c>, properties of the record, captured values, <c>Contains</c> of a
+/// list of the record or of captured values, and <c>Any</c> over a list of the record. A list that is null has no elements.</para>
+/// <para>The expression is rewritten where C# would throw on null, and then compiled.</para>
+/// </remarks>
+internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey : notnull where TRecord : class
+{
+    private readonly RecordModel<TKey, TRecord> model;
+    private readonly ParameterExpression record;
+
+    private RecordFilter(RecordModel<TKey, TRecord> model, ParameterExpression record) => (this.model, this.record) = (model, record);
+
+    /// <summary>The condition.</summary>
+    /// <exception cref="NotSupportedException">The filter uses something else; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">The filter names a property that records do not have.</exception>
+    public static Func<TRecord, bool> Compile(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter)
+    {
+        var body = new RecordFilter<TKey, TRecord>(model, filter.Parameters[0]).Visit(filter.Body);
+        return Expression.Lambda<Func<TRecord, bool>>(body, filter.Parameters).Compile();
+    }
+
+    protected override Expression VisitBinary(BinaryExpression node) => node.NodeType switch
+    {
+        ExpressionType.Equal or ExpressionType.NotEqual or ExpressionType.LessThan or ExpressionType.LessThanOrEqual
+            or ExpressionType.GreaterThan or ExpressionType.GreaterThanOrEqual => Comparison(node),
+        ExpressionType.AndAlso or ExpressionType.OrElse => base.VisitBinary(node),
+        _ => IsOfRecord(node) ? throw Refused(node) : node,
+    };
+
+    protected override Expression VisitUnary(UnaryExpression node) => node.NodeType switch
+    {
+        ExpressionType.Convert when IsEntry(node.Operand) && node.Type == typeof(bool)
+            => Expression.Equal(Expression.Convert(Visit(node.Operand), typeof(bool?)), Expression.Constant(true, typeof(bool?))),
+        ExpressionType.Not or ExpressionType.Convert => base.VisitUnary(node),
+        _ => IsOfRecord(node) ? throw Refused(node) : node,
+    };
+
+    /// <summary>A comparison. Where an entry of a dictionary is cast to a number and is null, it is compared as a nullable number
+    /// is.</summary>
+    private Expression Comparison(BinaryExpression node)
+    {
+        var (left, right) = (Entry(node.Left), Entry(node.Right));
+        return left.Type == node.Left.Type && right.Type == node.Right.Type ? base.VisitBinary(node)
+            : Expression.MakeBinary(node.NodeType, Lifted(left), Lifted(right));
+
+        Expression Entry(Expression side) => side is UnaryExpression { NodeType: ExpressionType.Convert } cast && IsEntry(cast.Operand)
+            && side.Type.IsValueType && side.Type != typeof(bool) ? Expression.Convert(Visit(cast.Operand), Nullable(side.Type)) : side;
+
+        Expression Lifted(Expression side) => side.Type.IsValueType && Nullable(side.Type) != side.Type
+            ? Expression.Convert(Visit(side), Nullable(side.Type)) : Visit(side);
+
+        static Type Nullable(Type type) =>
+            System.Nullable.GetUnderlyingType(type) is null ? typeof(Nullable<>).MakeGenericType(type) : type;
+    }
+
+    private bool IsEntry(Expression node) =>
+        node is MethodCallExpression { Method.Name: "get_Item" } call && call.Object == record && node.Type == typeof(object);
+
+    protected override Expression VisitMember(MemberExpression node)
+    {
+        if (!IsOfRecord(node)) return node;
+        if (node.Expression != record) throw Refused(node);
+        if (!model.Values.Any(property => property.ModelName == node.Member.Name)) throw Unknown(node.Member.Name);
+        return node;
+    }
+
+    protected override Expression VisitMethodCall(MethodCallExpression node)
+    {
+        if (!IsOfRecord(node)) return node;
+        if (node.Method.Name == "get_Item" && node.Object == record) return ValueOf(node);
+        if (node.Method.Name == nameof(Enumerable.Contains) && Parts(node) is [var list, var value])
+            return Guarded(Visit(list), present => Call(nameof(Enumerable.Contains), ElementOf(list.Type), present, Visit(value)));
+        if (node.Method.Name == nameof(Enumerable.Any) && node.Method.DeclaringType == typeof(Enumerable)
+            && node.Arguments is [var source, LambdaExpression condition])
+            return Guarded(Visit(source), present => Call(nameof(Enumerable.Any), condition.Parameters[0].Type, present,
+                Expression.Lambda(Visit(condition.Body), condition.Parameters)));
+        throw Refused(node);
+    }
+
+    protected override Expression VisitParameter(ParameterExpression node) => node == record ? throw Refused(node) : node;
+
+    protected override Expression VisitConditional(ConditionalExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
+
+    protected override Expression VisitNew(NewExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
+
+    protected override Expression VisitNewArray(NewArrayExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
+
+    protected override Expression VisitTypeBinary(TypeBinaryExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
+
+    protected override Expression VisitInvocation(InvocationExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
+
+    /// <summary>A value of a dictionary, by a name that the definition has.</summary>
+    private MethodCallExpression ValueOf(MethodCallExpression node)
+    {
+        var name = Expression.Lambda<Func<string>>(node.Arguments[0]).Compile()();
+        return model.Values.Any(property => property.ModelName == name) ? node : throw Unknown(name);
+    }
+
+    /// <summary>The list and the value of a call of Contains in any of its forms; C# 14 calls it on spans of arrays.</summary>
+    private static Expression[]? Parts(MethodCallExpression node) => (node.Method.DeclaringType, node.Object, node.Arguments) switch
+    {
+        (var type, null, [var list, var value]) when type == typeof(Enumerable) => [list, value],
+        (var type, null, [var span, var value]) when type == typeof(MemoryExtensions) => [Unwrapped(span), value],
+        (var type, null, [var span, var value, ConstantExpression { Value: null }]) when type == typeof(MemoryExtensions)
+            => [Unwrapped(span), value],
+        (not null, { } list, [var value]) when list.Type != typeof(string) => [list, value],
+        _ => null,
+    };
+
+    private static Expression Unwrapped(Expression span) => span switch
+    {
+        MethodCallExpression { Method.Name: "op_Implicit", Arguments: [var array] } => array,
+        UnaryExpression { NodeType: ExpressionType.Convert, Operand: var array } => array,
+        _ => span,
+    };
+
+    /// <summary>False where a list is null, else what is made of it.</summary>
+    private static BinaryExpression Guarded(Expression list, Func<Expression, Expression> use) =>
+        Expression.AndAlso(Expression.NotEqual(list, Expression.Constant(null, list.Type)), use(list));
+
+    private static MethodCallExpression Call(string method, Type element, params Expression[] arguments) =>
+        Expression.Call(typeof(Enumerable), method, [element], arguments);
+
+    private static Type ElementOf(Type list) => list.GetElementType() ?? list.GetInterfaces().Append(list)
+        .First(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IEnumerable<>)).GenericTypeArguments[0];
+
+    private bool IsOfRecord(Expression node)
+    {
+        var search = new ParameterSearch(record);
+        search.Visit(node);
+        return search.Found;
+    }
+
+    private static NotSupportedException Refused(Expression node) =>
+        new($"A filter cannot use {(node is MethodCallExpression call ? $"the method {call.Method.Name}" : $"{node.NodeType}")} on a "
+            + $"record: {node}. It takes ==, !=, <, <=, >, >=, &&, ||, !, Contains and Any.");
+
+    private InvalidOperationException Unknown(string name) => new(model.Named(name) is null
+        ? $"A filter names the property '{name}', which records do not have."
+        : $"A filter names the vector '{name}'; it can compare keys and data only.");
+
+    private sealed class ParameterSearch(ParameterExpression parameter) : ExpressionVisitor
+    {
+        public bool Found { get; private set; }
+
+        protected override Expression VisitParameter(ParameterExpression node)
+        {
+            Found |= node == parameter || node.Type != parameter.Type;
+            return node;
+        }
+    }
+}

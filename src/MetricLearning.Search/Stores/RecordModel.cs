@@ -1,0 +1,138 @@
+using System.Linq.Expressions;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
+using Microsoft.Extensions.VectorData.ProviderServices;
+
+namespace MetricLearning.Search;
+
+/// <summary>A record taken apart: its key, its values without vectors, and a vector for each vector property.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Values">A record of the store's own, whose vectors are not set.</param>
+/// <param name="Vectors">A vector for each vector property; null where the record has none.</param>
+internal sealed record StoredRecord<TKey, TRecord>(TKey Key, TRecord Values, ReadOnlyMemory<float>?[] Vectors);
+
+/// <summary>Takes records of a type apart, and puts them together.</summary>
+internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRecord : class
+{
+    private readonly CollectionModel model;
+    private readonly PropertyModel[] values;
+
+    /// <param name="definition">The definition; null where attributes say it all.</param>
+    /// <param name="generator">Makes vectors of what is no vector; null for none.</param>
+    public RecordModel(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator)
+    {
+        var builder = new RecordModelBuilder();
+        if (typeof(TRecord) == typeof(Dictionary<string, object?>))
+        {
+            if (typeof(TKey) != typeof(object))
+                throw new NotSupportedException("A collection of dictionaries has keys of type object; use GetDynamicCollection.");
+            model = builder.BuildDynamic(Guard.NotNull(definition), definition.EmbeddingGenerator ?? generator);
+        }
+        else
+            model = builder.Build(typeof(TRecord), typeof(TKey), definition, generator);
+        Vectors = [.. model.VectorProperties];
+        Distances = [.. Vectors.Select(RecordDistance.Of)];
+        values = [.. model.Properties.Except(Vectors)];
+    }
+
+    /// <summary>The vector properties.</summary>
+    public VectorPropertyModel[] Vectors { get; }
+
+    /// <summary>How the scores of each vector property are shown.</summary>
+    public RecordDistance[] Distances { get; }
+
+    /// <summary>The properties that are no vectors, the key among them.</summary>
+    public IReadOnlyList<PropertyModel> Values => values;
+
+    /// <summary>The key.</summary>
+    public KeyPropertyModel Key => model.KeyProperty;
+
+    /// <summary>Whether records hold something of which vectors are made.</summary>
+    public bool Generates => model.EmbeddingGenerationRequired;
+
+    /// <summary>A property by its name.</summary>
+    public PropertyModel? Named(string name) => model.PropertyMap.GetValueOrDefault(name);
+
+    /// <summary>The number of the vector property that a search names, or of the only one.</summary>
+    public int VectorOf(VectorSearchOptions<TRecord> options) => Array.IndexOf(Vectors, model.GetVectorPropertyOrSingle(options));
+
+    /// <summary>The property that records are sorted by.</summary>
+    public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector) => model.GetDataOrKeyProperty(selector);
+
+    /// <summary>Takes records apart. A key that the store makes is written to the record.</summary>
+    /// <exception cref="ArgumentException">A record is null, has no key, or a vector of another width.</exception>
+    public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
+    {
+        foreach (var record in records)
+            if (record is null) throw new ArgumentNullException(nameof(records), "A record is null.");
+        var vectors = new ReadOnlyMemory<float>?[Vectors.Length][];
+        for (var i = 0; i < Vectors.Length; i++)
+            vectors[i] = await VectorsAsync(Vectors[i], records, cancellationToken).ConfigureAwait(false);
+        var byKey = new Dictionary<TKey, StoredRecord<TKey, TRecord>>();
+        for (var i = 0; i < records.Count; i++)
+        {
+            var key = KeyOf(records[i]);
+            byKey[key] = new StoredRecord<TKey, TRecord>(key, Copy(records[i]), [.. vectors.Select(list => list[i])]);
+        }
+        return [.. byKey.Values];
+    }
+
+    /// <summary>A copy of a record's values, without vectors.</summary>
+    public TRecord Copy(TRecord record)
+    {
+        var copy = model.CreateRecord<TRecord>();
+        foreach (var property in values) property.SetValueAsObject(copy, RecordValues.Copy(property.GetValueAsObject(record)));
+        return copy;
+    }
+
+    /// <summary>Sets a vector of a record.</summary>
+    public void SetVector(TRecord record, int vector, ReadOnlyMemory<float>? value)
+    {
+        var type = Nullable.GetUnderlyingType(Vectors[vector].Type) ?? Vectors[vector].Type;
+        Vectors[vector].SetValueAsObject(record, value is not { } given ? null : type == typeof(float[]) ? given.ToArray()
+            : type == typeof(Embedding<float>) ? new Embedding<float>(given) : given);
+    }
+
+    /// <summary>A record that is empty.</summary>
+    public TRecord Create() => model.CreateRecord<TRecord>();
+
+    /// <summary>The vector that a value stands for in a search.</summary>
+    public async Task<ReadOnlyMemory<float>> QueryAsync(object value, int vector, CancellationToken cancellationToken)
+    {
+        if (VectorOf(value) is { } given) return given;
+        if (Vectors[vector].EmbeddingGenerationDispatcher is null)
+            throw new NotSupportedException($"A search takes ReadOnlyMemory<float>, float[] or Embedding<float>, got "
+                + $"{value.GetType().Name}, and no embedding generator is set that would make a vector of it.");
+        var embedding = await Vectors[vector].GenerateEmbeddingAsync(value, cancellationToken).ConfigureAwait(false);
+        return ((Embedding<float>)embedding).Vector;
+    }
+
+    private TKey KeyOf(TRecord record)
+    {
+        var key = Key.GetValueAsObject(record);
+        if (Key.IsAutoGenerated && (key is null || key is Guid given && given == Guid.Empty))
+            Key.SetValueAsObject(record, key = Guid.NewGuid());
+        return key is TKey found ? found
+            : throw new ArgumentException($"A record must have the key '{Key.ModelName}', got none.", nameof(record));
+    }
+
+    private static async Task<ReadOnlyMemory<float>?[]> VectorsAsync(VectorPropertyModel property, IReadOnlyList<TRecord> records,
+        CancellationToken cancellationToken)
+    {
+        object?[] given = [.. records.Select(property.GetValueAsObject)];
+        if (RecordModelBuilder.IsVector(property.Type)) return [.. given.Select(VectorOf)];
+        var embeddings = await property.GenerateEmbeddingsAsync(given, cancellationToken).ConfigureAwait(false);
+        if (embeddings.Count != records.Count)
+            throw new InvalidOperationException($"The embedding generator of '{property.ModelName}' gave {embeddings.Count} embeddings for "
+                + $"{records.Count} records.");
+        return [.. embeddings.Select(embedding => VectorOf(embedding))];
+    }
+
+    private static ReadOnlyMemory<float>? VectorOf(object? value) => value switch
+    {
+        ReadOnlyMemory<float> vector => vector,
+        float[] vector => vector,
+        Embedding<float> embedding => embedding.Vector,
+        _ => (ReadOnlyMemory<float>?)null,      // a bare null would become an empty vector
+    };
+}

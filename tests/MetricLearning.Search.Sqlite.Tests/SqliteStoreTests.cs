@@ -1,0 +1,99 @@
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>The store in a file does what every store does, and keeps it.</summary>
+public sealed class SqliteStoreTests : StoreConformance
+{
+    private readonly TempFolder folder = new();
+    private readonly SqliteVectorStore store;
+
+    public SqliteStoreTests() => store = new SqliteVectorStore(folder.File("gallery.db"));
+
+    protected override VectorStore Store => store;
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Records_OutliveTheStore()
+    {
+        await FilledAsync();
+        store.Dispose();
+        using var again = new SqliteVectorStore(store.Path);
+        var items = again.GetCollection<int, Item>("items");
+        foreach (var item in Item.All) Same(item, await items.GetAsync(item.Id, new() { IncludeVectors = true }), withVectors: true);
+        var rows = Item.All.Select(item => (item.Id, item.Vector.ToArray()));
+        float[] query = [1, 2, 3, 4];
+        Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query, rows, 20),
+            (await items.SearchAsync(query, 20).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score!.Value)));
+    }
+
+    /// <summary>A second store on the file stands for a second process: the two share nothing but the file.</summary>
+    [Fact]
+    public async Task AnotherReader_SeesEveryChange()
+    {
+        var items = await FilledAsync();
+        using var other = new SqliteVectorStore(store.Path);
+        var seen = other.GetCollection<int, Item>("items");
+        Assert.Equal(20, (await seen.GetAsync(_ => true, 100).ToListAsync()).Count);
+        await items.DeleteAsync([1, 2, 3]);
+        await items.UpsertAsync(new Item { Id = 2, Name = "back", Vector = new float[] { 1, 0, 0, 0 } });
+        Assert.Null(await seen.GetAsync(1));
+        Assert.Equal("back", (await seen.GetAsync(2))!.Name);
+        Assert.Equal(2, (await seen.SearchAsync(new float[] { 1, 0, 0, 0 }, 1).ToListAsync())[0].Record.Id);
+        await items.EnsureCollectionDeletedAsync();
+        await Assert.ThrowsAsync<VectorStoreException>(() => seen.GetAsync(2));
+        await items.EnsureCollectionExistsAsync();
+        Assert.Empty(await seen.GetAsync(_ => true, 100).ToListAsync());
+    }
+
+    [Fact]
+    public async Task AnotherSpace_IsRefused()
+    {
+        var space = new EmbeddingSpace { Architecture = "net", Fingerprint = "aa" };
+        using var first = new SqliteVectorStore(store.Path) { EmbeddingSpace = space };
+        await first.GetCollection<int, Item>("items").EnsureCollectionExistsAsync();
+        using var other = new SqliteVectorStore(store.Path) { EmbeddingSpace = space with { Fingerprint = "bb" } };
+        var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => other.GetCollection<int, Item>("items").GetAsync(1));
+        Assert.Contains("fingerprint is bb in this program and aa in the collection", thrown.Message, StringComparison.Ordinal);
+        Assert.Null(await first.GetCollection<int, Item>("items").GetAsync(1));
+        Assert.Null(await store.GetCollection<int, Item>("items").GetAsync(1));
+    }
+
+    [Fact]
+    public async Task AnotherSchema_IsRefused()
+    {
+        await FilledAsync();
+        var other = store.GetCollection<int, Keyed<int>>("items");
+        Assert.Contains("vector 4 Cosine", (await Assert.ThrowsAsync<VectorStoreException>(() => other.GetAsync(1))).Message,
+            StringComparison.Ordinal);
+        await Assert.ThrowsAsync<VectorStoreException>(() => other.EnsureCollectionExistsAsync());
+    }
+
+    [Fact]
+    public void ADatabaseOfAnotherProgram_IsLeftAlone()
+    {
+        var path = folder.File("other.db");
+        using (var other = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
+        {
+            other.Open();
+            using var command = other.CreateCommand();
+            command.CommandText = "CREATE TABLE collections (x)";
+            command.ExecuteNonQuery();
+        }
+        Assert.Contains("another program", Assert.Throws<VectorStoreException>(() => new SqliteVectorStore(path)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AFileThatIsSomethingElse_IsNamed()
+    {
+        File.WriteAllText(folder.File("notes.txt"), new string('x', 10_000));
+        foreach (var path in new[] { folder.File("notes.txt"), Path.Combine(folder.File("missing"), "a.db") })
+            Assert.Contains(path, Assert.Throws<VectorStoreException>(() => new SqliteVectorStore(path)).Message, StringComparison.Ordinal);
+    }
+}

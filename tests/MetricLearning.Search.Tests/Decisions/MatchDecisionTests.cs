@@ -1,0 +1,88 @@
+using MathNet.Numerics.Distributions;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>Scores become answers whose rates hold.</summary>
+public class MatchDecisionTests
+{
+    /// <summary>Cosines of same pairs lie about 0.7, those of different pairs about 0.1.</summary>
+    private static IEnumerable<LabelledPair> Draw(int same, int different, int seed)
+    {
+        var random = new Random(seed);
+        for (var i = 0; i < same; i++) yield return new LabelledPair(Normal.Sample(random, 0.7, 0.15), true);
+        for (var i = 0; i < different; i++) yield return new LabelledPair(Normal.Sample(random, 0.1, 0.15), false);
+    }
+
+    [Fact]
+    public void TheInterval_HoldsTheTrueRate_InMoreThan95Of100Draws()
+    {
+        var held = 0;
+        for (var seed = 0; seed < 200; seed++)
+        {
+            var decision = MatchDecision.Calibrate(Draw(300, 4000, seed));
+            Assert.Equal(0.001, decision.FalseMatchRate.Estimate);
+            var real = 1 - Normal.CDF(0.1, 0.15, decision.MatchThreshold);
+            if (decision.FalseMatchRate.Low <= real && real <= decision.FalseMatchRate.High) held++;
+        }
+        Assert.InRange(held, 190, 200);
+    }
+
+    [Fact]
+    public void Answers_FollowTheThresholds()
+    {
+        var decision = MatchDecision.Calibrate(Draw(2000, 20_000, seed: 1), falseMatchRate: 0.001, falseNonMatchRate: 0.01);
+        Assert.True(decision.NoMatchThreshold < decision.MatchThreshold);
+        Assert.Equal(MatchAnswer.Match, decision.Decide(decision.MatchThreshold).Answer);
+        Assert.Equal(MatchAnswer.Unsure, decision.Decide(Math.BitDecrement(decision.MatchThreshold)).Answer);
+        Assert.Equal(MatchAnswer.Unsure, decision.Decide(decision.NoMatchThreshold).Answer);
+        Assert.Equal(MatchAnswer.NoMatch, decision.Decide(Math.BitDecrement(decision.NoMatchThreshold)).Answer);
+        var pairs = Draw(2000, 20_000, seed: 1).ToList();
+        Assert.Equal(20, pairs.Count(pair => !pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.Match));
+        Assert.Equal(20, pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch));
+    }
+
+    /// <summary>Of new pairs with a probability about p, about a share p is the same.</summary>
+    [Fact]
+    public void Probabilities_AreCalibrated()
+    {
+        var decision = MatchDecision.Calibrate(Draw(5000, 10_000, seed: 2));
+        var error = Draw(5000, 10_000, seed: 3).GroupBy(pair => (int)(10 * decision.Decide(pair.Score).Probability))
+            .Sum(bin => Math.Abs(bin.Sum(pair => decision.Decide(pair.Score).Probability - (pair.Same ? 1 : 0)))) / 15_000;
+        Assert.InRange(error, 0, 0.02);
+        var rising = Enumerable.Range(0, 100).Select(i => decision.Decide(i / 50.0 - 0.5).Probability).ToList();
+        Assert.Equal(rising.Order(), rising);
+    }
+
+    [Fact]
+    public void Distances_TurnTheOrderAround()
+    {
+        var similar = MatchDecision.Calibrate(Draw(500, 2000, seed: 4));
+        var turned = Draw(500, 2000, seed: 4).Select(pair => pair with { Score = -pair.Score });
+        var distant = MatchDecision.Calibrate(turned, largerIsNearer: false);
+        Assert.Equal(-similar.MatchThreshold, distant.MatchThreshold);
+        for (var score = -1.0; score < 1; score += 0.01) Assert.Equal(similar.Decide(score), distant.Decide(-score));
+    }
+
+    [Fact]
+    public void ADecision_ComesBackFromJson()
+    {
+        var decision = MatchDecision.Calibrate(Draw(500, 2000, seed: 5));
+        var read = MatchDecision.Parse(decision.ToJson());
+        Assert.Equal(decision.ToJson(), read.ToJson());
+        for (var score = -1.0; score < 1; score += 0.01) Assert.Equal(decision.Decide(score), read.Decide(score));
+        foreach (var damaged in new[] { "", "{}", "[1]", decision.ToJson().Replace("match", "x", StringComparison.Ordinal) })
+            Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(damaged));
+    }
+
+    [Fact]
+    public void WhatCannotBeCalibrated_IsRefused()
+    {
+        var few = Assert.Throws<ArgumentException>(() => MatchDecision.Calibrate(Draw(500, 999, 6)));
+        Assert.Contains("at least 1000 different", few.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => MatchDecision.Calibrate(Draw(0, 5000, 6)));
+        Assert.Throws<ArgumentException>(() => MatchDecision.Calibrate([.. Draw(500, 5000, 6), new LabelledPair(double.NaN, true)]));
+        Assert.Throws<ArgumentOutOfRangeException>("falseMatchRate", () => MatchDecision.Calibrate(Draw(5, 5, 6), falseMatchRate: 0));
+        Assert.Throws<ArgumentOutOfRangeException>("confidence", () => MatchDecision.Calibrate(Draw(5, 5, 6), confidence: double.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>("score", () => MatchDecision.Calibrate(Draw(500, 5000, 6)).Decide(double.NaN));
+    }
+}

@@ -1,0 +1,98 @@
+using System.Linq.Expressions;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>Filters, each with a plain condition that keeps the same records.</summary>
+internal static class Filters
+{
+    private static readonly int[] ids = [1, 3, 5, 19, 77];
+    private static readonly List<string?> names = ["item a", "item c", null];
+    private static readonly int five = 5;
+    private static readonly string red = "red";
+    private static readonly Guid second = Item.GroupOf(1);
+    private static readonly DateTimeOffset spring = new(2026, 4, 1, 0, 0, 0, TimeSpan.Zero);
+
+    public static IReadOnlyList<(Expression<Func<Item, bool>> Filter, Func<Item, bool> Keeps)> All { get; } =
+    [
+        // Equality
+        (r => r.Id == 5, r => r.Id == 5),
+        (r => 5 == r.Id, r => r.Id == 5),
+        (r => r.Id == five, r => r.Id == 5),
+        (r => r.Id != 5, r => r.Id != 5),
+        (r => r.Name == "item b", r => r.Name == "item b"),
+        (r => r.Name != "item b", r => r.Name != "item b"),
+        (r => r.Name == null, r => r.Name is null),
+        (r => r.Name != null, r => r.Name is not null),
+        (r => r.Name == "Item B", _ => false),
+        (r => r.Name == "with 'quotes\" and \0", _ => false),
+        (r => r.Count == null, r => r.Count is null),
+        (r => r.Count != null, r => r.Count is not null),
+        (r => r.Count == 10_000_000_000L, r => r.Count == 10_000_000_000L),
+        (r => r.Count != 10_000_000_000L, r => r.Count != 10_000_000_000L),
+        (r => r.Group == second, r => r.Group == second),
+        (r => r.Since == spring, r => r.Since == spring),
+        (r => r.Price == 0, r => r.Price == 0),
+        // Comparison
+        (r => r.Size > 0, r => r.Size > 0),
+        (r => r.Size >= 0, r => r.Size >= 0),
+        (r => r.Size < 0, r => r.Size < 0),
+        (r => r.Size <= 0, r => r.Size <= 0),
+        (r => 0 < r.Size, r => r.Size > 0),
+        (r => r.Count > 50_000_000_000L, r => r.Count > 50_000_000_000L),
+        (r => r.Count <= 50_000_000_000L, r => r.Count <= 50_000_000_000L),
+        (r => r.Price > -1.5, r => r.Price > -1.5),
+        (r => r.Price < 2.25, r => r.Price < 2.25),
+        (r => r.Since > spring, r => r.Since > spring),
+        (r => r.Since <= spring, r => r.Since <= spring),
+        (r => r.Id > r.Size, r => r.Id > r.Size),
+        (r => r.Id < 3 + five, r => r.Id < 8),
+        // Logic
+        (r => r.Sold, r => r.Sold),
+        (r => !r.Sold, r => !r.Sold),
+        (r => r.Sold == false, r => !r.Sold),
+        (r => r.Sold && r.Size > 0, r => r.Sold && r.Size > 0),
+        (r => r.Sold || r.Size > 0, r => r.Sold || r.Size > 0),
+        (r => !(r.Sold || r.Size > 0), r => !r.Sold && r.Size <= 0),
+        (r => !(r.Sold && r.Size > 0), r => !r.Sold || r.Size <= 0),
+        (r => (r.Sold || r.Size > 0) && r.Name != null && r.Id != 7, r => (r.Sold || r.Size > 0) && r.Name is not null && r.Id != 7),
+        (r => !!r.Sold, r => r.Sold),
+        (_ => true, _ => true),
+        (_ => false, _ => false),
+        (r => five == 5 && r.Id == 1, r => r.Id == 1),
+        // Contains
+        (r => r.Tags!.Contains("red"), r => r.Tags?.Contains("red") == true),
+        (r => r.Tags!.Contains(red), r => r.Tags?.Contains("red") == true),
+        (r => !r.Tags!.Contains("green"), r => r.Tags?.Contains("green") != true),
+        (r => r.Colors.Contains("green"), r => r.Colors.Contains("green")),
+        (r => r.Colors.Contains("none"), _ => false),
+        (r => ids.Contains(r.Id), r => ids.Contains(r.Id)),
+        (r => !ids.Contains(r.Id), r => !ids.Contains(r.Id)),
+        (r => new[] { 2, 4 }.Contains(r.Id), r => r.Id is 2 or 4),
+        (r => names.Contains(r.Name), r => r.Name is null or "item a" or "item c"),
+        (r => new List<int> { 2, 4 }.Contains(r.Id), r => r.Id is 2 or 4),
+        (r => ids.Contains(r.Id) && r.Sold == false, r => ids.Contains(r.Id) && !r.Sold),
+        // Any
+        (r => r.Tags!.Any(tag => tag == "blue"), r => r.Tags?.Contains("blue") == true),
+        (r => r.Colors.Any(color => names.Contains(color) || color == "green"), r => r.Colors.Contains("green")),
+        (r => !r.Tags!.Any(tag => tag == "red"), r => r.Tags?.Contains("red") != true),
+    ];
+
+    /// <summary>Filters that are refused, each with what the message names.</summary>
+    public static IReadOnlyList<(Expression<Func<Item, bool>> Filter, string Named)> Refused { get; } =
+    [
+        (r => r.Name!.StartsWith("item"), "StartsWith"),
+        (r => r.Name!.Contains("tem"), "Contains"),
+        (r => r.Name!.Length > 3, "MemberAccess"),
+        (r => r.Size + 1 > 2, "Add"),
+        (r => r.Size % 2 == 0, "Modulo"),
+        (r => r.Since.Year == 2026, "MemberAccess"),
+        (r => r.Sold ? r.Size > 0 : r.Size < 0, "Conditional"),
+        (r => (r.Name ?? "none") == "none", "Coalesce"),
+        (r => r.Tags!.Any(), "Any"),
+        (r => r.Tags!.Count() > 1, "Count"),
+        (r => r.Equals(null), "Equals"),
+        (r => r.Vector.Length == 4, "Length"),
+        (r => r.Place == null, "Place"),
+        (r => r.Ignored == null, "Ignored"),
+    ];
+}

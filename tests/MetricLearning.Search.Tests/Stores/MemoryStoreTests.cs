@@ -1,0 +1,57 @@
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>The store in memory does what every store does, and makes vectors where it is given a generator.</summary>
+public sealed class MemoryStoreTests : StoreConformance
+{
+    private readonly MemoryVectorStore store = new() { Threads = 2 };
+
+    protected override VectorStore Store => store;
+
+    [Fact]
+    public async Task OtherTypesForACollection_AreRefused()
+    {
+        await FilledAsync();
+        var other = store.GetCollection<int, Keyed<int>>("items");
+        Assert.Contains("other types", (await Assert.ThrowsAsync<VectorStoreException>(() => other.GetAsync(1))).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AGenerator_MakesTheVectors()
+    {
+        using var generator = new LetterCounts();
+        using var made = new MemoryVectorStore { EmbeddingGenerator = generator };
+        var definition = new VectorStoreCollectionDefinition
+        {
+            Properties = [new VectorStoreKeyProperty("Key", typeof(string)), new VectorStoreVectorProperty("Text", typeof(string), 26)],
+        };
+        var words = made.GetDynamicCollection("words", definition);
+        await words.EnsureCollectionExistsAsync();
+        await words.UpsertAsync(new[] { "moon", "noon", "table" }
+            .Select(word => new Dictionary<string, object?> { ["Key"] = word, ["Text"] = word }));
+        Assert.Equal(1, generator.Calls);
+        Assert.Equal(["noon", "moon"], (await words.SearchAsync("onno", 2).ToListAsync()).Select(hit => (string)hit.Record["Key"]!));
+        await Assert.ThrowsAsync<NotSupportedException>(() => words.GetAsync("moon", new() { IncludeVectors = true }));
+    }
+
+    /// <summary>How often each letter is in a text.</summary>
+    private sealed class LetterCounts : IEmbeddingGenerator<string, Embedding<float>>
+    {
+        public int Calls { get; private set; }
+
+        public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<string> values,
+            EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+        {
+            Calls++;
+            return Task.FromResult(new GeneratedEmbeddings<Embedding<float>>(values.Select(text => new Embedding<float>(
+                Enumerable.Range(0, 26).Select(letter => (float)text.Count(c => c == 'a' + letter)).ToArray()))));
+        }
+
+        public object? GetService(Type serviceType, object? serviceKey = null) => null;
+
+        public void Dispose() { }
+    }
+}

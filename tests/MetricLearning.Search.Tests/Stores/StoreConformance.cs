@@ -1,0 +1,434 @@
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>What every vector store of ours does. Each store runs all of it.</summary>
+public abstract class StoreConformance : IDisposable
+{
+    private static readonly float[] query = [3, 1, -1, 0.5f];
+
+    protected abstract VectorStore Store { get; }
+
+    public static TheoryData<int> FilterNumbers => [.. Enumerable.Range(0, Filters.All.Count)];
+
+    public static TheoryData<int> RefusedNumbers => [.. Enumerable.Range(0, Filters.Refused.Count)];
+
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing) => Store.Dispose();
+
+    // Collections
+
+    [Fact]
+    public async Task Collections_AreMadeListedAndDeleted()
+    {
+        var first = Store.GetCollection<int, Item>("first");
+        Assert.False(await first.CollectionExistsAsync());
+        await first.EnsureCollectionExistsAsync();
+        await first.EnsureCollectionExistsAsync();
+        await Store.GetCollection<int, Item>("another").EnsureCollectionExistsAsync();
+        Assert.True(await first.CollectionExistsAsync());
+        Assert.True(await Store.CollectionExistsAsync("another"));
+        Assert.Equal(["another", "first"], (await Store.ListCollectionNamesAsync().ToListAsync()).Order());
+        await first.EnsureCollectionDeletedAsync();
+        await Store.EnsureCollectionDeletedAsync("another");
+        await Store.EnsureCollectionDeletedAsync("never there");
+        Assert.Empty(await Store.ListCollectionNamesAsync().ToListAsync());
+    }
+
+    [Fact]
+    public async Task ACollectionThatIsNotThere_IsSaidToBeMissing()
+    {
+        var missing = Store.GetCollection<int, Item>("missing");
+        var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => missing.UpsertAsync(Item.All[0]));
+        Assert.Contains("'missing' does not exist", thrown.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<VectorStoreException>(() => missing.GetAsync(1));
+        await Assert.ThrowsAsync<VectorStoreException>(() => missing.DeleteAsync(1));
+        await Assert.ThrowsAsync<VectorStoreException>(async () => await missing.SearchAsync(query, 1).ToListAsync());
+        await Assert.ThrowsAsync<VectorStoreException>(async () => await missing.GetAsync(r => r.Id == 1, 1).ToListAsync());
+    }
+
+    [Fact]
+    public async Task ADeletedCollection_IsEmptyWhenItIsMadeAgain()
+    {
+        var items = await FilledAsync();
+        await items.EnsureCollectionDeletedAsync();
+        await items.EnsureCollectionExistsAsync();
+        Assert.Null(await items.GetAsync(1));
+        Assert.Empty(await items.SearchAsync(query, 5).ToListAsync());
+    }
+
+    // Records
+
+    [Fact]
+    public async Task Records_ComeBackAsTheyWere()
+    {
+        var items = await FilledAsync();
+        foreach (var item in Item.All)
+        {
+            Same(item, await items.GetAsync(item.Id), withVectors: false);
+            Same(item, await items.GetAsync(item.Id, new() { IncludeVectors = true }), withVectors: true);
+        }
+        Assert.Null(await items.GetAsync(1000));
+        var several = await items.GetAsync([3, 1000, 5]).ToListAsync();
+        Assert.Equal([3, 5], several.Select(item => item.Id));
+    }
+
+    [Fact]
+    public async Task LaterChangesOfARecord_DoNotReachTheStore()
+    {
+        var items = await FilledAsync();
+        var item = Item.All[2];
+        await items.UpsertAsync(item);
+        item.Name = "changed";
+        item.Tags![0] = "changed";
+        item.Colors.Add("changed");
+        item.Place![0] = 1000;
+        Same(Item.All[2], await items.GetAsync(2, new() { IncludeVectors = true }), withVectors: true);
+        (await items.GetAsync(2))!.Colors.Add("changed");
+        Same(Item.All[2], await items.GetAsync(2), withVectors: false);
+    }
+
+    [Fact]
+    public async Task Upsert_ReplacesARecordWholly()
+    {
+        var items = await FilledAsync();
+        await items.UpsertAsync(new Item { Id = 2, Name = "new", Vector = query });
+        var found = (await items.GetAsync(2, new() { IncludeVectors = true }))!;
+        Assert.Equal("new", found.Name);
+        Assert.Null(found.Tags);
+        Assert.Null(found.Place);
+        Assert.Equal(2, (await items.SearchAsync(query, 1).ToListAsync())[0].Record.Id);
+        var byPlace = await items.SearchAsync(new float[] { 2, -2 }, 20, new() { VectorProperty = r => r.Place }).ToListAsync();
+        Assert.DoesNotContain(byPlace, hit => hit.Record.Id == 2);
+        await items.UpsertAsync([new Item { Id = 50, Name = "a", Vector = query }, new Item { Id = 50, Name = "b", Vector = query }]);
+        Assert.Equal("b", (await items.GetAsync(50))!.Name);
+    }
+
+    [Fact]
+    public async Task Delete_RemovesAndPassesOverWhatIsNotThere()
+    {
+        var items = await FilledAsync();
+        await items.DeleteAsync(3);
+        await items.DeleteAsync(3);
+        await items.DeleteAsync([4, 1000, 5]);
+        Assert.Null(await items.GetAsync(4));
+        Assert.Equal(17, (await items.GetAsync(_ => true, 100).ToListAsync()).Count);
+        Assert.Equal(17, (await items.SearchAsync(query, 100).ToListAsync()).Count);
+    }
+
+    [Fact]
+    public async Task ABadVectorInABatch_LeavesEverythingAsItWas()
+    {
+        var items = await FilledAsync();
+        foreach (var bad in new[] { new float[3], [1, 2, float.NaN, 4], new float[4] })
+            await Assert.ThrowsAsync<ArgumentException>(() => items.UpsertAsync([new Item { Id = 100, Vector = query },
+                new Item { Id = 1, Vector = bad }]));
+        await Assert.ThrowsAsync<ArgumentException>(() => items.UpsertAsync(new Item { Id = 1, Vector = query, Place = [1] }));
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => items.UpsertAsync([null!]));
+        Assert.Null(await items.GetAsync(100));
+        Same(Item.All[1], await items.GetAsync(1, new() { IncludeVectors = true }), withVectors: true);
+        await items.UpsertAsync(Array.Empty<Item>());
+    }
+
+    // Search
+
+    [Fact]
+    public async Task Search_GivesTheNearestWithTheirScores()
+    {
+        var items = await FilledAsync();
+        var rows = Item.All.Select(item => (item.Id, item.Vector.ToArray()));
+        var found = await items.SearchAsync(query, 7).ToListAsync();
+        Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query, rows, 7), found.Select(hit => (hit.Record.Id, hit.Score!.Value)));
+        Same(Item.All[found[0].Record.Id], found[0].Record, withVectors: false);
+        Assert.Equal(found.Select(hit => hit.Record.Id),
+            (await items.SearchAsync((ReadOnlyMemory<float>)query, 7).ToListAsync()).Select(hit => hit.Record.Id));
+        Assert.Equal(found.Select(hit => hit.Record.Id),
+            (await items.SearchAsync(new Embedding<float>(query), 7).ToListAsync()).Select(hit => hit.Record.Id));
+    }
+
+    [Fact]
+    public async Task Search_TakesTheVectorThatIsNamed()
+    {
+        var items = await FilledAsync();
+        var found = await items.SearchAsync(new float[] { 3, -3 }, 3, new() { VectorProperty = r => r.Place }).ToListAsync();
+        Assert.Equal([(3, 0.0), (2, Math.Sqrt(2)), (4, Math.Sqrt(2))], found.Select(hit => (hit.Record.Id, hit.Score!.Value)));
+        await Assert.ThrowsAsync<InvalidOperationException>(async () =>
+            await Store.GetCollection<int, Item>("items").SearchAsync(query, 1, new() { VectorProperty = r => r.Name }).ToListAsync());
+    }
+
+    [Fact]
+    public async Task SkipAndThreshold_CutTheList()
+    {
+        var items = await FilledAsync();
+        var all = await items.SearchAsync(query, 20).ToListAsync();
+        var later = await items.SearchAsync(query, 5, new() { Skip = 3 }).ToListAsync();
+        Assert.Equal(all.Skip(3).Take(5).Select(hit => hit.Record.Id), later.Select(hit => hit.Record.Id));
+        Assert.Empty(await items.SearchAsync(query, 5, new() { Skip = 100 }).ToListAsync());
+        var near = await items.SearchAsync(query, 20, new() { ScoreThreshold = all[4].Score }).ToListAsync();
+        Assert.Equal(all.Take(5).Select(hit => hit.Record.Id), near.Select(hit => hit.Record.Id));
+        var places = await items.SearchAsync(new float[] { 3, -3 }, 20,
+            new() { VectorProperty = r => r.Place, ScoreThreshold = 1.5 }).ToListAsync();
+        Assert.Equal([3, 2, 4], places.Select(hit => hit.Record.Id));
+    }
+
+    [Fact]
+    public async Task Vectors_AreIncludedOnRequest()
+    {
+        var items = await FilledAsync();
+        var hit = Assert.Single(await items.SearchAsync(query, 1, new() { IncludeVectors = true }).ToListAsync());
+        Same(Item.All[hit.Record.Id], hit.Record, withVectors: true);
+    }
+
+    [Fact]
+    public async Task ABatch_GivesWhatSingleSearchesGive()
+    {
+        var items = Assert.IsAssignableFrom<ExactCollection<int, Item>>(await FilledAsync());
+        ReadOnlyMemory<float>[] queries = [.. Item.All.Select(item => item.Vector)];
+        var options = new VectorSearchOptions<Item> { Filter = r => r.Sold, Skip = 1 };
+        var found = await items.SearchBatchAsync(queries, 4, options);
+        for (var i = 0; i < queries.Length; i++)
+            Assert.Equal((await items.SearchAsync(queries[i], 4, options).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score)),
+                found[i].Select(hit => (hit.Record.Id, hit.Score)));
+    }
+
+    [Fact]
+    public async Task WrongArguments_AreRefused()
+    {
+        var items = await FilledAsync();
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await items.SearchAsync(query, 0).ToListAsync());
+        await Assert.ThrowsAsync<ArgumentException>(async () => await items.SearchAsync(new float[3], 1).ToListAsync());
+        await Assert.ThrowsAsync<NotSupportedException>(async () => await items.SearchAsync("text", 1).ToListAsync());
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await items.GetAsync(r => r.Id == 1, 0).ToListAsync());
+        await Assert.ThrowsAnyAsync<ArgumentException>(() => items.UpsertAsync((IEnumerable<Item>)null!));
+        Assert.ThrowsAny<ArgumentException>(() => Store.GetCollection<int, Item>(" "));
+    }
+
+    // Filters
+
+    [Theory, MemberData(nameof(FilterNumbers))]
+    public async Task AFilter_KeepsWhatAPlainConditionKeeps(int number)
+    {
+        var items = await FilledAsync();
+        var (filter, keeps) = Filters.All[number];
+        int[] kept = [.. Item.All.Where(keeps).Select(item => item.Id)];
+        Assert.Equal(kept, (await items.GetAsync(filter, 100).ToListAsync()).Select(item => item.Id).Order());
+        var rows = Item.All.Where(keeps).Select(item => (item.Id, item.Vector.ToArray()));
+        Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query, rows, 6).Select(hit => hit.Key),
+            (await items.SearchAsync(query, 6, new() { Filter = filter }).ToListAsync()).Select(hit => hit.Record.Id));
+    }
+
+    [Theory, MemberData(nameof(RefusedNumbers))]
+    public async Task AnotherOperator_IsRefusedByName(int number)
+    {
+        var items = await FilledAsync();
+        var (filter, named) = Filters.Refused[number];
+        var thrown = await Assert.ThrowsAnyAsync<Exception>(async () => await items.GetAsync(filter, 100).ToListAsync());
+        Assert.True(thrown is NotSupportedException or InvalidOperationException, thrown.ToString());
+        Assert.Contains(named, thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Get_SortsSkipsAndCuts()
+    {
+        var items = await FilledAsync();
+        var found = await items.GetAsync(r => r.Id != 7, 5, new()
+        {
+            OrderBy = order => order.Descending(r => r.Size).Ascending(r => r.Name),
+            Skip = 2,
+        }).ToListAsync();
+        var expected = Item.All.Where(r => r.Id != 7).OrderByDescending(r => r.Size).ThenBy(r => r.Name, StringComparer.Ordinal)
+            .ThenBy(r => r.Id).Skip(2).Take(5);
+        Assert.Equal(expected.Select(item => item.Id), found.Select(item => item.Id));
+    }
+
+    // Types
+
+    [Fact]
+    public async Task EveryKeyType_IsKept()
+    {
+        await RoundTripAsync(["a", "B", "ä'\"", ""], new[] { "x" });
+        await RoundTripAsync([1, -5, int.MaxValue], new[] { 7 });
+        await RoundTripAsync([1L, long.MinValue, long.MaxValue], new[] { 7L });
+        await RoundTripAsync([1UL, ulong.MaxValue, 0UL], new[] { 7UL });
+        await RoundTripAsync([Item.GroupOf(1), Item.GroupOf(2)], new[] { Item.GroupOf(9) });
+    }
+
+    [Fact]
+    public async Task AnEmptyGuid_IsMadeByTheStore()
+    {
+        var collection = Store.GetCollection<Guid, Keyed<Guid>>("guids");
+        await collection.EnsureCollectionExistsAsync();
+        var record = new Keyed<Guid> { Vector = [1, 2] };
+        await collection.UpsertAsync(record);
+        Assert.NotEqual(Guid.Empty, record.Key);
+        Assert.NotNull(await collection.GetAsync(record.Key));
+    }
+
+    [Fact]
+    public async Task EveryVectorType_IsKept()
+    {
+        var definition = Definition(new VectorStoreVectorProperty("Memory", typeof(ReadOnlyMemory<float>), 2),
+            new VectorStoreVectorProperty("Array", typeof(float[]), 2),
+            new VectorStoreVectorProperty("Embedding", typeof(Embedding<float>), 2));
+        var collection = Store.GetDynamicCollection("vectors", definition);
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(new Dictionary<string, object?>
+        {
+            ["Key"] = "a", ["Memory"] = (ReadOnlyMemory<float>)new float[] { 1, 2 }, ["Array"] = new float[] { 3, 4 },
+            ["Embedding"] = new Embedding<float>(new float[] { 5, 6 }),
+        });
+        var found = (await collection.GetAsync("a", new() { IncludeVectors = true }))!;
+        Assert.Equal([1, 2], ((ReadOnlyMemory<float>)found["Memory"]!).ToArray());
+        Assert.Equal([3, 4], (float[])found["Array"]!);
+        Assert.Equal([5, 6], ((Embedding<float>)found["Embedding"]!).Vector.ToArray());
+    }
+
+    public static TheoryData<string, double, double> Distances => new()
+    {
+        { DistanceFunction.CosineSimilarity, 1, 0.6 }, { DistanceFunction.CosineDistance, 0, 0.4 },
+        { DistanceFunction.DotProductSimilarity, 3, 1.5 }, { DistanceFunction.NegativeDotProductSimilarity, -3, -1.5 },
+        { DistanceFunction.EuclideanDistance, 2, 2 }, { DistanceFunction.EuclideanSquaredDistance, 4, 4 },
+    };
+
+    [Theory, MemberData(nameof(Distances))]
+    public async Task EveryDistance_HasItsScore(string distance, double ofNear, double ofFar)
+    {
+        var collection = Store.GetDynamicCollection("distances", Definition(
+            new VectorStoreVectorProperty("Vector", typeof(float[]), 2) { DistanceFunction = distance }));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync([Of("a", [3, 0]), Of("b", [1.5f, 2])]);
+        var found = await collection.SearchAsync(new float[] { 1, 0 }, 2).ToListAsync();
+        Assert.Equal(["a", "b"], found.Select(hit => (string)hit.Record["Key"]!));
+        Assert.Equal(ofNear, found[0].Score!.Value, 12);
+        Assert.Equal(distance.StartsWith("Euclidean", StringComparison.Ordinal) ? ofFar * (distance.Contains("Squared",
+            StringComparison.Ordinal) ? 4.25 / 4 : Math.Sqrt(4.25) / 2) : ofFar, found[1].Score!.Value, 12);
+
+        static Dictionary<string, object?> Of(string key, float[] vector) => new() { ["Key"] = key, ["Vector"] = vector };
+    }
+
+    [Theory, InlineData(DistanceFunction.HammingDistance), InlineData(DistanceFunction.ManhattanDistance)]
+    public void AnotherDistance_IsRefused(string distance) => Assert.Contains(distance, Assert.Throws<NotSupportedException>(() =>
+        Store.GetDynamicCollection("x", Definition(new VectorStoreVectorProperty("Vector", typeof(float[]), 2)
+        {
+            DistanceFunction = distance,
+        }))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task DynamicRecords_AreFilteredByTheirEntries()
+    {
+        var collection = Store.GetDynamicCollection("dynamic", Definition(new VectorStoreDataProperty("Name", typeof(string)),
+            new VectorStoreDataProperty("Size", typeof(int?)), new VectorStoreDataProperty("Sold", typeof(bool?)),
+            new VectorStoreDataProperty("Tags", typeof(string[])), new VectorStoreVectorProperty("Vector", typeof(float[]), 2)));
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(
+        [
+            new()
+            {
+                ["Key"] = "a", ["Name"] = "x", ["Size"] = 1, ["Sold"] = true, ["Tags"] = new[] { "t" }, ["Vector"] = new float[] { 1, 0 },
+            },
+            new() { ["Key"] = "b", ["Name"] = null, ["Vector"] = new float[] { 0, 1 } },
+            new() { ["Key"] = "c", ["Name"] = "y", ["Size"] = 3, ["Sold"] = false, ["Vector"] = new float[] { 1, 1 } },
+        ]);
+        await KeepsAsync(r => (string)r["Name"]! == "x", "a");
+        await KeepsAsync(r => r["Name"] == null, "b");
+        await KeepsAsync(r => (int)r["Size"]! > 1, "c");
+        await KeepsAsync(r => (int)r["Size"]! <= 3, "a", "c");
+        await KeepsAsync(r => (int?)r["Size"] == null, "b");
+        await KeepsAsync(r => (bool)r["Sold"]!, "a");
+        await KeepsAsync(r => !(bool)r["Sold"]!, "b", "c");
+        await KeepsAsync(r => ((string[])r["Tags"]!).Contains("t"), "a");
+        await KeepsAsync(r => (string)r["Key"]! != "a", "b", "c");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => KeepsAsync(r => (string)r["None"]! == "x"));
+        await Assert.ThrowsAnyAsync<Exception>(() => collection.UpsertAsync(new Dictionary<string, object?> { ["Name"] = "no key" }));
+        var wrong = new Dictionary<string, object?> { ["Key"] = "d", ["Size"] = "1" };
+        await Assert.ThrowsAnyAsync<Exception>(() => collection.UpsertAsync(wrong));
+        Assert.Null(await collection.GetAsync("d"));
+
+        async Task KeepsAsync(System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>> filter, params string[] keys) =>
+            Assert.Equal(keys, (await collection.GetAsync(filter, 10).ToListAsync()).Select(record => (string)record["Key"]!));
+    }
+
+    [Fact]
+    public void TypesThatAreNotKept_AreRefused()
+    {
+        Assert.Throws<NotSupportedException>(() => Store.GetCollection<DateTime, Keyed<DateTime>>("x"));
+        Assert.Throws<NotSupportedException>(() =>
+            Store.GetDynamicCollection("x", Definition(new VectorStoreDataProperty("D", typeof(Uri)))));
+        Assert.ThrowsAny<Exception>(() =>
+            Store.GetDynamicCollection("x", Definition(new VectorStoreVectorProperty("V", typeof(double[]), 2))));
+        Assert.ThrowsAny<Exception>(() => Store.GetCollection<string, Item>("x"));
+    }
+
+    // Services
+
+    [Fact]
+    public async Task Services_AreGiven()
+    {
+        var items = await FilledAsync();
+        Assert.Same(items, items.GetService(items.GetType()));
+        Assert.Null(items.GetService(typeof(string)));
+        Assert.Null(items.GetService(items.GetType(), "key"));
+        Assert.Equal("items", ((VectorStoreCollectionMetadata)items.GetService(typeof(VectorStoreCollectionMetadata))!).CollectionName);
+        Assert.Same(Store, Store.GetService(Store.GetType()));
+        Assert.StartsWith("metriclearning.", ((VectorStoreMetadata)Store.GetService(typeof(VectorStoreMetadata))!).VectorStoreSystemName,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ReadersAndWriters_WorkAtOnce()
+    {
+        var items = await FilledAsync();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(worker => Task.Run(async () =>
+        {
+            for (var i = 0; i < 25; i++)
+            {
+                await items.UpsertAsync(new Item { Id = 100 + worker * 100 + i, Vector = query });
+                Assert.Equal(10, (await items.SearchAsync(query, 10).ToListAsync()).Count);
+                if (i % 5 == 0) await items.DeleteAsync(100 + worker * 100 + i);
+            }
+        })));
+        Assert.Equal(20 + 4 * 20, (await items.GetAsync(_ => true, 1000).ToListAsync()).Count);
+    }
+
+    protected async Task<VectorStoreCollection<int, Item>> FilledAsync()
+    {
+        var items = Store.GetCollection<int, Item>("items");
+        await items.EnsureCollectionExistsAsync();
+        await items.UpsertAsync(Item.All);
+        return items;
+    }
+
+    protected static void Same(Item expected, Item? found, bool withVectors)
+    {
+        Assert.NotNull(found);
+        Assert.Equal((expected.Id, expected.Name, expected.Size, expected.Count), (found.Id, found.Name, found.Size, found.Count));
+        Assert.Equal((expected.Price, expected.Sold, expected.Since, expected.Group), (found.Price, found.Sold, found.Since, found.Group));
+        Assert.Equal(expected.Since.Offset, found.Since.Offset);
+        Assert.Equal(expected.Tags, found.Tags);
+        Assert.Equal(expected.Colors, found.Colors);
+        Assert.Null(found.Ignored);
+        Assert.Equal(withVectors ? expected.Vector.ToArray() : [], found.Vector.ToArray());
+        Assert.Equal(withVectors ? expected.Place : null, found.Place);
+    }
+
+    private async Task RoundTripAsync<TKey>(TKey[] keys, TKey[] missing) where TKey : notnull
+    {
+        var collection = Store.GetCollection<TKey, Keyed<TKey>>($"keys {typeof(TKey).Name}");
+        await collection.EnsureCollectionExistsAsync();
+        await collection.UpsertAsync(keys.Select((key, i) => new Keyed<TKey> { Key = key, Vector = [i + 1, 1] }));
+        foreach (var key in keys) Assert.Equal(key, (await collection.GetAsync(key))!.Key);
+        foreach (var key in missing) Assert.Null(await collection.GetAsync(key));
+        Assert.Equal(keys.Length, (await collection.SearchAsync(new float[] { 1, 0 }, 10).ToListAsync()).Count);
+        await collection.DeleteAsync(keys[0]);
+        Assert.Null(await collection.GetAsync(keys[0]));
+    }
+
+    private static VectorStoreCollectionDefinition Definition(params VectorStoreProperty[] properties) =>
+        new() { Properties = [new VectorStoreKeyProperty("Key", typeof(string)), .. properties] };
+}
