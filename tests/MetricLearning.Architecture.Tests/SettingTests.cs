@@ -27,7 +27,7 @@ public class SettingTests
         typeof(OperatingPoint), typeof(BadImage), typeof(LayerSummary), typeof(ClusterTuples),
         typeof(ImageListStatistics), typeof(ExtractionProgress), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
-        typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
+        typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures), typeof(GraphValue),
     };
 
     private static readonly NullabilityInfoContext nullability = new();
