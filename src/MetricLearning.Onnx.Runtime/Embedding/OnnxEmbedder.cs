@@ -97,29 +97,30 @@ public sealed class OnnxEmbedder : IDisposable
     private async Task<float[]> EmbedAsync(Action<byte[]> prepare, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(isDisposed == 1, this);
-        var bytes = ArrayPool<byte>.Shared.Rent(input.ImageBytes);
-        var request = new Request(bytes, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        var result = new TaskCompletionSource<float[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // An image takes memory from here to its run. It keeps its decoder until there is room in the queue, so there are few of them.
+        await decoders.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await decoders.WaitAsync(cancellationToken).ConfigureAwait(false);
+            var bytes = ArrayPool<byte>.Shared.Rent(input.ImageBytes);
             try
             {
                 prepare(bytes);
+                await queue.Writer.WriteAsync(new Request(bytes, result), cancellationToken).ConfigureAwait(false);
             }
-            finally
+            catch
             {
-                decoders.Release();
+                // The worker has not got it, so it is not in use.
+                ArrayPool<byte>.Shared.Return(bytes);
+                ObjectDisposedException.ThrowIf(isDisposed == 1, this);
+                throw;
             }
-            await queue.Writer.WriteAsync(request, cancellationToken).ConfigureAwait(false);
         }
-        catch
+        finally
         {
-            // The worker has not got it, so it is not in use.
-            ArrayPool<byte>.Shared.Return(bytes);
-            ObjectDisposedException.ThrowIf(isDisposed == 1, this);
-            throw;
+            decoders.Release();
         }
-        return await request.Result.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+        return await result.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private static (InferenceSession Session, EmbeddingSpace Space, ImageInput Input, string Output) Load(
