@@ -65,6 +65,7 @@ public sealed class OnnxEmbedder : IDisposable
     /// task ends.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="InvalidDataException">It is no image, broken, or larger than the settings allow; the message says what.</exception>
+    /// <exception cref="OnnxRuntimeException">The network could not be run.</exception>
     /// <exception cref="OperationCanceledException">The wait was ended.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
@@ -171,8 +172,9 @@ public sealed class OnnxEmbedder : IDisposable
             {
                 Run(batch);
             }
-            catch (OnnxRuntimeException e)
+            catch (Exception e)
             {
+                // Whatever it is, it is the callers' answer; the worker goes on with the next batch.
                 foreach (var request in batch) request.Result.TrySetException(e);
             }
             foreach (var request in batch) ArrayPool<byte>.Shared.Return(request.Bytes);
