@@ -34,7 +34,8 @@ expect() { # TEXT COMMAND...: the command succeeds and prints the text
 
 step "Pack $version"
 mkdir "$work/feed"
-for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite; do
+for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite MetricLearning.Onnx \
+  MetricLearning.Onnx.Runtime; do
   quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
 done
 ls "$work/feed"
@@ -120,6 +121,30 @@ restored MetricLearning.Search.Sqlite "MetricLearning.Search Microsoft.Data.Sqli
 expect "the nearest is shoe-7" dotnet run -c Release
 [ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
 echo "Search: $(tr '\n' ';' <"$work/out")"
+cd ..
+
+step "A network that leaves as ONNX, and ONNX Runtime that runs it"
+quietly dotnet new console -n Exported --framework net10.0
+cp "$root/eng/consumers/Exported.cs" Exported/Program.cs
+cd Exported
+quietly dotnet add package MetricLearning.Onnx --version "$version"
+restored MetricLearning.Onnx "MetricLearning"
+quietly dotnet add package "$backend"
+quietly dotnet add package Microsoft.ML.OnnxRuntime --version 1.31.1
+expect "ONNX Runtime gives the same embeddings" dotnet run -c Release
+echo "Exported: $(tail -n 1 "$work/out")"
+cd ..
+
+step "A service that embeds with the file, without libtorch"
+quietly dotnet new console -n Served --framework net10.0
+cp "$root/eng/consumers/Served.cs" Served/Program.cs
+cd Served
+quietly dotnet add package MetricLearning.Onnx.Runtime --version "$version"
+restored MetricLearning.Onnx.Runtime "MetricLearning.Vision Microsoft.ML.OnnxRuntime.Managed"
+quietly dotnet add package Microsoft.ML.OnnxRuntime --version 1.31.1
+quietly dotnet publish -c Release --use-current-runtime --self-contained false -o published
+expect "128 numbers of length 1, without libtorch" ./published/Served ../Exported/network.onnx
+echo "Served: $(tail -n 1 "$work/out"), published in $(du -sm published | cut -f 1) MB"
 cd ..
 
 step "An F# script, which no start-up file prepares"

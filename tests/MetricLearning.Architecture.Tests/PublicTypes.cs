@@ -6,8 +6,10 @@ namespace MetricLearning.Architecture.Tests;
 internal static class PublicTypes
 {
     public static IReadOnlyList<Assembly> Libraries { get; } =
-        [typeof(MetricLoss).Assembly, typeof(Vision.ImageList).Assembly, typeof(Search.RowLabels).Assembly,
-        typeof(Search.SqliteVectorStore).Assembly];
+    [
+        typeof(MetricLoss).Assembly, typeof(Vision.ImageList).Assembly, typeof(Search.RowLabels).Assembly,
+        typeof(Search.SqliteVectorStore).Assembly, typeof(Onnx.OnnxFile).Assembly, typeof(Onnx.Runtime.OnnxEmbedder).Assembly,
+    ];
 
     public static IReadOnlyList<Type> All { get; } = [.. Libraries.SelectMany(library => library.GetExportedTypes())
         .Where(type => !type.IsNested).OrderBy(type => type.FullName, StringComparer.Ordinal)];

@@ -1,4 +1,5 @@
 using System.Text;
+using MetricLearning.Onnx;
 using MetricLearning.Tests;
 using MetricLearning.Vision;
 using MetricLearning.Vision.Tests;
@@ -16,8 +17,8 @@ internal static class Targets
     /// <summary>A reader may hold the numbers as they are stored, in their type, and in their order.</summary>
     private const long ArrayGrowth = 3 * MaxBytes;
 
-    public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Weights(root)).Concat(Pictures(root)).Concat(Lists(root))
-        .Append(Journal(root));
+    public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Weights(root)).Concat(Networks(root))
+        .Concat(Pictures(root)).Concat(Lists(root)).Append(Journal(root));
 
     private static IEnumerable<Target> Arrays(string root)
     {
@@ -72,6 +73,32 @@ internal static class Targets
         var any = Under(root, "any.weights");
         yield return new("weights", any, Packing.None, [Builder(false).Archive(), Builder(true).Legacy(),
             Written(any, () => SafeTensors.Write(any, tensors))], path => WeightFile.Read(path).Dispose());
+    }
+
+    private static IEnumerable<Target> Networks(string root)
+    {
+        using var scope = NewDisposeScope();
+        var (read, order) = (Under(root, "read.onnx"), Under(root, "order.onnx"));
+        var model = Small();
+        byte[] Exported(OnnxOptions options) => Written(read, () => OnnxFile.Export(model, read, options));
+        byte[][] seeds =
+        [
+            Exported(new() { ClassNames = ["a", "b"], Outputs = ["logits"] }),
+            Exported(new() { FoldBatchNorms = true, HalfWeights = true }),
+        ];
+        yield return new("onnx", read, Packing.None, seeds, path =>
+        {
+            OnnxFile.Read(path).Dispose();
+            OnnxFile.ReadSpace(path);
+            OnnxFile.ReadClassNames(path);
+        });
+        yield return new("onnx-order", order, Packing.None, seeds, path =>
+        {
+            using var fresh = Small();
+            OnnxFile.LoadWeightsInOrder(fresh, path, strict: false);
+        });
+
+        static EmbeddingModel Small() => new(new ConvNet4(channels: 2), new GeMPooling(), new BNNeck(2), classes: 2);
     }
 
     private static IEnumerable<Target> Pictures(string root)

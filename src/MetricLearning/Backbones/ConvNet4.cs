@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// Convolutions start from Kaiming's normal distribution over fan-out. Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, <i>Matching
 /// Networks for One Shot Learning</i>, NIPS 2016; Snell, Swersky, Zemel, <i>Prototypical Networks for Few-shot Learning</i>, NIPS 2017.
 /// </remarks>
-public sealed class ConvNet4 : Backbone
+public sealed class ConvNet4 : Backbone, IGraphLayer
 {
     private const int Layers = 4;
 
@@ -32,4 +32,6 @@ public sealed class ConvNet4 : Backbone
 
     /// <inheritdoc/>
     protected override Tensor FeatureMap(Tensor images) => encoder.call(images);
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images) => graph.Run(encoder, images);
 }

@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
 /// Sandler, Howard, Zhu, Zhmoginov, Chen, <i>MobileNetV2: Inverted Residuals and Linear Bottlenecks</i>, CVPR 2018.
 /// </remarks>
-public sealed class MobileNetV2 : Backbone
+public sealed class MobileNetV2 : Backbone, IGraphLayer
 {
     // For each stage: the factor by which its blocks widen, its channels, its number of blocks, and the stride of the first block.
     private static readonly (int Widen, int Channels, int Blocks, int Stride)[] stages =
@@ -43,6 +43,8 @@ public sealed class MobileNetV2 : Backbone
     /// <inheritdoc/>
     protected override Tensor FeatureMap(Tensor images) => features.call(images);
 
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images) => graph.Run(features, images);
+
     private static long Scaled(int channels, double width, MobileNetV2Dialect dialect)
     {
         var exact = channels * (double.IsFinite(width) && width >= 1.0 / 16 ? width
@@ -58,7 +60,7 @@ public sealed class MobileNetV2 : Backbone
 
     /// <summary>A 1×1 convolution that widens, a 3×3 convolution within each channel, and a linear 1×1 convolution that narrows; with a
     /// shortcut if input and output have the same shape.</summary>
-    private sealed class InvertedResidual : nn.Module<Tensor, Tensor>
+    private sealed class InvertedResidual : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Sequential conv;
         private readonly bool shortcut;
@@ -80,6 +82,12 @@ public sealed class MobileNetV2 : Backbone
             using var scope = NewDisposeScope();
             var y = conv.call(x);
             return (shortcut ? y.Plus(x) : y).MoveToOuterDisposeScope();
+        }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+        {
+            var y = graph.Run(conv, x);
+            return shortcut ? graph.Add(y, x) : y;
         }
     }
 }

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// channels). W ends in a batch norm that starts from zero, so that the block starts as the identity. Wang, Girshick, Gupta, He,
 /// <i>Non-local Neural Networks</i>, CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>, TPAMI 2021.
 /// </remarks>
-internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
+internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds, IGraphLayer
 {
     private const long Inner = 1;
 
@@ -38,6 +38,17 @@ internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds
         var product = phi.call(x).flatten(2).matmul(values) / S(x.size(2) * x.size(3));
         var sums = product.transpose(1, 2).matmul(theta.call(x).flatten(2));
         return W.call(sums.reshape(x.size(0), Inner, x.size(2), x.size(3))).Plus(x).MoveToOuterDisposeScope();
+    }
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+    {
+        long height = graph.Size(x, 2), width = graph.Size(x, 3);
+        var values = graph.Transpose(Flat(g), 0, 2, 1);
+        var product = graph.Divide(graph.MatrixProduct(Flat(phi), values), graph.Constant(height * width));
+        var sums = graph.MatrixProduct(graph.Transpose(product, 0, 2, 1), Flat(theta));
+        return graph.Add(graph.Run(W, graph.Reshape(sums, 0, Inner, height, width)), x);
+
+        GraphValue Flat(Conv2d layer) => graph.Reshape(graph.Run(layer, x), 0, Inner, height * width);
     }
 
     public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(2) * output.size(3) * Inner * Inner;

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// layers (fc and classifier) are <see cref="EmbeddingModel.TorchReId"/>'s. Zhou, Yang, Cavallaro, Xiang, <i>Omni-Scale Feature Learning
 /// for Person Re-Identification</i>, ICCV 2019.
 /// </remarks>
-public sealed class OSNet : Backbone
+public sealed class OSNet : Backbone, IGraphLayer
 {
     private readonly ConvolutionLayer conv1;
     private readonly MaxPool2d maxpool;
@@ -100,6 +100,15 @@ public sealed class OSNet : Backbone
         return conv5.call(conv4.call(x));
     }
 
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var x = graph.Run(conv2, graph.Run(maxpool, graph.Run(conv1, images)));
+        if (pool2 is not null) x = graph.Run(pool2, x);
+        x = graph.Run(conv3, x);
+        if (pool3 is not null) x = graph.Run(pool3, x);
+        return graph.Run(conv5, graph.Run(conv4, x));
+    }
+
     private static string NameOf(OSNetVariant variant) => Guard.Defined(variant) switch
     {
         OSNetVariant.Ibn => "_IBN",
@@ -108,7 +117,7 @@ public sealed class OSNet : Backbone
     };
 
     /// <summary>Convolution, a norm and, unless it is linear, ReLU.</summary>
-    private sealed class ConvolutionLayer : nn.Module<Tensor, Tensor>
+    private sealed class ConvolutionLayer : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Conv2d conv;
         private readonly nn.Module<Tensor, Tensor>? bn;
@@ -135,10 +144,17 @@ public sealed class OSNet : Backbone
             if (bn is not null) y = bn.call(y);
             return (linear ? y : y.relu_()).MoveToOuterDisposeScope();
         }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+        {
+            var y = graph.Run(conv, x);
+            if (bn is not null) y = graph.Run(bn, y);
+            return linear ? y : graph.Relu(y);
+        }
     }
 
     /// <summary>A light 3×3 convolution: 1×1 over the channels, then 3×3 within each channel, batch norm and ReLU.</summary>
-    private sealed class LightConvolution : nn.Module<Tensor, Tensor>
+    private sealed class LightConvolution : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Conv2d conv1;
         private readonly Conv2d conv2;
@@ -157,10 +173,13 @@ public sealed class OSNet : Backbone
             using var scope = NewDisposeScope();
             return bn.call(conv2.call(conv1.call(x))).relu_().MoveToOuterDisposeScope();
         }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) =>
+            graph.Relu(graph.Run(bn, graph.Run(conv2, graph.Run(conv1, x))));
     }
 
     /// <summary>Multiplies each channel by a weight in (0, 1), which two small layers compute from the channels' means.</summary>
-    private sealed class ChannelGate : nn.Module<Tensor, Tensor>
+    private sealed class ChannelGate : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private const int Reduction = 16;
 
@@ -182,10 +201,13 @@ public sealed class OSNet : Backbone
             var weights = fc2.call(fc1.call(global_avgpool.call(x)).relu_()).sigmoid();
             return (x * weights).MoveToOuterDisposeScope();
         }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) => graph.Multiply(x,
+            graph.Sigmoid(graph.Run(fc2, graph.Relu(graph.Run(fc1, graph.Run(global_avgpool, x))))));
     }
 
     /// <summary>A stream of OSNet-AIN, whose light convolutions are named <c>layers</c>.</summary>
-    private sealed class LightStream : nn.Module<Tensor, Tensor>
+    private sealed class LightStream : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Sequential layers;
 
@@ -196,10 +218,12 @@ public sealed class OSNet : Backbone
         }
 
         public override Tensor forward(Tensor x) => layers.call(x);
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) => graph.Run(layers, x);
     }
 
     /// <summary>Four streams of growing depth, gated and summed, between two 1×1 convolutions, with a shortcut.</summary>
-    private sealed class OmniScaleBlock : nn.Module<Tensor, Tensor>
+    private sealed class OmniScaleBlock : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly ConvolutionLayer conv1;
         private readonly LightConvolution? conv2a;
@@ -244,6 +268,18 @@ public sealed class OSNet : Backbone
             y = y.Plus(downsample is null ? x : downsample.call(x));
             if (!inside && IN is not null) y = IN.call(y);
             return y.relu_().MoveToOuterDisposeScope();
+        }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+        {
+            var narrow = graph.Run(conv1, x);
+            var sum = graph.Run(gate, graph.Run(streams[0], narrow));
+            foreach (var stream in streams[1..]) sum = graph.Add(sum, graph.Run(gate, graph.Run(stream, narrow)));
+            var y = graph.Run(conv3, sum);
+            if (inside) y = graph.Run(IN!, y);
+            y = graph.Add(y, downsample is null ? x : graph.Run(downsample, x));
+            if (!inside && IN is not null) y = graph.Run(IN, y);
+            return graph.Relu(y);
         }
     }
 }

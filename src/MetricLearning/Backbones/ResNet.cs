@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// et al. 2015), norms from 1 and 0. He, Zhang, Ren, Sun, <i>Deep Residual Learning for Image Recognition</i>, CVPR 2016; last stride 1:
 /// Luo et al., <i>Bag of Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
 /// </remarks>
-public sealed class ResNet : Backbone
+public sealed class ResNet : Backbone, IGraphLayer
 {
     private readonly Conv2d conv1;
     private readonly nn.Module<Tensor, Tensor> bn1;
@@ -65,6 +65,17 @@ public sealed class ResNet : Backbone
     public static ResNet ResNet18(int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,
         ResNetStem stem = ResNetStem.Torchvision) =>
         new(new Plan(nameof(ResNet18), [2, 2, 2, 2], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
+
+    /// <summary>ResNet-18 as Microsoft trained it with CNTK, with a third block in the last stage: 512 channels, 15,897,152
+    /// parameters.</summary>
+    /// <remarks>Its ImageNet weights are in the package <c>Microsoft.ML.DnnImageFeaturizer.ResNet18</c> as an ONNX file, and load with
+    /// <c>OnnxFile.LoadWeightsInOrder</c> of MetricLearning.Onnx. It takes images in the order blue, green, red, with values up to 255,
+    /// minus a mean image.</remarks>
+    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2.</exception>
+    public static ResNet CntkResNet18(int lastStride = 2) =>
+        new(new Plan(nameof(CntkResNet18), [2, 2, 2, 3], Bottleneck: false, lastStride, InstanceBatchNorm.None, SqueezeExcitation: false,
+            ResNetStem.Torchvision));
 
     /// <summary>ResNet-34: 512 channels, 21,284,672 parameters (21,797,672 with ImageNet's classifier).</summary>
     /// <inheritdoc cref="ResNet50" path="/param[not(@name='nonLocal')]"/>
@@ -143,6 +154,25 @@ public sealed class ResNet : Backbone
         }
     }
 
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var x = graph.Run(bn1, graph.Run(conv1, images));
+        x = graph.Run(maxpool, plan.Stem == ResNetStem.StrongBaseline ? x : graph.Relu(x));
+        return graph.Run(layer4, Write(layer3, NL_3, Write(layer2, NL_2, graph.Run(layer1, x))));
+
+        GraphValue Write(Sequential stage, ModuleList<NonLocalBlock>? nonLocal, GraphValue x)
+        {
+            if (nonLocal is null) return graph.Run(stage, x);
+            var plain = stage.Count - nonLocal.Count;
+            foreach (var (block, i) in Blocks(stage).Select((block, i) => (block, i)))
+            {
+                x = graph.Run(block, x);
+                if (i >= plain) x = graph.Run(nonLocal[i - plain], x);
+            }
+            return x;
+        }
+    }
+
     private static IEnumerable<nn.Module<Tensor, Tensor>> Blocks(Sequential stage) =>
         stage.named_children().Select(child => (nn.Module<Tensor, Tensor>)child.module);
 
@@ -160,7 +190,7 @@ public sealed class ResNet : Backbone
     }
 
     /// <summary>Two 3×3 convolutions, or one between a 1×1 convolution that narrows and one that widens; with a shortcut.</summary>
-    private sealed class Block : nn.Module<Tensor, Tensor>
+    private sealed class Block : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Conv2d conv1;
         private readonly nn.Module<Tensor, Tensor> bn1;
@@ -202,6 +232,17 @@ public sealed class ResNet : Backbone
             y = y.Plus(downsample is null ? x : downsample.call(x));
             if (IN is not null) y = IN.call(y);
             return y.relu_().MoveToOuterDisposeScope();
+        }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+        {
+            var y = graph.Relu(graph.Run(bn1, graph.Run(conv1, x)));
+            y = graph.Run(bn2, graph.Run(conv2, y));
+            if (conv3 is not null) y = graph.Run(bn3!, graph.Run(conv3, graph.Relu(y)));
+            if (se is not null) y = graph.Run(se, y);
+            y = graph.Add(y, downsample is null ? x : graph.Run(downsample, x));
+            if (IN is not null) y = graph.Run(IN, y);
+            return graph.Relu(y);
         }
     }
 }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>IBN-a's norm: instance norm (<c>IN</c>) on the first half of the channels, batch norm (<c>BN</c>) on the rest.</summary>
-internal sealed class SplitNorm : nn.Module<Tensor, Tensor>
+internal sealed class SplitNorm : nn.Module<Tensor, Tensor>, IGraphLayer
 {
     private readonly InstanceNorm2d IN;
     private readonly BatchNorm2d BN;
@@ -25,4 +25,7 @@ internal sealed class SplitNorm : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         return cat([IN.call(x.narrow(1, 0, half)), BN.call(x.narrow(1, half, rest))], 1).MoveToOuterDisposeScope();
     }
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) => graph.Concatenate(
+        [graph.Run(IN, graph.Slice(x, 1, 0, half)), graph.Run(BN, graph.Slice(x, 1, half, rest))], 1);
 }

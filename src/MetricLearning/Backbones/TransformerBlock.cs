@@ -5,7 +5,7 @@ namespace MetricLearning;
 
 /// <summary>Self-attention, then a perceptron, each after a layer norm and with a shortcut: <c>x + Attention(LN(x))</c>, then
 /// <c>x + MLP(LN(x))</c>.</summary>
-internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
+internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>, IGraphLayer
 {
     private const int Widening = 4;
 
@@ -48,6 +48,12 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
         return y.Plus(Drop(mlp.call(norm2.call(y)))).MoveToOuterDisposeScope();
     }
 
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+    {
+        var y = graph.Add(x, graph.Run(attn, graph.Run(norm1, x)));
+        return graph.Add(y, graph.Run(mlp, graph.Run(norm2, y)));
+    }
+
     private Tensor Drop(Tensor path)
     {
         if (!training || dropped == 0) return path;
@@ -56,7 +62,7 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
     }
 
     /// <summary>softmax(q kᵀ / √d) v in each head.</summary>
-    private sealed class Attention : nn.Module<Tensor, Tensor>, IMultiplyAdds
+    private sealed class Attention : nn.Module<Tensor, Tensor>, IMultiplyAdds, IGraphLayer
     {
         private readonly Linear qkv;
         private readonly Linear proj;
@@ -79,11 +85,24 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
             return proj.call(attended.transpose(1, 2).reshape(batch, tokens, dimension)).MoveToOuterDisposeScope();
         }
 
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x)
+        {
+            long tokens = graph.Size(x, 1), dimension = graph.Size(x, 2), length = dimension / heads;
+            var all = graph.Run(qkv, x);
+            var scores = graph.MatrixProduct(graph.Transpose(Heads(0), 0, 2, 1, 3), graph.Transpose(Heads(1), 0, 2, 3, 1));
+            var shares = graph.Softmax(graph.Multiply(scores, graph.Constant(1 / Math.Sqrt(length))));
+            var attended = graph.MatrixProduct(shares, graph.Transpose(Heads(2), 0, 2, 1, 3));
+            return graph.Run(proj, graph.Reshape(graph.Transpose(attended, 0, 2, 1, 3), 0, tokens, dimension));
+
+            GraphValue Heads(int part) =>
+                graph.Reshape(graph.Slice(all, 2, part * dimension, dimension), 0, tokens, heads, length);
+        }
+
         public long MultiplyAdds(Tensor output) => 2 * output.size(0) * output.size(1) * output.size(1) * output.size(2);
     }
 
     /// <summary>Two linear layers with GELU between them.</summary>
-    private sealed class Perceptron : nn.Module<Tensor, Tensor>
+    private sealed class Perceptron : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Linear fc1;
         private readonly Linear fc2;
@@ -100,5 +119,7 @@ internal sealed class TransformerBlock : nn.Module<Tensor, Tensor>
             using var scope = NewDisposeScope();
             return fc2.call(fc1.call(x).gelu()).MoveToOuterDisposeScope();
         }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) => graph.Run(fc2, graph.Gelu(graph.Run(fc1, x)));
     }
 }

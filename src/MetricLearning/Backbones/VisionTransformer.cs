@@ -16,7 +16,7 @@ namespace MetricLearning;
 /// Dosovitskiy et al., <i>An Image is Worth 16×16 Words</i>, ICLR 2021; Touvron et al., <i>Training data-efficient image transformers</i>,
 /// ICML 2021; He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.
 /// </remarks>
-public sealed class VisionTransformer : Backbone, IResizesWeights
+public sealed class VisionTransformer : Backbone, IResizesWeights, IGraphLayer
 {
     private const int Patch = 16;
     private const int Depth = 12;
@@ -148,6 +148,44 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
         return tokens.narrow(1, 1, rows * columns).transpose(1, 2).reshape(images.size(0), Channels, rows, columns);
     }
 
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images)
+    {
+        if (Sides > 0) throw graph.Unsupported("it needs side information: put it into a model that takes it, such as TransReId");
+        var tokens = DescribeTokens(graph, images, null);
+        if (feature == TransformerFeature.ClassToken)
+            return graph.Reshape(graph.Transpose(graph.Slice(tokens, 1, 0, 1), 0, 2, 1), 0, Channels, 1, 1);
+        var (rows, columns) = GridOf(graph.Size(images, 2), graph.Size(images, 3));
+        return graph.Reshape(graph.Transpose(graph.Slice(tokens, 1, 1, rows * columns), 0, 2, 1), 0, Channels, rows, columns);
+    }
+
+    /// <summary><see cref="Tokens"/> in a graph.</summary>
+    internal GraphValue DescribeTokens(NetworkGraph graph, GraphValue images, GraphValue? side) =>
+        graph.Run(norm, DescribeBlocks(graph, images, side, Depth));
+
+    /// <summary><see cref="TokensBeforeLastBlock"/> in a graph.</summary>
+    internal GraphValue DescribeTokensBeforeLastBlock(NetworkGraph graph, GraphValue images, GraphValue? side) =>
+        DescribeBlocks(graph, images, side, Depth - 1);
+
+    private GraphValue DescribeBlocks(NetworkGraph graph, GraphValue images, GraphValue? side, int depth)
+    {
+        var positions = PositionsOf(graph, images);
+        var patches = graph.Run(patch_embed, images);
+        var token = graph.Repeat(graph.Weight(this, nameof(cls_token)), patches);
+        var x = graph.Add(graph.Concatenate([token, patches], 1), positions);
+        if (side is not null)
+            x = graph.Add(x, graph.Multiply(graph.Gather(graph.Weight(this, nameof(sie_embed)), side, 0), graph.Constant(sideScale)));
+        for (var i = 0; i < depth; i++) x = graph.Run(blocks[i], x);
+        return x;
+    }
+
+    private GraphValue PositionsOf(NetworkGraph graph, GraphValue images)
+    {
+        var wanted = GridOf(graph.Size(images, 2), graph.Size(images, 3));
+        if (wanted == grid) return graph.Weight(this, Positions);
+        using var scope = NewDisposeScope();
+        return graph.Constant(PositionGrid.Resize(pos_embed.detach(), grid, wanted, interpolation));
+    }
+
     private Tensor Run(Tensor images, Tensor? side, int depth)
     {
         Check(images);
@@ -177,7 +215,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
     private TransformerBlock Block(int place) => new(Channels, heads, dropPath * place / (Depth - 1));
 
     /// <summary>Computes the token of each patch, by a convolution.</summary>
-    private sealed class PatchEmbedding : nn.Module<Tensor, Tensor>
+    private sealed class PatchEmbedding : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Conv2d proj;
 
@@ -191,6 +229,12 @@ public sealed class VisionTransformer : Backbone, IResizesWeights
         {
             using var scope = NewDisposeScope();
             return proj.call(images).flatten(2).transpose(1, 2).MoveToOuterDisposeScope();
+        }
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue images)
+        {
+            var map = graph.Run(proj, images);
+            return graph.Transpose(graph.Reshape(map, 0, graph.Size(map, 1), graph.Size(map, 2) * graph.Size(map, 3)), 0, 2, 1);
         }
     }
 }

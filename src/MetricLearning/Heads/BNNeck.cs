@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// hyperplanes through the origin. Momentum 0.1, ε 1e-5. Named <c>bn</c> within the neck. Luo et al., <i>Bag of Tricks and a Strong
 /// Baseline for Deep Person Re-identification</i>, CVPRW 2019.
 /// </remarks>
-public sealed class BNNeck : Neck
+public sealed class BNNeck : Neck, IGraphLayer
 {
     private readonly BatchNorm1d bn;
     private readonly long dimension;
@@ -38,4 +38,6 @@ public sealed class BNNeck : Neck
         ExpectRowsToTrainOn(features);
         return bn.call(features);
     }
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue features) => graph.Run(bn, features);
 }

@@ -14,7 +14,7 @@ namespace MetricLearning;
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
-public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
+public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
 {
     private readonly Backbone backbone;
     private readonly Pooling pooling;
@@ -164,6 +164,16 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>
             eval();
             return space;
         });
+    }
+
+    IReadOnlyList<KeyValuePair<string, GraphValue>> IGraphModel.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var features = graph.Run(pooling, graph.Run(backbone, images));
+        if (fc is not null) features = graph.Run(fc, features);
+        var embedding = neck is null ? features : graph.Run(neck, features);
+        List<KeyValuePair<string, GraphValue>> outputs = [new("embedding", embedding), new("features", features)];
+        if (classifier is not null) outputs.Add(new("logits", graph.Run(classifier, embedding)));
+        return outputs;
     }
 
     private static Dictionary<string, Tensor> Served(Dictionary<string, Tensor> state) =>

@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// The layers are named <c>0</c> (linear, weights from N(0, 0.01), bias 0) and <c>1</c> (batch norm), as in torchreid's weights.
 /// In <see cref="EmbeddingModel"/> it is the <c>projection</c>: metric losses take its output.
 /// </remarks>
-public sealed class FullyConnectedNeck : Neck
+public sealed class FullyConnectedNeck : Neck, IGraphLayer
 {
     private readonly long dimension;
     private readonly long outputDimension;
@@ -42,4 +42,7 @@ public sealed class FullyConnectedNeck : Neck
         foreach (var layer in children().Cast<nn.Module<Tensor, Tensor>>()) x = layer.call(x);
         return x.relu_();
     }
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue features) =>
+        graph.Relu(children().Aggregate(features, (x, layer) => graph.Run(layer, x)));
 }

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// Half precision is computed in float32 and converted back. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
 /// No Human Annotation</i>, TPAMI 2019; defaults as fast-reid.
 /// </remarks>
-public sealed class GeMPooling : Pooling
+public sealed class GeMPooling : Pooling, IGraphLayer
 {
     private readonly Parameter? p;
     private readonly double exponent;
@@ -35,5 +35,12 @@ public sealed class GeMPooling : Pooling
         var power = p is null ? null : p.to(wide.dtype);
         var mean = (power is null ? clamped.pow(S(exponent)) : clamped.pow(power)).mean([2, 3]);
         return (power is null ? mean.pow(S(1 / exponent)) : mean.pow(power.reciprocal())).to(map.dtype);
+    }
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue map)
+    {
+        var power = p is null ? graph.Constant(exponent) : graph.Weight(this, nameof(p));
+        var root = p is null ? graph.Constant(1 / exponent) : graph.Divide(graph.Constant(1), power);
+        return graph.Power(graph.Mean(graph.Power(graph.Clamp(map, epsilon, null), power), [2, 3]), root);
     }
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Scales each row to length 1: <c>x / max(‖x‖₂, ε)</c>; a zero row stays zero.</summary>
-public sealed class L2Normalize : Neck
+public sealed class L2Normalize : Neck, IGraphLayer
 {
     private readonly double epsilon;
 
@@ -17,4 +17,6 @@ public sealed class L2Normalize : Neck
 
     /// <inheritdoc/>
     protected override Tensor Transform(Tensor features) => nn.functional.normalize(features, p: 2, dim: 1, eps: epsilon);
+
+    GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue features) => graph.Normalize(features, 1, epsilon);
 }

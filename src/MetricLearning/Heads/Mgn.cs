@@ -18,7 +18,7 @@ namespace MetricLearning;
 /// stripes. Classifiers have no bias and start from N(0, 0.01). Wang, Yuan, Chen, Li, Zhou, <i>Learning Discriminative Features with
 /// Multiple Granularities for Person Re-Identification</i>, ACM MM 2018.
 /// </remarks>
-public sealed class Mgn : PartModel
+public sealed class Mgn : PartModel, IGraphModel
 {
     private readonly Sequential backbone;
     private readonly Sequential b1;
@@ -96,8 +96,43 @@ public sealed class Mgn : PartModel
             ]);
     }
 
+    IReadOnlyList<KeyValuePair<string, GraphValue>> IGraphModel.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var trunk = graph.Run(backbone, images);
+        GraphValue map1 = graph.Run(b1, trunk), map2 = graph.Run(b2, trunk), map3 = graph.Run(b3, trunk);
+        List<GraphValue> halves = Chunks(map2, 2), thirds = Chunks(map3, 3);
+        if (thirds.Count < 3) throw graph.Unsupported("its images must be high enough for three stripes");
+
+        var whole1 = graph.Run(b1_head, map1);
+        var (whole2, half1, half2) = (graph.Run(b2_head, map2), graph.Run(b21_head, halves[0]), graph.Run(b22_head, halves[1]));
+        var whole3 = graph.Run(b3_head, map3);
+        var (third1, third2, third3) =
+            (graph.Run(b31_head, thirds[0]), graph.Run(b32_head, thirds[1]), graph.Run(b33_head, thirds[2]));
+        GraphValue[] wholes = [whole1, whole2, whole3], twos = [half1, half2], threes = [third1, third2, third3];
+        return Outputs(
+            graph.Concatenate([.. wholes, .. twos, .. threes], 1),
+            [.. wholes, graph.Concatenate(twos, 1), graph.Concatenate(threes, 1)],
+            Classes == 0 ? [] :
+            [
+                b1_head.Logits(graph, whole1), b2_head.Logits(graph, whole2), b21_head.Logits(graph, half1),
+                b22_head.Logits(graph, half2), b3_head.Logits(graph, whole3), b31_head.Logits(graph, third1),
+                b32_head.Logits(graph, third2), b33_head.Logits(graph, third3),
+            ]);
+
+        // As chunk cuts the height: stripes of one size, rounded up, of which the last has what is left.
+        List<GraphValue> Chunks(GraphValue map, int count)
+        {
+            var height = graph.Size(map, 2);
+            var size = (height + count - 1) / count;
+            var chunks = new List<GraphValue>();
+            for (long start = 0; start < height; start += size)
+                chunks.Add(graph.Slice(map, 2, start, Math.Min(size, height - start)));
+            return chunks;
+        }
+    }
+
     /// <summary>Pooling, a 1×1 convolution without bias, and a batch norm with a frozen bias; the class weights are beside them.</summary>
-    private sealed class Head : nn.Module<Tensor, Tensor>
+    private sealed class Head : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Pooling pool_layer;
         private readonly Sequential bottleneck;
@@ -120,5 +155,15 @@ public sealed class Mgn : PartModel
         }
 
         public Tensor Logits(Tensor feature) => feature.matmul(weight!.t());
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue map)
+        {
+            var pooled = graph.Run(pool_layer, map);
+            var feature = graph.Run(bottleneck, graph.Reshape(pooled, 0, graph.Size(pooled, 1), 1, 1));
+            return graph.Reshape(feature, 0, graph.Size(feature, 1));
+        }
+
+        public GraphValue Logits(NetworkGraph graph, GraphValue feature) =>
+            graph.Linear(feature, graph.Weight(this, nameof(weight)), null);
     }
 }

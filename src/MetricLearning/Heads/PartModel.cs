@@ -54,6 +54,16 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
         return call(images).Embedding.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Outputs of a graph by the names that they have there.</summary>
+    internal static IReadOnlyList<KeyValuePair<string, GraphValue>> Outputs(GraphValue embedding, IReadOnlyList<GraphValue> features,
+        IReadOnlyList<GraphValue> logits)
+    {
+        return [new("embedding", embedding), .. Numbered("features", features), .. Numbered("logits", logits)];
+
+        static IEnumerable<KeyValuePair<string, GraphValue>> Numbered(string name, IReadOnlyList<GraphValue> values) =>
+            values.Select((value, i) => KeyValuePair.Create(values.Count == 1 ? name : $"{name}.{i}", value));
+    }
+
     /// <summary>The model itself. The caller frees the tensors that are made here, except those of the output.</summary>
     protected abstract PartOutput Parts(Tensor images);
 }

@@ -15,7 +15,7 @@ namespace MetricLearning;
 /// Convolutions start from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
 /// Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
 /// </remarks>
-public sealed class Pcb : PartModel
+public sealed class Pcb : PartModel, IGraphModel
 {
     private readonly Backbone backbone;
     private readonly AdaptiveAvgPool2d parts_avgpool;
@@ -57,6 +57,16 @@ public sealed class Pcb : PartModel
         return new PartOutput([embedding], embedding, [.. classifier.Select((layer, part) => layer.call(reduced.select(2, part)))]);
     }
 
+    IReadOnlyList<KeyValuePair<string, GraphValue>> IGraphModel.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var stripes = graph.Run(parts_avgpool, graph.Run(backbone, images));
+        var embedding = graph.Reshape(graph.Normalize(stripes, axis: 1, epsilon: 1e-12), 0, EmbeddingDimension);
+        if (classifier is null) return Outputs(embedding, [embedding], []);
+        var reduced = graph.Select(graph.Run(conv5, stripes), axis: 3, index: 0);
+        return Outputs(embedding, [embedding],
+            [.. classifier.Select((layer, part) => graph.Run(layer, graph.Select(reduced, axis: 2, part)))]);
+    }
+
     private static Linear Classifier(long dimension, long classes)
     {
         var linear = nn.Linear(dimension, classes);
@@ -66,7 +76,7 @@ public sealed class Pcb : PartModel
     }
 
     /// <summary>1×1 convolution, batch norm and ReLU, named <c>layers</c>.</summary>
-    private sealed class Reduction : nn.Module<Tensor, Tensor>
+    private sealed class Reduction : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Sequential layers;
 
@@ -77,5 +87,7 @@ public sealed class Pcb : PartModel
         }
 
         public override Tensor forward(Tensor x) => layers.call(x);
+
+        GraphValue IGraphLayer.Describe(NetworkGraph graph, GraphValue x) => graph.Run(layers, x);
     }
 }

@@ -20,7 +20,7 @@ namespace MetricLearning;
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
-public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
+public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphModel
 {
     private readonly VisionTransformer @base;
     private readonly Sequential? b1;
@@ -101,6 +101,35 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         return call(images, side).Embedding.MoveToOuterDisposeScope();
+    }
+
+    IReadOnlyList<KeyValuePair<string, GraphValue>> IGraphModel.Describe(NetworkGraph graph, GraphValue images)
+    {
+        var side = @base.Sides > 0 ? graph.SideInformation() : null;
+        GraphValue[] features = groups == 0 ? [graph.Select(@base.DescribeTokens(graph, images, side), 1, 0)]
+            : Jigsaw(graph, @base.DescribeTokensBeforeLastBlock(graph, images, side));
+        GraphValue[] behind = [.. features.Select((feature, i) => graph.Run(necks[i], feature))];
+        var embedded = embedBehindNeck ? behind : features;
+        var embedding = graph.Concatenate(
+            [.. embedded.Select((feature, i) => i == 0 ? feature : graph.Divide(feature, graph.Constant(groups)))], 1);
+        return PartModel.Outputs(embedding, features, [.. classifiers.Select((layer, i) => graph.Run(layer, behind[i]))]);
+    }
+
+    private GraphValue[] Jigsaw(NetworkGraph graph, GraphValue tokens)
+    {
+        var count = graph.Size(tokens, 1) - 1;
+        var size = count / groups;
+        if (size == 0) throw graph.Unsupported($"its images must have at least {groups} patches, one for each group, got {count}");
+        using var scope = NewDisposeScope();
+        var order = Shuffle(Iota(1 + count).reshape(1, -1, 1), shift, shuffleGroups).reshape(-1);
+        var patches = graph.Gather(tokens, graph.Constant(order), 1);
+        var token = graph.Slice(tokens, 1, 0, 1);
+        return
+        [
+            graph.Select(graph.Run(b1!, tokens), 1, 0),
+            .. Enumerable.Range(0, groups).Select(i =>
+                graph.Select(graph.Run(b2!, graph.Concatenate([token, graph.Slice(patches, 1, i * size, size)], 1)), 1, 0)),
+        ];
     }
 
     private Tensor[] Jigsaw(Tensor tokens)

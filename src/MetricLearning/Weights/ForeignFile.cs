@@ -31,6 +31,8 @@ internal static partial class ForeignFile
         if (start.Length == 0) return "an empty file, as an interrupted download leaves it: fetch it again";
         foreach (var (signature, what) in signatures)
             if (start.StartsWith(signature)) return what;
+        // The version of the format, then the producer's name or the network.
+        if (start is [0x08, < 0x20, 0x12 or 0x3a, ..]) return "an ONNX file: OnnxFile.LoadWeights of MetricLearning.Onnx reads it";
         var text = Encoding.UTF8.GetString(start).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal)) return
             $"a Git LFS pointer, which stands for a file{SizeOf(text)} that was not fetched: run 'git lfs pull', or download the file "

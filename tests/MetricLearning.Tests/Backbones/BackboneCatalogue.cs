@@ -21,6 +21,8 @@ internal static class BackboneCatalogue
     public static IReadOnlyList<BackboneRow> Rows { get; } =
     [
         new("ResNet-18", "ResNet.ResNet18()", () => ResNet.ResNet18(), 256, 128, Torchvision),
+        new("ResNet-18 of CNTK", "ResNet.CntkResNet18()", () => ResNet.CntkResNet18(), 256, 128,
+            "Microsoft.ML.DnnImageFeaturizer.ResNet18 ([onnx.md](onnx.md))"),
         new("ResNet-34", "ResNet.ResNet34()", () => ResNet.ResNet34(), 256, 128, Torchvision),
         new("ResNet-50", "ResNet.ResNet50()", () => ResNet.ResNet50(), 256, 128, Torchvision),
         new("ResNet-50, last stride 1", "ResNet.ResNet50(lastStride: 1)", () => ResNet.ResNet50(lastStride: 1), 256, 128,

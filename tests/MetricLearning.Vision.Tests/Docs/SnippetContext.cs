@@ -41,6 +41,13 @@ public abstract class SnippetContext
         protected int step;
     }
 
+    public abstract class Onnx : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected byte[] picture = null!;
+        protected Stream upload = null!;
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;

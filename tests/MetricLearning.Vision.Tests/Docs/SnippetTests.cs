@@ -14,7 +14,8 @@ public class SnippetTests
     private static readonly string[] usings =
     [
         "System", "System.Collections.Generic", "System.IO", "System.Linq", "System.Threading", "System.Threading.Tasks",
-        "MetricLearning", "MetricLearning.Vision", "MetricLearning.Search", "TorchSharp", "static TorchSharp.torch",
+        "MetricLearning", "MetricLearning.Vision", "MetricLearning.Search", "MetricLearning.Onnx", "MetricLearning.Onnx.Runtime",
+        "TorchSharp", "static TorchSharp.torch",
     ];
 
     private static readonly Lazy<MetadataReference[]> references = new(() =>

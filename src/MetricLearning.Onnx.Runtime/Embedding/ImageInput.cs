@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+using MetricLearning.Vision;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace MetricLearning.Onnx.Runtime;
+
+/// <summary>Turns decoded images into what a network takes: normalized planes in float32, or pixels in bytes.</summary>
+internal sealed class ImageInput
+{
+    private const int LargestImage = 1 << 28;
+
+    private readonly Resize resize;
+    private readonly Normalize? normalize;
+
+    /// <summary>Reads what a network takes.</summary>
+    /// <param name="name">The input's name.</param>
+    /// <param name="input">What the network says about it.</param>
+    /// <param name="space">How images are prepared.</param>
+    /// <exception cref="InvalidDataException">The network takes something else than images, or it is not known how to prepare
+    /// them.</exception>
+    public ImageInput(string name, NodeMetadata input, EmbeddingSpace space)
+    {
+        Name = name;
+        Type = input.ElementDataType;
+        var isPixels = Type == TensorElementType.UInt8;
+        if ((!isPixels && Type != TensorElementType.Float) || input.Dimensions is not { Length: 4 } shape)
+            throw new InvalidDataException(
+                $"Its input '{name}' is {Type} [{string.Join(", ", input.Dimensions ?? [])}], neither float [N, C, H, W] nor uint8 "
+                    + "[N, H, W, C].");
+        var (height, width) = isPixels ? (shape[1], shape[2]) : (shape[2], shape[3]);
+        Height = Known("height", height, space.Height);
+        Width = Known("width", width, space.Width);
+        if (space.Interpolation is not (null or "bilinear"))
+            throw new InvalidDataException($"Its images are resized by '{space.Interpolation}', and only 'bilinear' is known.");
+        Channels = isPixels ? shape[3] : shape[1];
+        resize = new Resize(Height, Width);
+        if (!isPixels) normalize = space is { Mean: { } mean, Deviation: { } deviation } ? new Normalize(mean, deviation)
+            : throw new InvalidDataException("It does not say by which mean and deviation images are normalized, and the settings do not.");
+        if (Channels is not (1 or 3) || (normalize?.Channels ?? Channels) != Channels)
+            throw new InvalidDataException(
+                $"It takes {Channels} channels, and images are prepared with {normalize?.Channels ?? 3}.");
+        var bytes = (long)Channels * Height * Width * (isPixels ? 1 : sizeof(float));
+        ImageBytes = bytes <= LargestImage ? (int)bytes : throw new InvalidDataException($"Its images have {bytes:N0} bytes, too many.");
+    }
+
+    public string Name { get; }
+
+    public TensorElementType Type { get; }
+
+    public int Height { get; }
+
+    public int Width { get; }
+
+    public int Channels { get; }
+
+    /// <summary>The bytes of one image.</summary>
+    public int ImageBytes { get; }
+
+    /// <summary>The shape of a batch.</summary>
+    public long[] Shape(int batch) => normalize is null ? [batch, Height, Width, Channels] : [batch, Channels, Height, Width];
+
+    /// <summary>Resizes a decoded image, which changes it, and writes it as the network takes it.</summary>
+    public void Prepare(Picture picture, Span<byte> target)
+    {
+        resize.Apply(picture, new SeededRandom(0));
+        if (normalize is not null)
+        {
+            normalize.Apply(picture, MemoryMarshal.Cast<byte, float>(target));
+            return;
+        }
+        var pixels = picture.Pixels;
+        var gray = MemoryMarshal.Cast<byte, uint>(pixels);
+        for (var i = 0; i < Height * Width; i++)
+            if (Channels == 1) target[i] = PillowColor.Luma(gray[i]);
+            else pixels.Slice(i * Picture.BytesPerPixel, 3).CopyTo(target[(3 * i)..]);
+    }
+
+    private static int Known(string what, int size, int? given) =>
+        size > 0 && given is { } asked && asked != size
+            ? throw new InvalidDataException($"Its {what} of images is {size}, and the record of its embeddings says {asked}.")
+            : size > 0 ? size : given
+                ?? throw new InvalidDataException($"It takes images of any {what}; the settings must say one.");
+}

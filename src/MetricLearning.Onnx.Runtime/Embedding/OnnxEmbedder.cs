@@ -1,0 +1,210 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Threading.Channels;
+using MetricLearning.Vision;
+using Microsoft.ML.OnnxRuntime;
+
+namespace MetricLearning.Onnx.Runtime;
+
+/// <summary>Turns images into embeddings with ONNX Runtime: decodes, resizes and normalizes them as training did, and runs images of
+/// callers that wait at the same time as one batch.</summary>
+/// <remarks>
+/// <para>It needs no libtorch. The application references one native package of ONNX Runtime, such as
+/// <c>Microsoft.ML.OnnxRuntime</c>.</para>
+/// <para>Memory is bounded, however many callers there are: a few images are decoded at once, a few wait for their run, and all other
+/// callers wait before their image is decoded.</para>
+/// <para>Thread safety: any number of threads may embed at once. One disposes it; calls that have not ended by then end first.</para>
+/// </remarks>
+public sealed class OnnxEmbedder : IDisposable
+{
+    private readonly InferenceSession session;
+    private readonly ImageInput input;
+    private readonly OnnxEmbedderSettings settings;
+    private readonly string output;
+    private readonly Channel<Request> queue;
+    private readonly SemaphoreSlim decoders;
+    private readonly ConcurrentBag<Picture> pictures = [];
+    private readonly Thread worker;
+    private readonly byte[] batchBytes;
+    private int isDisposed;
+
+    private sealed record Request(byte[] Bytes, TaskCompletionSource<float[]> Result);
+
+    /// <summary>Loads a network.</summary>
+    /// <param name="path">An ONNX file whose first input takes images and whose first output is an embedding, as <c>OnnxFile.Export</c>
+    /// of MetricLearning.Onnx writes it.</param>
+    /// <param name="settings">How the embedder works; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is no network that ONNX Runtime runs, it takes something else than images, it and
+    /// the settings contradict each other, or neither says how to prepare images; the message names the file and says why.</exception>
+    public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        this.settings = settings ??= new();
+        if (!File.Exists(path)) throw new FileNotFoundException($"{path}: there is no such file.", path);
+        (session, Space, input, output) = InputFile.Naming(path, () => Load(path, settings));
+        Dimension = session.OutputMetadata[output].Dimensions is [_, > 0 and var length] ? length : (int?)Space.Dimension ?? 0;
+        decoders = new(settings.Decoders);
+        queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * settings.MaxBatch) { SingleReader = true });
+        // Native code reads it, so it stays where it is.
+        batchBytes = GC.AllocateUninitializedArray<byte>(checked(settings.MaxBatch * input.ImageBytes), pinned: true);
+        worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
+        worker.Start();
+    }
+
+    /// <summary>What the embeddings agree in: what the file says, completed by the settings.</summary>
+    public EmbeddingSpace Space { get; }
+
+    /// <summary>The length of an embedding; 0 if the file does not say it.</summary>
+    public int Dimension { get; }
+
+    /// <summary>The embedding of an image; of length 1 if <see cref="EmbeddingSpace.Normalized"/> of <see cref="Space"/> is true.</summary>
+    /// <param name="image">The contents of an image file of any kind that <see cref="ImageDecoder"/> reads. It must not change before the
+    /// task ends.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="InvalidDataException">It is no image, broken, or larger than the settings allow; the message says what.</exception>
+    /// <exception cref="OnnxRuntimeException">The network could not be run.</exception>
+    /// <exception cref="OperationCanceledException">The wait was ended.</exception>
+    /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
+    public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
+        EmbedAsync(target => Prepare(image.Span, target), cancellationToken);
+
+    /// <summary>The embedding of an image that a stream has, from its position to its end.</summary>
+    /// <param name="image">The stream; it stays open.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="ArgumentNullException">The stream is null.</exception>
+    /// <inheritdoc cref="EmbedAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/returns"/>
+    /// <inheritdoc cref="EmbedAsync(ReadOnlyMemory{byte}, CancellationToken)" path="/exception"/>
+    public async Task<float[]> EmbedAsync(Stream image, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        // Read before it is decoded, so that a slow upload keeps no decoder from other images.
+        var bytes = new BoundedBytes(settings.MaxBytes, image.CanSeek ? image.Length - image.Position : 0);
+        for (int count; (count = await image.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.Add(count);
+        return await EmbedAsync(target => Prepare(bytes.All, target), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Ends what was begun, and frees the network. A second call does nothing.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) == 1) return;
+        queue.Writer.Complete();
+        worker.Join();
+        session.Dispose();
+    }
+
+    private async Task<float[]> EmbedAsync(Action<byte[]> prepare, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(isDisposed == 1, this);
+        var result = new TaskCompletionSource<float[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // An image takes memory from here to its run. It keeps its decoder until there is room in the queue, so there are few of them.
+        await decoders.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var bytes = ArrayPool<byte>.Shared.Rent(input.ImageBytes);
+            try
+            {
+                prepare(bytes);
+                await queue.Writer.WriteAsync(new Request(bytes, result), cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                // The worker has not got it, so it is not in use.
+                ArrayPool<byte>.Shared.Return(bytes);
+                ObjectDisposedException.ThrowIf(isDisposed == 1, this);
+                throw;
+            }
+        }
+        finally
+        {
+            decoders.Release();
+        }
+        return await result.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static (InferenceSession Session, EmbeddingSpace Space, ImageInput Input, string Output) Load(
+        string path, OnnxEmbedderSettings settings)
+    {
+        using var options = new SessionOptions { IntraOpNumThreads = settings.Threads };
+        InferenceSession? session = null;
+        try
+        {
+            session = new InferenceSession(path, options);
+            var known = EmbeddingSpace.Of(session.ModelMetadata.CustomMetadataMap) ?? new();
+            var space = known.Agree(settings.Space);
+            if (session.InputNames.Count != 1) throw new InvalidDataException(
+                $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}); only images are given.");
+            var name = session.InputNames[0];
+            return (session, space, new ImageInput(name, session.InputMetadata[name], space), session.OutputNames[0]);
+        }
+        catch (Exception e)
+        {
+            session?.Dispose();
+            if (e is OnnxRuntimeException or ArgumentException) throw new InvalidDataException(e.Message, e);
+            throw;
+        }
+    }
+
+    private void Prepare(ReadOnlySpan<byte> image, byte[] target)
+    {
+        if (!pictures.TryTake(out var picture)) picture = new Picture { MaxPixels = settings.MaxPixels, MaxBytes = settings.MaxBytes };
+        try
+        {
+            ImageDecoder.Decode(image, picture);
+            input.Prepare(picture, target);
+        }
+        finally
+        {
+            pictures.Add(picture);
+        }
+    }
+
+    private void Work()
+    {
+        var batch = new List<Request>(settings.MaxBatch);
+        while (queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            batch.Clear();
+            while (batch.Count < settings.MaxBatch && queue.Reader.TryRead(out var request)) batch.Add(request);
+            try
+            {
+                Run(batch);
+            }
+            catch (Exception e)
+            {
+                // Whatever it is, it is the callers' answer; the worker goes on with the next batch.
+                foreach (var request in batch) request.Result.TrySetException(e);
+            }
+            foreach (var request in batch) ArrayPool<byte>.Shared.Return(request.Bytes);
+        }
+    }
+
+    private void Run(List<Request> batch)
+    {
+        for (var i = 0; i < batch.Count; i++)
+            batch[i].Bytes.AsSpan(0, input.ImageBytes).CopyTo(batchBytes.AsSpan(i * input.ImageBytes));
+        using var images = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, input.Type, input.Shape(batch.Count),
+            Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0), (long)batch.Count * input.ImageBytes);
+        using var options = new RunOptions();
+        using var results = session.Run(options, [input.Name], [images], [output]);
+        var values = results[0].GetTensorDataAsSpan<float>();
+        var length = values.Length / batch.Count;
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var embedding = values.Slice(i * length, length).ToArray();
+            if (Space.Normalized == true) Normalize(embedding);
+            batch[i].Result.TrySetResult(embedding);
+        }
+    }
+
+    private static void Normalize(float[] embedding)
+    {
+        var sum = 0.0;
+        foreach (var value in embedding) sum += (double)value * value;
+        if (sum == 0) return;
+        var scale = 1 / Math.Sqrt(sum);
+        for (var i = 0; i < embedding.Length; i++) embedding[i] = (float)(embedding[i] * scale);
+    }
+}

@@ -1,0 +1,85 @@
+namespace MetricLearning.Onnx;
+
+/// <summary>A weight of a network where an operation first uses it.</summary>
+/// <param name="Name">The tensor's name.</param>
+/// <param name="Operator">The operation.</param>
+/// <param name="Node">The place of the operation among those with weights; weights of one operation have the same.</param>
+/// <param name="Slot">Which input of the operation it is.</param>
+/// <param name="IsTransposed">Whether the operation uses it as [inputs, outputs].</param>
+internal sealed record UsedWeight(string Name, string Operator, int Node, int Slot, bool IsTransposed);
+
+/// <summary>The order in which a network uses its weights: from the outputs back through the first input of each operation, so that it does
+/// not depend on how a file lists its operations.</summary>
+internal static class WeightOrder
+{
+    /// <summary>The weights, each once.</summary>
+    /// <param name="nodes">The operations.</param>
+    /// <param name="outputs">The outputs.</param>
+    /// <param name="isWeight">Whether a name is that of a tensor with one axis or more.</param>
+    public static List<UsedWeight> Of(IReadOnlyList<OnnxNode> nodes, IEnumerable<string> outputs, Func<string, bool> isWeight)
+    {
+        var makers = new Dictionary<string, OnnxNode>(StringComparer.Ordinal);
+        foreach (var node in nodes)
+            foreach (var output in node.Outputs) makers.TryAdd(output, node);
+        var order = new List<UsedWeight>();
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var place = 0;
+        foreach (var node in Sorted(makers, outputs))
+        {
+            if (PassedOn(node) is not null) continue;     // whoever uses what it gives uses the weight
+            for (var slot = 0; slot < node.Inputs.Count; slot++)
+            {
+                var (name, isTransposed) = Origin(node.Inputs[slot]);
+                if (isWeight(name) && seen.Add(name))
+                    order.Add(new(name, node.Operator, place, slot,
+                        node.Operator == "Gemm" && slot == 1 ? (node.Attributes.GetValueOrDefault("transB") is not 1L) != isTransposed
+                            : node.Operator == "MatMul" && slot == 1 && !isTransposed));
+            }
+            place++;
+        }
+        return order;
+
+        (string Name, bool IsTransposed) Origin(string name)
+        {
+            var isTransposed = false;
+            // A damaged file may have a ring of such operations.
+            for (var steps = 0; steps < 8 && !isWeight(name) && makers.TryGetValue(name, out var maker)
+                && PassedOn(maker) is { } source; steps++)
+                (name, isTransposed) = (source, isTransposed != (maker.Operator == "Transpose"));
+            return (name, isTransposed);
+        }
+
+        string? PassedOn(OnnxNode node) =>
+            node is { Operator: "Identity" or "Cast", Inputs: [var source, ..] } && IsFixed(source) ? source
+            : node is { Operator: "Transpose", Inputs: [var turned, ..] } && node.Attributes.GetValueOrDefault("perm") is long[] and [1, 0]
+                && IsFixed(turned) ? turned : null;
+
+        bool IsFixed(string name) =>
+            isWeight(name) || (makers.GetValueOrDefault(name) is { Operator: "Identity" or "Cast", Inputs: [var source, ..] }
+                && isWeight(source));
+    }
+
+    /// <summary>The operations that outputs need, each after those that it needs.</summary>
+    private static IEnumerable<OnnxNode> Sorted(Dictionary<string, OnnxNode> makers, IEnumerable<string> outputs)
+    {
+        // Without recursion: a file from a stranger may have a chain of any length, or a ring.
+        var begun = new HashSet<OnnxNode>(ReferenceEqualityComparer.Instance);
+        var waiting = new Stack<(OnnxNode Node, int Next)>();
+        foreach (var output in outputs)
+        {
+            Begin(output);
+            while (waiting.TryPop(out var step))
+                if (step.Next < step.Node.Inputs.Count)
+                {
+                    waiting.Push((step.Node, step.Next + 1));
+                    Begin(step.Node.Inputs[step.Next]);
+                }
+                else yield return step.Node;
+        }
+
+        void Begin(string name)
+        {
+            if (makers.TryGetValue(name, out var maker) && begun.Add(maker)) waiting.Push((maker, 0));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Buffers.Binary;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Onnx;
+
+/// <summary>A tensor of a file that is read: what it is, and where its values are.</summary>
+internal sealed class OnnxTensor
+{
+    /// <summary>The name; empty for the value of a constant's node.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>The number of the type in <see cref="OnnxTypes"/>.</summary>
+    public long Type { get; set; }
+
+    /// <summary>The sizes.</summary>
+    public List<long> Shape { get; } = [];
+
+    /// <summary>Where the values are as little-endian bytes; null if they are in <see cref="Values"/>.</summary>
+    public (long Offset, long Length)? Bytes { get; set; }
+
+    /// <summary>Values that are written as integers: float16 by its bits, integers by themselves.</summary>
+    public List<long> Values { get; } = [];
+
+    /// <summary>Whether the values are in another file.</summary>
+    public bool IsExternal { get; set; }
+
+    /// <summary>Whether the values are floating-point numbers that TorchSharp has.</summary>
+    public bool IsFloatingPoint => OnnxTypes.TypeOf(Type) is ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32
+        or ScalarType.Float64;
+
+    /// <summary>The tensor, in no dispose scope.</summary>
+    /// <exception cref="InvalidDataException">It is damaged, of a type that TorchSharp does not have, or in another file.</exception>
+    public Tensor Read(Stream stream)
+    {
+        if (IsExternal) throw new InvalidDataException(
+            $"The values of tensor '{Name}' are in another file, which is not read: save the network as one file.");
+        var type = OnnxTypes.TypeOf(Type)
+            ?? throw new InvalidDataException($"The tensor '{Name}' has the type {Type} of ONNX, which TorchSharp does not have.");
+        var count = RawTensor.Count(Shape) ?? throw new InvalidDataException($"The tensor '{Name}' has an impossible shape {Text()}.");
+        var size = RawTensor.ElementSize(type);
+        if (Bytes is not { } bytes) return FromValues(type, count);
+        if (bytes.Length % size != 0 || bytes.Length / size != count)
+            throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {bytes.Length} bytes.");
+        stream.Position = bytes.Offset;
+        using var flat = RawTensor.Read(stream, count, type);
+        return flat.reshape([.. Shape]).DetachFromDisposeScope();
+    }
+
+    private Tensor FromValues(ScalarType type, long count)
+    {
+        if (Values.Count != count || type is ScalarType.Float32 or ScalarType.Float64)
+            throw new InvalidDataException($"The tensor '{Name}' {Text()} of {type} has {Values.Count} values.");
+        using var scope = NewDisposeScope();
+        var made = type is ScalarType.Float16 or ScalarType.BFloat16 ? empty([count], type) : tensor(Values.ToArray()).to(type);
+        if (made.is_floating_point())
+            for (var i = 0; i < count; i++)
+                BinaryPrimitives.WriteInt16LittleEndian(made.bytes[(i * sizeof(short))..], (short)Values[i]);
+        return made.reshape([.. Shape]).DetachFromDisposeScope();
+    }
+
+    private string Text() => $"[{MessageText.Some(Shape)}]";
+}

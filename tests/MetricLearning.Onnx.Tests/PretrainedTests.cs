@@ -1,0 +1,40 @@
+using System.Reflection;
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Onnx.Tests;
+
+/// <summary>A ResNet-18 with weights of ImageNet, as a package has it in ONNX, runs as a network of this library.</summary>
+[LeavesNoTensors]
+public class PretrainedTests
+{
+    private static string Models => typeof(PretrainedTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(metadata => metadata.Key == "PublishedResNet18").Value!;
+
+    [Fact]
+    public void CntkResNet18_GivesWhatOnnxRuntimeGives()
+    {
+        var (network, preparation) = (Path.Combine(Models, "ResNet18Onnx", "ResNet18.onnx"),
+            Path.Combine(Models, "ResNetPrepOnnx", "ResNetPreprocess.onnx"));
+        using var scope = NewDisposeScope();
+        using var model = new EmbeddingModel(ResNet.CntkResNet18());
+
+        var report = OnnxFile.LoadWeightsInOrder(model, network);
+
+        Assert.True(report.IsExact);
+        model.eval();
+        manual_seed(1);
+        var pixels = rand(1, 3, 224, 224) * 255f;
+        using var constants = OnnxFile.Read(preparation);
+        var prepared = pixels.flip(1) - constants["MeanImage"];
+        Numbers.Near(Run(preparation, pixels), prepared);
+        Numbers.Near(Run(network, prepared).flatten(1), model.Embed(prepared));
+    }
+
+    /// <summary>The first output of a file for one input.</summary>
+    private static Tensor Run(string path, Tensor input)
+    {
+        using var session = Sessions.Open(path);
+        return session.Run((session.InputNames[0], input))[session.OutputNames[0]];
+    }
+}
