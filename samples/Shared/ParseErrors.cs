@@ -12,8 +12,7 @@ internal static class ParseErrors
 
     public static IEnumerable<string> Of(ParseResult parsed)
     {
-        var unmatched = parsed.UnmatchedTokens.FirstOrDefault();
-        if (unmatched is not null)
+        if (parsed.UnmatchedTokens is [var unmatched, ..])
         {
             yield return Unknown(parsed.CommandResult.Command, unmatched);
             yield break;
