@@ -169,9 +169,10 @@ public sealed class EmbeddingSet : IDisposable
         using var tensors = SafeTensors.Read(stream);
         var identities = Part(IdentitiesName);
         var cameras = tensors.ContainsKey(CamerasName) ? Part(CamerasName) : null;
+        var space = EmbeddingSpace.Of(tensors.Metadata);
         try
         {
-            return new EmbeddingSet(Part(FeaturesName).alias(), identities, cameras) { Space = EmbeddingSpace.Of(tensors.Metadata) };
+            return new EmbeddingSet(Part(FeaturesName).alias(), identities, cameras) { Space = space };
         }
         catch (ArgumentException e)
         {

@@ -69,6 +69,13 @@ public sealed class FeatureReaderTests : IDisposable
         Same(plain, again);
         Assert.Null(again.Space);
         using (var other = FeatureFile.Read(At("set.safetensors"))) Same(plain, other[""].Set);
+        set.Save(At("damaged.safetensors"));
+        var bytes = File.ReadAllBytes(At("damaged.safetensors"));
+        bytes[bytes.AsSpan().IndexOf("256"u8)] = (byte)'-';          // a negative height
+        File.WriteAllBytes(At("damaged.safetensors"), bytes);
+        const string damage = "damaged.safetensors: The record of the embedding space cannot be read: ";
+        Fails<InvalidDataException>(damage, () => EmbeddingSet.Load(At("damaged.safetensors")));
+        Fails<InvalidDataException>(damage, () => FeatureFile.Read(At("damaged.safetensors")));
         SafeTensors.Write(At("odd.safetensors"), [new("feat", plain.Features)]);
         Fails<InvalidDataException>("odd.safetensors: Not a set of embeddings: it has no 'pid', but feat.",
             () => EmbeddingSet.Load(At("odd.safetensors")));
