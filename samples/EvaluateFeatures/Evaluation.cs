@@ -8,9 +8,11 @@ internal static class Evaluation
 {
     public static int Execute(EvaluationSettings settings, CancellationToken cancellationToken)
     {
-        using var run = Run.Of(settings, settings.File, cancellationToken);
-        using var other = settings.Compare is null ? null : Run.Of(settings, settings.Compare, cancellationToken);
-        if (run.Report.ValidQueries == 0) throw new UserErrorException($"{run.Report.Explanation} Here: --protocol none.");
+        Outputs.Check(settings.Json, settings.Csv, settings.Html);
+        var reader = new FeatureReader { Names = settings.Names };
+        using var run = Run.Of(settings, reader, settings.File, cancellationToken);
+        using var other = settings.Compare is null ? null : Run.Of(settings, reader, settings.Compare, cancellationToken);
+        if (run.Report.ValidQueries == 0) throw new UserErrorException(NoMatches(run));
         if (other is not null) CheckSameQueries(run, other);
         var ids = run.Query.Set.Identities;
         var sure = other is null ? Comparison.Table(run.PerQuery, ids, cancellationToken)
@@ -34,6 +36,12 @@ internal static class Evaluation
         }
         return 0;
     }
+
+    /// <summary>Why there are no figures. Another protocol helps only where it is the protocol that removes the matches.</summary>
+    private static string NoMatches(Run run) =>
+        !run.HasMatches ? $"{run.Report.Explanation} No identity is both a query and in the gallery."
+        : run.Report.Protocol.Cameras == CameraFilter.None ? run.Report.Explanation
+        : $"{run.Report.Explanation} Where cameras do not matter: --protocol none.";
 
     /// <summary>The figures of the first run with their settings, and those of the second run.</summary>
     private static JsonObject Json(Run run, Run? other, VerificationReport? verification, CancellationToken cancellationToken)

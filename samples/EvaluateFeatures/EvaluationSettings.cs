@@ -11,7 +11,7 @@ internal sealed record EvaluationSettings
     /// <summary>The images that the multi-query protocol pools for each query; null for the queries themselves.</summary>
     public string? MultiQueryPictures { get; init; }
     public MultiQueryPooling? MultiQuery { get; init; }
-    public IReadOnlyList<string>? Names { get; init; }
+    public FeatureNames? Names { get; init; }
 
     /// <summary>A second file, to compare with the first.</summary>
     public string? Compare { get; init; }

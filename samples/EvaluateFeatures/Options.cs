@@ -27,9 +27,14 @@ internal static class Options
         var names = new Option<string?>("--names")
         {
             Description =
-                "Names of the arrays: features,identities,cameras, where * is query or gallery, such as '*_vectors,*_person,*_view'",
+                "Names of the arrays: features,identities,cameras, where * is query (or q) and gallery (or g), such as "
+                + "'*_vectors,*_person,*_view'",
             HelpName = "A,B,C",
         };
+        names.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var text }] && Fault(text) is { } fault) result.AddError(fault);
+        });
         var compare = File("--compare", "A second model's features of the same queries, compared with the first's by paired tests");
         var distance = Choice("--distance", "The distance that ranks the gallery", "cosine", "euclidean", "dot");
         var protocol = new Option<string?>("--protocol")
@@ -99,7 +104,7 @@ internal static class Options
             MultiQuery = result.GetValue(multiQuery) switch { "average" => MultiQueryPooling.Average, "max" => MultiQueryPooling.Max,
                 _ => null },
             MultiQueryPictures = result.GetValue(pictures)?.FullName,
-            Names = result.GetValue(names)?.Split(',', StringSplitOptions.TrimEntries),
+            Names = result.GetValue(names) is { } given ? NamesOf(given) : null,
             Compare = result.GetValue(compare)?.FullName,
             Distance = DistanceOf(result.GetRequiredValue(distance)),
             Protocol = result.GetValue(protocol) switch
@@ -134,6 +139,27 @@ internal static class Options
         static SetFiles? Set(ParseResult result, Option<FileInfo?> features, Option<FileInfo?> ids, Option<FileInfo?> cameras) =>
             result.GetValue(features) is { } path ? new SetFiles(path.FullName, result.GetValue(ids)?.FullName,
                 result.GetValue(cameras)?.FullName) : null;
+    }
+
+    private static FeatureNames NamesOf(string text) => text.Split(',', StringSplitOptions.TrimEntries) switch
+    {
+        [var features, var identities] => new(features, identities),
+        [var features, var identities, var cameras] => new(features, identities, cameras),
+        _ => throw new ArgumentException("it takes two or three names: features,identities,cameras."),
+    };
+
+    /// <summary>What is wrong with names; null if nothing is.</summary>
+    private static string? Fault(string text)
+    {
+        try
+        {
+            NamesOf(text);
+            return null;
+        }
+        catch (ArgumentException e)
+        {
+            return $"--names: {App.MessageOf(e)}";
+        }
     }
 
     private static Option<string> Choice(string name, string description, params string[] values)

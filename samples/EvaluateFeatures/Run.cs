@@ -1,3 +1,5 @@
+using TorchSharp;
+
 namespace EvaluateFeatures;
 
 /// <summary>One model's features and their evaluation.</summary>
@@ -22,16 +24,21 @@ internal sealed class Run : IDisposable
     private FeatureSet? OwnGallery { get; }
 
     /// <summary>Reads the features of a file, or of the files that the settings name, and evaluates them by the settings.</summary>
-    public static Run Of(EvaluationSettings settings, string? file, CancellationToken cancellationToken)
+    /// <param name="settings">What is evaluated and how.</param>
+    /// <param name="reader">Reads all files, so that a name of a person is one number in all of them.</param>
+    /// <param name="file">The file; null for the files that the settings name.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static Run Of(EvaluationSettings settings, FeatureReader reader, string? file, CancellationToken cancellationToken)
     {
-        var reader = new FeatureReader { Names = settings.Names };
-        var (query, gallery) = file is not null ? reader.ReadBoth(file)
-            : (reader.Read("query", settings.Query!), reader.Read("gallery", settings.Gallery!));
+        var (query, gallery) = file is not null ? Both(settings, reader, file)
+            : (Part("query", settings.Query!), Part("gallery", settings.Gallery!));
+        (query, gallery) = OfOneType(query, gallery);
         try
         {
             if (settings.MultiQuery is { } pooling)
             {
-                using var pictures = settings.MultiQueryPictures is { } path ? reader.Read("mquery", new SetFiles(path)) : null;
+                using var pictures = settings.MultiQueryPictures is { } path
+                    ? Part("mquery", new SetFiles(path)).To(query.Set.Features.dtype) : null;
                 var pooled = query with { Set = MultiQuery.Pool(query.Set, (pictures ?? query).Set, pooling) };
                 query.Dispose();
                 query = pooled;
@@ -56,6 +63,51 @@ internal sealed class Run : IDisposable
             gallery?.Dispose();
             throw;
         }
+
+        FeatureSet Part(string name, SetFiles from) => FeatureSet.Of(reader.ReadPart(name, from.Features, from.Ids, from.Cameras));
+    }
+
+    /// <summary>Whether some query has its identity in the gallery, whatever the protocol removes.</summary>
+    public bool HasMatches => OwnGallery is { } gallery ? gallery.Set.Identities.Intersect(Query.Set.Identities).Any()
+        : Query.Set.Identities.Distinct().Count() < Query.Set.Count;
+
+    /// <summary>Queries and gallery of one file. Where the file has only one set, the gallery is null.</summary>
+    private static (FeatureSet Query, FeatureSet? Gallery) Both(EvaluationSettings settings, FeatureReader reader, string file)
+    {
+        var parts = reader.Read(file);
+        try
+        {
+            var (query, gallery) = (parts.Find("query"), parts.Find("gallery"));
+            if (query is null && gallery is null && parts.Count == 1)
+            {
+                // Names of the queries alone would search for each query among the queries.
+                if (reader.Names is not null && parts.Unread.Count > 0 && settings.Protocol?.RemovesSelf != true)
+                    throw new UserErrorException($"{file}: --names has no *, so it names one set, and the file has more features: "
+                        + $"{string.Join(", ", parts.Unread)}. Write * for query (or q) and gallery (or g), such as '*f,*_pids,*_camids'; "
+                        + "or give --protocol self, to search for each item of the one set among the others.");
+                return (FeatureSet.Of(parts[0]), null);
+            }
+            if (query is null || gallery is null)
+                throw new UserErrorException($"{file} has features of {string.Join(", ", parts.Select(part => part.Name))}, and queries "
+                    + "and gallery are needed. Name them by --names, or give --query and --gallery.");
+            foreach (var other in parts)
+                if (other != query && other != gallery) other.Dispose();
+            return (FeatureSet.Of(query), FeatureSet.Of(gallery));
+        }
+        catch
+        {
+            parts.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Both sets in the wider of their types. Half precision is widened without loss, because products in it are slow or inexact
+    /// on a CPU.</summary>
+    private static (FeatureSet Query, FeatureSet? Gallery) OfOneType(FeatureSet query, FeatureSet? gallery)
+    {
+        var isDouble = new[] { query, gallery }.Any(set => set?.Set.Features.dtype == torch.ScalarType.Float64);
+        var type = isDouble ? torch.ScalarType.Float64 : torch.ScalarType.Float32;
+        return (query.To(type), gallery?.To(type));
     }
 
     public CameraPairReport ByCameraPair(CancellationToken cancellationToken) =>

@@ -15,7 +15,7 @@ internal static class Activation
         CancellationToken cancellationToken)
     {
         using var mode = new EvaluationMode(model);
-        var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
+        var transform = ImageTransform.For(Networks.SpaceOf(settings, model));
         return [.. pictures.Select(picture => new ActivationPicture(new Thumbnail(picture.Path, Path.GetFileName(picture.Path)),
             Overlay(picture.Path)))];
 

@@ -15,16 +15,16 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         ["market1501"] = (source, testOnly) => ReIdDataset.Market1501(source.Path, testOnly: testOnly),
         ["cuhk03-np"] = (source, testOnly) => ReIdDataset.Cuhk03NP(source.Path, testOnly),
         ["msmt17"] = (source, testOnly) => ReIdDataset.Msmt17(source.Path, testOnly: testOnly),
-        ["veri776"] = (source, _) => ReIdDataset.VeRi776(source.Path),
-        ["vehicleid"] = (source, _) => ReIdDataset.VehicleId(source.Path),
-        ["cub200"] = (source, _) => ReIdDataset.Cub200(source.Path),
-        ["cars196"] = (source, _) => ReIdDataset.Cars196(source.Path),
-        ["sop"] = (source, _) => ReIdDataset.StanfordOnlineProducts(source.Path),
-        ["inshop"] = (source, _) => ReIdDataset.InShop(source.Path),
-        ["omniglot"] = (source, _) => ReIdDataset.Omniglot(source.Path),
+        ["veri776"] = (source, testOnly) => ReIdDataset.VeRi776(source.Path, testOnly),
+        ["vehicleid"] = (source, testOnly) => ReIdDataset.VehicleId(source.Path, testOnly: testOnly),
+        ["cub200"] = (source, testOnly) => ReIdDataset.Cub200(source.Path, testOnly),
+        ["cars196"] = (source, testOnly) => ReIdDataset.Cars196(source.Path, testOnly),
+        ["sop"] = (source, testOnly) => ReIdDataset.StanfordOnlineProducts(source.Path, testOnly),
+        ["inshop"] = (source, testOnly) => ReIdDataset.InShop(source.Path, testOnly),
+        ["omniglot"] = (source, testOnly) => ReIdDataset.Omniglot(source.Path, testOnly),
         ["folders"] = (source, _) => ReIdDataset.Folders(source.Path),
-        ["csv"] = (source, _) => source.Lists((split, images) => ImageList.FromCsv(source.Path, images, split)),
-        ["json"] = (source, _) => source.Lists((split, images) => ImageList.FromJsonLines(source.Path, images, split)),
+        ["csv"] = (source, testOnly) => source.Lists(testOnly, (split, images) => ImageList.FromCsv(source.Path, images, split)),
+        ["json"] = (source, testOnly) => source.Lists(testOnly, (split, images) => ImageList.FromJsonLines(source.Path, images, split)),
     };
 
     /// <summary>What <c>--dataset</c> takes.</summary>
@@ -72,6 +72,6 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         static string N(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
     }
 
-    private ReIdDataset Lists(Func<string, string, ImageList> read) =>
-        new(Name, read(Splits[0], Images), read(Splits[1], Images), read(Splits[2], Images));
+    private ReIdDataset Lists(bool testOnly, Func<string, string, ImageList> read) =>
+        new(Name, testOnly ? new ImageList([]) : read(Splits[0], Images), read(Splits[1], Images), read(Splits[2], Images));
 }

@@ -12,9 +12,10 @@ internal static class Evaluation
         CancellationToken cancellationToken, ExtractionJournal? journal = null)
     {
         using var mode = new EvaluationMode(model);     // training may go on afterwards
-        var transform = ImageTransform.ForEvaluation(settings.Height, settings.Width, Networks.NormalizationOf(model));
-        var loader = new ImageLoader(images, transform)
+        var space = Networks.SpaceOf(settings, model);
+        var loader = new ImageLoader(images, ImageTransform.For(space))
         {
+            Space = space,
             Workers = settings.Workers,
             Device = Networks.DeviceOf(settings),
         };

@@ -13,6 +13,7 @@ internal static class Experiment
     /// <returns>Whether there was something to do.</returns>
     public static bool Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
     {
+        Outputs.Check(settings.Output);
         var folder = settings.Folder;
         if (!folder.Allows(settings.Start)) return false;
         var source = dataset();

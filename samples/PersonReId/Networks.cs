@@ -51,9 +51,23 @@ internal static class Networks
         return model.to(DeviceOf(settings));
     }
 
-    /// <summary>The normalization of the images that a network takes: color, or one channel of gray.</summary>
-    public static Normalize NormalizationOf(EmbeddingModel model) =>
-        model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
+    /// <summary>What the embeddings of a network are: how its images are prepared, as the file of its weights says, otherwise bilinear and
+    /// with ImageNet's mean and deviation, in color or one channel of gray.</summary>
+    public static EmbeddingSpace SpaceOf(NetworkSettings settings, EmbeddingModel model)
+    {
+        var usual = model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
+        return new EmbeddingSpace
+        {
+            Architecture = settings.Architecture,
+            Layer = settings.Layer ?? EmbeddingSpace.EmbeddingLayer,
+            Dimension = settings.Layer is null ? model.EmbeddingDimension : null,
+            Height = settings.Height,
+            Width = settings.Width,
+            Interpolation = settings.File?.Interpolation ?? "bilinear",
+            Mean = settings.File?.Mean ?? usual.Mean,
+            Deviation = settings.File?.Deviation ?? usual.Std,
+        };
+    }
 
     public static Device DeviceOf(NetworkSettings settings) => settings.Device switch
     {

@@ -13,6 +13,9 @@ internal sealed record NetworkSettings
     public string Device { get; init; } = "cpu";
     public int Workers { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>What the file of the weights knows of the embeddings; null if it does not say.</summary>
+    public EmbeddingSpace? File { get; init; }
+
     /// <summary>The layer whose output is the feature; null for the embedding.</summary>
     public string? Layer { get; init; }
 
@@ -75,7 +78,10 @@ internal sealed record TrainingSettings
         + $"--milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} "
         + string.Create(CultureInfo.InvariantCulture, $"--margin {Margin} --smoothing {Smoothing} --erasing {Erasing} ")
         + $"{(Normalize ? "--normalize " : "")}--eval-every {EvaluateEvery} --seed {Seed} "
-        + $"--distance {(ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean")}";
+        + $"--distance {DistanceName}";
+
+    /// <summary>What <c>--distance</c> calls the distance.</summary>
+    public string DistanceName => ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean";
 
     /// <summary>The command that goes on with a run: its recipe, and the options that say where and how it runs.</summary>
     public string ResumeCommand(DataSource source, string recipe) => $"PersonReId train {recipe} {source.Place} "

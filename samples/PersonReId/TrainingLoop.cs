@@ -27,8 +27,10 @@ internal static class TrainingLoop
 
         // The batches: P people with K images each, changed a little at random every time.
         var sampler = new IdentitySampler(data.Train.Labels, settings.IdentitiesPerBatch, settings.ImagesPerIdentity, seed: settings.Seed);
-        var augment = new ImageTransform(new Resize(network.Height, network.Width), new HorizontalFlip(),
-            new PadAndCrop(network.Height * 10 / 256), Networks.NormalizationOf(model), new RandomErasing(settings.Erasing));
+        var space = Networks.SpaceOf(network, model) with { Distance = settings.DistanceName };
+        var plain = ImageTransform.For(space).Steps;
+        var augment = new ImageTransform(plain[0], new HorizontalFlip(), new PadAndCrop(network.Height * 10 / 256), plain[1],
+            new RandomErasing(settings.Erasing));
         var loader = new ImageLoader(data.Train, augment)
         {
             Seed = settings.Seed, Workers = network.Workers, Device = Networks.DeviceOf(network),
@@ -49,7 +51,8 @@ internal static class TrainingLoop
             warmUp: settings.WarmUp > 0 ? WarmUp.Linear(TrainingSpan.Epochs(settings.WarmUp), 0.1) : null,
             iterationsPerEpoch: sampler.BatchesPerEpoch);
 
-        // The checkpoint: everything that training changes, and what the record has learned.
+        // The checkpoint: everything that training changes, what the record has learned, and what the embeddings are.
+        checkpoint.Space = space;
         checkpoint.Add("model", model);
         checkpoint.Add("optimizer", optimizer);
         checkpoint.Add("schedule", schedule);

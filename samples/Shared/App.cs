@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Runtime.InteropServices;
 
 namespace MetricLearning.Samples;
@@ -7,6 +8,13 @@ namespace MetricLearning.Samples;
 /// error.</summary>
 internal static class App
 {
+    /// <summary>How wide help is in a file or a pipe. On a terminal it is as wide as that.</summary>
+    private const int RedirectedWidth = 100;
+
+    /// <summary>The message of an error without the name of a parameter of the program.</summary>
+    public static string MessageOf(Exception e) => e is ArgumentException { ParamName: { } name }
+        ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
         var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error occurred", Recursive = true };
@@ -17,10 +25,12 @@ internal static class App
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 
+        foreach (var help in root.Options.Select(option => option.Action).OfType<HelpAction>())
+            if (Console.IsOutputRedirected) help.MaxWidth = RedirectedWidth;
         var parsed = root.Parse(args);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors) Console.Error.WriteLine($"error: {error.Message}");
+            foreach (var error in ParseErrors.Of(parsed)) Console.Error.WriteLine($"error: {error}");
             var command = parsed.CommandResult.Command;
             Console.Error.WriteLine($"Help: {typeof(App).Assembly.GetName().Name} {(command == root ? "" : command.Name + " ")}--help");
             return 2;
@@ -42,9 +52,7 @@ internal static class App
             var expected = e is UserErrorException or IOException or InvalidDataException or ArgumentException
                 or UnauthorizedAccessException;
             var kind = expected ? "" : $" {e.GetType().Name}:";
-            var message = e is ArgumentException { ParamName: { } name }
-                ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
-            Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {message}");
+            Console.Error.WriteLine(parsed.GetValue(debug) ? $"error:{kind} {e}" : $"error:{kind} {MessageOf(e)}");
             return 1;
         }
 

@@ -17,7 +17,7 @@ internal static class Targets
     /// <summary>A reader may hold the numbers as they are stored, in their type, and in their order.</summary>
     private const long ArrayGrowth = 3 * MaxBytes;
 
-    public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Weights(root)).Concat(Networks(root))
+    public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Features(root)).Concat(Weights(root)).Concat(Networks(root))
         .Concat(Pictures(root)).Concat(Lists(root)).Append(Journal(root));
 
     private static IEnumerable<Target> Arrays(string root)
@@ -38,8 +38,30 @@ internal static class Targets
         yield return new("npz", npz, Packing.Zip,
             [PublishedArrays.Archive, Written(npz, () => NumPyArchive.Write(npz, [new("x", rand(4, 4)), new("files", ones(2))]))],
             ReadArchive, ArrayGrowth);
-        yield return new("mat", mat, Packing.Matlab, [PublishedArrays.Matlab, PublishedArrays.MatlabCompressed],
+        yield return new("mat", mat, Packing.Matlab,
+            [PublishedArrays.Matlab, PublishedArrays.MatlabCompressed, PublishedArrays.MatlabMixed, PublishedArrays.MatlabMixedCompressed],
             path => MatFile.Read(path, MaxBytes).Dispose(), ArrayGrowth);
+    }
+
+    private static IEnumerable<Target> Features(string root)
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(rand(3, 4), [1, 2, 3], [1, 1, 2]) { Space = new() { Architecture = "net", Height = 8 } };
+        using var gallery = new EmbeddingSet(rand(2, 4), [1, 2], [1, 3]);
+        var (npz, safe, npy) = (Under(root, "f.npz"), Under(root, "f.safetensors"), Under(root, "f.npy"));
+        var set = Under(root, "set.safetensors");
+        void Write(string path) => FeatureFile.Write(path, ("query", query, ["a", "b", "c"]), ("gallery", gallery, ["d", "e"]));
+        void Read(string path) => new FeatureReader { MaxBytes = MaxBytes }.Read(path).Dispose();
+        yield return new("features-npz", npz, Packing.Zip, [Written(npz, () => Write(npz))], Read, ArrayGrowth);
+        yield return new("features-safetensors", safe, Packing.Text, [Written(safe, () => Write(safe))], Read);
+        yield return new("features-npy", npy, Packing.None, [Written(npy, () => FeatureFile.Write(npy, ("", gallery, ["d", "e"])))], Read,
+            ArrayGrowth);
+        var other = Under(root, "listed.npy");
+        FeatureFile.Write(other, ("", gallery, ["d", "e"]));
+        var csv = Path.ChangeExtension(other, ".csv");
+        yield return new("features-csv", csv, Packing.Text, [File.ReadAllBytes(csv)], _ => Read(other), ArrayGrowth) { Folder = root };
+        yield return new("embedding-set", set, Packing.Text, [Written(set, () => query.Save(set))],
+            path => EmbeddingSet.Load(path).Dispose());
     }
 
     /// <summary>Reads each array as numbers and as text; an error about the wrong one of the two is expected.</summary>
@@ -132,7 +154,11 @@ internal static class Targets
             Of("png", Packing.Png, Encoded(SKEncodedImageFormat.Png), SampleImages.Gray16, SampleImages.Palette),
             Of("jpg", Packing.None, Encoded(SKEncodedImageFormat.Jpeg), SampleImages.Progressive, SampleImages.Cmyk),
             Of("webp", Packing.None, Encoded(SKEncodedImageFormat.Webp)), Of("gif", Packing.None, gif), Of("bmp", Packing.None, bmp),
-            Of("ppm", Packing.Text, [.. "P6\n# c\n2 1\n255\n"u8, 1, 2, 3, 4, 5, 6], [.. "P5 2 1 65535\n"u8, 1, 2, 3, 4]),
+            Of("ppm", Packing.Text, [.. "P6\n# c\n2 1\n255\n"u8, 1, 2, 3, 4, 5, 6], [.. "P5 2 1 65535\n"u8, 1, 2, 3, 4],
+                [.. "P1\n# c\n3 2\n1 0 1\n010\n"u8], [.. "P4\n10 2\n"u8, 1, 2, 3, 4], [.. "P2\n3 1\n6\n1 3 6\n"u8],
+                [.. "P3 1 1 100\n50 1 99"u8]),
+            Of("exif.png", Packing.Png, [.. SampleImages.Palette[..33], .. PngFile.Chunk("eXIf"u8,
+                [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 4, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0]), .. SampleImages.Palette[33..]]),
         ];
     }
 

@@ -18,14 +18,19 @@ internal static class EvaluateCommand
             HelpName = "FILE",
         };
         command.Add(json);
-        command.SetAction((result, cancellationToken) => Task.FromResult(Run(data.Read(result), views.Read(result, network.Read(result)),
-            distance.Read(result), result.GetValue(json), cancellationToken)));
+        command.SetAction((result, cancellationToken) =>
+        {
+            var settings = views.Read(result, network.Read(result));
+            return Task.FromResult(Run(data.Read(result), settings, distance.Read(result, settings), result.GetValue(json),
+                cancellationToken));
+        });
         return command;
     }
 
     private static int Run(DataSource source, NetworkSettings settings, MetricLearning.Distance distance, FileInfo? json,
         CancellationToken cancellationToken)
     {
+        Outputs.Check(json);
         var data = source.Open(testOnly: true);
         Ui.Table(DataSource.Statistics(data));
         using var model = Networks.Create(settings);

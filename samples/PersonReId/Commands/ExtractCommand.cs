@@ -43,6 +43,7 @@ internal static class ExtractCommand
 
     private static int Run(DataSource source, NetworkSettings settings, string wanted, FileInfo output, CancellationToken cancellationToken)
     {
+        Outputs.Check(output);
         var data = source.Open(testOnly: wanted is "test" or "query" or "gallery");
         var parts = new[] { (Name: "train", Images: data.Train), (Name: "query", Images: data.Query),
             (Name: "gallery", Images: data.Gallery) }

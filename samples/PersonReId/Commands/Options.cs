@@ -8,7 +8,9 @@ internal sealed class DataOption
 {
     private readonly Option<string> kind = new("--dataset")
     {
-        Description = "Its layout; folders: one folder per identity, and half of the identities are for training",
+        Description = $"Its layout: {string.Join(", ", DataSource.Kinds)}. folders: one folder per identity, and half of the identities "
+            + "are for training",
+        HelpName = "NAME",
         DefaultValueFactory = _ => "market1501",
     };
     private readonly Option<string> data = new("--data") { Description = "Its folder, or the list of csv and json", HelpName = "PATH",
@@ -79,18 +81,19 @@ internal sealed class ViewOptions
     };
 }
 
-/// <summary>Which network and how it runs.</summary>
+/// <summary>Which network and how it runs. What the file of its weights knows is the default; where an option says something else, the
+/// option holds, and a warning says so.</summary>
 internal sealed class NetworkOptions
 {
+    private const string DefaultNetwork = "osnet_x0_25";
     private readonly Option<string> architecture;
     private readonly Option<FileInfo?> weights;
     private readonly Option<int[]> size = new Option<int[]>("--size")
     {
-        Description = "Height and width of the images that the network sees",
+        Description = "Height and width of the images that the network sees [default: those of the weights' file, or 256 128]",
         HelpName = "H W",
         Arity = new ArgumentArity(2, 2),
         AllowMultipleArgumentsPerToken = true,
-        DefaultValueFactory = _ => [256, 128],
     };
     private readonly Option<string> device = new Option<string>("--device")
     {
@@ -106,7 +109,11 @@ internal sealed class NetworkOptions
 
     public NetworkOptions(Command command, bool weightsRequired)
     {
-        architecture = new Option<string>("--arch") { Description = "The network", DefaultValueFactory = _ => "osnet_x0_25" };
+        architecture = new Option<string>("--arch")
+        {
+            Description = $"The network: {string.Join(", ", Networks.Names)} [default: that of the weights' file, or {DefaultNetwork}]",
+            HelpName = "NAME",
+        };
         architecture.AcceptOnlyFromAmong([.. Networks.Names]);
         weights = new Option<FileInfo?>("--weights")
         {
@@ -134,16 +141,29 @@ internal sealed class NetworkOptions
 
     public NetworkSettings Read(ParseResult result)
     {
-        var pixels = result.GetRequiredValue(size);
+        var (file, name, pixels) = (result.GetValue(weights), result.GetValue(architecture), result.GetValue(size));
+        var space = file?.Extension == ".safetensors" ? EmbeddingSpace.Read(file.FullName) : null;
+        var known = space?.Architecture is { } theirs && Networks.Names.Contains(theirs) ? theirs : null;
+        Warn(file, "--arch", known, name);
+        Warn(file, "--size", space is { Height: { } tall, Width: { } wide } ? $"{tall} {wide}" : null,
+            pixels is { Length: 2 } ? $"{pixels[0]} {pixels[1]}" : null);
         return new NetworkSettings
         {
-            Architecture = result.GetRequiredValue(architecture),
-            Weights = result.GetValue(weights),
-            Height = pixels[0],
-            Width = pixels[1],
+            Architecture = name ?? known ?? DefaultNetwork,
+            Weights = file,
+            File = space,
+            Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? 256,
+            Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? 128,
             Device = result.GetRequiredValue(device),
             Workers = Math.Max(1, result.GetValue(workers)),
         };
+    }
+
+    /// <summary>Says that an option contradicts what a file knows.</summary>
+    public static void Warn(FileInfo? file, string option, string? known, string? given)
+    {
+        if (known is not null && given is not null && known != given)
+            Ui.Line($"warning: {file!.Name} was trained with {option} {known}, and {option} {given} is given.");
     }
 }
 
@@ -151,13 +171,25 @@ internal sealed class NetworkOptions
 internal sealed class DistanceOption
 {
     private readonly Option<string> distance;
+    private readonly string initial;
 
     public DistanceOption(Command command, string initial)
     {
-        distance = new Option<string>("--distance") { Description = "How embeddings are compared", DefaultValueFactory = _ => initial };
+        this.initial = initial;
+        distance = new Option<string>("--distance")
+        {
+            Description = $"How embeddings are compared [default: as the weights' file says, or {initial}]",
+        };
         distance.AcceptOnlyFromAmong("euclidean", "cosine");
         command.Add(distance);
     }
 
-    public Distance Read(ParseResult result) => result.GetRequiredValue(distance) == "cosine" ? Distance.Cosine : Distance.EuclideanSquared;
+    /// <param name="result">What the user said.</param>
+    /// <param name="network">The network; the file of its weights may know the distance.</param>
+    public Distance Read(ParseResult result, NetworkSettings network)
+    {
+        var (known, given) = (network.File?.Distance, result.GetValue(distance));
+        NetworkOptions.Warn(network.Weights, "--distance", known, given);
+        return (given ?? known ?? initial) == "cosine" ? Distance.Cosine : Distance.EuclideanSquared;
+    }
 }

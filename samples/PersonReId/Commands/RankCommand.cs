@@ -34,15 +34,19 @@ internal static class RankCommand
         };
         CheckOptions.Positive(count, top);
         foreach (var option in new Option[] { queries, count, seed, top, output }) command.Add(option);
-        command.SetAction((result, cancellationToken) => Task.FromResult(Run(data.Read(result), network.Read(result), distance.Read(result),
-            result.GetValue(queries) ?? [],
-            result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancellationToken)));
+        command.SetAction((result, cancellationToken) =>
+        {
+            var settings = network.Read(result);
+            return Task.FromResult(Run(data.Read(result), settings, distance.Read(result, settings), result.GetValue(queries) ?? [],
+                result.GetValue(count), result.GetValue(seed), result.GetValue(top), result.GetRequiredValue(output), cancellationToken));
+        });
         return command;
     }
 
     private static int Run(DataSource source, NetworkSettings settings, Distance distance, string[] names, int count, ulong seed, int top,
         FileInfo output, CancellationToken cancellationToken)
     {
+        Outputs.Check(output);
         var data = source.Open(testOnly: true);
         IReadOnlyList<int> rows = names.Length == 0 ? Evaluation.SomeQueries(data, count, seed) : [.. names.Select(Row)];
         using var model = Networks.Create(settings);

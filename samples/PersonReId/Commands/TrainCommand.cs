@@ -79,10 +79,11 @@ internal static class TrainCommand
         command.SetAction((result, cancellationToken) =>
         {
             var count = result.GetValue(epochs);
+            var settings = network.Read(result);
             var pk = result.GetRequiredValue(batch);
             Experiment.Run(new TrainingSettings
             {
-                Network = network.Read(result),
+                Network = settings,
                 Output = result.GetRequiredValue(output),
                 Epochs = count,
                 IdentitiesPerBatch = pk[0],
@@ -98,7 +99,7 @@ internal static class TrainCommand
                 Seed = result.GetValue(seed),
                 Start = start.Read(result),
                 SaveAfter = TimeSpan.FromMinutes(result.GetValue(save)),
-                Distance = distance.Read(result),
+                Distance = distance.Read(result, settings),
             }, () => data.Read(result), cancellationToken);
             return Task.FromResult(0);
         });

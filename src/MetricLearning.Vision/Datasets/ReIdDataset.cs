@@ -100,12 +100,14 @@ public sealed class ReIdDataset
     /// label, camera].</param>
     /// <param name="images">The folder of the images.</param>
     /// <param name="split">The number of the split, from 0.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <exception cref="ArgumentException">A path is null or empty, or <paramref name="split"/> is negative.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no folder <paramref name="images"/>.</exception>
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
     /// <exception cref="InvalidDataException">The file does not parse, or has no such split.</exception>
-    public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0) =>
-        From(splits, Cuhk03ClassicReader.Read(splits, images, split));
+    public static ReIdDataset Cuhk03Classic(string splits, string images, int split = 0, bool testOnly = false) =>
+        From(splits, Cuhk03ClassicReader.Read(splits, images, split, testOnly));
 
     /// <summary>Reads both versions of MSMT17: the list files and the folders <c>train</c> and <c>test</c> (V1) or <c>mask_train_v2</c> and
     /// <c>mask_test_v2</c> (V2). Wei et al., CVPR 2018.</summary>
@@ -126,51 +128,66 @@ public sealed class ReIdDataset
     /// track comes from <c>test_track.txt</c>, if that is there: it is the number of the line. If <c>train_label.xml</c> and
     /// <c>test_label.xml</c> are there, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that has the lists.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset VeRi776(string folder) => From(folder, VeRiReader.Read(folder));
+    public static ReIdDataset VeRi776(string folder, bool testOnly = false) => From(folder, VeRiReader.Read(folder, testOnly));
 
     /// <summary>Reads VehicleID: the training list and one of the test lists. The gallery gets one image of each test vehicle, drawn at
     /// random; all others are queries. There are no cameras. Liu et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>image</c> and <c>train_test_split</c>.</param>
     /// <param name="testSize">800, 1600 or 2400: the number in the name of the test list, <c>test_list_….txt</c>.</param>
     /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0) =>
-        From(folder, VehicleIdReader.Read(folder, testSize, seed));
+    public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0, bool testOnly = false) =>
+        From(folder, VehicleIdReader.Read(folder, testSize, seed, testOnly));
 
     /// <summary>Reads CUB-200-2011 for retrieval: classes 1 to 100 are for training; each image of the other classes is looked for among
     /// all others of them. The dataset's own division for classification is not used. Wah et al., 2011; Song et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>images.txt</c>.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset Cub200(string folder) => From(folder, Cub200Reader.Read(folder));
+    public static ReIdDataset Cub200(string folder, bool testOnly = false) => From(folder, Cub200Reader.Read(folder, testOnly));
 
     /// <summary>Reads Cars-196 for retrieval: classes 1 to 98 are for training; each image of the other classes is looked for among all
     /// others of them. The dataset's own division for classification is not used. Krause et al., 2013; Song et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset Cars196(string folder) => From(folder, Cars196Reader.Read(folder));
+    public static ReIdDataset Cars196(string folder, bool testOnly = false) => From(folder, Cars196Reader.Read(folder, testOnly));
 
     /// <summary>Reads Stanford Online Products: 11,318 products are for training; each image of the other 11,316 is looked for among all
     /// others of them. Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Ebay_train.txt</c>.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset StanfordOnlineProducts(string folder) => From(folder, StanfordOnlineProductsReader.Read(folder));
+    public static ReIdDataset StanfordOnlineProducts(string folder, bool testOnly = false) =>
+        From(folder, StanfordOnlineProductsReader.Read(folder, testOnly));
 
     /// <summary>Reads DeepFashion In-Shop Clothes Retrieval: train, query and gallery as its partition file has them. Liu et al., CVPR
     /// 2016.</summary>
     /// <param name="folder">The folder that has <c>Eval</c> or <c>list_eval_partition.txt</c>, and <c>img</c> or <c>Img</c>.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
-    public static ReIdDataset InShop(string folder) => From(folder, InShopReader.Read(folder));
+    public static ReIdDataset InShop(string folder, bool testOnly = false) => From(folder, InShopReader.Read(folder, testOnly));
 
     /// <summary>Reads Omniglot: a class is one character. The characters of <c>images_background</c> are for training; each drawing in
     /// <c>images_evaluation</c> is looked for among all others of them. Lake et al., Science 2015.</summary>
     /// <param name="folder">The folder that has these two.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">One of the folders is missing.</exception>
     /// <exception cref="InvalidDataException">One of the folders has no images.</exception>
-    public static ReIdDataset Omniglot(string folder) => From(folder, OmniglotReader.Read(folder));
+    public static ReIdDataset Omniglot(string folder, bool testOnly = false) => From(folder, OmniglotReader.Read(folder, testOnly));
 
     /// <summary>Reads a tree with one folder per identity (<see cref="ImageList.FromFolders"/>) and divides its identities at random: no
     /// identity is in both training and test, and each test image is looked for among all others.</summary>
@@ -192,17 +209,23 @@ public sealed class ReIdDataset
     /// <c>gallery</c>.</summary>
     /// <param name="csv">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
+    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromCsv" path="/exception"/>
-    public static ReIdDataset Csv(string csv, string imageFolder) =>
-        Parts(csv, split => ImageList.FromCsv(csv, imageFolder, split));
+    public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
+        Parts(csv, testOnly, split => ImageList.FromCsv(csv, imageFolder, split, countsFromZero));
 
     /// <summary>Reads a file of JSON lines (<see cref="ImageList.FromJsonLines"/>) whose <c>split</c> has the values <c>train</c>,
     /// <c>query</c> and <c>gallery</c>.</summary>
     /// <param name="file">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
+    /// missing.</param>
+    /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromJsonLines" path="/exception"/>
-    public static ReIdDataset JsonLines(string file, string imageFolder) =>
-        Parts(file, split => ImageList.FromJsonLines(file, imageFolder, split));
+    public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
+        Parts(file, testOnly, split => ImageList.FromJsonLines(file, imageFolder, split, countsFromZero));
 
     /// <summary>Makes a dataset in which each test image is a query and all other test images are its gallery.</summary>
     /// <param name="name">The name that tables show.</param>
@@ -236,9 +259,9 @@ public sealed class ReIdDataset
         return text.ToString();
     }
 
-    private static ReIdDataset Parts(string file, Func<string, ImageList> read)
+    private static ReIdDataset Parts(string file, bool testOnly, Func<string, ImageList> read)
     {
-        var (train, query, gallery) = (read("train"), read("query"), read("gallery"));
+        var (train, query, gallery) = (testOnly ? new ImageList([]) : read("train"), read("query"), read("gallery"));
         return InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
     }
 
@@ -255,7 +278,8 @@ public sealed class ReIdDataset
         if (lost.Length > 0)
             yield return $"{lost.Length} of {Query.ClassCount} query identities are nowhere in the gallery: {MessageText.Some(lost)}. " +
                 $"Their {Query.Count(sample => lost.Contains(sample.Identity))} queries cannot be scored.";
-        var both = Train.Identities.Where(identity => identity > 0 && gallery.Contains(identity)).ToArray();
+        var both = Train.Identities.Where(identity => identity >= 0 && Train.IsSomebody(identity) && gallery.Contains(identity))
+            .ToArray();
         if (both.Length > 0)
             yield return $"{both.Length} identities are in training and in the gallery: {MessageText.Some(both)}. Scores on them say "
                 + $"little.";

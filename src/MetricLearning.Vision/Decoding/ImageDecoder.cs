@@ -4,12 +4,14 @@ using SkiaSharp;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and PGM and PPM, to 8-bit RGB.</summary>
+/// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and portable anymaps (PBM, PGM, PPM, plain and binary), to
+/// 8-bit RGB.</summary>
 /// <remarks>
 /// Gray, palette and CMYK images become RGB; of 16 bits per channel the upper 8 are kept. Transparent pixels are composited over white.
-/// EXIF orientation is applied. Color profiles are not applied: the values are those in the file, as Pillow gives them. A file that ends
-/// early is an error; the missing part never becomes gray. Thread safety: any number of threads may decode at once, each into its own
-/// <see cref="Picture"/>.
+/// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as Pillow gives
+/// them. A file that ends early is an error. A JPEG that was cut and then given an end marker decodes with its missing part gray, in Pillow
+/// too: nothing in it says that something is missing. Other kinds (TIFF, HEIF, AVIF, JPEG XL, …) are refused by name. Thread safety: any
+/// number of threads may decode at once, each into its own <see cref="Picture"/>.
 /// </remarks>
 public static class ImageDecoder
 {
@@ -59,6 +61,7 @@ public static class ImageDecoder
         var fault = image.IsEmpty ? "the file is empty"
             : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
             : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
+            : ForeignImage.NameOf(image) is { } foreign ? $"it is a {foreign} file, which is not read; save it as PNG or JPEG"
             : DecodeBySkia(image, picture);
         if (fault is not null) throw Fault(name, fault);
     }
@@ -137,11 +140,11 @@ public static class ImageDecoder
         fixed (byte* first = bytes)
         {
             using var data = SKData.Create((nint)first, bytes.Length);
-            return DecodeBySkia(data, picture);
+            return DecodeBySkia(data, (SKEncodedOrigin)ExifOrientation.Of(bytes), picture);
         }
     }
 
-    private static unsafe string? DecodeBySkia(SKData data, Picture picture)
+    private static unsafe string? DecodeBySkia(SKData data, SKEncodedOrigin origin, Picture picture)
     {
         using var codec = SKCodec.Create(data);
         if (codec is null) return "not an image of a known kind, or its header is broken";
@@ -156,7 +159,7 @@ public static class ImageDecoder
         if (result != SKCodecResult.Success)
             return result == SKCodecResult.IncompleteInput ? "the file ends before the image does" : $"could not be decoded ({result})";
         if (!opaque) CompositeOverWhite(pixels);
-        Turn(picture, codec.EncodedOrigin);
+        Turn(picture, origin);
         return null;
     }
 

@@ -17,12 +17,15 @@ internal sealed class FeatureCollector(ImageList images) : IDisposable
         rows.AddRange(indices);
     }
 
-    /// <summary>The features with identities and cameras. There must be at least one row.</summary>
-    public EmbeddingSet ToSet()
+    /// <summary>The features with identities, cameras and their space. There must be at least one row.</summary>
+    public EmbeddingSet ToSet(EmbeddingSpace space)
     {
         using var filled = features!.narrow(0, 0, rows.Count);
         var kept = rows.Count == images.Count ? features.alias() : filled.clone();
-        return new(kept, rows.Select(row => images[row].Identity), images.HasCameras ? rows.Select(row => images[row].Camera) : null);
+        return new(kept, rows.Select(row => images[row].Identity), images.HasCameras ? rows.Select(row => images[row].Camera) : null)
+        {
+            Space = space,
+        };
     }
 
     public void Dispose() => features?.Dispose();

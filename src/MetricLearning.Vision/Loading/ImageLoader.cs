@@ -88,6 +88,11 @@ public sealed class ImageLoader
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
+    /// <summary>What is known of the network that <see cref="Extract"/> runs: its weights, its layer, the distance. The features then carry
+    /// it, together with how the transform prepares images. Default: null, the transform alone.</summary>
+    /// <exception cref="ArgumentException">It contradicts the transform; the message says both values.</exception>
+    public EmbeddingSpace? Space { get; init => field = value is null ? null : Checked(value); }
+
     /// <summary>The images that were left out so far, each once, in the order of the list.</summary>
     public IReadOnlyList<BadImage> Skipped =>
         [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
@@ -181,7 +186,7 @@ public sealed class ImageLoader
             }
             progress?.Report(new(end, Images.Count));
         }
-        return rows.ToSet();
+        return rows.ToSet(Space is null ? Transform.Space : Transform.Space.Agree(Space));
     }
 
     /// <summary>Takes over the features in the journal. Returns the number of images that are done.</summary>
@@ -198,6 +203,12 @@ public sealed class ImageLoader
         for (var i = 0; i < done; i++)
             if (!there.Contains(i)) bad.TryAdd(i, $"{Images[i].Path}: could not be read before the extraction was stopped.");
         return done;
+    }
+
+    private EmbeddingSpace Checked(EmbeddingSpace space)
+    {
+        Transform.Space.Agree(space);
+        return space;
     }
 
     private long[] WholeList() => [.. Enumerable.Range(0, Images.Count).Select(i => (long)i)];

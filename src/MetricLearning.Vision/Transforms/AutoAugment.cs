@@ -46,8 +46,8 @@ public sealed class AutoAugment : PixelStep
             (new(Equalize, 0.8), new(Equalize, 0.6)),
         ]);
 
-    /// <summary>fast-reid's policy for re-identification: the eight of those pairs that neither rotate nor invert, with bicubic shears over
-    /// middle gray. fast-reid's strong baseline uses it with probability 0.1.</summary>
+    /// <summary>The policy of fast-reid's first version (2020) for re-identification: the eight of those pairs that neither rotate nor
+    /// invert, with bicubic shears over middle gray, with probability 0.1. Later versions of fast-reid draw from 25 pairs.</summary>
     /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment FastReId(double probability = 0.1) => new(probability, Interpolation.Bicubic, Rgb.Gray,

@@ -39,6 +39,11 @@ public sealed class ImageTransform
         single = first - fixedSteps.Length;
         BatchInput = sizes[first]!.Value;
         BatchSteps = planeSteps.All(step => step.WorksOnBatches) ? [.. steps.Skip(first)] : [];
+        Space = new EmbeddingSpace
+        {
+            Height = Height, Width = Width, Mean = normalize.Mean, Deviation = normalize.Std,
+            Interpolation = pixelSteps.Select(FilterOf).LastOrDefault(filter => filter is not null) is { } last ? NameOf(last) : null,
+        };
     }
 
     /// <summary>The steps.</summary>
@@ -52,6 +57,10 @@ public sealed class ImageTransform
 
     /// <summary>The size of images before <see cref="BatchSteps"/>.</summary>
     public (int Height, int Width) BatchInput { get; }
+
+    /// <summary>How this transform prepares images: height, width, the filter of its last resizing step, mean and deviation. It goes into
+    /// the files of weights and features, and <see cref="For"/> makes a transform of it.</summary>
+    public EmbeddingSpace Space { get; }
 
     /// <summary>The number of channels of every image after the steps: 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
     public int Channels => normalize.Channels;
@@ -71,15 +80,37 @@ public sealed class ImageTransform
     /// <param name="width">The width of the network's input, 1 or more.</param>
     /// <param name="erasing">The probability that a rectangle is erased, in [0, 1]; 0 for never.</param>
     /// <param name="normalize">How values are normalized; null for ImageNet's numbers.</param>
+    /// <param name="filter">How pixels are computed when images are resized.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
-    public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null) => new(
-        new Resize(height, width), new HorizontalFlip(), new PadAndCrop(), normalize ?? new Normalize(), new RandomErasing(erasing));
+    public static ImageTransform ForTraining(int height = 256, int width = 128, double erasing = 0.5, Normalize? normalize = null,
+        ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), new HorizontalFlip(), new PadAndCrop(),
+            normalize ?? new Normalize(), new RandomErasing(erasing));
 
     /// <summary>Resize, and normalize with ImageNet's numbers: nothing random.</summary>
     /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>
-    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
-    public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null) =>
-        new(new Resize(height, width), normalize ?? new Normalize());
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1, or the filter is not defined.</exception>
+    public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null,
+        ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), normalize ?? new Normalize());
+
+    /// <summary>Prepares images as an embedding space says, with nothing random: resized to its size, which does not keep the aspect ratio,
+    /// and normalized.</summary>
+    /// <param name="space">The space, such as that of a model's file or of <see cref="PublishedSpaces"/>. What it does not know is
+    /// bilinear and ImageNet's mean and deviation; height and width it must know.</param>
+    /// <exception cref="ArgumentException">The height or the width is not known, the interpolation is none of <see cref="ResizeFilter"/>'s
+    /// names in lower case, or mean and deviation have neither three numbers nor one.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="space"/> is null.</exception>
+    public static ImageTransform For(EmbeddingSpace space)
+    {
+        ArgumentNullException.ThrowIfNull(space);
+        if (space.Height is not { } height || space.Width is not { } width)
+            throw new ArgumentException($"space must know the height and the width of images, got {space}.", nameof(space));
+        var filter = ResizeFilter.Bilinear;
+        if (space.Interpolation is { } name
+            && !Enum.GetValues<ResizeFilter>().Any(known => NameOf(filter = known).Equals(name, StringComparison.Ordinal)))
+            throw new ArgumentException($"space must have an interpolation of {string.Join(", ", Enum.GetValues<ResizeFilter>()
+                .Select(NameOf))}, got {MessageText.Excerpt(name)}.", nameof(space));
+        return ForEvaluation(height, width, new Normalize(space.Mean, space.Deviation), filter);
+    }
 
     /// <summary>Reads and transforms one image: [1, Channels, Height, Width], float32, on the CPU.</summary>
     /// <param name="path">The path of the file.</param>
@@ -243,6 +274,17 @@ public sealed class ImageTransform
         if (picture.Height != height || picture.Width != width) throw WrongSize(picture.Height, picture.Width, height, width);
         picture.CopyPlanes(destination);
     }
+
+    private static ResizeFilter? FilterOf(PixelStep step) => step switch
+    {
+        Resize resize => resize.Filter,
+        ResizeShorter resize => resize.Filter,
+        RandomResizedCrop crop => crop.Filter,
+        Random2DTranslation => ResizeFilter.Bilinear,
+        _ => null,
+    };
+
+    private static string NameOf(ResizeFilter filter) => filter.ToString().ToLowerInvariant();
 
     private static Picture Copy(Picture picture)
     {

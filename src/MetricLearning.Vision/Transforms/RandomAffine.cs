@@ -2,7 +2,8 @@ namespace MetricLearning.Vision;
 
 /// <summary>Rotates, shifts, scales and shears about the center by random amounts: torchvision's RandomAffine on a Pillow image.</summary>
 /// <remarks>The angle is uniform in [−degrees, degrees]. The shifts are whole pixels, uniform in ± the given share of width and height. The
-/// scale is uniform in [minScale, maxScale]. The shear angles along x and y are uniform in ± shear.</remarks>
+/// scale is uniform in [minScale, maxScale]. The shear angle along x is uniform in ± shear, that along y in ± shearY. As in torchvision,
+/// one number shears along x alone.</remarks>
 public sealed class RandomAffine : PixelStep
 {
     /// <summary>Moves the image by up to these amounts.</summary>
@@ -10,18 +11,20 @@ public sealed class RandomAffine : PixelStep
     /// <param name="translate">The largest shift as a share of the side, in [0, 1].</param>
     /// <param name="minScale">The smallest scale, in (0, maxScale].</param>
     /// <param name="maxScale">The largest scale.</param>
-    /// <param name="shear">The largest shear angle in degrees, in [0, 90).</param>
+    /// <param name="shear">The largest shear angle along x in degrees, in [0, 90).</param>
     /// <param name="interpolation">How pixels are computed.</param>
     /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <param name="shearY">The largest shear angle along y in degrees, in [0, 90).</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
-        Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
+        Interpolation interpolation = Interpolation.Nearest, Rgb fill = default, double shearY = 0)
     {
         Degrees = Guard.Within(degrees, 0, 180);
         Translate = Guard.Within(translate, 0, 1);
         MaxScale = Guard.Positive(maxScale);
         MinScale = Guard.Positive(Guard.Within(minScale, 0, maxScale), nameof(minScale));
         Shear = Guard.Within(shear, 0, Math.BitDecrement(90.0));
+        ShearY = Guard.Within(shearY, 0, Math.BitDecrement(90.0));
         Interpolation = Guard.Defined(interpolation);
         Fill = fill;
     }
@@ -38,8 +41,11 @@ public sealed class RandomAffine : PixelStep
     /// <summary>The largest scale.</summary>
     public double MaxScale { get; }
 
-    /// <summary>The largest shear angle in degrees.</summary>
+    /// <summary>The largest shear angle along x in degrees.</summary>
     public double Shear { get; }
+
+    /// <summary>The largest shear angle along y in degrees.</summary>
+    public double ShearY { get; }
 
     /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
@@ -56,7 +62,7 @@ public sealed class RandomAffine : PixelStep
         var down = Math.Round(random.NextDouble(-1, 1) * Translate * picture.Height);
         var scale = random.NextDouble(MinScale, MaxScale);
         Span<double> matrix = stackalloc double[6];
-        Matrix(matrix, picture, angle, right, down, scale, random.NextDouble(-Shear, Shear), random.NextDouble(-Shear, Shear));
+        Matrix(matrix, picture, angle, right, down, scale, random.NextDouble(-Shear, Shear), random.NextDouble(-ShearY, ShearY));
         Warp.Apply(picture, matrix, Interpolation, Fill);
     }
 
@@ -65,7 +71,7 @@ public sealed class RandomAffine : PixelStep
     internal static void Matrix(Span<double> matrix, Picture picture, double degrees, double right, double down, double scale,
         double shearX, double shearY)
     {
-        var (turn, along, across) = (double.DegreesToRadians(degrees), double.DegreesToRadians(shearX), double.DegreesToRadians(shearY));
+        var (turn, along, across) = (Warp.Radians(degrees), Warp.Radians(shearX), Warp.Radians(shearY));
         var (x, y) = (picture.Width * 0.5, picture.Height * 0.5);
         var a = Math.Cos(turn - across) / Math.Cos(across);
         var b = -Math.Cos(turn - across) * Math.Tan(along) / Math.Cos(across) - Math.Sin(turn);

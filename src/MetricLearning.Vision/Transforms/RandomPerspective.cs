@@ -1,4 +1,4 @@
-using MathNet.Numerics.LinearAlgebra;
+using System.Numerics;
 
 namespace MetricLearning.Vision;
 
@@ -42,24 +42,37 @@ public sealed class RandomPerspective : PixelStep
         var (right, bottom) = (picture.Width - 1, picture.Height - 1);
         int X() => random.NextInt((int)(Distortion * (picture.Width / 2)) + 1);
         int Y() => random.NextInt((int)(Distortion * (picture.Height / 2)) + 1);
-        (double X, double Y)[] corners = [(0, 0), (right, 0), (right, bottom), (0, bottom)];
-        (double X, double Y)[] moved = [(X(), Y()), (right - X(), Y()), (right - X(), bottom - Y()), (X(), bottom - Y())];
+        (int X, int Y)[] corners = [(0, 0), (right, 0), (right, bottom), (0, bottom)];
+        (int X, int Y)[] moved = [(X(), Y()), (right - X(), Y()), (right - X(), bottom - Y()), (X(), bottom - Y())];
         if (Matrix(moved, corners) is { } matrix) Warp.Apply(picture, matrix, Interpolation, Fill);
     }
 
-    /// <summary>The eight numbers that map each target corner to its source; null if three of them lie on a line.</summary>
-    internal static double[]? Matrix((double X, double Y)[] target, (double X, double Y)[] source)
+    /// <summary>The eight numbers that map each target corner to its source; null if three of them lie on a line. They are the exact ones,
+    /// rounded to float32. torchvision solves in float64 and then rounds; its older versions solve in float32.</summary>
+    internal static double[]? Matrix((int X, int Y)[] target, (int X, int Y)[] source)
     {
-        var left = Matrix<double>.Build.Dense(8, 8);
-        var side = Vector<double>.Build.Dense(8);
+        var rows = new BigInteger[8][];
         for (var i = 0; i < 4; i++)
         {
-            var ((x, y), (toX, toY)) = (target[i], source[i]);
-            left.SetRow(2 * i, [x, y, 1, 0, 0, 0, -toX * x, -toX * y]);
-            left.SetRow(2 * i + 1, [0, 0, 0, x, y, 1, -toY * x, -toY * y]);
-            (side[2 * i], side[2 * i + 1]) = (toX, toY);
+            BigInteger x = target[i].X, y = target[i].Y, toX = source[i].X, toY = source[i].Y;
+            rows[2 * i] = [x, y, 1, 0, 0, 0, -toX * x, -toX * y, toX];
+            rows[2 * i + 1] = [0, 0, 0, x, y, 1, -toY * x, -toY * y, toY];
         }
-        double[] solution = [.. left.Solve(side)];
-        return solution.All(double.IsFinite) ? solution : null;
+        // Fraction-free elimination (Bareiss): every division has no remainder.
+        BigInteger before = 1;
+        for (var k = 0; k < 8; k++)
+        {
+            var pivot = Array.FindIndex(rows, k, row => !row[k].IsZero);
+            if (pivot < 0) return null;
+            (rows[k], rows[pivot]) = (rows[pivot], rows[k]);
+            for (var i = 0; i < 8; i++)
+            {
+                if (i == k) continue;
+                var factor = rows[i][k];
+                for (var j = 0; j < 9; j++) rows[i][j] = (rows[i][j] * rows[k][k] - factor * rows[k][j]) / before;
+            }
+            before = rows[k][k];
+        }
+        return [.. rows.Select((row, i) => (double)(float)((double)row[8] / (double)row[i]))];
     }
 }

@@ -16,12 +16,16 @@ public sealed class RandomResizedCrop : PixelStep
     /// <param name="width">The width after this step, 1 or more.</param>
     /// <param name="minArea">The smallest share of the image, in (0, 1]. Metric learning uses torchvision's 0.08 or the milder
     /// 0.16.</param>
+    /// <param name="filter">How pixels are computed.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
-    public RandomResizedCrop(int height, int width, double minArea = 0.08)
+    public RandomResizedCrop(int height, int width, double minArea = 0.08, ResizeFilter filter = ResizeFilter.Bilinear)
     {
-        resize = new Resize(height, width);
+        resize = new Resize(height, width, filter);
         MinArea = Guard.Positive(Guard.Within(minArea, 0, 1), nameof(minArea));
     }
+
+    /// <summary>How pixels are computed.</summary>
+    public ResizeFilter Filter => resize.Filter;
 
     /// <summary>The smallest share of the image that is cut out.</summary>
     public double MinArea { get; }

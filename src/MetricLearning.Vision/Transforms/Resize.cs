@@ -3,27 +3,30 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Scales to a fixed size bilinearly, as Pillow does, to the bit. Pixels have their centers at a half, and when the image shrinks
-/// the triangle filter is widened by the scale, so that nothing aliases.</summary>
+/// <summary>Scales to a fixed size, as Pillow does, to the bit. Pixels have their centers at a half.</summary>
 /// <remarks>It scales first all rows, then all columns, with weights of 22 bits and rounding to 8 bits in between (Pillow's Resample.c).
 /// The aspect ratio is not kept.</remarks>
 public sealed class Resize : PixelStep
 {
-    private const int Precision = 22;
-    private const uint Half = 1u << (Precision - 1);
+    private const uint Half = 1u << (ResizeWeights.Precision - 1);
 
     // Replaced as a whole and never changed, so that several threads can use it.
-    private volatile Weights?[] cached = [null, null];
+    private volatile ResizeWeights?[] cached = [null, null];
 
     /// <summary>Scales to this size. Re-identification uses 256 x 128 (height x width).</summary>
     /// <param name="height">The height, 1 or more.</param>
     /// <param name="width">The width, 1 or more.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
-    public Resize(int height, int width)
+    /// <param name="filter">How pixels are computed.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A side is less than 1, or the filter is not defined.</exception>
+    public Resize(int height, int width, ResizeFilter filter = ResizeFilter.Bilinear)
     {
         Height = Guard.AtLeast(height, 1);
         Width = Guard.AtLeast(width, 1);
+        Filter = Guard.Defined(filter);
     }
+
+    /// <summary>How pixels are computed.</summary>
+    public ResizeFilter Filter { get; }
 
     /// <summary>The height after this step.</summary>
     public int Height { get; }
@@ -40,15 +43,38 @@ public sealed class Resize : PixelStep
     /// <inheritdoc/>
     public override void Apply(Picture picture, SeededRandom random)
     {
+        if (Filter == ResizeFilter.Nearest)
+        {
+            if (picture.Width != Width || picture.Height != Height) Nearest(picture);
+            return;
+        }
         var weights = cached;
-        var across = weights[0] is { } w && w.From == picture.Width ? w : new Weights(picture.Width, Width);
-        var down = weights[1] is { } h && h.From == picture.Height ? h : new Weights(picture.Height, Height);
+        var across = weights[0] is { } w && w.From == picture.Width ? w : new ResizeWeights(picture.Width, Width, Filter);
+        var down = weights[1] is { } h && h.From == picture.Height ? h : new ResizeWeights(picture.Height, Height, Filter);
         if (across != weights[0] || down != weights[1]) cached = [across, down];
         if (picture.Width != Width) Rows(picture, across);
         if (picture.Height != Height) Columns(picture, down);
     }
 
-    private void Rows(Picture picture, Weights weights)
+    /// <summary>Pillow adds up the places step by step, and so does this.</summary>
+    private void Nearest(Picture picture)
+    {
+        var (before, across, down) = (picture.Width, (double)picture.Width / Width, (double)picture.Height / Height);
+        var (lastColumn, lastRow) = (picture.Width - 1, picture.Height - 1);
+        var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(Width, Height, out var old));
+        var source = MemoryMarshal.Cast<byte, uint>(old);
+        var columns = new int[Width];
+        var at = across * 0.5;
+        for (var x = 0; x < Width; x++, at += across) columns[x] = Math.Min((int)at, lastColumn);
+        at = down * 0.5;
+        for (var y = 0; y < Height; y++, at += down)
+        {
+            var row = source.Slice(Math.Min((int)at, lastRow) * before, before);
+            for (var x = 0; x < Width; x++) target[y * Width + x] = row[columns[x]];
+        }
+    }
+
+    private void Rows(Picture picture, ResizeWeights weights)
     {
         var before = picture.Width;
         var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(Width, picture.Height, out var old));
@@ -60,13 +86,13 @@ public sealed class Resize : PixelStep
             {
                 var taps = weights.Of(x, out var first);
                 var sum = Vector128.Create(Half);
-                for (var i = 0; i < taps.Length; i++) sum += Channels(row[first + i]) * taps[i];
+                for (var i = 0; i < taps.Length; i++) sum += Channels(row[first + i]) * (uint)taps[i];
                 target[y * Width + x] = Pixel(sum);
             }
         }
     }
 
-    private void Columns(Picture picture, Weights weights)
+    private void Columns(Picture picture, ResizeWeights weights)
     {
         var width = picture.Width;
         var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(width, Height, out var old));
@@ -80,25 +106,26 @@ public sealed class Resize : PixelStep
             for (; x < width; x++)
             {
                 var sum = Vector128.Create(Half);
-                for (var i = 0; i < taps.Length; i++) sum += Channels(source[(first + i) * width + x]) * taps[i];
+                for (var i = 0; i < taps.Length; i++) sum += Channels(source[(first + i) * width + x]) * (uint)taps[i];
                 line[x] = Pixel(sum);
             }
         }
     }
 
-    private static Vector128<uint> FourPixels(ReadOnlySpan<uint> source, int width, ReadOnlySpan<uint> taps)
+    private static Vector128<uint> FourPixels(ReadOnlySpan<uint> source, int width, ReadOnlySpan<int> taps)
     {
         var sum0 = Vector128.Create(Half);
         var (sum1, sum2, sum3) = (sum0, sum0, sum0);
         for (var i = 0; i < taps.Length; i++)
         {
+            var tap = (uint)taps[i];
             var (low, high) = Vector128.Widen(Vector128.Create(source.Slice(i * width, 4)).AsByte());
             var (pixel0, pixel1) = Vector128.Widen(low);
             var (pixel2, pixel3) = Vector128.Widen(high);
-            sum0 += pixel0 * taps[i];
-            sum1 += pixel1 * taps[i];
-            sum2 += pixel2 * taps[i];
-            sum3 += pixel3 * taps[i];
+            sum0 += pixel0 * tap;
+            sum1 += pixel1 * tap;
+            sum2 += pixel2 * tap;
+            sum3 += pixel3 * tap;
         }
         return Vector128.Narrow(Vector128.Narrow(Rounded(sum0), Rounded(sum1)), Vector128.Narrow(Rounded(sum2), Rounded(sum3))).AsUInt32();
     }
@@ -112,44 +139,8 @@ public sealed class Resize : PixelStep
         return Vector128.Narrow(words, Vector128<ushort>.Zero).AsUInt32().ToScalar();
     }
 
-    /// <summary>Rounds to 8 bits. No weight is negative, but the rounded weights may add up to a little more than 1.</summary>
-    private static Vector128<uint> Rounded(Vector128<uint> sum) => Vector128.Min(sum >> Precision, Vector128.Create(255u));
-
-    /// <summary>The source pixels that make each target pixel along one axis, with their weights.</summary>
-    private sealed class Weights
-    {
-        private readonly int most;
-        private readonly (int First, int Count)[] ranges;
-        private readonly uint[] values;
-
-        public Weights(int from, int to)
-        {
-            From = from;
-            var scale = (double)from / to;
-            var support = Math.Max(scale, 1);
-            most = (int)Math.Ceiling(support) * 2 + 1;
-            ranges = new (int, int)[to];
-            values = new uint[to * most];
-            var taps = new double[most];
-            for (var x = 0; x < to; x++)
-            {
-                var center = (x + 0.5) * scale;
-                var first = Math.Max((int)(center - support + 0.5), 0);
-                var count = Math.Min((int)(center + support + 0.5), from) - first;
-                var total = 0.0;
-                for (var i = 0; i < count; i++)
-                    total += taps[i] = Math.Max(1 - Math.Abs((i + first - center + 0.5) * (1 / support)), 0);
-                for (var i = 0; i < count; i++) values[x * most + i] = (uint)(0.5 + taps[i] / total * (1 << Precision));
-                ranges[x] = (first, count);
-            }
-        }
-
-        public int From { get; }
-
-        public ReadOnlySpan<uint> Of(int x, out int first)
-        {
-            (first, var count) = ranges[x];
-            return values.AsSpan(x * most, count);
-        }
-    }
+    /// <summary>Rounds to 8 bits. A sum is below 0 or above 1 where weights are negative, and a little above 1 where they are rounded up.
+    /// The product of a pixel and a weight has the same bits with and without a sign.</summary>
+    private static Vector128<uint> Rounded(Vector128<uint> sum) => Vector128.Max(Vector128.Min(
+        Vector128.ShiftRightArithmetic(sum.AsInt32(), ResizeWeights.Precision), Vector128.Create(255)), Vector128<int>.Zero).AsUInt32();
 }

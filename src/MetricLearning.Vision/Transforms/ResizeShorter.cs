@@ -5,11 +5,15 @@ namespace MetricLearning.Vision;
 /// size.</summary>
 /// <param name="side">The length of the shorter side, 1 or more. Retrieval on CUB, Cars and SOP uses 256, then a crop of 224 or
 /// 227.</param>
-/// <exception cref="ArgumentOutOfRangeException"><paramref name="side"/> is less than 1.</exception>
-public sealed class ResizeShorter(int side) : PixelStep
+/// <param name="filter">How pixels are computed.</param>
+/// <exception cref="ArgumentOutOfRangeException"><paramref name="side"/> is less than 1, or the filter is not defined.</exception>
+public sealed class ResizeShorter(int side, ResizeFilter filter = ResizeFilter.Bilinear) : PixelStep
 {
     /// <summary>The length of the shorter side after this step.</summary>
     public int Side { get; } = Guard.AtLeast(side, 1);
+
+    /// <summary>How pixels are computed.</summary>
+    public ResizeFilter Filter { get; } = Guard.Defined(filter);
 
     /// <inheritdoc/>
     public override bool IsRandom => false;
@@ -21,7 +25,7 @@ public sealed class ResizeShorter(int side) : PixelStep
     public override void Apply(Picture picture, SeededRandom random)
     {
         var (height, width) = (picture.Height, picture.Width);
-        if (height <= width) new Resize(Side, (int)((long)Side * width / height)).Apply(picture, random);
-        else new Resize((int)((long)Side * height / width), Side).Apply(picture, random);
+        if (height <= width) new Resize(Side, (int)((long)Side * width / height), Filter).Apply(picture, random);
+        else new Resize((int)((long)Side * height / width), Side, Filter).Apply(picture, random);
     }
 }

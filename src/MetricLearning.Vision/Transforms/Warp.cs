@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -18,14 +19,47 @@ internal static class Warp
         else FixedPoint(source, target, matrix, fill.Pixel);
     }
 
-    /// <summary>Rotates with the matrix of Pillow's <c>Image.rotate</c>: counter-clockwise about the center, with cosine and sine rounded
-    /// to 15 digits.</summary>
+    /// <summary>Rotates as Pillow's <c>Image.rotate</c>: counter-clockwise about the center, with cosine and sine rounded to 15
+    /// digits.</summary>
     public static void Rotate(Picture picture, double degrees, Interpolation interpolation, Rgb fill)
     {
-        var angle = -degrees * Math.PI / 180;
-        var (cos, sin) = (Math.Round(Math.Cos(angle), 15), Math.Round(Math.Sin(angle), 15));
+        // Python's remainder has the sign of the divisor.
+        degrees %= 360;
+        if (degrees < 0) degrees += 360;
+        if (degrees == 0) return;
+        if (degrees == 180 || (degrees is 90 or 270 && picture.Width == picture.Height))
+        {
+            QuarterTurns(picture, (int)degrees / 90);
+            return;
+        }
+        var angle = -Radians(degrees);
+        var (cos, sin, minusSin) = (Round15(Math.Cos(angle)), Round15(Math.Sin(angle)), Round15(-Math.Sin(angle)));
         var (x, y) = (picture.Width / 2.0, picture.Height / 2.0);
-        Apply(picture, [cos, sin, cos * -x + sin * -y + x, -sin, cos, -sin * -x + cos * -y + y], interpolation, fill);
+        Apply(picture, [cos, sin, cos * -x + sin * -y + x, minusSin, cos, minusSin * -x + cos * -y + y], interpolation, fill);
+    }
+
+    /// <summary>The angle as Python computes it, which differs in the last bit from <see cref="double.DegreesToRadians"/>.</summary>
+    public static double Radians(double degrees) => degrees * (Math.PI / 180);
+
+    /// <summary>Rounds to 15 decimal digits as Python does, which looks at all digits; <see cref="Math.Round(double, int)"/> multiplies by
+    /// a power of ten, and that is rounded.</summary>
+    internal static double Round15(double value) =>
+        double.Parse(value.ToString("F15", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+
+    /// <summary>Moves whole pixels: one quarter turn counter-clockwise of a square, or two of any image.</summary>
+    private static void QuarterTurns(Picture picture, int turns)
+    {
+        var (width, height) = (picture.Width, picture.Height);
+        var target = MemoryMarshal.Cast<byte, uint>(picture.Replace(width, height, out var old));
+        var source = MemoryMarshal.Cast<byte, uint>(old);
+        for (var y = 0; y < height; y++)
+            for (var x = 0; x < width; x++)
+                target[y * width + x] = source[turns switch
+                {
+                    1 => x * width + width - 1 - y,
+                    2 => (height - 1 - y) * width + width - 1 - x,
+                    _ => (height - 1 - x) * width + y,
+                }];
     }
 
     /// <summary>For maps without rotation: each target row comes from one source row, each column from one column. Pillow adds up the

@@ -77,7 +77,7 @@ public sealed class NumPyArchive : IDisposable
     /// <exception cref="InvalidDataException">The array is text, or damaged; the message says why.</exception>
     public Tensor Read(string name) => Open(name, NumPyFile.Numbers, damaged => damaged.Dispose());
 
-    /// <summary>An array of text in one dimension, such as file names.</summary>
+    /// <summary>An array of text in one dimension, or in one row or column, such as file names.</summary>
     /// <param name="name">Its name.</param>
     /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
     /// <exception cref="InvalidDataException">The array holds numbers, or is damaged; the message says why.</exception>
@@ -122,7 +122,23 @@ public sealed class NumPyArchive : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => zip.Dispose();
 
-    private T Open<T>(string name, Func<Stream, long, GrowthLimit, T> read, Action<T> discard)
+    /// <summary>The header of an array.</summary>
+    internal NumPyHeader HeaderOf(string name) => InEntry(name, entry =>
+    {
+        using var contents = entry.Open();
+        return NumPyHeader.Read(contents, entry.Length);
+    });
+
+    private T Open<T>(string name, Func<Stream, long, GrowthLimit, T> read, Action<T> discard) => InEntry(name, entry =>
+    {
+        using var contents = new ChecksumStream(entry.Open());
+        var result = read(contents, entry.Length, new(nameof(MaxBytes), MaxBytes, stream.Length));
+        if (contents.Checksum == entry.Crc32) return result;
+        discard(result);
+        throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
+    });
+
+    private T InEntry<T>(string name, Func<ZipArchiveEntry, T> read)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (!entries.TryGetValue(name, out var entry))
@@ -132,11 +148,7 @@ public sealed class NumPyArchive : IDisposable
             if (entry.CompressedLength > stream.Length || entry.Length / LargestRatio > entry.CompressedLength)
                 throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes "
                     + $"from {entry.CompressedLength} of a file of {stream.Length}");
-            using var contents = new ChecksumStream(entry.Open());
-            var result = read(contents, entry.Length, new(nameof(MaxBytes), MaxBytes, stream.Length));
-            if (contents.Checksum == entry.Crc32) return result;
-            discard(result);
-            throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
+            return read(entry);
         }
         catch (Exception e) when (e is InvalidDataException or IOException or ArgumentException or NotSupportedException
             or OverflowException)

@@ -34,7 +34,7 @@ public static class NumPyFile
         return Numbers(stream, length, new("", length, length));
     }
 
-    /// <summary>An array of text in one dimension, such as file names.</summary>
+    /// <summary>An array of text in one dimension, or in one row or column, such as file names.</summary>
     /// <param name="path">The file.</param>
     /// <param name="maxBytes">The text may take this much memory, or eight times the file's length where that is more: short texts take
     /// far more in memory than in a file. Default: 1 GiB.</param>
@@ -71,8 +71,9 @@ public static class NumPyFile
     internal static string[] Text(Stream stream, long length, GrowthLimit limit)
     {
         var header = NumPyHeader.Read(stream, length);
-        if (header.Kind is not ('U' or 'S')) throw NumPyHeader.Invalid($"it holds numbers ({header.Descriptor}), not text");
-        if (header.Shape.Length > 1) throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not read");
+        if (!header.IsText) throw NumPyHeader.Invalid($"it holds numbers ({header.Descriptor}), not text");
+        if (header.Shape.Count(size => size != 1) > 1)
+            throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not read");
         var encoding = header.Kind == 'S' ? Encoding.Latin1
             : new UTF32Encoding(bigEndian: header.Descriptor[0] == '>', byteOrderMark: false, throwOnInvalidCharacters: true);
         // The array is to hold as many characters of two bytes as the file could, whatever they turn out to be.

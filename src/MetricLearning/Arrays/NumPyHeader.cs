@@ -15,6 +15,9 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     /// <summary>The kind letter of NumPy's type: <c>f</c>, <c>i</c>, <c>u</c>, <c>b</c>; <c>U</c> and <c>S</c> for text.</summary>
     public char Kind => Descriptor[1];
 
+    /// <summary>Whether it is an array of text.</summary>
+    public bool IsText => Kind is 'U' or 'S';
+
     /// <summary>Reads a header and checks that the array fills the rest of the stream exactly.</summary>
     /// <param name="stream">The stream, at the array's first byte.</param>
     /// <param name="length">The number of bytes from there.</param>
@@ -65,7 +68,9 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     public StoredNumbers Numbers()
     {
         var stored = new StoredNumbers(Kind, ElementSize, Descriptor[0] == '>');
-        return stored.Type is null ? throw Invalid(Kind is 'U' or 'S' ? $"it holds text ({Descriptor}), not numbers"
+        return stored.Type is null ? throw Invalid(IsText ? $"it holds text ({Descriptor}), not numbers"
+            : Kind == 'c' ? $"it holds complex numbers ({Descriptor}); save their real and imaginary parts"
+            : Kind is 'M' or 'm' ? $"it holds dates or times ({Descriptor}), not numbers"
             : $"it is of type {Descriptor}, which TorchSharp has not") : stored;
     }
 

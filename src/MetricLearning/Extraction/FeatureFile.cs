@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Writes features with their identities, cameras and files, for other programs.</summary>
+/// <summary>Writes features with their identities, cameras and files, for other programs, and reads them.</summary>
 /// <remarks>
 /// Each part, such as query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no
 /// camera where there are none) and <c>query_files</c> (text).
@@ -15,7 +15,8 @@ namespace MetricLearning;
 /// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any,
 /// cam.</item>
 /// </list>
-/// <para>The same features give the same bytes.</para>
+/// <para><c>.npz</c> and <c>.safetensors</c> files carry the embedding space of the sets, where it is known, as JSON under
+/// <see cref="EmbeddingSpace.MetadataKey"/>. The same features give the same bytes.</para>
 /// <para>Thread safety: any number of threads may write at once, each its own file.</para>
 /// </remarks>
 public static class FeatureFile
@@ -27,8 +28,8 @@ public static class FeatureFile
     /// none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
-    /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, or <c>.npy</c> is asked to
-    /// hold several parts.</exception>
+    /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, parts are of different
+    /// embedding spaces, or <c>.npy</c> is asked to hold several parts.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
     {
@@ -37,16 +38,21 @@ public static class FeatureFile
         foreach (var (name, set, files) in parts)
             if (files.Count != set.Count)
                 throw new ArgumentException($"{name} must have one file a row, {set.Count}, got {files.Count}.", nameof(parts));
+        var space = SpaceOf(parts);
         using var scope = NewDisposeScope();
         switch (Path.GetExtension(path))
         {
             case ".npz":
                 NumPyArchive.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, InNumPy(part.Set.Features))),
-                    parts.Select(part => KeyValuePair.Create($"{part.Name}_files", part.Files)));
+                    [
+                        .. parts.Select(part => KeyValuePair.Create($"{part.Name}_files", part.Files)),
+                        .. space is null ? [] : (KeyValuePair<string, IReadOnlyList<string>>[])[new(EmbeddingSpace.MetadataKey, [space])],
+                    ]);
                 break;
             case ".safetensors":
-                SafeTensors.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, part.Set.Features)),
-                    parts.ToDictionary(part => $"{part.Name}_files", part => JsonSerializer.Serialize(part.Files)));
+                var texts = parts.ToDictionary(part => $"{part.Name}_files", part => JsonSerializer.Serialize(part.Files));
+                if (space is not null) texts.Add(EmbeddingSpace.MetadataKey, space);
+                SafeTensors.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, part.Set.Features)), texts);
                 break;
             case ".npy" when parts is [var only]:
                 WritePair(path, Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
@@ -57,6 +63,22 @@ public static class FeatureFile
             default:
                 throw new ArgumentException($"path must end in {string.Join(", ", Extensions)}, got {path}.", nameof(path));
         }
+    }
+
+    /// <summary>Reads the sets of a file that <see cref="Write"/> or another program wrote: see <see cref="FeatureReader"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The sets, which the caller disposes.</returns>
+    /// <inheritdoc cref="FeatureReader.Read" path="/exception"/>
+    public static FeatureParts Read(string path) => new FeatureReader().Read(path);
+
+    /// <summary>The space of all parts, as JSON; null if none is known.</summary>
+    private static string? SpaceOf(IReadOnlyList<(string Name, EmbeddingSet Set, IReadOnlyList<string> Files)> parts)
+    {
+        var known = parts.Where(part => part.Set.Space is not null).ToArray();
+        foreach (var (name, set, _) in known.Skip(1))
+            if (string.Join("; ", known[0].Set.Space!.Conflicts(set.Space!, $"for {known[0].Name}", $"for {name}")) is { Length: > 0 } odd)
+                throw new ArgumentException($"parts must be of one embedding space, but {odd}.", nameof(parts));
+        return known.Length == 0 ? null : known.Select(part => part.Set.Space!).Aggregate((all, next) => all.Agree(next)).ToJson();
     }
 
     private static IEnumerable<KeyValuePair<string, Tensor>> Arrays(string name, EmbeddingSet set, Tensor features)

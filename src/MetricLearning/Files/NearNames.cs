@@ -18,7 +18,7 @@ internal static class NearNames
     /// length; else null.</summary>
     public static string? Nearest(string name, IReadOnlyCollection<string> known)
     {
-        var (nearest, score) = ((string?)null, 1 + name.Length / 3);
+        var (nearest, score) = ((string?)null, 1 + (name.Length + 2) / 3);
         foreach (var candidate in known)
             if ((Math.Abs(candidate.Length - name.Length) < score || IsPart(name, candidate)) && Score(name, candidate) is var found
                 && found < score)
@@ -32,21 +32,23 @@ internal static class NearNames
     private static bool IsPart(string name, string candidate) => candidate.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)
         || name.EndsWith("." + candidate, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>How many characters are changed, added, left out or swapped with their neighbor.</summary>
     private static int EditDistance(string a, string b)
     {
         var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        var (above, before) = (new int[row.Length], new int[row.Length]);
         for (var i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
+            (before, above, row) = (above, row, before);
             row[0] = i;
             for (var j = 1; j <= b.Length; j++)
             {
-                var above = row[j];
-                var change = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + change);
-                diagonal = above;
+                row[j] = Math.Min(Math.Min(above[j], row[j - 1]) + 1, above[j - 1] + (Same(i - 1, j - 1) ? 0 : 1));
+                if (i > 1 && j > 1 && Same(i - 1, j - 2) && Same(i - 2, j - 1)) row[j] = Math.Min(row[j], before[j - 2] + 1);
             }
         }
         return row[b.Length];
+
+        bool Same(int i, int j) => char.ToUpperInvariant(a[i]) == char.ToUpperInvariant(b[j]);
     }
 }

@@ -42,14 +42,17 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
     /// <param name="shape">The shape, which <see cref="RawTensor.Count"/> accepts.</param>
     /// <param name="columnMajor">Whether the first index varies fastest.</param>
     /// <exception cref="InvalidDataException">An unsigned number of eight bytes does not fit in int64.</exception>
-    public Tensor Read(Stream stream, long[] shape, bool columnMajor)
+    public Tensor Read(Stream stream, long[] shape, bool columnMajor) => TryRead(stream, shape, columnMajor)
+        ?? throw new InvalidDataException("An unsigned number of 64 bits is larger than int64 holds.");
+
+    /// <summary>The same; null if an unsigned number of eight bytes does not fit in int64.</summary>
+    public Tensor? TryRead(Stream stream, long[] shape, bool columnMajor)
     {
         using var scope = NewDisposeScope();
         var numbers = RawTensor.Read(stream, RawTensor.Count(shape)!.Value, Raw!.Value);
         scope.Attach(numbers);
         if (BigEndian) Reverse(numbers);
-        if (Kind == 'u' && Size == 8 && numbers.numel() > 0 && numbers.min().item<long>() < 0)
-            throw new InvalidDataException("An unsigned number of 64 bits is larger than int64 holds.");
+        if (Kind == 'u' && Size == 8 && numbers.numel() > 0 && numbers.min().item<long>() < 0) return null;
         if (Type != Raw)
         {
             using var narrow = numbers;

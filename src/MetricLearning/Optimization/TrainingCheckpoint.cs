@@ -55,6 +55,11 @@ public sealed class TrainingCheckpoint
     /// <summary>The user's texts, such as the recipe and the dataset; none may be null. Saved, and replaced by loading.</summary>
     public IDictionary<string, string> Notes { get; private set; } = new Dictionary<string, string>();
 
+    /// <summary>What the model's embeddings are: the network, how images are prepared, the distance. <see cref="EmbeddingSpace.Read"/>
+    /// finds it in the file, so that programs that only load the weights know it. Saved, and replaced by loading a file that has one.
+    /// Default: null, not known.</summary>
+    public EmbeddingSpace? Space { get; set; }
+
     /// <summary>The score of the best checkpoint that <see cref="SaveLastAndBest"/> has written; null before the first.</summary>
     public double? BestScore { get; private set; }
 
@@ -145,6 +150,7 @@ public sealed class TrainingCheckpoint
         using var unchanging = no_grad();
         var (saved, tensors) = CheckpointFile.Read(path);
         using var owned = tensors;
+        var space = CheckpointFile.SpaceOf(path, tensors);
 
         var restore = new CheckpointRestore(path, saved, tensors);
         restore.CheckNames("module", modules.Keys, saved.Modules);
@@ -159,6 +165,7 @@ public sealed class TrainingCheckpoint
 
         restore.Apply();
         (Numbers, Histories, Notes, BestScore) = (saved.Numbers, saved.Histories, saved.Notes, saved.BestScore);
+        Space = space ?? Space;
         unsaved.Restart();
     }
 
@@ -217,7 +224,7 @@ public sealed class TrainingCheckpoint
             Histories = Histories,
             Notes = Notes,
             BestScore = bestScore,
-        }, tensors);
+        }, tensors, Space);
         unsaved.Restart();
     }
 

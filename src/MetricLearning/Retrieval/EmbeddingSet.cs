@@ -19,6 +19,8 @@ namespace MetricLearning;
 /// </code></example>
 public sealed class EmbeddingSet : IDisposable
 {
+    private const string FeaturesName = "feat", IdentitiesName = "pid", CamerasName = "cam";
+
     /// <summary>Takes over a tensor of features.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
@@ -66,6 +68,10 @@ public sealed class EmbeddingSet : IDisposable
 
     /// <summary>The camera of each row; null where there are none.</summary>
     public IReadOnlyList<long>? Cameras { get; }
+
+    /// <summary>The space that the features are from, as far as it is known. Sets of two spaces are not compared. Default: null, not
+    /// known.</summary>
+    public EmbeddingSpace? Space { get; init; }
 
     /// <summary>The number of rows, N.</summary>
     public int Count => Identities.Count;
@@ -131,6 +137,51 @@ public sealed class EmbeddingSet : IDisposable
 
         static string Length(float[]? row) => row is null ? "null" : $"{row.Length}";
     }
+
+    /// <summary>Writes the set to a <c>.safetensors</c> file, atomically: the features <c>feat</c> in their own type, the identities
+    /// <c>pid</c>, the cameras <c>cam</c> if there are any, and the space.</summary>
+    /// <param name="path">The file; it is replaced if it exists.</param>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public void Save(string path)
+    {
+        using var scope = NewDisposeScope();
+        var tensors = new Dictionary<string, Tensor>
+        {
+            [FeaturesName] = Features, [IdentitiesName] = tensor(Identities.ToArray(), ScalarType.Int64),
+        };
+        if (Cameras is not null) tensors.Add(CamerasName, tensor(Cameras.ToArray(), ScalarType.Int64));
+        SafeTensors.Write(path, tensors, Space is null ? null : new Dictionary<string, string>
+        {
+            [EmbeddingSpace.MetadataKey] = Space.ToJson(),
+        });
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote, with the same values and the same type, on the CPU. <see cref="FeatureReader"/> reads
+    /// files of other programs.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The set, which the caller disposes.</returns>
+    /// <exception cref="InvalidDataException">The file is damaged, or something else; the message names it.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public static EmbeddingSet Load(string path) => InputFile.Read(path, stream =>
+    {
+        using var scope = NewDisposeScope();
+        using var tensors = SafeTensors.Read(stream);
+        var identities = Part(IdentitiesName);
+        var cameras = tensors.ContainsKey(CamerasName) ? Part(CamerasName) : null;
+        var space = EmbeddingSpace.Of(tensors.Metadata);
+        try
+        {
+            return new EmbeddingSet(Part(FeaturesName).alias(), identities, cameras) { Space = space };
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"Not a set of embeddings: {e.Message}", e);
+        }
+
+        Tensor Part(string name) => tensors.TryGetValue(name, out var found) ? found : throw new InvalidDataException(
+            $"Not a set of embeddings: it has no '{name}', but {MessageText.Some([.. tensors.Keys])}.");
+    });
 
     /// <summary>Frees the features.</summary>
     public void Dispose() => Features.Dispose();

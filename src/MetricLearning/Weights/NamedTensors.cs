@@ -14,6 +14,7 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
 {
     private readonly List<string> names = [];
     private readonly Dictionary<string, Tensor> tensors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> leftOut = new(StringComparer.Ordinal);
 
     internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<WeightSection>? sections = null) =>
         (Metadata, Sections) = (metadata ?? new Dictionary<string, string>(), sections ?? []);
@@ -25,6 +26,10 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     /// sections.</summary>
     public IReadOnlyList<WeightSection> Sections { get; }
 
+    /// <summary>What the file has under other names and is no tensor here, in words: "text", "complex numbers". Empty for a file that has
+    /// tensors alone.</summary>
+    public IReadOnlyDictionary<string, string> LeftOut => leftOut;
+
     /// <summary>The number of tensors.</summary>
     public int Count => names.Count;
 
@@ -35,8 +40,10 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     public IEnumerable<Tensor> Values => names.Select(name => tensors[name]);
 
     /// <summary>The tensor of a name, which this set still owns.</summary>
-    /// <exception cref="KeyNotFoundException">There is no such tensor; the message lists names like it.</exception>
+    /// <exception cref="KeyNotFoundException">There is no such tensor; the message lists names like it, or says what the name stands for
+    /// in the file.</exception>
     public Tensor this[string key] => tensors.TryGetValue(key, out var tensor) ? tensor
+        : leftOut.TryGetValue(key, out var what) ? throw new KeyNotFoundException($"'{key}' cannot be read: it is {what}.")
         : throw new KeyNotFoundException($"There is no tensor '{key}'. {NearNames.Describe(key, names)}");
 
     /// <inheritdoc/>
@@ -56,6 +63,9 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     {
         foreach (var tensor in tensors.Values) tensor.Dispose();
     }
+
+    /// <summary>Notes what a name stands for that is no tensor; false if that is noted already.</summary>
+    internal bool LeaveOut(string name, string what) => leftOut.TryAdd(name, what);
 
     /// <summary>Takes over a tensor; false if the name is in use.</summary>
     internal bool TryAdd(string name, Tensor tensor)

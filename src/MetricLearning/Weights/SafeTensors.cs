@@ -9,8 +9,8 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>The reader is as strict as the format's specification asks: the header fits the file, no name comes twice, each tensor has as many
 /// bytes as its shape and type need, and the tensors fill the rest of the file without gap or overlap. All of it is checked before any
-/// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL; others have no counterpart in TorchSharp and are
-/// refused.</para>
+/// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Unsigned integers that TorchSharp does not have become
+/// wider signed ones: U16 int32, U32 and U64 int64. Other types are refused.</para>
 /// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
 public static class SafeTensors
@@ -21,7 +21,13 @@ public static class SafeTensors
     private const int BytesPerTensor = 1024;
     private const int MostDimensions = 64;
 
-    private sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
+    /// <param name="Name">The name of the tensor.</param>
+    /// <param name="Type">The type of its bytes; that of signed numbers for unsigned ones of more than one byte.</param>
+    /// <param name="IsUnsigned">Whether they are unsigned numbers of more than one byte.</param>
+    /// <param name="Shape">Its shape.</param>
+    /// <param name="Begin">Its first byte.</param>
+    /// <param name="End">The byte behind its last.</param>
+    private sealed record Entry(string Name, ScalarType Type, bool IsUnsigned, long[] Shape, long Begin, long End);
 
     /// <summary>All tensors of a file.</summary>
     /// <param name="path">The file.</param>
@@ -71,8 +77,7 @@ public static class SafeTensors
             foreach (var entry in entries.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
             {
                 stream.Position = dataStart + entry.Begin;
-                using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type);
-                result.TryAdd(entry.Name[prefix.Length..], flat.reshape(entry.Shape));
+                result.TryAdd(entry.Name[prefix.Length..], Read(stream, entry));
             }
             return result;
         }
@@ -244,7 +249,7 @@ public static class SafeTensors
             throw Invalid(
                 $"'{name}' has the bytes {begin} to {end}, but {dtype} [{string.Join(", ", shape)}] needs "
                 + $"{count * RawTensor.ElementSize(type)}");
-        return new Entry(name, type, shape, begin, end);
+        return new Entry(name, type, dtype is "U16" or "U32" or "U64", shape, begin, end);
     }
 
     private static long[] Numbers(ref Utf8JsonReader reader, string name)
@@ -263,6 +268,16 @@ public static class SafeTensors
             throw new FormatException($"{expected} is expected at byte {reader.TokenStartIndex}, not {reader.TokenType}.");
     }
 
+    /// <summary>The tensor of an entry, at which the stream stands.</summary>
+    private static Tensor Read(Stream stream, Entry entry)
+    {
+        if (entry.IsUnsigned)
+            return new StoredNumbers('u', RawTensor.ElementSize(entry.Type), BigEndian: false).TryRead(stream, entry.Shape, false)
+                ?? throw Invalid($"'{entry.Name}' has unsigned numbers of 64 bits that are larger than int64 holds");
+        using var flat = RawTensor.Read(stream, RawTensor.Count(entry.Shape)!.Value, entry.Type);
+        return flat.reshape(entry.Shape);
+    }
+
     private static InvalidDataException Invalid(string what) => new($"Not a valid safetensors file: {what}.");
 
     private static ScalarType? TypeOf(string name) => name switch
@@ -270,6 +285,7 @@ public static class SafeTensors
         "F64" => ScalarType.Float64, "F32" => ScalarType.Float32, "F16" => ScalarType.Float16, "BF16" => ScalarType.BFloat16,
         "I64" => ScalarType.Int64, "I32" => ScalarType.Int32, "I16" => ScalarType.Int16, "I8" => ScalarType.Int8,
         "U8" => ScalarType.Byte, "BOOL" => ScalarType.Bool,
+        "U16" => ScalarType.Int16, "U32" => ScalarType.Int32, "U64" => ScalarType.Int64,
         _ => null,
     };
 

@@ -76,7 +76,7 @@ public sealed class NumPyFileTests : IDisposable
     [InlineData("{'descr': '<f4', 'more': 1}", 8, "a key 'more' that is unknown or comes twice")]
     [InlineData("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8, "records of several fields")]
     [InlineData("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8, "Python objects, which are never run here")]
-    [InlineData("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, "of type <c8, which TorchSharp has not")]
+    [InlineData("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, "it holds complex numbers (<c8)")]
     [InlineData("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", 16, "of type <f16, which TorchSharp has not")]
     [InlineData("{'descr': '<f0', 'fortran_order': False, 'shape': (1,), }", 0, "its type '<f0' is unknown")]
     [InlineData("{'descr': 'float', 'fortran_order': False, 'shape': (1,), }", 8, "its type 'float' is unknown")]

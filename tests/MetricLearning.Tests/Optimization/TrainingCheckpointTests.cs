@@ -139,6 +139,31 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Equal(expected, resumed.Bits());
     }
 
+    /// <summary>Programs that load only the weights find in the file what the embeddings are; a changed record is found out.</summary>
+    [Fact]
+    public void TheEmbeddingSpace_IsInTheFile()
+    {
+        var space = new EmbeddingSpace { Architecture = "resnet18", Height = 64, Interpolation = "bicubic", Distance = "cosine" };
+        using var model = nn.Linear(2, 3);
+        var checkpoint = new TrainingCheckpoint { Space = space };
+        checkpoint.Add("model", model);
+        checkpoint.Save(Last);
+        Assert.Equal(space, EmbeddingSpace.Read(Last));
+        var other = new TrainingCheckpoint();
+        other.Add("model", model);
+        other.Load(Last);
+        Assert.Equal(space, other.Space);
+        var bytes = File.ReadAllBytes(Last);
+        var place = bytes.AsSpan().IndexOf("resnet18"u8);
+        bytes[place] = (byte)'R';
+        File.WriteAllBytes(Last, bytes);
+        Assert.Contains("its checksum is wrong", Assert.Throws<InvalidDataException>(() => other.Load(Last)).Message);
+        Assert.Equal(space, other.Space);
+        new TrainingCheckpoint().Save(Last);
+        Assert.Null(EmbeddingSpace.Read(Last));
+        new TrainingCheckpoint { Space = space }.Load(Last);
+    }
+
     [Fact]
     public void Load_InsideADisposeScope_LeavesAWorkingOptimizer()
     {

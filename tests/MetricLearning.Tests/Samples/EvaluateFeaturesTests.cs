@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
@@ -87,7 +86,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         File.WriteAllBytes(InFolder("pytorch_result.mat"), PublishedArrays.MatlabCompressed);
         var (code, _, error) = Run([InFolder("pytorch_result.mat")]);
         Assert.Equal(1, code);
-        Assert.Contains("it has gallery_f, gallery_label, gallery_cam", error, StringComparison.Ordinal);      // this one has no queries
+        Assert.Contains("pytorch_result.mat has features of gallery, and queries and gallery are needed.", error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -133,21 +132,36 @@ public sealed class EvaluateFeaturesTests : IDisposable
         File.WriteAllText(InFolder("text.npz"), "no archive");
         Refuses(1, "text.npz: ", InFolder("text.npz"));
         File.WriteAllText(InFolder("x.csv"), "1,2");
-        Refuses(1, "its name must end in .npz, .npy, .safetensors or .mat.", InFolder("x.csv"));
+        Refuses(1, "features are read from .npz, .npy, .safetensors and .mat files", InFolder("x.csv"));
+        Refuses(1, $"{folder} is a folder, and a file of features was expected.", folder);
         Write("short", "query_pid", arrays["query_pid"][..3]);
         Refuses(1, "features of query and 3 identities", InFolder("short.npz"));
         Write("half", "query_pid", arrays["query_pid"] + 0.5);
         Refuses(1, "'query_pid' holds numbers that are not whole", InFolder("half.npz"));
-        Write("whole", "query_feat", arrays["query_feat"].to(ScalarType.Int32));
-        Refuses(1, "features must be numbers with a point", InFolder("whole.npz"));
+        Write("list", "query_feat", arrays["query_pid"]);
+        Refuses(1, "features must be numbers [images, length], got Int64 [20]", InFolder("list.npz"));
+        NumPyFile.Write(InFolder("alone.npy"), arrays["query_feat"]);
+        Refuses(1, "alone.npy: a .npy file has no identities: give them in a .csv file beside it", InFolder("alone.npy"));
         Write("nan", "query_feat", arrays["query_feat"] / 0);
         Refuses(1, "features must be finite, got", InFolder("nan.npz"));
         Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));
         Refuses(1, "All 20 queries have no match left: all images of their identity are from the query's own camera.",
             InFolder("one-camera.npz"));
+        Refuses(1, "Where cameras do not matter: --protocol none.", InFolder("one-camera.npz"));
+        Write("strangers", "query_pid", arrays["query_pid"] + 1000);
+        Refuses(1, "No identity is both a query and in the gallery.", InFolder("strangers.npz"));
+        Write("two-sets", "qf", arrays["query_feat"], ("gf", arrays["gallery_feat"]), ("q_pids", arrays["query_pid"]),
+            ("q_camids", arrays["query_cam"]), ("query_feat", null), ("gallery_feat", null));
+        Refuses(1, "--names has no *, so it names one set, and the file has more features: gf. Write * for query (or q)",
+            InFolder("two-sets.npz"), "--names", "qf,q_pids,q_camids");
         Write("no-cameras", "query_cam", null, ("gallery_cam", null));
         Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
         Refuses(2, "Give one FILE, or --query and --gallery.");
+        Refuses(2, "--names: it takes two or three names: features,identities,cameras.", InFolder("half.npz"), "--names", "a");
+        Refuses(2, "--names: Identities must have a * where Features has one, got b beside a*.", InFolder("half.npz"), "--names", "a*,b");
+        Refuses(2, "--memory takes a whole number, got abc.", InFolder("half.npz"), "--memory", "abc");
+        Refuses(2, "--distance: there is no cosin. It takes ", InFolder("half.npz"), "--distance", "cosin");
+        Refuses(2, "There is no option --distanc. Did you mean --distance?", InFolder("half.npz"), "--distanc", "cosine");
         Refuses(2, "--rerank takes k1,k2,lambda", InFolder("nan.npz"), "--rerank", "3,x");
 
         void Write(string name, string changed, Tensor? array, params (string Name, Tensor? Array)[] more)
@@ -166,6 +180,45 @@ public sealed class EvaluateFeaturesTests : IDisposable
             Assert.Contains(message, error, StringComparison.Ordinal);
             Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary>What figures do not need does not stop them: names of another kind, and another type of features.</summary>
+    [Fact]
+    public void FiguresAreGiven_ThoughNamesAndTypesDiffer()
+    {
+        using var scope = NewDisposeScope();
+        var arrays = Arrays();
+        arrays["query_files"] = ones(20);
+        arrays["gallery_feat"] = arrays["gallery_feat"].to(ScalarType.Float64);
+        NumPyArchive.Write(InFolder("mixed.npz"), arrays);
+        var (code, output, error) = Run(InFolder("mixed.npz"));
+        Assert.True(code == 0, error);
+        Assert.Contains("note: 'query_files' holds no text, so the images have no names.", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--json")]
+    [InlineData("--csv")]
+    [InlineData("--html")]
+    public void Outputs_AreCheckedBeforeTheWork(string option)
+    {
+        using var scope = NewDisposeScope();
+        NumPyArchive.Write(InFolder("both.npz"), Arrays());
+        File.WriteAllText(InFolder("file"), "");
+        foreach (var (path, message) in new[]
+        {
+            (folder, $"{folder} is a folder; name a file to write."),
+            (InFolder("file/x/out"), $"cannot be written: {InFolder("file")} is a file, not a folder."),
+        })
+        {
+            var (code, output, error) = Run(InFolder("both.npz"), option, path);
+            Assert.Equal(1, code);
+            Assert.Contains(message, error, StringComparison.Ordinal);
+            Assert.Equal("", output);
+        }
+        var (whole, _, fault) = Run(InFolder("both.npz"), option, InFolder("new/folder/out"));
+        Assert.True(whole == 0, fault);
+        Assert.True(File.Exists(InFolder("new/folder/out")));
     }
 
     private static Dictionary<string, Tensor> Arrays()
@@ -189,17 +242,6 @@ public sealed class EvaluateFeaturesTests : IDisposable
 
     private string InFolder(string name) => Path.Combine(folder, name);
 
-    private static (int Code, string Output, string Error) Run(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "EvaluateFeatures.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, error.Result);
-    }
+    private static (int Code, string Output, string Error) Run(params string[] arguments) =>
+        SampleProgram.Run("EvaluateFeatures", arguments);
 }

@@ -91,14 +91,98 @@ public sealed class ImageDecoderTests : IDisposable
         for (var i = 0; i < 6; i++)
             bitmap.Erase(new SKColor((byte)(40 * i), (byte)(40 * i), (byte)(40 * i)), SKRectI.Create(i % 2 * 16, i / 2 * 16, 16, 16));
         var jpeg = File.ReadAllBytes(folder.Save("plain.jpg", bitmap));
-        byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. "MM\0*"u8, 0, 0, 0, 8, 0, 1,
-            1, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
-        var picture = Picture.Load(folder.Write("turned.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]));
+        foreach (var asLong in new[] { false, true })
+        {
+            byte[] exif = [0xFF, 0xE1, 0, 34, .. "Exif\0\0"u8, .. Exif(orientation, asLong)];
+            Assert.Equal(expected, Quarters(Picture.Load(folder.Write("turned.jpg", [.. jpeg[..2], .. exif, .. jpeg[2..]]))));
+        }
+    }
+
+    /// <summary>Red and blue, turned as Pillow's exif_transpose turns them. A PNG has the EXIF data before or behind the pixels.</summary>
+    [Theory]
+    [InlineData(1, "rb")]
+    [InlineData(2, "br")]
+    [InlineData(3, "br")]
+    [InlineData(4, "rb")]
+    [InlineData(5, "r/b")]
+    [InlineData(6, "r/b")]
+    [InlineData(7, "b/r")]
+    [InlineData(8, "b/r")]
+    public void ExifOrientation_IsAppliedInPngAndWebP(int orientation, string expected)
+    {
+        var kinds = ImageKinds.All.ToDictionary(kind => kind.Data.Name, kind => kind.Data.Bytes);
+        var png = kinds["png rgb"];
+        foreach (var asLong in new[] { false, true })
+        {
+            byte[] exif = Exif(orientation, asLong), chunk = PngFile.Chunk("eXIf"u8, exif);
+            Assert.Equal(expected, Colors([.. png[..33], .. chunk, .. png[33..]]));
+            Assert.Equal(expected, Colors([.. png[..^12], .. chunk, .. png[^12..]]));
+            Assert.Equal(expected, Colors(ImageKinds.WebPWith("EXIF"u8, exif)));
+            Assert.Equal(expected, Colors(ImageKinds.WebPWith("EXIF"u8, [.. "Exif\0\0"u8, .. exif])));
+        }
+
+        static string Colors(byte[] file)
+        {
+            var picture = Picture.Load(file);
+            var letters = Rgb(picture).Select(color => color.R > 100 ? 'r' : 'b').ToArray();
+            return string.Join('/', letters.Chunk(picture.Width).Select(row => new string(row)));
+        }
+    }
+
+    /// <summary>Pillow gives these values.</summary>
+    [Fact]
+    public void EveryPortableAnymap_IsRead()
+    {
+        Assert.Equal([0, 255, 0, 255, 0, 255], Gray("P1\n# c\n3 2\n1 0 1\n010\n"u8));
+        Assert.Equal([0, 255, 0, 0, 255, 255, 255, 255, 255, 0, .. new int[10]],
+            Gray([.. "P4\n10 2\n"u8, 0b10110000, 0b01000000, 0xFF, 0xC0]));
+        Assert.Equal([42, 128, 255], Gray("P2\n3 1\n6\n1 3 6"u8));
+        Assert.Equal([42, 128, 212], Gray([.. "P5 3 1 6\n"u8, 1, 3, 5]));
+        Assert.Equal([(128, 3, 252)], Rgb(Picture.Load("P3\n1 1 100\n50 1 # a comment\n99\n"u8)));
+        Assert.Equal([(18, 128, 237)], Rgb(Picture.Load([.. "P6 1 1 14\n"u8, 1, 7, 13])));
+        Refuses("P1 2 2\n101"u8, "the file ends before the image does");
+        Refuses("P1 2 1\n12"u8, "a value of the portable bitmap is neither 0 nor 1");
+        Refuses("P2 2 1 9\n1"u8, "the file ends before the image does");
+        Refuses("P2 2 1 9\n1 x"u8, "a value of the portable anymap is no whole number");
+        Refuses("P2 2 1 9\n1 10"u8, "a value of the portable anymap must be in 0 ... 9, got 10");
+        Refuses("P4 9 1\n\0"u8, "the file ends before the image does");
+        Refuses("P1 99999999 99999999\n1"u8, "pixels allowed; MaxPixels sets how many");
+
+        static int[] Gray(ReadOnlySpan<byte> file) => [.. Rgb(Picture.Load(file)).Select(color => color.R == color.B ? color.G : -1)];
+    }
+
+    [Fact]
+    public void KindsThatAreNotRead_AreNamed()
+    {
+        Refuses([.. "II*\0"u8, .. new byte[20]], "it is a TIFF file, which is not read; save it as PNG or JPEG.");
+        Refuses([.. "MM\0*"u8, .. new byte[20]], "it is a TIFF file");
+        Refuses([0, 0, 0, 24, .. "ftypavif"u8, .. new byte[20]], "it is a AVIF file");
+        Refuses([0, 0, 0, 24, .. "ftypheic"u8, .. new byte[20]], "it is a HEIF file");
+        Refuses([0xFF, 0x0A, .. new byte[20]], "it is a JPEG XL file");
+        folder.Draw("set/a.png");
+        folder.Write("set/b.tif", [.. "II*\0"u8]);
+        Expect.Error<InvalidDataException>("are of kinds that are not read: b.tif. Save them as PNG or JPEG, or remove them.",
+            () => ImageList.FromFlatFolder(folder.Under("set")));
+    }
+
+    private static void Refuses(ReadOnlySpan<byte> file, string message)
+    {
+        var copy = file.ToArray();
+        Expect.Error<InvalidDataException>(message, () => Picture.Load(copy));
+    }
+
+    /// <summary>A TIFF structure of one entry, as SHORT or as LONG.</summary>
+    private static byte[] Exif(int orientation, bool asLong) =>
+        [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, (byte)(asLong ? 4 : 3), 0, 0, 0, 1,
+        0, asLong ? (byte)0 : (byte)orientation, 0, asLong ? (byte)orientation : (byte)0, 0, 0, 0, 0];
+
+    private static string Quarters(Picture picture)
+    {
         var (columns, rows) = (picture.Width / 16, picture.Height / 16);
         var rgb = Rgb(picture);
         var letters = Enumerable.Range(0, rows).Select(y => string.Concat(Enumerable.Range(0, columns)
             .Select(x => (char)('A' + (rgb[(y * 16 + 8) * picture.Width + x * 16 + 8].R + 20) / 40))));
-        Assert.Equal(expected, string.Join('/', letters));
+        return string.Join('/', letters);
     }
 
     [Fact]

@@ -99,6 +99,13 @@ public static class ImageKinds
                 bytes[(at + 8)..(at + 8 + BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4)))]);
     }
 
+    /// <summary>Red and blue with a chunk of metadata.</summary>
+    public static byte[] WebPWith(ReadOnlySpan<byte> name, byte[] metadata)
+    {
+        byte[] chunk = Chunk(name, metadata);
+        return WebP(Chunk("VP8X"u8, [0b1000, 0, 0, 0, 1, 0, 0, 0, 0, 0]), Lossless(Red, Blue), chunk);
+    }
+
     private static byte[] WebPFrame(byte[] picture) => Chunk("ANMF"u8, [0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 100, 0, 0, 0, .. picture]);
 
     private static byte[] WebP(params byte[][] chunks)

@@ -187,6 +187,11 @@ public sealed class PictureSourcesTests : IDisposable
         Assert.False(archive.Images().HasIdentities);
         Expect.Error<ArgumentException>("got query/0002.jpg. Near names: ", () => archive.Image("query/0002.jpg"));
         Expect.Error<InvalidDataException>("begin with \"train/\"", () => archive.Images("train/"));
+        using (var mixed = new ImageArchive(folder.Write("mixed.zip", Zip(("a/1.jpg", image), ("b/2.tif", image)))))
+        {
+            Assert.Single(mixed.Images("a/"));
+            Expect.Error<InvalidDataException>("mixed.zip are of kinds that are not read: b/2.tif.", () => mixed.Images());
+        }
         Expect.Error<InvalidDataException>("no.zip: ", () => new ImageArchive(folder.Write("no.zip", 1, 2, 3)));
         Expect.Error<FileNotFoundException>("There is no file ", () => new ImageArchive(folder.Under("gone.zip")));
         Expect.Error<InvalidDataException>("twice.zip has two entries a.jpg.",

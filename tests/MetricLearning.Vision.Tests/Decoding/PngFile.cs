@@ -44,7 +44,8 @@ internal static class PngFile
         return ~crc;
     }
 
-    private static byte[] Chunk(ReadOnlySpan<byte> name, byte[] data)
+    /// <summary>A chunk with its length and checksum.</summary>
+    public static byte[] Chunk(ReadOnlySpan<byte> name, byte[] data)
     {
         byte[] named = [.. name, .. data];
         var (length, sum) = (new byte[4], new byte[4]);

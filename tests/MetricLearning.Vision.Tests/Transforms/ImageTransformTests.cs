@@ -44,6 +44,42 @@ public sealed class ImageTransformTests : IDisposable
     }
 
     [Fact]
+    public void ASpace_SaysHowImagesArePrepared_AndMakesTheTransform()
+    {
+        var space = new ImageTransform(new HorizontalFlip(), new Resize(32, 16, ResizeFilter.Bicubic), new PadAndCrop(2),
+            new Normalize([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f]), new RandomErasing()).Space;
+        Assert.Equal(new EmbeddingSpace
+        {
+            Height = 32, Width = 16, Interpolation = "bicubic", Mean = [0.5f, 0.5f, 0.5f], Deviation = [0.25f, 0.25f, 0.25f],
+        }, space);
+        var path = folder.Draw("a.png", 3, 60, 70);
+        using var expected = new ImageTransform(new Resize(32, 16, ResizeFilter.Bicubic),
+            new Normalize([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f])).Read(path);
+        using var values = ImageTransform.For(space).Read(path);
+        Assert.True(TorchSharp.torch.allclose(expected, values, 0, 0));
+        Assert.Equal(space, ImageTransform.For(space).Space);
+        Assert.Equal(ImageTransform.ForEvaluation(8, 4).Space, ImageTransform.For(new EmbeddingSpace { Height = 8, Width = 4 }).Space);
+        foreach (var published in new[] { PublishedSpaces.TorchReId, PublishedSpaces.StrongBaseline, PublishedSpaces.FastReId,
+            PublishedSpaces.TransReId, PublishedSpaces.Timm, PublishedSpaces.Torchvision })
+            Assert.Equal(published, ImageTransform.For(published).Space);
+        Expect.Error<ArgumentException>("space must know the height and the width of images",
+            () => ImageTransform.For(new EmbeddingSpace { Height = 8 }));
+        Expect.Error<ArgumentException>("space must have an interpolation of bilinear, bicubic, lanczos, box, hamming, nearest, got area.",
+            () => ImageTransform.For(space with { Interpolation = "area" }));
+    }
+
+    [Fact]
+    public void ExtractedFeatures_CarryTheirSpace()
+    {
+        var list = new ImageList([new ImageSample(folder.Draw("a.png"), 1, 1)]);
+        var loader = new ImageLoader(list, ImageTransform.ForEvaluation(8, 4)) { Space = new() { Architecture = "mean", Height = 8 } };
+        using var features = loader.Extract(batch => batch.mean([2L, 3L]));
+        Assert.Equal(ImageTransform.ForEvaluation(8, 4).Space with { Architecture = "mean" }, features.Space);
+        Expect.Error<ArgumentException>("height is 8 here and 9 there",
+            () => new ImageLoader(list, ImageTransform.ForEvaluation(8, 4)) { Space = new() { Height = 9 } });
+    }
+
+    [Fact]
     public void StepsThatBreakTheirPromise_AreFoundOut()
     {
         var transform = new ImageTransform(new Resize(8, 8), new Shrinks(), new Normalize());

@@ -27,6 +27,22 @@ public class WarpStepTests
                 }
             }, iter: 200);
 
+    /// <summary>torchvision's single number shears along x alone: each row moves as a whole.</summary>
+    [Fact]
+    public void RandomAffine_ShearsAlongX_AndAlongYByItsOwnNumber()
+    {
+        var stripes = () => Picture.FromRgb([.. Enumerable.Range(0, 3 * 21 * 15).Select(i => (byte)(i / 3 / 21 * 10 + 10))], 21, 15);
+        var fill = new Rgb(1, 1, 1);
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            var along = CropTests.After(new RandomAffine(shear: 30, fill: fill), stripes(), seed);
+            for (var y = 0; y < 15; y++)
+                for (var x = 0; x < 21; x++) Assert.Contains(along.Pixels[4 * (21 * y + x)], new byte[] { 1, (byte)(10 * y + 10) });
+        }
+        Assert.Contains(Enumerable.Range(0, 20), seed => !CropTests.After(new RandomAffine(fill: fill, shearY: 30), stripes(), (ulong)seed)
+            .Pixels.ToArray().Where((_, i) => i % 84 < 63 && i % 4 == 0).Take(21).All(value => value is 1 or 10));
+    }
+
     [Fact]
     public void RandomAffine_OfNothing_ChangesNothing()
     {
@@ -68,14 +84,14 @@ public class WarpStepTests
     [Fact]
     public void RandomPerspective_SendsTheCornersWhereItDrew()
     {
-        (double, double)[] from = [(1, 2), (19, 0), (17, 13), (0, 11)];
-        (double, double)[] to = [(0, 0), (20, 0), (20, 14), (0, 14)];
+        (int, int)[] from = [(1, 2), (19, 0), (17, 13), (0, 11)];
+        (int, int)[] to = [(0, 0), (20, 0), (20, 14), (0, 14)];
         var m = RandomPerspective.Matrix(from, to)!;
         foreach (var ((x, y), (toX, toY)) in from.Zip(to))
         {
             var w = m[6] * x + m[7] * y + 1;
-            Assert.Equal(toX, (m[0] * x + m[1] * y + m[2]) / w, 1e-9);
-            Assert.Equal(toY, (m[3] * x + m[4] * y + m[5]) / w, 1e-9);
+            Assert.Equal(toX, (m[0] * x + m[1] * y + m[2]) / w, 1e-5);
+            Assert.Equal(toY, (m[3] * x + m[4] * y + m[5]) / w, 1e-5);
         }
         Assert.Null(RandomPerspective.Matrix([(0, 0), (0, 0), (0, 0), (0, 0)], to));
         var touched = Enumerable.Range(0, 100).Count(seed =>

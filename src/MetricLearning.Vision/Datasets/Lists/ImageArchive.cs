@@ -14,6 +14,7 @@ public sealed class ImageArchive : IDisposable
     private readonly object gate = new();
     private readonly ZipArchive zip;
     private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
+    private readonly string[] foreign;
 
     /// <summary>Opens a zip file.</summary>
     /// <param name="path">The file.</param>
@@ -39,6 +40,7 @@ public sealed class ImageArchive : IDisposable
             file.Dispose();
             throw;
         }
+        foreign = [.. zip.Entries.Where(entry => ImageFolder.IsForeign(entry.Name)).Select(entry => entry.FullName)];
         Names = [.. entries.Keys.Order(StringComparer.Ordinal)];
     }
 
@@ -67,7 +69,7 @@ public sealed class ImageArchive : IDisposable
     /// <summary>The images of one folder of the archive and of the folders below it, as a list without identities.</summary>
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
     /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
-    /// <exception cref="InvalidDataException">There are no such images.</exception>
+    /// <exception cref="InvalidDataException">There are no such images, or some are of kinds that are not read.</exception>
     public ImageList Images(string folder = "") => ImageList.WithoutIdentities(In(folder));
 
     /// <summary>The images of one folder of the archive, whose names begin with identity and camera: see
@@ -75,7 +77,8 @@ public sealed class ImageArchive : IDisposable
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
     /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
     /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
-    /// <exception cref="InvalidDataException">There are no such images, or some names do not parse.</exception>
+    /// <exception cref="InvalidDataException">There are no such images, some are of kinds that are not read, or some names do not
+    /// parse.</exception>
     public ImageList FromNamedFiles(string folder = "", bool keepJunk = false) =>
         ImageList.Named($"{Path}/{folder}", In(folder), keepJunk);
 
@@ -85,6 +88,7 @@ public sealed class ImageArchive : IDisposable
     private ImageSample[] In(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
+        ImageFolder.RefuseForeign(Path, [.. foreign.Where(name => name.StartsWith(folder, StringComparison.Ordinal))]);
         ImageSample[] found = [.. Names.Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Select(name => Image(name))];
         return found.Length > 0 ? found
             : throw new InvalidDataException($"There are no images whose names begin with \"{folder}\" in {Path}, only "

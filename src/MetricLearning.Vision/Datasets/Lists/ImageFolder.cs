@@ -4,7 +4,7 @@ namespace MetricLearning.Vision;
 internal static class ImageFolder
 {
     private static readonly HashSet<string> extensions =
-        new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".pgm", ".ppm" };
+        new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".pbm", ".pgm", ".ppm", ".pnm" };
 
     /// <summary>The images directly in a folder, sorted by path.</summary>
     public static string[] FilesIn(string folder)
@@ -50,8 +50,9 @@ internal static class ImageFolder
     private static FileSystemInfo[] Entries(string folder, bool withFolders)
     {
         var entries = new DirectoryInfo(folder).EnumerateFileSystemInfos()
-            .Where(entry => entry is DirectoryInfo ? withFolders : IsImage(entry.Name))
+            .Where(entry => entry is DirectoryInfo ? withFolders : IsImage(entry.Name) || IsForeign(entry.Name))
             .OrderBy(entry => entry.Name, StringComparer.Ordinal).ToArray();
+        RefuseForeign(folder, [.. entries.Where(entry => entry is FileInfo && IsForeign(entry.Name)).Select(entry => entry.Name)]);
         // .NET replaces what is not UTF-8 in a name, and then there is no file or folder of the name that it gives.
         var lost = entries.Where(entry => entry.Name.Contains('\uFFFD', StringComparison.Ordinal)
             && !Path.Exists(Path.Combine(folder, entry.Name))).Select(entry => entry.Name).ToArray();
@@ -61,6 +62,18 @@ internal static class ImageFolder
 
     /// <summary>Whether a file of this name is an image by its extension, and not hidden.</summary>
     public static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+
+    /// <summary>Whether a file of this name is an image of a kind that is not read, and not hidden.</summary>
+    public static bool IsForeign(string name) => ForeignImage.Extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
+
+    /// <summary>Refuses images of kinds that are not read. To leave them out would give a list with fewer images than there are, without a
+    /// word.</summary>
+    public static void RefuseForeign(string where, string[] names)
+    {
+        if (names.Length > 0)
+            throw new InvalidDataException($"{names.Length} images in {where} are of kinds that are not read: {MessageText.Some(names)}. "
+                + "Save them as PNG or JPEG, or remove them.");
+    }
 
     private static string[] Sorted(string folder, IEnumerable<string> files)
     {

@@ -15,19 +15,21 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Makes a list of these images in this order.</summary>
     /// <param name="samples">The images.</param>
     /// <param name="hasCameras">Whether the cameras of the images are known.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
-    public ImageList(IEnumerable<ImageSample> samples, bool hasCameras = true) : this(samples, hasCameras, null)
+    public ImageList(IEnumerable<ImageSample> samples, bool hasCameras = true, bool countsFromZero = false)
+        : this(samples, hasCameras, null, countsFromZero: countsFromZero)
     {
     }
 
     private ImageList(IEnumerable<ImageSample> samples, bool hasCameras, IReadOnlyDictionary<long, string>? names,
-        bool hasIdentities = true)
+        bool hasIdentities = true, bool countsFromZero = false)
     {
         ArgumentNullException.ThrowIfNull(samples);
         this.samples = [.. samples];
         if (Array.IndexOf(this.samples, null) is var missing and >= 0)
             throw new ArgumentException($"samples must not have entries that are null, entry {missing} is.", nameof(samples));
-        (HasCameras, HasIdentities, IdentityNames) = (hasCameras, hasIdentities, names);
+        (HasCameras, HasIdentities, CountsFromZero, IdentityNames) = (hasCameras, hasIdentities, countsFromZero, names);
         Identities = hasIdentities ? [.. this.samples.Select(s => s.Identity).Distinct().Order()] : [];
         if (!hasIdentities) return;
         var labels = Identities.Select((identity, label) => (identity, label)).ToDictionary(p => p.identity, p => (long)p.label);
@@ -59,15 +61,22 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// trained on nor evaluated; each of its images has the identity −1.</summary>
     public bool HasIdentities { get; }
 
+    /// <summary>Whether the identities count from 0, so that 0 is a person or thing like others. Otherwise 0 stands for distractors in a
+    /// list with cameras, as in re-identification.</summary>
+    public bool CountsFromZero { get; }
+
+    /// <summary>The least identity that is a person or thing.</summary>
+    private long First => !HasCameras ? ImageSample.LeastIdentity : CountsFromZero ? 0 : 1;
+
     /// <summary>The name of each identity, if the list was read from folders or combined from other lists; otherwise null.</summary>
     public IReadOnlyDictionary<long, string>? IdentityNames { get; }
 
     /// <summary>The counts that papers print.</summary>
     public ImageListStatistics Statistics => new(
-        HasCameras ? Identities.Count(identity => identity > 0) : Identities.Count,
+        Identities.Count(IsSomebody),
         Count,
         HasCameras ? samples.Select(s => s.Camera).Distinct().Count() : 0,
-        HasCameras ? samples.Count(s => s.Identity == 0) : 0,
+        HasCameras && !CountsFromZero ? samples.Count(s => s.Identity == 0) : 0,
         HasCameras && HasIdentities ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
 
     /// <summary>The images that pass a test, in the same order.</summary>
@@ -75,7 +84,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public ImageList Where(Func<ImageSample, bool> predicate)
     {
         ArgumentNullException.ThrowIfNull(predicate);
-        return new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities);
+        return new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities, CountsFromZero);
     }
 
     /// <summary>The images without those that a loader could not read. Row i of the features that the loader extracted belongs to image i
@@ -150,28 +159,31 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here: the loader
     /// reports those that it does not find.</param>
     /// <param name="split">Only rows with this value in the column <c>split</c> are read; null for all rows.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A column is missing, a row does not parse, or no row is left.</exception>
-    public static ImageList FromCsv(string csv, string imageFolder, string? split = null) =>
-        ImageTable.Csv(csv).ToList(imageFolder, split);
+    public static ImageList FromCsv(string csv, string imageFolder, string? split = null, bool countsFromZero = false) =>
+        ImageTable.Csv(csv).ToList(imageFolder, split, countsFromZero);
 
     /// <summary>Reads a list from a file of JSON lines, one object per image: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split":
     /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required.</summary>
     /// <param name="file">The file, in UTF-8.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here.</param>
     /// <param name="split">Only lines with this value of <c>split</c> are read; null for all lines.</param>
+    /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">A field is missing, a line does not parse, or no line is left.</exception>
-    public static ImageList FromJsonLines(string file, string imageFolder, string? split = null) =>
-        ImageTable.JsonLines(file).ToList(imageFolder, split);
+    public static ImageList FromJsonLines(string file, string imageFolder, string? split = null, bool countsFromZero = false) =>
+        ImageTable.JsonLines(file).ToList(imageFolder, split, countsFromZero);
 
     /// <summary>Joins several lists, for training on several datasets. The identities and cameras of each list are renumbered so that
     /// none coincide.</summary>
-    /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0) and junk (−1) are left out,
-    /// since they show nobody to tell apart; tracks are left out too. <see cref="IdentityNames"/> says which list and identity each new
-    /// identity comes from: <c>2/1043</c> is identity 1043 of the third list.</remarks>
+    /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0, unless a list
+    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they show nobody to tell apart; tracks are left out too.
+    /// <see cref="IdentityNames"/> says which list and identity each new identity comes from: <c>2/1043</c> is identity 1043 of the third
+    /// list.</remarks>
     /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>
     /// <exception cref="ArgumentException"><paramref name="lists"/> is null or has an entry that is null or has no identities.</exception>
     public static ImageList Combine(params IReadOnlyList<ImageList> lists)
@@ -185,7 +197,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         {
             if (!list.HasIdentities)
                 throw new ArgumentException($"lists must have identities, list {place} has none.", nameof(lists));
-            var kept = list.HasCameras ? list.Where(sample => sample.Identity > 0) : list;
+            var kept = list.Where(sample => list.IsSomebody(sample.Identity));
             var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
                 .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
             samples.AddRange(kept.Select((sample, i) =>
@@ -249,7 +261,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>The same images with <paramref name="offset"/> added to each identity.</summary>
     internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,
-        IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value));
+        IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value), HasIdentities, CountsFromZero);
+
+    /// <summary>Whether an identity of this list is a person or thing, and neither junk nor a distractor.</summary>
+    internal bool IsSomebody(long identity) => identity >= First;
 
     /// <summary>The identity and camera in a name like <c>0002_c1s1_000451_03.jpg</c>; null if the name is not like that.</summary>
     internal static (long Identity, long Camera)? IdentityAndCamera(string name) =>

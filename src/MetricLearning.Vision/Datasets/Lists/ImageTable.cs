@@ -52,7 +52,7 @@ internal sealed class ImageTable
     }
 
     /// <summary>The images of a split, or of all rows, sorted by path.</summary>
-    public ImageList ToList(string imageFolder, string? split)
+    public ImageList ToList(string imageFolder, string? split, bool countsFromZero)
     {
         ArgumentNullException.ThrowIfNull(imageFolder);
         var (file, pid, part) = (Required("file"), Required("pid"), split is null ? -1 : Required("split"));
@@ -61,7 +61,7 @@ internal sealed class ImageTable
             .Select(row => new ImageSample(Path.Combine(imageFolder, Name(row, file)),
                 Whole(row, file, pid, ImageSample.LeastIdentity), Whole(row, file, cam, 0), Whole(row, file, track, 0)))
             .OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
-        return samples.Length > 0 ? new(samples, hasCameras: cam >= 0)
+        return samples.Length > 0 ? new(samples, hasCameras: cam >= 0, countsFromZero)
             : throw new InvalidDataException($"{path} has no images{(split is null ? "" : $" of split {split}")}.");
     }
 

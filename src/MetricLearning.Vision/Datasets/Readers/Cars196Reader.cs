@@ -5,12 +5,13 @@ internal static class Cars196Reader
 {
     private const long TrainClasses = 98;
 
-    public static DatasetParts Read(string folder)
+    public static DatasetParts Read(string folder, bool testOnly)
     {
         var root = new DatasetFolder(PublishedDataset.Cars196, folder, "cars_annos.mat", "car_ims");
         var samples = CarsAnnotations.Read(root.Under("cars_annos.mat"))
             .Select(row => new ImageSample(root.Under(row.Path), row.Class, 0)).ToArray();
-        return DatasetParts.SelfRetrieval(PublishedDataset.Cars196, root.List(samples.Where(s => s.Identity <= TrainClasses), false),
+        return DatasetParts.SelfRetrieval(PublishedDataset.Cars196,
+            root.List(samples.Where(s => !testOnly && s.Identity <= TrainClasses), false),
             root.List(samples.Where(s => s.Identity > TrainClasses), false));
     }
 }

@@ -7,7 +7,7 @@ namespace MetricLearning.Vision;
 /// <summary>Reads a classic split of CUHK03 as torchreid writes it.</summary>
 internal static partial class Cuhk03ClassicReader
 {
-    public static DatasetParts Read(string splits, string images, int split)
+    public static DatasetParts Read(string splits, string images, int split, bool testOnly)
     {
         ArgumentException.ThrowIfNullOrEmpty(splits);
         Guard.AtLeast(split, 0);
@@ -28,8 +28,9 @@ internal static partial class Cuhk03ClassicReader
             return root.List(rows.EnumerateArray().Select((row, i) => Sample(row, $"{splits}: split {split}, {name}, row {i}", images)),
                 true);
         }
-        return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"), Part("train"), Part("query"), Part("gallery"),
-            RetrievalProtocol.Cuhk03, PublishedDataset.Cuhk03Classic);
+        return new(string.Create(CultureInfo.InvariantCulture, $"CUHK03 split {split}"),
+            testOnly ? new ImageList([]) : Part("train"), Part("query"), Part("gallery"), RetrievalProtocol.Cuhk03,
+            PublishedDataset.Cuhk03Classic);
     }
 
     private static JsonDocument Parse(string file)

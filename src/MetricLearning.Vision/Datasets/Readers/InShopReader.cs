@@ -3,7 +3,7 @@ namespace MetricLearning.Vision;
 /// <summary>Reads DeepFashion In-Shop from its partition file.</summary>
 internal static class InShopReader
 {
-    public static DatasetParts Read(string folder)
+    public static DatasetParts Read(string folder, bool testOnly)
     {
         var facts = PublishedDataset.InShop;
         var list = Directory.Exists(Path.Combine(folder ?? "", "Eval")) ? "Eval/list_eval_partition.txt" : "list_eval_partition.txt";
@@ -11,8 +11,8 @@ internal static class InShopReader
         var above = root.First("img", "Img/img") == "img" ? "" : "Img";
         // The first line is the number of rows, the second the names of the columns: image_name item_id evaluation_status.
         var parts = root.Rows(list, 3, heading: 2).ToLookup(Part, row => new ImageSample(root.Under(above, row[0]), Item(row), 0));
-        return new(facts.Name, root.List(parts["train"], false), root.List(parts["query"], false), root.List(parts["gallery"], false),
-            RetrievalProtocol.NoFilter with { Name = "In-Shop" }, facts);
+        return new(facts.Name, root.List(testOnly ? [] : parts["train"], false), root.List(parts["query"], false),
+            root.List(parts["gallery"], false), RetrievalProtocol.NoFilter with { Name = "In-Shop" }, facts);
     }
 
     private static string Part(ListRow row) => row[2] is "train" or "query" or "gallery" ? row[2]

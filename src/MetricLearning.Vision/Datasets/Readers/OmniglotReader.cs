@@ -3,10 +3,11 @@ namespace MetricLearning.Vision;
 /// <summary>Reads Omniglot: the background alphabets are for training, the evaluation alphabets for the test.</summary>
 internal static class OmniglotReader
 {
-    public static DatasetParts Read(string folder)
+    public static DatasetParts Read(string folder, bool testOnly)
     {
-        var root = new DatasetFolder(PublishedDataset.Omniglot, folder, "images_background", "images_evaluation");
-        var train = ImageList.FromFolders(root.Under("images_background"));
+        var root = new DatasetFolder(PublishedDataset.Omniglot, folder,
+            testOnly ? ["images_evaluation"] : ["images_background", "images_evaluation"]);
+        var train = testOnly ? new ImageList([], hasCameras: false) : ImageList.FromFolders(root.Under("images_background"));
         var test = ImageList.FromFolders(root.Under("images_evaluation"));
         // The characters of the two parts are different, so their numbers must be.
         return DatasetParts.SelfRetrieval(PublishedDataset.Omniglot, train, test.Renumbered(train.ClassCount));

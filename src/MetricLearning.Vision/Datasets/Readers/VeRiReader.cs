@@ -8,11 +8,11 @@ namespace MetricLearning.Vision;
 /// <summary>Reads VeRi-776 from its lists of names. If the XML labels are there, they must agree with the names.</summary>
 internal static class VeRiReader
 {
-    public static DatasetParts Read(string folder)
+    public static DatasetParts Read(string folder, bool testOnly)
     {
         var facts = PublishedDataset.VeRi776;
-        var root = new DatasetFolder(facts, folder,
-            "image_train", "image_query", "image_test", "name_train.txt", "name_query.txt", "name_test.txt");
+        string[] test = ["image_query", "image_test", "name_query.txt", "name_test.txt"];
+        var root = new DatasetFolder(facts, folder, testOnly ? test : ["image_train", "name_train.txt", .. test]);
         var tracks = Tracks(root);
         ImageList Part(string list, string images, string? labels = null)
         {
@@ -27,8 +27,8 @@ internal static class VeRiReader
                 return new ImageSample(root.Under(images, row[0]), identity, camera, tracks.GetValueOrDefault(row[0]));
             }), true);
         }
-        return new(facts.Name, Part("name_train.txt", "image_train", "train_label.xml"), Part("name_query.txt", "image_query"),
-            Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
+        return new(facts.Name, testOnly ? new ImageList([]) : Part("name_train.txt", "image_train", "train_label.xml"),
+            Part("name_query.txt", "image_query"), Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
     }
 
     /// <summary>The track of each image. A line of test_track.txt is a track: the names of its images, and fields that are no

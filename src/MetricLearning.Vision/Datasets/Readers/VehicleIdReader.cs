@@ -5,12 +5,13 @@ namespace MetricLearning.Vision;
 /// <summary>Reads VehicleID from its list files and draws the gallery.</summary>
 internal static class VehicleIdReader
 {
-    public static DatasetParts Read(string folder, int testSize, ulong seed)
+    public static DatasetParts Read(string folder, int testSize, ulong seed, bool testOnly)
     {
         Guard.AtLeast(testSize, 1);
         var facts = PublishedDataset.VehicleId;
         var list = string.Create(CultureInfo.InvariantCulture, $"train_test_split/test_list_{testSize}.txt");
-        var root = new DatasetFolder(facts, folder, "image", "train_test_split/train_list.txt", list);
+        const string training = "train_test_split/train_list.txt";
+        var root = new DatasetFolder(facts, folder, testOnly ? ["image", list] : ["image", training, list]);
         ImageList Part(string file) => root.List(root.Rows(file, 2).Select(row =>
             new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
         var random = new SeededRandom(seed);
@@ -18,7 +19,7 @@ internal static class VehicleIdReader
         // In the order of the vehicles, so that the draw depends on the list and the seed only.
         var gallery = test.GroupBy(sample => sample.Identity).OrderBy(group => group.Key)
             .Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
-        return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), Part("train_test_split/train_list.txt"),
+        return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), testOnly ? new ImageList([]) : Part(training),
             test.Where(sample => !gallery.Contains(sample)), test.Where(gallery.Contains),
             RetrievalProtocol.NoFilter with { Name = "VehicleID" }, testSize == 800 ? facts : null);
     }

@@ -16,7 +16,7 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
     /// <param name="protocol">The protocol that is set; null for the default.</param>
     /// <param name="scores">Makes the scores from [Q, D] and [G, D].</param>
     /// <param name="distance">The name of the distance.</param>
-    /// <exception cref="ArgumentException">Widths, types, devices or cameras do not fit.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices, cameras or embedding spaces do not fit.</exception>
     public static EvaluationInput Of(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol? protocol,
         Func<Tensor, Tensor, ScoreSource> scores, string distance)
     {
@@ -24,6 +24,9 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
         ArgumentNullException.ThrowIfNull(gallery);
         var relations = Relations.Of(protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
+        if (query.Space is { } space && gallery.Space is { } other
+            && string.Join("; ", space.Conflicts(other, "for the queries", "for the gallery")) is { Length: > 0 } conflicts)
+            throw new ArgumentException($"query and gallery must be of one embedding space, but {conflicts}.", nameof(gallery));
         return new EvaluationInput(scores(query.Features, gallery.Features), relations, distance);
     }
 

@@ -6,6 +6,24 @@ public sealed class ImageListTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
+    /// <summary>A list that counts from 0 has a person 0, who is no distractor.</summary>
+    [Fact]
+    public void Zero_IsAPersonInAListThatCountsFromZero()
+    {
+        var csv = folder.Under("zero.csv");
+        File.WriteAllLines(csv, ["file,pid,cam", "a.jpg,0,1", "b.jpg,0,2", "c.jpg,1,1", "d.jpg,-1,1"]);
+        var (market, zero) = (ImageList.FromCsv(csv, ""), ImageList.FromCsv(csv, "", countsFromZero: true));
+        Assert.Equal(new ImageListStatistics(1, 4, 2, 2, 1), market.Statistics);
+        Assert.Equal(new ImageListStatistics(2, 4, 2, 0, 1), zero.Statistics);
+        Assert.Equal([1L], ImageList.Combine(market).Identities);
+        var combined = ImageList.Combine(zero, market);
+        Assert.Equal([1L, 1, 2, 3], combined.Select(image => image.Identity));
+        Assert.Equal(["0/0", "0/1", "1/1"], combined.Identities.Select(identity => combined.IdentityNames![identity]));
+        Assert.True(zero.Where(image => image.Camera == 1).CountsFromZero);
+        Assert.Equal(["2 identities are in training and in the gallery: 0, 1. Scores on them say little."],
+            new ReIdDataset("zero", zero, zero.Where(image => image.Camera == 1), zero).Warnings);
+    }
+
     [Fact]
     public void FromNamedFiles_ReadsIdentityAndCameraInOrdinalOrder()
     {

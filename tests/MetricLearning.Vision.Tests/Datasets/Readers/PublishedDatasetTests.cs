@@ -282,6 +282,73 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Empty(data.Warnings);
     }
 
+    /// <summary>Query and gallery are the same without the files that only training needs.</summary>
+    [Fact]
+    public void TestOnly_NeedsNothingOfTraining()
+    {
+        Lines("veri/name_train.txt", "0001_c001_00016450_0.jpg");
+        Lines("veri/name_query.txt", "0002_c002_00030600_0.jpg");
+        Lines("veri/name_test.txt", "0002_c004_00084250_0.jpg");
+        Put("veri/image_train", "0001_c001_00016450_0.jpg");
+        Put("veri/image_query", "0002_c002_00030600_0.jpg");
+        Put("veri/image_test", "0002_c004_00084250_0.jpg");
+        Same(testOnly => ReIdDataset.VeRi776(At("veri"), testOnly), "veri/image_train", "veri/name_train.txt");
+
+        Lines("id/train_test_split/train_list.txt", "9 7");
+        Lines("id/train_test_split/test_list_800.txt", "1 1", "2 1", "3 2", "4 2");
+        Put("id/image", "1.jpg", "2.jpg", "3.jpg", "4.jpg", "9.jpg");
+        Same(testOnly => ReIdDataset.VehicleId(At("id"), testOnly: testOnly), "id/train_test_split/train_list.txt", "id/image/9.jpg");
+
+        Lines("cub/images.txt", "1 001.A/a.jpg", "2 101.B/b.jpg", "3 101.B/c.jpg");
+        Lines("cub/image_class_labels.txt", "1 1", "2 101", "3 101");
+        Put("cub/images", "001.A/a.jpg", "101.B/b.jpg", "101.B/c.jpg");
+        Same(testOnly => ReIdDataset.Cub200(At("cub"), testOnly), "cub/images/001.A");
+
+        folder.Write("cars/cars_annos.mat", Convert.FromBase64String(PublishedCars.File));
+        Put("cars/car_ims", "000001.jpg", "000002.jpg", "000003.jpg", "000004.jpg");
+        Same(testOnly => ReIdDataset.Cars196(At("cars"), testOnly), "cars/car_ims/000001.jpg", "cars/car_ims/000002.jpg");
+
+        Lines("sop/Ebay_train.txt", "image_id class_id super_class_id path", "1 1 1 a/1.JPG");
+        Lines("sop/Ebay_test.txt", "image_id class_id super_class_id path", "2 2 1 b/2.JPG");
+        Put("sop", "a/1.JPG", "b/2.JPG");
+        Same(testOnly => ReIdDataset.StanfordOnlineProducts(At("sop"), testOnly), "sop/Ebay_train.txt", "sop/a");
+
+        Lines("shop/list_eval_partition.txt", "3", "image_name item_id evaluation_status", "img/a.jpg id_00000002 train",
+            "img/b.jpg id_00000003 query", "img/c.jpg id_00000003 gallery");
+        Put("shop/img", "a.jpg", "b.jpg", "c.jpg");
+        Same(testOnly => ReIdDataset.InShop(At("shop"), testOnly), "shop/img/a.jpg");
+
+        Put("letters/images_background/Greek/1", "a.png");
+        Put("letters/images_evaluation/Angelic/1", "b.png");
+        Same(testOnly => ReIdDataset.Omniglot(At("letters"), testOnly), "letters/images_background");
+
+        Lines("list.csv", "file,pid,cam,split", "a.jpg,1,1,train", "b.jpg,2,1,query", "c.jpg,2,2,gallery");
+        Lines("test.csv", "file,pid,cam,split", "b.jpg,2,1,query", "c.jpg,2,2,gallery");
+        Assert.Equal(ReIdDataset.Csv(At("list.csv"), "").Gallery, ReIdDataset.Csv(At("test.csv"), "", testOnly: true).Gallery);
+        Lines("test.jsonl", """{"file": "b.jpg", "pid": 2, "split": "query"}""", """{"file": "c.jpg", "pid": 2, "split": "gallery"}""");
+        Assert.Empty(ReIdDataset.JsonLines(At("test.jsonl"), "", testOnly: true).Train);
+        Lines("splits.json", """[{"query": [["1_023_1_05.png", 0, 0]], "gallery": [["1_023_2_06.png", 0, 1]]}]""");
+        Put("boxes", "1_023_1_05.png", "1_023_2_06.png");
+        Assert.Single(ReIdDataset.Cuhk03Classic(At("splits.json"), At("boxes"), testOnly: true).Gallery);
+
+        string At(string name) => Path.Combine(folder.Path, name);
+
+        void Same(Func<bool, ReIdDataset> read, params string[] training)
+        {
+            var whole = read(false);
+            Assert.NotEmpty(whole.Train);
+            Assert.Equal(whole.Gallery, read(true).Gallery.Select((image, i) => image with { Identity = whole.Gallery[i].Identity }));
+            foreach (var path in training.Select(At))
+                if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+                else File.Delete(path);
+            var test = read(true);
+            Assert.Empty(test.Train);
+            Assert.Equal(whole.Query.Select(image => image.Path), test.Query.Select(image => image.Path));
+            Assert.Equal(whole.Gallery.Select(image => image.Path), test.Gallery.Select(image => image.Path));
+            Assert.ThrowsAny<IOException>(() => read(false));
+        }
+    }
+
     [Fact]
     public void FacesAndLetters_GoTheSameWay()
     {

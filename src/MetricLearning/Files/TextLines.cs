@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MetricLearning.Vision;
+namespace MetricLearning;
 
 /// <summary>Reads the lines of a UTF-8 file. A line has a greatest length: a file without line ends is no list, and is not read
 /// whole.</summary>

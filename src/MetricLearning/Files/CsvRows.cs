@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace MetricLearning.Vision;
+namespace MetricLearning;
 
 /// <summary>Reads comma-separated values (RFC 4180) in one pass. A field between double quotes may have commas, line ends and doubled
 /// quotes; blanks around a field are dropped; empty lines are skipped.</summary>

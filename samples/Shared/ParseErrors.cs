@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.CommandLine.Parsing;
+
+namespace MetricLearning.Samples;
+
+/// <summary>Says in one line each what is wrong with a command line, and what was probably meant.</summary>
+internal static class ParseErrors
+{
+    /// <summary>Up to so many values are listed whole.</summary>
+    private const int Listed = 6;
+
+    public static IEnumerable<string> Of(ParseResult parsed)
+    {
+        if (parsed.UnmatchedTokens is [var unmatched, ..])
+        {
+            yield return Unknown(parsed.CommandResult.Command, unmatched);
+            yield break;
+        }
+        foreach (var error in parsed.Errors) yield return Of(error);
+    }
+
+    private static string Of(ParseError error)
+    {
+        var result = error.SymbolResult is ArgumentResult { Parent: OptionResult of } ? of : error.SymbolResult;
+        if (result is not OptionResult { Option: var option, Tokens: var tokens }) return error.Message;
+        if (Values(option) is { } values
+            && tokens.FirstOrDefault(token => !values.Contains(token.Value, StringComparer.Ordinal)) is { Value: var odd })
+            return $"{option.Name}: there is no {odd}. {(values.Length <= Listed ? $"It takes {string.Join(", ", values)}."
+                : NearNames.Describe(odd, values))}";
+        return KindOf(option.ValueType) is { } kind && error.Message.StartsWith("Cannot parse", StringComparison.Ordinal)
+            ? $"{option.Name} takes {kind}, got {string.Join(' ', tokens.Select(token => token.Value))}." : error.Message;
+    }
+
+    private static string Unknown(Command command, string word)
+    {
+        var isOption = word.StartsWith('-');
+        string[] known = isOption ? [.. command.Options.Select(option => option.Name), "--debug"]
+            : [.. command.Subcommands.Select(sub => sub.Name)];
+        return $"There is no {(isOption ? "option" : "command or option")} {word}."
+            + (NearNames.Nearest(word, known) is { } near ? $" Did you mean {near}?"
+                : !isOption && known.Length > 0 ? $" The commands are {string.Join(", ", known)}." : "");
+    }
+
+    /// <summary>The values that an option takes, if they are few; null if it takes any.</summary>
+    private static string[]? Values(Option option)
+    {
+        string[] values = [.. option.GetCompletions(CompletionContext.Empty).Select(completion => completion.Label)];
+        return values.Length > 0 && option.ValueType == typeof(string) ? values : null;
+    }
+
+    private static string? KindOf(Type type) =>
+        type == typeof(int) || type == typeof(int?) || type == typeof(ulong) ? "a whole number"
+        : type == typeof(double) ? "a number"
+        : type == typeof(int[]) ? "whole numbers"
+        : type == typeof(double[]) ? "numbers" : null;
+}

@@ -1,0 +1,196 @@
+using System.Globalization;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Reads features with their identities and cameras from files of this library and of others: <c>.npz</c>, <c>.npy</c>,
+/// <c>.safetensors</c>, <c>.mat</c>.</summary>
+/// <remarks>
+/// <para>A file may hold queries and gallery, or one set. The usual names are known: <c>query_feat</c>, <c>query_pid</c>,
+/// <c>query_cam</c>, <c>query_files</c>; <c>gallery_f</c>, <c>gallery_label</c>, <c>gallery_cam</c>; <c>qf</c>, <c>q_pids</c>,
+/// <c>q_camids</c>, <c>gf</c>, …; <c>features</c>, <c>ids</c>, <c>cameras</c>. Others are given by <see cref="Names"/>. A <c>.npy</c> file
+/// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file beside it, or in files of
+/// their own.</para>
+/// <para>Features are [N, D], or [N, D, 1, 1]. Those of integers become float32, where it holds all of them. Identities and cameras are
+/// whole numbers of any type, or texts: <c>0007</c> is 7, and names that are no numbers become 1, 2, … in the order in which they first
+/// come, the same number for the same name in all files that one reader reads. <see cref="FeaturePart.IdentityNames"/> has the
+/// names.</para>
+/// <para>Thread safety: one thread at a time.</para>
+/// </remarks>
+public sealed class FeatureReader
+{
+    private readonly NameNumbers identityNumbers = new("identities"), cameraNumbers = new("cameras");
+    private FeatureColumns columns = new(null);
+
+    /// <summary>What the files call their arrays. Default: null, the usual names.</summary>
+    public FeatureNames? Names
+    {
+        get;
+        init => columns = new FeatureColumns(field = value);
+    }
+
+    /// <summary>An array may take this much memory, or eight times the file's length where that is more. Default: 1 GiB.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
+    public long MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = GrowthLimit.DefaultBytes;
+
+    /// <summary>Reads all sets of a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>The sets, which the caller disposes. A set other than query and gallery that has no identities is none.</returns>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is of another format or damaged, it has no features under a known name, or
+    /// identities are missing or do not fit. The message names the file and what it has.</exception>
+    /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
+    public FeatureParts Read(string path) => In(path, arrays =>
+    {
+        var found = new List<FeaturePart>();
+        try
+        {
+            var sets = columns.Sets(arrays.Names).ToList();
+            foreach (var set in sets)
+                if (set is "query" or "gallery" || sets.Count == 1 || Find(arrays, set, FeatureColumn.Identities) is not null)
+                    found.Add(Part(arrays, set, set, null, null));
+            if (found.Count == 0) throw NoFeatures(arrays);
+            return new FeatureParts(found, Unread(arrays, sets, found[0].Set.Features.size(1)));
+        }
+        catch
+        {
+            foreach (var part in found) part.Dispose();
+            throw;
+        }
+    });
+
+    /// <summary>Reads one set, whose identities and cameras may be in files of their own.</summary>
+    /// <param name="name">What the set is, such as <c>query</c>. Arrays that begin with it are looked for first, then those without a
+    /// name.</param>
+    /// <param name="path">The file of the features.</param>
+    /// <param name="identities">A file with one array, the identities; null if they are in the file of the features.</param>
+    /// <param name="cameras">A file with one array, the cameras; null if they are in the file of the features, or there are none.</param>
+    /// <returns>The set, which the caller disposes.</returns>
+    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="ArgumentNullException">The name is null.</exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">A file is of another format or damaged, it has no features under a known name, or
+    /// identities are missing or do not fit. The message names the file and what it has.</exception>
+    /// <exception cref="IOException">A file cannot be read; the message names it.</exception>
+    public FeaturePart ReadPart(string name, string path, string? identities = null, string? cameras = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return In(path, arrays =>
+        {
+            var sets = columns.Sets(arrays.Names).ToList();
+            var set = sets.Contains(name) ? name : sets.Contains("") ? "" : throw NoFeatures(arrays);
+            return Part(arrays, set, name, identities, cameras);
+        });
+    }
+
+    private T In<T>(string path, Func<FeatureArrays, T> read)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, and a file of features was expected.");
+        if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
+        return InputFile.Naming(path, () =>
+        {
+            using var arrays = new FeatureArrays(path, MaxBytes, columns.Knows);
+            return read(arrays);
+        });
+    }
+
+    private FeaturePart Part(FeatureArrays arrays, string set, string name, string? identityFile, string? cameraFile)
+    {
+        using var scope = NewDisposeScope();
+        var vectors = Vectors(arrays, Find(arrays, set, FeatureColumn.Features) ?? throw NoFeatures(arrays));
+        var rows = vectors.size(0);
+        var people = identityFile is not null ? In(identityFile, other => Whole(other, OnlyArray(other), identityNumbers))
+            : Whole(arrays, Find(arrays, set, FeatureColumn.Identities) ?? throw Missing(), identityNumbers);
+        var views = cameraFile is not null ? In(cameraFile, other => Whole(other, OnlyArray(other), cameraNumbers))
+            : Find(arrays, set, FeatureColumn.Cameras) is { } found ? Whole(arrays, found, cameraNumbers) : null;
+        if (people.Length != rows) throw new InvalidDataException(people.Length == vectors.size(1)
+            ? $"there are {people.Length} identities{Of()} and features {Guard.Shape(vectors)}: write one row for each image"
+            : $"there are {rows} features{Of()} and {people.Length} identities");
+        if (views is not null && views.Length != rows)
+            throw new InvalidDataException($"there are {rows} features{Of()} and {views.Length} cameras");
+        var notes = new List<string>();
+        var paths = Paths(arrays, set, people.Length, notes);
+        var space = arrays.Space is { } json ? EmbeddingSpace.Parse(json) : null;
+        return new(name, new EmbeddingSet(vectors.alias(), people, views) { Space = space }, paths, identityNumbers.Names, notes);
+
+        InvalidDataException Missing() => new(arrays.Names.Contains(FeatureArrays.Only)
+            ? $"a .npy file has no identities{Of()}: give them in a .csv file beside it, with the columns file, pid and cam, or in a file "
+                + "of their own"
+            : $"it has no identities{Of()} under a known name ("
+                + $"{MessageText.Some([.. columns.NamesOf(FeatureColumn.Identities, set)])}); it has {arrays.Described}");
+
+        string Of() => name.Length == 0 ? "" : $" of {MessageText.Excerpt(name)}";
+    }
+
+    private static Tensor Vectors(FeatureArrays arrays, string name)
+    {
+        var read = arrays.Read(name);
+        var shape = read.shape;
+        if (shape.Length < 2 || shape[1] == 0 || shape.Skip(2).Any(size => size != 1) || read.dtype == ScalarType.Bool)
+            throw new InvalidDataException($"features must be numbers [images, length], got {read.dtype} {Guard.Shape(read)}");
+        var flat = read.reshape(shape[0], shape[1]);
+        if (flat.is_floating_point()) return flat;
+        var wide = flat.to(ScalarType.Float32);
+        return wide.to(flat.dtype).Equals(flat) ? wide
+            : throw new InvalidDataException($"features of {flat.dtype} must be numbers that float32 holds exactly; save them as float64");
+    }
+
+    /// <summary>Whole numbers of any type in one dimension, or texts. A matrix of one row or one column counts too, as MATLAB writes
+    /// lists.</summary>
+    private static long[] Whole(FeatureArrays arrays, string name, NameNumbers numbers)
+    {
+        if (arrays.Text(name) is { } texts) return numbers.Of(texts);
+        using var scope = NewDisposeScope();
+        var read = arrays.Read(name);
+        var called = name.Length == 0 ? "it" : $"'{MessageText.Excerpt(name)}'";
+        if (read.shape.Count(size => size != 1) > 1)
+            throw new InvalidDataException($"{called} has the shape {Guard.Shape(read)}, and must be a list");
+        if (read.dtype == ScalarType.Bool) throw new InvalidDataException($"{called} holds yes and no, and must hold whole numbers");
+        var whole = read.to(ScalarType.Int64);
+        if (read.is_floating_point() && !whole.to(read.dtype).Equals(read))
+            throw new InvalidDataException($"{called} holds numbers that are not whole");
+        return numbers.Of([.. whole.contiguous().data<long>()]);
+    }
+
+    /// <summary>The images of the rows. Figures do not need them, so what cannot be used becomes a note.</summary>
+    private string[]? Paths(FeatureArrays arrays, string set, int rows, List<string> notes)
+    {
+        if (Find(arrays, set, FeatureColumn.Files) is not { } name) return null;
+        var called = $"'{MessageText.Excerpt(name)}'";
+        try
+        {
+            var paths = arrays.Text(name);
+            if (paths?.Length == rows) return paths;
+            notes.Add(paths is null ? $"{called} holds no text, so the images have no names."
+                : string.Create(CultureInfo.InvariantCulture, $"{called} has {paths.Length} names for {rows} images, so it is not used."));
+        }
+        catch (InvalidDataException e)
+        {
+            notes.Add($"{called} cannot be read, so the images have no names: {MessageText.Message(e.Message)}");
+        }
+        return null;
+    }
+
+    private string? Find(FeatureArrays arrays, string set, FeatureColumn column) =>
+        column == FeatureColumn.Features && set.Length == 0 && arrays.Names.Contains(FeatureArrays.Only) ? FeatureArrays.Only
+            : columns.NamesOf(column, set).FirstOrDefault(arrays.Has);
+
+    /// <summary>Arrays that are no known column and have the shape of features.</summary>
+    private IReadOnlyList<string> Unread(FeatureArrays arrays, List<string> sets, long width)
+    {
+        var known = sets.SelectMany(set => Enum.GetValues<FeatureColumn>().SelectMany(column => columns.NamesOf(column, set)))
+            .ToHashSet(StringComparer.Ordinal);
+        return [.. arrays.Names.Where(name => name != FeatureArrays.Only && !known.Contains(name) && arrays.IsMatrix(name, width))];
+    }
+
+    private static string OnlyArray(FeatureArrays arrays) => arrays.Names.Count == 1 ? arrays.Names.First()
+        : arrays.Names.Contains(FeatureArrays.Only) ? FeatureArrays.Only
+        : throw new InvalidDataException($"one array was expected, and it has {arrays.Described}");
+
+    private InvalidDataException NoFeatures(FeatureArrays arrays) => new(Names is { } names
+        ? $"it has no features named {MessageText.Excerpt(names.Features)}; it has {arrays.Described}"
+        : "it has no features under a known name (query_feat and gallery_feat, qf and gf, features, ...); it has "
+            + $"{arrays.Described}. {nameof(FeatureReader)}.{nameof(Names)} takes other names");
+}

@@ -1,0 +1,35 @@
+namespace MetricLearning.Tests;
+
+/// <summary>What PersonReId says of a command line that it does not understand, and how wide its help is.</summary>
+public class CommandLineTests
+{
+    [Theory]
+    [InlineData("There is no command or option trian. Did you mean train?", "trian")]
+    [InlineData("There is no option --epoch. Did you mean --epochs?", "train", "--data", ".", "--epoch", "3")]
+    [InlineData("--epochs takes a whole number, got abc.", "train", "--data", ".", "--epochs", "abc")]
+    [InlineData("--lr takes a number, got fast.", "train", "--data", ".", "--lr", "fast")]
+    [InlineData("--arch: there is no resnet19. Near names: resnet18, ", "train", "--data", ".", "--arch", "resnet19")]
+    public void AMistake_IsSaidInOneLine(string message, params string[] arguments)
+    {
+        var (code, _, error) = Run(arguments);
+        Assert.Equal(2, code);
+        Assert.Contains($"error: {message}", error, StringComparison.Ordinal);
+        Assert.Equal(2, error.TrimEnd().Split('\n').Length);        // the error, and where help is
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("train", "--help")]
+    [InlineData("evaluate", "--help")]
+    public void Help_IsNotWiderThanAPage(params string[] arguments)
+    {
+        var (code, output, error) = Run(arguments);
+        Assert.True(code == 0, error);
+        Assert.Empty(error);
+        Assert.DoesNotContain(output.Split('\n'), line => line.Length > 100);
+        Assert.Contains("--", output, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Output, string Error) Run(params string[] arguments) =>
+        SampleProgram.Run("PersonReId", arguments);
+}
