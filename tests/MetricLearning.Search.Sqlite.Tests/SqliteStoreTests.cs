@@ -29,7 +29,7 @@ public sealed class SqliteStoreTests : StoreConformance
         var rows = Item.All.Select(item => (item.Id, item.Vector.ToArray()));
         float[] query = [1, 2, 3, 4];
         Assert.Equal(PlainSearch.Nearest(SearchMetric.Cosine, query, rows, 20),
-            (await items.SearchAsync(query, 20).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score!.Value)));
+            (await items.SearchAsync(query, 20, ByVector()).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score!.Value)));
     }
 
     /// <summary>A second store on the file stands for a second process: the two share nothing but the file.</summary>
@@ -44,7 +44,7 @@ public sealed class SqliteStoreTests : StoreConformance
         await items.UpsertAsync(new Item { Id = 2, Name = "back", Vector = new float[] { 1, 0, 0, 0 } });
         Assert.Null(await seen.GetAsync(1));
         Assert.Equal("back", (await seen.GetAsync(2))!.Name);
-        Assert.Equal(2, (await seen.SearchAsync(new float[] { 1, 0, 0, 0 }, 1).ToListAsync())[0].Record.Id);
+        Assert.Equal(2, (await seen.SearchAsync(new float[] { 1, 0, 0, 0 }, 1, ByVector()).ToListAsync())[0].Record.Id);
         await items.EnsureCollectionDeletedAsync();
         await Assert.ThrowsAsync<VectorStoreException>(() => seen.GetAsync(2));
         await items.EnsureCollectionExistsAsync();

@@ -45,12 +45,12 @@ internal static class SearchCases
             var filter = oneIn == 1 ? null : SearchFilter<int>.Where((key, _) => key % oneIn == 0);
             var (q, g) = (Similarity.Normalize(query.Features), Similarity.Normalize(shown.Features));
             var kept = arange(0, gallery, oneIn);
-            var bytes = zeros(gallery, width, ScalarType.Int8);
+            var bytes = zeros(gallery, width / sizeof(long), ScalarType.Int64);
             return new(query, shown, q, g, kept, bytes)
             {
                 Ours = Work.Of(() => Scores([index.Search(vector.Span, Nearest, filter)])),
-                Naive = Work.Scoped(() => [q.mm(g.t()).index_select(1, kept).topk(Math.Min(Nearest, kept.size(0)), dim: 1).values]),
-                Floor = Work.Scoped(() => [bytes.view(ScalarType.Int64).max()]),
+                Naive = Work.Scoped(() => [q.mm(g.t()).index_select(1, kept).topk((int)Math.Min(Nearest, kept.size(0)), dim: 1).values]),
+                Floor = Work.Scoped(() => [bytes.max()]),
             };
         })
     {
