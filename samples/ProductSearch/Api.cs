@@ -83,8 +83,8 @@ internal static class Api
         {
             var product = Judge.ProductOf(settings, number);
             var picture = product.Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0xE8, (ulong)number)), ExampleSide);
-            using var image = SKImage.FromPixelCopy(new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque),
-                picture.Pixels);
+            var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
+            using var image = SKImage.FromPixelCopy(info, picture.Pixels);
             using var data = image.Encode(SKEncodedImageFormat.Jpeg, 90);
             return Results.Bytes(data.ToArray(), "image/jpeg");
         });

@@ -53,7 +53,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     }
 
     private static bool IsIn(string path, string folder) =>
-        path == folder || path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        path == folder
+        || path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>The path of a folder without any link in it.</summary>
     private static string Real(string folder)
@@ -73,7 +74,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
             for (var first = 0; first < files.Length; first += AtOnce)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                board.Show($"Adding {Path.GetFileName(path)}: {first} of {files.Length} pictures", (double)first / files.Length, canStop: true);
+                board.Show($"Adding {Path.GetFileName(path)}: {first} of {files.Length} pictures", (double)first / files.Length,
+                    canStop: true);
                 var read = files.Skip(first).Take(AtOnce).AsParallel().AsOrdered()
                     .Select(file => Read(path, file)).ToArray();
                 unreadable += read.Count(item => item is null);

@@ -126,7 +126,8 @@ internal sealed record Kind(string Name, string Group, Func<Material, Material, 
                 .Box(part, new(0.02f, high * 0.58f, deep / 2), new(wide * 0.42f, high * 0.85f, deep / 2 + 0.015f))
                 .Wheel(part, new(wide * 0.12f, high * 0.28f, deep / 2), high * 0.12f, 0.08f)
                 .Wheel(part, new(wide * 0.32f, high * 0.28f, deep / 2), high * 0.12f, 0.08f)
-                .Bar(Material.Plain(new(0.75f), 0.7f), 0.012f, new(wide * 0.4f, high, -deep * 0.3f), new(wide * 0.62f, high + 0.55f, -deep * 0.3f));
+                .Bar(Material.Plain(new(0.75f), 0.7f), 0.012f, new(wide * 0.4f, high, -deep * 0.3f),
+                    new(wide * 0.62f, high + 0.55f, -deep * 0.3f));
         }),
         new("chair", "furniture", (body, part, random) =>
         {
