@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using System.Runtime.CompilerServices;
 using MetricLearning;
 using MetricLearning.Vision;
 using ProductSearch.Drawing;
-using SkiaSharp;
 
 namespace ProductSearch;
 
@@ -39,8 +37,12 @@ internal static class Api
             : Results.Ok(new { status = "ready" }));
 
         var api = app.MapGroup("/api");
-        api.MapGet("/events", (StatusBoard board, IHostApplicationLifetime program, CancellationToken gone) =>
-            TypedResults.ServerSentEvents(UntilEither(board, program.ApplicationStopping, gone)));
+        api.MapGet("/events", (StatusBoard board, IHostApplicationLifetime program, HttpContext context) =>
+        {
+            var ends = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping, context.RequestAborted);
+            context.Response.RegisterForDispose(ends);
+            return TypedResults.ServerSentEvents(board.Follow(ends.Token));
+        });
 
         api.MapPost("/search", async (HttpRequest request, Startup startup, CancellationToken gone, string? tag, int? count) =>
         {
@@ -83,10 +85,7 @@ internal static class Api
         {
             var product = Judge.ProductOf(settings, number);
             var picture = product.Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0xE8, (ulong)number)), ExampleSide);
-            var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
-            using var image = SKImage.FromPixelCopy(info, picture.Pixels);
-            using var data = image.Encode(SKEncodedImageFormat.Jpeg, 90);
-            return Results.Bytes(data.ToArray(), "image/jpeg");
+            return Results.Bytes(Pictures.Jpeg(picture), "image/jpeg");
         });
 
         api.MapPost("/index", (IndexRequest request, FolderIndexing indexing) =>
@@ -98,25 +97,6 @@ internal static class Api
             indexing.Stop();
             return Results.NoContent();
         });
-    }
-
-    private static async IAsyncEnumerable<Status> UntilEither(StatusBoard board, CancellationToken stopping,
-        [EnumeratorCancellation] CancellationToken gone)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, gone);
-        await using var statuses = board.Follow(either.Token).GetAsyncEnumerator(either.Token);
-        while (true)
-        {
-            try
-            {
-                if (!await statuses.MoveNextAsync()) yield break;
-            }
-            catch (OperationCanceledException)
-            {
-                yield break;
-            }
-            yield return statuses.Current;
-        }
     }
 
     private static string? Tag(string? tag) => string.IsNullOrEmpty(tag) ? null : tag;

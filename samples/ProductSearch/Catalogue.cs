@@ -71,9 +71,8 @@ internal sealed class Catalogue(int dimension, DirectoryInfo folder)
     public void Show(Item item, Picture picture)
     {
         var scale = Math.Min(1, (double)ShownSide / Math.Max(picture.Width, picture.Height));
-        var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
-        using var whole = SKImage.FromPixelCopy(info, picture.Pixels);
-        using var small = new SKBitmap(info.WithSize(
+        using var whole = Pictures.Image(picture);
+        using var small = new SKBitmap(whole.Info.WithSize(
             Math.Max(1, (int)(picture.Width * scale)), Math.Max(1, (int)(picture.Height * scale))));
         whole.ScalePixels(small.PeekPixels(), new SKSamplingOptions(SKFilterMode.Linear, SKMipmapMode.Linear));
         using var data = small.Encode(SKEncodedImageFormat.Jpeg, 88);

@@ -1,3 +1,4 @@
+using MetricLearning;
 using MetricLearning.Vision;
 
 namespace ProductSearch;
@@ -38,31 +39,18 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     /// elsewhere.</summary>
     private string? Allowed(string folder, out string path)
     {
-        var allowed = Real(settings.Photos.FullName);
+        var allowed = RealPath.Of(settings.Photos.FullName);
         path = "";
         if (folder.Contains('\0', StringComparison.Ordinal)) return "This is not the name of a folder.";
         var whole = Path.GetFullPath(folder.StartsWith('~')
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + folder[1..] : folder, settings.Photos.FullName);
         // What lies outside is not even looked at: the answer must not tell what exists there.
-        if (!IsIn(whole, settings.Photos.FullName) && !IsIn(whole, allowed)) return Outside();
+        if (!RealPath.Contains(settings.Photos.FullName, whole) && !RealPath.Contains(allowed, whole)) return Outside();
         if (!Directory.Exists(whole)) return $"There is no folder {whole}.";
-        path = Real(whole);
-        return IsIn(path, allowed) ? null : Outside();
+        path = RealPath.Of(whole);
+        return RealPath.Contains(allowed, path) ? null : Outside();
 
         string Outside() => $"Only folders in {settings.Photos.FullName} can be added. Start the program with --photos to allow another.";
-    }
-
-    private static bool IsIn(string path, string folder) =>
-        path == folder
-        || path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
-    /// <summary>The path of a folder without any link in it.</summary>
-    private static string Real(string folder)
-    {
-        var parent = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder));
-        if (parent is null) return folder;
-        var inParent = Path.Combine(Real(parent), Path.GetFileName(Path.TrimEndingDirectorySeparator(folder)));
-        return Directory.ResolveLinkTarget(inParent, returnFinalTarget: true) is { } target ? Real(target.FullName) : inParent;
     }
 
     private void Run(Engine engine, string path, CancellationToken cancellationToken)

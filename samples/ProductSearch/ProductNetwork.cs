@@ -55,11 +55,8 @@ internal static class ProductNetwork
         new(new HorizontalFlip(), new RandomResizedCrop(Side, Side, minArea: 0.6), new ColorJitter(0.2, 0.15, 0.15), normalize);
 
     /// <summary>What vectors of this network must agree in to be compared.</summary>
-    public static EmbeddingSpace Space { get; } = new()
-    {
-        Architecture = "convnet4", Height = Side, Width = Side, Interpolation = "bilinear", Normalized = false, Distance = "cosine",
-        Mean = normalize.Mean, Deviation = normalize.Std,
-    };
+    public static EmbeddingSpace Space { get; } =
+        Prepare.Space with { Architecture = "convnet4", Normalized = false, Distance = "cosine" };
 
     /// <summary>A small network that trains within a minute on two cores.</summary>
     public static EmbeddingModel Create()

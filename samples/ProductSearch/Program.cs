@@ -5,7 +5,7 @@ using ProductSearch;
 // Photograph a product, find it in the catalogue: a web page over an exact index. Without options everything is drawn and trained here.
 var data = new Option<DirectoryInfo>("--data")
 {
-    Description = "Where the network and the pictures are kept", DefaultValueFactory = _ => new DirectoryInfo("product-search"),
+    Description = "Where the network and the pictures are kept", DefaultValueFactory = _ => new DirectoryInfo("artifacts/product-search"),
 };
 var photos = new Option<DirectoryInfo>("--photos")
 {

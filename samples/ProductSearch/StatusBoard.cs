@@ -46,17 +46,17 @@ internal sealed class StatusBoard
     public void Show(string activity, double? share = null, bool canStop = false) =>
         Set(old => old with { Activity = activity, Share = share, CanStop = canStop });
 
-    /// <summary>The status now, and again after each change; changes in quick succession come as one.</summary>
+    /// <summary>The status now, and again after each change, until it is canceled. Changes in quick succession come as one.</summary>
     public async IAsyncEnumerable<Status> Follow([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        while (true)
+        while (!cancellationToken.IsCancellationRequested)
         {
             Task next;
             Status now;
             lock (gate) (next, now) = (changed.Task, status);
             yield return now;
-            await next.WaitAsync(cancellationToken);
-            await Task.Delay(pause, cancellationToken);
+            await next.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 }

@@ -6,12 +6,20 @@ namespace MetricLearning.Samples;
 /// <summary>Images for pages.</summary>
 internal static class Pictures
 {
+    /// <summary>A copy of a decoded image for Skia. The caller disposes it.</summary>
+    public static SKImage Image(Picture picture) => SKImage.FromPixelCopy(
+        new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque), picture.Pixels);
+
     /// <summary>A decoded image as a PNG file.</summary>
-    public static byte[] Png(Picture picture)
+    public static byte[] Png(Picture picture) => Encoded(picture, SKEncodedImageFormat.Png, 100);
+
+    /// <summary>A decoded image as a JPEG file.</summary>
+    public static byte[] Jpeg(Picture picture) => Encoded(picture, SKEncodedImageFormat.Jpeg, 90);
+
+    private static byte[] Encoded(Picture picture, SKEncodedImageFormat format, int quality)
     {
-        var info = new SKImageInfo(picture.Width, picture.Height, SKColorType.Rgba8888, SKAlphaType.Opaque);
-        using var image = SKImage.FromPixelCopy(info, picture.Pixels);
-        using var data = image.Encode(SKEncodedImageFormat.Png, 100);
+        using var image = Image(picture);
+        using var data = image.Encode(format, quality);
         return data.ToArray();
     }
 }

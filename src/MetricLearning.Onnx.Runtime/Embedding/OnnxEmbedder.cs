@@ -81,8 +81,7 @@ public sealed class OnnxEmbedder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(image);
         // Read before it is decoded, so that a slow upload keeps no decoder from other images.
-        var bytes = new BoundedBytes(settings.MaxBytes, image.CanSeek ? image.Length - image.Position : 0);
-        for (int count; (count = await image.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.Add(count);
+        var bytes = await BoundedBytes.ReadAsync(image, settings.MaxBytes, cancellationToken).ConfigureAwait(false);
         return await EmbedAsync(target => Prepare(bytes.All, target), cancellationToken).ConfigureAwait(false);
     }
 

@@ -108,11 +108,8 @@ internal sealed class LoadedCollection<TKey, TRecord> where TKey : notnull where
         if (store.EmbeddingSpace is not { } own) return stored;
         if (stored.Length == 0) return own.ToJson();
         var there = EmbeddingSpace.Parse(stored);
-        var conflicts = string.Join("; ", own.Conflicts(there, "in this program", "in the collection"));
-        return conflicts.Length == 0 ? own.Agree(there).ToJson() : throw new VectorStoreException(
-            $"The collection '{name}' has vectors of another embedding space: {conflicts}. Embed the records again under another name.")
-        {
-            CollectionName = name,
-        };
+        return own.Conflicts(there, "in this program", "in the collection") is not { } conflicts ? own.Agree(there).ToJson()
+            : throw new VectorStoreException($"The collection '{name}' has vectors of another embedding space: {conflicts}. "
+                + "Embed the records again under another name.") { CollectionName = name };
     }
 }

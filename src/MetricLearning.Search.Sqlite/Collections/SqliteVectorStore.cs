@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using Microsoft.Extensions.AI;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
@@ -21,71 +19,30 @@ namespace MetricLearning.Search;
 /// await products.EnsureCollectionExistsAsync();
 /// await products.UpsertAsync(records);
 /// </code></example>
-public sealed class SqliteVectorStore : VectorStore
+public sealed class SqliteVectorStore : ExactVectorStore
 {
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = Database.SystemName;
-
-    private readonly VectorStoreMetadata metadata;
 
     /// <summary>Opens a file, or makes it.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="VectorStoreException">The file cannot be opened, is something else, or was written by a newer version; the message
     /// names it.</exception>
-    public SqliteVectorStore(string path)
+    public SqliteVectorStore(string path) : base(SystemName, path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         (Path, Database) = (path, new Database(path));
-        metadata = new VectorStoreMetadata { VectorStoreSystemName = SystemName, VectorStoreName = path };
     }
 
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>Makes vectors of what records and searches have instead. Default: null, they have vectors.</summary>
-    public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
-
     /// <summary>Which model, layer, size and preprocessing made the vectors. It is stored with each collection; a collection whose vectors
     /// are of another space is refused. Default: null, it is not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
-    /// <summary>The most threads of a search. Default: as many as the process has processors.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
-    public int Threads { get; init => field = Guard.AtLeast(value, 1); } = Environment.ProcessorCount;
-
     internal Database Database { get; }
-
-    /// <summary>A collection by its name. It is there when <c>EnsureCollectionExistsAsync</c> has been called.</summary>
-    /// <typeparam name="TKey">The type of keys.</typeparam>
-    /// <typeparam name="TRecord">The type of records.</typeparam>
-    /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold. Default: null, their attributes say it.</param>
-    /// <exception cref="ArgumentException">The name is null or empty.</exception>
-    /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
-    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
-    [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
-    [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
-    public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
-        VectorStoreCollectionDefinition? definition = null)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new SqliteCollection<TKey, TRecord>(name, new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator), this);
-    }
-
-    /// <summary>A collection whose records are dictionaries.</summary>
-    /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold.</param>
-    /// <exception cref="ArgumentException">The name is null or empty, or the definition is null.</exception>
-    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
-    public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
-        VectorStoreCollectionDefinition definition)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        ArgumentNullException.ThrowIfNull(definition);
-        return new SqliteCollection<object, Dictionary<string, object?>>(name,
-            new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator), this);
-    }
 
     /// <inheritdoc/>
     public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default) =>
@@ -123,13 +80,8 @@ public sealed class SqliteVectorStore : VectorStore
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
-    public override object? GetService(Type serviceType, object? serviceKey = null)
-    {
-        ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null : serviceType == typeof(VectorStoreMetadata) ? metadata
-            : serviceType.IsInstanceOfType(this) ? this : null;
-    }
+    internal override ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model) =>
+        new SqliteCollection<TKey, TRecord>(name, model, this);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

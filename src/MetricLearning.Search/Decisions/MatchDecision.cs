@@ -137,7 +137,7 @@ public sealed class MatchDecision
     private static (double Threshold, ConfidenceInterval Rate) Above(double[] values, double rate, string kind, double confidence,
         string name)
     {
-        var allowed = (int)(rate * values.Length);
+        var allowed = (int)TargetRanks.Accepted(rate, values.Length);
         if (allowed == 0)
             throw new ArgumentException($"{name} must have at least {Math.Ceiling(1 / rate)} {kind} ones for a rate of "
                 + $"{rate.ToString(CultureInfo.InvariantCulture)}, got {values.Length}.", name);

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.CodeAnalysis;
-using Microsoft.Extensions.AI;
 using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
@@ -11,50 +9,16 @@ namespace MetricLearning.Search;
 /// changes of a record do not reach it.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
-public sealed class MemoryVectorStore : VectorStore
+public sealed class MemoryVectorStore : ExactVectorStore
 {
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = "metriclearning.memory";
 
     private readonly ConcurrentDictionary<string, object> collections = new(StringComparer.Ordinal);
-    private readonly VectorStoreMetadata metadata = new() { VectorStoreSystemName = SystemName };
 
-    /// <summary>Makes vectors of what records and searches have instead. Default: null, they have vectors.</summary>
-    public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
-
-    /// <summary>The most threads of a search. Default: as many as the process has processors.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
-    public int Threads { get; init => field = Guard.AtLeast(value, 1); } = Environment.ProcessorCount;
-
-    /// <summary>A collection by its name. It is there when <c>EnsureCollectionExistsAsync</c> has been called.</summary>
-    /// <typeparam name="TKey">The type of keys.</typeparam>
-    /// <typeparam name="TRecord">The type of records.</typeparam>
-    /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold. Default: null, their attributes say it.</param>
-    /// <exception cref="ArgumentException">The name is null or empty.</exception>
-    /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
-    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
-    [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
-    [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
-    public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
-        VectorStoreCollectionDefinition? definition = null)
+    /// <summary>Makes a store without collections.</summary>
+    public MemoryVectorStore() : base(SystemName, null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        return new MemoryCollection<TKey, TRecord>(name, new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator), this);
-    }
-
-    /// <summary>A collection whose records are dictionaries.</summary>
-    /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold.</param>
-    /// <exception cref="ArgumentException">The name is null or empty, or the definition is null.</exception>
-    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
-    public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
-        VectorStoreCollectionDefinition definition)
-    {
-        ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        ArgumentNullException.ThrowIfNull(definition);
-        return new MemoryCollection<object, Dictionary<string, object?>>(name,
-            new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator), this);
     }
 
     /// <inheritdoc/>
@@ -76,13 +40,8 @@ public sealed class MemoryVectorStore : VectorStore
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
-    public override object? GetService(Type serviceType, object? serviceKey = null)
-    {
-        ArgumentNullException.ThrowIfNull(serviceType);
-        return serviceKey is not null ? null : serviceType == typeof(VectorStoreMetadata) ? metadata
-            : serviceType.IsInstanceOfType(this) ? this : null;
-    }
+    internal override ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model) =>
+        new MemoryCollection<TKey, TRecord>(name, model, this);
 
     internal void Ensure(string name, Func<object> create) => collections.GetOrAdd(name, _ => create());
 

@@ -2,18 +2,45 @@ using System.Globalization;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Collects the bytes of a stream, and refuses to hold more than a limit.</summary>
-/// <param name="most">The limit.</param>
-/// <param name="expected">The number of bytes that the stream is said to have; 0 if that is not known.</param>
-internal sealed class BoundedBytes(int most, long expected)
+/// <summary>The bytes of a stream, not more than a limit.</summary>
+internal sealed class BoundedBytes
 {
     private const int UsualRoom = 1 << 16;
 
-    private readonly int most = Math.Min(most, Array.MaxLength - 1);
-
-    // One byte more than expected, so that the end of the stream is found without more memory.
-    private byte[] bytes = new byte[Math.Min(Math.Max(expected + 1, UsualRoom), Math.Min(most, Array.MaxLength - 1) + 1)];
+    private readonly int most;
+    private byte[] bytes;
     private int count;
+
+    private BoundedBytes(Stream stream, int most)
+    {
+        this.most = Math.Min(most, Array.MaxLength - 1);
+        // One byte more than expected, so that the end of the stream is found without more memory.
+        var expected = stream.CanSeek ? stream.Length - stream.Position + 1 : 0;
+        bytes = new byte[Math.Min(Math.Max(expected, UsualRoom), this.most + 1L)];
+    }
+
+    /// <summary>What is left of a stream.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="most">The limit.</param>
+    /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
+    public static BoundedBytes Read(Stream stream, int most)
+    {
+        var bytes = new BoundedBytes(stream, most);
+        for (int read; (read = stream.Read(bytes.Room().Span)) > 0;) bytes.count += read;
+        return bytes;
+    }
+
+    /// <summary>What is left of a stream, read without blocking a thread.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="most">The limit.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
+    public static async Task<BoundedBytes> ReadAsync(Stream stream, int most, CancellationToken cancellationToken)
+    {
+        var bytes = new BoundedBytes(stream, most);
+        for (int read; (read = await stream.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.count += read;
+        return bytes;
+    }
 
     /// <summary>All bytes so far.</summary>
     public ReadOnlySpan<byte> All => bytes.AsSpan(0, count);
@@ -23,14 +50,10 @@ internal sealed class BoundedBytes(int most, long expected)
         $"it has more than the {most:N0} bytes allowed; {nameof(Picture.MaxBytes)} sets how many");
 
     /// <summary>Room for the next bytes.</summary>
-    /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
-    public Memory<byte> Room()
+    private Memory<byte> Room()
     {
         if (count > most) throw new InvalidDataException(TooMany(most));
         if (count == bytes.Length) Array.Resize(ref bytes, (int)Math.Min(2L * count, most + 1L));
         return bytes.AsMemory(count);
     }
-
-    /// <summary>Notes that the next bytes are in the room.</summary>
-    public void Add(int read) => count += read;
 }

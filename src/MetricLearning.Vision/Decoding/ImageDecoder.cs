@@ -77,10 +77,11 @@ public static class ImageDecoder
     /// <inheritdoc cref="Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception[contains(@cref, 'InvalidData')]"/>
     public static void Decode(Stream image, Picture picture, string? name = null)
     {
-        var bytes = Room(image, picture);
+        Check(image, picture);
+        BoundedBytes bytes;
         try
         {
-            for (int count; (count = image.Read(bytes.Room().Span)) > 0;) bytes.Add(count);
+            bytes = BoundedBytes.Read(image, picture.MaxBytes);
         }
         catch (InvalidDataException e)
         {
@@ -99,10 +100,11 @@ public static class ImageDecoder
     /// <inheritdoc cref="Decode(Stream, Picture, string?)" path="/exception"/>
     public static async Task DecodeAsync(Stream image, Picture picture, string? name = null, CancellationToken cancellationToken = default)
     {
-        var bytes = Room(image, picture);
+        Check(image, picture);
+        BoundedBytes bytes;
         try
         {
-            for (int count; (count = await image.ReadAsync(bytes.Room(), cancellationToken).ConfigureAwait(false)) > 0;) bytes.Add(count);
+            bytes = await BoundedBytes.ReadAsync(image, picture.MaxBytes, cancellationToken).ConfigureAwait(false);
         }
         catch (InvalidDataException e)
         {
@@ -111,12 +113,11 @@ public static class ImageDecoder
         Decode(bytes.All, picture, name);
     }
 
-    private static BoundedBytes Room(Stream image, Picture picture)
+    private static void Check(Stream image, Picture picture)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(picture);
         if (!image.CanRead) throw new ArgumentException("image must be a stream that can be read, got one that cannot.", nameof(image));
-        return new BoundedBytes(picture.MaxBytes, image.CanSeek ? image.Length - image.Position : 0);
     }
 
     private static InvalidDataException Fault(string? name, string what, Exception? inner = null) =>

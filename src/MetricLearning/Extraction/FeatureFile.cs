@@ -76,7 +76,7 @@ public static class FeatureFile
     {
         var known = parts.Where(part => part.Set.Space is not null).ToArray();
         foreach (var (name, set, _) in known.Skip(1))
-            if (string.Join("; ", known[0].Set.Space!.Conflicts(set.Space!, $"for {known[0].Name}", $"for {name}")) is { Length: > 0 } odd)
+            if (known[0].Set.Space!.Conflicts(set.Space!, $"for {known[0].Name}", $"for {name}") is { } odd)
                 throw new ArgumentException($"parts must be of one embedding space, but {odd}.", nameof(parts));
         return known.Length == 0 ? null : known.Select(part => part.Set.Space!).Aggregate((all, next) => all.Agree(next)).ToJson();
     }

@@ -153,8 +153,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
                 "Its weights are not those that it was written with: their fingerprint is another.");
             if (expected is not null)
             {
-                var conflicts = string.Join("; ", space.Conflicts(expected, "in the file", "as asked for"));
-                if (conflicts.Length > 0) throw new InvalidDataException($"Its embeddings are not those that are asked for: {conflicts}.");
+                if (space.Conflicts(expected, "in the file", "as asked for") is { } conflicts)
+                    throw new InvalidDataException($"Its embeddings are not those that are asked for: {conflicts}.");
                 space = space.Agree(expected);
             }
             using var scope = NewDisposeScope();

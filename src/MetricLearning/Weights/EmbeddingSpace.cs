@@ -149,8 +149,8 @@ public sealed record EmbeddingSpace
     public EmbeddingSpace Agree(EmbeddingSpace other)
     {
         ArgumentNullException.ThrowIfNull(other);
-        var conflicts = string.Join("; ", Conflicts(other, "here", "there"));
-        if (conflicts.Length > 0) throw new ArgumentException($"other must be the same embedding space, but {conflicts}.", nameof(other));
+        if (Conflicts(other, "here", "there") is { } conflicts)
+            throw new ArgumentException($"other must be the same embedding space, but {conflicts}.", nameof(other));
         return new EmbeddingSpace
         {
             Architecture = Architecture ?? other.Architecture,
@@ -167,14 +167,18 @@ public sealed record EmbeddingSpace
         };
     }
 
-    /// <summary>What both know and say differently, as clauses with both values.</summary>
+    /// <summary>What both know and say differently, as clauses with both values; null if they agree.</summary>
     /// <param name="other">The other record.</param>
     /// <param name="here">Where this record is from, as the clause ends.</param>
     /// <param name="there">Where the other is from.</param>
-    internal IEnumerable<string> Conflicts(EmbeddingSpace other, string here, string there) =>
-        from pair in Members.Zip(other.Members)
-        where pair.First.Value is not null && pair.Second.Value is not null && Text(pair.First.Value) != Text(pair.Second.Value)
-        select $"{pair.First.Name} is {Text(pair.First.Value)} {here} and {Text(pair.Second.Value)} {there}";
+    internal string? Conflicts(EmbeddingSpace other, string here, string there)
+    {
+        var clauses = from pair in Members.Zip(other.Members)
+                      where pair.First.Value is not null && pair.Second.Value is not null
+                          && Text(pair.First.Value) != Text(pair.Second.Value)
+                      select $"{pair.First.Name} is {Text(pair.First.Value)} {here} and {Text(pair.Second.Value)} {there}";
+        return string.Join("; ", clauses) is { Length: > 0 } conflicts ? conflicts : null;
+    }
 
     /// <inheritdoc/>
     public bool Equals(EmbeddingSpace? other) => other is not null && ToJson() == other.ToJson();

@@ -74,6 +74,15 @@ public class MatchDecisionTests
             Assert.Throws<InvalidDataException>(() => MatchDecision.Parse(damaged));
     }
 
+    [Theory]
+    [InlineData(49)]        // 1 / 49.0 * 49 is less than 1
+    [InlineData(100)]
+    public void ExactlyEnoughPairs_AreEnough(int pairs)
+    {
+        var decision = MatchDecision.Calibrate(Draw(pairs, pairs, seed: 7), 1.0 / pairs, 1.0 / pairs);
+        Assert.Equal(1.0 / pairs, decision.FalseMatchRate.Estimate);
+    }
+
     [Fact]
     public void WhatCannotBeCalibrated_IsRefused()
     {

@@ -21,12 +21,12 @@ internal static class ImageFolder
     {
         CheckExists(root);
         var files = new List<string>();
-        var realRoot = RealPath(root);
+        var realRoot = RealPath.Of(root);
         var visited = new HashSet<string>(StringComparer.Ordinal);
         var links = new Queue<string>();
         Read(root, realRoot);
         while (links.TryDequeue(out var link))
-            if (RealPath(link) is var target && !Contains(target, realRoot)) Read(link, target);
+            if (RealPath.Of(link) is var target && !RealPath.Contains(target, realRoot)) Read(link, target);
         return Sorted(root, files);
 
         void Read(string start, string realStart)
@@ -87,20 +87,4 @@ internal static class ImageFolder
         ArgumentException.ThrowIfNullOrEmpty(folder);
         if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"There is no folder {folder}.");
     }
-
-    /// <summary>The absolute path of a folder without symbolic links in any of its parts.</summary>
-    private static string RealPath(string folder)
-    {
-        var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
-        if (Path.GetDirectoryName(path) is not { } parent) return path;
-        var real = new DirectoryInfo(Path.Combine(RealPath(parent), Path.GetFileName(path)));
-        return real.ResolveLinkTarget(returnFinalTarget: true) is { } target ? RealPath(target.FullName) : real.FullName;
-    }
-
-    /// <summary>Whether a folder is the other one or contains it. Both are real paths.</summary>
-    private static bool Contains(string folder, string other) => WithSeparator(other).StartsWith(WithSeparator(folder),
-        StringComparison.Ordinal);
-
-    private static string WithSeparator(string folder) =>
-        Path.EndsInDirectorySeparator(folder) ? folder : folder + Path.DirectorySeparatorChar;
 }

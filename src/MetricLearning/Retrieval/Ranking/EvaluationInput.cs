@@ -25,7 +25,7 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
         var relations = Relations.Of(protocol, query.Identities, query.Cameras, gallery.Identities, gallery.Cameras);
         Guard.SameWidth(query.Features, gallery.Features, nameof(query), nameof(gallery));
         if (query.Space is { } space && gallery.Space is { } other
-            && string.Join("; ", space.Conflicts(other, "for the queries", "for the gallery")) is { Length: > 0 } conflicts)
+            && space.Conflicts(other, "for the queries", "for the gallery") is { } conflicts)
             throw new ArgumentException($"query and gallery must be of one embedding space, but {conflicts}.", nameof(gallery));
         return new EvaluationInput(scores(query.Features, gallery.Features), relations, distance);
     }

@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>A store of collections that are searched exactly. What the collections do is written on
+/// <see cref="ExactCollection{TKey, TRecord}"/>.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once.</remarks>
+public abstract class ExactVectorStore : VectorStore
+{
+    private readonly VectorStoreMetadata metadata;
+
+    private protected ExactVectorStore(string system, string? store) =>
+        metadata = new VectorStoreMetadata { VectorStoreSystemName = system, VectorStoreName = store };
+
+    /// <summary>Makes vectors of what records and searches have instead. Default: null, they have vectors.</summary>
+    public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
+
+    /// <summary>The most threads of a search. Default: as many as the process has processors.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public int Threads { get; init => field = Guard.AtLeast(value, 1); } = Environment.ProcessorCount;
+
+    /// <summary>A collection by its name. It is there when <c>EnsureCollectionExistsAsync</c> has been called.</summary>
+    /// <typeparam name="TKey">The type of keys.</typeparam>
+    /// <typeparam name="TRecord">The type of records.</typeparam>
+    /// <param name="name">The name.</param>
+    /// <param name="definition">What records hold. Default: null, their attributes say it.</param>
+    /// <exception cref="ArgumentException">The name is null or empty.</exception>
+    /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
+    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
+    [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
+    [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
+    public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
+        VectorStoreCollectionDefinition? definition = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return Collection(name, new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator));
+    }
+
+    /// <summary>A collection whose records are dictionaries.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="definition">What records hold.</param>
+    /// <exception cref="ArgumentException">The name is null or empty, or the definition is null.</exception>
+    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
+    public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
+        VectorStoreCollectionDefinition definition)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        ArgumentNullException.ThrowIfNull(definition);
+        return Collection(name, new RecordModel<object, Dictionary<string, object?>>(definition, EmbeddingGenerator));
+    }
+
+    /// <inheritdoc/>
+    public override object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null : serviceType == typeof(VectorStoreMetadata) ? metadata
+            : serviceType.IsInstanceOfType(this) ? this : null;
+    }
+
+    /// <summary>A collection of this store.</summary>
+    internal abstract ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model)
+        where TKey : notnull where TRecord : class;
+}
