@@ -75,6 +75,6 @@ internal static class SearchCases
     private static Tensor Scores(IReadOnlyList<IReadOnlyList<SearchHit<int>>> hits)
     {
         float[] scores = [.. hits.SelectMany(list => list).Select(hit => (float)hit.Score)];
-        return tensor(scores).reshape(hits.Count, -1);
+        return tensor(scores, [hits.Count, scores.Length / hits.Count]);
     }
 }

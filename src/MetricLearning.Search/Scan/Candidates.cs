@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace MetricLearning.Search;
 
 /// <summary>A row that may be among the nearest of a query: its exact score lies between two numbers.</summary>
@@ -27,6 +29,7 @@ internal sealed class Candidates
     /// <summary>Whether candidates must be dropped before another one is added.</summary>
     public bool IsFull => Count == capacity;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Add(Candidate candidate)
     {
         if (Count == items.Length) Array.Resize(ref items, Math.Min(capacity, Math.Max(64, 2 * items.Length)));
@@ -68,6 +71,7 @@ internal sealed class Candidates
         return Items.ToArray();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Measure(Func<int, double> scores)
     {
         foreach (ref var item in items.AsSpan(0, Count))
@@ -82,6 +86,7 @@ internal sealed class Candidates
 
     /// <summary>Drops the candidates whose highest possible score is below the k-th largest of the lowest possible ones, and returns that
     /// one: k rows have at least this score.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double Prune()
     {
         if (Count <= k) return Count == k && k > 0 ? Lowest() : double.NegativeInfinity;

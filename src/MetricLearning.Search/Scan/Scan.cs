@@ -99,6 +99,7 @@ internal sealed unsafe class Scan
     }
 
     /// <summary>Compares the rows of one chunk, from a position on; returns the position after them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int LookAtChunk(int position, int end, ref PanelRows panel)
     {
         var given = rules.Rows;
@@ -151,6 +152,7 @@ internal sealed unsafe class Scan
         panel.Count = 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Offer(int query, Candidates list, Candidate candidate)
     {
         if (candidate.High < Volatile.Read(ref least[query]) || rules.SelectsPairs && !rules.Keeps(query, candidate.Row)) return;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace MetricLearning.Search;
 
 /// <summary>Selects from numbers without sorting them.</summary>
@@ -6,6 +8,7 @@ internal static class Selection
     /// <summary>The k-th largest number. The numbers are reordered.</summary>
     /// <param name="values">At least k numbers, none NaN.</param>
     /// <param name="k">1 for the largest.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Largest(Span<double> values, int k)
     {
         while (values.Length > 16)
