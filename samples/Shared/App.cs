@@ -17,6 +17,9 @@ internal static class App
 
     public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
+        // A network frees and allocates the same large buffers at each step: see docs/torchsharp.md.
+        NativeAllocator.KeepFreedMemory();
+
         var debug = new Option<bool>("--debug") { Description = "Shows where in the program an error occurred", Recursive = true };
         root.Add(debug);
 

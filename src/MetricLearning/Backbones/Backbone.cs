@@ -12,6 +12,8 @@ namespace MetricLearning;
 /// </remarks>
 public abstract class Backbone : nn.Module<Tensor, Tensor>
 {
+    private readonly ImageLayout layout;
+
     /// <summary>Names the network and its output.</summary>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
     /// <param name="channels">The number of channels of the feature map.</param>
@@ -23,6 +25,7 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
         Channels = Guard.AtLeast(channels, 1);
         MinimumSize = Guard.AtLeast(minimumSize, 1);
         ImageChannels = Guard.AtLeast(imageChannels, 1);
+        layout = new(this);
     }
 
     /// <summary>The number of channels of the feature map.</summary>
@@ -43,11 +46,12 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     {
         Check(images);
         using var scope = NewDisposeScope();
-        return FeatureMap(images).MoveToOuterDisposeScope();
+        return FeatureMap(layout.Apply(images)).contiguous().MoveToOuterDisposeScope();
     }
 
     /// <summary>The network itself. The caller frees the tensors that are made here, except the result.</summary>
-    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked.</param>
+    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked. On the CPU the channels of a position may lie side by side
+    /// in memory (PyTorch's <c>channels_last</c>), because convolutions are faster so: do not assume the usual strides.</param>
     /// <returns>[N, <see cref="Channels"/>, h, w].</returns>
     protected abstract Tensor FeatureMap(Tensor images);
 

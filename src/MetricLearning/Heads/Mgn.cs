@@ -20,6 +20,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class Mgn : PartModel, IGraphModel
 {
+    private readonly ImageLayout layout;
     private readonly Sequential backbone;
     private readonly Sequential b1;
     private readonly Head b1_head;
@@ -62,6 +63,7 @@ public sealed class Mgn : PartModel, IGraphModel
         b31_head = Head();
         b32_head = Head();
         b33_head = Head();
+        layout = new(this);
         RegisterComponents();
 
         Head Head() => new(resNet.Channels, reducedDimension, classes, pooling());
@@ -75,7 +77,7 @@ public sealed class Mgn : PartModel, IGraphModel
     {
         if (images.dim() != 4 || images.size(1) != 3)
             throw new ArgumentException($"images must be [N, 3, H, W], got {Guard.Shape(images)}.", nameof(images));
-        var trunk = backbone.call(images);
+        var trunk = backbone.call(layout.Apply(images));
         Tensor map1 = b1.call(trunk), map2 = b2.call(trunk), map3 = b3.call(trunk);
         Tensor[] halves = map2.chunk(2, 2), thirds = map3.chunk(3, 2);
         if (thirds.Length < 3)

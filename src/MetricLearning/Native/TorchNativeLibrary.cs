@@ -17,6 +17,9 @@ namespace MetricLearning;
 /// loads by itself, nothing happens.</para>
 /// <para>The library is looked for where .NET looks for native libraries, beside TorchSharp's own assembly, and in TorchSharp's package:
 /// F# scripts and notebooks load assemblies out of packages.</para>
+/// <para>It also bounds how long libtorch's threads spin while they wait (<c>GOMP_SPINCOUNT=5000</c>), unless the environment says how
+/// they wait (<c>OMP_WAIT_POLICY</c> or <c>GOMP_SPINCOUNT</c>). By default they spin for milliseconds and take the processors from other
+/// work. The variable is set in this process alone, before libtorch is loaded.</para>
 /// <para>A C# project that references this package calls <see cref="EnsureLoadable"/> automatically when it starts. Programs in other
 /// languages call <see cref="EnsureLoaded"/> before they use TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c>
 /// switches everything off; the MSBuild property <c>MetricLearningNativeFix=false</c> switches off the automatic call.</para>
@@ -35,12 +38,13 @@ public static partial class TorchNativeLibrary
     private static bool IsOn => Environment.GetEnvironmentVariable(Switch)?.ToUpperInvariant() is not ("0" or "FALSE" or "OFF");
 
     /// <summary>
-    /// Prepares TorchSharp's native library to load when it is first used. It does nothing until then and never throws: if the library does
-    /// not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
+    /// Prepares TorchSharp's native library to load when it is first used, and bounds how long its threads spin. It never throws: if the
+    /// library does not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
     /// </summary>
     public static void EnsureLoadable()
     {
         if (!OperatingSystem.IsLinux() || !IsOn || Interlocked.Exchange(ref isSubscribed, 1) == 1) return;
+        OpenMpSpin.Bound();
         var context = AssemblyLoadContext.GetLoadContext(typeof(TorchNativeLibrary).Assembly) ?? AssemblyLoadContext.Default;
         context.ResolvingUnmanagedDll += Resolve;
     }
@@ -49,7 +53,9 @@ public static partial class TorchNativeLibrary
     /// <exception cref="DllNotFoundException">The library does not load; the message says what is missing and what to do.</exception>
     public static void EnsureLoaded()
     {
-        if (!OperatingSystem.IsLinux() || NativeLibrary.TryLoad(FileName, out _)) return;
+        if (!OperatingSystem.IsLinux()) return;
+        if (IsOn) OpenMpSpin.Bound();
+        if (NativeLibrary.TryLoad(FileName, out _)) return;
         var library = Find(typeof(TorchSharp.torch).Assembly)
             ?? throw new DllNotFoundException(
                 $"{FileName} is not there: TorchSharp has none for this system, or it was not put beside the program.");
