@@ -23,14 +23,16 @@ var guarded = new Option<bool>("--guarded") { Description = "Only the cases that
 var heavy = new Option<bool>("--heavy") { Description = "Also runs the heavy cases, which take gigabytes or minutes" };
 var device = new Option<string>("--device") { Description = "cpu or cuda", DefaultValueFactory = _ => "cpu" };
 var threads = new Option<int>("--threads") { Description = "Threads of libtorch", DefaultValueFactory = _ => Environment.ProcessorCount };
+var keepMemory = new Option<bool>("--keep-memory") { Description = "Keeps freed memory for the next tensors, as the samples do" };
 var root = new RootCommand(
     "Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, missing, report, list, loading, only, guarded, heavy, device, threads,
+    guard, check, record, missing, report, list, loading, only, guarded, heavy, device, threads, keepMemory,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
 {
+    if (parsed.GetValue(keepMemory) && !NativeAllocator.KeepFreedMemory()) Console.Error.WriteLine("This system cannot keep freed memory.");
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
     var texts = parsed.GetValue(only) ?? [];
     IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy))

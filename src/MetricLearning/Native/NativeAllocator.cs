@@ -20,6 +20,9 @@ public static partial class NativeAllocator
     /// docs/torchsharp.md has figures.</para>
     /// <para><b>The price</b> is memory: the process keeps what its largest step needed, and buffers of other sizes fit less well, so that
     /// its peak is higher. It never gives memory back to the system.</para>
+    /// <para>It serves the program's main thread. glibc gives every other thread an area of its own, in pieces of 64 MB, and always gives
+    /// back what is larger. A program that trains on another thread starts with <c>MALLOC_ARENA_MAX=1</c> in its environment
+    /// besides.</para>
     /// <para>The setting belongs to the whole process, so the library never makes it by itself. Call it once, first thing in the program.
     /// It cannot be taken back. It calls <c>mallopt(M_MMAP_THRESHOLD)</c> and <c>mallopt(M_TRIM_THRESHOLD)</c>; the environment variables
     /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> do the same from outside.</para>
