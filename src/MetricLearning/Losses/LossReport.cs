@@ -2,9 +2,9 @@ namespace MetricLearning;
 
 /// <summary>What happened in a loss on one batch.</summary>
 /// <remarks>
-/// Most figures come from what the loss computed anyway and from counting labels. Only a detailed report measures <see
-/// cref="MeanDistance"/> and <see cref="EffectiveRank"/>: they take the distance matrix and one product of the embeddings, so ask for them
-/// every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone hides: the mean
+/// Most figures come from what the loss computed anyway and from counting labels. Only a detailed report measures
+/// <see cref="MeanDistance"/> and <see cref="EffectiveRank"/>: they take the distance matrix and one product of the embeddings, so ask for
+/// them every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone hides: the mean
 /// distance falls towards 0, the active fraction stays near 1 while the loss stays near its margin, and the effective rank falls towards 0
 /// or 1.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
