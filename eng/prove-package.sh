@@ -111,6 +111,25 @@ program CustomLoss console "the loss is right" "the gradient is finite"
 program CustomMiner console "the miner found pairs" "both ways give one value"
 program WebApi web "64 of 64 answers are right"
 
+step "The programs of the pages, written from their C# alone"
+page() { # NAME PAGE TEXT...: the pieces of a page, one after the other, are a program that prints each text
+  local name=$1 page=$2; shift 2
+  quietly dotnet new console -n "$name" --framework net10.0
+  cd "$name"
+  quietly dotnet add package MetricLearning.Vision --version "$version"
+  quietly dotnet add package "$backend"
+  awk '/^```csharp/ { getline; type = /^(\/\/\/|sealed class|static class)/; code = 1 } /^```$/ { code = 0 } code && !type' "$root/docs/$page" >Program.cs
+  grep -E '^using [^v(]*;' Program.cs >Types.cs
+  awk '/^```csharp/ { getline; type = /^(\/\/\/|sealed class|static class)/; code = 1 } /^```$/ { code = 0 } code && type' "$root/docs/$page" >>Types.cs
+  quietly dotnet build -c Release
+  expect "$1" dotnet run -c Release --no-build; shift
+  for text in "$@"; do grep -qF -- "$text" "$work/out" || fail "$page did not print: $text"; done
+  echo "$page: $(tail -n 3 "$work/out" | tr '\n' ';')"
+  cd ..
+}
+page Started getting-started.md "trained: rank-1 9" "two pictures of one thing are"
+page Extending extending.md "loss: " "miner: 384 pairs" "dataset: 15 images to train on" "protocol: 64 queries under 'other days'"
+
 step "A service that searches, without any libtorch package"
 quietly dotnet new console -n Search --framework net10.0
 cp "$root/eng/consumers/Search.cs" Search/Program.cs

@@ -14,7 +14,10 @@ var guard = new Option<bool>("--guard")
 var check = new Option<bool>("--check") { Description = "Compares our values and gradients with those of the naive partners" };
 var record = new Option<bool>("--record") { Description = "Measures all cases, and writes the records of this machine" };
 var missing = new Option<bool>("--missing") { Description = "Records only cases without a record, to continue a run that was stopped" };
-var report = new Option<bool>("--report") { Description = "Writes the results and plots in docs/benchmarks.md from the records" };
+var report = new Option<bool>("--report")
+{
+    Description = "Writes docs/benchmarks.md, its plots and the tables in benchmarks/results from the records",
+};
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>(
     "--loading") { Description = "Measures the loading of images: images per second, and whether a training step waits" };

@@ -15,7 +15,7 @@ internal sealed record Case(string Category, string What, string Shape, Func<Dev
     /// <summary>Whether the guard measures it.</summary>
     public bool Guarded { get; init; }
 
-    /// <summary>By what factor its ratios may be worse than recorded before the guard fails; docs/benchmarks.md says how it was
+    /// <summary>By what factor its ratios may be worse than recorded before the guard fails; docs/benchmark-method.md says how it was
     /// chosen.</summary>
     public double Margin { get; init; } = 1.5;
 

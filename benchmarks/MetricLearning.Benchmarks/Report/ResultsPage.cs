@@ -4,15 +4,18 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Makes the results and plots of docs/benchmarks.md from the records, so that both always agree.</summary>
+/// <summary>Makes the tables and plots from the records, so that both always agree: in docs/benchmarks.md the plots and the figures to
+/// reach of each machine, and all its tables in benchmarks/results.</summary>
 internal static class ResultsPage
 {
     private const string Begin = "<!-- results: made by --report, do not edit -->";
     private const string End = "<!-- end of results -->";
+    private const string Command =
+        "OMP_WAIT_POLICY=PASSIVE dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record";
 
     private static string PagePath => Path.Combine(Repository.Root, "docs", "benchmarks.md");
 
-    /// <summary>Writes the page and its plots.</summary>
+    /// <summary>Writes the pages and their plots.</summary>
     public static int Write()
     {
         foreach (var (path, text) in Files())
@@ -23,7 +26,7 @@ internal static class ResultsPage
         return 0;
     }
 
-    /// <summary>Checks that the page and its plots are those of the records.</summary>
+    /// <summary>Checks that the pages and their plots are those of the records.</summary>
     /// <returns>The exit code.</returns>
     public static int Verify()
     {
@@ -42,34 +45,39 @@ internal static class ResultsPage
         foreach (var records in Records.All)
         {
             var name = Path.GetFileNameWithoutExtension(records.Machine.FileName);
-            // The tables go through the benchmarks, so a record that none of them has would be missing without a word.
+            // The tables list the benchmarks. A record without a benchmark would be missing without a word.
             if (records.Cases.Keys.FirstOrDefault(key => !CaseTable.ByName.ContainsKey(key)) is { } unknown)
                 throw new InvalidDataException(
                     $"{records.Machine.FileName} has a record of '{unknown}', which is no benchmark; rename or delete it.");
             var plots = Plots(records).Select(plot => (File: $"{name}-{plot.Name}.svg", plot.Name, plot.Svg)).ToList();
             foreach (var (file, _, svg) in plots) yield return (Path.Combine(Repository.Root, "docs", "images", file), svg);
-            Render(results, records, plots.ToDictionary(plot => plot.Name, plot => plot.File));
+            Summarize(results, records, [.. plots.Select(plot => (plot.Name, plot.File))], $"../benchmarks/results/{name}.md");
+            yield return (Path.Combine(Repository.Root, "benchmarks", "results", $"{name}.md"), Tables(records));
         }
         yield return (PagePath, $"{page[..(begin + Begin.Length)]}\n{results}{page[end..]}");
     }
 
-    private static void Render(StringBuilder text, Records records, Dictionary<string, string> plots)
+    private static string Title(Records records) =>
+        $"{records.Machine.Processor}, {records.Machine.Threads} threads, {records.Machine.Device}";
+
+    private static string Versions(Records records) =>
+        $"{records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.";
+
+    /// <summary>The plots and the figures to reach.</summary>
+    private static void Summarize(StringBuilder text, Records records, IReadOnlyList<(string Name, string File)> plots, string tables)
     {
         text.Append(CultureInfo.InvariantCulture, $"""
 
-            ## {records.Machine.Processor}, {records.Machine.Threads} threads, {records.Machine.Device}
+            ## {Title(records)}
 
-            {records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.
-            Recorded by `OMP_WAIT_POLICY=PASSIVE dotnet run -c Release --project benchmarks/MetricLearning.Benchmarks -- --record`
-            ({records.Cases.Count} cases; heavy ones with `--heavy`).
+            {Versions(records)}
+            Recorded by `{Command}`; [all {records.Cases.Count} cases]({tables}).
 
             """);
         foreach (var (name, file) in plots) text.Append(CultureInfo.InvariantCulture, $"\n![{name}](images/{file})\n");
         text.Append("""
 
-            ### Figures to reach
-
-            | what | asked | measured | reached | ours, ms | peak memory | managed |
+            | what | goal | measured | reached | ours, ms | peak memory | managed |
             | --- | --- | --- | --- | --- | --- | --- |
 
             """);
@@ -78,6 +86,21 @@ internal static class ResultsPage
                 text.Append(CultureInfo.InvariantCulture, $"| {goal.What} | {asked} | {measured} | {(reached ? "yes" : "**no**")} | ")
                     .Append(CultureInfo.InvariantCulture,
                         $"{Figure.Of(m.Ours.Milliseconds)} | {Mebi(m.Ours.PeakBytes)} | {Kibi(m.Ours.ManagedBytes)} |\n");
+    }
+
+    /// <summary>All cases of a machine, a table for each category.</summary>
+    private static string Tables(Records records)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"""
+            # {Title(records)}
+
+            Made by `--report` from the record beside this file; do not edit. [How it is measured](../../docs/benchmark-method.md).
+
+            {Versions(records)}
+            Recorded by `{Command}` ({records.Cases.Count} cases; heavy ones with `--heavy`).
+
+            """);
         foreach (var category in CaseTable.All.GroupBy(item => item.Category))
         {
             var rows = category.Where(item => records.Cases.ContainsKey(item.Name)).ToList();
@@ -90,7 +113,7 @@ internal static class ResultsPage
             ];
             text.Append(CultureInfo.InvariantCulture, $"""
 
-                ### {char.ToUpperInvariant(category.Key[0])}{category.Key[1..]}
+                ## {char.ToUpperInvariant(category.Key[0])}{category.Key[1..]}
 
                 | {string.Join(" | ", heads)} |
                 |{string.Concat(Enumerable.Repeat(" --- |", heads.Length))}
@@ -98,6 +121,7 @@ internal static class ResultsPage
                 """);
             foreach (var row in rows) text.Append(Row(row, records.Cases[row.Name]));
         }
+        return text.ToString();
     }
 
     private static string Row(Case item, Measurement m) =>

@@ -6,6 +6,10 @@ namespace MetricLearning.Vision;
 /// <summary>A re-identification dataset: images to train on, and queries to find in a gallery.</summary>
 /// <remarks><see cref="ToString"/> gives the table that papers print, followed by the <see cref="Warnings"/>. Thread safety: immutable; any
 /// number of threads may use it at once.</remarks>
+/// <example><code>
+/// var data = ReIdDataset.Market1501("Market-1501");    // or Folders("pictures"): one subfolder for each thing
+/// Console.WriteLine(data);                             // identities, images and cameras of each part, and warnings
+/// </code></example>
 public sealed class ReIdDataset
 {
     /// <summary>Puts a dataset together and checks it.</summary>

@@ -18,6 +18,12 @@ namespace MetricLearning.Vision;
 /// <para>Thread safety: any number of threads may use a loader at once, each with its own enumerator and its own sampler. All of them share
 /// the cache and <see cref="Skipped"/>. Steps that you wrote must allow it too.</para>
 /// </remarks>
+/// <example><code>
+/// var loader = new ImageLoader(data.Train, ImageTransform.ForTraining(height: 256, width: 128)) { Workers = 4, Seed = 1 };
+/// foreach (var batch in loader.Batches(sampler))
+///     using (batch)
+///         Train(batch.Images, batch.Labels);           // [N, 3, 256, 128], [N]
+/// </code></example>
 public sealed class ImageLoader
 {
     private readonly ConcurrentDictionary<int, string> bad = new();

@@ -7,6 +7,10 @@ namespace MetricLearning.Vision;
 /// values.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, each with its own <see cref="SeededRandom"/>. The same
 /// random numbers give the same values to the bit, whatever other threads do. Steps that you wrote must allow this too.</remarks>
+/// <example><code>
+/// var transform = new ImageTransform(new Resize(256, 128), new HorizontalFlip(), new PadAndCrop(10), new Normalize());
+/// using var image = ImageTransform.ForEvaluation(256, 128).Read("picture.jpg");     // [1, 3, 256, 128]
+/// </code></example>
 public sealed class ImageTransform
 {
     private readonly PixelStep[] fixedSteps, randomSteps;

@@ -24,7 +24,7 @@ internal static class AnchorTerms
         return new(values, RowMath.Rows(values));
     }
 
-    /// <summary>For each anchor the sum of a function of the entries that a mask keeps, and the number of those entries.</summary>
+    /// <summary>For each anchor: the sum of a function over the entries that a mask keeps, and the number of these entries.</summary>
     /// <param name="x">[N, M].</param>
     /// <param name="mask">bool [N, M].</param>
     /// <param name="entry">The function.</param>

@@ -12,7 +12,7 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
     public override string Name => nameof(FusedTripletCosts);
 
     /// <summary>The costs, with gradient.</summary>
-    /// <param name="x">[N, D], of which <see cref="SimdRows.Supports"/> holds.</param>
+    /// <param name="x">[N, D]; <see cref="SimdRows.Supports"/> must hold.</param>
     /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
     /// <param name="triplets">Over N rows and M columns.</param>
     /// <param name="form">The distance as a function of the squared distance.</param>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>The values of a loss before they are reduced to one number: one for each tuple, sample or class.</summary>
-/// <remarks>Thread safety: immutable but for the tensors that it holds; any number of threads may read it at once.</remarks>
+/// <remarks>Thread safety: immutable except for the tensors that it holds; any number of threads may read it at once.</remarks>
 /// <param name="Values">[K], with gradient; or a scalar, which no reducer changes.</param>
 /// <param name="Anchors">int64 [K], the row of the batch that each value belongs to; null where they belong to no row (proxies,
 /// classes).</param>
@@ -16,7 +16,7 @@ public readonly record struct LossTerm(Tensor Values, Tensor? Anchors = null)
     internal int Place { get; init; }
 
     /// <summary>
-    /// [K], where each value is the sum of several values of its row: how many values were summed. Null where nothing was summed. Only for
+    /// [K]: how many values were summed, if each value is the sum of several values of its row. Null if nothing was summed. Only for
     /// reducers that accept sums (<see cref="Reducer.TakesSums"/>).
     /// </summary>
     internal Tensor? Counts { get; init; }

@@ -14,6 +14,12 @@ namespace MetricLearning;
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
+/// <example><code>
+/// using var model = new EmbeddingModel(ResNet.ResNet50(), neck: new BNNeck(2048), classes: 751);
+/// using var output = model.call(images);               // training: output.Features, output.Embedding, output.Logits
+/// model.eval();
+/// using var embeddings = model.Embed(images);          // [N, 3, H, W] → [N, 2048]
+/// </code></example>
 public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
 {
     private readonly Backbone backbone;

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <c>Σ w·x / (Σ w + added)</c> with <c>w = exp(sign·x − top)</c>.</summary>
 /// <param name="sign">1 or −1.</param>
 /// <param name="added">A small number added to the sum of the weights, so that a row that keeps no entry gives 0.</param>
-/// <remarks>The top is the largest <c>sign·x</c> of the row, in which an entry that is not kept counts as 0. Because of
+/// <remarks>The top is the largest <c>sign·x</c> of the row. An entry that is not kept counts as 0 here. Because of
 /// <paramref name="added"/> the value depends on the top, so the top has a gradient.</remarks>
 internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedReduction
 {

@@ -33,7 +33,7 @@ internal static class RowMath
         return Product.OneMinus(unit, ReferenceEquals(x, y) ? unit : Unit(y));
     }
 
-    /// <summary>What each entry has above the mean of its entries along a dimension.</summary>
+    /// <summary>Subtracts from each entry the mean along a dimension.</summary>
     /// <remarks>The first entry is subtracted before the mean is taken, so entries that are all equal give exactly 0, which a rounded mean
     /// would not, and fewer digits cancel.</remarks>
     public static Tensor Deviations(Tensor x, long dim)

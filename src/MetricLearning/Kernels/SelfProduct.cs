@@ -16,7 +16,7 @@ internal static unsafe class SelfProduct
     private const double LeastWork = 1L << 37;     // N³·D
     private const long MostNumbers = 1 << 27;      // of the packed rows
 
-    /// <summary>Whether this class is to multiply the batch with itself.</summary>
+    /// <summary>Whether this class should multiply the batch with itself.</summary>
     /// <param name="x">[N, D].</param>
     public static bool Supports(Tensor x) =>
         TileProduct.IsFast && x.device_type == TorchSharp.DeviceType.CPU && x.dtype == ScalarType.Float32

@@ -27,9 +27,9 @@ internal static unsafe class TileProduct
     /// <summary>The number of coordinates that are summed in registers before the sum is stored.</summary>
     public const int Depth = 256;
 
-    /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm: if the processor has FMA, but not the 512-bit vectors,
-    /// which oneMKL uses on Intel's processors only. The rule is fixed in code and not measured, so that a second run gives the same
-    /// bits.</summary>
+    /// <summary>Whether a whole product by tiles is about as fast as libtorch's mm. That holds if the processor has FMA, except on Intel
+    /// processors with 512-bit vectors, because oneMKL uses those. The rule is fixed in code and not measured, so that a second run gives
+    /// the same bits.</summary>
     public static bool IsFast { get; } = Rule(
         AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
 

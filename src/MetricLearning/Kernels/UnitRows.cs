@@ -86,7 +86,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
         });
     }
 
-    /// <summary>The length of a row; 1 for a zero row, which is thereby left as it is.</summary>
+    /// <summary>The length of a row; 1 for a zero row, so that it stays zero.</summary>
     private static T Length<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var length = T.CreateTruncating(Math.Sqrt(SimdRows.Dot(row, row, width)));

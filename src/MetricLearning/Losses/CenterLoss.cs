@@ -5,9 +5,10 @@ namespace MetricLearning;
 
 /// <summary>Pulls each embedding to a learned center of its class: <c>‖x − c_y‖²</c>.</summary>
 /// <remarks>
-/// Default: mean over the samples, as reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Used beside others with a
-/// small weight (0.0005) and the centers in an optimizer of their own (SGD 0.5 there, with the gradient divided by the weight).
-/// It has no margin: used alone it lets all embeddings collapse to one point. Wen et al., ECCV 2016.
+/// Default: mean over the samples, as reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Use it beside another loss
+/// with a small weight, such as 0.0005, and give the centers an optimizer of their own. reid-strong-baseline uses SGD with a rate of 0.5
+/// and divides the gradient by the weight. The loss has no margin: alone, it lets all embeddings collapse to one point. Wen et al., ECCV
+/// 2016.
 /// </remarks>
 public sealed class CenterLoss : MetricLoss
 {

@@ -26,7 +26,7 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="name">The module's name.</param>
     /// <param name="classes">C, at least 1.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">K, the vectors of each class, at least 1; those of a class are adjacent rows.</param>
+    /// <param name="centersPerClass">K, the number of vectors of each class, at least 1. The vectors of a class are adjacent rows.</param>
     /// <param name="deviation">The standard deviation of the initial vectors, above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
     protected ClassLoss(string name, long classes, long dimension, long centersPerClass = 1, double deviation = 1) : base(name)
@@ -45,12 +45,12 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>K, the vectors of each class; 1 unless the loss says otherwise.</summary>
     public long CentersPerClass { get; }
 
-    /// <summary>[C·K, D]: the learned vectors; those of class c are the rows cK to cK + K − 1.</summary>
+    /// <summary>[C·K, D]: the learned vectors. Class c has the rows cK to cK + K − 1.</summary>
     public Parameter Weights => get_parameter("weights")!;
 
     /// <summary>
-    /// Where set, a sample is weighted by how often it occurs in the tuples that this miner picks in the batch, relative to the sample that
-    /// occurs most. The miner compares by <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the
+    /// If it is set, each sample is weighted by how often it occurs in the tuples that this miner picks, relative to the sample that occurs
+    /// most often. The miner compares by <see cref="Miner.Distance"/>, or by the Euclidean distance of rows of length 1. Null (the
     /// default): all samples have the same weight.
     /// </summary>
     public Miner? Miner { get; init; }
@@ -62,8 +62,8 @@ public abstract class ClassLoss : MetricLoss
     /// <exception cref="ArgumentOutOfRangeException">The weight is not finite.</exception>
     public double RegularizerWeight { get; init => field = Guard.Finite(value); } = 1;
 
-    /// <summary>ε in [0, 1]: the part of a label that is spread over all classes (or those of its category) in the cross entropy. Default:
-    /// 0.</summary>
+    /// <summary>ε in [0, 1]: the part of a label that the cross entropy spreads over all classes, or over the classes of its category.
+    /// Default: 0.</summary>
     /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy cannot smooth labels.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
@@ -79,7 +79,8 @@ public abstract class ClassLoss : MetricLoss
     }
 
     /// <summary>
-    /// Where set, training looks at the classes of the batch and some others only; for hundreds of thousands of classes. Null by default.
+    /// If it is set, training looks only at the classes of the batch and some others. Use it for hundreds of thousands of classes. Null by
+    /// default.
     /// </summary>
     /// <exception cref="ArgumentException">It has more classes than this loss.</exception>
     /// <exception cref="InvalidOperationException">It belongs to another loss already.</exception>
@@ -123,7 +124,7 @@ public abstract class ClassLoss : MetricLoss
         if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
 
-    /// <summary>Settings that are fine each by itself, but not together.</summary>
+    /// <summary>Refuses settings that are valid alone but not together.</summary>
     private void RequireSettingsThatFit()
     {
         if (Categories is not null && sampled is not null)
@@ -137,7 +138,7 @@ public abstract class ClassLoss : MetricLoss
     /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
-    /// <summary>The scores to train with. Default: those of <see cref="Score"/>.</summary>
+    /// <summary>The scores to train with. Default: the scores of <see cref="Score"/>.</summary>
     /// <param name="scores">[N, C].</param>
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
@@ -170,7 +171,7 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>[N, 1]: the score of each sample's own class.</summary>
     protected static Tensor Own(Tensor scores, Tensor labels) => scores.gather(1, labels.unsqueeze(1));
 
-    /// <summary>The scores with those of the own classes, [N, 1], replaced.</summary>
+    /// <summary>Replaces the scores of the own classes by the given ones, [N, 1].</summary>
     protected static Tensor WithOwn(Tensor scores, Tensor labels, Tensor own) => scores.scatter(1, labels.unsqueeze(1), own);
 
     /// <summary>A term with a value for each row of the batch.</summary>

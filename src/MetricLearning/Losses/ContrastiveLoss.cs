@@ -34,7 +34,7 @@ public sealed class ContrastiveLoss : TupleLoss
     /// <summary>Whether the violations are squared. Default: false.</summary>
     public bool Squared { get; init; }
 
-    /// <summary>Whether positives and negatives are reduced as one list, in place of two. Default: false.</summary>
+    /// <summary>Whether positives and negatives are reduced as one list instead of two. Default: false.</summary>
     public bool Together { get; init; }
 
     /// <summary>

@@ -22,7 +22,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>Creates an empty memory around a loss.</summary>
     /// <param name="loss">The loss, which this takes over.</param>
     /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="capacity">The rows that are remembered, at least those of a batch. Default: 1024.</param>
+    /// <param name="capacity">The number of rows that are remembered, at least the rows of a batch. Default: 1024.</param>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The dimension or the capacity is below 1.</exception>
     public CrossBatchMemory(TupleLoss loss, long dimension, long capacity = 1024) : base(nameof(CrossBatchMemory))

@@ -3,13 +3,14 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Keeps the cosines of positives from falling below their mean, and those of negatives from rising above theirs: <c>[(1 − ε⁺)·mean(s_p) −
-/// s_p]₊²</c> and <c>[s_n − (1 + ε⁻)·mean(s_n)]₊²</c>.
+/// Keeps the cosines of positives from falling below their mean, and the cosines of negatives from rising above theirs: <c>[(1 −
+/// ε⁺)·mean(s_p) − s_p]₊²</c> and <c>[s_n − (1 + ε⁻)·mean(s_n)]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. A regularizer: add it to
-/// another loss by <see cref="LossSum"/>. A batch of one class has the part of its positives, one of all different classes that of its
-/// negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019.
+/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. It is a regularizer: add
+/// it to another loss by <see cref="LossSum"/>. A batch of one class has only the part of the positives. A batch whose classes are all
+/// different has only the part of the negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet
+/// Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class IntraPairVarianceLoss : TupleLoss
 {

@@ -2,11 +2,11 @@ namespace MetricLearning;
 
 /// <summary>What happened in a loss on one batch.</summary>
 /// <remarks>
-/// All figures but two come from what the loss computed anyway and from counting labels. <see cref="MeanDistance"/> and
-/// <see cref="EffectiveRank"/> are measured where a detailed report is asked for: they take the distance matrix and one product of the
-/// embeddings, so ask every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone
-/// hides: the mean distance falls towards 0, the active fraction stays near 1 while the loss stays near its margin, and the effective rank
-/// falls towards 0 or 1.
+/// Most figures come from what the loss computed anyway and from counting labels. Only a detailed report measures
+/// <see cref="MeanDistance"/> and <see cref="EffectiveRank"/>: they take the distance matrix and one product of the embeddings, so ask for
+/// them every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone hides: the mean
+/// distance falls towards 0, the active fraction stays near 1 while the loss stays near its margin, and the effective rank falls towards 0
+/// or 1.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record LossReport
@@ -20,7 +20,7 @@ public sealed record LossReport
     /// <summary>Values that were reduced: triplets, pairs or samples.</summary>
     public required long Terms { get; init; }
 
-    /// <summary>Terms that are not 0: those that give a gradient.</summary>
+    /// <summary>The number of terms that are not 0 and so give a gradient.</summary>
     public required long Active { get; init; }
 
     /// <summary>Anchors that have no positive in the batch, or among the references.</summary>
@@ -33,8 +33,8 @@ public sealed record LossReport
     public required long NonFinite { get; init; }
 
     /// <summary>
-    /// The mean distance of two rows of the batch, or of a row and a reference, by the loss's own distance, Euclidean where it has none; 0
-    /// where there are not two. Null unless the report is detailed.
+    /// The mean distance between two rows of the batch, or between a row and a reference. It is measured by the loss's own distance, or by
+    /// the Euclidean distance if the loss has none. 0 if there are fewer than two rows. Null unless the report is detailed.
     /// </summary>
     public double? MeanDistance { get; init; }
 

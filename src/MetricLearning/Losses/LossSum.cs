@@ -10,6 +10,14 @@ namespace MetricLearning;
 /// on the shared batch, so TorchSharp's hooks on them do not run within a sum; hooks on other modules do.
 /// <para>Thread safety: once all parts are added, as its parts: one thread at a time where one of them allows no more.</para>
 /// </remarks>
+/// <example><code>
+/// using var losses = new LossSum()
+///     .Add("triplet", new TripletLoss(margin: 0.3))                                        // reads the embedding
+///     .Add("identity", new LabelSmoothingCrossEntropyLoss(), output =&gt; output.Logits!);
+/// var result = losses.Compute(model.call(images), labels);
+/// result.Value.backward();
+/// Console.WriteLine($"{result["triplet"].Value} {result["identity"].Value}");
+/// </code></example>
 public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
 {
     private readonly List<Part> parts = [];

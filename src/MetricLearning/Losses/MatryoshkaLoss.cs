@@ -18,8 +18,8 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
 
     /// <summary>Wraps a loss.</summary>
     /// <param name="loss">(embeddings [N, d], labels) → scalar, for every width; this takes it over.</param>
-    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike. Give the full width too where it is to be
-    /// trained.</param>
+    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike. Include the full width if you want to train
+    /// it.</param>
     /// <param name="weights">The w_i, finite, one for each width; null for all 1.</param>
     /// <exception cref="ArgumentNullException">The loss or the widths are null.</exception>
     /// <exception cref="ArgumentException">There is no width, a width is below 1 or given twice, or the weights are not one finite number

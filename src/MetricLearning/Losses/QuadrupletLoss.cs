@@ -8,11 +8,11 @@ namespace MetricLearning;
 /// of neither class.
 /// </summary>
 /// <remarks>
-/// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets, and as n′ the row nearest to n among
-/// those of a third class; each part's mean, added. Triplets without a third class in the batch have the first part only. It needs
-/// labels: given tuples are refused. Memory O(N²) and the mined triplets; all triplets of a large batch are summed in blocks, as in
-/// <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person Re-identification</i>, CVPR 2017,
-/// whose authors learn the metric and set the margins by the batch's mean distances.
+/// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets. n′ is the row of a third class that is
+/// nearest to n. The loss is the mean of the first part plus the mean of the second. A triplet has the first part only if the batch holds
+/// no third class. It needs labels: given tuples are refused. Memory O(N²) and the mined triplets; all triplets of a large batch are summed
+/// in blocks, as in <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person
+/// Re-identification</i>, CVPR 2017, whose authors learn the metric and set the margins by the batch's mean distances.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {
@@ -82,9 +82,9 @@ public sealed class QuadrupletLoss : TupleLoss
     }
 
     /// <summary>
-    /// For each row the nearest row of another class, and the nearest row of a third class. The row that a triplet needs, nearest to its
-    /// negative and of neither its class nor the anchor's, is one of the two. So each row is searched twice, in place of once for each
-    /// triplet.
+    /// For each row, finds the nearest row of another class and the nearest row of a third class. A triplet needs the row that is nearest
+    /// to its negative and has neither the negative's class nor the anchor's. That row is one of the two. So each row is searched twice,
+    /// instead of once for each triplet.
     /// </summary>
     private static (Tensor Rows, Tensor Classes, Tensor Found)[] NearestOfAnotherClass(Tensor among, Tensor labels)
     {

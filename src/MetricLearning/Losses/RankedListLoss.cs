@@ -9,10 +9,10 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as
-/// pytorch-metric-learning (where m and T_n have to be given). As there, each sum of weights has 10⁻⁵ added for each row of the references,
-/// and the gradient flows through the weights too. A negative at distance 0 to rounding has no direction in which to move and is left
-/// out, as there. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al.,
-/// <i>Ranked List Loss for Deep Metric Learning</i>, CVPR 2019.
+/// pytorch-metric-learning, which has no defaults for m and T_n. As in that library, 10⁻⁵ is added to each sum of weights for each row of
+/// the references, the gradient flows through the weights too, and a negative at distance 0 to rounding is left out, because it has no
+/// direction to move in. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al., <i>Ranked List Loss
+/// for Deep Metric Learning</i>, CVPR 2019.
 /// </remarks>
 public sealed class RankedListLoss : TupleLoss
 {
@@ -43,7 +43,7 @@ public sealed class RankedListLoss : TupleLoss
     /// <summary>α.</summary>
     public double Border { get; }
 
-    /// <summary>λ in [0, 1]: the weight of the negatives, of which 1 − λ is left to the positives. Default: 0.5.</summary>
+    /// <summary>λ in [0, 1]: the weight of the negatives. The positives have the weight 1 − λ. Default: 0.5.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is outside [0, 1].</exception>
     public double Imbalance { get; init => field = Guard.Within(value, 0, 1); } = 0.5;
 
@@ -63,7 +63,7 @@ public sealed class RankedListLoss : TupleLoss
     {
         var kept = (mask & (violations <= S(0)).logical_not()) | violations.isnan();
         var costs = violations.masked_fill(kept.logical_not(), S(0));
-        // The greatest is subtracted, which cancels, so that no exp exceeds 1.
+        // The largest exponent is subtracted from all, so that no exp exceeds 1. It cancels in the quotient.
         var greatest = (S(temperature) * costs).detach().amax([1], keepdim: true);
         var weights = (S(temperature) * costs - greatest).exp() * kept;
         return (weights * costs).sum(1) / weights.sum(1).Plus((S(1e-5 * violations.size(1)) * (-greatest).exp()).squeeze(1));

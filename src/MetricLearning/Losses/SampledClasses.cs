@@ -10,12 +10,12 @@ namespace MetricLearning;
 /// optimizer.step();                          // the network
 /// loss.Sampled!.Step(learningRate: 0.1);     // the vectors of the drawn classes
 /// </code>
-/// Gradients of several backward passes add up until <see cref="Step"/>, as those of other parameters do. With gradient accumulation, call
-/// <see cref="Step"/> once beside each step of the optimizer. Only the drawn rows enter the product, get a gradient and are moved (SGD with
-/// momentum and weight decay on those rows). So time and memory of a step depend on the number drawn: no gradient of [C, D] is ever made.
-/// The vectors themselves take no gradient, so other optimizers do not change them. In evaluation mode all classes count. The draws come
-/// from torch's random numbers on the device of the vectors. The momentum is a buffer: it moves and is saved with the loss. An et al.,
-/// <i>Partial FC</i>, ICCV Workshops 2021.
+/// The gradients of several backward passes add up until <see cref="Step"/>, like the gradients of other parameters. With gradient
+/// accumulation, call <see cref="Step"/> once for each step of the optimizer. Only the drawn rows enter the product, get a gradient and are
+/// moved (SGD with momentum and weight decay on those rows). So time and memory of a step depend on the number drawn: no gradient of [C, D]
+/// is ever made. The vectors themselves take no gradient, so other optimizers do not change them. In evaluation mode all classes count. The
+/// draws come from torch's random numbers on the device of the vectors. The momentum is a buffer: it moves and is saved with the loss. An
+/// et al., <i>Partial FC</i>, ICCV Workshops 2021.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module

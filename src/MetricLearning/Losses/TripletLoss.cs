@@ -9,9 +9,14 @@ namespace MetricLearning;
 /// is the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
 /// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a large batch are summed in
 /// blocks of pairs, in the forward and the backward pass: O(N·M) memory, the same value and gradient to rounding. A
-/// <see cref="Reducer.Threshold"/> with other bounds and reducers of yours need each value, and then all triplets are in memory. Schroff,
+/// <see cref="Reducer.Threshold"/> with other bounds, or a reducer of your own, needs each value. Then all triplets are in memory. Schroff,
 /// Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
 /// </remarks>
+/// <example><code>
+/// using var loss = new TripletLoss(margin: 0.3) { Distance = Distance.Cosine, Miner = new SemiHardMiner() };
+/// using var value = loss.call(embeddings, labels);     // [N, D], [N] → a scalar with gradient
+/// value.backward();
+/// </code></example>
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
@@ -27,7 +32,7 @@ public sealed class TripletLoss : TupleLoss
     /// <summary>m.</summary>
     public double Margin { get; }
 
-    /// <summary>Whether softplus replaces the hinge, so that a triplet never stops to have a gradient. The margin stays inside. Default:
+    /// <summary>Whether softplus replaces the hinge, so that every triplet keeps a gradient. The margin stays inside. Default:
     /// false.</summary>
     public bool SoftMargin { get; init; }
 

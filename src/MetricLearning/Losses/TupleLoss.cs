@@ -99,8 +99,8 @@ public abstract class TupleLoss : MetricLoss
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
     /// <summary>
-    /// The positive pairs, if their triplets are so many that the loss should give one sum for each pair, which the reducer has to accept;
-    /// null if the loss should give each triplet.
+    /// The positive pairs if there are too many triplets to enumerate and the reducer accepts one sum for each pair; otherwise null, and
+    /// the loss gives each triplet.
     /// </summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="tuples">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
@@ -112,7 +112,7 @@ public abstract class TupleLoss : MetricLoss
         return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
     }
 
-    /// <summary>Whether the loss may give sums over several values of a row in place of the values.</summary>
+    /// <summary>Whether the loss may give sums over several values of a row instead of the values.</summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="signed">Whether values may be below 0.</param>
     private protected bool MaySum(DistanceView distances, bool signed = false) =>

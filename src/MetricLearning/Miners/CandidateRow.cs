@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// <param name="positives">One byte for each column, 0 if it is no positive.</param>
 /// <param name="negatives">One byte for each column, 0 if it is no negative.</param>
 /// <param name="count">M, at most <see cref="MostColumns"/>.</param>
-/// <remarks>Of equal distances the lowest index is found. NaN cannot be ordered: if a candidate's distance is NaN, the first such
-/// candidate is found.</remarks>
+/// <remarks>Among equal distances, the search finds the lowest index. NaN has no order: if a candidate's distance is NaN, the search finds
+/// the first such candidate.</remarks>
 internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, byte* negatives, int count)
     where T : unmanaged, IBinaryFloatingPointIeee754<T>
 {

@@ -6,9 +6,9 @@ namespace MetricLearning;
 /// <remarks>
 /// On the unit sphere in D dimensions most distances are near √2. A negative at distance d is drawn with probability ∝ 1 / q(d), where q(d)
 /// ∝ d^(D−2)·(1 − d²/4)^((D−3)/2). Distances below the cutoff count as the cutoff, so that the nearest negatives, which are often noise,
-/// are not preferred. Negatives beyond the farthest distance are never drawn; an anchor that has no others gives no triplet. Weights are
-/// computed in float64. Memory O(N·M). Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017,
-/// section 4; defaults of pytorch-metric-learning's DistanceWeightedMiner.
+/// are not preferred. Negatives beyond the farthest distance are never drawn. An anchor whose negatives are all beyond it gives no triplet.
+/// Weights are computed in float64. Memory O(N·M). Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>,
+/// ICCV 2017, section 4; defaults of pytorch-metric-learning's DistanceWeightedMiner.
 /// </remarks>
 public sealed class DistanceWeightedMiner : SeededMiner
 {

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Forms one triplet for each class: its mean as anchor, its embedding farthest from the mean as positive, and the nearest mean of
 /// another class as negative.</summary>
 /// <remarks>
-/// It is no <see cref="Miner"/>, because its anchors and negatives are not embeddings of the batch:
+/// It is not a <see cref="Miner"/>, because its anchors and negatives are not embeddings of the batch:
 /// <code>
 /// using var clusters = new HardClusters().Mine(embeddings, labels);
 /// using var value = loss.forward(clusters.Means, clusters.Tuples, clusters.References);

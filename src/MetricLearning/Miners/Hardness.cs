@@ -14,6 +14,6 @@ public enum Hardness
     /// positive.</summary>
     Hard,
 
-    /// <summary>All of them; of triplets all inside the margin, semi-hard and hard.</summary>
+    /// <summary>All of them. For triplets: all inside the margin, both semi-hard and hard.</summary>
     All,
 }

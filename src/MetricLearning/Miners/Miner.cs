@@ -10,8 +10,8 @@ namespace MetricLearning;
 /// using var triplets = miner.Mine(embeddings, labels);
 /// using var value = loss.forward(embeddings, triplets);
 /// </code>
-/// All miners of the library keep these rules. Of candidates at equal distance the one of the lowest index is taken. An anchor without the
-/// candidates that it needs gives no tuple. A NaN distance is always taken, so that it reaches the loss and is seen there. To add a miner,
+/// All miners of the library keep these rules. Among candidates at equal distance, the lowest index is taken. An anchor that lacks
+/// a candidate it needs gives no tuple. A NaN distance is always taken, so that it reaches the loss and is seen there. To add a miner,
 /// derive and write <see cref="MineCore"/>; use <see cref="Scalars.S(double)"/> for its numbers:
 /// <code>
 /// sealed class FarNegatives(double radius) : Miner

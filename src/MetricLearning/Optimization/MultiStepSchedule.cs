@@ -6,6 +6,12 @@ namespace MetricLearning;
 /// training loop steps the scheduler when an epoch starts, so its epochs count from 1; take 39 and 69 to change the rate in the same
 /// epochs. fast-reid: ×0.1 at 40 and 90 epochs, linear warm-up of 2,000 iterations from 0.1.
 /// </remarks>
+/// <example><code>
+/// var schedule = new MultiStepSchedule(optimizer, [TrainingSpan.Epochs(40), TrainingSpan.Epochs(70)],
+///     warmUp: WarmUp.Linear(TrainingSpan.Epochs(10)), iterationsPerEpoch: sampler.BatchesPerEpoch);
+/// schedule.StartEpoch(epoch);                          // at the start of each epoch
+/// schedule.Step();                                     // after each batch
+/// </code></example>
 public sealed class MultiStepSchedule : LearningRateSchedule
 {
     /// <summary>A multi-step schedule.</summary>

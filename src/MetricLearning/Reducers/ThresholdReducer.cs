@@ -7,7 +7,7 @@ internal sealed class ThresholdReducer(double low, double high = double.Positive
 {
     private readonly double low = Guard.NotNaN(low), high = Guard.NotNaN(high);
 
-    /// <summary>Sums of values that are never below 0 are enough for the mean of those above 0, and for no other interval.</summary>
+    /// <summary>If no value is below 0, sums are enough for the mean of the values above 0. Other intervals need each value.</summary>
     internal override bool TakesSums(bool signed) => !signed && low == 0 && double.IsPositiveInfinity(high);
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)

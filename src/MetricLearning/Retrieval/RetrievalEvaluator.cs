@@ -15,6 +15,11 @@ namespace MetricLearning;
 /// look at their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
+/// <example><code>
+/// var evaluator = new RetrievalEvaluator { Distance = Distance.Cosine, Protocol = RetrievalProtocol.Market1501 };
+/// var report = evaluator.Evaluate(query, gallery);     // two sets of embeddings with identities and cameras
+/// Console.WriteLine($"rank-1 {report.RankAt(1):P1}, mAP {report.MeanAveragePrecision:P1}");
+/// </code></example>
 public sealed record RetrievalEvaluator
 {
     private const double RankingStart = 0.5;        // of an evaluation with re-ranking; the neighbors come before

@@ -5,11 +5,11 @@ namespace MetricLearning;
 /// identity camera by camera in turn, so that each group of K holds as many cameras as it can.</remarks>
 public enum CameraSpread
 {
-    /// <summary>One image at random, then images of other cameras, each once. Where they do not suffice, further images of its own
+    /// <summary>One image at random, then images of other cameras, each once. If these are too few, further images of its own
     /// camera.</summary>
     OtherCamerasFirst,
 
-    /// <summary>One image at random, then only images of other cameras, drawn with replacement where they do not suffice. Images of its own
+    /// <summary>One image at random, then only images of other cameras, drawn with replacement if they are too few. Images of its own
     /// camera only where no other camera has any (fast-reid's balanced sampler).</summary>
     OtherCamerasOnly,
 }

@@ -14,6 +14,11 @@ namespace MetricLearning;
 /// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="TorchReId"/>, <see cref="OpenReid"/>,
 /// <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
 /// </remarks>
+/// <example><code>
+/// var sampler = new IdentitySampler(data.Train.Labels, identitiesPerBatch: 16, imagesPerIdentity: 4, seed: 1);
+/// foreach (long[] rows in sampler.Batches())           // an epoch; the next call draws another one
+///     Train(rows);
+/// </code></example>
 public sealed class IdentitySampler : Sampler
 {
     private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]

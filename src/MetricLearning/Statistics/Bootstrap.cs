@@ -52,7 +52,7 @@ public sealed record Bootstrap
     public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default) =>
         Interval(PairedValues.Groups(values, identities: null), cancellationToken);
 
-    /// <summary>The mean of values; those of an identity are drawn together.</summary>
+    /// <summary>The mean of values. The values of an identity are drawn together.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>

@@ -18,7 +18,7 @@ public abstract class Tuples : IDisposable
     public long Columns { get; }
 
     /// <summary>The number of tuples: of triplets, or of positive pairs plus negative pairs.</summary>
-    /// <remarks>Of pairs the masks are counted at each call: O(N·M), and on another device than the CPU the host waits for it.</remarks>
+    /// <remarks>For pairs, each call counts the masks in O(N·M). On a device other than the CPU the host waits for the count.</remarks>
     public abstract long Count { get; }
 
     /// <summary>Converts to masks. Triplets that share a pair give it once.</summary>
@@ -29,11 +29,11 @@ public abstract class Tuples : IDisposable
     /// <returns>The triplets, which the caller disposes; this object itself if it holds triplets.</returns>
     public abstract Triplets AsTriplets();
 
-    /// <summary>The positive pairs as row and column indices, int64 [K] each; of triplets one entry for each triplet. The caller disposes
+    /// <summary>The positive pairs as row and column indices, int64 [K] each. Triplets give one entry each. The caller disposes
     /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) PositivePairs();
 
-    /// <summary>The negative pairs as row and column indices, int64 [K] each; of triplets one entry for each triplet. The caller disposes
+    /// <summary>The negative pairs as row and column indices, int64 [K] each. Triplets give one entry each. The caller disposes
     /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) NegativePairs();
 

@@ -33,7 +33,7 @@ internal sealed class EdgeIndex
     /// <summary>The place of the first edge that is not below a value; the number of edges where all are below it.</summary>
     public int LowerBound(double value)
     {
-        // The bucket of a value rises with the value, so edges of lower buckets are below it and those of higher buckets above.
+        // The bucket of a value rises with the value, so the edges of lower buckets are below it and the edges of higher buckets above it.
         var bucket = Bucket(value);
         var (from, to) = (starts[bucket], starts[bucket + 1]);
         while (from < to)

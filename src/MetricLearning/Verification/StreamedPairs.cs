@@ -4,10 +4,10 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: those of all matching pairs, and of a sample of all pairs, so that few keys lie in a gap between two edges. A
-/// score gives its pair's key to within a proven error; where an edge lies within the error, the key is worked out exactly. An order
-/// statistic is an edge, or lies in a gap whose keys a second pass gathers. A gap that holds too many keys (the sample missed it) is cut
-/// and counted again.
+/// Edges are exact keys: the keys of all matching pairs and of a sample of all pairs. So few keys lie in a gap between two edges. A score
+/// gives its pair's key to within a proven error; where an edge lies within the error, the key is worked out exactly. An order statistic is
+/// an edge, or lies in a gap whose keys a second pass gathers. A gap that holds too many keys (the sample missed it) is cut and counted
+/// again.
 /// </remarks>
 /// <param name="input">What is evaluated.</param>
 /// <param name="plan">The tiles.</param>

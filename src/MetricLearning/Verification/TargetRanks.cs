@@ -13,7 +13,7 @@ internal readonly record struct TargetRanks(long Threshold, long Low, long High,
         return new TargetRanks(Accepted(target, others), low - 1, high - 1, target * (others - 1));
     }
 
-    /// <summary>The largest number of pairs, of so many, that is no more than a share of them.</summary>
+    /// <summary>The largest number of pairs that is at most a share of all pairs.</summary>
     public static long Accepted(double share, long count)
     {
         var accepted = (long)Math.Floor(share * count);

@@ -21,10 +21,10 @@ public sealed record VerificationEvaluator
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
-    /// <summary>Which pairs count: those of a query and an image that stays in its list. Queries and gallery images of the junk identity
-    /// make none. A protocol that is set is always enforced. Default: null, which stands for <see cref="RetrievalProtocol.Market1501"/>
-    /// where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/> where neither has. The report names the
-    /// protocol that was used.</summary>
+    /// <summary>Which pairs count: a query and an image that stays in its list. Queries and gallery images of the junk identity make none.
+    /// A protocol that is set is always enforced. Default: null, which stands for <see cref="RetrievalProtocol.Market1501"/> where queries
+    /// and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/> where neither has. The report names the protocol that was
+    /// used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The targets of <see cref="VerificationReport.OperatingPoints"/>, each in [0, 1]. Default: 0.0001, 0.001, 0.01,

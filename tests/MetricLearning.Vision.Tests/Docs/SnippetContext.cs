@@ -20,6 +20,11 @@ public abstract class SnippetContext
         protected ReIdDataset data = null!;
     }
 
+    public abstract class Concepts : SnippetContext
+    {
+        protected long[] classLabels = null!;
+    }
+
     public abstract class Datasets : SnippetContext
     {
         protected ReIdDataset market = null!, msmt17 = null!;
@@ -65,6 +70,28 @@ public abstract class SnippetContext
         protected IEnumerable<MetricLearning.Search.SearchRow<string>> rows = null!;
         protected IEnumerable<MetricLearning.Search.LabelledPair> pairs = null!;
         protected string fingerprint = null!;
+    }
+
+    public abstract class Serving : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected MetricLearning.Search.ExactIndex<string> index = null!;
+        protected Stream upload = null!;
+    }
+
+    public abstract class Training : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+        protected ReIdDataset data = null!;
+        protected Sampler sampler = null!;
+        protected LearningRateSchedule schedule = null!;
+        protected TrainingCheckpoint checkpoint = null!;
+        protected LossSum losses = null!;
+        protected LossSumResult result = null!;
+        protected ModelOutput output = null!;
+        protected int step;
+
+        protected double Evaluate() => throw new NotSupportedException();
     }
 
     public abstract class Weights : SnippetContext

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// Gradient checkpointing for values of pairs that each look at whole rows of matrices, a block of pairs at a time. Intermediate values are
 /// computed again in the backward pass, so the memory is that of one block and does not grow with pairs × columns.
 /// </summary>
-/// <remarks>A backward pass that is to be differentiated again computes all pairs at once.</remarks>
+/// <remarks>If second derivatives are needed, the backward pass computes all pairs at once.</remarks>
 internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 {
     /// <summary>Pairs × columns up to which everything is computed at once.</summary>
@@ -21,7 +21,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
     /// <inheritdoc/>
     public override string Name => nameof(PairBlocks);
 
-    /// <summary>Whether pairs × columns are so many that blocks are worth it.</summary>
+    /// <summary>Whether pairs × columns is large enough for blocks to pay.</summary>
     public static bool AreMany(long pairs, long columns) => pairs * columns > FewElements;
 
     /// <summary>The values of all pairs, [K, ...], with gradient to the matrices that have one.</summary>
@@ -81,7 +81,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         var plan = (Plan)ctx.get_data(PlanKey);
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
-        // The graph of a gradient that is to be differentiated again holds all intermediate values, so blocks would save nothing.
+        // If second derivatives are needed, the graph holds all intermediate values, so blocks would save nothing.
         var gradients = is_grad_enabled()
             ? Gradient.Differentiable(matrices => plan.Values(matrices!, saved[0], saved[1]), grad_output, [.. saved.Skip(2)])
             : InBlocks(plan, saved, grad_output);

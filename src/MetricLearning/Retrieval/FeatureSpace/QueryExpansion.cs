@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// (Chum et al. 2007, α = 0), α query expansion (Radenović et al. 2018, α = 3), database-side augmentation (Arandjelović and Zisserman
 /// 2012).</summary>
 /// <remarks>
-/// <para>Neighbors are those of the cosine worked out in float64, ties by index. The mean is of the features as they are given: normalize
+/// <para>Neighbors are found by the cosine in float64; ties are broken by index. The mean is of the features as you give them: normalize
 /// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign; for any other α its weight is
 /// 0.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
@@ -59,7 +59,7 @@ public sealed record QueryExpansion
         return With(query, x);
     }
 
-    /// <summary>Each row of a gallery becomes the mean of its nearest rows, of which it is one.</summary>
+    /// <summary>Each row of a gallery becomes the mean of its nearest rows, itself included.</summary>
     /// <param name="set">The gallery.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
@@ -76,8 +76,8 @@ public sealed record QueryExpansion
         return With(set, means);
     }
 
-    /// <summary>fast-reid's expansion: each row of queries and gallery becomes the mean of its nearest among both, of which it is
-    /// one.</summary>
+    /// <summary>fast-reid's expansion: each row of queries and gallery becomes the mean of its nearest rows among both, itself
+    /// included.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery rows.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
