@@ -7,17 +7,22 @@ internal enum Augmentation
     Equalize, Invert,
 }
 
-/// <summary>What a level means for each operation: torchvision's tables, with Pillow's operations.</summary>
+/// <summary>What a level means for each operation: torchvision's tables or fast-reid's, with Pillow's operations.</summary>
 /// <param name="Bins">The number of levels.</param>
 /// <param name="Translation">The largest shift, as a share of the side.</param>
-/// <param name="MostBits">The number of bits that posterizing keeps at level 0; at the highest level it keeps four fewer.</param>
-internal readonly record struct AugmentationSpace(int Bins, double Translation, int MostBits)
+/// <param name="MostBits">The number of bits that posterizing keeps at its weakest; at its strongest it keeps four fewer.</param>
+/// <param name="Rising">Whether posterizing and solarizing get weaker as the level rises, and colors go from none to the double, as the
+/// paper has it. Otherwise all operations get stronger as the level rises.</param>
+internal readonly record struct AugmentationSpace(int Bins, double Translation, int MostBits, bool Rising = false)
 {
     /// <summary>The table of AutoAugment and, with 31 bins, of RandAugment.</summary>
     public static AugmentationSpace Of(int bins) => new(bins, 150.0 / 331, 8);
 
     /// <summary>The table of AugMix.</summary>
     public static AugmentationSpace OfAugMix { get; } = new(10, 1.0 / 3, 4);
+
+    /// <summary>The table of fast-reid since version 1.1: levels 0 to 10 by tenths.</summary>
+    public static AugmentationSpace OfFastReId { get; } = new(11, 0.45, 8, Rising: true);
 
     /// <summary>Applies an operation at a level, in a random direction if it has two directions.</summary>
     public void Apply(Picture picture, Augmentation operation, int level, SeededRandom random, Interpolation interpolation, Rgb fill)
@@ -35,15 +40,21 @@ internal readonly record struct AugmentationSpace(int Bins, double Translation, 
                 Warp.Apply(picture, [1, 0, 0, 0, 1, -sign * Math.Truncate(Translation * picture.Height * share)], interpolation, fill);
                 break;
             case Augmentation.Rotate: Warp.Rotate(picture, sign * 30 * share, interpolation, fill); break;
-            case Augmentation.Brightness: PillowColor.Brightness(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Color: PillowColor.Saturation(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Contrast: PillowColor.Contrast(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Sharpness: PillowColor.Sharpness(picture, 1 + sign * 0.9 * share); break;
-            case Augmentation.Posterize: PillowColor.Posterize(picture, MostBits - (int)Math.Round(4 * share)); break;
-            case Augmentation.Solarize: PillowColor.Solarize(picture, (float)(255 * (1 - share))); break;
+            case Augmentation.Brightness: PillowColor.Brightness(picture, Factor(share, sign)); break;
+            case Augmentation.Color: PillowColor.Saturation(picture, Factor(share, sign)); break;
+            case Augmentation.Contrast: PillowColor.Contrast(picture, Factor(share, sign)); break;
+            case Augmentation.Sharpness: PillowColor.Sharpness(picture, Factor(share, sign)); break;
+            case Augmentation.Posterize: PillowColor.Posterize(picture, Bits(share)); break;
+            case Augmentation.Solarize: PillowColor.Solarize(picture, Threshold(share)); break;
             case Augmentation.AutoContrast: PillowColor.AutoContrast(picture); break;
             case Augmentation.Equalize: PillowColor.Equalize(picture); break;
             case Augmentation.Invert: PillowColor.Invert(picture); break;
         }
     }
+
+    private double Factor(double share, int sign) => Rising ? share * 1.8 + 0.1 : 1 + sign * 0.9 * share;
+
+    private int Bits(double share) => Rising ? MostBits - 4 + (int)(share * 4) : MostBits - (int)Math.Round(4 * share);
+
+    private double Threshold(double share) => Rising ? (int)(share * 256) : (float)(255 * (1 - share));
 }

@@ -78,10 +78,11 @@ internal sealed class FeatureArrays : IDisposable
             && found.size(1) == width;
     }
 
-    /// <summary>The embedding space of the file, as JSON; null if it says none.</summary>
-    public string? Space => Has(EmbeddingSpace.MetadataKey) ? archive is not null
-        ? Text(EmbeddingSpace.MetadataKey) is [var json] ? json : null
-        : tensors?.Metadata.GetValueOrDefault(EmbeddingSpace.MetadataKey) : null;
+    /// <summary>The embedding space of the file, as JSON; null if it says none. That of a <c>.npy</c> file lies beside it.</summary>
+    public string? Space => archive is null && tensors is null ? SpaceBeside.Read(path)
+        : !Has(EmbeddingSpace.MetadataKey) ? null
+        : archive is null ? tensors!.Metadata.GetValueOrDefault(EmbeddingSpace.MetadataKey)
+        : Text(EmbeddingSpace.MetadataKey) is [var json] ? json : null;
 
     public void Dispose()
     {

@@ -16,7 +16,8 @@ namespace MetricLearning;
 /// cam.</item>
 /// </list>
 /// <para><c>.npz</c> and <c>.safetensors</c> files carry the embedding space of the sets, where it is known, as JSON under
-/// <see cref="EmbeddingSpace.MetadataKey"/>. The same features give the same bytes.</para>
+/// <see cref="EmbeddingSpace.MetadataKey"/>. A <c>.npy</c> file has no room for it: it goes into a file beside it, <c>x.npy.space.json</c>,
+/// with the checksum of the features. The same features give the same bytes.</para>
 /// <para>Thread safety: any number of threads may write at once, each its own file.</para>
 /// </remarks>
 public static class FeatureFile
@@ -24,8 +25,8 @@ public static class FeatureFile
     /// <summary>The file name endings that <see cref="Write"/> takes.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
 
-    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> has the list that fits it beside it, or
-    /// none.</summary>
+    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> has the list and the space that fit it beside
+    /// it, or none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
     /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, parts are of different
@@ -55,7 +56,7 @@ public static class FeatureFile
                 SafeTensors.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, part.Set.Features)), texts);
                 break;
             case ".npy" when parts is [var only]:
-                WritePair(path, Path.ChangeExtension(path, ".csv"), only.Set, only.Files);
+                WritePair(path, Path.ChangeExtension(path, ".csv"), only.Set, only.Files, space);
                 break;
             case ".npy":
                 throw new ArgumentException($"path must end in .npz or .safetensors to hold {parts.Count} parts, got {path}.",
@@ -92,8 +93,9 @@ public static class FeatureFile
     private static Tensor InNumPy(Tensor features) => features.dtype == ScalarType.BFloat16 ? features.to(ScalarType.Float32) : features;
 
     /// <summary>Writes features and their list so that new features never lie beside an old list: the new list is written first, the old
-    /// one is deleted as soon as the new features are written, and then the new features and the new list get their names.</summary>
-    private static void WritePair(string path, string list, EmbeddingSet set, IReadOnlyList<string> files)
+    /// one is deleted as soon as the new features are written, and then the new features and the new list get their names. The space is
+    /// deleted with the old list, and written between the features and the list.</summary>
+    private static void WritePair(string path, string list, EmbeddingSet set, IReadOnlyList<string> files, string? space)
     {
         using var features = InNumPy(set.Features).alias();
         var header = NumPyFile.HeaderOf(features);
@@ -104,7 +106,9 @@ public static class FeatureFile
             {
                 NumPyFile.Write(stream, header, features);
                 File.Delete(list);
+                File.Delete(SpaceBeside.PathOf(path));
             });
+            if (space is not null) SpaceBeside.Write(path, space);
         });
     }
 

@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// <c>query_cam</c>, <c>query_files</c>; <c>gallery_f</c>, <c>gallery_label</c>, <c>gallery_cam</c>; <c>qf</c>, <c>q_pids</c>,
 /// <c>q_camids</c>, <c>gf</c>, …; <c>features</c>, <c>ids</c>, <c>cameras</c>. Others are given by <see cref="Names"/>. A <c>.npy</c> file
 /// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file beside it, or in files of
-/// their own.</para>
+/// their own; its embedding space is in the file <c>x.npy.space.json</c> beside it, if there is one.</para>
 /// <para>Features are [N, D], or [N, D, 1, 1]. Those of integers become float32, where it holds all of them. Identities and cameras are
 /// whole numbers of any type, or texts: <c>0007</c> is 7, and names that are no numbers become 1, 2, … in the order in which they first
 /// come, the same number for the same name in all files that one reader reads. <see cref="FeaturePart.IdentityNames"/> has the

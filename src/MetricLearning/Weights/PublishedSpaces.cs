@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>How the programs that published weights prepare images when they test. Each is for the weights that
-/// <see cref="WeightNames"/> renames under the same name.</summary>
+/// <summary>How the programs that published weights prepare images when they test. Where <see cref="WeightNames"/> has a renaming of the
+/// same name, it is for the weights that this renames.</summary>
 /// <remarks>The size is the one that most of a program's weights were trained with; where yours differs, change it:
 /// <c>PublishedSpaces.FastReId with { Height = 384 }</c>. Thread safety: immutable; any number of threads may use it at once.</remarks>
 public static class PublishedSpaces
@@ -20,6 +20,10 @@ public static class PublishedSpaces
 
     /// <summary>TransReID: 256 x 128, mean and deviation 0.5. It trains with bicubic images and tests with bilinear ones.</summary>
     public static EmbeddingSpace TransReId { get; } = Of(256, 128, "bilinear", half, half);
+
+    /// <summary>SOLIDER's person re-identification (SOLIDER-REID, Swin transformers): 384 x 128, mean and deviation 0.5. It trains with
+    /// bicubic images and tests with bilinear ones.</summary>
+    public static EmbeddingSpace Solider { get; } = TransReId with { Height = 384 };
 
     /// <summary>timm's vision transformers: 224 x 224, bicubic, mean and deviation 0.5.</summary>
     public static EmbeddingSpace Timm { get; } = Of(224, 224, "bicubic", half, half);

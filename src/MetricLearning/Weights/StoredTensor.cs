@@ -5,8 +5,10 @@ namespace MetricLearning;
 /// <summary>The type of a storage's elements.</summary>
 /// <param name="Name">PyTorch's name of the storage class.</param>
 /// <param name="Size">The bytes of an element.</param>
-/// <param name="Type">The type in TorchSharp; null if it has none.</param>
-internal sealed record StorageType(string Name, int Size, ScalarType? Type)
+/// <param name="Type">The type in TorchSharp; null if it has none. Unsigned numbers of more than one byte have the type of the wider
+/// signed ones that hold them.</param>
+/// <param name="IsUnsigned">Whether they are unsigned numbers of more than one byte.</param>
+internal sealed record StorageType(string Name, int Size, ScalarType? Type, bool IsUnsigned = false)
 {
     private const string Suffix = "Storage";
 
@@ -31,8 +33,11 @@ internal sealed record StorageType(string Name, int Size, ScalarType? Type)
         "float64" => Named("Double"), "float32" => Named("Float"), "float16" => Named("Half"), "bfloat16" => Named("BFloat16"),
         "int64" => Named("Long"), "int32" => Named("Int"), "int16" => Named("Short"), "int8" => Named("Char"), "uint8" => Named("Byte"),
         "bool" => Named("Bool"), "complex64" => Named("ComplexFloat"), "complex128" => Named("ComplexDouble"),
+        "uint16" => Unsigned(2), "uint32" => Unsigned(4), "uint64" => Unsigned(8),
         _ => null,
     };
+
+    private static StorageType Unsigned(int size) => new($"uint{8 * size}", size, new StoredNumbers('u', size, false).Type, IsUnsigned: true);
 
     private static StorageType Named(string elements) => All.First(type => type.Name == elements + Suffix);
 }

@@ -20,6 +20,8 @@ namespace MetricLearning;
 /// <c>model_state</c>, <c>model</c>, <c>net</c>, <c>network</c>, <c>weights</c>, <c>params</c> or <c>module</c>, the first of these;
 /// without such a one, the section with the most tensors. Optimizers' sections come last. <see cref="NamedTensors.Sections"/> and
 /// <see cref="WeightFile.Sections"/> list what else there is.</para>
+/// <para>Unsigned integers that TorchSharp does not have become wider signed ones: uint16 int32, uint32 and uint64 int64; a number that
+/// int64 does not hold is an error.</para>
 /// <para>Sparse and quantized tensors are refused if they are in the section that is read; the message names them.</para>
 /// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
 /// </remarks>
@@ -302,6 +304,9 @@ public static partial class TorchCheckpointFile
     private static Tensor ReadStorage(Stream stream, Storage storage)
     {
         var type = storage.Type.Type!.Value;
+        if (storage.Type.IsUnsigned)
+            return new StoredNumbers('u', storage.Type.Size, BigEndian: false).Read(stream, [storage.Count], columnMajor: false)
+                .DetachFromDisposeScope();
         if (type is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64)) return RawTensor.Read(stream, storage.Count, type);
         using var scope = NewDisposeScope();
         using var parts = RawTensor.Read(stream, 2 * storage.Count,

@@ -54,6 +54,36 @@ public sealed class FeatureFileTests : IDisposable
         Assert.Equal("file,pid,cam\na.jpg,7,1\nb/ü.jpg,7,2\n\"c, \"\"d\"\".jpg\",9,1\n", File.ReadAllText(Path.Combine(folder, "x.csv")));
     }
 
+    [Fact]
+    public void Npy_HasItsSpaceBesideIt_AndRefusesOneOfOtherFeatures()
+    {
+        var space = new EmbeddingSpace { Architecture = "osnet", Height = 256, Mean = [0.5f, 0.25f, 0.125f], Distance = "cosine" };
+        using var known = new EmbeddingSet(query.Features.alias(), query.Identities, query.Cameras) { Space = space };
+        var path = Write("x.npy", ("query", known, queryFiles));
+        var record = path + ".space.json";
+        using (var read = FeatureFile.Read(path)) Assert.Equal(space, read[0].Set.Space);
+        var text = File.ReadAllText(record);
+
+        // Another program writes other features over them.
+        using (var other = query.Features.neg()) NumPyFile.Write(path, other);
+        Assert.Contains($"{record}: it belongs to other features than those that x.npy has now: delete it",
+            Assert.Throws<InvalidDataException>(() => FeatureFile.Read(path)).Message, StringComparison.Ordinal);
+
+        // Features without a known space take the record away.
+        Write("x.npy", ("query", query, queryFiles));
+        Assert.False(File.Exists(record));
+        using (var read = FeatureFile.Read(path)) Assert.Null(read[0].Set.Space);
+
+        // The same features again are those of the record.
+        File.WriteAllText(record, text);
+        using (var read = FeatureFile.Read(path)) Assert.Equal(space, read[0].Set.Space);
+        foreach (var damaged in (string[])["", "[]", "{", "{}", text.Replace("256", "-1", StringComparison.Ordinal)])
+        {
+            File.WriteAllText(record, damaged);
+            Assert.Contains(path, Assert.Throws<InvalidDataException>(() => FeatureFile.Read(path)).Message, StringComparison.Ordinal);
+        }
+    }
+
     /// <summary>If the writing stops half-way, the features must not be new and the list old. Here the old list cannot be
     /// replaced.</summary>
     [Fact]

@@ -184,12 +184,43 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.Contains(message, error.Message);
     }
 
+    /// <summary>As torch.save writes them: bytes in a storage without a type.</summary>
+    private static TorchFileBuilder Typed(TorchFileBuilder b, string type, int bytes = 8, int offset = 0) =>
+        b.Call("torch._utils", "_rebuild_tensor_v3", t => t.Raw((byte)'(')
+            .Text("storage").Global("torch.storage", "UntypedStorage").Text("0").Text("cpu").Int(bytes).Raw((byte)'t', (byte)'Q')
+            .Int(offset).Tuple(2).Tuple(1).Raw(0x89).OrderedDict().Global("torch", type).Raw((byte)'N'));
+
+    [Theory]
+    [InlineData("uint16", 2, ScalarType.Int32, new long[] { 65535, 1 }, new long[] { 1, 40000 })]
+    [InlineData("uint32", 4, ScalarType.Int64, new long[] { 4294967295, 1 }, new long[] { 1, 3000000000 })]
+    [InlineData("uint64", 8, ScalarType.Int64, new[] { long.MaxValue, 1 }, new long[] { 1, 0 })]
+    public void UnsignedIntegers_BecomeWiderSignedOnes(string type, int size, ScalarType expected, long[] first, long[] second)
+    {
+        long[] all = [.. first, second[1]];
+        var bytes = all.SelectMany(number => BitConverter.GetBytes(number)[..size]).ToArray();
+        // Two tensors in one storage, the second from its second element on.
+        var file = Root(b => Typed(Typed(b.Text("w"), type, bytes.Length).Text("v"), type, bytes.Length, offset: 1))
+            .Storage("0", bytes, bytes.Length);
+        foreach (var form in new[] { file.Archive(), file.Legacy() })
+        {
+            using var scope = NewDisposeScope();
+            using var weights = Read(form);
+            Assert.Equal(expected, weights["w"].dtype);
+            Assert.Equal(first, weights["w"].to(ScalarType.Int64).data<long>().ToArray());
+            Assert.Equal(second, weights["v"].to(ScalarType.Int64).data<long>().ToArray());
+        }
+    }
+
+    [Fact]
+    public void UnsignedIntegersThatInt64DoesNotHold_AreAnError()
+    {
+        var path = Save("u.pth", Root(b => Typed(b.Text("w"), "uint64", 16)).Storage("0", [.. new byte[8], .. Bytes(-1f, -1f)], 16).Archive());
+        Assert.StartsWith($"{path}: ", Assert.Throws<InvalidDataException>(() => WeightFile.Read(path)).Message);
+    }
+
     [Fact]
     public void ElementTypesOutsideTorchSharp_AreNamed_AndOthersOfUntypedStorages_AreRead()
     {
-        static TorchFileBuilder Typed(TorchFileBuilder b, string type) => b.Call("torch._utils", "_rebuild_tensor_v3", t => t.Raw((byte)'(')
-            .Text("storage").Global("torch.storage", "UntypedStorage").Text("0").Text("cpu").Int(8).Raw((byte)'t', (byte)'Q')
-            .Int(0).Tuple(2).Tuple(1).Raw(0x89).OrderedDict().Global("torch", type).Raw((byte)'N'));
         using (var weights = Read(Root(b => Typed(b.Text("w"), "float32")).Storage("0", Bytes(1f, 2f), 8).Archive()))
             Assert.Equal([1, 2], Values(weights["w"]));
         Assert.Contains("'w' is of type torch.float8_e4m3fn, which TorchSharp does not have", Assert.Throws<InvalidDataException>(

@@ -79,7 +79,7 @@ public sealed class EveryTransformTests : IDisposable
             new Random2DTranslation(TestSet.Height, TestSet.Width),
         new HorizontalFlip(), new PadAndCrop(2), new RandomApply(new ColorJitter(0.2, 0.2, 0.2, 0.1)), new RandomGrayscale(),
         new RandomRotation(10), new RandomAffine(5, 0.1, 0.9, 1.1, 5), new RandomPerspective(0.2), new GaussianBlur(5),
-        AutoAugment.ImageNet(0.5), AutoAugment.FastReId(0.5), new RandAugment(), new AugMix(),
+        AutoAugment.ImageNet(0.5), AutoAugment.FastReId(0.5), AutoAugment.FastReId2020(0.5), new RandAugment(), new AugMix(),
         new RandomPatch(images, TestSet.Height, TestSet.Width, 10), new CenterCrop(TestSet.Height, TestSet.Width),
         new Normalize(), new RandomErasing());
 }

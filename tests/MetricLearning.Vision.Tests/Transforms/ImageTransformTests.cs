@@ -60,8 +60,12 @@ public sealed class ImageTransformTests : IDisposable
         Assert.Equal(space, ImageTransform.For(space).Space);
         Assert.Equal(ImageTransform.ForEvaluation(8, 4).Space, ImageTransform.For(new EmbeddingSpace { Height = 8, Width = 4 }).Space);
         foreach (var published in new[] { PublishedSpaces.TorchReId, PublishedSpaces.StrongBaseline, PublishedSpaces.FastReId,
-            PublishedSpaces.TransReId, PublishedSpaces.Timm, PublishedSpaces.Torchvision })
+            PublishedSpaces.TransReId, PublishedSpaces.Solider, PublishedSpaces.Timm, PublishedSpaces.Torchvision })
             Assert.Equal(published, ImageTransform.For(published).Space);
+        Assert.Equal(new EmbeddingSpace
+        {
+            Height = 384, Width = 128, Interpolation = "bilinear", Mean = [0.5f, 0.5f, 0.5f], Deviation = [0.5f, 0.5f, 0.5f],
+        }, PublishedSpaces.Solider);
         Expect.Error<ArgumentException>("space must know the height and the width of images",
             () => ImageTransform.For(new EmbeddingSpace { Height = 8 }));
         Expect.Error<ArgumentException>("space must have an interpolation of bilinear, bicubic, lanczos, box, hamming, nearest, got area.",

@@ -30,24 +30,61 @@ public class PolicyTests
         Assert.Equal(expected.Order(), outcomes.Distinct().Order());
     }
 
+    /// <summary>fast-reid 1.1's table: int(i / 10 · 4) + 4 bits, int(i / 10 · 256), 0.1 + 1.8 i / 10, i = 0 … 10, as Python prints
+    /// them.</summary>
+    [Fact]
+    public void LevelsByTenths_MeanWhatTheyMeanInFastReId()
+    {
+        int[] bits = [4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8], thresholds = [0, 25, 51, 76, 102, 128, 153, 179, 204, 230, 256];
+        double[] factors =
+        [
+            0.1, 0.28, 0.46, 0.64, 0.8200000000000001, 1.0, 1.1800000000000002, 1.36, 1.5400000000000003, 1.7200000000000002, 1.9000000000000001,
+        ];
+        for (var level = 0; level <= 10; level++)
+        {
+            Same(Changed(picture => PillowColor.Posterize(picture, bits[level])), Tenths(Augmentation.Posterize, level));
+            Same(Changed(picture => PillowColor.Solarize(picture, thresholds[level])), Tenths(Augmentation.Solarize, level));
+            Same(Changed(picture => PillowColor.Saturation(picture, factors[level])), Tenths(Augmentation.Color, level));
+            Same(Changed(picture => PillowColor.Contrast(picture, factors[level])), Tenths(Augmentation.Contrast, level));
+            Same(Changed(picture => PillowColor.Sharpness(picture, factors[level])), Tenths(Augmentation.Sharpness, level));
+        }
+        foreach (var (operation, left, right) in ((Augmentation, Action<Picture>, Action<Picture>)[])[
+            (Augmentation.ShearX, picture => Warp.Apply(picture, [1, -0.15, 0, 0, 1, 0], Interpolation.Bicubic, Rgb.Gray),
+                picture => Warp.Apply(picture, [1, 0.15, 0, 0, 1, 0], Interpolation.Bicubic, Rgb.Gray)),
+            (Augmentation.Rotate, picture => Warp.Rotate(picture, -15, Interpolation.Bicubic, Rgb.Gray),
+                picture => Warp.Rotate(picture, 15, Interpolation.Bicubic, Rgb.Gray))])
+        {
+            string[] expected = [Hex(Changed(left)), Hex(Changed(right))];
+            var outcomes = Enumerable.Range(0, 20).Select(seed => Hex(Tenths(operation, 5, (ulong)seed))).Distinct();
+            Assert.Equal(expected.Order(), outcomes.Order());
+        }
+
+        static Picture Tenths(Augmentation operation, int level, ulong seed = 0) => Changed(picture =>
+            AugmentationSpace.OfFastReId.Apply(picture, operation, level, new SeededRandom(seed), Interpolation.Bicubic, Rgb.Gray));
+
+        static string Hex(Picture picture) => Convert.ToHexString(WarpStepTests.Colors(picture));
+    }
+
     [Fact]
     public void AutoAugment_IsOneOfItsPairs()
     {
-        Assert.Equal((25, 8), (AutoAugment.ImageNet().Pairs, AutoAugment.FastReId().Pairs));
-        var touched = Enumerable.Range(0, 1000).Count(seed =>
-            !WarpStepTests.IsWaves(CropTests.After(AutoAugment.FastReId(), PillowTests.Waves(), (ulong)seed)));
-        Assert.InRange(touched, 60, 110);
-        var kinds = Enumerable.Range(0, 1000).Select(seed =>
-            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(AutoAugment.FastReId(1), PillowTests.Waves(), (ulong)seed))))
-                .ToHashSet();
+        Assert.Equal((25, 25, 8), (AutoAugment.ImageNet().Pairs, AutoAugment.FastReId().Pairs, AutoAugment.FastReId2020().Pairs));
+        foreach (var policy in (AutoAugment[])[AutoAugment.FastReId(), AutoAugment.FastReId2020()])
+            Assert.InRange(Enumerable.Range(0, 1000).Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))),
+                60, 110);
         // The results by hand, at most: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e.
-        Assert.InRange(kinds.Count, 8, 14);
+        Assert.InRange(Kinds(AutoAugment.FastReId2020(1)), 8, 14);
+        // Beside those: rotations of three angles and two signs, each bilinear and bicubic, alone and with what stands beside them.
+        Assert.InRange(Kinds(AutoAugment.FastReId(1)), 40, 90);
+
+        static int Kinds(AutoAugment policy) => Enumerable.Range(0, 1000).Select(seed =>
+            Convert.ToHexString(WarpStepTests.Colors(CropTests.After(policy, PillowTests.Waves(), (ulong)seed)))).Distinct().Count();
     }
 
     [Fact]
     public void Policies_TakeAnyPicture_AndKeepItsSize()
     {
-        PixelStep[] steps = [AutoAugment.ImageNet(), AutoAugment.FastReId(1), new RandAugment(3, 30), new AugMix(10)];
+        PixelStep[] steps = [AutoAugment.ImageNet(), AutoAugment.FastReId(1), AutoAugment.FastReId2020(1), new RandAugment(3, 30), new AugMix(10)];
         Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30], Gen.Int[0, 1000]).Sample((width, height, seed) =>
         {
             foreach (var step in steps)
@@ -90,10 +127,13 @@ public class PolicyTests
         Assert.InRange(kept, 65, 90);
     }
 
-    private static Picture Do(Augmentation operation, int level, ulong seed = 0)
+    private static Picture Do(Augmentation operation, int level, ulong seed = 0) => Changed(picture =>
+        AugmentationSpace.Of(10).Apply(picture, operation, level, new SeededRandom(seed), Interpolation.Nearest, Rgb.Black));
+
+    private static Picture Changed(Action<Picture> change)
     {
         var picture = PillowTests.Waves();
-        AugmentationSpace.Of(10).Apply(picture, operation, level, new SeededRandom(seed), Interpolation.Nearest, Rgb.Black);
+        change(picture);
         return picture;
     }
 

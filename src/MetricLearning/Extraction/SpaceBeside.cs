@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace MetricLearning;
+
+/// <summary>The embedding space of a <c>.npy</c> file, which has no room for it: a file of JSON beside it, named <c>x.npy.space.json</c>.
+/// The length and the checksum of the features are in it, so that a file that is left from other features is found out.</summary>
+/// <remarks>Errors name the file of JSON.</remarks>
+internal static class SpaceBeside
+{
+    private const string LengthKey = "npy_length", ChecksumKey = "npy_crc32";
+    private const int LongestText = 1 << 20;
+
+    public static string PathOf(string features) => features + ".space.json";
+
+    /// <summary>Writes the space of features that are in their file already.</summary>
+    public static void Write(string features, string space)
+    {
+        var (length, checksum) = Of(features);
+        var json = new JsonObject
+        {
+            [EmbeddingSpace.MetadataKey] = JsonNode.Parse(space), [LengthKey] = length, [ChecksumKey] = checksum,
+        };
+        AtomicFile.Write(PathOf(features), stream => stream.Write(Encoding.UTF8.GetBytes(json.ToJsonString() + "\n")));
+    }
+
+    /// <summary>The space as JSON; null where no file of it lies beside the features.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged, or it is of other features.</exception>
+    public static string? Read(string features)
+    {
+        var path = PathOf(features);
+        return File.Exists(path) ? InputFile.Read(path, stream =>
+        {
+            var json = Parse(stream);
+            var (length, checksum) = Of(features);
+            if (!JsonNode.DeepEquals(json[LengthKey], length) || !JsonNode.DeepEquals(json[ChecksumKey], checksum))
+                throw new InvalidDataException($"it belongs to other features than those that {Path.GetFileName(features)} has now: "
+                    + "delete it, or write the features again");
+            return json[EmbeddingSpace.MetadataKey]?.ToJsonString() ?? throw new InvalidDataException(
+                $"it has no {EmbeddingSpace.MetadataKey}");
+        }) : null;
+    }
+
+    private static JsonObject Parse(FileStream stream)
+    {
+        if (stream.Length > LongestText) throw new InvalidDataException("it is too long for a record of an embedding space");
+        try
+        {
+            return JsonNode.Parse(stream) as JsonObject ?? throw new InvalidDataException("it is no JSON object");
+        }
+        catch (System.Text.Json.JsonException e)
+        {
+            throw new InvalidDataException($"it is no JSON: {e.Message}", e);
+        }
+    }
+
+    private static (long Length, string Checksum) Of(string features)
+    {
+        using var stream = new ChecksumStream(File.OpenRead(features));
+        var (buffer, length) = (new byte[1 << 18], 0L);
+        for (int count; (count = stream.Read(buffer)) > 0;) length += count;
+        return (length, stream.Checksum.ToString("x8", CultureInfo.InvariantCulture));
+    }
+}
