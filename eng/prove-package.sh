@@ -34,8 +34,8 @@ expect() { # TEXT COMMAND...: the command succeeds and prints the text
 
 step "Pack $version"
 mkdir "$work/feed"
-for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite MetricLearning.Onnx \
-  MetricLearning.Onnx.Runtime; do
+for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite MetricLearning.Search.Postgres \
+  MetricLearning.Onnx MetricLearning.Onnx.Runtime; do
   quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
 done
 ls "$work/feed"
@@ -140,6 +140,16 @@ restored MetricLearning.Search.Sqlite "MetricLearning.Search Microsoft.Data.Sqli
 expect "the nearest is shoe-7" dotnet run -c Release
 [ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
 echo "Search: $(tr '\n' ';' <"$work/out")"
+cd ..
+
+step "A service that searches a database, built without one"
+quietly dotnet new console -n Database --framework net10.0
+cp "$root/eng/consumers/Database.cs" Database/Program.cs
+cd Database
+quietly dotnet add package MetricLearning.Search.Postgres --version "$version"
+restored MetricLearning.Search.Postgres "MetricLearning.Search Npgsql"
+expect "the server is not there" dotnet run -c Release
+[ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
 cd ..
 
 step "A network that leaves as ONNX, and ONNX Runtime that runs it"

@@ -38,6 +38,11 @@ internal static class Examples
         ["RandomPatch.images"] = () => Images,
         ["NumPyArchive.stream"] = () => new MemoryStream(emptyZip),
         ["NumPyArchive.path"] = EmptyZipFile,
+        ["ImageEmbedder.embed"] = () =>
+            (Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>>)((_, _) => Task.FromResult(new float[] { 1 })),
+        ["CollectionAlias.store"] = () => new Search.MemoryVectorStore(),
+        ["PostgresVectorStore.connectionString"] = () => "Host=localhost;Database=settings",
+        ["PostgresVectorStore.source"] = () => Npgsql.NpgsqlDataSource.Create("Host=localhost;Database=settings"),
         ["SqliteVectorStore.path"] = () => Path.Combine(AppContext.BaseDirectory, "settings.db"),
     };
 

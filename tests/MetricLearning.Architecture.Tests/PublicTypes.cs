@@ -8,7 +8,8 @@ internal static class PublicTypes
     public static IReadOnlyList<Assembly> Libraries { get; } =
     [
         typeof(MetricLoss).Assembly, typeof(Vision.ImageList).Assembly, typeof(Search.RowLabels).Assembly,
-        typeof(Search.SqliteVectorStore).Assembly, typeof(Onnx.OnnxFile).Assembly, typeof(Onnx.Runtime.OnnxEmbedder).Assembly,
+        typeof(Search.SqliteVectorStore).Assembly, typeof(Search.PostgresVectorStore).Assembly, typeof(Onnx.OnnxFile).Assembly,
+        typeof(Onnx.Runtime.OnnxEmbedder).Assembly,
     ];
 
     public static IReadOnlyList<Type> All { get; } = [.. Libraries.SelectMany(library => library.GetExportedTypes())

@@ -32,7 +32,7 @@ public class SettingTests
         typeof(ImageListStatistics), typeof(ExtractionProgress), typeof(LossReport), typeof(LossSumResult), typeof(LossPart),
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
         typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
-        typeof(Search.MatchVerdict), typeof(Search.LabelledPair), typeof(GraphValue),
+        typeof(Search.MatchVerdict), typeof(Search.LabelledPair), typeof(Search.SearchRecall), typeof(GraphValue),
     };
 
     private static readonly NullabilityInfoContext nullability = new();

@@ -194,12 +194,9 @@ public sealed class ExactIndex<TKey> where TKey : notnull
     }
 
     private SearchHit<TKey>[][] Hits(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, RowLabels> conditions,
-        string name, CancellationToken cancellationToken)
-    {
-        var euclidean = Metric == SearchMetric.Euclidean;
-        return Array.ConvertAll(table.Search(queries, k, conditions, name, cancellationToken), rows => Array.ConvertAll(rows,
-            row => new SearchHit<TKey>(row.Key, euclidean ? Math.Sqrt(-row.Score) : row.Score, row.Data)));
-    }
+        string name, CancellationToken cancellationToken) =>
+        Array.ConvertAll(table.Search(queries, k, conditions, name, cancellationToken), rows => Array.ConvertAll(rows,
+            row => new SearchHit<TKey>(row.Key, ExactScore.Shown(Metric, row.Score), row.Data)));
 
     private void Write(List<NewRow<TKey, RowLabels>> rows, bool replaces, string name) => table.Write(rows, replaces, name);
 

@@ -19,7 +19,8 @@ namespace MetricLearning.Search;
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
 /// <typeparam name="TRecord">The type of records.</typeparam>
-public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord> where TKey : notnull where TRecord : class
+public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>
+    where TKey : notnull where TRecord : class
 {
     private readonly VectorStoreCollectionMetadata metadata;
 
@@ -120,17 +121,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         foreach (var result in Search([query], top, options, cancellationToken)[0]) yield return result;
     }
 
-    /// <summary>Searches for many vectors at once, which is much faster than one at a time.</summary>
-    /// <param name="queries">[D] each.</param>
-    /// <param name="top">How many records are given for each query, at least 1.</param>
-    /// <param name="options">The options of a search. They hold for each query.</param>
-    /// <param name="cancellationToken">Stops the search.</param>
-    /// <returns>The hits of each query.</returns>
-    /// <exception cref="ArgumentNullException">The queries are null.</exception>
-    /// <exception cref="ArgumentException">A query has another width, NaN, or zeros where angles are compared; the message names
-    /// it.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">top is below 1.</exception>
-    /// <exception cref="VectorStoreException">The collection does not exist.</exception>
+    /// <inheritdoc/>
     public Task<IReadOnlyList<IReadOnlyList<VectorSearchResult<TRecord>>>> SearchBatchAsync(IReadOnlyList<ReadOnlyMemory<float>> queries,
         int top, VectorSearchOptions<TRecord>? options = null, CancellationToken cancellationToken = default)
     {

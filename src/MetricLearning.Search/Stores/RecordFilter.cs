@@ -25,6 +25,10 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
         return Expression.Lambda<Func<TRecord, bool>>(body, filter.Parameters).Compile();
     }
 
+    /// <summary>Refuses a filter that <see cref="Compile"/> refuses.</summary>
+    public static void Check(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter) =>
+        new RecordFilter<TKey, TRecord>(model, filter.Parameters[0]).Visit(filter.Body);
+
     protected override Expression VisitBinary(BinaryExpression node) => node.NodeType switch
     {
         ExpressionType.Equal or ExpressionType.NotEqual or ExpressionType.LessThan or ExpressionType.LessThanOrEqual
@@ -103,7 +107,7 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
     }
 
     /// <summary>The list and the value of a call of Contains in any of its forms; C# 14 calls it on spans of arrays.</summary>
-    private static Expression[]? Parts(MethodCallExpression node) => (node.Method.DeclaringType, node.Object, node.Arguments) switch
+    public static Expression[]? Parts(MethodCallExpression node) => (node.Method.DeclaringType, node.Object, node.Arguments) switch
     {
         (var type, null, [var list, var value]) when type == typeof(Enumerable) => [list, value],
         (var type, null, [var span, var value]) when type == typeof(MemoryExtensions) => [Unwrapped(span), value],
@@ -127,7 +131,8 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
     private static MethodCallExpression Call(string method, Type element, params Expression[] arguments) =>
         Expression.Call(typeof(Enumerable), method, [element], arguments);
 
-    private static Type ElementOf(Type list) => list.GetElementType() ?? list.GetInterfaces().Append(list)
+    /// <summary>The type of a list's elements.</summary>
+    public static Type ElementOf(Type list) => list.GetElementType() ?? list.GetInterfaces().Append(list)
         .First(type => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IEnumerable<>)).GenericTypeArguments[0];
 
     private bool IsOfRecord(Expression node)

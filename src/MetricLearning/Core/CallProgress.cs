@@ -11,9 +11,11 @@ internal readonly struct CallProgress
     private CallProgress(Call? call, double from, double to) => (this.call, this.from, this.to) = (call, from, to);
 
     /// <summary>What all parts of one call share.</summary>
-    private sealed class Call(IProgress<double>? progress, CancellationToken cancellationToken)
+    private sealed class Call(IProgress<double>? progress, bool oneThread, CancellationToken cancellationToken)
     {
         private double reported;
+
+        public bool OneThread => oneThread;
 
         public void ThrowIfCanceled() => cancellationToken.ThrowIfCancellationRequested();
 
@@ -30,7 +32,15 @@ internal readonly struct CallProgress
     public static CallProgress Begin(IProgress<double>? progress, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return new CallProgress(new Call(progress, cancellationToken), 0, 1);
+        return new CallProgress(new Call(progress, oneThread: false, cancellationToken), 0, 1);
+    }
+
+    /// <summary>Begins a call whose loops run on the calling thread alone, so that libtorch is not asked for its threads.</summary>
+    /// <exception cref="OperationCanceledException">It is canceled already.</exception>
+    public static CallProgress OnThisThread(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return new CallProgress(new Call(null, oneThread: true, cancellationToken), 0, 1);
     }
 
     /// <summary>The part of this call between two shares of it.</summary>
@@ -55,7 +65,7 @@ internal readonly struct CallProgress
         for (var first = 0; first < count; first += atOnce)
         {
             var (start, items) = (first, Math.Min(atOnce, count - first));
-            Threads.For(items, i => body(start + i));
+            Threads.For(items, i => body(start + i), work: call is { OneThread: true } ? 0 : long.MaxValue);
             Report((double)(start + items) / count);
         }
     }

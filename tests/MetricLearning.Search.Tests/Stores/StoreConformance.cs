@@ -190,10 +190,11 @@ public abstract class StoreConformance : IDisposable
     [Fact]
     public async Task ABatch_GivesWhatSingleSearchesGive()
     {
-        var items = Assert.IsAssignableFrom<ExactCollection<int, Item>>(await FilledAsync());
+        var items = await FilledAsync();
+        var batches = Assert.IsAssignableFrom<IVectorBatchSearch<Item>>(items);
         ReadOnlyMemory<float>[] queries = [.. Item.All.Select(item => item.Vector)];
         var options = new VectorSearchOptions<Item> { VectorProperty = r => r.Vector, Filter = r => r.Sold, Skip = 1 };
-        var found = await items.SearchBatchAsync(queries, 4, options);
+        var found = await batches.SearchBatchAsync(queries, 4, options);
         for (var i = 0; i < queries.Length; i++)
             Assert.Equal((await items.SearchAsync(queries[i], 4, options).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score)),
                 found[i].Select(hit => (hit.Record.Id, hit.Score)));
@@ -381,6 +382,43 @@ public abstract class StoreConformance : IDisposable
         Assert.Same(Store, Store.GetService(Store.GetType()));
         Assert.StartsWith("metriclearning.", ((VectorStoreMetadata)Store.GetService(typeof(VectorStoreMetadata))!).VectorStoreSystemName,
             StringComparison.Ordinal);
+    }
+
+    /// <summary>A migration that is stopped goes on where it was; the name changes in one step.</summary>
+    [Fact]
+    public async Task AMigration_ResumesAndSwitches()
+    {
+        var (items, made) = (await FilledAsync(), Store.GetCollection<int, Item>("items of the new model"));
+        var (alias, embedded) = (new CollectionAlias(Store, "gallery"), new List<int>());
+        Assert.Null(await alias.CurrentAsync());
+        await alias.SwitchAsync(items.Name);
+        await made.EnsureCollectionExistsAsync();
+        await made.UpsertAsync(new Item { Id = 1000, Vector = query });     // of a record that was deleted since
+        await Assert.ThrowsAsync<InvalidOperationException>(() => RunAsync(stopAt: 8));
+        Assert.Equal(items.Name, await alias.CurrentAsync());
+        Assert.Equal(8, embedded.Count);
+        Assert.Equal(12, await RunAsync(stopAt: int.MaxValue));
+        Assert.Equal(Enumerable.Range(0, 20), embedded.Order());
+        Assert.Equal(0, await RunAsync(stopAt: int.MaxValue));
+        await alias.SwitchAsync(made.Name);
+        Assert.Equal(made.Name, await new CollectionAlias(Store, "gallery").CurrentAsync());
+        Assert.Equal(20, (await made.GetAsync(_ => true, 100).ToListAsync()).Count);
+        foreach (var item in Item.All)
+        {
+            var found = (await made.GetAsync(item.Id, new() { IncludeVectors = true }))!;
+            Assert.Equal((item.Name, item.Since, item.Id + 2f), (found.Name, found.Since, found.Vector.Span[0]));
+        }
+
+        Task<long> RunAsync(int stopAt) => CollectionMigration.RunAsync(items, made, item => item.Id, (records, _) =>
+        {
+            if (embedded.Count >= stopAt) throw new InvalidOperationException("stopped");
+            foreach (var record in records)
+            {
+                embedded.Add(record.Id);
+                record.Vector = new[] { record.Id + 2f, 1, 1, 1 };
+            }
+            return Task.CompletedTask;
+        }, batch: 4);
     }
 
     [Fact]

@@ -70,6 +70,23 @@ public abstract class SnippetContext
         protected IEnumerable<MetricLearning.Search.SearchRow<string>> rows = null!;
         protected IEnumerable<MetricLearning.Search.LabelledPair> pairs = null!;
         protected string fingerprint = null!;
+        protected EmbeddingSpace space = null!;
+        protected IEnumerable<Product> records = null!;
+        protected Microsoft.Extensions.VectorData.VectorStore connector = null!;
+        protected MetricLearning.Search.MatchDecision decision = null!;
+        protected MetricLearning.Search.ExactSearch<string, Product> search = null!;
+
+        protected Task EmbedAsync(IReadOnlyList<Product> some, CancellationToken stop) => throw new NotSupportedException();
+
+        protected sealed class Product
+        {
+            public string Id { get; set; } = "";
+            public string? Kind { get; set; }
+            public double Price { get; set; }
+            public long? Model { get; set; }
+            public long? Camera { get; set; }
+            public ReadOnlyMemory<float> Vector { get; set; }
+        }
     }
 
     public abstract class Serving : SnippetContext

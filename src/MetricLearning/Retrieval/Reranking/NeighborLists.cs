@@ -41,6 +41,24 @@ internal sealed class NeighborLists
         return lists;
     }
 
+    /// <summary>The lists of a few rows among themselves, from all their keys. No tensor is made.</summary>
+    /// <param name="keys">[N][N].</param>
+    /// <param name="width">How many rows to list.</param>
+    public static NeighborLists Of(double[][] keys, int width)
+    {
+        var lists = new NeighborLists(keys.Length, Math.Min(width, keys.Length));
+        for (var query = 0; query < keys.Length; query++)
+        {
+            int[] order = [.. Enumerable.Range(0, keys.Length)];
+            var own = keys[query];
+            Array.Sort(order, (x, y) => own[x] == own[y] ? x.CompareTo(y) : own[x].CompareTo(own[y]));
+            for (var i = 0; i < lists.Width; i++)
+                (lists.rows[query * lists.Width + i], lists.keys[query * lists.Width + i]) = (order[i], own[order[i]]);
+            lists.FarthestKeys[query] = own[order[^1]];
+        }
+        return lists;
+    }
+
     /// <summary>Measures the candidates of a query exactly and keeps the nearest.</summary>
     private void Settle(ScoreSource source, int query, NeighborCandidates found)
     {

@@ -1,0 +1,200 @@
+using System.Linq.Expressions;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.VectorData;
+using Npgsql;
+
+namespace MetricLearning.Search;
+
+/// <summary>A collection of a <see cref="PostgresVectorStore"/>: a table whose columns are the properties of records.</summary>
+/// <remarks>
+/// <para>Exact by default: a search reads all rows that the filter keeps, and hits stand in the order of the float64 scores of the float32
+/// vectors, equal scores in the order of the keys, as in <see cref="ExactIndex{TKey}"/>. The server compares in float32; it gives more rows
+/// than are wanted, and a proven bound of its error says how many are enough.</para>
+/// <para>A vector property with the index kind <c>Hnsw</c> is searched by an HNSW index of pgvector. Its answers are exact among the
+/// candidates that the index finds, and it does not find all: under a filter too, where it goes on until it has enough candidates or has
+/// looked at <c>hnsw.max_scan_tuples</c> rows. Measure the recall with
+/// <see cref="ExactSearch{TKey, TRecord}.MeasureRecallAsync"/>.</para>
+/// <para>Distance functions, keys, vectors and filters are those of <see cref="ExactCollection{TKey, TRecord}"/>. Conversions in filters
+/// must not lose digits. Texts have no character U+0000, and are sorted by code points. Vectors have at most 16,000 dimensions, and lengths
+/// of at most 10¹⁸, for cosines of at least 10⁻¹⁵.</para>
+/// <para>Times are kept in ticks of 100 ns in a column of type bigint; the offset of a <see cref="DateTimeOffset"/> and the kind of a
+/// <see cref="DateTime"/> have columns of their own.</para>
+/// <para>Thread safety: any number of threads may call it at once.</para>
+/// </remarks>
+/// <typeparam name="TKey">The type of keys.</typeparam>
+/// <typeparam name="TRecord">The type of records.</typeparam>
+public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>, IVectorBatchSearch<TRecord>
+    where TKey : notnull where TRecord : class
+{
+    private readonly VectorStoreCollectionMetadata metadata;
+    private readonly PostgresVectorStore store;
+    private readonly RecordColumns<TKey, TRecord> columns;
+    private readonly CollectionTable<TKey, TRecord> table;
+
+    internal PostgresCollection(string name, RecordModel<TKey, TRecord> model, PostgresVectorStore store)
+    {
+        (Name, this.store) = (name, store);
+        columns = new RecordColumns<TKey, TRecord>(model);
+        table = new CollectionTable<TKey, TRecord>(name, columns, store.Server, store.Collections, store.EmbeddingSpace);
+        metadata = new VectorStoreCollectionMetadata
+        {
+            CollectionName = name, VectorStoreSystemName = PostgresVectorStore.SystemName,
+            VectorStoreName = store.Metadata.VectorStoreName,
+        };
+    }
+
+    /// <inheritdoc/>
+    public override string Name { get; }
+
+    private RecordModel<TKey, TRecord> Model => columns.Model;
+
+    /// <inheritdoc/>
+    public override Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default) =>
+        store.CollectionExistsAsync(Name, cancellationToken);
+
+    /// <summary>Makes the table and its indexes, where they are not there. An HNSW index is made of the rows that are there already; while
+    /// it is made, nobody can write.</summary>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <exception cref="VectorStoreException">The schema has another table of this name, the collection holds other records or vectors of
+    /// another embedding space, or the server fails.</exception>
+    public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default) =>
+        table.EnsureAsync(store.Partitions, cancellationToken);
+
+    /// <inheritdoc/>
+    public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
+        store.EnsureCollectionDeletedAsync(Name, cancellationToken);
+
+    /// <inheritdoc/>
+    public override async Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        await foreach (var record in FindAsync([key], options, cancellationToken).ConfigureAwait(false)) return record;
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public override IAsyncEnumerable<TRecord> GetAsync(IEnumerable<TKey> keys, RecordRetrievalOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        return FindAsync([.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))], options, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override async IAsyncEnumerable<TRecord> GetAsync(Expression<Func<TRecord, bool>> filter, int top,
+        FilteredRecordRetrievalOptions<TRecord>? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        Guard.AtLeast(top, 1);
+        var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        var sorts = options?.OrderBy?.Invoke(new FilteredRecordRetrievalOptions<TRecord>.OrderByDefinition()).Values ?? [];
+        var order = string.Concat(sorts.Select(sort =>
+            RecordColumns<TKey, TRecord>.Sort(Model.Sorting(sort.PropertySelector), sort.Ascending)));
+        var lists = await table.ReadAsync("get", () =>
+        {
+            var parameters = new List<NpgsqlParameter>();
+            var kept = SqlFilter<TKey, TRecord>.Of(Model, filter, parameters);
+            var command = new NpgsqlBatchCommand($"{Select(withVectors)} WHERE {kept} ORDER BY {order}{columns.Key} "
+                + $"LIMIT {top} OFFSET {options?.Skip ?? 0}");
+            foreach (var parameter in parameters) command.Parameters.Add(parameter);
+            return [command];
+        }, [], reader => columns.Read(reader, withVectors), cancellationToken).ConfigureAwait(false);
+        foreach (var record in lists[0]) yield return record;
+    }
+
+    /// <inheritdoc/>
+    public override Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default) =>
+        UpsertAsync([record], cancellationToken);
+
+    /// <summary>Writes records in one transaction: all of them, or none where it throws. Where a key is there twice, the last record
+    /// counts.</summary>
+    /// <param name="records">The records.</param>
+    /// <param name="cancellationToken">Stops the call; then nothing is written, unless the server has just finished.</param>
+    /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A record has no key, a text that PostgreSQL cannot keep, or a vector of another width, with NaN,
+    /// of zeros where angles are compared, or of a length that float32 cannot compare.</exception>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the server cannot write.</exception>
+    public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(records);
+        TRecord[] given = [.. records];
+        var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
+        foreach (var record in stored) columns.Check(record);
+        if (stored.Count > 0) await table.WriteAsync(stored, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public override Task DeleteAsync(TKey key, CancellationToken cancellationToken = default) => DeleteAsync([key], cancellationToken);
+
+    /// <inheritdoc/>
+    public override async Task DeleteAsync(IEnumerable<TKey> keys, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))];
+        if (given.Length > 0) await table.RemoveAsync(given, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public override async IAsyncEnumerable<VectorSearchResult<TRecord>> SearchAsync<TInput>(TInput searchValue, int top,
+        VectorSearchOptions<TRecord>? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(searchValue);
+        options ??= new VectorSearchOptions<TRecord>();
+        var query = await Model.QueryAsync(searchValue, Model.VectorOf(options), cancellationToken).ConfigureAwait(false);
+        foreach (var result in (await SearchBatchAsync([query], top, options, cancellationToken).ConfigureAwait(false))[0])
+            yield return result;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<IReadOnlyList<VectorSearchResult<TRecord>>>> SearchBatchAsync(
+        IReadOnlyList<ReadOnlyMemory<float>> queries, int top, VectorSearchOptions<TRecord>? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        Guard.AtLeast(top, 1);
+        options ??= new VectorSearchOptions<TRecord>();
+        var vector = Model.VectorOf(options);
+        var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
+        for (var i = 0; i < queries.Count; i++) ServerBounds.Check(columns.Shapes[vector], queries[i].Span, nameof(queries), $"query {i}");
+        if (queries.Count == 0) return [];
+        var search = new VectorSearch<TKey, TRecord>(columns, table, vector);
+        var count = (int)Math.Min(int.MaxValue, (long)top + options.Skip);
+        var found = await (columns.Indexed[vector] && store.UsesIndexes
+            ? search.ByIndexAsync(queries, count, store.IndexCandidates, options.Filter, withVectors, cancellationToken)
+            : search.ExactAsync(queries, count, options.Filter, withVectors, cancellationToken)).ConfigureAwait(false);
+        return Array.ConvertAll(found, list => list.Skip(options.Skip).Select(hit => (hit.Record, Score: distance.Show(hit.Score)))
+            .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
+            .Select(hit => new VectorSearchResult<TRecord>(hit.Record, hit.Score)).ToArray());
+    }
+
+    /// <inheritdoc/>
+    public override object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null : serviceType == typeof(VectorStoreCollectionMetadata) ? metadata
+            : serviceType.IsInstanceOfType(this) ? this : store.GetService(serviceType);
+    }
+
+    private async IAsyncEnumerable<TRecord> FindAsync(TKey[] keys, RecordRetrievalOptions? options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        if (keys.Length == 0) yield break;
+        var lists = await table.ReadAsync("get", () => [new($"{Select(withVectors)} WHERE {columns.Key} = ANY($1)")
+        {
+            Parameters = { columns.KeysParameter(keys) },
+        }], [], reader => columns.Read(reader, withVectors), cancellationToken).ConfigureAwait(false);
+        var found = lists[0].ToDictionary(columns.KeyOf);
+        foreach (var key in keys)
+            if (found.Remove(key, out var record)) yield return record;
+    }
+
+    private string Select(bool withVectors) => $"SELECT {columns.DataNames}{(withVectors ? columns.VectorList : "")} FROM {table.Table}";
+
+    private bool WithVectors(bool asked) => asked && Model.Generates
+        ? throw new NotSupportedException("Vectors cannot be included where an embedding generator makes them: the record has no place for "
+            + "them.")
+        : asked;
+}

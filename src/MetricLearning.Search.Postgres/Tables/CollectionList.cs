@@ -1,0 +1,94 @@
+using Microsoft.Extensions.VectorData;
+using Npgsql;
+
+namespace MetricLearning.Search;
+
+/// <summary>The table of collections of a schema: what each holds, and which embedding space its vectors are of.</summary>
+/// <param name="schema">The schema.</param>
+internal sealed class CollectionList(string schema)
+{
+    private const int Format = 1;
+
+    /// <summary>The name of the table, which no collection may have.</summary>
+    public const string Name = "metriclearning_collections";
+
+    /// <summary>The table in SQL.</summary>
+    public string Table { get; } = $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(Name)}";
+
+    /// <summary>Serializes those who make or delete collections; it ends with the transaction.</summary>
+    public static string Lock => "SELECT pg_advisory_xact_lock(hashtext('metriclearning'))";
+
+    /// <summary>Loads pgvector into the database, where it is not there.</summary>
+    public static string LoadVectors => """
+        DO $$ BEGIN
+          IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'vector') THEN CREATE EXTENSION vector; END IF;
+        END $$
+        """;
+
+    /// <summary>Makes the table, where it is not there.</summary>
+    public string Create => $"CREATE TABLE IF NOT EXISTS {Table} (name text COLLATE \"C\" PRIMARY KEY, "
+        + "id bigint GENERATED ALWAYS AS IDENTITY, format integer NOT NULL, columns text NOT NULL, space text NOT NULL)";
+
+    /// <summary>A table in SQL.</summary>
+    public string Of(string collection) => $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(collection)}";
+
+    /// <summary>A part of a table in SQL.</summary>
+    public string PartOf(long id, int part) => Of(FormattableString.Invariant($"metriclearning_{id}_part_{part}"));
+
+    /// <summary>A command that gives the entry of a collection.</summary>
+    public NpgsqlBatchCommand Find(string collection, bool locks) =>
+        new($"SELECT id, format, columns, space FROM {Table} WHERE name = $1{(locks ? " FOR KEY SHARE" : "")}")
+        {
+            Parameters = { ColumnType.Of(typeof(string)).Parameter(collection) },
+        };
+
+    /// <summary>A command that adds an entry and gives its number.</summary>
+    public NpgsqlBatchCommand Add(string collection, string columns, string space) =>
+        new($"INSERT INTO {Table} (name, format, columns, space) VALUES ($1, {Format}, $2, $3) RETURNING id")
+        {
+            Parameters = { Text(collection), Text(columns), Text(space) },
+        };
+
+    /// <summary>A command that changes what is known of the embedding space.</summary>
+    public NpgsqlBatchCommand Update(string collection, string space) =>
+        new($"UPDATE {Table} SET space = $2 WHERE name = $1") { Parameters = { Text(collection), Text(space) } };
+
+    /// <summary>A command that removes an entry.</summary>
+    public NpgsqlBatchCommand Remove(string collection) =>
+        new($"DELETE FROM {Table} WHERE name = $1") { Parameters = { Text(collection) } };
+
+    /// <summary>Why a collection is refused; null where it is not.</summary>
+    public static VectorStoreException? Refusal(NpgsqlDataReader reader, string collection, string columns, EmbeddingSpace? space)
+    {
+        try
+        {
+            Check(reader, collection, columns, space);
+            return null;
+        }
+        catch (VectorStoreException e)
+        {
+            return e;
+        }
+    }
+
+    /// <summary>Refuses a collection that holds something else, or was written by a newer version.</summary>
+    /// <param name="reader">It is at the entry of the collection.</param>
+    /// <param name="collection">The name.</param>
+    /// <param name="columns">What the program's records hold.</param>
+    /// <param name="space">What the program knows of the embedding space.</param>
+    /// <returns>The number of the collection, what it knows of the space, and what it should know.</returns>
+    public static (long Id, string Space, string Agreed) Check(NpgsqlDataReader reader, string collection, string columns,
+        EmbeddingSpace? space)
+    {
+        var (format, stored) = (reader.GetInt32(1), reader.GetString(2));
+        if (format > Format)
+            throw new VectorStoreException($"The collection '{collection}' has the format {format}, which is newer than this program's "
+                + $"{Format}; use a newer version of MetricLearning.Search.Postgres.") { CollectionName = collection };
+        if (stored != columns)
+            throw new VectorStoreException($"The collection '{collection}' holds records of [{stored}], and this program's are "
+                + $"[{columns}]; use the record type that wrote it, or another name.") { CollectionName = collection };
+        return (reader.GetInt64(0), reader.GetString(3), StoredSpace.Agreed(space, reader.GetString(3), collection));
+    }
+
+    private static NpgsqlParameter Text(string value) => ColumnType.Of(typeof(string)).Parameter(value);
+}

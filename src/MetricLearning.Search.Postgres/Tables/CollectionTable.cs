@@ -1,0 +1,184 @@
+using Microsoft.Extensions.VectorData;
+using Npgsql;
+
+namespace MetricLearning.Search;
+
+/// <summary>The table of one collection: it is made, written, and read, each in one call to the server.</summary>
+/// <param name="name">The name of the collection.</param>
+/// <param name="columns">The columns.</param>
+/// <param name="server">The server.</param>
+/// <param name="collections">The list of collections.</param>
+/// <param name="space">The embedding space of the program; null where it is not known.</param>
+internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<TKey, TRecord> columns, PostgresServer server,
+    CollectionList collections, EmbeddingSpace? space) where TKey : notnull where TRecord : class
+{
+    /// <summary>So many records are sent at once; all of a call are one transaction.</summary>
+    private const int Part = 1000;
+
+    /// <summary>The table in SQL.</summary>
+    public string Table { get; } = collections.Of(name);
+
+    /// <summary>Makes the table, its parts and its indexes, where they are not there.</summary>
+    public Task EnsureAsync(int partitions, CancellationToken cancellationToken) => ChangeAsync("create", async connection =>
+    {
+        await RunAsync(connection, [new(CollectionList.Lock), new(CollectionList.LoadVectors), new(collections.Create)],
+            cancellationToken).ConfigureAwait(false);
+        if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is not { } entry)
+        {
+            var agreed = StoredSpace.Agreed(space, "", name);
+            var added = await ScalarAsync(connection, collections.Add(name, columns.Schema, agreed), cancellationToken)
+                .ConfigureAwait(false);
+            entry = ((long)added!, agreed, agreed);
+            var divided = partitions > 0 ? $" PARTITION BY HASH ({columns.Key})" : "";
+            await RunAsync(connection, [new($"CREATE TABLE {Table} ({columns.Definition}, PRIMARY KEY ({columns.Key})){divided}"),
+                .. Enumerable.Range(0, partitions).Select(part => new NpgsqlBatchCommand(
+                    $"CREATE TABLE {collections.PartOf(entry.Id, part)} PARTITION OF {Table} "
+                    + $"FOR VALUES WITH (MODULUS {partitions}, REMAINDER {part})"))], cancellationToken).ConfigureAwait(false);
+        }
+        if (entry.Agreed != entry.Space)
+            await RunAsync(connection, [collections.Update(name, entry.Agreed)], cancellationToken).ConfigureAwait(false);
+        await RunAsync(connection, [.. columns.Indexes(Table).Select(index => new NpgsqlBatchCommand(
+            $"CREATE INDEX IF NOT EXISTS {SqlNames.Quoted($"metriclearning_{entry.Id}_{index.Suffix}")} ON {index.On}"))],
+            cancellationToken).ConfigureAwait(false);
+    }, cancellationToken);
+
+    /// <summary>Writes records in the place of those with their keys: all of them, or none.</summary>
+    public Task WriteAsync(IReadOnlyList<StoredRecord<TKey, TRecord>> records, CancellationToken cancellationToken)
+    {
+        // Writers that meet lock rows in one order, so that none waits for the other in a circle.
+        StoredRecord<TKey, TRecord>[] ordered = [.. records.OrderBy(record => record.Key, KeyOrder<TKey>.Default!)];
+        var insert = $"INSERT INTO {Table} ({columns.Names}) VALUES ({columns.Parameters}) ON CONFLICT ({columns.Key}) DO "
+            + (columns.Updates.Length > 0 ? $"UPDATE SET {columns.Updates}" : "NOTHING");
+        return ChangeAsync("upsert", async connection =>
+        {
+            if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is null) throw Missing();
+            foreach (var part in ordered.Chunk(Part))
+                await RunAsync(connection, [.. part.Select(record =>
+                {
+                    var command = new NpgsqlBatchCommand(insert);
+                    foreach (var parameter in columns.ParametersOf(record)) command.Parameters.Add(parameter);
+                    return command;
+                })], cancellationToken).ConfigureAwait(false);
+        }, cancellationToken);
+    }
+
+    /// <summary>Removes records: all of them, or none.</summary>
+    public Task RemoveAsync(IReadOnlyCollection<TKey> keys, CancellationToken cancellationToken) => ChangeAsync("delete",
+        async connection =>
+        {
+            if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is null) throw Missing();
+            await RunAsync(connection, [new($"DELETE FROM {Table} WHERE {columns.Key} = ANY($1)")
+            {
+                Parameters = { columns.KeysParameter(keys) },
+            }], cancellationToken).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>Reads the rows of some commands in one call.</summary>
+    /// <param name="operation">What is done, as exceptions name it.</param>
+    /// <param name="commands">The commands. Their parameters are of their own.</param>
+    /// <param name="settings">Settings of the server for this call.</param>
+    /// <param name="read">Reads a row.</param>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <returns>The rows of each command.</returns>
+    public Task<List<T>[]> ReadAsync<T>(string operation, Func<IReadOnlyList<NpgsqlBatchCommand>> commands,
+        IReadOnlyList<(string Name, string Value)> settings, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
+        server.UseAsync(operation, async connection =>
+        {
+            var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, locks: false) } };
+            await using var disposing = batch.ConfigureAwait(false);
+            foreach (var (setting, value) in settings) batch.BatchCommands.Add(Setting(setting, value));
+            var given = commands();
+            foreach (var command in given) batch.BatchCommands.Add(command);
+            var lists = new List<T>[given.Count];
+            VectorStoreException? refusal = null;
+            try
+            {
+                var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using var closing = reader.ConfigureAwait(false);
+                refusal = await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+                    ? CollectionList.Refusal(reader, name, columns.Schema, space) : Missing();
+                if (refusal is not null) throw refusal;
+                for (var i = 0; i < settings.Count; i++) await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                for (var i = 0; i < lists.Length; i++)
+                {
+                    await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                    lists[i] = [];
+                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) lists[i].Add(read(reader));
+                }
+            }
+            catch (PostgresException) when (refusal is not null)
+            {
+                // The commands that followed failed too, because the collection is not what they expect.
+                throw refusal;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+            {
+                throw Missing(e);
+            }
+            return lists;
+        }, cancellationToken);
+
+    /// <summary>That the collection does not exist.</summary>
+    public VectorStoreException Missing(Exception? inner = null) =>
+        new($"The collection '{name}' does not exist; call EnsureCollectionExistsAsync first.", inner)
+        {
+            CollectionName = name,
+            VectorStoreSystemName = PostgresServer.SystemName,
+        };
+
+    /// <summary>A setting that ends with the call, because a batch is a transaction.</summary>
+    private static NpgsqlBatchCommand Setting(string setting, string value) => new("SELECT set_config($1, $2, true)")
+    {
+        Parameters = { ColumnType.Of(typeof(string)).Parameter(setting), ColumnType.Of(typeof(string)).Parameter(value) },
+    };
+
+    private Task<bool> ChangeAsync(string operation, Func<NpgsqlConnection, Task> act, CancellationToken cancellationToken) =>
+        server.UseAsync(operation, async connection =>
+        {
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using var ending = transaction.ConfigureAwait(false);
+            try
+            {
+                await act(connection).ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+            {
+                throw Missing(e);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DuplicateTable)
+            {
+                throw new VectorStoreException($"The schema has a table '{name}' already, which is none of this library's; choose another "
+                    + "name or another schema.", e) { CollectionName = name };
+            }
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }, cancellationToken);
+
+    private async Task<(long Id, string Space, string Agreed)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, locks: true) } };
+        await using var disposing = batch.ConfigureAwait(false);
+        var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var closing = reader.ConfigureAwait(false);
+        return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
+            ? CollectionList.Check(reader, name, columns.Schema, space) : null;
+    }
+
+    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, NpgsqlBatchCommand command,
+        CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { command } };
+        await using var disposing = batch.ConfigureAwait(false);
+        return await batch.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task RunAsync(NpgsqlConnection connection, IReadOnlyCollection<NpgsqlBatchCommand> commands,
+        CancellationToken cancellationToken)
+    {
+        if (commands.Count == 0) return;
+        var batch = new NpgsqlBatch(connection);
+        await using var disposing = batch.ConfigureAwait(false);
+        foreach (var command in commands) batch.BatchCommands.Add(command);
+        await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

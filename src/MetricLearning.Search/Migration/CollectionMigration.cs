@@ -1,0 +1,72 @@
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>Embeds the records of a collection again, for another model, into a second collection beside it.</summary>
+/// <remarks>
+/// <para>The first collection is only read, so searches in it go on. A migration that was stopped, or whose program was killed, goes on
+/// where it was: records that the second collection has already are not embedded again. When it has ended, the second collection has the
+/// keys of the first and no others. Then <see cref="CollectionAlias"/> switches over.</para>
+/// <para>A record that is written to the first collection after it was copied is not copied again. Let nobody write meanwhile, or let
+/// writers write to both collections.</para>
+/// <para>Thread safety: any number of threads may call it at once, for different second collections.</para>
+/// </remarks>
+public static class CollectionMigration
+{
+    /// <summary>Copies what is missing, with new vectors.</summary>
+    /// <typeparam name="TKey">The type of keys.</typeparam>
+    /// <typeparam name="TRecord">The type of records.</typeparam>
+    /// <param name="from">The first collection.</param>
+    /// <param name="to">The second collection, of a store with the new embedding space. It is made where it is not there.</param>
+    /// <param name="key">Gives the key of a record.</param>
+    /// <param name="embed">Sets the new vectors of some records, which come without vectors.</param>
+    /// <param name="batch">How many records are embedded and written at once, at least 1. Default: 256.</param>
+    /// <param name="progress">Receives how many records of the second collection are done, those of earlier runs too. Default: null,
+    /// nobody.</param>
+    /// <param name="cancellationToken">Stops the migration after a batch.</param>
+    /// <returns>How many records were embedded; the others were there already.</returns>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The batch is below 1.</exception>
+    /// <exception cref="VectorStoreException">The first collection does not exist, or a store fails.</exception>
+    /// <exception cref="OperationCanceledException">The migration was stopped. The next one goes on.</exception>
+    public static async Task<long> RunAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> from,
+        VectorStoreCollection<TKey, TRecord> to, Func<TRecord, TKey> key, Func<IReadOnlyList<TRecord>, CancellationToken, Task> embed,
+        int batch = 256, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+        where TKey : notnull where TRecord : class
+    {
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(to);
+        ArgumentNullException.ThrowIfNull(key);
+        ArgumentNullException.ThrowIfNull(embed);
+        Guard.AtLeast(batch, 1);
+        await to.EnsureCollectionExistsAsync(cancellationToken).ConfigureAwait(false);
+        var there = new HashSet<TKey>();
+        await foreach (var record in AllAsync(to).WithCancellation(cancellationToken).ConfigureAwait(false)) there.Add(key(record));
+        var (given, waiting, made, done) = (new HashSet<TKey>(), new List<TRecord>(batch), 0L, 0L);
+        await foreach (var record in AllAsync(from).WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            given.Add(key(record));
+            if (there.Contains(key(record))) done++;
+            else waiting.Add(record);
+            if (waiting.Count == batch) await WriteAsync().ConfigureAwait(false);
+        }
+        await WriteAsync().ConfigureAwait(false);
+        there.ExceptWith(given);
+        if (there.Count > 0) await to.DeleteAsync(there, cancellationToken).ConfigureAwait(false);
+        return made;
+
+        async Task WriteAsync()
+        {
+            if (waiting.Count == 0) return;
+            cancellationToken.ThrowIfCancellationRequested();
+            await embed(waiting, cancellationToken).ConfigureAwait(false);
+            await to.UpsertAsync(waiting, cancellationToken).ConfigureAwait(false);
+            (made, done) = (made + waiting.Count, done + waiting.Count);
+            waiting.Clear();
+            progress?.Report(done);
+        }
+    }
+
+    private static IAsyncEnumerable<TRecord> AllAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> collection)
+        where TKey : notnull where TRecord : class => collection.GetAsync(_ => true, int.MaxValue);
+}

@@ -1,0 +1,280 @@
+using System.Linq.Expressions;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>A search that asks vector stores for candidates and scores these exactly. It adds what the abstractions lack: batches, camera
+/// rules, one hit for each identity, re-ranking, decisions, and a measure of its own recall.</summary>
+/// <remarks>
+/// <para>Its answers are exact among the candidates only. Among them, hits stand in the order of the float64 scores of the float32 vectors,
+/// and equal scores in the order of the keys. A record that a store does not give is not found, however near it is: a store with an
+/// approximate index gives incomplete answers. <see cref="MeasureRecallAsync"/> measures how incomplete they are. Over
+/// <see cref="ExactCollection{TKey, TRecord}"/> the answers are exact, up to <see cref="MostCandidates"/>.</para>
+/// <para>A store is asked for <see cref="OverFetch"/> times as many candidates as records are wanted. Where a protocol or distinct
+/// identities leave too few of them, it is asked for four times as many, up to <see cref="MostCandidates"/>.</para>
+/// <para>Thread safety: immutable; any number of threads may call it at once, if the collections and delegates allow it.</para>
+/// </remarks>
+/// <example><code>
+/// var search = ExactSearch.Over(products, product => product.Id, product => product.Vector) with { Decision = decision };
+/// foreach (var hit in await search.SearchAsync(vector, k: 10))
+///     Console.WriteLine($"{hit.Key} {hit.Score:0.000}");
+/// </code></example>
+/// <typeparam name="TKey">The type of keys.</typeparam>
+/// <typeparam name="TRecord">The type of records.</typeparam>
+public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TRecord : class
+{
+    private readonly VectorStoreCollection<TKey, TRecord>[] collections;
+    private readonly Func<TRecord, TKey> key;
+    private readonly Func<TRecord, ReadOnlyMemory<float>> vector;
+    private readonly IComparer<TKey> order;
+
+    internal ExactSearch(VectorStoreCollection<TKey, TRecord>[] collections, Func<TRecord, TKey> key,
+        Func<TRecord, ReadOnlyMemory<float>> vector)
+    {
+        if (collections.Length == 0) throw new ArgumentException("collections must have at least one, got none.", nameof(collections));
+        order = KeyOrder<TKey>.Default
+            ?? throw new ArgumentException($"collections must have keys with an order, got {typeof(TKey)}.", nameof(collections));
+        (this.collections, this.key, this.vector) = (collections, key, vector);
+    }
+
+    /// <summary>What is compared. The collections must find candidates by the same. Default: the cosine.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
+    public SearchMetric Metric { get; init => field = Guard.Defined(value); }
+
+    /// <summary>Gives what is known of a record: its identity, camera and tags. Default: nothing is known.</summary>
+    /// <exception cref="ArgumentNullException">The delegate is null.</exception>
+    public Func<TRecord, RowLabels> Labels { get; init => field = Guard.NotNull(value); } = _ => RowLabels.None;
+
+    /// <summary>The vector property that the store searches. Default: null, the only one.</summary>
+    public Expression<Func<TRecord, object?>>? VectorProperty { get; init; }
+
+    /// <summary>How many candidates are asked for each record that is wanted. Default: 10.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public int OverFetch { get; init => field = Guard.AtLeast(value, 1); } = 10;
+
+    /// <summary>The most candidates that a collection is asked for. Default: 10,000.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public int MostCandidates { get; init => field = Guard.AtLeast(value, 1); } = 10_000;
+
+    /// <summary>How many queries stores answer at once, where they have no batches. Default: 4.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public int Concurrency { get; init => field = Guard.AtLeast(value, 1); } = 4;
+
+    /// <summary>Says of each score whether it is a match. Default: null, hits have no verdict.</summary>
+    public MatchDecision? Decision { get; init; }
+
+    /// <summary>The records nearest to a query, nearest first.</summary>
+    /// <param name="query">[D], finite; not all zeros for the cosine.</param>
+    /// <param name="k">How many records are given, at least 1; fewer where the store gives fewer.</param>
+    /// <param name="options">What else the search does. Default: nothing.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    /// <exception cref="ArgumentException">The query is not as it must be, or dot products are to be re-ranked.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The search was stopped.</exception>
+    public async Task<IReadOnlyList<ExactHit<TKey, TRecord>>> SearchAsync(ReadOnlyMemory<float> query, int k,
+        ExactSearchOptions<TRecord>? options = null, CancellationToken cancellationToken = default) =>
+        (await SearchAsync([new SearchQuery(query)], k, options, cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>The records nearest to each of many queries, nearest first. For several pictures of one thing, see
+    /// <see cref="SearchQuery.Of"/>.</summary>
+    /// <remarks>What a protocol means is written on <see cref="ExactIndex{TKey}"/>: a rule removes only records whose labels are known, and
+    /// asks only queries that know theirs.</remarks>
+    /// <param name="queries">The queries.</param>
+    /// <param name="k">How many records are given for each query, at least 1; fewer where the store gives fewer.</param>
+    /// <param name="options">What else the search does. Default: nothing.</param>
+    /// <param name="cancellationToken">Stops the search.</param>
+    /// <returns>The hits of each query.</returns>
+    /// <exception cref="ArgumentNullException">The queries, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A query is not as it must be, the protocol removes each query's own row by number, or dot
+    /// products are to be re-ranked.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The search was stopped.</exception>
+    public async Task<IReadOnlyList<IReadOnlyList<ExactHit<TKey, TRecord>>>> SearchAsync(IReadOnlyList<SearchQuery> queries, int k,
+        ExactSearchOptions<TRecord>? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        options ??= new ExactSearchOptions<TRecord>();
+        SearchQuery[] given = [.. queries.Select(query => Guard.NotNull(query, nameof(queries)))];
+        var wanted = Math.Max(k, options.Reranking?.Top ?? 0);
+        if (k < 1 || wanted > MostCandidates)
+            throw new ArgumentOutOfRangeException(nameof(k), wanted, $"k must be in [1, {MostCandidates}], and so must the number of hits "
+                + $"that are re-ranked, got {wanted}.");
+        if (options.Reranking is not null && Metric == SearchMetric.Dot)
+            throw new ArgumentException("options must not re-rank dot products, because they are no distances.", nameof(options));
+        for (var i = 0; i < given.Length; i++) CheckVector(given[i].Vector, given[0].Vector.Length, nameof(queries), $"query {i}");
+        var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
+        var found = new ExactHit<TKey, TRecord>[given.Length][];
+        int[] open = [.. Enumerable.Range(0, given.Length)];
+        for (var top = Bounded((long)wanted * OverFetch); open.Length > 0; top = Bounded(4L * top))
+        {
+            var candidates = await CandidatesAsync([.. open.Select(query => given[query].Vector)], top, options, cancellationToken)
+                .ConfigureAwait(false);
+            var unfinished = new List<int>();
+            for (var i = 0; i < open.Length; i++)
+            {
+                var query = open[i];
+                found[query] = Hits(given[query].Vector, candidates[i].Records, wanted, options,
+                    labels => rule?.Keeps(query, labels) ?? true);
+                if (found[query].Length < wanted && candidates[i].MayHaveMore && top < MostCandidates) unfinished.Add(query);
+            }
+            open = [.. unfinished];
+        }
+        return Array.ConvertAll(Enumerable.Range(0, given.Length).ToArray(),
+            query => Finished(given[query].Vector, found[query], k, options.Reranking, cancellationToken));
+
+        int Bounded(long candidates) => (int)Math.Min(MostCandidates, candidates);
+    }
+
+    /// <summary>Measures the recall of this search: how many of the k nearest records it finds, of all that an exact scan of the records
+    /// finds.</summary>
+    /// <remarks>The scan reads every record once. It should run while nobody writes: a record that comes or goes between a search and the
+    /// scan counts as an error of the search.</remarks>
+    /// <param name="queries">Queries as they come in use, at least one. Vectors of the gallery itself find themselves, so they measure too
+    /// well.</param>
+    /// <param name="k">How many nearest records are compared, at least 1.</param>
+    /// <param name="sample">How many of the queries are drawn, without replacement. Default: null, all are taken.</param>
+    /// <param name="seed">Which are drawn. Default: 0.</param>
+    /// <param name="filter">Which records may be found. Default: null, all.</param>
+    /// <param name="gallery">All records that the filter keeps, with their vectors. Default: null, the collections are asked for
+    /// them. Give them where a store cannot list all of its records.</param>
+    /// <param name="confidence">The confidence of the interval, in (0, 1). Default: 0.95.</param>
+    /// <param name="cancellationToken">Stops the measurement.</param>
+    /// <exception cref="ArgumentNullException">The queries are null.</exception>
+    /// <exception cref="ArgumentException">There is no query, one is not as it must be, or there is no record.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k, the sample or the confidence is out of range.</exception>
+    /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The measurement was stopped.</exception>
+    public async Task<SearchRecall> MeasureRecallAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, int? sample = null,
+        ulong seed = 0, Expression<Func<TRecord, bool>>? filter = null, IAsyncEnumerable<TRecord>? gallery = null,
+        double confidence = 0.95, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queries);
+        if (queries.Count == 0) throw new ArgumentException("queries must have at least one, got none.", nameof(queries));
+        if (sample is { } drawn && (drawn < 1 || drawn > queries.Count))
+            throw new ArgumentOutOfRangeException(nameof(sample), drawn, $"sample must be in [1, {queries.Count}], got {drawn}.");
+        if (!(confidence > 0 && confidence < 1))
+            throw new ArgumentOutOfRangeException(nameof(confidence), confidence, "confidence must be in (0, 1).");
+        SearchQuery[] asked = [.. Drawn(queries, sample ?? queries.Count, seed).Select(query => new SearchQuery(query))];
+        var found = await SearchAsync(asked, k, new ExactSearchOptions<TRecord> { Filter = filter }, cancellationToken)
+            .ConfigureAwait(false);
+        var nearest = Array.ConvertAll(asked, query => new NearestKeys<TKey>(Metric, query.Vector, k, order));
+        var records = 0L;
+        await foreach (var record in (gallery ?? AllAsync(filter, cancellationToken)).WithCancellation(cancellationToken)
+            .ConfigureAwait(false))
+        {
+            var (itsKey, row) = (key(record), vector(record));
+            CheckRow(itsKey, row, asked[0].Vector.Length);
+            foreach (var list in nearest) list.Offer(itsKey, row.Span);
+            records++;
+        }
+        if (records == 0) throw new ArgumentException("gallery must have at least one record that the filter keeps, got none.",
+            nameof(gallery));
+        double[] shares = [.. nearest.Zip(found, (list, hits) => (double)hits.Count(hit => list.Has(hit.Key)) / list.Count)];
+        return new SearchRecall(k, shares.Length, records, SearchRecall.Mean(shares, confidence));
+    }
+
+    /// <summary>The candidates of each query, and whether a collection may have more of them.</summary>
+    private async Task<(List<TRecord> Records, bool MayHaveMore)[]> CandidatesAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int top,
+        ExactSearchOptions<TRecord> options, CancellationToken cancellationToken)
+    {
+        var search = new VectorSearchOptions<TRecord>
+        {
+            Filter = options.Filter, IncludeVectors = true, VectorProperty = VectorProperty,
+        };
+        var candidates = new (List<TRecord> Records, bool MayHaveMore)[queries.Count];
+        for (var query = 0; query < queries.Count; query++) candidates[query].Records = [];
+        foreach (var collection in collections)
+        {
+            var lists = new List<TRecord>[queries.Count];
+            if (collection is IVectorBatchSearch<TRecord> batches)
+                lists = [.. (await batches.SearchBatchAsync(queries, top, search, cancellationToken).ConfigureAwait(false))
+                    .Select(list => list.Select(hit => hit.Record).ToList())];
+            else
+                await Parallel.ForAsync(0, queries.Count,
+                    new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellationToken },
+                    async (query, stop) =>
+                    {
+                        lists[query] = [];
+                        await foreach (var hit in collection.SearchAsync(queries[query], top, search, stop).ConfigureAwait(false))
+                            lists[query].Add(hit.Record);
+                    }).ConfigureAwait(false);
+            for (var query = 0; query < lists.Length; query++)
+            {
+                candidates[query].Records.AddRange(lists[query]);
+                candidates[query].MayHaveMore |= lists[query].Count >= top;
+            }
+        }
+        return candidates;
+    }
+
+    private ExactHit<TKey, TRecord>[] Hits(ReadOnlyMemory<float> query, List<TRecord> candidates, int wanted,
+        ExactSearchOptions<TRecord> options, Func<RowLabels, bool> keeps)
+    {
+        var norm = ExactScore.Norm(query.Span);
+        var scored = new List<(TKey Key, TRecord Record, double Score, RowLabels Labels)>(candidates.Count);
+        foreach (var record in candidates)
+        {
+            var (itsKey, row, labels) = (key(record), vector(record), Labels(record) ?? RowLabels.None);
+            CheckRow(itsKey, row, query.Length);
+            if (keeps(labels) && !(options.DistinctIdentities && labels.Identity is null))
+                scored.Add((itsKey, record, ExactScore.Of(Metric, query.Span, norm, row.Span), labels));
+        }
+        scored.Sort((x, y) => x.Score == y.Score ? order.Compare(x.Key, y.Key) : y.Score.CompareTo(x.Score));
+        var kept = options.DistinctIdentities ? scored.DistinctBy(hit => hit.Labels.Identity) : scored;
+        return [.. kept.Take(wanted).Select(hit => (Hit: hit, Score: ExactScore.Shown(Metric, hit.Score))).Select(hit =>
+            new ExactHit<TKey, TRecord>(hit.Hit.Key, hit.Hit.Record, hit.Score, hit.Hit.Labels, Decision?.Decide(hit.Score)))];
+    }
+
+    private ExactHit<TKey, TRecord>[] Finished(ReadOnlyMemory<float> query, ExactHit<TKey, TRecord>[] hits, int k, TopReranking? reranking,
+        CancellationToken cancellationToken)
+    {
+        if (reranking is null) return hits.Length <= k ? hits : hits[..k];
+        var first = hits[..Math.Min(hits.Length, reranking.Top)];
+        var distances = reranking.Distances(Metric, query, Array.ConvertAll(first, hit => vector(hit.Record)), cancellationToken);
+        // The order is stable, so hits of equal distances stay in the order of their scores.
+        return [.. first.Zip(distances, (hit, distance) => hit with { RerankedDistance = distance })
+            .OrderBy(hit => hit.RerankedDistance).Concat(hits.Skip(first.Length)).Take(k)];
+    }
+
+    private async IAsyncEnumerable<TRecord> AllAsync(Expression<Func<TRecord, bool>>? filter,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var collection in collections)
+            await foreach (var record in collection.GetAsync(filter ?? (_ => true), int.MaxValue,
+                new FilteredRecordRetrievalOptions<TRecord> { IncludeVectors = true }, cancellationToken).ConfigureAwait(false))
+                yield return record;
+    }
+
+    private static IEnumerable<ReadOnlyMemory<float>> Drawn(IReadOnlyList<ReadOnlyMemory<float>> queries, int count, ulong seed)
+    {
+        int[] order = [.. Enumerable.Range(0, queries.Count)];
+        var random = new SeededRandom(seed);
+        for (var i = 0; i < count; i++)
+        {
+            var other = i + random.NextInt(order.Length - i);
+            (order[i], order[other]) = (order[other], order[i]);
+        }
+        return order.Take(count).Order().Select(query => queries[query]);
+    }
+
+    private void CheckRow(TKey itsKey, ReadOnlyMemory<float> row, int width)
+    {
+        try
+        {
+            CheckVector(row, width, nameof(row), $"the record {RowTable<TKey, TRecord>.Text(itsKey)}");
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"The store gave a record that cannot be compared: {e.Message}", e);
+        }
+    }
+
+    private void CheckVector(ReadOnlyMemory<float> given, int width, string name, string which)
+    {
+        if (width < 1) throw new ArgumentException($"{name} must have at least one number a vector, got none in {which}.", name);
+        RowTable<TKey, TRecord>.CheckVector(new RowShape(Metric, width), given.Span, name, which);
+    }
+}

@@ -1,0 +1,72 @@
+using Microsoft.Extensions.AI;
+
+namespace MetricLearning.Search;
+
+/// <summary>Makes embeddings of images for vector stores and other code that is written for Microsoft.Extensions.AI.</summary>
+/// <remarks>
+/// <para>It passes each image to a delegate, so it depends on no network library. With an ONNX file, it is the method
+/// <c>OnnxEmbedder.EmbedAsync</c> of MetricLearning.Onnx.Runtime, which needs no libtorch. With a model of the core, it is a method of your
+/// own that decodes the image and runs the model. The images of one call are embedded at the same time.</para>
+/// <para>Set as the generator of a store, it lets records and searches hold an image, as <see cref="DataContent"/>, in the place of a
+/// vector.</para>
+/// <para>Thread safety: any number of threads may call it at once, if they may call the delegate at once.</para>
+/// </remarks>
+/// <example><code>
+/// using var onnx = new OnnxEmbedder("model.onnx");
+/// using var store = new MemoryVectorStore { EmbeddingGenerator = new ImageEmbedder(onnx.EmbedAsync, onnx.Space) };
+/// </code></example>
+public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<float>>
+{
+    private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed;
+    private readonly EmbeddingGeneratorMetadata metadata;
+
+    /// <param name="embed">Gives the embedding of an image, from the contents of an image file.</param>
+    /// <param name="space">Which model, layer, size and preprocessing make the embeddings. Default: null, it is not known.</param>
+    /// <exception cref="ArgumentNullException">The delegate is null.</exception>
+    public ImageEmbedder(Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed, EmbeddingSpace? space = null)
+    {
+        (this.embed, Space) = (Guard.NotNull(embed), space);
+        metadata = new EmbeddingGeneratorMetadata("metriclearning", null, space?.Architecture, (int?)space?.Dimension);
+    }
+
+    /// <summary>What the embeddings agree in; null where it is not known.</summary>
+    public EmbeddingSpace? Space { get; }
+
+    /// <summary>The embeddings of images.</summary>
+    /// <param name="values">The contents of image files.</param>
+    /// <param name="options">Options. A number of dimensions must be that of the embeddings; the rest does not matter.</param>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <returns>An embedding for each image, in the order of the images.</returns>
+    /// <exception cref="ArgumentNullException">The images, or one of them, are null.</exception>
+    /// <exception cref="ArgumentException">A content says that it is no image, or the embeddings have another number of
+    /// dimensions.</exception>
+    /// <exception cref="OperationCanceledException">The call was stopped.</exception>
+    public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<DataContent> values,
+        EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        DataContent[] images = [.. values.Select(image => Guard.NotNull(image, nameof(values)))];
+        foreach (var image in images)
+            if (!image.HasTopLevelMediaType("image") && image.MediaType != "application/octet-stream")
+                throw new ArgumentException($"values must be images, got {image.MediaType}.", nameof(values));
+        cancellationToken.ThrowIfCancellationRequested();
+        var vectors = await Task.WhenAll(images.Select(image => embed(image.Data, cancellationToken))).ConfigureAwait(false);
+        foreach (var vector in vectors)
+            if (options?.Dimensions is { } asked && asked != vector.Length)
+                throw new ArgumentException($"options must ask for {vector.Length} dimensions, got {asked}.", nameof(options));
+        return [.. vectors.Select(vector => new Embedding<float>(vector) { ModelId = metadata.DefaultModelId })];
+    }
+
+    /// <inheritdoc/>
+    public object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null : serviceType == typeof(EmbeddingGeneratorMetadata) ? metadata
+            : serviceType.IsInstanceOfType(this) ? this : null;
+    }
+
+    /// <summary>Does nothing: what the delegate uses is the caller's.</summary>
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,64 @@
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search.Tests;
+
+/// <summary>Images become vectors on their way into a store and in a search.</summary>
+public class ImageEmbedderTests
+{
+    /// <summary>The network of these tests: the first three bytes.</summary>
+    private static readonly ImageEmbedder embedder = new(
+        (image, _) => Task.FromResult(Array.ConvertAll(image[..3].ToArray(), x => (float)x)),
+        new EmbeddingSpace { Architecture = "bytes", Dimension = 3 });
+
+    private sealed class Picture
+    {
+        [VectorStoreKey]
+        public int Id { get; set; }
+
+        [VectorStoreVector(3)]
+        public DataContent? Image { get; set; }
+    }
+
+    [Fact]
+    public async Task AStore_TakesImages()
+    {
+        using var store = new MemoryVectorStore { EmbeddingGenerator = embedder };
+        var pictures = store.GetCollection<int, Picture>("pictures");
+        await pictures.EnsureCollectionExistsAsync(TestContext.Current.CancellationToken);
+        await pictures.UpsertAsync(Enumerable.Range(0, 5).Select(i => new Picture { Id = i, Image = Image((byte)(9 * i), 20, 7) }),
+            TestContext.Current.CancellationToken);
+        var found = await pictures.SearchAsync(Image(28, 20, 7), 2, cancellationToken: TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
+        Assert.Equal([3, 4], found.Select(hit => hit.Record.Id));
+    }
+
+    [Fact]
+    public async Task Embeddings_ComeInTheOrderOfTheImages()
+    {
+        var slow = new ImageEmbedder(async (image, stop) =>
+        {
+            await Task.Delay(image.Span[0] == 1 ? 20 : 0, stop);
+            return [image.Span[0]];
+        });
+        var made = await slow.GenerateAsync([Image(1, 0, 0), Image(2, 0, 0)], cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([1f, 2f], made.Select(embedding => embedding.Vector.Span[0]));
+        Assert.Equal(("bytes", 3), (Metadata.DefaultModelId, Metadata.DefaultModelDimensions));
+    }
+
+    [Fact]
+    public async Task WhatIsNoImage_IsRefused()
+    {
+        var text = new DataContent(new byte[] { 1, 2, 3 }, "text/plain");
+        Assert.Contains("text/plain", (await Assert.ThrowsAsync<ArgumentException>(() => embedder.GenerateAsync([text]))).Message,
+            StringComparison.Ordinal);
+        await Assert.ThrowsAsync<ArgumentException>(() => embedder.GenerateAsync([Image(1, 2, 3)], new() { Dimensions = 4 }));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => embedder.GenerateAsync([null!]));
+        Assert.Throws<ArgumentNullException>(() => new ImageEmbedder(null!));
+    }
+
+    private static EmbeddingGeneratorMetadata Metadata =>
+        (EmbeddingGeneratorMetadata)embedder.GetService(typeof(EmbeddingGeneratorMetadata))!;
+
+    private static DataContent Image(byte red, byte green, byte blue) => new(new[] { red, green, blue }, "image/png");
+}
