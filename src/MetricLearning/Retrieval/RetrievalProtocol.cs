@@ -44,6 +44,9 @@ public sealed record RetrievalProtocol
     /// threads, at least once for each pair, and must give the same answer each time. Default: null, no further rule.</summary>
     public Func<RetrievalItem, RetrievalItem, bool>? Keep { get; init; }
 
+    /// <summary>Whether only the rows after the query's own are in its list. In one set each pair is then there once.</summary>
+    internal bool KeepsLaterRowsOnly { get; init; }
+
     /// <summary>Market-1501, DukeMTMC-reID and MSMT17: images of the query's identity from the query's camera are removed, and those of the
     /// junk identity −1 (Zheng et al., ICCV 2015).</summary>
     public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity,

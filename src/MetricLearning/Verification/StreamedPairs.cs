@@ -102,7 +102,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             var block = Math.Min(plan.Queries, relations.Queries - query);
             source.Begin(query, block, plan.Rows, ScalarType.Float64);
             var part = progress.Part((double)query / relations.Queries, (double)(query + block) / relations.Queries);
-            for (var row = 0; row < relations.Gallery; row += plan.Rows)
+            for (var row = relations.FirstRow(query); row < relations.Gallery; row += plan.Rows)
             {
                 using var tileScope = NewDisposeScope();
                 var rows = Math.Min(plan.Rows, relations.Gallery - row);
@@ -111,8 +111,12 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                 Threads.For(workers, w =>
                 {
                     for (var i = w; i < block; i += workers)
-                        if (!relations.IsJunk(query + i))
-                            ScanRow(new Span<double>((double*)memory + (long)i * rows, rows), query + i, row, edges, tallies[w], slots);
+                    {
+                        var first = Math.Max(0, relations.FirstRow(query + i) - row);
+                        if (first >= rows || relations.IsJunk(query + i)) continue;
+                        var scores = new Span<double>((double*)memory + (long)i * rows + first, rows - first);
+                        ScanRow(scores, query + i, row + first, edges, tallies[w], slots);
+                    }
                 });
                 part.Report((double)(row + rows) / relations.Gallery);
             }

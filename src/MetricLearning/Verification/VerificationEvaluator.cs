@@ -77,9 +77,7 @@ public sealed record VerificationEvaluator
     {
         ArgumentNullException.ThrowIfNull(set);
         var protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null);
-        var own = protocol.Keep;
-        var once = protocol with { Keep = (x, y) => x.Index < y.Index && (own is null || own(x, y)) };
-        return Evaluate(set, set, once, named: protocol, CallProgress.Begin(progress, cancellationToken));
+        return Evaluate(set, set, protocol with { KeepsLaterRowsOnly = true }, named: protocol, CallProgress.Begin(progress, cancellationToken));
     }
 
     /// <summary>All pairs of a given matrix of distances that the protocol leaves.</summary>

@@ -87,6 +87,27 @@ public class VerificationEvaluatorTests
             .Where(double.IsInteger));
     }
 
+    /// <summary>Tiles begin after the query's own row; the same pairs come out as with a filter of pairs.</summary>
+    [Fact]
+    public void Evaluate_OfASet_IsThatOfAFilter() =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Int[0, 2]).Sample((c, queries, rows, p) =>
+        {
+            using var set = c.GallerySet();
+            var protocol = p switch
+            {
+                0 => RetrievalProtocol.SelfRetrieval,
+                1 => RetrievalProtocol.Market1501 with { RemovesSelf = true },
+                _ => RetrievalProtocol.Market1501 with { RemovesSelf = true, Keep = (x, y) => (x.Index + y.Index) % 3 > 0 },
+            };
+            var own = protocol.Keep;
+            var evaluator = new VerificationEvaluator
+            {
+                Protocol = protocol, FalseMatchRates = targets, Tiles = new TilePlan(queries, rows), MostGathered = 1,
+            };
+            var filtered = evaluator with { Protocol = protocol with { Keep = (x, y) => x.Index < y.Index && (own is null || own(x, y)) } };
+            Assert.Equal(Figures(filtered.Evaluate(set, set)), Figures(evaluator.Evaluate(set)));
+        }, iter: 60, threads: 1);
+
     [Fact]
     public void Figures_AgreeWithTheOracle() => Gen.Select(Values, Values).Sample((matching, others) =>
     {

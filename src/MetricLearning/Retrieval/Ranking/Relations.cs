@@ -69,6 +69,11 @@ internal sealed class Relations
 
     /// <summary>Lists the gallery rows in [start, start + count) that are removed from the query's list, and on request its matches
     /// too.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="start">The first row, not before <see cref="FirstRow"/>.</param>
+    /// <param name="count">How many rows are looked at.</param>
+    /// <param name="matchesToo">Whether matches are listed too.</param>
+    /// <param name="buffer">Receives the rows.</param>
     /// <returns>How many rows were written to <paramref name="buffer"/>, each once and relative to <paramref name="start"/>.</returns>
     public int Hidden(int query, int start, int count, bool matchesToo, int[] buffer)
     {
@@ -96,6 +101,9 @@ internal sealed class Relations
         }
     }
 
+    /// <summary>The first gallery row that may be in a query's list.</summary>
+    public int FirstRow(int query) => Protocol.KeepsLaterRowsOnly ? query + 1 : 0;
+
     /// <summary>Whether a query is junk: it makes no pairs.</summary>
     public bool IsJunk(int query) => queryIdentities[query] == Protocol.JunkIdentity;
 
@@ -105,7 +113,7 @@ internal sealed class Relations
     public long GalleryIdentity(int row) => galleryIdentities[row];
 
     private bool IsRemoved(int query, int row) =>
-        IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == Protocol.JunkIdentity || (Protocol.Keep is { } keep
+        row < FirstRow(query) || IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == Protocol.JunkIdentity || (Protocol.Keep is { } keep
             && !keep(new RetrievalItem(query, queryIdentities[query], queryCameras?[query] ?? -1),
                 new RetrievalItem(row, galleryIdentities[row], galleryCameras?[row] ?? -1)));
 
