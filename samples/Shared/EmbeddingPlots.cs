@@ -9,36 +9,48 @@ internal static class EmbeddingPlots
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
     /// <summary>The distances of queries to gallery images of the same identity (from another camera, or another image) and of different
-    /// identities.</summary>
+    /// identities. The last bin also has the 0.2 % that are farther than its end.</summary>
+    /// <remarks>The distances are computed twice, once for their range and once to be counted, and never kept: a large gallery has
+    /// millions.</remarks>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
         CancellationToken cancellationToken, int bins = 60)
     {
-        List<double> same = [], different = [];
-        var step = Math.Max(1, query.Count / 400);
-        for (var q = 0; q < query.Count; q += step)
+        const int mostQueries = 400, fine = 1 << 14;
+        const double shown = 0.998;
+        var step = Math.Max(1, query.Count / mostQueries);
+        var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
+        ForEach((d, _) => (smallest, largest) = (Math.Min(smallest, d), Math.Max(largest, d)));
+        if (smallest > largest) return new DistanceHistogram(0, 1, new double[bins], new double[bins]);
+
+        var low = Math.Min(0, smallest);
+        var perUnit = largest > low ? fine / (largest - low) : 0;
+        long[] same = new long[fine], different = new long[fine];
+        ForEach((d, isSame) => (isSame ? same : different)[Math.Min(fine - 1, (int)((d - low) * perUnit))]++);
+        var (seen, last) = (0L, -1);
+        for (var most = (long)(shown * (same.Sum() + different.Sum())); last < 0 || (last < fine - 1 && seen < most);)
+            seen += same[++last] + different[last];
+        return new DistanceHistogram(low, perUnit == 0 ? low : low + (last + 1) / perUnit, Shares(same), Shares(different));
+
+        void ForEach(Action<float, bool> take)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            var row = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu().data<float>();
-            var g = 0;
-            foreach (var d in row)
+            for (var q = 0; q < query.Count; q += step)
             {
-                if (gallery.Identities[g] != query.Identities[q]) different.Add(d);
-                else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null
-                    || gallery.Cameras[g] != query.Cameras[q]) same.Add(d);
-                g++;
+                cancellationToken.ThrowIfCancellationRequested();
+                using var scope = NewDisposeScope();
+                using var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu();
+                var row = distances.data<float>().ToArray();
+                for (var g = 0; g < row.Length; g++)
+                    if (gallery.Identities[g] != query.Identities[q]) take(row[g], false);
+                    else if (protocol.RemovesSelf ? g != q : query.Cameras is null || gallery.Cameras is null
+                        || gallery.Cameras[g] != query.Cameras[q]) take(row[g], true);
             }
         }
-        var all = same.Concat(different).Order().ToList();
-        if (all.Count == 0) return new DistanceHistogram(0, 1, new double[bins], new double[bins]);
-        var (low, high) = (Math.Min(0, all[0]), all[(int)(0.998 * (all.Count - 1))]);
-        return new DistanceHistogram(low, high, Shares(same), Shares(different));
 
-        double[] Shares(List<double> values)
+        double[] Shares(long[] counts)
         {
             var shares = new double[bins];
-            foreach (var value in values)
-                shares[Math.Clamp((int)((value - low) / (high - low) * bins), 0, bins - 1)] += 1.0 / values.Count;
+            var total = Math.Max(1, counts.Sum());
+            for (var i = 0; i < fine; i++) shares[Math.Min(bins - 1, i * bins / (last + 1))] += (double)counts[i] / total;
             return shares;
         }
     }

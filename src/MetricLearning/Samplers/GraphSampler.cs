@@ -12,19 +12,21 @@ namespace MetricLearning;
 /// <code>
 /// var rows = sampler.Representatives(epoch);
 /// using var embeddings = Embed(rows);                                      // [Identities, D]
-/// using var distances = Distance.Cosine.Matrix(embeddings, embeddings);
-/// sampler.Update(distances);
+/// sampler.Update(embeddings, Distance.Cosine);
 /// </code>
-/// <para>Before the first <see cref="Update"/> the neighbors are drawn at random. An epoch is a pure function of the seed, its number and
-/// <see cref="Neighbors"/>: save these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the middle of an epoch.
-/// Images of an identity come in random order, all before one comes again as far as groups of K allow.</para>
+/// <para>Before the first <see cref="Update(Tensor, Distance)"/> the neighbors are drawn at random. An epoch is a pure function of the
+/// seed, its number and <see cref="Neighbors"/>: save these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the
+/// middle of an epoch. Images of an identity come in random order, all before one comes again as far as groups of K allow.</para>
 /// <para>Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable Person Re-Identification</i>, CVPR 2022
 /// (GraphSampler of QAConv).</para>
-/// <para>Thread safety: as for <see cref="Sampler"/>. <see cref="Update"/> and setting <see cref="Neighbors"/> belong to the one thread
-/// that enumerates; a <see cref="Draw"/> on another thread takes the neighbors from before or from after, never a mixture.</para>
+/// <para>Thread safety: as for <see cref="Sampler"/>. <see cref="Update(Tensor, Distance)"/> and setting <see cref="Neighbors"/> belong to
+/// the one thread that enumerates; a <see cref="Draw"/> on another thread takes the neighbors from before or from after, never a
+/// mixture.</para>
 /// </remarks>
 public sealed class GraphSampler : Sampler
 {
+    private const int BlockNumbers = 4 << 20;
+
     private readonly int[] starts;      // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
     private volatile int[]? neighbors;
@@ -63,7 +65,7 @@ public sealed class GraphSampler : Sampler
     public int Identities => starts.Length - 1;
 
     /// <summary>[Identities · (P − 1)]: the numbers of the nearest identities of each identity, nearest first; null until
-    /// <see cref="Update"/>. For checkpoints.</summary>
+    /// <see cref="Update(Tensor, Distance)"/>. For checkpoints.</summary>
     /// <exception cref="ArgumentException">The length or an identity does not fit, as when they are of another sampler or of other
     /// data.</exception>
     public IReadOnlyList<int>? Neighbors
@@ -81,7 +83,7 @@ public sealed class GraphSampler : Sampler
         }
     }
 
-    /// <summary>One image of each identity, drawn for an epoch: embed these for <see cref="Update"/>.</summary>
+    /// <summary>One image of each identity, drawn for an epoch: embed these for <see cref="Update(Tensor, Distance)"/>.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <returns>Rows [Identities], in the order of the identities: a pure function of the seed and the epoch.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
@@ -104,12 +106,44 @@ public sealed class GraphSampler : Sampler
             throw new ArgumentException($"distances must be [{Identities}, {Identities}], got {Guard.Shape(distances)}.",
                 nameof(distances));
         Guard.Finite(distances);
+        neighbors = Nearest((first, count) => distances.narrow(0, first, count));
+    }
+
+    /// <summary>Takes the nearest identities of each identity by a distance of their embeddings. No matrix of all distances is made: some
+    /// rows at a time take about 64 MB, however many identities there are.</summary>
+    /// <param name="embeddings">[Identities, D], in the order of <see cref="Representatives"/>, on any device.</param>
+    /// <param name="distance">The distance; of equally near identities the one with the lower number counts as nearer.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="distance"/> is null.</exception>
+    /// <exception cref="ArgumentException">The embeddings are null, of another number of rows, or not finite.</exception>
+    public void Update(Tensor embeddings, Distance distance)
+    {
+        Guard.Matrix(embeddings);
+        ArgumentNullException.ThrowIfNull(distance);
+        if (embeddings.size(0) != Identities)
+            throw new ArgumentException($"embeddings must be [{Identities}, D], got {Guard.Shape(embeddings)}.", nameof(embeddings));
+        Guard.Finite(embeddings);
+        neighbors = Nearest((first, count) =>
+        {
+            var block = distance.Matrix(embeddings.narrow(0, first, count), embeddings);
+            Guard.Finite(block, nameof(embeddings));
+            return block;
+        });
+    }
+
+    /// <summary>The nearest identities of each, from blocks of rows of the matrix of distances.</summary>
+    private int[] Nearest(Func<int, int, Tensor> rowsOf)
+    {
+        var found = new int[Identities * (IdentitiesPerBatch - 1)];
+        var block = Math.Max(1, BlockNumbers / Identities);
         using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var itself = eye(Identities, dtype: ScalarType.Bool, device: distances.device);
-        var (_, order) = distances.masked_fill(itself, S(double.PositiveInfinity)).sort(1, stable: true);
-        using var nearest = order.narrow(1, 0, IdentitiesPerBatch - 1).to(ScalarType.Int32).cpu().contiguous();
-        neighbors = nearest.data<int>().ToArray();
+        for (var first = 0; first < Identities; first += block)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(block, Identities - first);
+            NearestColumns.Find(rowsOf(first, count), first, found.AsMemory(first * (IdentitiesPerBatch - 1)),
+                IdentitiesPerBatch - 1);
+        }
+        return found;
     }
 
     /// <inheritdoc/>

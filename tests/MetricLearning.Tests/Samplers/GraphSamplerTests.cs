@@ -41,6 +41,39 @@ public class GraphSamplerTests
         Assert.Equal([1, 2, 0, 2, 0, 1, 0, 1], sampler.Neighbors!);
     }
 
+    /// <summary>So many identities that their distances come in several blocks.</summary>
+    [Fact]
+    public void Update_OfEmbeddings_FindsTheNeighborsOfTheWholeMatrix()
+    {
+        using var scope = NewDisposeScope();
+        var labels = Enumerable.Range(0, 3_000).Select(i => (long)i).ToArray();
+        var sampler = new GraphSampler(labels, identitiesPerBatch: 5, imagesPerIdentity: 1);
+        // Whole numbers, so that many distances are equal, and exact however they are added up.
+        var points = randint(0, 40, [3_000, 2], dtype: ScalarType.Float32, generator: new Generator(4));
+        sampler.Update(points, Distance.EuclideanSquared);
+        var found = sampler.Neighbors!;
+
+        var all = Distance.EuclideanSquared.Matrix(points, points);
+        var expected = Enumerable.Range(0, 3_000).Where(i => i % 97 == 0).SelectMany(i => all[i].data<float>().ToArray()
+            .Select((d, j) => (d, j)).Where(x => x.j != i).OrderBy(x => x.d).ThenBy(x => x.j).Take(4).Select(x => x.j));
+        Assert.Equal(expected, Enumerable.Range(0, 3_000).Where(i => i % 97 == 0).SelectMany(i => found.Skip(i * 4).Take(4)));
+        sampler.Update(all);
+        Assert.Equal(found, sampler.Neighbors!);
+    }
+
+    [Fact]
+    public void Update_RefusesEmbeddingsThatDoNotFit()
+    {
+        using var scope = NewDisposeScope();
+        var sampler = new GraphSampler([0, 1, 2], 2, 1);
+        Assert.Contains("embeddings must be [3, D], got [2, 4]",
+            Assert.Throws<ArgumentException>(() => sampler.Update(zeros(2, 4), Distance.Cosine)).Message);
+        Assert.Contains("embeddings", Assert.Throws<ArgumentException>(
+            () => sampler.Update(full([3, 4], double.NaN), Distance.Cosine)).Message);
+        Assert.Throws<ArgumentNullException>(() => sampler.Update(zeros(3, 4), null!));
+        Assert.Null(sampler.Neighbors);
+    }
+
     [Fact]
     public void SavedNeighbors_ResumeTheEpoch()
     {

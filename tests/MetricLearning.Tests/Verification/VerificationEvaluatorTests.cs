@@ -90,7 +90,8 @@ public class VerificationEvaluatorTests
     /// <summary>Tiles begin after the query's own row; the same pairs come out as with a filter of pairs.</summary>
     [Fact]
     public void Evaluate_OfASet_IsThatOfAFilter() =>
-        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Int[0, 2]).Sample((c, queries, rows, p) =>
+        Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Int[0, 2])
+        .Sample((c, queries, rows, p) =>
         {
             using var set = c.GallerySet();
             var protocol = p switch
