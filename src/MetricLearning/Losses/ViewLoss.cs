@@ -54,7 +54,10 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
         else
         {
             using var scope = NewDisposeScope();
-            Guard.SameRows(first.narrow(1, 0, 1), second.narrow(1, 0, 1), nameof(first), nameof(second));
+            Guard.SameWidth(first.narrow(1, 0, 1), second.narrow(1, 0, 1), nameof(first), nameof(second));     // type and device
+            if (first.size(0) != second.size(0))
+                throw new ArgumentException(
+                    $"first and second must have one number of rows, got {Guard.Shape(first)} and {Guard.Shape(second)}.", nameof(second));
         }
     }
 }
