@@ -84,9 +84,32 @@ internal static class Evaluation
                 Distances = EmbeddingPlots.Histogram(query, gallery, data.Protocol, distance, cancellationToken),
                 Projection = EmbeddingPlots.Plane(query, gallery, distance),
                 Rankings = Rankings(query, gallery, data, distance, queries, top: 10, cancellationToken),
+                Mistakes = Mistakes(query, gallery, data, distance, most: 12, cancellationToken),
                 Activations = Activation.Of(model, [.. queries.Select(row => data.Query[row])], settings, cancellationToken),
             }, report);
         }
+    }
+
+    /// <summary>The notebook of mistakes: which identity is taken for which, how often, and the nearest pair of each.</summary>
+    /// <param name="query">The queries.</param>
+    /// <param name="gallery">The gallery.</param>
+    /// <param name="data">Their images.</param>
+    /// <param name="distance">The distance that ranks the gallery.</param>
+    /// <param name="most">How many pairs at most: those of the most queries, then the nearest.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public static IReadOnlyList<Mistake> Mistakes(EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, int most,
+        CancellationToken cancellationToken)
+    {
+        var queriesOf = data.Query.CountBy(sample => sample.Identity).ToDictionary();
+        return [.. Evaluator(data, distance).Rank(query, gallery, 1, cancellationToken: cancellationToken)
+            .Where(list => list.Count > 0 && !list.IsMatch[0])
+            .GroupBy(list => (Identity: data.Query[list.Query].Identity, TakenFor: data.Gallery[list.Indices[0]].Identity))
+            .Select(group => (group.Key, Count: group.Count(), Nearest: group.MinBy(list => list.Distances[0])!))
+            .OrderByDescending(mistake => mistake.Count).ThenBy(mistake => mistake.Nearest.Distances[0]).Take(most)
+            .Select(mistake => new Mistake(EmbeddingPlots.Caption(mistake.Key.Identity, null),
+                EmbeddingPlots.Caption(mistake.Key.TakenFor, null), mistake.Count, queriesOf[mistake.Key.Identity],
+                mistake.Nearest.Distances[0], Thumbnail(data.Query[mistake.Nearest.Query], data),
+                Thumbnail(data.Gallery[mistake.Nearest.Indices[0]], data)))];
     }
 
     /// <summary>The ranked lists of chosen queries, with their images.</summary>

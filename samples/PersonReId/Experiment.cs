@@ -1,4 +1,3 @@
-using System.Globalization;
 using MetricLearning;
 
 namespace PersonReId;
@@ -29,7 +28,7 @@ internal static class Experiment
         catch (OperationCanceledException)
         {
             Ui.Line($"\nThe checkpoint {folder.Last} is whole. To go on:");
-            Ui.Line($"  {settings.ResumeCommand(source, settings.Recipe(source))}");
+            Ui.Line($"  {settings.ResumeCommand(source, settings.Command(source))}");
             throw;
         }
     }
@@ -76,16 +75,8 @@ internal static class Experiment
 
     private static IReadOnlyList<(string, string)> SettingsOf(TrainingSettings s) =>
     [
-        ("network", s.Network.Architecture), ("weights to start from", s.Network.Weights?.Name ?? "none, from scratch"),
-        ("image size", $"{s.Network.Height} × {s.Network.Width}"), ("device", Networks.DeviceOf(s.Network).ToString()),
-        ("batch", $"{s.IdentitiesPerBatch} identities × {s.ImagesPerIdentity} images"), ("epochs", $"{s.Epochs}"),
-        ("optimizer", "Adam, weight decay 5e-4"), ("learning rate", N(s.LearningRate)),
-        ("divided by 10 after epochs", string.Join(", ", s.Milestones)),
-        ("warm-up", $"{s.WarmUp} epochs"),
-        ("triplet loss", $"batch hard, margin {N(s.Margin)}, {(s.Normalize ? "features of length one" : "features as they are")}"),
-        ("identity loss", $"cross entropy, label smoothing {N(s.Smoothing)}"), ("random erasing", N(s.Erasing)),
-        ("ranking", ReferenceEquals(s.Distance, Distance.Cosine) ? "cosine distance" : "Euclidean distance"), ("seed", $"{s.Seed}"),
+        ("recipe", $"{s.Recipe.Name}: {s.Recipe.Source}"), ("recipe fingerprint", s.Recipe.Fingerprint()),
+        ("weights to start from", s.Network.Weights?.Name ?? "none, from scratch"),
+        ("device", Networks.DeviceOf(s.Network).ToString()), .. s.Recipe.Lines(), ("seed", $"{s.Seed}"),
     ];
-
-    private static string N(double value) => value.ToString("0.#####", CultureInfo.InvariantCulture);
 }

@@ -37,7 +37,39 @@ internal static class Networks
         ["vit_base"] = classes => WithNeck(VisionTransformer.Base(256, 128, dropPath: 0.1), classes),
     };
 
+    static Networks()
+    {
+        // Without some of the tricks of Bag of Tricks: the last stage halves the map once more, and nothing follows the pooling.
+        foreach (var (name, backbone) in new (string, Func<long, Backbone>)[]
+        {
+            ("resnet18", stride => ResNet.ResNet18(lastStride: (int)stride)),
+            ("resnet34", stride => ResNet.ResNet34(lastStride: (int)stride)),
+            ("resnet50", stride => ResNet.ResNet50(lastStride: (int)stride)),
+        })
+        {
+            all.Add(name + Stride2, classes => WithNeck(backbone(2), classes));
+            all.Add(name + Plain, classes => new EmbeddingModel(backbone(1), classes: classes));
+            all.Add(name + Stride2 + Plain, classes => new EmbeddingModel(backbone(2), classes: classes));
+        }
+        all.Add("convnet4" + Plain, classes => new EmbeddingModel(new ConvNet4(), classes: classes));
+    }
+
+    private const string Stride2 = "_s2", Plain = "_plain";
+
     public static IReadOnlyCollection<string> Names => all.Keys;
+
+    /// <summary>The same network whose last stage has a stride of 2.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    public static string WithLastStride2(string name) => name.Contains(Stride2, StringComparison.Ordinal) ? name
+        : Known(name.EndsWith(Plain, StringComparison.Ordinal) ? name[..^Plain.Length] + Stride2 + Plain : name + Stride2, name);
+
+    /// <summary>The same network without a neck.</summary>
+    /// <exception cref="UserErrorException">There is none.</exception>
+    public static string WithoutNeck(string name) =>
+        name.EndsWith(Plain, StringComparison.Ordinal) ? name : Known(name + Plain, name);
+
+    private static string Known(string name, string of) => all.ContainsKey(name) ? name
+        : throw new UserErrorException($"The network {of} has no variant {name}.");
 
     /// <summary>A network on its device and in evaluation mode, with the weights of the file that the settings name, if any.</summary>
     /// <param name="settings">Which network.</param>
@@ -63,10 +95,12 @@ internal static class Networks
             Dimension = settings.Layer is null ? model.EmbeddingDimension : null,
             Height = settings.Height,
             Width = settings.Width,
-            Interpolation = settings.File?.Interpolation ?? "bilinear",
-            Mean = settings.File?.Mean ?? usual.Mean,
-            Deviation = settings.File?.Deviation ?? usual.Std,
+            Interpolation = settings.File?.Interpolation ?? settings.Interpolation,
+            Mean = settings.File?.Mean ?? Each(settings.Mean) ?? usual.Mean,
+            Deviation = settings.File?.Deviation ?? Each(settings.Mean) ?? usual.Std,
         };
+
+        IReadOnlyList<float>? Each(float? value) => value is { } one ? [.. usual.Mean.Select(_ => one)] : null;
     }
 
     public static Device DeviceOf(NetworkSettings settings) => settings.Device switch

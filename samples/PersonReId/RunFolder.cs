@@ -1,3 +1,4 @@
+using System.Globalization;
 using MetricLearning;
 
 namespace PersonReId;
@@ -22,6 +23,10 @@ internal sealed class RunFolder(DirectoryInfo folder)
     public string Name => folder.FullName;
     public string Last => Path.Combine(Name, TrainingCheckpoint.LastFile);
     public string Best => Path.Combine(Name, TrainingCheckpoint.BestFile);
+
+    /// <summary>The checkpoint that is kept after an epoch.</summary>
+    public string Numbered(int epoch) => Path.Combine(Name, string.Create(CultureInfo.InvariantCulture, $"epoch-{epoch:000}.safetensors"));
+
     public string Report => Path.Combine(Name, "report.html");
 
     /// <summary>Whether there is something to do. It says so where there is not.</summary>
@@ -42,6 +47,7 @@ internal sealed class RunFolder(DirectoryInfo folder)
     /// <summary>Deletes what a run leaves.</summary>
     public void Clear()
     {
-        foreach (var file in new[] { Report, Best, Last }) File.Delete(file);
+        string[] numbered = Directory.Exists(Name) ? Directory.GetFiles(Name, "epoch-*.safetensors") : [];
+        foreach (var file in new[] { Report, Best, Last }.Concat(numbered)) File.Delete(file);
     }
 }

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using MetricLearning;
 using MetricLearning.Vision;
+using PersonReId.Commands;
 
 namespace PersonReId;
 
@@ -13,7 +14,7 @@ namespace PersonReId;
 internal sealed class RunRecord
 {
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
-        Images = "images";
+        Fingerprint = "recipe fingerprint", Images = "images";
     private const int ShownQueries = 6;
     private static readonly JsonSerializerOptions json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
     private readonly TrainingCheckpoint checkpoint;
@@ -53,13 +54,16 @@ internal sealed class RunRecord
     /// statistics.</summary>
     public static RunRecord Begin(DataSource source, ReIdDataset data, TrainingSettings settings, TrainingCheckpoint checkpoint)
     {
-        if (data.Train.ClassCount < settings.IdentitiesPerBatch)
+        if (!settings.Recipe.Shuffles && data.Train.ClassCount < settings.Recipe.IdentitiesPerBatch)
             throw new UserErrorException(
-                $"--batch asks for {settings.IdentitiesPerBatch} identities a batch, but the training set has {data.Train.ClassCount}.");
-        checkpoint.Notes[Recipe] = settings.Recipe(source);
+                $"--batch asks for {settings.Recipe.IdentitiesPerBatch} identities a batch, but the training set has "
+                + $"{data.Train.ClassCount}.");
+        checkpoint.Notes[Recipe] = settings.Command(source);
+        checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
         checkpoint.Notes[Images] = FingerprintOf(source, data);
         if (settings.Start == RunStart.Resume) CheckSame(source, settings, checkpoint.Notes);
         settings.Output.Create();
+        RecipeCommand.Print(settings.Recipe);
         Ui.Heading("Data");
         Ui.Table(DataSource.Statistics(data));
         return new RunRecord(source, data, settings, checkpoint);
@@ -108,6 +112,9 @@ internal sealed class RunRecord
             throw new UserErrorException($"{settings.Folder.Last} is no checkpoint of this program.");
         if (recipe != now[Recipe]) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with other options. To go on with it: {settings.ResumeCommand(source, recipe)}");
+        if (then.GetValueOrDefault(Fingerprint) != now[Fingerprint]) throw new UserErrorException(
+            $"The run in {settings.Folder.Name} was begun with the recipe {then.GetValueOrDefault(Fingerprint) ?? "unknown"}; "
+            + $"{settings.Recipe.Name} has {now[Fingerprint]} in this version of the program.");
         if (images != now[Images]) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with other images than those in {source.Path}.");
     }

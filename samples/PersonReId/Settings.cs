@@ -1,5 +1,6 @@
 using System.Globalization;
 using MetricLearning;
+using PersonReId.Recipes;
 
 namespace PersonReId;
 
@@ -12,6 +13,12 @@ internal sealed record NetworkSettings
     public int Width { get; init; } = 128;
     public string Device { get; init; } = "cpu";
     public int Workers { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>How images are resized, where the file of the weights does not say it.</summary>
+    public string Interpolation { get; init; } = "bilinear";
+
+    /// <summary>Mean and deviation of each channel, where the file of the weights does not say them; null for ImageNet's.</summary>
+    public float? Mean { get; init; }
 
     /// <summary>What the file of the weights knows of the embeddings; null if it does not say.</summary>
     public EmbeddingSpace? File { get; init; }
@@ -36,55 +43,60 @@ internal sealed record TrainingSettings
 
     /// <summary>Where checkpoints go.</summary>
     public required DirectoryInfo Output { get; init; }
-    public int Epochs { get; init; } = 120;
-    public int IdentitiesPerBatch { get; init; } = 16;
-    public int ImagesPerIdentity { get; init; } = 4;
-    public double LearningRate { get; init; } = 3.5e-4;
 
-    /// <summary>After each of these epochs the learning rate is divided by ten.</summary>
-    public IReadOnlyList<int> Milestones { get; init; } = [40, 70];
-
-    /// <summary>Over how many epochs the learning rate rises from a tenth.</summary>
-    public int WarmUp { get; init; } = 10;
-    public double Margin { get; init; } = 0.3;
-    public double Smoothing { get; init; } = 0.1;
-
-    /// <summary>Whether the triplet loss compares features of length one.</summary>
-    public bool Normalize { get; init; }
-    public double Erasing { get; init; } = 0.5;
+    /// <summary>All that the result depends on, but for data and seed.</summary>
+    public required Recipe Recipe { get; init; }
     public ulong Seed { get; init; } = 1;
 
     /// <summary>Evaluates before and after training, and after each multiple of this many epochs; 0 for never.</summary>
     public int EvaluateEvery { get; init; } = 10;
-    public Distance Distance { get; init; } = Distance.Cosine;
-
-    /// <summary>A third and seven twelfths of the epochs: 40 and 70 of 120.</summary>
-    public static IReadOnlyList<int> MilestonesOf(int epochs) => [(epochs + 2) / 3, (epochs * 7 + 11) / 12];
-
     /// <summary>What to do with a run that <see cref="Output"/> holds.</summary>
     public RunStart Start { get; init; }
 
     /// <summary>Within an epoch the last checkpoint is saved after this time.</summary>
     public TimeSpan SaveAfter { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>After each multiple of this many epochs a checkpoint with the epoch's number is kept; 0 for never.</summary>
+    public int KeepEvery { get; init; }
+
+    /// <summary>Whether a checkpoint with the epoch's number is due where training stands.</summary>
+    public bool Keeps(SamplerState training) =>
+        KeepEvery > 0 && training.Position == 0 && training.Epoch > 0 && training.Epoch % KeepEvery == 0;
+
     /// <summary>Checkpoints and report in <see cref="Output"/>.</summary>
     public RunFolder Folder => new(Output);
 
-    /// <summary>The options on which the result depends. A run goes on only with the same ones.</summary>
-    public string Recipe(DataSource source) => string.Create(CultureInfo.InvariantCulture,
-        $"{source.Options} --arch {Network.Architecture}{(Network.Weights is { } file ? $" --weights {Shell.Quote(file.FullName)}" : "")} ")
-        + string.Create(CultureInfo.InvariantCulture, $"--size {Network.Height} {Network.Width} --epochs {Epochs} ")
-        + string.Create(CultureInfo.InvariantCulture, $"--batch {IdentitiesPerBatch} {ImagesPerIdentity} --lr {LearningRate} ")
-        + $"--milestones {string.Join(' ', Milestones)} --warm-up {WarmUp} "
-        + string.Create(CultureInfo.InvariantCulture, $"--margin {Margin} --smoothing {Smoothing} --erasing {Erasing} ")
-        + $"{(Normalize ? "--normalize " : "")}--eval-every {EvaluateEvery} --seed {Seed} "
-        + $"--distance {DistanceName}";
+    public int Epochs => Recipe.Epochs;
+    public Distance Distance => Recipe.Distance;
 
     /// <summary>What <c>--distance</c> calls the distance.</summary>
-    public string DistanceName => ReferenceEquals(Distance, Distance.Cosine) ? "cosine" : "euclidean";
+    public string DistanceName => Recipe.ComparesByCosine ? "cosine" : "euclidean";
 
-    /// <summary>The command that goes on with a run: its recipe, and the options that say where and how it runs.</summary>
-    public string ResumeCommand(DataSource source, string recipe) => $"PersonReId train {recipe} {source.Place} "
+    /// <summary>The options on which the result depends. A run goes on only with the same ones.</summary>
+    public string Command(DataSource source)
+    {
+        var r = Recipe;
+        var options = new List<string>
+        {
+            source.Options, $"--recipe {r.Name}", $"--arch {r.Architecture}",
+            Network.Weights is { } file ? $"--weights {Shell.Quote(file.FullName)}" : "",
+            $"--size {Network.Height} {Network.Width} --epochs {r.Epochs} --batch {r.IdentitiesPerBatch} {r.ImagesPerIdentity}",
+            $"--lr {N(r.LearningRate)}",
+            r.Milestones.Count > 0 ? $"--milestones {string.Join(' ', r.Milestones)}" : "",
+            r.WarmUp.InEpochs || r.WarmUp.Amount == 0 ? $"--warm-up {N(r.WarmUp.Amount)}" : "",
+            r.Losses.FirstOrDefault(loss => loss.IsHardTriplet) is { } triplet ? $"--margin {N(triplet.Margin)}" : "",
+            r.Losses.FirstOrDefault(loss => loss.CanSmooth) is { } smoothed ? $"--smoothing {N(smoothed.Smoothing)}" : "",
+            $"--erasing {N(r.Erasing)}", r.Losses.Any(loss => loss.Normalized) ? "--normalize" : "",
+            r.Omitted.Count > 0 ? $"--without {string.Join(' ', r.Omitted)}" : "",
+            $"--eval-every {EvaluateEvery} --keep-every {KeepEvery} --seed {Seed} --distance {DistanceName}",
+        };
+        return string.Join(' ', options.Where(option => option.Length > 0));
+
+        static string N(double value) => value.ToString(CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The command that goes on with a run: its options, and those that say where and how it runs.</summary>
+    public string ResumeCommand(DataSource source, string options) => $"PersonReId train {options} {source.Place} "
         + string.Create(CultureInfo.InvariantCulture, $"--output {Shell.Quote(Output.FullName)} --save-minutes {SaveAfter.TotalMinutes} ")
         + $"--device {Network.Device} --workers {Network.Workers} --resume";
 }

@@ -1,10 +1,12 @@
 using MetricLearning;
 using MetricLearning.Vision;
+using PersonReId.Recipes;
 using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>The lesson: one network with two outputs, two losses, one step. Copy this method and make it yours.</summary>
+/// <summary>The lesson: one network with two outputs, two losses, one step. <see cref="RecipeParts"/> makes the parts that a recipe names.
+/// Copy both and make them yours.</summary>
 internal static class TrainingLoop
 {
     /// <summary>Trains a network, evaluates it before, during and after, and keeps the last and the best checkpoint.</summary>
@@ -22,40 +24,25 @@ internal static class TrainingLoop
 
         // The network: an embedding for the triplet loss and for searching, and a class for each person of the training set.
         manual_seed((long)settings.Seed);
-        using var model = Networks.Create(network, data.Train.ClassCount);
+        using var model = Networks.Create(network, settings.Recipe.NeedsClassifier ? data.Train.ClassCount : 0);
         record.Describe(model);
 
-        // The batches: P people with K images each, changed a little at random every time.
-        var sampler = new IdentitySampler(data.Train.Labels, settings.IdentitiesPerBatch, settings.ImagesPerIdentity, seed: settings.Seed);
+        // The batches, such as P people with K images each, changed a little at random every time.
+        var recipe = settings.Recipe;
+        var sampler = RecipeParts.SamplerOf(recipe, data.Train, settings.Seed);
         var space = Networks.SpaceOf(network, model) with { Distance = settings.DistanceName };
-        var plain = ImageTransform.For(space).Steps;
-        var augment = new ImageTransform(plain[0], new HorizontalFlip(), new PadAndCrop(network.Height * 10 / 256), plain[1],
-            new RandomErasing(settings.Erasing));
-        var loader = new ImageLoader(data.Train, augment)
+        var loader = new ImageLoader(data.Train, RecipeParts.AugmentationOf(recipe, space))
         {
             Seed = settings.Seed, Workers = network.Workers, Device = Networks.DeviceOf(network),
         };
 
-        // The losses: the hardest triplet of each image, and the cross entropy of the classes.
-        using var losses = new LossSum()
-            .Add("triplet", new TripletLoss(settings.Margin)
-            {
-                Miner = new BatchHardMiner(),
-                Distance = settings.Normalize ? Distance.Euclidean.Normalized() : Distance.Euclidean,
-            })
-            .Add("identity", new LabelSmoothingCrossEntropyLoss(settings.Smoothing), output => output.Logits!);
-
-        // The learning rate: it warms up, and is divided by ten at each milestone.
-        using var optimizer = optim.Adam(model.parameters(), settings.LearningRate, weight_decay: 5e-4);
-        var schedule = new MultiStepSchedule(optimizer, [.. settings.Milestones.Select(epoch => TrainingSpan.Epochs(epoch))],
-            warmUp: settings.WarmUp > 0 ? WarmUp.Linear(TrainingSpan.Epochs(settings.WarmUp), 0.1) : null,
-            iterationsPerEpoch: sampler.BatchesPerEpoch);
+        // The losses, what optimizes them, and how the learning rate changes.
+        using var parts = new RecipeParts(recipe, model, data.Train.ClassCount, sampler.BatchesPerEpoch);
 
         // The checkpoint: everything that training changes, what the record has learned, and what the embeddings are.
         checkpoint.Space = space;
         checkpoint.Add("model", model);
-        checkpoint.Add("optimizer", optimizer);
-        checkpoint.Add("schedule", schedule);
+        parts.AddTo(checkpoint);
         checkpoint.Add("sampler", sampler);
         if (settings.Start == RunStart.Resume) checkpoint.Load(folder.Last);
         else
@@ -76,22 +63,16 @@ internal static class TrainingLoop
                     var report = record.Evaluate(epoch, model, cancellationToken);
                     checkpoint.SaveLastAndBest(folder.Name, report.MeanAveragePrecision);
                 }
+                if (settings.Keeps(sampler.State) && !File.Exists(folder.Numbered(epoch))) checkpoint.Save(folder.Numbered(epoch));
                 if (epoch >= settings.Epochs) return record;
 
-                schedule.StartEpoch(epoch);
-                model.train();
+                parts.StartEpoch(epoch);
                 log.StartEpoch();
                 foreach (var batch in loader.Batches(sampler, cancellationToken))
                 {
                     using var images = batch;
                     using var scope = NewDisposeScope();
-                    optimizer.zero_grad();
-                    using var output = model.call(batch.Images);
-                    var result = losses.Compute(output, batch.Labels);
-                    result.Value.backward();
-                    optimizer.step();
-                    schedule.Step();
-                    log.Add(result, schedule.LearningRate);
+                    log.Add(parts.Step(batch.Images, batch.Labels), parts.Schedule.LearningRate);
                     if (checkpoint.Unsaved >= settings.SaveAfter) checkpoint.Save(folder.Last);
                 }
                 checkpoint.Save(folder.Last);

@@ -24,6 +24,7 @@ internal static class HtmlReport
         }
         Space(body, data.Snapshots);
         Rankings(body, data.Snapshots);
+        Mistakes(body, data.Snapshots);
         Activations(body, data.Snapshots);
         Data(body, data);
         Settings(body, data);
@@ -161,10 +162,30 @@ internal static class HtmlReport
         }
         html.Append("</section>");
 
-        void Card(string kind, Thumbnail picture, string text) => html.Append(CultureInfo.InvariantCulture,
-            $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" "
-                + $"title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
+        void Card(string kind, Thumbnail picture, string text) => HtmlReport.Card(html, kind, picture, text);
     }
+
+    /// <summary>The notebook of mistakes of the last snapshot.</summary>
+    private static void Mistakes(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
+    {
+        if (snapshots.Count == 0 || snapshots[^1].Mistakes is not { Count: > 0 } mistakes) return;
+        html.Append(CultureInfo.InvariantCulture, $"<section class=wide><h2>Mistakes</h2><p class=note>{T(snapshots[^1].Name)}: whom the "
+            + $"nearest gallery image shows in place of the query’s identity. The pictures are the nearest such pair.</p>");
+        foreach (var mistake in mistakes)
+        {
+            html.Append("<div class=ranked><div class=row>");
+            html.Append(CultureInfo.InvariantCulture, $"<div class=when>{T(mistake.Identity)} taken for {T(mistake.TakenFor)}<br>"
+                + $"{mistake.Count} of {mistake.Queries} queries</div>");
+            Card(html, "query", mistake.Query, "query");
+            Card(html, "wrong", mistake.Found, $"<b>✗</b> {mistake.Distance.ToString("0.000", CultureInfo.InvariantCulture)}");
+            html.Append("</div></div>");
+        }
+        html.Append("</section>");
+    }
+
+    private static void Card(StringBuilder html, string kind, Thumbnail picture, string text) => html.Append(CultureInfo.InvariantCulture,
+        $"<figure class=\"card {kind}\"><img src=\"{Inline(picture.Path)}\" alt=\"{T(picture.Caption)}\" "
+            + $"title=\"{T(picture.Caption)}\"><figcaption>{text}</figcaption></figure>");
 
     private static void Activations(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {

@@ -51,7 +51,7 @@ internal static class ParseErrors
 
     private static string? KindOf(Type type) =>
         type == typeof(int) || type == typeof(int?) || type == typeof(ulong) ? "a whole number"
-        : type == typeof(double) ? "a number"
+        : type == typeof(double) || type == typeof(double?) ? "a number"
         : type == typeof(int[]) ? "whole numbers"
         : type == typeof(double[]) ? "numbers" : null;
 }

@@ -13,6 +13,9 @@ internal sealed record Snapshot
     public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
     public required IReadOnlyList<Ranking> Rankings { get; init; }
 
+    /// <summary>Which identities are taken for which, the most frequent mistake first.</summary>
+    public IReadOnlyList<Mistake> Mistakes { get; init; } = [];
+
     /// <summary>Where the network looks in the queries of the rankings.</summary>
     public IReadOnlyList<ActivationPicture> Activations { get; init; } = [];
 }
@@ -26,6 +29,9 @@ internal readonly record struct ProjectedPoint(double X, double Y, int Group, st
 
 /// <summary>One query and its results, nearest first.</summary>
 internal sealed record Ranking(Thumbnail Query, IReadOnlyList<Found> Results);
+
+/// <summary>Queries of one identity whose nearest gallery image shows another one: how many, and the pair that is nearest.</summary>
+internal sealed record Mistake(string Identity, string TakenFor, int Count, int Queries, double Distance, Thumbnail Query, Thumbnail Found);
 
 /// <summary>An image by its path, with its caption.</summary>
 internal sealed record Thumbnail(string Path, string Caption);

@@ -33,6 +33,7 @@ public class SettingTests
         typeof(PartOutput), typeof(ModelOutput), typeof(RetrievalItem), typeof(PartCounts),
         typeof(ConfidenceInterval), typeof(LossTerm), typeof(PairedTest), typeof(AccuracyCalculatorFigures),
         typeof(Search.MatchVerdict), typeof(Search.LabelledPair), typeof(Search.SearchRecall), typeof(GraphValue),
+        typeof(HardNegative),
     };
 
     private static readonly NullabilityInfoContext nullability = new();

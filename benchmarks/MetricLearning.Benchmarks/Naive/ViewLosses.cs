@@ -38,6 +38,44 @@ internal static class ViewLosses
     public static Tensor SimSiam(Tensor p, Tensor q, Tensor z, Tensor w) =>
         -(cosine_similarity(p, w.detach(), dim: 1).mean() + cosine_similarity(q, z.detach(), dim: 1).mean()) * 0.5;
 
+    /// <summary>One minus the cosine of student and teacher.</summary>
+    public static Tensor EmbeddingDistillation(Tensor student, Tensor teacher) =>
+        (1 - cosine_similarity(student, teacher, dim: 1)).mean();
+
+    /// <summary>The authors' relational knowledge distillation.</summary>
+    public static Tensor RelationDistillation(Tensor student, Tensor teacher)
+    {
+        return smooth_l1_loss(Distances(student), Distances(teacher)) + 2 * smooth_l1_loss(Angles(student), Angles(teacher));
+
+        static Tensor Distances(Tensor x)
+        {
+            var squares = x.pow(2).sum(dim: 1);
+            var distances = (squares.unsqueeze(1) + squares.unsqueeze(0) - 2 * x.mm(x.t())).clamp(1e-12).sqrt();
+            distances = distances * (1 - eye(x.size(0), device: x.device));
+            return distances / distances[distances > 0].mean();
+        }
+
+        static Tensor Angles(Tensor x)
+        {
+            var directions = normalize(x.unsqueeze(0) - x.unsqueeze(1), p: 2, dim: 2);
+            return directions.bmm(directions.transpose(1, 2));
+        }
+    }
+
+    /// <summary>Kullback and Leibler's divergence of the softmax of the cosines to the other rows.</summary>
+    public static Tensor RankingDistillation(Tensor student, Tensor teacher)
+    {
+        return kl_div(log_softmax(Others(student), 1), softmax(Others(teacher), 1), reduction: Reduction.Sum) / student.size(0);
+
+        static Tensor Others(Tensor x)
+        {
+            var n = x.size(0);
+            var unit = normalize(x);
+            var others = eye(n, dtype: ScalarType.Bool, device: x.device).logical_not();
+            return unit.mm(unit.t()).masked_select(others).view(n, n - 1) / 0.1;
+        }
+    }
+
     /// <summary>sentence-transformers' GISTEmbedLoss: cosines by N·N·D products, for the model and its guide.</summary>
     public static Tensor GistEmbed(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives)
     {

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using MetricLearning;
+using PersonReId.Recipes;
 using PersonReId.Synthetic;
 
 namespace PersonReId.Commands;
@@ -49,13 +51,20 @@ internal static class DemoCommand
             // Small images and small batches, so that a short training on two cores makes many steps.
             Network = new NetworkSettings { Architecture = "resnet18", Height = 64, Width = 32 },
             Output = output,
-            Epochs = epochs,
-            IdentitiesPerBatch = 8,
-            ImagesPerIdentity = 4,
-            LearningRate = 7e-4,
-            Milestones = [epochs * 3 / 4, epochs * 9 / 10],
-            WarmUp = 1,
-            Erasing = quick ? 0 : 0.3,
+            Recipe = PublishedRecipes.Lesson with
+            {
+                Architecture = "resnet18",
+                Weights = "none",
+                Height = 64,
+                Width = 32,
+                Epochs = epochs,
+                IdentitiesPerBatch = 8,
+                ImagesPerIdentity = 4,
+                LearningRate = 7e-4,
+                Milestones = [epochs * 3 / 4, epochs * 9 / 10],
+                WarmUp = TrainingSpan.Epochs(1),
+                Erasing = quick ? 0 : 0.3,
+            },
             EvaluateEvery = quick ? 3 : 5,
             Seed = seed,
             Start = start,

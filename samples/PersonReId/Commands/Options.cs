@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MetricLearning;
+using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
 
@@ -85,7 +86,7 @@ internal sealed class ViewOptions
 /// option holds, and a warning says so.</summary>
 internal sealed class NetworkOptions
 {
-    private const string DefaultNetwork = "osnet_x0_25";
+    public const string DefaultNetwork = "osnet_x0_25";
     private readonly Option<string> architecture;
     private readonly Option<FileInfo?> weights;
     private readonly Option<int[]> size = new Option<int[]>("--size")
@@ -139,7 +140,9 @@ internal sealed class NetworkOptions
         command.Add(workers);
     }
 
-    public NetworkSettings Read(ParseResult result)
+    /// <param name="result">What the user said.</param>
+    /// <param name="recipe">Gives what neither the user nor the file of the weights says; null for usual values.</param>
+    public NetworkSettings Read(ParseResult result, Recipe? recipe = null)
     {
         var (file, name, pixels) = (result.GetValue(weights), result.GetValue(architecture), result.GetValue(size));
         var space = file?.Extension == ".safetensors" ? EmbeddingSpace.Read(file.FullName) : null;
@@ -149,11 +152,13 @@ internal sealed class NetworkOptions
             pixels is { Length: 2 } ? $"{pixels[0]} {pixels[1]}" : null);
         return new NetworkSettings
         {
-            Architecture = name ?? known ?? DefaultNetwork,
+            Architecture = name ?? known ?? recipe?.Architecture ?? DefaultNetwork,
+            Interpolation = recipe?.Interpolation ?? "bilinear",
+            Mean = recipe?.Mean,
             Weights = file,
             File = space,
-            Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? 256,
-            Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? 128,
+            Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? recipe?.Height ?? 256,
+            Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? recipe?.Width ?? 128,
             Device = result.GetRequiredValue(device),
             Workers = Math.Max(1, result.GetValue(workers)),
         };

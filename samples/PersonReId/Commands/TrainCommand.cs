@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using MetricLearning;
+using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>train</c>: the lesson on the user's own dataset.</summary>
+/// <summary><c>train</c>: the lesson, or another recipe, on the user's own dataset.</summary>
 internal static class TrainCommand
 {
     public static Command Create()
@@ -11,47 +13,17 @@ internal static class TrainCommand
         var command = new Command("train", "Trains a network; keeps the best and the last checkpoint and writes report.html");
         var data = new DataOption(command);
         var network = new NetworkOptions(command, weightsRequired: false);
-        var distance = new DistanceOption(command, "cosine");
-        var epochs = new Option<int>("--epochs") { Description = "Epochs of training", HelpName = "N", DefaultValueFactory = _ => 120 };
-        var batch = new Option<int[]>("--batch")
-        {
-            Description = "A batch: P identities with K images each",
-            HelpName = "P K",
-            Arity = new ArgumentArity(2, 2),
-            AllowMultipleArgumentsPerToken = true,
-            DefaultValueFactory = _ => [16, 4],
-        };
-        var rate = new Option<double>("--lr")
-        {
-            Description = "Learning rate of Adam",
-            HelpName = "RATE",
-            DefaultValueFactory = _ => 3.5e-4,
-        };
-        var milestones = new Option<int[]>("--milestones")
-        {
-            Description =
-                "The learning rate is divided by ten after these epochs [default: a third and seven twelfths of all: 40 70 of 120]",
-            HelpName = "EPOCH ...",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        var warmUp = new Option<int?>("--warm-up")
-        {
-            Description = "Epochs over which the rate rises from a tenth [default: a twelfth of the epochs: 10 of 120]",
-            HelpName = "N",
-        };
-        var margin = new Option<double>("--margin") { Description = "Margin of the triplet loss", DefaultValueFactory = _ => 0.3 };
-        var smoothing = new Option<double>("--smoothing")
-        {
-            Description = "Label smoothing of the identity loss",
-            DefaultValueFactory = _ => 0.1,
-        };
-        var normalize = new Option<bool>("--normalize") { Description = "The triplet loss compares features of length one" };
-        var erasing = new Option<double>("--erasing") { Description = "Probability of random erasing", DefaultValueFactory = _ => 0.5 };
+        var recipes = new RecipeOptions(command, network);
         var every = new Option<int>("--eval-every")
         {
             Description = "Evaluates after each multiple of N epochs, and before and after training; 0: never",
             HelpName = "N",
             DefaultValueFactory = _ => 10,
+        };
+        var keep = new Option<int>("--keep-every")
+        {
+            Description = "Keeps a checkpoint with the epoch's number after each multiple of N epochs; 0: never",
+            HelpName = "N",
         };
         var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
         var output = new Option<DirectoryInfo>("--output")
@@ -67,49 +39,144 @@ internal static class TrainCommand
             DefaultValueFactory = _ => 5,
         };
         var start = new StartOptions(command);
-        CheckOptions.Positive(epochs);
-        CheckOptions.AtLeast(0, every);
-        CheckOptions.Between(0, 1, erasing, smoothing);
-        CheckOptions.Between(0, 1000, margin, rate);
+        CheckOptions.AtLeast(0, every, keep);
         CheckOptions.Between(0, 100_000, save);
-        batch.Validators.Add(Batch);
-        Option[] options =
-            [epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, every, seed, output, save];
-        foreach (var option in options) command.Add(option);
+        foreach (var option in new Option[] { every, keep, seed, output, save }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
-            var count = result.GetValue(epochs);
-            var settings = network.Read(result);
-            var pk = result.GetRequiredValue(batch);
+            var (recipe, settings) = recipes.Read(result);
             Experiment.Run(new TrainingSettings
             {
                 Network = settings,
+                Recipe = recipe,
                 Output = result.GetRequiredValue(output),
-                Epochs = count,
-                IdentitiesPerBatch = pk[0],
-                ImagesPerIdentity = pk[1],
-                LearningRate = result.GetValue(rate),
-                Milestones = result.GetValue(milestones) is { Length: > 0 } given ? given : TrainingSettings.MilestonesOf(count),
-                WarmUp = result.GetValue(warmUp) ?? count / 12,
-                Margin = result.GetValue(margin),
-                Smoothing = result.GetValue(smoothing),
-                Normalize = result.GetValue(normalize),
-                Erasing = result.GetValue(erasing),
                 EvaluateEvery = result.GetValue(every),
+                KeepEvery = result.GetValue(keep),
                 Seed = result.GetValue(seed),
                 Start = start.Read(result),
                 SaveAfter = TimeSpan.FromMinutes(result.GetValue(save)),
-                Distance = distance.Read(result, settings),
             }, () => data.Read(result), cancellationToken);
             return Task.FromResult(0);
         });
         return command;
     }
+}
 
-    private static void Batch(OptionResult result)
+/// <summary>Which recipe, and what the user changes in it.</summary>
+internal sealed class RecipeOptions
+{
+    private readonly NetworkOptions network;
+    private readonly Option<string> recipe;
+    private readonly Option<int?> epochs = new("--epochs")
     {
-        if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
-            result.AddError(
-                "--batch takes at least 2 identities and 2 images of each: a triplet needs both a match and another identity.");
+        Description = "Epochs of training; lengths of the recipe change in proportion [default: the recipe's]",
+        HelpName = "N",
+    };
+    private readonly Option<int[]> batch = new("--batch")
+    {
+        Description = "A batch: P identities with K images each [default: the recipe's]",
+        HelpName = "P K",
+        Arity = new ArgumentArity(2, 2),
+        AllowMultipleArgumentsPerToken = true,
+    };
+    private readonly Option<double?> rate = new("--lr") { Description = "Learning rate [default: the recipe's]", HelpName = "RATE" };
+    private readonly Option<int[]> milestones = new("--milestones")
+    {
+        Description = "The learning rate falls after these epochs [default: the recipe's: 40 70 of 120]",
+        HelpName = "EPOCH ...",
+        AllowMultipleArgumentsPerToken = true,
+    };
+    private readonly Option<int?> warmUp = new("--warm-up")
+    {
+        Description = "Epochs over which the rate rises [default: the recipe's: 10 of 120]",
+        HelpName = "N",
+    };
+    private readonly Option<double?> margin = new("--margin") { Description = "Margin of the triplet loss [default: the recipe's]" };
+    private readonly Option<double?> smoothing = new("--smoothing")
+    {
+        Description = "Label smoothing of the identity loss [default: the recipe's]",
+    };
+    private readonly Option<bool> normalize = new("--normalize") { Description = "The triplet loss compares features of length one" };
+    private readonly Option<double?> erasing = new("--erasing")
+    {
+        Description = "Probability of random erasing [default: the recipe's]",
+    };
+    private readonly Option<Trick[]> without = new("--without")
+    {
+        Description = $"Tricks of Bag of Tricks to leave out: {string.Join(", ", Enum.GetNames<Trick>())}",
+        HelpName = "TRICK ...",
+        AllowMultipleArgumentsPerToken = true,
+    };
+    private readonly Option<string> distance = new("--distance")
+    {
+        Description = "How embeddings are compared [default: as the weights' file says, or the recipe]",
+    };
+
+    public RecipeOptions(Command command, NetworkOptions network)
+    {
+        this.network = network;
+        recipe = new Option<string>("--recipe")
+        {
+            Description = $"How to train: {string.Join(", ", PublishedRecipes.All.Select(known => known.Name))}. The command recipe tells "
+                + "all of each; the options below change it",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => PublishedRecipes.Lesson.Name,
+        };
+        recipe.AcceptOnlyFromAmong([.. PublishedRecipes.All.Select(known => known.Name)]);
+        distance.AcceptOnlyFromAmong("euclidean", "cosine");
+        epochs.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < 1))
+                result.AddError("--epochs must be at least 1.");
+        });
+        warmUp.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < 0))
+                result.AddError("--warm-up must be at least 0.");
+        });
+        CheckOptions.Between(0, 1, erasing, smoothing);
+        CheckOptions.Between(0, 1000, margin, rate);
+        batch.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 2))
+                result.AddError(
+                    "--batch takes at least 2 identities and 2 images of each: a triplet needs both a match and another identity.");
+        });
+        Option[] options = [recipe, epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, without, distance];
+        foreach (var option in options) command.Add(option);
+    }
+
+    /// <summary>The recipe with the user's changes, and the network that it trains.</summary>
+    /// <exception cref="UserErrorException">The user changes what the recipe does not have.</exception>
+    public (Recipe Recipe, NetworkSettings Network) Read(ParseResult result)
+    {
+        var chosen = PublishedRecipes.Named(result.GetRequiredValue(recipe));
+        // A small network that is trained from scratch is what this program starts with; the recipes of papers name theirs.
+        if (ReferenceEquals(chosen, PublishedRecipes.Lesson)) chosen = chosen with { Architecture = NetworkOptions.DefaultNetwork };
+        var settings = network.Read(result, chosen);
+        chosen = chosen with { Architecture = settings.Architecture, Height = settings.Height, Width = settings.Width };
+        chosen = chosen.Over(result.GetValue(epochs) ?? chosen.Epochs);
+        if (result.GetValue(batch) is { Length: 2 } pk) chosen = chosen with { IdentitiesPerBatch = pk[0], ImagesPerIdentity = pk[1] };
+        if (result.GetValue(rate) is { } lr) chosen = chosen with { LearningRate = lr };
+        if (result.GetValue(milestones) is { Length: > 0 } given)
+            chosen = chosen.Schedule == ScheduleKind.MultiStep ? chosen with { Milestones = given }
+                : throw new UserErrorException($"--milestones: the rate of the recipe {chosen.Name} falls along a cosine.");
+        if (result.GetValue(warmUp) is { } rise) chosen = chosen with { WarmUp = TrainingSpan.Epochs(rise) };
+        if (result.GetValue(margin) is { } m) chosen = Change("--margin", loss => loss.IsHardTriplet, loss => loss with { Margin = m });
+        if (result.GetValue(smoothing) is { } share)
+            chosen = Change("--smoothing", loss => loss.CanSmooth, loss => loss with { Smoothing = share });
+        if (result.GetValue(normalize))
+            chosen = Change("--normalize", loss => loss.Kind == LossKind.BatchHardTriplet, loss => loss with { Normalized = true });
+        if (result.GetValue(erasing) is { } probability) chosen = chosen with { Erasing = probability };
+        if ((result.GetValue(distance) ?? settings.File?.Distance) is { } name)
+            chosen = chosen with { ComparesByCosine = name == "cosine" };
+        NetworkOptions.Warn(settings.Weights, "--distance", settings.File?.Distance, result.GetValue(distance));
+        foreach (var trick in result.GetValue(without) ?? [])
+            chosen = chosen.Without(trick);
+        return (chosen, settings with { Architecture = chosen.Architecture });
+
+        Recipe Change(string option, Func<LossPlan, bool> which, Func<LossPlan, LossPlan> change) => chosen.Losses.Any(which)
+            ? chosen with { Losses = [.. chosen.Losses.Select(loss => which(loss) ? change(loss) : loss)] }
+            : throw new UserErrorException($"{option}: the recipe {chosen.Name} has no such loss.");
     }
 }

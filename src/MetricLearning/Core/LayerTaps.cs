@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Hears what each layer of a model gives, on the thread that runs the model.</summary>
+/// <summary>Hears what each layer of a model takes and gives, on the thread that runs the model.</summary>
 /// <remarks>
 /// <para>TorchSharp keeps hooks in a dictionary of the module, and every <c>call</c> enumerates it. A hook that is added for one call would
 /// also run in the calls of other threads. Adding or removing a hook while another thread calls the module breaks that call. So each layer
@@ -18,7 +18,7 @@ internal static class LayerTaps
     private static readonly object mark = new();
 
     [ThreadStatic]
-    private static Action<nn.Module, Tensor>? listener;
+    private static Action<nn.Module, Tensor, Tensor>? listener;
 
     /// <summary>The layers that can be heard, by their dotted names, outer ones first: those that take a tensor and give a
     /// tensor.</summary>
@@ -57,8 +57,10 @@ internal static class LayerTaps
         return new(gate);
     }
 
-    /// <summary>Runs a model; the listener is told each output of each layer, which it must copy to keep.</summary>
-    public static TResult Call<TResult>(nn.Module<Tensor, TResult> model, Tensor input, Action<nn.Module, Tensor> hear)
+    /// <summary>Runs a model; the listener is told each input and output of each layer, which it must copy to keep. A layer that works in
+    /// place has changed its input.</summary>
+    public static TResult Call<TResult>(nn.Module<Tensor, TResult> model, Tensor input,
+        Action<nn.Module, Tensor, Tensor> hear)
     {
         AddTo(model);
         using var pass = BeginPass();
@@ -76,7 +78,7 @@ internal static class LayerTaps
 
     private static Tensor Tell(nn.Module<Tensor, Tensor> layer, Tensor input, Tensor output)
     {
-        listener?.Invoke(layer, output);
+        listener?.Invoke(layer, input, output);
         return output;
     }
 

@@ -73,7 +73,7 @@ public static class LayerFeatures
         return outputs;
 
         // A copy, because the next layer may work in place. It outlives the scopes that the layers open.
-        void Keep(nn.Module layer, Tensor output)
+        void Keep(nn.Module layer, Tensor taken, Tensor output)
         {
             foreach (var name in namesOf[layer])
             {

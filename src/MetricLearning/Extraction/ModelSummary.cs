@@ -170,7 +170,7 @@ public sealed class ModelSummary
             var first = model.parameters().FirstOrDefault();
             var input = zeros([.. inputShape], first?.dtype ?? ScalarType.Float32, first?.device ?? CPU);
             var run = new Run { InputBytes = Bytes(input) };
-            run.shapes[model] = ShapesOf(LayerTaps.Call(model, input, (layer, output) =>
+            run.shapes[model] = ShapesOf(LayerTaps.Call(model, input, (layer, _, output) =>
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 run.See(layer, output);

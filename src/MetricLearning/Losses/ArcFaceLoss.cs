@@ -24,7 +24,8 @@ public sealed class ArcFaceLoss : ClassLoss
         (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
 
     /// <summary>m, in radians.</summary>
-    public double Margin { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, π].</exception>
+    public double Margin { get; set => field = Guard.Within(value, 0, Math.PI); }
 
     /// <summary>s.</summary>
     public double Scale { get; }

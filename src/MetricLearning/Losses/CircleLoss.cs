@@ -25,7 +25,8 @@ public sealed class CircleLoss : TupleLoss
     }
 
     /// <summary>m.</summary>
-    public double Margin { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double Margin { get; set => field = Guard.Finite(value); }
 
     /// <summary>γ.</summary>
     public double Scale { get; }

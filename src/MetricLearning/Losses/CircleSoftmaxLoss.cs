@@ -23,7 +23,8 @@ public sealed class CircleSoftmaxLoss : ClassLoss
         : base(nameof(CircleSoftmaxLoss), classes, dimension) => (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
     /// <summary>m.</summary>
-    public double Margin { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double Margin { get; set => field = Guard.Finite(value); }
 
     /// <summary>s.</summary>
     public double Scale { get; }

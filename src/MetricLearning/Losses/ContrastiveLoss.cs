@@ -26,10 +26,12 @@ public sealed class ContrastiveLoss : TupleLoss
     }
 
     /// <summary>m⁺.</summary>
-    public double PositiveMargin { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double PositiveMargin { get; set => field = Guard.Finite(value); }
 
     /// <summary>m⁻.</summary>
-    public double NegativeMargin { get; }
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double NegativeMargin { get; set => field = Guard.Finite(value); }
 
     /// <summary>Whether the violations are squared. Default: false.</summary>
     public bool Squared { get; init; }

@@ -29,8 +29,9 @@ public sealed class TripletLoss : TupleLoss
         Miner = new BatchHardMiner();
     }
 
-    /// <summary>m.</summary>
-    public double Margin { get; }
+    /// <summary>m. A schedule may change it while training goes on.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
+    public double Margin { get; set => field = Guard.Finite(value); }
 
     /// <summary>Whether softplus replaces the hinge, so that every triplet keeps a gradient. The margin stays inside. Default:
     /// false.</summary>

@@ -40,13 +40,24 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
     /// here.</summary>
     protected abstract Tensor Compare(Tensor first, Tensor second);
 
-    private static void RequireViews(Tensor first, Tensor second)
+    /// <summary>Whether both views must have the same number of columns.</summary>
+    private protected virtual bool NeedsOneWidth => true;
+
+    private void RequireViews(Tensor first, Tensor second)
     {
         Guard.Matrix(first);
         ArgumentNullException.ThrowIfNull(second);
         if (!second.is_floating_point())
             throw new ArgumentException($"second must be a second view of the rows, because this loss compares views, not labels; got " +
                 $"{second.dtype} {Guard.Shape(second)}.", nameof(second));
-        Guard.SameRows(first, second);
+        if (NeedsOneWidth || second.dim() != 2 || second.size(1) == 0) Guard.SameRows(first, second);
+        else
+        {
+            using var scope = NewDisposeScope();
+            Guard.SameWidth(first.narrow(1, 0, 1), second.narrow(1, 0, 1), nameof(first), nameof(second));     // type and device
+            if (first.size(0) != second.size(0))
+                throw new ArgumentException(
+                    $"first and second must have one number of rows, got {Guard.Shape(first)} and {Guard.Shape(second)}.", nameof(second));
+        }
     }
 }

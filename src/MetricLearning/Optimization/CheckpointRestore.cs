@@ -51,6 +51,20 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         }
     }
 
+    public void State(string name, ITrainingState part)
+    {
+        var state = saved.States[name];
+        CheckState(name, () => part.CheckState(state));
+        foreach (var (key, target) in part.StateTensors)
+        {
+            if (!tensors.TryGetValue($"{name}.{key}", out var value)) throw Unfit($"the tensor '{name}.{key}' is not in it");
+            if (Signature(value) != Signature(target))
+                throw Unfit($"'{name}.{key}' is {Signature(value)} in it and {Signature(target)} here");
+            changes.Add(() => target.copy_(value));
+        }
+        changes.Add(() => part.LoadState(state));
+    }
+
     public void Optimizer(string name, OptimizerHelper optimizer)
     {
         var state = saved.Optimizers[name];

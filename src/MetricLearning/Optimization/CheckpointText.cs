@@ -12,6 +12,7 @@ internal sealed record CheckpointText
     public required IReadOnlyDictionary<string, SavedOptimizer> Optimizers { get; init; }
     public required IReadOnlyDictionary<string, ScheduleState> Schedules { get; init; }
     public required IReadOnlyDictionary<string, SavedSampler> Samplers { get; init; }
+    public required IReadOnlyDictionary<string, IReadOnlyDictionary<string, double>> States { get; init; }
     public required IDictionary<string, double> Numbers { get; init; }
     public required IDictionary<string, IReadOnlyList<double>> Histories { get; init; }
     public required IDictionary<string, string> Notes { get; init; }
@@ -25,6 +26,7 @@ internal sealed record CheckpointText
         ["optimizers"] = Object(Optimizers, Describe),
         ["schedules"] = Object(Schedules, Describe),
         ["samplers"] = Object(Samplers, Describe),
+        ["states"] = Object(States, state => Object(state, Text)),
         ["numbers"] = Object(Numbers, Text),
         ["histories"] = Object(Histories, history => Array(Given(history, nameof(Histories)), Text)),
         ["notes"] = Object(Notes, note => JsonValue.Create(Given(note, nameof(Notes)))),
@@ -44,6 +46,9 @@ internal sealed record CheckpointText
                 Optimizers = Map(Member(root, "optimizers"), Optimizer),
                 Schedules = Map(Member(root, "schedules"), Schedule),
                 Samplers = Map(Member(root, "samplers"), Sampler),
+                // Files of earlier versions have none.
+                States = root["states"] is { } states ? Map(states, IReadOnlyDictionary<string, double> (state) => Map(state, Number))
+                    : new Dictionary<string, IReadOnlyDictionary<string, double>>(),
                 Numbers = Map(Member(root, "numbers"), Number),
                 Histories = Map(Member(root, "histories"), IReadOnlyList<double> (history) => List(history, Number)),
                 Notes = Map(Member(root, "notes"), Word),

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// A training run on disk: modules, optimizers, schedules, samplers, torch's random state and the user's own numbers, in one file. A run
-/// that is killed and resumed from it ends with the same weights as one that was not killed.
+/// A training run on disk: modules, optimizers, schedules, samplers, other parts, torch's random state and the user's own numbers, in one
+/// file. A run that is killed and resumed from it ends with the same weights as one that was not killed.
 /// </summary>
 /// <remarks>
 /// <para><b>Saving</b> is atomic: the file is written beside the old one, flushed to the disk and renamed, so a kill at any moment leaves
@@ -45,6 +45,7 @@ public sealed class TrainingCheckpoint
     private readonly Dictionary<string, OptimizerHelper> optimizers = [];
     private readonly Dictionary<string, LearningRateSchedule> schedules = [];
     private readonly Dictionary<string, Sampler> samplers = [];
+    private readonly Dictionary<string, ITrainingState> states = [];
 
     /// <summary>The user's numbers, such as the epoch and the newest metrics. Saved, and replaced by loading.</summary>
     public IDictionary<string, double> Numbers { get; private set; } = new Dictionary<string, double>();
@@ -104,12 +105,22 @@ public sealed class TrainingCheckpoint
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
     public void Add(string name, Sampler sampler) => Add(samplers, name, sampler);
 
+    /// <summary>Adds a part with numbers of its own: <see cref="ModelAverage"/>, <see cref="EarlyStop"/>, <see cref="StagedFreeze"/>,
+    /// <see cref="GradientAccumulation"/>, <see cref="Curriculum"/>, or one of yours.</summary>
+    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <param name="part">The part. Add a schedule or freeze after what it changes: parts are restored in the order of their
+    /// addition.</param>
+    /// <exception cref="ArgumentNullException">An argument is null.</exception>
+    /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
+    public void Add(string name, ITrainingState part) => Add(states, name, part);
+
     /// <summary>Writes the current state of all parts, atomically. Missing folders are created.</summary>
     /// <param name="path">The file; it may exist.</param>
     /// <exception cref="IOException">The file cannot be written, for instance because the disk is full. The old file is as it
     /// was.</exception>
     /// <exception cref="ArgumentException">The path is null or empty, a history or a note is null, or a tensor is of a type that the file
     /// cannot hold. The old file is as it was.</exception>
+    /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved. The old file is as it was.</exception>
     public void Save(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -157,11 +168,13 @@ public sealed class TrainingCheckpoint
         restore.CheckNames("optimizer", optimizers.Keys, saved.Optimizers.Keys);
         restore.CheckNames("schedule", schedules.Keys, saved.Schedules.Keys);
         restore.CheckNames("sampler", samplers.Keys, saved.Samplers.Keys);
+        restore.CheckNames("part", states.Keys, saved.States.Keys);
         restore.Random(RandomKey);
         foreach (var (name, module) in modules) restore.Module(name, module);
         foreach (var (name, optimizer) in optimizers) restore.Optimizer(name, optimizer);
         foreach (var (name, sampler) in samplers) restore.Sampler(name, sampler);
         foreach (var (name, schedule) in schedules) restore.Schedule(name, schedule);
+        foreach (var (name, part) in states) restore.State(name, part);
 
         restore.Apply();
         (Numbers, Histories, Notes, BestScore) = (saved.Numbers, saved.Histories, saved.Notes, saved.BestScore);
@@ -213,6 +226,8 @@ public sealed class TrainingCheckpoint
         foreach (var (name, module) in modules)
             foreach (var (key, value) in module.state_dict()) tensors.Add($"{name}.{key}", value);
         foreach (var (name, optimizer) in optimizers) AddTensors(name, optimizer, tensors);
+        foreach (var (name, part) in states)
+            foreach (var (key, value) in part.StateTensors) tensors.Add($"{name}.{key}", value);
         tensors.Add(RandomKey, get_rng_state());
         CheckpointFile.Write(path, new CheckpointText
         {
@@ -220,6 +235,7 @@ public sealed class TrainingCheckpoint
             Optimizers = optimizers.ToDictionary(part => part.Key, part => Describe(part.Value)),
             Schedules = schedules.ToDictionary(part => part.Key, part => part.Value.State),
             Samplers = samplers.ToDictionary(part => part.Key, part => SavedSampler.Of(part.Value)),
+            States = states.ToDictionary(part => part.Key, part => part.Value.SaveState()),
             Numbers = Numbers,
             Histories = Histories,
             Notes = Notes,
@@ -235,7 +251,7 @@ public sealed class TrainingCheckpoint
         if (name.Contains('.', StringComparison.Ordinal))
             throw new ArgumentException($"name must have no dot, got '{name}'.", nameof(name));
         if (name == Random || modules.ContainsKey(name) || optimizers.ContainsKey(name) || schedules.ContainsKey(name)
-            || samplers.ContainsKey(name))
+            || samplers.ContainsKey(name) || states.ContainsKey(name))
             throw new ArgumentException($"name must be unique, '{name}' is taken.", nameof(name));
         parts.Add(name, part);
     }

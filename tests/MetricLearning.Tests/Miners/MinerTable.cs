@@ -14,12 +14,14 @@ internal static class MinerTable
         ["semi-hard, hard"] = () => new BatchEasyHardMiner(Hardness.SemiHard, Hardness.Hard),
         ["all, hard"] = () => new BatchEasyHardMiner(Hardness.All, Hardness.Hard) { NegativeRange = (0, 100) },
         ["distance-weighted"] = () => new DistanceWeightedMiner(LossTable.Dimension),
+        ["easy to hard"] = () => new EasyToHardMiner(Halfway) { SkippedShare = 0.2 },
         ["hard pairs"] = () => new HardPairsMiner(),
         ["hdc"] = () => new HdcMiner(),
         ["multi-similarity"] = () => new MultiSimilarityMiner(),
         ["n-hard"] = () => new NHardMiner(0..2, 0..^1),
         ["pair margin"] = () => new PairMarginMiner(),
         ["random triplets"] = () => new RandomTripletsMiner(2),
+        ["scheduled"] = () => new ScheduledMiner(Halfway, (0, new BatchHardMiner()), (0.5, new SemiHardMiner())),
         ["semi-hard each"] = () => new SemiHardMiner(),
         ["semi-hard easiest"] = () =>
             new SemiHardMiner { Positives = SemiHardPositives.Easiest, Fallback = SemiHardFallback.FarthestNegative },
@@ -29,6 +31,17 @@ internal static class MinerTable
         ["triplet margin semi-hard"] = () => new TripletMarginMiner(kind: Hardness.SemiHard),
         ["uniform histogram"] = () => new UniformHistogramMiner(bins: 5, positivesPerBin: 2, negativesPerBin: 2),
     };
+
+    /// <summary>A curriculum in its middle.</summary>
+    private static Curriculum Halfway
+    {
+        get
+        {
+            var curriculum = Curriculum.Over(TrainingSpan.Iterations(2));
+            curriculum.Step();
+            return curriculum;
+        }
+    }
 
     /// <summary>The name of <see cref="HardClusters"/>, which is no <see cref="Miner"/> because its anchors are means.</summary>
     public const string Clusters = "hard clusters";

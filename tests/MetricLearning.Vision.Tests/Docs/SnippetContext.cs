@@ -53,6 +53,14 @@ public abstract class SnippetContext
         protected Stream upload = null!;
     }
 
+    public abstract class Recipes : SnippetContext
+    {
+        protected Tensor teacher = null!;
+        protected TrainingCheckpoint checkpoint = null!;
+
+        protected RetrievalReport Evaluate() => throw new NotSupportedException();
+    }
+
     public abstract class Samplers : SnippetContext
     {
         protected new long[] labels = null!;

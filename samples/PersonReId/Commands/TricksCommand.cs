@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Globalization;
+using MetricLearning;
+using PersonReId.Recipes;
+
+namespace PersonReId.Commands;
+
+/// <summary><c>tricks</c>: the table of Bag of Tricks, trick by trick.</summary>
+internal static class TricksCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("tricks", "Trains the baseline of Bag of Tricks, then with one trick after the other; prints its table");
+        var data = new DataOption(command);
+        var network = new NetworkOptions(command, weightsRequired: false);
+        var epochs = new Option<int>("--epochs") { Description = "Epochs of each run", HelpName = "N", DefaultValueFactory = _ => 120 };
+        var batch = new Option<int[]>("--batch")
+        {
+            Description = "A batch: P identities with K images each",
+            HelpName = "P K",
+            Arity = new ArgumentArity(2, 2),
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [16, 4],
+        };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all random numbers", DefaultValueFactory = _ => 1 };
+        var output = new Option<DirectoryInfo>("--output")
+        {
+            Description = "Folder of the runs; one that was stopped goes on",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => new DirectoryInfo("artifacts/tricks"),
+        };
+        CheckOptions.Positive(epochs);
+        foreach (var option in new Option[] { epochs, batch, seed, output }) command.Add(option);
+        command.SetAction((result, cancellationToken) =>
+        {
+            var recipe = PublishedRecipes.Named("bag-of-tricks").Over(result.GetValue(epochs));
+            var settings = network.Read(result, recipe);
+            var pk = result.GetRequiredValue(batch);
+            recipe = recipe with
+            {
+                Architecture = settings.Architecture,
+                Height = settings.Height,
+                Width = settings.Width,
+                IdentitiesPerBatch = pk[0],
+                ImagesPerIdentity = pk[1],
+            };
+            return Task.FromResult(Run(data.Read(result), recipe, settings, result.GetRequiredValue(output), result.GetValue(seed),
+                cancellationToken));
+        });
+        return command;
+    }
+
+    /// <summary>The steps of the table: the baseline, and then one more trick at a time.</summary>
+    public static IReadOnlyList<(string Name, Recipe Recipe)> Steps(Recipe whole)
+    {
+        var tricks = Enum.GetValues<Trick>();
+        return [.. Enumerable.Range(0, tricks.Length + 1).Select(count => (
+            count == 0 ? "baseline" : $"+ {tricks[count - 1]}",
+            tricks.Skip(count).Aggregate(whole, (recipe, trick) => recipe.Without(trick))))];
+    }
+
+    private static int Run(DataSource source, Recipe whole, NetworkSettings network, DirectoryInfo output, ulong seed,
+        CancellationToken cancellationToken)
+    {
+        Outputs.Check(output);
+        List<string[]> table = [["step", "rank-1 (mAP)", "fingerprint"]];
+        TrainingSettings? last = null;
+        foreach (var (name, recipe) in Steps(whole))
+        {
+            Ui.Heading(name);
+            var folder = new DirectoryInfo(Path.Combine(output.FullName, recipe.Fingerprint()));
+            last = new TrainingSettings
+            {
+                Network = network with { Architecture = recipe.Architecture },
+                Recipe = recipe,
+                Output = folder,
+                Seed = seed,
+                EvaluateEvery = recipe.Epochs,
+                Start = File.Exists(Path.Combine(folder.FullName, TrainingCheckpoint.LastFile)) ? RunStart.Resume : RunStart.New,
+            };
+            var figures = TrainingLoop.Run(source, last, cancellationToken).Progress[^1].Figures;
+            table.Add([name, Cell(figures), recipe.Fingerprint()]);
+        }
+        table.Add(["+ re-ranking", Cell(Figures.Of(Reranked(source, last!, cancellationToken))), last!.Recipe.Fingerprint()]);
+        Ui.Heading("Trick by trick");
+        Ui.Table(table);
+        return 0;
+
+        static string Cell(Figures figures) => $"{Ui.Percent(figures.Rank1)} ({Ui.Percent(figures.MAP)})";
+    }
+
+    /// <summary>The last run with k-reciprocal re-ranking of its results.</summary>
+    private static RetrievalReport Reranked(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
+    {
+        var data = source.Open(testOnly: true);
+        using var model = Networks.Create(settings.Network with { Weights = new FileInfo(settings.Folder.Last), File = null });
+        var (query, gallery) = Evaluation.ExtractTest(model, data, settings.Network, cancellationToken);
+        using (query)
+        using (gallery)
+            return new RetrievalEvaluator { Distance = settings.Distance, Protocol = data.Protocol, Reranking = new KReciprocalReranker() }
+                .Evaluate(query, gallery, cancellationToken: cancellationToken);
+    }
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+
+namespace MetricLearning;
+
+/// <summary>How far training has come on its way from easy to hard: a number from 0 to 1 that <see cref="ScheduledMiner"/>,
+/// <see cref="EasyToHardMiner"/> and <see cref="ScheduledMargin"/> follow.</summary>
+/// <remarks>
+/// A pupil goes to primary school before university: triplets that are too hard at first let a network collapse, and triplets that stay
+/// easy teach nothing. The progress follows the length of training (<see cref="Over"/>), or what the network has learned
+/// (<see cref="ByActiveFraction"/>): when few triplets have a loss, the next ones may be harder.
+/// <code>
+/// var curriculum = Curriculum.Over(TrainingSpan.Epochs(60), iterationsPerEpoch: sampler.BatchesPerEpoch);
+/// using var loss = new TripletLoss { Miner = new EasyToHardMiner(curriculum) { SkippedShare = 0.05 } };
+/// checkpoint.Add("curriculum", curriculum);
+/// ...
+/// optimizer.step();
+/// curriculum.Step();
+/// </code>
+/// <para>Thread safety: one thread at a time calls <see cref="Step()"/>, while no other computes a loss that follows it.</para>
+/// </remarks>
+public sealed class Curriculum : ITrainingState
+{
+    private readonly double start, length, threshold, stride;
+    private readonly int window;
+    private readonly List<Action<double>> followers = [];
+    private long iteration, counted;
+    private double sum, progress;
+
+    private Curriculum(double start, double length, double threshold, double stride, int window) =>
+        (this.start, this.length, this.threshold, this.stride, this.window) = (start, length, threshold, stride, window);
+
+    /// <summary>A curriculum over a length of training: 0 until <paramref name="start"/>, then in a straight line to 1 at
+    /// <paramref name="end"/>.</summary>
+    /// <param name="end">When it ends, counted from the start of training.</param>
+    /// <param name="start">When it begins. Default: at once.</param>
+    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
+    /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
+    /// iterations of an epoch are not given.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The iterations of an epoch are not positive.</exception>
+    public static Curriculum Over(TrainingSpan end, TrainingSpan? start = null, int? iterationsPerEpoch = null)
+    {
+        var first = start ?? (end.InEpochs ? TrainingSpan.Epochs(0) : TrainingSpan.Iterations(0));
+        if (first.InEpochs != end.InEpochs || first.Amount >= end.Amount)
+            throw new ArgumentException(
+                $"end must come after start and be in the same unit, got a start after {first} and an end after {end}.", nameof(end));
+        if (iterationsPerEpoch is { } given) Guard.AtLeast(given, 1, nameof(iterationsPerEpoch));
+        else if (end.InEpochs)
+            throw new ArgumentException("iterationsPerEpoch must be given where a length is in epochs.", nameof(iterationsPerEpoch));
+        var from = first.ToIterations(iterationsPerEpoch ?? 1);
+        return new Curriculum(from, end.ToIterations(iterationsPerEpoch ?? 1) - from, 0, 0, 0);
+    }
+
+    /// <summary>A curriculum that follows what the network has learned: whenever the mean active fraction of <paramref name="window"/>
+    /// steps is below <paramref name="below"/>, the progress grows by <paramref name="stride"/>, and a new window begins.</summary>
+    /// <param name="below">The active fraction (<see cref="LossReport.ActiveFraction"/>) below which it goes on, in [0, 1]. Default:
+    /// 0.5.</param>
+    /// <param name="stride">By how much the progress grows, above 0 and at most 1. Default: 0.1.</param>
+    /// <param name="window">How many steps are averaged, at least 1. Default: 100.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public static Curriculum ByActiveFraction(double below = 0.5, double stride = 0.1, int window = 100)
+    {
+        Guard.Positive(stride);
+        return new Curriculum(0, 0, Guard.Within(below, 0, 1), Guard.Within(stride, 0, 1), Guard.AtLeast(window, 1));
+    }
+
+    /// <summary>How far training has come, in [0, 1].</summary>
+    public double Progress => FollowsLoss ? progress : Math.Clamp((iteration - start) / length, 0, 1);
+
+    /// <summary>Whether the active fraction of a loss drives it.</summary>
+    public bool FollowsLoss => window > 0;
+
+    /// <summary>How many iterations are done.</summary>
+    public long Iteration => iteration;
+
+    /// <summary>Counts an iteration as done.</summary>
+    /// <exception cref="InvalidOperationException">The active fraction drives this curriculum: give it to
+    /// <see cref="Step(double)"/>.</exception>
+    public void Step()
+    {
+        if (FollowsLoss) throw new InvalidOperationException("The active fraction drives this curriculum: call Step(activeFraction).");
+        iteration++;
+        Tell();
+    }
+
+    /// <summary>Counts an iteration as done, and tells what its loss was like.</summary>
+    /// <param name="activeFraction">The share of the terms of the loss that were not 0, in [0, 1]
+    /// (<see cref="LossReport.ActiveFraction"/>). A curriculum over a length of training does not use it.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
+    public void Step(double activeFraction)
+    {
+        Guard.Within(activeFraction, 0, 1);
+        iteration++;
+        if (FollowsLoss)
+        {
+            (sum, counted) = (sum + activeFraction, counted + 1);
+            if (counted == window)
+            {
+                if (sum / window < threshold) progress = Math.Min(1, progress + stride);
+                (sum, counted) = (0, 0);
+            }
+        }
+        Tell();
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>
+    {
+        ["iteration"] = iteration,
+        ["progress"] = progress,
+        ["sum"] = sum,
+        ["counted"] = counted,
+    };
+
+    /// <inheritdoc/>
+    public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
+
+    /// <inheritdoc/>
+    public void LoadState(IReadOnlyDictionary<string, double> state)
+    {
+        (iteration, progress, sum, counted) = Read(state);
+        Tell();
+    }
+
+    /// <summary>Tells the progress now and after each change.</summary>
+    internal void Follow(Action<double> follower)
+    {
+        followers.Add(follower);
+        follower(Progress);
+    }
+
+    private void Tell()
+    {
+        foreach (var follower in followers) follower(Progress);
+    }
+
+    private (long Iteration, double Progress, double Sum, long Counted) Read(IReadOnlyDictionary<string, double> state)
+    {
+        var (counted, sum) = (state.Count("counted"), state.Number("sum"));
+        return counted <= window && sum >= 0 && sum <= counted ? (state.Count("iteration"), state.Share("progress"), sum, counted)
+            : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"a sum of {sum} over {counted} of {window} steps is not possible."), nameof(state));
+    }
+}

@@ -1,0 +1,62 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Picks one triplet for each anchor, at first of easy candidates and, as a <see cref="Curriculum"/> goes on, of harder and harder
+/// ones. The very hardest, which often have a wrong label, can be left out for ever.</summary>
+/// <remarks>
+/// The positives of an anchor are ranked from the farthest (rank 0, the hardest) to the nearest, its negatives from the nearest to the
+/// farthest. Of n candidates the ⌊s·n⌋ hardest are skipped. Among the m that are left the one of rank <c>round((1 − h)(m − 1))</c> is
+/// taken, where the hardness <c>h = h₀ + (1 − h₀) · progress</c> grows from h₀ to 1. With s = 0 and progress 1 it is
+/// <see cref="BatchHardMiner"/>. Memory O(N·M), two sorts of each row. Bengio et al., <i>Curriculum Learning</i>, 2009, applied to ranks.
+/// <para>Thread safety: any number of threads may mine at once, each with a batch of its own, while the curriculum does not
+/// step.</para>
+/// </remarks>
+public sealed class EasyToHardMiner : Miner
+{
+    private readonly Curriculum curriculum;
+
+    /// <summary>A miner that follows a curriculum.</summary>
+    /// <param name="curriculum">The curriculum.</param>
+    /// <exception cref="ArgumentNullException">The curriculum is null.</exception>
+    public EasyToHardMiner(Curriculum curriculum) => this.curriculum = Guard.NotNull(curriculum);
+
+    /// <summary>h₀, the hardness at the start, in [0, 1]: 0 for the easiest candidates, 0.5 for the middle ones. Default: 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, 1].</exception>
+    public double StartHardness { get; init => field = Guard.Within(value, 0, 1); }
+
+    /// <summary>s, the share of the hardest candidates of each anchor that is skipped as noise, in [0, 1). Default: 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, 1).</exception>
+    public double SkippedShare
+    {
+        get;
+        init => field = value is >= 0 and < 1 ? value
+            : throw new ArgumentOutOfRangeException(nameof(SkippedShare), value, "SkippedShare must be in [0, 1).");
+    }
+
+    /// <summary>h, the hardness of the moment, in [0, 1].</summary>
+    public double CurrentHardness => StartHardness + (1 - StartHardness) * curriculum.Progress;
+
+    /// <inheritdoc/>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    {
+        var hardness = CurrentHardness;
+        var positive = AtHardness(-distances, candidates.Positives, hardness);
+        var negative = AtHardness(distances, candidates.Negatives, hardness);
+        var anchors = (CandidateOrder.Has(candidates.Positives, positive) & CandidateOrder.Has(candidates.Negatives, negative))
+            .nonzero().squeeze(1);
+        return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows,
+            candidates.Columns);
+    }
+
+    /// <summary>The column of each row's candidate, [N]; of a row without candidates any column.</summary>
+    private Tensor AtHardness(Tensor keys, Tensor candidates, double hardness)
+    {
+        var (_, order, count) = CandidateOrder.Sort(keys, candidates);
+        var n = count.to(ScalarType.Float64);
+        var skipped = (n * S(SkippedShare)).floor();
+        var left = (n - skipped - S(1)).clamp_min(S(0));
+        var rank = skipped.Plus((left * S(1 - hardness)).round()).to(ScalarType.Int64).clamp(S(0), S(candidates.size(1) - 1));
+        return order.gather(1, rank.unsqueeze(1)).squeeze(1);
+    }
+}

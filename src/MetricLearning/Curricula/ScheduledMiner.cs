@@ -1,0 +1,54 @@
+using System.Globalization;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Mines by one miner after the other, as a <see cref="Curriculum"/> goes on: random triplets first, say, then semi-hard ones,
+/// then the hardest.</summary>
+/// <remarks>
+/// <code>
+/// var miner = new ScheduledMiner(curriculum, (0, new RandomTripletsMiner(4)), (0.3, new SemiHardMiner()), (0.7, new BatchHardMiner()));
+/// </code>
+/// A miner that draws at random keeps its own count of calls, as everywhere (<see cref="SeededMiner.Calls"/>).
+/// <para>Thread safety: as the miner of the moment.</para>
+/// </remarks>
+public sealed class ScheduledMiner : Miner
+{
+    private readonly Curriculum curriculum;
+
+    /// <summary>A miner that follows a curriculum.</summary>
+    /// <param name="curriculum">The curriculum.</param>
+    /// <param name="stages">The miners, each with the progress from which it mines; the first from 0, the others later and later. All have
+    /// the same <see cref="Miner.Distance"/>, which becomes that of this miner.</param>
+    /// <exception cref="ArgumentNullException">An argument or a miner is null.</exception>
+    /// <exception cref="ArgumentException">There is no stage, the first does not begin at 0, the stages are not in order, or their
+    /// distances differ.</exception>
+    public ScheduledMiner(Curriculum curriculum, params IReadOnlyList<(double From, Miner Miner)> stages)
+    {
+        ArgumentNullException.ThrowIfNull(curriculum);
+        ArgumentNullException.ThrowIfNull(stages);
+        if (stages.Count == 0) throw new ArgumentException("stages must hold at least one miner.", nameof(stages));
+        foreach (var (_, miner) in stages) ArgumentNullException.ThrowIfNull(miner, nameof(stages));
+        if (stages[0].From != 0 || !stages.Zip(stages.Skip(1)).All(pair => pair.First.From < pair.Second.From)
+            || !(stages[^1].From <= 1))
+            throw new ArgumentException("stages must begin at 0 and rise up to 1 at most, got "
+                + $"{string.Join(", ", stages.Select(stage => stage.From.ToString("R", CultureInfo.InvariantCulture)))}.",
+                nameof(stages));
+        if (stages.Any(stage => !ReferenceEquals(stage.Miner.Distance, stages[0].Miner.Distance)))
+            throw new ArgumentException("stages must mine by one distance: give each miner the same Distance, or none.", nameof(stages));
+        (this.curriculum, Stages) = (curriculum, [.. stages]);
+        Distance = stages[0].Miner.Distance;
+    }
+
+    /// <summary>The miners, each with the progress from which it mines.</summary>
+    public IReadOnlyList<(double From, Miner Miner)> Stages { get; }
+
+    /// <summary>The miner of the moment.</summary>
+    public Miner Current => Stages.Last(stage => stage.From <= curriculum.Progress).Miner;
+
+    /// <inheritdoc/>
+    public override Tuples Mine(DistanceView distances) => Current.Mine(distances);
+
+    /// <inheritdoc/>
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) => Current.Mine(distances, candidates);
+}

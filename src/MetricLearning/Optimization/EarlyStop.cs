@@ -1,0 +1,85 @@
+namespace MetricLearning;
+
+/// <summary>Says when training no longer gets better, by a figure such as the mAP of validation identities.</summary>
+/// <remarks>
+/// A score is better when it is beyond the best one by more than <see cref="MinimumDelta"/>. After <see cref="Patience"/> scores in a row
+/// that are not better, training should stop. NaN is never better.
+/// <code>
+/// checkpoint.Add("stop", stop);                                           // a resumed run counts on
+/// var report = Evaluate(model);
+/// checkpoint.SaveLastAndBest(folder, report.MeanAveragePrecision);        // keeps the best weights
+/// if (stop.Add(report.MeanAveragePrecision)) break;
+/// </code>
+/// <para>Thread safety: one thread at a time.</para>
+/// </remarks>
+public sealed class EarlyStop : ITrainingState
+{
+    private double? best;
+    private long count, sinceBest, placeOfBest;
+
+    /// <summary>An early stop.</summary>
+    /// <param name="patience">How many scores in a row may be no better, at least 1. Default: 5.</param>
+    /// <param name="minimumDelta">By how much a score must be better to count, 0 or greater. Default: 0.</param>
+    /// <param name="lowerIsBetter">True for a loss. Default: false.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
+    public EarlyStop(int patience = 5, double minimumDelta = 0, bool lowerIsBetter = false) =>
+        (Patience, MinimumDelta, LowerIsBetter) = (Guard.AtLeast(patience, 1), Guard.NotNegative(minimumDelta), lowerIsBetter);
+
+    /// <summary>How many scores in a row may be no better.</summary>
+    public int Patience { get; }
+
+    /// <summary>By how much a score must be better to count.</summary>
+    public double MinimumDelta { get; }
+
+    /// <summary>True for a loss.</summary>
+    public bool LowerIsBetter { get; }
+
+    /// <summary>The best score; null before the first one that is a number.</summary>
+    public double? Best => best;
+
+    /// <summary>The place of the best score among all that were added, from 0; null where there is none.</summary>
+    public long? PlaceOfBest => best is null ? null : placeOfBest;
+
+    /// <summary>How many scores have come since the best one.</summary>
+    public long SinceBest => sinceBest;
+
+    /// <summary>Whether training should stop.</summary>
+    public bool IsOver => sinceBest >= Patience;
+
+    /// <summary>Adds a score.</summary>
+    /// <param name="score">The newest score; NaN is never better.</param>
+    /// <returns>Whether training should stop.</returns>
+    public bool Add(double score)
+    {
+        var isBetter = !double.IsNaN(score)
+            && (best is not { } last || (LowerIsBetter ? score < last - MinimumDelta : score > last + MinimumDelta));
+        if (isBetter) (best, placeOfBest, sinceBest) = (score, count, 0);
+        else sinceBest++;
+        count++;
+        return IsOver;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double>
+    {
+        ["count"] = count,
+        ["since best"] = sinceBest,
+        ["place of best"] = placeOfBest,
+        ["best"] = best ?? double.NaN,
+    };
+
+    /// <inheritdoc/>
+    public void CheckState(IReadOnlyDictionary<string, double> state) => Read(state);
+
+    /// <inheritdoc/>
+    public void LoadState(IReadOnlyDictionary<string, double> state) => (count, sinceBest, placeOfBest, best) = Read(state);
+
+    private static (long Count, long SinceBest, long PlaceOfBest, double? Best) Read(IReadOnlyDictionary<string, double> state)
+    {
+        var (count, since, place, best) = (state.Count("count"), state.Count("since best"), state.Count("place of best"),
+            state.Number("best"));
+        return since <= count && place <= count ? (count, since, place, double.IsNaN(best) ? null : best)
+            : throw new ArgumentException($"{since} scores since the best one, which has place {place}, are not possible among {count}.",
+                nameof(state));
+    }
+}

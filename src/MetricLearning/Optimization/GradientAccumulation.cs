@@ -1,0 +1,98 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Adds up the gradients of several small batches, so that one step of the optimizer follows the mean of their losses.</summary>
+/// <remarks>
+/// <code>
+/// var accumulation = new GradientAccumulation(model.parameters(), batches: 4);
+/// foreach (var batch in loader.Batches(sampler))
+/// {
+///     using var scope = NewDisposeScope();
+///     if (!accumulation.Backward(loss.call(model.call(batch.Images), batch.Labels))) continue;
+///     optimizer.step();
+///     optimizer.zero_grad();
+///     schedule.Step();                    // iterations are steps of the optimizer
+/// }
+/// </code>
+/// <para><b>What is exact.</b> A loss that is a mean over the rows (cross entropy and all losses with class vectors and
+/// <see cref="Reducer.Mean"/>) gets the gradient of the whole batch to rounding, where the small batches are equally large; give
+/// <c>share</c> where they are not. A loss on pairs or triplets does not: rows of different small batches never meet, so the miner
+/// searches fewer candidates. <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes
+/// its statistics from each small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one meets
+/// the earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn
+/// more than once: call its <c>Step</c> where the optimizer steps.</para>
+/// <para>Gradients are no part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
+/// <see cref="Pending"/> is 0; elsewhere saving throws.</para>
+/// <para>Thread safety: one thread at a time.</para>
+/// </remarks>
+public sealed class GradientAccumulation : ITrainingState
+{
+    private readonly Parameter[] parameters;
+    private double share;
+
+    /// <summary>An accumulation of gradients.</summary>
+    /// <param name="parameters">The parameters that get the gradients: those of the optimizer.</param>
+    /// <param name="batches">How many small batches make one step, at least 1.</param>
+    /// <exception cref="ArgumentNullException">The parameters are null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        (this.parameters, Batches) = ([.. parameters], Guard.AtLeast(batches, 1));
+    }
+
+    /// <summary>How many small batches make one step.</summary>
+    public int Batches { get; }
+
+    /// <summary>How many small batches have been added since the last step.</summary>
+    public int Pending { get; private set; }
+
+    /// <summary>Adds the gradient of a small batch.</summary>
+    /// <param name="loss">A scalar with gradient.</param>
+    /// <param name="share">Its weight: the rows of this small batch ÷ the rows of all of them; above 0. Default: 1 ÷ <see cref="Batches"/>,
+    /// for small batches of one size.</param>
+    /// <returns>Whether the group is full: now the optimizer steps.</returns>
+    /// <exception cref="ArgumentNullException">The loss is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not a positive number.</exception>
+    public bool Backward(Tensor loss, double? share = null)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        var weight = share is { } given ? Guard.Positive(given, nameof(share)) : 1.0 / Batches;
+        using (var part = loss * S(weight)) part.backward();
+        this.share = (Pending == 0 ? 0 : this.share) + weight;
+        Pending = Pending + 1 == Batches ? 0 : Pending + 1;
+        return Pending == 0;
+    }
+
+    /// <summary>Ends a group that is not full, as at the end of an epoch: scales its gradient to the mean of the losses that it
+    /// holds.</summary>
+    /// <returns>Whether there was such a group: now the optimizer steps.</returns>
+    public bool Complete()
+    {
+        if (Pending == 0) return false;
+        GradientScale.Divide(parameters, share);
+        Pending = 0;
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> SaveState() => Pending == 0 ? new Dictionary<string, double> { ["batches"] = Batches }
+        : throw new InvalidOperationException($"The gradients of {Pending} batches are not applied yet, and a checkpoint does not hold "
+            + $"gradients: save where {nameof(Pending)} is 0.");
+
+    /// <inheritdoc/>
+    public void CheckState(IReadOnlyDictionary<string, double> state)
+    {
+        if (state.Count("batches", 1) is var batches && batches != Batches)
+            throw new ArgumentException($"it adds up {batches} batches, and {Batches} here.", nameof(state));
+    }
+
+    /// <inheritdoc/>
+    public void LoadState(IReadOnlyDictionary<string, double> state)
+    {
+        CheckState(state);
+        Pending = 0;
+    }
+}

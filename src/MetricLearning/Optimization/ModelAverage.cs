@@ -1,0 +1,159 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A moving average of a model's weights and of the statistics of its batch normalization, which often ranks better than the
+/// newest weights.</summary>
+/// <remarks>
+/// After each step of the optimizer <c>a ← d·a + (1 − d)·w</c>, with d the decay; whole numbers (the count of batches) are copied. It is
+/// timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with <c>get_ema_multi_avg_fn</c>. A slow decay keeps the weights of the
+/// start for long, so warm it up: with <see cref="WarmUpPower"/> p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the
+/// first update takes the weights as they are.
+/// <code>
+/// using var average = new ModelAverage(model, decay: 0.999) { WarmUpPower = 2.0 / 3 };
+/// checkpoint.Add("average", average);
+/// ...
+/// optimizer.step();
+/// average.Update();
+/// ...
+/// using (average.Use())                           // the model has the averaged weights
+/// using (new EvaluationMode(model))
+///     report = Evaluate(model);                   // afterwards it has its own again
+/// </code>
+/// <para>It takes as much memory as the model's state; while it is used, twice as much.</para>
+/// <para>Thread safety: one thread at a time. While the average is used, no other thread trains the model.</para>
+/// </remarks>
+public sealed class ModelAverage : ITrainingState, IDisposable
+{
+    private readonly nn.Module model;
+    private readonly Dictionary<string, Tensor> averages;
+    private Swap? inUse;
+
+    /// <summary>An average that starts with the model's state.</summary>
+    /// <param name="model">The model; the average does not own it. Move it to its device before.</param>
+    /// <param name="decay">d, in [0, 1). Default: 0.9999.</param>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The decay is not in [0, 1).</exception>
+    public ModelAverage(nn.Module model, double decay = 0.9999)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (!(decay is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(decay), decay, "decay must be in [0, 1).");
+        (this.model, Decay) = (model, decay);
+        averages = Copies(model.state_dict());
+    }
+
+    /// <summary>d.</summary>
+    public double Decay { get; }
+
+    /// <summary>p of the warm-up, above 0; timm's is 2/3. Null (the default) for none.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not positive.</exception>
+    public double? WarmUpPower { get; init => field = value is { } given ? Guard.Positive(given, nameof(WarmUpPower)) : null; }
+
+    /// <summary>γ of the warm-up, above 0. Default: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not positive.</exception>
+    public double WarmUpGamma { get; init => field = Guard.Positive(value); } = 1;
+
+    /// <summary>How many updates have been made.</summary>
+    public long Updates { get; private set; }
+
+    /// <summary>The averaged tensors by their names in the model's state. They belong to this object.</summary>
+    public IReadOnlyDictionary<string, Tensor> StateTensors => averages;
+
+    /// <summary>The decay of an update: a pure function.</summary>
+    /// <param name="update">The number of the update, from 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
+    public double DecayAt(long update)
+    {
+        Guard.AtLeast(update, 1);
+        return WarmUpPower is not { } power ? Decay : Math.Min(Decay, 1 - Math.Pow(1 + (update - 1) / WarmUpGamma, -power));
+    }
+
+    /// <summary>Takes the model's weights into the average. Call it after each step of the optimizer.</summary>
+    /// <exception cref="InvalidOperationException">The average is in use, so the model does not have its own weights.</exception>
+    public void Update()
+    {
+        if (inUse is not null) throw new InvalidOperationException("The average is in use: end its scope before the next update.");
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var rest = 1 - DecayAt(Updates + 1);
+        foreach (var (name, value) in model.state_dict())
+        {
+            var average = averages[name];
+            if (average.is_floating_point() && rest < 1) average.add_(value.detach() - average, S(rest));
+            else average.copy_(value);
+        }
+        Updates++;
+    }
+
+    /// <summary>Gives the model the averaged weights until the returned scope is disposed; then it has its own again, to the bit.</summary>
+    /// <returns>The scope.</returns>
+    /// <exception cref="InvalidOperationException">The average is in use already.</exception>
+    public IDisposable Use()
+    {
+        if (inUse is not null) throw new InvalidOperationException("The average is in use already.");
+        return inUse = new Swap(this);
+    }
+
+    /// <summary>Frees the averaged tensors; gives the model its own weights back if the average is in use.</summary>
+    public void Dispose()
+    {
+        inUse?.Dispose();
+        foreach (var tensor in averages.Values) tensor.Dispose();
+        averages.Clear();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>While the average is in use it throws: a checkpoint would hold the average as the model's weights.</remarks>
+    public IReadOnlyDictionary<string, double> SaveState() => inUse is null ? new Dictionary<string, double> { ["updates"] = Updates }
+        : throw new InvalidOperationException("The average is in use, so the model does not have its own weights: save after its scope.");
+
+    /// <inheritdoc/>
+    public void CheckState(IReadOnlyDictionary<string, double> state)
+    {
+        state.Count("updates");
+        if (inUse is not null) throw new ArgumentException("the average is in use.", nameof(state));
+    }
+
+    /// <inheritdoc/>
+    public void LoadState(IReadOnlyDictionary<string, double> state)
+    {
+        CheckState(state);
+        Updates = state.Count("updates");
+    }
+
+    private static Dictionary<string, Tensor> Copies(IReadOnlyDictionary<string, Tensor> state)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        return state.ToDictionary(entry => entry.Key, entry => entry.Value.clone().DetachFromDisposeScope());
+    }
+
+    /// <summary>Copies tensors into the model's state.</summary>
+    private void Fill(IReadOnlyDictionary<string, Tensor> values)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (name, target) in model.state_dict()) target.copy_(values[name]);
+    }
+
+    /// <summary>The time in which the model has the averaged weights.</summary>
+    private sealed class Swap : IDisposable
+    {
+        private readonly ModelAverage owner;
+        private readonly Dictionary<string, Tensor> own;
+
+        public Swap(ModelAverage owner)
+        {
+            (this.owner, own) = (owner, Copies(owner.model.state_dict()));
+            owner.Fill(owner.averages);
+        }
+
+        public void Dispose()
+        {
+            if (!ReferenceEquals(owner.inUse, this)) return;
+            owner.Fill(own);
+            foreach (var tensor in own.Values) tensor.Dispose();
+            owner.inUse = null;
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Trains only a part of a model at first: the rest is frozen for a while and then released.</summary>
+/// <remarks>
+/// A new head gives a trained backbone random gradients at first; a frozen backbone does not see them. While it is frozen, a parameter
+/// takes no gradient, so the optimizer leaves it alone, and its modules are in evaluation mode, so that batch normalization keeps its
+/// statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
+/// classifier for 10 epochs. Parameters that took no gradient before stay frozen for ever.
+/// <code>
+/// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
+/// checkpoint.Add("freeze", freeze);
+/// ...
+/// model.train();
+/// freeze.Apply();         // at the start of each epoch, after train(); it releases the part when it is time
+/// ...
+/// optimizer.step();
+/// freeze.Step();
+/// </code>
+/// <para>Thread safety: one thread at a time, the one that trains the model.</para>
+/// </remarks>
+public sealed class StagedFreeze : ITrainingState
+{
+    private readonly nn.Module model;
+    private readonly Parameter[] parameters;
+    private readonly nn.Module[] modules;
+    private readonly double iterations;
+
+    /// <summary>Freezes parts of a model at once.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="length">How long the parts are frozen, counted from the start of training.</param>
+    /// <param name="prefixes">The dotted names of the parts, such as <c>backbone</c>; at least one.</param>
+    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where the length is in epochs. It is
+    /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
+    /// <exception cref="ArgumentNullException">The model or the prefixes are null.</exception>
+    /// <exception cref="ArgumentException">There is no prefix, one names no parameter, or the length is in epochs and the iterations of an
+    /// epoch are not given.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The iterations of an epoch are not positive.</exception>
+    public StagedFreeze(nn.Module model, TrainingSpan length, IReadOnlyList<string> prefixes, int? iterationsPerEpoch = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        NamedParts.Check(model, prefixes);
+        if (prefixes.Count == 0) throw new ArgumentException("prefixes must name at least one part.", nameof(prefixes));
+        if (iterationsPerEpoch is { } given) Guard.AtLeast(given, 1, nameof(iterationsPerEpoch));
+        else if (length.InEpochs)
+            throw new ArgumentException("iterationsPerEpoch must be given where the length is in epochs.", nameof(iterationsPerEpoch));
+        (this.model, Length, Prefixes) = (model, length, [.. prefixes]);
+        iterations = length.ToIterations(iterationsPerEpoch ?? 1);
+        parameters = [.. model.named_parameters().Where(entry => IsOfPart(entry.name) && entry.parameter.requires_grad)
+            .Select(entry => entry.parameter)];
+        modules = [.. model.named_modules().Where(entry => IsOfPart(entry.name)).Select(entry => entry.module)];
+        Apply();
+    }
+
+    /// <summary>How long the parts are frozen.</summary>
+    public TrainingSpan Length { get; }
+
+    /// <summary>The dotted names of the parts.</summary>
+    public IReadOnlyList<string> Prefixes { get; }
+
+    /// <summary>How many iterations are done.</summary>
+    public long Iteration { get; private set; }
+
+    /// <summary>Whether the parts are frozen now.</summary>
+    public bool IsFrozen => Iteration < iterations;
+
+    /// <summary>Counts an iteration as done. After the last frozen one it releases the parts: they take gradients, and are in training mode
+    /// if the model is.</summary>
+    public void Step()
+    {
+        var wasFrozen = IsFrozen;
+        Iteration++;
+        if (wasFrozen && !IsFrozen) Release();
+    }
+
+    /// <summary>Puts frozen parts into evaluation mode again, after <c>model.train()</c> has put them into training mode. Does nothing once
+    /// they are released.</summary>
+    public void Apply()
+    {
+        if (!IsFrozen) return;
+        foreach (var parameter in parameters) parameter.requires_grad_(false);
+        foreach (var module in modules) module.eval();
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> SaveState() => new Dictionary<string, double> { ["iteration"] = Iteration };
+
+    /// <inheritdoc/>
+    public void CheckState(IReadOnlyDictionary<string, double> state) => state.Count("iteration");
+
+    /// <inheritdoc/>
+    public void LoadState(IReadOnlyDictionary<string, double> state)
+    {
+        var wasFrozen = IsFrozen;
+        Iteration = state.Count("iteration");
+        if (IsFrozen) Apply();
+        else if (wasFrozen) Release();
+    }
+
+    private void Release()
+    {
+        foreach (var parameter in parameters) parameter.requires_grad_(true);
+        if (!model.training) return;
+        foreach (var module in modules) module.train();
+    }
+
+    private bool IsOfPart(string name) => Prefixes.Any(prefix => NamedParts.IsIn(name, prefix));
+}

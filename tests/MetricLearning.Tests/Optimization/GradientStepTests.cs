@@ -1,0 +1,130 @@
+using MetricLearning.Testing;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>Clipping and accumulation of gradients.</summary>
+[LeavesNoTensors]
+public class GradientStepTests
+{
+    private static Parameter[] With(params double[][] gradients) => [.. gradients.Select(values =>
+    {
+        var parameter = nn.Parameter(zeros(values.Length, ScalarType.Float64));
+        (parameter * tensor(values)).sum().backward();
+        return parameter;
+    })];
+
+    private static double[] Gradients(IEnumerable<Parameter> parameters) =>
+        [.. parameters.SelectMany(parameter => parameter.grad?.data<double>().ToArray() ?? [])];
+
+    [Fact]
+    public void ByNorm_IsTorchs_AndTellsTheNorm()
+    {
+        using var scope = NewDisposeScope();
+        var parameters = With([3, 4], [12]).Append(nn.Parameter(zeros(2, ScalarType.Float64))).ToArray();     // the last without a gradient
+        Assert.Equal(13, GradientClipping.ByNorm(parameters, 20), 12);
+        Assert.Equal([3, 4, 12], Gradients(parameters));
+        Assert.Equal(13, GradientClipping.ByNorm(parameters, 1), 12);
+        Assert.All(Gradients(parameters).Zip([3 / 13.000001, 4 / 13.000001, 12 / 13.000001]),
+            pair => Assert.Equal(pair.Second, pair.First, 1e-15));
+        Assert.Equal(0, GradientClipping.ByNorm([], 1));
+    }
+
+    [Fact]
+    public void ByValue_MovesEachEntryIntoTheRange()
+    {
+        using var scope = NewDisposeScope();
+        var parameters = With([3, -4], [0.5]);
+        Assert.Equal(Math.Sqrt(25.25), GradientClipping.ByValue(parameters, 2), 12);
+        Assert.Equal([2, -2, 0.5], Gradients(parameters));
+    }
+
+    [Theory, InlineData(double.NaN), InlineData(double.PositiveInfinity)]
+    public void ANonFiniteNorm_IsRefused_AndNothingChanges(double bad)
+    {
+        using var scope = NewDisposeScope();
+        var parameters = With([3, 4], [1, bad]);
+        Assert.Contains("parameter 1, [2]", Assert.Throws<InvalidOperationException>(() => GradientClipping.ByNorm(parameters, 1)).Message,
+            StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(() => GradientClipping.ByValue(parameters, 1));
+        Assert.Equal([3, 4, 1, bad], Gradients(parameters));
+        Assert.Equal(bad, GradientClipping.ByNorm(parameters, 1, allowNonFinite: true));
+        Assert.Equal([3, 4, 1, bad], Gradients(parameters));
+        Assert.Throws<ArgumentOutOfRangeException>(() => GradientClipping.ByNorm(parameters, 0));
+    }
+
+    [Fact]
+    public void Accumulation_GivesTheGradientOfTheWholeBatch_ForMeansOverRows()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = new CosFaceLoss(LossTable.Classes, LossTable.Dimension, scale: 8);
+        loss.to(ScalarType.Float64);
+        loss.call(x, y).backward();
+        var expected = Gradients(loss.parameters());
+        loss.zero_grad();
+        var accumulation = new GradientAccumulation(loss.parameters(), 3);
+        for (var part = 0; part < 3; part++)
+        {
+            var full = accumulation.Backward(loss.call(x.narrow(0, 4 * part, 4), y.narrow(0, 4 * part, 4)));
+            Assert.Equal(part == 2, full);
+            if (!full) Assert.Throws<InvalidOperationException>(() => accumulation.SaveState());
+        }
+        Assert.All(Gradients(loss.parameters()).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+
+        // Unequal parts with their shares, and a group that ends early.
+        loss.zero_grad();
+        Assert.False(accumulation.Backward(loss.call(x.narrow(0, 0, 2), y.narrow(0, 0, 2)), share: 2.0 / 12));
+        Assert.False(accumulation.Backward(loss.call(x.narrow(0, 2, 10), y.narrow(0, 2, 10)), share: 10.0 / 12));
+        Assert.True(accumulation.Complete());
+        Assert.All(Gradients(loss.parameters()).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+        loss.zero_grad();
+        accumulation.Backward(loss.call(x.narrow(0, 0, 6), y.narrow(0, 0, 6)));
+        accumulation.Backward(loss.call(x.narrow(0, 6, 6), y.narrow(0, 6, 6)));
+        Assert.True(accumulation.Complete());
+        Assert.All(Gradients(loss.parameters()).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+        Assert.False(accumulation.Complete());
+    }
+
+    [Fact]
+    public void Accumulation_WithSampledClasses_IsTheWholeBatch_WhereAllClassesAreDrawn()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        var whole = Trained(1);
+        var parts = Trained(3);
+        Assert.All(parts.Zip(whole), pair => Assert.Equal(pair.Second, pair.First, 1e-12));
+
+        double[] Trained(int count)
+        {
+            random.manual_seed(5);
+            using var loss = new CosFaceLoss(LossTable.Classes, LossTable.Dimension, scale: 8)
+            {
+                Sampled = new SampledClasses(LossTable.Classes, momentum: 0, weightDecay: 0.1),
+            };
+            loss.to(ScalarType.Float64);
+            var accumulation = new GradientAccumulation(loss.parameters(), count);
+            var rows = 12 / count;
+            for (var part = 0; part < count; part++)
+            {
+                var input = x.narrow(0, rows * part, rows).detach().requires_grad_();
+                if (accumulation.Backward(loss.call(input, y.narrow(0, rows * part, rows)))) loss.Sampled!.Step(0.5);
+            }
+            return loss.Weights.detach().reshape(-1).data<double>().ToArray();
+        }
+    }
+
+    [Fact]
+    public void Accumulation_FillsAMemoryOnce_WithEachRow()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch(dtype: ScalarType.Float32);
+        using var memory = new CrossBatchMemory(new TripletLoss(margin: 2), LossTable.Dimension, capacity: 32);
+        var accumulation = new GradientAccumulation([], 3);
+        for (var part = 0; part < 3; part++)
+            accumulation.Backward(memory.call(x.narrow(0, 4 * part, 4).detach().requires_grad_(), y.narrow(0, 4 * part, 4)));
+        Assert.Equal(12, memory.Count);
+    }
+}

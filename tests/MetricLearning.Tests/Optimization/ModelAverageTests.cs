@@ -1,0 +1,80 @@
+using MetricLearning.Testing;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+[LeavesNoTensors]
+public class ModelAverageTests
+{
+    private static double[] State(nn.Module model)
+    {
+        using var scope = NewDisposeScope();
+        return [.. model.state_dict().OrderBy(entry => entry.Key, StringComparer.Ordinal)
+            .SelectMany(entry => entry.Value.detach().to(ScalarType.Float64).reshape(-1).data<double>().ToArray())];
+    }
+
+    /// <summary>A step that changes weights, statistics and the count of batches.</summary>
+    private static void Change(nn.Module<Tensor, Tensor> model, int seed)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(seed);
+        model.train();
+        model.call(randn(6, 3));
+        using (no_grad())
+            foreach (var parameter in model.parameters()) parameter.add_(randn_like(parameter), 1);
+    }
+
+    private static nn.Module<Tensor, Tensor> Model() => nn.Sequential(("fc", nn.Linear(3, 4)), ("bn", nn.BatchNorm1d(4)));
+
+    [Fact]
+    public void Update_IsTheFormula_OverWeightsAndStatistics_AndCopiesCounts()
+    {
+        using var model = Model();
+        using var average = new ModelAverage(model, decay: 0.9);
+        var expected = State(model);
+        for (var step = 1; step <= 5; step++)
+        {
+            Change(model, step);
+            average.Update();
+            // The count of batches is a whole number, and the only one here.
+            expected = [.. expected.Zip(State(model), (a, w) => w == step ? w : 0.9 * a + 0.1 * w)];
+        }
+        using (average.Use()) Assert.All(State(model).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
+        Assert.Equal(5, average.Updates);
+    }
+
+    [Fact]
+    public void WarmUp_IsTimms()
+    {
+        using var model = Model();
+        using var average = new ModelAverage(model, decay: 0.999) { WarmUpPower = 2.0 / 3 };
+        Assert.Equal(0, average.DecayAt(1));
+        Assert.Equal(1 - Math.Pow(10, -2.0 / 3), average.DecayAt(10), 1e-15);
+        Assert.Equal(0.999, average.DecayAt(1_000_000));
+        Change(model, 1);
+        average.Update();
+        var own = State(model);
+        using (average.Use()) Assert.Equal(own, State(model));
+    }
+
+    [Fact]
+    public void Use_GivesTheModelItsOwnWeightsBack_AndRefusesWhatWouldMixThem()
+    {
+        using var model = Model();
+        using var average = new ModelAverage(model, decay: 0.5);
+        Change(model, 1);
+        var own = State(model);
+        using (var scope = average.Use())
+        {
+            Assert.NotEqual(own, State(model));
+            Assert.Throws<InvalidOperationException>(average.Update);
+            Assert.Throws<InvalidOperationException>(average.Use);
+            Assert.Throws<InvalidOperationException>(() => average.SaveState());
+            scope.Dispose();
+            Assert.Equal(own, State(model));
+        }
+        Assert.Equal(own, State(model));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model) { WarmUpPower = 0 });
+    }
+}

@@ -1,0 +1,113 @@
+using MetricLearning.Testing;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>Freezing for a while, groups of parameters, and a center loss with an optimizer of its own.</summary>
+[LeavesNoTensors]
+public class StagedTrainingTests
+{
+    private static nn.Module<Tensor, Tensor> Model() => nn.Sequential(
+        ("body", nn.Sequential(("fc", nn.Linear(3, 4)), ("bn", nn.BatchNorm1d(4)))), ("body2", nn.Linear(4, 4)), ("head", nn.Linear(4, 2)));
+
+    private static double[] Weights(nn.Module model, string part)
+    {
+        using var scope = NewDisposeScope();
+        return [.. model.state_dict().Where(entry => entry.Key.StartsWith(part, StringComparison.Ordinal))
+            .SelectMany(entry => entry.Value.detach().to(ScalarType.Float64).reshape(-1).data<double>().ToArray())];
+    }
+
+    private static void Step(nn.Module<Tensor, Tensor> model, optim.Optimizer optimizer)
+    {
+        using var scope = NewDisposeScope();
+        optimizer.zero_grad();
+        model.call(rand(5, 3)).sum().backward();
+        optimizer.step();
+    }
+
+    [Fact]
+    public void AFrozenPart_KeepsWeightsAndStatistics_UntilItIsReleased()
+    {
+        random.manual_seed(1);
+        using var model = Model();
+        using var optimizer = optim.Adam(model.parameters(), 0.1, weight_decay: 0.1);
+        var freeze = new StagedFreeze(model, TrainingSpan.Epochs(1), ["body"], iterationsPerEpoch: 3);
+        var start = Weights(model, "body.");
+        for (var i = 0; i < 3; i++)
+        {
+            model.train();
+            freeze.Apply();
+            Assert.True(freeze.IsFrozen);
+            var head = Weights(model, "head.");
+            Step(model, optimizer);
+            Assert.Equal(start, Weights(model, "body."));
+            Assert.NotEqual(head, Weights(model, "head."));
+            freeze.Step();
+        }
+        Assert.False(freeze.IsFrozen);
+        freeze.Apply();
+        Assert.All(model.modules(), module => Assert.True(module.training));
+        Step(model, optimizer);
+        Assert.NotEqual(start, Weights(model, "body."));
+        Assert.NotEqual(start[^1], Weights(model, "body.")[^1]);      // the count of batches
+    }
+
+    [Fact]
+    public void Restoring_FreezesAndReleases_AndLeavesFrozenParametersFrozen()
+    {
+        using var model = Model();
+        var forever = model.parameters().First();
+        forever.requires_grad_(false);
+        var freeze = new StagedFreeze(model, TrainingSpan.Iterations(10), ["body"]);
+        freeze.LoadState(new Dictionary<string, double> { ["iteration"] = 10 });
+        Assert.False(forever.requires_grad);
+        Assert.Equal(1, model.parameters().Count(parameter => !parameter.requires_grad));
+        freeze.LoadState(new Dictionary<string, double> { ["iteration"] = 9 });
+        Assert.Equal(4, model.parameters().Count(parameter => !parameter.requires_grad));
+        Assert.Throws<ArgumentException>(() => freeze.CheckState(new Dictionary<string, double> { ["iteration"] = -1 }));
+        Assert.Throws<ArgumentException>(() => new StagedFreeze(model, TrainingSpan.Epochs(1), ["body"]));
+        Assert.Contains("body2", Assert.Throws<ArgumentException>(() =>
+            new StagedFreeze(model, TrainingSpan.Iterations(1), ["body3"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Groups_HoldEachParameterOnce_AndKeepTheirOwnRates()
+    {
+        using var model = Model();
+        var groups = ParameterGroup.ByPrefix(model, "body", "body.fc", "head");
+        Assert.Equal(["body", "body.fc", "head", ""], groups.Select(group => group.Name));
+        Assert.Equal([2, 2, 2, 2], groups.Select(group => group.Parameters.Count));
+        Assert.Equal(["weights", "biases"], ParameterGroup.ByDimension(model).Select(group => group.Name));
+        using var optimizer = optim.SGD([.. groups.Select((group, i) => new SGD.ParamGroup(group.Parameters, lr: 0.1 * (i + 1)))], 0.1);
+        var schedule = new PolynomialSchedule(optimizer, TrainingSpan.Iterations(2), power: 1);
+        schedule.Step();
+        Assert.All(optimizer.ParamGroups.Select((group, i) => (group.LearningRate, i)),
+            group => Assert.Equal(0.05 * (group.i + 1), group.LearningRate, 1e-15));
+        Assert.Throws<ArgumentException>(() => ParameterGroup.ByPrefix(model, "head", "head"));
+        Assert.Throws<ArgumentException>(() => ParameterGroup.ByPrefix(model, "tail"));
+    }
+
+    /// <summary>Bag of Tricks: the loss enters with a weight, the centers move by their own SGD at 0.5, as if the weight were 1.</summary>
+    [Fact]
+    public void CentersWithTheirOwnOptimizer_MoveAsIfTheirLossHadNoWeight()
+    {
+        const double weight = 0.0005;
+        using var scope = NewDisposeScope();
+        var (x, y) = LossTable.Batch();
+        using var loss = new CenterLoss(LossTable.Classes, LossTable.Dimension);
+        loss.to(ScalarType.Float64);
+        using var optimizer = optim.SGD(loss.parameters(), 0.5);
+        var before = loss.Centers.detach().clone();
+        (weight * loss.call(x, y)).backward();
+        GradientScale.Divide(loss.parameters(), weight);
+        optimizer.step();
+        for (var c = 0; c < 4; c++)
+        {
+            var own = Enumerable.Range(0, 12).Where(row => y[row].item<long>() == c).ToArray();
+            var gradient = own.Select(row => 2 * (before[c] - x[row])).Aggregate((a, b) => a + b) / 12;
+            Assert.True((before[c] - 0.5 * gradient - loss.Centers.detach()[c]).abs().max().item<double>() < 1e-12);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+extern alias sample;
+
+using MetricLearning.Testing;
+using MetricLearning.Vision;
+using sample::PersonReId;
+using sample::PersonReId.Commands;
+using sample::PersonReId.Recipes;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Tests;
+
+/// <summary>The recipes of the sample PersonReId: what they resolve to, and that each of them trains.</summary>
+[Collection(SmallRun.Tests.Name)]
+[LeavesNoTensors]
+public class RecipeTests(SmallRun run)
+{
+    private const string LongRun = "METRICLEARNING_LONG_RUN";
+
+    /// <summary>The fingerprints. One that changes refuses the runs that were begun with the recipe before: change it on purpose.</summary>
+    private static readonly Dictionary<string, string> fingerprints = new()
+    {
+        ["lesson"] = "aafa6347610bcb38",
+        ["bag-of-tricks"] = "b591d2bd17f4a262",
+        ["fastreid-bot"] = "d18db1389171fd11",
+        ["agw"] = "3e9b7f7b061056a8",
+        ["sbs"] = "741bda024f20f06f",
+        ["osnet"] = "75322580bb6dee23",
+        ["transreid"] = "88e7cc4569d6b090",
+        ["fine-grained"] = "3843420fdcf9441a",
+        ["image-retrieval"] = "5fb5c64147f1a890",
+    };
+
+    public static TheoryData<string> Names => [.. PublishedRecipes.All.Select(recipe => recipe.Name)];
+
+    [Fact]
+    public void Fingerprints_AreStable_AndTellRecipesApart()
+    {
+        Assert.Equal(fingerprints, PublishedRecipes.All.ToDictionary(recipe => recipe.Name, recipe => recipe.Fingerprint()));
+        Assert.Equal(fingerprints.Count, fingerprints.Values.Distinct().Count());
+        var lesson = PublishedRecipes.Lesson;
+        Assert.Equal(lesson.Fingerprint(), lesson.Over(60).Over(120).Fingerprint());
+        Assert.NotEqual(lesson.Fingerprint(), (lesson with { LearningRate = 1e-3 }).Fingerprint());
+    }
+
+    [Fact]
+    public void TheLesson_IsTheLesson()
+    {
+        var lines = PublishedRecipes.Lesson.Lines().ToDictionary(line => line.Name, line => line.Value);
+        Assert.Equal("16 identities x 4 images", lines["batch"]);
+        Assert.Equal("BatchHardTriplet, margin 0.3", lines["loss triplet"]);
+        Assert.Equal("CrossEntropy, smoothing 0.1", lines["loss identity"]);
+        Assert.Equal("times 0.1 after epochs 40, 70, changed at each iteration", lines["schedule"]);
+        Assert.Equal("120", lines["epochs"]);
+        Assert.Equal([2, 4], PublishedRecipes.Lesson.Over(6).Milestones);
+    }
+
+    [Fact]
+    public void Tricks_AreAddedOneByOne()
+    {
+        var steps = TricksCommand.Steps(PublishedRecipes.Named("bag-of-tricks"));
+        Assert.Equal(["baseline", "+ WarmUp", "+ RandomErasing", "+ LabelSmoothing", "+ LastStride", "+ BNNeck", "+ CenterLoss"],
+            steps.Select(step => step.Name));
+        Assert.Equal("resnet50_s2_plain", steps[0].Recipe.Architecture);
+        Assert.Equal(PublishedRecipes.Named("bag-of-tricks").Fingerprint(), steps[^1].Recipe.Fingerprint());
+        Assert.Equal(steps.Count, steps.Select(step => step.Recipe.Fingerprint()).Distinct().Count());
+    }
+
+    /// <summary>Two epochs of each recipe, on few small images and with a small network. With the environment variable
+    /// METRICLEARNING_LONG_RUN it is 10,000 steps: neither tensors nor memory may grow.</summary>
+    [Theory, MemberData(nameof(Names))]
+    public void EachRecipe_Trains_AndMemoryStaysFlat(string name)
+    {
+        var steps = int.TryParse(Environment.GetEnvironmentVariable(LongRun), out var wanted) ? wanted : 0;
+        using var scope = NewDisposeScope();
+        var recipe = Small(PublishedRecipes.Named(name));
+        var train = ReIdDataset.Market1501(run.Data).Train;
+        random.manual_seed(1);
+        var settings = new NetworkSettings
+        {
+            Architecture = recipe.Architecture, Height = 32, Width = 32, Interpolation = recipe.Interpolation, Mean = recipe.Mean,
+        };
+        using var model = Networks.Create(settings, recipe.NeedsClassifier ? train.ClassCount : 0);
+        var sampler = RecipeParts.SamplerOf(recipe, train, seed: 1);
+        var loader = new ImageLoader(train, RecipeParts.AugmentationOf(recipe, Networks.SpaceOf(settings, model))) { Workers = 1 };
+        using var parts = new RecipeParts(recipe, model, train.ClassCount, sampler.BatchesPerEpoch);
+        List<long> tensors = [], bytes = [];
+        var done = 0;
+        for (var epoch = 0; epoch < recipe.Epochs || done < steps; epoch++)
+        {
+            parts.StartEpoch(epoch);
+            foreach (var batch in loader.Batches(sampler))
+            {
+                using (batch)
+                using (NewDisposeScope())
+                {
+                    var result = parts.Step(batch.Images, batch.Labels);
+                    Assert.All(result.Parts, part => Assert.True(double.IsFinite(part.Value), $"{part.Name} is {part.Value}"));
+                }
+                done++;
+            }
+            if (epoch + 1 < recipe.Epochs) continue;     // what is made once, as momenta are, has been made
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            tensors.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+            bytes.Add(Environment.WorkingSet);
+        }
+        Assert.True(done >= 2 * recipe.Epochs);
+        Assert.Single(tensors.Distinct());
+        if (steps == 0) return;
+        var early = bytes[bytes.Count / 4];
+        Assert.True(bytes[^1] < early + (64L << 20), $"memory grew from {early} to {bytes[^1]} bytes");
+    }
+
+    [Fact]
+    public void ARunOfAnotherRecipe_IsRefused_AndTheReportNamesItsOwn()
+    {
+        var folder = run.NewFolder();
+        string[] small = ["--arch", "convnet4", "--size", "32", "32", "--epochs", "1", "--batch", "3", "2", "--device", "cpu", "--workers",
+            "1", "--keep-every", "1", "--data", run.Data, "--output", folder];
+        SmallRun.Finish(["train", "--recipe", "bag-of-tricks", .. small]);
+        var notes = TrainingCheckpoint.ReadNotes(Path.Combine(folder, TrainingCheckpoint.LastFile));
+        Assert.Contains(notes["recipe fingerprint"], File.ReadAllText(Path.Combine(folder, "report.html")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(folder, "epoch-001.safetensors")));
+        File.Delete(Path.Combine(folder, "report.html"));
+        var (code, output) = SmallRun.Run(["train", "--recipe", "fastreid-bot", .. small, "--resume"]);
+        Assert.Equal(1, code);
+        Assert.Contains("begun with other options", output, StringComparison.Ordinal);
+        (code, output) = SmallRun.Run(["train", "--recipe", "osnet", "--margin", "0.5", .. small, "--overwrite"]);
+        Assert.Equal(1, code);
+        Assert.Contains("--margin: the recipe osnet has no such loss", output, StringComparison.Ordinal);
+    }
+
+    private static Recipe Small(Recipe recipe) => recipe.Over(2) with
+    {
+        Architecture = recipe.Architecture.StartsWith("vit", StringComparison.Ordinal) ? "vit_tiny"
+            : recipe.Architecture.EndsWith("plain", StringComparison.Ordinal) ? "convnet4_plain" : "convnet4",
+        Height = 32,
+        Width = 32,
+        IdentitiesPerBatch = 3,
+        ImagesPerIdentity = 2,
+    };
+}
