@@ -5,12 +5,17 @@ using MetricLearning.Fuzz;
 
 const int TellEvery = 60;
 
-var options = new Dictionary<string, string> { ["--minutes"] = "0.5", ["--seed"] = "1", ["--target"] = "", ["--file"] = "" };
+var options = new Dictionary<string, string>
+{
+    ["--minutes"] = "0.5", ["--seed"] = "1", ["--target"] = "", ["--file"] = "", ["--files"] = "0", ["--first"] = "0",
+};
 if (args.Length % 2 != 0 || args.Where((_, i) => i % 2 == 0).Any(name => !options.ContainsKey(name)))
 {
     Console.Error.WriteLine("""
         Reads damaged files with every reader. Each must be read, or refused with an error that names it, in bounded time and memory.
         usage: dotnet run -c Release --project tests/MetricLearning.Fuzz -- [--minutes M] [--seed S] [--target NAME] [--file FILE]
+               [--files N] [--first N]
+        With --files it reads so many files for each reader, and stops when the minutes are over: --first N goes on at file N of each.
         A file that shows a fault is kept in the folder fuzz-faults; --target NAME --file FILE reads it again.
         """);
     return 2;
@@ -37,7 +42,11 @@ try
 
     var (watch, told) = (Stopwatch.StartNew(), 0.0);
     var counts = targets.ToDictionary(target => target, _ => (Files: 0L, Refused: 0L, Faults: 0L));
-    for (ulong trial = 0; watch.Elapsed.TotalMinutes < minutes; trial++)
+    var (first, most) = (ulong.Parse(options["--first"], CultureInfo.InvariantCulture),
+        ulong.Parse(options["--files"], CultureInfo.InvariantCulture));
+    var trial = first * (ulong)targets.Length;
+    for (var end = most == 0 ? ulong.MaxValue : most * (ulong)targets.Length;
+        trial < end && watch.Elapsed.TotalMinutes < minutes; trial++)
     {
         var target = targets[trial % (ulong)targets.Length];
         var random = SeededRandom.ForStream(seed, trial);
@@ -54,7 +63,7 @@ try
         if (watch.Elapsed.TotalSeconds - told > TellEvery)
         {
             told = watch.Elapsed.TotalSeconds;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{trial + 1:N0} files in {told:0} s"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"up to file {trial / (ulong)targets.Length} in {told:0} s"));
         }
     }
     foreach (var (target, (files, refused, faults)) in counts)
@@ -62,7 +71,8 @@ try
             $"{target.Name,-24} {files,8:N0} files, {refused,8:N0} refused, {faults,4:N0} faults"));
     var all = counts.Values.Sum(count => count.Faults);
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{counts.Values.Sum(count => count.Files):N0} files of seed {seed} in {watch.Elapsed.TotalMinutes:0.0} minutes: {all:N0} faults"));
+        $"{counts.Values.Sum(count => count.Files):N0} files of seed {seed} in {watch.Elapsed.TotalMinutes:0.0} minutes: "
+            + $"{all:N0} faults; next: file {trial / (ulong)targets.Length}"));
     return all == 0 ? 0 : 1;
 }
 finally

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text;
 using MetricLearning.Onnx;
 using MetricLearning.Tests;
@@ -60,6 +61,12 @@ internal static class Targets
         FeatureFile.Write(other, ("", gallery, ["d", "e"]));
         var csv = Path.ChangeExtension(other, ".csv");
         yield return new("features-csv", csv, Packing.Text, [File.ReadAllBytes(csv)], _ => Read(other), ArrayGrowth) { Folder = root };
+        // The space lies beside the features. Its checksum is that of features that stay.
+        var spaced = Under(root, "spaced.npy");
+        FeatureFile.Write(spaced, ("", query, ["a", "b", "c"]));
+        var record = spaced + ".space.json";
+        yield return new("features-space", record, Packing.Text, [File.ReadAllBytes(record)], _ => Read(spaced), ArrayGrowth)
+            { Folder = root };
         yield return new("embedding-set", set, Packing.Text, [Written(set, () => query.Save(set))],
             path => EmbeddingSet.Load(path).Dispose());
     }
@@ -90,6 +97,34 @@ internal static class Targets
         yield return new("pth", pth, Packing.Zip, [Builder(false).Archive(), Written(pth, () => TorchCheckpointFile.Write(pth, tensors))],
             path => TorchCheckpointFile.Read(path).Dispose());
         yield return new("pth-legacy", legacy, Packing.None, [Builder(true).Legacy()], path => TorchCheckpointFile.Read(path).Dispose());
+        TorchFileBuilder Tree() => new TorchFileBuilder().OrderedDict().Begin().Text("epoch").Int(3).Text("model").Object("mine", "Net",
+            net => net.Text("_parameters").Dictionary(own => own.Text("w").Tensor("0", 6, [2], [2])).Text("_buffers")
+                .Dictionary(none => none).Text("_modules").Dictionary(inner => inner.Text("fc").Object("mine", "Linear", fc => fc
+                    .Text("_parameters").Dictionary(own => own.Text("w").Tensor("1", 2, [2], [1])).Text("_buffers").Raw((byte)'}')
+                    .Text("_modules").Raw((byte)'}'))))
+            .Text("optimizer").Dictionary(state => state.Int(0).Tensor("0", 6, [6], [1])).End()
+            .Floats("0", 1, 2, 3, 4, 5, 6).Floats("1", 7, 8);
+        TorchFileBuilder Script() => new TorchFileBuilder().Object("__torch__.mine", "Net", net => net.Text("training").Raw(0x89)
+            .Text("scale").Tensor("0", 6, [6], [1]).Text("fc")
+            .Object("__torch__.mine", "Linear", fc => fc.Text("w").Tensor("1", 2, [2], [1])))
+            .Floats("0", 1, 2, 3, 4, 5, 6).Floats("1", 7, 8);
+        var (module, tar) = (Under(root, "module.pth"), Under(root, "old.pth"));
+        yield return new("pth-module", module, Packing.Zip, [Tree().Archive(), Script().Archive()], path =>
+        {
+            TorchCheckpointFile.Read(path).Dispose();
+            WeightFile.Sections(path);
+        });
+        yield return new("pth-tar", tar, Packing.None,
+            [
+                new TorchFileBuilder().OrderedDict().Begin().Text("a").Reference(20).Text("b").Reference(21).End()
+                    .Floats("10", 1, 2, 3, 4, 5, 6).Floats("11", 7)
+                    .Tar([(20, 10, [3, 2], [1, 3], 0), (21, 12, [2], [1], 0)], [(12, 10, 4, 2)]),
+            ], path => TorchCheckpointFile.Read(path).Dispose());
+        var (shard, index) = (Under(root, "shard.safetensors"), Under(root, "model.safetensors.index.json"));
+        SafeTensors.Write(shard, tensors);
+        yield return new("shard-index", index, Packing.Text,
+            [[.. """{"metadata": {}, "weight_map": {"layer.weight": "shard.safetensors", "steps": "shard.safetensors"}}"""u8]],
+            path => WeightFile.Read(path).Dispose());
         yield return new("safetensors", safe, Packing.Text, [Written(safe, () => SafeTensors.Write(safe, tensors))],
             path => SafeTensors.Read(path).Dispose());
         var any = Under(root, "any.weights");
@@ -157,9 +192,32 @@ internal static class Targets
             Of("ppm", Packing.Text, [.. "P6\n# c\n2 1\n255\n"u8, 1, 2, 3, 4, 5, 6], [.. "P5 2 1 65535\n"u8, 1, 2, 3, 4],
                 [.. "P1\n# c\n3 2\n1 0 1\n010\n"u8], [.. "P4\n10 2\n"u8, 1, 2, 3, 4], [.. "P2\n3 1\n6\n1 3 6\n"u8],
                 [.. "P3 1 1 100\n50 1 99"u8]),
+            Archive(Path.Combine(root, "pictures.zip"), Encoded(SKEncodedImageFormat.Png)),
             Of("exif.png", Packing.Png, [.. SampleImages.Palette[..33], .. PngFile.Chunk("eXIf"u8,
-                [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 4, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0]), .. SampleImages.Palette[33..]]),
+                [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 4, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0]), .. SampleImages.Palette[33..]],
+                [.. SampleImages.Palette[..33], .. PngFile.Chunk("tEXt"u8, [.. "Raw profile type exif\0\nexif\n 26\n"u8,
+                    .. "4d4d002a00000008000101120003000000010006000000000000\n"u8]), .. SampleImages.Palette[33..]],
+                [.. SampleImages.Palette[..33], .. PngFile.Chunk("iTXt"u8,
+                    [.. "XML:com.adobe.xmp\0\0\0\0\0<r tiff:Orientation=\"6\"/>"u8]), .. SampleImages.Palette[33..]]),
         ];
+    }
+
+    /// <summary>Pictures in a zip archive.</summary>
+    private static Target Archive(string path, byte[] picture)
+    {
+        using var made = new MemoryStream();
+        using (var zip = new ZipArchive(made, ZipArchiveMode.Create, leaveOpen: true))
+            foreach (var name in (string[])["a/1.png", "b/2.png"])
+            {
+                using var entry = zip.CreateEntry(name).Open();
+                entry.Write(picture);
+            }
+        return new("pictures-zip", path, Packing.Zip, [made.ToArray()], file =>
+        {
+            using var archive = new ImageArchive(file);
+            var loader = new ImageLoader(archive.Images(), ImageTransform.ForEvaluation(2, 2)) { Workers = 1, MaxPixels = MaxPixels };
+            loader.Extract(batch => batch.mean([2L, 3L])).Dispose();
+        }, (long)MaxPixels * CodecBytesPerPixel);
     }
 
     private static IEnumerable<Target> Lists(string root)

@@ -8,7 +8,7 @@ namespace MetricLearning.Fuzz;
 internal static class Trial
 {
     private const int LongestMessage = 4096;
-    private const long Slack = 64 << 20, MemoryPerByte = 64;
+    private const long Slack = 64 << 20, MemoryPerByte = 4;
 
     private static readonly TimeSpan longest = TimeSpan.FromSeconds(5);
 

@@ -38,9 +38,9 @@ public static partial class OnnxFile
             var list = JsonNode.Parse(json)?.AsArray() ?? throw new JsonException("they are null");
             return (string[])[.. list.Select(name => (string?)name ?? throw new JsonException("a name is null"))];
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
-            throw new InvalidDataException($"The names of its classes cannot be read: {e.Message}", e);
+            throw new InvalidDataException($"The names of its classes cannot be read: {MessageText.Excerpt(e.Message)}", e);
         }
     });
 

@@ -2,8 +2,9 @@ using System.Buffers.Binary;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Finds the EXIF orientation of JPEG, PNG and WebP files, stored in any type of whole number, as Pillow's
-/// <c>exif_transpose</c> does. Skia finds that of JPEG files alone, and only in 16 bits.</summary>
+/// <summary>Finds the EXIF orientation of JPEG, PNG and WebP files, stored in any type of number, as Pillow's <c>exif_transpose</c> does:
+/// in PNG also that of ImageMagick's text, and that of XMP where EXIF says nothing. Skia finds that of JPEG files alone, and only in 16
+/// bits.</summary>
 internal static class ExifOrientation
 {
     private const ushort Tag = 0x0112;
@@ -38,7 +39,7 @@ internal static class ExifOrientation
             int length = BinaryPrimitives.ReadUInt16BigEndian(file[(at + 2)..]);
             if (length < 2 || at + 2 + length > file.Length) break;
             var segment = file.Slice(at + 4, length - 2);
-            if (marker == 0xE1 && segment.StartsWith(Head)) return InTiff(segment[Head.Length..]);
+            if (marker == 0xE1 && segment.StartsWith(Head)) return InTiff(segment[Head.Length..]) ?? 1;
             at += 2 + length;
         }
         return 1;
@@ -46,16 +47,25 @@ internal static class ExifOrientation
 
     private static int InPng(ReadOnlySpan<byte> file)
     {
+        ReadOnlySpan<byte> exif = [];
+        string? profile = null, xmp = null;
         for (var at = PngStart.Length; at + 8 <= file.Length;)
         {
             var length = BinaryPrimitives.ReadUInt32BigEndian(file[at..]);
             if (length > file.Length - at - 8) break;
+            var kind = file.Slice(at + 4, 4);
             var content = file.Slice(at + 8, (int)length);
-            if (file.Slice(at + 4, 4).SequenceEqual("eXIf"u8)) return InTiff(WithoutHead(content));
+            if (kind.SequenceEqual("eXIf"u8)) exif = WithoutHead(content);
+            else
+            {
+                profile = PngText.Of(kind, content, "Raw profile type exif"u8) ?? profile;
+                xmp = PngText.Of(kind, content, "XML:com.adobe.xmp"u8) ?? xmp;
+            }
             at += 12 + (int)length;
             if (at < 0) break;
         }
-        return 1;
+        if (exif.IsEmpty && profile is not null) exif = WithoutHead(PngText.Profile(profile));
+        return InTiff(exif) ?? (xmp is not null ? PngText.Orientation(xmp) : 1);
     }
 
     private static int InWebP(ReadOnlySpan<byte> file)
@@ -65,7 +75,7 @@ internal static class ExifOrientation
             var length = BinaryPrimitives.ReadUInt32LittleEndian(file[(at + 4)..]);
             if (length > file.Length - at - 8) break;
             var content = file.Slice(at + 8, (int)length);
-            if (file.Slice(at, 4).SequenceEqual("EXIF"u8)) return InTiff(WithoutHead(content));
+            if (file.Slice(at, 4).SequenceEqual("EXIF"u8)) return InTiff(WithoutHead(content)) ?? 1;
             at += 8 + (int)length + (int)(length & 1);
             if (at < 0) break;
         }
@@ -74,31 +84,48 @@ internal static class ExifOrientation
 
     private static ReadOnlySpan<byte> WithoutHead(ReadOnlySpan<byte> exif) => exif.StartsWith(Head) ? exif[Head.Length..] : exif;
 
-    /// <summary>The orientation in the first directory of a TIFF structure.</summary>
-    private static int InTiff(ReadOnlySpan<byte> tiff)
+    /// <summary>The orientation in the first directory of a TIFF structure, 1 if it is none of the eight; null if there is none.</summary>
+    private static int? InTiff(ReadOnlySpan<byte> tiff)
     {
-        if (tiff.Length < 8) return 1;
+        if (tiff.Length < 8) return null;
         var bigEndian = tiff.StartsWith("MM\0*"u8);
-        if (!bigEndian && !tiff.StartsWith("II*\0"u8)) return 1;
+        if (!bigEndian && !tiff.StartsWith("II*\0"u8)) return null;
         var start = Word(tiff[4..], bigEndian);
-        if (start > tiff.Length - 2) return 1;
+        if (start > tiff.Length - 2) return null;
         var directory = tiff[(int)start..];
         int count = Half(directory, bigEndian);
         directory = directory[2..];
         for (var entry = 0; entry < Math.Min(count, MostEntries) && directory.Length >= 12; entry++, directory = directory[12..])
-            if (Half(directory, bigEndian) == Tag && Word(directory[4..], bigEndian) == 1)
-                return Value(directory, bigEndian) is >= 1 and <= 8 and var orientation ? (int)orientation : 1;
-        return 1;
+            if (Half(directory, bigEndian) == Tag)
+                return Value(tiff, directory, bigEndian) is >= 1 and <= 8 and var turn && turn == Math.Truncate(turn) ? (int)turn : 1;
+        return null;
     }
 
-    /// <summary>A whole number of an entry, which lies in the entry itself; 0 for other types.</summary>
-    private static uint Value(ReadOnlySpan<byte> entry, bool bigEndian) => Half(entry[2..], bigEndian) switch
+    /// <summary>The first number of an entry, which lies in the entry itself or where it says; 0 if it is no number. Pillow takes bytes for
+    /// text.</summary>
+    private static double Value(ReadOnlySpan<byte> tiff, ReadOnlySpan<byte> entry, bool bigEndian)
     {
-        1 or 6 or 7 => entry[8],
-        3 or 8 => Half(entry[8..], bigEndian),
-        4 or 9 or 13 => Word(entry[8..], bigEndian),
-        _ => 0,
-    };
+        var kind = Half(entry[2..], bigEndian);
+        var size = kind switch { 6 => 1, 3 or 8 => 2, 4 or 9 or 11 or 13 => 4, 5 or 10 or 12 => 8, _ => 0 };
+        var count = Word(entry[4..], bigEndian);
+        var bytes = entry[8..];
+        if (size == 0 || count == 0) return 0;
+        if ((long)count * size > 4)
+        {
+            var place = Word(entry[8..], bigEndian);
+            if (place > tiff.Length - size) return 0;
+            bytes = tiff[(int)place..];
+        }
+        return kind switch
+        {
+            6 => bytes[0],
+            3 or 8 => Half(bytes, bigEndian),
+            5 or 10 => (double)Word(bytes, bigEndian) / Word(bytes[4..], bigEndian),
+            11 => BitConverter.UInt32BitsToSingle(Word(bytes, bigEndian)),
+            12 => bigEndian ? BinaryPrimitives.ReadDoubleBigEndian(bytes) : BinaryPrimitives.ReadDoubleLittleEndian(bytes),
+            _ => Word(bytes, bigEndian),
+        };
+    }
 
     private static ushort Half(ReadOnlySpan<byte> bytes, bool bigEndian) =>
         bigEndian ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);

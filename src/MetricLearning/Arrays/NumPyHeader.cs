@@ -29,7 +29,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         if (length < 10) throw Invalid($"it has {length} bytes, fewer than a header");
         stream.ReadExactly(start);
         if (!start.StartsWith(Magic)) throw Invalid("it does not begin as a .npy array does");
-        if (start[6] is not (1 or 2 or 3)) throw Invalid($"its format version is {start[6]}.{start[7]}, known are 1 to 3");
+        if (start[6] is not (1 or 2 or 3) || start[7] != 0)
+            throw Invalid($"its format version is {start[6]}.{start[7]}, known are 1.0, 2.0 and 3.0");
         Span<byte> size = stackalloc byte[start[6] == 1 ? 2 : 4];
         if (length < 8 + size.Length) throw Invalid("it ends within its header");
         stream.ReadExactly(size);
@@ -127,7 +128,8 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
                 }
                 if (!Takes(',') && Next() != '}') throw Unreadable();
             }
-            if (Next() != '\0') throw Unreadable();
+            Next();
+            if (at < text.Length) throw Unreadable();
             return descriptor is null || columnMajor is null || shape is null
                 ? throw Invalid("its header lacks descr, fortran_order or shape") : new NumPyHeader(descriptor, columnMajor.Value, shape);
         }

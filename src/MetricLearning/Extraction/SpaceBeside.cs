@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace MetricLearning;
@@ -32,26 +33,27 @@ internal static class SpaceBeside
         var path = PathOf(features);
         return File.Exists(path) ? InputFile.Read(path, stream =>
         {
-            var json = Parse(stream);
-            var (length, checksum) = Of(features);
-            if (!JsonNode.DeepEquals(json[LengthKey], length) || !JsonNode.DeepEquals(json[ChecksumKey], checksum))
+            var (space, length, checksum) = Parse(stream);
+            if (Of(features) is var now && (now.Length != length || now.Checksum != checksum))
                 throw new InvalidDataException($"it belongs to other features than those that {Path.GetFileName(features)} has now: "
                     + "delete it, or write the features again");
-            return json[EmbeddingSpace.MetadataKey]?.ToJsonString() ?? throw new InvalidDataException(
-                $"it has no {EmbeddingSpace.MetadataKey}");
+            return space;
         }) : null;
     }
 
-    private static JsonObject Parse(FileStream stream)
+    private static (string Space, long Length, string? Checksum) Parse(FileStream stream)
     {
         if (stream.Length > LongestText) throw new InvalidDataException("it is too long for a record of an embedding space");
         try
         {
-            return JsonNode.Parse(stream) as JsonObject ?? throw new InvalidDataException("it is no JSON object");
+            var json = JsonNode.Parse(stream)?.AsObject();
+            return json?[EmbeddingSpace.MetadataKey] is { } space && json[LengthKey] is { } length
+                ? (space.ToJsonString(), (long)length, (string?)json[ChecksumKey])
+                : throw new InvalidDataException($"it lacks {EmbeddingSpace.MetadataKey} or {LengthKey}");
         }
-        catch (System.Text.Json.JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            throw new InvalidDataException($"it is no JSON: {e.Message}", e);
+            throw new InvalidDataException($"it cannot be read: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 

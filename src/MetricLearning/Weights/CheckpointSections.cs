@@ -40,16 +40,33 @@ internal sealed class CheckpointSections
     /// <exception cref="InvalidDataException">There is none, or no best one.</exception>
     public StoredSection Choose(string? path)
     {
-        if (sections.Count == 0) throw Invalid(root switch
-        {
-            Pickle.Dictionary { Items: var items } =>
-                $"no dictionary in it holds tensors; it has {string.Join(", ", items.Take(20).Select(Describe))}. Nothing of it was run",
-            Pickle.Object { Kind.Module: var module } when module.StartsWith("__torch__", StringComparison.Ordinal) =>
-                "it is TorchScript whose weights have no names, as torch.jit.freeze leaves it: save the module before it is frozen",
-            _ => "its outermost object is no dictionary of tensors",
-        });
+        if (sections.Count == 0) throw Invalid(WithoutTensors());
         return Section.Choose(sections, path, out var problem) ?? throw Invalid(problem);
     }
+
+    /// <summary>What the file is, which has no tensors by name.</summary>
+    private string WithoutTensors() => root switch
+    {
+        Pickle.Dictionary { Items.Count: 0 } => "it holds an empty dictionary",
+        Pickle.Dictionary { Items: var items } when items.Any(item => TensorValue.Of(item.Value) is not null) =>
+            "its tensors have no names: the keys of its dictionary are no texts. Save them under names",
+        Pickle.Dictionary { Items: var items } => (items.Any(item => IsOfArrays(item.Value))
+            ? "it holds arrays of NumPy in place of tensors: save torch.from_numpy of each. It has "
+            : "no dictionary in it holds tensors; it has ")
+            + $"{string.Join(", ", items.Take(20).Select(Describe))}. Nothing of it was run",
+        Pickle.Object { Kind.Module: var module } when module.StartsWith("__torch__", StringComparison.Ordinal) =>
+            "it is TorchScript whose weights have no names, as torch.jit.freeze leaves it: save the module before it is frozen",
+        _ when TensorValue.Of(root) is not null => "it holds one tensor without a name: save it in a dictionary, {'name': tensor}",
+        List<object?> or Pickle.Tuple => "it holds a list without a dictionary of tensors: save the tensors in a dictionary, by name",
+        _ => "its outermost object is no dictionary of tensors",
+    };
+
+    private static bool IsOfArrays(object? value) => value switch
+    {
+        Pickle.Object { Kind: { Module: "numpy.core.multiarray" or "numpy._core.multiarray", Name: "_reconstruct" } } => true,
+        Pickle.Dictionary { Items: var items } => items.Any(item => item.Value is Pickle.Object && IsOfArrays(item.Value)),
+        _ => false,
+    };
 
     private static string Describe(KeyValuePair<object?, object?> item) => item.Value switch
     {
@@ -141,5 +158,6 @@ internal sealed class CheckpointSections
         sections.Add(section);
     }
 
-    private static InvalidDataException Invalid(string what) => new($"Not a PyTorch file that can be read: {what}.");
+    private static InvalidDataException Invalid(string what) =>
+        new($"Not a PyTorch file that can be read: {MessageText.Message(what)}.");
 }

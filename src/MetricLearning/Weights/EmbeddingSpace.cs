@@ -138,7 +138,8 @@ public sealed record EmbeddingSpace
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            throw new InvalidDataException($"The record of the embedding space cannot be read: {e.Message}", e);
+            throw new InvalidDataException(
+                $"The record of the embedding space cannot be read: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 

@@ -185,7 +185,8 @@ public static class SafeTensors
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or DecoderFallbackException)
         {
-            throw new InvalidDataException($"Not a valid safetensors file: the header cannot be read: {e.Message}", e);
+            throw new InvalidDataException(
+                $"Not a valid safetensors file: the header cannot be read: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
@@ -278,7 +279,8 @@ public static class SafeTensors
         return flat.reshape(entry.Shape);
     }
 
-    private static InvalidDataException Invalid(string what) => new($"Not a valid safetensors file: {what}.");
+    private static InvalidDataException Invalid(string what) =>
+        new($"Not a valid safetensors file: {MessageText.Message(what)}.");
 
     private static ScalarType? TypeOf(string name) => name switch
     {

@@ -32,7 +32,7 @@ internal sealed class ShardIndex
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"The index of shards cannot be read: {e.Message}", e);
+            throw new InvalidDataException($"The index of shards cannot be read: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
@@ -51,12 +51,13 @@ internal sealed class ShardIndex
             {
                 var file = Path.Combine(folder, shard.Key);
                 if (!File.Exists(file)) throw new InvalidDataException(
-                    $"It is an index of {map.Select(entry => entry.File).Distinct().Count()} files, and {file} is missing: put all of them "
-                    + "beside it.");
+                    $"It is an index of {map.Select(entry => entry.File).Distinct().Count()} files, and "
+                    + $"{MessageText.Excerpt(shard.Key)} is missing: put all of them beside it.");
                 using var tensors = read(file);
                 foreach (var (name, _) in shard)
                 {
-                    if (!tensors.TryGetValue(name, out var tensor)) throw new InvalidDataException($"{file} has no tensor '{name}'.");
+                    if (!tensors.TryGetValue(name, out var tensor)) throw new InvalidDataException(
+                        $"{MessageText.Excerpt(shard.Key)} has no tensor '{MessageText.Excerpt(name)}'.");
                     result.TryAdd(name, tensor.alias());
                 }
             }
@@ -71,5 +72,6 @@ internal sealed class ShardIndex
 
     // An index from a stranger may name any file of the machine.
     private static string NameOf(string? file) => !string.IsNullOrEmpty(file) && Path.GetFileName(file) == file && file is not ("." or "..")
-        ? file : throw new InvalidDataException($"The index of shards names '{file}', which is no file beside it.");
+        ? file : throw new InvalidDataException(
+            $"The index of shards names '{MessageText.Excerpt(file ?? "")}', which is no file beside it.");
 }

@@ -37,7 +37,8 @@ internal sealed record StorageType(string Name, int Size, ScalarType? Type, bool
         _ => null,
     };
 
-    private static StorageType Unsigned(int size) => new($"uint{8 * size}", size, new StoredNumbers('u', size, false).Type, IsUnsigned: true);
+    private static StorageType Unsigned(int size) =>
+        new($"uint{8 * size}", size, new StoredNumbers('u', size, BigEndian: false).Type, IsUnsigned: true);
 
     private static StorageType Named(string elements) => All.First(type => type.Name == elements + Suffix);
 }
@@ -68,10 +69,12 @@ internal abstract record TensorValue
         return (kind.Module, kind.Name, made.Arguments) switch
         {
             ("torch._utils", "_rebuild_tensor" or "_rebuild_tensor_v2",
-                [StorageSlice slice, long offset, Pickle.Tuple shape, Pickle.Tuple strides, ..]) => View(slice, offset, shape, strides),
+                [StorageSlice slice, long offset, Pickle.Tuple shape, Pickle.Tuple strides, .. var rest]) =>
+                Marked(View(slice, offset, shape, strides), rest is [_, _, Pickle.Dictionary marks, ..] ? marks : null),
             ("torch._utils", "_rebuild_tensor_v3",
-                [StorageSlice slice, long offset, Pickle.Tuple shape, Pickle.Tuple strides, _, _, Pickle.Global type, ..]) =>
-                StorageType.OfElements(type) is { } elements ? View(Retyped(slice, elements), offset, shape, strides)
+                [StorageSlice slice, long offset, Pickle.Tuple shape, Pickle.Tuple strides, _, _, Pickle.Global type, .. var rest]) =>
+                StorageType.OfElements(type) is { } elements
+                    ? Marked(View(Retyped(slice, elements), offset, shape, strides), rest is [Pickle.Dictionary marks, ..] ? marks : null)
                     : new UnreadTensor($"of type {type}, which TorchSharp does not have"),
             ("torch._utils", "_rebuild_parameter" or "_rebuild_parameter_with_state", [var data, ..]) => Inner(data),
             // A tensor of a subclass: the function that makes it, the class, the function's arguments.
@@ -104,6 +107,12 @@ internal abstract record TensorValue
         || (kind.Module is "torch.autograd.variable" or "torch.autograd" && kind.Name is "Variable")
         || (kind.Module is "torch" or "torch.cuda" or "torch._tensor" or "torch.tensor"
             && kind.Name.EndsWith("Tensor", StringComparison.Ordinal));
+
+    /// <summary>A tensor with the marks of PyTorch 2: the storage of a tensor that was negated or conjugated may hold the numbers as they
+    /// were before.</summary>
+    private static TensorValue Marked(TensorValue tensor, Pickle.Dictionary? marks) =>
+        tensor is StoredTensor stored && marks is not null
+            ? stored with { IsNegated = marks["neg"] is true, IsConjugated = marks["conj"] is true } : tensor;
 
     /// <summary>A slice of bytes as elements of a type.</summary>
     private static StorageSlice Retyped(StorageSlice slice, StorageType type) => slice with
@@ -141,6 +150,26 @@ internal sealed record StoredTensor(Storage Storage, long Offset, long[] Shape, 
 {
     /// <summary>The bytes of all its elements. Where a stride is 0 or rows overlap, they are more than the storage has.</summary>
     public Int128 Bytes => (Int128)RawTensor.Count(Shape)!.Value * Storage.Type.Size;
+
+    /// <summary>Whether the storage holds the numbers with the other sign.</summary>
+    public bool IsNegated { get; init; }
+
+    /// <summary>Whether the storage holds the conjugate numbers.</summary>
+    public bool IsConjugated { get; init; }
+
+    /// <summary>The tensor, given the memory of its storage.</summary>
+    public Tensor In(Tensor memory)
+    {
+        var view = memory.as_strided(Shape, Strides, Offset);
+        if (IsConjugated) view = Replaced(view, view.conj_physical());
+        return IsNegated ? Replaced(view, view.neg()) : view;
+
+        static Tensor Replaced(Tensor old, Tensor made)
+        {
+            old.Dispose();
+            return made;
+        }
+    }
 }
 
 /// <summary>A tensor that cannot be read.</summary>

@@ -70,7 +70,9 @@ public static partial class TorchCheckpointFile
 
     private static bool IsArchive(ReadOnlySpan<byte> start) => start.StartsWith("PK\u0003\u0004"u8);
 
-    private static bool IsPickle(ReadOnlySpan<byte> start) => start.Length >= 2 && start[0] == 0x80;
+    /// <summary>Whether a pickle begins: its protocol, or in protocols 0 and 1 the magic number at once.</summary>
+    private static bool IsPickle(ReadOnlySpan<byte> start) =>
+        (start.Length >= 2 && start[0] == 0x80) || start.StartsWith("L119547037146038801333356L\n"u8);
 
     private static T Open<T>(Stream stream, Func<Content, MemoryBudget, T> use)
     {
@@ -101,7 +103,9 @@ public static partial class TorchCheckpointFile
             var folder = index.FullName[..^"data.pkl".Length];
             if (zip.GetEntry(folder + "byteorder") is { } order && Contents(order, stream.Length) is var text
                 && !text.AsSpan().SequenceEqual("little"u8))
-                throw Invalid("it was written on a big-endian machine");
+                throw Invalid("it was written on a big-endian machine: load it with PyTorch and save it on a little-endian one");
+            if (zip.Entries.GroupBy(entry => entry.FullName).FirstOrDefault(entries => entries.Skip(1).Any()) is { } twice)
+                throw Invalid($"it has {twice.Key} twice");
             using var pickle = new MemoryStream(Contents(index, stream.Length), writable: false);
             var root = new Pickle(pickle, budget) { PersistentLoad = SliceOf }.Load();
             return use(new Content(new CheckpointSections(root, budget), storage => ReadEntry(zip, $"{folder}data/{storage.Key}", storage,
@@ -109,7 +113,7 @@ public static partial class TorchCheckpointFile
         }
         catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or OverflowException)
         {
-            throw new InvalidDataException($"Not a valid PyTorch file: {e.Message}", e);
+            throw new InvalidDataException($"Not a valid PyTorch file: {MessageText.Message(e.Message)}", e);
         }
     }
 
@@ -119,10 +123,11 @@ public static partial class TorchCheckpointFile
     {
         var storages = new Dictionary<string, Storage>(StringComparer.Ordinal);
         if (Load() is not BigInteger magic || magic.ToString(CultureInfo.InvariantCulture) != LegacyMagicNumber)
-            throw Invalid("it is a pickle, but not one of torch.save");
+            throw Invalid("it is a pickle, but not one of torch.save: load it with "
+            + "Python's pickle, and save its arrays as tensors with torch.save or as safetensors");
         if (Load() is not long version || version != LegacyProtocol) throw Invalid($"its version is not {LegacyProtocol}");
         if (Load() is not Pickle.Dictionary machine || machine["little_endian"] is not true) throw Invalid(
-            "it was not written on a little-endian machine");
+            "it was not written on a little-endian machine: load it with PyTorch and save it on one");
         var root = Load();
         if (Load() is not List<object?> keys) throw Invalid("it has no list of storages");
         var places = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -225,7 +230,7 @@ public static partial class TorchCheckpointFile
                     storages.Add(tensor.Storage.Key, storage);
                 }
                 if (storage.Storage != tensor.Storage) throw Invalid($"storage {tensor.Storage.Key} is described in two ways");
-                result.TryAdd(name, storage.Memory.as_strided(tensor.Shape, tensor.Strides, tensor.Offset));
+                result.TryAdd(name, tensor.In(storage.Memory));
             }
             return result;
         }
@@ -244,7 +249,8 @@ public static partial class TorchCheckpointFile
     private static StorageSlice SliceOf(object? id)
     {
         if (id is not Pickle.Tuple { Items: ["storage", Pickle.Global kind, string key, string, long count, .. var view] })
-            throw Invalid("a tensor has no storage");
+            throw Invalid(id is string ? "its pickle is of protocol 0, which PyTorch does not read either: save it with another protocol"
+                : "a tensor has no storage");
         var type = StorageType.Of(kind) ?? throw Invalid($"storage {key} is of the unknown type {kind}");
         if (count < 0 || count > long.MaxValue / 16) throw Invalid($"storage {key} has {count} elements");
         var whole = new StorageSlice(new Storage(key, type, count), 0, count);
@@ -328,12 +334,14 @@ public static partial class TorchCheckpointFile
     /// <summary>torch.save never compresses, and a compressed entry is refused: so no more is read than the file has.</summary>
     private static void RequireStored(ZipArchiveEntry entry, long fileLength)
     {
-        if (entry.CompressedLength != entry.Length || entry.Length > fileLength)
-            throw Invalid($"{entry.FullName} is compressed or longer than the file");
+        if (entry.Length > fileLength) throw Invalid($"{entry.FullName} is longer than the file");
+        if (entry.CompressedLength != entry.Length) throw Invalid(
+            $"{entry.FullName} is compressed, which torch.save never does: unpack the archive and pack it without compression (zip -0)");
     }
 
     private static InvalidDataException Damaged(ZipArchiveEntry entry) =>
         Invalid($"{entry.FullName} is damaged: its checksum is not the archive's");
 
-    private static InvalidDataException Invalid(string what) => new($"Not a PyTorch file that can be read: {what}.");
+    private static InvalidDataException Invalid(string what) =>
+        new($"Not a PyTorch file that can be read: {MessageText.Message(what)}.");
 }

@@ -70,6 +70,7 @@ public sealed class NumPyFileTests : IDisposable
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,), }", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), } x", 8, "its header cannot be read at character")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\0x", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,),", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False}", 8, "lacks descr, fortran_order or shape")]
     [InlineData("{'descr': '<f4', 'descr': '<f4'}", 8, "a key 'descr' that is unknown or comes twice")]
@@ -95,6 +96,7 @@ public sealed class NumPyFileTests : IDisposable
         Refuses([.. Enumerable.Repeat((byte)'x', 40)], "it does not begin as a .npy array does");
         var file = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", new byte[4]);
         Refuses([.. file[..6], 4, .. file[7..]], "its format version is 4.0");
+        Refuses([.. file[..7], 4, .. file[8..]], "its format version is 1.4, known are 1.0, 2.0 and 3.0");
         Refuses([.. file[..8], 0xff, 0xff, .. file[10..]], "its header is said to have 65535 bytes");
         Refuses([.. file[..6], 2, 0, 0xff, 0xff, 0xff, 0xff, .. file[10..]], "its header is said to have 4294967295 bytes");
 

@@ -77,7 +77,9 @@ public sealed class FeatureFileTests : IDisposable
         // The same features again are those of the record.
         File.WriteAllText(record, text);
         using (var read = FeatureFile.Read(path)) Assert.Equal(space, read[0].Set.Space);
-        foreach (var damaged in (string[])["", "[]", "{", "{}", text.Replace("256", "-1", StringComparison.Ordinal)])
+        foreach (var damaged in (string[])["", "[]", "{", "{}", text.Replace("256", "-1", StringComparison.Ordinal),
+            text.Replace("osnet", "\\ud800", StringComparison.Ordinal), text.Replace("npy_length", "\\ud800", StringComparison.Ordinal),
+            text.Replace("{", "{\"a\":1,\"a\":2,", StringComparison.Ordinal)])
         {
             File.WriteAllText(record, damaged);
             Assert.Contains(path, Assert.Throws<InvalidDataException>(() => FeatureFile.Read(path)).Message, StringComparison.Ordinal);

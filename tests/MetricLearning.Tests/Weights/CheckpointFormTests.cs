@@ -214,8 +214,80 @@ public sealed class CheckpointFormTests : IDisposable
     [Fact]
     public void UnsignedIntegersThatInt64DoesNotHold_AreAnError()
     {
-        var path = Save("u.pth", Root(b => Typed(b.Text("w"), "uint64", 16)).Storage("0", [.. new byte[8], .. Bytes(-1f, -1f)], 16).Archive());
+        var path = Save("u.pth",
+            Root(b => Typed(b.Text("w"), "uint64", 16)).Storage("0", [.. new byte[8], .. Bytes(-1f, -1f)], 16).Archive());
         Assert.StartsWith($"{path}: ", Assert.Throws<InvalidDataException>(() => WeightFile.Read(path)).Message);
+    }
+
+    /// <summary>PyTorch 2 saves what <c>neg()</c> of an imaginary part and <c>conj()</c> give as a mark, with the numbers as they were
+    /// before.</summary>
+    [Fact]
+    public void MarksOfNegatedAndConjugatedTensors_AreHeeded()
+    {
+        static TorchFileBuilder Marked(TorchFileBuilder b, string mark, string type, long count, params long[] strides) =>
+            b.Call("torch._utils", "_rebuild_tensor_v2", t => t.Raw((byte)'(').Text("storage").Global("torch", type)
+                .Text(type == "FloatStorage" ? "0" : "1").Text("cpu").Int(count).Raw((byte)'t', (byte)'Q').Int(0).Tuple(2).Tuple(strides)
+                .Raw(0x89).OrderedDict().Dictionary(d => d.Text(mark).Raw(0x88)));
+        var file = Root(b => b.Text("neg").Apply(t => Marked(t, "neg", "FloatStorage", 4, 2))
+            .Text("conj").Apply(t => Marked(t, "conj", "ComplexFloatStorage", 2, 1))
+            .Text("neither").Apply(t => Marked(t, "other", "FloatStorage", 4, 2)))
+            .Floats("0", 1, 2, -3, 4).Storage("1", Bytes(1f, -2f, 3f, 4f), 2);
+        using var scope = NewDisposeScope();
+        using var weights = Read(file.Archive());
+        Assert.Equal([-1, 3], Values(weights["neg"]));
+        Assert.Equal([1, -3], Values(weights["neither"]));
+        Assert.Equal([1, 3], Values(weights["conj"].real));
+        Assert.Equal([2, -4], Values(weights["conj"].imag));
+    }
+
+    /// <summary>Before PyTorch 1.6 the protocol could be chosen too. Protocol 1 has no protocol number at its beginning; PyTorch reads no
+    /// tensors of protocol 0.</summary>
+    [Fact]
+    public void PicklesOfProtocol1_AreRead_AndOfProtocol0_AreNamed()
+    {
+        byte[] start = [.. "L119547037146038801333356L\n.M"u8, 0xe9, 3, .. ".}(X"u8, 13, 0, 0, 0, .. "little_endianI01\nu."u8];
+        byte[] end = [.. "](X"u8, 1, 0, 0, 0, .. "0e."u8, .. BitConverter.GetBytes(2L), .. Bytes(1, 2)];
+        byte[] tensor =
+        [
+            .. "ctorch._utils\n_rebuild_tensor_v2\n((X"u8, 7, 0, 0, 0, .. "storagectorch\nFloatStorage\nX"u8, 1, 0, 0, 0,
+            .. "0X"u8, 3, 0, 0, 0, .. "cpuK\u0002NtQK\0(K\u0002t(K\u0001tI00\nNtR"u8,
+        ];
+        var path = Save("one.pth", [.. start, .. "}(X"u8, 1, 0, 0, 0, (byte)'w', .. tensor, .. "u."u8, .. end]);
+        using (var weights = WeightFile.Read(path)) Assert.Equal([1, 2], Values(weights["w"]));
+        var zero = Save("zero.pth", [.. "L119547037146038801333356L\n.I1001\n.(dVlittle_endian\nI01\ns."u8,
+            .. "(dVw\nctorch._utils\n_rebuild_tensor_v2\n(P('storage', torch.FloatStorage, '0', 'cpu', 2, None)\n"u8,
+            .. "I0\n(I2\nt(I1\ntI00\nNtRs."u8, .. end]);
+        Assert.Equal($"{zero}: Not a PyTorch file that can be read: its pickle is of protocol 0, which PyTorch does not read either: "
+            + "save it with another protocol.", Assert.Throws<InvalidDataException>(() => WeightFile.Read(zero)).Message);
+    }
+
+    [Fact]
+    public void FilesWithoutNamedTensors_AreNamed()
+    {
+        static TorchFileBuilder One(TorchFileBuilder b) => b.Tensor("0", 1, [1], [1]);
+        Named("it holds one tensor without a name: save it in a dictionary", One(new()));
+        Named("it holds a list without a dictionary of tensors", new TorchFileBuilder().Raw((byte)']').Apply(One).Raw((byte)'a'));
+        Named("its tensors have no names: the keys of its dictionary are no texts",
+            new TorchFileBuilder().Raw((byte)'}').Int(0).Apply(One).Raw((byte)'s'));
+        Named("it holds an empty dictionary", new TorchFileBuilder().Raw((byte)'}'));
+        Named("it holds arrays of NumPy in place of tensors: save torch.from_numpy of each. It has state_dict",
+            Root(b => b.Text("state_dict").Dictionary(d => things["a NumPy array"](d.Text("w")))));
+        Named("is compressed, which torch.save never does: unpack the archive and pack it without compression (zip -0)",
+            new TorchFileBuilder().Pickle(new byte[1000]), CompressionLevel.SmallestSize);
+
+        static void Named(string message, TorchFileBuilder file, CompressionLevel level = CompressionLevel.NoCompression) =>
+            Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Read(file.Floats("0", 1).Archive(level))).Message,
+                StringComparison.Ordinal);
+    }
+
+    /// <summary>Programs differ in which of two entries of one name they take.</summary>
+    [Fact]
+    public void ArchivesWithAnEntryTwice_AreRefused()
+    {
+        var file = Root(b => b.Text("w").Tensor("0", 1, [1], [1])).Floats("0", 1)
+            .Archive(more: [("archive/data/0", Bytes(2), CompressionLevel.NoCompression)]);
+        Assert.Contains("it has archive/data/0 twice", Assert.Throws<InvalidDataException>(() => Read(file)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -362,6 +434,7 @@ public sealed class CheckpointFormTests : IDisposable
             {
                 ("""{"weight_map": {"a": "model-3.bin"}}""", "It is an index of 1 files, and "),
                 ("""{"weight_map": {"z": "model-2.bin"}}""", "has no tensor 'z'"),
+                ($"{{\"weight_map\": {{\"{new string('z', 5000)}\": \"model-2.bin\"}}}}", $"has no tensor '{new string('z', 200)}...'"),
                 ("""{"weight_map": {"a": "../secret.bin"}}""", "names '../secret.bin', which is no file beside it"),
                 ("""{"weight_map": ["a"]}""", "The index of shards cannot be read"),
             })

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
 using SkiaSharp;
 
 namespace MetricLearning.Vision.Tests;
@@ -120,13 +122,51 @@ public sealed class ImageDecoderTests : IDisposable
             Assert.Equal(expected, Colors(ImageKinds.WebPWith("EXIF"u8, exif)));
             Assert.Equal(expected, Colors(ImageKinds.WebPWith("EXIF"u8, [.. "Exif\0\0"u8, .. exif])));
         }
+    }
 
-        static string Colors(byte[] file)
+    /// <summary>What Pillow 9.4 makes of the orientation 6 in other types, of two numbers, and in a PNG's texts: a turned image is
+    /// upright.</summary>
+    [Fact]
+    public void ExifOrientation_OfOtherTypesAndTexts_IsWhatPillowTakesItFor()
+    {
+        var png = ImageKinds.All.First(kind => kind.Data.Name == "png rgb").Data.Bytes;
+        foreach (var (type, isTurned) in new (byte, bool)[]
         {
-            var picture = Picture.Load(file);
-            var letters = Rgb(picture).Select(color => color.R > 100 ? 'r' : 'b').ToArray();
-            return string.Join('/', letters.Chunk(picture.Width).Select(row => new string(row)));
-        }
+            (1, false), (2, false), (3, true), (4, true), (6, true), (7, false), (8, true), (9, true), (11, true), (13, true),
+        })
+            Assert.Equal((type, isTurned ? "r/b" : "rb"), (type, Colors(With("eXIf"u8, Directory(type, 1, type switch
+            {
+                1 or 2 or 6 or 7 => [6, 0, 0, 0], 3 or 8 => [0, 6, 0, 0], 11 => [0x40, 0xC0, 0, 0], _ => [0, 0, 0, 6],
+            })))));
+        Assert.Equal("r/b", Colors(With("eXIf"u8, Directory(3, 2, [0, 6, 0, 1]))));
+        Assert.Equal("r/b", Colors(With("eXIf"u8, [.. Directory(5, 1, [0, 0, 0, 26]), 0, 0, 0, 12, 0, 0, 0, 2])));
+
+        byte[] exif = Directory(3, 1, [0, 6, 0, 0]), other = Directory(3, 1, [0, 1, 0, 0]);
+        var profile = Encoding.ASCII.GetBytes($"\nexif\n      32\n{Convert.ToHexStringLower([.. "Exif\0\0"u8, .. exif])}\n");
+        byte[] name = [.. "Raw profile type exif\0"u8], xmp = [.. "XML:com.adobe.xmp\0\0\0\0\0<r tiff:Orientation=\"6\"/>"u8];
+        using var packed = new MemoryStream();
+        using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(profile);
+        Assert.Equal("r/b", Colors(With("tEXt"u8, [.. name, .. profile])));
+        Assert.Equal("r/b", Colors(With("zTXt"u8, [.. name, 0, .. packed.ToArray()])));
+        Assert.Equal("r/b", Colors(With("iTXt"u8, xmp)));
+        Assert.Equal("r/b", Colors(With("iTXt"u8, [.. "XML:com.adobe.xmp\0\0\0\0\0<tiff:Orientation>6</tiff:Orientation>"u8])));
+        // EXIF before XMP; what is damaged says nothing.
+        Assert.Equal("rb", Colors([.. png[..33], .. PngFile.Chunk("eXIf"u8, other), .. PngFile.Chunk("iTXt"u8, xmp), .. png[33..]]));
+        Assert.Equal("rb", Colors(With("zTXt"u8, [.. name, 0, 1, 2, 3])));
+        Assert.Equal("rb", Colors(With("tEXt"u8, [.. name, .. "\n\n\nxyz"u8])));
+        Assert.Equal("rb", Colors(With("iTXt"u8, [.. "XML:com.adobe.xmp\0\0\0"u8])));
+
+        byte[] With(ReadOnlySpan<byte> kind, byte[] content) => [.. png[..33], .. PngFile.Chunk(kind, content), .. png[33..]];
+
+        static byte[] Directory(byte type, byte count, byte[] value) =>
+            [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, type, 0, 0, 0, count, .. value, 0, 0, 0, 0];
+    }
+
+    private static string Colors(byte[] file)
+    {
+        var picture = Picture.Load(file);
+        var letters = Rgb(picture).Select(color => color.R > 100 ? 'r' : 'b').ToArray();
+        return string.Join('/', letters.Chunk(picture.Width).Select(row => new string(row)));
     }
 
     /// <summary>Pillow gives these values.</summary>

@@ -196,6 +196,14 @@ public sealed class PictureSourcesTests : IDisposable
         Expect.Error<FileNotFoundException>("There is no file ", () => new ImageArchive(folder.Under("gone.zip")));
         Expect.Error<InvalidDataException>("twice.zip has two entries a.jpg.",
             () => new ImageArchive(folder.Write("twice.zip", Zip(("a.jpg", image), ("a.jpg", image)))));
+        // The end of the archive says how many entries there are; the beginning is the header of the first.
+        var damaged = Zip(("a.jpg", image));
+        damaged[^12] = damaged[^14] = 2;
+        Expect.Error<InvalidDataException>("count.zip: ", () => new ImageArchive(folder.Write("count.zip", damaged)));
+        damaged[^12] = damaged[^14] = 1;
+        damaged[0] = 0;
+        using var headless = new ImageArchive(folder.Write("headless.zip", damaged));
+        Expect.Error<InvalidDataException>("headless.zip/a.jpg: ", () => headless.Image("a.jpg").Open!().Dispose());
     }
 
     [Fact]

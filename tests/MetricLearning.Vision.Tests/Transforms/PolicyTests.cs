@@ -38,7 +38,8 @@ public class PolicyTests
         int[] bits = [4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8], thresholds = [0, 25, 51, 76, 102, 128, 153, 179, 204, 230, 256];
         double[] factors =
         [
-            0.1, 0.28, 0.46, 0.64, 0.8200000000000001, 1.0, 1.1800000000000002, 1.36, 1.5400000000000003, 1.7200000000000002, 1.9000000000000001,
+            0.1, 0.28, 0.4600000000000001, 0.64, 0.8200000000000001, 1.0, 1.1800000000000002, 1.36, 1.5400000000000003,
+            1.7200000000000002, 1.9000000000000001,
         ];
         for (var level = 0; level <= 10; level++)
         {
@@ -70,8 +71,8 @@ public class PolicyTests
     {
         Assert.Equal((25, 25, 8), (AutoAugment.ImageNet().Pairs, AutoAugment.FastReId().Pairs, AutoAugment.FastReId2020().Pairs));
         foreach (var policy in (AutoAugment[])[AutoAugment.FastReId(), AutoAugment.FastReId2020()])
-            Assert.InRange(Enumerable.Range(0, 1000).Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))),
-                60, 110);
+            Assert.InRange(Enumerable.Range(0, 1000)
+                .Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))), 60, 110);
         // The results by hand, at most: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e.
         Assert.InRange(Kinds(AutoAugment.FastReId2020(1)), 8, 14);
         // Beside those: rotations of three angles and two signs, each bilinear and bicubic, alone and with what stands beside them.
@@ -84,7 +85,8 @@ public class PolicyTests
     [Fact]
     public void Policies_TakeAnyPicture_AndKeepItsSize()
     {
-        PixelStep[] steps = [AutoAugment.ImageNet(), AutoAugment.FastReId(1), AutoAugment.FastReId2020(1), new RandAugment(3, 30), new AugMix(10)];
+        PixelStep[] steps =
+            [AutoAugment.ImageNet(), AutoAugment.FastReId(1), AutoAugment.FastReId2020(1), new RandAugment(3, 30), new AugMix(10)];
         Gen.Select(Gen.Int[1, 30], Gen.Int[1, 30], Gen.Int[0, 1000]).Sample((width, height, seed) =>
         {
             foreach (var step in steps)

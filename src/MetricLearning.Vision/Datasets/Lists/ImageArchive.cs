@@ -30,8 +30,9 @@ public sealed class ImageArchive : IDisposable
         var file = File.OpenRead(path);
         try
         {
-            zip = InputFile.Naming(path, () => new ZipArchive(file, ZipArchiveMode.Read));
-            foreach (var entry in zip.Entries.Where(entry => ImageFolder.IsImage(entry.Name)))
+            // The archive is read when its entries are asked for.
+            zip = Named(path, () => new ZipArchive(file, ZipArchiveMode.Read));
+            foreach (var entry in Named(path, () => zip.Entries).Where(entry => ImageFolder.IsImage(entry.Name)))
                 if (!entries.TryAdd(entry.FullName, entry))
                     throw new InvalidDataException($"{path} has two entries {MessageText.Excerpt(entry.FullName)}.");
         }
@@ -63,7 +64,10 @@ public sealed class ImageArchive : IDisposable
         if (!entries.TryGetValue(name, out var entry))
             throw new ArgumentException($"name must be that of an image in {Path}, got {name}. {NearNames.Describe(name, entries.Keys)}",
                 nameof(name));
-        return new ImageSample($"{Path}/{name}", identity, camera) { Open = () => new EntryStream(entry, gate) };
+        return new ImageSample($"{Path}/{name}", identity, camera)
+        {
+            Open = () => Named($"{Path}/{MessageText.Excerpt(name)}", () => new EntryStream(entry, gate)),
+        };
     }
 
     /// <summary>The images of one folder of the archive and of the folders below it, as a list without identities.</summary>
@@ -84,6 +88,19 @@ public sealed class ImageArchive : IDisposable
 
     /// <summary>Closes the zip file.</summary>
     public void Dispose() => zip.Dispose();
+
+    /// <summary>Names the file or the entry in each error of the archive's reader.</summary>
+    private static T Named<T>(string place, Func<T> read)
+    {
+        try
+        {
+            return InputFile.Naming(place, read);
+        }
+        catch (Exception e) when (e is NotSupportedException or ArgumentException or OverflowException)
+        {
+            throw new InvalidDataException($"{place}: {MessageText.Message(e.Message)}", e);
+        }
+    }
 
     private ImageSample[] In(string folder)
     {

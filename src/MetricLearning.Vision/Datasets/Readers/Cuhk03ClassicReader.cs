@@ -22,8 +22,7 @@ internal static partial class Cuhk03ClassicReader
                 : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
         ImageList Part(string name)
         {
-            if (all[split].ValueKind != JsonValueKind.Object || !all[split].TryGetProperty(name, out var rows)
-                || rows.ValueKind != JsonValueKind.Array)
+            if (Member(all[split], name) is not { ValueKind: JsonValueKind.Array } rows)
                 throw new InvalidDataException($"{splits}: split {split} has no list {name}.");
             return root.List(rows.EnumerateArray().Select((row, i) => Sample(row, $"{splits}: split {split}, {name}, row {i}", images)),
                 true);
@@ -42,6 +41,19 @@ internal static partial class Cuhk03ClassicReader
         catch (JsonException e)
         {
             throw new InvalidDataException($"{file} is no JSON: {MessageText.Excerpt(e.Message)}", e);
+        }
+    }
+
+    private static JsonElement? Member(JsonElement split, string name)
+    {
+        try
+        {
+            return split.ValueKind == JsonValueKind.Object && split.TryGetProperty(name, out var member) ? member : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half a surrogate pair in another name.
+            return null;
         }
     }
 

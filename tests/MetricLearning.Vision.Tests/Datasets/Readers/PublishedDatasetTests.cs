@@ -94,7 +94,7 @@ public sealed class PublishedDatasetTests : IDisposable
         File.WriteAllText(json, """[{"train": [["a.png", 0]], "query": [], "gallery": []}]""");
         Expect.Error<InvalidDataException>("a row must be [path, label, camera], got [\"a.png\", 0].",
             () => ReIdDataset.Cuhk03Classic(json, pictures));
-        foreach (var odd in new[] { "[1]", "[[]]", """[{"train": 1}]""" })
+        foreach (var odd in new[] { "[1]", "[[]]", """[{"train": 1}]""", """[{"\ud800": 1}]""" })
         {
             File.WriteAllText(json, odd);
             Expect.Error<InvalidDataException>($"{json}: split 0 has no list train.", () => ReIdDataset.Cuhk03Classic(json, pictures));
