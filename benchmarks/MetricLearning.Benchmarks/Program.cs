@@ -5,6 +5,7 @@ using BenchmarkDotNet.Filters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using MetricLearning;
 using MetricLearning.Benchmarks;
 
 var guard = new Option<bool>("--guard")
