@@ -22,7 +22,8 @@ internal static class Api
             .WithSummary("Tells how pictures are prepared and vectors compared");
         app.MapGet("/health/live", () => TypedResults.Ok(new Health("alive"))).WithName("live").WithSummary("Answers while it runs");
         app.MapGet("/health/ready", (IHostApplicationLifetime program) => program.ApplicationStopping.IsCancellationRequested
-                ? TypedResults.Json(new Health("stopping"), AnswerContext.Default.Health, statusCode: StatusCodes.Status503ServiceUnavailable)
+                ? TypedResults.Json(new Health("stopping"), AnswerContext.Default.Health,
+                    statusCode: StatusCodes.Status503ServiceUnavailable)
                 : TypedResults.Json(new Health("ready"), AnswerContext.Default.Health))
             .WithName("ready").WithSummary("Answers 200 while it takes requests, 503 while it stops");
         app.MapOpenApi();
@@ -60,7 +61,8 @@ internal static class Api
     {
         var dimension = embeddings[0].Vector.Length;
         if (!WantsBinary(context.Request)) return TypedResults.Json(new EmbedAnswer(embeddings, dimension,
-            new SpaceName(network.Space.Architecture, network.Space.Fingerprint!, network.Space.Distance)), AnswerContext.Default.EmbedAnswer);
+            new SpaceName(network.Space.Architecture, network.Space.Fingerprint!, network.Space.Distance)),
+            AnswerContext.Default.EmbedAnswer);
         var headers = context.Response.Headers;
         headers["Embedding-Dimension"] = dimension.ToString(CultureInfo.InvariantCulture);
         headers["Embedding-Fingerprint"] = network.Space.Fingerprint;

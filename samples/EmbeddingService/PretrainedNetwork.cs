@@ -77,7 +77,8 @@ internal static class PretrainedNetwork
             }
             var graph = model.ReadBytes().CreateCodedInput();
             while (graph.ReadTag() is var part and not 0)
-                if (WireFormat.GetTagFieldNumber(part) is Node or Weight) Add(target, WireFormat.GetTagFieldNumber(part), graph.ReadBytes());
+                if (WireFormat.GetTagFieldNumber(part) is Node or Weight)
+                    Add(target, WireFormat.GetTagFieldNumber(part), graph.ReadBytes());
                 else graph.SkipLastField();
         }
     }

@@ -16,9 +16,10 @@ internal static class Server
             .AddSingleton<Measures>().AddSingleton<ServedNetwork>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerContext.Default));
         builder.Services.AddOpenApi(options => options.AddOperationTransformer(Document.Describe));
-        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService(nameof(EmbeddingService))).WithMetrics(metrics => metrics
-            .AddMeter(Measures.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
-            .AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService(nameof(EmbeddingService)))
+            .WithMetrics(metrics => metrics
+                .AddMeter(Measures.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+                .AddPrometheusExporter());
 
         var app = builder.Build();
         LocalServer.Use(app);

@@ -80,7 +80,9 @@ public sealed class EmbedTests : IAsyncLifetime
         foreach (var (bytes, part) in new[]
         {
             (Array.Empty<byte>(), "empty"), ("no picture"u8.ToArray(), "not an image"), (picture[..100], "The image"),
-        }) Assert.Contains(part, await RunningService.Refused(await service.Post(bytes), HttpStatusCode.BadRequest), StringComparison.Ordinal);
+        })
+            Assert.Contains(part, await RunningService.Refused(await service.Post(bytes), HttpStatusCode.BadRequest),
+                StringComparison.Ordinal);
         using var form = new MultipartFormDataContent
         {
             { RunningService.Content(picture), "pictures" }, { RunningService.Content([1, 2, 3]), "pictures" },
@@ -136,7 +138,8 @@ public sealed class EmbedTests : IAsyncLifetime
         {
             Content = RunningService.Content(RandomImage.Of(8, 8, 1)), Headers = { { "Origin", "http://elsewhere.example" } },
         };
-        await RunningService.Refused(await service.Client.SendAsync(foreign, TestContext.Current.CancellationToken), HttpStatusCode.Forbidden);
+        await RunningService.Refused(await service.Client.SendAsync(foreign, TestContext.Current.CancellationToken),
+            HttpStatusCode.Forbidden);
         using var name = new HttpRequestMessage(HttpMethod.Get, "space") { Headers = { Host = "elsewhere.example" } };
         Assert.Equal(HttpStatusCode.BadRequest, (await service.Client.SendAsync(name, TestContext.Current.CancellationToken)).StatusCode);
     }
@@ -160,7 +163,8 @@ public sealed class EmbedTests : IAsyncLifetime
         var embed = document.RootElement.GetProperty("paths").GetProperty("/embed").GetProperty("post");
         Assert.Equal(["image/*", "application/octet-stream", "multipart/form-data"], embed.GetProperty("requestBody").GetProperty("content")
             .EnumerateObject().Select(type => type.Name));
-        Assert.Equal(["200", "400", "408", "413", "415", "503"], embed.GetProperty("responses").EnumerateObject().Select(code => code.Name));
+        Assert.Equal(["200", "400", "408", "413", "415", "503"],
+            embed.GetProperty("responses").EnumerateObject().Select(code => code.Name));
     }
 
     [Fact]
