@@ -76,7 +76,7 @@ internal static class Experiment
     private static IReadOnlyList<(string, string)> SettingsOf(TrainingSettings s) =>
     [
         ("recipe", $"{s.Recipe.Name}: {s.Recipe.Source}"), ("recipe fingerprint", s.Recipe.Fingerprint()),
-        ("weights to start from", s.Network.Weights?.Name ?? "none, from scratch"),
+        ("weights to start from", s.Network.ImageNet ? "ImageNet" : s.Network.Weights?.Name ?? "none, from scratch"),
         ("device", Networks.DeviceOf(s.Network).ToString()), .. s.Recipe.Lines(), ("seed", $"{s.Seed}"),
     ];
 }

@@ -20,6 +20,7 @@ internal static class Networks
         ["osnet_ain_x0_75"] = classes => EmbeddingModel.TorchReId(OSNet.X075(OSNetVariant.Ain), classes),
         ["osnet_ain_x1_0"] = classes => EmbeddingModel.TorchReId(OSNet.X100(OSNetVariant.Ain), classes),
         ["resnet18"] = classes => WithNeck(ResNet.ResNet18(lastStride: 1), classes),
+        [PublishedWeights.Architecture] = classes => WithNeck(ResNet.CntkResNet18(lastStride: 1), classes),
         ["resnet34"] = classes => WithNeck(ResNet.ResNet34(lastStride: 1), classes),
         ["resnet50"] = classes => WithNeck(ResNet.ResNet50(lastStride: 1), classes),
         ["resnet101"] = classes => WithNeck(ResNet.ResNet101(lastStride: 1), classes),
@@ -77,7 +78,8 @@ internal static class Networks
     public static EmbeddingModel Create(NetworkSettings settings, int classes = 0)
     {
         var model = all[settings.Architecture](classes);
-        if (settings.Weights is { } file) Ui.Line($"weights: {Load(model, file.FullName)} ({file.Name})");
+        if (settings.ImageNet) Ui.Line($"weights: {PublishedWeights.Load(model.Backbone)} (ImageNet)");
+        else if (settings.Weights is { } file) Ui.Line($"weights: {Load(model, file.FullName)} ({file.Name})");
         if (settings.Half) model.to(ScalarType.BFloat16);
         model.eval();
         return model.to(DeviceOf(settings));

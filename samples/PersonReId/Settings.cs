@@ -9,6 +9,10 @@ internal sealed record NetworkSettings
 {
     public required string Architecture { get; init; }
     public FileInfo? Weights { get; init; }
+
+    /// <summary>Whether <see cref="Weights"/> are those of ImageNet that a package has.</summary>
+    public bool ImageNet { get; init; }
+
     public int Height { get; init; } = 256;
     public int Width { get; init; } = 128;
     public string Device { get; init; } = "cpu";
@@ -22,6 +26,9 @@ internal sealed record NetworkSettings
 
     /// <summary>What the file of the weights knows of the embeddings; null if it does not say.</summary>
     public EmbeddingSpace? File { get; init; }
+
+    /// <summary>What <c>--weights</c> says; null for nothing.</summary>
+    public string? WeightsOption => ImageNet ? PublishedWeights.Name : Weights is { } file ? Shell.Quote(file.FullName) : null;
 
     /// <summary>The layer whose output is the feature; null for the embedding.</summary>
     public string? Layer { get; init; }
@@ -79,7 +86,7 @@ internal sealed record TrainingSettings
         var options = new List<string>
         {
             source.Options, $"--recipe {r.Name}", $"--arch {r.Architecture}",
-            Network.Weights is { } file ? $"--weights {Shell.Quote(file.FullName)}" : "",
+            Network.WeightsOption is { } from ? $"--weights {from}" : "",
             $"--size {Network.Height} {Network.Width} --epochs {r.Epochs} --batch {r.IdentitiesPerBatch} {r.ImagesPerIdentity}",
             $"--lr {N(r.LearningRate)}",
             r.Milestones.Count > 0 ? $"--milestones {string.Join(' ', r.Milestones)}" : "",

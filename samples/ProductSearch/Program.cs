@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using ProductSearch;
 
 // Photograph a product, find it in the catalogue: a web page over an exact index. Without options everything is drawn and trained here.
@@ -12,23 +11,9 @@ var photos = new Option<DirectoryInfo>("--photos")
     Description = "The page may add folders in this folder; by default in your home folder",
     DefaultValueFactory = _ => new DirectoryInfo(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)),
 };
-var address = new Option<string>("--address")
-{
-    Description = "The address to listen on; with any other than this computer's own, everyone in the network can search and add folders",
-    DefaultValueFactory = _ => "127.0.0.1",
-};
-var port = new Option<int>("--port") { Description = "The port; 0 for any that is free", DefaultValueFactory = _ => 5080 };
 var products = new Option<int>("--products") { Description = "How many products are drawn", DefaultValueFactory = _ => 480 };
 var seed = new Option<ulong>("--seed") { Description = "The seed of everything that is random", DefaultValueFactory = _ => 1 };
 var quick = new Option<bool>("--quick") { Description = "Trains for a few seconds only: to see that it works" };
-address.Validators.Add(result =>
-{
-    if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _)) result.AddError("--address must be an IP address.");
-});
-port.Validators.Add(result =>
-{
-    if (result.GetValueOrDefault<int>() is < 0 or > IPEndPoint.MaxPort) result.AddError($"--port must be from 0 to {IPEndPoint.MaxPort}.");
-});
 products.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() is < 0 or > 9999) result.AddError("--products must be from 0 to 9999.");
@@ -36,16 +21,18 @@ products.Validators.Add(result =>
 
 var root = new RootCommand("Finds products by a picture: a web page, and an exact index behind it.")
 {
-    data, photos, address, port, products, seed, quick,
+    data, photos, products, seed, quick,
 };
+var listen = new ListenOptions(root, usualPort: 5080, others: "search and add folders");
 root.SetAction(async (parsed, cancellationToken) =>
 {
+    var place = listen.Read(parsed);
     var settings = new Settings
     {
         Data = Directory.CreateDirectory(parsed.GetValue(data)!.FullName),
         Photos = parsed.GetValue(photos)!,
-        Address = IPAddress.Parse(parsed.GetValue(address)!),
-        Port = parsed.GetValue(port),
+        Address = place.Address,
+        Port = place.Port,
         Products = parsed.GetValue(products),
         Training = parsed.GetValue(quick) ? TrainingAmount.Quick : TrainingAmount.Full,
         Seed = parsed.GetValue(seed),

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.FileProviders;
 
@@ -13,24 +12,9 @@ internal static class Server
     /// <summary>The server for settings; it is not started.</summary>
     public static WebApplication Create(Settings settings)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = Uploads.MaxBytes;
-            kestrel.Limits.MaxConcurrentConnections = MostConnections;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-            kestrel.Listen(settings.Address, settings.Port);
-        });
-        builder.Services.AddProblemDetails();
+        var builder = LocalServer.Builder(new IPEndPoint(settings.Address, settings.Port), Uploads.MaxBytes, MostConnections);
         builder.Services.AddSingleton(settings).AddSingleton<StatusBoard>().AddSingleton<Startup>().AddSingleton<FolderIndexing>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Startup>());
-        builder.Services.Configure<HostFilteringOptions>(options =>
-        {
-            // A page elsewhere could point its own name at this computer; it would still send that name.
-            if (IPAddress.IsLoopback(settings.Address)) options.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
-        });
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
@@ -39,10 +23,7 @@ internal static class Server
         });
 
         var app = builder.Build();
-        app.UseExceptionHandler();
-        app.UseStatusCodePages();
-        app.UseHostFiltering();
-        SameOrigin.Use(app);
+        LocalServer.Use(app);
         var page = new EmbeddedFileProvider(typeof(Server).Assembly, "page");
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = page });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = page });

@@ -16,7 +16,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     [Fact]
     public async Task AnImage_IsDecodedResizedAndNormalized()
     {
-        var image = Image(20, 30, seed: 1);
+        var image = RandomImage.Of(20, 30, seed: 1);
         using var embedder = new OnnxEmbedder(MeanColor.Planes(folder,
             new() { Mean = mean, Deviation = deviation, Interpolation = "bilinear", Dimension = 3 }));
         Assert.Equal(3, embedder.Dimension);
@@ -29,7 +29,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     [Fact]
     public async Task PixelsForTheNetwork_AreRedGreenBlue()
     {
-        var image = Image(20, 30, seed: 2);
+        var image = RandomImage.Of(20, 30, seed: 2);
         using var embedder = new OnnxEmbedder(MeanColor.Pixels(folder));
         using var stream = new MemoryStream(image);
         var embedding = await embedder.EmbedAsync(stream, TestContext.Current.CancellationToken);
@@ -41,7 +41,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     public async Task ANormalizedSpace_GivesVectorsOfLength1()
     {
         using var embedder = new OnnxEmbedder(MeanColor.Pixels(folder, new() { Normalized = true }));
-        var embedding = await embedder.EmbedAsync(Image(8, 8, seed: 3), TestContext.Current.CancellationToken);
+        var embedding = await embedder.EmbedAsync(RandomImage.Of(8, 8, seed: 3), TestContext.Current.CancellationToken);
         Assert.Equal(1, embedding.Sum(value => (double)value * value), 6);
     }
 
@@ -49,7 +49,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     public async Task ConcurrentCallers_GetTheSameBitsAsOneAfterAnother()
     {
         using var embedder = new OnnxEmbedder(MeanColor.Planes(folder, plain));
-        await SameBits(embedder, Enumerable.Range(0, 500).Select(i => Image(5 + i % 40, 7 + i % 30, (ulong)i)).ToArray());
+        await SameBits(embedder, Enumerable.Range(0, 500).Select(i => RandomImage.Of(5 + i % 40, 7 + i % 30, (ulong)i)).ToArray());
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class OnnxEmbedderTests : IDisposable
             Space = new() { Mean = [0.485f, 0.456f, 0.406f], Deviation = [0.229f, 0.224f, 0.225f], Normalized = true },
         });
         Assert.Equal(512, embedder.Dimension);
-        await SameBits(embedder, Enumerable.Range(0, 40).Select(i => Image(64, 128, (ulong)i)).ToArray());
+        await SameBits(embedder, Enumerable.Range(0, 40).Select(i => RandomImage.Of(64, 128, (ulong)i)).ToArray());
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     {
         using var embedder = new OnnxEmbedder(MeanColor.Planes(folder, plain), new() { MaxBytes = 5000, MaxPixels = 400 });
         var token = TestContext.Current.CancellationToken;
-        var good = Enumerable.Range(0, 20).Select(i => embedder.EmbedAsync(Image(8, 8, (ulong)i), token)).ToArray();
+        var good = Enumerable.Range(0, 20).Select(i => embedder.EmbedAsync(RandomImage.Of(8, 8, (ulong)i), token)).ToArray();
         async Task Refused(byte[] image, string part)
         {
             var error = await Assert.ThrowsAsync<InvalidDataException>(() => embedder.EmbedAsync(image, token));
@@ -79,8 +79,8 @@ public sealed class OnnxEmbedderTests : IDisposable
         }
         await Refused([.. "no image"u8], "not an image");
         await Refused([], "empty");
-        await Refused(Image(8, 8, 1)[..50], "The image:");
-        await Refused(Image(30, 30, 1), "pixels allowed");
+        await Refused(RandomImage.Of(8, 8, 1)[..50], "The image:");
+        await Refused(RandomImage.Of(30, 30, 1), "pixels allowed");
         await Refused(new byte[5001], "MaxBytes");
         Assert.All(await Task.WhenAll(good), embedding => Assert.Equal(3, embedding.Length));
     }
@@ -90,12 +90,13 @@ public sealed class OnnxEmbedderTests : IDisposable
     {
         var embedder = new OnnxEmbedder(MeanColor.Planes(folder, plain));
         var ended = new CancellationToken(canceled: true);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => embedder.EmbedAsync(Image(8, 8, 1), ended));
-        var begun = Enumerable.Range(0, 50).Select(i => embedder.EmbedAsync(Image(8, 8, (ulong)i), CancellationToken.None)).ToArray();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => embedder.EmbedAsync(RandomImage.Of(8, 8, 1), ended));
+        var begun = Enumerable.Range(0, 50)
+            .Select(i => embedder.EmbedAsync(RandomImage.Of(8, 8, (ulong)i), CancellationToken.None)).ToArray();
         await Task.WhenAll(begun);
         embedder.Dispose();
         embedder.Dispose();
-        await Assert.ThrowsAsync<ObjectDisposedException>(() => embedder.EmbedAsync(Image(8, 8, 1), CancellationToken.None));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => embedder.EmbedAsync(RandomImage.Of(8, 8, 1), CancellationToken.None));
     }
 
     [Fact]
@@ -130,7 +131,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "looks at /proc");
         using var embedder = new OnnxEmbedder(MeanColor.Planes(folder, plain));
-        await embedder.EmbedAsync(Image(8, 8, 1), TestContext.Current.CancellationToken);
+        await embedder.EmbedAsync(RandomImage.Of(8, 8, 1), TestContext.Current.CancellationToken);
         var loaded = File.ReadAllText("/proc/self/maps");
         Assert.Contains("libonnxruntime", loaded, StringComparison.Ordinal);
         Assert.DoesNotContain("LibTorchSharp", loaded, StringComparison.Ordinal);
@@ -143,15 +144,6 @@ public sealed class OnnxEmbedderTests : IDisposable
         for (var i = 0; i < images.Length; i++) serial[i] = await embedder.EmbedAsync(images[i], CancellationToken.None);
         var together = await Task.WhenAll(images.Select(image => Task.Run(() => embedder.EmbedAsync(image, CancellationToken.None))));
         for (var i = 0; i < images.Length; i++) Assert.Equal(serial[i], together[i]);
-    }
-
-    /// <summary>An image of random pixels, as the contents of a PPM file.</summary>
-    private static byte[] Image(int width, int height, ulong seed)
-    {
-        var random = new SeededRandom(seed);
-        var pixels = new byte[3 * width * height];
-        for (var i = 0; i < pixels.Length; i++) pixels[i] = (byte)random.NextInt(256);
-        return [.. System.Text.Encoding.ASCII.GetBytes($"P6 {width} {height} 255\n"), .. pixels];
     }
 
     /// <summary>The mean of each channel of the image in the networks' size.</summary>

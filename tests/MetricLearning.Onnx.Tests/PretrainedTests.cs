@@ -1,4 +1,4 @@
-using System.Reflection;
+using MetricLearning.Samples;
 using MetricLearning.Testing;
 using static TorchSharp.torch;
 
@@ -8,14 +8,10 @@ namespace MetricLearning.Onnx.Tests;
 [LeavesNoTensors]
 public class PretrainedTests
 {
-    private static string Models => typeof(PretrainedTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(metadata => metadata.Key == "PublishedResNet18").Value!;
-
     [Fact]
     public void CntkResNet18_GivesWhatOnnxRuntimeGives()
     {
-        var (network, preparation) = (Path.Combine(Models, "ResNet18Onnx", "ResNet18.onnx"),
-            Path.Combine(Models, "ResNetPrepOnnx", "ResNetPreprocess.onnx"));
+        var (network, preparation) = (PublishedResNet18.Network, PublishedResNet18.Preparation);
         using var scope = NewDisposeScope();
         using var model = new EmbeddingModel(ResNet.CntkResNet18());
 

@@ -118,15 +118,22 @@ internal sealed class NetworkOptions
         architecture.AcceptOnlyFromAmong([.. Networks.Names]);
         weights = new Option<FileInfo?>("--weights")
         {
-            Description = weightsRequired
-                ? "Its weights: .safetensors, or a PyTorch .pth"
-                : "Weights to start from: .safetensors, or a PyTorch .pth; without them training starts from scratch",
+            Description = (weightsRequired ? "Its weights" : "Weights to start from")
+                + $": .safetensors, a PyTorch .pth, or {PublishedWeights.Name} for a ResNet-18 that is trained on ImageNet"
+                + (weightsRequired ? "" : "; without them training starts from scratch"),
             HelpName = "FILE",
             Required = weightsRequired,
         };
         weights.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var path }] && !File.Exists(path)) result.AddError($"--weights: there is no file {path}.");
+            if (result.Tokens is [{ Value: var path }] && path != PublishedWeights.Name && !File.Exists(path))
+                result.AddError($"--weights: there is no file {path}.");
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(weights)?.ToString() == PublishedWeights.Name
+                && result.GetValue(architecture) is { } name && name != PublishedWeights.Architecture)
+                result.AddError($"--weights {PublishedWeights.Name} needs --arch {PublishedWeights.Architecture}, got {name}.");
         });
         size.Validators.Add(result =>
         {
@@ -145,7 +152,8 @@ internal sealed class NetworkOptions
     public NetworkSettings Read(ParseResult result, Recipe? recipe = null)
     {
         var (file, name, pixels) = (result.GetValue(weights), result.GetValue(architecture), result.GetValue(size));
-        var space = file?.Extension == ".safetensors" ? EmbeddingSpace.Read(file.FullName) : null;
+        var isImageNet = file?.ToString() == PublishedWeights.Name;
+        var space = isImageNet ? PublishedWeights.Space() : file?.Extension == ".safetensors" ? EmbeddingSpace.Read(file.FullName) : null;
         var known = space?.Architecture is { } theirs && Networks.Names.Contains(theirs) ? theirs : null;
         Warn(file, "--arch", known, name);
         Warn(file, "--size", space is { Height: { } tall, Width: { } wide } ? $"{tall} {wide}" : null,
@@ -155,7 +163,8 @@ internal sealed class NetworkOptions
             Architecture = name ?? known ?? recipe?.Architecture ?? DefaultNetwork,
             Interpolation = recipe?.Interpolation ?? "bilinear",
             Mean = recipe?.Mean,
-            Weights = file,
+            Weights = isImageNet ? new FileInfo(PublishedResNet18.Network) : file,
+            ImageNet = isImageNet,
             File = space,
             Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? recipe?.Height ?? 256,
             Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? recipe?.Width ?? 128,

@@ -9,6 +9,8 @@ public class CommandLineTests
     [InlineData("--epochs takes a whole number, got abc.", "train", "--data", ".", "--epochs", "abc")]
     [InlineData("--lr takes a number, got fast.", "train", "--data", ".", "--lr", "fast")]
     [InlineData("--arch: there is no resnet19. Near names: resnet18, ", "train", "--data", ".", "--arch", "resnet19")]
+    [InlineData("--weights imagenet needs --arch cntk_resnet18, got resnet50.", "train", "--data", ".", "--weights", "imagenet", "--arch",
+        "resnet50")]
     public void AMistake_IsSaidInOneLine(string message, params string[] arguments)
     {
         var (code, _, error) = Run(arguments);

@@ -70,6 +70,17 @@ public abstract class SnippetContext
         protected Tensor Embed(IReadOnlyList<long> rows) => throw new NotSupportedException();
     }
 
+    public abstract class Safetensors : SnippetContext
+    {
+        protected new EmbeddingModel model = null!;
+    }
+
+    public abstract class Tensorboard : SnippetContext
+    {
+        protected Sampler sampler = null!;
+        protected Tensor inputs = null!;
+    }
+
     public abstract class Search : SnippetContext
     {
         protected MetricLearning.Search.ExactIndex<string> index = null!;

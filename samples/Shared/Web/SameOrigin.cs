@@ -1,4 +1,4 @@
-namespace ProductSearch;
+namespace MetricLearning.Samples;
 
 /// <summary>Refuses requests that another web page makes in the user's browser, and tells the browser to load nothing from
 /// elsewhere.</summary>
@@ -12,8 +12,8 @@ internal static class SameOrigin
         headers["Referrer-Policy"] = "no-referrer";
         if (IsForeign(context.Request))
         {
-            context.Response.StatusCode = StatusCodes.Status403Forbidden;
-            await context.Response.WriteAsJsonAsync(new { detail = "Only the page of this program may do that." });
+            await Results.Problem("Another web page may not call this program.", statusCode: StatusCodes.Status403Forbidden)
+                .ExecuteAsync(context);
             return;
         }
         await next(context);

@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace EmbeddingService;
+
+/// <summary>What the OpenAPI document says of bodies, which no parameter of a handler describes.</summary>
+internal static class Document
+{
+    public static Task Describe(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        if (operation.OperationId != "embed") return Task.CompletedTask;
+        var picture = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+        operation.RequestBody = new OpenApiRequestBody
+        {
+            Required = true,
+            Description = "A picture (JPEG, PNG, WebP, BMP, GIF or PNM), or several as the parts of a form",
+            Content = new Dictionary<string, OpenApiMediaType>
+            {
+                ["image/*"] = new() { Schema = picture },
+                ["application/octet-stream"] = new() { Schema = picture },
+                ["multipart/form-data"] = new()
+                {
+                    Schema = new OpenApiSchema
+                    {
+                        Type = JsonSchemaType.Object,
+                        Properties = new Dictionary<string, IOpenApiSchema>
+                        {
+                            ["pictures"] = new OpenApiSchema { Type = JsonSchemaType.Array, Items = picture },
+                        },
+                    },
+                },
+            },
+        };
+        if (operation.Responses?["200"] is OpenApiResponse { Content: { } content })
+            content["application/octet-stream"] = new OpenApiMediaType { Schema = picture };
+        return Task.CompletedTask;
+    }
+}

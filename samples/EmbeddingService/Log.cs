@@ -1,0 +1,14 @@
+namespace EmbeddingService;
+
+/// <summary>What the program writes to its log.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(LogLevel.Information, "Serving {Network}: {Dimension} numbers a picture, fingerprint {Fingerprint}")]
+    public static partial void Serving(ILogger log, string network, int dimension, string fingerprint);
+
+    [LoggerMessage(LogLevel.Information, "Stopping: requests that were begun are finished")]
+    public static partial void Stopping(ILogger log);
+
+    [LoggerMessage(LogLevel.Debug, "Refused with {Status}: {Detail}")]
+    public static partial void Refused(ILogger log, int status, string detail);
+}

@@ -1,0 +1,12 @@
+namespace EmbeddingService;
+
+/// <summary>A request that the service refuses.</summary>
+/// <param name="status">The status code of HTTP.</param>
+/// <param name="kind">The kind of refusal, as metrics count it.</param>
+/// <param name="detail">Why, in words for the caller.</param>
+internal sealed class Refusal(int status, string kind, string detail) : Exception(detail)
+{
+    public int Status => status;
+
+    public string Kind => kind;
+}

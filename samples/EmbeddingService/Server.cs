@@ -1,0 +1,33 @@
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+
+namespace EmbeddingService;
+
+/// <summary>The web server.</summary>
+internal static class Server
+{
+    /// <summary>The server for settings, with its network loaded; it is not started.</summary>
+    public static WebApplication Create(Settings settings)
+    {
+        var limits = settings.Limits;
+        var builder = LocalServer.Builder(settings.Place, limits.MaxRequestBytes, limits.MaxConnections);
+        // Made by the container, so that it is disposed when the last request has ended.
+        builder.Services.AddSingleton(settings).AddSingleton(limits).AddSingleton<Places>().AddSingleton<Uploads>()
+            .AddSingleton<Measures>().AddSingleton<ServedNetwork>();
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerContext.Default));
+        builder.Services.AddOpenApi(options => options.AddOperationTransformer(Document.Describe));
+        builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService(nameof(EmbeddingService)))
+            .WithMetrics(metrics => metrics
+                .AddMeter(Measures.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime")
+                .AddPrometheusExporter());
+
+        var app = builder.Build();
+        LocalServer.Use(app);
+        Api.Map(app);
+        var network = app.Services.GetRequiredService<ServedNetwork>();
+        app.Lifetime.ApplicationStarted.Register(() =>
+            Log.Serving(app.Logger, settings.Network, network.Dimension, network.Space.Fingerprint!));
+        app.Lifetime.ApplicationStopping.Register(() => Log.Stopping(app.Logger));
+        return app;
+    }
+}

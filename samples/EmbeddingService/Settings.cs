@@ -1,0 +1,50 @@
+using System.Net;
+using MetricLearning;
+
+namespace EmbeddingService;
+
+/// <summary>What the command line says.</summary>
+internal sealed record Settings
+{
+    /// <summary>The ONNX file of the network.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>What the file does not say about its embeddings.</summary>
+    public EmbeddingSpace Space { get; init; } = new();
+
+    /// <summary>Where the server listens.</summary>
+    public required IPEndPoint Place { get; init; }
+
+    /// <summary>The threads on which the network runs; 0 for as many as there are cores.</summary>
+    public int Threads { get; init; }
+
+    public Limits Limits { get; init; } = new();
+}
+
+/// <summary>How much the service takes from outside.</summary>
+internal sealed record Limits
+{
+    /// <summary>The most bytes of a picture's file.</summary>
+    public int MaxBytes { get; init; } = 20 << 20;
+
+    /// <summary>The most bytes of a request.</summary>
+    public int MaxRequestBytes { get; init; } = 64 << 20;
+
+    /// <summary>The most pixels of a picture; each takes 4 bytes in memory.</summary>
+    public int MaxPixels { get; init; } = 32_000_000;
+
+    /// <summary>The most pictures of one request.</summary>
+    public int MaxPictures { get; init; } = 32;
+
+    /// <summary>The requests that are worked on at once; together they hold at most as many times <see cref="MaxRequestBytes"/>.</summary>
+    public int AtOnce { get; init; } = 32;
+
+    /// <summary>The requests that wait, their bodies still unread. Further ones are refused.</summary>
+    public int Waiting { get; init; } = 1024;
+
+    /// <summary>The most connections.</summary>
+    public int MaxConnections { get; init; } = 2048;
+
+    /// <summary>A client must have sent its pictures within this time, so that slow ones keep no place.</summary>
+    public TimeSpan UploadTime { get; init; } = TimeSpan.FromSeconds(30);
+}
