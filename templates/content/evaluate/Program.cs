@@ -36,9 +36,8 @@ return 0;
 
     // The protocol follows from the cameras. Name one if you want another: RetrievalProtocol.Cuhk03, .VeRi, .NoFilter, ...
     // Where query and gallery are one set, each row is searched for among all others.
-    var same = query.Count == gallery.Count && query.Features.equal(gallery.Features);
     var evaluator = new RetrievalEvaluator { Distance = distance };
-    var report = same ? evaluator.Evaluate(query) : evaluator.Evaluate(query, gallery);
+    var report = Same(query, gallery) ? evaluator.Evaluate(query) : evaluator.Evaluate(query, gallery);
     return (report, [.. query.Identities], new Snapshot
     {
         Name = name,
@@ -48,4 +47,10 @@ return 0;
         Projection = EmbeddingPlots.Plane(query, gallery, distance),
         Rankings = [],
     });
+}
+
+static bool Same(EmbeddingSet query, EmbeddingSet gallery)
+{
+    using var scope = TorchSharp.torch.NewDisposeScope();
+    return query.Features.shape.SequenceEqual(gallery.Features.shape) && query.Features.equal(gallery.Features).all().item<bool>();
 }
