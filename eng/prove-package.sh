@@ -38,6 +38,7 @@ for project in MetricLearning MetricLearning.Vision MetricLearning.Search Metric
   MetricLearning.Onnx MetricLearning.Onnx.Runtime; do
   quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
 done
+quietly dotnet pack -c Release "$root/templates" -o "$work/feed" -p:Version="$version"
 ls "$work/feed"
 
 case $(uname -s) in Linux) backend=libtorch-cpu-linux-x64 ;; *) backend=TorchSharp-cpu ;; esac
@@ -130,6 +131,64 @@ page() { # NAME PAGE TEXT...: the pieces of a page, one after the other, are a p
 page Started getting-started.md "trained: rank-1 9" "two pictures of one thing are"
 page Extending extending.md "loss: " "miner: 384 pairs" "dataset: 15 images to train on" "protocol: 64 queries under 'other days'"
 
+step "The quick start of the README, as a single file"
+mkdir Single
+awk '/^```csharp/ { code = 1; next } /^```$/ { code = 0 } code' "$root/README.md" |
+  sed -E "s/^(#:package MetricLearning@).*/\1$version/" >Single/quickstart.cs
+case $backend in TorchSharp-cpu) sed -i.bak 's/^#:package libtorch.*/#:package TorchSharp-cpu@0.107.0/' Single/quickstart.cs ;; esac
+expect "trained: rank-1 7" dotnet run Single/quickstart.cs
+echo "quickstart.cs: $(tr '\n' ';' <"$work/out")"
+
+step "The templates: made, built and run; one trains, and the others use what it wrote"
+quietly dotnet new install "$work/feed/MetricLearning.Templates.$version.nupkg" --debug:custom-hive "$work/hive"
+made() { # NAME TEMPLATE
+  quietly dotnet new "$2" -n "$1" --debug:custom-hive "$work/hive" --no-update-check
+  quietly dotnet build -c Release "$1"
+}
+program_of() { echo "$work/$1/bin/Release/net10.0/$1"; }
+server=
+serve() { # NAME ARGUMENTS...: starts a server; $address is where it listens
+  local name=$1; shift
+  (cd "$name" && ASPNETCORE_URLS=http://127.0.0.1:0 exec "$(program_of "$name")" "$@") >"$work/log" 2>&1 &
+  server=$!
+  for _ in $(seq 300); do
+    address=$(sed -nE 's/^(open|listening on) (http[^ ]*).*/\2/p' "$work/log")
+    [ -z "$address" ] || return 0
+    kill -0 "$server" 2>/dev/null || break
+    sleep 0.2
+  done
+  cat "$work/log" >&2; fail "$name does not listen"
+}
+end_server() { kill "$server" && wait "$server" || true; server=; }
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$work" "${packages%/}"/metriclearning*/"$version"' EXIT
+
+made Training metriclearning-train
+cd Training
+expect "run/report.html" "$(program_of Training)" "$work/Started/pictures" 2
+expect "resumed after epoch 2" "$(program_of Training)" "$work/Started/pictures" 2
+grep -q '<section' run/report.html || fail "the report has no content"
+cd ..
+made Evaluation metriclearning-evaluate
+cd Evaluation
+expect "report.html" "$(program_of Evaluation)" "$work/Training/run/features.npz"
+echo "Evaluation: $(grep -m 1 rank-1 "$work/out")"
+cd ..
+picture=$work/Started/pictures/thing-00/00.ppm
+made SearchPage metriclearning-search
+serve SearchPage "$work/Training/run/model.onnx" "$work/Started/pictures"
+expect '"key":"thing-00/00.ppm"' curl -sf --data-binary "@$picture" "$address/search"
+expect "Find by picture" curl -sf "$address/"
+expect "image/jpeg" curl -sf -o /dev/null -w '%{content_type}' "$address/pictures/thing-00/00.ppm"
+! curl -sf -o /dev/null "$address/pictures/../Training/Program.cs" || fail "the page serves other files"
+end_server
+made Embeddings metriclearning-service
+serve Embeddings "$work/Training/run/model.onnx" "$work/items.db"
+quietly curl -sf -X PUT --data-binary "@$picture" "$address/items/first?kind=disc"
+expect '"id":"first"' curl -sf --data-binary "@$picture" "$address/search?kind=disc&top=3"
+[ "$(curl -s -o /dev/null -w '%{http_code}' --data-binary 'no picture' "$address/embed")" = 400 ] || fail "the service takes what is no picture"
+end_server
+echo "templates: train, resume, evaluate, search, service"
+
 step "A service that searches, without any libtorch package"
 quietly dotnet new console -n Search --framework net10.0
 cp "$root/eng/consumers/Search.cs" Search/Program.cs
@@ -193,4 +252,4 @@ quietly dotnet build -c Release -p:MetricLearningNativeFix=false
 ! grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is compiled in all the same"
 cd ..
 
-printf '\nThe packages work: console program, single file, a library with its tests, the programs of a newcomer.\n'
+printf '\nThe packages work: console program, single file, a library with its tests, the programs of a newcomer and of the pages, the templates.\n'

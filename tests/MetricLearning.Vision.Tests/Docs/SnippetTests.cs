@@ -27,7 +27,9 @@ public class SnippetTests
 
     public static TheoryData<string> Pages =>
         [.. Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md", SearchOption.AllDirectories)
-        .Concat(Directory.GetFiles(Repository.Root, "*.md")).Select(page => Path.GetRelativePath(Repository.Root, page)).Order()];
+        .Concat(Directory.GetFiles(Repository.Root, "*.md"))
+        .Concat(Directory.GetDirectories(Path.Combine(Repository.Root, "src")).Select(library => Path.Combine(library, "README.md")))
+        .Select(page => Path.GetRelativePath(Repository.Root, page)).Order()];
 
     [Theory, MemberData(nameof(Pages))]
     public void EverySnippet_Compiles(string page)

@@ -1,0 +1,76 @@
+using MetricLearning.Onnx.Runtime;
+using MetricLearning.Search;
+using Microsoft.Extensions.VectorData;
+
+if (args.Length != 2)
+{
+    Console.Error.WriteLine("dotnet run -c Release -- NETWORK.onnx ITEMS.db\nThe template metriclearning-train makes the network.");
+    return 2;
+}
+const int maxBytes = 20_000_000, maxPixels = 32_000_000;
+using var embedder = new OnnxEmbedder(args[0], new OnnxEmbedderSettings { MaxBytes = maxBytes, MaxPixels = maxPixels });
+using var store = new SqliteVectorStore(args[1]) { EmbeddingSpace = embedder.Space };       // vectors of another network are refused
+var items = store.GetCollection<string, Item>("items", new VectorStoreCollectionDefinition
+{
+    Properties =
+    [
+        new VectorStoreKeyProperty(nameof(Item.Id), typeof(string)),
+        new VectorStoreDataProperty(nameof(Item.Kind), typeof(string)),
+        new VectorStoreVectorProperty(nameof(Item.Vector), typeof(ReadOnlyMemory<float>), embedder.Dimension),
+    ],
+});
+await items.EnsureCollectionExistsAsync();
+
+// It listens on this computer only, unless ASPNETCORE_URLS says otherwise. Put it behind a proxy that knows who may call it.
+var builder = WebApplication.CreateBuilder(new WebApplicationOptions());
+builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = maxBytes);
+await using var app = builder.Build();
+app.MapGet("/health", () => Results.Ok(new { embedder.Dimension }));
+app.MapPost("/embed", (HttpRequest request, CancellationToken cancellationToken) =>
+    WithVector(request, vector => Task.FromResult(Results.Ok(vector)), cancellationToken));
+app.MapPut("/items/{id}", (string id, string? kind, HttpRequest request, CancellationToken cancellationToken) =>
+    WithVector(request, async vector =>
+    {
+        await items.UpsertAsync(new Item { Id = id, Kind = kind, Vector = vector }, cancellationToken);
+        return Results.NoContent();
+    }, cancellationToken));
+app.MapDelete("/items/{id}", async (string id, CancellationToken cancellationToken) =>
+{
+    await items.DeleteAsync(id, cancellationToken);
+    return Results.NoContent();
+});
+app.MapPost("/search", (HttpRequest request, CancellationToken cancellationToken, string? kind = null, int top = 10) =>
+    WithVector(request, async vector =>
+    {
+        var options = new VectorSearchOptions<Item> { Filter = kind is null ? null : item => item.Kind == kind };
+        var hits = new List<object>();
+        await foreach (var hit in items.SearchAsync(vector, Math.Clamp(top, 1, 1000), options, cancellationToken))
+            hits.Add(new { hit.Record.Id, hit.Record.Kind, hit.Score });
+        return Results.Ok(hits);
+    }, cancellationToken));
+await app.StartAsync();
+Console.WriteLine($"listening on {app.Urls.First()}");
+await app.WaitForShutdownAsync();
+return 0;
+
+// The body of a request is a picture: JPEG, PNG, WebP, ... Many requests at once run through the network as one batch.
+async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, Task<IResult>> answer, CancellationToken cancellationToken)
+{
+    try
+    {
+        return await answer(await embedder.EmbedAsync(request.Body, cancellationToken));
+    }
+    catch (InvalidDataException e)
+    {
+        return Results.BadRequest(new { error = e.Message });
+    }
+}
+
+internal sealed class Item
+{
+    public string Id { get; set; } = "";
+
+    public string? Kind { get; set; }
+
+    public ReadOnlyMemory<float> Vector { get; set; }
+}

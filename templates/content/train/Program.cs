@@ -1,0 +1,117 @@
+using MetricLearning;
+using MetricLearning.Onnx;
+using MetricLearning.Vision;
+using TrainingProject;
+using static TorchSharp.torch;
+
+if (args.Length is 0 or > 2 || (args.Length == 2 && !int.TryParse(args[1], out _)))
+{
+    Console.Error.WriteLine("dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person.");
+    return 2;
+}
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = true; stop.Cancel(); };
+
+// The recipe. Change it as you like; a run that was begun with another recipe does not resume.
+var epochs = args.Length == 2 ? int.Parse(args[1]) : 30;
+const int size = 64, dimension = 128, identitiesPerBatch = 16, imagesPerIdentity = 4, seed = 1;
+
+// The data. For a published dataset write ReIdDataset.Market1501(folder), .Cub200(folder), .Csv(...) and so on.
+var data = ReIdDataset.Folders(args[0]);
+var (train, validation) = data.Train.SplitIdentities(0.8, seed);
+Console.WriteLine(data);
+
+// The network: an embedding to search by, and a class for each identity of the training set. OSNet or ResNet for photographs.
+manual_seed(seed);
+using var model = new EmbeddingModel(new ConvNet4(imageChannels: 3), neck: new BNNeck(dimension),
+    projection: new FullyConnectedNeck(64, dimension), classes: train.ClassCount);
+var test = ImageTransform.ForEvaluation(size, size);
+var augment = new ImageTransform(new Resize(size, size), new HorizontalFlip(), new PadAndCrop(size / 10), new ColorJitter(0.2, 0.2, 0.2),
+    new Normalize());
+var space = test.Space with { Architecture = "convnet4", Dimension = dimension, Distance = "cosine" };
+
+// Batches, losses, learning rate.
+var sampler = new IdentitySampler(train.Labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
+var loader = new ImageLoader(train, augment) { Seed = seed, CacheBytes = 1L << 30 };
+using var losses = new LossSum()
+    .Add("triplet", new TripletLoss(margin: 0.3) { Miner = new BatchHardMiner() })
+    .Add("identity", new LabelSmoothingCrossEntropyLoss(), output => output.Logits!);
+using var optimizer = optim.Adam(model.parameters(), lr: 0.003, weight_decay: 5e-4);
+var schedule = new CosineSchedule(optimizer, TrainingSpan.Epochs(epochs), warmUp: WarmUp.Linear(TrainingSpan.Iterations(20), 0.1),
+    iterationsPerEpoch: sampler.BatchesPerEpoch);
+
+// Everything that training changes. It resumes from run/last.safetensors; delete the folder to begin anew.
+var checkpoint = new TrainingCheckpoint { Space = space };
+checkpoint.Add("model", model);
+checkpoint.Add("optimizer", optimizer);
+checkpoint.Add("schedule", schedule);
+checkpoint.Add("sampler", sampler);
+var last = Path.Combine("run", TrainingCheckpoint.LastFile);
+if (File.Exists(last))
+{
+    checkpoint.Load(last);
+    Console.WriteLine($"resumed after epoch {sampler.State.Epoch}");
+}
+var record = new RunRecord(checkpoint);
+try
+{
+    if (record.Before is null)
+    {
+        record.Before = Evaluation.Of("before training", model, data, test, stop.Token);
+        checkpoint.Save(last);
+    }
+    while (sampler.State.Epoch < epochs)
+    {
+        schedule.StartEpoch(sampler.State.Epoch);
+        model.train();
+        using (var bar = new Bar($"epoch {sampler.State.Epoch + 1}/{epochs}", sampler.BatchesPerEpoch))
+            foreach (var batch in loader.Batches(sampler, stop.Token))
+            {
+                using var images = batch;
+                using var step = NewDisposeScope();
+                optimizer.zero_grad();
+                using var output = model.call(batch.Images);
+                var result = losses.Compute(output, batch.Labels);
+                result.Value.backward();
+                optimizer.step();
+                schedule.Step();
+                record.Add(result, schedule.LearningRate);
+                bar.To(record.Steps, $"loss {result.Value.item<float>():0.000}");
+                if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
+            }
+        record.EndEpoch(sampler.State.Epoch);
+        var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
+        var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
+        Console.WriteLine($"epoch {sampler.State.Epoch}: loss {record.LastLoss:0.000}, mAP on validation {score:P1}{best}");
+    }
+}
+catch (OperationCanceledException)
+{
+    checkpoint.Save(last);
+    Console.WriteLine("stopped; run the same command again to go on");
+    return 1;
+}
+
+// The best model, by identities that it was not trained on, meets the test set once.
+checkpoint.LoadModule(Path.Combine("run", TrainingCheckpoint.BestFile), "model");
+var after = Evaluation.Of("after training", model, data, test, stop.Token);
+Ui.Table(Figures.Table(("before training", record.Before.Snapshot.Figures), ("after training", after.Snapshot.Figures)));
+model.eval();
+model.SaveForInference("run/model.safetensors", space);
+OnnxFile.Export(model, "run/model.onnx", new OnnxOptions { Space = space });
+Evaluation.SaveFeatures("run/features.npz", model, data, test);
+var comparison = Comparison.Table(("before", record.Before.PerQuery), ("after", after.PerQuery),
+    [.. data.Query.Select(image => image.Identity)], stop.Token);
+HtmlReport.Write("run/report.html", new ReportData
+{
+    Title = "Before and after training",
+    Lead = $"{epochs} epochs on {train.ClassCount} identities of {data.Name}.",
+    PictureRatio = 1,
+    Snapshots = [record.Before.Snapshot, after.Snapshot],
+    Comparison = comparison,
+    ComparisonNote = Comparison.Note,
+    Training = record.Curves,
+    ModelSummary = ModelSummary.Of(model, [1, 3, size, size]).ToString(),
+});
+Console.WriteLine("run/model.safetensors, run/model.onnx, run/features.npz, run/report.html");
+return 0;
