@@ -85,7 +85,8 @@ internal sealed class PostgresServer
         PostgresErrorCodes.InvalidSchemaName => "Create the schema first.",
         PostgresErrorCodes.InsufficientPrivilege => "Give the database user the right to do this.",
         PostgresErrorCodes.DiskFull => "Make room on the server's disk; nothing of this call was written.",
-        PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile => "Install pgvector 0.8 or newer on the server.",
+        PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.UndefinedObject =>
+            "Install pgvector 0.8 or newer on the server, in a schema of the search path.",
         _ => "",
     };
 }
