@@ -1,5 +1,3 @@
-using MetricLearning;
-
 namespace PersonReId;
 
 /// <summary>Trains a network, compares it before and after, and writes the report.</summary>

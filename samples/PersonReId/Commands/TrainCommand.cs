@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using MetricLearning;
 using PersonReId.Recipes;
 
@@ -156,7 +155,7 @@ internal sealed class RecipeOptions
         var settings = network.Read(result, chosen);
         chosen = chosen with { Architecture = settings.Architecture, Height = settings.Height, Width = settings.Width };
         chosen = chosen.Over(result.GetValue(epochs) ?? chosen.Epochs);
-        if (result.GetValue(batch) is { Length: 2 } pk) chosen = chosen with { IdentitiesPerBatch = pk[0], ImagesPerIdentity = pk[1] };
+        if (result.GetValue(batch) is [.., var p, var k]) chosen = chosen with { IdentitiesPerBatch = p, ImagesPerIdentity = k };
         if (result.GetValue(rate) is { } lr) chosen = chosen with { LearningRate = lr };
         if (result.GetValue(milestones) is { Length: > 0 } given)
             chosen = chosen.Schedule == ScheduleKind.MultiStep ? chosen with { Milestones = given }

@@ -57,6 +57,8 @@ public sealed class EasyToHardMiner : Miner
         var skipped = (n * S(SkippedShare)).floor();
         var left = (n - skipped - S(1)).clamp_min(S(0));
         var rank = skipped.Plus((left * S(1 - hardness)).round()).to(ScalarType.Int64).clamp(S(0), S(candidates.size(1) - 1));
+        // NaN comes first in the order, and is always taken, so that the loss shows it.
+        rank = rank.masked_fill((keys.isnan() & candidates).any(1), S(0));
         return order.gather(1, rank.unsqueeze(1)).squeeze(1);
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace MetricLearning;
 
 /// <summary>The memory allocator of the process, which also serves libtorch's tensors on the CPU.</summary>
+/// <remarks>Thread safety: any number of threads may use it at once.</remarks>
 public static partial class NativeAllocator
 {
     private const int TrimThreshold = -1, MapThreshold = -3;
@@ -26,7 +27,6 @@ public static partial class NativeAllocator
     /// <para>The setting belongs to the whole process, so the library never makes it by itself. Call it once, first thing in the program.
     /// It cannot be taken back. It calls <c>mallopt(M_MMAP_THRESHOLD)</c> and <c>mallopt(M_TRIM_THRESHOLD)</c>; the environment variables
     /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> do the same from outside.</para>
-    /// <para>Thread safety: any number of threads may call it at once.</para>
     /// </remarks>
     /// <returns>Whether the allocator took the settings. On other systems than Linux with glibc it does nothing and returns false.</returns>
     public static bool KeepFreedMemory()

@@ -7,10 +7,10 @@ namespace MetricLearning;
 /// <remarks>
 /// After each step of the optimizer <c>a ← d·a + (1 − d)·w</c>, with d the decay; whole numbers (the count of batches) are copied. It is
 /// timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with <c>get_ema_multi_avg_fn</c>. A slow decay keeps the weights of the
-/// start for long, so warm it up: with <see cref="WarmUpPower"/> p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the
+/// start for long, so warm it up: with the power p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the
 /// first update takes the weights as they are.
 /// <code>
-/// using var average = new ModelAverage(model, decay: 0.999) { WarmUpPower = 2.0 / 3 };
+/// using var average = new ModelAverage(model, decay: 0.999, warmUpPower: 2.0 / 3);
 /// checkpoint.Add("average", average);
 /// ...
 /// optimizer.step();
@@ -32,26 +32,27 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     /// <summary>An average that starts with the model's state.</summary>
     /// <param name="model">The model; the average does not own it. Move it to its device before.</param>
     /// <param name="decay">d, in [0, 1). Default: 0.9999.</param>
+    /// <param name="warmUpPower">p of the warm-up, above 0; timm's is 2/3. Null (the default) for none.</param>
+    /// <param name="warmUpGamma">γ of the warm-up, above 0. Default: 1.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The decay is not in [0, 1).</exception>
-    public ModelAverage(nn.Module model, double decay = 0.9999)
+    /// <exception cref="ArgumentOutOfRangeException">The decay is not in [0, 1), or another number is not positive.</exception>
+    public ModelAverage(nn.Module model, double decay = 0.9999, double? warmUpPower = null, double warmUpGamma = 1)
     {
         ArgumentNullException.ThrowIfNull(model);
         if (!(decay is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(decay), decay, "decay must be in [0, 1).");
-        (this.model, Decay) = (model, decay);
+        (this.model, Decay, WarmUpGamma) = (model, decay, Guard.Positive(warmUpGamma));
+        WarmUpPower = warmUpPower is { } power ? Guard.Positive(power, nameof(warmUpPower)) : null;
         averages = Copies(model.state_dict());
     }
 
     /// <summary>d.</summary>
     public double Decay { get; }
 
-    /// <summary>p of the warm-up, above 0; timm's is 2/3. Null (the default) for none.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The number is not positive.</exception>
-    public double? WarmUpPower { get; init => field = value is { } given ? Guard.Positive(given, nameof(WarmUpPower)) : null; }
+    /// <summary>p of the warm-up; null for none.</summary>
+    public double? WarmUpPower { get; }
 
-    /// <summary>γ of the warm-up, above 0. Default: 1.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The number is not positive.</exception>
-    public double WarmUpGamma { get; init => field = Guard.Positive(value); } = 1;
+    /// <summary>γ of the warm-up.</summary>
+    public double WarmUpGamma { get; }
 
     /// <summary>How many updates have been made.</summary>
     public long Updates { get; private set; }

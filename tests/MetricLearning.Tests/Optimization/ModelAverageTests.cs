@@ -47,7 +47,7 @@ public class ModelAverageTests
     public void WarmUp_IsTimms()
     {
         using var model = Model();
-        using var average = new ModelAverage(model, decay: 0.999) { WarmUpPower = 2.0 / 3 };
+        using var average = new ModelAverage(model, decay: 0.999, warmUpPower: 2.0 / 3);
         Assert.Equal(0, average.DecayAt(1));
         Assert.Equal(1 - Math.Pow(10, -2.0 / 3), average.DecayAt(10), 1e-15);
         Assert.Equal(0.999, average.DecayAt(1_000_000));
@@ -75,6 +75,6 @@ public class ModelAverageTests
         }
         Assert.Equal(own, State(model));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model, 1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model) { WarmUpPower = 0 });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ModelAverage(model, warmUpPower: 0));
     }
 }
