@@ -28,7 +28,8 @@ public static partial class NativeAllocator
     /// It cannot be taken back. It calls <c>mallopt(M_MMAP_THRESHOLD)</c> and <c>mallopt(M_TRIM_THRESHOLD)</c>; the environment variables
     /// <c>MALLOC_MMAP_THRESHOLD_</c> and <c>MALLOC_TRIM_THRESHOLD_</c> do the same from outside.</para>
     /// </remarks>
-    /// <returns>Whether the allocator took the settings. On other systems than Linux with glibc it does nothing and returns false.</returns>
+    /// <returns>Whether the allocator took the settings. On systems other than Linux with glibc it does nothing and returns
+    /// false.</returns>
     public static bool KeepFreedMemory()
     {
         if (!OperatingSystem.IsLinux()) return false;

@@ -77,7 +77,8 @@ public sealed record VerificationEvaluator
     {
         ArgumentNullException.ThrowIfNull(set);
         var protocol = RetrievalProtocol.ForOneSet(Protocol, set.Cameras is not null);
-        return Evaluate(set, set, protocol with { KeepsLaterRowsOnly = true }, named: protocol, CallProgress.Begin(progress, cancellationToken));
+        var once = protocol with { KeepsLaterRowsOnly = true };
+        return Evaluate(set, set, once, named: protocol, CallProgress.Begin(progress, cancellationToken));
     }
 
     /// <summary>All pairs of a given matrix of distances that the protocol leaves.</summary>

@@ -113,8 +113,8 @@ internal sealed class Relations
     public long GalleryIdentity(int row) => galleryIdentities[row];
 
     private bool IsRemoved(int query, int row) =>
-        row < FirstRow(query) || IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == Protocol.JunkIdentity || (Protocol.Keep is { } keep
-            && !keep(new RetrievalItem(query, queryIdentities[query], queryCameras?[query] ?? -1),
+        row < FirstRow(query) || IsSelf(query, row) || IsOwnCamera(query, row) || galleryIdentities[row] == Protocol.JunkIdentity
+            || (Protocol.Keep is { } keep && !keep(new RetrievalItem(query, queryIdentities[query], queryCameras?[query] ?? -1),
                 new RetrievalItem(row, galleryIdentities[row], galleryCameras?[row] ?? -1)));
 
     private bool IsSelf(int query, int row) => Protocol.RemovesSelf && query == row;
