@@ -74,5 +74,6 @@ public class RealFeatureTests
     private static double CalibrationError(LabelledPair[] pairs, MatchDecision decision) => pairs
         .Select(pair => (decision.Decide(pair.Score).Probability, pair.Same))
         .GroupBy(pair => Math.Min(9, (int)(10 * pair.Probability)))
-        .Sum(bin => Math.Abs(bin.Average(pair => pair.Probability) - bin.Average(pair => pair.Same ? 1.0 : 0)) * bin.Count() / pairs.Length);
+        .Sum(bin => Math.Abs(bin.Average(pair => pair.Probability) - bin.Average(pair => pair.Same ? 1.0 : 0)) * bin.Count()
+            / pairs.Length);
 }
