@@ -28,7 +28,7 @@ internal static class Api
     private static readonly Histogram<double> durations = meter.CreateHistogram<double>("product_search.duration", "ms",
         "Time from a decoded picture to the results");
     private static readonly Counter<long> refusals = meter.CreateCounter<long>("product_search.refused_pictures", null,
-        "Uploads that were no picture, or too large");
+        "Uploads that were no picture, too large or too slow");
 
     public static void Map(WebApplication app)
     {
@@ -58,18 +58,24 @@ internal static class Api
                 refusals.Add(1);
                 return Results.Problem(e.Message, statusCode: StatusCodes.Status400BadRequest);
             }
+            catch (BadHttpRequestException e)
+            {
+                // Too many bytes, or too slow, or fewer than announced.
+                refusals.Add(1);
+                return Results.Problem(e.Message, statusCode: e.StatusCode);
+            }
             var clock = Stopwatch.StartNew();
-            var found = engine.Catalogue.Search(engine.Embedder.Embed(picture), count ?? DefaultCount, Tag(tag));
-            return Answered(engine, found, engine.Judge.Of(found), clock);
+            var found = await engine.Catalogue.SearchAsync(engine.Embedder.Embed(picture), count ?? DefaultCount, Tag(tag));
+            return Answered(found, engine.Judge.Of(found), clock);
         }).RequireRateLimiting(UploadPolicy);
 
-        api.MapGet("/products/{id}/similar", (string id, Startup startup, string? tag, int? count) =>
+        api.MapGet("/products/{id}/similar", async (string id, Startup startup, string? tag, int? count) =>
         {
             if (startup.Engine is not { } engine) return NotReady();
             if (WrongCount(count) is { } wrong) return wrong;
             if (engine.Catalogue.Find(id) is not { } item) return NoSuchProduct();
             var clock = Stopwatch.StartNew();
-            return Answered(engine, engine.Catalogue.Like(item, count ?? DefaultCount, Tag(tag)), answer: null, clock);
+            return Answered(await engine.Catalogue.LikeAsync(item, count ?? DefaultCount, Tag(tag)), answer: null, clock);
         });
 
         api.MapGet("/products/{id}/picture", (string id, Startup startup, HttpResponse response) =>
@@ -101,7 +107,7 @@ internal static class Api
 
     private static string? Tag(string? tag) => string.IsNullOrEmpty(tag) ? null : tag;
 
-    private static IResult Answered(Engine engine, IReadOnlyList<Found> found, Answer? answer, Stopwatch clock)
+    private static IResult Answered(IReadOnlyList<Found> found, Answer? answer, Stopwatch clock)
     {
         var milliseconds = clock.Elapsed.TotalMilliseconds;
         durations.Record(milliseconds);

@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using MetricLearning;
-using MetricLearning.Search;
 using MetricLearning.Vision;
+using Microsoft.Extensions.VectorData;
 using SkiaSharp;
 
 namespace ProductSearch;
@@ -19,11 +19,8 @@ internal sealed record Item(string Id, string Name, IReadOnlyList<string> Tags, 
 /// <param name="Score">The cosine of the angle between the query and the nearest picture of the item, in [−1, 1].</param>
 internal readonly record struct Found(Item Item, double Score);
 
-/// <summary>The products, their pictures for the page, and the index of their vectors. Any number of threads may search while one
-/// adds.</summary>
-/// <param name="dimension">Numbers in a vector.</param>
-/// <param name="folder">Where the pictures for the page are kept.</param>
-internal sealed class Catalogue(int dimension, DirectoryInfo folder)
+/// <summary>The products, their pictures for the page, and their vectors. Any number of threads may search while one adds.</summary>
+internal sealed class Catalogue
 {
     /// <summary>The longest side of the pictures that the page shows.</summary>
     private const int ShownSide = 320;
@@ -31,12 +28,29 @@ internal sealed class Catalogue(int dimension, DirectoryInfo folder)
     /// <summary>The most pictures of one item; a search looks at so many rows for each item that it gives.</summary>
     public const int MostPictures = 4;
 
-    private readonly ExactIndex<string> index = new(dimension, SearchMetric.Cosine);
+    private readonly VectorStoreCollection<string, Shot> shots;
+    private readonly DirectoryInfo folder;
     private readonly ConcurrentDictionary<string, Item> items = new(StringComparer.Ordinal);
+
+    private Catalogue(VectorStoreCollection<string, Shot> shots, DirectoryInfo folder) => (this.shots, this.folder) = (shots, folder);
 
     public int Count => items.Count;
 
+    /// <summary>All items at this moment.</summary>
+    public ICollection<Item> Items => items.Values;
+
     public IReadOnlyList<string> Tags => [.. items.Values.SelectMany(item => item.Tags).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>The catalogue of a collection, which is made if it is not there.</summary>
+    /// <param name="shots">The collection.</param>
+    /// <param name="folder">Where the pictures for the page are kept.</param>
+    public static async Task<Catalogue> OpenAsync(VectorStoreCollection<string, Shot> shots, DirectoryInfo folder)
+    {
+        await shots.EnsureCollectionExistsAsync();
+        var catalogue = new Catalogue(shots, folder);
+        await foreach (var shot in shots.GetAsync(_ => true, int.MaxValue)) catalogue.items[shot.Item] = shot.ToItem();
+        return catalogue;
+    }
 
     /// <summary>The key of a picture: equal pictures have equal keys.</summary>
     public static string KeyOf(ReadOnlySpan<byte> picture) => Convert.ToHexStringLower(SHA256.HashData(picture))[..20];
@@ -46,26 +60,41 @@ internal sealed class Catalogue(int dimension, DirectoryInfo folder)
     /// <summary>The file with the picture of an item that the page shows.</summary>
     public string PictureOf(Item item) => Path.Combine(folder.FullName, item.Id + ".jpg");
 
-    /// <summary>Adds items with their vectors, or replaces those that have their keys.</summary>
-    public void Add(IReadOnlyList<(Item Item, IReadOnlyList<float[]> Vectors)> added)
+    /// <summary>Adds items with their vectors, or replaces those that have their keys: all of them, or none where it throws.</summary>
+    public async Task AddAsync(IReadOnlyList<(Item Item, IReadOnlyList<float[]> Vectors)> added)
     {
+        await shots.UpsertAsync(added.SelectMany(pair => pair.Vectors.Select((vector, number) => new Shot
+        {
+            Id = Shot.Key(pair.Item, number), Item = pair.Item.Id, Name = pair.Item.Name, Tags = [.. pair.Item.Tags],
+            Pictures = pair.Item.Pictures, Vector = vector,
+        })));
         foreach (var (item, _) in added) items[item.Id] = item;
-        index.Upsert(added.SelectMany(pair => pair.Vectors.Select((vector, number) =>
-            new SearchRow<string>($"{pair.Item.Id}/{number}", vector, new RowLabels { Tags = pair.Item.Tags }))));
+    }
+
+    /// <summary>Removes items. Their pictures for the page stay in the folder.</summary>
+    public async Task RemoveAsync(IReadOnlyList<Item> removed)
+    {
+        await shots.DeleteAsync(removed.SelectMany(item => Enumerable.Range(0, item.Pictures).Select(number => Shot.Key(item, number))));
+        foreach (var item in removed) items.TryRemove(item.Id, out _);
     }
 
     /// <summary>The items nearest to a vector, each once.</summary>
-    public IReadOnlyList<Found> Search(float[] query, int count, string? tag = null, Item? besides = null)
+    public async Task<IReadOnlyList<Found>> SearchAsync(ReadOnlyMemory<float> query, int count, string? tag = null, Item? besides = null)
     {
         var rows = (count + (besides is null ? 0 : 1)) * MostPictures;
-        return [.. index.Search(query, rows, tag is null ? null : SearchFilter<string>.Tag(tag))
-            .Select(hit => new Found(items[hit.Key[..hit.Key.IndexOf('/')]], hit.Score))
-            .DistinctBy(found => found.Item.Id).Where(found => found.Item.Id != besides?.Id).Take(count)];
+        var options = new VectorSearchOptions<Shot>();
+        if (tag is not null) options.Filter = shot => shot.Tags.Contains(tag);
+        var found = await shots.SearchAsync(query, rows, options).ToListAsync();
+        return [.. found.Select(hit => new Found(hit.Record.ToItem(), hit.Score!.Value))
+            .DistinctBy(item => item.Item.Id).Where(item => item.Item.Id != besides?.Id).Take(count)];
     }
 
     /// <summary>The items most like another one.</summary>
-    public IReadOnlyList<Found> Like(Item item, int count, string? tag = null) =>
-        Search(index.Find($"{item.Id}/0")!.Vector.ToArray(), count, tag, besides: item);
+    public async Task<IReadOnlyList<Found>> LikeAsync(Item item, int count, string? tag = null)
+    {
+        var shot = await shots.GetAsync(Shot.Key(item, 0), new RecordRetrievalOptions { IncludeVectors = true });
+        return shot is null ? [] : await SearchAsync(shot.Vector, count, tag, besides: item);
+    }
 
     /// <summary>Writes the picture of an item that the page shows, small enough for a list.</summary>
     public void Show(Item item, Picture picture)

@@ -5,12 +5,16 @@ using static TorchSharp.torch;
 namespace ProductSearch;
 
 /// <summary>Turns pictures into vectors. Any number of threads may use it at once.</summary>
-internal sealed class Embedder(EmbeddingModel model) : IDisposable
+internal sealed class Embedder : IDisposable
 {
     private const int PerBatch = 64;
 
-    /// <summary>Numbers in a vector.</summary>
-    public int Dimension { get; } = (int)model.EmbeddingDimension;
+    private readonly EmbeddingModel model;
+
+    private Embedder(EmbeddingModel model, EmbeddingSpace space) => (this.model, Space) = (model, space);
+
+    /// <summary>What vectors must agree in to be compared with those of this network.</summary>
+    public EmbeddingSpace Space { get; }
 
     /// <summary>The network of a file that <see cref="Save"/> wrote.</summary>
     public static Embedder Load(string path)
@@ -18,8 +22,7 @@ internal sealed class Embedder(EmbeddingModel model) : IDisposable
         var model = ProductNetwork.Create();
         try
         {
-            model.LoadForInference(path, ProductNetwork.Space);
-            return new Embedder(model);
+            return new Embedder(model, model.LoadForInference(path, ProductNetwork.Space));
         }
         catch
         {
@@ -42,7 +45,7 @@ internal sealed class Embedder(EmbeddingModel model) : IDisposable
         {
             using var scope = NewDisposeScope();
             var vectors = model.Embed(cat([.. chunk.Select(picture => ProductNetwork.Prepare.Apply(picture))]));
-            return vectors.data<float>().ToArray().Chunk(Dimension).ToArray();
+            return vectors.data<float>().ToArray().Chunk(ProductNetwork.Dimension).ToArray();
         })];
     }
 

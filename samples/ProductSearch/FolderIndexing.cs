@@ -1,5 +1,6 @@
 using MetricLearning;
 using MetricLearning.Vision;
+using Microsoft.Extensions.VectorData;
 
 namespace ProductSearch;
 
@@ -25,7 +26,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
             if (running is not null) return "Another folder is being added.";
             running = CancellationTokenSource.CreateLinkedTokenSource(program.ApplicationStopping);
         }
-        _ = Task.Run(() => Run(engine, path, running.Token));
+        _ = Task.Run(() => RunAsync(engine, path, running.Token));
         return null;
     }
 
@@ -53,7 +54,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         string Outside() => $"Only folders in {settings.Photos.FullName} can be added. Start the program with --photos to allow another.";
     }
 
-    private void Run(Engine engine, string path, CancellationToken cancellationToken)
+    private async Task RunAsync(Engine engine, string path, CancellationToken cancellationToken)
     {
         var (added, unreadable, known) = (0, 0, 0);
         try
@@ -72,7 +73,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
                 known += read.Count(item => item is not null) - fresh.Length;
                 foreach (var (item, picture) in fresh) engine.Catalogue.Show(item, picture);
                 var vectors = engine.Embedder.Embed([.. fresh.Select(pair => pair.Picture)]);
-                engine.Catalogue.Add([.. fresh.Select((pair, i) => (pair.Item, (IReadOnlyList<float[]>)[vectors[i]]))]);
+                await engine.Catalogue.AddAsync([.. fresh.Select((pair, i) => (pair.Item, (IReadOnlyList<float[]>)[vectors[i]]))]);
                 added += fresh.Length;
                 board.Set(old => old with { Count = engine.Catalogue.Count, Tags = engine.Catalogue.Tags });
             }
@@ -82,7 +83,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         {
             End("Stopped. ");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException)
         {
             Log.CannotGoOn(log, e);
             End($"It could not go on: {e.Message} ");

@@ -20,19 +20,35 @@ internal sealed class Judge(MatchDecision? decision)
 
     private const int Trials = 400, PictureSide = 96;
 
-    /// <summary>Searches for drawn products, and learns what their scores mean.</summary>
-    public static Judge Of(Settings settings, Embedder embedder, Catalogue catalogue, CancellationToken cancellationToken)
+    /// <summary>What the scores of a catalogue mean, as an earlier start has learned it, or learned now.</summary>
+    public static async Task<Judge> OfAsync(Settings settings, Gallery gallery, Embedder embedder, Catalogue catalogue, StatusBoard board,
+        CancellationToken cancellationToken)
     {
         if (settings.Products < FewestProducts) return new Judge(decision: null);
+        var name = string.Create(CultureInfo.InvariantCulture, $"{settings.Products} products of seed {settings.Seed}");
+        return new Judge(await gallery.DecisionAsync(name, () =>
+        {
+            board.Show("Learning how sure the answers are");
+            return LearnAsync(settings, embedder, catalogue, cancellationToken);
+        }));
+    }
+
+    /// <summary>Searches for drawn products, and learns what their scores mean.</summary>
+    private static async Task<MatchDecision> LearnAsync(Settings settings, Embedder embedder, Catalogue catalogue,
+        CancellationToken cancellationToken)
+    {
         var pictures = Enumerable.Range(0, Trials).AsParallel().AsOrdered().WithCancellation(cancellationToken)
             .Select(trial => ProductOf(settings, trial)
                 .Photograph(View.AtHome(SeededRandom.ForStream(settings.Seed, 0x1D, (ulong)trial)), PictureSide)).ToArray();
         var vectors = embedder.Embed(pictures);
-        return new Judge(MatchDecision.Calibrate(vectors.Select((vector, trial) =>
+        var pairs = new List<LabelledPair>();
+        for (var trial = 0; trial < Trials; trial++)
         {
-            var best = catalogue.Search(vector, count: 1)[0];
-            return new LabelledPair(best.Score, NumberOf(settings, trial) == Startup.NumberOf(best.Item));
-        }), falseMatchRate: 0.05, falseNonMatchRate: 0.05));
+            cancellationToken.ThrowIfCancellationRequested();
+            var best = (await catalogue.SearchAsync(vectors[trial], count: 1))[0];
+            pairs.Add(new LabelledPair(best.Score, best.Item.Id == Startup.IdOf(settings, NumberOf(settings, trial))));
+        }
+        return MatchDecision.Calibrate(pairs, falseMatchRate: 0.05, falseNonMatchRate: 0.05);
     }
 
     /// <summary>The product of an example; every fourth one is not in the catalogue.</summary>

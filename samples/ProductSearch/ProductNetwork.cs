@@ -43,7 +43,7 @@ internal static class ProductNetwork
     public const int Side = 48;
 
     /// <summary>Numbers in a vector.</summary>
-    private const int Dimension = 128;
+    public const int Dimension = 128;
 
     private static readonly Normalize normalize = new();
 

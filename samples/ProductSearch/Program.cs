@@ -4,7 +4,9 @@ using ProductSearch;
 // Photograph a product, find it in the catalogue: a web page over an exact index. Without options everything is drawn and trained here.
 var data = new Option<DirectoryInfo>("--data")
 {
-    Description = "Where the network and the pictures are kept", DefaultValueFactory = _ => new DirectoryInfo("artifacts/product-search"),
+    Description = "Where the network, the catalogue and its pictures are kept; by default among your local application data",
+    DefaultValueFactory = _ => new DirectoryInfo(Path.Combine(
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "MetricLearning", "ProductSearch")),
 };
 var photos = new Option<DirectoryInfo>("--photos")
 {
@@ -39,6 +41,7 @@ root.SetAction(async (parsed, cancellationToken) =>
     };
     await using var app = Server.Create(settings);
     await app.StartAsync(cancellationToken);
+    Ui.Line($"The catalogue is kept in {settings.Data.FullName}.");
     Ui.Line($"Open {app.Urls.First()} in a browser. Ctrl-C stops the program.");
     await app.WaitForShutdownAsync(cancellationToken);
     return Environment.ExitCode;

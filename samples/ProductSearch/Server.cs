@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.FileProviders;
 
 namespace ProductSearch;
@@ -13,6 +14,8 @@ internal static class Server
     public static WebApplication Create(Settings settings)
     {
         var builder = LocalServer.Builder(new IPEndPoint(settings.Address, settings.Port), Uploads.MaxBytes, MostConnections);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(Uploads.LeastBytesPerSecond, Uploads.Patience));
         builder.Services.AddSingleton(settings).AddSingleton<StatusBoard>().AddSingleton<Startup>().AddSingleton<FolderIndexing>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Startup>());
         builder.Services.AddRateLimiter(limiter =>

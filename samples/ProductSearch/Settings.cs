@@ -5,7 +5,7 @@ namespace ProductSearch;
 /// <summary>What the command line says.</summary>
 internal sealed record Settings
 {
-    /// <summary>Where the network and the pictures are kept.</summary>
+    /// <summary>Where the network, the catalogue and its pictures are kept.</summary>
     public required DirectoryInfo Data { get; init; }
 
     /// <summary>The folder whose subfolders the page may add.</summary>

@@ -10,20 +10,26 @@ namespace ProductSearch;
 /// <param name="Judge">Says whether the best result is the product that is looked for.</param>
 internal sealed record Engine(Embedder Embedder, Catalogue Catalogue, Judge Judge);
 
-/// <summary>Prepares the engine in the background, while the page already shows how far it is: trains the network if there is none, draws
-/// the products, and fills the index.</summary>
+/// <summary>Prepares the engine in the background, while the page already shows how far it is: trains the network if there is none, and
+/// draws the products that the catalogue lacks.</summary>
 internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Startup> log, IHostApplicationLifetime program)
     : BackgroundService
 {
+    private const string Drawn = "drawn-";
     private const float FirstSide = 0.5f;
 
     /// <summary>The sides of the pictures for the page, and of those that only the network sees.</summary>
     private const int ShownSide = 320, EmbeddedSide = 96;
 
     private readonly TaskCompletionSource<Engine> ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Gallery? gallery;
 
-    /// <summary>The number of a drawn product.</summary>
-    public static int NumberOf(Item item) => int.Parse(item.Id.AsSpan(item.Id.LastIndexOf('-') + 1), CultureInfo.InvariantCulture);
+    /// <summary>Whether an item was drawn by the program, and not added by the user.</summary>
+    public static bool IsDrawn(Item item) => item.Id.StartsWith(Drawn, StringComparison.Ordinal);
+
+    /// <summary>The key of a drawn product.</summary>
+    public static string IdOf(Settings settings, int number) =>
+        string.Create(CultureInfo.InvariantCulture, $"{Drawn}{settings.Seed}-{number:0000}");
 
     /// <summary>The engine; null until it is ready.</summary>
     public Engine? Engine => ready.Task.IsCompletedSuccessfully ? ready.Task.Result : null;
@@ -34,11 +40,13 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         try
         {
             var embedder = Network(stoppingToken);
-            var catalogue = new Catalogue(embedder.Dimension, Directory.CreateDirectory(Path.Combine(settings.Data.FullName, "pictures")));
-            Fill(embedder, catalogue, stoppingToken);
-            board.Show("Learning how sure the answers are");
-            ready.SetResult(new Engine(embedder, catalogue, Judge.Of(settings, embedder, catalogue, stoppingToken)));
-            board.Set(old => old with { Activity = null, Share = null });
+            gallery = new Gallery(settings.Data, embedder.Space);
+            var catalogue = await gallery.OpenAsync();
+            await FillAsync(embedder, catalogue, stoppingToken);
+            var judge = await Judge.OfAsync(settings, gallery, embedder, catalogue, board, stoppingToken);
+            await gallery.TakeOverAsync(catalogue, embedder, share => board.Show("Comparing your pictures anew", share), stoppingToken);
+            ready.SetResult(new Engine(embedder, catalogue, judge));
+            board.Set(old => old with { Activity = null, Share = null, Count = catalogue.Count, Tags = catalogue.Tags });
             Log.Ready(log, catalogue.Count);
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -53,6 +61,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
     public override void Dispose()
     {
         Engine?.Embedder.Dispose();
+        gallery?.Dispose();
         base.Dispose();
     }
 
@@ -63,22 +72,26 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         var file = Path.Combine(settings.Data.FullName, string.Create(CultureInfo.InvariantCulture,
             $"network-{seed}-{amount.Products}x{amount.Views}x{amount.Epochs}.safetensors"));
         if (File.Exists(file)) return Embedder.Load(file);
-        var model = Trainer.Train(seed, amount, (activity, share) => board.Show(activity, share), cancellationToken);
-        Embedder.Save(model, file);
-        return new Embedder(model);
+        using (var model = Trainer.Train(seed, amount, (activity, share) => board.Show(activity, share), cancellationToken))
+            Embedder.Save(model, file);
+        return Embedder.Load(file);
     }
 
-    private void Fill(Embedder embedder, Catalogue catalogue, CancellationToken cancellationToken)
+    /// <summary>Removes drawn products that the settings do not ask for, and adds those that are missing.</summary>
+    private async Task FillAsync(Embedder embedder, Catalogue catalogue, CancellationToken cancellationToken)
     {
         const int atOnce = 32;
-        for (var first = 0; first < settings.Products; first += atOnce)
+        var wanted = Enumerable.Range(0, settings.Products).ToDictionary(number => IdOf(settings, number));
+        await catalogue.RemoveAsync([.. catalogue.Items.Where(item => IsDrawn(item) && !wanted.ContainsKey(item.Id))]);
+        int[] missing = [.. wanted.Where(pair => catalogue.Find(pair.Key) is null).Select(pair => pair.Value).Order()];
+        for (var first = 0; first < missing.Length; first += atOnce)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            board.Show("Drawing the products of the catalogue", (double)first / settings.Products);
-            var products = Enumerable.Range(first, Math.Min(atOnce, settings.Products - first)).AsParallel().AsOrdered()
+            board.Show("Drawing the products of the catalogue", (double)first / missing.Length);
+            var products = missing.Skip(first).Take(atOnce).AsParallel().AsOrdered()
                 .Select(number => Draw(number, catalogue)).ToArray();
             var vectors = embedder.Embed([.. products.SelectMany(product => product.Pictures)]).Chunk(Catalogue.MostPictures).ToArray();
-            catalogue.Add([.. products.Select((product, i) => (product.Item, (IReadOnlyList<float[]>)vectors[i]))]);
+            await catalogue.AddAsync([.. products.Select((product, i) => (product.Item, (IReadOnlyList<float[]>)vectors[i]))]);
             board.Set(old => old with { Count = catalogue.Count, Tags = catalogue.Tags });
         }
     }
@@ -87,8 +100,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
     private (Item Item, Picture[] Pictures) Draw(int number, Catalogue catalogue)
     {
         var product = Product.Of(settings.Seed, number);
-        var item = new Item(string.Create(CultureInfo.InvariantCulture, $"drawn-{settings.Seed}-{number:0000}"), product.Name, product.Tags,
-            Catalogue.MostPictures);
+        var item = new Item(IdOf(settings, number), product.Name, product.Tags, Catalogue.MostPictures);
         if (!File.Exists(catalogue.PictureOf(item))) catalogue.Show(item, product.Photograph(View.OfCatalogue(FirstSide), ShownSide));
         return (item, [.. Enumerable.Range(0, Catalogue.MostPictures).Select(view =>
             product.Photograph(View.OfCatalogue(FirstSide + 2 * MathF.PI * view / Catalogue.MostPictures), EmbeddedSide))]);

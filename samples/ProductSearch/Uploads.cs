@@ -14,6 +14,13 @@ internal static class Uploads
     /// <summary>How many pictures are decoded at once, and how many more may wait.</summary>
     public const int AtOnce = 4, Waiting = 64;
 
+    /// <summary>A client that sends fewer bytes a second than this is dropped, after some patience: it holds a place that others wait
+    /// for.</summary>
+    public const double LeastBytesPerSecond = 8192;
+
+    /// <summary>How long a client may send less at the beginning.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     /// <summary>Reads the picture that a request carries as its body.</summary>
     /// <exception cref="InvalidDataException">It is no picture that can be decoded, or it is too large.</exception>
     public static async Task<Picture> Read(HttpRequest request, CancellationToken cancellationToken) =>

@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 using MetricLearning.Search;
 
 // Writes batches of records to a store until it is killed, and says after each call that it has returned. Arguments: the file, the records
-// of a batch, the width of vectors.
+// of a batch, the width of vectors, and "search" where it searches after each call, so that it packs rows too.
 var (size, width) = (int.Parse(args[1], null), int.Parse(args[2], null));
 using var store = new SqliteVectorStore(args[0]);
 var records = store.GetDynamicCollection("records", new VectorStoreCollectionDefinition
@@ -23,4 +23,7 @@ for (var batch = 0; ; batch++)
         ["Vector"] = Enumerable.Range(0, width).Select(column => (float)Math.Sin(batch * 7919 + i * 31 + column)).ToArray(),
     }));
     Console.WriteLine(batch);
+    if (args is not [.., "search"]) continue;
+    var vector = (float[])(await records.GetAsync((long)batch * size, new() { IncludeVectors = true }))!["Vector"]!;
+    if ((await records.SearchAsync(vector, 1).ToListAsync())[0].Score < 1 - 1e-9) return 1;
 }

@@ -8,38 +8,46 @@ namespace MetricLearning.Search.Tests;
 /// not.</summary>
 public class KillTests
 {
-    private const int Batch = 40, Width = 64;
+    private const int Width = 16;
 
-    [Fact]
-    public async Task AKilledIndexer_LosesNothingThatWasCommitted()
+    /// <summary>Small calls, and large ones of an indexer that packs what it has written. METRICLEARNING_KILLS=100 runs the whole trial: a
+    /// hundred of each.</summary>
+    [Theory]
+    [InlineData(40, false)]
+    [InlineData(3000, true)]
+    public async Task AKilledIndexer_LosesNothingThatWasCommitted(int batch, bool packs)
     {
-        // METRICLEARNING_KILLS = 200 runs the whole trial.
-        var kills = int.Parse(Environment.GetEnvironmentVariable("METRICLEARNING_KILLS") ?? "4", CultureInfo.InvariantCulture);
+        var kills = int.Parse(Environment.GetEnvironmentVariable("METRICLEARNING_KILLS") ?? "6", CultureInfo.InvariantCulture);
         for (var kill = 0; kill < kills; kill++)
         {
             using var folder = new TempFolder();
-            var committed = Killed(folder.File("gallery.db"), after: kill % 20, pause: kill * 7919 % 50);
-            await CheckAsync(folder.File("gallery.db"), committed);
+            var committed = Killed(folder.File("gallery.db"), batch, packs, after: kill % 12, pause: kill * 7919 % 150);
+            await CheckAsync(folder.File("gallery.db"), batch, committed);
         }
     }
 
-    /// <summary>This process reads while another one writes, and sees whole calls only.</summary>
-    [Fact]
-    public async Task AReader_SeesWholeCallsOfAnotherProcess()
+    /// <summary>This process reads while another one writes and packs, and sees whole calls only.</summary>
+    [Theory]
+    [InlineData(40, false)]
+    [InlineData(3000, true)]
+    public async Task AReader_SeesWholeCallsOfAnotherProcess(int batch, bool packs)
     {
         using var folder = new TempFolder();
-        using var indexer = Started(folder.File("gallery.db"));
+        using var indexer = Started(folder.File("gallery.db"), batch, packs);
         Assert.Equal("0", await indexer.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
         using var store = new SqliteVectorStore(folder.File("gallery.db"));
         var (records, seen) = (Records(store), 0);
         try
         {
-            while (seen < 20 * Batch)
+            while (seen < (packs ? 6 : 20) * batch)
             {
                 var found = (await records.GetAsync(_ => true, int.MaxValue).ToListAsync()).Count;
-                Assert.Equal(0, found % Batch);
+                Assert.Equal(0, found % batch);
                 Assert.True(found >= seen);
                 seen = found;
+                var key = (long)(seen / batch - 1) * batch;
+                var vector = (float[])(await records.GetAsync(key, new() { IncludeVectors = true }))!["Vector"]!;
+                Assert.Equal(1, (await records.SearchAsync(vector, 1).ToListAsync())[0].Score!.Value, 1e-12);
             }
         }
         finally
@@ -49,8 +57,9 @@ public class KillTests
         }
     }
 
-    private static Process Started(string path) => Process.Start(new ProcessStartInfo("dotnet",
-        [Path.Combine(AppContext.BaseDirectory, "MetricLearning.Search.Indexer.dll"), path, $"{Batch}", $"{Width}"])
+    private static Process Started(string path, int batch, bool packs) => Process.Start(new ProcessStartInfo("dotnet",
+        [Path.Combine(AppContext.BaseDirectory, "MetricLearning.Search.Indexer.dll"), path, $"{batch}", $"{Width}",
+            packs ? "search" : ""])
     {
         RedirectStandardOutput = true,
     })!;
@@ -67,29 +76,30 @@ public class KillTests
 
     /// <summary>Runs the indexer until it has said so many batches and a moment has passed, kills it, and gives the number of batches that
     /// it had said.</summary>
-    private static int Killed(string path, int after, int pause)
+    private static int Killed(string path, int batch, bool packs, int after, int pause)
     {
-        using var indexer = Started(path);
+        using var indexer = Started(path, batch, packs);
         var said = -1;
         while (said < after) said = int.Parse(indexer.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture);
         Thread.Sleep(pause);
         indexer.Kill();
         while (indexer.StandardOutput.ReadLine() is { } line)
-            if (int.TryParse(line, out var batch)) said = Math.Max(said, batch);
+            if (int.TryParse(line, out var number)) said = Math.Max(said, number);
         indexer.WaitForExit();
         return said + 1;
     }
 
-    private static async Task CheckAsync(string path, int committed)
+    private static async Task CheckAsync(string path, int batch, int committed)
     {
         using var store = new SqliteVectorStore(path);
         var records = Records(store);
         var found = await records.GetAsync(_ => true, int.MaxValue).ToListAsync();
-        Assert.Equal(0, found.Count % Batch);
-        Assert.InRange(found.Count / Batch, committed, committed + 1);
+        Assert.Equal(0, found.Count % batch);
+        Assert.InRange(found.Count / batch, committed, committed + 1);
         Assert.Equal(Enumerable.Range(0, found.Count).Select(key => (long)key), found.Select(record => (long)record["Key"]!));
         var vector = (float[])(await records.GetAsync(5L, new() { IncludeVectors = true }))!["Vector"]!;
-        Assert.Equal(5L, (await records.SearchAsync(vector, 1).ToListAsync())[0].Record["Key"]);
+        // The vectors of the indexer repeat after a while.
+        Assert.Equal(1, (await records.SearchAsync(vector, 1).ToListAsync())[0].Score!.Value, 1e-12);
         await records.UpsertAsync(new Dictionary<string, object?> { ["Key"] = -1L, ["Batch"] = -1, ["Vector"] = vector });
     }
 }

@@ -8,7 +8,7 @@ namespace ProductSearch.Tests;
 /// <summary>The web server with a small catalogue, as a user starts it; all tests share one.</summary>
 public sealed class RunningServer : IAsyncLifetime
 {
-    private const int Products = 48;
+    internal const int Products = 48;
     private readonly DirectoryInfo root = Directory.CreateTempSubdirectory("product-search");
     private WebApplication? app;
 
@@ -26,17 +26,40 @@ public sealed class RunningServer : IAsyncLifetime
 
     internal Settings Settings => app!.Services.GetRequiredService<Settings>();
 
-    public async ValueTask InitializeAsync()
+    /// <summary>Starts a server whose folders are in another one, and waits until it can search.</summary>
+    internal static async Task<WebApplication> StartAsync(DirectoryInfo root, int products = Products, TrainingAmount? training = null)
     {
-        app = Server.Create(new Settings
+        var app = Server.Create(new Settings
         {
             Data = root.CreateSubdirectory("data"), Photos = root.CreateSubdirectory("photos"), Address = IPAddress.Loopback, Port = 0,
-            Products = Products, Training = TrainingAmount.Quick, Seed = 1,
+            Products = products, Training = training ?? TrainingAmount.Quick, Seed = 1,
         });
-        root.CreateSubdirectory("outside");
         await app.StartAsync();
+        while (app.Services.GetRequiredService<Startup>().Engine is null)
+        {
+            if (app.Lifetime.ApplicationStopping.IsCancellationRequested) throw new InvalidOperationException("The server has stopped.");
+            await Task.Delay(20);
+        }
+        return app;
+    }
+
+    /// <summary>Waits until a folder has been added, and gives the message about it.</summary>
+    internal static async Task<string?> AddedAsync(StatusBoard board)
+    {
+        await foreach (var status in board.Follow(TestContext.Current.CancellationToken))
+            if (status is { Activity: null, Message: not null })
+            {
+                board.Set(old => old with { Message = null });
+                return status.Message;
+            }
+        return null;
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        app = await StartAsync(root);
+        root.CreateSubdirectory("outside");
         Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
-        while (Startup.Engine is null) await Task.Delay(50);
     }
 
     public async ValueTask DisposeAsync()

@@ -7,8 +7,6 @@ namespace ProductSearch.Tests;
 /// <summary>The server as browsers and programs meet it.</summary>
 public sealed class ServerTests(RunningServer server) : IClassFixture<RunningServer>
 {
-    private const int Catalogue = 48;
-
     private static Uri Address(string path) => new(path, UriKind.Relative);
 
     [Fact]
@@ -130,26 +128,15 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
         File.WriteAllText(Path.Combine(shelf.FullName, "notes.txt"), "no picture either");
 
         Assert.Equal(HttpStatusCode.Accepted, (await Index(Path.Combine(server.Photos, "my shelf"))).StatusCode);
-        Assert.Equal("2 pictures added, 1 could not be read.", await Ended());
+        Assert.Equal("2 pictures added, 1 could not be read.", await RunningServer.AddedAsync(server.Board));
         var found = await RunningServer.Answer(await server.Search(pictures[0], "?tag=cups"));
         Assert.Equal("cup 0", found.Results[0].Name);
         Assert.Equal(["my shelf", "cups"], found.Results[0].Tags);
         Assert.Equal(1, found.Results[0].Score, 1e-6);
-        Assert.Equal(Catalogue + 2, server.Board.Current.Count);
+        Assert.Equal(RunningServer.Products + 2, server.Board.Current.Count);
 
         Assert.Equal(HttpStatusCode.Accepted, (await Index("my shelf")).StatusCode);
-        Assert.Equal("0 pictures added, 2 were there already, 1 could not be read.", await Ended());
-
-        async Task<string?> Ended()
-        {
-            await foreach (var status in server.Board.Follow(TestContext.Current.CancellationToken))
-                if (status is { Activity: null, Message: not null })
-                {
-                    server.Board.Set(old => old with { Message = null });
-                    return status.Message;
-                }
-            return null;
-        }
+        Assert.Equal("0 pictures added, 2 were there already, 1 could not be read.", await RunningServer.AddedAsync(server.Board));
     }
 
     [Fact]
@@ -173,7 +160,7 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
         using var reader = new StreamReader(stream);
         var line = await reader.ReadLineAsync(TestContext.Current.CancellationToken);
         using var status = JsonDocument.Parse(line!["data: ".Length..]);
-        Assert.InRange(status.RootElement.GetProperty("count").GetInt32(), Catalogue, Catalogue + 2);
+        Assert.InRange(status.RootElement.GetProperty("count").GetInt32(), RunningServer.Products, RunningServer.Products + 2);
         Assert.Contains("mug", status.RootElement.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()));
     }
 

@@ -7,10 +7,15 @@ namespace MetricLearning.Search;
 /// <para>What the collections do is written on <see cref="ExactCollection{TKey, TRecord}"/>. Records and float32 vectors are in the
 /// database alone. Each call that writes is one transaction, flushed to the disk before it returns: a process that is killed, or a machine
 /// that stops, loses no record of a call that has returned, and leaves no part of one that has not.</para>
-/// <para>A collection is read into memory when it is first used, and catches up with the changes of other processes before each
-/// call.</para>
-/// <para>Processes: one writes at a time, and others wait for it for up to a minute; any number read meanwhile. The file must be on a disk
-/// of the machine, because SQLite's locks do not work on most network drives.</para>
+/// <para>Beside the database are files of packed rows (<c>NAME.rows-…</c>), one for each vector property with enough rows. A search maps
+/// them into memory, reads from them which rows may be among the nearest, and takes the vectors of those few from the database. They hold
+/// nothing that the database lacks: the first search after rows were added packs these, and makes a file anew that is absent, damaged, or
+/// of another state of the database. Its blocks are compared with checksums in the database before they are first read. Such a file may be
+/// deleted while no process has it open, and must not be shortened while one has.</para>
+/// <para>Memory: a few megabytes, some rows that are not packed yet, and up to 100,000 records that were shown or filtered.</para>
+/// <para>Processes: one writes at a time, and others wait for it for up to a minute; any number read meanwhile, and each call sees all
+/// changes that were made before it. The file must be on a disk of the machine, because SQLite's locks do not work on most network
+/// drives.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <example><code>
@@ -33,6 +38,7 @@ public sealed class SqliteVectorStore : ExactVectorStore
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         (Path, Database) = (path, new Database(path));
+        Files = new PackedFiles(Database);
     }
 
     /// <summary>The file.</summary>
@@ -43,6 +49,8 @@ public sealed class SqliteVectorStore : ExactVectorStore
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
     internal Database Database { get; }
+
+    internal PackedFiles Files { get; }
 
     /// <inheritdoc/>
     public override IAsyncEnumerable<string> ListCollectionNamesAsync(CancellationToken cancellationToken = default) =>
@@ -66,17 +74,19 @@ public sealed class SqliteVectorStore : ExactVectorStore
     public override Task EnsureCollectionDeletedAsync(string name, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
-        Database.Use("delete", opened =>
+        var deleted = Database.Use("delete", opened =>
         {
             using var transaction = opened.BeginTransaction(deferred: false);
-            if (CollectionEntry.Find(opened, name) is { } entry)
+            var entry = CollectionEntry.Find(opened, name);
+            if (entry is not null)
             {
                 RecordTables.Drop(opened, entry.Id);
                 Database.Execute(opened, "DELETE FROM collections WHERE name = $0", name);
             }
             transaction.Commit();
-            return true;
+            return entry;
         });
+        if (deleted is not null) Files.Delete(deleted.Id);
         return Task.CompletedTask;
     }
 

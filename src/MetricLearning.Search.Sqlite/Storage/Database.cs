@@ -11,33 +11,40 @@ internal sealed class Database
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = "metriclearning.sqlite";
 
-    private const int Format = 1;
+    private const int Format = 2;
+
+    /// <summary>The bytes of a page: several vectors of common widths fit into one.</summary>
+    private const int PageBytes = 16384;
 
     /// <summary>Marks our files among those of all programs that use SQLite: "MLS1".</summary>
     private const long ApplicationId = 0x4D4C5331;
 
     private readonly string connection;
-    private readonly string path;
 
     /// <param name="path">The file; it is made where it is not there.</param>
     public Database(string path)
     {
-        this.path = Path.GetFullPath(path);
-        connection = new SqliteConnectionStringBuilder { DataSource = this.path, DefaultTimeout = 60 }.ToString();
+        Path = System.IO.Path.GetFullPath(path);
+        connection = new SqliteConnectionStringBuilder { DataSource = Path, DefaultTimeout = 60 }.ToString();
         Use("open", opened =>
         {
             if ((long)Scalar(opened, "PRAGMA application_id")! != ApplicationId
                 && (long)Scalar(opened, "SELECT count(*) FROM sqlite_master")! > 0)
-                throw new VectorStoreException($"{this.path} is a database of another program; choose another path.");
+                throw new VectorStoreException($"{Path} is a database of another program; choose another path.");
             var version = (long)Scalar(opened, "PRAGMA user_version")!;
+            if (version is > 0 and < Format)
+                throw new VectorStoreException($"{Path} has the format {version} of a version that was never published; index the "
+                    + "records again.");
             if (version > Format)
-                throw new VectorStoreException($"{this.path} has the format {version}, which is newer than this program's {Format}; use a "
+                throw new VectorStoreException($"{Path} has the format {version}, which is newer than this program's {Format}; use a "
                     + "newer version of MetricLearning.Search.Sqlite.");
+            if (version == 0) Execute(opened, $"PRAGMA page_size = {PageBytes}");
             Execute(opened, "PRAGMA journal_mode = WAL");
             using var transaction = opened.BeginTransaction(deferred: false);
             Execute(opened, "CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
                 + "schema TEXT NOT NULL, space TEXT NOT NULL, changes INTEGER NOT NULL)");
             Execute(opened, "CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL)");
+            PackedEntry.CreateTables(opened);
             Execute(opened, $"PRAGMA application_id = {ApplicationId}");
             Execute(opened, $"PRAGMA user_version = {Format}");
             transaction.Commit();
@@ -48,24 +55,50 @@ internal sealed class Database
     /// <summary>Does something with a connection.</summary>
     /// <param name="operation">What is done, as messages say it.</param>
     /// <param name="act">Does it.</param>
-    public T Use<T>(string operation, Func<SqliteConnection, T> act)
+    public T Use<T>(string operation, Func<SqliteConnection, T> act) => Try(operation, () =>
+    {
+        using var opened = Open();
+        return act(opened);
+    });
+
+    /// <summary>A connection.</summary>
+    public SqliteConnection Open()
+    {
+        var opened = new SqliteConnection(connection);
+        try
+        {
+            opened.Open();
+            Execute(opened, "PRAGMA synchronous = FULL");
+            return opened;
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Does something with the file whose errors come out as a <see cref="VectorStoreException"/>.</summary>
+    /// <param name="operation">What is done, as messages say it.</param>
+    /// <param name="act">Does it.</param>
+    public T Try<T>(string operation, Func<T> act)
     {
         try
         {
-            using var opened = new SqliteConnection(connection);
-            opened.Open();
-            Execute(opened, "PRAGMA synchronous = FULL");
-            return act(opened);
+            return act();
         }
         catch (SqliteException e)
         {
-            throw new VectorStoreException($"{path}: {e.Message} {Advice(e.SqliteErrorCode)}".TrimEnd(), e)
+            throw new VectorStoreException($"{Path}: {e.Message} {Advice(e.SqliteErrorCode)}".TrimEnd(), e)
             {
                 VectorStoreSystemName = SystemName,
                 OperationName = operation,
             };
         }
     }
+
+    /// <summary>The whole path of the file.</summary>
+    public string Path { get; }
 
     /// <summary>Closes the file, as far as this process has it open.</summary>
     public void Close()

@@ -4,19 +4,22 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>The records of one collection as rows of a table. Each row has the number of the change that wrote it; removed keys keep
-/// theirs in a second table, so that any process can catch up with the changes that it has not seen.</summary>
+/// <summary>The records of one collection as rows of a table.</summary>
+/// <remarks>Each row has an id that no other row of the table ever has, larger than those of all rows before it, and never changes: a
+/// record that is written again becomes a new row. The ids of rows that are gone are in a second table, in the order of their removal. So
+/// whoever has seen the rows up to an id, and the removals up to a number, knows what is new.</remarks>
 internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly RecordModel<TKey, TRecord> model;
     private readonly DataPropertyModel[] data;
     private readonly string records, removed, columns;
+    private readonly long id;
 
     /// <param name="model">The type of records.</param>
     /// <param name="id">The number of the collection.</param>
     public RecordRows(RecordModel<TKey, TRecord> model, long id)
     {
-        (this.model, data) = (model, [.. model.Values.OfType<DataPropertyModel>()]);
+        (this.model, this.id, data) = (model, id, [.. model.Values.OfType<DataPropertyModel>()]);
         (records, removed) = (RecordTables.Records(id), RecordTables.Removed(id));
         columns = string.Concat(model.Vectors.Select((_, i) => $", vector_{i}"));
     }
@@ -26,71 +29,69 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
     {
         var vectors = string.Concat(model.Vectors.Select((_, i) => $", vector_{i} BLOB"));
         Database.Execute(opened,
-            $"CREATE TABLE {records} (key PRIMARY KEY NOT NULL, change INTEGER NOT NULL, data BLOB NOT NULL{vectors})");
-        Database.Execute(opened, $"CREATE INDEX {records}_changes ON {records} (change)");
-        Database.Execute(opened, $"CREATE TABLE {removed} (key PRIMARY KEY NOT NULL, change INTEGER NOT NULL) WITHOUT ROWID");
-        Database.Execute(opened, $"CREATE INDEX {removed}_changes ON {removed} (change)");
+            $"CREATE TABLE {records} (id INTEGER PRIMARY KEY AUTOINCREMENT, key NOT NULL UNIQUE, data BLOB NOT NULL{vectors})");
+        Database.Execute(opened, $"CREATE TABLE {removed} (number INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER NOT NULL)");
+        for (var i = 0; i < model.Vectors.Length; i++) PackedEntry.Begin(opened, id, i);
     }
 
     /// <summary>Writes records in the place of those with their keys.</summary>
-    public void Write(SqliteConnection opened, IEnumerable<StoredRecord<TKey, TRecord>> written, long change)
+    public void Write(SqliteConnection opened, IEnumerable<StoredRecord<TKey, TRecord>> written)
     {
-        var values = string.Concat(model.Vectors.Select((_, i) => $", ${i + 3}"));
+        var values = string.Concat(model.Vectors.Select((_, i) => $", ${i + 2}"));
+        using var remove = Note(opened);
         using var insert = Database.Command(opened,
-            $"INSERT OR REPLACE INTO {records} (key, change, data{columns}) VALUES ($0, $1, $2{values})",
-            new object?[3 + model.Vectors.Length]);
-        using var revive = Database.Command(opened, $"DELETE FROM {removed} WHERE key = $0", 0L);
+            $"INSERT OR REPLACE INTO {records} (key, data{columns}) VALUES ($0, $1{values})", new object?[2 + model.Vectors.Length]);
         foreach (var record in written)
         {
-            var key = StoredKey.Of(record.Key);
-            insert.Parameters[0].Value = revive.Parameters[0].Value = key;
-            insert.Parameters[1].Value = change;
-            insert.Parameters[2].Value = RecordJson.Write(data, record.Values);
+            remove.Parameters[0].Value = insert.Parameters[0].Value = StoredKey.Of(record.Key);
+            insert.Parameters[1].Value = RecordJson.Write(data, record.Values);
             for (var i = 0; i < model.Vectors.Length; i++)
-                insert.Parameters[3 + i].Value = record.Vectors[i] is { } vector
+                insert.Parameters[2 + i].Value = record.Vectors[i] is { } vector
                     ? MemoryMarshal.AsBytes(vector.Span).ToArray() : DBNull.Value;
+            remove.ExecuteNonQuery();
             insert.ExecuteNonQuery();
-            revive.ExecuteNonQuery();
         }
     }
 
-    /// <summary>Removes records.</summary>
-    public void Remove(SqliteConnection opened, IEnumerable<TKey> keys, long change)
+    /// <summary>Removes records; keys that are not there are passed over.</summary>
+    public void Remove(SqliteConnection opened, IEnumerable<TKey> keys)
     {
+        using var note = Note(opened);
         using var delete = Database.Command(opened, $"DELETE FROM {records} WHERE key = $0", 0L);
-        using var note = Database.Command(opened, $"INSERT OR REPLACE INTO {removed} (key, change) VALUES ($0, $1)", 0L, change);
         foreach (var key in keys)
         {
             delete.Parameters[0].Value = note.Parameters[0].Value = StoredKey.Of(key);
-            if (delete.ExecuteNonQuery() > 0) note.ExecuteNonQuery();
+            if (note.ExecuteNonQuery() > 0) delete.ExecuteNonQuery();
         }
     }
 
-    /// <summary>The records that were written after a change.</summary>
-    public IEnumerable<StoredRecord<TKey, TRecord>> Written(SqliteConnection opened, long after)
+    /// <summary>The command that reads the record of a key: its id, its data and its vectors.</summary>
+    public SqliteCommand ByKey(SqliteConnection opened) =>
+        Database.Command(opened, $"SELECT id, data{columns} FROM {records} WHERE key = $0", 0L);
+
+    /// <summary>The command that reads the record of an id: its key and its data.</summary>
+    public SqliteCommand ById(SqliteConnection opened) => Database.Command(opened, $"SELECT key, data FROM {records} WHERE id = $0", 0L);
+
+    /// <summary>The command that reads the records from an id to another: their keys, their data and their ids.</summary>
+    public SqliteCommand Between(SqliteConnection opened) =>
+        Database.Command(opened, $"SELECT key, data, id FROM {records} WHERE id BETWEEN $0 AND $1 ORDER BY id", 0L, 0L);
+
+    /// <summary>The command that reads all records: their keys and their data.</summary>
+    public SqliteCommand All(SqliteConnection opened) => Database.Command(opened, $"SELECT key, data FROM {records}");
+
+    /// <summary>The key in the first column of a row.</summary>
+    public TKey Key(SqliteDataReader row) => (TKey)StoredKey.Read(row.GetValue(0), model.Key.Type);
+
+    /// <summary>The values of a record, which are in the second column of a row.</summary>
+    public TRecord Values(TKey key, SqliteDataReader row)
     {
-        using var command = Database.Command(opened, $"SELECT key, data{columns} FROM {records} WHERE change > $0", after);
-        using var reader = command.ExecuteReader();
-        while (reader.Read())
-        {
-            var (key, record) = ((TKey)StoredKey.Read(reader.GetValue(0), model.Key.Type), model.Create());
-            model.Key.SetValueAsObject(record, key);
-            RecordJson.Read(reader.GetFieldValue<byte[]>(1), data, record);
-            var vectors = new ReadOnlyMemory<float>?[model.Vectors.Length];
-            for (var i = 0; i < vectors.Length; i++)
-                if (!reader.IsDBNull(2 + i))
-                    vectors[i] = MemoryMarshal.Cast<byte, float>(reader.GetFieldValue<byte[]>(2 + i).AsSpan()).ToArray();
-            yield return new StoredRecord<TKey, TRecord>(key, record, vectors);
-        }
+        var record = model.Create();
+        model.Key.SetValueAsObject(record, key);
+        RecordJson.Read(row.GetFieldValue<byte[]>(1), data, record);
+        return record;
     }
 
-    /// <summary>The keys that were removed after a change.</summary>
-    public List<TKey> Removed(SqliteConnection opened, long after)
-    {
-        using var command = Database.Command(opened, $"SELECT key FROM {removed} WHERE change > $0", after);
-        using var reader = command.ExecuteReader();
-        var keys = new List<TKey>();
-        while (reader.Read()) keys.Add((TKey)StoredKey.Read(reader.GetValue(0), model.Key.Type));
-        return keys;
-    }
+    /// <summary>The command that notes the removal of a key's row.</summary>
+    private SqliteCommand Note(SqliteConnection opened) =>
+        Database.Command(opened, $"INSERT INTO {removed} (id) SELECT id FROM {records} WHERE key = $0", 0L);
 }

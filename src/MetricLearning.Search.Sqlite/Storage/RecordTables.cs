@@ -8,13 +8,18 @@ internal static class RecordTables
     /// <summary>The table of records.</summary>
     public static string Records(long id) => $"records_{id}";
 
-    /// <summary>The table of removed keys.</summary>
+    /// <summary>The table of the numbers of removed rows.</summary>
     public static string Removed(long id) => $"removed_{id}";
+
+    /// <summary>The number of the last row that was removed, 0 where none was.</summary>
+    public static long LastRemoval(SqliteConnection opened, long id) =>
+        Database.Scalar(opened, "SELECT seq FROM sqlite_sequence WHERE name = $0", Removed(id)) as long? ?? 0;
 
     /// <summary>Deletes the tables.</summary>
     public static void Drop(SqliteConnection opened, long id)
     {
         Database.Execute(opened, $"DROP TABLE {Records(id)}");
         Database.Execute(opened, $"DROP TABLE {Removed(id)}");
+        PackedEntry.Delete(opened, id);
     }
 }

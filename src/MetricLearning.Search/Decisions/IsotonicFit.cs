@@ -19,7 +19,10 @@ internal static class IsotonicFit
             }
             steps.Add(step);
         }
-        return ([.. steps.Select(step => step.Start)], [.. steps.Select(Height)]);
+        // No number of pairs makes certain: the ends keep the distance from 0 and 1 that Platt (1999) gives them.
+        var (all, total) = (steps.Sum(step => step.Successes), steps.Sum(step => step.Count));
+        var (least, most) = (1.0 / (total - all + 2), (all + 1.0) / (all + 2));
+        return ([.. steps.Select(step => step.Start)], [.. steps.Select(step => Math.Clamp(Height(step), least, most))]);
     }
 
     private static double Height((double Start, long Successes, long Count) step) => (double)step.Successes / step.Count;

@@ -10,10 +10,12 @@ namespace MetricLearning.Search;
 /// score is so far that at most the stated share of same pairs is as far (the false-non-match rate). Unsure: neither. A score that is both
 /// is a match.</para>
 /// <para>The rates are those of the labelled pairs' kind. A threshold from n different pairs holds with the uncertainty that
-/// <see cref="FalseMatchRate"/> states: the interval of Clopper and Pearson holds the rate of all such pairs. Pairs must be independent of
-/// each other for this; take pairs of many things, and not many pairs of few.</para>
-/// <para>The probability is an isotonic regression of the labels. It holds where same and different pairs come as often as among the
-/// labelled ones.</para>
+/// <see cref="FalseMatchRate"/> states: its interval holds the rate of all such pairs. For pairs that say whom they show, it is that of
+/// Korn and Graubard (Survey Methodology 1998), which knows that pairs of one identity err together. For others it is that of Clopper
+/// and Pearson, and the pairs must be independent of each other. Many pairs of few things say little either way.</para>
+/// <para>The probability is an isotonic regression of the labels. It holds where same pairs come as often as among the labelled ones
+/// (<see cref="Prior"/>). <see cref="Decide"/> takes another share: it multiplies the odds by prior / (1 − prior) · (1 − Prior) / Prior.
+/// That needs probabilities that are not 0 and 1, so the steps at the ends keep the distance of Platt (1999) from them.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed class MatchDecision
@@ -21,15 +23,18 @@ public sealed class MatchDecision
     private readonly double[] starts, heights;
     private readonly double match, noMatch;
 
-    private MatchDecision(bool largerIsNearer, double match, double noMatch, ConfidenceInterval falseMatches,
+    private MatchDecision(bool largerIsNearer, double prior, double match, double noMatch, ConfidenceInterval falseMatches,
         ConfidenceInterval falseNonMatches, double[] starts, double[] heights)
     {
-        (LargerIsNearer, this.match, this.noMatch) = (largerIsNearer, match, noMatch);
+        (LargerIsNearer, Prior, this.match, this.noMatch) = (largerIsNearer, prior, match, noMatch);
         (FalseMatchRate, FalseNonMatchRate, this.starts, this.heights) = (falseMatches, falseNonMatches, starts, heights);
     }
 
     /// <summary>Whether a larger score is nearer.</summary>
     public bool LargerIsNearer { get; }
+
+    /// <summary>The share of same pairs among the labelled ones, in (0, 1).</summary>
+    public double Prior { get; }
 
     /// <summary>A score at least so near is a match.</summary>
     public double MatchThreshold => Signed(match);
@@ -66,15 +71,14 @@ public sealed class MatchDecision
                 throw new ArgumentException($"pairs must have finite scores, got {pair.Score.ToString(CultureInfo.InvariantCulture)}.",
                     nameof(pairs));
         double Sign(double score) => largerIsNearer ? score : -score;
-        double[] same = Nearness(true), different = Nearness(false);
-        var (match, falseMatches) = Above(different, falseMatchRate, "different", confidence, nameof(pairs));
+        LabelledPair[] same = [.. given.Where(pair => pair.Same)], different = [.. given.Where(pair => !pair.Same)];
+        var match = Above(Array.ConvertAll(different, pair => Sign(pair.Score)), falseMatchRate, "different", nameof(pairs));
         // The same question from the other side: same pairs that are too far.
-        var (negative, falseNonMatches) = Above(Array.ConvertAll(same, score => -score), falseNonMatchRate, "same",
-            confidence, nameof(pairs));
+        var negative = Above(Array.ConvertAll(same, pair => -Sign(pair.Score)), falseNonMatchRate, "same", nameof(pairs));
         var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Sign(pair.Score), pair.Same)));
-        return new MatchDecision(largerIsNearer, match, Math.BitIncrement(-negative), falseMatches, falseNonMatches, starts, heights);
-
-        double[] Nearness(bool kind) => [.. given.Where(pair => pair.Same == kind).Select(pair => Sign(pair.Score))];
+        return new MatchDecision(largerIsNearer, (double)same.Length / given.Length, match, Math.BitIncrement(-negative),
+            ClusteredRate.Of(different, pair => Sign(pair.Score) >= match, confidence),
+            ClusteredRate.Of(same, pair => -Sign(pair.Score) >= negative, confidence), starts, heights);
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
@@ -89,7 +93,8 @@ public sealed class MatchDecision
             var node = JsonNode.Parse(json)!.AsObject();
             double[] starts = Numbers("starts"), heights = Numbers("probabilities");
             if (starts.Length == 0 || starts.Length != heights.Length) throw new FormatException("its steps are not complete");
-            return new MatchDecision((bool)node["largerIsNearer"]!, (double)node["match"]!, (double)node["noMatch"]!,
+            return new MatchDecision((bool)node["largerIsNearer"]!, Share((double)node["prior"]!, "prior"),
+                (double)node["match"]!, (double)node["noMatch"]!,
                 Interval("falseMatchRate"), Interval("falseNonMatchRate"), starts, heights);
 
             double[] Numbers(string name) => [.. node[name]!.AsArray().Select(entry => (double)entry!)];
@@ -97,7 +102,8 @@ public sealed class MatchDecision
             ConfidenceInterval Interval(string name) => Numbers(name) is [var estimate, var low, var high, var confidence]
                 ? new(estimate, low, high, confidence) : throw new FormatException($"{name} is not complete");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException
+            or ArgumentException)
         {
             throw new InvalidDataException($"The decision cannot be read: {e.Message}", e);
         }
@@ -108,7 +114,7 @@ public sealed class MatchDecision
     {
         return new JsonObject
         {
-            ["largerIsNearer"] = LargerIsNearer, ["match"] = match, ["noMatch"] = noMatch,
+            ["largerIsNearer"] = LargerIsNearer, ["prior"] = Prior, ["match"] = match, ["noMatch"] = noMatch,
             ["falseMatchRate"] = Interval(FalseMatchRate), ["falseNonMatchRate"] = Interval(FalseNonMatchRate),
             ["starts"] = Numbers(starts), ["probabilities"] = Numbers(heights),
         }.ToJsonString();
@@ -120,34 +126,37 @@ public sealed class MatchDecision
 
     /// <summary>The answer to a score.</summary>
     /// <param name="score">The score, as a search gives it.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The score is NaN.</exception>
-    public MatchVerdict Decide(double score)
+    /// <param name="prior">The share of same pairs where the answer is used, in (0, 1). It changes the probability alone. Default: null,
+    /// <see cref="Prior"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The score is NaN, or the prior is not in (0, 1).</exception>
+    public MatchVerdict Decide(double score, double? prior = null)
     {
+        if (prior is { } given) Share(given, nameof(prior));
         var nearness = Signed(Guard.NotNaN(score));
         var step = Array.BinarySearch(starts, nearness);
         var probability = heights[Math.Max(0, step >= 0 ? step : ~step - 1)];
+        if (prior is { } share)
+        {
+            var odds = share / (1 - share) * ((1 - Prior) / Prior);
+            probability = probability * odds / (probability * odds + 1 - probability);
+        }
         return new MatchVerdict(nearness >= match ? MatchAnswer.Match : nearness < noMatch ? MatchAnswer.NoMatch : MatchAnswer.Unsure,
             probability);
     }
 
     private double Signed(double value) => LargerIsNearer ? value : -value;
 
-    /// <summary>The smallest threshold that at most a share of the values reach, and the interval of the share of all such values that
-    /// do.</summary>
-    private static (double Threshold, ConfidenceInterval Rate) Above(double[] values, double rate, string kind, double confidence,
-        string name)
+    /// <summary>The smallest threshold that at most a share of the values reach.</summary>
+    private static double Above(double[] values, double rate, string kind, string name)
     {
         var allowed = (int)TargetRanks.Accepted(rate, values.Length);
         if (allowed == 0)
             throw new ArgumentException($"{name} must have at least {Math.Ceiling(1 / rate)} {kind} ones for a rate of "
                 + $"{rate.ToString(CultureInfo.InvariantCulture)}, got {values.Length}.", name);
         Array.Sort(values);
-        var threshold = Math.BitIncrement(values[^(allowed + 1)]);
-        return (threshold, BinomialIntervals.Rate(values.LongCount(value => value >= threshold), values.Length, confidence));
+        return Math.BitIncrement(values[^(allowed + 1)]);
     }
 
-    private static void Share(double value, string name)
-    {
-        if (!(value > 0 && value < 1)) throw new ArgumentOutOfRangeException(name, value, $"{name} must be in (0, 1).");
-    }
+    private static double Share(double value, string name) => value > 0 && value < 1 ? value
+        : throw new ArgumentOutOfRangeException(name, value, $"{name} must be in (0, 1).");
 }

@@ -6,7 +6,7 @@ namespace MetricLearning.Search;
 internal readonly record struct NewRow<TKey, TData>(TKey Key, ReadOnlyMemory<float> Vector, TData Data);
 
 /// <summary>A row that a search in a <see cref="RowTable{TKey, TData}"/> has found, with its score by
-/// <see cref="RowSet.Score"/>.</summary>
+/// <see cref="RowShape.Score"/>.</summary>
 internal readonly record struct FoundRow<TKey, TData>(TKey Key, TData Data, double Score);
 
 /// <summary>Which rows a search may give.</summary>

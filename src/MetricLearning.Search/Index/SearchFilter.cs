@@ -4,7 +4,7 @@ namespace MetricLearning.Search;
 /// filter keeps.</summary>
 /// <remarks>
 /// <para>Keys are cheaper than a condition where they are few: only their rows are looked at. A condition is asked once for each row, and
-/// once more for each block of 192 queries.</para>
+/// once more for each block of about 192 queries.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once. Conditions are called from several threads.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>

@@ -6,7 +6,9 @@ internal sealed unsafe class Center
 {
     private const int SampledRows = 4096;
 
-    private Center(double[] values, int rows)
+    /// <param name="values">c, filled up with zeros to whole groups of 16.</param>
+    /// <param name="rows">How many rows there were when it was chosen.</param>
+    public Center(double[] values, int rows)
     {
         (Values, Rows) = (values, rows);
         fixed (double* c = values) Norm = Math.Sqrt(ExactScores.Dot(c, c, values.Length));

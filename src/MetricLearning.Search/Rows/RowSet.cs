@@ -4,7 +4,7 @@ namespace MetricLearning.Search;
 /// and no others.</summary>
 /// <remarks>Sets share their chunks. A new set has new rows behind those of the old one, or marks rows as removed since its own
 /// version.</remarks>
-internal sealed unsafe class RowSet
+internal sealed unsafe class RowSet : ScanRows
 {
     /// <summary>The center is chosen anew when the rows have become so many times as many.</summary>
     private const int Growth = 16;
@@ -13,19 +13,16 @@ internal sealed unsafe class RowSet
     private readonly SieveChunk[] sieves;
 
     private RowSet(RowShape shape, VectorChunk[] vectors, SieveChunk[] sieves, Center center, int count, int dead, long version)
+        : base(shape, center)
     {
-        (Shape, this.vectors, this.sieves, Center) = (shape, vectors, sieves, center);
+        (this.vectors, this.sieves) = (vectors, sieves);
         (Count, Dead, Version) = (count, dead, version);
     }
 
     /// <summary>A set without rows.</summary>
     public RowSet(RowShape shape) : this(shape, [], [], Center.Zero(shape), 0, 0, 0) { }
 
-    public RowShape Shape { get; }
-    public Center Center { get; }
-
-    /// <summary>The number of rows, those that were removed too.</summary>
-    public int Count { get; }
+    public override int Count { get; }
 
     /// <summary>How many of them were removed.</summary>
     public int Dead { get; }
@@ -36,29 +33,19 @@ internal sealed unsafe class RowSet
     /// <summary>Whether more than half of the rows are dead, so that copying the others pays.</summary>
     public bool ShouldBeCompacted => Dead > Count - Dead && Dead >= Shape.ChunkRows;
 
-    public VectorChunk Vectors(int row) => vectors[row >> Shape.ChunkShift];
+    public override SieveChunk Sieve(int row) => sieves[row >> Shape.ChunkShift];
 
-    public SieveChunk Sieve(int row) => sieves[row >> Shape.ChunkShift];
+    public override bool IsWhole(int row) => Vectors(row).IsWhole;
 
-    /// <summary>The place of a row in its chunk.</summary>
-    public int Place(int row) => row & (Shape.ChunkRows - 1);
-
-    public bool IsAlive(int row) => Vectors(row).IsAlive(Place(row), Version);
+    public override bool IsAlive(int row) => Vectors(row).IsAlive(Place(row), Version);
 
     /// <summary>A copy of a row.</summary>
     public float[] Copy(int row) => new ReadOnlySpan<float>(Vectors(row).Row(Place(row)), Shape.Width).ToArray();
 
-    /// <summary>The exact score of a query and a row, larger is nearer: the cosine, the dot product, or the negative square of the
-    /// Euclidean distance.</summary>
-    public double Score(float* query, double queryNorm, int row)
+    public override double Score(float* query, double queryNorm, int row)
     {
         var (chunk, place) = (Vectors(row), Place(row));
-        return Shape.Metric switch
-        {
-            SearchMetric.Cosine => ExactScores.Dot(query, chunk.Row(place), Shape.Width) / (queryNorm * chunk.Norms[place]),
-            SearchMetric.Dot => ExactScores.Dot(query, chunk.Row(place), Shape.Width),
-            _ => -ExactScores.SquaredDistance(query, chunk.Row(place), Shape.Width),
-        };
+        return Shape.Score(query, queryNorm, chunk.Row(place), chunk.Norms[place]);
     }
 
     /// <summary>A set with removed rows, and new ones at its end. Only one thread at a time may make a set from another, and from the
@@ -107,6 +94,8 @@ internal sealed unsafe class RowSet
         ForChunks(0, kept.Length, threads, (chunk, first, end) => packed[chunk].Write(copied[chunk], center, first, end));
         return new RowSet(Shape, copied, packed, center, kept.Length, 0, Version + 1);
     }
+
+    private VectorChunk Vectors(int row) => vectors[row >> Shape.ChunkShift];
 
     private T[] Grown<T>(T[] chunks, int rows, Func<RowShape, T> create)
     {

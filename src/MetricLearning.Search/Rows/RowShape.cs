@@ -3,7 +3,7 @@ namespace MetricLearning.Search;
 /// <summary>How the rows of an index lie in memory.</summary>
 /// <param name="Metric">What is measured.</param>
 /// <param name="Width">Numbers in a row.</param>
-internal sealed record RowShape(SearchMetric Metric, int Width)
+internal sealed unsafe record RowShape(SearchMetric Metric, int Width)
 {
     /// <summary>The largest width of a row.</summary>
     public const int LargestWidth = 1 << 16;
@@ -21,6 +21,22 @@ internal sealed record RowShape(SearchMetric Metric, int Width)
 
     /// <summary>The number of chunks that hold so many rows.</summary>
     public int Chunks(int rows) => (rows + ChunkRows - 1) >> ChunkShift;
+
+    /// <summary>The exact score of a query and a row, larger is nearer: the cosine, the dot product, or the negative square of the
+    /// Euclidean distance.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="queryNorm">Its length.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="rowNorm">Its length, as <see cref="Norm"/> gives it.</param>
+    public double Score(float* query, double queryNorm, float* row, double rowNorm) => Metric switch
+    {
+        SearchMetric.Cosine => ExactScores.Dot(query, row, Width) / (queryNorm * rowNorm),
+        SearchMetric.Dot => ExactScores.Dot(query, row, Width),
+        _ => -ExactScores.SquaredDistance(query, row, Width),
+    };
+
+    /// <summary>The length of a row.</summary>
+    public double Norm(float* row) => Math.Sqrt(ExactScores.Dot(row, row, Width));
 
     /// <summary>The factor by which a row of this length is multiplied before its center is subtracted.</summary>
     public double Factor(double norm) => Metric == SearchMetric.Cosine ? 1 / norm : 1;

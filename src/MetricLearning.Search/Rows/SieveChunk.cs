@@ -1,39 +1,62 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rows of one chunk as 8-bit integers about a center, with what the error bound of <see cref="Sieve"/> needs of each
-/// row.</summary>
+/// <summary>The rows of one chunk as 8-bit integers about a center, with what the error bound of <see cref="Sieve"/> needs of each row, in
+/// one piece of memory.</summary>
 /// <remarks>A writer fills rows that no reader's snapshot counts yet. Rows that are counted never change.</remarks>
 internal sealed unsafe class SieveChunk
 {
     private readonly RowShape shape;
-    private readonly sbyte[] codes;
-    private double largestNorm, largestLength;
+    private readonly object memory;
+    private readonly sbyte* codes;
+    private readonly double* offsets, largest;
+    private readonly float* scales, residuals;
 
+    /// <summary>A chunk in memory of its own, without rows.</summary>
     /// <param name="shape">How rows lie in memory.</param>
-    public SieveChunk(RowShape shape)
+    public SieveChunk(RowShape shape) : this(shape, PinnedMemory.Of<byte>(Bytes(shape))) => largest[0] = largest[1] = 0;
+
+    /// <summary>A chunk in the memory of something else.</summary>
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="address">The address of <see cref="Bytes"/> bytes, a multiple of 8.</param>
+    /// <param name="owner">What keeps the memory while it is referred to.</param>
+    public SieveChunk(RowShape shape, byte* address, object owner)
     {
-        this.shape = shape;
-        codes = PinnedMemory.Of<sbyte>((long)shape.ChunkRows * shape.Padded);
-        (Scales, Residuals, Offsets) = (new float[shape.ChunkRows], new float[shape.ChunkRows], new double[shape.ChunkRows]);
+        (this.shape, memory) = (shape, owner);
+        codes = (sbyte*)address;
+        offsets = (double*)(address + (long)shape.ChunkRows * shape.Padded);
+        scales = (float*)(offsets + shape.ChunkRows);
+        residuals = scales + shape.ChunkRows;
+        largest = (double*)(residuals + shape.ChunkRows);
     }
 
-    /// <summary>s of each row.</summary>
-    public float[] Scales { get; }
+    private SieveChunk(RowShape shape, byte[] pinned) : this(shape, PinnedMemory.Address(pinned), pinned)
+    {
+    }
 
-    /// <summary>At least <c>‖e‖</c> of each row.</summary>
-    public float[] Residuals { get; }
+    /// <summary>The bytes of a chunk, a multiple of 8.</summary>
+    public static int Bytes(RowShape shape) =>
+        checked(shape.ChunkRows * (shape.Padded + sizeof(double) + 2 * sizeof(float)) + 2 * sizeof(double));
 
-    /// <summary>A of each row.</summary>
-    public double[] Offsets { get; }
+    /// <summary>The memory of the chunk, valid while the chunk is referred to.</summary>
+    public ReadOnlySpan<byte> Memory => new(codes, Bytes(shape));
 
     /// <summary>At least <c>‖s i‖</c> of every row.</summary>
-    public double LargestNorm => Volatile.Read(ref largestNorm);
+    public double LargestNorm => Volatile.Read(ref largest[0]);
 
     /// <summary>At least the length ℓ of every row.</summary>
-    public double LargestLength => Volatile.Read(ref largestLength);
+    public double LargestLength => Volatile.Read(ref largest[1]);
 
     /// <summary>The address of the integers of a row, valid while the chunk is referred to.</summary>
-    public sbyte* Row(int row) => PinnedMemory.Address(codes) + (long)row * shape.Padded;
+    public sbyte* Row(int row) => codes + (long)row * shape.Padded;
+
+    /// <summary>s of a row.</summary>
+    public float Scale(int row) => scales[row];
+
+    /// <summary>At least <c>‖e‖</c> of a row.</summary>
+    public float Residual(int row) => residuals[row];
+
+    /// <summary>A of a row.</summary>
+    public double Offset(int row) => offsets[row];
 
     /// <summary>Writes rows that are not counted yet.</summary>
     /// <param name="vectors">The same chunk's float32 rows.</param>
@@ -42,20 +65,21 @@ internal sealed unsafe class SieveChunk
     /// <param name="end">The row after the last.</param>
     public void Write(VectorChunk vectors, Center center, int first, int end)
     {
-        var (norm, length) = (largestNorm, largestLength);
+        var (norm, length) = (LargestNorm, LargestLength);
         fixed (double* z = Scratch.Doubles(shape.Padded), c = center.Values)
             for (var row = first; row < end; row++)
             {
                 var factor = shape.Factor(vectors.Norms[row]);
                 CenteredRow.Read(vectors.Row(row), shape.Width, shape.Padded, factor, c, z);
                 var integers = ByteRow.Write(z, shape.Padded, Row(row));
-                (Scales[row], Residuals[row]) = (integers.Scale, integers.Residual);
+                (scales[row], residuals[row]) = (integers.Scale, integers.Residual);
                 var euclidean = shape.Metric == SearchMetric.Euclidean;
-                Offsets[row] = euclidean ? -ExactScores.Dot(z, z, shape.Padded) : ExactScores.Dot(c, z, shape.Padded);
+                offsets[row] = euclidean ? -ExactScores.Dot(z, z, shape.Padded) : ExactScores.Dot(c, z, shape.Padded);
                 norm = Math.Max(norm, integers.Norm + integers.Residual);
                 length = Math.Max(length, euclidean ? integers.Norm : vectors.Norms[row] * factor + center.Norm);
             }
-        Volatile.Write(ref largestNorm, norm);
-        Volatile.Write(ref largestLength, length);
+        Volatile.Write(ref largest[0], norm);
+        Volatile.Write(ref largest[1], length);
+        GC.KeepAlive(memory);
     }
 }

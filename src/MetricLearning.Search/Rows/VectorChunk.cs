@@ -7,6 +7,7 @@ internal sealed unsafe class VectorChunk
     /// <summary>The version of a row that is not removed.</summary>
     public const long Never = long.MaxValue;
 
+    private readonly RowShape shape;
     private readonly float[] vectors;
     private readonly long[] removed;
     private int dead;
@@ -14,17 +15,15 @@ internal sealed unsafe class VectorChunk
     /// <param name="shape">How rows lie in memory.</param>
     public VectorChunk(RowShape shape)
     {
-        (Width, vectors) = (shape.Width, PinnedMemory.Of<float>((long)shape.ChunkRows * shape.Width));
+        (this.shape, vectors) = (shape, PinnedMemory.Of<float>((long)shape.ChunkRows * shape.Width));
         (removed, Norms) = (new long[shape.ChunkRows], new double[shape.ChunkRows]);
     }
 
     /// <summary>The lengths of the rows.</summary>
     public double[] Norms { get; }
 
-    private int Width { get; }
-
     /// <summary>The address of a row, valid while the chunk is referred to.</summary>
-    public float* Row(int row) => PinnedMemory.Address(vectors) + (long)row * Width;
+    public float* Row(int row) => PinnedMemory.Address(vectors) + (long)row * shape.Width;
 
     /// <summary>Whether a snapshot of this version still has all rows of the chunk, so that none needs to be looked at.</summary>
     public bool IsWhole => Volatile.Read(ref dead) == 0;
@@ -35,8 +34,8 @@ internal sealed unsafe class VectorChunk
     /// <summary>Writes a row that is not counted yet.</summary>
     public void Write(int row, ReadOnlySpan<float> vector)
     {
-        vector.CopyTo(new Span<float>(Row(row), Width));
-        Norms[row] = Math.Sqrt(ExactScores.Dot(Row(row), Row(row), Width));
+        vector.CopyTo(new Span<float>(Row(row), shape.Width));
+        Norms[row] = shape.Norm(Row(row));
         removed[row] = Never;
     }
 

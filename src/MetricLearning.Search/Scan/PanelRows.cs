@@ -36,9 +36,9 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
     {
         Addresses[Count] = (long)sieve.Row(place);
         Rows[Count] = row;
-        Numbers.Scales[Count] = sieve.Scales[place];
-        Numbers.Residuals[Count] = sieve.Residuals[place];
-        Numbers.Offsets[Count] = sieve.Offsets[place];
+        Numbers.Scales[Count] = sieve.Scale(place);
+        Numbers.Residuals[Count] = sieve.Residual(place);
+        Numbers.Offsets[Count] = sieve.Offset(place);
         Count++;
     }
 }

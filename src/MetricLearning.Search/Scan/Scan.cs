@@ -16,7 +16,10 @@ internal readonly record struct Neighbor(int Row, double Score);
 /// </remarks>
 internal sealed unsafe class Scan
 {
-    private const int BlockQueries = 32 * Sieve.Strip, FewestRows = 2048;
+    /// <summary>Queries of a block, about: their integers then stay in the cache of the processor.</summary>
+    private const int BlockQueries = 32 * Sieve.Strip;
+
+    private const int FewestRows = 2048;
 
     /// <summary>So few queries read the rows as they are; more are worth packing them.</summary>
     private const int QueriesRowByRow = 2;
@@ -24,7 +27,7 @@ internal sealed unsafe class Scan
     /// <summary>Candidates that a block may hold.</summary>
     private const long MostCandidates = 4 << 20;
 
-    private readonly RowSet rows;
+    private readonly ScanRows rows;
     private readonly QuerySet queries;
     private readonly RowRules rules;
     private readonly int k, threads, positions, parts, blockQueries;
@@ -32,13 +35,15 @@ internal sealed unsafe class Scan
     private readonly Candidates?[] found;
     private readonly CancellationToken cancellationToken;
 
-    private Scan(RowSet rows, QuerySet queries, int k, RowRules rules, int threads, CancellationToken cancellationToken)
+    private Scan(ScanRows rows, QuerySet queries, int k, RowRules rules, int threads, CancellationToken cancellationToken)
     {
         (this.rows, this.queries, this.k, this.rules, this.threads) = (rows, queries, k, rules, threads);
         this.cancellationToken = cancellationToken;
         positions = rules.Rows?.Length ?? rows.Count;
         var memory = (int)Math.Max(1, MostCandidates / Math.Max(1, Candidates.Capacity(k, positions)));
-        blockQueries = Math.Min(BlockQueries, memory);
+        // Blocks are of one size: each packs all rows, and a small one at the end would be hardly worth it.
+        var blocks = Math.Max(1, (int)Math.Round((double)queries.Count / BlockQueries));
+        blockQueries = Math.Clamp((queries.Count + blocks - 1) / blocks, 1, memory);
         parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (4 * threads + Blocks - 1) / Blocks));
         least = new double[queries.Count];
         Array.Fill(least, double.NegativeInfinity);
@@ -54,7 +59,7 @@ internal sealed unsafe class Scan
     /// <param name="rules">Which rows may be given.</param>
     /// <param name="threads">The most threads.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    public static Neighbor[][] Run(RowSet rows, QuerySet queries, int k, RowRules rules, int threads,
+    public static Neighbor[][] Run(ScanRows rows, QuerySet queries, int k, RowRules rules, int threads,
         CancellationToken cancellationToken)
     {
         var scan = new Scan(rows, queries, k, rules, threads, cancellationToken);
@@ -104,14 +109,14 @@ internal sealed unsafe class Scan
     {
         var given = rules.Rows;
         var firstRow = given is null ? position : given[position];
-        var (vectors, sieve) = (rows.Vectors(firstRow), rows.Sieve(firstRow));
-        var (chunk, whole) = (firstRow >> rows.Shape.ChunkShift, vectors.IsWhole);
+        var (sieve, whole) = (rows.Sieve(firstRow), rows.IsWhole(firstRow));
+        var chunk = firstRow >> rows.Shape.ChunkShift;
         for (; position < end; position++)
         {
             var row = given is null ? position : given[position];
             if (row >> rows.Shape.ChunkShift != chunk) break;
             var place = rows.Place(row);
-            if (!whole && !vectors.IsAlive(place, rows.Version) || rules.SelectsRows && !rules.Keeps(row)) continue;
+            if (!whole && !rows.IsAlive(row) || rules.SelectsRows && !rules.Keeps(row)) continue;
             panel.Add(row, sieve, place);
             if (panel.Count == Sieve.Panel) Compare(sieve, ref panel);
         }

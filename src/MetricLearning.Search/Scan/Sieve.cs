@@ -7,8 +7,8 @@ namespace MetricLearning.Search;
 /// <summary>Products of 16-bit queries with 8-bit rows, and the bound that tells which rows may be among the nearest.</summary>
 /// <remarks>
 /// <para>The score S is larger where a row is nearer: the cosine, the dot product, or the negative square of the Euclidean distance, as
-/// <see cref="RowSet.Score"/> computes it. Let x be a row, q a query, f the factor that gives them length 1 for the cosine (else f = 1), c
-/// the center, <c>z = f x − c</c> and <c>p = f q − c</c>. Then S is, before roundings,</para>
+/// <see cref="RowShape.Score"/> computes it. Let x be a row, q a query, f the factor that gives them length 1 for the cosine (else f = 1),
+/// c the center, <c>z = f x − c</c> and <c>p = f q − c</c>. Then S is, before roundings,</para>
 /// <code>
 /// cosine, dot:  f q · f x = p·z + c·z + f q·c,     w = 1, A = c·z,    B = f q·c
 /// Euclidean:    −‖p − z‖² = 2 p·z − ‖z‖² − ‖p‖²,   w = 2, A = −‖z‖²,  B = −‖p‖²

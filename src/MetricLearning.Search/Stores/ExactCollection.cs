@@ -36,7 +36,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     internal RecordModel<TKey, TRecord> Model { get; }
 
     /// <summary>The records at this moment; null where the collection does not exist.</summary>
-    internal abstract RecordTable<TKey, TRecord>? Table();
+    internal abstract RecordView<TKey, TRecord>? View();
 
     /// <summary>Writes checked records and makes them durable: all of them, or none.</summary>
     internal abstract void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records);
@@ -49,7 +49,9 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     {
         ArgumentNullException.ThrowIfNull(key);
         cancellationToken.ThrowIfCancellationRequested();
-        return Task.FromResult(Existing().Find(key, WithVectors(options?.IncludeVectors ?? false)));
+        var withVectors = WithVectors(options?.IncludeVectors ?? false);
+        using var view = Existing();
+        return Task.FromResult(view.Find(key, withVectors));
     }
 
     /// <inheritdoc/>
@@ -58,9 +60,10 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     {
         ArgumentNullException.ThrowIfNull(filter);
         Guard.AtLeast(top, 1);
-        var (table, keeps) = (Existing(), RecordFilter<TKey, TRecord>.Compile(Model, filter));
+        var keeps = RecordFilter<TKey, TRecord>.Compile(Model, filter);
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
-        var kept = table.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
+        using var view = Existing();
+        var kept = view.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
         foreach (var sort in options?.OrderBy?.Invoke(new FilteredRecordRetrievalOptions<TRecord>.OrderByDefinition()).Values ?? [])
         {
             var property = Model.Sorting(sort.PropertySelector);
@@ -71,7 +74,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         foreach (var (key, values) in kept.ThenBy(pair => pair.Key, KeyOrder<TKey>.Default!).Skip(options?.Skip ?? 0).Take(top))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return table.Shown(key, values, withVectors);
+            yield return view.Shown(key, values, withVectors);
         }
     }
 
@@ -90,9 +93,9 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     {
         ArgumentNullException.ThrowIfNull(records);
         TRecord[] given = [.. records];
-        var table = Existing();
+        Existing().Dispose();
         var stored = await Model.TakeApartAsync(given, cancellationToken).ConfigureAwait(false);
-        table.Check(stored);
+        Model.Check(stored);
         cancellationToken.ThrowIfCancellationRequested();
         if (stored.Count > 0) Write(stored);
     }
@@ -106,7 +109,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         ArgumentNullException.ThrowIfNull(keys);
         TKey[] given = [.. keys.Select(key => KeyGuard.NotNull(key, nameof(keys)))];
         cancellationToken.ThrowIfCancellationRequested();
-        Existing();
+        Existing().Dispose();
         if (given.Length > 0) Remove(given);
         return Task.CompletedTask;
     }
@@ -142,16 +145,17 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         VectorSearchOptions<TRecord> options, CancellationToken cancellationToken)
     {
         Guard.AtLeast(top, 1);
-        var (table, vector) = (Existing(), Model.VectorOf(options));
+        var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
         var keeps = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
-        var found = table.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), keeps, cancellationToken);
+        using var view = Existing();
+        var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), keeps, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
             .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
-            .Select(hit => new VectorSearchResult<TRecord>(table.Shown(hit.Row.Key, hit.Row.Data, withVectors), hit.Score)).ToArray());
+            .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Data, withVectors), hit.Score)).ToArray());
     }
 
-    private RecordTable<TKey, TRecord> Existing() => Table() ?? throw new VectorStoreException(
+    private RecordView<TKey, TRecord> Existing() => View() ?? throw new VectorStoreException(
         $"The collection '{Name}' does not exist; call EnsureCollectionExistsAsync first.")
     {
         CollectionName = Name,

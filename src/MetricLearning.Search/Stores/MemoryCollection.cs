@@ -16,9 +16,11 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
     public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
         store.EnsureCollectionDeletedAsync(Name, cancellationToken);
 
-    internal override RecordTable<TKey, TRecord>? Table() => store.Find<RecordTable<TKey, TRecord>>(Name);
+    internal override RecordView<TKey, TRecord>? View() => Table();
 
     internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Table()?.Write(records);
 
     internal override void Remove(IReadOnlyCollection<TKey> keys) => Table()?.Remove(keys);
+
+    private RecordTable<TKey, TRecord>? Table() => store.Find<RecordTable<TKey, TRecord>>(Name);
 }

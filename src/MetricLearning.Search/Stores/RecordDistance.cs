@@ -6,7 +6,7 @@ namespace MetricLearning.Search;
 /// <summary>How scores are shown for a distance function of the abstractions.</summary>
 /// <param name="Metric">What is compared.</param>
 /// <param name="LargerIsNearer">Whether a larger score is nearer.</param>
-/// <param name="Show">The score shown for one of <see cref="RowSet.Score"/>.</param>
+/// <param name="Show">The score shown for one of <see cref="RowShape.Score"/>.</param>
 internal sealed record RecordDistance(SearchMetric Metric, bool LargerIsNearer, Func<double, double> Show)
 {
     /// <summary>The distance of a property; the cosine similarity where it names none.</summary>

@@ -32,6 +32,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             model = builder.Build(typeof(TRecord), typeof(TKey), definition, generator);
         Vectors = [.. model.VectorProperties];
         Distances = [.. Vectors.Select(RecordDistance.Of)];
+        Shapes = [.. Vectors.Zip(Distances, (property, distance) => new RowShape(distance.Metric,
+            (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)))];
         values = [.. model.Properties.Except(Vectors)];
     }
 
@@ -40,6 +42,9 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
 
     /// <summary>How the scores of each vector property are shown.</summary>
     public RecordDistance[] Distances { get; }
+
+    /// <summary>How the rows of each vector property lie in memory.</summary>
+    public RowShape[] Shapes { get; }
 
     /// <summary>The properties that are no vectors, the key among them.</summary>
     public IReadOnlyList<PropertyModel> Values => values;
@@ -75,6 +80,16 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             byKey[key] = new StoredRecord<TKey, TRecord>(key, Copy(records[i]), [.. vectors.Select(list => list[i])]);
         }
         return [.. byKey.Values];
+    }
+
+    /// <summary>Refuses a record whose vectors are not as the collection needs them.</summary>
+    public void Check(IEnumerable<StoredRecord<TKey, TRecord>> records)
+    {
+        foreach (var record in records)
+            for (var i = 0; i < Vectors.Length; i++)
+                if (record.Vectors[i] is { } vector)
+                    RowTable<TKey, TRecord>.CheckVector(Shapes[i], vector.Span, Vectors[i].ModelName,
+                        $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
     }
 
     /// <summary>A copy of a record's values, without vectors.</summary>

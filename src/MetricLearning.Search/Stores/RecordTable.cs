@@ -2,7 +2,7 @@ namespace MetricLearning.Search;
 
 /// <summary>The records of a collection in memory, and an exact index for each of their vectors.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once. A search sees the vectors of one moment.</remarks>
-internal sealed class RecordTable<TKey, TRecord> where TKey : notnull where TRecord : class
+internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly object gate = new();
     private readonly RecordModel<TKey, TRecord> model;
@@ -14,19 +14,7 @@ internal sealed class RecordTable<TKey, TRecord> where TKey : notnull where TRec
     public RecordTable(RecordModel<TKey, TRecord> model, int threads)
     {
         this.model = model;
-        vectors = [.. model.Vectors.Zip(model.Distances, (property, distance) => new RowTable<TKey, TRecord>(
-            new RowShape(distance.Metric, (int)Guard.Within(property.Dimensions, 1, RowShape.LargestWidth, property.ModelName)),
-            KeyOrder<TKey>.Default!, threads))];
-    }
-
-    /// <summary>Refuses a record whose vectors are not as the collection needs them.</summary>
-    public void Check(IEnumerable<StoredRecord<TKey, TRecord>> added)
-    {
-        foreach (var record in added)
-            for (var i = 0; i < vectors.Length; i++)
-                if (record.Vectors[i] is { } vector)
-                    RowTable<TKey, TRecord>.CheckVector(vectors[i].Shape, vector.Span, model.Vectors[i].ModelName,
-                        $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
+        vectors = [.. model.Shapes.Select(shape => new RowTable<TKey, TRecord>(shape, KeyOrder<TKey>.Default!, threads))];
     }
 
     /// <summary>Writes records that are checked, in the place of those with their keys. No key is there twice.</summary>
@@ -57,20 +45,17 @@ internal sealed class RecordTable<TKey, TRecord> where TKey : notnull where TRec
         }
     }
 
-    /// <summary>The record of a key; null where there is none.</summary>
-    public TRecord? Find(TKey key, bool withVectors)
+    public override TRecord? Find(TKey key, bool withVectors)
     {
         lock (gate) return records.TryGetValue(key, out var values) ? Shown(key, values, withVectors) : null;
     }
 
-    /// <summary>The keys and values of all records at this moment.</summary>
-    public KeyValuePair<TKey, TRecord>[] All()
+    public override IEnumerable<KeyValuePair<TKey, TRecord>> All()
     {
-        lock (gate) return [.. records];
+        lock (gate) return records.ToArray();
     }
 
-    /// <summary>A copy of a record for the caller.</summary>
-    public TRecord Shown(TKey key, TRecord values, bool withVectors)
+    public override TRecord Shown(TKey key, TRecord values, bool withVectors)
     {
         var copy = model.Copy(values);
         if (withVectors)
@@ -79,8 +64,7 @@ internal sealed class RecordTable<TKey, TRecord> where TKey : notnull where TRec
         return copy;
     }
 
-    /// <summary>The nearest records to each query, with their scores as <see cref="RowSet.Score"/> gives them.</summary>
-    public FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k, Func<TRecord, bool>? keeps,
-        CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
+    public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
+        Func<TRecord, bool>? keeps, CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
         new RowConditions<TKey, TRecord>(null, keeps is null ? null : (_, values) => keeps(values)), "searchValue", cancellationToken);
 }

@@ -8,10 +8,13 @@ internal static class BinomialIntervals
 {
     /// <summary>The interval of Clopper and Pearson: the rates under which neither so few nor so many successes are too
     /// unlikely.</summary>
-    public static ConfidenceInterval Rate(long successes, long trials, double confidence)
+    /// <param name="successes">The successes, in [0, trials].</param>
+    /// <param name="trials">The trials. Neither number has to be whole: pairs that depend on each other count for fewer.</param>
+    /// <param name="confidence">The confidence, in (0, 1).</param>
+    public static ConfidenceInterval Rate(double successes, double trials, double confidence)
     {
         if (trials == 0) return new ConfidenceInterval(double.NaN, double.NaN, double.NaN, confidence);
-        var (k, n, tail) = ((double)successes, (double)trials, (1 - confidence) / 2);
+        var (k, n, tail) = (successes, trials, (1 - confidence) / 2);
         var low = k == 0 ? 0 : Beta.InvCDF(k, n - k + 1, tail);
         var high = k == n ? 1 : Beta.InvCDF(k + 1, n - k, 1 - tail);
         return new ConfidenceInterval(k / n, low, high, confidence);

@@ -53,6 +53,22 @@ public class MatchDecisionTests
         Assert.Equal(rising.Order(), rising);
     }
 
+    /// <summary>Calibrated where a third is the same, and used where one in a hundred is.</summary>
+    [Fact]
+    public void Probabilities_HoldUnderAnotherPrior()
+    {
+        var decision = MatchDecision.Calibrate(Draw(5000, 10_000, seed: 2));
+        Assert.Equal(1 / 3.0, decision.Prior, 12);
+        Assert.Equal(decision.Decide(0.4), decision.Decide(0.4, decision.Prior));
+        const double prior = 0.01;
+        var error = Draw(1000, 99_000, seed: 3).GroupBy(pair => (int)(10 * decision.Decide(pair.Score, prior).Probability))
+            .Sum(bin => Math.Abs(bin.Sum(pair => decision.Decide(pair.Score, prior).Probability - (pair.Same ? 1 : 0)))) / 100_000;
+        Assert.InRange(error, 0, 0.005);
+        Assert.InRange(decision.Decide(double.NegativeInfinity).Probability, 1e-5, 1e-3);
+        Assert.InRange(decision.Decide(double.PositiveInfinity).Probability, 0.999, 0.99999);
+        Assert.Throws<ArgumentOutOfRangeException>("prior", () => decision.Decide(0.4, 1));
+    }
+
     [Fact]
     public void Distances_TurnTheOrderAround()
     {

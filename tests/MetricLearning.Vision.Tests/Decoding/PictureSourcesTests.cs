@@ -203,7 +203,7 @@ public sealed class PictureSourcesTests : IDisposable
         damaged[^12] = damaged[^14] = 1;
         damaged[0] = 0;
         using var headless = new ImageArchive(folder.Write("headless.zip", damaged));
-        Expect.Error<InvalidDataException>("headless.zip/a.jpg: ", () => headless.Image("a.jpg").Open!().Dispose());
+        Expect.Error<InvalidDataException>("headless.zip/a.jpg: ", () => headless.Image("a.jpg").Open!());
     }
 
     [Fact]

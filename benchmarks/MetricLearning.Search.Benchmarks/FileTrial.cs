@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search.Benchmarks;
+
+/// <summary>A gallery in a file.</summary>
+internal static class FileTrial
+{
+    private const int Nearest = 100, AtOnce = 5000;
+
+    /// <summary>Adds rows and packs them.</summary>
+    public static async Task FillAsync(FileInfo file, int rows, int width)
+    {
+        using var store = new SqliteVectorStore(file.FullName);
+        var records = Records(store, width);
+        await records.EnsureCollectionExistsAsync();
+        var adding = TimeSpan.Zero;
+        for (var first = 0; first < rows; first += AtOnce)
+        {
+            Dictionary<string, object?>[] added = [.. Enumerable.Range(first, Math.Min(AtOnce, rows - first)).AsParallel().AsOrdered()
+                .Select(key => new Dictionary<string, object?>
+                {
+                    ["Key"] = (long)key, ["Group"] = key % 1000, ["Vector"] = DrawnVectors.Of(key, width),
+                })];
+            var began = Stopwatch.GetTimestamp();
+            await records.UpsertAsync(added);
+            adding += Stopwatch.GetElapsedTime(began);
+        }
+        Timings.Line($"{rows:N0} rows, D = {width}, added in calls of {AtOnce:N0}: {rows / adding.TotalSeconds:N0} rows/s");
+        var packing = Stopwatch.GetTimestamp();
+        await records.SearchAsync(DrawnVectors.Query(0, width), Nearest).ToListAsync();
+        Timings.Line($"packed at the first search: {Stopwatch.GetElapsedTime(packing).TotalSeconds:0.0} s");
+    }
+
+    /// <summary>Opens a file and searches.</summary>
+    public static async Task OpenAsync(FileInfo file, int width, int queries)
+    {
+        var before = Timings.Memory();
+        var packed = file.Directory!.GetFiles(file.Name + ".rows-*").Sum(part => part.Length) / 1048576.0;
+        for (var opening = 0; opening < 3; opening++)
+        {
+            var began = Stopwatch.GetTimestamp();
+            using var opened = new SqliteVectorStore(file.FullName);
+            var found = await Records(opened, width).SearchAsync(DrawnVectors.Query(opening, width), Nearest).ToListAsync();
+            Timings.Line($"opening {opening + 1}: {Stopwatch.GetElapsedTime(began).TotalMilliseconds:0} ms to {found.Count} hits");
+        }
+        using var store = new SqliteVectorStore(file.FullName);
+        var records = Records(store, width);
+        Time("one query", null);
+        foreach (var (share, groups) in new[] { (10.0, 100), (1.0, 10), (0.1, 1) })
+            Time($"filter of {share} %", record => (int)record["Group"]! < groups);
+        var after = Timings.Memory();
+        Timings.Line($"packed file {packed:0} MiB");
+        Timings.Line($"memory: {after.Own:0} MiB of its own ({before.Own:0} before), {after.Mapped:0} MiB mapped");
+
+        void Time(string name, System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>>? filter) =>
+            Timings.Print(name, filter is null ? queries : Math.Max(20, queries / 10), query => records.SearchAsync(
+                DrawnVectors.Query(query, width), Nearest, new() { Filter = filter }).ToListAsync().AsTask().GetAwaiter().GetResult());
+    }
+
+    private static ExactCollection<object, Dictionary<string, object?>> Records(SqliteVectorStore store, int width) =>
+        store.GetDynamicCollection("records", new VectorStoreCollectionDefinition
+        {
+            Properties =
+            [
+                new VectorStoreKeyProperty("Key", typeof(long)), new VectorStoreDataProperty("Group", typeof(int)),
+                new VectorStoreVectorProperty("Vector", typeof(float[]), width),
+            ],
+        });
+}

@@ -1,0 +1,81 @@
+using MetricLearning;
+using MetricLearning.Search;
+using MetricLearning.Vision;
+using Microsoft.Extensions.VectorData;
+
+namespace ProductSearch;
+
+/// <summary>The database of the program: the catalogue of one network, and what its scores mean.</summary>
+/// <remarks>The collections of a network carry its fingerprint in their names, and the store checks that their vectors are the network's.
+/// A new network fills collections of its own beside the old ones. These are deleted when the new ones are complete, so that a program
+/// that is stopped in between goes on at its next start.</remarks>
+internal sealed class Gallery : IDisposable
+{
+    private const string ProductsOf = "products-", DecisionsOf = "decisions-";
+    private const int FingerprintDigits = 16, AtOnce = 32;
+
+    private readonly string path, fingerprint;
+    private readonly DirectoryInfo pictures;
+    private readonly SqliteVectorStore store;
+
+    /// <param name="data">The folder of the database and the pictures.</param>
+    /// <param name="space">What vectors of the network must agree in.</param>
+    public Gallery(DirectoryInfo data, EmbeddingSpace space)
+    {
+        path = Path.Combine(data.FullName, "catalogue.db");
+        fingerprint = space.Fingerprint![..FingerprintDigits];
+        pictures = data.CreateSubdirectory("pictures");
+        store = new SqliteVectorStore(path) { EmbeddingSpace = space };
+    }
+
+    /// <summary>The catalogue of the network, as far as it has been filled.</summary>
+    public Task<Catalogue> OpenAsync() =>
+        Catalogue.OpenAsync(store.GetCollection<string, Shot>(ProductsOf + fingerprint), pictures);
+
+    /// <summary>Embeds the pictures that were added under other networks, and then deletes the collections of those.</summary>
+    /// <param name="catalogue">The catalogue of this network.</param>
+    /// <param name="embedder">The network.</param>
+    /// <param name="report">Is told how much is done.</param>
+    /// <param name="cancellationToken">Stops between batches.</param>
+    public async Task TakeOverAsync(Catalogue catalogue, Embedder embedder, Action<double> report, CancellationToken cancellationToken)
+    {
+        // Without a space of its own this store reads the items of any network.
+        using var all = new SqliteVectorStore(path);
+        var others = await all.ListCollectionNamesAsync(cancellationToken)
+            .Where(name => !name.EndsWith(fingerprint, StringComparison.Ordinal)).ToListAsync(cancellationToken);
+        foreach (var name in others.Where(name => name.StartsWith(ProductsOf, StringComparison.Ordinal)))
+        {
+            var old = await Catalogue.OpenAsync(all.GetCollection<string, Shot>(name), pictures);
+            var added = old.Items.Where(item => !Startup.IsDrawn(item) && catalogue.Find(item.Id) is null).ToArray();
+            for (var first = 0; first < added.Length; first += AtOnce)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                report((double)first / added.Length);
+                var items = added.Skip(first).Take(AtOnce).Where(item => File.Exists(catalogue.PictureOf(item))).ToArray();
+                var vectors = embedder.Embed([.. items.Select(item =>
+                    Picture.Load(File.ReadAllBytes(catalogue.PictureOf(item)), Uploads.MaxPixels))]);
+                await catalogue.AddAsync([.. items.Select((item, i) => (item, (IReadOnlyList<float[]>)[vectors[i]]))]);
+            }
+        }
+        foreach (var name in others) await all.EnsureCollectionDeletedAsync(name, cancellationToken);
+    }
+
+    /// <summary>A decision that was kept under a name, or a new one that is kept from now on.</summary>
+    public async Task<MatchDecision> DecisionAsync(string name, Func<Task<MatchDecision>> make)
+    {
+        var decisions = store.GetCollection<string, KeptDecision>(DecisionsOf + fingerprint);
+        await decisions.EnsureCollectionExistsAsync();
+        if (await decisions.GetAsync(name) is { } kept) return MatchDecision.Parse(kept.Json);
+        var made = await make();
+        await decisions.UpsertAsync(new KeptDecision { Name = name, Json = made.ToJson() });
+        return made;
+    }
+
+    public void Dispose() => store.Dispose();
+
+    private sealed class KeptDecision
+    {
+        [VectorStoreKey] public string Name { get; set; } = "";
+        [VectorStoreData] public string Json { get; set; } = "";
+    }
+}

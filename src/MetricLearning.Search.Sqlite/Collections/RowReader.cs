@@ -1,0 +1,103 @@
+using Microsoft.Data.Sqlite;
+
+namespace MetricLearning.Search;
+
+/// <summary>Reads rows of one moment by their ids.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once. They take turns, as SQLite has it.</remarks>
+internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey : notnull where TRecord : class
+{
+    private readonly object gate = new();
+    private readonly long collection, file;
+    private readonly RowShape shape;
+    private readonly RecordRows<TKey, TRecord> rows;
+    private readonly RecordCache<TKey, TRecord> cache;
+    private readonly SqliteCommand vector, record, range;
+
+    /// <param name="opened">A connection with a transaction, which nobody else uses meanwhile.</param>
+    /// <param name="state">The state of its moment.</param>
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="number">The number of the vector property.</param>
+    /// <param name="rows">The rows of the collection.</param>
+    /// <param name="cache">The records that were read lately.</param>
+    public RowReader(SqliteConnection opened, PackedState state, RowShape shape, int number, RecordRows<TKey, TRecord> rows,
+        RecordCache<TKey, TRecord> cache)
+    {
+        (collection, file, this.shape, this.rows, this.cache) = (state.Collection, state.FileNumber, shape, rows, cache);
+        (vector, record, range) = (new VectorRows(collection, number).ById(opened), rows.ById(opened), rows.Between(opened));
+    }
+
+    /// <summary>The exact score of a query and a row.</summary>
+    public double Score(float* query, double queryNorm, long id)
+    {
+        byte[] stored;
+        lock (gate)
+        {
+            vector.Parameters[0].Value = id;
+            stored = vector.ExecuteScalar() as byte[] ?? throw new DamagedFileException(file);
+        }
+        if (stored.Length != shape.Width * sizeof(float)) throw new DamagedFileException(file);
+        fixed (byte* start = stored) return shape.Score(query, queryNorm, (float*)start, shape.Norm((float*)start));
+    }
+
+    /// <summary>The key and the values of a row.</summary>
+    public KeyValuePair<TKey, TRecord> Record(long id)
+    {
+        if (cache.TryGet(collection, id, out var known)) return known;
+        lock (gate)
+        {
+            record.Parameters[0].Value = id;
+            using var reader = record.ExecuteReader();
+            return reader.Read() ? Read(id, reader) : throw new DamagedFileException(file);
+        }
+    }
+
+    /// <summary>The rows whose records a condition keeps, ascending. They are read in one go where some are not known yet.</summary>
+    /// <param name="among">The rows, by ascending ids.</param>
+    /// <param name="id">The id of a row.</param>
+    /// <param name="keeps">The condition.</param>
+    public int[] Kept(ScanRows among, Func<int, long> id, Func<TRecord, bool> keeps)
+    {
+        var kept = new List<int>();
+        for (var row = 0; row < among.Count; row++)
+            if (among.IsWhole(row) || among.IsAlive(row))
+            {
+                if (!cache.TryGet(collection, id(row), out var known)) return ReadKept(among, id, keeps);
+                if (keeps(known.Value)) kept.Add(row);
+            }
+        return [.. kept];
+    }
+
+    public void Dispose()
+    {
+        vector.Dispose();
+        record.Dispose();
+        range.Dispose();
+    }
+
+    private int[] ReadKept(ScanRows among, Func<int, long> id, Func<TRecord, bool> keeps)
+    {
+        var (kept, row) = (new List<int>(), 0);
+        lock (gate)
+        {
+            (range.Parameters[0].Value, range.Parameters[1].Value) = (id(0), id(among.Count - 1));
+            using var reader = range.ExecuteReader();
+            while (reader.Read())
+            {
+                var there = reader.GetInt64(2);
+                while (id(row) < there) row++;
+                // A record without this vector has no row.
+                if (id(row) == there && keeps(Read(there, reader).Value)) kept.Add(row);
+            }
+        }
+        return [.. kept];
+    }
+
+    private KeyValuePair<TKey, TRecord> Read(long id, SqliteDataReader reader)
+    {
+        if (cache.TryGet(collection, id, out var known)) return known;
+        var key = rows.Key(reader);
+        var read = new KeyValuePair<TKey, TRecord>(key, rows.Values(key, reader));
+        cache.Add(collection, id, read);
+        return read;
+    }
+}

@@ -1,0 +1,102 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.VectorData;
+
+namespace MetricLearning.Search;
+
+/// <summary>A collection of a database.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once, and any number of processes may have it.</remarks>
+internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where TRecord : class
+{
+    private readonly string name, schema;
+
+    /// <param name="name">The name of the collection.</param>
+    /// <param name="model">The type of records.</param>
+    /// <param name="store">The store.</param>
+    public StoredCollection(string name, RecordModel<TKey, TRecord> model, SqliteVectorStore store)
+    {
+        (this.name, Model, Store) = (name, model, store);
+        schema = string.Join("; ", model.Values.Select(property => $"{property.StorageName} {property.Type.Name}")
+            .Order(StringComparer.Ordinal).Concat(model.Vectors.Zip(model.Distances,
+                (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
+        Packed = [.. model.Shapes.Select((shape, i) => new PackedVectors(shape, i, store.Files, store.Threads))];
+    }
+
+    /// <summary>The store.</summary>
+    public SqliteVectorStore Store { get; }
+
+    /// <summary>The type of records.</summary>
+    public RecordModel<TKey, TRecord> Model { get; }
+
+    /// <summary>The packed rows of each vector property.</summary>
+    public PackedVectors[] Packed { get; }
+
+    /// <summary>The records that were read lately.</summary>
+    public RecordCache<TKey, TRecord> Cache { get; } = new();
+
+    /// <summary>Makes the collection where it is not there.</summary>
+    public void Ensure() => Store.Database.Use(nameof(Ensure), opened =>
+    {
+        using var transaction = opened.BeginTransaction(deferred: false);
+        if (Find(opened) is { } there)
+        {
+            if (Agreed(there.Space) is var agreed && agreed != there.Space)
+                Database.Execute(opened, "UPDATE collections SET space = $0 WHERE name = $1", agreed, name);
+        }
+        else
+            new RecordRows<TKey, TRecord>(Model, CollectionEntry.Add(opened, name, schema, Agreed("")).Id).Create(opened);
+        transaction.Commit();
+        return true;
+    });
+
+    /// <summary>The records as the database has them now; null where the collection does not exist.</summary>
+    public StoredView<TKey, TRecord>? View() => StoredView<TKey, TRecord>.Of(this);
+
+    /// <summary>The entry of the collection, which is checked; null where it does not exist.</summary>
+    public CollectionEntry? Find(SqliteConnection opened)
+    {
+        var entry = CollectionEntry.Find(opened, name);
+        if (entry is not null) Check(entry);
+        return entry;
+    }
+
+    /// <summary>Writes records in one transaction.</summary>
+    public void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Change((opened, there) => there.Write(opened, records));
+
+    /// <summary>Removes records in one transaction.</summary>
+    public void Remove(IReadOnlyCollection<TKey> keys) => Change((opened, there) => there.Remove(opened, keys));
+
+    /// <summary>What is thrown where the collection does not exist.</summary>
+    public VectorStoreException Missing() => new($"The collection '{name}' does not exist.") { CollectionName = name };
+
+    private void Change(Action<SqliteConnection, RecordRows<TKey, TRecord>> act)
+    {
+        Store.Database.Use(nameof(Change), opened =>
+        {
+            using var transaction = opened.BeginTransaction(deferred: false);
+            var entry = Find(opened) ?? throw Missing();
+            Database.Execute(opened, "UPDATE collections SET changes = $0 WHERE name = $1", entry.Changes + 1, name);
+            act(opened, new RecordRows<TKey, TRecord>(Model, entry.Id));
+            transaction.Commit();
+            return true;
+        });
+    }
+
+    private void Check(CollectionEntry entry)
+    {
+        if (entry.Schema != schema)
+            throw new VectorStoreException($"The collection '{name}' holds records of [{entry.Schema}], and this program's are [{schema}]; "
+                + "use the record type that wrote it, or another name.") { CollectionName = name };
+        Agreed(entry.Space);
+    }
+
+    /// <summary>What the database and the program know of the embedding space together, as JSON.</summary>
+    private string Agreed(string stored)
+    {
+        if (Store.EmbeddingSpace is not { } own) return stored;
+        if (stored.Length == 0) return own.ToJson();
+        var there = EmbeddingSpace.Parse(stored);
+        return own.Conflicts(there, "in this program", "in the collection") is not { } conflicts ? own.Agree(there).ToJson()
+            : throw new VectorStoreException($"The collection '{name}' has vectors of another embedding space: {conflicts}. "
+                + "Embed the records again under another name.") { CollectionName = name };
+    }
+}

@@ -1,0 +1,9 @@
+namespace MetricLearning.Search;
+
+/// <summary>A packed file is not what the database says of it. It is made anew.</summary>
+/// <param name="file">The number of the file.</param>
+internal sealed class DamagedFileException(long file) : Exception("A packed file is damaged.")
+{
+    /// <summary>The number of the file.</summary>
+    public long File => file;
+}

@@ -1,0 +1,104 @@
+using System.IO.MemoryMappedFiles;
+
+namespace MetricLearning.Search;
+
+/// <summary>The blocks of a packed file, mapped into memory. Each is compared with its checksum before it is first read.</summary>
+/// <remarks>
+/// <para>Blocks that the database knows never change. Others are written behind them, and a file that has to be made anew gets another
+/// name. So what is mapped stays valid, whatever other processes do.</para>
+/// <para>Thread safety: any number of threads may call it at once.</para>
+/// </remarks>
+internal sealed unsafe class PackedFile
+{
+    private readonly RowShape shape;
+    private readonly PackedEntry entry;
+    private readonly MemoryMappedFile mapped;
+    private readonly MemoryMappedViewAccessor view;
+    private readonly SieveChunk[] chunks;
+    private readonly bool[] verified;
+
+    private PackedFile(RowShape shape, PackedEntry entry, MemoryMappedFile mapped, MemoryMappedViewAccessor view)
+    {
+        (this.shape, this.entry, this.mapped, this.view) = (shape, entry, mapped, view);
+        Center = new Center(entry.Center, entry.Rows);
+        verified = new bool[entry.Blocks.Count];
+        chunks = [.. Enumerable.Range(0, entry.Blocks.Count).Select(block => new SieveChunk(shape, Address(block), this))];
+    }
+
+    /// <summary>The center of the rows.</summary>
+    public Center Center { get; }
+
+    /// <summary>The number of rows, those that were removed too.</summary>
+    public int Rows => entry.Blocks.Count * shape.ChunkRows;
+
+    /// <summary>Maps a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="entry">What the database says of it: at least one block.</param>
+    /// <param name="before">What was mapped before; null for nothing.</param>
+    /// <returns>The file; null where it is not there, or not as the database says.</returns>
+    public static PackedFile? Open(string path, RowShape shape, PackedEntry entry, PackedFile? before)
+    {
+        try
+        {
+            // A damaged database may say anything.
+            if (entry.Center.Length != shape.Padded) return null;
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            var bytes = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
+            if (stream.Length < bytes)
+            {
+                stream.Dispose();
+                return null;
+            }
+            var mapped = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None,
+                leaveOpen: false);
+            var opened = new PackedFile(shape, entry, mapped, mapped.CreateViewAccessor(0, bytes, MemoryMappedFileAccess.Read));
+            if (before is not null && before.entry.File == entry.File)
+                for (var block = 0; block < before.verified.Length && block < opened.verified.Length; block++)
+                    opened.verified[block] = before.verified[block] && before.entry.Blocks[block] == entry.Blocks[block];
+            return opened;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The chunk of a number.</summary>
+    /// <exception cref="DamagedFileException">It is not what was written.</exception>
+    public SieveChunk Chunk(int number)
+    {
+        if (!Volatile.Read(ref verified[number]))
+        {
+            if (Crc32.Of(new ReadOnlySpan<byte>(Address(number), PackedBlock.Bytes(shape))) != entry.Blocks[number].Checksum)
+                throw new DamagedFileException(entry.File);
+            Volatile.Write(ref verified[number], true);
+        }
+        return chunks[number];
+    }
+
+    /// <summary>The id of a row whose chunk has been read.</summary>
+    public long Id(int row) => Ids(row >> shape.ChunkShift)[row & (shape.ChunkRows - 1)];
+
+    /// <summary>The row of an id; −1 where the file does not have it.</summary>
+    /// <exception cref="DamagedFileException">The file is not what was written.</exception>
+    public int Find(long id)
+    {
+        var (low, high) = (0, entry.Blocks.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (entry.Blocks[middle].Last < id) low = middle + 1;
+            else high = middle;
+        }
+        if (low == entry.Blocks.Count) return -1;
+        Chunk(low);
+        var place = Ids(low).BinarySearch(id);
+        return place < 0 ? -1 : (low << shape.ChunkShift) + place;
+    }
+
+    private ReadOnlySpan<long> Ids(int block) => new(Address(block) + SieveChunk.Bytes(shape), shape.ChunkRows);
+
+    private byte* Address(int block) => (byte*)view.SafeMemoryMappedViewHandle.DangerousGetHandle() + view.PointerOffset
+        + (long)block * PackedBlock.Bytes(shape);
+}

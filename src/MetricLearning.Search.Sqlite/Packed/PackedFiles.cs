@@ -1,0 +1,100 @@
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+
+namespace MetricLearning.Search;
+
+/// <summary>The packed files beside a database: their names, and how they are written. Whoever writes one has the write lock of the
+/// database.</summary>
+/// <param name="database">The database.</param>
+internal sealed class PackedFiles(Database database)
+{
+    /// <summary>Blocks that are written in one transaction, so that other writers wait for a moment only.</summary>
+    private const int BlocksAtOnce = 8;
+
+    private const int SampledRows = 4096;
+
+    /// <summary>The path of a file.</summary>
+    public string PathOf(VectorRows rows, long file) =>
+        string.Create(CultureInfo.InvariantCulture, $"{database.Path}.rows-{rows.Collection}-{rows.Vector}-{file:x16}");
+
+    /// <summary>Packs rows that are behind the last block, as far as they fill whole blocks.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="shape">How rows lie in memory.</param>
+    /// <returns>Whether there may be more.</returns>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public bool Pack(VectorRows rows, RowShape shape) => Change(rows, opened =>
+    {
+        var entry = PackedEntry.Find(opened, rows.Collection, rows.Vector);
+        var block = rows.Behind(opened, entry.Last, shape.ChunkRows);
+        if (block.Count < shape.ChunkRows) return false;
+        var center = entry.Blocks.Count > 0 ? new Center(entry.Center, entry.Rows) : Begun(opened, rows, shape, entry.File);
+        using var stream = new FileStream(PathOf(rows, entry.File), FileMode.OpenOrCreate, FileAccess.Write,
+            FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        stream.Position = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
+        var bytes = new byte[PackedBlock.Bytes(shape)];
+        for (var written = 0; ; block = rows.Behind(opened, block[^1].Id, shape.ChunkRows))
+        {
+            if (block.Count < shape.ChunkRows) return false;
+            if (written == BlocksAtOnce) return true;
+            var noted = PackedBlock.Write(shape, center, block, bytes);
+            stream.Write(bytes);
+            PackedEntry.Add(opened, entry.File, entry.Blocks.Count + written++, noted);
+        }
+    });
+
+    /// <summary>Begins a file anew under another name, without blocks, and deletes those that are left over.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="file">The number of the file that is of no use; nothing is done where another one has taken its place.</param>
+    public void Renew(VectorRows rows, long file)
+    {
+        var now = Change(rows, opened =>
+        {
+            if (PackedEntry.Find(opened, rows.Collection, rows.Vector).File == file)
+            {
+                PackedEntry.Begin(opened, rows.Collection, rows.Vector);
+                rows.ForgetRemoved(opened);
+            }
+            return PackedEntry.Find(opened, rows.Collection, rows.Vector).File;
+        });
+        DeleteOthers($"rows-{rows.Collection}-{rows.Vector}-*", PathOf(rows, now));
+    }
+
+    /// <summary>Deletes the files of a collection.</summary>
+    public void Delete(long collection) => DeleteOthers($"rows-{collection}-*", kept: null);
+
+    private static Center Begun(SqliteConnection opened, VectorRows rows, RowShape shape, long file)
+    {
+        var sample = rows.Sample(opened, SampledRows);
+        var chunks = new VectorChunk[shape.Chunks(sample.Count)];
+        for (var i = 0; i < chunks.Length; i++) chunks[i] = new VectorChunk(shape);
+        for (var i = 0; i < sample.Count; i++)
+            chunks[i >> shape.ChunkShift].Write(i & (shape.ChunkRows - 1), sample[i].Vector.Span);
+        var center = new Center(Center.Of(shape, chunks, sample.Count).Values, rows.Count(opened));
+        PackedEntry.SetCenter(opened, file, center);
+        return center;
+    }
+
+    private void DeleteOthers(string pattern, string? kept)
+    {
+        var folder = Path.GetDirectoryName(database.Path)!;
+        foreach (var path in Directory.EnumerateFiles(folder, $"{Path.GetFileName(database.Path)}.{pattern}"))
+            try
+            {
+                if (path != kept) File.Delete(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Windows does not delete a file that another process has mapped. A later call does.
+            }
+    }
+
+    /// <summary>Changes the database in one transaction, unless the collection is gone.</summary>
+    private T? Change<T>(VectorRows rows, Func<SqliteConnection, T> act) => database.Use("pack", opened =>
+    {
+        using var transaction = opened.BeginTransaction(deferred: false);
+        if ((long)Database.Scalar(opened, "SELECT count(*) FROM collections WHERE id = $0", rows.Collection)! == 0) return default;
+        var result = act(opened);
+        transaction.Commit();
+        return result;
+    });
+}

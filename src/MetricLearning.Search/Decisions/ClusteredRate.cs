@@ -1,0 +1,31 @@
+namespace MetricLearning.Search;
+
+/// <summary>The rate of errors among pairs that share identities.</summary>
+internal static class ClusteredRate
+{
+    /// <summary>The rate, with an interval for the rate of all such pairs.</summary>
+    /// <remarks>The interval of Korn and Graubard (Survey Methodology 1998): that of Clopper and Pearson for as many independent pairs as
+    /// would have the same variance. The variance is that of sums over identities, to each of which a pair counts whose first or second one
+    /// it is; a pair without identities is a cluster of its own. Without errors, or with nothing else, the clusters count.</remarks>
+    /// <param name="pairs">The pairs, at least one.</param>
+    /// <param name="isError">Whether a pair is an error.</param>
+    /// <param name="confidence">The confidence of the interval.</param>
+    public static ConfidenceInterval Of(IReadOnlyList<LabelledPair> pairs, Func<LabelledPair, bool> isError, double confidence)
+    {
+        var (count, errors) = (pairs.Count, pairs.Count(isError));
+        var rate = (double)errors / count;
+        var (sums, alone, squares) = (new Dictionary<long, double>(), 0L, 0.0);
+        foreach (var pair in pairs)
+        {
+            var excess = (isError(pair) ? 1 : 0) - rate;
+            if (pair.First is null && pair.Second is null) (alone, squares) = (alone + 1, squares + excess * excess);
+            if (pair.First is { } first) sums[first] = sums.GetValueOrDefault(first) + excess;
+            if (pair.Second is { } second && second != pair.First) sums[second] = sums.GetValueOrDefault(second) + excess;
+        }
+        if (sums.Count == 0) return BinomialIntervals.Rate(errors, count, confidence);
+        var variance = (squares + sums.Values.Sum(sum => sum * sum)) / ((double)count * count);
+        var effective = errors == 0 || errors == count ? Math.Min(count, alone + sums.Count)
+            : Math.Min(count, rate * (1 - rate) / variance);
+        return BinomialIntervals.Rate(rate * effective, effective, confidence) with { Estimate = rate };
+    }
+}
