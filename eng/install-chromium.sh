@@ -7,5 +7,5 @@ if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
   echo "Chromium is not here, and this user cannot install it: the browser tests will be skipped"
   exit 0
 fi
-apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null ||
+timeout 120 apt-get update -qq && DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install -qq -y --no-install-recommends chromium >/dev/null ||
   echo "Chromium could not be installed: the browser tests will be skipped"
