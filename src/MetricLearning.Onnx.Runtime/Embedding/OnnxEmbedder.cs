@@ -18,6 +18,8 @@ namespace MetricLearning.Onnx.Runtime;
 /// </remarks>
 public sealed class OnnxEmbedder : IDisposable
 {
+    private const int Alignment = 64;
+
     private readonly InferenceSession session;
     private readonly ImageInput input;
     private readonly OnnxEmbedderSettings settings;
@@ -27,6 +29,7 @@ public sealed class OnnxEmbedder : IDisposable
     private readonly ConcurrentBag<Picture> pictures = [];
     private readonly Thread worker;
     private readonly byte[] batchBytes;
+    private readonly int batchStart;
     private int isDisposed;
 
     private sealed record Request(byte[] Bytes, TaskCompletionSource<float[]> Result);
@@ -48,8 +51,10 @@ public sealed class OnnxEmbedder : IDisposable
         Dimension = session.OutputMetadata[output].Dimensions is [_, > 0 and var length] ? length : (int?)Space.Dimension ?? 0;
         decoders = new(settings.Decoders);
         queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * settings.MaxBatch) { SingleReader = true });
-        // Native code reads it, so it stays where it is.
-        batchBytes = GC.AllocateUninitializedArray<byte>(checked(settings.MaxBatch * input.ImageBytes), pinned: true);
+        // Native code reads it, so it stays where it is. It begins at a multiple of 64: where ONNX Runtime adds numbers up, the order, and
+        // with it the last bit, follows from the address.
+        batchBytes = GC.AllocateUninitializedArray<byte>(checked(settings.MaxBatch * input.ImageBytes + Alignment - 1), pinned: true);
+        batchStart = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0) & (Alignment - 1));
         worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
         worker.Start();
     }
@@ -183,9 +188,9 @@ public sealed class OnnxEmbedder : IDisposable
     private void Run(List<Request> batch)
     {
         for (var i = 0; i < batch.Count; i++)
-            batch[i].Bytes.AsSpan(0, input.ImageBytes).CopyTo(batchBytes.AsSpan(i * input.ImageBytes));
+            batch[i].Bytes.AsSpan(0, input.ImageBytes).CopyTo(batchBytes.AsSpan(batchStart + i * input.ImageBytes));
         using var images = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, input.Type, input.Shape(batch.Count),
-            Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0), (long)batch.Count * input.ImageBytes);
+            Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, batchStart), (long)batch.Count * input.ImageBytes);
         using var options = new RunOptions();
         using var results = session.Run(options, [input.Name], [images], [output]);
         var values = results[0].GetTensorDataAsSpan<float>();
