@@ -19,11 +19,11 @@ internal static class ViewLossCases
         .. Of("SimSiam", usual, () => new SimSiamLoss(), (loss, v) => loss.forward(v[0], v[2], v[1], v[3]),
             v => Naive.ViewLosses.SimSiam(v[0], v[1], v[2], v[3])),
         .. Of("Distillation of embeddings", usual, () => new EmbeddingDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
-            v => Naive.ViewLosses.EmbeddingDistillation(v[0], v[2])),
+            v => Naive.ViewLosses.EmbeddingDistillation(v[0], v[2]), trained: 1),
         .. Of("Distillation of relations", [(64, 512)], () => new RelationDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
-            v => Naive.ViewLosses.RelationDistillation(v[0], v[2])),
+            v => Naive.ViewLosses.RelationDistillation(v[0], v[2]), trained: 1),
         .. Of("Distillation of rankings", usual, () => new RankingDistillationLoss(), (loss, v) => loss.call(v[0], v[2]),
-            v => Naive.ViewLosses.RankingDistillation(v[0], v[2])),
+            v => Naive.ViewLosses.RankingDistillation(v[0], v[2]), trained: 1),
         .. Of("GISTEmbed", upTo128, () => new GistEmbedLoss(), (loss, v) => loss.call(v[0], v[1], v[2], v[3]),
             v => Naive.ViewLosses.GistEmbed(v[0], v[1], v[2], v[3])),
         .. Of("N-pairs, several labels a row", usual, () => new MultiLabelNPairsLoss(),
@@ -34,9 +34,10 @@ internal static class ViewLossCases
         OfMemory(64), OfMemory(256),
     ];
 
-    /// <summary>A loss of four views, of which the first two get a gradient.</summary>
+    /// <summary>A loss of four views, of which the first ones get a gradient: two, or the student's alone.</summary>
     private static IEnumerable<Case> Of<TLoss>(string name, (int Rows, int Width)[] sizes, Func<TLoss> create,
-        Func<TLoss, Tensor[], Tensor> ours, Func<Tensor[], Tensor> naive) where TLoss : nn.Module =>
+        Func<TLoss, Tensor[], Tensor> ours, Func<Tensor[], Tensor> naive, int trained = 2)
+        where TLoss : nn.Module =>
         sizes.Select(size => new Case(LossWork.Category, $"{name} forward + backward", $"{size.Rows} x {size.Width}", device =>
         {
             random.manual_seed(1);
@@ -45,11 +46,11 @@ internal static class ViewLossCases
             var rows = randn(size.Rows, size.Width);
             Tensor[] views = [.. Enumerable.Range(0, 4)
                 .Select(_ => (rows + 0.5 * randn(size.Rows, size.Width)).to(device).MoveToOuterDisposeScope())];
-            foreach (var view in views[..2]) view.requires_grad = true;
+            foreach (var view in views[..trained]) view.requires_grad = true;
             return new([loss, .. views])
             {
-                Ours = Work.Step(() => ours(loss, views), views[..2]),
-                Naive = Work.Step(() => naive(views), views[..2]),
+                Ours = Work.Step(() => ours(loss, views), views[..trained]),
+                Naive = Work.Step(() => naive(views), views[..trained]),
                 Floor = Work.Scoped(() => { using var noGradient = no_grad(); return [views[0].mm(views[1].t())]; }),
             };
         }));
