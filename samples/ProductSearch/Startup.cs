@@ -31,6 +31,9 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
     public static string IdOf(Settings settings, int number) =>
         string.Create(CultureInfo.InvariantCulture, $"{Drawn}{settings.Seed}-{number:0000}");
 
+    /// <summary>Ends when the engine is ready, or fails with the reason why it cannot be.</summary>
+    public Task<Engine> Ready => ready.Task;
+
     /// <summary>The engine; null until it is ready.</summary>
     public Engine? Engine => ready.Task.IsCompletedSuccessfully ? ready.Task.Result : null;
 
@@ -53,6 +56,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         {
             // Without an engine the program is of no use, and whoever started it must know why.
             Log.CannotBegin(log, e);
+            ready.TrySetException(e);
             Environment.ExitCode = 1;
             program.StopApplication();
         }

@@ -43,8 +43,8 @@ internal static class Trainer
                     using var step = NewDisposeScope();
                     optimizer.zero_grad();
                     var epoch = (ulong)sampler.State.Epoch;
-                    using var output = model.call(cat([.. batch.AsParallel().AsOrdered().Select(i =>
-                        ProductNetwork.Augment.Apply(pictures[i], SeededRandom.ForStream(seed, epoch, (ulong)i)))]));
+                    using var output = model.call(Batch(batch.AsParallel().AsOrdered().Select(i =>
+                        ProductNetwork.Augment.Apply(pictures[i], SeededRandom.ForStream(seed, epoch, (ulong)i)))));
                     loss.call(output.Embedding, tensor(batch.Select(i => labels[i]).ToArray())).backward();
                     optimizer.step();
                     schedule.Step();
@@ -57,6 +57,21 @@ internal static class Trainer
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>The images of a batch as one tensor. They are made on other threads, so no dispose scope of this one holds them: without a
+    /// reference that outlives the native call, the garbage collector may free them during it.</summary>
+    private static Tensor Batch(ParallelQuery<Tensor> images)
+    {
+        Tensor[] all = [.. images];
+        try
+        {
+            return cat(all);
+        }
+        finally
+        {
+            foreach (var image in all) image.Dispose();
         }
     }
 

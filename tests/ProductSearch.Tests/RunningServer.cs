@@ -35,11 +35,7 @@ public sealed class RunningServer : IAsyncLifetime
             Products = products, Training = training ?? TrainingAmount.Quick, Seed = 1,
         });
         await app.StartAsync();
-        while (app.Services.GetRequiredService<Startup>().Engine is null)
-        {
-            if (app.Lifetime.ApplicationStopping.IsCancellationRequested) throw new InvalidOperationException("The server has stopped.");
-            await Task.Delay(20);
-        }
+        await app.Services.GetRequiredService<Startup>().Ready;
         return app;
     }
 
