@@ -49,7 +49,7 @@ internal static class ServerBounds
             : $"{distance} + 0";
     }
 
-    /// <summary>The highest exact score, by <see cref="ExactScore.Of"/>, of a row that the server reads after one with this
+    /// <summary>The highest exact score, by <see cref="ExactScore"/>, of a row that the server reads after one with this
     /// number.</summary>
     public static double HighestScore(RowShape shape, double number)
     {

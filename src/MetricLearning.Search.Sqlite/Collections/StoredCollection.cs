@@ -90,13 +90,5 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     }
 
     /// <summary>What the database and the program know of the embedding space together, as JSON.</summary>
-    private string Agreed(string stored)
-    {
-        if (Store.EmbeddingSpace is not { } own) return stored;
-        if (stored.Length == 0) return own.ToJson();
-        var there = EmbeddingSpace.Parse(stored);
-        return own.Conflicts(there, "in this program", "in the collection") is not { } conflicts ? own.Agree(there).ToJson()
-            : throw new VectorStoreException($"The collection '{name}' has vectors of another embedding space: {conflicts}. "
-                + "Embed the records again under another name.") { CollectionName = name };
-    }
+    private string Agreed(string stored) => StoredSpace.Agreed(Store.EmbeddingSpace, stored, name);
 }

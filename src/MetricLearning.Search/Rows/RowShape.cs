@@ -28,15 +28,11 @@ internal sealed unsafe record RowShape(SearchMetric Metric, int Width)
     /// <param name="queryNorm">Its length.</param>
     /// <param name="row">The row.</param>
     /// <param name="rowNorm">Its length, as <see cref="Norm"/> gives it.</param>
-    public double Score(float* query, double queryNorm, float* row, double rowNorm) => Metric switch
-    {
-        SearchMetric.Cosine => ExactScores.Dot(query, row, Width) / (queryNorm * rowNorm),
-        SearchMetric.Dot => ExactScores.Dot(query, row, Width),
-        _ => -ExactScores.SquaredDistance(query, row, Width),
-    };
+    public double Score(float* query, double queryNorm, float* row, double rowNorm) =>
+        ExactScore.Of(Metric, Width, query, queryNorm, row, rowNorm);
 
     /// <summary>The length of a row.</summary>
-    public double Norm(float* row) => Math.Sqrt(ExactScores.Dot(row, row, Width));
+    public double Norm(float* row) => ExactScore.Norm(row, Width);
 
     /// <summary>The factor by which a row of this length is multiplied before its center is subtracted.</summary>
     public double Factor(double norm) => Metric == SearchMetric.Cosine ? 1 / norm : 1;

@@ -224,8 +224,10 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         }
         scored.Sort((x, y) => x.Score == y.Score ? order.Compare(x.Key, y.Key) : y.Score.CompareTo(x.Score));
         var kept = options.DistinctIdentities ? scored.DistinctBy(hit => hit.Labels.Identity) : scored;
-        return [.. kept.Take(wanted).Select(hit => (Hit: hit, Score: ExactScore.Shown(Metric, hit.Score))).Select(hit =>
-            new ExactHit<TKey, TRecord>(hit.Hit.Key, hit.Hit.Record, hit.Score, hit.Hit.Labels, Decision?.Decide(hit.Score)))];
+        return [.. kept.Take(wanted).Select(hit => Shown(hit.Key, hit.Record, ExactScore.Shown(Metric, hit.Score), hit.Labels))];
+
+        ExactHit<TKey, TRecord> Shown(TKey itsKey, TRecord record, double score, RowLabels labels) =>
+            new(itsKey, record, score, labels, Decision?.Decide(score));
     }
 
     private ExactHit<TKey, TRecord>[] Finished(ReadOnlyMemory<float> query, ExactHit<TKey, TRecord>[] hits, int k, TopReranking? reranking,
@@ -251,12 +253,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     private static IEnumerable<ReadOnlyMemory<float>> Drawn(IReadOnlyList<ReadOnlyMemory<float>> queries, int count, ulong seed)
     {
         int[] order = [.. Enumerable.Range(0, queries.Count)];
-        var random = new SeededRandom(seed);
-        for (var i = 0; i < count; i++)
-        {
-            var other = i + random.NextInt(order.Length - i);
-            (order[i], order[other]) = (order[other], order[i]);
-        }
+        new SeededRandom(seed).Choose(order.AsSpan(), count);
         return order.Take(count).Order().Select(query => queries[query]);
     }
 

@@ -1,11 +1,12 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
 /// <summary>Searches a whole corpus for what a model confuses: for each row, rows of other classes that are near to it.</summary>
 /// <remarks>
-/// A miner sees one batch, in which a hard negative is there by chance. This looks at all rows. Extract the features of the training set
-/// with the current model, search, and train on the triplets, now and then anew: a notebook of one's mistakes.
+/// A miner sees one batch, which holds a hard negative by chance. This search looks at all rows. Extract the features of the training set
+/// with the current model, search, and train on the triplets. Repeat this every few epochs: the triplets are a notebook of mistakes.
 /// <code>
 /// var search = new HardNegativeSearch { NegativesPerAnchor = 2, SkippedRanks = 1, AbsoluteMargin = 0.05 };
 /// var found = search.Find(set.Features, set.Identities);
@@ -145,12 +146,7 @@ public sealed record HardNegativeSearch
     private IEnumerable<int> Chosen(List<int> passing, long anchor)
     {
         if (!Draws || passing.Count <= NegativesPerAnchor) return passing.Take(NegativesPerAnchor);
-        var random = SeededRandom.ForStream(Seed, (ulong)anchor);
-        for (var i = 0; i < NegativesPerAnchor; i++)
-        {
-            var other = i + random.NextInt(passing.Count - i);
-            (passing[i], passing[other]) = (passing[other], passing[i]);
-        }
+        SeededRandom.ForStream(Seed, (ulong)anchor).Choose(CollectionsMarshal.AsSpan(passing), NegativesPerAnchor);
         return passing.Take(NegativesPerAnchor).Order();
     }
 }
