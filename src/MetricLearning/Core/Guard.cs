@@ -26,6 +26,13 @@ internal static class Guard
         Matrix(y, yName);
         if (x.size(1) != y.size(1))
             throw new ArgumentException($"{xName} and {yName} must have one width D, got {Shape(x)} and {Shape(y)}.", yName);
+        SameKind(x, y, xName, yName);
+    }
+
+    /// <summary>Two tensors of one type and one device.</summary>
+    public static void SameKind(Tensor x, Tensor y,
+        [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
+    {
         if (x.dtype != y.dtype)
             throw new ArgumentException($"{xName} and {yName} must have one type, got {x.dtype} and {y.dtype}.", yName);
         if (x.device_type != y.device_type || x.device_index != y.device_index)
@@ -37,6 +44,13 @@ internal static class Guard
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
         SameWidth(x, y, xName, yName);
+        SameCount(x, y, xName, yName);
+    }
+
+    /// <summary>Two matrices of one number of rows.</summary>
+    public static void SameCount(Tensor x, Tensor y,
+        [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
+    {
         if (x.size(0) != y.size(0))
             throw new ArgumentException($"{xName} and {yName} must have one number of rows, got {Shape(x)} and {Shape(y)}.", yName);
     }

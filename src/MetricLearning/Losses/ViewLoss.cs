@@ -50,14 +50,12 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
         if (!second.is_floating_point())
             throw new ArgumentException($"second must be a second view of the rows, because this loss compares views, not labels; got " +
                 $"{second.dtype} {Guard.Shape(second)}.", nameof(second));
-        if (NeedsOneWidth || second.dim() != 2 || second.size(1) == 0) Guard.SameRows(first, second);
+        if (NeedsOneWidth) Guard.SameRows(first, second);
         else
         {
-            using var scope = NewDisposeScope();
-            Guard.SameWidth(first.narrow(1, 0, 1), second.narrow(1, 0, 1), nameof(first), nameof(second));     // type and device
-            if (first.size(0) != second.size(0))
-                throw new ArgumentException(
-                    $"first and second must have one number of rows, got {Guard.Shape(first)} and {Guard.Shape(second)}.", nameof(second));
+            Guard.Matrix(second);
+            Guard.SameKind(first, second);
+            Guard.SameCount(first, second);
         }
     }
 }

@@ -35,14 +35,10 @@ public static class GradientClipping
     {
         ArgumentNullException.ThrowIfNull(parameters);
         Guard.Positive(maximum);
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        Parameter[] all = [.. parameters];
-        Tensor?[] gradients = [.. all.Select(parameter => parameter.grad)];
-        var norm = Norm(all, gradients, allowNonFinite);
-        if (!double.IsFinite(norm) || norm + Epsilon <= maximum) return norm;
-        foreach (var gradient in gradients.OfType<Tensor>()) gradient.mul_(S(maximum / (norm + Epsilon)));
-        return norm;
+        return Limit(parameters, allowNonFinite, (gradient, norm) =>
+        {
+            if (double.IsFinite(norm) && norm + Epsilon > maximum) gradient.mul_(S(maximum / (norm + Epsilon)));
+        });
     }
 
     /// <summary>Moves every entry of every gradient into [−maximum, maximum], as PyTorch's <c>clip_grad_value_</c>.</summary>
@@ -58,12 +54,19 @@ public static class GradientClipping
     {
         ArgumentNullException.ThrowIfNull(parameters);
         Guard.Positive(maximum);
+        return Limit(parameters, allowNonFinite, (gradient, _) => gradient.clamp_(S(-maximum), S(maximum)));
+    }
+
+    /// <summary>Changes each gradient, given the norm of all of them.</summary>
+    /// <returns>That norm.</returns>
+    private static double Limit(IEnumerable<Parameter> parameters, bool allowNonFinite, Action<Tensor, double> change)
+    {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         Parameter[] all = [.. parameters];
         Tensor?[] gradients = [.. all.Select(parameter => parameter.grad)];
         var norm = Norm(all, gradients, allowNonFinite);
-        foreach (var gradient in gradients.OfType<Tensor>()) gradient.clamp_(S(-maximum), S(maximum));
+        foreach (var gradient in gradients.OfType<Tensor>()) change(gradient, norm);
         return norm;
     }
 
