@@ -37,7 +37,7 @@ internal static class EmbeddingPlots
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var scope = NewDisposeScope();
-                using var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu();
+                var distances = distance.Matrix(query.Features.narrow(0, q, 1), gallery.Features).to(ScalarType.Float32).cpu();
                 var row = distances.data<float>().ToArray();
                 for (var g = 0; g < row.Length; g++)
                     if (gallery.Identities[g] != query.Identities[q]) take(row[g], false);

@@ -47,8 +47,16 @@ internal static class Examples
         ["CollectionAlias.store"] = () => new Search.MemoryVectorStore(),
         ["PostgresVectorStore.connectionString"] = () => "Host=localhost;Database=settings",
         ["PostgresVectorStore.source"] = () => Npgsql.NpgsqlDataSource.Create("Host=localhost;Database=settings"),
-        ["SqliteVectorStore.path"] = () => Path.Combine(AppContext.BaseDirectory, "settings.db"),
+        ["SqliteVectorStore.path"] = () => database.Value,
     };
+
+    /// <summary>The file of a database. One that an older build has left may be of another format.</summary>
+    private static readonly Lazy<string> database = new(() =>
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "settings.db");
+        foreach (var left in Directory.GetFiles(AppContext.BaseDirectory, "settings.db*")) File.Delete(left);
+        return path;
+    });
 
     private static readonly Dictionary<Type, Func<object>> byType = new()
     {

@@ -26,8 +26,8 @@ internal sealed class ImageLayout
         return helps && suits.Value ? images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) : images;
     }
 
-    /// <summary>A transformer has one convolution and gains nothing. Instance norm does not keep the layout: libtorch would copy each of
-    /// its maps there and back, which takes longer than is won.</summary>
+    /// <summary>A transformer has one convolution and gains nothing. Instance norm does not keep the layout: libtorch copies each of its
+    /// maps there and back, and the copies cost more than the layout gains.</summary>
     private static bool Suits(IReadOnlyList<nn.Module> layers) =>
         layers.OfType<Conv2d>().Skip(1).Any() && !layers.Any(layer => layer is InstanceNorm2d);
 }
