@@ -8,6 +8,14 @@ namespace MetricLearning.Architecture.Tests;
 /// argument.</summary>
 internal static class Examples
 {
+    /// <summary>The file of a database. One that an older build has left may be of another format.</summary>
+    private static readonly Lazy<string> database = new(() =>
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "settings.db");
+        foreach (var left in Directory.GetFiles(AppContext.BaseDirectory, "settings.db*")) File.Delete(left);
+        return path;
+    });
+
     /// <summary>The end record of a zip archive without members, which is the whole archive.</summary>
     private static readonly byte[] emptyZip = [.. "PK\x05\x06"u8, .. new byte[18]];
 
@@ -49,14 +57,6 @@ internal static class Examples
         ["PostgresVectorStore.source"] = () => Npgsql.NpgsqlDataSource.Create("Host=localhost;Database=settings"),
         ["SqliteVectorStore.path"] = () => database.Value,
     };
-
-    /// <summary>The file of a database. One that an older build has left may be of another format.</summary>
-    private static readonly Lazy<string> database = new(() =>
-    {
-        var path = Path.Combine(AppContext.BaseDirectory, "settings.db");
-        foreach (var left in Directory.GetFiles(AppContext.BaseDirectory, "settings.db*")) File.Delete(left);
-        return path;
-    });
 
     private static readonly Dictionary<Type, Func<object>> byType = new()
     {
