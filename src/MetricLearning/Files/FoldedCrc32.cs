@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -28,17 +29,19 @@ internal static class FoldedCrc32
     public static bool IsSupported => Pclmulqdq.IsSupported && Sse41.IsSupported;
 
     /// <summary>Continues a checksum with <see cref="Fewest"/> bytes or more, a multiple of sixteen.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Continue(uint remainder, ReadOnlySpan<byte> bytes)
     {
+        var fold = foldLanes;       // a local: without tiers, each use of a static field would check that its class is initialized
         var blocks = MemoryMarshal.Cast<byte, Vector128<ulong>>(bytes);
         var (a, b, c, d) = (blocks[0] ^ Vector128.CreateScalar((ulong)remainder), blocks[1], blocks[2], blocks[3]);
         blocks = blocks[Lanes..];
         for (; blocks.Length >= Lanes; blocks = blocks[Lanes..])
         {
-            a = Fold(a, foldLanes) ^ blocks[0];
-            b = Fold(b, foldLanes) ^ blocks[1];
-            c = Fold(c, foldLanes) ^ blocks[2];
-            d = Fold(d, foldLanes) ^ blocks[3];
+            a = Fold(a, fold) ^ blocks[0];
+            b = Fold(b, fold) ^ blocks[1];
+            c = Fold(c, fold) ^ blocks[2];
+            d = Fold(d, fold) ^ blocks[3];
         }
         a = Fold(a, foldOne) ^ b;
         a = Fold(a, foldOne) ^ c;
@@ -52,6 +55,7 @@ internal static class FoldedCrc32
         return (a ^ Pclmulqdq.CarrylessMultiply(quotient, barrett, 0x00)).AsUInt32().GetElement(1);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<ulong> Fold(Vector128<ulong> value, Vector128<ulong> constants) =>
         Pclmulqdq.CarrylessMultiply(value, constants, 0x00) ^ Pclmulqdq.CarrylessMultiply(value, constants, 0x11);
 }

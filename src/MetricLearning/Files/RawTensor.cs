@@ -43,6 +43,19 @@ internal static class RawTensor
         }
     }
 
+    /// <summary>The checksum of a contiguous tensor's bytes.</summary>
+    public static uint Checksum(Tensor tensor)
+    {
+        var count = tensor.numel();
+        var remainder = uint.MaxValue;
+        for (long start = 0; start < count; start += ChunkElements)
+        {
+            using var chunk = tensor.narrow(0, start, Math.Min(ChunkElements, count - start));
+            remainder = Crc32.Continue(remainder, chunk.bytes);
+        }
+        return ~remainder;
+    }
+
     /// <summary>Writes the elements in order, for any strides and device.</summary>
     public static void Write(Stream stream, Tensor tensor)
     {

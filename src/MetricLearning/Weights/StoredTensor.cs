@@ -12,6 +12,9 @@ internal sealed record StorageType(string Name, int Size, ScalarType? Type, bool
 {
     private const string Suffix = "Storage";
 
+    /// <summary>Whether a tensor's memory holds the very bytes of the file.</summary>
+    public bool IsStoredAsIs => !IsUnsigned && Type is not (null or ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64);
+
     public static IReadOnlyList<StorageType> All { get; } =
     [
         new("DoubleStorage", 8, ScalarType.Float64), new("FloatStorage", 4, ScalarType.Float32),

@@ -32,8 +32,8 @@ public static partial class TorchCheckpointFile
     private const int TensorCost = 1024;
     private const long FixedExpansion = 64 << 20;
 
-    /// <summary>The sections of a file, and how to read a storage of it.</summary>
-    private sealed record Content(CheckpointSections Sections, Func<Storage, Tensor> Read);
+    /// <summary>The sections of a file, how to read a storage of it, and the checks that still run on storages that were read.</summary>
+    private sealed record Content(CheckpointSections Sections, Func<Storage, Tensor> Read, List<Task> Checks);
 
     /// <summary>The tensors of a file.</summary>
     /// <param name="path">The file.</param>
@@ -56,7 +56,7 @@ public static partial class TorchCheckpointFile
         return Open(stream, (content, budget) =>
         {
             var chosen = content.Sections.Choose(section);
-            return Materialize(chosen.Tensors, content.Read, stream.Length, budget, Section.Describe(content.Sections.All, chosen));
+            return Materialize(chosen.Tensors, content, stream.Length, budget, Section.Describe(content.Sections.All, chosen));
         });
     }
 
@@ -108,8 +108,9 @@ public static partial class TorchCheckpointFile
                 throw Invalid($"it has {twice.Key} twice");
             using var pickle = new MemoryStream(Contents(index, stream.Length), writable: false);
             var root = new Pickle(pickle, budget) { PersistentLoad = SliceOf }.Load();
+            var checks = new List<Task>();
             return use(new Content(new CheckpointSections(root, budget), storage => ReadEntry(zip, $"{folder}data/{storage.Key}", storage,
-                stream.Length)));
+                stream.Length, checks), checks));
         }
         catch (Exception e) when (e is IOException or ArgumentException or NotSupportedException or OverflowException)
         {
@@ -137,7 +138,7 @@ public static partial class TorchCheckpointFile
                 || places.ContainsKey(name)) throw Invalid($"it lists a storage {key} that nothing uses, or twice");
             places.Add(name, PassStorage(stream, storage));
         }
-        return new Content(new CheckpointSections(root, budget), storage => ReadAt(stream, places, storage));
+        return new Content(new CheckpointSections(root, budget), storage => ReadAt(stream, places, storage), []);
 
         object? Load() => new Pickle(stream, budget)
         {
@@ -190,7 +191,7 @@ public static partial class TorchCheckpointFile
         }
 
         GoTo("pickle");
-        return new Content(new CheckpointSections(Load(), budget), storage => ReadAt(stream, places, storage));
+        return new Content(new CheckpointSections(Load(), budget), storage => ReadAt(stream, places, storage), []);
 
         void GoTo(string member) => stream.Position = members.TryGetValue(member, out var place) ? place
             : throw Invalid($"it is a tar archive without '{member}', so not one of torch.save. If it holds the file, unpack it");
@@ -209,7 +210,7 @@ public static partial class TorchCheckpointFile
     }
 
     /// <summary>Reads each storage once, and makes each tensor as a view of its storage.</summary>
-    private static NamedTensors Materialize(IReadOnlyList<(string Name, TensorValue Tensor)> tensors, Func<Storage, Tensor> read,
+    private static NamedTensors Materialize(IReadOnlyList<(string Name, TensorValue Tensor)> tensors, Content content,
         long fileLength, MemoryBudget budget, IReadOnlyList<WeightSection> sections)
     {
         var storages = new Dictionary<string, (Storage Storage, Tensor Memory)>(StringComparer.Ordinal);
@@ -226,12 +227,13 @@ public static partial class TorchCheckpointFile
                     + $"its storage of {tensor.Storage.Count} elements");
                 if (!storages.TryGetValue(tensor.Storage.Key, out var storage))
                 {
-                    storage = (tensor.Storage, read(tensor.Storage));
+                    storage = (tensor.Storage, content.Read(tensor.Storage));
                     storages.Add(tensor.Storage.Key, storage);
                 }
                 if (storage.Storage != tensor.Storage) throw Invalid($"storage {tensor.Storage.Key} is described in two ways");
                 result.TryAdd(name, tensor.In(storage.Memory));
             }
+            Task.WhenAll(content.Checks).GetAwaiter().GetResult();
             return result;
         }
         catch
@@ -241,6 +243,8 @@ public static partial class TorchCheckpointFile
         }
         finally
         {
+            // Checks read the memory until they end.
+            Task.WhenAll(content.Checks).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
             foreach (var (_, memory) in storages.Values) memory.Dispose();
         }
     }
@@ -293,12 +297,20 @@ public static partial class TorchCheckpointFile
         return ReadStorage(stream, storage);
     }
 
-    private static Tensor ReadEntry(ZipArchive zip, string name, Storage storage, long fileLength)
+    /// <summary>The elements of a storage, in no dispose scope. Another thread checks them while the next storage is read.</summary>
+    private static Tensor ReadEntry(ZipArchive zip, string name, Storage storage, long fileLength, List<Task> checks)
     {
         var entry = zip.GetEntry(name) ?? throw Invalid($"storage {storage.Key} is not in the archive");
         if (entry.Length != storage.Bytes) throw Invalid(
             $"storage {storage.Key} has {entry.Length} bytes, {storage.Count} elements of {storage.Type.Type} have {storage.Bytes}");
         RequireStored(entry, fileLength);
+        if (storage.Type.IsStoredAsIs)
+        {
+            using var contents = entry.Open();
+            var elements = ReadStorage(contents, storage);
+            if (entry.Crc32 != 0) checks.Add(Task.Run(() => { if (RawTensor.Checksum(elements) != entry.Crc32) throw Damaged(entry); }));
+            return elements;
+        }
         using var stream = new ChecksumStream(entry.Open());
         var memory = ReadStorage(stream, storage);
         if (entry.Crc32 == 0 || stream.Checksum == entry.Crc32) return memory;
