@@ -34,14 +34,21 @@ expect() { # TEXT COMMAND...: the command succeeds and prints the text
 
 step "Pack $version"
 mkdir "$work/feed"
-for project in MetricLearning MetricLearning.Vision MetricLearning.Search MetricLearning.Search.Sqlite MetricLearning.Search.Postgres \
-  MetricLearning.Onnx MetricLearning.Onnx.Runtime; do
-  quietly dotnet pack -c Release "$root/src/$project" -o "$work/feed" -p:Version="$version"
+for project in src/MetricLearning{,.Vision,.Search,.Search.Sqlite,.Search.Postgres,.Onnx,.Onnx.Runtime} templates; do
+  # The version of the packages alone: another version of the assemblies would compile them again.
+  quietly dotnet pack -c Release "$root/$project" -o "$work/feed" -p:PackageVersion="$version"
 done
-quietly dotnet pack -c Release "$root/templates" -o "$work/feed" -p:Version="$version"
 ls "$work/feed"
 
 case $(uname -s) in Linux) backend=libtorch-cpu-linux-x64 ;; *) backend=TorchSharp-cpu ;; esac
+
+project() { # NAME TEMPLATE PACKAGE@VERSION...: makes a fresh project that refers to packages; its first build restores them
+  local name=$1 template=$2 package; shift 2
+  quietly dotnet new "$template" -n "$name" --framework net10.0 --no-restore
+  for package in "$@"; do
+    quietly dotnet add "$name" package "${package%@*}" --version "${package#*@}" --no-restore
+  done
+}
 
 cd "$work"
 cat >NuGet.config <<XML
@@ -60,6 +67,7 @@ using var distances = MetricLearning.Distance.Cosine.Matrix(x, x);
 Console.WriteLine($"sum of distances {distances.sum().item<float>():0}");
 CS
 expect "sum of distances 6" dotnet run -c Release
+backend+=@$(sed -nE "s/.*Include=\"$backend\" Version=\"([^\"]*)\".*/\1/p" App.csproj)      # the newest, for all projects below
 grep -q MetricLearning.Generated obj/Release/net10.0/App.dll || fail "the start-up file is not compiled in"
 echo "dotnet run: $(tail -n 1 "$work/out")"
 
@@ -70,8 +78,9 @@ echo "published: $(cat "$work/out")"
 cd ..
 
 step "A class library with MetricLearning.Vision, and its tests, which do not name it"
-quietly dotnet new classlib -n Library --framework net10.0
-quietly dotnet new console -n Tests --framework net10.0
+project Library classlib MetricLearning.Vision@"$version"
+project Tests console "$backend" xunit.v3.mtp-v2@3.2.2
+quietly dotnet add Tests reference Library
 rm Library/Class1.cs Tests/Program.cs
 cat >Library/Model.cs <<'CS'
 namespace Library;
@@ -88,23 +97,20 @@ public class ModelTests
 }
 CS
 echo '{ "test": { "runner": "Microsoft.Testing.Platform" } }' >global.json
-(cd Library && quietly dotnet add package MetricLearning.Vision --version "$version")
-restored MetricLearning.Vision "MetricLearning SkiaSharp SkiaSharp.NativeAssets.Linux.NoDependencies"
-(cd Tests && quietly dotnet add reference ../Library && quietly dotnet add package "$backend" && quietly dotnet add package xunit.v3.mtp-v2 --version 3.2.2)
 cd Tests
 expect "succeeded: 2" dotnet test -c Release
+restored MetricLearning.Vision "MetricLearning SkiaSharp SkiaSharp.NativeAssets.Linux.NoDependencies"
 echo "dotnet test: $(grep -E 'succeeded|failed' "$work/out" | tr -s ' \n' ' ')"
 cd ..
 
 step "A newcomer's programs: a loss and a miner of one's own, a web API that embeds concurrently"
 program() { # NAME TEMPLATE TEXT...: a fresh project with one file of eng/consumers prints each text
   local name=$1 template=$2; shift 2
-  quietly dotnet new "$template" -n "$name" --framework net10.0
+  project "$name" "$template" MetricLearning@"$version" "$backend"
   cp "$root/eng/consumers/$name.cs" "$name/Program.cs"
   cd "$name"
-  quietly dotnet add package MetricLearning --version "$version"
-  quietly dotnet add package "$backend"
-  for text in "$@"; do expect "$text" dotnet run -c Release; done
+  expect "$1" dotnet run -c Release; shift
+  for text in "$@"; do grep -qF -- "$text" "$work/out" || fail "$name did not print: $text"; done
   echo "$name: $(tr '\n' ';' <"$work/out")"
   cd ..
 }
@@ -115,17 +121,14 @@ program WebApi web "64 of 64 answers are right"
 step "The programs of the pages, written from their C# alone"
 page() { # NAME PAGE TEXT...: the pieces of a page, one after the other, are a program that prints each text
   local name=$1 page=$2; shift 2
-  quietly dotnet new console -n "$name" --framework net10.0
+  project "$name" console MetricLearning.Vision@"$version" "$backend"
   cd "$name"
-  quietly dotnet add package MetricLearning.Vision --version "$version"
-  quietly dotnet add package "$backend"
   awk '/^```csharp/ { getline; type = /^(\/\/\/|sealed class|static class)/; code = 1 } /^```$/ { code = 0 } code && !type' "$root/docs/$page" >Program.cs
   grep -E '^using [^v(]*;' Program.cs >Types.cs
   awk '/^```csharp/ { getline; type = /^(\/\/\/|sealed class|static class)/; code = 1 } /^```$/ { code = 0 } code && type' "$root/docs/$page" >>Types.cs
-  quietly dotnet build -c Release
-  expect "$1" dotnet run -c Release --no-build; shift
+  expect "$1" dotnet run -c Release; shift
   for text in "$@"; do grep -qF -- "$text" "$work/out" || fail "$page did not print: $text"; done
-  echo "$page: $(tail -n 3 "$work/out" | tr '\n' ';')"
+  echo "$page:"; cat "$work/out"
   cd ..
 }
 page Started getting-started.md "trained: rank-1 9" "two pictures of one thing are"
@@ -135,7 +138,7 @@ step "The quick start of the README, as a single file"
 mkdir Single
 awk '/^```csharp/ { code = 1; next } /^```$/ { code = 0 } code' "$root/README.md" |
   sed -E "s/^(#:package MetricLearning@).*/\1$version/" >Single/quickstart.cs
-case $backend in TorchSharp-cpu) sed -i.bak 's/^#:package libtorch.*/#:package TorchSharp-cpu@0.107.0/' Single/quickstart.cs ;; esac
+case $backend in TorchSharp-cpu*) sed -i.bak 's/^#:package libtorch.*/#:package TorchSharp-cpu@0.107.0/' Single/quickstart.cs ;; esac
 expect "trained: rank-1 7" dotnet run Single/quickstart.cs
 echo "quickstart.cs: $(tr '\n' ';' <"$work/out")"
 
@@ -190,48 +193,41 @@ end_server
 echo "templates: train, resume, evaluate, search, service"
 
 step "A service that searches, without any libtorch package"
-quietly dotnet new console -n Search --framework net10.0
+project Search console MetricLearning.Search.Sqlite@"$version"
 cp "$root/eng/consumers/Search.cs" Search/Program.cs
 cd Search
-quietly dotnet add package MetricLearning.Search.Sqlite --version "$version"
+expect "the nearest is shoe-7" dotnet run -c Release
 restored MetricLearning.Search "MetricLearning Microsoft.Extensions.DependencyInjection.Abstractions Microsoft.Extensions.VectorData.Abstractions"
 restored MetricLearning.Search.Sqlite "MetricLearning.Search Microsoft.Data.Sqlite" net10.0
-expect "the nearest is shoe-7" dotnet run -c Release
 [ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
 echo "Search: $(tr '\n' ';' <"$work/out")"
 cd ..
 
 step "A service that searches a database, built without one"
-quietly dotnet new console -n Database --framework net10.0
+project Database console MetricLearning.Search.Postgres@"$version"
 cp "$root/eng/consumers/Database.cs" Database/Program.cs
 cd Database
-quietly dotnet add package MetricLearning.Search.Postgres --version "$version"
-restored MetricLearning.Search.Postgres "MetricLearning.Search Npgsql"
 expect "the server is not there" dotnet run -c Release
+restored MetricLearning.Search.Postgres "MetricLearning.Search Npgsql"
 [ -z "$(find bin -name '*torch*.so*' -o -name 'torch*.dll')" ] || fail "a native library of torch is in the output"
 cd ..
 
 step "A network that leaves as ONNX, and ONNX Runtime that runs it"
-quietly dotnet new console -n Exported --framework net10.0
+project Exported console MetricLearning.Onnx@"$version" "$backend" Microsoft.ML.OnnxRuntime@1.31.1
 cp "$root/eng/consumers/Exported.cs" Exported/Program.cs
 cd Exported
-quietly dotnet add package MetricLearning.Onnx --version "$version"
-restored MetricLearning.Onnx "MetricLearning"
-quietly dotnet add package "$backend"
-quietly dotnet add package Microsoft.ML.OnnxRuntime --version 1.31.1
 expect "ONNX Runtime gives the same embeddings" dotnet run -c Release
+restored MetricLearning.Onnx "MetricLearning"
 echo "Exported: $(tail -n 1 "$work/out")"
 cd ..
 
 step "A service that embeds with the file, without libtorch"
-quietly dotnet new console -n Served --framework net10.0
+project Served console MetricLearning.Onnx.Runtime@"$version" Microsoft.ML.OnnxRuntime@1.31.1
 cp "$root/eng/consumers/Served.cs" Served/Program.cs
 cd Served
-quietly dotnet add package MetricLearning.Onnx.Runtime --version "$version"
-restored MetricLearning.Onnx.Runtime "MetricLearning.Vision Microsoft.ML.OnnxRuntime.Managed"
-quietly dotnet add package Microsoft.ML.OnnxRuntime --version 1.31.1
 quietly dotnet publish -c Release --use-current-runtime --self-contained false -o published
 expect "128 numbers of length 1, without libtorch" ./published/Served ../Exported/network.onnx
+restored MetricLearning.Onnx.Runtime "MetricLearning.Vision Microsoft.ML.OnnxRuntime.Managed"
 echo "Served: $(tail -n 1 "$work/out"), published in $(du -sm published | cut -f 1) MB"
 cd ..
 
@@ -239,7 +235,7 @@ step "An F# script, which no start-up file prepares"
 cat >script.fsx <<FSX
 #i "nuget: $work/feed"
 #r "nuget: MetricLearning, $version"
-#r "nuget: $backend"
+#r "nuget: ${backend/@/, }"
 MetricLearning.TorchNativeLibrary.EnsureLoaded()
 printfn "sum %d" (TorchSharp.torch.ones(3L).sum().item<float32>() |> int)
 FSX
