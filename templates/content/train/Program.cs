@@ -12,7 +12,7 @@ if (args.Length is 0 or > 2 || (args.Length == 2 && !int.TryParse(args[1], out _
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = true; stop.Cancel(); };
 
-// The recipe. Change it as you like. A run that began with another recipe does not resume.
+// The recipe. Change it as you like, and then delete the folder run: a run should end with the recipe that it began with.
 var epochs = args.Length == 2 ? int.Parse(args[1]) : 30;
 const int size = 64, dimension = 128, identitiesPerBatch = 16, imagesPerIdentity = 4, seed = 1;
 
