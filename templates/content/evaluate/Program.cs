@@ -1,9 +1,9 @@
 using MetricLearning;
 
-// Features that any program wrote: NumPy (.npz, .npy), safetensors or MATLAB (.mat), with the parts "query" and "gallery".
+// Evaluates features that any program wrote: NumPy (.npz, .npy), safetensors or MATLAB (.mat), with the parts "query" and "gallery".
 if (args.Length is 0 or > 2)
 {
-    Console.Error.WriteLine("dotnet run -c Release -- FEATURES [OTHER_FEATURES]\nTwo files: two models on the same queries.");
+    Console.Error.WriteLine("usage: dotnet run -c Release -- FEATURES [OTHER_FEATURES]\nTwo files compare two models on the same queries.");
     return 2;
 }
 var distance = Distance.Cosine;
@@ -35,7 +35,7 @@ return 0;
     var (query, gallery) = (parts["query"].Set, parts["gallery"].Set);
 
     // The protocol follows from the cameras. Name one if you want another: RetrievalProtocol.Cuhk03, .VeRi, .NoFilter, ...
-    // Where query and gallery are one set, each row is searched for among all others.
+    // If query and gallery are one set, each row is searched for among all others.
     var evaluator = new RetrievalEvaluator { Distance = distance };
     var report = Same(query, gallery) ? evaluator.Evaluate(query) : evaluator.Evaluate(query, gallery);
     return (report, [.. query.Identities], new Snapshot

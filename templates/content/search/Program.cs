@@ -4,7 +4,7 @@ using MetricLearning.Vision;
 
 if (args.Length != 2)
 {
-    Console.Error.WriteLine("dotnet run -c Release -- NETWORK.onnx PICTURES\nThe template metriclearning-train makes the network.");
+    Console.Error.WriteLine("usage: dotnet run -c Release -- NETWORK.onnx PICTURES\nThe template metriclearning-train makes the network.");
     return 2;
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000;
@@ -35,7 +35,7 @@ app.MapPost("/search", async (HttpRequest request, string? tag, CancellationToke
     return Results.Ok(index.Search(vector, k: 24, filter).Select(hit => new { hit.Key, hit.Score, hit.Labels.Tags }));
 });
 
-// Only pictures of the index are served. They are decoded and sent as JPEG, so that a browser shows every kind.
+// Only pictures of the index are served. They are sent as JPEG, so a browser can show every format.
 app.MapGet("/pictures/{**key}", (string key) => index.Contains(key)
     ? Results.File(Pictures.Jpeg(Picture.Load(Path.Combine(folder, key), maxPixels)), "image/jpeg")
     : Results.NotFound());
@@ -60,7 +60,7 @@ async Task IndexAsync()
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
-            Console.Error.WriteLine($"{file} is left out: {e.Message}");
+            Console.Error.WriteLine($"{file} is skipped: {e.Message}");
         }
     });
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.VectorData;
 
 if (args.Length != 2)
 {
-    Console.Error.WriteLine("dotnet run -c Release -- NETWORK.onnx ITEMS.db\nThe template metriclearning-train makes the network.");
+    Console.Error.WriteLine("usage: dotnet run -c Release -- NETWORK.onnx ITEMS.db\nThe template metriclearning-train makes the network.");
     return 2;
 }
 const int maxBytes = 20_000_000, maxPixels = 32_000_000;
@@ -21,7 +21,7 @@ var items = store.GetCollection<string, Item>("items", new VectorStoreCollection
 });
 await items.EnsureCollectionExistsAsync();
 
-// It listens on this computer only, unless ASPNETCORE_URLS says otherwise. Put it behind a proxy that knows who may call it.
+// It listens on this computer only, unless ASPNETCORE_URLS says otherwise. Put it behind a proxy that authenticates callers.
 var builder = WebApplication.CreateBuilder(new WebApplicationOptions());
 builder.WebHost.ConfigureKestrel(server => server.Limits.MaxRequestBodySize = maxBytes);
 await using var app = builder.Build();
@@ -53,7 +53,7 @@ Console.WriteLine($"listening on {app.Urls.First()}");
 await app.WaitForShutdownAsync();
 return 0;
 
-// The body of a request is a picture: JPEG, PNG, WebP, ... Many requests at once run through the network as one batch.
+// The body of a request is a picture: JPEG, PNG, WebP, ... Concurrent requests run through the network as one batch.
 async Task<IResult> WithVector(HttpRequest request, Func<ReadOnlyMemory<float>, Task<IResult>> answer, CancellationToken cancellationToken)
 {
     try

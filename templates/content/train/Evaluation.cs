@@ -3,7 +3,7 @@ using MetricLearning.Vision;
 
 namespace TrainingProject;
 
-/// <summary>Figures, and all that the report shows of one moment.</summary>
+/// <summary>Evaluates a model: its figures, and everything that the report shows of it.</summary>
 internal static class Evaluation
 {
     private const int ShownQueries = 6, ShownResults = 10;

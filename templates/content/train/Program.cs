@@ -6,22 +6,22 @@ using static TorchSharp.torch;
 
 if (args.Length is 0 or > 2 || (args.Length == 2 && !int.TryParse(args[1], out _)))
 {
-    Console.Error.WriteLine("dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person.");
+    Console.Error.WriteLine("usage: dotnet run -c Release -- PICTURES [EPOCHS]\nPICTURES has one subfolder for each thing or person.");
     return 2;
 }
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) => { pressed.Cancel = true; stop.Cancel(); };
 
-// The recipe. Change it as you like; a run that was begun with another recipe does not resume.
+// The recipe. Change it as you like, and then delete the folder run: a run should end with the recipe that it began with.
 var epochs = args.Length == 2 ? int.Parse(args[1]) : 30;
 const int size = 64, dimension = 128, identitiesPerBatch = 16, imagesPerIdentity = 4, seed = 1;
 
-// The data. For a published dataset write ReIdDataset.Market1501(folder), .Cub200(folder), .Csv(...) and so on.
+// The data. For a published dataset, write ReIdDataset.Market1501(folder), .Cub200(folder), .Csv(...) and so on.
 var data = ReIdDataset.Folders(args[0]);
 var (train, validation) = data.Train.SplitIdentities(0.8, seed);
 Console.WriteLine(data);
 
-// The network: an embedding to search by, and a class for each identity of the training set. OSNet or ResNet for photographs.
+// The network gives an embedding for search, and scores for the training identities. Take OSNet or ResNet for photographs.
 manual_seed(seed);
 using var model = new EmbeddingModel(new ConvNet4(imageChannels: 3), neck: new BNNeck(dimension),
     projection: new FullyConnectedNeck(64, dimension), classes: train.ClassCount);
@@ -40,7 +40,7 @@ using var optimizer = optim.Adam(model.parameters(), lr: 0.003, weight_decay: 5e
 var schedule = new CosineSchedule(optimizer, TrainingSpan.Epochs(epochs), warmUp: WarmUp.Linear(TrainingSpan.Iterations(20), 0.1),
     iterationsPerEpoch: sampler.BatchesPerEpoch);
 
-// Everything that training changes. It resumes from run/last.safetensors; delete the folder to begin anew.
+// Everything that training changes. It resumes from run/last.safetensors. Delete the folder to start again.
 var checkpoint = new TrainingCheckpoint { Space = space };
 checkpoint.Add("model", model);
 checkpoint.Add("optimizer", optimizer);
@@ -88,11 +88,11 @@ try
 catch (OperationCanceledException)
 {
     checkpoint.Save(last);
-    Console.WriteLine("stopped; run the same command again to go on");
+    Console.WriteLine("stopped; run the same command again to continue");
     return 1;
 }
 
-// The best model, by identities that it was not trained on, meets the test set once.
+// The test set is used once, with the model that was best on the validation identities.
 checkpoint.LoadModule(Path.Combine("run", TrainingCheckpoint.BestFile), "model");
 var after = Evaluation.Of("after training", model, data, test, stop.Token);
 Ui.Table(Figures.Table(("before training", record.Before.Snapshot.Figures), ("after training", after.Snapshot.Figures)));

@@ -37,7 +37,7 @@ public class LossesPageTests
     [Fact]
     public void Regularizers_AreAllListed() => Same(Made(typeof(Regularizer)), page.Rows("Regularizers").Select(First));
 
-    [Theory, InlineData("Losses", 6), InlineData("Miners", 4), InlineData("Distances", 3), InlineData("Reducers", 3),
+    [Theory, InlineData("Losses", 5), InlineData("Miners", 4), InlineData("Distances", 3), InlineData("Reducers", 3),
         InlineData("Regularizers", 3),
         InlineData("Wrappers", 3)]
     public void EveryRow_IsFilled_TheSourceToo(string heading, int columns)
@@ -58,22 +58,31 @@ public class LossesPageTests
             .Where(code => !code.Contains('=', StringComparison.Ordinal) || code.Contains("new ", StringComparison.Ordinal))
             .SelectMany(CodeNames.Unknown).Except(["ArgumentException"]));
 
-    /// <summary>The default numbers of a constructor are in the loss's row, in degrees where it takes radians.</summary>
+    /// <summary>Each loss has a section of its own with a formula, code that makes the loss, its defaults and its source.</summary>
+    [Fact]
+    public void EveryLoss_HasASection() => Assert.Empty(
+        from name in Listed("Losses").Distinct()
+        let section = page.Section($"#### `{name}`")
+        from part in new[] { "```text", "```csharp", $"{name}", "- **Defaults**: ", "- **Source**: " }
+        where !section.Skip(1).Any(line => line.Contains(part, StringComparison.Ordinal))
+        select $"{name} lacks {part}");
+
+    /// <summary>The default numbers of a constructor are among the defaults of the loss's section, in degrees if it takes radians.</summary>
     [Fact]
     public void Defaults_AreThoseOfTheConstructors()
     {
         var wrong = new List<string>();
         foreach (var type in exported.Where(type => Listed("Losses").Contains(type.Name)))
         {
-            var row = page.Rows("Losses").First(row => Name(row) == type.Name);
+            var defaults = page.Section($"#### `{type.Name}`").First(line => line.StartsWith("- **Defaults**", StringComparison.Ordinal));
             foreach (var parameter in type.GetConstructors().SelectMany(constructor => constructor.GetParameters())
                 .Where(p => p.HasDefaultValue))
             {
                 if (parameter.DefaultValue is not (double or int)) continue;
                 var value = Convert.ToDouble(parameter.DefaultValue, CultureInfo.InvariantCulture);
-                if (value != 0 && !row[2].Replace('−', '-').Contains(value.ToString(CultureInfo.InvariantCulture),
+                if (value != 0 && !defaults.Replace('−', '-').Contains(value.ToString(CultureInfo.InvariantCulture),
                     StringComparison.Ordinal))
-                    wrong.Add($"{type.Name}: {parameter.Name} = {value}, the page has {row[2]}");
+                    wrong.Add($"{type.Name}: {parameter.Name} = {value}, the page has {defaults}");
             }
         }
         Assert.Empty(wrong);

@@ -37,6 +37,14 @@ internal sealed partial class Page
         }
     }
 
+    /// <summary>The lines below a heading, up to the next one; the heading is the first.</summary>
+    public IEnumerable<string> Section(string heading)
+    {
+        var start = Array.IndexOf(Lines, heading);
+        Assert.True(start >= 0, $"the page has no heading {heading}");
+        return Lines.Skip(start).Take(1).Concat(Lines.Skip(start + 1).TakeWhile(line => !line.StartsWith("##", StringComparison.Ordinal)));
+    }
+
     /// <summary>The texts between backticks.</summary>
     public static IEnumerable<string> Code(string cell) => Backticked().Matches(cell).Select(match => match.Groups[1].Value);
 
