@@ -17,7 +17,7 @@ internal static class AnchorTerms
         MaskedReductions.Of(x, (pairs.Positives, new MaskedLogSumExp<TFunction>(pull, empty)),
             (pairs.Negatives, new MaskedLogSumExp<TFunction>(push, empty)));
 
-    /// <summary>softplus(pull + push) of each anchor, from [2, N]; 0 where either is −∞.</summary>
+    /// <summary>softplus(pull + push) of each anchor, from [2, N]; 0 if either is −∞.</summary>
     public static LossTerm SoftplusOfSum(Tensor sides)
     {
         var values = RowMath.Softplus(sides.sum(dim: 0));

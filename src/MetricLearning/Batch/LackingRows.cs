@@ -22,7 +22,7 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
     /// <summary>Counts the rows of a batch that meets references.</summary>
     /// <param name="labels">int64 [N].</param>
     /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], the column that a row does not meet as a positive; null where the references are other
+    /// <param name="self">int64 [N], the column that a row does not meet as a positive; null if the references are other
     /// embeddings.</param>
     public static LackingRows OfLabels(Tensor labels, Tensor referenceLabels, Tensor? self)
     {

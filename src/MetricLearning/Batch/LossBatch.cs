@@ -63,7 +63,7 @@ public sealed class LossBatch : IDisposable
     /// <summary>A batch with given tuples, so that nothing is mined.</summary>
     /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
     /// <param name="tuples">Pairs or triplets over N rows and N columns (M columns, with references). They stay the caller's.</param>
-    /// <param name="references">[M, D]; null where the batch meets itself.</param>
+    /// <param name="references">[M, D]; null if the batch meets itself.</param>
     /// <exception cref="ArgumentException">The tuples are not of this size, point outside it, or lie on another device.</exception>
     public LossBatch(Tensor embeddings, Tuples tuples, Tensor? references = null)
     {
@@ -87,19 +87,19 @@ public sealed class LossBatch : IDisposable
     /// <summary>[N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
     public Tensor Embeddings { get; }
 
-    /// <summary>int64 [N]; null where tuples were given instead.</summary>
+    /// <summary>int64 [N]; null if tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
     /// <summary>[M, D], what the embeddings meet; the embeddings themselves where the batch meets itself.</summary>
     public Tensor References { get; }
 
-    /// <summary>int64 [M]; null where tuples were given instead.</summary>
+    /// <summary>int64 [M]; null if tuples were given instead.</summary>
     public Tensor? ReferenceLabels { get; }
 
     /// <summary>Whether the references are the batch itself.</summary>
     public bool MeetsItself { get; }
 
-    /// <summary>The tuples that the caller gave; null where labels and a miner make them.</summary>
+    /// <summary>The tuples that the caller gave; null if labels and a miner make them.</summary>
     public Tuples? Given { get; }
 
     /// <summary>Whether the caller wants every value, so that no loss may give sums of values.</summary>

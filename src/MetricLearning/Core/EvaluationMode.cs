@@ -55,7 +55,7 @@ public sealed class EvaluationMode : IDisposable
             + $"`using (new {nameof(EvaluationMode)}(model))`.");
     }
 
-    /// <summary>The dotted name of the first module in training mode, empty for the model itself; null where there is none.</summary>
+    /// <summary>The dotted name of the first module in training mode, empty for the model itself; null if there is none.</summary>
     private static string? FirstInTraining(nn.Module module)
     {
         if (module.training) return "";

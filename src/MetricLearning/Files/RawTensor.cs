@@ -69,7 +69,7 @@ internal static class RawTensor
         }
     }
 
-    /// <summary>The number of elements of a shape; null where a size is negative, the product does not fit, or there are more than 64
+    /// <summary>The number of elements of a shape; null if a size is negative, the product does not fit, or there are more than 64
     /// dimensions.</summary>
     public static long? Count(IReadOnlyList<long> shape)
     {

@@ -31,6 +31,6 @@ public sealed class BarlowTwinsLoss : ViewLoss
         return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * others.pow(S(2)).sum());
     }
 
-    /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 where they do not vary.</summary>
+    /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 if they do not vary.</summary>
     private static Tensor Standardize(Tensor view) => RowMath.Unit(RowMath.Deviations(view, 0).t()).t();
 }

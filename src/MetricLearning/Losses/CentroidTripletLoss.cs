@@ -54,7 +54,7 @@ public sealed class CentroidTripletLoss : MetricLoss
         yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), anchors);
     }
 
-    /// <summary>Means of rows: [K, M] mask and [M, D] rows → [K, D], the mean of the rows that each row of the mask keeps; 0 where it keeps
+    /// <summary>Means of rows: [K, M] mask and [M, D] rows → [K, D], the mean of the rows that each row of the mask keeps; 0 if it keeps
     /// none.</summary>
     private static Tensor Means(Tensor mask, Tensor rows)
     {

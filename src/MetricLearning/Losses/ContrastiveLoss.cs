@@ -80,7 +80,7 @@ public sealed class ContrastiveLoss : TupleLoss
         yield return SumsOfMany(distances, masks?.Negatives, push) ?? OneByOne(distances, tuples.NegativePairs(), push);
     }
 
-    /// <summary>One sum for each row, over the pairs of a mask; null where there is no mask or the pairs are few.</summary>
+    /// <summary>One sum for each row, over the pairs of a mask; null if there is no mask or the pairs are few.</summary>
     private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, HingeFunction violation) =>
         mask is null || distances.AreFew(RowMath.Count(mask)) ? null : AnchorTerms.Sums(distances.Matrix, mask, violation);
 

@@ -43,7 +43,7 @@ public sealed class MarginLoss : TupleLoss
     /// <summary>ν.</summary>
     public double Nu { get; }
 
-    /// <summary>[1] or [C]: the learned β; null where it is fixed.</summary>
+    /// <summary>[1] or [C]: the learned β; null if it is fixed.</summary>
     public Parameter? Beta => beta;
 
     /// <inheritdoc/>

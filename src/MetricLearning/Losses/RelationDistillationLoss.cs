@@ -48,7 +48,7 @@ public sealed class RelationDistillationLoss : ViewLoss
         return distances / where(mean > S(0), mean, ones_like(mean));
     }
 
-    /// <summary>[N, N, N]: entry (j, i, k) is the cosine of the angle at row j between rows i and k; 0 where one equals row j.</summary>
+    /// <summary>[N, N, N]: entry (j, i, k) is the cosine of the angle at row j between rows i and k; 0 if one equals row j.</summary>
     private static Tensor Angles(Tensor x)
     {
         var (n, width) = (x.size(0), x.size(1));

@@ -75,7 +75,7 @@ public sealed class SampledClasses : nn.Module
         Forget();
     }
 
-    /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null where there are none.</summary>
+    /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null if there are none.</summary>
     private (Tensor Rows, Tensor Gradient)? SummedGradient()
     {
         var parts = drawn.FindAll(part => part.Vectors.grad is not null);

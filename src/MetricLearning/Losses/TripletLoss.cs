@@ -54,7 +54,7 @@ public sealed class TripletLoss : TupleLoss
     /// d(p,n) takes the place of d(a,n) if it is smaller, on the cosine distance. Szubert et al., <i>Structure-preserving
     /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
-    /// <param name="margin">m; 1 by default, 0 where the margin is soft.</param>
+    /// <param name="margin">m; 1 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss PositiveNegative(double? margin = null, bool softMargin = false) => new(margin ?? (softMargin ? 0 : 1))
     {
@@ -66,7 +66,7 @@ public sealed class TripletLoss : TupleLoss
 
     /// <summary>The batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
     /// <param name="dialect">Which library.</param>
-    /// <param name="margin">0.3 by default, 0 where the margin is soft.</param>
+    /// <param name="margin">0.3 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))

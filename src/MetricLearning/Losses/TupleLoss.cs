@@ -64,7 +64,7 @@ public abstract class TupleLoss : MetricLoss
     /// <param name="embeddings">[N, D].</param>
     /// <param name="tuples">Pairs or triplets over the N rows (<see cref="Triplets.Packed"/> for a batch of anchors, positives, negatives
     /// in thirds).</param>
-    /// <param name="references">[M, D], the columns of the tuples; null where they are the batch itself.</param>
+    /// <param name="references">[M, D], the columns of the tuples; null if they are the batch itself.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, type or device does not fit, or a tuple points outside the rows.</exception>
     public Tensor forward(Tensor embeddings, Tuples tuples, Tensor? references = null)

@@ -37,7 +37,7 @@ public sealed class EarlyStop : ITrainingState
     /// <summary>The best score; null before the first one that is a number.</summary>
     public double? Best => best;
 
-    /// <summary>The place of the best score among all that were added, from 0; null where there is none.</summary>
+    /// <summary>The place of the best score among all that were added, from 0; null if there is none.</summary>
     public long? PlaceOfBest => best is null ? null : placeOfBest;
 
     /// <summary>How many scores have come since the best one.</summary>

@@ -49,7 +49,7 @@ public abstract class LearningRateSchedule
     /// <summary>When the rate changes.</summary>
     public ScheduleUpdate Update { get; }
 
-    /// <summary>How many iterations an epoch counts as; null where nothing is counted in epochs.</summary>
+    /// <summary>How many iterations an epoch counts as; null if nothing is counted in epochs.</summary>
     public int? IterationsPerEpoch { get; }
 
     /// <summary>How many iterations are done.</summary>

@@ -24,7 +24,7 @@ public abstract class Reducer
     /// <summary>The mean over the rows of the batch of each row's mean; a row without values counts as 0.</summary>
     public static Reducer PerAnchor { get; } = new PerAnchorReducer(Mean);
 
-    /// <summary>The sum over the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 where that is 0.</summary>
+    /// <summary>The sum over the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 if that is 0.</summary>
     public static Reducer Divisor { get; } = new DivisorReducer();
 
     /// <summary>The mean over the values strictly above <paramref name="low"/> and strictly below <paramref name="high"/>.</summary>

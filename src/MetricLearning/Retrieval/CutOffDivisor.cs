@@ -13,7 +13,7 @@ public enum CutOffDivisor
     /// <summary>R, all the matches: MAP@k of pytorch-metric-learning with a k, and of TensorFlow Similarity.</summary>
     Matches,
 
-    /// <summary>The matches among the first k; the figure is 0 where there are none: map@k of open-metric-learning. A list that has one of
+    /// <summary>The matches among the first k; the figure is 0 if there are none: map@k of open-metric-learning. A list that has one of
     /// ten matches, at the top, has 1.</summary>
     Found,
 }

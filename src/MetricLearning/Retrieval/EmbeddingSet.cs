@@ -66,7 +66,7 @@ public sealed class EmbeddingSet : IDisposable
     /// <summary>The identity of each row.</summary>
     public IReadOnlyList<long> Identities { get; }
 
-    /// <summary>The camera of each row; null where there are none.</summary>
+    /// <summary>The camera of each row; null if there are none.</summary>
     public IReadOnlyList<long>? Cameras { get; }
 
     /// <summary>The space that the features are from, as far as it is known. Sets of two spaces are not compared. Default: null, not

@@ -19,7 +19,7 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="gallery">G.</param>
     /// <param name="heldBytes">Bytes of what is kept.</param>
     /// <param name="rows">Gives so many rows from a first one on, float64 [count, G].</param>
-    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null where there is no such
+    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null if there is no such
     /// way.</param>
     /// <param name="held">Tensors that these functions need.</param>
     internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, int, Tensor> rows,

@@ -101,7 +101,7 @@ public sealed record RetrievalReport
     /// <inheritdoc cref="RetrievalFigures.NormalizedDiscountedGainAt"/>
     public double NormalizedDiscountedGainAt(int k) => OverValidQueries.NormalizedDiscountedGainAt(k);
 
-    /// <summary>What was skipped and why, in sentences; empty where nothing was.</summary>
+    /// <summary>What was skipped and why, in sentences; empty if nothing was.</summary>
     public string Explanation
     {
         get

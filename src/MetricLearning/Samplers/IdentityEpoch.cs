@@ -35,7 +35,7 @@ public readonly record struct IdentityEpoch
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public IdentityEpoch WithBatches(int batches) => new(Pass, Guard.AtLeast(batches, 1));
 
-    /// <summary>The fixed number of batches, or null where the data decide.</summary>
+    /// <summary>The fixed number of batches, or null if the data decide.</summary>
     public int? BatchCount { get; }
 
     internal IdentityPass Pass { get; }

@@ -144,7 +144,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     /// <param name="start">The gallery row of the first score.</param>
     /// <param name="edges">The edges.</param>
     /// <param name="tally">Where keys are counted.</param>
-    /// <param name="slots">For each gap one more than its place among the gathered ones, else 0; null where none is gathered.</param>
+    /// <param name="slots">For each gap one more than its place among the gathered ones, else 0; null if none is gathered.</param>
     private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
     {
         var hidden = Scratch.Ints(scores.Length);

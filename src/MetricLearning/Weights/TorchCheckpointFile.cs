@@ -60,7 +60,7 @@ public static partial class TorchCheckpointFile
         });
     }
 
-    /// <summary>The sections of a stream, the one that is read by default first; none where no tensor is in it.</summary>
+    /// <summary>The sections of a stream, the one that is read by default first; none if no tensor is in it.</summary>
     internal static IReadOnlyList<WeightSection> Sections(Stream stream) =>
         Open(stream, (content, _) => Section.Describe(content.Sections.All));
 

@@ -23,7 +23,7 @@ internal static class ZipDirectory
             throw new InvalidDataException("The archive lists far more entries than its size explains.");
     }
 
-    /// <summary>Where the directory begins; null where the reader will not find it either.</summary>
+    /// <summary>Where the directory begins; null if the reader will not find it either.</summary>
     private static long? Start(Stream stream)
     {
         var length = (int)Math.Min(stream.Length, EndLength + LongestComment + LocatorLength);

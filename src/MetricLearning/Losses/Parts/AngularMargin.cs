@@ -19,7 +19,7 @@ internal static class AngularMargin
         return (S(1) - S(2) * k.remainder(S(2))) * multiple - S(2) * k;
     }
 
-    /// <summary>√(1 − cos²), 0 with a gradient of 0 where rounding leaves nothing under the root.</summary>
+    /// <summary>√(1 − cos²), 0 with a gradient of 0 if rounding leaves nothing under the root.</summary>
     private static Tensor Sine(Tensor cosine)
     {
         var square = (S(1) - cosine) * (cosine + S(1));

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>What a loss computed on a batch: its value, and what a report is made of.</summary>
 /// <param name="Value">A scalar with gradient.</param>
 /// <param name="Terms">The values that were reduced.</param>
-/// <param name="Batch">What they were computed on; null where the input has no label for each row.</param>
+/// <param name="Batch">What they were computed on; null if the input has no label for each row.</param>
 /// <param name="Distance">The distance that a detailed report measures.</param>
 internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, LossBatch? Batch, Distance Distance)
 {

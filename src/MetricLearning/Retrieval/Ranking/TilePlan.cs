@@ -11,7 +11,7 @@ internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = f
     private const int CpuRows = 2048, DeviceRows = 32768, MostQueries = 4096;
 
     /// <summary>The largest tiles that a budget holds, of at least one query; or tiles of a given shape.</summary>
-    /// <param name="given">The shape; null where the budget decides.</param>
+    /// <param name="given">The shape; null if the budget decides.</param>
     /// <param name="budget">Bytes for the source and the tiles.</param>
     /// <param name="input">What is evaluated.</param>
     /// <param name="bytes">The bytes that tiles of a shape take.</param>

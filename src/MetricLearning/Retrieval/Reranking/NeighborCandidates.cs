@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <summary>The rows that may belong to the nearest rows of one query, and those that may be its farthest, given keys with an
 /// error.</summary>
 /// <param name="width">How many nearest rows are looked for.</param>
-/// <param name="gap">Two keys that differ by more than this stand in their true order; 0 where the keys are exact.</param>
+/// <param name="gap">Two keys that differ by more than this stand in their true order; 0 if the keys are exact.</param>
 internal sealed class NeighborCandidates(int width, double gap)
 {
     private readonly List<(double Key, int Row)> far = [];
