@@ -147,5 +147,5 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
     }
 
     private InvalidDataException Damaged(string what) =>
-        new($"It is no ONNX file, or damaged: at byte {stream.Position} there is {what}.");
+        new($"It is not an ONNX file, or it is damaged: at byte {stream.Position} there is {what}.");
 }

@@ -36,7 +36,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <param name="projection">The layer between the pooling and the features, such as <see cref="FullyConnectedNeck"/>; null for
     /// none.</param>
     /// <param name="classifierBias">Whether the classifier has a bias; null for "only if there is no neck". Its weights start from
-    /// N(0, 0.001) behind a neck and from N(0, 0.01) without one, as torchreid's; its bias starts from 0.</param>
+    /// N(0, 0.001) behind a neck and from N(0, 0.01) without one, as in torchreid's; its bias starts from 0.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentException">A part does not take what the part before it gives.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>

@@ -13,12 +13,12 @@ namespace MetricLearning;
 public sealed class BarlowTwinsLoss : ViewLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="redundancyWeight">λ, 0 or greater. Default: 0.005.</param>
+    /// <param name="redundancyWeight">The redundancy weight λ, 0 or greater. Default: 0.005.</param>
     /// <exception cref="ArgumentOutOfRangeException">λ is below 0 or not finite.</exception>
     public BarlowTwinsLoss(double redundancyWeight = 0.005) : base(nameof(BarlowTwinsLoss)) =>
         RedundancyWeight = Guard.NotNegative(redundancyWeight);
 
-    /// <summary>λ.</summary>
+    /// <summary>The redundancy weight λ.</summary>
     public double RedundancyWeight { get; }
 
     /// <inheritdoc/>

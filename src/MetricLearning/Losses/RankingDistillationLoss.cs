@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Gives a student the ranking that a teacher has: whom each row of the batch is like, and how surely.</summary>
+/// <summary>Teaches a student the ranking of a teacher: which rows of the batch each row is similar to, and how clearly.</summary>
 /// <remarks>
 /// The first view is the student's [N, D], the second the teacher's [N, T], a constant here; D and T may differ. For each row the
 /// similarities to all other rows become probabilities, <c>q = softmax(cos/τ)</c>, and the value is the mean over the rows of

@@ -2,8 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Gives a student's embeddings the distances and the angles that a teacher's embeddings of the same images have among each
-/// other.</summary>
+/// <summary>Teaches a student the distances and the angles between a teacher's embeddings of the same images.</summary>
 /// <remarks>
 /// The first view is the student's [N, D], the second the teacher's [N, T], a constant here; D and T may differ. The distance part is the
 /// mean over all N² pairs of <c>h(d(i,j)/μ − d'(i,j)/μ')</c>, with Euclidean distances, μ the mean of those above 0, and h Huber's loss

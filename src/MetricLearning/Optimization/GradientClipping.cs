@@ -21,7 +21,7 @@ public static class GradientClipping
     private const double Epsilon = 1e-6;
 
     /// <summary>Scales all gradients by one factor, so that their common 2-norm is at most <paramref name="maximum"/>:
-    /// <c>g · min(1, max / (‖g‖ + 10⁻⁶))</c>, as PyTorch's <c>clip_grad_norm_</c>.</summary>
+    /// <c>g · min(1, max / (‖g‖ + 10⁻⁶))</c>, as in PyTorch's <c>clip_grad_norm_</c>.</summary>
     /// <param name="parameters">The parameters.</param>
     /// <param name="maximum">The greatest norm, above 0.</param>
     /// <param name="allowNonFinite">Whether gradients whose norm is not finite are left as they are, in place of an exception. Default:
@@ -41,7 +41,7 @@ public static class GradientClipping
         });
     }
 
-    /// <summary>Moves every entry of every gradient into [−maximum, maximum], as PyTorch's <c>clip_grad_value_</c>.</summary>
+    /// <summary>Moves every entry of every gradient into [−maximum, maximum], as in PyTorch's <c>clip_grad_value_</c>.</summary>
     /// <param name="parameters">The parameters.</param>
     /// <param name="maximum">The greatest absolute value, above 0.</param>
     /// <param name="allowNonFinite">Whether NaN entries stay as they are, in place of an exception. Default: false.</param>

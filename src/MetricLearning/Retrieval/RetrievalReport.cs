@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>The result of an evaluation: each figure with its protocol, both denominators, the figures of each query, and what was skipped
 /// and why.</summary>
 /// <remarks>
-/// <para>The figures that the report itself has are means over the queries that have a match left, as torchreid, fast-reid and
+/// <para>The figures that the report itself has are means over the queries that have a match left, as in torchreid, fast-reid and
 /// Market-1501's code give them. <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are
 /// skipped every figure is NaN, and <see cref="Explanation"/> says why.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>

@@ -29,7 +29,7 @@ public readonly record struct IdentityEpoch
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public static IdentityEpoch Independent(int batches) => new(IdentityPass.Independent, Guard.AtLeast(batches, 1));
 
-    /// <summary>The same pass through the data, cut or repeated to exactly this many batches (as fast-reid counts). Each repetition is a
+    /// <summary>The same pass through the data, cut or repeated to exactly this many batches (as in fast-reid counts). Each repetition is a
     /// fresh draw, and every batch is full whatever <see cref="LastBatch"/> says.</summary>
     /// <param name="batches">How many batches, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>

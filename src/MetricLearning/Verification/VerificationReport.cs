@@ -63,7 +63,7 @@ public sealed record VerificationReport
         return accepted / matching;
     }
 
-    /// <summary>TPR@FPR as fast-reid prints it. Its positives are the pairs of two identities, by their distance, and it reads
+    /// <summary>TPR@FPR as in fast-reid prints it. Its positives are the pairs of two identities, by their distance, and it reads
     /// scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
     /// <param name="falsePositiveRate">The share of matching pairs, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>

@@ -52,9 +52,9 @@ public class LossWrapperTests
         Assert.Equal(expected.item<double>(), loss.call(x, y).item<double>(), 12);
         Assert.StartsWith("embeddings must be at least 6 wide, got [12, 4].",
             Assert.Throws<ArgumentException>(() => loss.call(x.narrow(1, 0, 4), y)).Message);
-        Assert.StartsWith("widths must be different numbers, at least one, got [2, 2].",
+        Assert.StartsWith("widths must be one or more different numbers, got [2, 2].",
             Assert.Throws<ArgumentException>(() => new MatryoshkaLoss(inner, [2, 2])).Message);
-        Assert.StartsWith("weights must be 2 finite numbers, one a width, got [1].",
+        Assert.StartsWith("weights must be 2 finite numbers, one per width, got [1].",
             Assert.Throws<ArgumentException>(() => new MatryoshkaLoss(inner, [2, 3], [1])).Message);
     }
 
