@@ -29,7 +29,7 @@ public sealed class FeatureReader
         init => columns = new FeatureColumns(field = value);
     }
 
-    /// <summary>An array may take this much memory, or eight times the file's length where that is more. Default: 1 GiB.</summary>
+    /// <summary>An array may take this much memory, or eight times the file's length whichever is more. Default: 1 GiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public long MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = GrowthLimit.DefaultBytes;
 

@@ -147,7 +147,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
     }
 
     /// <summary>Moves the patches before the shift to the end, cuts the patches into runs, and takes one patch from each run in turn. If
-    /// the runs are one patch short of equal length, the last patch but one comes twice, as published.</summary>
+    /// the runs are one patch short of equal length, the last patch but one occurs twice, as published.</summary>
     internal static Tensor Shuffle(Tensor tokens, long shift, long shuffleGroups)
     {
         var count = tokens.size(1) - 1;

@@ -19,7 +19,7 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
 {
     /// <summary>Means over queries.</summary>
     /// <param name="report">The evaluation, under any protocol.</param>
-    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
     /// <exception cref="ArgumentNullException">The report is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
@@ -33,7 +33,7 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// query.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="queryIdentities">The class of each query.</param>
-    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
     /// <exception cref="ArgumentException">The number of classes is not that of queries.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>

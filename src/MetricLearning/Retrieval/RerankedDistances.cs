@@ -37,7 +37,7 @@ public sealed class RerankedDistances : IDisposable
 
     /// <summary>The distances of some queries to the whole gallery; smaller is nearer.</summary>
     /// <param name="first">The first query.</param>
-    /// <param name="count">How many queries.</param>
+    /// <param name="count">The number of queries.</param>
     /// <returns>float64 [count, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There are no such queries.</exception>
     public Tensor Rows(int first, int count)

@@ -40,7 +40,7 @@ public sealed record RetrievalReport
     /// <summary>The figures of each query, in their order; skipped ones too.</summary>
     public IReadOnlyList<QueryResult> PerQuery { get; }
 
-    /// <summary>How many gallery images there are, removed ones too.</summary>
+    /// <summary>The number of gallery images, removed ones too.</summary>
     public int GalleryCount { get; }
 
     /// <summary>The memory beyond the features that was predicted for this evaluation, in bytes.</summary>

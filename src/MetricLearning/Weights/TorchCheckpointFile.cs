@@ -352,7 +352,7 @@ public static partial class TorchCheckpointFile
     }
 
     private static InvalidDataException Damaged(ZipArchiveEntry entry) =>
-        Invalid($"{entry.FullName} is damaged: its checksum is not the archive's");
+        Invalid($"{entry.FullName} is damaged: its checksum differs from that in the archive");
 
     private static InvalidDataException Invalid(string what) =>
         new($"Not a PyTorch file that can be read: {MessageText.Message(what)}.");

@@ -21,7 +21,7 @@ public class LossWrapperTests
         Assert.Equal(expected.item<double>(), loss.call(x, y).item<double>());
         Assert.True(expected.item<double>() > 0);
         Assert.Equal(0, loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
-        Assert.StartsWith("first and second must have one number of rows, got [12, 6] and [11, 6].",
+        Assert.StartsWith("first and second must have the same number of rows, got [12, 6] and [11, 6].",
             Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 11))).Message);
     }
 
@@ -37,7 +37,7 @@ public class LossWrapperTests
         Assert.Equal(0, loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
         Assert.True(double.IsNaN(loss.call(x * double.NaN, y).item<double>()));
         Assert.Equal(ScalarType.Float32, loss.call(x.to(ScalarType.Float16), y.to(ScalarType.Float16)).dtype);
-        Assert.StartsWith("first and second must have one number of rows",
+        Assert.StartsWith("first and second must have the same number of rows",
             Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 2))).Message);
     }
 

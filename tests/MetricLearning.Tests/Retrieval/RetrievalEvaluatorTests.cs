@@ -390,7 +390,7 @@ public class RetrievalEvaluatorTests
             Assert.Throws<ArgumentException>(() => evaluator.Evaluate(nan, fine)).Message, StringComparison.Ordinal);
         Assert.Contains("gallery features must be finite", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(fine, nan)).Message,
             StringComparison.Ordinal);
-        Assert.Contains("one width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
+        Assert.Contains("the same width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
             () => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
         Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
             { Protocol = RetrievalProtocol.Market1501 }.Evaluate(fine, fine)).Message, StringComparison.Ordinal);

@@ -83,7 +83,7 @@ public sealed class PictureSourcesTests : IDisposable
         Expect.Error<InvalidDataException>(pixels, () => ImageTransform.ForEvaluation().Read(bytes, maxPixels: 199));
 
         Assert.Equal(20, Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length).Width);
-        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed; MaxBytes sets how many.";
+        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed; MaxBytes sets the limit.";
         Expect.Error<InvalidDataException>(tooMany, () => Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length - 1));
         var small = new Picture { MaxBytes = bytes.Length - 1 };
         Assert.EndsWith(tooMany, Assert.Throws<InvalidDataException>(() => ImageDecoder.Decode(bytes, small)).Message,

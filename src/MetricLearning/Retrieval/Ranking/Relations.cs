@@ -30,7 +30,7 @@ internal sealed class Relations
     }
 
     /// <summary>Relations under the protocol that is set, or under the default one where it is null.</summary>
-    /// <exception cref="ArgumentException">As the constructor; or no protocol is set, and only one side has cameras.</exception>
+    /// <exception cref="ArgumentException">As for the constructor; or no protocol is set, and only one side has cameras.</exception>
     public static Relations Of(RetrievalProtocol? protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras) =>
         new(RetrievalProtocol.For(protocol, queryCameras is not null, galleryCameras is not null), queryIdentities, queryCameras,
@@ -71,7 +71,7 @@ internal sealed class Relations
     /// too.</summary>
     /// <param name="query">The query.</param>
     /// <param name="start">The first row, not before <see cref="FirstRow"/>.</param>
-    /// <param name="count">How many rows are looked at.</param>
+    /// <param name="count">The number of rows are looked at.</param>
     /// <param name="matchesToo">Whether matches are listed too.</param>
     /// <param name="buffer">Receives the rows.</param>
     /// <returns>How many rows were written to <paramref name="buffer"/>, each once and relative to <paramref name="start"/>.</returns>

@@ -21,7 +21,7 @@ internal sealed unsafe class NeighborSearch
 
     /// <param name="source">Where the scores come from.</param>
     /// <param name="queries">How many queries it has, at least 1.</param>
-    /// <param name="count">How many rows it has, at least 1.</param>
+    /// <param name="count">The number of rows it has, at least 1.</param>
     /// <param name="width">How many nearest rows are looked for.</param>
     /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
     public NeighborSearch(ScoreSource source, int queries, int count, int width, int tileRows)
