@@ -66,7 +66,8 @@ public sealed class ImageLoader
     public Device Device { get; init => field = Guard.NotNull(value); } = CPU;
 
     /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches, on <see cref="Device"/>.
-    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same to the bit.</summary>
+    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same bit for
+    /// bit.</summary>
     /// <exception cref="ArgumentException">The transform has no such steps.</exception>
     public bool OnBatches
     {

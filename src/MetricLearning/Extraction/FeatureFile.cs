@@ -8,11 +8,11 @@ namespace MetricLearning;
 /// <summary>Writes features with their identities, cameras and files, for other programs, and reads them.</summary>
 /// <remarks>
 /// Each part, such as query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no
-/// camera where there are none) and <c>query_files</c> (text).
+/// camera if there are none) and <c>query_files</c> (text).
 /// <list type="bullet">
 /// <item><c>.npz</c>: all of them in one archive, as <c>numpy.savez</c> writes it; features of half precision as float32.</item>
 /// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
-/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any,
+/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, if there are any,
 /// cam.</item>
 /// </list>
 /// <para><c>.npz</c> and <c>.safetensors</c> files carry the embedding space of the sets, where it is known, as JSON under

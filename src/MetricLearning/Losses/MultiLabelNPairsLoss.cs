@@ -21,7 +21,7 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
     /// <summary>The loss.</summary>
     /// <param name="anchors">The anchors [N, D], floating point; N may be 0.</param>
     /// <param name="positives">The positives [N, D], of the same type and device: the partner of each anchor, with the same labels.</param>
-    /// <param name="memberships">bool or a number [N, L]: true or 1 where the row has the label, false or 0 elsewhere.</param>
+    /// <param name="memberships">bool or a number [N, L]: true or 1 if the row has the label, false or 0 elsewhere.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor anchors, Tensor positives, Tensor memberships)

@@ -37,7 +37,7 @@ public sealed class TripletLoss : TupleLoss
     /// false.</summary>
     public bool SoftMargin { get; init; }
 
-    /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. Default: false. Balntas et al., BMVC 2016.</summary>
+    /// <summary>Whether d(p,n) replaces d(a,n) if it is smaller. Default: false. Balntas et al., BMVC 2016.</summary>
     public bool Swap { get; init; }
 
     /// <summary>The hard factor h in [0, 1). Positives count as farther than they are, and negatives as nearer: <c>(1 + h)·d(a,p)</c> and

@@ -40,7 +40,7 @@ public sealed class EarlyStop : ITrainingState
     /// <summary>The place of the best score among all that were added, from 0; null if there is none.</summary>
     public long? PlaceOfBest => best is null ? null : placeOfBest;
 
-    /// <summary>How many scores have come since the best one.</summary>
+    /// <summary>The number of scores that have come since the best one.</summary>
     public long SinceBest => sinceBest;
 
     /// <summary>Whether training should stop.</summary>

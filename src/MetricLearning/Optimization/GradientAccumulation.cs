@@ -34,7 +34,7 @@ public sealed class GradientAccumulation : ITrainingState
 
     /// <summary>An accumulation of gradients.</summary>
     /// <param name="parameters">The parameters that get the gradients: those of the optimizer.</param>
-    /// <param name="batches">How many small batches make one step, at least 1.</param>
+    /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
@@ -43,10 +43,10 @@ public sealed class GradientAccumulation : ITrainingState
         (this.parameters, Batches) = ([.. parameters], Guard.AtLeast(batches, 1));
     }
 
-    /// <summary>How many small batches make one step.</summary>
+    /// <summary>The number of small batches of one step.</summary>
     public int Batches { get; }
 
-    /// <summary>How many small batches have been added since the last step.</summary>
+    /// <summary>The number of small batches that have been added since the last step.</summary>
     public int Pending { get; private set; }
 
     /// <summary>Adds the gradient of a small batch.</summary>

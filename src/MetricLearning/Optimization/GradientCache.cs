@@ -24,7 +24,8 @@ public sealed class GradientCache
 
     /// <summary>A gradient cache for a model.</summary>
     /// <param name="embed">[n, ...] → [n, D]: the model's forward pass. Tensors that it makes are disposed.</param>
-    /// <param name="rowsPerChunk">How many rows are embedded at a time, at least 1: as many as fit in memory with their gradient.</param>
+    /// <param name="rowsPerChunk">The number of rows that are embedded at a time, at least 1: as many as fit in memory with their
+    /// gradient.</param>
     /// <exception cref="ArgumentNullException"><paramref name="embed"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="rowsPerChunk"/> is below 1.</exception>
     public GradientCache(Func<Tensor, Tensor> embed, int rowsPerChunk)
@@ -33,7 +34,7 @@ public sealed class GradientCache
         (this.embed, RowsPerChunk) = (embed, Guard.AtLeast(rowsPerChunk, 1));
     }
 
-    /// <summary>How many rows are embedded at a time.</summary>
+    /// <summary>The number of rows that are embedded at a time.</summary>
     public int RowsPerChunk { get; }
 
     /// <summary>Computes the loss of a batch, and adds its gradient to the parameters of the model and of the loss.</summary>

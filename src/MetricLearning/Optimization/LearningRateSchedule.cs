@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> when each begins, and lengths in epochs are exact; without it
 /// every epoch counts as <see cref="IterationsPerEpoch"/> iterations.</para>
 /// <para>The rate is a pure function of the position, not of the rate before, so errors do not accumulate and a resumed run has the same
-/// rates to the bit.</para>
+/// rates bit for bit.</para>
 /// <para>To add a schedule, derive and write <see cref="Factor"/>; end the constructor with <see cref="Start"/>.</para>
 /// <para>Thread safety: one thread at a time, the one that steps the optimizer.</para>
 /// </remarks>
@@ -20,7 +20,7 @@ public abstract class LearningRateSchedule
     /// <summary>A schedule of this optimizer's learning rates.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs or the update is at each
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs or the update is at each
     /// epoch. It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes.</param>
     /// <param name="spans">The lengths of the derived schedule, to check that their unit can be counted.</param>
@@ -49,10 +49,10 @@ public abstract class LearningRateSchedule
     /// <summary>When the rate changes.</summary>
     public ScheduleUpdate Update { get; }
 
-    /// <summary>How many iterations an epoch counts as; null if nothing is counted in epochs.</summary>
+    /// <summary>The number of iterations that an epoch counts as; null if nothing is counted in epochs.</summary>
     public int? IterationsPerEpoch { get; }
 
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     public long Iteration => state.Iteration;
 
     /// <summary>The current learning rate of the optimizer's first parameter group.</summary>
@@ -91,13 +91,13 @@ public abstract class LearningRateSchedule
 
     /// <summary>The factor at an iteration where each epoch has <see cref="IterationsPerEpoch"/> iterations: a pure function, for
     /// plots.</summary>
-    /// <param name="iteration">How many iterations are done, at least 0.</param>
+    /// <param name="iteration">The number of iterations that are done, at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The iteration is negative.</exception>
     public double FactorAt(int iteration) => FactorOf(new ScheduleState(Guard.AtLeast(iteration, 0)));
 
     /// <summary>The first group's learning rate at an iteration where each epoch has <see cref="IterationsPerEpoch"/> iterations: a pure
     /// function, for plots.</summary>
-    /// <param name="iteration">How many iterations are done, at least 0.</param>
+    /// <param name="iteration">The number of iterations that are done, at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The iteration is negative.</exception>
     public double LearningRateAt(int iteration) => optimizer.ParamGroups.First().InitialLearningRate * FactorAt(iteration);
 

@@ -54,7 +54,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     /// <summary>γ of the warm-up.</summary>
     public double WarmUpGamma { get; }
 
-    /// <summary>How many updates have been made.</summary>
+    /// <summary>The number of updates that have been made.</summary>
     public long Updates { get; private set; }
 
     /// <summary>The averaged tensors by their names in the model's state. They belong to this object.</summary>
@@ -86,7 +86,8 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         Updates++;
     }
 
-    /// <summary>Gives the model the averaged weights until the returned scope is disposed; then it has its own again, to the bit.</summary>
+    /// <summary>Gives the model the averaged weights until the returned scope is disposed; then it has its own again, bit for
+    /// bit.</summary>
     /// <returns>The scope.</returns>
     /// <exception cref="InvalidOperationException">The average is in use already.</exception>
     public IDisposable Use()

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Parameters of a model that are trained alike.</summary>
 /// <param name="Name">What they have in common: the prefix of their names, or empty for all others.</param>
 /// <param name="Parameters">The parameters, in the model's order.</param>
-/// <remarks>Thread safety: immutable but for the parameters; any number of threads may read it at once.</remarks>
+/// <remarks>Thread safety: immutable except for the parameters; any number of threads may read it at once.</remarks>
 /// <exception cref="ArgumentNullException">A value is null.</exception>
 public sealed record ParameterGroup(string Name, IReadOnlyList<Parameter> Parameters)
 {

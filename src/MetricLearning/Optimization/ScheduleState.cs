@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>Where a schedule stands. A checkpoint saves it, so that a run resumes.</summary>
-/// <param name="Iteration">How many iterations are done, at least 0.</param>
+/// <param name="Iteration">The number of iterations that are done, at least 0.</param>
 /// <param name="Epoch">The last epoch that <see cref="LearningRateSchedule.StartEpoch"/> named, at least 0; 0 if it was never
 /// called.</param>
 /// <param name="EpochStart">The iteration at which that epoch began, at least 0; null if it was never called.</param>
@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <exception cref="ArgumentOutOfRangeException">A number is negative.</exception>
 public readonly record struct ScheduleState(long Iteration, int Epoch = 0, long? EpochStart = null)
 {
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
     public long Iteration { get; init => field = Guard.AtLeast(value, 0); } = Guard.AtLeast(Iteration, 0);
 

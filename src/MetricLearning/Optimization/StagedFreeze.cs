@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// A new head gives a trained backbone random gradients at first; a frozen backbone does not see them. While it is frozen, a parameter
 /// takes no gradient, so the optimizer leaves it alone, and its modules are in evaluation mode, so that batch normalization keeps its
 /// statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
-/// classifier for 10 epochs. Parameters that took no gradient before stay frozen for ever.
+/// classifier for 10 epochs. Parameters that took no gradient before stay frozen forever.
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);
@@ -32,7 +32,7 @@ public sealed class StagedFreeze : ITrainingState
     /// <param name="model">The model.</param>
     /// <param name="length">How long the parts are frozen, counted from the start of training.</param>
     /// <param name="prefixes">The dotted names of the parts, such as <c>backbone</c>; at least one.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where the length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
     /// <exception cref="ArgumentNullException">The model or the prefixes are null.</exception>
     /// <exception cref="ArgumentException">There is no prefix, one names no parameter, or the length is in epochs and the iterations of an
@@ -60,7 +60,7 @@ public sealed class StagedFreeze : ITrainingState
     /// <summary>The dotted names of the parts.</summary>
     public IReadOnlyList<string> Prefixes { get; }
 
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     public long Iteration { get; private set; }
 
     /// <summary>Whether the parts are frozen now.</summary>

@@ -16,7 +16,7 @@ namespace MetricLearning;
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn
-/// on a GPU does not resume to the bit.</para>
+/// on a GPU does not resume bit for bit.</para>
 /// <para>Thread safety: one thread at a time, while no other thread changes the parts or draws from torch's generator.</para>
 /// <example><code>
 /// var checkpoint = new TrainingCheckpoint();

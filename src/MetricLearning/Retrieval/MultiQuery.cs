@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class MultiQuery
 {
-    /// <summary>One row for each query, pooled over the images of its identity from its camera (of its identity, where there are no
+    /// <summary>One row for each query, pooled over the images of its identity from its camera (of its identity, if there are no
     /// cameras).</summary>
     /// <param name="query">The identities and cameras that are asked for; its features are not used.</param>
     /// <param name="images">The images to pool, such as Market-1501's <c>gt_bbox</c>; may be the query set itself.</param>

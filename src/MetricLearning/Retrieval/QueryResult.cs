@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>The figures of one query; all are NaN where it was skipped. The report has their averages over queries.</summary>
+/// <summary>The figures of one query; all are NaN if it was skipped. The report has their averages over queries.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record QueryResult
 {
@@ -46,7 +46,7 @@ public sealed record QueryResult
     /// <c>Σ 1 / log₂(i + 1)</c> (Järvelin and Kekäläinen, 2002).</summary>
     public double NormalizedDiscountedGain { get; internal init; } = double.NaN;
 
-    /// <summary>How many matches are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
+    /// <summary>The number of matches that are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
     public double HitsAt(int k) => At(k).Hits;

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>How the ranks of a query's matches are found. Both methods give the same figures to the bit.</summary>
+/// <summary>How the ranks of a query's matches are found. Both methods give the same figures bit for bit.</summary>
 public enum RankingMethod
 {
     /// <summary>The scores before each match are counted, a tile at a time, and never sorted: memory stays within the budget for any size

@@ -52,8 +52,8 @@ public sealed class RerankedDistances : IDisposable
 
     /// <summary>All distances at once; needs Q · G numbers.</summary>
     /// <param name="type">Their type, floating point. Default: float32.</param>
-    /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, nobody.</param>
-    /// <param name="cancellationToken">Cancels the call; it is looked at after each block of rows.</param>
+    /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, no reports.</param>
+    /// <param name="cancellationToken">Cancels the call; it is checked after each block of rows.</param>
     /// <returns>[Q, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The type is not floating point.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>

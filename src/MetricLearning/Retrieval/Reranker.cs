@@ -18,7 +18,7 @@ public abstract record Reranker
     /// <summary>Re-ranks a gallery for queries.</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D], of the same type and on the same device.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
@@ -34,7 +34,7 @@ public abstract record Reranker
     /// <summary>Re-ranks a set for each of its own rows, each of which is counted once; the distance of a row to itself is among the
     /// others.</summary>
     /// <param name="features">[N, D].</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [N, N], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>

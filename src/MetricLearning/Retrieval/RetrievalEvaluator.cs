@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Exact: the order of a query's gallery is that of the distances worked out in float64 from the given features, ties by index
 /// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; what the bound leaves open is
-/// measured again. So figures are the same to the bit on every device, for every number of threads, and within any memory. A given matrix
+/// measured again. So figures are the same bit for bit on every device, for every number of threads, and within any memory. A given matrix
 /// of distances is taken as it is: its values are the order. For a distance of your own, the values of its float64 matrix are the
 /// order.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
@@ -35,8 +35,8 @@ public sealed record RetrievalEvaluator
     public Reranker? Reranking { get; init; }
 
     /// <summary>Which images count. A protocol that is set is always enforced. Default: null, which stands for
-    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
-    /// where neither has: all gallery images count. The report names the protocol that was used.</summary>
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// if neither has: all gallery images count. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The order of exact ties. Default: by index.</summary>
@@ -75,7 +75,7 @@ public sealed record RetrievalEvaluator
     /// <summary>Ranks the gallery for each query.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
@@ -92,9 +92,9 @@ public sealed record RetrievalEvaluator
 
     /// <summary>Ranks a set for each of its own rows: each row is compared with all others, the row itself is removed by its index,
     /// whatever else <see cref="Protocol"/> says. The default protocol is <see cref="RetrievalProtocol.Market1501"/> where the set has
-    /// cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has none.</summary>
+    /// cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> if it has none.</summary>
     /// <param name="set">Queries and gallery in one.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
     /// the row.</exception>
@@ -113,7 +113,7 @@ public sealed record RetrievalEvaluator
     /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
@@ -136,7 +136,7 @@ public sealed record RetrievalEvaluator
     /// hard.</summary>
     /// <param name="query">Q queries with cameras.</param>
     /// <param name="gallery">G gallery images with cameras.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A set has no cameras, widths, types or devices differ, or a feature is not finite.</exception>
     /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
@@ -176,7 +176,7 @@ public sealed record RetrievalEvaluator
     /// <param name="query">Q queries; skipped ones are listed too.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
@@ -201,7 +201,7 @@ public sealed record RetrievalEvaluator
     /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
     /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only

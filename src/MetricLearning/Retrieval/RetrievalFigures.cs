@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Means over queries. NaN where no query was counted.</summary>
+/// <summary>Means over queries. NaN if no query was counted.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record RetrievalFigures
 {

@@ -52,13 +52,13 @@ public sealed record RetrievalReport
     /// <summary>Means over all queries; a skipped one counts as 0.</summary>
     public RetrievalFigures OverAllQueries { get; }
 
-    /// <summary>How many queries have a match left.</summary>
+    /// <summary>The number of queries that have a match left.</summary>
     public int ValidQueries => OverValidQueries.Queries;
 
-    /// <summary>How many queries have no match left.</summary>
+    /// <summary>The number of queries that have no match left.</summary>
     public int SkippedQueries => PerQuery.Count - ValidQueries;
 
-    /// <summary>How many queries were skipped, for each reason that occurred.</summary>
+    /// <summary>The number of queries that were skipped, for each reason that occurred.</summary>
     public IReadOnlyDictionary<SkipReason, int> SkippedByReason { get; }
 
     /// <inheritdoc cref="RetrievalFigures.Cmc"/>

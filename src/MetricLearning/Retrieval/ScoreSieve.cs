@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>The arithmetic that tells clear pairs from near ties. The figures are the same to the bit: what the error bound leaves open is
+/// <summary>The arithmetic that tells clear pairs from near ties. The figures are the same bit for bit: what the error bound leaves open is
 /// measured in float64.</summary>
 public enum ScoreSieve
 {

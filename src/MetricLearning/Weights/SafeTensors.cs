@@ -17,7 +17,7 @@ public static class SafeTensors
 {
     private const long LargestHeader = 100_000_000;
     private const string MetadataKey = "__metadata__";
-    private const int FreeTensors = 32768;      // a tensor takes about a kilobyte of memory, however small it is in the file
+    private const int FreeTensors = 32768;      // even a tiny tensor takes about a kilobyte of memory
     private const int BytesPerTensor = 1024;
     private const int MostDimensions = 64;
 
@@ -26,7 +26,7 @@ public static class SafeTensors
     /// <param name="IsUnsigned">Whether they are unsigned numbers of more than one byte.</param>
     /// <param name="Shape">Its shape.</param>
     /// <param name="Begin">Its first byte.</param>
-    /// <param name="End">The byte behind its last.</param>
+    /// <param name="End">The byte after its last.</param>
     private sealed record Entry(string Name, ScalarType Type, bool IsUnsigned, long[] Shape, long Begin, long End);
 
     /// <summary>All tensors of a file.</summary>
@@ -43,7 +43,7 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">The bytes are not a valid safetensors file; the message says where and why.</exception>
     public static NamedTensors Read(Stream stream) => Read(stream, (_, _) => null);
 
-    /// <summary>The text in a file beside its tensors, without reading these.</summary>
+    /// <summary>Reads the metadata of a file without reading its tensors.</summary>
     internal static IReadOnlyDictionary<string, string> Metadata(Stream stream) => Header(stream).Metadata;
 
     /// <summary>The modules of a training checkpoint as sections; none of any other file.</summary>
@@ -195,7 +195,7 @@ public static class SafeTensors
     internal static bool MayBegin(ReadOnlySpan<byte> start) =>
         start.Length > 8 && start[8] == '{' && !start[4..8].ContainsAnyExcept((byte)0);
 
-    // A reader that makes no tree of the text: a tree takes many times the memory of the text.
+    // This reader makes no tree of the text, because a tree takes many times the memory of the text.
     private static (List<Entry> Entries, Dictionary<string, string> Metadata) Entries(byte[] text, long mostTensors)
     {
         var entries = new List<Entry>();

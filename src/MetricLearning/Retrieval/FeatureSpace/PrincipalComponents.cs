@@ -21,7 +21,7 @@ public sealed class PrincipalComponents : IDisposable
     /// <param name="set">[N, D], N at least 1; N greater than D where it shall be whitened.</param>
     /// <param name="count">The number of components, in [1, D]. Default: null, all D.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1, after the covariance and after its
-    /// eigenvectors. Default: null, nobody.</param>
+    /// eigenvectors. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call; it is looked at before and after the covariance, and after its
     /// eigenvectors.</param>
     /// <returns>The components, which the caller disposes.</returns>

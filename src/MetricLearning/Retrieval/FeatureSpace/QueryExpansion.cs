@@ -19,13 +19,13 @@ public sealed record QueryExpansion
 {
     private const double MeansStart = 0.8;      // of the work; the neighbors come before
 
-    /// <param name="neighbors">How many rows are averaged with the row itself, or, in <see cref="ExpandAll"/> and
+    /// <param name="neighbors">The number of rows that are averaged with the row itself, or, in <see cref="ExpandAll"/> and
     /// <see cref="Augment"/>, including it. Default: 10.</param>
     /// <param name="alpha">The power of the cosine; with 0 all weights are equal. Default: 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are less than 1 neighbors, or α is not finite and 0 or greater.</exception>
     public QueryExpansion(int neighbors = 10, double alpha = 3) => (Neighbors, Alpha) = (neighbors, alpha);
 
-    /// <summary>How many rows are averaged.</summary>
+    /// <summary>The number of rows that are averaged.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Neighbors { get; init => field = Guard.AtLeast(value, 1); }
 
@@ -40,7 +40,7 @@ public sealed record QueryExpansion
     /// <summary>Each query becomes the mean of itself, with weight 1, and its nearest gallery rows.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery rows; they stay as they are.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The expanded queries, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
@@ -61,7 +61,7 @@ public sealed record QueryExpansion
 
     /// <summary>Each row of a gallery becomes the mean of its nearest rows, itself included.</summary>
     /// <param name="set">The gallery.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A set that the caller disposes.</returns>
     /// <exception cref="ArgumentException">A feature is not finite.</exception>
@@ -80,7 +80,7 @@ public sealed record QueryExpansion
     /// included.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery rows.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Both sets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>

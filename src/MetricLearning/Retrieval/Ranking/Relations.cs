@@ -45,7 +45,7 @@ internal sealed class Relations
     /// <summary>No query has more gallery images of its identity than this.</summary>
     public int MostMatches { get; }
 
-    /// <summary>The gallery rows that match a query, ascending; where there are none, the reason.</summary>
+    /// <summary>The gallery rows that match a query, ascending; if there are none, the reason.</summary>
     public int[] Matches(int query, out SkipReason reason)
     {
         reason = SkipReason.None;

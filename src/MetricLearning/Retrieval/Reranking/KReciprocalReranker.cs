@@ -64,7 +64,7 @@ public sealed record KReciprocalReranker : Reranker
     /// <param name="queryQuery">[Q, Q].</param>
     /// <param name="galleryGallery">[G, G], all of one type, float32 or float64; the arithmetic on them is done in it. Where they are not
     /// symmetric, row i is made of column i, as the published code does.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], made as they are asked for.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>

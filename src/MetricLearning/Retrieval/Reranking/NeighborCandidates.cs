@@ -6,7 +6,7 @@ namespace MetricLearning;
 
 /// <summary>The rows that may belong to the nearest rows of one query, and those that may be its farthest, given keys with an
 /// error.</summary>
-/// <param name="width">How many nearest rows are looked for.</param>
+/// <param name="width">The number of nearest rows that are looked for.</param>
 /// <param name="gap">Two keys that differ by more than this stand in their true order; 0 if the keys are exact.</param>
 internal sealed class NeighborCandidates(int width, double gap)
 {

@@ -26,7 +26,7 @@ internal sealed class NeighborLists
 
     /// <summary>Finds the lists.</summary>
     /// <param name="source">Where the scores come from.</param>
-    /// <param name="queries">How many queries it has.</param>
+    /// <param name="queries">The number of queries it that has.</param>
     /// <param name="count">The number of rows it has.</param>
     /// <param name="width">How many rows to list.</param>
     /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>

@@ -20,9 +20,9 @@ internal sealed unsafe class NeighborSearch
     private readonly NeighborCandidates?[] found;
 
     /// <param name="source">Where the scores come from.</param>
-    /// <param name="queries">How many queries it has, at least 1.</param>
+    /// <param name="queries">The number of queries it that has, at least 1.</param>
     /// <param name="count">The number of rows it has, at least 1.</param>
-    /// <param name="width">How many nearest rows are looked for.</param>
+    /// <param name="width">The number of nearest rows that are looked for.</param>
     /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
     public NeighborSearch(ScoreSource source, int queries, int count, int width, int tileRows)
     {
