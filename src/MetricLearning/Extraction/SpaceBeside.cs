@@ -5,9 +5,9 @@ using System.Text.Json.Nodes;
 
 namespace MetricLearning;
 
-/// <summary>The embedding space of a <c>.npy</c> file, which has no room for it: a file of JSON beside it, named <c>x.npy.space.json</c>.
-/// The length and the checksum of the features are in it, so that a file that is left from other features is found out.</summary>
-/// <remarks>Errors name the file of JSON.</remarks>
+/// <summary>The embedding space of a <c>.npy</c> file, which has no room for it. It is in a JSON file next to it, named
+/// <c>x.npy.space.json</c>. That file has the length and the checksum of the features, so a file of other features is detected.</summary>
+/// <remarks>Errors name the JSON file.</remarks>
 internal static class SpaceBeside
 {
     private const string LengthKey = "npy_length", ChecksumKey = "npy_crc32";

@@ -255,8 +255,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    /// <summary>Whether a squared distance must be measured on the differences. It must if it is so small beside ‖x‖² + ‖y‖² that digits
-    /// cancel, or if that sum loses digits itself because it underflows or overflows.</summary>
+    /// <summary>Whether a squared distance must be measured on the differences. It must if it is so small compared with ‖x‖² + ‖y‖² that
+    /// digits cancel, or if that sum loses digits itself because it underflows or overflows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         ~(Vector256.GreaterThanOrEqual(squares, sums * T.CreateTruncating(Near))

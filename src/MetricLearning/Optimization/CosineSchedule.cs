@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// this schedule does not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
 public sealed class CosineSchedule : LearningRateSchedule
 {
-    /// <summary>A cosine schedule.</summary>
+    /// <summary>Creates a cosine schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="end">When the rate reaches its minimum, counted from the start of training.</param>
     /// <param name="start">When the rate begins to fall. Default: at once, so that a warm-up multiplies the falling rate.</param>

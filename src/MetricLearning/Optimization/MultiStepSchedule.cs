@@ -14,7 +14,7 @@ namespace MetricLearning;
 /// </code></example>
 public sealed class MultiStepSchedule : LearningRateSchedule
 {
-    /// <summary>A multi-step schedule.</summary>
+    /// <summary>Creates a multi-step schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="milestones">When the rate falls, counted from the start of training; none for a constant rate.</param>
     /// <param name="factor">γ, by which each milestone multiplies the rate; above 0. Default: 0.1.</param>

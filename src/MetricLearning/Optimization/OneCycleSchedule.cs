@@ -12,7 +12,7 @@ public sealed class OneCycleSchedule : LearningRateSchedule
 {
     private readonly double lastIteration;
 
-    /// <summary>A one-cycle schedule.</summary>
+    /// <summary>Creates a one-cycle schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the maximum.</param>
     /// <param name="length">The length of training; at least 2 iterations.</param>
     /// <param name="riseShare">s, the share of the iterations in which the rate rises, above 0 and below 1 (below 1/2 with three phases).

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <remarks>With m = 0 it is PyTorch's <c>PolynomialLR</c>. A power of 1 is a straight line.</remarks>
 public sealed class PolynomialSchedule : LearningRateSchedule
 {
-    /// <summary>A polynomial schedule.</summary>
+    /// <summary>Creates a polynomial schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="end">When the rate reaches its minimum, counted from the start of training; longer than 0.</param>
     /// <param name="power">p, above 0. Default: 0.9, as in semantic segmentation; PyTorch's default is 1.</param>

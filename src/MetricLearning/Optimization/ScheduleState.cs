@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Where a schedule stands. A checkpoint saves it, so that a run resumes.</summary>
+/// <summary>The position of a schedule. A checkpoint saves it, so that a run can resume.</summary>
 /// <param name="Iteration">The number of iterations that are done, at least 0.</param>
 /// <param name="Epoch">The last epoch that <see cref="LearningRateSchedule.StartEpoch"/> named, at least 0; 0 if it was never
 /// called.</param>

@@ -15,7 +15,7 @@ public readonly record struct TrainingPosition(double Iteration, double Epoch)
     /// <exception cref="ArgumentOutOfRangeException">The number is negative or not finite.</exception>
     public double Epoch { get; init => field = Guard.NotNegative(value); } = Guard.NotNegative(Epoch);
 
-    /// <summary>How much of training is done at this moment, in the unit of <paramref name="span"/>.</summary>
+    /// <summary>The amount of training that is done at this moment, in the unit of <paramref name="span"/>.</summary>
     public double In(TrainingSpan span) => span.InEpochs ? Epoch : Iteration;
 
     /// <summary>True when the span, counted from the start of training, is over.</summary>

@@ -6,7 +6,7 @@ public enum CutOffDivisor
     /// <summary>k: precision at k as textbooks define it.</summary>
     CutOff,
 
-    /// <summary>min(k, R), the most matches that k places can hold; a perfect list has 1 (precision@k of
+    /// <summary>min(k, R), the largest possible number of matches in k places; a perfect list has 1 (precision@k of
     /// open-metric-learning).</summary>
     Reachable,
 

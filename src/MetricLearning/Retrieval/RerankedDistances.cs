@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Distances of queries to a gallery after re-ranking, computed row by row when they are asked for. What is kept is sparse,
-/// O((Q + G) · k).</summary>
+/// <summary>Distances of queries to a gallery after re-ranking. They are computed row by row on request. The stored data are sparse, O((Q +
+/// G) · k).</summary>
 /// <remarks>
-/// <para>It keeps the features (without a copy), and belongs to the dispose scope in which it was made, as a tensor does; without a scope,
+/// <para>It holds the features without a copy. Like a tensor, it belongs to the dispose scope in which it was made; without a scope,
 /// dispose it.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
 /// </remarks>
@@ -32,7 +32,7 @@ public sealed class RerankedDistances : IDisposable
     /// <summary>The number of gallery rows, G.</summary>
     public int Gallery { get; }
 
-    /// <summary>Bytes that are kept beyond the features.</summary>
+    /// <summary>The number of stored bytes in addition to the features.</summary>
     public long HeldBytes { get; }
 
     /// <summary>The distances of some queries to the whole gallery; smaller is nearer.</summary>
@@ -50,7 +50,7 @@ public sealed class RerankedDistances : IDisposable
         return rows(first, count).MoveToOuterDisposeScope();
     }
 
-    /// <summary>All distances at once; needs Q · G numbers.</summary>
+    /// <summary>Computes all distances at once. This needs memory for Q · G numbers.</summary>
     /// <param name="type">Their type, floating point. Default: float32.</param>
     /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call; it is checked after each block of rows.</param>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>A query or a gallery image as a protocol sees it.</summary>
+/// <summary>A query or a gallery image, with the properties that a protocol uses.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Index">Its row.</param>
 /// <param name="Identity">Its identity.</param>

@@ -70,7 +70,8 @@ public sealed class NumPyArchiveTests : IDisposable
         var file = File.ReadAllBytes(FilePath);
         file[2000] = 1;
         using var archive = new NumPyArchive(new MemoryStream(file));
-        Assert.Contains("its checksum differs from that in the archive", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
+        Assert.Contains("its checksum differs from that in the archive",
+            Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public sealed class NumPyFileTests : IDisposable
         Refuses([.. file[..6], 4, .. file[7..]], "its format version is 4.0");
         Refuses([.. file[..7], 4, .. file[8..]], "its format version is 1.4, known are 1.0, 2.0 and 3.0");
         Refuses([.. file[..8], 0xff, 0xff, .. file[10..]], "its header declares 65535 bytes");
-        Refuses([.. file[..6], 2, 0, 0xff, 0xff, 0xff, 0xff, .. file[10..]], "its header is said to have 4294967295 bytes");
+        Refuses([.. file[..6], 2, 0, 0xff, 0xff, 0xff, 0xff, .. file[10..]], "its header declares 4294967295 bytes");
 
         static void Refuses(byte[] file, string message) =>
             Assert.Contains(message, Assert.Throws<InvalidDataException>(() => NumPyFile.Read(new MemoryStream(file))).Message);

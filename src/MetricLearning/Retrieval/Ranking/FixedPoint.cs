@@ -43,7 +43,7 @@ internal static unsafe class FixedPoint
     /// <summary>The number of places that a row takes: its width, rounded up to a multiple of 16.</summary>
     public static int Padded(int width) => (width + 15) / 16 * 16;
 
-    /// <summary>The scale of a row, and how well its integers stand for it.</summary>
+    /// <summary>Computes the scale of a row and the error of its integers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static FixedPointRow Fit(ReadOnlySpan<double> z)
     {
@@ -76,7 +76,7 @@ internal static unsafe class FixedPoint
     }
 
     /// <summary>Writes the integers of a row in pairs, a step apart.</summary>
-    /// <param name="z">The row, filled up to <see cref="Padded"/> places.</param>
+    /// <param name="z">The row, padded to <see cref="Padded"/> places.</param>
     /// <param name="scale">Its scale.</param>
     /// <param name="target">The place of the first pair.</param>
     /// <param name="step">Pairs from one pair to the next: <see cref="Strip"/> on the left, <see cref="Panel"/> on the right.</param>
