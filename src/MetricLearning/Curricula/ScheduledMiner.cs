@@ -35,7 +35,8 @@ public sealed class ScheduledMiner : Miner
                 + $"{string.Join(", ", stages.Select(stage => stage.From.ToString("R", CultureInfo.InvariantCulture)))}.",
                 nameof(stages));
         if (stages.Any(stage => !ReferenceEquals(stage.Miner.Distance, stages[0].Miner.Distance)))
-            throw new ArgumentException("stages must all use the same distance: give each miner the same Distance, or none.", nameof(stages));
+            throw new ArgumentException("stages must all use the same distance: give each miner the same Distance, or none.",
+                nameof(stages));
         (this.curriculum, Stages) = (curriculum, [.. stages]);
         Distance = stages[0].Miner.Distance;
     }
