@@ -30,7 +30,7 @@ public abstract class ExactVectorStore : VectorStore
     /// <exception cref="ArgumentException">The name is null or empty.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not support.</exception>
-    /// [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
+    [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
     [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
     public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
         VectorStoreCollectionDefinition? definition = null)
