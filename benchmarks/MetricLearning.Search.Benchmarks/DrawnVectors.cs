@@ -1,12 +1,12 @@
 namespace MetricLearning.Search.Benchmarks;
 
-/// <summary>Vectors about centers, as a trained network gives them for a few thousand things.</summary>
+/// <summary>Vectors around centers, similar to those that a trained network gives for a few thousand things.</summary>
 internal static class DrawnVectors
 {
     private const int Things = 5000;
     private const ulong Seed = 1;
 
-    /// <summary>The vector of a number, the same every time.</summary>
+    /// <summary>Returns the vector with a number. It is the same on each call.</summary>
     public static float[] Of(int number, int width)
     {
         var (thing, noise) = (SeededRandom.ForStream(Seed, (ulong)(number % Things)), SeededRandom.ForStream(Seed, 0xA0, (ulong)number));
@@ -15,6 +15,6 @@ internal static class DrawnVectors
         return vector;
     }
 
-    /// <summary>A query that no row is equal to.</summary>
+    /// <summary>Returns a query that equals no row.</summary>
     public static float[] Query(int number, int width) => Of(int.MaxValue - number, width);
 }

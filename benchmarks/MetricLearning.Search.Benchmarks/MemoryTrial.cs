@@ -39,7 +39,7 @@ internal static class MemoryTrial
         });
     }
 
-    /// <summary>The share of the nearest rows by a plain loop that the index finds.</summary>
+    /// <summary>Computes the share of the nearest rows, found by a plain loop, that the index finds.</summary>
     private static double Recall(ExactIndex<int> index, float[][] asked, int rows, int oneIn)
     {
         var shares = asked.Take(Checked).Select(query =>

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using MetricLearning.Search.Benchmarks;
 
-// Galleries of a million rows: in memory, and in a file. Each command is a process of its own, so that its memory is that of what it does.
+// Galleries of a million rows: in memory, and in a file. Run each command in a process of its own, so that the measured memory is that of
+// the command alone.
 var rows = new Option<int>("--rows") { Description = "Rows of the gallery", DefaultValueFactory = _ => 1_000_000 };
 var width = new Option<int>("--width") { Description = "Numbers in a vector", DefaultValueFactory = _ => 512 };
 var queries = new Option<int>("--queries") { Description = "How many queries are timed one by one", DefaultValueFactory = _ => 200 };

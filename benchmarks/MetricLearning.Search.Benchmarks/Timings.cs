@@ -7,9 +7,9 @@ namespace MetricLearning.Search.Benchmarks;
 internal static class Timings
 {
     /// <summary>Times calls one by one, and prints the median, the 99th percentile and the longest.</summary>
-    /// <param name="name">What is called.</param>
-    /// <param name="calls">How many calls.</param>
-    /// <param name="act">The call of a number.</param>
+    /// <param name="name">The name of the call.</param>
+    /// <param name="calls">The number of calls.</param>
+    /// <param name="act">Makes the call with this number.</param>
     /// <returns>The median in milliseconds.</returns>
     public static double Print(string name, int calls, Action<int> act)
     {
@@ -30,7 +30,8 @@ internal static class Timings
     /// <summary>Prints a line.</summary>
     public static void Line(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>The memory of this process that no file backs, and that of mapped files, in MiB, as Linux counts them.</summary>
+    /// <summary>The memory of this process in MiB, as Linux counts it: the memory that no file backs, and the memory of mapped
+    /// files.</summary>
     public static (double Own, double Mapped) Memory()
     {
         var status = File.ReadAllLines("/proc/self/status");

@@ -10,13 +10,13 @@ internal sealed record Embedding(string? Name, float[] Vector);
 /// <summary>The answer to a request.</summary>
 /// <param name="Embeddings">The embeddings, in the order of the pictures.</param>
 /// <param name="Dimension">The length of each vector.</param>
-/// <param name="Space">What the vectors may be compared with.</param>
+/// <param name="Space">The embedding space of the vectors: it says which vectors they can be compared with.</param>
 internal sealed record EmbedAnswer(IReadOnlyList<Embedding> Embeddings, int Dimension, SpaceName Space);
 
-/// <summary>The space of embeddings. Vectors can be compared only where the fingerprints are equal.</summary>
-/// <param name="Name">The name of the network; null where its file does not say it.</param>
+/// <summary>Describes the embedding space of the vectors. Vectors can be compared only if the fingerprints are equal.</summary>
+/// <param name="Name">The name of the network; null if its file does not say it.</param>
 /// <param name="Fingerprint">The fingerprint of the network.</param>
-/// <param name="Distance">How vectors are compared, such as <c>cosine</c>; null where the file does not say it.</param>
+/// <param name="Distance">How vectors are compared, such as <c>cosine</c>; null if the file does not say it.</param>
 internal sealed record SpaceName(string? Name, string Fingerprint, string? Distance);
 
 /// <summary>The state of the service: <c>alive</c>, <c>ready</c> or <c>stopping</c>.</summary>

@@ -35,7 +35,7 @@ internal static class Api
     {
         try
         {
-            // The body is read when there is a place for it, so that those who wait take next to no memory.
+            // The body is read only once the request has a place, so that waiting requests need almost no memory.
             using var place = await places.Take(context.RequestAborted);
             var began = Stopwatch.GetTimestamp();
             var pictures = await uploads.Read(context.Request, context.RequestAborted);
@@ -52,7 +52,7 @@ internal static class Api
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody reads the answer.
+            // The client has gone, so nobody reads the answer.
             return Results.Empty;
         }
     }
@@ -76,7 +76,7 @@ internal static class Api
         return Results.Bytes(bytes, Binary);
     }
 
-    /// <summary>Whether a client would rather have numbers than JSON.</summary>
+    /// <summary>Whether the client prefers plain numbers to JSON.</summary>
     private static bool WantsBinary(HttpRequest request)
     {
         double binary = 0, json = 0;

@@ -7,7 +7,7 @@ using System.Text.RegularExpressions;
 namespace EmbeddingService;
 
 /// <summary><c>load</c>: sends pictures to a running service on this computer, and prints how long answers take and how much memory the
-/// service has.</summary>
+/// service uses.</summary>
 internal static partial class LoadCommand
 {
     private const int Reports = 10;
@@ -87,7 +87,7 @@ internal static partial class LoadCommand
         return [.. times.SelectMany(own => own)];
     }
 
-    /// <summary>The bytes that the service keeps in memory, as its metrics say.</summary>
+    /// <summary>The memory of the service in bytes, read from its metrics.</summary>
     private static async Task<double> Memory(HttpClient client, CancellationToken cancellationToken)
     {
         var metrics = await client.GetStringAsync(new Uri("metrics", UriKind.Relative), cancellationToken);

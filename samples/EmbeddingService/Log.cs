@@ -1,6 +1,6 @@
 namespace EmbeddingService;
 
-/// <summary>What the program writes to its log.</summary>
+/// <summary>The messages that the program writes to its log.</summary>
 internal static partial class Log
 {
     [LoggerMessage(LogLevel.Information, "Serving {Network}: {Dimension} numbers a picture, fingerprint {Fingerprint}")]

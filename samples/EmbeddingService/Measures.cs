@@ -3,7 +3,7 @@ using System.Threading.RateLimiting;
 
 namespace EmbeddingService;
 
-/// <summary>What the service measures of itself. Any number of threads may use it at once.</summary>
+/// <summary>The metrics of the service. Any number of threads may use it at once.</summary>
 internal sealed class Measures
 {
     public const string MeterName = "EmbeddingService";
@@ -32,8 +32,8 @@ internal sealed class Measures
     public void Refused(Refusal refusal) => refusals.Add(1, new KeyValuePair<string, object?>("kind", refusal.Kind));
 }
 
-/// <summary>The places for requests: a few are worked on, more wait, and the rest is refused. Any number of threads may use it at
-/// once.</summary>
+/// <summary>Limits the requests: a few are processed at once, more may wait, and further ones are refused. Any number of threads may use it
+/// at once.</summary>
 internal sealed class Places(Limits limits) : IDisposable
 {
     private readonly ConcurrencyLimiter limiter = new(new ConcurrencyLimiterOptions
@@ -45,7 +45,7 @@ internal sealed class Places(Limits limits) : IDisposable
 
     public long Waiting => limiter.GetStatistics()!.CurrentQueuedCount;
 
-    /// <summary>Waits for a place, which the caller gives back.</summary>
+    /// <summary>Waits for a place. The caller must release it.</summary>
     /// <exception cref="Refusal">Too many wait already.</exception>
     public async Task<IDisposable> Take(CancellationToken cancellationToken)
     {

@@ -4,14 +4,14 @@ using MetricLearning;
 
 namespace EmbeddingService;
 
-/// <summary>The network that is served when no other is named: a published ResNet-18 and its own preparation of images, joined in one ONNX
-/// file that takes any number of images.</summary>
-/// <remarks>Files of ONNX are messages of protobuf. Operations and weights are copied as they are.</remarks>
+/// <summary>The default network: a published ResNet-18 and its image preprocessing, joined in one ONNX file that takes any number of
+/// images.</summary>
+/// <remarks>ONNX files are protobuf messages. Operations and weights are copied as they are.</remarks>
 internal static class PretrainedNetwork
 {
     private const int Side = 224, Length = 512;
 
-    /// <summary>The numbers of fields in ONNX's messages.</summary>
+    /// <summary>The field numbers of ONNX's protobuf messages.</summary>
     private const int Format = 1, Producer = 2, Graph = 7, Operators = 8, Metadata = 14, Node = 1, GraphName = 2, Weight = 5, Input = 11,
         Output = 12;
 
@@ -19,7 +19,8 @@ internal static class PretrainedNetwork
     private const string Unprepared = "OriginalInput", Prepared = "PreprocessedInput",
         NetworkTakes = "Input247", NetworkGives = "Pooling395_Output_0", Embedding = "embedding";
 
-    /// <summary>How images are prepared and embeddings compared. The file takes values from 0 to 255.</summary>
+    /// <summary>The embedding space: how images are prepared and how embeddings are compared. The file takes values from 0 to
+    /// 255.</summary>
     private static EmbeddingSpace Space => new()
     {
         Architecture = "cntk_resnet18_imagenet",
@@ -114,7 +115,7 @@ internal static class PretrainedNetwork
     {
         using var bytes = new MemoryStream();
         using (var message = new CodedOutputStream(bytes, leaveOpen: true)) write(message);
-        return UnsafeByteOperations.UnsafeWrap(bytes.GetBuffer().AsMemory(0, (int)bytes.Length));     // nothing else writes there
+        return UnsafeByteOperations.UnsafeWrap(bytes.GetBuffer().AsMemory(0, (int)bytes.Length));     // nothing else writes to the buffer
     }
 
     private static void Add(CodedOutputStream message, int field, ByteString value)

@@ -3,7 +3,7 @@ namespace EmbeddingService;
 /// <summary>A request that the service refuses.</summary>
 /// <param name="status">The status code of HTTP.</param>
 /// <param name="kind">The kind of refusal, as metrics count it.</param>
-/// <param name="detail">Why, in words for the caller.</param>
+/// <param name="detail">The reason, as a sentence for the caller.</param>
 internal sealed class Refusal(int status, string kind, string detail) : Exception(detail)
 {
     public int Status => status;

@@ -22,14 +22,14 @@ internal sealed class ServedNetwork : IDisposable
             : embedder.Space with { Fingerprint = FingerprintOf(settings.Network) };
     }
 
-    /// <summary>The space of the embeddings. Where the file has no fingerprint of its weights, it is that of the file.</summary>
+    /// <summary>The embedding space. If the file has no fingerprint of its weights, the fingerprint is that of the whole file.</summary>
     public EmbeddingSpace Space { get; }
 
-    /// <summary>The length of an embedding; 0 where the file does not say it.</summary>
+    /// <summary>The length of an embedding; 0 if the file does not say it.</summary>
     public int Dimension => embedder.Dimension;
 
-    /// <summary>The embeddings of pictures, in their order.</summary>
-    /// <exception cref="Refusal">One is no picture, broken, or has too many pixels.</exception>
+    /// <summary>Computes the embeddings of pictures, in the order of the pictures.</summary>
+    /// <exception cref="Refusal">A file is not a picture, is damaged, or has too many pixels.</exception>
     public async Task<IReadOnlyList<Embedding>> Embed(IReadOnlyList<Upload> pictures, CancellationToken cancellationToken)
     {
         return await Task.WhenAll(pictures.Select((picture, i) => Embed(picture,

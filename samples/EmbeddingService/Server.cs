@@ -6,12 +6,12 @@ namespace EmbeddingService;
 /// <summary>The web server.</summary>
 internal static class Server
 {
-    /// <summary>The server for settings, with its network loaded; it is not started.</summary>
+    /// <summary>Builds the server for the settings and loads its network. It does not start the server.</summary>
     public static WebApplication Create(Settings settings)
     {
         var limits = settings.Limits;
         var builder = LocalServer.Builder(settings.Place, limits.MaxRequestBytes, limits.MaxConnections);
-        // Made by the container, so that it is disposed when the last request has ended.
+        // The container creates it, so that it is disposed when the last request has ended.
         builder.Services.AddSingleton(settings).AddSingleton(limits).AddSingleton<Places>().AddSingleton<Uploads>()
             .AddSingleton<Measures>().AddSingleton<ServedNetwork>();
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, AnswerContext.Default));

@@ -3,13 +3,13 @@ using MetricLearning;
 
 namespace EmbeddingService;
 
-/// <summary>What the command line says.</summary>
+/// <summary>The settings from the command line.</summary>
 internal sealed record Settings
 {
     /// <summary>The ONNX file of the network.</summary>
     public required string Network { get; init; }
 
-    /// <summary>What the file does not say about its embeddings.</summary>
+    /// <summary>The parts of the embedding space that the file does not state.</summary>
     public EmbeddingSpace Space { get; init; } = new();
 
     /// <summary>Where the server listens.</summary>
@@ -21,7 +21,7 @@ internal sealed record Settings
     public Limits Limits { get; init; } = new();
 }
 
-/// <summary>How much the service takes from outside.</summary>
+/// <summary>The limits on what clients may send.</summary>
 internal sealed record Limits
 {
     /// <summary>The most bytes of a picture's file.</summary>
@@ -36,15 +36,16 @@ internal sealed record Limits
     /// <summary>The most pictures of one request.</summary>
     public int MaxPictures { get; init; } = 32;
 
-    /// <summary>The requests that are worked on at once; together they hold at most as many times <see cref="MaxRequestBytes"/>.</summary>
+    /// <summary>The requests that are processed at once. Together they hold at most this number times <see cref="MaxRequestBytes"/>
+    /// bytes.</summary>
     public int AtOnce { get; init; } = 32;
 
-    /// <summary>The requests that wait, their bodies still unread. Further ones are refused.</summary>
+    /// <summary>The requests that may wait. Their bodies are not read yet. Further ones are refused.</summary>
     public int Waiting { get; init; } = 1024;
 
     /// <summary>The most connections.</summary>
     public int MaxConnections { get; init; } = 2048;
 
-    /// <summary>A client must have sent its pictures within this time, so that slow ones keep no place.</summary>
+    /// <summary>The time within which a client must have sent its pictures, so that slow clients do not keep their place.</summary>
     public TimeSpan UploadTime { get; init; } = TimeSpan.FromSeconds(30);
 }

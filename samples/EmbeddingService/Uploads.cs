@@ -4,7 +4,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace EmbeddingService;
 
-/// <summary>A picture's file that a request brought.</summary>
+/// <summary>A picture file from a request.</summary>
 /// <param name="Name">The name that the client gave it; null for none.</param>
 /// <param name="Bytes">Its contents.</param>
 internal sealed record Upload(string? Name, byte[] Bytes);
@@ -15,7 +15,7 @@ internal sealed class Uploads(Limits limits)
     private const int LongestName = 200;
 
     /// <summary>All pictures of a request, in its order.</summary>
-    /// <exception cref="Refusal">The request has no picture, too many or too large ones, or comes too slowly.</exception>
+    /// <exception cref="Refusal">The request has no picture, too many pictures or too large ones, or it arrives too slowly.</exception>
     public async Task<IReadOnlyList<Upload>> Read(HttpRequest request, CancellationToken gone)
     {
         using var slow = CancellationTokenSource.CreateLinkedTokenSource(gone);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace EvaluateFeatures;
 
-/// <summary>Evaluates, prints, and writes what was asked for.</summary>
+/// <summary>Evaluates the features, prints the figures, and writes the files that were asked for.</summary>
 internal static class Evaluation
 {
     public static int Execute(EvaluationSettings settings, CancellationToken cancellationToken)
@@ -37,7 +37,7 @@ internal static class Evaluation
         return 0;
     }
 
-    /// <summary>Why there are no figures. Another protocol helps only where it is the protocol that removes the matches.</summary>
+    /// <summary>Explains why there are no figures. Another protocol helps only if the protocol removed the matches.</summary>
     private static string NoMatches(Run run) =>
         !run.HasMatches ? $"{run.Report.Explanation} No identity is both a query and in the gallery."
         : run.Report.Protocol.Cameras == CameraFilter.None ? run.Report.Explanation

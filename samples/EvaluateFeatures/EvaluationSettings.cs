@@ -1,6 +1,6 @@
 namespace EvaluateFeatures;
 
-/// <summary>What is read, how it is evaluated, and what is written.</summary>
+/// <summary>The settings from the command line: what is read, how it is evaluated, and what is written.</summary>
 internal sealed record EvaluationSettings
 {
     /// <summary>One file with queries and gallery, or with one set.</summary>
@@ -17,7 +17,7 @@ internal sealed record EvaluationSettings
     public string? Compare { get; init; }
     public required Distance Distance { get; init; }
 
-    /// <summary>Null for the default: Market-1501's, or self-retrieval where there is only one set.</summary>
+    /// <summary>Null for the default: Market-1501's, or self-retrieval if there is only one set.</summary>
     public RetrievalProtocol? Protocol { get; init; }
     public TiePolicy Ties { get; init; }
     public Reranker? Reranking { get; init; }
@@ -28,6 +28,6 @@ internal sealed record EvaluationSettings
     public FileInfo? Csv { get; init; }
     public FileInfo? Html { get; init; }
 
-    /// <summary>The folder that the names of the images are relative to; null where no images are shown.</summary>
+    /// <summary>The folder that the names of the images are relative to; null if no images are shown.</summary>
     public DirectoryInfo? Images { get; init; }
 }

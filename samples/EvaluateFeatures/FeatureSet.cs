@@ -2,17 +2,17 @@ using static TorchSharp.torch;
 
 namespace EvaluateFeatures;
 
-/// <summary>Features with identities and cameras, and the names of the images where the file has them.</summary>
+/// <summary>Features with identities and cameras, and the names of the images if the file has them.</summary>
 internal sealed record FeatureSet(EmbeddingSet Set, IReadOnlyList<string>? Files) : IDisposable
 {
-    /// <summary>Takes over what was read, and prints what could not be used.</summary>
+    /// <summary>Takes ownership of a set that was read, and prints what could not be used.</summary>
     public static FeatureSet Of(FeaturePart part)
     {
         foreach (var note in part.Notes) Ui.Line($"note: {note}");
         return new(part.Set, part.Files);
     }
 
-    /// <summary>The same with features of another type; this set is then freed.</summary>
+    /// <summary>Returns the set with features of another type, and disposes this set.</summary>
     public FeatureSet To(ScalarType type)
     {
         if (Set.Features.dtype == type) return this;
@@ -26,6 +26,6 @@ internal sealed record FeatureSet(EmbeddingSet Set, IReadOnlyList<string>? Files
 
 /// <summary>The files of a set's arrays.</summary>
 /// <param name="Features">The file of the features.</param>
-/// <param name="Ids">A .npy file of identities; null where they are in the file of the features.</param>
-/// <param name="Cameras">A .npy file of cameras; null where they are in the file of the features, or where there are none.</param>
+/// <param name="Ids">A .npy file of identities; null if they are in the file of the features.</param>
+/// <param name="Cameras">A .npy file of cameras; null if they are in the file of the features, or if there are none.</param>
 internal sealed record SetFiles(string Features, string? Ids = null, string? Cameras = null);

@@ -148,7 +148,7 @@ internal static class Options
         _ => throw new ArgumentException("it takes two or three names: features,identities,cameras."),
     };
 
-    /// <summary>What is wrong with names; null if nothing is.</summary>
+    /// <summary>Says what is wrong with the names of arrays; null if they are valid.</summary>
     private static string? Fault(string text)
     {
         try
@@ -174,7 +174,7 @@ internal static class Options
         "euclidean" => Distance.Euclidean, "dot" => Distance.Dot, _ => Distance.Cosine,
     };
 
-    /// <summary>torchreid's engine gives its re-ranking squared Euclidean distances, or cosine ones.</summary>
+    /// <summary>The distance for re-ranking: torchreid's engine re-ranks squared Euclidean or cosine distances.</summary>
     private static KReciprocalReranker RerankerOf((int K1, int K2, double Lambda) numbers, string dialect, string distance) =>
         distance == "dot" ? throw new UserErrorException("--rerank takes --distance euclidean or cosine.")
         : new KReciprocalReranker(numbers.K1, numbers.K2, numbers.Lambda)

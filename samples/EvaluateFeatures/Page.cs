@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace EvaluateFeatures;
 
-/// <summary>What the HTML report shows.</summary>
+/// <summary>The content of the HTML report.</summary>
 internal static class Page
 {
     private const int ShownQueries = 12, ShownPictures = 10;
@@ -95,7 +95,7 @@ internal static class Page
     private static string[] Statistics(string name, EmbeddingSet set) =>
         [name, $"{set.Count}", $"{set.Identities.Distinct().Count()}", set.Cameras is null ? "–" : $"{set.Cameras.Distinct().Count()}"];
 
-    /// <summary>Queries with a match, drawn at random, the same each time.</summary>
+    /// <summary>Draws queries with a match at random, the same ones on each run.</summary>
     private static IReadOnlyList<int> SomeQueries(Run run)
     {
         int[] rows = [.. run.Report.PerQuery.Where(query => query.Skipped == SkipReason.None).Select(query => query.Query)];

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace EvaluateFeatures;
 
-/// <summary>The figures of each query as a CSV table (RFC 4180), a second model's average precision beside them.</summary>
+/// <summary>Writes the figures of each query as a CSV table (RFC 4180), with the average precision of a second model if there is
+/// one.</summary>
 internal static class PerQueryTable
 {
     public static void Write(FileInfo file, Run run, Run? other) => TextFile.Write(file.FullName, writer => Write(writer, run, other));

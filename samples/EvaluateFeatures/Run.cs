@@ -20,12 +20,12 @@ internal sealed class Run : IDisposable
     public Figures Figures => Figures.Of(Report);
     public QueryFigures PerQuery => QueryFigures.Of(Report);
 
-    /// <summary>The gallery; null where the queries are searched for among themselves.</summary>
+    /// <summary>The gallery; null if each query is searched for among the other queries.</summary>
     private FeatureSet? OwnGallery { get; }
 
     /// <summary>Reads the features of a file, or of the files that the settings name, and evaluates them by the settings.</summary>
     /// <param name="settings">What is evaluated and how.</param>
-    /// <param name="reader">Reads all files, so that a name of a person is one number in all of them.</param>
+    /// <param name="reader">Reads all files, so that a person's name gets the same number in all of them.</param>
     /// <param name="file">The file; null for the files that the settings name.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static Run Of(EvaluationSettings settings, FeatureReader reader, string? file, CancellationToken cancellationToken)
@@ -67,11 +67,11 @@ internal sealed class Run : IDisposable
         FeatureSet Part(string name, SetFiles from) => FeatureSet.Of(reader.ReadPart(name, from.Features, from.Ids, from.Cameras));
     }
 
-    /// <summary>Whether some query has its identity in the gallery, whatever the protocol removes.</summary>
+    /// <summary>Whether the gallery has the identity of at least one query, before the protocol removes anything.</summary>
     public bool HasMatches => OwnGallery is { } gallery ? gallery.Set.Identities.Intersect(Query.Set.Identities).Any()
         : Query.Set.Identities.Distinct().Count() < Query.Set.Count;
 
-    /// <summary>Queries and gallery of one file. Where the file has only one set, the gallery is null.</summary>
+    /// <summary>Reads queries and gallery from one file. If the file has only one set, the gallery is null.</summary>
     private static (FeatureSet Query, FeatureSet? Gallery) Both(EvaluationSettings settings, FeatureReader reader, string file)
     {
         var parts = reader.Read(file);
@@ -80,7 +80,7 @@ internal sealed class Run : IDisposable
             var (query, gallery) = (parts.Find("query"), parts.Find("gallery"));
             if (query is null && gallery is null && parts.Count == 1)
             {
-                // Names of the queries alone would search for each query among the queries.
+                // Names that match only the queries would make each query search among the queries.
                 if (reader.Names is not null && parts.Unread.Count > 0 && settings.Protocol?.RemovesSelf != true)
                     throw new UserErrorException($"{file}: --names has no *, so it names one set, and the file has more features: "
                         + $"{string.Join(", ", parts.Unread)}. Write * for query (or q) and gallery (or g), such as '*f,*_pids,*_camids'; "
@@ -101,8 +101,8 @@ internal sealed class Run : IDisposable
         }
     }
 
-    /// <summary>Both sets in the wider of their types. Half precision is widened without loss, because products in it are slow or inexact
-    /// on a CPU.</summary>
+    /// <summary>Converts both sets to the wider of their types. Half precision becomes float32, without loss, because its products are slow
+    /// or inexact on a CPU.</summary>
     private static (FeatureSet Query, FeatureSet? Gallery) OfOneType(FeatureSet query, FeatureSet? gallery)
     {
         var isDouble = new[] { query, gallery }.Any(set => set?.Set.Features.dtype == torch.ScalarType.Float64);

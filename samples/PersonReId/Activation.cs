@@ -5,12 +5,12 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>Images overlaid with the places at which a network's features are strong, as torchreid draws them.</summary>
+/// <summary>Draws images with an overlay that shows where a network's features are strong, as torchreid does.</summary>
 internal static class Activation
 {
     private const double Strength = 0.7;    // the weight of the colors over the image
 
-    /// <summary>One overlay per image, from the feature map of the backbone.</summary>
+    /// <summary>Computes one overlay per image from the feature map of the backbone.</summary>
     public static IReadOnlyList<ActivationPicture> Of(EmbeddingModel model, IReadOnlyList<ImageSample> pictures, NetworkSettings settings,
         CancellationToken cancellationToken)
     {

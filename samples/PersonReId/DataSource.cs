@@ -3,11 +3,11 @@ using MetricLearning.Vision;
 
 namespace PersonReId;
 
-/// <summary>Which dataset, and where it is. All other code is the same for all datasets.</summary>
+/// <summary>Says which dataset is used and where it is. All other code is the same for all datasets.</summary>
 /// <param name="Kind">One of <see cref="Kinds"/>.</param>
-/// <param name="Path">Its folder, or its file where it is a list.</param>
-/// <param name="Images">Of a list: the folder that its names are relative to.</param>
-/// <param name="Splits">Of a list: what its column <c>split</c> says for train, query and gallery.</param>
+/// <param name="Path">Its folder, or its file if it is a list.</param>
+/// <param name="Images">For a list: the folder that its names are relative to.</param>
+/// <param name="Splits">For a list: the values of its column <c>split</c> for train, query and gallery.</param>
 internal sealed record DataSource(string Kind, string Path, string Images, IReadOnlyList<string> Splits)
 {
     private static readonly Dictionary<string, Func<DataSource, bool, ReIdDataset>> readers = new()
@@ -27,7 +27,7 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
         ["json"] = (source, testOnly) => source.Lists(testOnly, (split, images) => ImageList.FromJsonLines(source.Path, images, split)),
     };
 
-    /// <summary>What <c>--dataset</c> takes.</summary>
+    /// <summary>The values of <c>--dataset</c>.</summary>
     public static IReadOnlyCollection<string> Kinds => readers.Keys;
 
     /// <summary>A Market-1501 folder, as the demo draws it.</summary>
@@ -43,7 +43,7 @@ internal sealed record DataSource(string Kind, string Path, string Images, IRead
     public string Place => $"--data {Shell.Quote(Path)}{(Splits.Count > 0 ? $" --images {Shell.Quote(Images)}" : "")}";
 
     /// <summary>Reads the dataset, and prints its warnings.</summary>
-    /// <param name="testOnly">Leaves out the training set, where it is not needed.</param>
+    /// <param name="testOnly">Whether to leave out the training set.</param>
     public ReIdDataset Open(bool testOnly = false)
     {
         var data = readers[Kind](this, testOnly);

@@ -11,7 +11,7 @@ internal static class Evaluation
     public static EmbeddingSet Extract(EmbeddingModel model, ImageList images, NetworkSettings settings, string what,
         CancellationToken cancellationToken, ExtractionJournal? journal = null)
     {
-        using var mode = new EvaluationMode(model);     // training may go on afterwards
+        using var mode = new EvaluationMode(model);     // training may continue afterwards
         var space = Networks.SpaceOf(settings, model);
         var loader = new ImageLoader(images, ImageTransform.For(space))
         {
@@ -25,7 +25,7 @@ internal static class Evaluation
             cancellationToken: cancellationToken);
     }
 
-    /// <summary>The embeddings of query and gallery. Where both are one list, they are extracted once.</summary>
+    /// <summary>The embeddings of query and gallery. If both are one list, they are extracted once.</summary>
     public static (EmbeddingSet Query, EmbeddingSet Gallery) ExtractTest(
         EmbeddingModel model, ReIdDataset data, NetworkSettings settings, CancellationToken cancellationToken)
     {
@@ -90,12 +90,13 @@ internal static class Evaluation
         }
     }
 
-    /// <summary>The notebook of mistakes: which identity is taken for which, how often, and the nearest pair of each.</summary>
+    /// <summary>Collects the mistakes: which identity is taken for which, how often, and the nearest pair of images of each
+    /// mistake.</summary>
     /// <param name="query">The queries.</param>
     /// <param name="gallery">The gallery.</param>
     /// <param name="data">Their images.</param>
     /// <param name="distance">The distance that ranks the gallery.</param>
-    /// <param name="most">How many pairs at most: those of the most queries, then the nearest.</param>
+    /// <param name="most">The greatest number of pairs. Pairs with the most queries come first, then the nearest ones.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public static IReadOnlyList<Mistake> Mistakes(EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, int most,
         CancellationToken cancellationToken)
@@ -117,7 +118,7 @@ internal static class Evaluation
         EmbeddingSet query, EmbeddingSet gallery, ReIdDataset data, Distance distance, IReadOnlyList<int> queries, int top,
         CancellationToken cancellationToken)
     {
-        // Where each image is searched for among the others, the protocol knows an image by its row, so all queries must be ranked.
+        // If each image is searched for among the others, the protocol identifies an image by its row, so all queries must be ranked.
         if (data.Protocol.RemovesSelf)
         {
             var all = Evaluator(data, distance).Rank(query, gallery, top, cancellationToken: cancellationToken);

@@ -3,10 +3,10 @@ namespace PersonReId;
 /// <summary>Trains a network, compares it before and after, and writes the report.</summary>
 internal static class Experiment
 {
-    /// <summary>Makes a run, or what is left of one that was stopped.</summary>
+    /// <summary>Runs a training, or the rest of one that was stopped.</summary>
     /// <param name="settings">The recipe, and the folder of the run.</param>
-    /// <param name="dataset">Gives the dataset; not called where nothing is left to do.</param>
-    /// <param name="cancellationToken">Stops it; it prints how to go on.</param>
+    /// <param name="dataset">Reads the dataset. It is not called if the run is finished.</param>
+    /// <param name="cancellationToken">Stops the run. The program prints how to continue it.</param>
     /// <returns>Whether there was something to do.</returns>
     public static bool Run(TrainingSettings settings, Func<DataSource> dataset, CancellationToken cancellationToken)
     {
@@ -31,7 +31,7 @@ internal static class Experiment
         }
     }
 
-    /// <summary>Prints both moments and how sure their difference is, where the run was evaluated.</summary>
+    /// <summary>Prints the figures of both moments and the confidence intervals of their difference, if the run was evaluated.</summary>
     private static IReadOnlyList<string[]> Compare(RunRecord record, CancellationToken cancellationToken)
     {
         if (record.Evaluations is not [var before, var after]) return [];

@@ -40,7 +40,7 @@ internal static class Networks
 
     static Networks()
     {
-        // Without some of the tricks of Bag of Tricks: the last stage halves the map once more, and nothing follows the pooling.
+        // Variants without tricks of Bag of Tricks: in some the last stage halves the map once more, in some nothing follows the pooling.
         foreach (var (name, backbone) in new (string, Func<long, Backbone>)[]
         {
             ("resnet18", stride => ResNet.ResNet18(lastStride: (int)stride)),
@@ -59,22 +59,23 @@ internal static class Networks
 
     public static IReadOnlyCollection<string> Names => all.Keys;
 
-    /// <summary>The same network whose last stage has a stride of 2.</summary>
-    /// <exception cref="UserErrorException">There is none.</exception>
+    /// <summary>Returns the name of the same network whose last stage has a stride of 2.</summary>
+    /// <exception cref="UserErrorException">The network has no such variant.</exception>
     public static string WithLastStride2(string name) => name.Contains(Stride2, StringComparison.Ordinal) ? name
         : Known(name.EndsWith(Plain, StringComparison.Ordinal) ? name[..^Plain.Length] + Stride2 + Plain : name + Stride2, name);
 
-    /// <summary>The same network without a neck.</summary>
-    /// <exception cref="UserErrorException">There is none.</exception>
+    /// <summary>Returns the name of the same network without a neck.</summary>
+    /// <exception cref="UserErrorException">The network has no such variant.</exception>
     public static string WithoutNeck(string name) =>
         name.EndsWith(Plain, StringComparison.Ordinal) ? name : Known(name + Plain, name);
 
     private static string Known(string name, string of) => all.ContainsKey(name) ? name
         : throw new UserErrorException($"The network {of} has no variant {name}.");
 
-    /// <summary>A network on its device and in evaluation mode, with the weights of the file that the settings name, if any.</summary>
+    /// <summary>Creates a network on its device and in evaluation mode, with the weights of the file that the settings name, if
+    /// any.</summary>
     /// <param name="settings">Which network.</param>
-    /// <param name="classes">How many identities training tells apart; 0 for a network that only embeds.</param>
+    /// <param name="classes">The number of identities that training tells apart; 0 for a network that only embeds.</param>
     public static EmbeddingModel Create(NetworkSettings settings, int classes = 0)
     {
         var model = all[settings.Architecture](classes);
@@ -85,8 +86,8 @@ internal static class Networks
         return model.to(DeviceOf(settings));
     }
 
-    /// <summary>What the embeddings of a network are: how its images are prepared, as the file of its weights says, otherwise bilinear and
-    /// with ImageNet's mean and deviation, in color or one channel of gray.</summary>
+    /// <summary>The embedding space of a network: how its images are prepared. The file of its weights says it. Otherwise images are
+    /// resized bilinearly and normalized by ImageNet's mean and deviation, in color or in one channel of gray.</summary>
     public static EmbeddingSpace SpaceOf(NetworkSettings settings, EmbeddingModel model)
     {
         var usual = model.Backbone.ImageChannels == 1 ? Normalize.Gray() : new Normalize();
@@ -119,7 +120,7 @@ internal static class Networks
 
     /// <summary>
     /// Loads this sample's own checkpoints, torchreid's OSNet, timm's vision transformers, or torchvision's and IBN-Net's networks. It
-    /// leaves out a classifier of other identities.
+    /// ignores a classifier that was trained on other identities.
     /// </summary>
     private static string Load(EmbeddingModel model, string path)
     {
@@ -146,8 +147,8 @@ internal static class Networks
 
     private static bool IsHead(string name) => name.StartsWith("classifier.", StringComparison.Ordinal);
 
-    /// <summary>Whether published backbones lack this tensor: the neck, the exponent of the pooling, and non-local blocks, which start as
-    /// the identity function.</summary>
+    /// <summary>Whether published backbones lack this tensor: those of the neck, the exponent of the pooling, and the non-local blocks,
+    /// which start as the identity function.</summary>
     private static bool IsAddition(string name) => name.StartsWith("neck.", StringComparison.Ordinal)
         || name.StartsWith("pooling.", StringComparison.Ordinal) || name.StartsWith("backbone.NL_", StringComparison.Ordinal);
 }

@@ -4,17 +4,17 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>The weights of ImageNet that a NuGet package has: those of a ResNet-18 of its own kind.</summary>
+/// <summary>The weights of a ResNet-18 that was trained on ImageNet, from a NuGet package.</summary>
 internal static class PublishedWeights
 {
-    /// <summary>What <c>--weights</c> calls them.</summary>
+    /// <summary>The value of <c>--weights</c> that names them.</summary>
     public const string Name = "imagenet";
 
     /// <summary>The only network that they fit.</summary>
     public const string Architecture = "cntk_resnet18";
 
-    /// <summary>How images are prepared for them. The network takes values from 0 to 255, less those of a mean picture. Images have other
-    /// sizes here, so it is the mean color of that picture.</summary>
+    /// <summary>How images are prepared for them. The published network subtracts a mean picture from values from 0 to 255. Images have
+    /// other sizes here, so the mean color of that picture is subtracted.</summary>
     public static EmbeddingSpace Space()
     {
         using var scope = NewDisposeScope();
@@ -29,7 +29,7 @@ internal static class PublishedWeights
         };
     }
 
-    /// <summary>Loads the weights into a network, and says what came of it.</summary>
+    /// <summary>Loads the weights into a network.</summary>
     public static string Load(Backbone backbone)
     {
         var report = OnnxFile.LoadWeightsInOrder(backbone, PublishedResNet18.Network);

@@ -3,16 +3,16 @@ using MetricLearning;
 
 namespace PersonReId;
 
-/// <summary>What to do with the run that the output folder may hold.</summary>
+/// <summary>Says what to do with a run in the output folder.</summary>
 internal enum RunStart
 {
-    /// <summary>Begin a run; refuse a folder that holds one.</summary>
+    /// <summary>Start a run; refuse a folder that holds one.</summary>
     New,
 
-    /// <summary>Go on with the run in the folder.</summary>
+    /// <summary>Continue the run in the folder.</summary>
     Resume,
 
-    /// <summary>Begin a run; delete the one in the folder.</summary>
+    /// <summary>Start a run, and delete the one in the folder.</summary>
     Overwrite,
 }
 
@@ -29,7 +29,7 @@ internal sealed class RunFolder(DirectoryInfo folder)
 
     public string Report => Path.Combine(Name, "report.html");
 
-    /// <summary>Whether there is something to do. It says so where there is not.</summary>
+    /// <summary>Whether there is something to do. If there is not, it prints so.</summary>
     /// <exception cref="UserErrorException">The folder does not hold what <paramref name="start"/> asks for.</exception>
     public bool Allows(RunStart start)
     {
@@ -44,7 +44,7 @@ internal sealed class RunFolder(DirectoryInfo folder)
         return File.Exists(Last) ? true : throw new UserErrorException($"There is nothing to resume: no checkpoint {Last}.");
     }
 
-    /// <summary>Deletes what a run leaves.</summary>
+    /// <summary>Deletes the files of a run.</summary>
     public void Clear()
     {
         string[] numbered = Directory.Exists(Name) ? Directory.GetFiles(Name, "epoch-*.safetensors") : [];

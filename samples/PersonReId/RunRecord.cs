@@ -8,9 +8,10 @@ using PersonReId.Commands;
 
 namespace PersonReId;
 
-/// <summary>What a training run was and what came of it: all that the report shows. It prints each thing as it learns of it.</summary>
-/// <remarks>What it learns stands in the notes of the run's checkpoint and nowhere else. So a resumed run reports what the whole run
-/// measured, and an evaluation that the last process did not get to is still due.</remarks>
+/// <summary>Records a training run and its results: everything that the report shows. It prints each result as soon as it is
+/// known.</summary>
+/// <remarks>The record is kept only in the notes of the run's checkpoint. So a resumed run reports the measurements of the whole run, and
+/// it makes an evaluation that the last process did not reach.</remarks>
 internal sealed class RunRecord
 {
     private const string Before = "before training", After = "after training", Moments = "evaluations", Recipe = "recipe",
@@ -43,15 +44,15 @@ internal sealed class RunRecord
     /// <summary>The curves of loss and learning rate.</summary>
     public IReadOnlyList<TrainingPoint> Curves { get; set; } = [];
 
-    /// <summary>How long training took, with its evaluations, in all processes that took part.</summary>
+    /// <summary>The time that training took, including its evaluations, summed over all processes of the run.</summary>
     public TimeSpan TrainingTime
     {
         get => TimeSpan.FromSeconds(checkpoint.Numbers.TryGetValue("seconds", out var seconds) ? seconds : 0);
         set => checkpoint.Numbers["seconds"] = value.TotalSeconds;
     }
 
-    /// <summary>Begins a run or goes on with one: checks the settings against the data and the folder, and prints the data's
-    /// statistics.</summary>
+    /// <summary>Starts or continues a run: checks the settings against the data and the folder, and prints the statistics of the
+    /// data.</summary>
     public static RunRecord Begin(DataSource source, ReIdDataset data, TrainingSettings settings, TrainingCheckpoint checkpoint)
     {
         if (!settings.Recipe.Shuffles && data.Train.ClassCount < settings.Recipe.IdentitiesPerBatch)
@@ -78,7 +79,7 @@ internal sealed class RunRecord
         Ui.Line(MetricLearning.ModelSummary.Of(model, shape, depth: 2).ToString());
     }
 
-    /// <summary>Whether the network is to be evaluated where training stands, and has not been.</summary>
+    /// <summary>Whether an evaluation is due at the present epoch and has not been made.</summary>
     public bool IsEvaluationDue(SamplerState training)
     {
         var (epoch, every) = (training.Epoch, Settings.EvaluateEvery);
@@ -86,8 +87,8 @@ internal sealed class RunRecord
             && Progress.All(point => point.Epoch != epoch);
     }
 
-    /// <summary>Evaluates the network after so many epochs. Before and after training it collects all that the report shows: figures,
-    /// curves, ranked lists.</summary>
+    /// <summary>Evaluates the network after the given number of epochs. Before and after training it also collects the curves and ranked
+    /// lists of the report.</summary>
     public RetrievalReport Evaluate(int epoch, EmbeddingModel model, CancellationToken cancellationToken)
     {
         var moment = epoch == 0 ? Before : epoch == Settings.Epochs ? After : null;

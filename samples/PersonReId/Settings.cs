@@ -4,7 +4,7 @@ using PersonReId.Recipes;
 
 namespace PersonReId;
 
-/// <summary>Which network, its weights, the size of its images, and where it runs.</summary>
+/// <summary>The settings of a network: its architecture, its weights, the size of its images, and where it runs.</summary>
 internal sealed record NetworkSettings
 {
     public required string Architecture { get; init; }
@@ -18,16 +18,16 @@ internal sealed record NetworkSettings
     public string Device { get; init; } = "cpu";
     public int Workers { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>How images are resized, where the file of the weights does not say it.</summary>
+    /// <summary>How images are resized if the file of the weights does not say it.</summary>
     public string Interpolation { get; init; } = "bilinear";
 
-    /// <summary>Mean and deviation of each channel, where the file of the weights does not say them; null for ImageNet's.</summary>
+    /// <summary>Mean and deviation of each channel if the file of the weights does not state them; null for ImageNet's.</summary>
     public float? Mean { get; init; }
 
-    /// <summary>What the file of the weights knows of the embeddings; null if it does not say.</summary>
+    /// <summary>The embedding space in the file of the weights; null if the file has none.</summary>
     public EmbeddingSpace? File { get; init; }
 
-    /// <summary>What <c>--weights</c> says; null for nothing.</summary>
+    /// <summary>The value of <c>--weights</c>; null if it is not given.</summary>
     public string? WeightsOption => ImageNet ? PublishedWeights.Name : Weights is { } file ? Shell.Quote(file.FullName) : null;
 
     /// <summary>The layer whose output is the feature; null for the embedding.</summary>
@@ -43,15 +43,15 @@ internal sealed record NetworkSettings
     public bool Half { get; init; }
 }
 
-/// <summary>How a network is trained.</summary>
+/// <summary>The settings of a training run.</summary>
 internal sealed record TrainingSettings
 {
     public required NetworkSettings Network { get; init; }
 
-    /// <summary>Where checkpoints go.</summary>
+    /// <summary>The folder of the checkpoints.</summary>
     public required DirectoryInfo Output { get; init; }
 
-    /// <summary>All that the result depends on, but for data and seed.</summary>
+    /// <summary>Everything that the result depends on, except the data and the seed.</summary>
     public required Recipe Recipe { get; init; }
     public ulong Seed { get; init; } = 1;
 
@@ -60,13 +60,13 @@ internal sealed record TrainingSettings
     /// <summary>What to do with a run that <see cref="Output"/> holds.</summary>
     public RunStart Start { get; init; }
 
-    /// <summary>Within an epoch the last checkpoint is saved after this time.</summary>
+    /// <summary>The time after which the last checkpoint is saved within an epoch.</summary>
     public TimeSpan SaveAfter { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>After each multiple of this many epochs a checkpoint with the epoch's number is kept; 0 for never.</summary>
+    /// <summary>A checkpoint with the epoch's number is kept after each multiple of this number of epochs; 0 for never.</summary>
     public int KeepEvery { get; init; }
 
-    /// <summary>Whether a checkpoint with the epoch's number is due where training stands.</summary>
+    /// <summary>Whether a checkpoint with the epoch's number is due at the present epoch.</summary>
     public bool Keeps(SamplerState training) =>
         KeepEvery > 0 && training.Position == 0 && training.Epoch > 0 && training.Epoch % KeepEvery == 0;
 
@@ -76,10 +76,10 @@ internal sealed record TrainingSettings
     public int Epochs => Recipe.Epochs;
     public Distance Distance => Recipe.Distance;
 
-    /// <summary>What <c>--distance</c> calls the distance.</summary>
+    /// <summary>The value of <c>--distance</c> that names the distance.</summary>
     public string DistanceName => Recipe.ComparesByCosine ? "cosine" : "euclidean";
 
-    /// <summary>The options on which the result depends. A run goes on only with the same ones.</summary>
+    /// <summary>The options on which the result depends. A run can be continued only with the same options.</summary>
     public string Command(DataSource source)
     {
         var r = Recipe;
@@ -102,7 +102,7 @@ internal sealed record TrainingSettings
         static string N(double value) => value.ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>The command that goes on with a run: its options, and those that say where and how it runs.</summary>
+    /// <summary>The command that continues a run: its options, and those that say where and how it runs.</summary>
     public string ResumeCommand(DataSource source, string options) => $"PersonReId train {options} {source.Place} "
         + string.Create(CultureInfo.InvariantCulture, $"--output {Shell.Quote(Output.FullName)} --save-minutes {SaveAfter.TotalMinutes} ")
         + $"--device {Network.Device} --workers {Network.Workers} --resume";

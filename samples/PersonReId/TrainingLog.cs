@@ -22,7 +22,7 @@ internal sealed class TrainingLog : IDisposable
     private readonly TimeSpan earlierTime;
     private readonly int chunkSize;
     private readonly double start;
-    private int steps;      // of the current epoch, in this process
+    private int steps;      // steps of the current epoch in this process
     private Bar? bar;
 
     public TrainingLog(RunRecord record, Sampler sampler, TrainingCheckpoint checkpoint)
@@ -47,7 +47,8 @@ internal sealed class TrainingLog : IDisposable
         bar = new Bar($"epoch {sampler.State.Epoch + 1}/{Epochs}", sampler.BatchesPerEpoch);
     }
 
-    /// <summary>Adds what one step gave. The sampler stands after this step, at the end of an epoch at the start of the next.</summary>
+    /// <summary>Adds the losses of one step. The sampler's position is already after this step; at the end of an epoch it is the start of
+    /// the next.</summary>
     public void Add(LossSumResult result, double learningRate)
     {
         var point = new TrainingPoint(Now, result.Parts.Sum(part => part.Weight * part.Value),
@@ -64,7 +65,7 @@ internal sealed class TrainingLog : IDisposable
         record.TrainingTime = earlierTime + clock.Elapsed;
     }
 
-    /// <summary>Ends the bar of an epoch that was left early, and takes the time.</summary>
+    /// <summary>Ends the progress bar of an epoch that was left early, and adds its time.</summary>
     public void Dispose()
     {
         bar?.Dispose();
@@ -103,8 +104,7 @@ internal sealed class TrainingLog : IDisposable
             new TrainingPoint(epoch, loss[k], [.. parts.Select(part => (part.Key[Part.Length..], part.Value[k]))], rate[k]));
     }
 
-    /// <summary>The losses of some steps, summed: a history of the checkpoint that holds their count, the sum, and the sums of the
-    /// parts.</summary>
+    /// <summary>Sums the losses of steps. The checkpoint keeps their count, the sum, and the sums of the parts as a history.</summary>
     private sealed class StepSum(TrainingCheckpoint checkpoint, string name)
     {
         private double[] sums = checkpoint.Histories.TryGetValue(name, out var saved) ? [.. saved] : [];
@@ -118,7 +118,7 @@ internal sealed class TrainingLog : IDisposable
             checkpoint.Histories[name] = sums;
         }
 
-        /// <summary>The mean of the steps, at the moment of the last one. The sum begins anew.</summary>
+        /// <summary>Returns the mean of the steps, at the moment of the last step, and resets the sum.</summary>
         public TrainingPoint Take(TrainingPoint last)
         {
             var mean = last with

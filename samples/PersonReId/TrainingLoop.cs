@@ -5,16 +5,16 @@ using static TorchSharp.torch;
 
 namespace PersonReId;
 
-/// <summary>The lesson: one network with two outputs, two losses, one step. <see cref="RecipeParts"/> makes the parts that a recipe names.
-/// Copy both and make them yours.</summary>
+/// <summary>The training loop of the lesson: one network with two outputs, two losses, one step. <see cref="RecipeParts"/> creates the
+/// parts that a recipe names. Copy both and change them as you need.</summary>
 internal static class TrainingLoop
 {
     /// <summary>Trains a network, evaluates it before, during and after, and keeps the last and the best checkpoint.</summary>
     /// <param name="source">The dataset.</param>
     /// <param name="settings">The recipe.</param>
-    /// <param name="cancellationToken">Stops after the current batch, with a checkpoint from which <see cref="RunStart.Resume"/> goes
-    /// on.</param>
-    /// <returns>All that the report shows.</returns>
+    /// <param name="cancellationToken">Stops after the current batch and saves a checkpoint, from which <see cref="RunStart.Resume"/>
+    /// continues.</param>
+    /// <returns>The content of the report.</returns>
     public static RunRecord Run(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
     {
         var (network, folder) = (settings.Network, settings.Folder);
@@ -56,7 +56,8 @@ internal static class TrainingLoop
             using var log = new TrainingLog(record, sampler, checkpoint);
             while (true)
             {
-                // Before training, after it, and at some epochs between: also what a run that was stopped still owes.
+                // Evaluates before training, after it, and at some epochs between. It also makes an evaluation that a stopped run did not
+                // reach.
                 var epoch = sampler.State.Epoch;
                 if (record.IsEvaluationDue(sampler.State))
                 {

@@ -9,10 +9,10 @@ namespace ProductSearch;
 /// <summary>A product as the page shows it.</summary>
 internal sealed record Result(string Id, string Name, IReadOnlyList<string> Tags, double Score, string Picture);
 
-/// <summary>What a search gives.</summary>
+/// <summary>The result of a search.</summary>
 /// <param name="Results">The products, the most similar first.</param>
-/// <param name="Answer">Whether the first one is the product that was looked for; null where the query is itself a product.</param>
-/// <param name="Milliseconds">The time that it took.</param>
+/// <param name="Answer">Whether the first one is the product in the query; null if the query is itself a product of the catalogue.</param>
+/// <param name="Milliseconds">The time of the search.</param>
 internal sealed record SearchAnswer(IReadOnlyList<Result> Results, Answer? Answer, double Milliseconds);
 
 /// <summary>A folder to add.</summary>
@@ -60,7 +60,7 @@ internal static class Api
             }
             catch (BadHttpRequestException e)
             {
-                // Too many bytes, or too slow, or fewer than announced.
+                // The client sent too many bytes, sent them too slowly, or sent fewer than it announced.
                 refusals.Add(1);
                 return Results.Problem(e.Message, statusCode: e.StatusCode);
             }
@@ -86,7 +86,8 @@ internal static class Api
             return Results.File(engine.Catalogue.PictureOf(item), "image/jpeg");
         });
 
-        // A picture of a product as somebody might take it at home. Every fourth one shows a product that the catalogue does not have.
+        // Draws a picture of a product as somebody might take it at home. Every fourth picture shows a product that the catalogue does not
+        // have.
         api.MapGet("/examples/{number:int:min(0)}", (int number, Settings settings) =>
         {
             var product = Judge.ProductOf(settings, number);

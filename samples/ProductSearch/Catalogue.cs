@@ -10,8 +10,8 @@ namespace ProductSearch;
 /// <summary>A product that can be found.</summary>
 /// <param name="Id">Its key.</param>
 /// <param name="Name">Its name.</param>
-/// <param name="Tags">What it can be filtered by.</param>
-/// <param name="Pictures">How many pictures of it there are; each has a vector.</param>
+/// <param name="Tags">The tags by which it can be filtered.</param>
+/// <param name="Pictures">The number of its pictures. Each picture has a vector.</param>
 internal sealed record Item(string Id, string Name, IReadOnlyList<string> Tags, int Pictures);
 
 /// <summary>An item that a search has found.</summary>
@@ -19,13 +19,14 @@ internal sealed record Item(string Id, string Name, IReadOnlyList<string> Tags, 
 /// <param name="Score">The cosine of the angle between the query and the nearest picture of the item, in [−1, 1].</param>
 internal readonly record struct Found(Item Item, double Score);
 
-/// <summary>The products, their pictures for the page, and their vectors. Any number of threads may search while one adds.</summary>
+/// <summary>Holds the products, their pictures for the page, and their vectors. Any number of threads may search while one thread
+/// adds.</summary>
 internal sealed class Catalogue
 {
     /// <summary>The longest side of the pictures that the page shows.</summary>
     private const int ShownSide = 320;
 
-    /// <summary>The most pictures of one item; a search looks at so many rows for each item that it gives.</summary>
+    /// <summary>The greatest number of pictures of one item. A search reads this number of rows for each item that it returns.</summary>
     public const int MostPictures = 4;
 
     private readonly VectorStoreCollection<string, Shot> shots;
@@ -41,9 +42,9 @@ internal sealed class Catalogue
 
     public IReadOnlyList<string> Tags => [.. items.Values.SelectMany(item => item.Tags).Distinct().Order(StringComparer.Ordinal)];
 
-    /// <summary>The catalogue of a collection, which is made if it is not there.</summary>
+    /// <summary>Opens the catalogue of a collection. It creates the collection if it does not exist.</summary>
     /// <param name="shots">The collection.</param>
-    /// <param name="folder">Where the pictures for the page are kept.</param>
+    /// <param name="folder">The folder of the pictures for the page.</param>
     public static async Task<Catalogue> OpenAsync(VectorStoreCollection<string, Shot> shots, DirectoryInfo folder)
     {
         await shots.EnsureCollectionExistsAsync();
@@ -60,7 +61,7 @@ internal sealed class Catalogue
     /// <summary>The file with the picture of an item that the page shows.</summary>
     public string PictureOf(Item item) => Path.Combine(folder.FullName, item.Id + ".jpg");
 
-    /// <summary>Adds items with their vectors, or replaces those that have their keys: all of them, or none where it throws.</summary>
+    /// <summary>Adds items with their vectors, and replaces items with the same keys. If it throws, it has added none.</summary>
     public async Task AddAsync(IReadOnlyList<(Item Item, IReadOnlyList<float[]> Vectors)> added)
     {
         await shots.UpsertAsync(added.SelectMany(pair => pair.Vectors.Select((vector, number) => new Shot
@@ -78,7 +79,7 @@ internal sealed class Catalogue
         foreach (var item in removed) items.TryRemove(item.Id, out _);
     }
 
-    /// <summary>The items nearest to a vector, each once.</summary>
+    /// <summary>Finds the items nearest to a vector. Each item is returned once.</summary>
     public async Task<IReadOnlyList<Found>> SearchAsync(ReadOnlyMemory<float> query, int count, string? tag = null, Item? besides = null)
     {
         var rows = (count + (besides is null ? 0 : 1)) * MostPictures;
@@ -89,7 +90,7 @@ internal sealed class Catalogue
             .DistinctBy(item => item.Item.Id).Where(item => item.Item.Id != besides?.Id).Take(count)];
     }
 
-    /// <summary>The items most like another one.</summary>
+    /// <summary>Finds the items most similar to another item.</summary>
     public async Task<IReadOnlyList<Found>> LikeAsync(Item item, int count, string? tag = null)
     {
         var shot = await shots.GetAsync(Shot.Key(item, 0), new RecordRetrievalOptions { IncludeVectors = true });

@@ -13,10 +13,10 @@ internal sealed class Embedder : IDisposable
 
     private Embedder(EmbeddingModel model, EmbeddingSpace space) => (this.model, Space) = (model, space);
 
-    /// <summary>What vectors must agree in to be compared with those of this network.</summary>
+    /// <summary>The embedding space of this network. Vectors can be compared only if they share it.</summary>
     public EmbeddingSpace Space { get; }
 
-    /// <summary>The network of a file that <see cref="Save"/> wrote.</summary>
+    /// <summary>Reads the network from a file that <see cref="Save"/> wrote.</summary>
     public static Embedder Load(string path)
     {
         var model = ProductNetwork.Create();
@@ -34,10 +34,10 @@ internal sealed class Embedder : IDisposable
     /// <summary>Writes the network without the classes of its training.</summary>
     public static void Save(EmbeddingModel model, string path) => model.SaveForInference(path, ProductNetwork.Space);
 
-    /// <summary>The vector of a picture, which stays as it is.</summary>
+    /// <summary>Computes the vector of a picture. The picture is not changed.</summary>
     public float[] Embed(Picture picture) => Embed([picture])[0];
 
-    /// <summary>The vectors of pictures.</summary>
+    /// <summary>Computes the vectors of pictures.</summary>
     public float[][] Embed(IReadOnlyList<Picture> pictures)
     {
         using var noGradient = no_grad();

@@ -4,7 +4,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace ProductSearch;
 
-/// <summary>Adds the pictures of a folder to the catalogue, in the background, one folder at a time.</summary>
+/// <summary>Adds the pictures of a folder to the catalogue in the background. It adds one folder at a time.</summary>
 internal sealed class FolderIndexing(Settings settings, StatusBoard board, Startup startup, IHostApplicationLifetime program,
     ILogger<FolderIndexing> log)
 {
@@ -15,8 +15,8 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
     private readonly Lock gate = new();
     private CancellationTokenSource? running;
 
-    /// <summary>Begins, and returns at once.</summary>
-    /// <returns>Why it does not begin; null where it does.</returns>
+    /// <summary>Starts to add a folder, and returns at once.</summary>
+    /// <returns>The reason why it cannot start; null if it has started.</returns>
     public string? Begin(string folder)
     {
         if (startup.Engine is not { } engine) return "The catalogue is not ready yet.";
@@ -30,14 +30,13 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         return null;
     }
 
-    /// <summary>Stops what runs; what has been added stays.</summary>
+    /// <summary>Stops the running addition. Pictures that have been added stay.</summary>
     public void Stop()
     {
         lock (gate) running?.Cancel();
     }
 
-    /// <summary>Checks that a folder exists, and that it lies in the folder that the page may add, also where links lead
-    /// elsewhere.</summary>
+    /// <summary>Checks that a folder exists, and that it lies in the folder that the page may add, after links are followed.</summary>
     private string? Allowed(string folder, out string path)
     {
         var allowed = RealPath.Of(settings.Photos.FullName);
@@ -45,7 +44,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         if (folder.Contains('\0', StringComparison.Ordinal)) return "This is not the name of a folder.";
         var whole = Path.GetFullPath(folder.StartsWith('~')
             ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + folder[1..] : folder, settings.Photos.FullName);
-        // What lies outside is not even looked at: the answer must not tell what exists there.
+        // A folder outside is not checked for existence, because the answer must not tell what exists there.
         if (!RealPath.Contains(settings.Photos.FullName, whole) && !RealPath.Contains(allowed, whole)) return Outside();
         if (!Directory.Exists(whole)) return $"There is no folder {whole}.";
         path = RealPath.Of(whole);

@@ -5,10 +5,10 @@ using Microsoft.Extensions.VectorData;
 
 namespace ProductSearch;
 
-/// <summary>The database of the program: the catalogue of one network, and what its scores mean.</summary>
+/// <summary>The database of the program: the catalogue of one network, and the decisions that interpret its scores.</summary>
 /// <remarks>The collections of a network carry its fingerprint in their names, and the store checks that their vectors are the network's.
-/// A new network fills collections of its own beside the old ones. These are deleted when the new ones are complete, so that a program
-/// that is stopped in between goes on at its next start.</remarks>
+/// A new network fills collections of its own and leaves the old ones in place. The old ones are deleted when the new ones are complete, so
+/// that a program that is stopped in between continues at its next start.</remarks>
 internal sealed class Gallery : IDisposable
 {
     private const string ProductsOf = "products-", DecisionsOf = "decisions-";
@@ -19,7 +19,7 @@ internal sealed class Gallery : IDisposable
     private readonly SqliteVectorStore store;
 
     /// <param name="data">The folder of the database and the pictures.</param>
-    /// <param name="space">What vectors of the network must agree in.</param>
+    /// <param name="space">The embedding space of the network.</param>
     public Gallery(DirectoryInfo data, EmbeddingSpace space)
     {
         path = Path.Combine(data.FullName, "catalogue.db");
@@ -28,18 +28,18 @@ internal sealed class Gallery : IDisposable
         store = new SqliteVectorStore(path) { EmbeddingSpace = space };
     }
 
-    /// <summary>The catalogue of the network, as far as it has been filled.</summary>
+    /// <summary>The catalogue of the network. It may be only partly filled.</summary>
     public Task<Catalogue> OpenAsync() =>
         Catalogue.OpenAsync(store.GetCollection<string, Shot>(ProductsOf + fingerprint), pictures);
 
     /// <summary>Embeds the pictures that were added under other networks, and then deletes the collections of those.</summary>
     /// <param name="catalogue">The catalogue of this network.</param>
     /// <param name="embedder">The network.</param>
-    /// <param name="report">Is told how much is done.</param>
+    /// <param name="report">Is called with the share that is done.</param>
     /// <param name="cancellationToken">Stops between batches.</param>
     public async Task TakeOverAsync(Catalogue catalogue, Embedder embedder, Action<double> report, CancellationToken cancellationToken)
     {
-        // Without a space of its own this store reads the items of any network.
+        // This store has no embedding space, so it reads the items of any network.
         using var all = new SqliteVectorStore(path);
         var others = await all.ListCollectionNamesAsync(cancellationToken)
             .Where(name => !name.EndsWith(fingerprint, StringComparison.Ordinal)).ToListAsync(cancellationToken);
@@ -60,7 +60,7 @@ internal sealed class Gallery : IDisposable
         foreach (var name in others) await all.EnsureCollectionDeletedAsync(name, cancellationToken);
     }
 
-    /// <summary>A decision that was kept under a name, or a new one that is kept from now on.</summary>
+    /// <summary>Reads the decision that is stored under a name, or creates and stores a new one.</summary>
     public async Task<MatchDecision> DecisionAsync(string name, Func<Task<MatchDecision>> make)
     {
         var decisions = store.GetCollection<string, KeptDecision>(DecisionsOf + fingerprint);

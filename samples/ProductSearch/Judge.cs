@@ -5,22 +5,22 @@ using ProductSearch.Drawing;
 
 namespace ProductSearch;
 
-/// <summary>Whether the product that was looked for has been found, in words.</summary>
+/// <summary>The answer, in words, to whether the product in the picture has been found.</summary>
 /// <param name="Kind"><c>match</c>, <c>unsure</c> or <c>none</c>.</param>
 /// <param name="Title">The answer.</param>
-/// <param name="Text">How sure it is.</param>
+/// <param name="Text">A sentence that says how sure the answer is.</param>
 internal sealed record Answer(string Kind, string Title, string Text);
 
 /// <summary>Says whether the best result of a search is the product in the picture. It learned that from pictures of products that the
 /// catalogue has and of products that it lacks.</summary>
 internal sealed class Judge(MatchDecision? decision)
 {
-    /// <summary>Fewer products than this are too few to learn from.</summary>
+    /// <summary>The least number of products from which it learns.</summary>
     private const int FewestProducts = 40;
 
     private const int Trials = 400, PictureSide = 96;
 
-    /// <summary>What the scores of a catalogue mean, as an earlier start has learned it, or learned now.</summary>
+    /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now.</summary>
     public static async Task<Judge> OfAsync(Settings settings, Gallery gallery, Embedder embedder, Catalogue catalogue, StatusBoard board,
         CancellationToken cancellationToken)
     {
@@ -51,10 +51,10 @@ internal sealed class Judge(MatchDecision? decision)
         return MatchDecision.Calibrate(pairs, falseMatchRate: 0.05, falseNonMatchRate: 0.05);
     }
 
-    /// <summary>The product of an example; every fourth one is not in the catalogue.</summary>
+    /// <summary>Returns the product of an example. Every fourth one is not in the catalogue.</summary>
     public static Product ProductOf(Settings settings, int example) => Product.Of(settings.Seed, NumberOf(settings, example));
 
-    /// <summary>The answer to a search; null where there is nothing to say.</summary>
+    /// <summary>Returns the answer to a search; null if it has no answer.</summary>
     public Answer? Of(IReadOnlyList<Found> found)
     {
         if (decision is null || found.Count == 0) return null;
@@ -72,7 +72,7 @@ internal sealed class Judge(MatchDecision? decision)
 
     private static int NumberOf(Settings settings, int example)
     {
-        const int prime = 7919;     // so that examples come from all over the catalogue
+        const int prime = 7919;     // so that the examples are spread over the whole catalogue
         return settings.Products == 0 || example % 4 == 3 ? settings.Products + example : (int)((long)example * prime % settings.Products);
     }
 }

@@ -1,6 +1,6 @@
 namespace ProductSearch;
 
-/// <summary>What the program writes to its log.</summary>
+/// <summary>The messages that the program writes to its log.</summary>
 internal static partial class Log
 {
     [LoggerMessage(LogLevel.Information, "Ready: {Count} products")]

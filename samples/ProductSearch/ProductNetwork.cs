@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace ProductSearch;
 
-/// <summary>Puts a picture into the middle of a square with a bright border, so that its proportions stay.</summary>
+/// <summary>Puts a picture into the middle of a square with a bright border, so that its proportions do not change.</summary>
 internal sealed class PadToSquare : PixelStep
 {
     private const byte Bright = 240;
@@ -27,7 +27,7 @@ internal sealed class PadToSquare : PixelStep
     }
 }
 
-/// <summary>Keeps where things are in the picture: all channels of all cells.</summary>
+/// <summary>Flattens the feature map to all channels of all cells, so that the vector keeps where things are in the picture.</summary>
 /// <param name="side">The cells along each side.</param>
 internal sealed class Flatten(int side) : Pooling(nameof(Flatten))
 {
@@ -36,25 +36,25 @@ internal sealed class Flatten(int side) : Pooling(nameof(Flatten))
     protected override Tensor Pool(Tensor map) => map.flatten(1);
 }
 
-/// <summary>The network: what it is made of, and how a picture becomes its input.</summary>
+/// <summary>Defines the layers of the network and how a picture becomes its input.</summary>
 internal static class ProductNetwork
 {
     /// <summary>The side of its square input in pixels.</summary>
     public const int Side = 48;
 
-    /// <summary>Numbers in a vector.</summary>
+    /// <summary>The length of a vector.</summary>
     public const int Dimension = 128;
 
     private static readonly Normalize normalize = new();
 
-    /// <summary>For searching: the whole picture, in a square.</summary>
+    /// <summary>The transform for searching: the whole picture, in a square.</summary>
     public static ImageTransform Prepare { get; } = new(new PadToSquare(), new Resize(Side, Side), normalize);
 
-    /// <summary>For training: a part of the picture in a square, in another light.</summary>
+    /// <summary>The transform for training: a random part of the picture in a square, with changed colors.</summary>
     public static ImageTransform Augment { get; } =
         new(new HorizontalFlip(), new RandomResizedCrop(Side, Side, minArea: 0.6), new ColorJitter(0.2, 0.15, 0.15), normalize);
 
-    /// <summary>What vectors of this network must agree in to be compared.</summary>
+    /// <summary>The embedding space of this network's vectors.</summary>
     public static EmbeddingSpace Space { get; } =
         Prepare.Space with { Architecture = "convnet4", Normalized = false, Distance = "cosine" };
 

@@ -10,7 +10,7 @@ internal static class Server
 {
     private const int MostConnections = 256;
 
-    /// <summary>The server for settings; it is not started.</summary>
+    /// <summary>Builds the server for the settings. It does not start the server.</summary>
     public static WebApplication Create(Settings settings)
     {
         var builder = LocalServer.Builder(new IPEndPoint(settings.Address, settings.Port), Uploads.MaxBytes, MostConnections);

@@ -2,10 +2,10 @@ using System.Net;
 
 namespace ProductSearch;
 
-/// <summary>What the command line says.</summary>
+/// <summary>The settings from the command line.</summary>
 internal sealed record Settings
 {
-    /// <summary>Where the network, the catalogue and its pictures are kept.</summary>
+    /// <summary>The folder of the network, the catalogue and its pictures.</summary>
     public required DirectoryInfo Data { get; init; }
 
     /// <summary>The folder whose subfolders the page may add.</summary>
@@ -17,7 +17,7 @@ internal sealed record Settings
     /// <summary>The port to listen on.</summary>
     public required int Port { get; init; }
 
-    /// <summary>How many products are drawn.</summary>
+    /// <summary>The number of products to draw.</summary>
     public required int Products { get; init; }
 
     /// <summary>How long the network is trained.</summary>
@@ -28,9 +28,9 @@ internal sealed record Settings
 }
 
 /// <summary>How much a network is trained.</summary>
-/// <param name="Products">How many products there are.</param>
-/// <param name="Views">How many pictures of each.</param>
-/// <param name="Epochs">How many times each picture is seen.</param>
+/// <param name="Products">The number of products.</param>
+/// <param name="Views">The number of pictures of each.</param>
+/// <param name="Epochs">The number of times that training uses each picture.</param>
 internal sealed record TrainingAmount(int Products, int Views, int Epochs)
 {
     /// <summary>About a minute on two cores.</summary>

@@ -14,10 +14,10 @@ internal sealed class Shot
     /// <summary>The name of the item.</summary>
     [VectorStoreData] public string Name { get; set; } = "";
 
-    /// <summary>What the item can be filtered by.</summary>
+    /// <summary>The tags by which the item can be filtered.</summary>
     [VectorStoreData] public List<string> Tags { get; set; } = [];
 
-    /// <summary>How many pictures the item has.</summary>
+    /// <summary>The number of pictures of the item.</summary>
     [VectorStoreData] public int Pictures { get; set; }
 
     /// <summary>The vector of the picture.</summary>

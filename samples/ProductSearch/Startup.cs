@@ -4,14 +4,14 @@ using ProductSearch.Drawing;
 
 namespace ProductSearch;
 
-/// <summary>Everything that searching needs.</summary>
+/// <summary>The parts that a search needs.</summary>
 /// <param name="Embedder">The network.</param>
 /// <param name="Catalogue">The products.</param>
-/// <param name="Judge">Says whether the best result is the product that is looked for.</param>
+/// <param name="Judge">Says whether the best result is the product in the query.</param>
 internal sealed record Engine(Embedder Embedder, Catalogue Catalogue, Judge Judge);
 
-/// <summary>Prepares the engine in the background, while the page already shows how far it is: trains the network if there is none, and
-/// draws the products that the catalogue lacks.</summary>
+/// <summary>Prepares the engine in the background, while the page shows the progress: trains the network if there is none, and draws the
+/// products that the catalogue lacks.</summary>
 internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Startup> log, IHostApplicationLifetime program)
     : BackgroundService
 {
@@ -31,7 +31,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
     public static string IdOf(Settings settings, int number) =>
         string.Create(CultureInfo.InvariantCulture, $"{Drawn}{settings.Seed}-{number:0000}");
 
-    /// <summary>Ends when the engine is ready, or fails with the reason why it cannot be.</summary>
+    /// <summary>Completes when the engine is ready, or fails with the reason.</summary>
     public Task<Engine> Ready => ready.Task;
 
     /// <summary>The engine; null until it is ready.</summary>
@@ -54,7 +54,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         }
         catch (Exception e) when (!stoppingToken.IsCancellationRequested)
         {
-            // Without an engine the program is of no use, and whoever started it must know why.
+            // Without an engine the program is useless, so it must say why there is none.
             Log.CannotBegin(log, e);
             ready.TrySetException(e);
             Environment.ExitCode = 1;
@@ -71,7 +71,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
 
     private Embedder Network(CancellationToken cancellationToken)
     {
-        // Another seed or another amount of training makes another network.
+        // Another seed or another amount of training gives another network.
         var (amount, seed) = (settings.Training, settings.Seed + 1);
         var file = Path.Combine(settings.Data.FullName, string.Create(CultureInfo.InvariantCulture,
             $"network-{seed}-{amount.Products}x{amount.Views}x{amount.Epochs}.safetensors"));
@@ -100,7 +100,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         }
     }
 
-    /// <summary>A product, seen from all sides; the picture for the page is written if it is not there yet.</summary>
+    /// <summary>Draws a product from all sides, and writes its picture for the page if it does not exist.</summary>
     private (Item Item, Picture[] Pictures) Draw(int number, Catalogue catalogue)
     {
         var product = Product.Of(settings.Seed, number);

@@ -2,20 +2,20 @@ using System.Runtime.CompilerServices;
 
 namespace ProductSearch;
 
-/// <summary>What the page shows of the program's state.</summary>
-/// <param name="Count">How many products there are.</param>
+/// <summary>The state of the program that the page shows.</summary>
+/// <param name="Count">The number of products.</param>
 /// <param name="Tags">All tags, in alphabetical order.</param>
-/// <param name="Activity">What is going on, in words; null if nothing is.</param>
-/// <param name="Share">How much of it is done, in [0, 1]; null if that is not known.</param>
+/// <param name="Activity">The running activity, in words; null if there is none.</param>
+/// <param name="Share">The share of it that is done, in [0, 1]; null if that is not known.</param>
 /// <param name="CanStop">Whether it can be stopped from the page.</param>
 /// <param name="Message">How the last addition of a folder ended.</param>
 internal sealed record Status(int Count, IReadOnlyList<string> Tags, string? Activity = null, double? Share = null, bool CanStop = false,
     string? Message = null);
 
-/// <summary>Holds the newest status, and tells everyone who follows it. Any number of threads may use it at once.</summary>
+/// <summary>Holds the newest status and sends it to all followers. Any number of threads may use it at once.</summary>
 internal sealed class StatusBoard
 {
-    /// <summary>More often than this, nobody can read it.</summary>
+    /// <summary>The shortest time between two updates. Nobody could read more frequent ones.</summary>
     private static readonly TimeSpan pause = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock gate = new();
@@ -42,11 +42,12 @@ internal sealed class StatusBoard
         }
     }
 
-    /// <summary>Says what is going on, and how much of it is done.</summary>
+    /// <summary>Shows the running activity and the share of it that is done.</summary>
     public void Show(string activity, double? share = null, bool canStop = false) =>
         Set(old => old with { Activity = activity, Share = share, CanStop = canStop });
 
-    /// <summary>The status now, and again after each change, until it is canceled. Changes in quick succession come as one.</summary>
+    /// <summary>Returns the status now and after each change, until it is canceled. Changes in quick succession are combined into
+    /// one.</summary>
     public async IAsyncEnumerable<Status> Follow([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)

@@ -11,9 +11,10 @@ internal static class Trainer
     private const int ProductsPerBatch = 16, ViewsPerBatch = 4;
 
     /// <summary>Draws the pictures, and trains a network on them.</summary>
-    /// <param name="seed">The seed of the products; the catalogue has another one, so that the network never sees its products.</param>
-    /// <param name="amount">How much.</param>
-    /// <param name="report">Is told what is going on, and how much of it is done.</param>
+    /// <param name="seed">The seed of the products; the catalogue has another seed, so that training never uses the products of the
+    /// catalogue.</param>
+    /// <param name="amount">The amount of training.</param>
+    /// <param name="report">Is called with the activity and the share of it that is done.</param>
     /// <param name="cancellationToken">Stops after the current batch.</param>
     /// <returns>The network in evaluation mode.</returns>
     public static EmbeddingModel Train(ulong seed, TrainingAmount amount, Action<string, double> report,
@@ -60,8 +61,8 @@ internal static class Trainer
         }
     }
 
-    /// <summary>The images of a batch as one tensor. They are made on other threads, so no dispose scope of this one holds them: without a
-    /// reference that outlives the native call, the garbage collector may free them during it.</summary>
+    /// <summary>The images of a batch as one tensor. They are created on other threads, so no dispose scope of this thread holds them.
+    /// Without a reference that outlives the native call, the garbage collector may free them during the call.</summary>
     private static Tensor Batch(ParallelQuery<Tensor> images)
     {
         Tensor[] all = [.. images];
@@ -75,7 +76,7 @@ internal static class Trainer
         }
     }
 
-    /// <summary>The pictures, product by product: some as in the catalogue, most as at home.</summary>
+    /// <summary>Draws the pictures, product by product: some as in the catalogue, most as at home.</summary>
     private static Picture[] Draw(ulong seed, TrainingAmount amount, Action<double> report, CancellationToken cancellationToken)
     {
         var pictures = new Picture[amount.Products * amount.Views];

@@ -1,7 +1,7 @@
 using MetricLearning;
 using static TorchSharp.torch;
 
-random.manual_seed(1);                                     // 200 classes of 20 rows: 16 of 64 numbers tell them apart
+random.manual_seed(1);                                     // 200 classes of 20 rows; 16 of the 64 numbers tell the classes apart
 var labels = Enumerable.Range(0, 4000).Select(i => i / 20L).ToArray();
 var inputs = cat([randn(200, 16).repeat_interleave(20, 0) + 0.7 * randn(4000, 16), 2 * randn(4000, 48)], 1);
 

@@ -8,10 +8,10 @@ namespace MetricLearning.Samples;
 /// error.</summary>
 internal static class App
 {
-    /// <summary>How wide help is in a file or a pipe. On a terminal it is as wide as that.</summary>
+    /// <summary>The width of help in a file or a pipe. On a terminal, help is as wide as the terminal.</summary>
     private const int RedirectedWidth = 100;
 
-    /// <summary>The message of an error without the name of a parameter of the program.</summary>
+    /// <summary>Returns the message of an error without the name of a parameter of the program.</summary>
     public static string MessageOf(Exception e) => e is ArgumentException { ParamName: { } name }
         ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
 

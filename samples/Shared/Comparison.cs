@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace MetricLearning.Samples;
 
-/// <summary>How certain figures are, and whether two models on the same queries differ by more than chance.</summary>
+/// <summary>Computes confidence intervals of figures, and tests whether two models on the same queries differ by more than
+/// chance.</summary>
 internal static class Comparison
 {
     /// <summary>Explains the intervals of one model.</summary>

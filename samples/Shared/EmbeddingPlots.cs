@@ -2,16 +2,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Samples;
 
-/// <summary>What the report plots of features.</summary>
+/// <summary>Computes the plots of features in the report.</summary>
 internal static class EmbeddingPlots
 {
     /// <summary>The caption of an image.</summary>
     public static string Caption(long identity, long? camera) => $"identity {identity}" + (camera is null ? "" : $", camera {camera}");
 
     /// <summary>The distances of queries to gallery images of the same identity (from another camera, or another image) and of different
-    /// identities. The last bin also has the 0.2 % that are farther than its end.</summary>
-    /// <remarks>The distances are computed twice, once for their range and once to be counted, and never kept: a large gallery has
-    /// millions.</remarks>
+    /// identities. The last bin also counts the 0.2 % of the distances that lie beyond its end.</summary>
+    /// <remarks>The distances are computed twice: once for their range and once for the counts. They are not kept, because a large gallery
+    /// has millions of them.</remarks>
     public static DistanceHistogram Histogram(EmbeddingSet query, EmbeddingSet gallery, RetrievalProtocol protocol, Distance distance,
         CancellationToken cancellationToken, int bins = 60)
     {

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace MetricLearning.Samples;
 
-/// <summary>The headline numbers of an evaluation; shares are in [0, 1], NaN where no query has a match.</summary>
+/// <summary>The headline numbers of an evaluation; shares are in [0, 1], or NaN if no query has a match.</summary>
 internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, double Rank1, double Rank5, double Rank10, int ValidQueries)
 {
     private static readonly JsonSerializerOptions layout = new() { WriteIndented = true };
@@ -14,7 +14,7 @@ internal sealed record Figures(double MAP, double MAPTrapezoid, double MINP, dou
             Rank(10),
             report.ValidQueries);
 
-        // Where the gallery has fewer than k images, rank k covers all of them.
+        // If the gallery has fewer than k images, rank k covers all of them.
         double Rank(int k) => report.Cmc.Count == 0 ? double.NaN : report.RankAt(Math.Min(k, report.Cmc.Count));
     }
 

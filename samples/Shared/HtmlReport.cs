@@ -165,7 +165,7 @@ internal static class HtmlReport
         void Card(string kind, Thumbnail picture, string text) => HtmlReport.Card(html, kind, picture, text);
     }
 
-    /// <summary>The notebook of mistakes of the last snapshot.</summary>
+    /// <summary>Writes the mistakes of the last snapshot.</summary>
     private static void Mistakes(StringBuilder html, IReadOnlyList<Snapshot> snapshots)
     {
         if (snapshots.Count == 0 || snapshots[^1].Mistakes is not { Count: > 0 } mistakes) return;
@@ -268,7 +268,7 @@ internal static class HtmlReport
     private static string Percent(double share) => double.IsNaN(share) ? "–" : (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
     private static string T(string text) => WebUtility.HtmlEncode(text);
 
-    /// <summary>The image inside the page. Formats that browsers do not show are converted to PNG.</summary>
+    /// <summary>Returns the image as a data URI inside the page. Formats that browsers do not show are converted to PNG.</summary>
     private static string Inline(string path) => Path.GetExtension(path).ToUpperInvariant() is ".PGM" or ".PPM"
         ? Inline(Pictures.Png(Picture.Load(path)))
         : $"data:image;base64,{Convert.ToBase64String(File.ReadAllBytes(path))}";

@@ -1,9 +1,9 @@
 namespace MetricLearning.Samples;
 
-/// <summary>Finds out before the work whether its results can be written after it.</summary>
+/// <summary>Checks, before the work starts, that its results can be written.</summary>
 internal static class Outputs
 {
-    /// <summary>Checks that files can be written; folders that are missing are created when they are.</summary>
+    /// <summary>Checks that files can be written. Missing folders are created when the files are written.</summary>
     /// <exception cref="UserErrorException">One of them cannot be written.</exception>
     public static void Check(params IEnumerable<FileInfo?> files)
     {

@@ -4,10 +4,10 @@ using System.CommandLine.Parsing;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Says in one line each what is wrong with a command line, and what was probably meant.</summary>
+/// <summary>Explains each error of a command line in one line, and suggests what was probably meant.</summary>
 internal static class ParseErrors
 {
-    /// <summary>Up to so many values are listed whole.</summary>
+    /// <summary>The greatest number of values that are listed in full.</summary>
     private const int Listed = 6;
 
     public static IEnumerable<string> Of(ParseResult parsed)

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace MetricLearning.Samples;
 
-/// <summary>Images for pages.</summary>
+/// <summary>Converts images for pages.</summary>
 internal static class Pictures
 {
     /// <summary>A copy of a decoded image for Skia. The caller disposes it.</summary>

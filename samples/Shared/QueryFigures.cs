@@ -1,6 +1,6 @@
 namespace MetricLearning.Samples;
 
-/// <summary>The figures of each query that comparisons need; NaN where a query was skipped.</summary>
+/// <summary>The figures of each query that comparisons need; NaN if a query was skipped.</summary>
 internal sealed record QueryFigures(
     IReadOnlyList<double> AveragePrecision, IReadOnlyList<double> Rank1, IReadOnlyList<double> InverseNegativePenalty)
 {

@@ -1,9 +1,9 @@
 namespace MetricLearning.Samples;
 
-/// <summary>What a network achieves on query and gallery at one moment, with all that the report shows of it.</summary>
+/// <summary>The results of a network on query and gallery at one moment, as the report shows them.</summary>
 internal sealed record Snapshot
 {
-    /// <summary>"before training", "after training".</summary>
+    /// <summary>The name of the moment, such as "before training".</summary>
     public required string Name { get; init; }
     public required Figures Figures { get; init; }
 
@@ -13,10 +13,10 @@ internal sealed record Snapshot
     public required IReadOnlyList<ProjectedPoint> Projection { get; init; }
     public required IReadOnlyList<Ranking> Rankings { get; init; }
 
-    /// <summary>Which identities are taken for which, the most frequent mistake first.</summary>
+    /// <summary>The mistakes: which identity is taken for which. The most frequent mistake is first.</summary>
     public IReadOnlyList<Mistake> Mistakes { get; init; } = [];
 
-    /// <summary>Where the network looks in the queries of the rankings.</summary>
+    /// <summary>The activation maps of the queries in the ranked lists.</summary>
     public IReadOnlyList<ActivationPicture> Activations { get; init; } = [];
 }
 
@@ -30,7 +30,7 @@ internal readonly record struct ProjectedPoint(double X, double Y, int Group, st
 /// <summary>One query and its results, nearest first.</summary>
 internal sealed record Ranking(Thumbnail Query, IReadOnlyList<Found> Results);
 
-/// <summary>Queries of one identity whose nearest gallery image shows another one: how many, and the pair that is nearest.</summary>
+/// <summary>The queries of one identity whose nearest gallery image shows one other identity: their number, and the nearest pair.</summary>
 internal sealed record Mistake(string Identity, string TakenFor, int Count, int Queries, double Distance, Thumbnail Query, Thumbnail Found);
 
 /// <summary>An image by its path, with its caption.</summary>
@@ -48,7 +48,7 @@ internal sealed record TrainingPoint(double Epoch, double Loss, IReadOnlyList<(s
 /// <summary>The figures at one moment of training.</summary>
 internal sealed record ProgressPoint(double Epoch, Figures Figures);
 
-/// <summary>All that the HTML page shows. Empty parts are left out.</summary>
+/// <summary>The content of the HTML page. The page leaves out empty parts.</summary>
 internal sealed record ReportData
 {
     public required string Title { get; init; }
@@ -62,7 +62,7 @@ internal sealed record ReportData
     /// <summary>The figures at the ends of some epochs.</summary>
     public IReadOnlyList<ProgressPoint> Progress { get; init; } = [];
 
-    /// <summary>How certain the figures are, or the difference of two snapshots: a table with a header row.</summary>
+    /// <summary>The confidence intervals of the figures, or of the difference of two snapshots: a table with a header row.</summary>
     public IReadOnlyList<string[]> Comparison { get; init; } = [];
     public string ComparisonNote { get; init; } = "";
 

@@ -1,9 +1,9 @@
 namespace MetricLearning.Samples;
 
-/// <summary>Writes what programs leave for people: pages, tables, figures.</summary>
+/// <summary>Writes the text files of programs: pages, tables, figures.</summary>
 internal static class TextFile
 {
-    /// <summary>Writes a whole text file or, when the program stops meanwhile, leaves the old one. Missing folders are created.</summary>
+    /// <summary>Writes a text file. If the program stops meanwhile, the old file stays. Missing folders are created.</summary>
     public static void Write(string path, Action<TextWriter> write)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);

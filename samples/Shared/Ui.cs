@@ -10,7 +10,7 @@ internal sealed class UserErrorException(string message) : Exception(message);
 /// <summary>Prints to the console.</summary>
 internal static class Ui
 {
-    /// <summary>Whether a person watches; output to a file or a pipe gets plain lines.</summary>
+    /// <summary>Whether the output is a terminal. Output to a file or a pipe gets plain lines.</summary>
     public static bool Live => !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
 
     public static void Line(string text = "") => Console.WriteLine(text);
@@ -38,8 +38,8 @@ internal static class Ui
     public static string Time(TimeSpan time) => time.ToString(time.TotalHours >= 1 ? @"h\:mm\:ss" : @"m\:ss", CultureInfo.InvariantCulture);
 }
 
-/// <summary>The progress of a piece of work: on a terminal a bar with the time left, elsewhere a line every ten seconds. Any number of
-/// threads may use it at once.</summary>
+/// <summary>The progress of a piece of work: it is a bar with the remaining time on a terminal, and a line every ten seconds elsewhere. Any
+/// number of threads may use it at once.</summary>
 internal sealed class Bar : IDisposable
 {
     private static readonly TimeSpan quiet = TimeSpan.FromSeconds(10);
@@ -66,7 +66,7 @@ internal sealed class Bar : IDisposable
             });
     }
 
-    /// <summary>Shows that so many steps are done, with a note beside the bar.</summary>
+    /// <summary>Shows the number of steps that are done, with a note next to the bar.</summary>
     public void To(long steps, string? note = null)
     {
         lock (gate)
@@ -81,8 +81,8 @@ internal sealed class Bar : IDisposable
         }
     }
 
-    /// <summary>This bar for a method that reports progress of type <typeparamref name="T"/>.</summary>
-    /// <param name="steps">How many steps are done according to a report.</param>
+    /// <summary>Adapts this bar to a method that reports progress of type <typeparamref name="T"/>.</summary>
+    /// <param name="steps">Returns the number of steps that are done according to a report.</param>
     public IProgress<T> Of<T>(Func<T, long> steps) => new Reporter<T>(this, steps);
 
     public void Dispose()

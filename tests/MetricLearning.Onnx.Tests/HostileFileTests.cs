@@ -42,7 +42,7 @@ public sealed class HostileFileTests : IDisposable
     [Fact]
     public void OtherFiles_AreRefused()
     {
-        Refused([.. "<html>not found</html>"u8], "no ONNX file");
+        Refused([.. "<html>not found</html>"u8], "not an ONNX file");
         Refused([], "no network");
         Refused([.. "PK\u0003\u0004"u8]);
     }

@@ -99,7 +99,7 @@ public sealed class ServerTests : IDisposable
         Servers.Run(Servers.Connection(), $"CREATE TABLE {schema}.items (x integer)");
         using var store = Store();
         var items = store.GetCollection<int, Item>("items");
-        Assert.Contains("none of this library's", (await Assert.ThrowsAsync<VectorStoreException>(() =>
+        Assert.Contains("which is not of this library", (await Assert.ThrowsAsync<VectorStoreException>(() =>
             items.EnsureCollectionExistsAsync())).Message, StringComparison.Ordinal);
         Assert.False(await items.CollectionExistsAsync());
         await items.EnsureCollectionDeletedAsync();

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Checks that two ways of doing one piece of work give the same result.</summary>
-/// <param name="Tolerance">The largest difference, relative to the largest entry of the partner's result, or to 0.001 where that is
+/// <summary>Checks that two implementations of the same work give the same result.</summary>
+/// <param name="Tolerance">The largest difference, relative to the largest entry of the partner's result, or to 0.001 if that entry is
 /// smaller.</param>
 /// <param name="Rows">The share of a result's rows that must be within the tolerance.</param>
 internal sealed record Agreement(double Tolerance, double Rows = 1)
@@ -12,15 +12,15 @@ internal sealed record Agreement(double Tolerance, double Rows = 1)
     public static Agreement Rounding { get; } = new(2e-4);
 
     /// <summary>
-    /// Equal up to rounding, except for 1 % of the rows: where candidates are equally hard up to rounding, the ways may choose different
-    /// ones. A scalar (the loss) has one row and must always agree.
+    /// Equal up to rounding, except for 1 % of the rows: if candidates are equally hard up to rounding, the implementations may choose
+    /// different ones. A scalar (the loss) has one row and must always agree.
     /// </summary>
     public static Agreement Choice { get; } = new(2e-4, 0.99);
 
     /// <summary>Random draws: only the sizes of the results must agree.</summary>
     public static Agreement Size { get; } = new(double.PositiveInfinity, 0);
 
-    /// <summary>What differs, or null where they agree.</summary>
+    /// <summary>Describes the difference; null if the results agree.</summary>
     public string? Difference(Tensor[] ours, Tensor[] naive)
     {
         if (ours.Length != naive.Length) return $"{ours.Length} results against {naive.Length}";

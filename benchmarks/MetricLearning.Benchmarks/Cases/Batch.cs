@@ -2,13 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A P×K batch: each class has K rows around its own center. The centers are near enough to be confused; distances are about
-/// 1.5.</summary>
+/// <summary>A P×K batch: each class has K rows around its own center. The centers are so near to each other that classes overlap; distances
+/// are about 1.5.</summary>
 internal sealed record Batch(Tensor Embeddings, Tensor Labels) : IDisposable
 {
     public const int ImagesPerIdentity = 4;
 
-    /// <summary>[rows, width] with labels int64 [rows], K = 4, in shuffled order; the same numbers each time.</summary>
+    /// <summary>Returns rows [rows, width] with labels int64 [rows], K = 4, in shuffled order. The numbers are the same on each
+    /// call.</summary>
     public static Batch Of(int rows, int width, Device device, bool gradient = false)
     {
         random.manual_seed(1);

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Matrices of all distances of a batch to itself. The size is limited where the partner holds or visits N·M·D numbers.</summary>
+/// <summary>Matrices of all distances of a batch to itself. The size is limited if the partner holds or visits N·M·D numbers.</summary>
 internal static class DistanceCases
 {
     private static readonly (string Name, Distance Ours, Func<Tensor, Tensor, Tensor> Naive, long Largest)[] kinds =
@@ -40,7 +40,7 @@ internal static class DistanceCases
             };
         })
         {
-            // The partners expand the squares, which cancel, so their rounding error is larger than ours.
+            // The partners expand the squares. The terms cancel, so their rounding error is larger than ours.
             Agreement = name.Contains("Euclidean", StringComparison.Ordinal) ? new(5e-3) : Agreement.Rounding,
             Guarded = !withGradient && (name, rows, width) is ("Euclidean" or "cosine", 64, 2048) or ("L1", 1024, 128)
                 or ("Euclidean" or "Euclidean squared" or "cosine", 1024, 512),

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Evaluation of retrieval, compared with the bare product of the two feature matrices, and with product, argsort and a walk along
-/// the lists.</summary>
+/// <summary>Evaluation of retrieval. The floor is the bare product of the two feature matrices. The partner computes the product, sorts
+/// each row, and walks along the sorted lists.</summary>
 internal static class EvaluationCases
 {
     /// <summary>The name of <see cref="Product"/>.</summary>
@@ -44,7 +44,8 @@ internal static class EvaluationCases
             Guarded = queries == 500,
         };
 
-    /// <summary>Within a memory budget of 1 GB beside the features. The floor is the bare product, computed tile by tile.</summary>
+    /// <summary>The evaluation within a memory budget of 1 GB in addition to the features. The floor is the bare product, computed tile by
+    /// tile.</summary>
     private static Case OfAMillion(int queries, int gallery, int width, int identities) =>
         new("evaluation", "ranks counted within 1 GB", $"{queries} x {gallery}, D = {width}", device =>
         {

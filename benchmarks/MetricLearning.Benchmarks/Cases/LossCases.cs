@@ -71,7 +71,7 @@ internal static class LossCases
         (int, int)[] sizes, int? heavyFrom = null) =>
         LossWork.Of(name, sizes, Agreement.Rounding, ours, () => (x, y, _) => naive(x, y), heavyFrom: heavyFrom);
 
-    /// <summary>A loss that selects tuples or bins, where ties may be resolved either way.</summary>
+    /// <summary>A loss that selects tuples or bins. Implementations may resolve ties differently.</summary>
     private static IEnumerable<Case> Chosen(string name, Func<nn.Module<Tensor, Tensor, Tensor>> ours, Func<Tensor, Tensor, Tensor> naive,
         (int, int)[] sizes, int? heavyFrom = null) =>
         LossWork.Of(name, sizes, Agreement.Choice, ours, () => (x, y, _) => naive(x, y), heavyFrom: heavyFrom);

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A partner as a loss of embeddings, labels and the learned parameters of the loss. It is made anew for each case, because some
-/// partners keep a state.</summary>
+/// <summary>A partner as a loss of embeddings, labels and the learned parameters of the loss. It is created anew for each case, because
+/// some partners keep state.</summary>
 internal delegate Func<Tensor, Tensor, Tensor[], Tensor> LossPartner();
 
 /// <summary>Cases of a loss on a batch with labels: forward, and forward with backward.</summary>

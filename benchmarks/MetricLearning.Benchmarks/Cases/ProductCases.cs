@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The ways to compute the matrix product x·yᵀ with libtorch, and the library's product of a batch with itself, compared with
+/// <summary>Compares ways to compute the matrix product x·yᵀ with libtorch, and the library's product of a batch with itself, with
 /// mm.</summary>
 internal static class ProductCases
 {

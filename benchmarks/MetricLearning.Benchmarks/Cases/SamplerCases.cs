@@ -21,8 +21,8 @@ internal static class SamplerCases
 
     /// <summary>A sampler that is set up and draws one epoch of a million images of 100,000 identities.</summary>
     /// <param name="what">What it draws.</param>
-    /// <param name="create">Makes it of the labels and the groups of the images.</param>
-    /// <param name="groups">How many groups (domains, categories) the identities are divided among.</param>
+    /// <param name="create">Creates it from the labels and the groups of the images.</param>
+    /// <param name="groups">The number of groups (domains, categories) of the identities.</param>
     private static Case Whole(string what, Func<long[], long[], Sampler> create, int groups) =>
         new("samplers", $"{what}, set up and one epoch", "1,000,000 images, 100,000 ids", _ =>
         {

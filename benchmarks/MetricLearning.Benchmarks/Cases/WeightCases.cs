@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Reading a state dict of 100 MB. The floor is reading the file's bytes and nothing else.</summary>
+/// <summary>Reading a state dict of 100 MB. The floor only reads the bytes of the file.</summary>
 internal static class WeightCases
 {
     private const int Layers = 100;

@@ -2,17 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>A piece of work in memory, done in several ways. A way returns its results, which the caller disposes.</summary>
-/// <param name="owned">What is disposed with the work.</param>
+/// <summary>Work on inputs in memory that is done in several ways. Each way returns its results, which the caller disposes.</summary>
+/// <param name="owned">The objects that are disposed with the work.</param>
 internal sealed class Work(params IDisposable[] owned) : IDisposable
 {
     /// <summary>The library's way.</summary>
     public required Func<Tensor[]> Ours { get; init; }
 
-    /// <summary>The Python libraries' way, in plain TorchSharp, with the same results; null where no other library has it.</summary>
+    /// <summary>The Python libraries' way, in plain TorchSharp, with the same results; null if no other library has it.</summary>
     public Func<Tensor[]>? Naive { get; init; }
 
-    /// <summary>The least that must be computed, such as the matrix product inside; its results are not compared.</summary>
+    /// <summary>The least computation that the work needs, such as its matrix product. The results are not compared.</summary>
     public Func<Tensor[]>? Floor { get; init; }
 
     /// <summary>Converts the results of each way to the form in which they are compared; null where they have the same form.</summary>

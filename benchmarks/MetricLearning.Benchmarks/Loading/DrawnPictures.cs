@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Drawn JPEG files in a temporary folder, as costly to decode as photographs of their size.</summary>
+/// <summary>Drawn JPEG files in a temporary folder. They are as costly to decode as photographs of their size.</summary>
 internal sealed class DrawnPictures : IDisposable
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("drawn-pictures-");

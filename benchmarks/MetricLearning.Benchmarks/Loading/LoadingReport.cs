@@ -91,8 +91,8 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>The seconds that all steps but the first take for images in memory: image by image on one thread, and on the batch with
-    /// libtorch's threads.</summary>
+    /// <summary>Measures the seconds of all steps except the first, for images in memory: image by image on one thread, and on the whole
+    /// batch with libtorch's threads.</summary>
     private static (double Single, double Batch) Steps(ImageTransform transform)
     {
         using var pictures = randint(0, 256, [BatchSize, 3, transform.Height, transform.Width], ScalarType.Byte);
@@ -102,13 +102,13 @@ internal static class LoadingReport
         static double Fastest(Func<Tensor> way) => Enumerable.Range(0, 10).Min(_ => Time(() => way().Dispose()));
     }
 
-    /// <summary>How long a consumer waits whose step takes the given time and needs no core, as on a GPU: the share of the time, and the
-    /// longest wait in seconds, over three consecutive epochs.</summary>
+    /// <summary>Measures how long a consumer waits. Its step takes the given time and needs no core, as on a GPU. The result is the share
+    /// of the time and the longest wait in seconds, over three consecutive epochs.</summary>
     private static (double Share, double Longest) Waiting(DrawnPictures pictures, ImageTransform transform, TimeSpan step)
     {
         var images = new ImageList(Enumerable.Repeat(pictures.Images, 3).SelectMany(image => image));
         using var batches = new ImageLoader(images, transform) { Workers = 1 }.Batches(BatchSize).GetEnumerator();
-        batches.MoveNext();                 // the first batch must always be waited for
+        batches.MoveNext();                 // every consumer must wait for the first batch
         var (waited, longest, watch) = (0.0, 0.0, Stopwatch.StartNew());
         while (true)
         {
@@ -121,7 +121,8 @@ internal static class LoadingReport
         }
     }
 
-    /// <summary>The seconds of a step of matrix products on all cores, without images and with one batch of images per step.</summary>
+    /// <summary>Measures the seconds of a step of matrix products on all cores, without images and with one batch of images per
+    /// step.</summary>
     private static (double Alone, double Beside) Busy(DrawnPictures pictures, ImageTransform transform, int cores)
     {
         using var x = randn(1024, 1024);

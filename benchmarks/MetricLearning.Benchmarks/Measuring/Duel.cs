@@ -8,16 +8,16 @@ namespace MetricLearning.Benchmarks;
 /// them.
 /// </summary>
 /// <remarks>
-/// In a round, a way runs as many calls as take <see cref="RoundMilliseconds"/>. A ratio is computed within each round, and the median over
-/// all rounds is reported; times are medians too. The compiler cannot remove the calls, because they call native code and return its
+/// In a round, a way runs as many calls as fit into <see cref="RoundMilliseconds"/>. A ratio is computed within each round, and the median
+/// over all rounds is reported; times are medians too. The compiler cannot remove the calls, because they call native code and return its
 /// results.
 /// </remarks>
 internal sealed record Duel
 {
-    /// <summary>How long a way runs in a round, at least one call.</summary>
+    /// <summary>The time for which a way runs in a round. It always runs at least one call.</summary>
     public double RoundMilliseconds { get; init; } = 20;
 
-    /// <summary>How long all rounds of a case take together, once there are <see cref="MinRounds"/>.</summary>
+    /// <summary>The time after which a case gets no further rounds, once it has <see cref="MinRounds"/>.</summary>
     public double Milliseconds { get; init; } = 1500;
 
     /// <summary>The fewest rounds.</summary>
@@ -39,7 +39,8 @@ internal sealed record Duel
         var clock = Stopwatch.StartNew();
         for (var round = 0; round < MinRounds || (clock.Elapsed.TotalMilliseconds < Milliseconds && round < MaxRounds); round++)
         {
-            // Back and forth: a way that always came after the same other would always find that one's caches and free memory.
+            // The order of the ways alternates. A way that always followed the same other way would always find the caches and free memory
+            // of that one.
             var order = round % 2 == 0 ? ways : ways.Reverse();
             foreach (var way in order.Where(way => way.Rounds.Count == round)) way.Round();
         }
@@ -89,7 +90,7 @@ internal sealed record Duel
         /// <summary>The milliseconds of a call, for each round.</summary>
         public List<double> Rounds { get; } = [];
 
-        /// <summary>The memory of the call, where there is only one.</summary>
+        /// <summary>The memory of the call, if there is only one call.</summary>
         public MemoryUse? Memory { get; private set; }
 
         /// <summary>Runs until the code is fully compiled and the time of a call is known, and determines how many calls make a

@@ -6,8 +6,8 @@ namespace MetricLearning.Benchmarks;
 
 /// <summary>The memory of one call of a way.</summary>
 /// <param name="PeakBytes">The largest rise of the process's resident memory: libtorch's tensors, its scratch memory and the managed heap.
-/// Null where the system does not report it (only Linux does). The memory of a GPU is not included.</param>
-/// <param name="ManagedBytes">What was allocated on the managed heap.</param>
+/// Null if the system does not report it (only Linux does). The memory of a GPU is not included.</param>
+/// <param name="ManagedBytes">The bytes that were allocated on the managed heap.</param>
 internal readonly record struct MemoryUse(long? PeakBytes, long ManagedBytes);
 
 /// <summary>Measures memory in a separate run, which is not timed.</summary>
@@ -17,7 +17,7 @@ internal readonly record struct MemoryUse(long? PeakBytes, long ManagedBytes);
 /// </remarks>
 internal static partial class MemoryGauge
 {
-    /// <summary>The memory of one call. Where the way has not run before, this includes what it creates once and keeps.</summary>
+    /// <summary>Measures the memory of one call. If the way has not run before, this includes what it creates once and keeps.</summary>
     public static MemoryUse Measure(Func<Tensor[]> way)
     {
         GC.Collect();

@@ -2,19 +2,19 @@ using System.Diagnostics;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Fails where a ratio to the naive partner or to the floor is worse than the recorded ratio by more than a margin.</summary>
+/// <summary>Fails if a ratio to the naive partner or to the floor is worse than the recorded ratio by more than a margin.</summary>
 internal static class RatioGuard
 {
     private const int Attempts = 3;
 
-    /// <summary>The factor on the margins where a case is recorded on another machine only.</summary>
+    /// <summary>The factor on the margins if a case is recorded only on another machine.</summary>
     private const double OtherMachine = 2;
 
     private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 1500, MinRounds = 5, MaxRounds = 31 };
 
-    /// <summary>Measures the cases. Cases that fail are measured again after all others, because other load on the machine
-    /// passes.</summary>
-    /// <returns>The exit code: 0 where no ratio is worse.</returns>
+    /// <summary>Measures the cases. Cases that fail are measured again after all others, because other load on the machine may have ended
+    /// by then.</summary>
+    /// <returns>The exit code: 0 if no ratio is worse.</returns>
     public static int Run(IReadOnlyList<Case> cases)
     {
         var clock = Stopwatch.StartNew();
@@ -57,7 +57,8 @@ internal static class RatioGuard
             : null;
     }
 
-    /// <summary>The record of a case on this machine, or else on another with the same device, which counts with wider margins.</summary>
+    /// <summary>Finds the record of a case on this machine, or else on another machine with the same device, whose margins are
+    /// wider.</summary>
     private static (Measurement Recorded, double Leeway)? Recorded(string name) =>
         (from records in Records.All
          where records.Machine.Device == Machine.Current.Device && records.Cases.ContainsKey(name)

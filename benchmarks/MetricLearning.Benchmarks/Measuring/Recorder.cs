@@ -8,9 +8,9 @@ internal static class Recorder
     private static readonly Duel duel = new() { RoundMilliseconds = 15, Milliseconds = 600, MinRounds = 3, MaxRounds = 41, Memory = true };
 
     /// <summary>A case that fails is reported, keeps its earlier record, and does not stop the others.</summary>
-    /// <param name="cases">What to measure.</param>
+    /// <param name="cases">The cases to measure.</param>
     /// <param name="missing">Whether to measure only cases without a record, to continue a run that was stopped.</param>
-    /// <returns>The exit code: 0 where all were measured.</returns>
+    /// <returns>The exit code: 0 if all were measured.</returns>
     public static int Run(IReadOnlyList<Case> cases, bool missing)
     {
         var clock = Stopwatch.StartNew();

@@ -7,7 +7,7 @@ namespace MetricLearning.Benchmarks;
 
 /// <summary>
 /// The recorded figures of one kind of machine: a readable JSON file in benchmarks/results. The guard compares with it, and the report is
-/// made from it.
+/// generated from it.
 /// </summary>
 internal sealed class Records
 {

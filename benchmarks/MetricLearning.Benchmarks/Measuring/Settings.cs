@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>The device and the number of threads of everything: one setting per process, as in libtorch.</summary>
+/// <summary>The device and the number of threads. They apply to the whole process, as in libtorch.</summary>
 internal static class Settings
 {
     /// <summary>The device of the inputs.</summary>

@@ -6,7 +6,7 @@ namespace MetricLearning.Benchmarks;
 internal static class ValueCheck
 {
     /// <summary>Compares all cases that have a partner.</summary>
-    /// <returns>The exit code: 0 where all agree.</returns>
+    /// <returns>The exit code: 0 if all agree.</returns>
     public static int Run(IReadOnlyList<Case> cases)
     {
         var (compared, failed) = (0, 0);

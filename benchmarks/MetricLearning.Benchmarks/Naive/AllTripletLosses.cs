@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses over all triplets or over classes, as pytorch-metric-learning computes them where nothing else is said.</summary>
+/// <summary>Losses over all triplets or over classes, as pytorch-metric-learning computes them unless stated otherwise.</summary>
 internal static class AllTripletLosses
 {
     /// <summary>MarginLoss with a fixed β.</summary>

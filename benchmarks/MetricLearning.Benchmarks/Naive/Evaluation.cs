@@ -31,7 +31,7 @@ internal static class Evaluation
         return cat([cmc / valid, tensor(precision / valid, ScalarType.Float64).reshape(1)]);
     }
 
-    /// <summary>The average precision of each query by cosine distance and Market-1501's protocol, float64 [Q]; NaN where there is no
+    /// <summary>The average precision of each query by cosine distance and Market-1501's protocol, float64 [Q]; NaN if there is no
     /// match.</summary>
     public static Tensor AveragePrecisions(EmbeddingSet query, EmbeddingSet gallery)
     {

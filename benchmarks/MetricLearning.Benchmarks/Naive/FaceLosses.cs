@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning.Benchmarks.Naive;
 
-/// <summary>Losses of face recognition against learned class vectors [C, D]; where a peer stores [D, C], the transpose.</summary>
+/// <summary>Losses of face recognition against learned class vectors [C, D]. If a peer stores [D, C], this is the transpose.</summary>
 internal static class FaceLosses
 {
     /// <summary>pytorch-metric-learning's SphereFaceLoss.</summary>

@@ -6,7 +6,7 @@ namespace MetricLearning.Benchmarks.Naive;
 /// <summary>Losses over pairs, as pytorch-metric-learning computes them unless stated otherwise.</summary>
 internal static class PairLosses
 {
-    /// <summary>MultiSimilarityLoss, with its miner where ε is given; the miner computes its own distance matrix.</summary>
+    /// <summary>MultiSimilarityLoss, with its miner if ε is given. The miner computes its own distance matrix.</summary>
     public static Tensor MultiSimilarity(Tensor x, Tensor labels, double? epsilon = null, double alpha = 2, double beta = 50,
         double offset = 0.5)
     {

@@ -28,7 +28,7 @@ internal static class Pieces
         return (all[0], all[1], all[2]);
     }
 
-    /// <summary>log Σ exp of the kept entries of each row, 0 where none is kept; with <paramref name="addOne"/> log(1 + Σ exp).</summary>
+    /// <summary>log Σ exp of the kept entries of each row, or 0 if none is kept; with <paramref name="addOne"/>, log(1 + Σ exp).</summary>
     public static Tensor LogSumExp(Tensor x, Tensor keep, bool addOne, long dim = 1)
     {
         x = x.masked_fill(keep.logical_not(), float.MinValue);
@@ -36,7 +36,7 @@ internal static class Pieces
         return x.logsumexp(dim).masked_fill(keep.any(dim).logical_not(), 0);
     }
 
-    /// <summary>The mean of the values above 0; 0 where there are none.</summary>
+    /// <summary>The mean of the values above 0; 0 if there are none.</summary>
     public static Tensor NonZeroMean(Tensor values)
     {
         var active = values > 0;

@@ -104,7 +104,7 @@ internal static class TripletLosses
         var positives = same.to(ScalarType.Float32) - eye(n, device: x.device);
         return relu(violations * positives).sum() / positives.sum();
 
-        // For each pair, by columns: whether a row of another identity is farther, and the nearest such row.
+        // For each pair, by columns: whether a row of another identity is farther than the pair, and the nearest such row.
         (Tensor, Tensor) Beyond()
         {
             using var scope = NewDisposeScope();

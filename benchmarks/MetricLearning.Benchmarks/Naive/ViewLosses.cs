@@ -62,7 +62,7 @@ internal static class ViewLosses
         }
     }
 
-    /// <summary>Kullback and Leibler's divergence of the softmax of the cosines to the other rows.</summary>
+    /// <summary>The Kullback-Leibler divergence of the softmax of the cosines to the other rows.</summary>
     public static Tensor RankingDistillation(Tensor student, Tensor teacher)
     {
         return kl_div(log_softmax(Others(student), 1), softmax(Others(teacher), 1), log_target: false, reduction: nn.Reduction.Sum)

@@ -10,7 +10,7 @@ internal static class BarChart
     private const double Left = 310, Width = 820, RowHeight = 18, Top = 56;
 
     /// <param name="title">The title above the bars.</param>
-    /// <param name="axis">What the numbers mean.</param>
+    /// <param name="axis">The meaning of the numbers.</param>
     /// <param name="unit">The unit after each number.</param>
     /// <param name="bars">A label, a number above 0 and a color for each bar.</param>
     public static string Draw(string title, string axis, string unit, IReadOnlyList<(string Label, double Value, string Color)> bars)

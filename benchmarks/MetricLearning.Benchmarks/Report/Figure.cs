@@ -5,7 +5,7 @@ namespace MetricLearning.Benchmarks;
 /// <summary>A number as tables and plots print it.</summary>
 internal static class Figure
 {
-    /// <summary>Three digits, or all digits before the point where there are more; an empty text where there is no number.</summary>
+    /// <summary>Formats three digits, or all digits before the point if there are more; an empty text if there is no number.</summary>
     public static string Of(double? number) =>
         number?.ToString(Math.Abs(number.Value) < 999.5 ? "G3" : "N0", CultureInfo.InvariantCulture) ?? "";
 }

@@ -4,8 +4,8 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Benchmarks;
 
-/// <summary>Makes the tables and plots from the records, so that both always agree: in docs/benchmarks.md the plots and the figures to
-/// reach of each machine, and all its tables in benchmarks/results.</summary>
+/// <summary>Generates the tables and plots from the records, so that they always agree. docs/benchmarks.md gets the plots and the goals of
+/// each machine; benchmarks/results gets all tables of each machine.</summary>
 internal static class ResultsPage
 {
     private const string Begin = "<!-- results: made by --report, do not edit -->";
@@ -26,7 +26,7 @@ internal static class ResultsPage
         return 0;
     }
 
-    /// <summary>Checks that the pages and their plots are those of the records.</summary>
+    /// <summary>Checks that the pages and their plots agree with the records.</summary>
     /// <returns>The exit code.</returns>
     public static int Verify()
     {
@@ -45,7 +45,7 @@ internal static class ResultsPage
         foreach (var records in Records.All)
         {
             var name = Path.GetFileNameWithoutExtension(records.Machine.FileName);
-            // The tables list the benchmarks. A record without a benchmark would be missing without a word.
+            // The tables list the benchmarks. A record without a benchmark would be left out silently.
             if (records.Cases.Keys.FirstOrDefault(key => !CaseTable.ByName.ContainsKey(key)) is { } unknown)
                 throw new InvalidDataException(
                     $"{records.Machine.FileName} has a record of '{unknown}', which is no benchmark; rename or delete it.");
@@ -63,7 +63,7 @@ internal static class ResultsPage
     private static string Versions(Records records) =>
         $"{records.Versions}; vectors of {records.Machine.Simd}; OMP_WAIT_POLICY {records.WaitPolicy}.";
 
-    /// <summary>The plots and the figures to reach.</summary>
+    /// <summary>The plots and the goals.</summary>
     private static void Summarize(StringBuilder text, Records records, IReadOnlyList<(string Name, string File)> plots, string tables)
     {
         text.Append(CultureInfo.InvariantCulture, $"""

@@ -6,8 +6,8 @@ using MetricLearning.Vision;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>extract</c>: the features of every image, for other programs. When it was stopped, the next call continues where it
-/// was.</summary>
+/// <summary><c>extract</c>: the features of every image, for other programs. If it was stopped, the next call continues where it
+/// stopped.</summary>
 internal static class ExtractCommand
 {
     public static Command Create()

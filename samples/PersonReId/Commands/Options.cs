@@ -49,7 +49,7 @@ internal sealed class DataOption
     }
 }
 
-/// <summary>Which feature of an image is extracted, and over which views of it.</summary>
+/// <summary>The options that say which feature of an image is extracted, and from which views of it.</summary>
 internal sealed class ViewOptions
 {
     private readonly Option<string?> layer = new("--layer")
@@ -82,8 +82,8 @@ internal sealed class ViewOptions
     };
 }
 
-/// <summary>Which network and how it runs. What the file of its weights knows is the default; where an option says something else, the
-/// option holds, and a warning says so.</summary>
+/// <summary>The options that say which network is used and how it runs. The defaults come from the file of the weights. If an option
+/// contradicts the file, the option holds and a warning is printed.</summary>
 internal sealed class NetworkOptions
 {
     public const string DefaultNetwork = "osnet_x0_25";
@@ -147,8 +147,8 @@ internal sealed class NetworkOptions
         command.Add(workers);
     }
 
-    /// <param name="result">What the user said.</param>
-    /// <param name="recipe">Gives what neither the user nor the file of the weights says; null for usual values.</param>
+    /// <param name="result">The parsed command line.</param>
+    /// <param name="recipe">The values that neither the user nor the file of the weights gives; null for the usual values.</param>
     public NetworkSettings Read(ParseResult result, Recipe? recipe = null)
     {
         var (file, name, pixels) = (result.GetValue(weights), result.GetValue(architecture), result.GetValue(size));
@@ -173,7 +173,7 @@ internal sealed class NetworkOptions
         };
     }
 
-    /// <summary>Says that an option contradicts what a file knows.</summary>
+    /// <summary>Warns that an option contradicts a file.</summary>
     public static void Warn(FileInfo? file, string option, string? known, string? given)
     {
         if (known is not null && given is not null && known != given)
@@ -198,8 +198,8 @@ internal sealed class DistanceOption
         command.Add(distance);
     }
 
-    /// <param name="result">What the user said.</param>
-    /// <param name="network">The network; the file of its weights may know the distance.</param>
+    /// <param name="result">The parsed command line.</param>
+    /// <param name="network">The network; the file of its weights may state the distance.</param>
     public Distance Read(ParseResult result, NetworkSettings network)
     {
         var (known, given) = (network.File?.Distance, result.GetValue(distance));

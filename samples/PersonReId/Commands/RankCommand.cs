@@ -3,7 +3,7 @@ using MetricLearning;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>rank</c>: a page of ranked lists.</summary>
+/// <summary><c>rank</c>: writes a page of ranked lists.</summary>
 internal static class RankCommand
 {
     public static Command Create()

@@ -3,7 +3,7 @@ using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>recipe</c>: what a recipe resolves to.</summary>
+/// <summary><c>recipe</c>: prints all settings of a recipe.</summary>
 internal static class RecipeCommand
 {
     public static Command Create()
@@ -35,7 +35,7 @@ internal static class RecipeCommand
         return command;
     }
 
-    /// <summary>Prints what a recipe resolves to.</summary>
+    /// <summary>Prints all settings of a recipe.</summary>
     public static void Print(Recipe recipe)
     {
         Ui.Heading($"Recipe {recipe.Name}");

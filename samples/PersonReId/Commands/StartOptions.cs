@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace PersonReId.Commands;
 
-/// <summary>What to do with a run that the output folder holds.</summary>
+/// <summary>The options that say what to do with a run in the output folder.</summary>
 internal sealed class StartOptions
 {
     private readonly Option<bool> resume = new("--resume") { Description = "Goes on with the run in the output folder" };

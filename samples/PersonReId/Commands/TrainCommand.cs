@@ -4,7 +4,7 @@ using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>train</c>: the lesson, or another recipe, on the user's own dataset.</summary>
+/// <summary><c>train</c>: trains a network on the user's own dataset, by the recipe of the lesson or another one.</summary>
 internal static class TrainCommand
 {
     public static Command Create()
@@ -61,7 +61,7 @@ internal static class TrainCommand
     }
 }
 
-/// <summary>Which recipe, and what the user changes in it.</summary>
+/// <summary>The options that choose a recipe and change its settings.</summary>
 internal sealed class RecipeOptions
 {
     private readonly NetworkOptions network;
@@ -146,11 +146,11 @@ internal sealed class RecipeOptions
     }
 
     /// <summary>The recipe with the user's changes, and the network that it trains.</summary>
-    /// <exception cref="UserErrorException">The user changes what the recipe does not have.</exception>
+    /// <exception cref="UserErrorException">The user changes a setting that the recipe does not have.</exception>
     public (Recipe Recipe, NetworkSettings Network) Read(ParseResult result)
     {
         var chosen = PublishedRecipes.Named(result.GetRequiredValue(recipe));
-        // A small network that is trained from scratch is what this program starts with; the recipes of papers name theirs.
+        // The recipe of the lesson trains a small network from scratch. The recipes of papers name their own networks.
         if (ReferenceEquals(chosen, PublishedRecipes.Lesson)) chosen = chosen with { Architecture = NetworkOptions.DefaultNetwork };
         var settings = network.Read(result, chosen);
         chosen = chosen with { Architecture = settings.Architecture, Height = settings.Height, Width = settings.Width };

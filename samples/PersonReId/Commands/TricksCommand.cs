@@ -4,7 +4,7 @@ using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
 
-/// <summary><c>tricks</c>: the table of Bag of Tricks, trick by trick.</summary>
+/// <summary><c>tricks</c>: reproduces the table of Bag of Tricks, trick by trick.</summary>
 internal static class TricksCommand
 {
     public static Command Create()
@@ -88,7 +88,7 @@ internal static class TricksCommand
         static string Cell(Figures figures) => $"{Ui.Percent(figures.Rank1)} ({Ui.Percent(figures.MAP)})";
     }
 
-    /// <summary>The last run with k-reciprocal re-ranking of its results.</summary>
+    /// <summary>Evaluates the last run again, with k-reciprocal re-ranking of its results.</summary>
     private static RetrievalReport Reranked(DataSource source, TrainingSettings settings, CancellationToken cancellationToken)
     {
         var data = source.Open(testOnly: true);

@@ -7,23 +7,23 @@ internal sealed record LossPlan(string Name, LossKind Kind)
 {
     public double Weight { get; init; } = 1;
 
-    /// <summary>The margin, where the loss has one.</summary>
+    /// <summary>The margin, if the loss has one.</summary>
     public double Margin { get; init; }
 
-    /// <summary>The factor on cosines, where the loss has one.</summary>
+    /// <summary>The factor on cosines, if the loss has one.</summary>
     public double Scale { get; init; }
 
-    /// <summary>The label smoothing, where the loss has one.</summary>
+    /// <summary>The label smoothing, if the loss has one.</summary>
     public double Smoothing { get; init; }
 
-    /// <summary>Whether it looks at the embedding, behind the neck, in place of the features before it.</summary>
+    /// <summary>Whether it uses the embedding, which is behind the neck, instead of the features before the neck.</summary>
     public bool OfEmbedding { get; init; }
 
     /// <summary>Whether it compares features of length one.</summary>
     public bool Normalized { get; init; }
 
-    /// <summary>The learning rate of an SGD of its own for what it learns, with its gradient divided by <see cref="Weight"/>; null
-    /// where the common optimizer trains it.</summary>
+    /// <summary>The learning rate of a separate SGD optimizer for the parameters of the loss, whose gradients are divided by
+    /// <see cref="Weight"/>; null if the common optimizer trains them.</summary>
     public double? OwnRate { get; init; }
 
     /// <summary>Whether it is a triplet loss on the hardest triplets, whose margin <c>--margin</c> sets.</summary>
@@ -51,7 +51,7 @@ internal sealed record LossPlan(string Name, LossKind Kind)
     }
 }
 
-/// <summary>Which loss.</summary>
+/// <summary>The kinds of loss.</summary>
 internal enum LossKind
 {
     /// <summary>The hardest triplet of each image; with margin 0 the soft margin.</summary>
@@ -79,25 +79,25 @@ internal enum LossKind
     Center,
 }
 
-/// <summary>Which optimizer.</summary>
+/// <summary>The kinds of optimizer.</summary>
 internal enum OptimizerKind
 {
     Adam,
     AmsGrad,
     AdamW,
 
-    /// <summary>With momentum 0.9.</summary>
+    /// <summary>Stochastic gradient descent with momentum 0.9.</summary>
     Sgd,
 }
 
-/// <summary>How the learning rate falls.</summary>
+/// <summary>The ways in which the learning rate falls.</summary>
 internal enum ScheduleKind
 {
     MultiStep,
     Cosine,
 }
 
-/// <summary>The tricks of Bag of Tricks that a recipe can do without, in the order of its table.</summary>
+/// <summary>The tricks of Bag of Tricks that a recipe can leave out, in the order of its table.</summary>
 internal enum Trick
 {
     WarmUp,

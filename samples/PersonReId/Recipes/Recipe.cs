@@ -6,7 +6,7 @@ using MetricLearning.Vision;
 
 namespace PersonReId.Recipes;
 
-/// <summary>How a network is trained, as typed data: all that the result depends on, but for the data and the seed.</summary>
+/// <summary>Describes how a network is trained: everything that the result depends on, except the data and the seed.</summary>
 internal sealed record Recipe
 {
     public required string Name { get; init; }
@@ -59,7 +59,7 @@ internal sealed record Recipe
     /// <summary>The factor on the rate of biases.</summary>
     public double BiasRate { get; init; } = 1;
 
-    /// <summary>The factor on the rate of what losses learn: class vectors, proxies.</summary>
+    /// <summary>The factor on the learning rate of the parameters of losses, such as class vectors and proxies.</summary>
     public double LossRate { get; init; } = 1;
 
     /// <summary>The greatest absolute value of a gradient; null for no limit.</summary>
@@ -75,10 +75,10 @@ internal sealed record Recipe
     /// <summary>The epoch at which a <see cref="ScheduleKind.Cosine"/> begins to fall.</summary>
     public int FallFrom { get; init; }
 
-    /// <summary>The part of the rate that a <see cref="ScheduleKind.Cosine"/> leaves.</summary>
+    /// <summary>The factor on the learning rate at the end of a <see cref="ScheduleKind.Cosine"/>.</summary>
     public double MinimumFactor { get; init; }
 
-    /// <summary>How long the rate rises; 0 for no warm-up.</summary>
+    /// <summary>The length of the warm-up, in which the rate rises; 0 for no warm-up.</summary>
     public TrainingSpan WarmUp { get; init; }
     public double WarmUpFactor { get; init; } = 0.1;
     public ScheduleUpdate Update { get; init; }
@@ -92,15 +92,15 @@ internal sealed record Recipe
     /// <summary>Cosine or Euclidean distance at test time.</summary>
     public bool ComparesByCosine { get; init; } = true;
 
-    /// <summary>The tricks that it does without.</summary>
+    /// <summary>The tricks that it leaves out.</summary>
     public IReadOnlyList<Trick> Omitted { get; init; } = [];
 
-    /// <summary>Whether a part of the loss looks at the scores of the classifier.</summary>
+    /// <summary>Whether a part of the loss uses the scores of the classifier.</summary>
     public bool NeedsClassifier => Losses.Any(loss => loss.Kind is LossKind.CrossEntropy or LossKind.FastReIdCrossEntropy);
 
     public Distance Distance => ComparesByCosine ? Distance.Cosine : Distance.Euclidean;
 
-    /// <summary>The same recipe over another number of epochs. All lengths, in iterations too, change in proportion.</summary>
+    /// <summary>Returns the recipe for another number of epochs. All lengths change in proportion, including those in iterations.</summary>
     public Recipe Over(int epochs) => epochs == Epochs ? this : this with
     {
         Epochs = epochs,
@@ -110,7 +110,7 @@ internal sealed record Recipe
         FrozenFor = Scaled(FrozenFor, epochs),
     };
 
-    /// <summary>Without one of the tricks of Bag of Tricks.</summary>
+    /// <summary>Returns the recipe without one of the tricks of Bag of Tricks.</summary>
     public Recipe Without(Trick trick) => (trick switch
     {
         Trick.WarmUp => this with { WarmUp = default },
@@ -122,7 +122,7 @@ internal sealed record Recipe
         _ => throw new ArgumentOutOfRangeException(nameof(trick), trick, "There is no such trick."),
     }) with { Omitted = [.. Omitted, trick] };
 
-    /// <summary>What it resolves to: a name and a value for each setting. Values do not depend on the language of the system.</summary>
+    /// <summary>The resolved settings: a name and a value for each. Values do not depend on the language of the system.</summary>
     public IReadOnlyList<(string Name, string Value)> Lines()
     {
         var schedule = Schedule switch

@@ -63,7 +63,7 @@ internal sealed class RecipeParts : IDisposable
         return new ImageTransform([.. steps]);
     }
 
-    /// <summary>Adds all that training changes, but for the model, to a checkpoint.</summary>
+    /// <summary>Adds everything that training changes, except the model, to a checkpoint.</summary>
     public void AddTo(TrainingCheckpoint checkpoint)
     {
         checkpoint.Add("optimizer", optimizer);
@@ -73,7 +73,7 @@ internal sealed class RecipeParts : IDisposable
         if (freeze is not null) checkpoint.Add("freeze", freeze);
     }
 
-    /// <summary>At the start of each epoch.</summary>
+    /// <summary>Prepares an epoch. It must be called at the start of each epoch.</summary>
     public void StartEpoch(int epoch)
     {
         Schedule.StartEpoch(epoch);
@@ -133,7 +133,7 @@ internal sealed class RecipeParts : IDisposable
     {
         List<Parameter> learned = [.. Losses.parameters().Where(parameter =>
             !ownOptimizers.Exists(own => own.Loss.parameters().Any(owned => ReferenceEquals(owned, parameter))))];
-        // One group where all have one rate: the state of the optimizer is then that of a plain one.
+        // One group if all parameters have the same rate: the state of the optimizer then equals that of a plain one.
         List<(IReadOnlyList<Parameter> Parameters, double Rate)> groups = [];
         if (recipe.BiasRate == 1) groups.Add(([.. model.parameters()], recipe.LearningRate));
         else

@@ -37,7 +37,7 @@ internal sealed class PedestrianPainter(SKCanvas canvas, Appearance look, Pose p
     private SKPoint At(Joint j) => new(X(j), -j.Up);
     private float Depth(Joint j) => j.Front * cos - j.Left * sin;
 
-    /// <summary>Half the width, in the image, of an upright ellipse with these half axes.</summary>
+    /// <summary>Computes half the width that an upright ellipse with these half axes has in the image.</summary>
     private float Turned(float wide, float deep) => MathF.Sqrt(wide * wide * cos * cos + deep * deep * sin * sin);
 
     private static SKColor Shade(SKColor c, float f) =>

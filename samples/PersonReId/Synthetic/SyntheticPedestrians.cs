@@ -8,7 +8,7 @@ namespace PersonReId.Synthetic;
 /// </summary>
 /// <remarks>
 /// The same settings give the same people in the same poses on every run. Train and test identities are disjoint. Each person walks past
-/// some of the cameras. Of a test person's images from one pass, one is a query and the others belong to the gallery. The gallery also
+/// some of the cameras. One of a test person's images from one pass is a query. The others belong to the gallery. The gallery also
 /// holds distractors (identity 0000) and junk (identity -1: boxes that cut a body in half).
 /// </remarks>
 internal sealed record SyntheticPedestrians
@@ -19,7 +19,7 @@ internal sealed record SyntheticPedestrians
     public int PicturesPerPass { get; init; } = 4;
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>How many images the dataset has.</summary>
+    /// <summary>The number of images of the dataset.</summary>
     public int Count => Plan().Count;
 
     /// <summary>Draws all images into a folder, and replaces an earlier dataset there.</summary>

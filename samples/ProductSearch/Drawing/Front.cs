@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>For each pixel, which triangle is in front of all others there.</summary>
+/// <summary>A depth buffer: it holds the triangle that is nearest to the camera at each pixel.</summary>
 internal sealed class Front
 {
     private readonly int side;
@@ -16,7 +16,7 @@ internal sealed class Front
         Array.Fill(Triangle, -1);
     }
 
-    /// <summary>The number of the triangle; -1 where there is none.</summary>
+    /// <summary>The number of the triangle at each pixel; -1 if there is none.</summary>
     public int[] Triangle { get; }
 
     /// <summary>The weights of the triangle's corners.</summary>

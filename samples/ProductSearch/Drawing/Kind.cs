@@ -3,11 +3,10 @@ using MetricLearning;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>A kind of product, and how one of it is built.</summary>
+/// <summary>A kind of product, and the function that builds one.</summary>
 /// <param name="Name">The name, such as <c>mug</c>.</param>
 /// <param name="Group">The shelf on which a shop would put it, such as <c>kitchen</c>.</param>
-/// <param name="Build">Builds one from the material that it shows most, a second one for its smaller parts, and random
-/// proportions.</param>
+/// <param name="Build">Builds a product from its main material, a second material for its smaller parts, and random proportions.</param>
 internal sealed record Kind(string Name, string Group, Func<Material, Material, SeededRandom, Mesh> Build)
 {
     /// <summary>All kinds.</summary>
@@ -254,7 +253,7 @@ internal sealed record Kind(string Name, string Group, Func<Material, Material, 
 
     private static float Between(SeededRandom random, double low, double high) => (float)random.NextDouble(low, high);
 
-    /// <summary>The inside of an open thing: plain, and darker.</summary>
+    /// <summary>The material of the inside of an open thing: one darker color.</summary>
     private static Material Inside(Material body) => Material.Plain(body.Color * 0.75f, 0.05f);
 
     /// <summary>Points on a part of an upright ellipse, by angles in degrees; 0 is to the right, 90 is up.</summary>

@@ -2,14 +2,14 @@ using System.Numerics;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>How the two colors of a material are laid out.</summary>
+/// <summary>The patterns in which the two colors of a material are laid out.</summary>
 internal enum Pattern { Plain, Striped, Ribbed, Dotted, Checked, Banded, ZigZag, Printed, TwoTone }
 
 /// <summary>A surface: its colors and how much it shines.</summary>
 /// <param name="Color">The main color: red, green and blue in [0, 1].</param>
 /// <param name="Second">The color of the pattern.</param>
 /// <param name="Pattern">The pattern.</param>
-/// <param name="Count">How many stripes, dots or checks there are.</param>
+/// <param name="Count">The number of stripes, dots or checks.</param>
 /// <param name="Shine">The strength of highlights, in [0, 1].</param>
 /// <param name="Print">The cells of a print, 5 × 5 in the bits 0 to 24.</param>
 internal sealed record Material(Vector3 Color, Vector3 Second, Pattern Pattern, int Count, float Shine, uint Print = 0)
@@ -17,7 +17,7 @@ internal sealed record Material(Vector3 Color, Vector3 Second, Pattern Pattern, 
     /// <summary>A surface of one color.</summary>
     public static Material Plain(Vector3 color, float shine = 0.2f) => new(color, color, Pattern.Plain, 1, shine);
 
-    /// <summary>The color at a place: around the thing, and up it, both in [0, 1].</summary>
+    /// <summary>Computes the color at a place. The coordinates go around the thing and up it, both in [0, 1].</summary>
     public Vector3 At(Vector2 place)
     {
         var (x, y) = (place.X * Count, place.Y * Count);
@@ -36,7 +36,7 @@ internal sealed record Material(Vector3 Color, Vector3 Second, Pattern Pattern, 
         };
     }
 
-    /// <summary>The print stands on the front and on the back.</summary>
+    /// <summary>The print is on the front and on the back.</summary>
     private bool Printed(Vector2 place)
     {
         var (x, y) = ((Fraction(2 * place.X + 0.5f) - 0.3f) / 0.4f, (place.Y - 0.3f) / 0.45f);

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>A corner of a triangle: where it is, where its surface looks, and where it lies on its material.</summary>
+/// <summary>A corner of a triangle: its position, the direction of its surface, and its place on the material.</summary>
 /// <param name="Position">The position; y points up.</param>
 /// <param name="Normal">The direction of the surface, of length 1.</param>
 /// <param name="Texture">The place on the material: around it, and up it, both in [0, 1].</param>
@@ -25,7 +25,7 @@ internal sealed class Mesh
         Corners.Aggregate(new Vector3(float.MinValue), (high, corner) => Vector3.Max(high, corner.Position)));
 
     /// <summary>A solid of revolution: a curve that turns around the vertical axis.</summary>
-    /// <param name="material">What it is made of.</param>
+    /// <param name="material">The material.</param>
     /// <param name="curve">Radius and height from the bottom to the top; a smooth curve goes through these points.</param>
     public Mesh Turn(Material material, params (float Radius, float Height)[] curve)
     {
@@ -125,7 +125,7 @@ internal sealed class Mesh
             (radius, width / 2), (0, width / 2)),
         Matrix4x4.CreateRotationX(MathF.PI / 2) * Matrix4x4.CreateTranslation(center));
 
-    /// <summary>Another thing, moved.</summary>
+    /// <summary>Adds another thing, moved.</summary>
     public Mesh Add(Mesh other, Matrix4x4 place)
     {
         Matrix4x4.Invert(place, out var back);

@@ -2,10 +2,10 @@ using System.Numerics;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>Paints a thing in a view: triangles with a depth buffer, a light, highlights, and a shadow on the ground.</summary>
+/// <summary>Paints a thing in a view: it draws triangles with a depth buffer, a light, highlights, and a shadow on the ground.</summary>
 internal static class Painter
 {
-    /// <summary>The pixels along each side of a pixel of the result; their mean smooths edges.</summary>
+    /// <summary>The number of painted pixels along each side of a pixel of the result. Their mean smooths edges.</summary>
     private const int Finer = 2;
 
     private const float Distance = 4.2f, Focus = 3.4f;
@@ -16,7 +16,7 @@ internal static class Painter
         var side = size * Finer;
         var colors = new Vector3[side * side];
 
-        // The thing in a ball of radius 1 that stands on the ground.
+        // Scales the thing to a ball of radius 1 that stands on the ground.
         var (low, high) = mesh.Bounds;
         var middle = (low + high) / 2;
         var scale = 2 / Vector3.Distance(low, high);
@@ -85,7 +85,7 @@ internal static class Painter
         for (var i = 0; i < colors.Length; i++) colors[i] *= 1 - 0.45f * (1 - view.Ambient * 0.7f) * blurred[i];
     }
 
-    /// <summary>The mean over a window along rows (step 1) or along columns (step <paramref name="side"/>).</summary>
+    /// <summary>Computes the mean over a window along rows (step 1) or along columns (step <paramref name="side"/>).</summary>
     private static float[] Blur(float[] values, int side, int step, int radius)
     {
         var result = new float[values.Length];

@@ -4,7 +4,7 @@ using MetricLearning.Vision;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>A product that exists only in pictures: a kind, its colors, its pattern and its proportions.</summary>
+/// <summary>A product that exists only in drawn pictures. It has a kind, colors, a pattern and proportions.</summary>
 internal sealed class Product
 {
     private static readonly (string Name, Vector3 Color)[] colors =
@@ -28,13 +28,13 @@ internal sealed class Product
 
     private Product(string name, IReadOnlyList<string> tags, Mesh mesh) => (Name, Tags, this.mesh) = (name, tags, mesh);
 
-    /// <summary>What a shop would call it, such as <c>Striped red mug</c>.</summary>
+    /// <summary>The name that a shop would give it, such as <c>Striped red mug</c>.</summary>
     public string Name { get; }
 
     /// <summary>Its kind, its shelf and its main color.</summary>
     public IReadOnlyList<string> Tags { get; }
 
-    /// <summary>The product with this number; the same seed and number give the same product on every machine.</summary>
+    /// <summary>Creates the product with this number. The same seed and number give the same product on every machine.</summary>
     public static Product Of(ulong seed, int number)
     {
         var random = SeededRandom.ForStream(seed, 0x5409, (ulong)number);
@@ -53,6 +53,6 @@ internal sealed class Product
             (float)random.NextDouble(-0.05, 0.05), (float)random.NextDouble(-0.05, 0.05)), Vector3.Zero, Vector3.One);
     }
 
-    /// <summary>A square picture of it.</summary>
+    /// <summary>Paints a square picture of it.</summary>
     public Picture Photograph(View view, int size) => Picture.FromRgb(Painter.Paint(mesh, view, size), size, size);
 }

@@ -3,7 +3,7 @@ using MetricLearning;
 
 namespace ProductSearch.Drawing;
 
-/// <summary>From where, in what light and against what background a picture is taken.</summary>
+/// <summary>The view of a picture: the position of the camera, the light and the background.</summary>
 internal sealed record View
 {
     /// <summary>The angle around the thing, in radians.</summary>

@@ -12,8 +12,8 @@ internal sealed class ListenOptions
     /// <summary>Adds the options to a command.</summary>
     /// <param name="command">The command.</param>
     /// <param name="usualPort">The port without an option.</param>
-    /// <param name="others">What others in the network can do where the program listens on another address than this computer's own, as
-    /// the rest of a sentence.</param>
+    /// <param name="others">The rest of the sentence that says what others in the network can do if the program listens on an address other
+    /// than this computer's own.</param>
     public ListenOptions(Command command, int usualPort, string others)
     {
         address = new Option<string>("--address")

@@ -3,12 +3,12 @@ using Microsoft.AspNetCore.HostFiltering;
 
 namespace MetricLearning.Samples;
 
-/// <summary>What the web servers of the samples have in common.</summary>
+/// <summary>The parts that the web servers of the samples share.</summary>
 internal static class LocalServer
 {
     private static readonly TimeSpan headersTime = TimeSpan.FromSeconds(15);
 
-    /// <summary>A builder of a server that listens at one place, within limits.</summary>
+    /// <summary>Creates the builder of a server that listens at one address, within limits.</summary>
     /// <param name="place">The address and the port.</param>
     /// <param name="maxBytes">The most bytes of a request's body.</param>
     /// <param name="maxConnections">The most connections.</param>
@@ -27,13 +27,13 @@ internal static class LocalServer
         builder.Services.AddProblemDetails();
         builder.Services.Configure<HostFilteringOptions>(options =>
         {
-            // A page elsewhere could point its own name at this computer; it would still send that name.
+            // Another site could point its host name at this computer. Its requests would still carry that name.
             if (IPAddress.IsLoopback(place.Address)) options.AllowedHosts = ["localhost", "127.0.0.1", "[::1]"];
         });
         return builder;
     }
 
-    /// <summary>Adds what each request passes first: errors become problem details, and foreign pages are refused.</summary>
+    /// <summary>Adds the first steps of each request: errors become problem details, and requests of other sites are refused.</summary>
     public static void Use(WebApplication app)
     {
         app.UseExceptionHandler();

@@ -5,7 +5,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace MetricLearning.Onnx.Runtime;
 
-/// <summary>Turns decoded images into what a network takes: normalized planes in float32, or pixels in bytes.</summary>
+/// <summary>Turns decoded images into the input of a network: normalized planes in float32, or pixels in bytes.</summary>
 internal sealed class ImageInput
 {
     private const int LargestImage = 1 << 28;
@@ -13,12 +13,11 @@ internal sealed class ImageInput
     private readonly Resize resize;
     private readonly Normalize? normalize;
 
-    /// <summary>Reads what a network takes.</summary>
+    /// <summary>Reads the type and the size of a network's input.</summary>
     /// <param name="name">The input's name.</param>
-    /// <param name="input">What the network says about it.</param>
+    /// <param name="input">The input's metadata.</param>
     /// <param name="space">How images are prepared.</param>
-    /// <exception cref="InvalidDataException">The network takes something else than images, or it is not known how to prepare
-    /// them.</exception>
+    /// <exception cref="InvalidDataException">The input is not an image, or it is not known how to prepare images.</exception>
     public ImageInput(string name, NodeMetadata input, EmbeddingSpace space)
     {
         Name = name;
@@ -32,14 +31,14 @@ internal sealed class ImageInput
         Height = Known("height", height, space.Height);
         Width = Known("width", width, space.Width);
         if (space.Interpolation is not (null or "bilinear"))
-            throw new InvalidDataException($"Its images are resized by '{space.Interpolation}', and only 'bilinear' is known.");
+            throw new InvalidDataException($"Its images are resized with '{space.Interpolation}', but only 'bilinear' is supported.");
         Channels = isPixels ? shape[3] : shape[1];
         resize = new Resize(Height, Width);
         if (!isPixels) normalize = space is { Mean: { } mean, Deviation: { } deviation } ? new Normalize(mean, deviation)
-            : throw new InvalidDataException("It does not say by which mean and deviation images are normalized, and the settings do not.");
+            : throw new InvalidDataException("It does not give the mean and deviation of images; set them in the settings' Space.");
         if (Channels is not (1 or 3) || (normalize?.Channels ?? Channels) != Channels)
             throw new InvalidDataException(
-                $"It takes {Channels} channels, and images are prepared with {normalize?.Channels ?? 3}.");
+                $"It takes {Channels} channels, but images are prepared with {normalize?.Channels ?? 3}.");
         var bytes = (long)Channels * Height * Width * (isPixels ? 1 : sizeof(float));
         ImageBytes = bytes <= LargestImage ? (int)bytes : throw new InvalidDataException($"Its images have {bytes:N0} bytes, too many.");
     }
@@ -60,7 +59,7 @@ internal sealed class ImageInput
     /// <summary>The shape of a batch.</summary>
     public long[] Shape(int batch) => normalize is null ? [batch, Height, Width, Channels] : [batch, Channels, Height, Width];
 
-    /// <summary>Resizes a decoded image, which changes it, and writes it as the network takes it.</summary>
+    /// <summary>Resizes a decoded image, which changes it, and writes it in the format of the input.</summary>
     public void Prepare(Picture picture, Span<byte> target)
     {
         resize.Apply(picture, new SeededRandom(0));
@@ -78,7 +77,7 @@ internal sealed class ImageInput
 
     private static int Known(string what, int size, int? given) =>
         size > 0 && given is { } asked && asked != size
-            ? throw new InvalidDataException($"Its {what} of images is {size}, and the record of its embeddings says {asked}.")
+            ? throw new InvalidDataException($"Its {what} of images is {size}, but its embedding space says {asked}.")
             : size > 0 ? size : given
-                ?? throw new InvalidDataException($"It takes images of any {what}; the settings must say one.");
+                ?? throw new InvalidDataException($"It takes images of any {what}; set one in the settings' Space.");
 }

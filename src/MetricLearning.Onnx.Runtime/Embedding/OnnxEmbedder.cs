@@ -7,14 +7,15 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace MetricLearning.Onnx.Runtime;
 
-/// <summary>Turns images into embeddings with ONNX Runtime: decodes, resizes and normalizes them as training did, and runs images of
-/// callers that wait at the same time as one batch.</summary>
+/// <summary>Turns images into embeddings with ONNX Runtime. It decodes, resizes and normalizes them as in training. Images of callers that
+/// wait at the same time run as one batch.</summary>
 /// <remarks>
-/// <para>It needs no libtorch. The application references one native package of ONNX Runtime, such as
+/// <para>It does not need libtorch. The application must reference one native package of ONNX Runtime, such as
 /// <c>Microsoft.ML.OnnxRuntime</c>.</para>
-/// <para>Memory is bounded, however many callers there are: a few images are decoded at once, a few wait for their run, and all other
-/// callers wait before their image is decoded.</para>
-/// <para>Thread safety: any number of threads may embed at once. One disposes it; calls that have not ended by then end first.</para>
+/// <para>Memory is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and all other callers
+/// wait before their image is decoded.</para>
+/// <para>Thread safety: any number of threads may embed at once. One thread disposes it; <see cref="Dispose"/> waits for calls that have
+/// not ended.</para>
 /// </remarks>
 public sealed class OnnxEmbedder : IDisposable
 {
@@ -40,8 +41,8 @@ public sealed class OnnxEmbedder : IDisposable
     /// <param name="settings">How the embedder works; null for the defaults.</param>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is no network that ONNX Runtime runs, it takes something else than images, it and
-    /// the settings contradict each other, or neither says how to prepare images; the message names the file and says why.</exception>
+    /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, its input is not images, it contradicts the settings, or
+    /// neither says how to prepare images. The message names the file and says why.</exception>
     public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -51,32 +52,34 @@ public sealed class OnnxEmbedder : IDisposable
         Dimension = session.OutputMetadata[output].Dimensions is [_, > 0 and var length] ? length : (int?)Space.Dimension ?? 0;
         decoders = new(settings.Decoders);
         queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * settings.MaxBatch) { SingleReader = true });
-        // Native code reads it, so it stays where it is. It begins at a multiple of 64: where ONNX Runtime adds numbers up, the order, and
-        // with it the last bit, follows from the address.
+        // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime adds
+        // numbers up depends on the address, and the last bit of the sum depends on the order.
         batchBytes = GC.AllocateUninitializedArray<byte>(checked(settings.MaxBatch * input.ImageBytes + Alignment - 1), pinned: true);
         batchStart = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0) & (Alignment - 1));
         worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
         worker.Start();
     }
 
-    /// <summary>What the embeddings agree in: what the file says, completed by the settings.</summary>
+    /// <summary>The embedding space: the properties that the file records, completed by the settings.</summary>
     public EmbeddingSpace Space { get; }
 
-    /// <summary>The length of an embedding; 0 if the file does not say it.</summary>
+    /// <summary>The dimension of the embeddings; 0 if the file does not fix it.</summary>
     public int Dimension { get; }
 
-    /// <summary>The embedding of an image; of length 1 if <see cref="EmbeddingSpace.Normalized"/> of <see cref="Space"/> is true.</summary>
-    /// <param name="image">The contents of an image file of any kind that <see cref="ImageDecoder"/> reads. It must not change before the
-    /// task ends.</param>
+    /// <summary>Embeds an image. The embedding has length 1 if <see cref="EmbeddingSpace.Normalized"/> of <see cref="Space"/> is
+    /// true.</summary>
+    /// <param name="image">The contents of an image file in any format that <see cref="ImageDecoder"/> reads. They must not change before
+    /// the task ends.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <exception cref="InvalidDataException">It is no image, broken, or larger than the settings allow; the message says what.</exception>
+    /// <exception cref="InvalidDataException">The contents are not an image, are broken, or are larger than the settings allow. The message
+    /// says why.</exception>
     /// <exception cref="OnnxRuntimeException">The network could not be run.</exception>
-    /// <exception cref="OperationCanceledException">The wait was ended.</exception>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     /// <exception cref="ObjectDisposedException">The embedder is disposed.</exception>
     public Task<float[]> EmbedAsync(ReadOnlyMemory<byte> image, CancellationToken cancellationToken = default) =>
         EmbedAsync(target => Prepare(image.Span, target), cancellationToken);
 
-    /// <summary>The embedding of an image that a stream has, from its position to its end.</summary>
+    /// <summary>Embeds the image in a stream, from its position to its end.</summary>
     /// <param name="image">The stream; it stays open.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="ArgumentNullException">The stream is null.</exception>
@@ -85,12 +88,12 @@ public sealed class OnnxEmbedder : IDisposable
     public async Task<float[]> EmbedAsync(Stream image, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(image);
-        // Read before it is decoded, so that a slow upload keeps no decoder from other images.
+        // The stream is read before a decoder is taken, so a slow upload does not block other images.
         var bytes = await BoundedBytes.ReadAsync(image, settings.MaxBytes, cancellationToken).ConfigureAwait(false);
         return await EmbedAsync(target => Prepare(bytes.All, target), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Ends what was begun, and frees the network. A second call does nothing.</summary>
+    /// <summary>Waits for the calls that have begun, and frees the network. A second call does nothing.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref isDisposed, 1) == 1) return;
@@ -103,7 +106,7 @@ public sealed class OnnxEmbedder : IDisposable
     {
         ObjectDisposedException.ThrowIf(isDisposed == 1, this);
         var result = new TaskCompletionSource<float[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        // An image takes memory from here to its run. It keeps its decoder until there is room in the queue, so there are few of them.
+        // An image takes memory from here to its run. It keeps its decoder until the queue has room, so there are few such images.
         await decoders.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -115,7 +118,7 @@ public sealed class OnnxEmbedder : IDisposable
             }
             catch
             {
-                // The worker has not got it, so it is not in use.
+                // The worker has not received it, so it is not in use.
                 ArrayPool<byte>.Shared.Return(bytes);
                 ObjectDisposedException.ThrowIf(isDisposed == 1, this);
                 throw;
@@ -139,7 +142,7 @@ public sealed class OnnxEmbedder : IDisposable
             var known = EmbeddingSpace.Of(session.ModelMetadata.CustomMetadataMap) ?? new();
             var space = known.Agree(settings.Space);
             if (session.InputNames.Count != 1) throw new InvalidDataException(
-                $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}); only images are given.");
+                $"It takes {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}), but only images are passed.");
             var name = session.InputNames[0];
             return (session, space, new ImageInput(name, session.InputMetadata[name], space), session.OutputNames[0]);
         }
@@ -178,7 +181,7 @@ public sealed class OnnxEmbedder : IDisposable
             }
             catch (Exception e)
             {
-                // Whatever it is, it is the callers' answer; the worker goes on with the next batch.
+                // The callers receive any exception; the worker continues with the next batch.
                 foreach (var request in batch) request.Result.TrySetException(e);
             }
             foreach (var request in batch) ArrayPool<byte>.Shared.Return(request.Bytes);

@@ -6,28 +6,29 @@ namespace MetricLearning.Onnx;
 
 public static partial class OnnxFile
 {
-    /// <summary>The tensors of a file by name: the weights, and the constants that it stores as they are.</summary>
+    /// <summary>Reads the tensors of a file by name: the weights, and the constants that it stores.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>The tensors, on the CPU, with the texts beside the network as metadata. The caller disposes them.</returns>
-    /// <exception cref="InvalidDataException">The file is no ONNX file, damaged, or its tensors are in another file or of a type that
-    /// TorchSharp does not have; the message names it and says why.</exception>
+    /// <returns>The tensors, on the CPU, with the file's metadata. The caller disposes them.</returns>
+    /// <exception cref="InvalidDataException">The file is not an ONNX file or is damaged, or its tensors are in another file or have a type
+    /// that TorchSharp does not have. The message names the file and says why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static NamedTensors Read(string path) => InputFile.Read(path, stream => Tensors(stream, OnnxReader.Read(stream)));
 
-    /// <summary>The texts beside the network.</summary>
-    /// <param name="path">The file. No tensor of it is read.</param>
-    /// <exception cref="InvalidDataException">The file is no ONNX file, or damaged; the message names it and says why.</exception>
+    /// <summary>Reads the metadata of a file.</summary>
+    /// <param name="path">The file. Its tensors are not read.</param>
+    /// <exception cref="InvalidDataException">The file is not an ONNX file, or it is damaged. The message names it and says
+    /// why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static IReadOnlyDictionary<string, string> ReadMetadata(string path) =>
         InputFile.Read(path, stream => OnnxReader.Read(stream).Metadata);
 
-    /// <summary>What the embeddings of a file must agree in to be compared; null if the file does not say it.</summary>
+    /// <summary>Reads the embedding space of a file; null if the file does not record it.</summary>
     /// <inheritdoc cref="ReadMetadata" path="/param"/>
     /// <inheritdoc cref="ReadMetadata" path="/exception"/>
     public static EmbeddingSpace? ReadSpace(string path) =>
         InputFile.Read(path, stream => EmbeddingSpace.Of(OnnxReader.Read(stream).Metadata));
 
-    /// <summary>The names of the classes of a file, in the order of the class scores; null if the file has none.</summary>
+    /// <summary>Reads the names of the classes of a file, in the order of the class scores; null if the file has none.</summary>
     /// <inheritdoc cref="ReadMetadata" path="/param"/>
     /// <inheritdoc cref="ReadMetadata" path="/exception"/>
     public static IReadOnlyList<string>? ReadClassNames(string path) => InputFile.Read(path, stream =>
@@ -44,19 +45,19 @@ public static partial class OnnxFile
         }
     });
 
-    /// <summary>Loads the weights of a file into a model by their names, as <see cref="WeightLoading"/> does with other files. What
-    /// <see cref="Export"/> wrote without folding loads strictly.</summary>
+    /// <summary>Loads the weights of a file into a model by their names, as <see cref="WeightLoading"/> does with other files. Files that
+    /// <see cref="Export"/> wrote without folding load strictly.</summary>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file.</param>
-    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
-    /// unchanged.</param>
+    /// <param name="strict">Whether a missing tensor, an unexpected tensor or a tensor of another shape is an error. On such an error the
+    /// model stays unchanged.</param>
     /// <param name="rename">Maps a name in the file to the name in the model, or to null to leave the tensor out; null for the rule of
     /// <see cref="WeightLoading"/>.</param>
-    /// <returns>Which tensors matched, were missing, were unexpected, had another shape or were left out. The network's constants are in
-    /// none of these.</returns>
+    /// <returns>The tensors that matched, were missing, were unexpected, had another shape or were left out. It does not list the
+    /// network's constants.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
-    /// <exception cref="InvalidDataException">The file cannot be read; or it does not fit and <paramref name="strict"/> is true: the
-    /// message is the report. It names the file.</exception>
+    /// <exception cref="InvalidDataException">The file cannot be read. Or it does not fit and <paramref name="strict"/> is true; the
+    /// message is then the report. The message names the file.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static WeightReport LoadWeights(nn.Module model, string path, bool strict = true, Func<string, string?>? rename = null)
     {
@@ -66,14 +67,15 @@ public static partial class OnnxFile
         return InputFile.Naming(path, () => model.LoadWeights(tensors, strict, rename));
     }
 
-    /// <summary>Loads the weights of a file into a model by the order in which the networks use them, whatever their names are. The network
-    /// must be the model's. Batch norms that an exporter has made part of convolutions are set so that both compute the same.</summary>
-    /// <remarks>Networks that are exported from PyTorch or other tools have folded batch norms and weights without names. After loading,
-    /// the model gives the same features and can be trained on.</remarks>
+    /// <summary>Loads the weights of a file into a model in the order in which the networks use them; names are ignored. The file must have
+    /// the network of the model. If an exporter has folded batch norms into convolutions, the model's batch norms are set so that both
+    /// networks compute the same.</summary>
+    /// <remarks>Networks that PyTorch or other tools export often have folded batch norms and weights without names. After loading, the
+    /// model gives the same features and can be trained further.</remarks>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file.</param>
-    /// <param name="strict">Whether a missing or unexpected tensor is an error. Then the model stays unchanged.</param>
-    /// <returns>Which tensors matched, were missing or were unexpected; the latter under the file's names.</returns>
+    /// <param name="strict">Whether a missing or unexpected tensor is an error. On such an error the model stays unchanged.</param>
+    /// <returns>The tensors that matched, were missing or were unexpected; the last have the file's names.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="NotSupportedException">The model has a layer without a description; the message names it.</exception>
     /// <exception cref="InvalidDataException">The file cannot be read, its network is another one, or it does not fit and
@@ -104,10 +106,11 @@ public static partial class OnnxFile
                 tensors), strict, WeightNames.Own()));
     }
 
-    /// <summary>The size of the images that a file's network takes; nothing where it takes any, or none that the model can take.</summary>
+    /// <summary>The size of the images that a file's network takes; empty if it takes any size, or a size that the model cannot
+    /// take.</summary>
     private static EmbeddingSpace SizeOf(nn.Module model, IEnumerable<OnnxInput> inputs)
     {
-        const long largest = 2048;      // of a file from a stranger; a transformer's positions grow with it
+        const long largest = 2048;      // limits an untrusted file; the positions of a transformer grow with the size
         var least = model.modules().Prepend(model).OfType<Backbone>().Select(backbone => backbone.MinimumSize).DefaultIfEmpty(1).Max();
         return inputs.FirstOrDefault(input => input.Shape.Count == 4)?.Shape is [_, _, var height, var width]
             && height >= least && width >= least && height <= largest && width <= largest

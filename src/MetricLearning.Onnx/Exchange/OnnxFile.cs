@@ -3,33 +3,33 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>Writes networks as ONNX files, which any runtime of ONNX runs, and reads weights out of ONNX files.</summary>
+/// <summary>Writes networks as ONNX files, which any ONNX runtime can run, and reads weights from ONNX files.</summary>
 /// <remarks>
-/// <para>A network is written from its layers' own descriptions (<see cref="IGraphLayer"/>), not from a trace of one run: the number of
-/// images is free. Files use version 17 of ONNX's operators and need no custom one.</para>
-/// <para>Files may come from strangers. Lengths are checked before they are believed, and nothing of a file is run.</para>
-/// <para>Thread safety: any number of threads may write and read, each its own file. Nobody may train a model or load weights into it while
-/// it is written.</para>
+/// <para>A network is written from its layers' own descriptions (<see cref="IGraphLayer"/>), not from a trace of one run. So the number of
+/// images is free. Files use version 17 of the ONNX operators and no custom operators.</para>
+/// <para>Files may be untrusted. Lengths are checked before they are used, and nothing in a file is executed.</para>
+/// <para>Thread safety: any number of threads may write and read, each its own file. Do not train a model or load weights into it while it
+/// is being written.</para>
 /// </remarks>
 public static partial class OnnxFile
 {
     /// <summary>The key of the names of classes in the metadata of a file; the value is a JSON list.</summary>
     public const string ClassNamesKey = "class_names";
 
-    private const long LargestFile = int.MaxValue;      // protobuf's limit for one message
+    private const long LargestFile = int.MaxValue;      // the limit of protobuf for one message
 
     /// <summary>Writes a network in evaluation mode, atomically.</summary>
     /// <param name="model">An <see cref="EmbeddingModel"/>, a <see cref="PartModel"/>, a <see cref="TransReId"/>, a
     /// <see cref="Backbone"/>, or a module of TorchSharp's layers and <see cref="IGraphLayer"/>s that takes images. Weights of other
     /// floating-point types are written as float32.</param>
     /// <param name="path">The file; it is replaced if it exists.</param>
-    /// <param name="options">How; null for the defaults.</param>
-    /// <returns>What was written of the space of the embeddings: that of the options, with the length of the embedding and the fingerprint
-    /// of the weights.</returns>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <returns>The embedding space that was written: that of the options, with the dimension of the embedding and the fingerprint of the
+    /// weights.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
-    /// <exception cref="ArgumentException">The path is null or empty, the options do not fit the model, or its record of the space
-    /// contradicts it; the message says how.</exception>
-    /// <exception cref="NotSupportedException">A layer has no description, or needs images of one size and the options have none; the
+    /// <exception cref="ArgumentException">The path is null or empty, the options do not fit the model, or their embedding space
+    /// contradicts it. The message says how.</exception>
+    /// <exception cref="NotSupportedException">A layer has no description, or it needs a fixed image size and the options have none. The
     /// message names the layer. No file is written.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static EmbeddingSpace Export(nn.Module model, string path, OnnxOptions? options = null)
@@ -69,7 +69,7 @@ public static partial class OnnxFile
         return space;
     }
 
-    /// <summary>The images that the network takes.</summary>
+    /// <summary>Describes the input of the network.</summary>
     private static OnnxInput Input(nn.Module model, OnnxOptions options)
     {
         var space = options.Space;
@@ -86,7 +86,7 @@ public static partial class OnnxFile
             return new(OnnxGraph.Images, OnnxTypes.Float, [GraphValue.Unknown, channels, height, width]);
         foreach (var (name, values) in new[] { ("mean", space.Mean), ("deviation", space.Deviation) })
             if (values?.Count != channels) throw new ArgumentException(
-                $"options must have a {name} of {channels} numbers, as {nameof(OnnxOptions.Preprocess)} asks for, got "
+                $"options must have a {name} of {channels} numbers, which {nameof(OnnxOptions.Preprocess)} needs, got "
                     + (values is null ? "none." : $"{values.Count}."), nameof(options));
         return new(OnnxGraph.Images, OnnxTypes.Byte, [GraphValue.Unknown, height, width, channels]);
     }

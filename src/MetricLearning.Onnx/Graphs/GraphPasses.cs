@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>Changes of a graph that keep what it computes.</summary>
+/// <summary>Rewrites a graph without changing its results.</summary>
 internal static class GraphPasses
 {
-    /// <summary>The nodes that outputs need.</summary>
+    /// <summary>Keeps only the nodes that the outputs need.</summary>
     public static List<OnnxNode> Needed(IReadOnlyList<OnnxNode> nodes, IEnumerable<string> outputs)
     {
         var needed = outputs.ToHashSet(StringComparer.Ordinal);
@@ -20,8 +20,8 @@ internal static class GraphPasses
         return kept;
     }
 
-    /// <summary>The nodes with outputs renamed. A value that is an output under several names, or that is no node's, gets a node that
-    /// copies it.</summary>
+    /// <summary>Renames outputs. If a value is an output under several names, or no node makes it, a node is added that copies
+    /// it.</summary>
     public static List<OnnxNode> Named(IReadOnlyList<OnnxNode> nodes, IEnumerable<KeyValuePair<string, GraphValue>> outputs)
     {
         var made = nodes.SelectMany(node => node.Outputs).ToHashSet(StringComparer.Ordinal);
@@ -35,8 +35,8 @@ internal static class GraphPasses
         IReadOnlyList<string> Renamed(IReadOnlyList<string> names) => [.. names.Select(name => renamed.GetValueOrDefault(name, name))];
     }
 
-    /// <summary>The nodes without the batch norms that follow a convolution or a linear layer directly: these multiply and add what the
-    /// norm would. Changed weights have a new name.</summary>
+    /// <summary>Folds batch norms into the convolution or linear layer directly before them: the factors and offsets become part of its
+    /// weights. Changed weights have a new name.</summary>
     public static List<OnnxNode> Folded(IReadOnlyList<OnnxNode> nodes, Dictionary<string, Tensor> weights, IEnumerable<string> outputs)
     {
         var uses = nodes.SelectMany(node => node.Inputs).Concat(outputs).GroupBy(name => name, StringComparer.Ordinal)
@@ -68,8 +68,8 @@ internal static class GraphPasses
         static Tensor Single(Tensor value) => value.to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The weights of two and more axes in half precision where all values have one. Nodes convert them back, so that the
-    /// network computes in float32.</summary>
+    /// <summary>Converts weights with two or more axes to half precision, if all their values fit. Nodes convert them back, so the network
+    /// computes in float32.</summary>
     public static List<OnnxNode> Halved(IReadOnlyList<OnnxNode> nodes, Dictionary<string, Tensor> weights)
     {
         var converted = new List<OnnxNode>();

@@ -2,14 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>A network as nodes of ONNX with their weights. It owns what it has of them: constants, and views or copies of the
-/// parameters.</summary>
+/// <summary>A network as ONNX nodes with their weights. It owns its tensors: constants, and views or copies of the parameters.</summary>
 internal sealed class OnnxGraph : NetworkGraph, IDisposable
 {
-    /// <summary>The names of inputs and outputs, which nothing else may have.</summary>
+    /// <summary>The reserved names of inputs and outputs.</summary>
     public const string Images = "images", Side = "side", Output = "output";
 
-    /// <summary>What the names of constants begin with, and no name of a weight.</summary>
+    /// <summary>The prefix of the names of constants. No name of a weight begins with it.</summary>
     public const string ConstantStart = "/constant";
 
     private readonly HashSet<string> names = new(StringComparer.Ordinal) { Images, Side, Output, "embedding", "features", "logits" };
@@ -23,16 +22,16 @@ internal sealed class OnnxGraph : NetworkGraph, IDisposable
     /// <param name="images">The images that the network takes.</param>
     public OnnxGraph(nn.Module model, OnnxInput images) : base(model) => inputs.Add(images);
 
-    /// <summary>The operations, each after those that it needs.</summary>
+    /// <summary>The operations in topological order.</summary>
     public IReadOnlyList<OnnxNode> Nodes => nodes;
 
     /// <summary>The weights and constants by name.</summary>
     public IReadOnlyDictionary<string, Tensor> Weights => weights;
 
-    /// <summary>The inputs: the images, and side information where a layer asks for it.</summary>
+    /// <summary>The inputs: the images, and side information if a layer needs it.</summary>
     public IReadOnlyList<OnnxInput> Inputs => inputs;
 
-    /// <summary>Images of bytes, [N, H, W, C], as the network takes them: <c>(value / 255 − mean) / deviation</c>, [N, C, H, W].</summary>
+    /// <summary>Normalizes images of bytes, [N, H, W, C]: <c>(value / 255 − mean) / deviation</c>, [N, C, H, W].</summary>
     public GraphValue Prepared(GraphValue images, IReadOnlyList<float> mean, IReadOnlyList<float> deviation)
     {
         using var scope = NewDisposeScope();

@@ -1,21 +1,21 @@
 namespace MetricLearning.Onnx;
 
-/// <summary>The shapes of what operations give. A size that is not known makes the sizes that depend on it unknown.</summary>
+/// <summary>Computes the shapes of the results of operations. Sizes that depend on an unknown size are unknown too.</summary>
 internal static class Shapes
 {
     private const long Unknown = GraphValue.Unknown;
 
-    /// <summary>The size of windows over a size.</summary>
+    /// <summary>The number of windows along an axis.</summary>
     public static long Windows(long size, long kernel, long stride, long padding, long dilation = 1, bool roundUp = false)
     {
         if (size == Unknown) return Unknown;
         var room = size + 2 * padding - dilation * (kernel - 1) - 1;
         var windows = (room + (roundUp ? stride - 1 : 0)) / stride + 1;
-        // As PyTorch: the last window must begin within the input or its left padding.
+        // As in PyTorch, the last window must begin within the input or its left padding.
         return roundUp && (windows - 1) * stride >= size + padding ? windows - 1 : windows;
     }
 
-    /// <summary>Two shapes, broadcast.</summary>
+    /// <summary>Broadcasts two shapes.</summary>
     public static long[] Broadcast(IReadOnlyList<long> x, IReadOnlyList<long> y)
     {
         var result = new long[Math.Max(x.Count, y.Count)];
@@ -27,12 +27,12 @@ internal static class Shapes
         return result;
     }
 
-    /// <summary>A shape after a reshape: 0 keeps the size of the same axis, −1 is what remains.</summary>
+    /// <summary>The shape after a reshape: 0 keeps the size of the same axis, −1 is the remaining size.</summary>
     public static long[] Reshape(IReadOnlyList<long> from, IReadOnlyList<long> to)
     {
         var result = to.Select((size, axis) => size == 0 ? from[axis] : size).ToArray();
         var free = to.ToList().IndexOf(-1);
-        // The batch, whose size is free, stands on both sides where it is kept.
+        // If the batch axis is kept, its free size is on both sides and cancels.
         var (left, right) = (to[0] == 0 ? from.Skip(1) : from, to[0] == 0 ? result.Skip(1).Where(size => size != -1) : result);
         if (free >= 0) result[free] = left.Contains(Unknown) ? Unknown : left.Aggregate(1L, Product) / right.Aggregate(1L, Product);
         return result;

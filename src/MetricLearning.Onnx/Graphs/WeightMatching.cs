@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>Finds the weights of a network in a file that has the same operations under other names.</summary>
-/// <remarks>Where the file has no batch norm, because its exporter made it part of the convolution, the network's batch norm gets values
-/// with which it only adds what the convolution adds in the file.</remarks>
+/// <summary>Finds the weights of a network in a file that has the same operations but other names.</summary>
+/// <remarks>If the exporter has folded a batch norm into its convolution, the file lacks the batch norm. Then the network's batch norm gets
+/// values with which it only adds the bias of the file's convolution.</remarks>
 internal static class WeightMatching
 {
-    /// <summary>The weights of the file by the network's names; those that are left over keep the file's names.</summary>
-    /// <param name="own">The network's weights in order, constants among them.</param>
+    /// <summary>Maps the network's names to the weights of the file. Weights that are left over keep the file's names.</summary>
+    /// <param name="own">The network's weights in order, including constants.</param>
     /// <param name="shapeOf">The shape of one of the network's tensors.</param>
-    /// <param name="isConstant">Whether one of the network's tensors is no weight.</param>
-    /// <param name="epsilonOf">The ε of the batch norm whose weight it is.</param>
+    /// <param name="isConstant">Whether one of the network's tensors is a constant and not a weight.</param>
+    /// <param name="epsilonOf">The ε of the batch norm that has this weight.</param>
     /// <param name="theirs">The file's weights in order.</param>
     /// <param name="tensors">The file's tensors by name.</param>
     /// <exception cref="InvalidDataException">The operations differ; the message says where.</exception>
@@ -21,7 +21,7 @@ internal static class WeightMatching
         IReadOnlyDictionary<string, Tensor> tensors)
     {
         var matched = new Dictionary<string, Tensor>(StringComparer.Ordinal);
-        // Before the first layer there is what prepares images.
+        // The operations that prepare images come before the first layer.
         var next = theirs.TakeWhile(weight => weight.Operator is "Sub" or "Div" or "Mul" or "Add").Count();
         for (var i = 0; i < own.Count; i++)
         {
@@ -29,7 +29,7 @@ internal static class WeightMatching
             if (mine is { Operator: "BatchNormalization", Slot: 1 } && other?.Operator != "BatchNormalization"
                 && i > 0 && own[i - 1].Operator is "Conv" or "Gemm")
             {
-                // The bias that the network's own layer before the norm does not have.
+                // This is the bias that the network's own layer before the norm does not have.
                 var bias = own[i - 1].Slot == 1 && next > 0 && other?.Node == theirs[next - 1].Node ? tensors[other.Name] : null;
                 if (bias is not null && !shapeOf(mine.Name).SequenceEqual(bias.shape)) throw Different(mine, other!);
                 var norm = own.Skip(i).TakeWhile(weight => weight.Node == mine.Node).ToArray();

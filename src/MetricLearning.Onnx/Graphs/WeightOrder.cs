@@ -1,15 +1,15 @@
 namespace MetricLearning.Onnx;
 
-/// <summary>A weight of a network where an operation first uses it.</summary>
+/// <summary>The first use of a weight by an operation of a network.</summary>
 /// <param name="Name">The tensor's name.</param>
 /// <param name="Operator">The operation.</param>
-/// <param name="Node">The place of the operation among those with weights; weights of one operation have the same.</param>
-/// <param name="Slot">Which input of the operation it is.</param>
+/// <param name="Node">The position of the operation among those with weights; all weights of one operation have the same.</param>
+/// <param name="Slot">The number of the operation's input.</param>
 /// <param name="IsTransposed">Whether the operation uses it as [inputs, outputs].</param>
 internal sealed record UsedWeight(string Name, string Operator, int Node, int Slot, bool IsTransposed);
 
-/// <summary>The order in which a network uses its weights: from the outputs back through the first input of each operation, so that it does
-/// not depend on how a file lists its operations.</summary>
+/// <summary>Finds the order in which a network uses its weights. It goes from the outputs back through the first input of each operation,
+/// so the order does not depend on how a file lists its operations.</summary>
 internal static class WeightOrder
 {
     /// <summary>The weights, each once.</summary>
@@ -26,7 +26,7 @@ internal static class WeightOrder
         var place = 0;
         foreach (var node in Sorted(makers, outputs))
         {
-            if (PassedOn(node) is not null) continue;     // whoever uses what it gives uses the weight
+            if (PassedOn(node) is not null) continue;     // an operation that uses its output uses the weight
             for (var slot = 0; slot < node.Inputs.Count; slot++)
             {
                 var (name, isTransposed) = Origin(node.Inputs[slot]);
@@ -42,7 +42,7 @@ internal static class WeightOrder
         (string Name, bool IsTransposed) Origin(string name)
         {
             var isTransposed = false;
-            // A damaged file may have a ring of such operations.
+            // A damaged file may have a cycle of such operations.
             for (var steps = 0; steps < 8 && !isWeight(name) && makers.TryGetValue(name, out var maker)
                 && PassedOn(maker) is { } source; steps++)
                 (name, isTransposed) = (source, isTransposed != (maker.Operator == "Transpose"));
@@ -59,10 +59,10 @@ internal static class WeightOrder
                 && isWeight(source));
     }
 
-    /// <summary>The operations that outputs need, each after those that it needs.</summary>
+    /// <summary>The operations that the outputs need, in topological order.</summary>
     private static IEnumerable<OnnxNode> Sorted(Dictionary<string, OnnxNode> makers, IEnumerable<string> outputs)
     {
-        // Without recursion: a file from a stranger may have a chain of any length, or a ring.
+        // It does not recurse, because an untrusted file may have a chain of any length, or a cycle.
         var begun = new HashSet<OnnxNode>(ReferenceEqualityComparer.Instance);
         var waiting = new Stack<(OnnxNode Node, int Next)>();
         foreach (var output in outputs)

@@ -1,12 +1,12 @@
 namespace MetricLearning.Onnx;
 
-/// <summary>What an ONNX file says, without the values of its tensors.</summary>
+/// <summary>The contents of an ONNX file without the values of its tensors.</summary>
 internal sealed class OnnxModel
 {
     /// <summary>The operations.</summary>
     public List<OnnxNode> Nodes { get; } = [];
 
-    /// <summary>The tensors that the file has, among them the network's weights.</summary>
+    /// <summary>The tensors of the file, including the network's weights.</summary>
     public List<OnnxTensor> Tensors { get; } = [];
 
     /// <summary>The inputs. In old files the weights are inputs too.</summary>
@@ -15,6 +15,6 @@ internal sealed class OnnxModel
     /// <summary>The names of the outputs.</summary>
     public List<string> Outputs { get; } = [];
 
-    /// <summary>The texts beside the network.</summary>
+    /// <summary>The metadata of the file.</summary>
     public Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 }

@@ -1,10 +1,10 @@
 namespace MetricLearning.Onnx;
 
-/// <summary>Reads ONNX files. Subgraphs, functions and anything unknown are left out.</summary>
+/// <summary>Reads ONNX files. Subgraphs, functions and unknown parts are ignored.</summary>
 internal static class OnnxReader
 {
-    /// <summary>What a file says. The values of tensors are not read.</summary>
-    /// <exception cref="InvalidDataException">It is no ONNX file, or damaged.</exception>
+    /// <summary>Reads a file without the values of its tensors.</summary>
+    /// <exception cref="InvalidDataException">The file is not an ONNX file, or it is damaged.</exception>
     public static OnnxModel Read(Stream stream)
     {
         var model = new OnnxModel();
@@ -24,7 +24,7 @@ internal static class OnnxReader
                     break;
                 default: file.Skip(); break;
             }
-        return hasGraph ? model : throw new InvalidDataException("It is no ONNX file, or damaged: there is no network in it.");
+        return hasGraph ? model : throw new InvalidDataException("It is not an ONNX file, or it is damaged: it has no network.");
     }
 
     private static bool Graph(ProtoReader graph, OnnxModel model)

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>A tensor of a file that is read: what it is, and where its values are.</summary>
+/// <summary>A tensor of a file: its name, type and shape, and where its values are.</summary>
 internal sealed class OnnxTensor
 {
-    /// <summary>The name; empty for the value of a constant's node.</summary>
+    /// <summary>The name; empty for the value of a constant node.</summary>
     public string Name { get; set; } = "";
 
     /// <summary>The number of the type in <see cref="OnnxTypes"/>.</summary>
@@ -15,10 +15,10 @@ internal sealed class OnnxTensor
     /// <summary>The sizes.</summary>
     public List<long> Shape { get; } = [];
 
-    /// <summary>Where the values are as little-endian bytes; null if they are in <see cref="Values"/>.</summary>
+    /// <summary>The position of the values as little-endian bytes; null if they are in <see cref="Values"/>.</summary>
     public (long Offset, long Length)? Bytes { get; set; }
 
-    /// <summary>Values that are written as integers: float16 by its bits, integers by themselves.</summary>
+    /// <summary>Values that are stored as integers. A float16 value is stored as its bits.</summary>
     public List<long> Values { get; } = [];
 
     /// <summary>Whether the values are in another file.</summary>
@@ -28,14 +28,15 @@ internal sealed class OnnxTensor
     public bool IsFloatingPoint => OnnxTypes.TypeOf(Type) is ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32
         or ScalarType.Float64;
 
-    /// <summary>The tensor, in no dispose scope.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, of a type that TorchSharp does not have, or in another file.</exception>
+    /// <summary>Reads the tensor. It belongs to no dispose scope.</summary>
+    /// <exception cref="InvalidDataException">The tensor is damaged, has a type that TorchSharp does not have, or is in another
+    /// file.</exception>
     public Tensor Read(Stream stream)
     {
         if (IsExternal) throw new InvalidDataException(
-            $"The values of tensor '{Name}' are in another file, which is not read: save the network as one file.");
+            $"The values of tensor '{Name}' are in another file, which is not supported: save the network as one file.");
         var type = OnnxTypes.TypeOf(Type)
-            ?? throw new InvalidDataException($"The tensor '{Name}' has the type {Type} of ONNX, which TorchSharp does not have.");
+            ?? throw new InvalidDataException($"The tensor '{Name}' has the ONNX type {Type}, which TorchSharp does not have.");
         var count = RawTensor.Count(Shape) ?? throw new InvalidDataException($"The tensor '{Name}' has an impossible shape {Text()}.");
         var size = RawTensor.ElementSize(type);
         if (Bytes is not { } bytes) return FromValues(type, count);

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>The numbers that ONNX has for the types of elements.</summary>
+/// <summary>Maps element types to their ONNX numbers.</summary>
 internal static class OnnxTypes
 {
     public const int Float = 1, Byte = 2, Int64 = 7;

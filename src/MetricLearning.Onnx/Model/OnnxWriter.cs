@@ -2,15 +2,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>Writes networks in the format of ONNX: messages of protobuf, whose fields have the numbers of onnx.proto.</summary>
+/// <summary>Writes networks in the ONNX format: protobuf messages with the field numbers of onnx.proto.</summary>
 internal static class OnnxWriter
 {
-    /// <summary>The version of the set of operators that files use. Its <c>LayerNormalization</c> is the newest operator.</summary>
+    /// <summary>The operator set version of the files. <c>LayerNormalization</c> needs this version.</summary>
     public const int Opset = 17;
 
-    private const int FormatVersion = 8;        // of ONNX 1.12, which has this set of operators
+    private const int FormatVersion = 8;        // that of ONNX 1.12, which has this operator set
 
-    /// <summary>The whole file, ready to be written.</summary>
+    /// <summary>Makes the whole file, ready to be written.</summary>
     public static ProtoMessage File(IReadOnlyList<OnnxNode> nodes, IEnumerable<KeyValuePair<string, Tensor>> weights,
         IEnumerable<OnnxInput> inputs, IEnumerable<OnnxInput> outputs, IEnumerable<KeyValuePair<string, string>> metadata)
     {

@@ -4,8 +4,8 @@ using System.Text;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>A message of protobuf that is written field by field. Its length is known before it is written, as messages around it need.
-/// Large contents are written only when the message is.</summary>
+/// <summary>A protobuf message that is built field by field. Its length is known before it is written, because an outer message needs it.
+/// Large contents are produced only when the message is written.</summary>
 internal sealed class ProtoMessage
 {
     private const int VarintType = 0, LengthType = 2, Fixed32Type = 5;
@@ -16,7 +16,7 @@ internal sealed class ProtoMessage
     /// <summary>The number of bytes.</summary>
     public long Length { get; private set; }
 
-    /// <summary>An integer or an enum.</summary>
+    /// <summary>Adds an integer or an enum.</summary>
     public ProtoMessage Add(int field, long value)
     {
         Key(field, VarintType);
@@ -24,7 +24,7 @@ internal sealed class ProtoMessage
         return this;
     }
 
-    /// <summary>A float.</summary>
+    /// <summary>Adds a float.</summary>
     public ProtoMessage Add(int field, float value)
     {
         Key(field, Fixed32Type);
@@ -34,7 +34,7 @@ internal sealed class ProtoMessage
         return this;
     }
 
-    /// <summary>A text.</summary>
+    /// <summary>Adds a text.</summary>
     public ProtoMessage Add(int field, string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
@@ -44,10 +44,10 @@ internal sealed class ProtoMessage
         return this;
     }
 
-    /// <summary>A message in this message. It must be complete.</summary>
+    /// <summary>Adds an inner message, which must be complete.</summary>
     public ProtoMessage Add(int field, ProtoMessage value) => Add(field, value.Length, value.WriteTo);
 
-    /// <summary>Bytes that are written later.</summary>
+    /// <summary>Adds bytes that are written later.</summary>
     public ProtoMessage Add(int field, long length, Action<Stream> write)
     {
         Key(field, LengthType);

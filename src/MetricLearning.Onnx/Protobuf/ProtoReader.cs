@@ -3,11 +3,11 @@ using System.Text;
 
 namespace MetricLearning.Onnx;
 
-/// <summary>Reads the fields of a message of protobuf, one after another. Every length is compared with what the message has before it is
-/// believed.</summary>
+/// <summary>Reads the fields of a protobuf message, one after another. Every length is checked against the end of the message before it is
+/// used.</summary>
 /// <param name="stream">The stream, at the message's first byte.</param>
-/// <param name="end">Where the message ends in the stream.</param>
-/// <param name="budget">The memory that all of the file may take.</param>
+/// <param name="end">The position in the stream at which the message ends.</param>
+/// <param name="budget">The memory that the whole file may take.</param>
 internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
 {
     private enum WireType
@@ -23,7 +23,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
     /// <summary>The number of the field that was read last.</summary>
     public int Field { get; private set; }
 
-    /// <summary>Goes to the next field; false at the end of the message. The value of the field before must have been read or
+    /// <summary>Goes to the next field; false at the end of the message. The value of the previous field must have been read or
     /// skipped.</summary>
     public bool Next()
     {
@@ -34,14 +34,14 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         return true;
     }
 
-    /// <summary>The value of an integer field.</summary>
+    /// <summary>Reads the value of an integer field.</summary>
     public long Integer()
     {
         Expect(WireType.Varint);
         return (long)Varint();
     }
 
-    /// <summary>The values of a field of many integers, packed or one of them.</summary>
+    /// <summary>Reads the values of a repeated integer field: packed values, or a single one.</summary>
     public IEnumerable<long> Integers()
     {
         if (type == WireType.Varint)
@@ -59,7 +59,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         if (stream.Position != stop) throw Damaged("integers that do not end with their field");
     }
 
-    /// <summary>The value of a float field.</summary>
+    /// <summary>Reads the value of a float field.</summary>
     public float Number()
     {
         Expect(WireType.Fixed32);
@@ -68,7 +68,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         return BinaryPrimitives.ReadSingleLittleEndian(bytes);
     }
 
-    /// <summary>The value of a text field.</summary>
+    /// <summary>Reads the value of a text field.</summary>
     public string Text()
     {
         var length = Length();
@@ -78,7 +78,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         return Encoding.UTF8.GetString(bytes);
     }
 
-    /// <summary>Where the bytes of a field are in the stream; they are skipped.</summary>
+    /// <summary>Skips the bytes of a field and returns their position in the stream.</summary>
     public (long Offset, long Length) Bytes()
     {
         var length = Length();
@@ -90,7 +90,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
     /// <summary>Reads the message in a field.</summary>
     public T Message<T>(Func<ProtoReader, T> read)
     {
-        const int objects = 256;    // what a message becomes takes some memory, however short it is
+        const int objects = 256;    // even a short message becomes objects that take some memory
         var length = Length();
         budget.Spend(objects);
         var stop = stream.Position + length;
@@ -99,7 +99,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
         return result;
     }
 
-    /// <summary>Leaves a value out.</summary>
+    /// <summary>Skips a value.</summary>
     public void Skip()
     {
         var length = type switch
@@ -110,7 +110,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
             _ => 0,
         };
         if (type == WireType.Varint) Varint();
-        if (length > end - stream.Position) throw Damaged("a value that is longer than what is around it");
+        if (length > end - stream.Position) throw Damaged("a value that is longer than its message");
         stream.Position += length;
     }
 
@@ -137,7 +137,7 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
 
     private void Read(Span<byte> bytes)
     {
-        if (bytes.Length > end - stream.Position) throw Damaged("a value that is longer than what is around it");
+        if (bytes.Length > end - stream.Position) throw Damaged("a value that is longer than its message");
         stream.ReadExactly(bytes);
     }
 
@@ -147,5 +147,5 @@ internal sealed class ProtoReader(Stream stream, long end, MemoryBudget budget)
     }
 
     private InvalidDataException Damaged(string what) =>
-        new($"It is no ONNX file, or damaged: at byte {stream.Position} there is {what}.");
+        new($"It is not an ONNX file, or it is damaged: at byte {stream.Position} there is {what}.");
 }

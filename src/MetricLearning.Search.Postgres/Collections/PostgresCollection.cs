@@ -7,18 +7,18 @@ namespace MetricLearning.Search;
 
 /// <summary>A collection of a <see cref="PostgresVectorStore"/>: a table whose columns are the properties of records.</summary>
 /// <remarks>
-/// <para>Exact by default: a search reads all rows that the filter keeps, and hits stand in the order of the float64 scores of the float32
-/// vectors, equal scores in the order of the keys, as in <see cref="ExactIndex{TKey}"/>. The server compares in float32; it gives more rows
-/// than are wanted, and a proven bound of its error says how many are enough.</para>
-/// <para>A vector property with the index kind <c>Hnsw</c> is searched by an HNSW index of pgvector. Its answers are exact among the
-/// candidates that the index finds, and it does not find all: under a filter too, where it goes on until it has enough candidates or has
-/// looked at <c>hnsw.max_scan_tuples</c> rows. Measure the recall with
+/// <para>Searches are exact by default. The server reads all rows that the filter keeps. Hits are sorted by the float64 scores of the
+/// float32 vectors, and equal scores by key, as in <see cref="ExactIndex{TKey}"/>. The server compares in float32, so it returns more rows
+/// than needed, and a proven bound of its error says how many rows are enough.</para>
+/// <para>A vector property with the index kind <c>Hnsw</c> is searched with an HNSW index of pgvector. Its answers are exact among the
+/// candidates that the index finds, but the index may miss some. With a filter, the index continues until it has enough candidates or has
+/// read <c>hnsw.max_scan_tuples</c> rows. Measure the recall with
 /// <see cref="ExactSearch{TKey, TRecord}.MeasureRecallAsync"/>.</para>
 /// <para>Distance functions, keys, vectors and filters are those of <see cref="ExactCollection{TKey, TRecord}"/>. Conversions in filters
-/// must not lose digits. Texts have no character U+0000, and are sorted by code points. Vectors have at most 16,000 dimensions, and lengths
-/// of at most 10¹⁸, for cosines of at least 10⁻¹⁵.</para>
-/// <para>Times are kept in ticks of 100 ns in a column of type bigint; the offset of a <see cref="DateTimeOffset"/> and the kind of a
-/// <see cref="DateTime"/> have columns of their own.</para>
+/// must not lose digits. Texts must not have the character U+0000; they are sorted by code points. Vectors have at most 16,000 dimensions.
+/// Their length must be at most 10¹⁸, and for the cosine at least 10⁻¹⁵.</para>
+/// <para>Times are stored as ticks of 100 ns in a column of type bigint. The offset of a <see cref="DateTimeOffset"/> and the kind of a
+/// <see cref="DateTime"/> have their own columns.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
@@ -52,10 +52,10 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override Task<bool> CollectionExistsAsync(CancellationToken cancellationToken = default) =>
         store.CollectionExistsAsync(Name, cancellationToken);
 
-    /// <summary>Makes the table and its indexes, where they are not there. An HNSW index is made of the rows that are there already; while
-    /// it is made, nobody can write.</summary>
+    /// <summary>Creates the table and its indexes if they do not exist. An HNSW index is built from the existing rows; nobody can write
+    /// while it is built.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
-    /// <exception cref="VectorStoreException">The schema has another table of this name, the collection holds other records or vectors of
+    /// <exception cref="VectorStoreException">The schema has another table of this name, the collection has other records or vectors of
     /// another embedding space, or the server fails.</exception>
     public override Task EnsureCollectionExistsAsync(CancellationToken cancellationToken = default) =>
         table.EnsureAsync(store.Partitions, cancellationToken);
@@ -108,13 +108,13 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default) =>
         UpsertAsync([record], cancellationToken);
 
-    /// <summary>Writes records in one transaction: all of them, or none where it throws. Where a key is there twice, the last record
+    /// <summary>Writes records in one transaction. If it throws, none is written. If a key occurs twice, the last record
     /// counts.</summary>
     /// <param name="records">The records.</param>
-    /// <param name="cancellationToken">Stops the call; then nothing is written, unless the server has just finished.</param>
+    /// <param name="cancellationToken">Stops the call. Then nothing is written, unless the server has just committed.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A record has no key, a text that PostgreSQL cannot keep, or a vector of another width, with NaN,
-    /// of zeros where angles are compared, or of a length that float32 cannot compare.</exception>
+    /// <exception cref="ArgumentException">A record has no key, or a text that PostgreSQL cannot store. Or a vector has another width, is
+    /// not finite, is all zeros for the cosine, or has a length that float32 cannot compare.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the server cannot write.</exception>
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
@@ -194,7 +194,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     private string Select(bool withVectors) => $"SELECT {columns.DataNames}{(withVectors ? columns.VectorList : "")} FROM {table.Table}";
 
     private bool WithVectors(bool asked) => asked && Model.Generates
-        ? throw new NotSupportedException("Vectors cannot be included where an embedding generator makes them: the record has no place for "
+        ? throw new NotSupportedException("Vectors that an embedding generator makes cannot be included: the record has no property for "
             + "them.")
         : asked;
 }

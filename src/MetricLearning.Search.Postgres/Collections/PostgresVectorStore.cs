@@ -5,12 +5,12 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>Collections in a PostgreSQL database with pgvector, each of them a table.</summary>
+/// <summary>A vector store in a PostgreSQL database with pgvector. Each collection is a table.</summary>
 /// <remarks>
-/// <para>What the collections do is written on <see cref="PostgresCollection{TKey, TRecord}"/>. The server must have pgvector 0.8 or newer;
-/// the store loads it into the database (<c>CREATE EXTENSION vector</c>), for which the user needs the right unless it is loaded.</para>
-/// <para>A call that fails because the server cannot be reached, is starting or breaks off a transaction is tried again, up to
-/// <see cref="Retries"/> times. A retried write may come after that of another writer.</para>
+/// <para><see cref="PostgresCollection{TKey, TRecord}"/> describes the collections. The server must have pgvector 0.8 or newer. The store
+/// loads it into the database (<c>CREATE EXTENSION vector</c>) if needed; the database user must then have the right to do so.</para>
+/// <para>A call is retried up to <see cref="Retries"/> times if the server cannot be reached, is starting, or aborts the transaction. A
+/// retried write may come after the write of another program.</para>
 /// <para>Thread safety: any number of threads may call it at once, and any number of processes may use the database.</para>
 /// </remarks>
 /// <example><code>
@@ -28,14 +28,14 @@ public sealed class PostgresVectorStore : VectorStore
     private readonly bool owns;
     private readonly Lazy<PostgresServer> server;
 
-    /// <summary>Uses a database. It is not reached before the first call.</summary>
-    /// <param name="connectionString">Where it is, as Npgsql reads it.</param>
-    /// <exception cref="ArgumentException">The text is null, empty or no connection string.</exception>
+    /// <summary>Makes a store for a database. The first call connects to it.</summary>
+    /// <param name="connectionString">The connection string, as Npgsql reads it.</param>
+    /// <exception cref="ArgumentException">The text is null, empty or not a connection string.</exception>
     public PostgresVectorStore(string connectionString) : this(Source(connectionString), owns: true)
     {
     }
 
-    /// <summary>Uses the connections of a source, which stays the caller's.</summary>
+    /// <summary>Makes a store that uses the connections of a source. The caller still owns the source.</summary>
     /// <param name="source">The source.</param>
     /// <exception cref="ArgumentNullException">The source is null.</exception>
     public PostgresVectorStore(NpgsqlDataSource source) : this(Guard.NotNull(source), owns: false)
@@ -53,35 +53,37 @@ public sealed class PostgresVectorStore : VectorStore
         };
     }
 
-    /// <summary>The schema of the tables, which must be there. Default: public.</summary>
+    /// <summary>The schema of the tables, which must exist. Default: public.</summary>
     /// <exception cref="ArgumentException">The name is null, empty or too long.</exception>
     public string Schema { get; init => field = SqlNames.Checked(Guard.NotNull(value), "a schema"); } = "public";
 
-    /// <summary>Makes vectors of what records and searches have instead. Default: null, they have vectors.</summary>
+    /// <summary>Makes vectors from the inputs that records and searches have in place of vectors. Default: null, they have
+    /// vectors.</summary>
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
-    /// <summary>Which model, layer, size and preprocessing made the vectors. It is stored with each collection; a collection whose vectors
-    /// are of another space is refused. Default: null, it is not known and not checked.</summary>
+    /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
+    /// vectors of another space is refused. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
-    /// <summary>Whether searches use the HNSW indexes that records ask for. Without them answers are exact. Default: yes.</summary>
+    /// <summary>Whether searches use the HNSW indexes of the record definitions. Without them answers are exact. Default: true.</summary>
     public bool UsesIndexes { get; init; } = true;
 
-    /// <summary>How many candidates an HNSW index is asked for at least (<c>hnsw.ef_search</c>), from 1 to 1,000. More find more and take
-    /// longer. Default: 100.</summary>
+    /// <summary>The smallest number of candidates to ask an HNSW index for (<c>hnsw.ef_search</c>), from 1 to 1,000. A larger number raises
+    /// the recall and takes longer. Default: 100.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is out of range.</exception>
     public int IndexCandidates { get; init => field = (int)Guard.Within(value, 1, 1000); } = 100;
 
-    /// <summary>Into how many parts the tables of new collections are divided, by a hash of the key. Default: 0, they are not.</summary>
+    /// <summary>The number of parts into which the tables of new collections are divided, by a hash of the key. Default: 0, no
+    /// parts.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int Partitions { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>How often a call is tried again after an error that passes by itself. Default: 3.</summary>
+    /// <summary>The number of times that a call is retried after a transient error. Default: 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int Retries { get; init => field = Guard.AtLeast(value, 0); } = 3;
 
     /// <summary>The pause before the first retry; each later one is twice as long. Default: 100 ms.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is below 0.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 0.</exception>
     public TimeSpan RetryPause
     {
         get;
@@ -95,11 +97,11 @@ public sealed class PostgresVectorStore : VectorStore
 
     internal VectorStoreMetadata Metadata { get; }
 
-    /// <summary>A collection by its name. It is there when <c>EnsureCollectionExistsAsync</c> has been called.</summary>
+    /// <summary>Gets a collection by its name. Call <c>EnsureCollectionExistsAsync</c> on it to create it.</summary>
     /// <typeparam name="TKey">The type of keys.</typeparam>
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
-    /// <param name="definition">What records hold. Default: null, their attributes say it.</param>
+    /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
     /// <exception cref="ArgumentException">The name is null, empty, too long or reserved; or a column's name is.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
@@ -110,9 +112,9 @@ public sealed class PostgresVectorStore : VectorStore
         VectorStoreCollectionDefinition? definition = null) =>
         new(Checked(name), new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator), this);
 
-    /// <summary>A collection whose records are dictionaries.</summary>
+    /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
-    /// <param name="definition">What records hold.</param>
+    /// <param name="definition">The properties of records.</param>
     /// <exception cref="ArgumentException">The name is null, empty, too long or reserved; or the definition is null.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
@@ -183,7 +185,7 @@ public sealed class PostgresVectorStore : VectorStore
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
             {
-                // No collection was ever made in this schema.
+                // No collection was ever created in this schema.
             }
             return names;
         }, cancellationToken);

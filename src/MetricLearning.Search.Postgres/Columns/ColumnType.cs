@@ -3,8 +3,8 @@ using NpgsqlTypes;
 
 namespace MetricLearning.Search;
 
-/// <summary>How values of a type lie in columns, so that each comes back as it was and columns compare as values do.</summary>
-/// <remarks>Times are ticks of 100 ns, because PostgreSQL's own times have microseconds. A second column has the offset of a
+/// <summary>The mapping of a type to columns. Each value is read back unchanged, and columns compare like values.</summary>
+/// <remarks>Times are ticks of 100 ns, because PostgreSQL's own times have only microseconds. A second column has the offset of a
 /// <see cref="DateTimeOffset"/> or the kind of a <see cref="DateTime"/>.</remarks>
 internal sealed class ColumnType
 {
@@ -60,27 +60,27 @@ internal sealed class ColumnType
     /// <summary>The type of parameters.</summary>
     public NpgsqlDbType Db { get; }
 
-    /// <summary>What a second column has; null for none.</summary>
+    /// <summary>The second column; null for none.</summary>
     public SecondColumn? Second { get; }
 
     /// <summary>Whether values are lists.</summary>
     public bool IsList => Db.HasFlag(NpgsqlDbType.Array);
 
-    /// <summary>How a type lies in columns.</summary>
+    /// <summary>Gets the mapping of a type.</summary>
     public static ColumnType Of(Type type) => all[Nullable.GetUnderlyingType(type) ?? type];
 
-    /// <summary>How a type lies in columns; null where it does not.</summary>
+    /// <summary>Finds the mapping of a type; null if it has none.</summary>
     public static ColumnType? Find(Type type) => all.GetValueOrDefault(Nullable.GetUnderlyingType(type) ?? type);
 
-    /// <summary>A parameter of a value.</summary>
+    /// <summary>Makes a parameter of a value.</summary>
     public NpgsqlParameter Parameter(object? value) =>
         new() { NpgsqlDbType = Db, Value = value is null ? DBNull.Value : write(value) };
 
-    /// <summary>A parameter of a list of such values.</summary>
+    /// <summary>Makes a parameter of a list of such values.</summary>
     public NpgsqlParameter ListParameter(IEnumerable<object?> values) =>
         new() { NpgsqlDbType = NpgsqlDbType.Array | Db, Value = list(values) };
 
-    /// <summary>The value in the columns from an ordinal on.</summary>
+    /// <summary>Reads the value in the columns from an ordinal on.</summary>
     public object? Read(NpgsqlDataReader reader, int ordinal)
     {
         if (reader.IsDBNull(ordinal)) return null;
@@ -93,8 +93,8 @@ internal sealed class ColumnType
         values => values.Select(value => value is null ? default : write(value)).ToArray(), second);
 }
 
-/// <summary>A second column, for what the first does not hold.</summary>
-/// <param name="Suffix">What its name has more.</param>
-/// <param name="Of">Its value.</param>
-/// <param name="Join">The whole value from the first one and this one.</param>
+/// <summary>A second column, for the part of a value that the first column does not hold.</summary>
+/// <param name="Suffix">The suffix of its name.</param>
+/// <param name="Of">Computes its value.</param>
+/// <param name="Join">Joins the values of the first column and this one.</param>
 internal sealed record SecondColumn(string Suffix, Func<object, short> Of, Func<object, short, object> Join);

@@ -2,18 +2,18 @@ using System.Text;
 
 namespace MetricLearning.Search;
 
-/// <summary>Names of tables and columns.</summary>
+/// <summary>Checks and quotes names of tables and columns.</summary>
 internal static class SqlNames
 {
-    /// <summary>PostgreSQL cuts longer names, so that two of them could become one.</summary>
+    /// <summary>The largest length of a name. PostgreSQL truncates longer names, so two of them could become equal.</summary>
     private const int MostBytes = 63;
 
-    /// <summary>A name in quotes, which any statement may hold.</summary>
+    /// <summary>Quotes a name for SQL.</summary>
     public static string Quoted(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
-    /// <summary>Refuses a name that PostgreSQL cannot keep as it is.</summary>
+    /// <summary>Refuses a name that PostgreSQL cannot store unchanged.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="what">What is named, as messages say it.</param>
+    /// <param name="what">The kind of object in messages.</param>
     public static string Checked(string name, string what)
     {
         if (name.Contains('\0', StringComparison.Ordinal) || Encoding.UTF8.GetByteCount(name) is < 1 or > MostBytes)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace MetricLearning.Search;
 
-/// <summary>Which texts PostgreSQL can keep.</summary>
+/// <summary>Decides which texts PostgreSQL can store.</summary>
 internal static class StoredText
 {
     private static readonly UTF8Encoding strict = new(false, throwOnInvalidBytes: true);
@@ -22,7 +22,7 @@ internal static class StoredText
         }
     }
 
-    /// <summary>Whether a value is kept as it is, if it holds texts.</summary>
+    /// <summary>Whether all texts in a value can be stored.</summary>
     public static bool CanKeepValue(object value) => value switch
     {
         string text => CanKeep(text),

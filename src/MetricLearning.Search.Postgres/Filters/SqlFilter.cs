@@ -4,15 +4,15 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>Makes SQL of a LINQ filter. It takes what <see cref="RecordFilter{TKey, TRecord}"/> takes, keeps the same records, and refuses
-/// the rest by name. What the program gives becomes parameters.</summary>
-/// <remarks>C# knows two truth values and SQL three. Each condition here is true in SQL where it is true in C#, and false or unknown
-/// elsewhere. Negations move inward to the comparisons, where <c>IS NOT TRUE</c> makes two values of three.</remarks>
+/// <summary>Translates a LINQ filter to SQL. It supports the operators of <see cref="RecordFilter{TKey, TRecord}"/>, keeps the same
+/// records, and refuses other operators with an error that names them. Captured values become parameters.</summary>
+/// <remarks>C# has two truth values and SQL has three. Each condition here is true in SQL if it is true in C#, and otherwise false or
+/// unknown. Negations move inward to the comparisons, where <c>IS NOT TRUE</c> turns three values into two.</remarks>
 internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private const string True = "TRUE", False = "FALSE";
 
-    /// <summary>Numbers. A conversion to a later type loses nothing but roundings, and PostgreSQL rounds as C# does.</summary>
+    /// <summary>The types of numbers. A conversion to a later type can only round, and PostgreSQL rounds as C# does.</summary>
     private static readonly Type[] numbers =
         [typeof(byte), typeof(short), typeof(int), typeof(long), typeof(ulong), typeof(decimal), typeof(float), typeof(double)];
 
@@ -24,11 +24,11 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
     private SqlFilter(RecordModel<TKey, TRecord> model, ParameterExpression record, List<NpgsqlParameter> parameters) =>
         (this.model, this.record, this.parameters) = (model, record, parameters);
 
-    /// <summary>The condition in SQL.</summary>
+    /// <summary>Translates a filter to an SQL condition.</summary>
     /// <param name="model">The records.</param>
     /// <param name="filter">The filter.</param>
-    /// <param name="parameters">The parameters before it; those of the filter are added.</param>
-    /// <exception cref="NotSupportedException">The filter uses something else; the message names it.</exception>
+    /// <param name="parameters">The parameters of the command so far; those of the filter are added.</param>
+    /// <exception cref="NotSupportedException">The filter uses an unsupported operator; the message names it.</exception>
     /// <exception cref="InvalidOperationException">The filter names a property that records do not have.</exception>
     public static string Of(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter, List<NpgsqlParameter> parameters)
     {
@@ -36,7 +36,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         return new SqlFilter<TKey, TRecord>(model, filter.Parameters[0], parameters).Condition(filter.Body, holds: true);
     }
 
-    /// <summary>A condition that holds, or one that does not.</summary>
+    /// <summary>Translates a condition, or its negation if <paramref name="holds"/> is false.</summary>
     private string Condition(Expression node, bool holds)
     {
         if (!UsesParameters(node)) return Value(node) is true == holds ? True : False;
@@ -66,7 +66,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
     private static string Signed(string condition, bool holds) => holds ? condition : condition == True ? False : condition == False ? True
         : $"(({condition}) IS NOT TRUE)";
 
-    /// <summary>A comparison that holds; one for inequality as one for equality, which the caller negates.</summary>
+    /// <summary>Translates a comparison. An inequality is translated as an equality, which the caller negates.</summary>
     private string Comparison(BinaryExpression node)
     {
         var (left, right) = (Operand(node.Left), Operand(node.Right));
@@ -76,7 +76,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         if (left.Type == typeof(object) || right.Type == typeof(object))
             throw new NotSupportedException($"A filter cannot compare an entry with an object: {node}. Cast the entry to its type.");
         if (ColumnType.Find(left.Type) is not { IsList: false } || left.Type == typeof(byte[]))
-            throw new NotSupportedException($"A filter cannot compare lists: {node}. It takes Contains and Any on them.");
+            throw new NotSupportedException($"A filter cannot compare lists: {node}. Use Contains or Any on them.");
         if (!Keeps(left) || !Keeps(right)) return False;
         var sign = node.NodeType switch
         {
@@ -92,7 +92,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         static string NoNaN(SqlValue value) => value.MayBeNaN ? $" AND {value.Sql} <> 'NaN'" : "";
     }
 
-    /// <summary>Whether some column can have such a value: PostgreSQL has no text with U+0000.</summary>
+    /// <summary>Whether a column can have this value: PostgreSQL has no text with U+0000.</summary>
     private static bool Keeps(SqlValue value) => !value.IsGiven || StoredText.CanKeepValue(value.Given!);
 
     private string Contains(Expression list, Expression element)
@@ -102,7 +102,7 @@ internal sealed class SqlFilter<TKey, TRecord> where TKey : notnull where TRecor
         {
             if (!Keeps(value)) return False;
             var column = Operand(list).Sql;
-            // An index serves @>, but @> finds no null.
+            // An index supports @>, but @> does not find null.
             return value.IsGiven && !value.IsNull ? $"{column} @> ARRAY[{value.Sql}]"
                 : $"array_position({column}, {(value.IsNull ? "NULL" : value.Sql)}) IS NOT NULL";
         }

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>A PostgreSQL server. Errors that pass by themselves are tried again, a bounded number of times; all others come out as a
+/// <summary>A PostgreSQL server. After a transient error it retries a bounded number of times. All other errors become a
 /// <see cref="VectorStoreException"/> that names the server.</summary>
 internal sealed class PostgresServer
 {
@@ -22,15 +22,15 @@ internal sealed class PostgresServer
         where = string.Create(CultureInfo.InvariantCulture, $"PostgreSQL at {parts.Host}:{parts.Port}, database {parts.Database}");
     }
 
-    /// <summary>How often a call is tried again.</summary>
+    /// <summary>The number of times that a call is retried.</summary>
     public int Retries { get; init; }
 
     /// <summary>The pause before the first retry. Each later one is twice as long.</summary>
     public TimeSpan RetryPause { get; init; }
 
-    /// <summary>Does something with a connection.</summary>
-    /// <param name="operation">What is done, as exceptions name it.</param>
-    /// <param name="act">Does it. It is called again where the server failed, so it must do the same again.</param>
+    /// <summary>Runs an action with a connection.</summary>
+    /// <param name="operation">The name of the operation in exceptions.</param>
+    /// <param name="act">The action. It is called again if the server failed, so it must be repeatable.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     public async Task<T> UseAsync<T>(string operation, Func<NpgsqlConnection, Task<T>> act, CancellationToken cancellationToken)
     {
@@ -58,14 +58,14 @@ internal sealed class PostgresServer
         }
     }
 
-    /// <summary>An open connection, which the caller closes.</summary>
+    /// <summary>Opens a connection; the caller closes it.</summary>
     public Task<NpgsqlConnection> OpenAsync(string operation, CancellationToken cancellationToken) =>
         UseAsync(operation, async _ => await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false), cancellationToken);
 
-    /// <summary>What an exception of the server comes out as.</summary>
-    /// <param name="operation">What was done.</param>
+    /// <summary>Turns an exception of the server into a <see cref="VectorStoreException"/>.</summary>
+    /// <param name="operation">The name of the operation.</param>
     /// <param name="e">The exception.</param>
-    /// <param name="attempt">How often it had been tried before.</param>
+    /// <param name="attempt">The number of tries before this one.</param>
     public VectorStoreException Failed(string operation, NpgsqlException e, int attempt)
     {
         var tries = attempt == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" It was tried {attempt + 1} times.");
@@ -78,7 +78,7 @@ internal sealed class PostgresServer
 
     private static string Advice(NpgsqlException e) => (e as PostgresException)?.SqlState switch
     {
-        null => "Check that the server runs and can be reached. A write that failed so is there wholly or not at all; write it again.",
+        null => "Check that the server runs and can be reached. The write was done completely or not at all; repeat it.",
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             "Check the name and the password in the connection string.",
         PostgresErrorCodes.InvalidCatalogName => "Create the database first.",

@@ -3,61 +3,61 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>The table of collections of a schema: what each holds, and which embedding space its vectors are of.</summary>
+/// <summary>The table of the collections of a schema, with the columns and the embedding space of each.</summary>
 /// <param name="schema">The schema.</param>
 internal sealed class CollectionList(string schema)
 {
     private const int Format = 1;
 
-    /// <summary>The name of the table, which no collection may have.</summary>
+    /// <summary>The name of the table. No collection may have it.</summary>
     public const string Name = "metriclearning_collections";
 
-    /// <summary>The table in SQL.</summary>
+    /// <summary>The quoted name of the table.</summary>
     public string Table { get; } = $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(Name)}";
 
-    /// <summary>Serializes those who make or delete collections; it ends with the transaction.</summary>
+    /// <summary>A lock that serializes transactions that create or delete collections. It ends with the transaction.</summary>
     public static string Lock => "SELECT pg_advisory_xact_lock(hashtext('metriclearning'))";
 
-    /// <summary>Loads pgvector into the database, where it is not there.</summary>
+    /// <summary>Loads pgvector into the database if it is not loaded.</summary>
     public static string LoadVectors => """
         DO $$ BEGIN
           IF NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'vector') THEN CREATE EXTENSION vector; END IF;
         END $$
         """;
 
-    /// <summary>Makes the table, where it is not there.</summary>
+    /// <summary>Creates the table if it does not exist.</summary>
     public string Create => $"CREATE TABLE IF NOT EXISTS {Table} (name text COLLATE \"C\" PRIMARY KEY, "
         + "id bigint GENERATED ALWAYS AS IDENTITY, format integer NOT NULL, columns text NOT NULL, space text NOT NULL)";
 
-    /// <summary>A table in SQL.</summary>
+    /// <summary>The quoted name of a collection's table.</summary>
     public string Of(string collection) => $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(collection)}";
 
-    /// <summary>A part of a table in SQL.</summary>
+    /// <summary>The quoted name of a part of a table.</summary>
     public string PartOf(long id, int part) => Of(FormattableString.Invariant($"metriclearning_{id}_part_{part}"));
 
-    /// <summary>A command that gives the entry of a collection.</summary>
+    /// <summary>Makes a command that reads the entry of a collection.</summary>
     public NpgsqlBatchCommand Find(string collection, bool locks) =>
         new($"SELECT id, format, columns, space FROM {Table} WHERE name = $1{(locks ? " FOR KEY SHARE" : "")}")
         {
             Parameters = { ColumnType.Of(typeof(string)).Parameter(collection) },
         };
 
-    /// <summary>A command that adds an entry and gives its number.</summary>
+    /// <summary>Makes a command that adds an entry and returns its number.</summary>
     public NpgsqlBatchCommand Add(string collection, string columns, string space) =>
         new($"INSERT INTO {Table} (name, format, columns, space) VALUES ($1, {Format}, $2, $3) RETURNING id")
         {
             Parameters = { Text(collection), Text(columns), Text(space) },
         };
 
-    /// <summary>A command that changes what is known of the embedding space.</summary>
+    /// <summary>Makes a command that changes the embedding space.</summary>
     public NpgsqlBatchCommand Update(string collection, string space) =>
         new($"UPDATE {Table} SET space = $2 WHERE name = $1") { Parameters = { Text(collection), Text(space) } };
 
-    /// <summary>A command that removes an entry.</summary>
+    /// <summary>Makes a command that removes an entry.</summary>
     public NpgsqlBatchCommand Remove(string collection) =>
         new($"DELETE FROM {Table} WHERE name = $1") { Parameters = { Text(collection) } };
 
-    /// <summary>Why a collection is refused; null where it is not.</summary>
+    /// <summary>Says why a collection is refused; null if it is not.</summary>
     public static VectorStoreException? Refusal(NpgsqlDataReader reader, string collection, string columns, EmbeddingSpace? space)
     {
         try
@@ -71,12 +71,12 @@ internal sealed class CollectionList(string schema)
         }
     }
 
-    /// <summary>Refuses a collection that holds something else, or was written by a newer version.</summary>
-    /// <param name="reader">It is at the entry of the collection.</param>
+    /// <summary>Refuses a collection that has other records, or that a newer version wrote.</summary>
+    /// <param name="reader">The reader, at the entry of the collection.</param>
     /// <param name="collection">The name.</param>
-    /// <param name="columns">What the program's records hold.</param>
-    /// <param name="space">What the program knows of the embedding space.</param>
-    /// <returns>The number of the collection, what it knows of the space, and what it should know.</returns>
+    /// <param name="columns">The columns of the program's records.</param>
+    /// <param name="space">The embedding space that the program knows.</param>
+    /// <returns>The number of the collection, its embedding space, and the combined embedding space.</returns>
     public static (long Id, string Space, string Agreed) Check(NpgsqlDataReader reader, string collection, string columns,
         EmbeddingSpace? space)
     {

@@ -3,22 +3,22 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>The table of one collection: it is made, written, and read, each in one call to the server.</summary>
+/// <summary>Creates, writes and reads the table of one collection, each in one call to the server.</summary>
 /// <param name="name">The name of the collection.</param>
 /// <param name="columns">The columns.</param>
 /// <param name="server">The server.</param>
 /// <param name="collections">The list of collections.</param>
-/// <param name="space">The embedding space of the program; null where it is not known.</param>
+/// <param name="space">The embedding space of the program; null if it is not known.</param>
 internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<TKey, TRecord> columns, PostgresServer server,
     CollectionList collections, EmbeddingSpace? space) where TKey : notnull where TRecord : class
 {
-    /// <summary>So many records are sent at once; all of a call are one transaction.</summary>
+    /// <summary>The number of records that are sent at once. All records of a call are one transaction.</summary>
     private const int Part = 1000;
 
-    /// <summary>The table in SQL.</summary>
+    /// <summary>The quoted name of the table.</summary>
     public string Table { get; } = collections.Of(name);
 
-    /// <summary>Makes the table, its parts and its indexes, where they are not there.</summary>
+    /// <summary>Creates the table, its parts and its indexes if they do not exist.</summary>
     public Task EnsureAsync(int partitions, CancellationToken cancellationToken) => ChangeAsync("create", async connection =>
     {
         await RunAsync(connection, [new(CollectionList.Lock), new(CollectionList.LoadVectors), new(collections.Create)],
@@ -42,10 +42,10 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             cancellationToken).ConfigureAwait(false);
     }, cancellationToken);
 
-    /// <summary>Writes records in the place of those with their keys: all of them, or none.</summary>
+    /// <summary>Writes records. A record replaces the one with the same key. If it throws, none is written.</summary>
     public Task WriteAsync(IReadOnlyList<StoredRecord<TKey, TRecord>> records, CancellationToken cancellationToken)
     {
-        // Writers that meet lock rows in one order, so that none waits for the other in a circle.
+        // All writers lock rows in the same order, so they cannot deadlock.
         StoredRecord<TKey, TRecord>[] ordered = [.. records.OrderBy(record => record.Key, KeyOrder<TKey>.Default!)];
         var insert = $"INSERT INTO {Table} ({columns.Names}) VALUES ({columns.Parameters}) ON CONFLICT ({columns.Key}) DO "
             + (columns.Updates.Length > 0 ? $"UPDATE SET {columns.Updates}" : "NOTHING");
@@ -62,7 +62,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         }, cancellationToken);
     }
 
-    /// <summary>Removes records: all of them, or none.</summary>
+    /// <summary>Removes records. If it throws, none is removed.</summary>
     public Task RemoveAsync(IReadOnlyCollection<TKey> keys, CancellationToken cancellationToken) => ChangeAsync("delete",
         async connection =>
         {
@@ -74,8 +74,8 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         }, cancellationToken);
 
     /// <summary>Reads the rows of some commands in one call.</summary>
-    /// <param name="operation">What is done, as exceptions name it.</param>
-    /// <param name="commands">The commands. Their parameters are of their own.</param>
+    /// <param name="operation">The name of the operation in exceptions.</param>
+    /// <param name="commands">Makes the commands, each with its own parameters.</param>
     /// <param name="settings">Settings of the server for this call.</param>
     /// <param name="read">Reads a row.</param>
     /// <param name="cancellationToken">Stops the call.</param>
@@ -108,7 +108,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             }
             catch (PostgresException) when (refusal is not null)
             {
-                // The commands that followed failed too, because the collection is not what they expect.
+                // The following commands failed too, because the collection is not as they expect.
                 throw refusal;
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
@@ -118,7 +118,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             return lists;
         }, cancellationToken);
 
-    /// <summary>That the collection does not exist.</summary>
+    /// <summary>Makes the exception for a collection that does not exist.</summary>
     public VectorStoreException Missing(Exception? inner = null) =>
         new($"The collection '{name}' does not exist; call EnsureCollectionExistsAsync first.", inner)
         {
@@ -126,7 +126,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             VectorStoreSystemName = PostgresServer.SystemName,
         };
 
-    /// <summary>A setting that ends with the call, because a batch is a transaction.</summary>
+    /// <summary>Makes a command for a setting. It ends with the call, because a batch is a transaction.</summary>
     private static NpgsqlBatchCommand Setting(string setting, string value) => new("SELECT set_config($1, $2, true)")
     {
         Parameters = { ColumnType.Of(typeof(string)).Parameter(setting), ColumnType.Of(typeof(string)).Parameter(value) },
@@ -147,7 +147,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DuplicateTable)
             {
-                throw new VectorStoreException($"The schema has a table '{name}' already, which is none of this library's; choose another "
+                throw new VectorStoreException($"The schema already has a table '{name}', which is not of this library; choose another "
                     + "name or another schema.", e) { CollectionName = name };
             }
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);

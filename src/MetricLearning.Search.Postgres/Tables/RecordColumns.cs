@@ -7,13 +7,13 @@ namespace MetricLearning.Search;
 /// <summary>The columns of a collection's table: the key, the data, the vectors.</summary>
 internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TRecord : class
 {
-    /// <summary>The largest width of a vector that pgvector keeps, and the largest that it indexes.</summary>
+    /// <summary>The largest dimension of a vector that pgvector can store, and the largest that it can index.</summary>
     private const int LargestWidth = 16_000, LargestIndexedWidth = 2_000;
 
     private readonly (PropertyModel Property, ColumnType Type)[] values;
 
-    /// <exception cref="NotSupportedException">A vector is too wide, or asks for another index.</exception>
-    /// <exception cref="ArgumentException">A name is too long, or two columns have one name.</exception>
+    /// <exception cref="NotSupportedException">A vector has too many dimensions, or its index kind is not supported.</exception>
+    /// <exception cref="ArgumentException">A name is too long, or two columns have the same name.</exception>
     public RecordColumns(RecordModel<TKey, TRecord> model)
     {
         Model = model;
@@ -57,7 +57,7 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
     /// <summary>The columns with their types, for CREATE TABLE.</summary>
     public string Definition { get; }
 
-    /// <summary>What the collection holds, by which programs recognize it.</summary>
+    /// <summary>A description of the columns, by which programs recognize the collection.</summary>
     public string Schema { get; }
 
     /// <summary>The names of all columns.</summary>
@@ -81,31 +81,31 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
     /// <summary>Vector columns as a list of columns that <see cref="Read"/> reads; starts with a comma.</summary>
     public string VectorList => string.Concat(Model.Vectors.Select((_, i) => $", {Vector(i)}::real[]"));
 
-    /// <summary>A parameter of a key.</summary>
+    /// <summary>Makes a parameter of a key.</summary>
     public NpgsqlParameter KeyParameter(TKey key) => ColumnType.Of(Model.Key.Type).Parameter(key);
 
-    /// <summary>A parameter of keys.</summary>
+    /// <summary>Makes a parameter of several keys.</summary>
     public NpgsqlParameter KeysParameter(IEnumerable<TKey> keys) => ColumnType.Of(Model.Key.Type).ListParameter(keys.Cast<object?>());
 
-    /// <summary>A parameter of a vector.</summary>
+    /// <summary>Makes a parameter of a vector.</summary>
     public static NpgsqlParameter VectorParameter(ReadOnlyMemory<float>? vector) =>
         new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Real, Value = vector is { } given ? given.ToArray() : DBNull.Value };
 
-    /// <summary>Refuses a record that the table cannot keep.</summary>
-    /// <exception cref="ArgumentException">A text or a vector cannot be kept; the message names the record.</exception>
+    /// <summary>Refuses a record that the table cannot store.</summary>
+    /// <exception cref="ArgumentException">A text or a vector cannot be stored; the message names the record.</exception>
     public void Check(StoredRecord<TKey, TRecord> record)
     {
         foreach (var (property, _) in values)
             if (property.GetValueAsObject(record.Values) is { } value && !StoredText.CanKeepValue(value))
                 throw new ArgumentException($"{property.ModelName} must have no character U+0000 and no half of a surrogate pair, which "
-                    + $"PostgreSQL cannot keep, got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
+                    + $"PostgreSQL cannot store, got one in the record {RowTable<TKey, TRecord>.Text(record.Key)}.", property.ModelName);
         for (var i = 0; i < Shapes.Length; i++)
             if (record.Vectors[i] is { } vector)
                 ServerBounds.Check(Shapes[i], vector.Span, Model.Vectors[i].ModelName,
                     $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
     }
 
-    /// <summary>The parameters of a record's columns.</summary>
+    /// <summary>Makes the parameters of a record's columns.</summary>
     public IEnumerable<NpgsqlParameter> ParametersOf(StoredRecord<TKey, TRecord> record)
     {
         foreach (var (property, type) in values)
@@ -118,7 +118,7 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
         foreach (var vector in record.Vectors) yield return VectorParameter(vector);
     }
 
-    /// <summary>The record of a row that has the columns <see cref="DataNames"/> and then, on request, <see cref="VectorList"/>.</summary>
+    /// <summary>Reads the record of a row with the columns <see cref="DataNames"/> and, if requested, <see cref="VectorList"/>.</summary>
     public TRecord Read(NpgsqlDataReader reader, bool withVectors)
     {
         var (record, ordinal) = (Model.Create(), 0);
@@ -134,7 +134,7 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
         return record;
     }
 
-    /// <summary>A column of ORDER BY and a comma. Null comes before all values and NaN before all numbers, as in C#.</summary>
+    /// <summary>Makes a column of ORDER BY, with a comma. Null comes before all values and NaN before all numbers, as in C#.</summary>
     public static string Sort(PropertyModel property, bool ascending)
     {
         var (column, way) = (SqlNames.Quoted(property.StorageName), ascending ? "ASC NULLS FIRST" : "DESC NULLS LAST");
@@ -142,13 +142,13 @@ internal sealed class RecordColumns<TKey, TRecord> where TKey : notnull where TR
             ? $"({column} <> 'NaN') {way}, {column} {way}, " : $"{column} {way}, ";
     }
 
-    /// <summary>How many columns <see cref="Read"/> reads.</summary>
+    /// <summary>The number of columns that <see cref="Read"/> reads.</summary>
     public int Ordinals(bool withVectors) => values.Sum(value => value.Type.Second is null ? 1 : 2) + (withVectors ? Shapes.Length : 0);
 
     /// <summary>The key of a record.</summary>
     public TKey KeyOf(TRecord record) => (TKey)Model.Key.GetValueAsObject(record)!;
 
-    /// <summary>Indexes that properties ask for: a name of its own, and what stands after ON.</summary>
+    /// <summary>The indexes of the properties: the suffix of the name of each, and its SQL after ON.</summary>
     public IEnumerable<(string Suffix, string On)> Indexes(string table)
     {
         for (var i = 0; i < values.Length; i++)

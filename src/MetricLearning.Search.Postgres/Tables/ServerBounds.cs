@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MetricLearning.Search;
 
-/// <summary>How far the server's scores are from the exact ones.</summary>
+/// <summary>Bounds the error of the server's scores.</summary>
 /// <remarks>
 /// <para>pgvector adds products of float32 numbers in float32, in any order. With u = 2⁻²⁴ and γ = n u / (1 − n u), n = D + 8:
 /// a sum of D products differs from the exact one by at most γ Σ |xᵢ yᵢ| ≤ γ ‖x‖ ‖y‖, and by at most D 2⁻¹⁴⁹ where products underflow.
@@ -34,8 +34,8 @@ internal static class ServerBounds
         _ => "<->",
     };
 
-    /// <summary>A number of each row, in whose order rows are read, so that rows that come later are not nearer than
-    /// <see cref="HighestScore"/> says. It is written so that no index is used for it.</summary>
+    /// <summary>The expression by which the server sorts rows. Rows that come after a row are not nearer than <see cref="HighestScore"/> of
+    /// its number. The expression is written in a form for which the server uses no index.</summary>
     /// <param name="shape">The rows.</param>
     /// <param name="column">Their column.</param>
     /// <param name="query">The parameter of the query.</param>
@@ -49,8 +49,7 @@ internal static class ServerBounds
             : $"{distance} + 0";
     }
 
-    /// <summary>The highest exact score, by <see cref="ExactScore"/>, of a row that the server reads after one with this
-    /// number.</summary>
+    /// <summary>The highest possible exact score (<see cref="ExactScore"/>) of a row that comes after a row with this number.</summary>
     public static double HighestScore(RowShape shape, double number)
     {
         var gamma = Gamma(shape.Width);
@@ -62,7 +61,7 @@ internal static class ServerBounds
         };
     }
 
-    /// <summary>Refuses a vector that the index would refuse, or whose length the bounds do not cover.</summary>
+    /// <summary>Refuses a vector that <see cref="ExactIndex{TKey}"/> would refuse, or whose length the bounds do not cover.</summary>
     public static void Check(RowShape shape, ReadOnlySpan<float> vector, string name, string which)
     {
         RowTable<int, object>.CheckVector(shape, vector, name, which);

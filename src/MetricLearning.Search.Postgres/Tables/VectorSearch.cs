@@ -8,10 +8,10 @@ internal readonly record struct Scored<TKey, TRecord>(TKey Key, TRecord Record, 
 
 /// <summary>Searches the table of a collection.</summary>
 /// <remarks>
-/// <para>Exact: the server reads rows in the order of its own distances, which are off by a bounded error (<see cref="ServerBounds"/>),
-/// and gives a few more than are wanted. Their scores are computed exactly here. If the bound says that a row which the server has not
-/// given may still be among the nearest, twice as many are asked for.</para>
-/// <para>By an index: the server gives the candidates that the index finds, and their scores are computed exactly here.</para>
+/// <para>Exact search: the server sorts rows by its own distances, whose error is bounded (<see cref="ServerBounds"/>), and returns a few
+/// more rows than needed. Their exact scores are computed here. If a row that the server has not returned may still be among the nearest,
+/// the search asks for twice as many.</para>
+/// <para>Search by an index: the server returns the candidates that the index finds, and their exact scores are computed here.</para>
 /// </remarks>
 internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> columns, CollectionTable<TKey, TRecord> table, int vector)
     where TKey : notnull where TRecord : class
@@ -20,9 +20,9 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
 
     private readonly RowShape shape = columns.Shapes[vector];
 
-    /// <summary>The nearest records of each query.</summary>
+    /// <summary>Finds the nearest records of each query.</summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="count">How many are wanted for each.</param>
+    /// <param name="count">The number of are wanted for each.</param>
     /// <param name="filter">Which may be found; null for all.</param>
     /// <param name="withVectors">Whether records have their vectors.</param>
     /// <param name="cancellationToken">Stops the search.</param>
@@ -49,10 +49,10 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
         return found;
     }
 
-    /// <summary>The nearest records of each query among those that an HNSW index finds.</summary>
+    /// <summary>Finds the nearest records of each query among those that an HNSW index finds.</summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="count">How many are wanted for each.</param>
-    /// <param name="least">The least candidates.</param>
+    /// <param name="count">The number of are wanted for each.</param>
+    /// <param name="least">The smallest number of candidates.</param>
     /// <param name="filter">Which may be found; null for all.</param>
     /// <param name="withVectors">Whether records have their vectors.</param>
     /// <param name="cancellationToken">Stops the search.</param>
@@ -63,7 +63,7 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
         (string, string)[] settings =
         [
             ("hnsw.ef_search", FormattableString.Invariant($"{Math.Min(candidates, LargestIndexCandidates)}")),
-            // Where a filter drops candidates, or more are wanted than one pass finds, the index goes on.
+            // If a filter drops candidates, or more are needed than one pass finds, the index continues.
             ("hnsw.iterative_scan", "relaxed_order"),
         ];
         var rows = await CandidatesAsync(queries, candidates, filter, withVectors,

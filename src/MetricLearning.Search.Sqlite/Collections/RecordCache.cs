@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace MetricLearning.Search;
 
-/// <summary>Records that were read, by the id of their row. A row of an id never changes, so what is here stays right.</summary>
+/// <summary>Caches records by the id of their row. A row never changes, so the cached records stay valid.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 internal sealed class RecordCache<TKey, TRecord> where TKey : notnull where TRecord : class
 {
@@ -11,11 +11,11 @@ internal sealed class RecordCache<TKey, TRecord> where TKey : notnull where TRec
     private readonly ConcurrentDictionary<(long Collection, long Id), KeyValuePair<TKey, TRecord>> records = new();
     private int count;
 
-    /// <summary>Whether the record of a row is here.</summary>
+    /// <summary>Gets the record of a row, if it is in the cache.</summary>
     public bool TryGet(long collection, long id, out KeyValuePair<TKey, TRecord> record) =>
         records.TryGetValue((collection, id), out record);
 
-    /// <summary>Keeps the record of a row. Where there are too many, those before it are forgotten.</summary>
+    /// <summary>Adds the record of a row. If the cache is full, all its records are dropped.</summary>
     public void Add(long collection, long id, KeyValuePair<TKey, TRecord> record)
     {
         if (!records.TryAdd((collection, id), record) || Interlocked.Increment(ref count) <= MostRecords) return;

@@ -2,8 +2,8 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>Reads rows of one moment by their ids.</summary>
-/// <remarks>Thread safety: any number of threads may call it at once. They take turns, as SQLite has it.</remarks>
+/// <summary>Reads rows by their ids, as one transaction sees them.</summary>
+/// <remarks>Thread safety: any number of threads may call it at once. They take turns, because a SQLite connection requires it.</remarks>
 internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey : notnull where TRecord : class
 {
     private readonly object gate = new();
@@ -13,12 +13,12 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     private readonly RecordCache<TKey, TRecord> cache;
     private readonly SqliteCommand vector, record, range;
 
-    /// <param name="opened">A connection with a transaction, which nobody else uses meanwhile.</param>
-    /// <param name="state">The state of its moment.</param>
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="opened">A connection with a transaction. Nobody else uses it meanwhile.</param>
+    /// <param name="state">The state that the transaction sees.</param>
+    /// <param name="shape">The layout of rows in memory.</param>
     /// <param name="number">The number of the vector property.</param>
     /// <param name="rows">The rows of the collection.</param>
-    /// <param name="cache">The records that were read lately.</param>
+    /// <param name="cache">The records that were read recently.</param>
     public RowReader(SqliteConnection opened, PackedState state, RowShape shape, int number, RecordRows<TKey, TRecord> rows,
         RecordCache<TKey, TRecord> cache)
     {
@@ -51,7 +51,8 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
         }
     }
 
-    /// <summary>The rows whose records a condition keeps, ascending. They are read in one go where some are not known yet.</summary>
+    /// <summary>Gives the rows for whose records a condition is true, ascending. If some records are not cached, all are read at
+    /// once.</summary>
     /// <param name="among">The rows, by ascending ids.</param>
     /// <param name="id">The id of a row.</param>
     /// <param name="keeps">The condition.</param>

@@ -2,19 +2,19 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>Collections in one SQLite file that are searched exactly.</summary>
+/// <summary>A vector store in one SQLite file. Its collections are searched exactly.</summary>
 /// <remarks>
-/// <para>What the collections do is written on <see cref="ExactCollection{TKey, TRecord}"/>. Records and float32 vectors are in the
-/// database alone. Each call that writes is one transaction, flushed to the disk before it returns: a process that is killed, or a machine
-/// that stops, loses no record of a call that has returned, and leaves no part of one that has not.</para>
-/// <para>Beside the database are files of packed rows (<c>NAME.rows-…</c>), one for each vector property with enough rows. A search maps
-/// them into memory, reads from them which rows may be among the nearest, and takes the vectors of those few from the database. They hold
-/// nothing that the database lacks: the first search after rows were added packs these, and makes a file anew that is absent, damaged, or
-/// of another state of the database. Its blocks are compared with checksums in the database before they are first read. Such a file may be
-/// deleted while no process has it open, and must not be shortened while one has.</para>
-/// <para>Memory: a few megabytes, some rows that are not packed yet, and up to 100,000 records that were shown or filtered.</para>
-/// <para>Processes: one writes at a time, and others wait for it for up to a minute; any number read meanwhile, and each call sees all
-/// changes that were made before it. The file must be on a disk of the machine, because SQLite's locks do not work on most network
+/// <para><see cref="ExactCollection{TKey, TRecord}"/> describes the collections. Records and float32 vectors are stored only in the
+/// database. Each call that writes is one transaction, which is flushed to the disk before the call returns. If the process is killed or
+/// the machine stops, all records of calls that have returned are kept, and an interrupted call leaves nothing behind.</para>
+/// <para>Files of packed rows (<c>NAME.rows-…</c>) lie next to the database, one for each vector property with enough rows. A search maps
+/// them into memory, finds in them the few rows that may be among the nearest, and reads the vectors of those rows from the database. The
+/// files hold nothing that the database lacks. The first search after rows were added packs these rows. It also rebuilds a file that is
+/// missing, damaged, or does not match the database. Each block is compared with a checksum in the database before it is first read. You
+/// may delete such a file while no process has it open, but nobody may shorten it while a process has.</para>
+/// <para>Memory: a few megabytes, some rows that are not packed yet, and up to 100,000 records that were returned or filtered.</para>
+/// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
+/// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
@@ -29,11 +29,11 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = Database.SystemName;
 
-    /// <summary>Opens a file, or makes it.</summary>
+    /// <summary>Opens a file, or creates it if it does not exist.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
-    /// <exception cref="VectorStoreException">The file cannot be opened, is something else, or was written by a newer version; the message
-    /// names it.</exception>
+    /// <exception cref="VectorStoreException">The file cannot be opened, is not such a store, or was written by a newer version. The
+    /// message names it.</exception>
     public SqliteVectorStore(string path) : base(SystemName, path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -44,8 +44,8 @@ public sealed class SqliteVectorStore : ExactVectorStore
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>Which model, layer, size and preprocessing made the vectors. It is stored with each collection; a collection whose vectors
-    /// are of another space is refused. Default: null, it is not known and not checked.</summary>
+    /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
+    /// vectors of another space is refused. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
     internal Database Database { get; }

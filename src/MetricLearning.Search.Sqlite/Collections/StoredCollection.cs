@@ -4,7 +4,7 @@ using Microsoft.Extensions.VectorData;
 namespace MetricLearning.Search;
 
 /// <summary>A collection of a database.</summary>
-/// <remarks>Thread safety: any number of threads may call it at once, and any number of processes may have it.</remarks>
+/// <remarks>Thread safety: any number of threads may call it at once, and any number of processes may have it open.</remarks>
 internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly string name, schema;
@@ -30,10 +30,10 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     /// <summary>The packed rows of each vector property.</summary>
     public PackedVectors[] Packed { get; }
 
-    /// <summary>The records that were read lately.</summary>
+    /// <summary>The records that were read recently.</summary>
     public RecordCache<TKey, TRecord> Cache { get; } = new();
 
-    /// <summary>Makes the collection where it is not there.</summary>
+    /// <summary>Creates the collection if it does not exist.</summary>
     public void Ensure() => Store.Database.Use(nameof(Ensure), opened =>
     {
         using var transaction = opened.BeginTransaction(deferred: false);
@@ -48,10 +48,10 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         return true;
     });
 
-    /// <summary>The records as the database has them now; null where the collection does not exist.</summary>
+    /// <summary>The records as the database has them now; null if the collection does not exist.</summary>
     public StoredView<TKey, TRecord>? View() => StoredView<TKey, TRecord>.Of(this);
 
-    /// <summary>The entry of the collection, which is checked; null where it does not exist.</summary>
+    /// <summary>Finds the entry of the collection and checks it; null if it does not exist.</summary>
     public CollectionEntry? Find(SqliteConnection opened)
     {
         var entry = CollectionEntry.Find(opened, name);
@@ -65,7 +65,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     /// <summary>Removes records in one transaction.</summary>
     public void Remove(IReadOnlyCollection<TKey> keys) => Change((opened, there) => there.Remove(opened, keys));
 
-    /// <summary>What is thrown where the collection does not exist.</summary>
+    /// <summary>Makes the exception for a collection that does not exist.</summary>
     public VectorStoreException Missing() => new($"The collection '{name}' does not exist.") { CollectionName = name };
 
     private void Change(Action<SqliteConnection, RecordRows<TKey, TRecord>> act)
@@ -89,6 +89,6 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         Agreed(entry.Space);
     }
 
-    /// <summary>What the database and the program know of the embedding space together, as JSON.</summary>
+    /// <summary>Combines what the database and the program know about the embedding space, as JSON.</summary>
     private string Agreed(string stored) => StoredSpace.Agreed(Store.EmbeddingSpace, stored, name);
 }

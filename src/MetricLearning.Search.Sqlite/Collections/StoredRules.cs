@@ -1,9 +1,9 @@
 namespace MetricLearning.Search;
 
-/// <summary>Which rows of a state a search may give.</summary>
+/// <summary>Decides which rows of a state a search may return.</summary>
 /// <param name="id">The id of a row.</param>
 /// <param name="reader">Reads records.</param>
-/// <param name="kept">The only rows that may be given, ascending; null for all.</param>
+/// <param name="kept">The only rows that may be returned, ascending; null for all.</param>
 internal sealed class StoredRules<TKey, TRecord>(Func<int, long> id, RowReader<TKey, TRecord> reader, int[]? kept)
     : RowRules where TKey : notnull where TRecord : class
 {

@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>The records of a collection in one transaction that reads.</summary>
+/// <summary>The records of a collection in one read transaction.</summary>
 internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly StoredCollection<TKey, TRecord> collection;
@@ -19,7 +19,7 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
 
     private CollectionEntry? Entry { get; set; }
 
-    /// <summary>A view of this moment; null where the collection does not exist.</summary>
+    /// <summary>Opens a view of the current state; null if the collection does not exist.</summary>
     public static StoredView<TKey, TRecord>? Of(StoredCollection<TKey, TRecord> collection) =>
         collection.Store.Database.Try("open", () =>
         {
@@ -115,9 +115,9 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
         }
     }
 
-    /// <summary>The record of a key.</summary>
+    /// <summary>Reads the record of a key.</summary>
     /// <param name="key">The key.</param>
-    /// <param name="values">Its values, where they are known.</param>
+    /// <param name="values">Its values, if they are known.</param>
     /// <param name="withVectors">Whether it gets its vectors.</param>
     private TRecord? Read(TKey key, TRecord? values, bool withVectors)
     {

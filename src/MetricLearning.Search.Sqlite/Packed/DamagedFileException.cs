@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>A packed file is not what the database says of it. It is made anew.</summary>
+/// <summary>A packed file does not match the database. It will be rebuilt.</summary>
 /// <param name="file">The number of the file.</param>
 internal sealed class DamagedFileException(long file) : Exception("A packed file is damaged.")
 {

@@ -1,17 +1,18 @@
 namespace MetricLearning.Search;
 
-/// <summary>A block of a packed file: a whole chunk of integers as <see cref="SieveChunk"/> lays them, and the ids of its rows.</summary>
+/// <summary>A block of a packed file: a whole chunk of integers in the layout of <see cref="SieveChunk"/>, and the ids of its
+/// rows.</summary>
 internal static unsafe class PackedBlock
 {
     /// <summary>The bytes of a block, a multiple of 8.</summary>
     public static int Bytes(RowShape shape) => checked(SieveChunk.Bytes(shape) + shape.ChunkRows * sizeof(long));
 
     /// <summary>Writes a block of as many rows as a chunk has.</summary>
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="shape">The layout of rows in memory.</param>
     /// <param name="center">The center of the file.</param>
     /// <param name="rows">The rows.</param>
     /// <param name="bytes">Memory for the block.</param>
-    /// <returns>What the database has to know of it.</returns>
+    /// <returns>The entry of the block in the database.</returns>
     public static BlockEntry Write(RowShape shape, Center center, IReadOnlyList<VectorRow> rows, byte[] bytes)
     {
         var (vectors, sieve) = (new VectorChunk(shape), new SieveChunk(shape));

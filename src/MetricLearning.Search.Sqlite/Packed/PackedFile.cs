@@ -4,8 +4,8 @@ namespace MetricLearning.Search;
 
 /// <summary>The blocks of a packed file, mapped into memory. Each is compared with its checksum before it is first read.</summary>
 /// <remarks>
-/// <para>Blocks that the database knows never change. Others are written behind them, and a file that has to be made anew gets another
-/// name. So what is mapped stays valid, whatever other processes do.</para>
+/// <para>Blocks that the database knows never change. New blocks are written after them, and a file that must be rebuilt gets another
+/// name. So mapped blocks stay valid, whatever other processes do.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 internal sealed unsafe class PackedFile
@@ -28,20 +28,20 @@ internal sealed unsafe class PackedFile
     /// <summary>The center of the rows.</summary>
     public Center Center { get; }
 
-    /// <summary>The number of rows, those that were removed too.</summary>
+    /// <summary>The number of rows, including those that were removed.</summary>
     public int Rows => entry.Blocks.Count * shape.ChunkRows;
 
     /// <summary>Maps a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="shape">How rows lie in memory.</param>
-    /// <param name="entry">What the database says of it: at least one block.</param>
-    /// <param name="before">What was mapped before; null for nothing.</param>
-    /// <returns>The file; null where it is not there, or not as the database says.</returns>
+    /// <param name="shape">The layout of rows in memory.</param>
+    /// <param name="entry">Its entry in the database, with at least one block.</param>
+    /// <param name="before">The file that was mapped before; null for none.</param>
+    /// <returns>The file; null if it does not exist or does not match the database.</returns>
     public static PackedFile? Open(string path, RowShape shape, PackedEntry entry, PackedFile? before)
     {
         try
         {
-            // A damaged database may say anything.
+            // A damaged database may hold any values.
             if (entry.Center.Length != shape.Padded) return null;
             var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             var bytes = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
@@ -64,8 +64,8 @@ internal sealed unsafe class PackedFile
         }
     }
 
-    /// <summary>The chunk of a number.</summary>
-    /// <exception cref="DamagedFileException">It is not what was written.</exception>
+    /// <summary>Gets a chunk by its number.</summary>
+    /// <exception cref="DamagedFileException">The chunk differs from what was written.</exception>
     public SieveChunk Chunk(int number)
     {
         if (!Volatile.Read(ref verified[number]))
@@ -80,8 +80,8 @@ internal sealed unsafe class PackedFile
     /// <summary>The id of a row whose chunk has been read.</summary>
     public long Id(int row) => Ids(row >> shape.ChunkShift)[row & (shape.ChunkRows - 1)];
 
-    /// <summary>The row of an id; −1 where the file does not have it.</summary>
-    /// <exception cref="DamagedFileException">The file is not what was written.</exception>
+    /// <summary>Finds the row of an id; −1 if the file does not have it.</summary>
+    /// <exception cref="DamagedFileException">The file differs from what was written.</exception>
     public int Find(long id)
     {
         var (low, high) = (0, entry.Blocks.Count);

@@ -3,12 +3,11 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>The packed files beside a database: their names, and how they are written. Whoever writes one has the write lock of the
-/// database.</summary>
+/// <summary>Names and writes the packed files of a database. A writer of such a file holds the write lock of the database.</summary>
 /// <param name="database">The database.</param>
 internal sealed class PackedFiles(Database database)
 {
-    /// <summary>Blocks that are written in one transaction, so that other writers wait for a moment only.</summary>
+    /// <summary>The number of blocks that are written in one transaction. It is small, so that other writers wait only briefly.</summary>
     private const int BlocksAtOnce = 8;
 
     private const int SampledRows = 4096;
@@ -17,10 +16,10 @@ internal sealed class PackedFiles(Database database)
     public string PathOf(VectorRows rows, long file) =>
         string.Create(CultureInfo.InvariantCulture, $"{database.Path}.rows-{rows.Collection}-{rows.Vector}-{file:x16}");
 
-    /// <summary>Packs rows that are behind the last block, as far as they fill whole blocks.</summary>
+    /// <summary>Packs rows after the last block into new blocks. Rows that do not fill a whole block stay unpacked.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="shape">How rows lie in memory.</param>
-    /// <returns>Whether there may be more.</returns>
+    /// <param name="shape">The layout of rows in memory.</param>
+    /// <returns>Whether there may be more rows to pack.</returns>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public bool Pack(VectorRows rows, RowShape shape) => Change(rows, opened =>
     {
@@ -42,9 +41,9 @@ internal sealed class PackedFiles(Database database)
         }
     });
 
-    /// <summary>Begins a file anew under another name, without blocks, and deletes those that are left over.</summary>
+    /// <summary>Begins a new file under another name, without blocks, and deletes old files.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="file">The number of the file that is of no use; nothing is done where another one has taken its place.</param>
+    /// <param name="file">The number of the file that cannot be used. Nothing happens if another file has already replaced it.</param>
     public void Renew(VectorRows rows, long file)
     {
         var now = Change(rows, opened =>
@@ -84,11 +83,11 @@ internal sealed class PackedFiles(Database database)
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Windows does not delete a file that another process has mapped. A later call does.
+                // Windows does not delete a file that another process has mapped. A later call deletes it.
             }
     }
 
-    /// <summary>Changes the database in one transaction, unless the collection is gone.</summary>
+    /// <summary>Changes the database in one transaction, unless the collection was deleted.</summary>
     private T? Change<T>(VectorRows rows, Func<SqliteConnection, T> act) => database.Use("pack", opened =>
     {
         using var transaction = opened.BeginTransaction(deferred: false);

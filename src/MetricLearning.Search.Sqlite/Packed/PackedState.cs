@@ -1,7 +1,7 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rows of a vector property at one moment: those of the packed file, and those behind them, in memory.</summary>
-/// <remarks>Thread safety: immutable. A newer state shares what has not changed.</remarks>
+/// <summary>The rows of a vector property at one moment: those of the packed file, and the later ones, which are in memory.</summary>
+/// <remarks>Thread safety: immutable. A newer state shares the parts that have not changed.</remarks>
 internal sealed class PackedState
 {
     private readonly RowShape shape;
@@ -14,9 +14,9 @@ internal sealed class PackedState
         (Tail, this.tailIds) = (tail, tailIds);
     }
 
-    /// <summary>The state of a file without removed rows, and without rows behind it.</summary>
-    /// <param name="shape">How rows lie in memory.</param>
-    /// <param name="file">The file; null where there is none.</param>
+    /// <summary>Makes the state of a file without removed rows and without later rows.</summary>
+    /// <param name="shape">The layout of rows in memory.</param>
+    /// <param name="file">The file; null if there is none.</param>
     public PackedState(RowShape shape, PackedFile? file)
         : this(shape, file, new ulong[]?[file is null ? 0 : file.Rows >> shape.ChunkShift], 0, new RowSet(shape), [])
     {
@@ -37,38 +37,38 @@ internal sealed class PackedState
     /// <summary>The largest id of all rows.</summary>
     public required long Last { get; init; }
 
-    /// <summary>The packed file; null where there is none.</summary>
+    /// <summary>The packed file; null if there is none.</summary>
     public PackedFile? File { get; }
 
-    /// <summary>The rows behind those of the file.</summary>
+    /// <summary>The rows after those of the file.</summary>
     public RowSet Tail { get; }
 
-    /// <summary>How many rows of the file were removed.</summary>
+    /// <summary>The number of removed rows of the file.</summary>
     public int DeadRows { get; }
 
-    /// <summary>How many rows there are.</summary>
+    /// <summary>The number of rows.</summary>
     public int Count => (File?.Rows ?? 0) - DeadRows + Tail.Count - Tail.Dead;
 
     /// <summary>The id of a row of the tail.</summary>
     public long TailId(int row) => tailIds[row];
 
-    /// <summary>Whether no row of the file's chunk that a row is in was removed.</summary>
+    /// <summary>Whether all rows of the chunk that contains a row of the file are still there.</summary>
     public bool IsWhole(int row) => dead[row >> shape.ChunkShift] is null;
 
-    /// <summary>Whether a row of the file was not removed.</summary>
+    /// <summary>Whether a row of the file is still there.</summary>
     public bool IsAlive(int row)
     {
         var place = row & (shape.ChunkRows - 1);
         return dead[row >> shape.ChunkShift] is not { } bits || (bits[place >> 6] >> (place & 63) & 1) == 0;
     }
 
-    /// <summary>A later state.</summary>
+    /// <summary>Makes a later state.</summary>
     /// <param name="changes">The number of the collection's last change.</param>
     /// <param name="removal">The number of the last removal.</param>
     /// <param name="removed">The ids that were removed since.</param>
-    /// <param name="added">The rows behind the last one.</param>
-    /// <param name="threads">The most threads.</param>
-    /// <exception cref="DamagedFileException">The file is not what was written.</exception>
+    /// <param name="added">The rows after the last one.</param>
+    /// <param name="threads">The largest number of threads.</param>
+    /// <exception cref="DamagedFileException">The file differs from what was written.</exception>
     public PackedState With(long changes, long removal, List<long> removed, List<VectorRow> added, int threads)
     {
         var (marked, fresh, deadRows, tailRows) = (dead, new HashSet<int>(), DeadRows, new List<int>());

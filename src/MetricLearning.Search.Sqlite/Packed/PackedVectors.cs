@@ -3,23 +3,23 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>The newest state of a vector property, and what brings it up to date.</summary>
+/// <summary>Holds the newest state of a vector property and brings it up to date.</summary>
 /// <remarks>
-/// <para>Rows are packed when there are enough of them behind the file. The file is made anew when it is absent or damaged, when more than
-/// half of its rows were removed, and when there are so many more rows than at its beginning that its center fits badly. Where it cannot
-/// be written, the rows stay in memory.</para>
+/// <para>Rows are packed when enough of them follow the file. The file is rebuilt when it is missing or damaged, when more than half of its
+/// rows were removed, and when the rows have grown so much since it was begun that its center fits badly. If the file cannot be written,
+/// the rows stay in memory.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
-/// <param name="shape">How rows lie in memory.</param>
+/// <param name="shape">The layout of rows in memory.</param>
 /// <param name="vector">The number of the vector property.</param>
 /// <param name="files">The packed files.</param>
-/// <param name="threads">The most threads.</param>
+/// <param name="threads">The largest number of threads.</param>
 internal sealed class PackedVectors(RowShape shape, int vector, PackedFiles files, int threads)
 {
-    /// <summary>Chunks in memory behind the file at which rows are packed.</summary>
+    /// <summary>The number of unpacked chunks in memory at which rows are packed.</summary>
     private const int ChunksInMemory = 4;
 
-    /// <summary>The file is made anew when it has so many times the rows of its beginning.</summary>
+    /// <summary>The file is rebuilt when the number of rows has grown by this factor since it was begun.</summary>
     private const int Growth = 16;
 
     private readonly object gate = new();
@@ -29,11 +29,11 @@ internal sealed class PackedVectors(RowShape shape, int vector, PackedFiles file
     private bool cannotWrite;
     private long damaged;
 
-    /// <summary>The state of the moment that a transaction sees.</summary>
+    /// <summary>Gets the state that a transaction sees.</summary>
     /// <param name="opened">A connection with a transaction.</param>
     /// <param name="entry">The entry of the collection in it.</param>
-    /// <returns>The state; null where the caller has to end the transaction, call <see cref="Prepare"/>, and begin another one.</returns>
-    /// <exception cref="DamagedFileException">The file is not what was written.</exception>
+    /// <returns>The state; null if the caller must end the transaction, call <see cref="Prepare"/>, and begin another one.</returns>
+    /// <exception cref="DamagedFileException">The file differs from what was written.</exception>
     public PackedState? Find(SqliteConnection opened, CollectionEntry entry)
     {
         lock (gate)
@@ -56,7 +56,7 @@ internal sealed class PackedVectors(RowShape shape, int vector, PackedFiles file
         }
     }
 
-    /// <summary>Does what has to be done to the file.</summary>
+    /// <summary>Packs rows or rebuilds the file, as needed.</summary>
     public void Prepare()
     {
         Action? act;
@@ -67,12 +67,12 @@ internal sealed class PackedVectors(RowShape shape, int vector, PackedFiles file
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException)
         {
-            // The rows stay in memory. The file has nothing that the database lacks.
+            // The rows stay in memory. No data is lost, because the database has everything.
             lock (gate) cannotWrite = true;
         }
     }
 
-    /// <summary>Notes that a file is not what was written.</summary>
+    /// <summary>Records that a file differs from what was written.</summary>
     public void Damaged(long file)
     {
         lock (gate) (state, damaged) = (null, file);

@@ -2,14 +2,14 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>What the database says of a collection.</summary>
-/// <param name="Id">Its number, which no other collection ever has.</param>
-/// <param name="Schema">What its records hold.</param>
-/// <param name="Space">The embedding space of its vectors, as JSON; empty where it is not known.</param>
+/// <summary>The entry of a collection in the database.</summary>
+/// <param name="Id">Its number. No other collection ever has the same.</param>
+/// <param name="Schema">The properties of its records.</param>
+/// <param name="Space">The embedding space of its vectors, as JSON; empty if it is not known.</param>
 /// <param name="Changes">The number of the last change.</param>
 internal sealed record CollectionEntry(long Id, string Schema, string Space, long Changes)
 {
-    /// <summary>The entry of a collection; null where there is no such collection.</summary>
+    /// <summary>The entry of a collection; null if there is no such collection.</summary>
     public static CollectionEntry? Find(SqliteConnection opened, string name)
     {
         using var command = Database.Command(opened, "SELECT id, schema, space, changes FROM collections WHERE name = $0", name);

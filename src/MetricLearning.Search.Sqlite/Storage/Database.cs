@@ -3,9 +3,8 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>One SQLite file. What goes wrong with it comes out as a <see cref="VectorStoreException"/> that names the file.</summary>
-/// <remarks>The file is in WAL mode, so that readers of any process go on while one writes, and every commit is flushed to the
-/// disk.</remarks>
+/// <summary>One SQLite file. Its errors become a <see cref="VectorStoreException"/> that names the file.</summary>
+/// <remarks>The file is in WAL mode, so all processes can read while one writes. Every commit is flushed to the disk.</remarks>
 internal sealed class Database
 {
     /// <summary>The name of the kind of store in metadata.</summary>
@@ -13,15 +12,15 @@ internal sealed class Database
 
     private const int Format = 2;
 
-    /// <summary>The bytes of a page: several vectors of common widths fit into one.</summary>
+    /// <summary>The bytes of a page. Several vectors of common widths fit into one.</summary>
     private const int PageBytes = 16384;
 
-    /// <summary>Marks our files among those of all programs that use SQLite: "MLS1".</summary>
+    /// <summary>Tells our files from those of other programs that use SQLite: "MLS1".</summary>
     private const long ApplicationId = 0x4D4C5331;
 
     private readonly string connection;
 
-    /// <param name="path">The file; it is made where it is not there.</param>
+    /// <param name="path">The file; it is created if it does not exist.</param>
     public Database(string path)
     {
         Path = System.IO.Path.GetFullPath(path);
@@ -33,7 +32,7 @@ internal sealed class Database
                 throw new VectorStoreException($"{Path} is a database of another program; choose another path.");
             var version = (long)Scalar(opened, "PRAGMA user_version")!;
             if (version is > 0 and < Format)
-                throw new VectorStoreException($"{Path} has the format {version} of a version that was never published; index the "
+                throw new VectorStoreException($"{Path} has the format {version}, which was never published; index the "
                     + "records again.");
             if (version > Format)
                 throw new VectorStoreException($"{Path} has the format {version}, which is newer than this program's {Format}; use a "
@@ -52,16 +51,16 @@ internal sealed class Database
         });
     }
 
-    /// <summary>Does something with a connection.</summary>
-    /// <param name="operation">What is done, as messages say it.</param>
-    /// <param name="act">Does it.</param>
+    /// <summary>Runs an action with a connection.</summary>
+    /// <param name="operation">The name of the operation in messages.</param>
+    /// <param name="act">The action.</param>
     public T Use<T>(string operation, Func<SqliteConnection, T> act) => Try(operation, () =>
     {
         using var opened = Open();
         return act(opened);
     });
 
-    /// <summary>A connection.</summary>
+    /// <summary>Opens a connection.</summary>
     public SqliteConnection Open()
     {
         var opened = new SqliteConnection(connection);
@@ -78,9 +77,9 @@ internal sealed class Database
         }
     }
 
-    /// <summary>Does something with the file whose errors come out as a <see cref="VectorStoreException"/>.</summary>
-    /// <param name="operation">What is done, as messages say it.</param>
-    /// <param name="act">Does it.</param>
+    /// <summary>Runs an action and turns its SQLite errors into a <see cref="VectorStoreException"/>.</summary>
+    /// <param name="operation">The name of the operation in messages.</param>
+    /// <param name="act">The action.</param>
     public T Try<T>(string operation, Func<T> act)
     {
         try
@@ -97,17 +96,17 @@ internal sealed class Database
         }
     }
 
-    /// <summary>The whole path of the file.</summary>
+    /// <summary>The full path of the file.</summary>
     public string Path { get; }
 
-    /// <summary>Closes the file, as far as this process has it open.</summary>
+    /// <summary>Closes all connections of this process to the file.</summary>
     public void Close()
     {
         using var pooled = new SqliteConnection(connection);
         SqliteConnection.ClearPool(pooled);
     }
 
-    /// <summary>A command with parameters $0, $1, ...</summary>
+    /// <summary>Makes a command with parameters $0, $1, ...</summary>
     public static SqliteCommand Command(SqliteConnection opened, string text, params object?[] values)
     {
         var command = opened.CreateCommand();
@@ -123,7 +122,7 @@ internal sealed class Database
         return command.ExecuteNonQuery();
     }
 
-    /// <summary>The first value that a command gives.</summary>
+    /// <summary>Runs a command and gives its first value.</summary>
     public static object? Scalar(SqliteConnection opened, string text, params object?[] values)
     {
         using var command = Command(opened, text, values);
@@ -137,7 +136,7 @@ internal sealed class Database
         11 => "The file is damaged; restore it from a backup.",
         13 => "Make room on the disk; nothing of this call was written.",
         14 => "The folder must exist and be writable.",
-        26 => "Choose another path; this file is something else.",
+        26 => "This file is not a SQLite database; choose another path.",
         _ => "",
     };
 }

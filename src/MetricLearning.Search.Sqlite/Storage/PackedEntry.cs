@@ -3,24 +3,24 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>What the database says of a block of a packed file.</summary>
+/// <summary>The entry of a block of a packed file in the database.</summary>
 /// <param name="Last">The id of its last row.</param>
 /// <param name="Checksum">The checksum of its bytes.</param>
 internal readonly record struct BlockEntry(long Last, uint Checksum);
 
-/// <summary>What the database says of the packed file of a vector property. The file itself holds blocks alone: whatever it takes to know
-/// that they are the right ones is here, and changes in the transactions of the database.</summary>
-/// <param name="File">The number in its name, which no other file ever had.</param>
-/// <param name="Removal">The number of the last removal before the file was begun: no row that was removed earlier is in it.</param>
-/// <param name="Rows">How many rows there were when its center was chosen.</param>
-/// <param name="Center">The center of its rows; empty where it has no blocks.</param>
+/// <summary>The entry of the packed file of a vector property in the database. The file itself holds only blocks. This entry has all that
+/// is needed to check them, and it changes in the transactions of the database.</summary>
+/// <param name="File">The number in its name. No other file ever has the same.</param>
+/// <param name="Removal">The number of the last removal before the file was begun. Rows that were removed earlier are not in it.</param>
+/// <param name="Rows">The number of rows when its center was chosen.</param>
+/// <param name="Center">The center of its rows; empty if it has no blocks.</param>
 /// <param name="Blocks">Its blocks.</param>
 internal sealed record PackedEntry(long File, long Removal, int Rows, double[] Center, IReadOnlyList<BlockEntry> Blocks)
 {
     /// <summary>The id of the last row in the file.</summary>
     public long Last => Blocks.Count == 0 ? 0 : Blocks[^1].Last;
 
-    /// <summary>Makes the tables of a database.</summary>
+    /// <summary>Creates the tables in a database.</summary>
     public static void CreateTables(SqliteConnection opened)
     {
         Database.Execute(opened, "CREATE TABLE IF NOT EXISTS packed (collection INTEGER NOT NULL, vector INTEGER NOT NULL, "
@@ -30,7 +30,7 @@ internal sealed record PackedEntry(long File, long Removal, int Rows, double[] C
             + "last INTEGER NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (file, number)) WITHOUT ROWID");
     }
 
-    /// <summary>Names a file for the rows that the collection has and will have. What another file was begun for is forgotten.</summary>
+    /// <summary>Begins a new file for the rows of the collection: chooses its name and deletes the entry of the old file.</summary>
     public static void Begin(SqliteConnection opened, long collection, int vector)
     {
         Delete(opened, collection, vector);
@@ -39,7 +39,7 @@ internal sealed record PackedEntry(long File, long Removal, int Rows, double[] C
             RecordTables.LastRemoval(opened, collection), Array.Empty<byte>());
     }
 
-    /// <summary>The entry of a vector property.</summary>
+    /// <summary>Reads the entry of a vector property.</summary>
     public static PackedEntry Find(SqliteConnection opened, long collection, int vector)
     {
         using var command = Database.Command(opened, "SELECT file, removal, rows, center FROM packed "
@@ -55,17 +55,17 @@ internal sealed record PackedEntry(long File, long Removal, int Rows, double[] C
             MemoryMarshal.Cast<byte, double>(reader.GetFieldValue<byte[]>(3).AsSpan()).ToArray(), blocks);
     }
 
-    /// <summary>Notes the center of a file that is begun.</summary>
+    /// <summary>Stores the center of a new file.</summary>
     public static void SetCenter(SqliteConnection opened, long file, Center center) =>
         Database.Execute(opened, "UPDATE packed SET rows = $0, center = $1 WHERE file = $2", center.Rows,
             MemoryMarshal.AsBytes(center.Values.AsSpan()).ToArray(), file);
 
-    /// <summary>Notes a block.</summary>
+    /// <summary>Stores the entry of a block.</summary>
     public static void Add(SqliteConnection opened, long file, int number, BlockEntry block) =>
         Database.Execute(opened, "INSERT INTO blocks (file, number, last, checksum) VALUES ($0, $1, $2, $3)", file, number, block.Last,
             (long)block.Checksum);
 
-    /// <summary>Forgets the files of a collection.</summary>
+    /// <summary>Deletes the entries of all files of a collection.</summary>
     public static void Delete(SqliteConnection opened, long collection)
     {
         Database.Execute(opened, "DELETE FROM blocks WHERE file IN (SELECT file FROM packed WHERE collection = $0)", collection);

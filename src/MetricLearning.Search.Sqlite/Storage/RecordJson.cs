@@ -5,10 +5,10 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>The values of a record as JSON, each under its storage name. Null is left out.</summary>
+/// <summary>Writes and reads the values of a record as JSON, each under its storage name. Null values are left out.</summary>
 internal static class RecordJson
 {
-    /// <summary>The JSON of a record's data.</summary>
+    /// <summary>Writes a record's data as JSON.</summary>
     public static byte[] Write(IEnumerable<DataPropertyModel> properties, object record)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -26,7 +26,7 @@ internal static class RecordJson
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>Sets a record's data.</summary>
+    /// <summary>Sets a record's data from JSON.</summary>
     public static void Read(byte[] json, IEnumerable<DataPropertyModel> properties, object record)
     {
         using var document = JsonDocument.Parse(json);
@@ -55,7 +55,7 @@ internal static class RecordJson
         }
     }
 
-    /// <summary>A value as text that reads back as the same value.</summary>
+    /// <summary>Writes a value as text that reads back as the same value.</summary>
     private static string Text(object value) => value switch
     {
         float or double => ((IFormattable)value).ToString("R", CultureInfo.InvariantCulture),

@@ -5,9 +5,9 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 namespace MetricLearning.Search;
 
 /// <summary>The records of one collection as rows of a table.</summary>
-/// <remarks>Each row has an id that no other row of the table ever has, larger than those of all rows before it, and never changes: a
-/// record that is written again becomes a new row. The ids of rows that are gone are in a second table, in the order of their removal. So
-/// whoever has seen the rows up to an id, and the removals up to a number, knows what is new.</remarks>
+/// <remarks>A row never changes: a record that is written again becomes a new row. The id of a row is unique forever and larger than those
+/// of all earlier rows. A second table has the ids of removed rows in the order of their removal. So a reader that has seen the rows up to
+/// an id and the removals up to a number can find out what is new.</remarks>
 internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly RecordModel<TKey, TRecord> model;
@@ -24,7 +24,7 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
         columns = string.Concat(model.Vectors.Select((_, i) => $", vector_{i}"));
     }
 
-    /// <summary>Makes the tables.</summary>
+    /// <summary>Creates the tables.</summary>
     public void Create(SqliteConnection opened)
     {
         var vectors = string.Concat(model.Vectors.Select((_, i) => $", vector_{i} BLOB"));
@@ -34,7 +34,7 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
         for (var i = 0; i < model.Vectors.Length; i++) PackedEntry.Begin(opened, id, i);
     }
 
-    /// <summary>Writes records in the place of those with their keys.</summary>
+    /// <summary>Writes records. A record replaces the one with the same key.</summary>
     public void Write(SqliteConnection opened, IEnumerable<StoredRecord<TKey, TRecord>> written)
     {
         var values = string.Concat(model.Vectors.Select((_, i) => $", ${i + 2}"));
@@ -53,7 +53,7 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
         }
     }
 
-    /// <summary>Removes records; keys that are not there are passed over.</summary>
+    /// <summary>Removes records; keys that do not exist are ignored.</summary>
     public void Remove(SqliteConnection opened, IEnumerable<TKey> keys)
     {
         using var note = Note(opened);
@@ -65,24 +65,24 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
         }
     }
 
-    /// <summary>The command that reads the record of a key: its id, its data and its vectors.</summary>
+    /// <summary>Makes the command that reads the record of a key: its id, its data and its vectors.</summary>
     public SqliteCommand ByKey(SqliteConnection opened) =>
         Database.Command(opened, $"SELECT id, data{columns} FROM {records} WHERE key = $0", 0L);
 
-    /// <summary>The command that reads the record of an id: its key and its data.</summary>
+    /// <summary>Makes the command that reads the record of an id: its key and its data.</summary>
     public SqliteCommand ById(SqliteConnection opened) => Database.Command(opened, $"SELECT key, data FROM {records} WHERE id = $0", 0L);
 
-    /// <summary>The command that reads the records from an id to another: their keys, their data and their ids.</summary>
+    /// <summary>Makes the command that reads the records from one id to another: their keys, their data and their ids.</summary>
     public SqliteCommand Between(SqliteConnection opened) =>
         Database.Command(opened, $"SELECT key, data, id FROM {records} WHERE id BETWEEN $0 AND $1 ORDER BY id", 0L, 0L);
 
-    /// <summary>The command that reads all records: their keys and their data.</summary>
+    /// <summary>Makes the command that reads all records: their keys and their data.</summary>
     public SqliteCommand All(SqliteConnection opened) => Database.Command(opened, $"SELECT key, data FROM {records}");
 
-    /// <summary>The key in the first column of a row.</summary>
+    /// <summary>Reads the key from the first column of a row.</summary>
     public TKey Key(SqliteDataReader row) => (TKey)StoredKey.Read(row.GetValue(0), model.Key.Type);
 
-    /// <summary>The values of a record, which are in the second column of a row.</summary>
+    /// <summary>Reads the values of a record from the second column of a row.</summary>
     public TRecord Values(TKey key, SqliteDataReader row)
     {
         var record = model.Create();
@@ -91,7 +91,7 @@ internal sealed class RecordRows<TKey, TRecord> where TKey : notnull where TReco
         return record;
     }
 
-    /// <summary>The command that notes the removal of a key's row.</summary>
+    /// <summary>Makes the command that records the removal of a key's row.</summary>
     private SqliteCommand Note(SqliteConnection opened) =>
         Database.Command(opened, $"INSERT INTO {removed} (id) SELECT id FROM {records} WHERE key = $0", 0L);
 }

@@ -1,9 +1,9 @@
 namespace MetricLearning.Search;
 
-/// <summary>Keys as SQLite keeps them.</summary>
+/// <summary>Converts keys to values of SQLite and back.</summary>
 internal static class StoredKey
 {
-    /// <summary>A key as a value of a column.</summary>
+    /// <summary>Converts a key to a value of a column.</summary>
     public static object Of(object key) => key switch
     {
         int number => (long)number,
@@ -12,7 +12,7 @@ internal static class StoredKey
         _ => key,
     };
 
-    /// <summary>The key of a type that a column's value stands for.</summary>
+    /// <summary>Converts a column's value to a key of a type.</summary>
     public static object Read(object value, Type type) => type == typeof(int) ? checked((int)(long)value)
         : type == typeof(ulong) ? unchecked((ulong)(long)value)
         : type == typeof(Guid) ? Guid.Parse((string)value)

@@ -13,10 +13,10 @@ internal sealed record VectorRows(long Collection, int Vector)
 {
     private readonly string records = RecordTables.Records(Collection), removed = RecordTables.Removed(Collection);
 
-    /// <summary>The first rows behind an id.</summary>
+    /// <summary>Reads the first rows after an id.</summary>
     /// <param name="opened">The connection.</param>
     /// <param name="after">The id.</param>
-    /// <param name="most">The most rows.</param>
+    /// <param name="most">The largest number of rows.</param>
     public List<VectorRow> Behind(SqliteConnection opened, long after, int most)
     {
         using var command = Database.Command(opened, $"SELECT id, vector_{Vector} FROM {records} "
@@ -27,9 +27,9 @@ internal sealed record VectorRows(long Collection, int Vector)
         return rows;
     }
 
-    /// <summary>Rows that are spread over the ids, ascending.</summary>
+    /// <summary>Reads a sample of rows that is spread over the ids, ascending.</summary>
     /// <param name="opened">The connection.</param>
-    /// <param name="count">How many are looked for.</param>
+    /// <param name="count">The number of rows to read.</param>
     public List<VectorRow> Sample(SqliteConnection opened, int count)
     {
         var first = Database.Scalar(opened, $"SELECT min(id) FROM {records}") as long? ?? 0;
@@ -43,11 +43,11 @@ internal sealed record VectorRows(long Collection, int Vector)
         return rows;
     }
 
-    /// <summary>How many records there are.</summary>
+    /// <summary>Counts the records.</summary>
     public int Count(SqliteConnection opened) =>
         (int)Math.Min(int.MaxValue, (long)Database.Scalar(opened, $"SELECT count(*) FROM {records}")!);
 
-    /// <summary>The ids that were removed after a removal.</summary>
+    /// <summary>Reads the ids that were removed after a removal.</summary>
     public List<long> Removed(SqliteConnection opened, long after)
     {
         using var command = Database.Command(opened, $"SELECT id FROM {removed} WHERE number > $0", after);
@@ -57,11 +57,11 @@ internal sealed record VectorRows(long Collection, int Vector)
         return ids;
     }
 
-    /// <summary>Forgets removals that nobody needs to know: those before all files of the collection were begun.</summary>
+    /// <summary>Deletes the removals that no packed file needs: those from before all files of the collection were begun.</summary>
     public void ForgetRemoved(SqliteConnection opened) => Database.Execute(opened,
         $"DELETE FROM {removed} WHERE number <= (SELECT min(removal) FROM packed WHERE collection = $0)", Collection);
 
-    /// <summary>The command that reads the vector of an id.</summary>
+    /// <summary>Makes the command that reads the vector of an id.</summary>
     public SqliteCommand ById(SqliteConnection opened) =>
         Database.Command(opened, $"SELECT vector_{Vector} FROM {records} WHERE id = $0", 0L);
 

@@ -1,12 +1,13 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rate of errors among pairs that share identities.</summary>
+/// <summary>Computes the rate of errors among pairs that share identities.</summary>
 internal static class ClusteredRate
 {
-    /// <summary>The rate, with an interval for the rate of all such pairs.</summary>
-    /// <remarks>The interval of Korn and Graubard (Survey Methodology 1998): that of Clopper and Pearson for as many independent pairs as
-    /// would have the same variance. The variance is that of sums over identities, to each of which a pair counts whose first or second one
-    /// it is; a pair without identities is a cluster of its own. Without errors, or with nothing else, the clusters count.</remarks>
+    /// <summary>Computes the rate, with an interval for the rate of all such pairs.</summary>
+    /// <remarks>This is the interval of Korn and Graubard (Survey Methodology 1998). It is the Clopper and Pearson interval for the number
+    /// of independent pairs that would have the same variance. The variance is that of sums over identities. A pair counts for both of its
+    /// identities; a pair without identities is a cluster of its own. If all pairs are errors, or none is, the number of clusters (if
+    /// smaller) takes the place of the number of pairs.</remarks>
     /// <param name="pairs">The pairs, at least one.</param>
     /// <param name="isError">Whether a pair is an error.</param>
     /// <param name="confidence">The confidence of the interval.</param>

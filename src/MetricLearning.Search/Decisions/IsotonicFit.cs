@@ -1,10 +1,10 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rising step function that is nearest to labels in the least squares: pools of adjacent violators (Zadrozny and Elkan,
-/// KDD 2002).</summary>
+/// <summary>Fits the non-decreasing step function that is nearest to the labels by least squares, by pooling adjacent violators (Zadrozny
+/// and Elkan, KDD 2002).</summary>
 internal static class IsotonicFit
 {
-    /// <summary>The lowest value of each step, ascending, and the height of each.</summary>
+    /// <summary>Fits the function. Returns the lowest value of each step, ascending, and the height of each step.</summary>
     /// <param name="pairs">Values, and whether each is a success; at least one.</param>
     public static (double[] Starts, double[] Heights) Of(IEnumerable<(double Value, bool Success)> pairs)
     {
@@ -19,7 +19,7 @@ internal static class IsotonicFit
             }
             steps.Add(step);
         }
-        // No number of pairs makes certain: the ends keep the distance from 0 and 1 that Platt (1999) gives them.
+        // No number of pairs gives certainty, so the heights at the ends keep the distance of Platt (1999) from 0 and 1.
         var (all, total) = (steps.Sum(step => step.Successes), steps.Sum(step => step.Count));
         var (least, most) = (1.0 / (total - all + 2), (all + 1.0) / (all + 2));
         return ([.. steps.Select(step => step.Start)], [.. steps.Select(step => Math.Clamp(Height(step), least, most))]);

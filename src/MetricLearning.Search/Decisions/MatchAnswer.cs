@@ -1,14 +1,14 @@
 namespace MetricLearning.Search;
 
-/// <summary>Whether two pictures show the same thing.</summary>
+/// <summary>Says whether two pictures show the same person or thing.</summary>
 public enum MatchAnswer
 {
-    /// <summary>They do not.</summary>
+    /// <summary>They show different ones.</summary>
     NoMatch,
 
-    /// <summary>The score is that of some pairs that do and of some that do not.</summary>
+    /// <summary>The score does not decide: it is common among same pairs and among different pairs.</summary>
     Unsure,
 
-    /// <summary>They do.</summary>
+    /// <summary>They show the same one.</summary>
     Match,
 }

@@ -6,16 +6,17 @@ namespace MetricLearning.Search;
 
 /// <summary>Turns scores into answers: a match, no match, or unsure, with a probability. It is calibrated on labelled pairs.</summary>
 /// <remarks>
-/// <para>Match: the score is so near that at most the stated share of different pairs is as near (the false-match rate). No match: the
-/// score is so far that at most the stated share of same pairs is as far (the false-non-match rate). Unsure: neither. A score that is both
-/// is a match.</para>
-/// <para>The rates are those of the labelled pairs' kind. A threshold from n different pairs holds with the uncertainty that
-/// <see cref="FalseMatchRate"/> states: its interval holds the rate of all such pairs. For pairs that say whom they show, it is that of
-/// Korn and Graubard (Survey Methodology 1998), which knows that pairs of one identity err together. For others it is that of Clopper
-/// and Pearson, and the pairs must be independent of each other. Many pairs of few things say little either way.</para>
-/// <para>The probability is an isotonic regression of the labels. It holds where same pairs come as often as among the labelled ones
-/// (<see cref="Prior"/>). <see cref="Decide"/> takes another share: it multiplies the odds by prior / (1 − prior) · (1 − Prior) / Prior.
-/// That needs probabilities that are not 0 and 1, so the steps at the ends keep the distance of Platt (1999) from them.</para>
+/// <para>Match: at most the given share of different pairs has a score as near as this one (the false-match rate). No match: at most the
+/// given share of same pairs has a score as far as this one (the false-non-match rate). Unsure: neither holds. If both hold, the answer is
+/// a match.</para>
+/// <para>The rates hold for pairs like the labelled ones. The intervals of <see cref="FalseMatchRate"/> and
+/// <see cref="FalseNonMatchRate"/> state their uncertainty. If pairs have identities, the interval is that of Korn and Graubard (Survey
+/// Methodology 1998), because errors of pairs with one identity are correlated. Otherwise it is that of Clopper and Pearson, and the pairs
+/// must be independent of each other. In both cases many pairs of few identities carry little information.</para>
+/// <para>The probability is an isotonic regression of the labels. It holds if the share of same pairs is that of the labelled ones
+/// (<see cref="Prior"/>). For another share, pass it to <see cref="Decide"/>, which multiplies the odds by
+/// prior / (1 − prior) · (1 − Prior) / Prior. That needs probabilities other than 0 and 1, so the steps at the ends keep the distance of
+/// Platt (1999) from them.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed class MatchDecision
@@ -36,10 +37,10 @@ public sealed class MatchDecision
     /// <summary>The share of same pairs among the labelled ones, in (0, 1).</summary>
     public double Prior { get; }
 
-    /// <summary>A score at least so near is a match.</summary>
+    /// <summary>The threshold of a match: a score at least as near as this is a match.</summary>
     public double MatchThreshold => Signed(match);
 
-    /// <summary>A score less near than this is no match.</summary>
+    /// <summary>The threshold of no match: a score farther than this is no match.</summary>
     public double NoMatchThreshold => Signed(noMatch);
 
     /// <summary>The share of different pairs that are called a match, with its interval.</summary>
@@ -49,14 +50,14 @@ public sealed class MatchDecision
     public ConfidenceInterval FalseNonMatchRate { get; }
 
     /// <summary>Calibrates on labelled pairs.</summary>
-    /// <param name="pairs">Pairs of both kinds.</param>
+    /// <param name="pairs">Pairs of both kinds: same and different.</param>
     /// <param name="falseMatchRate">The share of different pairs that may be called a match, in (0, 1). Default: 0.001.</param>
     /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
     /// <param name="largerIsNearer">Whether a larger score is nearer. Default: yes, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
-    /// <exception cref="ArgumentException">A score is not finite, one kind of pair is missing, or there are too few pairs for a rate: it
-    /// takes at least 1 / rate of the kind.</exception>
+    /// <exception cref="ArgumentException">A score is not finite, or there are too few same or different pairs for their rate: each rate
+    /// needs at least 1 / rate pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
     public static MatchDecision Calibrate(IEnumerable<LabelledPair> pairs, double falseMatchRate = 0.001, double falseNonMatchRate = 0.01,
         bool largerIsNearer = true, double confidence = 0.95)
@@ -73,7 +74,7 @@ public sealed class MatchDecision
         double Sign(double score) => largerIsNearer ? score : -score;
         LabelledPair[] same = [.. given.Where(pair => pair.Same)], different = [.. given.Where(pair => !pair.Same)];
         var match = Above(Array.ConvertAll(different, pair => Sign(pair.Score)), falseMatchRate, "different", nameof(pairs));
-        // The same question from the other side: same pairs that are too far.
+        // The threshold of no match is found in the same way, with the signs reversed.
         var negative = Above(Array.ConvertAll(same, pair => -Sign(pair.Score)), falseNonMatchRate, "same", nameof(pairs));
         var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Sign(pair.Score), pair.Same)));
         return new MatchDecision(largerIsNearer, (double)same.Length / given.Length, match, Math.BitIncrement(-negative),
@@ -81,10 +82,10 @@ public sealed class MatchDecision
             ClusteredRate.Of(same, pair => -Sign(pair.Score) >= negative, confidence), starts, heights);
     }
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <summary>Reads a decision that <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
     /// <exception cref="ArgumentNullException">The text is null.</exception>
-    /// <exception cref="InvalidDataException">It is something else.</exception>
+    /// <exception cref="InvalidDataException">The text is not such a decision.</exception>
     public static MatchDecision Parse(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -109,7 +110,7 @@ public sealed class MatchDecision
         }
     }
 
-    /// <summary>The decision as JSON, to be kept with a gallery.</summary>
+    /// <summary>Writes the decision as JSON. Store it together with the gallery.</summary>
     public string ToJson()
     {
         return new JsonObject
@@ -124,9 +125,9 @@ public sealed class MatchDecision
         static JsonArray Numbers(double[] values) => [.. values.Select(value => (JsonNode)value)];
     }
 
-    /// <summary>The answer to a score.</summary>
+    /// <summary>Answers whether a score is a match.</summary>
     /// <param name="score">The score, as a search gives it.</param>
-    /// <param name="prior">The share of same pairs where the answer is used, in (0, 1). It changes the probability alone. Default: null,
+    /// <param name="prior">The share of same pairs in your application, in (0, 1). It changes only the probability. Default: null,
     /// <see cref="Prior"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The score is NaN, or the prior is not in (0, 1).</exception>
     public MatchVerdict Decide(double score, double? prior = null)
@@ -146,12 +147,12 @@ public sealed class MatchDecision
 
     private double Signed(double value) => LargerIsNearer ? value : -value;
 
-    /// <summary>The smallest threshold that at most a share of the values reach.</summary>
+    /// <summary>The smallest threshold that at most this share of the values reaches.</summary>
     private static double Above(double[] values, double rate, string kind, string name)
     {
         var allowed = (int)TargetRanks.Accepted(rate, values.Length);
         if (allowed == 0)
-            throw new ArgumentException($"{name} must have at least {Math.Ceiling(1 / rate)} {kind} ones for a rate of "
+            throw new ArgumentException($"{name} must have at least {Math.Ceiling(1 / rate)} {kind} pairs for a rate of "
                 + $"{rate.ToString(CultureInfo.InvariantCulture)}, got {values.Length}.", name);
         Array.Sort(values);
         return Math.BitIncrement(values[^(allowed + 1)]);

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>The order of keys that decides between equal scores: strings letter by letter, other types by their own order.</summary>
+/// <summary>The order of keys that decides between equal scores: ordinal for strings, the default order for other types.</summary>
 internal sealed class KeyOrder<TKey> : IComparer<TKey>
 {
     private KeyOrder() { }

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>Which rows a protocol leaves to each query.</summary>
+/// <summary>Decides which rows each query may find under a protocol.</summary>
 internal sealed class ProtocolRule
 {
     private readonly RetrievalProtocol protocol;

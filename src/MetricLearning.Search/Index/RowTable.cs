@@ -9,23 +9,23 @@ internal readonly record struct NewRow<TKey, TData>(TKey Key, ReadOnlyMemory<flo
 /// <see cref="RowShape.Score"/>.</summary>
 internal readonly record struct FoundRow<TKey, TData>(TKey Key, TData Data, double Score);
 
-/// <summary>Which rows a search may give.</summary>
+/// <summary>Says which rows a search may return.</summary>
 /// <param name="Keys">The only keys; null for all.</param>
 /// <param name="Keeps">A condition on a row.</param>
 /// <param name="KeepsPair">A condition on the number of a query and a row.</param>
 internal readonly record struct RowConditions<TKey, TData>(IReadOnlySet<TKey>? Keys, Func<TKey, TData, bool>? Keeps,
     Func<int, TKey, TData, bool>? KeepsPair = null);
 
-/// <summary>Rows by key, each with data of the caller's, and exact search over them.</summary>
+/// <summary>A table of rows by key, each with the caller's data, that is searched exactly.</summary>
 /// <remarks>
-/// <para>Writers take turns. A reader takes the newest <see cref="Snapshot"/> and works on it to its end. It never waits for a writer,
-/// except for a moment where it looks up keys.</para>
-/// <para>A call that throws has changed nothing: rows are written behind those that snapshots count, and count with the next snapshot,
-/// which is published at the very end.</para>
+/// <para>Writers take turns. A reader takes the newest <see cref="Snapshot"/> and uses it until it is done. It waits for a writer only
+/// briefly, while it looks up keys.</para>
+/// <para>A call that throws has changed nothing. New rows are written after the rows that snapshots count. They become visible with the
+/// next snapshot, which is published last.</para>
 /// </remarks>
 internal sealed class RowTable<TKey, TData> where TKey : notnull
 {
-    /// <summary>Keys of a filter are looked up one by one where they are fewer than one in so many rows.</summary>
+    /// <summary>The keys of a filter are looked up one by one if there is less than one for this many rows.</summary>
     private const int FewKeys = 8;
 
     private readonly object gate = new();
@@ -34,9 +34,9 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     private Dictionary<TKey, int> places = [];
     private volatile Snapshot snapshot;
 
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="shape">The layout of rows in memory.</param>
     /// <param name="order">The order of keys with equal scores.</param>
-    /// <param name="threads">The most threads.</param>
+    /// <param name="threads">The largest number of threads.</param>
     public RowTable(RowShape shape, IComparer<TKey> order, int threads)
     {
         (Shape, this.order, this.threads) = (shape, order, threads);
@@ -45,7 +45,7 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
 
     public RowShape Shape { get; }
 
-    /// <summary>How many rows there are.</summary>
+    /// <summary>The number of rows.</summary>
     public int Count => snapshot.Rows.Count - snapshot.Rows.Dead;
 
     /// <summary>The keys and data of the rows at this moment, in the order in which they were written.</summary>
@@ -56,7 +56,7 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
             if (now.Rows.IsAlive(row)) yield return now.Entry(row);
     }
 
-    /// <summary>Whether a key is there; its data and a copy of its vector.</summary>
+    /// <summary>Gets the data of a key and a copy of its vector, if the table has the key.</summary>
     public bool TryGet(TKey key, out TData data, out float[] vector)
     {
         Snapshot now;
@@ -79,17 +79,17 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         lock (gate) return places.ContainsKey(key);
     }
 
-    /// <summary>Writes rows: all of them, or none where it throws.</summary>
+    /// <summary>Writes rows. If it throws, none is written.</summary>
     /// <param name="rows">The rows.</param>
-    /// <param name="replaces">Whether a row takes the place of one with its key; else such a row is refused.</param>
+    /// <param name="replaces">Whether a row may replace the row with the same key; otherwise such a row is refused.</param>
     /// <param name="name">The name of the argument that holds the rows.</param>
-    /// <exception cref="ArgumentException">A vector is not as the index needs it, a key is there twice, or it is there already.</exception>
+    /// <exception cref="ArgumentException">A vector is not valid, a key occurs twice, or the table already has it.</exception>
     public void Write(IReadOnlyList<NewRow<TKey, TData>> rows, bool replaces, string name)
     {
         for (var i = 0; i < rows.Count; i++) CheckVector(Shape, rows[i].Vector.Span, name, $"row {i} (key {Text(rows[i].Key)})");
         var keys = new HashSet<TKey>(rows.Count);
         foreach (var row in rows)
-            if (!keys.Add(row.Key)) throw new ArgumentException($"{name} must have every key once, got {Text(row.Key)} twice.", name);
+            if (!keys.Add(row.Key)) throw new ArgumentException($"{name} must have each key only once, got {Text(row.Key)} twice.", name);
         if (rows.Count == 0) return;
         lock (gate)
         {
@@ -98,7 +98,7 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
                 if (places.TryGetValue(row.Key, out var place))
                 {
                     if (!replaces)
-                        throw new ArgumentException($"{name} must have new keys, got {Text(row.Key)}, which the index has.", name);
+                        throw new ArgumentException($"{name} must have new keys, got {Text(row.Key)}, which the index already has.", name);
                     replaced.Add(place);
                 }
             var now = snapshot;
@@ -113,7 +113,7 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         }
     }
 
-    /// <summary>Removes rows; keys that are not there are passed over. Returns how many rows were removed.</summary>
+    /// <summary>Removes rows; keys that do not exist are ignored. Returns the number of removed rows.</summary>
     public int Remove(IReadOnlyCollection<TKey> keys)
     {
         lock (gate)
@@ -129,13 +129,13 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         }
     }
 
-    /// <summary>The k nearest rows of each query, nearest first.</summary>
+    /// <summary>Finds the k nearest rows of each query, nearest first.</summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="k">How many rows each query gets, if there are so many.</param>
-    /// <param name="conditions">Which rows may be given.</param>
+    /// <param name="k">The number of rows for each query; fewer if there are fewer.</param>
+    /// <param name="conditions">Say which rows may be returned.</param>
     /// <param name="name">The name of the argument that holds the queries.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    /// <exception cref="ArgumentException">A query is not as the index needs it.</exception>
+    /// <exception cref="ArgumentException">A query is not valid.</exception>
     public FoundRow<TKey, TData>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, TData> conditions,
         string name, CancellationToken cancellationToken)
     {
@@ -151,24 +151,24 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         }));
     }
 
-    /// <summary>A key as messages print it.</summary>
+    /// <summary>Formats a key for messages.</summary>
     public static string Text(TKey key) => Convert.ToString(key, CultureInfo.InvariantCulture) ?? "";
 
-    /// <summary>Refuses a vector that has another width, is not finite, or has no direction where angles are compared.</summary>
+    /// <summary>Refuses a vector that has another width, is not finite, or is all zeros for the cosine.</summary>
     public static void CheckVector(RowShape shape, ReadOnlySpan<float> vector, string name, string which)
     {
         if (vector.Length != shape.Width)
-            throw new ArgumentException($"{name} must have {shape.Width} numbers a vector, got {vector.Length} in {which}.", name);
+            throw new ArgumentException($"{name} must have {shape.Width} numbers per vector, got {vector.Length} in {which}.", name);
         for (var i = 0; i < vector.Length; i++)
             if (!float.IsFinite(vector[i]))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"{name} must be finite, got {vector[i]} at place {i} of {which}."), name);
+                    $"{name} must be finite, got {vector[i]} at index {i} of {which}."), name);
         if (shape.Metric == SearchMetric.Cosine && !vector.ContainsAnyExcept(0f))
-            throw new ArgumentException($"{name} must not be zero where vectors are compared by cosine, got zeros in {which}.", name);
+            throw new ArgumentException($"{name} must not be all zeros for the cosine, got zeros in {which}.", name);
     }
 
-    /// <summary>The newest snapshot, and the rows of given keys in it, ascending. They are null where the keys are so many that each row is
-    /// asked instead.</summary>
+    /// <summary>Gives the newest snapshot, and the rows of given keys in it, ascending. The rows are null if there are so many keys that it
+    /// is faster to test each row.</summary>
     private (Snapshot Snapshot, int[]? Rows) Resolve(IReadOnlySet<TKey>? keys)
     {
         if (keys is null || keys.Count > Count / FewKeys) return (snapshot, null);
@@ -191,7 +191,7 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
         }
         catch (OutOfMemoryException)
         {
-            // The rows are written all the same. The next writer tries again.
+            // The rows are written nevertheless. The next writer tries again.
         }
     }
 

@@ -1,10 +1,10 @@
 namespace MetricLearning.Search;
 
-/// <summary>Which rows a search may find. A search with a filter is as complete as one without: it gives the nearest of all rows that the
+/// <summary>Selects the rows that a search may find. A search with a filter is complete too: it gives the nearest of all rows that the
 /// filter keeps.</summary>
 /// <remarks>
-/// <para>Keys are cheaper than a condition where they are few: only their rows are looked at. A condition is asked once for each row, and
-/// once more for each block of about 192 queries.</para>
+/// <para>A few keys are cheaper than a condition, because only their rows are read. A condition is called once per row for each block of
+/// about 192 queries.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once. Conditions are called from several threads.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
@@ -12,19 +12,19 @@ public sealed class SearchFilter<TKey> where TKey : notnull
 {
     private SearchFilter(Func<TKey, RowLabels, bool>? condition, IReadOnlySet<TKey>? keys) => (Condition, Set) = (condition, keys);
 
-    /// <summary>Asks whether a row may be found; null where the keys alone decide.</summary>
+    /// <summary>The condition on a row; null if only the keys decide.</summary>
     internal Func<TKey, RowLabels, bool>? Condition { get; }
 
     /// <summary>The only keys that may be found; null for all.</summary>
     internal IReadOnlySet<TKey>? Set { get; }
 
-    /// <summary>Rows for which a condition holds.</summary>
-    /// <param name="condition">Takes the key and the labels of a row. It must give the same answer each time.</param>
+    /// <summary>Selects the rows for which a condition is true.</summary>
+    /// <param name="condition">The condition on the key and the labels of a row. It must always give the same answer.</param>
     /// <exception cref="ArgumentNullException">The condition is null.</exception>
     public static SearchFilter<TKey> Where(Func<TKey, RowLabels, bool> condition) => new(Guard.NotNull(condition), null);
 
-    /// <summary>Rows of given keys. Keys that the index does not have are passed over.</summary>
-    /// <param name="keys">The keys, which are copied.</param>
+    /// <summary>Selects the rows of given keys. Keys that the index does not have are ignored.</summary>
+    /// <param name="keys">The keys; they are copied.</param>
     /// <exception cref="ArgumentNullException">The keys, or one of them, are null.</exception>
     public static SearchFilter<TKey> Keys(IEnumerable<TKey> keys)
     {
@@ -32,8 +32,8 @@ public sealed class SearchFilter<TKey> where TKey : notnull
         return new(null, keys.Select(key => KeyGuard.NotNull(key, nameof(keys))).ToHashSet());
     }
 
-    /// <summary>Rows that have a tag.</summary>
-    /// <param name="tag">The tag, letter by letter.</param>
+    /// <summary>Selects the rows that have a tag.</summary>
+    /// <param name="tag">The tag; it is compared ordinally.</param>
     /// <exception cref="ArgumentNullException">The tag is null.</exception>
     public static SearchFilter<TKey> Tag(string tag)
     {
@@ -41,7 +41,7 @@ public sealed class SearchFilter<TKey> where TKey : notnull
         return Where((_, labels) => labels.HasTag(tag));
     }
 
-    /// <summary>Rows that both filters keep.</summary>
+    /// <summary>Selects the rows that both filters keep.</summary>
     /// <param name="other">The other filter.</param>
     /// <exception cref="ArgumentNullException">The other filter is null.</exception>
     public SearchFilter<TKey> And(SearchFilter<TKey> other)

@@ -2,12 +2,12 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>A name that stands for one collection of a store, now for this one and after a switch for another.</summary>
+/// <summary>A stable name for a collection. A switch makes it point to another collection of the store.</summary>
 /// <remarks>
-/// <para>Programs ask for the name of the current collection and open that one. A switch writes one record, so every program sees the old
-/// collection or the new one, and never something between. The names are in a collection of the store,
-/// <c>metriclearning_aliases</c>.</para>
-/// <para>Thread safety: any number of threads may call it at once, and any number of processes where the store allows them.</para>
+/// <para>Programs ask the alias for the name of the current collection and open that collection. A switch writes one record, so every
+/// program sees either the old or the new collection. The aliases are records of the collection <c>metriclearning_aliases</c> of the
+/// store.</para>
+/// <para>Thread safety: any number of threads may call it at once, and any number of processes if the store allows them.</para>
 /// </remarks>
 /// <example><code>
 /// var alias = new CollectionAlias(names, "products");
@@ -20,8 +20,8 @@ public sealed class CollectionAlias
 
     private readonly VectorStoreCollection<object, Dictionary<string, object?>> names;
 
-    /// <param name="store">The store. Its <c>EmbeddingSpace</c> must not be set, because names have none: give a second store of the same
-    /// file or database.</param>
+    /// <param name="store">The store. Its <c>EmbeddingSpace</c> must not be set, because aliases have none: pass a second store object for
+    /// the same file or database.</param>
     /// <param name="name">The name.</param>
     /// <exception cref="ArgumentNullException">The store is null.</exception>
     /// <exception cref="ArgumentException">The name is null or empty.</exception>
@@ -39,7 +39,7 @@ public sealed class CollectionAlias
     /// <summary>The name.</summary>
     public string Name { get; }
 
-    /// <summary>The name of the current collection; null where none was ever set.</summary>
+    /// <summary>Gets the name of the current collection; null if none was ever set.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="VectorStoreException">The store fails.</exception>
     public async Task<string?> CurrentAsync(CancellationToken cancellationToken = default)
@@ -52,7 +52,7 @@ public sealed class CollectionAlias
     /// <param name="collection">Its name.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentException">The name is null or empty.</exception>
-    /// <exception cref="VectorStoreException">The store fails; then the old collection is still the current one.</exception>
+    /// <exception cref="VectorStoreException">The store fails. The old collection is then still the current one.</exception>
     public async Task SwitchAsync(string collection, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(collection);

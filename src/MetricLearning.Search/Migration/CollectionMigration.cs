@@ -2,33 +2,33 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>Embeds the records of a collection again, for another model, into a second collection beside it.</summary>
+/// <summary>Embeds the records of a collection again with another model, into a second collection.</summary>
 /// <remarks>
-/// <para>The first collection is only read, so searches in it go on. A migration that was stopped, or whose program was killed, goes on
-/// where it was: records that the second collection has already are not embedded again. When it has ended, the second collection has the
-/// keys of the first and no others. Then <see cref="CollectionAlias"/> switches over.</para>
-/// <para>A record that is written to the first collection after it was copied is not copied again. Let nobody write meanwhile, or let
-/// writers write to both collections.</para>
+/// <para>The first collection is only read, so it can be searched meanwhile. If a migration was stopped or its program was killed, call it
+/// again: it continues, and does not embed records again that the second collection already has. At the end the second collection has
+/// exactly the keys of the first. Then switch over with a <see cref="CollectionAlias"/>.</para>
+/// <para>A record that is written to the first collection after it was copied is not copied again. So nobody should write meanwhile, or
+/// writers should write to both collections.</para>
 /// <para>Thread safety: any number of threads may call it at once, for different second collections.</para>
 /// </remarks>
 public static class CollectionMigration
 {
-    /// <summary>Copies what is missing, with new vectors.</summary>
+    /// <summary>Copies the missing records, with new vectors.</summary>
     /// <typeparam name="TKey">The type of keys.</typeparam>
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="from">The first collection.</param>
-    /// <param name="to">The second collection, of a store with the new embedding space. It is made where it is not there.</param>
+    /// <param name="to">The second collection, of a store with the new embedding space. It is created if it does not exist.</param>
     /// <param name="key">Gives the key of a record.</param>
-    /// <param name="embed">Sets the new vectors of some records, which come without vectors.</param>
-    /// <param name="batch">How many records are embedded and written at once, at least 1. Default: 256.</param>
-    /// <param name="progress">Receives how many records of the second collection are done, those of earlier runs too. Default: null,
-    /// nobody.</param>
+    /// <param name="embed">Sets the new vectors of a batch of records. The records come without vectors.</param>
+    /// <param name="batch">The number of records that are embedded and written at once, at least 1. Default: 256.</param>
+    /// <param name="progress">Receives the number of records of the second collection that are done, including those of earlier runs.
+    /// Default: null, no reports.</param>
     /// <param name="cancellationToken">Stops the migration after a batch.</param>
-    /// <returns>How many records were embedded; the others were there already.</returns>
+    /// <returns>The number of records that were embedded; the others already existed.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The batch is below 1.</exception>
     /// <exception cref="VectorStoreException">The first collection does not exist, or a store fails.</exception>
-    /// <exception cref="OperationCanceledException">The migration was stopped. The next one goes on.</exception>
+    /// <exception cref="OperationCanceledException">The migration was stopped. The next call continues it.</exception>
     public static async Task<long> RunAsync<TKey, TRecord>(VectorStoreCollection<TKey, TRecord> from,
         VectorStoreCollection<TKey, TRecord> to, Func<TRecord, TKey> key, Func<IReadOnlyList<TRecord>, CancellationToken, Task> embed,
         int batch = 256, IProgress<long>? progress = null, CancellationToken cancellationToken = default)

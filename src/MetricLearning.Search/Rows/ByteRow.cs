@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Search;
 
-/// <summary>A row z as 8-bit integers i: <c>z = scale · i + e</c>.</summary>
+/// <summary>The numbers that belong to a row z that is stored as 8-bit integers i: <c>z = scale · i + e</c>.</summary>
 /// <param name="Scale">The factor of the integers; 0 for a row of zeros.</param>
 /// <param name="Residual">At least <c>‖e‖</c>.</param>
 /// <param name="Norm">About <c>‖z‖</c>.</param>
@@ -11,10 +11,10 @@ internal readonly unsafe record struct ByteRow(float Scale, float Residual, doub
 {
     private const double LargestInteger = 127;
 
-    /// <summary>Numbers in float64 below 2⁵¹ lose their fraction, to the nearest integer, where this is added and subtracted.</summary>
+    /// <summary>Adding and then subtracting this number rounds a float64 number below 2⁵¹ to the nearest integer.</summary>
     private const double Rounds = 1.5 * (1L << 52);
 
-    /// <summary>More than the roundings of a norm of <see cref="RowShape.LargestWidth"/> numbers.</summary>
+    /// <summary>A factor that covers the rounding errors of a norm of <see cref="RowShape.LargestWidth"/> numbers.</summary>
     private const double Slack = 1 + 1e-9;
 
     /// <summary>Writes the integers of a row.</summary>

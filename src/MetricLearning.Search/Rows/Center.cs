@@ -1,35 +1,36 @@
 namespace MetricLearning.Search;
 
-/// <summary>The point c that is subtracted from rows before they become integers: about their mean. It changes the speed of a search and
-/// never its answer.</summary>
+/// <summary>The point c that is subtracted from rows before they become integers. It is about their mean. It affects the speed of a search
+/// but never its result.</summary>
 internal sealed unsafe class Center
 {
     private const int SampledRows = 4096;
 
-    /// <param name="values">c, filled up with zeros to whole groups of 16.</param>
-    /// <param name="rows">How many rows there were when it was chosen.</param>
+    /// <param name="values">c, padded with zeros to whole groups of 16.</param>
+    /// <param name="rows">The number of rows when it was chosen.</param>
     public Center(double[] values, int rows)
     {
         (Values, Rows) = (values, rows);
         fixed (double* c = values) Norm = Math.Sqrt(ExactScores.Dot(c, c, values.Length));
     }
 
-    /// <summary>c, filled up with zeros to whole groups of 16.</summary>
+    /// <summary>c, padded with zeros to whole groups of 16.</summary>
     public double[] Values { get; }
 
     /// <summary><c>‖c‖</c>.</summary>
     public double Norm { get; }
 
-    /// <summary>How many rows there were when the center was chosen.</summary>
+    /// <summary>The number of rows when the center was chosen.</summary>
     public int Rows { get; }
 
     /// <summary>The center of an index without rows.</summary>
     public static Center Zero(RowShape shape) => new(new double[shape.Padded], 0);
 
-    /// <summary>The mean of rows, each times its factor, or of a sample that is spread evenly over them.</summary>
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <summary>Computes the mean of the rows, each times its factor. If there are many rows, an evenly spread sample of them is
+    /// used.</summary>
+    /// <param name="shape">The layout of rows in memory.</param>
     /// <param name="chunks">The rows.</param>
-    /// <param name="rows">How many.</param>
+    /// <param name="rows">The number of rows.</param>
     public static Center Of(RowShape shape, VectorChunk[] chunks, int rows)
     {
         var sampled = Math.Min(rows, SampledRows);

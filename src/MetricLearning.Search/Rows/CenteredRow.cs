@@ -3,16 +3,16 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Search;
 
-/// <summary>Rows about a center.</summary>
+/// <summary>Subtracts the center from rows.</summary>
 internal static unsafe class CenteredRow
 {
-    /// <summary>Writes <c>z = factor · x − c</c> in float64, filled up with zeros.</summary>
+    /// <summary>Writes <c>z = factor · x − c</c> in float64, padded with zeros.</summary>
     /// <param name="x">The row.</param>
-    /// <param name="width">Its numbers.</param>
-    /// <param name="padded">Numbers of z and c.</param>
+    /// <param name="width">The length of the row.</param>
+    /// <param name="padded">The length of z and c.</param>
     /// <param name="factor">The factor.</param>
     /// <param name="c">The center.</param>
-    /// <param name="z">Overwritten.</param>
+    /// <param name="z">Receives the result.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Read(float* x, int width, int padded, double factor, double* c, double* z)
     {

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>The exact score of one row for one query, in float64.</summary>
+/// <summary>Computes the exact score of one row for one query, in float64.</summary>
 internal static unsafe class ExactScore
 {
     /// <summary>The length of a vector.</summary>
@@ -13,7 +13,7 @@ internal static unsafe class ExactScore
     public static double Norm(float* vector, int width) => Math.Sqrt(ExactScores.Dot(vector, vector, width));
 
     /// <summary>The score, larger is nearer: the cosine, the dot product, or the negative square of the Euclidean distance.</summary>
-    /// <param name="metric">What is compared.</param>
+    /// <param name="metric">The metric.</param>
     /// <param name="query">The query.</param>
     /// <param name="queryNorm">Its length.</param>
     /// <param name="row">A row of the same width.</param>
@@ -23,7 +23,7 @@ internal static unsafe class ExactScore
             return Of(metric, row.Length, q, queryNorm, r, metric == SearchMetric.Cosine ? Norm(r, row.Length) : 1);
     }
 
-    /// <summary>The score where the lengths of both are known; only the cosine needs them.</summary>
+    /// <summary>The same score for known lengths; only the cosine needs them.</summary>
     public static double Of(SearchMetric metric, int width, float* query, double queryNorm, float* row, double rowNorm) => metric switch
     {
         SearchMetric.Cosine => ExactScores.Dot(query, row, width) / (queryNorm * rowNorm),

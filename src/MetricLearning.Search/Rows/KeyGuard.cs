@@ -3,9 +3,9 @@ namespace MetricLearning.Search;
 /// <summary>Refuses keys that are null.</summary>
 internal static class KeyGuard
 {
-    /// <summary>The key.</summary>
-    /// <param name="key">A key.</param>
-    /// <param name="name">What the caller knows it by.</param>
+    /// <summary>Returns the key if it is not null.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="name">The name of the argument or property in the exception.</param>
     /// <exception cref="ArgumentNullException">The key is null.</exception>
     public static TKey NotNull<TKey>(TKey key, string name)
     {

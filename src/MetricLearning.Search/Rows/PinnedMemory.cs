@@ -3,10 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>Arrays that the garbage collector never moves, so that pointers to them stay valid while something refers to them.</summary>
+/// <summary>Makes arrays that the garbage collector never moves. Pointers to such an array stay valid while something refers to
+/// it.</summary>
 internal static unsafe class PinnedMemory
 {
-    /// <summary>An array of numbers whose first contents are arbitrary.</summary>
+    /// <summary>Makes an array of numbers with undefined contents.</summary>
     public static T[] Of<T>(long count) where T : unmanaged =>
         GC.AllocateUninitializedArray<T>(checked((int)count), pinned: true);
 

@@ -1,12 +1,12 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rows of an index at one moment. A search reads one set from its start to its end, so that it sees all rows of that moment
-/// and no others.</summary>
-/// <remarks>Sets share their chunks. A new set has new rows behind those of the old one, or marks rows as removed since its own
+/// <summary>The rows of an index at one moment. A search reads one set from start to end, so it sees exactly the rows of that
+/// moment.</summary>
+/// <remarks>Sets share their chunks. A new set has its new rows after those of the old one, and marks rows as removed since its own
 /// version.</remarks>
 internal sealed unsafe class RowSet : ScanRows
 {
-    /// <summary>The center is chosen anew when the rows have become so many times as many.</summary>
+    /// <summary>A new center is chosen when the number of rows has grown by this factor.</summary>
     private const int Growth = 16;
 
     private readonly VectorChunk[] vectors;
@@ -24,13 +24,13 @@ internal sealed unsafe class RowSet : ScanRows
 
     public override int Count { get; }
 
-    /// <summary>How many of them were removed.</summary>
+    /// <summary>The number of removed rows.</summary>
     public int Dead { get; }
 
-    /// <summary>Rows are in the set if they were removed by a later version or never.</summary>
+    /// <summary>The version of the set. A row belongs to the set if it was never removed or was removed by a later version.</summary>
     public long Version { get; }
 
-    /// <summary>Whether more than half of the rows are dead, so that copying the others pays.</summary>
+    /// <summary>Whether more than half of the rows are removed, so that it is worth copying the others.</summary>
     public bool ShouldBeCompacted => Dead > Count - Dead && Dead >= Shape.ChunkRows;
 
     public override SieveChunk Sieve(int row) => sieves[row >> Shape.ChunkShift];
@@ -39,7 +39,7 @@ internal sealed unsafe class RowSet : ScanRows
 
     public override bool IsAlive(int row) => Vectors(row).IsAlive(Place(row), Version);
 
-    /// <summary>A copy of a row.</summary>
+    /// <summary>Copies a row.</summary>
     public float[] Copy(int row) => new ReadOnlySpan<float>(Vectors(row).Row(Place(row)), Shape.Width).ToArray();
 
     public override double Score(float* query, double queryNorm, int row)
@@ -48,11 +48,11 @@ internal sealed unsafe class RowSet : ScanRows
         return Shape.Score(query, queryNorm, chunk.Row(place), chunk.Norms[place]);
     }
 
-    /// <summary>A set with removed rows, and new ones at its end. Only one thread at a time may make a set from another, and from the
-    /// newest alone.</summary>
-    /// <param name="rows">The new rows: of the right width, finite, and none of zeros where they are compared by angle.</param>
+    /// <summary>Makes a set with some rows removed and new rows at its end. Only one thread at a time may call it, and only on the newest
+    /// set.</summary>
+    /// <param name="rows">The new rows. They have the right width, are finite, and are not all zeros for the cosine.</param>
     /// <param name="removed">Rows of this set.</param>
-    /// <param name="threads">The most threads.</param>
+    /// <param name="threads">The largest number of threads.</param>
     public RowSet With(IReadOnlyList<ReadOnlyMemory<float>> rows, IReadOnlyCollection<int> removed, int threads)
     {
         var count = checked(Count + rows.Count);
@@ -75,9 +75,9 @@ internal sealed unsafe class RowSet : ScanRows
         return new RowSet(Shape, newVectors, newSieves, center, count, Dead + removed.Count, Version + 1);
     }
 
-    /// <summary>A set of the rows that are not removed, in the same order, in memory of its own.</summary>
+    /// <summary>Makes a set of the rows that are not removed, in the same order, with its own memory.</summary>
     /// <param name="kept">Their numbers, ascending.</param>
-    /// <param name="threads">The most threads.</param>
+    /// <param name="threads">The largest number of threads.</param>
     public RowSet Compacted(int[] kept, int threads)
     {
         var copied = Grown(Array.Empty<VectorChunk>(), kept.Length, shape => new VectorChunk(shape));

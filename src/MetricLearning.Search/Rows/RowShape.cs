@@ -1,8 +1,8 @@
 namespace MetricLearning.Search;
 
-/// <summary>How the rows of an index lie in memory.</summary>
-/// <param name="Metric">What is measured.</param>
-/// <param name="Width">Numbers in a row.</param>
+/// <summary>The layout of the rows of an index in memory.</summary>
+/// <param name="Metric">The metric.</param>
+/// <param name="Width">The length of a row.</param>
 internal sealed unsafe record RowShape(SearchMetric Metric, int Width)
 {
     /// <summary>The largest width of a row.</summary>
@@ -10,16 +10,16 @@ internal sealed unsafe record RowShape(SearchMetric Metric, int Width)
 
     private const int NumbersPerChunk = 1 << 20, FewestRows = 64, MostRows = 8192;
 
-    /// <summary>Places that a row of integers takes: its width, rounded up to a multiple of 16.</summary>
+    /// <summary>The length of a row of integers: the width, rounded up to a multiple of 16.</summary>
     public int Padded { get; } = FixedPoint.Padded(Width);
 
     /// <summary>Row r is in the chunk <c>r &gt;&gt; ChunkShift</c>.</summary>
     public int ChunkShift { get; } = int.Log2(Math.Clamp(NumbersPerChunk / Width, FewestRows, MostRows));
 
-    /// <summary>Rows of a chunk, a power of two.</summary>
+    /// <summary>The number of rows of a chunk, a power of two.</summary>
     public int ChunkRows => 1 << ChunkShift;
 
-    /// <summary>The number of chunks that hold so many rows.</summary>
+    /// <summary>The number of chunks that hold this number of rows.</summary>
     public int Chunks(int rows) => (rows + ChunkRows - 1) >> ChunkShift;
 
     /// <summary>The exact score of a query and a row, larger is nearer: the cosine, the dot product, or the negative square of the

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>What the score of a row means. The nearest row always comes first.</summary>
+/// <summary>The score by which rows are compared. The nearest row always comes first.</summary>
 public enum SearchMetric
 {
     /// <summary>The cosine of the angle between query and row, in [−1, 1]; larger is nearer. A row of zeros has no angle and is

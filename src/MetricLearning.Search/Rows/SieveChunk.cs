@@ -1,8 +1,8 @@
 namespace MetricLearning.Search;
 
-/// <summary>The rows of one chunk as 8-bit integers about a center, with what the error bound of <see cref="Sieve"/> needs of each row, in
-/// one piece of memory.</summary>
-/// <remarks>A writer fills rows that no reader's snapshot counts yet. Rows that are counted never change.</remarks>
+/// <summary>The rows of one chunk as 8-bit integers about a center, with the numbers of each row that the error bound of
+/// <see cref="Sieve"/> needs. All are in one block of memory.</summary>
+/// <remarks>A writer writes only rows that no reader's snapshot counts yet. Rows that a snapshot counts never change.</remarks>
 internal sealed unsafe class SieveChunk
 {
     private readonly RowShape shape;
@@ -11,14 +11,14 @@ internal sealed unsafe class SieveChunk
     private readonly double* offsets, largest;
     private readonly float* scales, residuals;
 
-    /// <summary>A chunk in memory of its own, without rows.</summary>
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <summary>Makes a chunk without rows, with its own memory.</summary>
+    /// <param name="shape">The layout of rows in memory.</param>
     public SieveChunk(RowShape shape) : this(shape, PinnedMemory.Of<byte>(Bytes(shape))) => largest[0] = largest[1] = 0;
 
-    /// <summary>A chunk in the memory of something else.</summary>
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <summary>Makes a chunk over existing memory.</summary>
+    /// <param name="shape">The layout of rows in memory.</param>
     /// <param name="address">The address of <see cref="Bytes"/> bytes, a multiple of 8.</param>
-    /// <param name="owner">What keeps the memory while it is referred to.</param>
+    /// <param name="owner">The object that keeps the memory alive.</param>
     public SieveChunk(RowShape shape, byte* address, object owner)
     {
         (this.shape, memory) = (shape, owner);
@@ -40,25 +40,25 @@ internal sealed unsafe class SieveChunk
     /// <summary>The memory of the chunk, valid while the chunk is referred to.</summary>
     public ReadOnlySpan<byte> Memory => new(codes, Bytes(shape));
 
-    /// <summary>At least <c>‖s i‖</c> of every row.</summary>
+    /// <summary>An upper bound of <c>‖s i‖</c> over all rows.</summary>
     public double LargestNorm => Volatile.Read(ref largest[0]);
 
-    /// <summary>At least the length ℓ of every row.</summary>
+    /// <summary>An upper bound of the length ℓ over all rows.</summary>
     public double LargestLength => Volatile.Read(ref largest[1]);
 
     /// <summary>The address of the integers of a row, valid while the chunk is referred to.</summary>
     public sbyte* Row(int row) => codes + (long)row * shape.Padded;
 
-    /// <summary>s of a row.</summary>
+    /// <summary>The scale s of a row.</summary>
     public float Scale(int row) => scales[row];
 
-    /// <summary>At least <c>‖e‖</c> of a row.</summary>
+    /// <summary>An upper bound of <c>‖e‖</c> of a row.</summary>
     public float Residual(int row) => residuals[row];
 
-    /// <summary>A of a row.</summary>
+    /// <summary>The offset A of a row.</summary>
     public double Offset(int row) => offsets[row];
 
-    /// <summary>Writes rows that are not counted yet.</summary>
+    /// <summary>Writes rows that no snapshot counts yet.</summary>
     /// <param name="vectors">The same chunk's float32 rows.</param>
     /// <param name="center">c.</param>
     /// <param name="first">The first row.</param>

@@ -1,7 +1,7 @@
 namespace MetricLearning.Search;
 
-/// <summary>The float32 rows of one chunk, their lengths, and when they were removed.</summary>
-/// <remarks>A writer fills rows that no reader's snapshot counts yet. Rows that are counted never change.</remarks>
+/// <summary>The float32 rows of one chunk, their lengths, and the versions that removed them.</summary>
+/// <remarks>A writer writes only rows that no reader's snapshot counts yet. Rows that a snapshot counts never change.</remarks>
 internal sealed unsafe class VectorChunk
 {
     /// <summary>The version of a row that is not removed.</summary>
@@ -12,7 +12,7 @@ internal sealed unsafe class VectorChunk
     private readonly long[] removed;
     private int dead;
 
-    /// <param name="shape">How rows lie in memory.</param>
+    /// <param name="shape">The layout of rows in memory.</param>
     public VectorChunk(RowShape shape)
     {
         (this.shape, vectors) = (shape, PinnedMemory.Of<float>((long)shape.ChunkRows * shape.Width));
@@ -25,13 +25,13 @@ internal sealed unsafe class VectorChunk
     /// <summary>The address of a row, valid while the chunk is referred to.</summary>
     public float* Row(int row) => PinnedMemory.Address(vectors) + (long)row * shape.Width;
 
-    /// <summary>Whether a snapshot of this version still has all rows of the chunk, so that none needs to be looked at.</summary>
+    /// <summary>Whether no row of the chunk was removed, so that single rows need not be checked.</summary>
     public bool IsWhole => Volatile.Read(ref dead) == 0;
 
-    /// <summary>Whether a snapshot of this version has the row.</summary>
+    /// <summary>Whether the snapshot of this version has the row.</summary>
     public bool IsAlive(int row, long version) => Volatile.Read(ref removed[row]) > version;
 
-    /// <summary>Writes a row that is not counted yet.</summary>
+    /// <summary>Writes a row that no snapshot counts yet.</summary>
     public void Write(int row, ReadOnlySpan<float> vector)
     {
         vector.CopyTo(new Span<float>(Row(row), shape.Width));

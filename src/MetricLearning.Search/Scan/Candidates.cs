@@ -15,7 +15,7 @@ internal sealed class Candidates
     private Candidate[] items = [];
     private double[] lows = [];
 
-    /// <param name="k">How many rows are wanted.</param>
+    /// <param name="k">The number of rows are wanted.</param>
     /// <param name="most">The most rows that can come.</param>
     public Candidates(int k, int most) => (this.k, capacity) = (k, Capacity(k, most));
 

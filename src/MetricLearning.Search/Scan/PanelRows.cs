@@ -20,7 +20,7 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
     /// <summary>What the bound needs of the rows.</summary>
     public PanelNumbers Numbers;
 
-    /// <summary>How many rows there are.</summary>
+    /// <summary>The number of rows.</summary>
     public int Count;
 
     public readonly int FirstQuery => firstQuery;

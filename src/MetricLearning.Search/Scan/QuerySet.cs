@@ -31,7 +31,7 @@ internal sealed unsafe class QuerySet
             }
     }
 
-    /// <summary>How many queries there are.</summary>
+    /// <summary>The number of queries.</summary>
     public int Count { get; }
 
     /// <summary>The lengths of the queries.</summary>

@@ -19,6 +19,6 @@ internal abstract class RowRules
     /// <summary>Whether a query may find a row.</summary>
     public virtual bool Keeps(int query, int row) => true;
 
-    /// <summary>The order of two rows with equal scores: below 0 where the first comes first.</summary>
+    /// <summary>The order of two rows with equal scores: below 0 if the first comes first.</summary>
     public abstract int Compare(int first, int second);
 }

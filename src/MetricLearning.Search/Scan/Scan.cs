@@ -55,9 +55,9 @@ internal sealed unsafe class Scan
     /// <summary>The nearest rows of each query, nearest first.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="queries">The queries, about the same center.</param>
-    /// <param name="k">How many rows each query gets, if there are so many; at least 1.</param>
+    /// <param name="k">The number of rows each query gets, if there are so many; at least 1.</param>
     /// <param name="rules">Which rows may be given.</param>
-    /// <param name="threads">The most threads.</param>
+    /// <param name="threads">The largest number of threads.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     public static Neighbor[][] Run(ScanRows rows, QuerySet queries, int k, RowRules rules, int threads,
         CancellationToken cancellationToken)

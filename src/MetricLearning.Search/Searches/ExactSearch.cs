@@ -4,15 +4,15 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>A search that asks vector stores for candidates and scores these exactly. It adds what the abstractions lack: batches, camera
-/// rules, one hit for each identity, re-ranking, decisions, and a measure of its own recall.</summary>
+/// <summary>A search that takes candidates from vector stores and scores them exactly. It adds features that the abstractions lack:
+/// batches, camera rules, one hit per identity, re-ranking, decisions, and a measurement of its own recall.</summary>
 /// <remarks>
-/// <para>Its answers are exact among the candidates only. Among them, hits stand in the order of the float64 scores of the float32 vectors,
-/// and equal scores in the order of the keys. A record that a store does not give is not found, however near it is: a store with an
-/// approximate index gives incomplete answers. <see cref="MeasureRecallAsync"/> measures how incomplete they are. Over
+/// <para>Its answers are exact among the candidates. Candidates are sorted by the float64 scores of the float32 vectors, and equal scores
+/// by key. A record that the store does not return as a candidate is not found, however near it is. So over a store with an approximate
+/// index the answers are incomplete; <see cref="MeasureRecallAsync"/> measures how much. Over
 /// <see cref="ExactCollection{TKey, TRecord}"/> the answers are exact, up to <see cref="MostCandidates"/>.</para>
-/// <para>A store is asked for <see cref="OverFetch"/> times as many candidates as records are wanted. Where a protocol or distinct
-/// identities leave too few of them, it is asked for four times as many, up to <see cref="MostCandidates"/>.</para>
+/// <para>The search asks a store for <see cref="OverFetch"/> times as many candidates as the number of records it needs. If a protocol or
+/// distinct identities leave too few of them, it asks for four times as many, up to <see cref="MostCandidates"/>.</para>
 /// <para>Thread safety: immutable; any number of threads may call it at once, if the collections and delegates allow it.</para>
 /// </remarks>
 /// <example><code>
@@ -32,44 +32,45 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     internal ExactSearch(VectorStoreCollection<TKey, TRecord>[] collections, Func<TRecord, TKey> key,
         Func<TRecord, ReadOnlyMemory<float>> vector)
     {
-        if (collections.Length == 0) throw new ArgumentException("collections must have at least one, got none.", nameof(collections));
+        if (collections.Length == 0) throw new ArgumentException("collections must not be empty.", nameof(collections));
         order = KeyOrder<TKey>.Default
             ?? throw new ArgumentException($"collections must have keys with an order, got {typeof(TKey)}.", nameof(collections));
         (this.collections, this.key, this.vector) = (collections, key, vector);
     }
 
-    /// <summary>What is compared. The collections must find candidates by the same. Default: the cosine.</summary>
+    /// <summary>The metric. The collections must use the same. Default: the cosine.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public SearchMetric Metric { get; init => field = Guard.Defined(value); }
 
-    /// <summary>Gives what is known of a record: its identity, camera and tags. Default: nothing is known.</summary>
+    /// <summary>Returns the identity, camera and tags of a record. Default: no labels are known.</summary>
     /// <exception cref="ArgumentNullException">The delegate is null.</exception>
     public Func<TRecord, RowLabels> Labels { get; init => field = Guard.NotNull(value); } = _ => RowLabels.None;
 
     /// <summary>The vector property that the store searches. Default: null, the only one.</summary>
     public Expression<Func<TRecord, object?>>? VectorProperty { get; init; }
 
-    /// <summary>How many candidates are asked for each record that is wanted. Default: 10.</summary>
+    /// <summary>The number of candidates to ask for per wanted record. Default: 10.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int OverFetch { get; init => field = Guard.AtLeast(value, 1); } = 10;
 
-    /// <summary>The most candidates that a collection is asked for. Default: 10,000.</summary>
+    /// <summary>The largest number of candidates to ask a collection for. Default: 10,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int MostCandidates { get; init => field = Guard.AtLeast(value, 1); } = 10_000;
 
-    /// <summary>How many queries stores answer at once, where they have no batches. Default: 4.</summary>
+    /// <summary>The number of queries that run at once on stores without batch search. Default: 4.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int Concurrency { get; init => field = Guard.AtLeast(value, 1); } = 4;
 
-    /// <summary>Says of each score whether it is a match. Default: null, hits have no verdict.</summary>
+    /// <summary>Decides for each score whether it is a match. Default: null, hits have no verdict.</summary>
     public MatchDecision? Decision { get; init; }
 
-    /// <summary>The records nearest to a query, nearest first.</summary>
+    /// <summary>Finds the records nearest to a query, nearest first.</summary>
     /// <param name="query">[D], finite; not all zeros for the cosine.</param>
-    /// <param name="k">How many records are given, at least 1; fewer where the store gives fewer.</param>
-    /// <param name="options">What else the search does. Default: nothing.</param>
+    /// <param name="k">The number of records to return, at least 1; fewer if the store gives fewer.</param>
+    /// <param name="options">Filter, protocol, distinct identities and re-ranking. Default: none of these.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    /// <exception cref="ArgumentException">The query is not as it must be, or dot products are to be re-ranked.</exception>
+    /// <exception cref="ArgumentException">The query has another width, is not finite, or is all zeros for the cosine. Or the options
+    /// re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
@@ -77,18 +78,18 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         ExactSearchOptions<TRecord>? options = null, CancellationToken cancellationToken = default) =>
         (await SearchAsync([new SearchQuery(query)], k, options, cancellationToken).ConfigureAwait(false))[0];
 
-    /// <summary>The records nearest to each of many queries, nearest first. For several pictures of one thing, see
+    /// <summary>Finds the records nearest to each of many queries, nearest first. For several pictures of one thing, see
     /// <see cref="SearchQuery.Of"/>.</summary>
-    /// <remarks>What a protocol means is written on <see cref="ExactIndex{TKey}"/>: a rule removes only records whose labels are known, and
-    /// asks only queries that know theirs.</remarks>
+    /// <remarks>A protocol works as in <see cref="ExactIndex{TKey}"/>: a rule applies only if both the query and the record have the
+    /// label.</remarks>
     /// <param name="queries">The queries.</param>
-    /// <param name="k">How many records are given for each query, at least 1; fewer where the store gives fewer.</param>
-    /// <param name="options">What else the search does. Default: nothing.</param>
+    /// <param name="k">The number of records to return for each query, at least 1; fewer if the store gives fewer.</param>
+    /// <param name="options">Filter, protocol, distinct identities and re-ranking. Default: none of these.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     /// <returns>The hits of each query.</returns>
     /// <exception cref="ArgumentNullException">The queries, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A query is not as it must be, the protocol removes each query's own row by number, or dot
-    /// products are to be re-ranked.</exception>
+    /// <exception cref="ArgumentException">A query has another width, is not finite, or is all zeros for the cosine. Or the protocol
+    /// removes each query's own row by number, or the options re-rank dot products.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
@@ -100,10 +101,10 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         SearchQuery[] given = [.. queries.Select(query => Guard.NotNull(query, nameof(queries)))];
         var wanted = Math.Max(k, options.Reranking?.Top ?? 0);
         if (k < 1 || wanted > MostCandidates)
-            throw new ArgumentOutOfRangeException(nameof(k), wanted, $"k must be in [1, {MostCandidates}], and so must the number of hits "
-                + $"that are re-ranked, got {wanted}.");
+            throw new ArgumentOutOfRangeException(nameof(k), wanted, $"k and the number of re-ranked hits must be in "
+                + $"[1, {MostCandidates}], got {wanted}.");
         if (options.Reranking is not null && Metric == SearchMetric.Dot)
-            throw new ArgumentException("options must not re-rank dot products, because they are no distances.", nameof(options));
+            throw new ArgumentException("options must not re-rank dot products, because they are not distances.", nameof(options));
         for (var i = 0; i < given.Length; i++) CheckVector(given[i].Vector, given[0].Vector.Length, nameof(queries), $"query {i}");
         var rule = options.Protocol is { } protocol ? new ProtocolRule(protocol, given) : null;
         var found = new ExactHit<TKey, TRecord>[given.Length][];
@@ -128,22 +129,23 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         int Bounded(long candidates) => (int)Math.Min(MostCandidates, candidates);
     }
 
-    /// <summary>Measures the recall of this search: how many of the k nearest records it finds, of all that an exact scan of the records
-    /// finds.</summary>
-    /// <remarks>The scan reads every record once. It should run while nobody writes: a record that comes or goes between a search and the
+    /// <summary>Measures the recall of this search: the share of the k nearest records, found by an exact scan of all records, that the
+    /// search finds too.</summary>
+    /// <remarks>The scan reads every record once. Nobody should write meanwhile: a record that is added or removed between a search and the
     /// scan counts as an error of the search.</remarks>
-    /// <param name="queries">Queries as they come in use, at least one. Vectors of the gallery itself find themselves, so they measure too
-    /// well.</param>
-    /// <param name="k">How many nearest records are compared, at least 1.</param>
-    /// <param name="sample">How many of the queries are drawn, without replacement. Default: null, all are taken.</param>
-    /// <param name="seed">Which are drawn. Default: 0.</param>
+    /// <param name="queries">Typical queries, at least one. Vectors of the gallery itself are bad queries: each finds itself, so the
+    /// measured recall is too high.</param>
+    /// <param name="k">The number of nearest records that are compared, at least 1.</param>
+    /// <param name="sample">The number of queries to draw, without replacement. Default: null, all queries.</param>
+    /// <param name="seed">The seed of the draw. Default: 0.</param>
     /// <param name="filter">Which records may be found. Default: null, all.</param>
-    /// <param name="gallery">All records that the filter keeps, with their vectors. Default: null, the collections are asked for
-    /// them. Give them where a store cannot list all of its records.</param>
+    /// <param name="gallery">All records that the filter keeps, with their vectors. Default: null, the collections list them. Pass them if
+    /// the store cannot list all of its records.</param>
     /// <param name="confidence">The confidence of the interval, in (0, 1). Default: 0.95.</param>
     /// <param name="cancellationToken">Stops the measurement.</param>
     /// <exception cref="ArgumentNullException">The queries are null.</exception>
-    /// <exception cref="ArgumentException">There is no query, one is not as it must be, or there is no record.</exception>
+    /// <exception cref="ArgumentException">There is no query or no record, or a query has another width, is not finite, or is all zeros for
+    /// the cosine.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k, the sample or the confidence is out of range.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The measurement was stopped.</exception>
@@ -152,7 +154,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         double confidence = 0.95, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(queries);
-        if (queries.Count == 0) throw new ArgumentException("queries must have at least one, got none.", nameof(queries));
+        if (queries.Count == 0) throw new ArgumentException("queries must have at least one query, got none.", nameof(queries));
         if (sample is { } drawn && (drawn < 1 || drawn > queries.Count))
             throw new ArgumentOutOfRangeException(nameof(sample), drawn, $"sample must be in [1, {queries.Count}], got {drawn}.");
         if (!(confidence > 0 && confidence < 1))
@@ -176,7 +178,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         return new SearchRecall(k, shares.Length, records, SearchRecall.Mean(shares, confidence));
     }
 
-    /// <summary>The candidates of each query, and whether a collection may have more of them.</summary>
+    /// <summary>Gets the candidates of each query, and whether a collection may have more of them.</summary>
     private async Task<(List<TRecord> Records, bool MayHaveMore)[]> CandidatesAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int top,
         ExactSearchOptions<TRecord> options, CancellationToken cancellationToken)
     {
@@ -236,7 +238,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (reranking is null) return hits.Length <= k ? hits : hits[..k];
         var first = hits[..Math.Min(hits.Length, reranking.Top)];
         var distances = reranking.Distances(Metric, query, Array.ConvertAll(first, hit => vector(hit.Record)), cancellationToken);
-        // The order is stable, so hits of equal distances stay in the order of their scores.
+        // The sort is stable, so hits of equal distance stay in the order of their scores.
         return [.. first.Zip(distances, (hit, distance) => hit with { RerankedDistance = distance })
             .OrderBy(hit => hit.RerankedDistance).Concat(hits.Skip(first.Length)).Take(k)];
     }
@@ -265,13 +267,13 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"The store gave a record that cannot be compared: {e.Message}", e);
+            throw new InvalidDataException($"The store returned a record whose vector cannot be compared: {e.Message}", e);
         }
     }
 
     private void CheckVector(ReadOnlyMemory<float> given, int width, string name, string which)
     {
-        if (width < 1) throw new ArgumentException($"{name} must have at least one number a vector, got none in {which}.", name);
+        if (width < 1) throw new ArgumentException($"{name} must have at least one number per vector, got none in {which}.", name);
         RowTable<TKey, TRecord>.CheckVector(new RowShape(Metric, width), given.Span, name, which);
     }
 }

@@ -3,38 +3,38 @@ namespace MetricLearning.Search;
 /// <summary>k-reciprocal re-ranking of the nearest hits of a query (Zhong et al., <i>Re-ranking Person Re-identification with k-reciprocal
 /// Encoding</i>, CVPR 2017).</summary>
 /// <remarks>
-/// <para>The query and its nearest hits are compared with one another. A hit moves up where it and the query have the same neighbors. The
-/// result is that of <see cref="KReciprocalReranker"/> with this one query, and these hits as the gallery. Distances are squared Euclidean
-/// ones; where angles are compared, of the vectors divided by their lengths. Time is O(N² D) for a query.</para>
+/// <para>The query and its nearest hits are compared with one another. A hit moves up if it and the query have the same neighbors. The
+/// result is that of <see cref="KReciprocalReranker"/> with this one query, and with these hits as the gallery. Distances are squared
+/// Euclidean distances; for the cosine, vectors are first divided by their lengths. A query takes O(N² D) time.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record TopReranking
 {
-    /// <param name="top">N: how many of the nearest hits are re-ranked, at least 1. Default: 100.</param>
-    /// <param name="k1">Length of the lists of neighbors. Default: 20.</param>
-    /// <param name="k2">Rows that are averaged; 1 averages none. Default: 6.</param>
-    /// <param name="lambda">The share of the first distance, in [0, 1]. Default: 0.3.</param>
+    /// <param name="top">N, the number of nearest hits that are re-ranked, at least 1. Default: 100.</param>
+    /// <param name="k1">The length of the lists of neighbors. Default: 20.</param>
+    /// <param name="k2">The number of neighbors over which encodings are averaged; 1 for no averaging. Default: 6.</param>
+    /// <param name="lambda">The share of the original distance in the result, in [0, 1]. Default: 0.3.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public TopReranking(int top = 100, int k1 = 20, int k2 = 6, double lambda = 0.3) =>
         (Top, K1, K2, Lambda) = (top, k1, k2, lambda);
 
-    /// <summary>How many of the nearest hits are re-ranked.</summary>
+    /// <summary>The number of nearest hits that are re-ranked.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Top { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>Length of the lists of neighbors.</summary>
+    /// <summary>The length of the lists of neighbors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The length is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>Rows that are averaged; 1 averages none.</summary>
+    /// <summary>The number of neighbors over which encodings are averaged; 1 for no averaging.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>The share of the first distance in the result, in [0, 1].</summary>
+    /// <summary>The share of the original distance in the result, in [0, 1].</summary>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public double Lambda { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>The new distances of rows to a query.</summary>
+    /// <summary>Computes the new distances of rows to a query.</summary>
     /// <param name="metric">Cosine or Euclidean.</param>
     /// <param name="query">[D].</param>
     /// <param name="rows">[D] each, nearest first.</param>

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>A list that is there, as an asynchronous one.</summary>
+/// <summary>Turns a list into an asynchronous sequence.</summary>
 internal static class AsyncNames
 {
     public static async IAsyncEnumerable<string> Of(IEnumerable<string> names)

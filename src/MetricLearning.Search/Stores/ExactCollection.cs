@@ -4,17 +4,16 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>A collection of records whose vectors are searched exactly, under any filter, on the abstractions of
-/// Microsoft.Extensions.VectorData.</summary>
+/// <summary>A collection of records for Microsoft.Extensions.VectorData. Its vectors are searched exactly, with any filter.</summary>
 /// <remarks>
-/// <para>Hits stand in the order of the float64 scores of the float32 vectors, and equal scores in the order of the keys, as in
-/// <see cref="ExactIndex{TKey}"/>. A filter leaves out none of the nearest records that it keeps.</para>
-/// <para>Distance functions: the cosine (the default), dot product and Euclidean ones. Keys: string, int, long, ulong, <see cref="Guid"/>
-/// (an empty Guid is made by the store). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>, <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or
-/// what an embedding generator takes, of which the vector is kept and not the source. The kind of index that a record asks for does not
-/// matter.</para>
-/// <para>Filters take <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>Contains</c> and <c>Any</c>; other operators are
-/// refused by name.</para>
+/// <para>Hits are sorted by the float64 scores of the float32 vectors, and equal scores by key, as in <see cref="ExactIndex{TKey}"/>. A
+/// search with a filter gives the nearest of all records that the filter keeps.</para>
+/// <para>Distance functions: the cosine functions (the default), the dot product functions and the Euclidean functions. Keys: string, int,
+/// long, ulong, <see cref="Guid"/> (the store replaces an empty Guid by a new one). Vectors: <c>ReadOnlyMemory&lt;float&gt;</c>,
+/// <c>float[]</c>, <c>Embedding&lt;float&gt;</c>, or any input of an embedding generator; then only the vector is stored, not the input.
+/// The index kind of a record definition is ignored.</para>
+/// <para>Filters support <c>==, !=, &lt;, &lt;=, &gt;, &gt;=, &amp;&amp;, ||, !</c>, <c>Contains</c> and <c>Any</c>. Other operators are
+/// refused with an error that names them.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 /// <typeparam name="TKey">The type of keys.</typeparam>
@@ -35,13 +34,13 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
 
     internal RecordModel<TKey, TRecord> Model { get; }
 
-    /// <summary>The records at this moment; null where the collection does not exist.</summary>
+    /// <summary>Opens a view of the current records; null if the collection does not exist.</summary>
     internal abstract RecordView<TKey, TRecord>? View();
 
-    /// <summary>Writes checked records and makes them durable: all of them, or none.</summary>
+    /// <summary>Writes checked records and makes them durable. If it throws, none is written.</summary>
     internal abstract void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records);
 
-    /// <summary>Removes records: all of them, or none.</summary>
+    /// <summary>Removes records. If it throws, none is removed.</summary>
     internal abstract void Remove(IReadOnlyCollection<TKey> keys);
 
     /// <inheritdoc/>
@@ -82,12 +81,12 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     public override Task UpsertAsync(TRecord record, CancellationToken cancellationToken = default) =>
         UpsertAsync([record], cancellationToken);
 
-    /// <summary>Writes records: all of them, or none where it throws. Where a key is there twice, the last record counts.</summary>
+    /// <summary>Writes records. If it throws, none is written. If a key occurs twice, the last record counts.</summary>
     /// <param name="records">The records.</param>
     /// <param name="cancellationToken">Stops the call before anything is written.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A record has no key, or a vector of another width, with NaN, or of zeros where angles are
-    /// compared.</exception>
+    /// <exception cref="ArgumentException">A record has no key. Or a vector has another width, is not finite, or is all zeros for the
+    /// cosine.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the store cannot write.</exception>
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {
@@ -163,7 +162,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     };
 
     private bool WithVectors(bool asked) => asked && Model.Generates
-        ? throw new NotSupportedException("Vectors cannot be included where an embedding generator makes them: the record has no place for "
+        ? throw new NotSupportedException("Vectors that an embedding generator makes cannot be included: the record has no property for "
             + "them.")
         : asked;
 }

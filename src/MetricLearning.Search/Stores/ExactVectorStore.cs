@@ -4,8 +4,8 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>A store of collections that are searched exactly. What the collections do is written on
-/// <see cref="ExactCollection{TKey, TRecord}"/>.</summary>
+/// <summary>The base class of vector stores whose collections are searched exactly. <see cref="ExactCollection{TKey, TRecord}"/> describes
+/// the collections.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public abstract class ExactVectorStore : VectorStore
 {
@@ -14,21 +14,22 @@ public abstract class ExactVectorStore : VectorStore
     private protected ExactVectorStore(string system, string? store) =>
         metadata = new VectorStoreMetadata { VectorStoreSystemName = system, VectorStoreName = store };
 
-    /// <summary>Makes vectors of what records and searches have instead. Default: null, they have vectors.</summary>
+    /// <summary>Makes vectors from the inputs that records and searches have in place of vectors. Default: null, they have
+    /// vectors.</summary>
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
-    /// <summary>The most threads of a search. Default: as many as the process has processors.</summary>
+    /// <summary>The largest number of threads of a search. Default: as many as the process has processors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int Threads { get; init => field = Guard.AtLeast(value, 1); } = Environment.ProcessorCount;
 
-    /// <summary>A collection by its name. It is there when <c>EnsureCollectionExistsAsync</c> has been called.</summary>
+    /// <summary>Gets a collection by its name. Call <c>EnsureCollectionExistsAsync</c> on it to create it.</summary>
     /// <typeparam name="TKey">The type of keys.</typeparam>
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold. Default: null, their attributes say it.</param>
+    /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
     /// <exception cref="ArgumentException">The name is null or empty.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
-    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
+    /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not support.</exception>
     [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
     [RequiresUnreferencedCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
     public override ExactCollection<TKey, TRecord> GetCollection<TKey, TRecord>(string name,
@@ -38,9 +39,9 @@ public abstract class ExactVectorStore : VectorStore
         return Collection(name, new RecordModel<TKey, TRecord>(definition, EmbeddingGenerator));
     }
 
-    /// <summary>A collection whose records are dictionaries.</summary>
+    /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name.</param>
-    /// <param name="definition">What records hold.</param>
+    /// <param name="definition">The properties of records.</param>
     /// <exception cref="ArgumentException">The name is null or empty, or the definition is null.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
     public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
@@ -59,7 +60,7 @@ public abstract class ExactVectorStore : VectorStore
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>A collection of this store.</summary>
+    /// <summary>Makes a collection of this store.</summary>
     internal abstract ExactCollection<TKey, TRecord> Collection<TKey, TRecord>(string name, RecordModel<TKey, TRecord> model)
         where TKey : notnull where TRecord : class;
 }

@@ -2,12 +2,12 @@ using Microsoft.Extensions.AI;
 
 namespace MetricLearning.Search;
 
-/// <summary>Makes embeddings of images for vector stores and other code that is written for Microsoft.Extensions.AI.</summary>
+/// <summary>Makes embeddings of images for vector stores and for other code that uses Microsoft.Extensions.AI.</summary>
 /// <remarks>
-/// <para>It passes each image to a delegate, so it depends on no network library. With an ONNX file, it is the method
-/// <c>OnnxEmbedder.EmbedAsync</c> of MetricLearning.Onnx.Runtime, which needs no libtorch. With a model of the core, it is a method of your
-/// own that decodes the image and runs the model. The images of one call are embedded at the same time.</para>
-/// <para>Set as the generator of a store, it lets records and searches hold an image, as <see cref="DataContent"/>, in the place of a
+/// <para>It passes each image to a delegate, so it depends on no network library. For an ONNX file, pass the method
+/// <c>OnnxEmbedder.EmbedAsync</c> of MetricLearning.Onnx.Runtime, which does not need libtorch. For a model of the core, pass your own
+/// method that decodes the image and runs the model. The images of one call are embedded at the same time.</para>
+/// <para>If it is the embedding generator of a store, records and searches may have an image, as <see cref="DataContent"/>, in place of a
 /// vector.</para>
 /// <para>Thread safety: any number of threads may call it at once, if they may call the delegate at once.</para>
 /// </remarks>
@@ -20,8 +20,8 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed;
     private readonly EmbeddingGeneratorMetadata metadata;
 
-    /// <param name="embed">Gives the embedding of an image, from the contents of an image file.</param>
-    /// <param name="space">Which model, layer, size and preprocessing make the embeddings. Default: null, it is not known.</param>
+    /// <param name="embed">Returns the embedding for the contents of an image file.</param>
+    /// <param name="space">The model, layer, size and preprocessing that make the embeddings. Default: null, not known.</param>
     /// <exception cref="ArgumentNullException">The delegate is null.</exception>
     public ImageEmbedder(Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed, EmbeddingSpace? space = null)
     {
@@ -29,16 +29,17 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
         metadata = new EmbeddingGeneratorMetadata("metriclearning", null, space?.Architecture, (int?)space?.Dimension);
     }
 
-    /// <summary>What the embeddings agree in; null where it is not known.</summary>
+    /// <summary>The model, layer, size and preprocessing that make the embeddings; null if not known.</summary>
     public EmbeddingSpace? Space { get; }
 
-    /// <summary>The embeddings of images.</summary>
+    /// <summary>Embeds images.</summary>
     /// <param name="values">The contents of image files.</param>
-    /// <param name="options">Options. A number of dimensions must be that of the embeddings; the rest does not matter.</param>
+    /// <param name="options">Options. If a number of dimensions is set, it must be that of the embeddings. Other options are
+    /// ignored.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <returns>An embedding for each image, in the order of the images.</returns>
     /// <exception cref="ArgumentNullException">The images, or one of them, are null.</exception>
-    /// <exception cref="ArgumentException">A content says that it is no image, or the embeddings have another number of
+    /// <exception cref="ArgumentException">The media type of a content is not an image, or the embeddings have another number of
     /// dimensions.</exception>
     /// <exception cref="OperationCanceledException">The call was stopped.</exception>
     public async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(IEnumerable<DataContent> values,
@@ -65,7 +66,7 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
             : serviceType.IsInstanceOfType(this) ? this : null;
     }
 
-    /// <summary>Does nothing: what the delegate uses is the caller's.</summary>
+    /// <summary>Does nothing: the caller owns what the delegate uses.</summary>
     public void Dispose()
     {
     }

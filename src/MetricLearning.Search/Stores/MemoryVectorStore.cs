@@ -3,10 +3,10 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>Collections in memory that are searched exactly. They last as long as the store.</summary>
+/// <summary>A vector store in memory. Its collections are searched exactly and last as long as the store.</summary>
 /// <remarks>
-/// <para>What the collections do is written on <see cref="ExactCollection{TKey, TRecord}"/>. A collection keeps copies of records: later
-/// changes of a record do not reach it.</para>
+/// <para><see cref="ExactCollection{TKey, TRecord}"/> describes the collections. A collection stores copies of records, so later changes
+/// of a record do not affect it.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 public sealed class MemoryVectorStore : ExactVectorStore
@@ -45,7 +45,7 @@ public sealed class MemoryVectorStore : ExactVectorStore
 
     internal void Ensure(string name, Func<object> create) => collections.GetOrAdd(name, _ => create());
 
-    /// <summary>The records of a collection; null where there is no such collection.</summary>
+    /// <summary>Finds the records of a collection; null if there is no such collection.</summary>
     /// <exception cref="VectorStoreException">The collection has other types.</exception>
     internal T? Find<T>(string name) where T : class => !collections.TryGetValue(name, out var found) ? null : found as T
         ?? throw new VectorStoreException($"The collection '{name}' has been created with other types of keys or records.")

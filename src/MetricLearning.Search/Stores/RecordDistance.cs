@@ -3,14 +3,14 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>How scores are shown for a distance function of the abstractions.</summary>
-/// <param name="Metric">What is compared.</param>
+/// <summary>Converts internal scores to those of a distance function of the abstractions.</summary>
+/// <param name="Metric">The metric.</param>
 /// <param name="LargerIsNearer">Whether a larger score is nearer.</param>
-/// <param name="Show">The score shown for one of <see cref="RowShape.Score"/>.</param>
+/// <param name="Show">Converts a score of <see cref="RowShape.Score"/> to the returned score.</param>
 internal sealed record RecordDistance(SearchMetric Metric, bool LargerIsNearer, Func<double, double> Show)
 {
-    /// <summary>The distance of a property; the cosine similarity where it names none.</summary>
-    /// <exception cref="NotSupportedException">It names one that is not searched exactly.</exception>
+    /// <summary>The distance of a property; the cosine similarity if it names none.</summary>
+    /// <exception cref="NotSupportedException">The property names a distance function that is not supported.</exception>
     public static RecordDistance Of(VectorPropertyModel property) => property.DistanceFunction switch
     {
         null or DistanceFunction.CosineSimilarity => new(SearchMetric.Cosine, true, score => score),
@@ -23,6 +23,6 @@ internal sealed record RecordDistance(SearchMetric Metric, bool LargerIsNearer, 
             + "is not one of the cosine, dot product and Euclidean ones."),
     };
 
-    /// <summary>Whether a shown score is as near as a threshold asks.</summary>
+    /// <summary>Whether a returned score is at least as near as a threshold.</summary>
     public bool Reaches(double score, double threshold) => LargerIsNearer ? score >= threshold : score <= threshold;
 }

@@ -2,12 +2,12 @@ using System.Linq.Expressions;
 
 namespace MetricLearning.Search;
 
-/// <summary>Makes a condition of a LINQ filter. It takes the operators that the abstractions name, and refuses all others by
-/// name.</summary>
+/// <summary>Compiles a LINQ filter to a condition. It supports the operators that the abstractions name, and refuses all others with an
+/// error that names them.</summary>
 /// <remarks>
 /// <para>The operators: <c>== != &lt; &lt;= &gt; &gt;= &amp;&amp; || !</c>, properties of the record, captured values, <c>Contains</c> of a
 /// list of the record or of captured values, and <c>Any</c> over a list of the record. A list that is null has no elements.</para>
-/// <para>The expression is rewritten where C# would throw on null, and then compiled.</para>
+/// <para>Parts of the expression that would throw on null are rewritten before it is compiled.</para>
 /// </remarks>
 internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey : notnull where TRecord : class
 {
@@ -16,8 +16,8 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
 
     private RecordFilter(RecordModel<TKey, TRecord> model, ParameterExpression record) => (this.model, this.record) = (model, record);
 
-    /// <summary>The condition.</summary>
-    /// <exception cref="NotSupportedException">The filter uses something else; the message names it.</exception>
+    /// <summary>Compiles the condition.</summary>
+    /// <exception cref="NotSupportedException">The filter uses an unsupported operator; the message names it.</exception>
     /// <exception cref="InvalidOperationException">The filter names a property that records do not have.</exception>
     public static Func<TRecord, bool> Compile(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter)
     {
@@ -25,7 +25,7 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
         return Expression.Lambda<Func<TRecord, bool>>(body, filter.Parameters).Compile();
     }
 
-    /// <summary>Refuses a filter that <see cref="Compile"/> refuses.</summary>
+    /// <summary>Throws if <see cref="Compile"/> would refuse the filter.</summary>
     public static void Check(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter) =>
         new RecordFilter<TKey, TRecord>(model, filter.Parameters[0]).Visit(filter.Body);
 
@@ -45,8 +45,8 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
         _ => IsOfRecord(node) ? throw Refused(node) : node,
     };
 
-    /// <summary>A comparison. Where an entry of a dictionary is cast to a number and is null, it is compared as a nullable number
-    /// is.</summary>
+    /// <summary>Rewrites a comparison. If an entry of a dictionary is null and is cast to a number, it is compared like a nullable
+    /// number.</summary>
     private Expression Comparison(BinaryExpression node)
     {
         var (left, right) = (Entry(node.Left), Entry(node.Right));
@@ -99,14 +99,14 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
 
     protected override Expression VisitInvocation(InvocationExpression node) => IsOfRecord(node) ? throw Refused(node) : node;
 
-    /// <summary>A value of a dictionary, by a name that the definition has.</summary>
+    /// <summary>Rewrites the access to an entry of a dictionary. The definition must have its name.</summary>
     private MethodCallExpression ValueOf(MethodCallExpression node)
     {
         var name = Expression.Lambda<Func<string>>(node.Arguments[0]).Compile()();
         return model.Values.Any(property => property.ModelName == name) ? node : throw Unknown(name);
     }
 
-    /// <summary>The list and the value of a call of Contains in any of its forms; C# 14 calls it on spans of arrays.</summary>
+    /// <summary>The list and the value of a call of Contains, in any of its forms. C# 14 calls it on spans of arrays.</summary>
     public static Expression[]? Parts(MethodCallExpression node) => (node.Method.DeclaringType, node.Object, node.Arguments) switch
     {
         (var type, null, [var list, var value]) when type == typeof(Enumerable) => [list, value],
@@ -124,7 +124,7 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
         _ => span,
     };
 
-    /// <summary>False where a list is null, else what is made of it.</summary>
+    /// <summary>Makes an expression that is false if a list is null; otherwise it is the result of <paramref name="use"/>.</summary>
     private static BinaryExpression Guarded(Expression list, Func<Expression, Expression> use) =>
         Expression.AndAlso(Expression.NotEqual(list, Expression.Constant(null, list.Type)), use(list));
 

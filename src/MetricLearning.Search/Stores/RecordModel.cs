@@ -5,20 +5,20 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>A record taken apart: its key, its values without vectors, and a vector for each vector property.</summary>
+/// <summary>The parts of a record: its key, its values without vectors, and a vector for each vector property.</summary>
 /// <param name="Key">The key.</param>
-/// <param name="Values">A record of the store's own, whose vectors are not set.</param>
-/// <param name="Vectors">A vector for each vector property; null where the record has none.</param>
+/// <param name="Values">The store's own copy of the record, without vectors.</param>
+/// <param name="Vectors">A vector for each vector property; null if the record has none.</param>
 internal sealed record StoredRecord<TKey, TRecord>(TKey Key, TRecord Values, ReadOnlyMemory<float>?[] Vectors);
 
-/// <summary>Takes records of a type apart, and puts them together.</summary>
+/// <summary>Divides records of a type into their parts, and makes records of parts.</summary>
 internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly CollectionModel model;
     private readonly PropertyModel[] values;
 
-    /// <param name="definition">The definition; null where attributes say it all.</param>
-    /// <param name="generator">Makes vectors of what is no vector; null for none.</param>
+    /// <param name="definition">The definition; null if attributes define the properties.</param>
+    /// <param name="generator">Makes vectors of other inputs; null for none.</param>
     public RecordModel(VectorStoreCollectionDefinition? definition, IEmbeddingGenerator? generator)
     {
         var builder = new RecordModelBuilder();
@@ -40,19 +40,19 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     /// <summary>The vector properties.</summary>
     public VectorPropertyModel[] Vectors { get; }
 
-    /// <summary>How the scores of each vector property are shown.</summary>
+    /// <summary>The conversion of the scores of each vector property.</summary>
     public RecordDistance[] Distances { get; }
 
-    /// <summary>How the rows of each vector property lie in memory.</summary>
+    /// <summary>The layout of the rows of each vector property in memory.</summary>
     public RowShape[] Shapes { get; }
 
-    /// <summary>The properties that are no vectors, the key among them.</summary>
+    /// <summary>The properties that are not vectors, including the key.</summary>
     public IReadOnlyList<PropertyModel> Values => values;
 
     /// <summary>The key.</summary>
     public KeyPropertyModel Key => model.KeyProperty;
 
-    /// <summary>Whether records hold something of which vectors are made.</summary>
+    /// <summary>Whether an embedding generator makes vectors of the records.</summary>
     public bool Generates => model.EmbeddingGenerationRequired;
 
     /// <summary>A property by its name.</summary>
@@ -64,8 +64,8 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     /// <summary>The property that records are sorted by.</summary>
     public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector) => model.GetDataOrKeyProperty(selector);
 
-    /// <summary>Takes records apart. A key that the store makes is written to the record.</summary>
-    /// <exception cref="ArgumentException">A record is null, has no key, or a vector of another width.</exception>
+    /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
+    /// <exception cref="ArgumentException">A record is null, has no key, or has a vector of another width.</exception>
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)
@@ -82,7 +82,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
         return [.. byKey.Values];
     }
 
-    /// <summary>Refuses a record whose vectors are not as the collection needs them.</summary>
+    /// <summary>Refuses records with invalid vectors.</summary>
     public void Check(IEnumerable<StoredRecord<TKey, TRecord>> records)
     {
         foreach (var record in records)
@@ -92,7 +92,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
                         $"the record {RowTable<TKey, TRecord>.Text(record.Key)}");
     }
 
-    /// <summary>A copy of a record's values, without vectors.</summary>
+    /// <summary>Copies a record's values, without vectors.</summary>
     public TRecord Copy(TRecord record)
     {
         var copy = model.CreateRecord<TRecord>();
@@ -108,16 +108,16 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
             : type == typeof(Embedding<float>) ? new Embedding<float>(given) : given);
     }
 
-    /// <summary>A record that is empty.</summary>
+    /// <summary>Makes an empty record.</summary>
     public TRecord Create() => model.CreateRecord<TRecord>();
 
-    /// <summary>The vector that a value stands for in a search.</summary>
+    /// <summary>Converts the value of a search to its vector.</summary>
     public async Task<ReadOnlyMemory<float>> QueryAsync(object value, int vector, CancellationToken cancellationToken)
     {
         if (VectorOf(value) is { } given) return given;
         if (Vectors[vector].EmbeddingGenerationDispatcher is null)
             throw new NotSupportedException($"A search takes ReadOnlyMemory<float>, float[] or Embedding<float>, got "
-                + $"{value.GetType().Name}, and no embedding generator is set that would make a vector of it.");
+                + $"{value.GetType().Name}, and there is no embedding generator that makes a vector of it.");
         var embedding = await Vectors[vector].GenerateEmbeddingAsync(value, cancellationToken).ConfigureAwait(false);
         return ((Embedding<float>)embedding).Vector;
     }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>Reads the attributes or the definition of a record type, and refuses what our stores cannot keep.</summary>
+/// <summary>Reads the attributes or the definition of a record type, and refuses types that the stores do not support.</summary>
 internal sealed class RecordModelBuilder() : CollectionModelBuilder(new CollectionModelBuildingOptions
 {
     RequiresAtLeastOneVector = false,
@@ -15,7 +15,7 @@ internal sealed class RecordModelBuilder() : CollectionModelBuilder(new Collecti
 
     private static readonly Type[] vectorTypes = [typeof(ReadOnlyMemory<float>), typeof(float[]), typeof(Embedding<float>)];
 
-    /// <summary>Whether a property of this type holds a vector, or null.</summary>
+    /// <summary>Whether a property of this type holds a vector, possibly null.</summary>
     public static bool IsVector(Type type) => vectorTypes.Contains(Nullable.GetUnderlyingType(type) ?? type);
 
     protected override void ValidateKeyProperty(KeyPropertyModel keyProperty)

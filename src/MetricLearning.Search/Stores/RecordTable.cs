@@ -10,14 +10,14 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
     private readonly RowTable<TKey, TRecord>[] vectors;
 
     /// <param name="model">The type of records.</param>
-    /// <param name="threads">The most threads of a search.</param>
+    /// <param name="threads">The largest number of threads of a search.</param>
     public RecordTable(RecordModel<TKey, TRecord> model, int threads)
     {
         this.model = model;
         vectors = [.. model.Shapes.Select(shape => new RowTable<TKey, TRecord>(shape, KeyOrder<TKey>.Default!, threads))];
     }
 
-    /// <summary>Writes records that are checked, in the place of those with their keys. No key is there twice.</summary>
+    /// <summary>Writes checked records, in which no key occurs twice. A record replaces the one with the same key.</summary>
     public void Write(IReadOnlyCollection<StoredRecord<TKey, TRecord>> added)
     {
         lock (gate)
@@ -35,7 +35,7 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
         }
     }
 
-    /// <summary>Removes records; keys that are not there are passed over.</summary>
+    /// <summary>Removes records; keys that do not exist are ignored.</summary>
     public void Remove(IReadOnlyCollection<TKey> keys)
     {
         lock (gate)

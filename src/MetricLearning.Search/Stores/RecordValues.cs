@@ -1,6 +1,6 @@
 namespace MetricLearning.Search;
 
-/// <summary>The types of values that records may have beside keys and vectors.</summary>
+/// <summary>The types of values that records may have in addition to keys and vectors.</summary>
 internal static class RecordValues
 {
     private static readonly Type[] types =
@@ -14,10 +14,10 @@ internal static class RecordValues
     public static string TypeNames { get; } =
         string.Join(", ", types.Select(type => type.IsGenericType ? $"List<{type.GenericTypeArguments[0].Name}>" : type.Name));
 
-    /// <summary>Whether values may have a type, or be null beside.</summary>
+    /// <summary>Whether values may have a type or its nullable form.</summary>
     public static bool Has(Type type) => types.Contains(Nullable.GetUnderlyingType(type) ?? type);
 
-    /// <summary>A value that later changes of the given one do not reach.</summary>
+    /// <summary>Copies a value, so that later changes of the original do not affect the copy.</summary>
     public static object? Copy(object? value) => value switch
     {
         Array array => array.Clone(),

@@ -2,12 +2,12 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search;
 
-/// <summary>What a stored collection and a program know of the embedding space of its vectors.</summary>
+/// <summary>Compares the embedding space of a stored collection with that of a program.</summary>
 internal static class StoredSpace
 {
-    /// <summary>What both know together, as JSON; empty where neither knows anything.</summary>
-    /// <param name="own">What the program knows; null for nothing.</param>
-    /// <param name="stored">What the collection knows, as JSON; empty for nothing.</param>
+    /// <summary>Combines both spaces, as JSON; empty if neither is known.</summary>
+    /// <param name="own">The space that the program knows; null for none.</param>
+    /// <param name="stored">The space that the collection knows, as JSON; empty for none.</param>
     /// <param name="name">The name of the collection.</param>
     /// <exception cref="VectorStoreException">The two contradict each other.</exception>
     public static string Agreed(EmbeddingSpace? own, string stored, string name)

@@ -12,19 +12,20 @@ namespace MetricLearning.Vision;
 /// </code></example>
 public sealed class ReIdDataset
 {
-    /// <summary>Puts a dataset together and checks it.</summary>
+    /// <summary>Makes a dataset of its parts and checks it.</summary>
     /// <param name="name">The name that tables show; not null and not empty.</param>
     /// <param name="train">The images to train on; may be empty.</param>
-    /// <param name="query">The images to look for.</param>
-    /// <param name="gallery">The images to find them in; junk and distractors are allowed. Pass the same list as <paramref name="query"/>
-    /// to look for each test image among all others.</param>
-    /// <param name="protocol">How the dataset is evaluated. Null for <see cref="RetrievalProtocol.SelfRetrieval"/> if query and gallery are
-    /// the same list, otherwise <see cref="RetrievalProtocol.Market1501"/> if there are cameras and
+    /// <param name="query">The images to search for.</param>
+    /// <param name="gallery">The images to search in; junk and distractors are allowed. Pass the same list as <paramref name="query"/>
+    /// to search for each test image among all others.</param>
+    /// <param name="protocol">How the dataset is evaluated. Null for the usual one: <see cref="RetrievalProtocol.SelfRetrieval"/> if query
+    /// and gallery are the same list, otherwise <see cref="RetrievalProtocol.Market1501"/> if there are cameras and
     /// <see cref="RetrievalProtocol.NoFilter"/> if there are none.</param>
-    /// <param name="published">The published dataset that it should be, whose counts are checked; null for any other dataset.</param>
+    /// <param name="published">The published dataset whose counts the lists should have; null for any other dataset.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty, an argument other than <paramref name="protocol"/> and
     /// <paramref name="published"/> is null, or a list has no identities.</exception>
-    /// <exception cref="InvalidDataException">The gallery has no identity of any query, so nothing could be found.</exception>
+    /// <exception cref="InvalidDataException">The gallery has none of the identities of the queries, so no query could find a
+    /// match.</exception>
     public ReIdDataset(string name, ImageList train, ImageList query, ImageList gallery, RetrievalProtocol? protocol = null,
         PublishedDataset? published = null)
     {
@@ -34,7 +35,7 @@ public sealed class ReIdDataset
         ArgumentNullException.ThrowIfNull(gallery);
         foreach (var (list, part) in new[] { (train, nameof(train)), (query, nameof(query)), (gallery, nameof(gallery)) })
             if (!list.HasIdentities)
-                throw new ArgumentException($"{part} must have identities: without them nothing can be trained or evaluated.", part);
+                throw new ArgumentException($"{part} must have identities: training and evaluation need them.", part);
         (Name, Train, Query, Gallery, Published) = (name, train, query, gallery, published);
         Protocol = protocol ?? (ReferenceEquals(query, gallery) ? RetrievalProtocol.SelfRetrieval
             : gallery.HasCameras ? RetrievalProtocol.Market1501 : RetrievalProtocol.NoFilter);
@@ -52,10 +53,10 @@ public sealed class ReIdDataset
     /// <summary>The images to train on.</summary>
     public ImageList Train { get; }
 
-    /// <summary>The images to look for.</summary>
+    /// <summary>The images to search for.</summary>
     public ImageList Query { get; }
 
-    /// <summary>The images to find them in.</summary>
+    /// <summary>The images to search in.</summary>
     public ImageList Gallery { get; }
 
     /// <summary>How the dataset is evaluated.</summary>
@@ -64,27 +65,27 @@ public sealed class ReIdDataset
     /// <summary>The published dataset that it was read as; null for any other dataset.</summary>
     public PublishedDataset? Published { get; }
 
-    /// <summary>What looks wrong but may be intended: identities that are in both training and test, queries whose identity is not in the
-    /// gallery, and counts that differ from the published ones.</summary>
+    /// <summary>Properties that look wrong but may be intended: identities that are in both training and test, queries whose identity is
+    /// not in the gallery, and counts that differ from the published ones.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Reads Market-1501 as its authors pack it: the folders <c>bounding_box_train</c>, <c>query</c> and <c>bounding_box_test</c>
     /// with names like <c>0002_c1s1_000451_03.jpg</c>. Distractors (0000) stay in the gallery. Zheng et al., ICCV 2015.</summary>
-    /// <param name="folder">The folder that has these three.</param>
-    /// <param name="keepJunk">Whether junk (−1) stays in the gallery, for protocols that remove it themselves. The scores are the
+    /// <param name="folder">The folder that has these three folders.</param>
+    /// <param name="keepJunk">Whether junk (−1) stays in the gallery. The protocol removes it in any case, so the scores are the
     /// same.</param>
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
     /// is empty.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A folder is missing.</exception>
-    /// <exception cref="InvalidDataException">A folder has no images, names do not parse, or the gallery has no identity of any
-    /// query.</exception>
+    /// <exception cref="InvalidDataException">A folder has no images, names do not parse, or the gallery has none of the identities of the
+    /// queries.</exception>
     public static ReIdDataset Market1501(string folder, bool keepJunk = false, bool testOnly = false) =>
         From(folder, ThreeFolderReader.Read(PublishedDataset.Market1501, folder, keepJunk, testOnly));
 
-    /// <summary>Reads CUHK03 in the new protocol (767 identities to train on, 700 to test) from one of its folders <c>detected</c> and
-    /// <c>labeled</c>. It is laid out as Market-1501, with names like <c>0003_c1_21.png</c> and without junk and distractors. Zhong et al.,
-    /// CVPR 2017.</summary>
+    /// <summary>Reads CUHK03 in the new protocol (767 identities for training, 700 for the test) from its folder <c>detected</c> or
+    /// <c>labeled</c>. The layout is that of Market-1501, with names like <c>0003_c1_21.png</c> and without junk and distractors. Zhong et
+    /// al., CVPR 2017.</summary>
     /// <param name="folder">The folder that has the three folders. If its path contains "label", the counts of the labeled boxes are
     /// expected, otherwise those of the detected ones.</param>
     /// <param name="testOnly">Whether to read only query and gallery: <c>bounding_box_train</c> need not be there, and <see cref="Train"/>
@@ -95,8 +96,8 @@ public sealed class ReIdDataset
             ? PublishedDataset.Cuhk03Labeled : PublishedDataset.Cuhk03Detected,
         folder!, false, testOnly));
 
-    /// <summary>Reads one of the 20 splits of CUHK03's first protocol, as torchreid's <c>splits_classic_detected.json</c> and
-    /// <c>splits_classic_labeled.json</c> have them. It is evaluated with one gallery image per identity. Li et al., CVPR 2014.</summary>
+    /// <summary>Reads one of the 20 splits of CUHK03's first protocol from torchreid's <c>splits_classic_detected.json</c> or
+    /// <c>splits_classic_labeled.json</c>. It is evaluated with one gallery image per identity. Li et al., CVPR 2014.</summary>
     /// <remarks>The images must be files named <c>1_023_2_05.png</c> (camera pair, person, view, image), as torchreid and others
     /// unpack them; the authors' <c>cuhk-03.mat</c> (HDF5) is not read. The identity is 10000 · pair + person, the camera is the
     /// view.</remarks>
@@ -115,11 +116,11 @@ public sealed class ReIdDataset
 
     /// <summary>Reads both versions of MSMT17: the list files and the folders <c>train</c> and <c>test</c> (V1) or <c>mask_train_v2</c> and
     /// <c>mask_test_v2</c> (V2). Wei et al., CVPR 2018.</summary>
-    /// <remarks>The dataset numbers the people of both halves from 0. Here the people to train on are 1 … 1,041 and those of the test
-    /// 1,042 ….</remarks>
+    /// <remarks>The dataset numbers the people of both halves from 0. Here the people of the training half are 1 … 1,041, and those of the
+    /// test half start at 1,042.</remarks>
     /// <param name="folder">The folder that has the lists.</param>
-    /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 images of the same people, is trained on too: the published
-    /// 32,621. torchreid and fast-reid train on the other 30,248 unless told otherwise.</param>
+    /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 images of the same people, belongs to the training images. They are
+    /// then the published 32,621. By default torchreid and fast-reid train on the other 30,248.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
@@ -128,9 +129,9 @@ public sealed class ReIdDataset
     public static ReIdDataset Msmt17(string folder, bool withValidation = true, bool testOnly = false) =>
         From(folder, Msmt17Reader.Read(folder, withValidation, testOnly));
 
-    /// <summary>Reads VeRi-776 from its three lists of names. Identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>). The
-    /// track comes from <c>test_track.txt</c>, if that is there: it is the number of the line. If <c>train_label.xml</c> and
-    /// <c>test_label.xml</c> are there, they must agree with the names. Liu et al., ECCV 2016.</summary>
+    /// <summary>Reads VeRi-776 from its three lists of names. Identity and camera come from the name (<c>0001_c001_00016450_0.jpg</c>). If
+    /// <c>test_track.txt</c> exists, the number of an image's line there is its track. If <c>train_label.xml</c> and
+    /// <c>test_label.xml</c> exist, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that has the lists.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
@@ -148,26 +149,26 @@ public sealed class ReIdDataset
     public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0, bool testOnly = false) =>
         From(folder, VehicleIdReader.Read(folder, testSize, seed, testOnly));
 
-    /// <summary>Reads CUB-200-2011 for retrieval: classes 1 to 100 are for training; each image of the other classes is looked for among
-    /// all others of them. The dataset's own division for classification is not used. Wah et al., 2011; Song et al., CVPR
-    /// 2016.</summary>
+    /// <summary>Reads CUB-200-2011 for retrieval. Classes 1 to 100 are for training. Each image of the other classes is a query, and all
+    /// other images of these classes are its gallery. The dataset's own division for classification is not used. Wah et al., 2011; Song et
+    /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>images.txt</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cub200(string folder, bool testOnly = false) => From(folder, Cub200Reader.Read(folder, testOnly));
 
-    /// <summary>Reads Cars-196 for retrieval: classes 1 to 98 are for training; each image of the other classes is looked for among all
-    /// others of them. The dataset's own division for classification is not used. Krause et al., 2013; Song et al., CVPR
-    /// 2016.</summary>
+    /// <summary>Reads Cars-196 for retrieval. Classes 1 to 98 are for training. Each image of the other classes is a query, and all other
+    /// images of these classes are its gallery. The dataset's own division for classification is not used. Krause et al., 2013; Song et
+    /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cars196(string folder, bool testOnly = false) => From(folder, Cars196Reader.Read(folder, testOnly));
 
-    /// <summary>Reads Stanford Online Products: 11,318 products are for training; each image of the other 11,316 is looked for among all
-    /// others of them. Song et al., CVPR 2016.</summary>
+    /// <summary>Reads Stanford Online Products. 11,318 products are for training. Each image of the other 11,316 products is a query, and
+    /// all other images of these products are its gallery. Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Ebay_train.txt</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
@@ -175,17 +176,17 @@ public sealed class ReIdDataset
     public static ReIdDataset StanfordOnlineProducts(string folder, bool testOnly = false) =>
         From(folder, StanfordOnlineProductsReader.Read(folder, testOnly));
 
-    /// <summary>Reads DeepFashion In-Shop Clothes Retrieval: train, query and gallery as its partition file has them. Liu et al., CVPR
-    /// 2016.</summary>
+    /// <summary>Reads DeepFashion In-Shop Clothes Retrieval. Its partition file divides the images into train, query and gallery. Liu et
+    /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Eval</c> or <c>list_eval_partition.txt</c>, and <c>img</c> or <c>Img</c>.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset InShop(string folder, bool testOnly = false) => From(folder, InShopReader.Read(folder, testOnly));
 
-    /// <summary>Reads Omniglot: a class is one character. The characters of <c>images_background</c> are for training; each drawing in
-    /// <c>images_evaluation</c> is looked for among all others of them. Lake et al., Science 2015.</summary>
-    /// <param name="folder">The folder that has these two.</param>
+    /// <summary>Reads Omniglot, in which a class is one character. The characters of <c>images_background</c> are for training. Each
+    /// drawing in <c>images_evaluation</c> is a query, and all other drawings there are its gallery. Lake et al., Science 2015.</summary>
+    /// <param name="folder">The folder that has these two folders.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
     /// missing.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
@@ -193,8 +194,8 @@ public sealed class ReIdDataset
     /// <exception cref="InvalidDataException">One of the folders has no images.</exception>
     public static ReIdDataset Omniglot(string folder, bool testOnly = false) => From(folder, OmniglotReader.Read(folder, testOnly));
 
-    /// <summary>Reads a tree with one folder per identity (<see cref="ImageList.FromFolders"/>) and divides its identities at random: no
-    /// identity is in both training and test, and each test image is looked for among all others.</summary>
+    /// <summary>Reads a tree with one folder per identity (<see cref="ImageList.FromFolders"/>) and divides its identities at random. No
+    /// identity is in both training and test. Each test image is a query, and all other test images are its gallery.</summary>
     /// <param name="root">The root of the tree.</param>
     /// <param name="trainShare">The share of the identities that are for training, in (0, 1).</param>
     /// <param name="seed">The seed of the division.</param>
@@ -234,14 +235,14 @@ public sealed class ReIdDataset
     /// <summary>Makes a dataset in which each test image is a query and all other test images are its gallery.</summary>
     /// <param name="name">The name that tables show.</param>
     /// <param name="train">The images to train on.</param>
-    /// <param name="test">The images each of which is looked for among all others.</param>
-    /// <param name="published">The published dataset that it should be; null for any other dataset.</param>
+    /// <param name="test">The images that are both queries and gallery.</param>
+    /// <param name="published">The published dataset whose counts the lists should have; null for any other dataset.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty, or an argument other than <paramref name="published"/> is
     /// null.</exception>
     public static ReIdDataset SelfRetrieval(string name, ImageList train, ImageList test, PublishedDataset? published = null) =>
         new(name, train, test, test, RetrievalProtocol.SelfRetrieval, published);
 
-    /// <summary>The table of identities, images and cameras, followed by the warnings.</summary>
+    /// <summary>Gives the table of identities, images and cameras, followed by the warnings.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
@@ -269,7 +270,7 @@ public sealed class ReIdDataset
         return InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
     }
 
-    /// <summary>Makes a dataset of what a reader found. What is wrong with the lists together is an error that names the path.</summary>
+    /// <summary>Makes a dataset of the parts that a reader found. Errors about the lists as a whole name the path.</summary>
     private static ReIdDataset From(string path, DatasetParts parts) => InputFile.Naming(path, () => new ReIdDataset(parts));
 
     private IEnumerable<string> Check()
@@ -280,7 +281,7 @@ public sealed class ReIdDataset
             throw new InvalidDataException($"{Name}: no query identity appears in the gallery " +
                 $"(queries have {MessageText.Some(Query.Identities)}; the gallery has {MessageText.Some(Gallery.Identities)}).");
         if (lost.Length > 0)
-            yield return $"{lost.Length} of {Query.ClassCount} query identities are nowhere in the gallery: {MessageText.Some(lost)}. " +
+            yield return $"{lost.Length} of {Query.ClassCount} query identities are not in the gallery: {MessageText.Some(lost)}. " +
                 $"Their {Query.Count(sample => lost.Contains(sample.Identity))} queries cannot be scored.";
         var both = Train.Identities.Where(identity => identity >= 0 && Train.IsSomebody(identity) && gallery.Contains(identity))
             .ToArray();

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The bytes of a stream, not more than a limit.</summary>
+/// <summary>The bytes of a stream, up to a limit.</summary>
 internal sealed class BoundedBytes
 {
     private const int UsualRoom = 1 << 16;
@@ -14,12 +14,12 @@ internal sealed class BoundedBytes
     private BoundedBytes(Stream stream, int most)
     {
         this.most = Math.Min(most, Array.MaxLength - 1);
-        // One byte more than expected, so that the end of the stream is found without more memory.
+        // The buffer has one byte more than expected. So the end of the stream is found without growing the buffer.
         var expected = stream.CanSeek ? stream.Length - stream.Position + 1 : 0;
         bytes = new byte[Math.Min(Math.Max(expected, UsualRoom), this.most + 1L)];
     }
 
-    /// <summary>What is left of a stream.</summary>
+    /// <summary>Reads the rest of a stream.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="most">The limit.</param>
     /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
@@ -30,10 +30,10 @@ internal sealed class BoundedBytes
         return bytes;
     }
 
-    /// <summary>What is left of a stream, read without blocking a thread.</summary>
+    /// <summary>Reads the rest of a stream without blocking a thread.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="most">The limit.</param>
-    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="InvalidDataException">There are more bytes than the limit allows.</exception>
     public static async Task<BoundedBytes> ReadAsync(Stream stream, int most, CancellationToken cancellationToken)
     {
@@ -42,12 +42,12 @@ internal sealed class BoundedBytes
         return bytes;
     }
 
-    /// <summary>All bytes so far.</summary>
+    /// <summary>All bytes read so far.</summary>
     public ReadOnlySpan<byte> All => bytes.AsSpan(0, count);
 
-    /// <summary>What is wrong with a file of more bytes than the limit.</summary>
+    /// <summary>The message for a file with more bytes than the limit.</summary>
     public static string TooMany(int most) => string.Create(CultureInfo.InvariantCulture,
-        $"it has more than the {most:N0} bytes allowed; {nameof(Picture.MaxBytes)} sets how many");
+        $"it has more than the {most:N0} bytes allowed; {nameof(Picture.MaxBytes)} sets the limit");
 
     /// <summary>Room for the next bytes.</summary>
     private Memory<byte> Room()

@@ -2,9 +2,9 @@ using System.Buffers.Binary;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Finds the EXIF orientation of JPEG, PNG and WebP files, stored in any type of number, as Pillow's <c>exif_transpose</c> does:
-/// in PNG also that of ImageMagick's text, and that of XMP where EXIF says nothing. Skia finds that of JPEG files alone, and only in 16
-/// bits.</summary>
+/// <summary>Finds the EXIF orientation of JPEG, PNG and WebP files as Pillow's <c>exif_transpose</c> does. The number may have any EXIF
+/// type. In PNG files it may also be in ImageMagick's text chunk, or in XMP if there is no EXIF. Skia itself finds only a 16-bit
+/// orientation in JPEG files.</summary>
 internal static class ExifOrientation
 {
     private const ushort Tag = 0x0112;
@@ -14,7 +14,7 @@ internal static class ExifOrientation
 
     private static ReadOnlySpan<byte> PngStart => [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10];
 
-    /// <summary>The orientation, 1 … 8; 1 for upright if the file says nothing else.</summary>
+    /// <summary>The orientation, 1 … 8; 1 (upright) if the file states none.</summary>
     public static int Of(ReadOnlySpan<byte> file) =>
         file.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8]) ? InJpeg(file)
             : file.StartsWith(PngStart) ? InPng(file)
@@ -27,7 +27,7 @@ internal static class ExifOrientation
             var marker = file[at + 1];
             if (marker == 0xFF)
             {
-                at++;       // a byte that fills
+                at++;       // a fill byte
                 continue;
             }
             if (marker is 0xDA or 0xD9) break;
@@ -84,7 +84,8 @@ internal static class ExifOrientation
 
     private static ReadOnlySpan<byte> WithoutHead(ReadOnlySpan<byte> exif) => exif.StartsWith(Head) ? exif[Head.Length..] : exif;
 
-    /// <summary>The orientation in the first directory of a TIFF structure, 1 if it is none of the eight; null if there is none.</summary>
+    /// <summary>The orientation in the first directory of a TIFF structure; null if it has none, and 1 if the value is not in 1 …
+    /// 8.</summary>
     private static int? InTiff(ReadOnlySpan<byte> tiff)
     {
         if (tiff.Length < 8) return null;
@@ -101,8 +102,8 @@ internal static class ExifOrientation
         return null;
     }
 
-    /// <summary>The first number of an entry, which lies in the entry itself or where it says; 0 if it is no number. Pillow takes bytes for
-    /// text.</summary>
+    /// <summary>The first number of an entry, which lies in the entry itself or at the offset that it gives; 0 if it is not a number. Bytes
+    /// are not numbers: Pillow reads them as text.</summary>
     private static double Value(ReadOnlySpan<byte> tiff, ReadOnlySpan<byte> entry, bool bigEndian)
     {
         var kind = Half(entry[2..], bigEndian);

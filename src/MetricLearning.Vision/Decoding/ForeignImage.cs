@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Recognizes kinds of images that are not read, so that errors name them.</summary>
+/// <summary>Recognizes image formats that are not supported, so that errors can name them.</summary>
 internal static class ForeignImage
 {
     /// <summary>The extensions of such files.</summary>
@@ -9,7 +9,7 @@ internal static class ForeignImage
         ".tif", ".tiff", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd",
     };
 
-    /// <summary>What a file is; null if it is none of these kinds.</summary>
+    /// <summary>The name of a file's format; null if it is none of these formats.</summary>
     public static string? NameOf(ReadOnlySpan<byte> bytes) =>
         bytes.StartsWith("II*\0"u8) || bytes.StartsWith("MM\0*"u8) || bytes.StartsWith("II+\0"u8) || bytes.StartsWith("MM\0+"u8) ? "TIFF"
         : bytes.Length > 12 && bytes[4..].StartsWith("ftyp"u8)

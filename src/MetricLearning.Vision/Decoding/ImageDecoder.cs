@@ -7,36 +7,36 @@ namespace MetricLearning.Vision;
 /// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and portable anymaps (PBM, PGM, PPM, plain and binary), to
 /// 8-bit RGB.</summary>
 /// <remarks>
-/// Gray, palette and CMYK images become RGB; of 16 bits per channel the upper 8 are kept. Transparent pixels are composited over white.
-/// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as Pillow gives
-/// them. A file that ends early is an error. A JPEG that was cut and then given an end marker decodes with its missing part gray, in Pillow
-/// too: nothing in it says that something is missing. Other kinds (TIFF, HEIF, AVIF, JPEG XL, …) are refused by name. Thread safety: any
+/// Gray, palette and CMYK images become RGB. Of 16 bits per channel the upper 8 are kept. Transparent pixels are composited over white.
+/// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as in Pillow.
+/// A file that ends early is an error. A truncated JPEG that ends with an end marker decodes with its missing part gray, as in Pillow,
+/// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused by name. Thread safety: any
 /// number of threads may decode at once, each into its own <see cref="Picture"/>.
 /// </remarks>
 public static class ImageDecoder
 {
-    /// <summary>The default of <see cref="Picture.MaxPixels"/>: 67,108,864, which take 256 MiB.</summary>
+    /// <summary>The default of <see cref="Picture.MaxPixels"/>: 67,108,864 pixels, which take 256 MiB.</summary>
     public const int DefaultMaxPixels = 1 << 26;
 
     /// <summary>The default of <see cref="Picture.MaxBytes"/>: 536,870,912, eight bytes for each pixel of
     /// <see cref="DefaultMaxPixels"/>.</summary>
     public const int DefaultMaxBytes = 1 << 29;
 
-    /// <summary>What a message calls an image that has no name.</summary>
+    /// <summary>The name in messages of an image that has no name.</summary>
     private const string Nameless = "The image";
 
     /// <summary>Decodes a file.</summary>
-    /// <remarks>A file of length 0 is refused without being opened. So are named pipes and devices, which have that length: to read them
-    /// could take for ever.</remarks>
+    /// <remarks>A file of length 0 is refused without being opened. Named pipes and devices have length 0 too: reading them could block
+    /// forever.</remarks>
     /// <param name="path">The path of the file.</param>
     /// <param name="picture">Receives the image.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is empty, no image, broken or cut short, or it has more bytes than
-    /// <see cref="Picture.MaxBytes"/> or the image more pixels than <see cref="Picture.MaxPixels"/> allows. The message has the
+    /// <exception cref="InvalidDataException">The file is empty, is not an image, or is broken or truncated. Or it has more bytes than
+    /// <see cref="Picture.MaxBytes"/>, or its image has more pixels than <see cref="Picture.MaxPixels"/>. The message has the
     /// path.</exception>
     /// <exception cref="IOException">The file could not be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">The file must not be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The program has no permission to read the file.</exception>
     public static void Decode(string path, Picture picture)
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -50,10 +50,10 @@ public static class ImageDecoder
     /// <summary>Decodes an image that is in memory, such as an upload.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="picture">Receives the image.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentNullException"><paramref name="picture"/> is null.</exception>
-    /// <exception cref="InvalidDataException">The bytes are no image, broken or cut short, or they are more than
-    /// <see cref="Picture.MaxBytes"/> or the image has more pixels than <see cref="Picture.MaxPixels"/> allows. The message has the
+    /// <exception cref="InvalidDataException">The bytes are not an image, or they are broken or truncated. Or they are more than
+    /// <see cref="Picture.MaxBytes"/>, or the image has more pixels than <see cref="Picture.MaxPixels"/>. The message has the
     /// name.</exception>
     public static void Decode(ReadOnlySpan<byte> image, Picture picture, string? name = null)
     {
@@ -61,16 +61,16 @@ public static class ImageDecoder
         var fault = image.IsEmpty ? "the file is empty"
             : image.Length > picture.MaxBytes ? BoundedBytes.TooMany(picture.MaxBytes)
             : PortableAnymap.Is(image) ? PortableAnymap.Decode(image, picture)
-            : ForeignImage.NameOf(image) is { } foreign ? $"it is a {foreign} file, which is not read; save it as PNG or JPEG"
+            : ForeignImage.NameOf(image) is { } foreign ? $"it is a {foreign} file, a format that is not supported; save it as PNG or JPEG"
             : DecodeBySkia(image, picture);
         if (fault is not null) throw Fault(name, fault);
     }
 
-    /// <summary>Decodes what is left of a stream, such as an upload or an entry of a zip file.</summary>
-    /// <remarks>Not more than <see cref="Picture.MaxBytes"/> and one byte are read. The stream stays open.</remarks>
+    /// <summary>Decodes the rest of a stream, such as an upload or an entry of a zip file.</summary>
+    /// <remarks>At most <see cref="Picture.MaxBytes"/> + 1 bytes are read. The stream stays open.</remarks>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="picture">Receives the image.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentException"><paramref name="image"/> cannot be read.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="image"/> or <paramref name="picture"/> is null.</exception>
     /// <exception cref="IOException">The stream could not be read.</exception>
@@ -90,13 +90,13 @@ public static class ImageDecoder
         Decode(bytes.All, picture, name);
     }
 
-    /// <summary>Decodes what is left of a stream that must not block a thread, such as the body of a web request.</summary>
-    /// <remarks>Not more than <see cref="Picture.MaxBytes"/> and one byte are read. The stream stays open. The image is decoded on the
-    /// thread that reads the last bytes.</remarks>
+    /// <summary>Decodes the rest of a stream without blocking a thread while it reads, for example the body of a web request.</summary>
+    /// <remarks>At most <see cref="Picture.MaxBytes"/> + 1 bytes are read. The stream stays open. The image is decoded on the thread that
+    /// reads the last bytes.</remarks>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="picture">Receives the image.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
-    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
+    /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
     /// <inheritdoc cref="Decode(Stream, Picture, string?)" path="/exception"/>
     public static async Task DecodeAsync(Stream image, Picture picture, string? name = null, CancellationToken cancellationToken = default)
     {
@@ -117,7 +117,7 @@ public static class ImageDecoder
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(picture);
-        if (!image.CanRead) throw new ArgumentException("image must be a stream that can be read, got one that cannot.", nameof(image));
+        if (!image.CanRead) throw new ArgumentException("image must be a readable stream, but its CanRead is false.", nameof(image));
     }
 
     private static InvalidDataException Fault(string? name, string what, Exception? inner = null) =>
@@ -130,11 +130,11 @@ public static class ImageDecoder
         return file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target.Length : file.Length;
     }
 
-    /// <summary>What is wrong with a size, before memory is allocated for it; null if nothing is.</summary>
+    /// <summary>Checks a size before memory is allocated for it. Returns what is wrong; null if nothing is.</summary>
     internal static string? FaultOfSize(long width, long height, Picture picture) =>
-        width < 1 || height < 1 ? $"a size of {width}x{height} makes no image"
+        width < 1 || height < 1 ? $"a size of {width}x{height} is not valid"
         : width * height > Math.Min(picture.MaxPixels, Picture.MostPixels) ? string.Create(CultureInfo.InvariantCulture,
-            $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed; {nameof(Picture.MaxPixels)} sets how many") : null;
+            $"{width}x{height} is more than the {picture.MaxPixels:N0} pixels allowed; {nameof(Picture.MaxPixels)} sets the limit") : null;
 
     private static unsafe string? DecodeBySkia(ReadOnlySpan<byte> bytes, Picture picture)
     {
@@ -148,7 +148,7 @@ public static class ImageDecoder
     private static unsafe string? DecodeBySkia(SKData data, SKEncodedOrigin origin, Picture picture)
     {
         using var codec = SKCodec.Create(data);
-        if (codec is null) return "not an image of a known kind, or its header is broken";
+        if (codec is null) return "it is not an image of a supported format, or its header is broken";
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (FaultOfSize(width, height, picture) is { } fault) return fault;
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
@@ -158,7 +158,7 @@ public static class ImageDecoder
         SKCodecResult result;
         fixed (byte* target = pixels) result = codec.GetPixels(info, (nint)target);
         if (result != SKCodecResult.Success)
-            return result == SKCodecResult.IncompleteInput ? "the file ends before the image does" : $"could not be decoded ({result})";
+            return result == SKCodecResult.IncompleteInput ? "the file ends before the image does" : $"it could not be decoded ({result})";
         if (!opaque) CompositeOverWhite(pixels);
         Turn(picture, origin);
         return null;

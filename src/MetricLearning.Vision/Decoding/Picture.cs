@@ -2,25 +2,25 @@ using System.Globalization;
 
 namespace MetricLearning.Vision;
 
-/// <summary>One decoded image in memory. A worker uses the same object, and its memory, for image after image.</summary>
+/// <summary>One decoded image in memory. One object can hold one image after another and reuse its memory.</summary>
 /// <remarks>Thread safety: one thread at a time.</remarks>
 public sealed class Picture
 {
-    /// <summary>Bytes per pixel: red, green, blue, and one byte without meaning.</summary>
+    /// <summary>Bytes per pixel: red, green, blue, and one unused byte.</summary>
     public const int BytesPerPixel = 4;
 
-    /// <summary>The pixels that an array of bytes can hold.</summary>
+    /// <summary>The largest number of pixels that an array of bytes can hold.</summary>
     internal const int MostPixels = int.MaxValue / BytesPerPixel;
 
     private byte[] current = [], spare = [];
 
-    /// <summary>A file whose image has more pixels than this is not decoded into it: a file of 50 bytes may hold thousands of millions.
-    /// Default: <see cref="ImageDecoder.DefaultMaxPixels"/>, 67,108,864. Each takes <see cref="BytesPerPixel"/> bytes. More
-    /// than 536,870,911 are never read.</summary>
+    /// <summary>The largest number of pixels that an image may have to be decoded. A file of 50 bytes may declare billions of pixels.
+    /// Default: <see cref="ImageDecoder.DefaultMaxPixels"/>, 67,108,864. Each takes <see cref="BytesPerPixel"/> bytes. Images of more than
+    /// 536,870,911 pixels are never decoded.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
-    /// <summary>A file or stream of more bytes than this is not decoded into it, and not read further. Default:
+    /// <summary>The largest number of bytes that a file or stream may have to be decoded. Reading stops when there are more. Default:
     /// <see cref="ImageDecoder.DefaultMaxBytes"/>, 536,870,912.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxBytes;
@@ -31,8 +31,8 @@ public sealed class Picture
     /// <summary>The height in pixels.</summary>
     public int Height { get; private set; }
 
-    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one byte without
-    /// meaning.</summary>
+    /// <summary>The pixels row by row from the top left, <see cref="BytesPerPixel"/> bytes each: red, green, blue, and one unused
+    /// byte.</summary>
     public Span<byte> Pixels => current.AsSpan(0, Width * Height * BytesPerPixel);
 
     /// <summary>Decodes a file: see <see cref="ImageDecoder"/>.</summary>
@@ -50,7 +50,7 @@ public sealed class Picture
     /// <summary>Decodes an image that is in memory, such as an upload.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
     public static Picture Load(ReadOnlySpan<byte> image, int maxPixels = ImageDecoder.DefaultMaxPixels, string? name = null)
@@ -60,11 +60,11 @@ public sealed class Picture
         return picture;
     }
 
-    /// <summary>Decodes what is left of a stream, such as an entry of a zip file. The stream stays open.</summary>
+    /// <summary>Decodes the rest of a stream, such as an entry of a zip file. The stream stays open.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
     /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
     /// 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(Stream, Picture, string?)" path="/exception"/>
@@ -76,13 +76,13 @@ public sealed class Picture
         return picture;
     }
 
-    /// <summary>Decodes what is left of a stream that must not block a thread, such as the body of a web request. The stream stays
-    /// open.</summary>
+    /// <summary>Decodes the rest of a stream without blocking a thread while it reads, for example the body of a web request. The stream
+    /// stays open.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="maxPixels">See <see cref="MaxPixels"/>.</param>
     /// <param name="maxBytes">See <see cref="MaxBytes"/>.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
-    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
+    /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
     /// <inheritdoc cref="Load(Stream, int, int, string?)" path="/exception"/>
     public static async Task<Picture> LoadAsync(Stream image, int maxPixels = ImageDecoder.DefaultMaxPixels,
         int maxBytes = ImageDecoder.DefaultMaxBytes, string? name = null, CancellationToken cancellationToken = default)
@@ -92,7 +92,7 @@ public sealed class Picture
         return picture;
     }
 
-    /// <summary>Copies pixels that are already decoded.</summary>
+    /// <summary>Makes a picture of pixels that are already decoded; they are copied.</summary>
     /// <param name="rgb">Red, green and blue of each pixel, row by row from the top left: 3 · <paramref name="width"/> ·
     /// <paramref name="height"/> bytes.</param>
     /// <param name="width">The width, 1 or more.</param>
@@ -113,7 +113,7 @@ public sealed class Picture
         return picture;
     }
 
-    /// <summary>A copy with its own memory and the same limits.</summary>
+    /// <summary>Makes a copy with its own memory and the same limits.</summary>
     internal Picture Clone()
     {
         var copy = new Picture { MaxPixels = MaxPixels, MaxBytes = MaxBytes };
@@ -133,10 +133,10 @@ public sealed class Picture
         }
     }
 
-    /// <summary>Gives the image a new size. The caller then writes the new pixels, which are undefined before.</summary>
+    /// <summary>Gives the image a new size. The new pixels are undefined until the caller writes them.</summary>
     /// <param name="width">The new width, 1 or more.</param>
     /// <param name="height">The new height, 1 or more.</param>
-    /// <param name="old">The pixels as they were; valid until the next call.</param>
+    /// <param name="old">The pixels before the call; valid until the next call.</param>
     /// <returns>The new pixels.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>
     /// <exception cref="OverflowException">The pixels would take more than 2³¹ − 1 bytes.</exception>

@@ -5,12 +5,12 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The text chunks of PNG files, and what two of them say of an image's orientation.</summary>
+/// <summary>Reads the text chunks of PNG files, and an image's orientation from two of them.</summary>
 internal static partial class PngText
 {
-    private const int MostBytes = 1 << 20;      // as Pillow
+    private const int MostBytes = 1 << 20;      // Pillow's limit
 
-    /// <summary>The text of a chunk under a keyword; null if the chunk is none, has another keyword, or is damaged.</summary>
+    /// <summary>The text of a chunk with this keyword; null if the chunk is not text, has another keyword, or is damaged.</summary>
     public static string? Of(ReadOnlySpan<byte> kind, ReadOnlySpan<byte> content, ReadOnlySpan<byte> keyword)
     {
         if (!content.StartsWith(keyword) || content.Length <= keyword.Length || content[keyword.Length] != 0) return null;
@@ -18,7 +18,7 @@ internal static partial class PngText
         if (kind.SequenceEqual("tEXt"u8)) return Encoding.Latin1.GetString(rest);
         if (kind.SequenceEqual("zTXt"u8)) return rest is [0, .. var packed] ? Inflated(packed) : null;
         if (!kind.SequenceEqual("iTXt"u8) || rest is not [var isPacked, var method, .. var after] || method != 0) return null;
-        // A language and a translated keyword, each ended by a zero.
+        // A language and a translated keyword follow; a zero ends each.
         for (var left = 2; left > 0; left--)
         {
             var end = after.IndexOf((byte)0);
@@ -42,7 +42,7 @@ internal static partial class PngText
         }
     }
 
-    /// <summary>The orientation in a text of XMP, 1 … 8; 1 if there is none.</summary>
+    /// <summary>The orientation in an XMP text, 1 … 8; 1 if there is none.</summary>
     public static int Orientation(string xmp) =>
         InXmp().Match(xmp) is { Success: true } match
             && int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) is >= 1 and <= 8 and var turn ? turn : 1;

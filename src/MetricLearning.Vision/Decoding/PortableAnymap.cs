@@ -1,7 +1,7 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Decodes the portable bitmap, gray map and pixel map, plain (P1, P2, P3) and binary (P4, P5, P6). Some datasets use them, and
-/// Skia does not read them. Values are scaled as Pillow scales them.</summary>
+/// <summary>Decodes portable bitmaps, gray maps and pixel maps, plain (P1, P2, P3) and binary (P4, P5, P6). Some datasets use them, and
+/// Skia does not read them. Values are scaled as in Pillow.</summary>
 internal static class PortableAnymap
 {
     private const byte Bitmap = 1, Pixmap = 3;
@@ -17,10 +17,10 @@ internal static class PortableAnymap
         var (at, most) = (2, 1);
         if (!Number(bytes, ref at, out var width) || !Number(bytes, ref at, out var height)
             || (kind != Bitmap && !Number(bytes, ref at, out most)))
-            return "the header of the portable anymap is broken";
+            return "the header of the portable anymap is not valid";
         if (ImageDecoder.FaultOfSize(width, height, picture) is { } fault) return fault;
         if (most is < 1 or > 65535) return $"a portable anymap's brightest value must be in 1 ... 65535, got {most}";
-        at++; // exactly one white space before the values
+        at++; // exactly one white space precedes the values
         var channels = kind == Pixmap ? 3 : 1;
         return (isPlain, kind) switch
         {
@@ -52,7 +52,7 @@ internal static class PortableAnymap
 
     private static string? Plain(ReadOnlySpan<byte> bytes, int at, int width, int height, int channels, int most, Picture picture)
     {
-        // A value takes a digit and a blank.
+        // Each value takes at least a digit and a blank.
         if (2L * width * height * channels - 1 > bytes.Length - at) return "the file ends before the image does";
         var pixels = picture.Replace(width, height, out _);
         var values = Table(most);
@@ -62,7 +62,7 @@ internal static class PortableAnymap
             for (var channel = 0; channel < channels; channel++)
             {
                 if (!Number(bytes, ref at, out var value, mayEnd: true))
-                    return at >= bytes.Length ? "the file ends before the image does" : "a value of the portable anymap is no whole number";
+                    return at >= bytes.Length ? "the file ends before the image does" : "a value of the anymap is not a whole number";
                 if (value > most) return $"a value of the portable anymap must be in 0 ... {most}, got {value}";
                 own[channel] = values[value];
             }
@@ -71,7 +71,7 @@ internal static class PortableAnymap
         return null;
     }
 
-    /// <summary>Digits, 1 for black, with or without blanks between them.</summary>
+    /// <summary>Reads digits, 1 for black, with or without blanks between them.</summary>
     private static string? PlainBits(ReadOnlySpan<byte> bytes, int at, int width, int height, Picture picture)
     {
         if ((long)width * height > bytes.Length - at) return "the file ends before the image does";
@@ -86,7 +86,7 @@ internal static class PortableAnymap
         return null;
     }
 
-    /// <summary>Rows of whole bytes, the highest bit first, 1 for black.</summary>
+    /// <summary>Reads rows of whole bytes, the highest bit first, 1 for black.</summary>
     private static string? Bits(ReadOnlySpan<byte> bytes, int at, int width, int height, Picture picture)
     {
         var stride = (width + 7) / 8;
@@ -101,7 +101,7 @@ internal static class PortableAnymap
         return null;
     }
 
-    /// <summary>What each value becomes in 8 bits.</summary>
+    /// <summary>The 8-bit value of each value.</summary>
     private static byte[] Table(int most)
     {
         var values = new byte[most + 1];

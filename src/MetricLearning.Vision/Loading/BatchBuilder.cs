@@ -53,7 +53,7 @@ internal sealed class BatchBuilder : IDisposable
         else transform.ApplySingle(picture, Slot(slot), own);
     }
 
-    /// <summary>Notes that the image is in its slot, or why it is not.</summary>
+    /// <summary>Records that the image is in its slot, or why it is not.</summary>
     public void Done(int slot, SlotError? error)
     {
         errors[slot] = error;
@@ -91,8 +91,8 @@ internal sealed class BatchBuilder : IDisposable
         open.Dispose();
     }
 
-    /// <summary>Allocates the memory of a batch. It is pinned if the batch goes to a GPU, so that the copy runs beside other work; libtorch
-    /// reuses freed pinned memory only when the copies from it are done.</summary>
+    /// <summary>Allocates the memory of a batch. It is pinned if the batch goes to a GPU, so that the copy overlaps other work. libtorch
+    /// reuses freed pinned memory only after the copies from it have finished.</summary>
     private Tensor Memory(long[] shape, ScalarType type)
     {
         using var scope = NewDisposeScope();

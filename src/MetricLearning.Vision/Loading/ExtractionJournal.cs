@@ -3,12 +3,12 @@ using System.Text;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A file that keeps the features of an extraction batch by batch, so that an extraction that was stopped can continue where it
-/// was.</summary>
+/// <summary>A file that stores the features of an extraction batch by batch. An extraction that was stopped continues from
+/// it.</summary>
 /// <remarks>
-/// Give it to <see cref="ImageLoader.Extract"/>. The result is the same to the bit as that of an extraction without a break, on the same
-/// machine and with the same number of threads. Whenever the program stops, the file has a batch completely or not at all. Delete the file
-/// when the features are saved elsewhere. Thread safety: immutable, but only one extraction at a time can have the file open.
+/// Pass it to <see cref="ImageLoader.Extract"/>. On the same machine and with the same number of threads, the result is bit for bit that of
+/// an extraction without a break. If the program stops, each batch is either completely in the file or not at all. Delete the file when
+/// the features are saved elsewhere. Thread safety: immutable, but only one extraction at a time can have the file open.
 /// </remarks>
 public sealed class ExtractionJournal
 {

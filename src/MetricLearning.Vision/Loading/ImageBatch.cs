@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A batch of images, ready for the network. It owns its tensors, which are in no dispose scope: dispose the batch.</summary>
-/// <remarks>Thread safety: any number of threads may read it at once; dispose it when none does.</remarks>
+/// <summary>A batch of images, ready for the network. It owns its tensors, and no dispose scope frees them: dispose the batch.</summary>
+/// <remarks>Thread safety: any number of threads may read it at once. Dispose it when no thread uses it any more.</remarks>
 public sealed class ImageBatch : IDisposable
 {
     internal ImageBatch(Tensor images, Tensor labels, IReadOnlyList<int> indices)

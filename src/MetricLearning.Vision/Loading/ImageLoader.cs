@@ -10,13 +10,12 @@ namespace MetricLearning.Vision;
 /// <see cref="Seed"/>, the epoch, the image's position in the list and how often the epoch has drawn it before.</para>
 /// <para>Memory is bounded: <see cref="BatchesAhead"/> + 1 batches besides the consumer's own, and two images per worker.</para>
 /// <para>Each enumeration has its own threads. They end when it ends: at its end, at an early <c>break</c>, by cancellation or by an
-/// exception. An enumerator that is dropped without <c>Dispose</c> keeps its threads and tensors until the garbage collector finds it; a
-/// batch that is not disposed keeps its tensors as long.</para>
-/// <para>Only a file that cannot be read or decoded is a bad image, which <see cref="BadImages"/> is about. An exception from a step of the
-/// transform is never skipped: it is thrown as the inner exception of an <see cref="InvalidOperationException"/> with the image's
-/// path.</para>
+/// exception. An enumerator that is dropped without <c>Dispose</c> keeps its threads and tensors until the garbage collector finds it. The
+/// same holds for the tensors of a batch that is not disposed.</para>
+/// <para><see cref="BadImages"/> applies only to a file that cannot be read or decoded. An exception from a step of the transform is never
+/// skipped: it is the inner exception of an <see cref="InvalidOperationException"/> whose message has the image's path.</para>
 /// <para>Thread safety: any number of threads may use a loader at once, each with its own enumerator and its own sampler. All of them share
-/// the cache and <see cref="Skipped"/>. Steps that you wrote must allow it too.</para>
+/// the cache and <see cref="Skipped"/>. Your own steps must allow concurrent calls too.</para>
 /// </remarks>
 /// <example><code>
 /// var loader = new ImageLoader(data.Train, ImageTransform.ForTraining(height: 256, width: 128)) { Workers = 4, Seed = 1 };
@@ -67,13 +66,14 @@ public sealed class ImageLoader
     public Device Device { get; init => field = Guard.NotNull(value); } = CPU;
 
     /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches, on <see cref="Device"/>.
-    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same to the bit.</summary>
+    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same bit for
+    /// bit.</summary>
     /// <exception cref="ArgumentException">The transform has no such steps.</exception>
     public bool OnBatches
     {
         get;
         init => field = !value || Transform.BatchSteps.Count > 0 ? value : throw new ArgumentException(
-            "OnBatches asks for steps that work on batches, but one after Normalize works on single images only.", nameof(OnBatches));
+            "OnBatches needs steps that work on batches, but a step after Normalize works on single images only.", nameof(OnBatches));
     }
 
     /// <summary>The number of bytes of decoded images that are kept from epoch to epoch. Default: 0, none. An image of 256 x 128 takes 128
@@ -89,24 +89,25 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>An image with more pixels than this counts as one that cannot be decoded: see <see cref="Picture.MaxPixels"/>. Each worker
-    /// has memory for one image.</summary>
+    /// <summary>The largest number of pixels of an image; a larger image counts as one that cannot be decoded. Each worker has memory for
+    /// one image. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>. See <see cref="Picture.MaxPixels"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
-    /// <summary>What is known of the network that <see cref="Extract"/> runs: its weights, its layer, the distance. The features then carry
-    /// it, together with how the transform prepares images. Default: null, the transform alone.</summary>
-    /// <exception cref="ArgumentException">It contradicts the transform; the message says both values.</exception>
+    /// <summary>The weights, the layer and the distance of the network that <see cref="Extract"/> runs, as far as they are known. The
+    /// features carry this space, together with how the transform prepares images. Default: null, only how the transform prepares
+    /// images.</summary>
+    /// <exception cref="ArgumentException">The value contradicts the transform; the message has both values.</exception>
     public EmbeddingSpace? Space { get; init => field = value is null ? null : Checked(value); }
 
     /// <summary>The images that were left out so far, each once, in the order of the list.</summary>
     public IReadOnlyList<BadImage> Skipped =>
         [.. bad.OrderBy(pair => pair.Key).Select(pair => new BadImage(Images[pair.Key].Path, pair.Value))];
 
-    /// <summary>The rest of the sampler's current epoch.</summary>
+    /// <summary>Loads the rest of the sampler's current epoch.</summary>
     /// <remarks>When a batch is handed out, the sampler's state becomes the state after that batch. So a checkpoint that is taken after the
-    /// training step resumes with the next batch. A batch whose images all cannot be read is left out.</remarks>
-    /// <param name="sampler">Decides which images come, in which order.</param>
+    /// training step resumes with the next batch. A batch is left out if none of its images can be read.</remarks>
+    /// <param name="sampler">Chooses the images and their order.</param>
     /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="sampler"/> is null.</exception>
     /// <exception cref="ArgumentException">While enumerating: the sampler draws an index that the list does not have.</exception>
@@ -114,8 +115,8 @@ public sealed class ImageLoader
     /// at all can be read. The message has the path.</exception>
     /// <exception cref="IOException">While enumerating: an image is missing (<see cref="FileNotFoundException"/>) or cannot be read, and
     /// <see cref="BadImages"/> says to throw.</exception>
-    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path; what it
-    /// threw is the inner exception.</exception>
+    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path, and the
+    /// inner exception is that of the step.</exception>
     public IEnumerable<ImageBatch> Batches(Sampler sampler, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(sampler);
@@ -137,12 +138,12 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>All images in the order of the list. The last batch may be smaller.</summary>
+    /// <summary>Loads all images in the order of the list. The last batch may be smaller.</summary>
     /// <param name="batchSize">The number of images in a batch, 1 or more.</param>
     /// <param name="cancellationToken">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="batchSize"/> is less than 1.</exception>
-    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path; what it
-    /// threw is the inner exception.</exception>
+    /// <exception cref="InvalidOperationException">While enumerating: a step of the transform threw. The message has the path, and the
+    /// inner exception is that of the step.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
     public IEnumerable<ImageBatch> Batches(int batchSize, CancellationToken cancellationToken = default)
     {
@@ -152,19 +153,19 @@ public sealed class ImageLoader
 
     /// <summary>Extracts the features of all images, in the order of the list, with their identities and cameras.</summary>
     /// <remarks>
-    /// It runs without gradient, and calls <paramref name="embed"/> on the calling thread. Put the network into evaluation mode first
-    /// (<c>model.eval()</c>). Images that were skipped have no row: <c>Images.Without(Skipped)</c> is the list that fits the rows.
+    /// It runs without gradient and calls <paramref name="embed"/> on the calling thread. Put the network into evaluation mode first
+    /// (<c>model.eval()</c>). Skipped images have no row: <c>Images.Without(Skipped)</c> is the list whose image i belongs to row i.
     /// </remarks>
     /// <param name="embed">Turns [N, C, H, W] into features [N, D]: <c>model.Embed</c>, or a <see cref="FeatureExtractor"/>'s
     /// <see cref="FeatureExtractor.Extract"/>.</param>
     /// <param name="batchSize">The number of images that go through the network at once, 1 or more.</param>
-    /// <param name="journal">Keeps the features of an extraction that may be stopped; null to keep none.</param>
+    /// <param name="journal">Stores the features so that a stopped extraction can continue; null for no journal.</param>
     /// <param name="progress">Gets the progress after each batch, on the calling thread; null for no reports.</param>
-    /// <param name="cancellationToken">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellationToken">Cancels the call with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="ArgumentException"><paramref name="embed"/> is null or did not give [N, D], or <paramref name="batchSize"/> is less
     /// than 1.</exception>
-    /// <exception cref="InvalidOperationException">The list is empty; or the features of an image are NaN or infinite, or a step of the
-    /// transform threw (both messages have the path).</exception>
+    /// <exception cref="InvalidOperationException">The list is empty, the features of an image are NaN or infinite, or a step of the
+    /// transform threw. The last two messages have the path.</exception>
     /// <exception cref="InvalidDataException">The journal belongs to another extraction.</exception>
     /// <inheritdoc cref="Batches(Sampler, CancellationToken)" path="/exception[contains(@cref, '.IO.')]"/>
     public EmbeddingSet Extract(Func<Tensor, Tensor> embed, int batchSize = 64, ExtractionJournal? journal = null,
@@ -172,7 +173,7 @@ public sealed class ImageLoader
     {
         ArgumentNullException.ThrowIfNull(embed);
         Guard.AtLeast(batchSize, 1);
-        if (Images.Count == 0) throw new InvalidOperationException("There are no images to extract features of.");
+        if (Images.Count == 0) throw new InvalidOperationException("The list has no images to extract features from.");
         using var noGrad = no_grad();
         using var rows = new FeatureCollector(Images);
         using var file = journal?.Open(this, batchSize);
@@ -185,7 +186,7 @@ public sealed class ImageLoader
                 var part = embed(batch.Images);
                 if (part.dim() != 2 || part.size(0) != batch.Count)
                     throw new ArgumentException(
-                        $"embed must give one row of features an image, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
+                        $"embed must give one row of features per image, [{batch.Count}, D], got {Guard.Shape(part)}.", nameof(embed));
                 CheckFinite(part, batch);
                 rows.Add(batch.Indices, part);
                 file?.Append(batch.Indices, part, end);
@@ -264,15 +265,16 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>For each draw of an epoch, how often the epoch has drawn the same image before: an image that is drawn twice is augmented
-    /// differently each time.</summary>
+    /// <summary>For each draw of an epoch, counts how often the epoch has drawn the same image before. So an image that is drawn twice is
+    /// augmented differently each time.</summary>
     private static int[] Repeats(long[] indices)
     {
         var seen = new Dictionary<long, int>(indices.Length);
         return [.. indices.Select(index => seen[index] = seen.TryGetValue(index, out var before) ? before + 1 : 0)];
     }
 
-    /// <summary>What one worker does with each item. Whatever goes wrong is thrown later, on the consumer's thread.</summary>
+    /// <summary>Makes the function that a worker calls for each item. Its errors are stored and thrown later on the consumer's
+    /// thread.</summary>
     private Action<SlotWork> Handler(int epoch)
     {
         var picture = new Picture { MaxPixels = MaxPixels };
@@ -293,7 +295,8 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>Puts an image into its slot. Returns an error if its file cannot be read or decoded; throws what a step throws.</summary>
+    /// <summary>Puts an image into its slot. Returns an error if its file cannot be read or decoded. Exceptions of steps pass
+    /// through.</summary>
     private SlotError? Fill(SlotWork work, int epoch, Picture picture)
     {
         var index = work.Batch.Indices[work.Slot];
@@ -315,7 +318,7 @@ public sealed class ImageLoader
         return null;
     }
 
-    /// <summary>Throws the errors that must be thrown and notes the images to skip.</summary>
+    /// <summary>Throws the errors that must be thrown and records the images to skip.</summary>
     private void Judge(BatchBuilder batch)
     {
         foreach (var (index, (error, isUnreadable)) in batch.Errors)

@@ -12,7 +12,7 @@ internal sealed class JournalFile : IDisposable
     private readonly FileStream stream;
 
     /// <param name="path">The file; it is made if it does not exist.</param>
-    /// <param name="fingerprint">Stands for everything that the features depend on.</param>
+    /// <param name="fingerprint">A hash of everything that the features depend on.</param>
     /// <param name="imageCount">The number of images that are extracted.</param>
     public JournalFile(string path, byte[] fingerprint, int imageCount)
     {
@@ -25,11 +25,10 @@ internal sealed class JournalFile : IDisposable
             var length = stream.ReadAtLeast(found, found.Length, throwOnEndOfStream: false);
             if (!start.AsSpan().StartsWith(found.AsSpan(0, length)))
                 throw new InvalidDataException(
-                    $"{path} is no journal of this extraction: images, batch size or what the features depend on are others. Delete it "
-                        + $"to begin anew.");
+                    $"{path} is not a journal of this extraction: the images, the batch size or the key differ. Delete it to begin anew.");
             if (length < start.Length)
             {
-                // It is new, or the program stopped before the fingerprint was written.
+                // The file is new, or the program stopped before the fingerprint was written.
                 stream.SetLength(0);
                 stream.Write(start);
             }
@@ -41,7 +40,7 @@ internal sealed class JournalFile : IDisposable
         }
     }
 
-    /// <summary>Reads the complete batches. An incomplete one at the end, left by a program that stopped while it wrote, is cut
+    /// <summary>Reads the complete batches. If the program stopped while it wrote, the last batch is incomplete; it is cut
     /// off.</summary>
     /// <returns>The positions of the images; their features [n, D], which are in no dispose scope and which the caller disposes; and the
     /// number of images that were done after the batch.</returns>
@@ -100,7 +99,7 @@ internal sealed class JournalFile : IDisposable
         return new Record(indices, width, type, end, bytes);
     }
 
-    /// <summary>Says why a record cannot be of this extraction; null if it can. The images of the records follow each other.</summary>
+    /// <summary>Says why a record cannot belong to this extraction; null if it can. The images of the records follow each other.</summary>
     private string? FaultOf(Record record, Record? before)
     {
         var first = before?.End ?? 0;

@@ -3,9 +3,9 @@ using System.Collections.Concurrent;
 namespace MetricLearning.Vision;
 
 /// <summary>Threads that take items from a queue and handle them. <see cref="Dispose"/> drops the items that no thread has taken yet and
-/// waits until the others are done.</summary>
-/// <remarks>The threads refer to the queue and not to the pool. So the garbage collector finds a pool that nobody disposed, and the
-/// finalizer ends its threads.</remarks>
+/// waits until the others are handled.</summary>
+/// <remarks>The threads refer to the queue and not to the pool. So the garbage collector can find a pool that nobody disposed, and its
+/// finalizer ends the threads.</remarks>
 internal sealed class WorkerPool<T> : IDisposable
 {
     private readonly BlockingCollection<T> queue = [];
@@ -13,8 +13,8 @@ internal sealed class WorkerPool<T> : IDisposable
     private readonly Thread[] threads;
 
     /// <param name="workers">The number of threads.</param>
-    /// <param name="begin">Called once on each thread; makes the handler of its items. The handler must not throw. Neither it nor its
-    /// maker may refer to the pool.</param>
+    /// <param name="begin">Makes the handler of a thread's items; called once on each thread. The handler must not throw. Neither it nor
+    /// <paramref name="begin"/> may refer to the pool.</param>
     public WorkerPool(int workers, Func<Action<T>> begin)
     {
         threads = [.. Enumerable.Range(0, workers).Select(i => NewThread(i, queue, begin, stop.Token))];

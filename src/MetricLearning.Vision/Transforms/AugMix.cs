@@ -2,12 +2,13 @@ using System.Buffers;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A random mixture of the image and of chains of random operations on it. Hendrycks et al., <i>AugMix</i>, ICLR 2020, as in
+/// <summary>Mixes the image with results of random chains of operations on it. Hendrycks et al., <i>AugMix</i>, ICLR 2020, as in
 /// torchvision.</summary>
-/// <remarks><c>(1 − m) x + m Σ wᵢ chainᵢ(x)</c>, truncated to whole numbers, with m from Beta(α, α) and w from Dirichlet(α, …, α). Each
-/// operation has a random level below the severity, of ten levels. The operations are shears, shifts by up to a third, rotation,
-/// posterizing to 4 bits and fewer, solarizing, automatic contrast and equalizing; with <see cref="AllOperations"/> also brightness, color,
-/// contrast and sharpness. They are Pillow's operations on images; torchvision's AugMix uses its own operations on tensors.</remarks>
+/// <remarks>The result is <c>(1 − m) x + m Σ wᵢ chainᵢ(x)</c>, truncated to whole numbers, with m from Beta(α, α) and w from
+/// Dirichlet(α, …, α). There are ten levels; each operation has a random one below the severity. The operations are shears, shifts by up to
+/// a third, rotation, posterizing to 4 bits and fewer, solarizing, automatic contrast and equalizing; with <see cref="AllOperations"/> also
+/// brightness, color, contrast and sharpness. They are Pillow's operations on images; torchvision's AugMix uses its own operations on
+/// tensors.</remarks>
 public sealed class AugMix : PixelStep
 {
     private static readonly Augmentation[] plain =
@@ -20,7 +21,7 @@ public sealed class AugMix : PixelStep
         [.. plain, Augmentation.Brightness, Augmentation.Color, Augmentation.Contrast, Augmentation.Sharpness];
 
     /// <summary>Mixes with this severity.</summary>
-    /// <param name="severity">Levels are drawn below it, in [1, 10].</param>
+    /// <param name="severity">The severity, in [1, 10]; levels are drawn below it.</param>
     /// <param name="width">The number of chains, 1 or more.</param>
     /// <param name="depth">The length of each chain; 0 for a random length of 1 to 3.</param>
     /// <param name="alpha">The parameter of both distributions, greater than 0.</param>
@@ -36,7 +37,7 @@ public sealed class AugMix : PixelStep
         AllOperations = allOperations;
     }
 
-    /// <summary>Levels are drawn below it.</summary>
+    /// <summary>The severity; levels are drawn below it.</summary>
     public int Severity { get; }
 
     /// <summary>The number of chains.</summary>
@@ -78,7 +79,7 @@ public sealed class AugMix : PixelStep
                 for (var i = 0; i < length; i++) mix[i] += part * pixels[i];
             }
             var result = picture.Pixels;
-            // Rounding may leave the sum of the shares a little below 1. That must not lower a value by one.
+            // Because of rounding the shares may add up to a little less than 1. That must not lower a value by one.
             for (var i = 0; i < length; i++) result[i] = (byte)Math.Clamp(mix[i] + 1e-3f, 0, 255);
         }
         finally

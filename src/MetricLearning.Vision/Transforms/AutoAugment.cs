@@ -4,8 +4,8 @@ namespace MetricLearning.Vision;
 
 /// <summary>Applies one of several pairs of operations that were found by search, each with its probability and strength. Cubuk et al.,
 /// <i>AutoAugment</i>, CVPR 2019.</summary>
-/// <remarks>What a level means is torchvision's table (ten levels, 0 to 9) or fast-reid's (tenths, 0 to 10). Signs are drawn. The
-/// operations are Pillow's, to the bit.</remarks>
+/// <remarks>The levels are those of torchvision's table (ten levels, 0 to 9) or of fast-reid's (tenths, 0 to 10). Signs are drawn. The
+/// operations match Pillow's bit for bit.</remarks>
 public sealed class AutoAugment : PixelStep
 {
     private static readonly Interpolation[] smooth = [Interpolation.Bilinear, Interpolation.Bicubic];
@@ -48,7 +48,7 @@ public sealed class AutoAugment : PixelStep
     /// <summary>The 25 pairs found on ImageNet: torchvision's <c>AutoAugmentPolicy.IMAGENET</c>.</summary>
     /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
     /// <param name="interpolation">How pixels of rotated and sheared images are computed.</param>
-    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
         new(probability, imageNet, AugmentationSpace.Of(10), [Guard.Defined(interpolation)], fill);

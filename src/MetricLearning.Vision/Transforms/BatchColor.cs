@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Does what <see cref="PillowColor"/> does to whole batches [N, 3, H, W], uint8, on any device, with the same results to the
+/// <summary>The operations of <see cref="PillowColor"/> on whole batches [N, 3, H, W], uint8, on any device. The results match bit for
 /// bit.</summary>
 internal static class BatchColor
 {

@@ -15,7 +15,7 @@ public abstract class BatchMixing
     /// <summary>Mixes a batch. The batch itself stays unchanged.</summary>
     /// <param name="images">The images [N, C, H, W], floating point, on any device.</param>
     /// <param name="labels">The labels [N], int64, on the same device.</param>
-    /// <param name="random">Gives the share, the order and the place. Use a new one in each step, for example
+    /// <param name="random">The random numbers for the share, the order and the place. Use a new stream in each step, for example
     /// <c>SeededRandom.ForStream(seed, epoch, step)</c>.</param>
     /// <exception cref="ArgumentException">An argument is null, or has another shape or type.</exception>
     public MixedBatch Apply(Tensor images, Tensor labels, SeededRandom random)

@@ -13,7 +13,7 @@ internal static class BatchOperations
     public static int[] Chosen(IReadOnlyList<SeededRandom> random, double probability) =>
         [.. Enumerable.Range(0, random.Count).Where(i => random[i].NextDouble() < probability)];
 
-    /// <summary>A batch in which <paramref name="change"/> was applied to the chosen images.</summary>
+    /// <summary>Applies <paramref name="change"/> to the chosen images of a copy of the batch.</summary>
     public static Tensor Change(Tensor images, int[] chosen, Func<Tensor, Tensor> change)
     {
         if (chosen.Length == 0) return images;

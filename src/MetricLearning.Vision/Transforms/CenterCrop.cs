@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts out the center. An image that is smaller gets a black border. It is torchvision's CenterCrop.</summary>
+/// <summary>Cuts out the center. A smaller image gets a black border. This is torchvision's CenterCrop.</summary>
 /// <param name="height">The height of the cut, 1 or more.</param>
 /// <param name="width">The width of the cut, 1 or more.</param>
 /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>

@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Checks numbers that a setting has per channel: red, green and blue, or one for gray.</summary>
+/// <summary>Checks settings that have one number per channel: red, green and blue, or one for gray.</summary>
 internal static class ChannelValues
 {
     /// <summary>The mean color of ImageNet, in 0 … 1.</summary>

@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Changes brightness, contrast, saturation and hue in random order, each by a random amount: torchvision's ColorJitter on a
-/// Pillow image; each operation is equal to the bit.</summary>
+/// <summary>Changes brightness, contrast, saturation and hue in random order, each by a random amount. This is torchvision's ColorJitter on
+/// a Pillow image; each operation matches bit for bit.</summary>
 /// <remarks>Factors are uniform in [max(0, 1 − s), 1 + s] for a strength s. The shift of the hue is uniform in [−h, h] of the color circle.
-/// A strength of 0 leaves its operation out. torchreid uses 0.2, 0.15, 0, 0; fast-reid 0.15, 0.15, 0.1, 0.1 within
+/// An operation of strength 0 is left out. torchreid uses 0.2, 0.15, 0, 0; fast-reid 0.15, 0.15, 0.1, 0.1 within
 /// <see cref="RandomApply"/> (0.5); SimCLR 0.8, 0.8, 0.8, 0.2 within 0.8.</remarks>
 public sealed class ColorJitter : PixelStep
 {
@@ -35,7 +35,7 @@ public sealed class ColorJitter : PixelStep
     /// <summary>The largest shift of the hue, as a share of the color circle.</summary>
     public double Hue { get; }
 
-    /// <summary>Whether the hue stays: the hue of whole batches cannot be shifted.</summary>
+    /// <summary>True if <see cref="Hue"/> is 0: the hue of whole batches cannot be shifted.</summary>
     public override bool WorksOnBatches => Hue == 0;
 
     /// <inheritdoc/>

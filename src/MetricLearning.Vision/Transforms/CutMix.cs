@@ -5,7 +5,7 @@ namespace MetricLearning.Vision;
 /// <summary>Pastes a rectangle of another image at the same place; the rectangle is the same for the whole batch. The weight is the share
 /// of the pixels that stay. Yun et al., <i>CutMix</i>, ICCV 2019.</summary>
 /// <remarks>λ is drawn from Beta(α, α). The rectangle has the image's aspect ratio and 1 − λ of its area. Its center is uniform, and the
-/// part that juts out is cut off.</remarks>
+/// part that lies outside of the image is cut off.</remarks>
 /// <param name="alpha">The parameter α of the distribution, greater than 0. Default: 1.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="alpha"/> is not finite and greater than 0.</exception>
 public sealed class CutMix(double alpha = 1) : BatchMixing(alpha)

@@ -98,8 +98,8 @@ public sealed class GaussianBlur : PixelStep
         for (; i < sum.Length; i++) sum[i] += values[i] * weight;
     }
 
-    /// <summary>The pixel that stands for a place outside of the image: mirrored at the center of the border pixel, as often as needed: …2
-    /// 1 0 1 2….</summary>
+    /// <summary>The pixel that is used for a place outside of the image. The place is mirrored at the center of the border pixel as often
+    /// as needed: …2 1 0 1 2….</summary>
     private static int Mirror(int place, int length)
     {
         if (length == 1) return 0;

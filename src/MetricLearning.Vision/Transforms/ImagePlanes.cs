@@ -10,7 +10,7 @@ public readonly ref struct ImagePlanes
         (Height, Width, Normalization) = (height, width, normalization);
     }
 
-    /// <summary>The planes one after the other, red, green and blue, or one of gray; each row by row: [Channels, Height, Width].</summary>
+    /// <summary>The planes one after the other (red, green and blue, or one of gray), each row by row: [Channels, Height, Width].</summary>
     public Span<float> Values { get; }
 
     /// <summary>The number of planes: 3, or 1 for gray images.</summary>

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The steps between an image and its batch: steps on pixels, one <see cref="Normalize"/>, steps on the normalized
+/// <summary>The steps that turn an image into its part of a batch: steps on pixels, one <see cref="Normalize"/>, steps on the normalized
 /// values.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, each with its own <see cref="SeededRandom"/>. The same
-/// random numbers give the same values to the bit, whatever other threads do. Steps that you wrote must allow this too.</remarks>
+/// random numbers give bit for bit the same values, whatever other threads do. Your own steps must allow concurrent calls too.</remarks>
 /// <example><code>
 /// var transform = new ImageTransform(new Resize(256, 128), new HorizontalFlip(), new PadAndCrop(10), new Normalize());
 /// using var image = ImageTransform.ForEvaluation(256, 128).Read("picture.jpg");     // [1, 3, 256, 128]
@@ -36,7 +36,7 @@ public sealed class ImageTransform
         randomSteps = pixelSteps[fixedSteps.Length..];
         var sizes = new (int Height, int Width)?[pixelSteps.Length + 1];
         for (var i = 0; i < pixelSteps.Length; i++) sizes[i + 1] = pixelSteps[i].SizeAfter(sizes[i]);
-        (Height, Width) = sizes[^1] ?? throw new ArgumentException("One of the steps must fix the size, say Resize.", nameof(steps));
+        (Height, Width) = sizes[^1] ?? throw new ArgumentException("A step must fix the size, for example Resize.", nameof(steps));
         Steps = [.. steps];
         var first = pixelSteps.Length;
         while (first > fixedSteps.Length && pixelSteps[first - 1].WorksOnBatches && sizes[first - 1] is not null) first--;
@@ -54,7 +54,7 @@ public sealed class ImageTransform
     public IReadOnlyList<ImageStep> Steps { get; }
 
     /// <summary>The last steps, which can run on a whole batch at once, on any device: <see cref="Normalize"/>, the plane steps, and the
-    /// random pixel steps before it that follow the last one that works on single images only. Empty if a plane step works on single images
+    /// random pixel steps directly before <see cref="Normalize"/> that all work on batches. Empty if a plane step works on single images
     /// only.</summary>
     /// <remarks><see cref="ImageLoader.OnBatches"/> and <see cref="ApplyToBatch"/> run them on batches.</remarks>
     public IReadOnlyList<ImageStep> BatchSteps { get; }
@@ -62,8 +62,8 @@ public sealed class ImageTransform
     /// <summary>The size of images before <see cref="BatchSteps"/>.</summary>
     public (int Height, int Width) BatchInput { get; }
 
-    /// <summary>How this transform prepares images: height, width, the filter of its last resizing step, mean and deviation. It goes into
-    /// the files of weights and features, and <see cref="For"/> makes a transform of it.</summary>
+    /// <summary>How this transform prepares images: height, width, the filter of its last resizing step, mean and deviation. Files of
+    /// weights and features store it, and <see cref="For"/> makes a transform from it.</summary>
     public EmbeddingSpace Space { get; }
 
     /// <summary>The number of channels of every image after the steps: 3, or 1 with <see cref="Normalize.Gray"/>.</summary>
@@ -78,8 +78,8 @@ public sealed class ImageTransform
     /// <summary>The number of values of an image after the steps.</summary>
     internal int Values => Channels * Height * Width;
 
-    /// <summary>The recipe of Bag of Tricks: resize, mirror (0.5), shift by up to 10 pixels, normalize with ImageNet's numbers, erase
-    /// (0.5).</summary>
+    /// <summary>Makes the transform of Bag of Tricks for training: resize, mirror (0.5), shift by up to 10 pixels, normalize with
+    /// ImageNet's numbers, erase (0.5).</summary>
     /// <param name="height">The height of the network's input, 1 or more.</param>
     /// <param name="width">The width of the network's input, 1 or more.</param>
     /// <param name="erasing">The probability that a rectangle is erased, in [0, 1]; 0 for never.</param>
@@ -90,16 +90,16 @@ public sealed class ImageTransform
         ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), new HorizontalFlip(), new PadAndCrop(),
             normalize ?? new Normalize(), new RandomErasing(erasing));
 
-    /// <summary>Resize, and normalize with ImageNet's numbers: nothing random.</summary>
+    /// <summary>Makes a transform for evaluation: it resizes and normalizes with ImageNet's numbers. Nothing is random.</summary>
     /// <inheritdoc cref="ForTraining" path="/param[@name!='erasing']"/>
     /// <exception cref="ArgumentOutOfRangeException">A side is less than 1, or the filter is not defined.</exception>
     public static ImageTransform ForEvaluation(int height = 256, int width = 128, Normalize? normalize = null,
         ResizeFilter filter = ResizeFilter.Bilinear) => new(new Resize(height, width, filter), normalize ?? new Normalize());
 
-    /// <summary>Prepares images as an embedding space says, with nothing random: resized to its size, which does not keep the aspect ratio,
-    /// and normalized.</summary>
-    /// <param name="space">The space, such as that of a model's file or of <see cref="PublishedSpaces"/>. What it does not know is
-    /// bilinear and ImageNet's mean and deviation; height and width it must know.</param>
+    /// <summary>Makes the transform that an embedding space describes: it resizes to the size of the space and normalizes. The aspect ratio
+    /// is not kept. Nothing is random.</summary>
+    /// <param name="space">The space, such as that of a model's file or of <see cref="PublishedSpaces"/>. Height and width must be known.
+    /// If the others are not known, the filter is bilinear, and mean and deviation are ImageNet's.</param>
     /// <exception cref="ArgumentException">The height or the width is not known, the interpolation is none of <see cref="ResizeFilter"/>'s
     /// names in lower case, or mean and deviation have neither three numbers nor one.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="space"/> is null.</exception>
@@ -131,20 +131,20 @@ public sealed class ImageTransform
     /// <param name="image">The bytes of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
     /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> is less than 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(ReadOnlySpan{byte}, Picture, string?)" path="/exception"/>
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
     public Tensor Read(ReadOnlySpan<byte> image, SeededRandom? random = null, int maxPixels = ImageDecoder.DefaultMaxPixels,
         string? name = null) => TensorOf(Picture.Load(image, maxPixels, name), random);
 
-    /// <summary>Decodes and transforms what is left of a stream: [1, Channels, Height, Width], float32, on the CPU. The stream stays
+    /// <summary>Decodes and transforms the rest of a stream: [1, Channels, Height, Width], float32, on the CPU. The stream stays
     /// open.</summary>
     /// <param name="image">The bytes of the file.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
     /// <param name="maxPixels">See <see cref="Picture.MaxPixels"/>.</param>
     /// <param name="maxBytes">See <see cref="Picture.MaxBytes"/>.</param>
-    /// <param name="name">What messages call the image; null for "The image".</param>
+    /// <param name="name">The name of the image in messages; null for "The image".</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxPixels"/> or <paramref name="maxBytes"/> is less than
     /// 1.</exception>
     /// <inheritdoc cref="ImageDecoder.Decode(Stream, Picture, string?)" path="/exception"/>
@@ -161,9 +161,8 @@ public sealed class ImageTransform
     /// <exception cref="InvalidOperationException">A step gave another size than it promised.</exception>
     public Tensor Apply(Picture picture, SeededRandom? random = null) => TensorOf(Copy(picture), random);
 
-    /// <summary>Transforms one decoded image to the numbers that a network takes: <see cref="Channels"/> · <see cref="Height"/> ·
-    /// <see cref="Width"/> of them, channel by channel, each row by row. No tensor is made, and TorchSharp's native library is not
-    /// loaded.</summary>
+    /// <summary>Transforms one decoded image to the <see cref="Channels"/> · <see cref="Height"/> · <see cref="Width"/> numbers that a
+    /// network takes, channel by channel, each row by row. No tensor is made, and TorchSharp's native library is not loaded.</summary>
     /// <param name="picture">The image; it stays unchanged.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
     /// <inheritdoc cref="Apply(Picture, SeededRandom?)" path="/exception"/>
@@ -174,7 +173,7 @@ public sealed class ImageTransform
         return values;
     }
 
-    /// <summary>Does what <see cref="ToArray"/> does, into memory that is there, such as one image's part of a batch.</summary>
+    /// <summary>Does the same as <see cref="ToArray"/>, but writes into existing memory, such as one image's part of a batch.</summary>
     /// <param name="picture">The image; it stays unchanged.</param>
     /// <param name="destination">Receives <see cref="Channels"/> · <see cref="Height"/> · <see cref="Width"/> numbers.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
@@ -224,7 +223,7 @@ public sealed class ImageTransform
     }
 
     /// <summary>Runs <see cref="BatchSteps"/> on all images at once, on their device: [N, Channels, Height, Width], float32. On the CPU the
-    /// values are those of the steps image by image, to the bit.</summary>
+    /// values are bit for bit those of the steps image by image.</summary>
     /// <param name="images">The images [N, 3, h, w], uint8, of the size <see cref="BatchInput"/>, on any device; they stay
     /// unchanged.</param>
     /// <param name="random">The random numbers of each image.</param>
@@ -297,7 +296,7 @@ public sealed class ImageTransform
             : throw new ArgumentException("picture must have pixels: decode an image into it first.", nameof(picture));
     }
 
-    /// <summary>Transforms an image, which changes.</summary>
+    /// <summary>Transforms an image; its pixels change.</summary>
     private void Write(Picture picture, Span<float> destination, SeededRandom? random)
     {
         random ??= new SeededRandom(0);
@@ -305,7 +304,7 @@ public sealed class ImageTransform
         ApplyRest(picture, destination, random);
     }
 
-    /// <summary>Transforms an image, which changes.</summary>
+    /// <summary>Transforms an image; its pixels change.</summary>
     private Tensor TensorOf(Picture picture, SeededRandom? random)
     {
         var result = empty(1, Channels, Height, Width);

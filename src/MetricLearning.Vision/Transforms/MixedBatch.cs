@@ -4,8 +4,8 @@ namespace MetricLearning.Vision;
 
 /// <summary>A batch whose images are mixed with the images of the same batch in another order. It owns its tensors: dispose it.</summary>
 /// <remarks>The classification loss of a mixed batch is <c>Weight · loss(logits, Labels) + (1 − Weight) · loss(logits, OtherLabels)</c>.
-/// Losses on tuples need one identity per image, so do not mix for them. Thread safety: any number of threads may read it at once; dispose
-/// it when none does.</remarks>
+/// Do not use mixed batches with losses on pairs or triplets, which need one identity per image. Thread safety: any number of threads may
+/// read it at once. Dispose it when no thread uses it any more.</remarks>
 public sealed class MixedBatch : IDisposable
 {
     internal MixedBatch(Tensor images, Tensor labels, Tensor otherLabels, double weight) =>

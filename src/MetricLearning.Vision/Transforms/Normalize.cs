@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Turns pixels into numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and
+/// <summary>Turns pixels into numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as in torchvision's ToTensor and
 /// Normalize do. It decides how many channels the batch has: three, or one for <see cref="Gray"/> images.</summary>
 public sealed class Normalize : ImageStep
 {
@@ -21,7 +21,7 @@ public sealed class Normalize : ImageStep
         if (Mean.Count != Std.Count)
             throw new ArgumentException($"std must have as many numbers as mean, {Mean.Count}, got {Std.Count}.", nameof(std));
         foreach (var deviation in Std) Guard.Positive(deviation, nameof(std));
-        // Computed in float32 and in PyTorch's order, so that the values are PyTorch's to the bit.
+        // The values are computed in float32 and in PyTorch's order, so they match PyTorch's bit for bit.
         table = new float[Channels * 256];
         for (var i = 0; i < table.Length; i++) table[i] = Value(i >> 8, (i & 255) / 255f);
     }
@@ -69,10 +69,10 @@ public sealed class Normalize : ImageStep
         }
     }
 
-    /// <summary>[N, 3, H, W] uint8 to [N, Channels, H, W] float32, on any device.</summary>
+    /// <summary>Turns [N, 3, H, W] uint8 into [N, Channels, H, W] float32, on any device.</summary>
     internal Tensor ApplyToBatch(Tensor images)
     {
-        // Divides by tensors: a division by a number becomes a multiplication by its inverse on CUDA, which differs in the last bit.
+        // The divisors are tensors: on CUDA a division by a number becomes a multiplication by its inverse, which differs in the last bit.
         return (Channels == 1 ? BatchColor.Luma(images) : images).to(ScalarType.Float32).div_(Row([255])).sub_(Row(Mean)).div_(Row(Std));
 
         Tensor Row(IReadOnlyList<float> values) => tensor(values.ToArray(), ScalarType.Float32, images.device).view(1, -1, 1, 1);

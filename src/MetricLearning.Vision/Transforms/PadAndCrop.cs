@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Puts a black border around the image and cuts the original size out at a random place: a shift by up to <see cref="Padding"/>
-/// pixels in each direction. Luo et al., <i>Bag of Tricks</i>, CVPRW 2019, with 10.</summary>
+/// <summary>Puts a black border around the image and cuts the original size out at a random place. So the image shifts by up to
+/// <see cref="Padding"/> pixels in each direction. Luo et al., <i>Bag of Tricks</i>, CVPRW 2019, use 10.</summary>
 /// <param name="padding">The width of the border in pixels, 0 or more.</param>
 /// <exception cref="ArgumentOutOfRangeException"><paramref name="padding"/> is negative.</exception>
 public sealed class PadAndCrop(int padding = 10) : PixelStep

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Changes colors as Pillow's ImageEnhance, ImageOps and HSV mode do, to the bit.</summary>
+/// <summary>Changes colors as Pillow's ImageEnhance, ImageOps and HSV mode do, bit for bit.</summary>
 internal static class PillowColor
 {
     /// <summary>Factor 0 gives black, 1 the image itself, more a brighter image.</summary>

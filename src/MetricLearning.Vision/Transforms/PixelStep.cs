@@ -5,7 +5,8 @@ namespace MetricLearning.Vision;
 /// <summary>A step on the 8-bit pixels, before they are normalized. Derive from it to write your own.</summary>
 public abstract class PixelStep : ImageStep
 {
-    /// <summary>Whether the result depends on the random numbers. What comes before the first random step can be cached.</summary>
+    /// <summary>Whether the result depends on the random numbers. The result of the steps before the first random one can be
+    /// cached.</summary>
     public virtual bool IsRandom => true;
 
     /// <summary>The size of an image after this step, if it is the same for all images; null if it depends on the image.</summary>
@@ -17,7 +18,7 @@ public abstract class PixelStep : ImageStep
     /// <param name="random">The random numbers of this image.</param>
     public abstract void Apply(Picture picture, SeededRandom random);
 
-    /// <summary>Does what <see cref="Apply"/> does to each image of a batch. Override it together with
+    /// <summary>Does to each image of a batch what <see cref="Apply"/> does to one image. Override it together with
     /// <see cref="ImageStep.WorksOnBatches"/>. It runs within a dispose scope.</summary>
     /// <param name="images">The images [N, 3, H, W], uint8, on any device; they stay unchanged.</param>
     /// <param name="random">The random numbers of each image: draw from them as <see cref="Apply"/> does.</param>

@@ -10,7 +10,7 @@ public abstract class PlaneStep : ImageStep
     /// <param name="random">The random numbers of this image.</param>
     public abstract void Apply(ImagePlanes planes, SeededRandom random);
 
-    /// <summary>Does in place what <see cref="Apply"/> does to each image of a batch. Override it together with
+    /// <summary>Does to each image of a batch, in place, what <see cref="Apply"/> does to one image. Override it together with
     /// <see cref="ImageStep.WorksOnBatches"/>. It runs within a dispose scope.</summary>
     /// <param name="images">The images [N, C, H, W], float32, on any device.</param>
     /// <param name="random">The random numbers of each image: draw from them as <see cref="Apply"/> does.</param>

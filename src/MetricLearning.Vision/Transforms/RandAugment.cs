@@ -1,9 +1,9 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Applies several of fourteen operations, each equally likely, all at one strength. Cubuk et al., <i>RandAugment</i>, NeurIPS
-/// 2020, as in torchvision.</summary>
+/// <summary>Applies several operations, all at one strength, chosen from fourteen equally likely ones. Cubuk et al., <i>RandAugment</i>,
+/// NeurIPS 2020, as in torchvision.</summary>
 /// <remarks>There are 31 levels. The operations are none, shears, shifts, rotation, brightness, color, contrast, sharpness, posterizing,
-/// solarizing, automatic contrast and equalizing; they are Pillow's, to the bit.</remarks>
+/// solarizing, automatic contrast and equalizing. They match Pillow's bit for bit.</remarks>
 public sealed class RandAugment : PixelStep
 {
     private const int Bins = 31;
@@ -12,7 +12,7 @@ public sealed class RandAugment : PixelStep
     /// <param name="operations">The number of operations that follow each other, 0 or more.</param>
     /// <param name="magnitude">The level, in [0, 30].</param>
     /// <param name="interpolation">How pixels of rotated, shifted and sheared images are computed.</param>
-    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandAugment(int operations = 2, int magnitude = 9, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default)
     {
@@ -31,7 +31,7 @@ public sealed class RandAugment : PixelStep
     /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside of the image.</summary>
+    /// <summary>The color of places outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

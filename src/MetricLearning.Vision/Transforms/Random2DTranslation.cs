@@ -1,9 +1,9 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Scales to 1.125 times a size and cuts the size out at a random place; otherwise scales to the size itself. It is torchreid's
-/// Random2DTranslation (its option <c>random_crop</c>).</summary>
-/// <remarks>The larger sides are rounded, a half to even. So is the place, which is uniform in [0, margin] before: places at the border are
-/// half as likely as others.</remarks>
+/// <summary>With a probability, scales to 1.125 times a size and cuts the size out at a random place; otherwise scales to the size itself.
+/// This is torchreid's Random2DTranslation (its option <c>random_crop</c>).</summary>
+/// <remarks>The enlarged sides are rounded, a half to even. The place is uniform in [0, margin] and then rounded in the same way, so places
+/// at the border are half as likely as others.</remarks>
 public sealed class Random2DTranslation : PixelStep
 {
     private readonly Resize plain, larger;
@@ -11,7 +11,7 @@ public sealed class Random2DTranslation : PixelStep
     /// <summary>Scales and cuts to this size.</summary>
     /// <param name="height">The height after this step, 1 or more.</param>
     /// <param name="width">The width after this step, 1 or more.</param>
-    /// <param name="probability">The probability that it cuts, in [0, 1].</param>
+    /// <param name="probability">The probability that the image is enlarged and cut, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public Random2DTranslation(int height = 256, int width = 128, double probability = 0.5)
     {
@@ -20,7 +20,7 @@ public sealed class Random2DTranslation : PixelStep
         Probability = Guard.Within(probability, 0, 1);
     }
 
-    /// <summary>The probability that it cuts.</summary>
+    /// <summary>The probability that the image is enlarged and cut.</summary>
     public double Probability { get; }
 
     /// <inheritdoc/>

@@ -13,7 +13,7 @@ public sealed class RandomAffine : PixelStep
     /// <param name="maxScale">The largest scale.</param>
     /// <param name="shear">The largest shear angle along x in degrees, in [0, 90).</param>
     /// <param name="interpolation">How pixels are computed.</param>
-    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <param name="shearY">The largest shear angle along y in degrees, in [0, 90).</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomAffine(double degrees = 0, double translate = 0, double minScale = 1, double maxScale = 1, double shear = 0,
@@ -50,7 +50,7 @@ public sealed class RandomAffine : PixelStep
     /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside of the image.</summary>
+    /// <summary>The color of places outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>

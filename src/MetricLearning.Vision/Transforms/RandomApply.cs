@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Applies a step with a probability, as torchvision's RandomApply.</summary>
+/// <summary>Applies a step with a probability. This is torchvision's RandomApply.</summary>
 /// <param name="step">A step that keeps the size.</param>
 /// <param name="probability">The probability that the step is applied, in [0, 1].</param>
 /// <exception cref="ArgumentException"><paramref name="step"/> is null, or <paramref name="probability"/> is not in [0, 1].</exception>

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts out a rectangle at a random place; all places are equally likely. An image that is smaller gets a black border on the
-/// right and at the bottom.</summary>
+/// <summary>Cuts out a rectangle at a random place; all places are equally likely. A smaller image gets a black border on the right and at
+/// the bottom.</summary>
 /// <param name="height">The height of the cut, 1 or more.</param>
 /// <param name="width">The width of the cut, 1 or more.</param>
 /// <exception cref="ArgumentOutOfRangeException">A side is less than 1.</exception>

@@ -5,8 +5,8 @@ namespace MetricLearning.Vision;
 /// <summary>Pastes a piece of another image at a random place, to mimic occlusion: torchreid's RandomPatch (Zhou et al., ICCV 2019), with a
 /// fixed pool of pieces.</summary>
 /// <remarks>
-/// <para>torchreid fills its pool with pieces of the images as they pass, so what is pasted depends on the order in which workers finish.
-/// Here the pool is drawn beforehand from a seed, so that the result depends on seed, epoch and index only.</para>
+/// <para>torchreid fills its pool with pieces of the images as they pass, so the pasted pieces depend on the order in which workers
+/// finish. Here the pool is drawn beforehand from a seed, so that the result depends on seed, epoch and index only.</para>
 /// <para>The area of a piece is uniform in [0.01, 0.5] of the image, its height / width is uniform in [0.1, 10], and at most 100 pieces are
 /// tried. With probability 0.5 a piece is mirrored. With probability 0.5 it is rotated by a whole number of degrees in [−10, 10], over
 /// black. A piece that is larger than the image is not pasted.</para>
@@ -16,7 +16,7 @@ public sealed class RandomPatch : PixelStep
     private readonly (byte[] Pixels, int Width, int Height)[] pool;
 
     /// <summary>Draws the pool. It reads as many images as the pool has pieces.</summary>
-    /// <param name="images">The images that pieces are cut out of: those to train on.</param>
+    /// <param name="images">The images that the pieces are cut out of: usually the training images.</param>
     /// <param name="height">The height of images at this step, 1 or more; the images are scaled to it before cutting.</param>
     /// <param name="width">The width of images at this step, 1 or more.</param>
     /// <param name="poolSize">The number of pieces, 1 or more. On average a piece takes a quarter of an image: 32 KiB for 256 x
@@ -31,7 +31,7 @@ public sealed class RandomPatch : PixelStep
         int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(images);
-        if (images.Count == 0) throw new ArgumentException("images must have images to cut pieces out of.", nameof(images));
+        if (images.Count == 0) throw new ArgumentException("images must not be empty: the pieces are cut out of them.", nameof(images));
         Guard.AtLeast(maxPixels, 1);
         Probability = Guard.Within(probability, 0, 1);
         pool = new (byte[], int, int)[Guard.AtLeast(poolSize, 1)];

@@ -11,7 +11,7 @@ public sealed class RandomPerspective : PixelStep
     /// <param name="distortion">How far corners move, as a share of half the side, in [0, 1].</param>
     /// <param name="probability">The probability that an image is changed, in [0, 1].</param>
     /// <param name="interpolation">How pixels are computed.</param>
-    /// <param name="fill">The color of what comes from outside of the image. Default: black.</param>
+    /// <param name="fill">The color of places outside of the image. Default: black.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public RandomPerspective(double distortion = 0.5, double probability = 0.5, Interpolation interpolation = Interpolation.Bilinear,
         Rgb fill = default)
@@ -31,7 +31,7 @@ public sealed class RandomPerspective : PixelStep
     /// <summary>How pixels are computed.</summary>
     public Interpolation Interpolation { get; }
 
-    /// <summary>The color of what comes from outside of the image.</summary>
+    /// <summary>The color of places outside of the image.</summary>
     public Rgb Fill { get; }
 
     /// <inheritdoc/>
@@ -47,8 +47,8 @@ public sealed class RandomPerspective : PixelStep
         if (Matrix(moved, corners) is { } matrix) Warp.Apply(picture, matrix, Interpolation, Fill);
     }
 
-    /// <summary>The eight numbers that map each target corner to its source; null if three of them lie on a line. They are the exact ones,
-    /// rounded to float32. torchvision solves in float64 and then rounds; its older versions solve in float32.</summary>
+    /// <summary>The eight numbers that map each target corner to its source; null if three corners lie on a line. They are solved exactly
+    /// and then rounded to float32. torchvision solves in float64 and then rounds; its older versions solve in float32.</summary>
     internal static double[]? Matrix((int X, int Y)[] target, (int X, int Y)[] source)
     {
         var rows = new BigInteger[8][];
@@ -58,7 +58,7 @@ public sealed class RandomPerspective : PixelStep
             rows[2 * i] = [x, y, 1, 0, 0, 0, -toX * x, -toX * y, toX];
             rows[2 * i + 1] = [0, 0, 0, x, y, 1, -toY * x, -toY * y, toY];
         }
-        // Fraction-free elimination (Bareiss): every division has no remainder.
+        // This is fraction-free elimination (Bareiss): no division leaves a remainder.
         BigInteger before = 1;
         for (var k = 0; k < 8; k++)
         {

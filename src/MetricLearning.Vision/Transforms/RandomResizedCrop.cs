@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Cuts out a random rectangle and scales it to a fixed size (Szegedy et al., CVPR 2015), as torchvision's
+/// <summary>Cuts out a random rectangle and scales it to a fixed size (Szegedy et al., CVPR 2015), as in torchvision's
 /// RandomResizedCrop.</summary>
 /// <remarks>The area is uniform in [minArea, 1] of the image, the logarithm of width / height is uniform in [ln 3/4, ln 4/3], and the place
 /// is uniform. If ten rectangles do not fit, it takes the largest one in the center whose ratio is within these bounds. It scales with

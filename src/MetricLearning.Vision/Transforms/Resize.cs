@@ -3,14 +3,14 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Scales to a fixed size, as Pillow does, to the bit. Pixels have their centers at a half.</summary>
+/// <summary>Scales to a fixed size and matches Pillow bit for bit. The center of a pixel lies at half-integer coordinates.</summary>
 /// <remarks>It scales first all rows, then all columns, with weights of 22 bits and rounding to 8 bits in between (Pillow's Resample.c).
 /// The aspect ratio is not kept.</remarks>
 public sealed class Resize : PixelStep
 {
     private const uint Half = 1u << (ResizeWeights.Precision - 1);
 
-    // Replaced as a whole and never changed, so that several threads can use it.
+    // The object is replaced as a whole and never changed, so several threads can use it.
     private volatile ResizeWeights?[] cached = [null, null];
 
     /// <summary>Scales to this size. Re-identification uses 256 x 128 (height x width).</summary>
@@ -56,7 +56,7 @@ public sealed class Resize : PixelStep
         if (picture.Height != Height) Columns(picture, down);
     }
 
-    /// <summary>Pillow adds up the places step by step, and so does this.</summary>
+    /// <summary>Takes the nearest pixels. It adds up the places step by step as Pillow does, so rounding is the same.</summary>
     private void Nearest(Picture picture)
     {
         var (before, across, down) = (picture.Width, (double)picture.Width / Width, (double)picture.Height / Height);
@@ -139,8 +139,8 @@ public sealed class Resize : PixelStep
         return Vector128.Narrow(words, Vector128<ushort>.Zero).AsUInt32().ToScalar();
     }
 
-    /// <summary>Rounds to 8 bits. A sum is below 0 or above 1 where weights are negative, and a little above 1 where they are rounded up.
-    /// The product of a pixel and a weight has the same bits with and without a sign.</summary>
+    /// <summary>Rounds to 8 bits and clamps. Negative weights can make a sum less than 0 or greater than 1, and weights that are rounded up
+    /// can make it a little greater than 1. The product of a pixel and a weight has the same bits with and without a sign.</summary>
     private static Vector128<uint> Rounded(Vector128<uint> sum) => Vector128.Max(Vector128.Min(
         Vector128.ShiftRightArithmetic(sum.AsInt32(), ResizeWeights.Precision), Vector128.Create(255)), Vector128<int>.Zero).AsUInt32();
 }

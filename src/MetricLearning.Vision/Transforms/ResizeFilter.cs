@@ -4,10 +4,10 @@ namespace MetricLearning.Vision;
 /// the image shrinks, so that nothing aliases.</summary>
 public enum ResizeFilter
 {
-    /// <summary>Weights that fall linearly to 0 at a distance of one pixel. It is torchvision's default.</summary>
+    /// <summary>Weights that fall linearly to 0 at a distance of one pixel. This is torchvision's default.</summary>
     Bilinear,
 
-    /// <summary>The cubic with a = −0.5, over two pixels to each side. fast-reid and timm's vision transformers use it.</summary>
+    /// <summary>A cubic with a = −0.5, over two pixels to each side. fast-reid and timm's vision transformers use it.</summary>
     Bicubic,
 
     /// <summary>The product of two sines over their arguments, over three pixels to each side.</summary>

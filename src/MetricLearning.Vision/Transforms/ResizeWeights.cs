@@ -38,7 +38,7 @@ internal sealed class ResizeWeights
         }
     }
 
-    /// <summary>The length of the axis before.</summary>
+    /// <summary>The length of the axis before resizing.</summary>
     public int From { get; }
 
     public ReadOnlySpan<int> Of(int x, out int first)
@@ -47,7 +47,7 @@ internal sealed class ResizeWeights
         return values.AsSpan(x * most, count);
     }
 
-    /// <summary>A filter and how far it reaches to each side.</summary>
+    /// <summary>The function of a filter, and how far it reaches to each side.</summary>
     private static (Func<double, double> Weight, double Radius) Of(ResizeFilter filter) => filter switch
     {
         ResizeFilter.Bicubic => (Bicubic, 2),

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Moves pixels as Pillow's <c>Image.transform</c> does, to the bit. A matrix gives the place in the source of the center of each
-/// target pixel. What comes from outside of the source is filled.</summary>
+/// <summary>Moves pixels as Pillow's <c>Image.transform</c> does, bit for bit. A matrix maps the center of each target pixel to its place
+/// in the source. Pixels from outside of the source get the fill color.</summary>
 internal static class Warp
 {
     /// <summary>Warps by <c>x' = (m0 x + m1 y + m2) / w, y' = (m3 x + m4 y + m5) / w</c> with <c>w = m6 x + m7 y + 1</c>; w is 1 if the
@@ -41,12 +41,12 @@ internal static class Warp
     /// <summary>The angle as Python computes it, which differs in the last bit from <see cref="double.DegreesToRadians"/>.</summary>
     public static double Radians(double degrees) => degrees * (Math.PI / 180);
 
-    /// <summary>Rounds to 15 decimal digits as Python does, which looks at all digits; <see cref="Math.Round(double, int)"/> multiplies by
-    /// a power of ten, and that is rounded.</summary>
+    /// <summary>Rounds to 15 decimal digits as Python does, from the exact value. <see cref="Math.Round(double, int)"/> multiplies by a
+    /// power of ten first, and that product is already rounded.</summary>
     internal static double Round15(double value) =>
         double.Parse(value.ToString("F15", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 
-    /// <summary>Moves whole pixels: one quarter turn counter-clockwise of a square, or two of any image.</summary>
+    /// <summary>Rotates by quarter turns without interpolation: one turn counter-clockwise of a square, or two of any image.</summary>
     private static void QuarterTurns(Picture picture, int turns)
     {
         var (width, height) = (picture.Width, picture.Height);
@@ -62,8 +62,8 @@ internal static class Warp
                 }];
     }
 
-    /// <summary>For maps without rotation: each target row comes from one source row, each column from one column. Pillow adds up the
-    /// places step by step, and so does this.</summary>
+    /// <summary>Warps by a map without rotation: each target row comes from one source row, and each column from one column. It adds up the
+    /// places step by step as Pillow does, so rounding is the same.</summary>
     private static void Straight(Source source, Span<uint> target, ReadOnlySpan<double> m, uint fill)
     {
         var fromY = m[5] + m[4] * 0.5;

@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>It reads arrays of real numbers and logical values of any number of dimensions, compressed or not, in either byte order. Unsigned
 /// integers of 16 and 32 bits become int32 and int64. Text, cells, structures, objects (strings, tables, dates), function handles, sparse
-/// and complex arrays and unsigned numbers beyond int64 are left out; <see cref="NamedTensors.LeftOut"/> says which and why, and so does
-/// the error for a name that is asked for. Sizes are checked against the file, and the memory that they need against a limit, before memory
-/// is allocated. Files of version 4, and of version 7.3, which are HDF5, are refused by name.</para>
+/// and complex arrays and unsigned numbers beyond int64 are left out. <see cref="NamedTensors.LeftOut"/> says which and why, and so does
+/// the error for a requested name. Before memory is allocated, sizes are checked against the file, and the memory that they need against a
+/// limit. Files of version 4 and of version 7.3 (HDF5) are refused with an error that names the version.</para>
 /// <para>Thread safety: any number of threads may read at once, each its own stream.</para>
 /// </remarks>
 public static class MatFile
@@ -19,11 +19,11 @@ public static class MatFile
 
     private static ReadOnlySpan<byte> Hdf5Signature => [0x89, (byte)'H', (byte)'D', (byte)'F', 0x0d, 0x0a, 0x1a, 0x0a];
 
-    /// <summary>Arrays of numbers of a file.</summary>
+    /// <summary>Reads arrays of numbers from a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the file's length where that is more. Default:
+    /// <param name="maxBytes">The largest memory of all arrays together in bytes; eight times the file's length if that is more. Default:
     /// 1 GiB.</param>
-    /// <param name="names">The arrays to read. What else the file has is passed over, whatever it holds. Default: null, all.</param>
+    /// <param name="names">The arrays to read; everything else in the file is ignored. Default: null, all.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
@@ -36,11 +36,11 @@ public static class MatFile
         return InputFile.Read(path, stream => Read(stream, maxBytes, names));
     }
 
-    /// <summary>Arrays of numbers of a stream that can seek, from its start to its end.</summary>
+    /// <summary>Reads arrays of numbers from a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
-    /// <param name="maxBytes">The arrays together may take this much memory, or eight times the stream's length where that is more.
+    /// <param name="maxBytes">The largest memory of all arrays together in bytes; eight times the stream's length if that is more.
     /// Default: 1 GiB.</param>
-    /// <param name="names">The arrays to read. What else the stream has is passed over, whatever it holds. Default: null, all.</param>
+    /// <param name="names">The arrays to read; everything else in the stream is ignored. Default: null, all.</param>
     /// <returns>Contiguous tensors by name, on the CPU, in the file's order, of at least two dimensions. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
@@ -54,7 +54,7 @@ public static class MatFile
         return Read(stream, maxBytes, name => wanted?.Contains(name) != false);
     }
 
-    /// <summary>The arrays whose names pass a test.</summary>
+    /// <summary>Reads the arrays whose names satisfy a predicate.</summary>
     internal static NamedTensors Read(Stream stream, long maxBytes, Func<string, bool> wanted)
     {
         stream.Position = 0;
@@ -80,7 +80,7 @@ public static class MatFile
         if (header is [.., 0, 1, (byte)'I', (byte)'M'] or [.., 1, 0, (byte)'M', (byte)'I'] && header.Length == HeaderLength)
             return header[^1] == 'I';
         if (IsVersion4(header)) throw Invalid("it is of version 4; save it with -v7, or by scipy.io.savemat without format='4'");
-        throw Invalid("it does not begin as a file of version 5 does");
+        throw Invalid("it does not begin with the header of a file of version 5");
     }
 
     /// <summary>Version 4 begins with a variable: its kind as the decimal digits M0PT, rows, columns, whether it is complex, and the length

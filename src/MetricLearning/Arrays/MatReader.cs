@@ -6,20 +6,20 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Reads the variables of a MATLAB file of version 5 one after another.</summary>
-/// <param name="result">Receives the arrays; it is freed where the file is refused.</param>
+/// <param name="result">Receives the arrays; it is freed if the file is refused.</param>
 /// <param name="limit">Bounds the memory of all arrays together.</param>
 /// <param name="bigEndian">The byte order of the file.</param>
 /// <param name="wanted">Which names to read.</param>
 internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool bigEndian, Func<string, bool> wanted)
 {
-    private const long LargestRatio = 1032;         // deflate makes at most 258 bytes of 2 bits
-    private const int TensorOverhead = 512;         // what an array takes in memory besides its numbers, about
+    private const long LargestRatio = 1032;         // deflate turns 2 bits into at most 258 bytes
+    private const int TensorOverhead = 512;         // the approximate memory of an array in addition to its numbers
     private const int Int8 = 1, Int32 = 5, UInt32 = 6, Matrix = 14, Compressed = 15;
     private const int Logical = 1 << 9, Complex = 1 << 11;
     private const int OpaqueClass = 17;
 
-    /// <summary>All variables of a part.</summary>
-    /// <exception cref="InvalidDataException">A wanted variable, or what separates the variables, is damaged.</exception>
+    /// <summary>Reads all variables of a part.</summary>
+    /// <exception cref="InvalidDataException">A wanted variable, or the data between the variables, is damaged.</exception>
     public NamedTensors Read(StreamPart variables)
     {
         try
@@ -32,12 +32,12 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
         catch (EndOfStreamException)
         {
             result.Dispose();
-            throw MatFile.Invalid($"it ends within an array, the {result.Count + 1}. that holds numbers");
+            throw MatFile.Invalid($"it ends within numeric array {result.Count + 1}");
         }
         catch (IOException e)
         {
             result.Dispose();
-            throw MatFile.Invalid($"an array, the {result.Count + 1}. that holds numbers: {e.Message}");
+            throw MatFile.Invalid($"numeric array {result.Count + 1}: {e.Message}");
         }
         catch
         {
@@ -59,12 +59,12 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
             var type = Word(tag, bigEndian);
             if (type >> 16 is var small and > 0)        // a small element of up to four bytes is in the tag itself
             {
-                if (small > 4) throw MatFile.Invalid($"an element of {small} bytes is said to lie in its tag");
+                if (small > 4) throw MatFile.Invalid($"an element declares {small} bytes in its tag");
                 yield return ((int)(type & 0xffff), new StreamPart(new MemoryStream(tag[4..], writable: false), small));
                 continue;
             }
             var length = Word(tag.AsSpan(4), bigEndian);
-            if (length > part.Left) throw MatFile.Invalid($"an element is said to have {length} bytes, and {part.Left} are left");
+            if (length > part.Left) throw MatFile.Invalid($"an element declares {length} bytes, but {part.Left} are left");
             var contents = new StreamPart(part, length);
             yield return ((int)type, contents);
             contents.Skip(contents.Left);
@@ -83,11 +83,11 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
             contents.Skip(contents.Left);
             break;
         }
-        if (inflated.ReadByte() >= 0) throw MatFile.Invalid("a compressed array goes on after its end");
+        if (inflated.ReadByte() >= 0) throw MatFile.Invalid("a compressed array continues after its end");
     }
 
     /// <summary>Adds a variable: its flags, dimensions, name and real part are elements. An object has no dimensions.</summary>
-    /// <returns>Whether the variable is wanted. What else it holds has then to be there.</returns>
+    /// <returns>Whether the variable is wanted. The rest of it must then be complete.</returns>
     private bool AddVariable(StreamPart variable)
     {
         if (variable.Left == 0) return true;
@@ -101,7 +101,7 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
         if (!wanted(name))
         {
             limit.Take(TensorOverhead + sizeof(char) * name.Length);
-            result.LeaveOut(name, "not among the names that were asked for");
+            result.LeaveOut(name, "not among the requested names");
             return false;
         }
         if (TypeOf(flags) is { } type) AddNumbers(name, type, sizes, parts);
@@ -123,7 +123,7 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
     {
         var shape = Enumerable.Range(0, sizes.Length / 4).Select(i => (long)(int)Word(sizes.AsSpan(4 * i), bigEndian)).ToArray();
         if (shape.Length < 2 || RawTensor.Count(shape) is not { } count)
-            throw MatFile.Invalid($"'{name}' has the shape {Show(shape)}, which is no array's");
+            throw MatFile.Invalid($"'{name}' has the shape {Show(shape)}, which is not valid for an array");
         if (!parts.MoveNext()) throw MatFile.Invalid($"'{name}' has no numbers");
         var (storage, contents) = parts.Current;
         if (Stored(storage) is not { } stored)
@@ -135,13 +135,13 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
         if (stored.TryRead(contents, shape, columnMajor: true) is not { } numbers)
             LeaveOut(name, "unsigned numbers of 64 bits, of which some are larger than int64 holds");
         else if (result.LeftOut.ContainsKey(name) || !result.TryAdd(name, numbers.to(type)))
-            throw MatFile.Invalid($"'{name}' comes twice");
+            throw MatFile.Invalid($"'{name}' occurs twice");
     }
 
     private void LeaveOut(string name, string what)
     {
         limit.Take(TensorOverhead + sizeof(char) * name.Length);
-        if (result.ContainsKey(name) || !result.LeaveOut(name, what)) throw MatFile.Invalid($"'{name}' comes twice");
+        if (result.ContainsKey(name) || !result.LeaveOut(name, what)) throw MatFile.Invalid($"'{name}' occurs twice");
     }
 
     /// <summary>The tensor type for an array's class; null if its elements are not real numbers.</summary>
@@ -154,7 +154,7 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
         _ => null,
     };
 
-    /// <summary>What a variable of a class that has no numbers is.</summary>
+    /// <summary>Describes a variable whose class has no numbers.</summary>
     private static string KindOf(uint kind) => kind switch
     {
         1 => "a cell array", 2 => "a structure", 3 => "an object", 4 => "text", 5 => "a sparse matrix; save its full form",
@@ -172,7 +172,7 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
 
     private static string Show(long[] shape) => $"[{string.Join(", ", shape)}]";
 
-    /// <summary>The bytes that compressed ones stand for. Damage is said in the file's words.</summary>
+    /// <summary>Inflates compressed bytes. An error describes the damage in terms of the file.</summary>
     private sealed class Inflated(Stream compressed) : ReadOnlyStream
     {
         private readonly ZLibStream source = new(compressed, CompressionMode.Decompress, leaveOpen: true);

@@ -6,15 +6,14 @@ namespace MetricLearning;
 /// <summary>Reads and writes NumPy's <c>.npz</c> archives: named arrays, each a <c>.npy</c> file in a zip archive, compressed
 /// or not.</summary>
 /// <remarks>
-/// <para>An array is read when it is asked for, with the checks of <see cref="NumPyFile"/>. Its checksum is compared, and an array that
-/// claims to be longer than its compressed bytes can hold is refused, and so is one that would take more memory than
-/// <see cref="MaxBytes"/> allows.</para>
+/// <para>An array is read when it is requested, with the checks of <see cref="NumPyFile"/>. Its checksum is compared. An array is refused
+/// if it claims to be longer than its compressed bytes can hold, or if it needs more memory than <see cref="MaxBytes"/> allows.</para>
 /// <para>Thread safety: one thread at a time for an archive; writing is for any number of threads, each its own file.</para>
 /// </remarks>
 public sealed class NumPyArchive : IDisposable
 {
     private const string Extension = ".npy";
-    private const long LargestRatio = 1032;         // deflate makes at most 258 bytes of 2 bits
+    private const long LargestRatio = 1032;         // deflate turns 2 bits into at most 258 bytes
 
     private static readonly DateTimeOffset earliest = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -26,7 +25,8 @@ public sealed class NumPyArchive : IDisposable
     /// <summary>Opens a file.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
-    /// <exception cref="InvalidDataException">The file is no zip archive, or a name comes twice; the message names the file.</exception>
+    /// <exception cref="InvalidDataException">The file is not a zip archive, or a name occurs twice; the message names the
+    /// file.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public NumPyArchive(string path) : this(Opened(path), $"{path}: ")
     {
@@ -35,7 +35,7 @@ public sealed class NumPyArchive : IDisposable
     /// <summary>Opens a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; the archive closes it.</param>
     /// <exception cref="ArgumentNullException">The stream is null.</exception>
-    /// <exception cref="InvalidDataException">The bytes are no zip archive, or a name comes twice.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not a zip archive, or a name occurs twice.</exception>
     public NumPyArchive(Stream stream) : this(stream, place: "")
     {
     }
@@ -51,7 +51,7 @@ public sealed class NumPyArchive : IDisposable
             foreach (var entry in zip.Entries)
                 if (entry.FullName.EndsWith(Extension, StringComparison.Ordinal)
                     && !entries.TryAdd(entry.FullName[..^Extension.Length], entry))
-                    throw new InvalidDataException($"'{entry.FullName}' comes twice.");
+                    throw new InvalidDataException($"'{entry.FullName}' occurs twice.");
         }
         catch (Exception e)
         {
@@ -63,21 +63,21 @@ public sealed class NumPyArchive : IDisposable
         }
     }
 
-    /// <summary>An array may take this much memory, or eight times the file's length where that is more. Default: 1 GiB.</summary>
+    /// <summary>The largest memory of an array in bytes; eight times the file's length if that is more. Default: 1 GiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public long MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = GrowthLimit.DefaultBytes;
 
     /// <summary>The names of the arrays, in the file's order.</summary>
     public IReadOnlyCollection<string> Names => entries.Keys;
 
-    /// <summary>An array of numbers.</summary>
+    /// <summary>Reads an array of numbers.</summary>
     /// <param name="name">Its name.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
     /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
     /// <exception cref="InvalidDataException">The array is text, or damaged; the message says why.</exception>
     public Tensor Read(string name) => Open(name, NumPyFile.Numbers, damaged => damaged.Dispose());
 
-    /// <summary>An array of text in one dimension, or in one row or column, such as file names.</summary>
+    /// <summary>Reads an array of text in one dimension, or in one row or column, such as file names.</summary>
     /// <param name="name">Its name.</param>
     /// <exception cref="KeyNotFoundException">There is no such array; the message lists names like it.</exception>
     /// <exception cref="InvalidDataException">The array holds numbers, or is damaged; the message says why.</exception>
@@ -88,7 +88,7 @@ public sealed class NumPyArchive : IDisposable
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
-    /// <exception cref="ArgumentException">A name comes twice, or a tensor's type has no counterpart in NumPy.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice, or a tensor's type has no counterpart in NumPy.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
         IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)
@@ -105,7 +105,7 @@ public sealed class NumPyArchive : IDisposable
             .. (texts ?? []).Select(text => (text.Key, (Action<Stream>)(stream => NumPyFile.Write(stream, text.Value)))),
         ];
         if (parts.GroupBy(part => part.Name).FirstOrDefault(group => group.Skip(1).Any()) is { } twice)
-            throw new ArgumentException($"arrays must have names that differ, got '{twice.Key}' twice.", nameof(arrays));
+            throw new ArgumentException($"arrays must have different names, got '{twice.Key}' twice.", nameof(arrays));
         AtomicFile.Write(path, stream =>
         {
             using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
@@ -135,7 +135,7 @@ public sealed class NumPyArchive : IDisposable
         var result = read(contents, entry.Length, new(nameof(MaxBytes), MaxBytes, stream.Length));
         if (contents.Checksum == entry.Crc32) return result;
         discard(result);
-        throw NumPyHeader.Invalid("it is damaged: its checksum is not the archive's");
+        throw NumPyHeader.Invalid("it is damaged: its checksum differs from that in the archive");
     });
 
     private T InEntry<T>(string name, Func<ZipArchiveEntry, T> read)
@@ -146,7 +146,7 @@ public sealed class NumPyArchive : IDisposable
         try
         {
             if (entry.CompressedLength > stream.Length || entry.Length / LargestRatio > entry.CompressedLength)
-                throw NumPyHeader.Invalid($"it is said to have {entry.Length} bytes "
+                throw NumPyHeader.Invalid($"it declares {entry.Length} bytes "
                     + $"from {entry.CompressedLength} of a file of {stream.Length}");
             return read(entry);
         }

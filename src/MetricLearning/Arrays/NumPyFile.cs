@@ -13,20 +13,21 @@ namespace MetricLearning;
 /// </remarks>
 public static class NumPyFile
 {
-    /// <summary>What an empty text takes in memory with the reference to it, rounded up.</summary>
+    /// <summary>The memory of an empty text and the reference to it, rounded up.</summary>
     private const int StringOverhead = 40;
 
-    /// <summary>An array of numbers.</summary>
+    /// <summary>Reads an array of numbers from a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
-    /// <exception cref="InvalidDataException">The file holds no such array or is damaged; the message names it and says why.</exception>
+    /// <exception cref="InvalidDataException">The file does not have such an array or is damaged; the message names it and says
+    /// why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static Tensor Read(string path) => InputFile.Read(path, Read);
 
     /// <summary>An array of numbers from a stream that can seek, from its position to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
-    /// <exception cref="InvalidDataException">The bytes are no such array; the message says why.</exception>
+    /// <exception cref="InvalidDataException">The bytes are not such an array; the message says why.</exception>
     public static Tensor Read(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -34,12 +35,13 @@ public static class NumPyFile
         return Numbers(stream, length, new("", length, length));
     }
 
-    /// <summary>An array of text in one dimension, or in one row or column, such as file names.</summary>
+    /// <summary>Reads an array of text in one dimension, or in one row or column, such as file names.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="maxBytes">The text may take this much memory, or eight times the file's length where that is more: short texts take
-    /// far more in memory than in a file. Default: 1 GiB.</param>
+    /// <param name="maxBytes">The largest memory of the text in bytes; eight times the file's length if that is more. Short texts take far
+    /// more memory than in a file. Default: 1 GiB.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxBytes"/> is less than 1.</exception>
-    /// <exception cref="InvalidDataException">The file holds no such array or is damaged; the message names it and says why.</exception>
+    /// <exception cref="InvalidDataException">The file does not have such an array or is damaged; the message names it and says
+    /// why.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static string[] ReadText(string path, long maxBytes = GrowthLimit.DefaultBytes)
     {
@@ -47,7 +49,7 @@ public static class NumPyFile
         return InputFile.Read(path, stream => Text(stream, stream.Length, new(nameof(maxBytes), maxBytes, stream.Length)));
     }
 
-    /// <summary>Writes a tensor, atomically: whenever the program stops, the file is completely the old or completely the new
+    /// <summary>Writes a tensor atomically: if the program stops, the file is either completely the old or completely the new
     /// one.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensor">The tensor, of any shape, device and strides.</param>
@@ -73,10 +75,10 @@ public static class NumPyFile
         var header = NumPyHeader.Read(stream, length);
         if (!header.IsText) throw NumPyHeader.Invalid($"it holds numbers ({header.Descriptor}), not text");
         if (header.Shape.Count(size => size != 1) > 1)
-            throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not read");
+            throw NumPyHeader.Invalid($"text of {header.Shape.Length} dimensions is not supported");
         var encoding = header.Kind == 'S' ? Encoding.Latin1
             : new UTF32Encoding(bigEndian: header.Descriptor[0] == '>', byteOrderMark: false, throwOnInvalidCharacters: true);
-        // The array is to hold as many characters of two bytes as the file could, whatever they turn out to be.
+        // The array has room for as many characters of two bytes as the file could have.
         var count = RawTensor.Count(header.Shape)!.Value;
         var longest = header.Kind == 'S' ? header.ElementSize : header.ElementSize / 2;
         limit.Take((Int128)count * (StringOverhead + (Int128)longest * sizeof(char)));

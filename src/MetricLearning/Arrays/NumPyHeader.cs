@@ -21,14 +21,14 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
     /// <summary>Reads a header and checks that the array fills the rest of the stream exactly.</summary>
     /// <param name="stream">The stream, at the array's first byte.</param>
     /// <param name="length">The number of bytes from there.</param>
-    /// <exception cref="InvalidDataException">The bytes are no such header, or their number is not the one that the header
+    /// <exception cref="InvalidDataException">The bytes are not such a header, or their number differs from the one that the header
     /// needs.</exception>
     public static NumPyHeader Read(Stream stream, long length)
     {
         Span<byte> start = stackalloc byte[8];
         if (length < 10) throw Invalid($"it has {length} bytes, fewer than a header");
         stream.ReadExactly(start);
-        if (!start.StartsWith(Magic)) throw Invalid("it does not begin as a .npy array does");
+        if (!start.StartsWith(Magic)) throw Invalid("it does not begin with the header of a .npy array");
         if (start[6] is not (1 or 2 or 3) || start[7] != 0)
             throw Invalid($"its format version is {start[6]}.{start[7]}, known are 1.0, 2.0 and 3.0");
         Span<byte> size = stackalloc byte[start[6] == 1 ? 2 : 4];
@@ -37,11 +37,11 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         var headerLength = size.Length == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(size) : BinaryPrimitives.ReadUInt32LittleEndian(size);
         var rest = length - 8 - size.Length;
         if (headerLength > rest || headerLength > LargestHeader)
-            throw Invalid($"its header is said to have {headerLength} bytes, and {rest} are left (a header has at most {LargestHeader})");
+            throw Invalid($"its header declares {headerLength} bytes, but {rest} are left (the limit is {LargestHeader})");
         var text = new byte[headerLength];
         stream.ReadExactly(text);
         var header = new PythonText((start[6] == 3 ? Encoding.UTF8 : Encoding.Latin1).GetString(text)).Header();
-        if (RawTensor.Count(header.Shape) is not { } count) throw Invalid($"its shape {Show(header.Shape)} is no array's");
+        if (RawTensor.Count(header.Shape) is not { } count) throw Invalid($"its shape {Show(header.Shape)} is not valid for an array");
         if ((Int128)count * header.ElementSize != rest - headerLength)
             throw Invalid($"{header.Descriptor} {Show(header.Shape)} needs {(Int128)count * header.ElementSize} bytes, "
                 + $"but {rest - headerLength} are left");
@@ -72,7 +72,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
         return stored.Type is null ? throw Invalid(IsText ? $"it holds text ({Descriptor}), not numbers"
             : Kind == 'c' ? $"it holds complex numbers ({Descriptor}); save their real and imaginary parts"
             : Kind is 'M' or 'm' ? $"it holds dates or times ({Descriptor}), not numbers"
-            : $"it is of type {Descriptor}, which TorchSharp has not") : stored;
+            : $"it is of type {Descriptor}, which TorchSharp does not have") : stored;
     }
 
     /// <summary>NumPy's name of a type; null if NumPy has none (bfloat16, complex numbers).</summary>
@@ -91,7 +91,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
 
     private static int SizeOf(string descriptor)
     {
-        if (descriptor is ['|', 'O', ..]) throw Invalid("it holds Python objects, which are never run here; save it as numbers");
+        if (descriptor is ['|', 'O', ..]) throw Invalid("it holds Python objects, which are never executed here; save it as numbers");
         if (descriptor.Length < 3 || !"<>|=".Contains(descriptor[0], StringComparison.Ordinal)
             || !int.TryParse(descriptor.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var size)
             || size is < 1 or > 1 << 24)
@@ -124,7 +124,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
                         break;
                     case "fortran_order" when columnMajor is null: columnMajor = Boolean(); break;
                     case "shape" when shape is null: shape = Tuple(); break;
-                    default: throw Invalid($"its header has a key '{key}' that is unknown or comes twice");
+                    default: throw Invalid($"its header has a key '{key}' that is unknown or occurs twice");
                 }
                 if (!Takes(',') && Next() != '}') throw Unreadable();
             }

@@ -3,21 +3,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Chooses how the images of a network lie in memory, so that its convolutions are fast.</summary>
+/// <summary>Chooses the memory layout of a network's images so that its convolutions are fast.</summary>
 /// <remarks>
 /// <para>libtorch's convolutions, batch norms and pools on the CPU keep the layout of their input. They are up to twice as fast if the
 /// channels of a position lie side by side (PyTorch's <c>channels_last</c>), because a vector then holds channels, however small the map
-/// is. The values are the same but for rounding.</para>
+/// is. The values are the same up to rounding.</para>
 /// <para>Thread safety: any number of threads may use it at once.</para>
 /// </remarks>
 internal sealed class ImageLayout
 {
     private readonly Lazy<bool> suits;
 
-    /// <summary>Prepares for a network, whose layers are looked at when the first images come.</summary>
+    /// <summary>Prepares for a network. Its layers are inspected when the first images come.</summary>
     public ImageLayout(nn.Module network) => suits = new(() => Suits([.. network.modules()]));
 
-    /// <summary>The images with their channels side by side where the network is faster so; else the images themselves.</summary>
+    /// <summary>Returns the images with their channels side by side if the network is faster with them; otherwise the images
+    /// themselves.</summary>
     /// <param name="images">[N, C, H, W].</param>
     /// <returns>[N, C, H, W] of the same values. The caller frees it as an intermediate tensor of its scope.</returns>
     public Tensor Apply(Tensor images)

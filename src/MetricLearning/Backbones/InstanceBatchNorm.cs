@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Where a network has instance norm, which normalizes each image by itself, besides batch norm. Instance norm makes features
-/// depend less on style and light.</summary>
+/// <summary>The places where a network uses instance norm in addition to batch norm. Instance norm normalizes each image by itself, so
+/// features depend less on style and light.</summary>
 /// <remarks>Pan, Luo, Shi, Tang, <i>Two at Once: Enhancing Learning and Generalization Capacities via IBN-Net</i>, ECCV 2018.</remarks>
 public enum InstanceBatchNorm
 {

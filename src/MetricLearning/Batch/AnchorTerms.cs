@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Loss terms with one value per anchor, computed from the masked entries of its row.</summary>
+/// <summary>Makes loss terms with one value per anchor from the masked entries of its row.</summary>
 internal static class AnchorTerms
 {
-    /// <summary>log Σ exp of the logits of each anchor's positives, and of its negatives: [2, N].</summary>
+    /// <summary>Computes log Σ exp of the logits of each anchor's positives, and of its negatives: [2, N].</summary>
     /// <param name="x">[N, M], the matrix that the logits are computed from.</param>
     /// <param name="pairs">Over N rows and M columns.</param>
     /// <param name="pull">The logit of a positive.</param>
@@ -17,14 +17,15 @@ internal static class AnchorTerms
         MaskedReductions.Of(x, (pairs.Positives, new MaskedLogSumExp<TFunction>(pull, empty)),
             (pairs.Negatives, new MaskedLogSumExp<TFunction>(push, empty)));
 
-    /// <summary>softplus(pull + push) of each anchor, from [2, N]; 0 where either is −∞.</summary>
+    /// <summary>Computes softplus(pull + push) of each anchor from [2, N]; 0 if either is −∞.</summary>
     public static LossTerm SoftplusOfSum(Tensor sides)
     {
         var values = RowMath.Softplus(sides.sum(dim: 0));
         return new(values, RowMath.Rows(values));
     }
 
-    /// <summary>For each anchor: the sum of a function over the entries that a mask keeps, and the number of these entries.</summary>
+    /// <summary>Computes for each anchor the sum of a function over the entries that a mask keeps, and the number of these
+    /// entries.</summary>
     /// <param name="x">[N, M].</param>
     /// <param name="mask">bool [N, M].</param>
     /// <param name="entry">The function.</param>

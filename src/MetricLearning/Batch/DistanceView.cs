@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>The distances of a batch to its references. They are computed when they are needed.</summary>
 /// <remarks>
-/// A loss that looks at few tuples indexes the view: only those distances are computed again, on differences, so the backward pass costs
-/// O(tuples · D) and the values are exact to rounding. For a product (cosine, dot) the matrix is as exact, so it is used where it is the
-/// smaller. A loss that looks at all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the batch.
+/// A loss that uses few tuples indexes the view. Only their distances are computed again, from differences, so the backward pass costs
+/// O(tuples · D) and the values are exact up to rounding. For a product (cosine, dot) the matrix is equally exact, so it is used if it is
+/// smaller. A loss that uses all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the batch.
 /// <para>Thread safety: one thread at a time, because the matrix is computed on first use.</para>
 /// </remarks>
 public sealed class DistanceView
@@ -59,7 +59,8 @@ public sealed class DistanceView
         }
     }
 
-    /// <summary>d(a,p) and d(a,n) of triplets, [K] each with gradient: the values of indexing by each side, computed together.</summary>
+    /// <summary>Computes d(a,p) and d(a,n) of triplets together, [K] each with gradient. The values are those of indexing by each
+    /// side.</summary>
     internal (Tensor Positive, Tensor Negative) Sides(Triplets triplets)
     {
         var (anchors, count) = (triplets.Anchors, triplets.Count);
@@ -78,10 +79,11 @@ public sealed class DistanceView
         return hinge.Of(near, far);
     }
 
-    /// <summary>The distances of the references to each other, [M, M]; this view itself where the batch meets itself.</summary>
+    /// <summary>The distances of the references to each other, [M, M]; this view itself if the batch has no other references.</summary>
     public DistanceView AmongReferences => amongReferences ??= Batch.MeetsItself ? this : new(Batch, Distance, Batch.References);
 
-    /// <summary>Whether tuples are so few that gathering their embeddings costs no more than gathering the batch a few times.</summary>
+    /// <summary>Whether there are so few tuples that gathering their embeddings costs at most as much as gathering the batch a few
+    /// times.</summary>
     internal bool AreFew(long tuples) => tuples <= 4 * (Rows + Batch.Columns);
 
     /// <summary>Whether the matrix is as exact as single pairs, and has fewer numbers than the embeddings of the pairs.</summary>

@@ -2,8 +2,9 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The costs of chosen triplets, [K], by Euclidean distances on differences: distances, hinge and gradient in one pass.</summary>
-/// <remarks>float32 and float64 on the CPU. Tensor operations compute a second derivative.</remarks>
+/// <summary>Computes the costs of chosen triplets, [K], from Euclidean distances by differences. One pass computes distances, hinge and
+/// gradient.</summary>
+/// <remarks>It supports float32 and float64 on the CPU. Second derivatives are computed by tensor operations.</remarks>
 internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTripletCosts>
 {
     private const string PlanKey = "plan", FactorsKey = "factors";
@@ -11,9 +12,9 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
     /// <inheritdoc/>
     public override string Name => nameof(FusedTripletCosts);
 
-    /// <summary>The costs, with gradient.</summary>
+    /// <summary>Computes the costs, with gradient.</summary>
     /// <param name="x">[N, D]; <see cref="SimdRows.Supports"/> must hold.</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself if the batch has no references.</param>
     /// <param name="triplets">Over N rows and M columns.</param>
     /// <param name="form">The distance as a function of the squared distance.</param>
     /// <param name="hinge">The cost of a triplet.</param>
@@ -62,7 +63,7 @@ internal sealed class FusedTripletCosts : autograd.SingleTensorFunction<FusedTri
         return Gradient.Return([.. gradients, null]);
     }
 
-    /// <summary>The same costs by tensor operations.</summary>
+    /// <summary>Computes the same costs by tensor operations.</summary>
     private static Tensor Plain(Tensor x, Tensor? y, Plan plan)
     {
         Tensor To(long[] columns) => SelectedDistances.Plain(x, y ?? x, tensor(plan.Rows.Anchors), tensor(columns), plan.Form);

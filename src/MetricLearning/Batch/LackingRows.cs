@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>How many rows of a batch have no positive, and how many have no negative.</summary>
+/// <summary>The number of rows of a batch without a positive, and the number without a negative.</summary>
 internal readonly record struct LackingRows(long WithoutPositives, long WithoutNegatives)
 {
-    /// <summary>Counts the rows of a batch that meets itself, each row but itself.</summary>
+    /// <summary>Counts the rows of a batch in which each row meets all others.</summary>
     public static LackingRows OfLabels(Tensor labels)
     {
         var values = Read(labels);
@@ -22,7 +22,7 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
     /// <summary>Counts the rows of a batch that meets references.</summary>
     /// <param name="labels">int64 [N].</param>
     /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], the column that a row does not meet as a positive; null where the references are other
+    /// <param name="self">int64 [N], the column that a row does not meet as a positive; null if the references are other
     /// embeddings.</param>
     public static LackingRows OfLabels(Tensor labels, Tensor referenceLabels, Tensor? self)
     {
@@ -49,7 +49,7 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
 
     private static long CountEmpty(Tensor mask) => mask.any(1).logical_not().sum().item<long>();
 
-    /// <summary>A copy of labels on the host; without further copies where they are on the CPU.</summary>
+    /// <summary>Copies labels to the host, with a single copy if they are on the CPU.</summary>
     private static unsafe long[] Read(Tensor labels) =>
         labels.device_type == TorchSharp.DeviceType.CPU && labels.is_contiguous() && labels.numel() <= int.MaxValue
             ? new ReadOnlySpan<long>(TensorMemory.Of(labels), (int)labels.numel()).ToArray()

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The input of a loss: embeddings, the references that they meet, the pairs that may be used, and what several losses compute
-/// from them once.</summary>
+/// <summary>The input of a loss: embeddings, the references that they are compared with, and the pairs that may be used. It caches what
+/// several losses compute from them.</summary>
 /// <remarks>
 /// Losses and miners that get the same batch share its candidates and one distance matrix for each distance. The references are the batch
 /// itself unless others are given. The batch may be disposed before or after <c>backward()</c>: autograd keeps what it needs.
@@ -19,9 +19,9 @@ public sealed class LossBatch : IDisposable
     private bool? isFinite;
     private LackingRows? lacking;
 
-    /// <summary>A batch that meets itself.</summary>
-    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Makes a batch whose rows are compared with each other.</summary>
+    /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public LossBatch(Tensor embeddings, Tensor labels)
     {
@@ -36,13 +36,13 @@ public sealed class LossBatch : IDisposable
         Rows = Columns = Embeddings.size(0);
     }
 
-    /// <summary>A batch that meets references: a second view, a memory, a teacher.</summary>
-    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
-    /// <param name="labels">[N], integers of any width.</param>
-    /// <param name="references">[M, D], of the same type and device; M may be 0.</param>
-    /// <param name="referenceLabels">[M], integers of any width.</param>
-    /// <param name="self">Integers [N] in [0, M), where the references hold the rows of the batch: the column of each row, which the row
-    /// does not meet. Null where the references are other embeddings.</param>
+    /// <summary>Makes a batch that is compared with references: a second view, a memory, a teacher.</summary>
+    /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
+    /// <param name="references">The references [M, D], of the same type and device; M may be 0.</param>
+    /// <param name="referenceLabels">The labels of the references [M], integers of any width.</param>
+    /// <param name="self">Integers [N] in [0, M), if the references contain the rows of the batch: the column of each row. A row is not
+    /// compared with its own column. Null if the references are other embeddings.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public LossBatch(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels, Tensor? self = null)
     {
@@ -60,10 +60,10 @@ public sealed class LossBatch : IDisposable
         (Rows, Columns) = (Embeddings.size(0), References.size(0));
     }
 
-    /// <summary>A batch with given tuples, so that nothing is mined.</summary>
-    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
+    /// <summary>Makes a batch with given tuples. Nothing is mined.</summary>
+    /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
     /// <param name="tuples">Pairs or triplets over N rows and N columns (M columns, with references). They stay the caller's.</param>
-    /// <param name="references">[M, D]; null where the batch meets itself.</param>
+    /// <param name="references">The references [M, D]; null if the batch meets itself.</param>
     /// <exception cref="ArgumentException">The tuples are not of this size, point outside it, or lie on another device.</exception>
     public LossBatch(Tensor embeddings, Tuples tuples, Tensor? references = null)
     {
@@ -87,25 +87,25 @@ public sealed class LossBatch : IDisposable
     /// <summary>[N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
     public Tensor Embeddings { get; }
 
-    /// <summary>int64 [N]; null where tuples were given instead.</summary>
+    /// <summary>int64 [N]; null if tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
-    /// <summary>[M, D], what the embeddings meet; the embeddings themselves where the batch meets itself.</summary>
+    /// <summary>[M, D]: the references; the embeddings themselves if no references were given.</summary>
     public Tensor References { get; }
 
-    /// <summary>int64 [M]; null where tuples were given instead.</summary>
+    /// <summary>int64 [M]; null if tuples were given instead.</summary>
     public Tensor? ReferenceLabels { get; }
 
     /// <summary>Whether the references are the batch itself.</summary>
     public bool MeetsItself { get; }
 
-    /// <summary>The tuples that the caller gave; null where labels and a miner make them.</summary>
+    /// <summary>The tuples that the caller gave; null if labels and a miner make them.</summary>
     public Tuples? Given { get; }
 
-    /// <summary>Whether the caller wants every value, so that no loss may give sums of values.</summary>
+    /// <summary>Whether the caller needs every value, so that a loss must not return sums of values.</summary>
     internal bool WantsEachValue { get; init; }
 
-    /// <summary>Whether the embeddings are known to be finite. They are checked on the CPU only, once.</summary>
+    /// <summary>Whether the embeddings are known to be finite. They are checked once, and only on the CPU.</summary>
     internal bool IsKnownFinite => isFinite ??= FiniteCheck.IsKnown(Embeddings);
 
     /// <summary>N.</summary>
@@ -129,7 +129,7 @@ public sealed class LossBatch : IDisposable
         }
     }
 
-    /// <summary>The distances of this batch. Everyone who asks for an equal distance gets the same view, with one matrix.</summary>
+    /// <summary>Gets the distances of this batch. All calls with an equal distance get the same view, with one matrix.</summary>
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public DistanceView Distances(Distance distance)
     {
@@ -145,7 +145,7 @@ public sealed class LossBatch : IDisposable
 
     /// <summary>
     /// A scalar without gradient: (Σλ)² / Σλ² of the eigenvalues λ of the embeddings' covariance, from the smaller of its two products; 0
-    /// where the rows differ by no more than the rounding of their type, because the directions of rounding errors mean nothing.
+    /// if the rows differ by at most the rounding of their type, because the directions of rounding errors mean nothing.
     /// </summary>
     internal Tensor EffectiveRank
     {
@@ -164,17 +164,17 @@ public sealed class LossBatch : IDisposable
         }
     }
 
-    /// <summary>Frees what was computed from the batch, not the tensors that were given.</summary>
+    /// <summary>Frees the tensors that were computed from the batch, but not the given tensors.</summary>
     public void Dispose()
     {
         foreach (var tensor in owned) tensor.Dispose();
         if (!ReferenceEquals(candidates, Given)) candidates?.Dispose();
     }
 
-    /// <summary>The labels, for a loss that cannot do without.</summary>
+    /// <summary>Gets the labels for a loss that needs them.</summary>
     /// <exception cref="InvalidOperationException">Tuples were given instead of labels.</exception>
     internal Tensor RequireLabels(string loss) =>
-        Labels ?? throw new InvalidOperationException($"{loss} needs labels, and tuples were given.");
+        Labels ?? throw new InvalidOperationException($"{loss} needs labels, but tuples were given.");
 
     /// <summary>Keeps a tensor as long as this batch lives.</summary>
     internal Tensor Own(Tensor tensor)
@@ -183,7 +183,8 @@ public sealed class LossBatch : IDisposable
         return tensor;
     }
 
-    /// <summary>Integers on the device of the embeddings. What is not the caller's own tensor is kept and freed with the batch.</summary>
+    /// <summary>Keeps integers on the device of the embeddings, and frees them with the batch unless they are the caller's
+    /// tensor.</summary>
     private Tensor Keep(Tensor integers, Tensor given)
     {
         var placed = integers.device_type == Embeddings.device_type && integers.device_index == Embeddings.device_index ? integers

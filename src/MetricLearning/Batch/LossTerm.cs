@@ -4,12 +4,12 @@ namespace MetricLearning;
 
 /// <summary>The values of a loss before they are reduced to one number: one for each tuple, sample or class.</summary>
 /// <remarks>Thread safety: immutable except for the tensors that it holds; any number of threads may read it at once.</remarks>
-/// <param name="Values">[K], with gradient; or a scalar, which no reducer changes.</param>
-/// <param name="Anchors">int64 [K], the row of the batch that each value belongs to; null where they belong to no row (proxies,
+/// <param name="Values">[K], with gradient; or a scalar, which reducers leave unchanged.</param>
+/// <param name="Anchors">int64 [K], the row of the batch that each value belongs to; null if they belong to no row (proxies,
 /// classes).</param>
 public readonly record struct LossTerm(Tensor Values, Tensor? Anchors = null)
 {
-    /// <summary>The scalar by which <see cref="Reducer.Divisor"/> divides the sum; null where the loss defines none.</summary>
+    /// <summary>The scalar by which <see cref="Reducer.Divisor"/> divides the sum; null if the loss defines none.</summary>
     public Tensor? Divisor { get; init; }
 
     /// <summary>The number of this term among the terms of the loss, from 0.</summary>
@@ -21,12 +21,12 @@ public readonly record struct LossTerm(Tensor Values, Tensor? Anchors = null)
     /// </summary>
     internal Tensor? Counts { get; init; }
 
-    /// <summary>[K], with <see cref="Counts"/>: how many of the summed values are not 0.</summary>
+    /// <summary>[K], with <see cref="Counts"/>: the number of summed values that are not 0.</summary>
     internal Tensor? ActiveCounts { get; init; }
 
-    /// <summary>How many values are not 0: a scalar.</summary>
+    /// <summary>The number of values that are not 0, a scalar.</summary>
     internal Tensor Active => ActiveCounts?.sum() ?? (Values != S(0)).sum();
 
-    /// <summary>A sum over all values, divided by their number; 0 where there are none.</summary>
+    /// <summary>A sum over all values, divided by their number; 0 if there are none.</summary>
     internal Tensor Mean(Tensor sum) => Counts is null ? sum / S(Math.Max(1, Values.size(0))) : sum / Counts.sum().clamp_min(S(1));
 }

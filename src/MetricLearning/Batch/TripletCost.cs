@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>The cost of a triplet: <c>[v]₊</c>, or <c>log(1 + exp v)</c>, of <c>v = f·d(a,p) − g·d(a,n) + m</c>.</summary>
 /// <param name="Near">f.</param>
 /// <param name="Far">g.</param>
-/// <param name="Margin">m.</param>
+/// <param name="Margin">The margin m.</param>
 /// <param name="Soft">Whether softplus replaces the hinge.</param>
 internal readonly record struct TripletCost(double Near, double Far, double Margin, bool Soft)
 {

@@ -2,10 +2,12 @@ using MathNet.Numerics;
 
 namespace MetricLearning;
 
-/// <summary>How far two partitions of the same items agree: labels and clusters, however their classes are numbered.</summary>
+/// <summary>Measures the agreement of two partitions of the same items, such as labels and clusters. The numbering of the classes does not
+/// matter.</summary>
 /// <remarks>
-/// <para>As scikit-learn has them: entropies in nats, normalized by the arithmetic mean of the two entropies. Two equal partitions have
-/// exactly 1, also where both are one cluster. Where only one of two partitions is a single cluster, they have 0.</para>
+/// <para>The measures follow scikit-learn: entropies are in nats, and the normalization is by the arithmetic mean of the two entropies. Two
+/// equal partitions have exactly 1, even if both are a single cluster. If only one of the two partitions is a single cluster, they have
+/// 0.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 public static class ClusterAgreement
@@ -55,7 +57,7 @@ public static class ClusterAgreement
             ArgumentNullException.ThrowIfNull(labels);
             ArgumentNullException.ThrowIfNull(clusters);
             if (labels.Count != clusters.Count)
-                throw new ArgumentException($"labels and clusters must have one entry an item, got {labels.Count} and {clusters.Count}.",
+                throw new ArgumentException($"labels and clusters must have one entry per item, got {labels.Count} and {clusters.Count}.",
                     nameof(clusters));
             items = labels.Count;
             var sizesOfLabels = Counts(labels);

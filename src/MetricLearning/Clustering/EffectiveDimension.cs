@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>How many directions embeddings use in effect.</summary>
+/// <summary>Measures how many directions embeddings effectively use.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class EffectiveDimension
 {
     /// <summary>The shares of variance along the principal axes, the largest first: <c>λᵢ / Σ λ</c>, of the float64 covariance.</summary>
     /// <param name="features">[N, D], finite, N at least 2.</param>
-    /// <returns>D shares that add up to 1; NaN where all rows are the same.</returns>
+    /// <returns>D shares that add up to 1; NaN if all rows are the same.</returns>
     /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
     public static IReadOnlyList<double> VarianceShares(Tensor features)
     {
@@ -19,7 +19,7 @@ public static class EffectiveDimension
         using var scope = NewDisposeScope();
         Guard.Finite(features);
         var (count, width) = (features.size(0), features.size(1));
-        // About the first row, the mean of equal rows is exactly 0, and so is their variance.
+        // Rows are taken relative to the first row, so the mean and the variance of equal rows are exactly 0.
         var first = features.narrow(0, 0, 1).to(ScalarType.Float64);
         var sum = zeros(1, width, ScalarType.Float64, features.device);
         ForEachTile(rows => sum.Plus_((rows - first).sum(dim: 0)));
@@ -47,13 +47,13 @@ public static class EffectiveDimension
         }
     }
 
-    /// <summary>PCF, the principal components fraction of open-metric-learning: the fewest principal axes that hold more than a share of
-    /// the variance, divided by D. Low: the embeddings use few of their dimensions.</summary>
-    /// <remarks>No axes hold more than all of the variance, so for a share of 1 all min(N, D) axes count. (There open-metric-learning may
-    /// give one axis more, depending on the rounding of its float32 sum.)</remarks>
+    /// <summary>Computes PCF, the principal components fraction of open-metric-learning: the smallest number of principal axes that hold
+    /// more than a share of the variance, divided by D. A low value means that the embeddings use few of their dimensions.</summary>
+    /// <remarks>No set of axes holds more than all of the variance, so for a share of 1 all min(N, D) axes count. (There
+    /// open-metric-learning may give one axis more, depending on the rounding of its float32 sum.)</remarks>
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <param name="share">The share of the variance, in [0, 1].</param>
-    /// <returns>The fraction, in [0, 1]; NaN where all rows are the same.</returns>
+    /// <returns>The fraction, in [0, 1]; NaN if all rows are the same.</returns>
     /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public static double Fraction(Tensor features, double share)

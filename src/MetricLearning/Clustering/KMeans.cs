@@ -14,7 +14,7 @@ public sealed record KMeans
 {
     private const long TileNumbers = 4L << 20;
 
-    /// <summary>k-means into so many clusters.</summary>
+    /// <summary>Creates k-means with this number of clusters.</summary>
     /// <param name="clusters">k, at least 1; for NMI and AMI the number of classes.</param>
     /// <param name="seed">The seed of the starts. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are less than 1 clusters.</exception>
@@ -27,11 +27,11 @@ public sealed record KMeans
     /// <summary>The seed of the starts.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>How many runs from different starts. Default: 1.</summary>
+    /// <summary>The number of runs from different starts. Default: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Restarts { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
-    /// <summary>The most iterations of a run. Default: 300.</summary>
+    /// <summary>The largest number of iterations of a run. Default: 300.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int MaxIterations { get; init => field = Guard.AtLeast(value, 1); } = 300;
 
@@ -40,7 +40,7 @@ public sealed record KMeans
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
     /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead where a run converges. Default: null,
     /// nobody.</param>
-    /// <param name="cancellationToken">Cancels the call; it is looked at after each start that is drawn, and after each iteration. A
+    /// <param name="cancellationToken">Cancels the call; it is checked after each start that is drawn, and after each iteration. A
     /// canceled call frees all its tensors.</param>
     /// <returns>The clusters, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are fewer rows than clusters, or a feature is not finite.</exception>
@@ -50,7 +50,7 @@ public sealed record KMeans
         var call = CallProgress.Begin(progress, cancellationToken);
         Guard.Matrix(features);
         if (features.size(0) < Clusters)
-            throw new ArgumentException($"features must have at least {Clusters} rows, one a cluster, got {Guard.Shape(features)}.",
+            throw new ArgumentException($"features must have at least {Clusters} rows, one per cluster, got {Guard.Shape(features)}.",
                 nameof(features));
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();

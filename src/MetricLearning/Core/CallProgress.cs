@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
-/// <summary>How far a long call is, or a part of it: what is done is reported to the caller, and the caller may cancel.</summary>
-/// <remarks>The default value reports nothing and is never canceled. The shares that a call reports only rise. All members are for the
-/// thread that makes the call: an exception inside a parallel loop would come out as an <see cref="AggregateException"/>.</remarks>
+/// <summary>The progress of a long call, or of a part of it. It reports to the caller, and the caller may cancel the call.</summary>
+/// <remarks>The default value reports nothing and is never canceled. The reported shares only rise. Use all members on the thread of the
+/// call, because an exception inside a parallel loop would become an <see cref="AggregateException"/>.</remarks>
 internal readonly struct CallProgress
 {
     private readonly Call? call;
@@ -10,7 +10,7 @@ internal readonly struct CallProgress
 
     private CallProgress(Call? call, double from, double to) => (this.call, this.from, this.to) = (call, from, to);
 
-    /// <summary>What all parts of one call share.</summary>
+    /// <summary>The state that all parts of one call share.</summary>
     private sealed class Call(IProgress<double>? progress, bool oneThread, CancellationToken cancellationToken)
     {
         private double reported;
@@ -35,7 +35,7 @@ internal readonly struct CallProgress
         return new CallProgress(new Call(progress, oneThread: false, cancellationToken), 0, 1);
     }
 
-    /// <summary>Begins a call whose loops run on the calling thread alone, so that libtorch is not asked for its threads.</summary>
+    /// <summary>Begins a call whose loops run only on the calling thread. It does not ask libtorch for its number of threads.</summary>
     /// <exception cref="OperationCanceledException">It is canceled already.</exception>
     public static CallProgress OnThisThread(CancellationToken cancellationToken)
     {
@@ -43,10 +43,10 @@ internal readonly struct CallProgress
         return new CallProgress(new Call(null, oneThread: true, cancellationToken), 0, 1);
     }
 
-    /// <summary>The part of this call between two shares of it.</summary>
+    /// <summary>Makes the part of this call between two shares.</summary>
     public CallProgress Part(double start, double end) => new(call, At(start), At(end));
 
-    /// <summary>The caller learns that this share is done.</summary>
+    /// <summary>Reports to the caller that this share is done.</summary>
     /// <exception cref="OperationCanceledException">The call is canceled; nothing is reported.</exception>
     public void Report(double share)
     {
@@ -54,10 +54,10 @@ internal readonly struct CallProgress
         call?.Report(At(share));
     }
 
-    /// <summary>All is done. A call that has its result is no longer canceled.</summary>
+    /// <summary>Reports that everything is done. From here on the call can no longer be canceled.</summary>
     public void Done() => call?.Report(to);
 
-    /// <summary>A loop over independent items, as <see cref="Threads.For"/>, which reports now and then.</summary>
+    /// <summary>Runs a loop over independent items like <see cref="Threads.For"/>, and reports from time to time.</summary>
     /// <exception cref="OperationCanceledException">The call is canceled; some items are done.</exception>
     public void For(int count, Action<int> body)
     {

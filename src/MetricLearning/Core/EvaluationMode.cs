@@ -9,12 +9,12 @@ namespace MetricLearning;
 /// using (new EvaluationMode(model))
 ///     report = Evaluate(model);            // between two epochs of training
 /// </code>
-/// <para>What computes with a model (<c>Embed</c>, <see cref="FeatureExtractor"/>, <see cref="LayerFeatures"/>, <see cref="ModelSummary"/>)
-/// needs it in evaluation mode and never switches it. A program that only evaluates calls <c>model.eval()</c> once; this scope is for a
-/// program that evaluates while it trains. A part that was in evaluation mode before, such as a frozen backbone, stays in it.</para>
+/// <para><c>Embed</c>, <see cref="FeatureExtractor"/>, <see cref="LayerFeatures"/> and <see cref="ModelSummary"/> need a model in
+/// evaluation mode and never switch the mode. A program that only evaluates calls <c>model.eval()</c> once. This scope is for a program
+/// that evaluates during training. A part that was already in evaluation mode, such as a frozen backbone, stays in it.</para>
 /// <para>Thread safety: one thread at a time. The mode belongs to the model, so no other thread may use the model when the scope begins or
-/// ends; in between any number may evaluate. The scope ends on the thread on which it began, because the recording of gradients belongs to
-/// the thread.</para>
+/// ends. In between any number of threads may evaluate. End the scope on the thread on which it began, because the recording of gradients
+/// belongs to the thread.</para>
 /// </remarks>
 public sealed class EvaluationMode : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed class EvaluationMode : IDisposable
     private readonly IDisposable noGradient;
     private bool isDisposed;
 
-    /// <summary>Notes the mode of each module, and puts all of them into evaluation mode.</summary>
+    /// <summary>Saves the mode of each module, and puts all of them into evaluation mode.</summary>
     /// <param name="model">The model.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     public EvaluationMode(nn.Module model)
@@ -33,13 +33,12 @@ public sealed class EvaluationMode : IDisposable
         if (modes.Any(mode => mode.Training)) model.eval();
     }
 
-    /// <summary>Gives each module the mode back that it had, and the thread its recording of gradients. A second call does
-    /// nothing.</summary>
+    /// <summary>Restores the mode of each module and the thread's recording of gradients. A second call does nothing.</summary>
     public void Dispose()
     {
         if (isDisposed) return;
         isDisposed = true;
-        // Setting a module sets its children too. Parents come first, so each child ends in its own mode.
+        // Setting the mode of a module also sets that of its children. Parents come first, so each child ends in its own mode.
         foreach (var (module, training) in modes)
             if (module.training != training) module.train(training);
         noGradient.Dispose();
@@ -55,7 +54,7 @@ public sealed class EvaluationMode : IDisposable
             + $"`using (new {nameof(EvaluationMode)}(model))`.");
     }
 
-    /// <summary>The dotted name of the first module in training mode, empty for the model itself; null where there is none.</summary>
+    /// <summary>The dotted name of the first module in training mode, empty for the model itself; null if there is none.</summary>
     private static string? FirstInTraining(nn.Module module)
     {
         if (module.training) return "";

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <summary>Checks the arguments of public members. Each failure names the argument and prints its value or shape.</summary>
 internal static class Guard
 {
-    /// <summary>A floating-point matrix <c>[N, D]</c> with D ≥ 1; N may be 0.</summary>
+    /// <summary>Requires a floating-point matrix <c>[N, D]</c> with D ≥ 1; N may be 0.</summary>
     public static void Matrix(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(value, name);
@@ -18,28 +18,28 @@ internal static class Guard
             throw new ArgumentException($"{name} must be floating point, got {value.dtype}.", name);
     }
 
-    /// <summary>Two matrices of one width, one type and one device.</summary>
+    /// <summary>Requires two matrices with the same width, type and device.</summary>
     public static void SameWidth(Tensor x, Tensor y,
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
         Matrix(x, xName);
         Matrix(y, yName);
         if (x.size(1) != y.size(1))
-            throw new ArgumentException($"{xName} and {yName} must have one width D, got {Shape(x)} and {Shape(y)}.", yName);
+            throw new ArgumentException($"{xName} and {yName} must have the same width D, got {Shape(x)} and {Shape(y)}.", yName);
         SameKind(x, y, xName, yName);
     }
 
-    /// <summary>Two tensors of one type and one device.</summary>
+    /// <summary>Requires two tensors with the same type and device.</summary>
     public static void SameKind(Tensor x, Tensor y,
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
         if (x.dtype != y.dtype)
-            throw new ArgumentException($"{xName} and {yName} must have one type, got {x.dtype} and {y.dtype}.", yName);
+            throw new ArgumentException($"{xName} and {yName} must have the same type, got {x.dtype} and {y.dtype}.", yName);
         if (x.device_type != y.device_type || x.device_index != y.device_index)
-            throw new ArgumentException($"{xName} and {yName} must be on one device, got {x.device} and {y.device}.", yName);
+            throw new ArgumentException($"{xName} and {yName} must be on the same device, got {x.device} and {y.device}.", yName);
     }
 
-    /// <summary>Two matrices of one shape, one type and one device.</summary>
+    /// <summary>Requires two matrices with the same shape, type and device.</summary>
     public static void SameRows(Tensor x, Tensor y,
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
@@ -47,15 +47,15 @@ internal static class Guard
         SameCount(x, y, xName, yName);
     }
 
-    /// <summary>Two matrices of one number of rows.</summary>
+    /// <summary>Requires two matrices with the same number of rows.</summary>
     public static void SameCount(Tensor x, Tensor y,
         [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
     {
         if (x.size(0) != y.size(0))
-            throw new ArgumentException($"{xName} and {yName} must have one number of rows, got {Shape(x)} and {Shape(y)}.", yName);
+            throw new ArgumentException($"{xName} and {yName} must have the same number of rows, got {Shape(x)} and {Shape(y)}.", yName);
     }
 
-    /// <summary>A matrix without NaN and infinities; the message names the first entry that is not finite.</summary>
+    /// <summary>Requires a matrix without NaN and infinities. The message names the first entry that is not finite.</summary>
     public static void Finite(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         using var scope = NewDisposeScope();
@@ -68,28 +68,29 @@ internal static class Guard
             $"{name} must be finite, got {found} in row {row}, column {column}."), name);
     }
 
-    /// <summary>One label per row, of any integer type. Returns int64: the tensor itself, or a widened copy in the caller's dispose
-    /// scope.</summary>
+    /// <summary>Requires one label per row, of any integer type. Returns int64: the tensor itself, or a widened copy in the caller's
+    /// dispose scope.</summary>
     public static Tensor Labels(Tensor labels, long rows, [CallerArgumentExpression(nameof(labels))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(labels, name);
         if (labels.dim() != 1 || labels.size(0) != rows)
-            throw new ArgumentException($"{name} must be [{rows}], one label a row, got {Shape(labels)}.", name);
+            throw new ArgumentException($"{name} must be [{rows}], one label per row, got {Shape(labels)}.", name);
         if (!IsInteger(labels.dtype))
             throw new ArgumentException($"{name} must be integers (int64, int32, int16, int8 or uint8), got {labels.dtype}.", name);
         return WidenIntegers(labels);
     }
 
-    /// <summary>Integers as int64: the tensor itself, or a widened copy in the caller's dispose scope. Other types stay as they
-    /// are.</summary>
+    /// <summary>Converts integers to int64: returns the tensor itself, or a widened copy in the caller's dispose scope. Other types are
+    /// returned unchanged.</summary>
     public static Tensor WidenIntegers(Tensor values) =>
         values.dtype != ScalarType.Int64 && IsInteger(values.dtype) ? values.to(ScalarType.Int64) : values;
 
-    /// <summary>Whether labels may have this type. Bool is no integer.</summary>
+    /// <summary>Whether labels may have this type. Bool is not an integer type.</summary>
     public static bool IsInteger(ScalarType type) =>
         type is ScalarType.Int64 or ScalarType.Int32 or ScalarType.Int16 or ScalarType.Int8 or ScalarType.Byte;
 
-    /// <summary>int64 values in [0, count). Looked at on the CPU only: elsewhere it would make the host wait for the device.</summary>
+    /// <summary>Requires int64 values in [0, count). They are checked only on the CPU: elsewhere the host would have to wait for the
+    /// device.</summary>
     public static void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
     {
         if (values.device_type != TorchSharp.DeviceType.CPU || values.numel() == 0) return;
@@ -100,22 +101,22 @@ internal static class Guard
         throw new ArgumentException($"{name} must be in [0, {count}), got {values[row].item<long>()} in row {row}.", name);
     }
 
-    /// <summary>A finite number.</summary>
+    /// <summary>Requires a finite number.</summary>
     public static double Finite(double value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         double.IsFinite(value) ? value : throw OutOfRange(Named(name, member), value, "finite");
 
-    /// <summary>A number or an infinity, but not NaN.</summary>
+    /// <summary>Requires a number or an infinity, but not NaN.</summary>
     public static double NotNaN(double value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         !double.IsNaN(value) ? value : throw OutOfRange(Named(name, member), value, "a number, not NaN");
 
-    /// <summary>A finite number greater than zero.</summary>
+    /// <summary>Requires a finite number greater than zero.</summary>
     public static double Positive(double value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         double.IsFinite(value) && value > 0 ? value : throw OutOfRange(Named(name, member), value, "greater than 0");
 
-    /// <summary>A finite number, zero or greater.</summary>
+    /// <summary>Requires a finite number, zero or greater.</summary>
     public static double NotNegative(double value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         double.IsFinite(value) && value >= 0 ? value : throw OutOfRange(Named(name, member), value, "0 or greater");
@@ -132,23 +133,23 @@ internal static class Guard
         value >= minimum ? value : throw OutOfRange(Named(name, member), value,
             string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
-    /// <summary>A finite number in <c>[low, high]</c>.</summary>
+    /// <summary>Requires a finite number in <c>[low, high]</c>.</summary>
     public static double Within(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         value >= low && value <= high ? value
             : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
 
-    /// <summary>A value that the enum defines.</summary>
+    /// <summary>Requires a value that the enum defines.</summary>
     public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") where T : struct, Enum =>
         Enum.IsDefined(value) ? value : throw OutOfRange(Named(name, member), value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
 
-    /// <summary>A value that is not null.</summary>
+    /// <summary>Requires a value that is not null.</summary>
     public static T NotNull<T>([NotNull] T? value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") where T : class =>
         value ?? throw new ArgumentNullException(Named(name, member));
 
-    /// <summary>An int64 vector of <paramref name="count"/> indices.</summary>
+    /// <summary>Requires an int64 vector of <paramref name="count"/> indices.</summary>
     public static Tensor Indices(Tensor value, long count, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(value, name);
@@ -157,7 +158,7 @@ internal static class Guard
         return value.dtype == ScalarType.Int64 ? value : throw new ArgumentException($"{name} must be int64, got {value.dtype}.", name);
     }
 
-    /// <summary>A bool mask [N, M].</summary>
+    /// <summary>Requires a bool mask [N, M].</summary>
     public static Tensor Mask(Tensor value, [CallerArgumentExpression(nameof(value))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(value, name);
@@ -165,10 +166,10 @@ internal static class Guard
             : throw new ArgumentException($"{name} must be bool [N, M], got {value.dtype} {Shape(value)}.", name);
     }
 
-    /// <summary>A shape as messages print it: <c>[64, 2048]</c>.</summary>
+    /// <summary>Formats a shape for messages: <c>[64, 2048]</c>.</summary>
     public static string Shape(Tensor value) => $"[{string.Join(", ", value.shape)}]";
 
-    /// <summary>The name that the caller knows: in an <c>init</c> accessor the name of the property, not <c>value</c>.</summary>
+    /// <summary>The name for messages: in an <c>init</c> accessor the name of the property, not <c>value</c>.</summary>
     private static string Named(string name, string member) => name == "value" ? member : name;
 
     private static ArgumentOutOfRangeException OutOfRange(string name, object value, string expected) =>

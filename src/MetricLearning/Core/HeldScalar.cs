@@ -17,7 +17,7 @@ public readonly struct HeldScalar
 
     internal HeldScalar(Scalar scalar) => this.scalar = scalar;
 
-    /// <summary>The number as TorchSharp takes it.</summary>
+    /// <summary>Converts the number to TorchSharp's type.</summary>
     public static implicit operator Scalar(HeldScalar number) => number.scalar;
 
     /// <summary><c>x + y</c>.</summary>

@@ -3,13 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Hears what each layer of a model takes and gives, on the thread that runs the model.</summary>
+/// <summary>Listens to the input and output of each layer of a model, on the thread that runs the model.</summary>
 /// <remarks>
 /// <para>TorchSharp keeps hooks in a dictionary of the module, and every <c>call</c> enumerates it. A hook that is added for one call would
 /// also run in the calls of other threads. Adding or removing a hook while another thread calls the module breaks that call. So each layer
 /// gets one hook, which stays. It passes the output on to the listener of its own thread, and does nothing if there is none.</para>
-/// <para>One lock of the whole process keeps forward passes and additions apart, because models may share layers. Forward passes of the
-/// library hold it together; an addition holds it alone. A <c>call</c> that a program makes by itself does not hold it.</para>
+/// <para>One lock for the whole process keeps hooks from being added during forward passes; it is not one per model, because models may
+/// share layers. Forward passes of the library share it; adding hooks holds it exclusively. A program's own <c>call</c> does not hold
+/// it.</para>
 /// </remarks>
 internal static class LayerTaps
 {
@@ -20,24 +21,24 @@ internal static class LayerTaps
     [ThreadStatic]
     private static Action<nn.Module, Tensor, Tensor>? listener;
 
-    /// <summary>The layers that can be heard, by their dotted names, outer ones first: those that take a tensor and give a
-    /// tensor.</summary>
+    /// <summary>The layers that can be listened to, by their dotted names, outer ones first. These are the layers that take a tensor and
+    /// return a tensor.</summary>
     public static IEnumerable<(string Name, nn.Module<Tensor, Tensor> Layer)> Layers(nn.Module model)
     {
         foreach (var (name, module) in model.named_modules())
             if (name.Length > 0 && module is nn.Module<Tensor, Tensor> layer) yield return (name, layer);
     }
 
-    /// <summary>Adds the hooks that are not there yet; waits for the passes that run.</summary>
-    /// <exception cref="InvalidOperationException">There are such hooks, and this thread is inside a pass.</exception>
+    /// <summary>Adds the missing hooks. It waits for the running passes.</summary>
+    /// <exception cref="InvalidOperationException">Hooks are missing, and this thread is inside a pass.</exception>
     public static void AddTo(nn.Module model)
     {
         var layers = Layers(model).Select(named => named.Layer).Where(layer => !tapped.TryGetValue(layer, out _)).ToList();
         if (layers.Count == 0) return;
         if (gate.IsReadLockHeld)
             throw new InvalidOperationException(
-                $"The layers of {model.GetType().Name} cannot be looked at for the first time inside the forward pass "
-                + "of another model: make a FeatureExtractor of the layer before.");
+                $"The layers of {model.GetType().Name} cannot get their hooks inside the forward pass "
+                + "of another model: create its FeatureExtractor before that pass.");
         gate.EnterWriteLock();
         try
         {
@@ -50,15 +51,15 @@ internal static class LayerTaps
         }
     }
 
-    /// <summary>Begins a forward pass; until it is disposed, on the same thread, no hook is added.</summary>
+    /// <summary>Begins a forward pass. No hook is added until it is disposed, which must happen on the same thread.</summary>
     public static Pass BeginPass()
     {
         gate.EnterReadLock();
         return new(gate);
     }
 
-    /// <summary>Runs a model; the listener is told each input and output of each layer, which it must copy to keep. A layer that works in
-    /// place has changed its input.</summary>
+    /// <summary>Runs a model. The listener receives each input and output of each layer, and must copy those that it keeps. A layer that
+    /// works in place has changed its input.</summary>
     public static TResult Call<TResult>(nn.Module<Tensor, TResult> model, Tensor input,
         Action<nn.Module, Tensor, Tensor> hear)
     {
@@ -82,7 +83,7 @@ internal static class LayerTaps
         return output;
     }
 
-    /// <summary>A forward pass that runs, and holds the lock together with others.</summary>
+    /// <summary>A running forward pass, which shares the lock with others.</summary>
     public readonly ref struct Pass(ReaderWriterLockSlim held)
     {
         public void Dispose() => held.ExitReadLock();

@@ -1,11 +1,11 @@
-#pragma warning disable RS0030 // the one place that makes scalars
+#pragma warning disable RS0030 // this is the only place that makes scalars
 
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Numbers that stay alive while libtorch reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>,
+/// <summary>Makes numbers that stay alive while libtorch reads them: <c>x * S(2) + S(1)</c>, <c>x.clamp_min(S(0))</c>,
 /// <c>x.Plus(y)</c>.</summary>
 /// <remarks>
 /// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, passes its address to libtorch, and keeps no reference to it. A
@@ -35,36 +35,37 @@ public static class Scalars
     [ThreadStatic] private static Scalar[]? recent;
     [ThreadStatic] private static int made;
 
-    /// <summary>A float64 number; an operation with a float32 tensor stays float32, as in PyTorch.</summary>
+    /// <summary>Makes a float64 number. An operation with a float32 tensor stays float32, as in PyTorch.</summary>
     public static HeldScalar S(double value) => new(Hold(value.ToScalar()));
 
-    /// <summary>An int64 number.</summary>
+    /// <summary>Makes an int64 number.</summary>
     public static HeldScalar S(long value) => new(Hold(value.ToScalar()));
 
-    /// <summary>An integer number.</summary>
+    /// <summary>Makes an integer number.</summary>
     public static HeldScalar S(int value) => new(Hold(value.ToScalar()));
 
-    /// <summary>A truth value, for masks.</summary>
+    /// <summary>Makes a truth value, for masks.</summary>
     public static HeldScalar S(bool value) => new(Hold(value.ToScalar()));
 
-    /// <summary><c>x + y</c> of two tensors, which broadcast; TorchSharp's own operator makes its factor 1 anew each time.</summary>
+    /// <summary>Computes <c>x + y</c> of two tensors, which broadcast. TorchSharp's own operator makes a new scalar 1 in each
+    /// call.</summary>
     public static Tensor Plus(this Tensor x, Tensor y) => x.add(y, one);
 
-    /// <summary><c>x + y</c>, written into x, which is returned: the same object.</summary>
+    /// <summary>Computes <c>x + y</c> in place and returns x, the same object.</summary>
     public static Tensor Plus_(this Tensor x, Tensor y) => x.add_(y, one);
 
-    /// <summary><c>x + y</c> of a tensor and a number.</summary>
+    /// <summary>Computes <c>x + y</c> of a tensor and a number.</summary>
     public static Tensor Plus(this Tensor x, Scalar y) => x.add(y, one);
 
-    /// <summary>0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>
-    /// <param name="count">How many integers, 0 or greater.</param>
-    /// <param name="device">Where they are made; null for the CPU.</param>
+    /// <summary>Makes 0, 1, ... count − 1 as int64 [count]: <c>arange(count)</c> with bounds that stay alive.</summary>
+    /// <param name="count">The number of integers, 0 or greater.</param>
+    /// <param name="device">The device; null for the CPU.</param>
     public static Tensor Iota(long count, Device? device = null) => Iota(0, count, device);
 
-    /// <summary>first, ... end − 1 as int64 [end − first]: <c>arange(first, end)</c> with bounds that stay alive.</summary>
+    /// <summary>Makes first, ... end − 1 as int64 [end − first]: <c>arange(first, end)</c> with bounds that stay alive.</summary>
     /// <param name="first">The first integer.</param>
     /// <param name="end">One more than the last integer; at least <paramref name="first"/>.</param>
-    /// <param name="device">Where they are made; null for the CPU.</param>
+    /// <param name="device">The device; null for the CPU.</param>
     public static Tensor Iota(long first, long end, Device? device = null) =>
         arange(S(first), S(end), S(1), ScalarType.Int64, device ?? CPU);
 

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Buffers of the current thread, reused from call to call. A buffer holds whatever the last user left in it.</summary>
+/// <summary>Buffers of the current thread that are reused from call to call. A buffer still holds the values of its last user.</summary>
 internal static class Scratch
 {
     [ThreadStatic] private static int[]? ints;

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// processor and .NET version, which <see cref="Random"/> does not promise.
 /// </summary>
 /// <remarks>
-/// Blackman and Vigna, <i>Scrambled linear pseudorandom number generators</i>, 2021. Not for cryptography.
+/// Blackman and Vigna, <i>Scrambled linear pseudorandom number generators</i>, 2021. Do not use it for cryptography.
 /// <para> Thread safety: one thread at a time. Give each item of work a generator of its own, made by <see cref="ForStream"/>, which any
 /// number of threads may call at once. </para>
 /// </remarks>
@@ -32,10 +32,10 @@ public sealed class SeededRandom
     /// <summary>Creates an independent generator for one item of work, for example (seed, epoch, index): the same keys give the same
     /// numbers, on any thread and in any order of calls.</summary>
     /// <param name="seed">The seed of the run.</param>
-    /// <param name="keys">What tells this item of work from others.</param>
+    /// <param name="keys">Numbers that identify this item of work.</param>
     public static SeededRandom ForStream(ulong seed, params ReadOnlySpan<ulong> keys)
     {
-        var state = SplitMix(ref seed);     // mixed first, so that near seeds share no stream
+        var state = SplitMix(ref seed);     // mixed first, so that near seeds have different streams
         foreach (var key in keys)
         {
             state ^= key + 0x9E3779B97F4A7C15UL;
@@ -95,7 +95,7 @@ public sealed class SeededRandom
     /// <summary>Chooses different items at random, moves them to the beginning and returns them; every choice and order is equally
     /// likely.</summary>
     /// <param name="items">The items, which are reordered.</param>
-    /// <param name="count">How many to choose, in [0, number of items].</param>
+    /// <param name="count">The number of to choose, in [0, number of items].</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or greater than the number of
     /// items.</exception>
     public Span<T> Choose<T>(Span<T> items, int count)

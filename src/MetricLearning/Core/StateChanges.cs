@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a call changed in its losses and miners, so that a call that throws takes it back.</summary>
+/// <summary>Records what a call changes in its losses and miners, so that the changes can be undone if the call throws.</summary>
 /// <remarks>
-/// A call runs in <see cref="During{T}"/>. If it throws, all its changes are taken back, the last first. A call within another call hands
-/// its changes to that one, because the outer call may still throw.
+/// A call runs in <see cref="During{T}"/>. If it throws, all its changes are undone, the last first. A call within another call passes its
+/// changes to the outer call, which may still throw.
 /// <para>Thread safety: one for each thread.</para>
 /// </remarks>
 internal sealed class StateChanges
@@ -17,7 +17,7 @@ internal sealed class StateChanges
 
     private StateChanges() => current = this;
 
-    /// <summary>Runs a call. If it throws, it has changed nothing.</summary>
+    /// <summary>Runs a call. If it throws, its changes are undone.</summary>
     public static T During<T>(Func<T> call)
     {
         var changes = new StateChanges();
@@ -33,7 +33,7 @@ internal sealed class StateChanges
         }
     }
 
-    /// <summary>Call it before a tensor is overwritten: the tensor gets its values back if the call throws. Outside of a call it does
+    /// <summary>Saves a tensor before it is overwritten. If the call throws, the values are restored. Outside of a call it does
     /// nothing.</summary>
     public static void Before(Tensor written)
     {
@@ -52,10 +52,10 @@ internal sealed class StateChanges
         current.changes.Add((() => written.index_copy_(0, places, saved), [saved, places]));
     }
 
-    /// <summary>Says how a change is taken back if the call throws. Outside of a call it does nothing.</summary>
+    /// <summary>Adds an action that undoes a change if the call throws. Outside of a call it does nothing.</summary>
     public static void OnFailure(Action undo) => current?.changes.Add((undo, []));
 
-    /// <summary>The call has succeeded.</summary>
+    /// <summary>Keeps the changes, because the call has succeeded.</summary>
     private void Keep()
     {
         if (outer is not null) outer.changes.AddRange(changes);
@@ -63,7 +63,7 @@ internal sealed class StateChanges
         changes.Clear();
     }
 
-    /// <summary>Ends the call. Without <see cref="Keep"/> it takes back what the call has changed.</summary>
+    /// <summary>Ends the call. Without <see cref="Keep"/> it undoes the changes.</summary>
     private void End()
     {
         current = outer;

@@ -5,10 +5,10 @@ namespace MetricLearning;
 /// <summary>Runs loops over independent items on as many threads as libtorch uses.</summary>
 internal static class Threads
 {
-    /// <summary>The least numbers that one task of <see cref="ForRows"/> covers.</summary>
+    /// <summary>The smallest amount of numbers for one task of <see cref="ForRows"/>.</summary>
     private const int NumbersPerTask = 1 << 14;
 
-    /// <summary>So many multiplications, or numbers read, take less time than waking a thread.</summary>
+    /// <summary>The number of multiplications, or of numbers read, that take as long as waking a thread.</summary>
     private const long SmallWork = 1 << 18;
 
     /// <summary>Whether the work is so small that one thread alone is faster.</summary>

@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>How far training has come on its way from easy to hard: a number from 0 to 1 that <see cref="ScheduledMiner"/>,
+/// <summary>The progress of training from easy to hard: a number from 0 to 1 that <see cref="ScheduledMiner"/>,
 /// <see cref="EasyToHardMiner"/> and <see cref="ScheduledMargin"/> follow.</summary>
 /// <remarks>
-/// A pupil goes to primary school before university: triplets that are too hard at first let a network collapse, and triplets that stay
-/// easy teach nothing. The progress follows the length of training (<see cref="Over"/>), or what the network has learned
+/// A pupil goes to primary school before university. Triplets that are too hard at first can make a network collapse, and triplets that
+/// stay easy teach nothing. The progress follows the length of training (<see cref="Over"/>), or what the network has learned
 /// (<see cref="ByActiveFraction"/>): when few triplets have a loss, the next ones may be harder.
 /// <code>
 /// var curriculum = Curriculum.Over(TrainingSpan.Epochs(60), iterationsPerEpoch: sampler.BatchesPerEpoch);
@@ -29,11 +29,11 @@ public sealed class Curriculum : ITrainingState
     private Curriculum(double start, double length, double threshold, double stride, int window) =>
         (this.start, this.length, this.threshold, this.stride, this.window) = (start, length, threshold, stride, window);
 
-    /// <summary>A curriculum over a length of training: 0 until <paramref name="start"/>, then in a straight line to 1 at
+    /// <summary>Creates a curriculum over a length of training: 0 until <paramref name="start"/>, then in a straight line to 1 at
     /// <paramref name="end"/>.</summary>
     /// <param name="end">When it ends, counted from the start of training.</param>
     /// <param name="start">When it begins. Default: at once.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
     /// <exception cref="ArgumentException">Start and end differ in unit, the end is not after the start, or a length is in epochs and the
     /// iterations of an epoch are not given.</exception>
@@ -46,17 +46,18 @@ public sealed class Curriculum : ITrainingState
                 $"end must come after start and be in the same unit, got a start after {first} and an end after {end}.", nameof(end));
         if (iterationsPerEpoch is { } given) Guard.AtLeast(given, 1, nameof(iterationsPerEpoch));
         else if (end.InEpochs)
-            throw new ArgumentException("iterationsPerEpoch must be given where a length is in epochs.", nameof(iterationsPerEpoch));
+            throw new ArgumentException("iterationsPerEpoch must be given if a length is in epochs.", nameof(iterationsPerEpoch));
         var from = first.ToIterations(iterationsPerEpoch ?? 1);
         return new Curriculum(from, end.ToIterations(iterationsPerEpoch ?? 1) - from, 0, 0, 0);
     }
 
-    /// <summary>A curriculum that follows what the network has learned: whenever the mean active fraction of <paramref name="window"/>
-    /// steps is below <paramref name="below"/>, the progress grows by <paramref name="stride"/>, and a new window begins.</summary>
-    /// <param name="below">The active fraction (<see cref="LossReport.ActiveFraction"/>) below which it goes on, in [0, 1]. Default:
-    /// 0.5.</param>
-    /// <param name="stride">By how much the progress grows, above 0 and at most 1. Default: 0.1.</param>
-    /// <param name="window">How many steps are averaged, at least 1. Default: 100.</param>
+    /// <summary>Creates a curriculum that follows what the network has learned: whenever the mean active fraction of
+    /// <paramref name="window"/> steps is below <paramref name="below"/>, the progress grows by <paramref name="stride"/>, and a new window
+    /// begins.</summary>
+    /// <param name="below">The active fraction (<see cref="LossReport.ActiveFraction"/>) below which the curriculum advances, in [0, 1].
+    /// Default: 0.5.</param>
+    /// <param name="stride">The growth of the progress per window, above 0 and at most 1. Default: 0.1.</param>
+    /// <param name="window">The number of steps that are averaged, at least 1. Default: 100.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public static Curriculum ByActiveFraction(double below = 0.5, double stride = 0.1, int window = 100)
     {
@@ -64,13 +65,13 @@ public sealed class Curriculum : ITrainingState
         return new Curriculum(0, 0, Guard.Within(below, 0, 1), Guard.Within(stride, 0, 1), Guard.AtLeast(window, 1));
     }
 
-    /// <summary>How far training has come, in [0, 1].</summary>
+    /// <summary>The progress, in [0, 1].</summary>
     public double Progress => FollowsLoss ? progress : Math.Clamp((iteration - start) / length, 0, 1);
 
     /// <summary>Whether the active fraction of a loss drives it.</summary>
     public bool FollowsLoss => window > 0;
 
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     public long Iteration => iteration;
 
     /// <summary>Counts an iteration as done.</summary>
@@ -83,7 +84,7 @@ public sealed class Curriculum : ITrainingState
         Tell();
     }
 
-    /// <summary>Counts an iteration as done, and tells what its loss was like.</summary>
+    /// <summary>Counts an iteration as done, and passes the active fraction of its loss.</summary>
     /// <param name="activeFraction">The share of the terms of the loss that were not 0, in [0, 1]
     /// (<see cref="LossReport.ActiveFraction"/>). A curriculum over a length of training does not use it.</param>
     /// <exception cref="ArgumentOutOfRangeException">The fraction is not in [0, 1].</exception>
@@ -122,7 +123,7 @@ public sealed class Curriculum : ITrainingState
         Tell();
     }
 
-    /// <summary>Tells the progress now and after each change.</summary>
+    /// <summary>Calls an action with the progress now and after each change.</summary>
     internal void Follow(Action<double> follower)
     {
         followers.Add(follower);

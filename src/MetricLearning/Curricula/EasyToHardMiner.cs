@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Picks one triplet for each anchor, at first of easy candidates and, as a <see cref="Curriculum"/> goes on, of harder and harder
-/// ones. The very hardest, which often have a wrong label, can be left out for ever.</summary>
+/// <summary>Picks one triplet for each anchor: at first easy ones, and harder and harder ones as a <see cref="Curriculum"/> advances. The
+/// hardest candidates, which often have a wrong label, can always be skipped.</summary>
 /// <remarks>
 /// The positives of an anchor are ranked from the farthest (rank 0, the hardest) to the nearest, its negatives from the nearest to the
-/// farthest. Of n candidates the ⌊s·n⌋ hardest are skipped. Among the m that are left the one of rank <c>round((1 − h)(m − 1))</c> is
-/// taken, where the hardness <c>h = h₀ + (1 − h₀) · progress</c> grows from h₀ to 1. With s = 0 and progress 1 it is
-/// <see cref="BatchHardMiner"/>. Memory O(N·M), two sorts of each row. Bengio et al., <i>Curriculum Learning</i>, 2009, applied to ranks.
+/// farthest. The ⌊s·n⌋ hardest of n candidates are skipped. From the remaining m it takes the one of rank <c>round((1 − h)(m − 1))</c>,
+/// where the hardness <c>h = h₀ + (1 − h₀) · progress</c> grows from h₀ to 1. With s = 0 and progress 1 it is <see cref="BatchHardMiner"/>.
+/// Memory O(N·M), two sorts of each row. Bengio et al., <i>Curriculum Learning</i>, 2009, applied to ranks.
 /// <para>Thread safety: any number of threads may mine at once, each with a batch of its own, while the curriculum does not
 /// step.</para>
 /// </remarks>
@@ -16,7 +16,7 @@ public sealed class EasyToHardMiner : Miner
 {
     private readonly Curriculum curriculum;
 
-    /// <summary>A miner that follows a curriculum.</summary>
+    /// <summary>Creates a miner that follows a curriculum.</summary>
     /// <param name="curriculum">The curriculum.</param>
     /// <exception cref="ArgumentNullException">The curriculum is null.</exception>
     public EasyToHardMiner(Curriculum curriculum) => this.curriculum = Guard.NotNull(curriculum);
@@ -34,7 +34,7 @@ public sealed class EasyToHardMiner : Miner
             : throw new ArgumentOutOfRangeException(nameof(SkippedShare), value, "SkippedShare must be in [0, 1).");
     }
 
-    /// <summary>h, the hardness of the moment, in [0, 1].</summary>
+    /// <summary>The current hardness h, in [0, 1].</summary>
     public double CurrentHardness => StartHardness + (1 - StartHardness) * curriculum.Progress;
 
     /// <inheritdoc/>

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Searches a whole corpus for what a model confuses: for each row, rows of other classes that are near to it.</summary>
+/// <summary>Searches a whole corpus for rows that a model confuses: for each row, near rows of other classes.</summary>
 /// <remarks>
-/// A miner sees one batch, which holds a hard negative by chance. This search looks at all rows. Extract the features of the training set
-/// with the current model, search, and train on the triplets. Repeat this every few epochs: the triplets are a notebook of mistakes.
+/// A miner sees one batch, which holds a hard negative by chance. This search compares all rows. Extract the features of the training set
+/// with the current model, search, and train on the triplets. Repeat this every few epochs.
 /// <code>
 /// var search = new HardNegativeSearch { NegativesPerAnchor = 2, SkippedRanks = 1, AbsoluteMargin = 0.05 };
 /// var found = search.Find(set.Features, set.Identities);
@@ -22,15 +22,15 @@ public sealed record HardNegativeSearch
 {
     private const int Block = 256;
 
-    /// <summary>How many negatives an anchor gets at most, at least 1. Default: 3.</summary>
+    /// <summary>The largest number of negatives of an anchor, at least 1. Default: 3.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int NegativesPerAnchor { get; init => field = Guard.AtLeast(value, 1); } = 3;
 
-    /// <summary>How many of the nearest candidates are left out, 0 or greater. Default: 0.</summary>
+    /// <summary>The number of nearest candidates that are left out, 0 or greater. Default: 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
     public int SkippedRanks { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>How many of the nearest candidates are looked at, with the skipped ones, at least 1. Default: 100.</summary>
+    /// <summary>The number of nearest candidates to consider, including the skipped ones, at least 1. Default: 100.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int LastRank { get; init => field = Guard.AtLeast(value, 1); } = 100;
 
@@ -42,8 +42,8 @@ public sealed record HardNegativeSearch
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? MinimumSimilarity { get; init => field = value is { } given ? Guard.Finite(given, nameof(MinimumSimilarity)) : null; }
 
-    /// <summary>m: the similarity of a negative must be at most that of the positive − m, or it is taken for a false negative; null (the
-    /// default) for no such limit. A negative m lets negatives through that are nearer than the positive.</summary>
+    /// <summary>m: the similarity of a negative must be at most that of the positive − m, otherwise it counts as a false negative; null
+    /// (the default) for no such limit. With a negative m, negatives may be nearer than the positive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? AbsoluteMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(AbsoluteMargin)) : null; }
 
@@ -52,8 +52,8 @@ public sealed record HardNegativeSearch
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? RelativeMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(RelativeMargin)) : null; }
 
-    /// <summary>Whether the positive is the farthest row of the class, or the nearest. Default: the nearest, as margins are measured from
-    /// it.</summary>
+    /// <summary>Whether the positive is the farthest row of the class instead of the nearest. Margins are measured from the positive.
+    /// Default: false.</summary>
     public bool FarthestPositive { get; init; }
 
     /// <summary>Whether the negatives are drawn at random among the candidates that are left, in place of the nearest. Default:
@@ -68,7 +68,7 @@ public sealed record HardNegativeSearch
     /// <param name="labels">N labels; only equality counts.</param>
     /// <param name="teacher">[N, T]: features of a stronger model, by which margins and limits are measured; the ranks stay those of
     /// <paramref name="features"/>. Null (the default) to measure by the features themselves.</param>
-    /// <param name="cancellationToken">Stops it.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The triplets of all anchors, in their order, for each the nearest negative first. An anchor without another row of its
     /// class, or without a candidate that passes, has none.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
@@ -81,7 +81,7 @@ public sealed record HardNegativeSearch
         Guard.Matrix(features);
         ArgumentNullException.ThrowIfNull(labels);
         if (labels.Count != features.size(0))
-            throw new ArgumentException($"labels must be {features.size(0)}, one a row, got {labels.Count}.", nameof(labels));
+            throw new ArgumentException($"labels must be {features.size(0)}, one per row, got {labels.Count}.", nameof(labels));
         Guard.Finite(features);
         if (teacher is not null)
         {

@@ -8,13 +8,13 @@ namespace MetricLearning;
 /// using var loss = new ArcFaceLoss(classes, dimension);
 /// var margin = new ScheduledMargin(curriculum, 0.1, 0.5, value =&gt; loss.Margin = value);
 /// </code>
-/// <para>Thread safety: as the curriculum.</para>
+/// <para>Thread safety: that of the curriculum.</para>
 /// </remarks>
 public sealed class ScheduledMargin
 {
     private readonly Curriculum curriculum;
 
-    /// <summary>A margin that follows a curriculum.</summary>
+    /// <summary>Creates a margin that follows a curriculum.</summary>
     /// <param name="curriculum">The curriculum.</param>
     /// <param name="from">The margin at progress 0.</param>
     /// <param name="to">The margin at progress 1.</param>

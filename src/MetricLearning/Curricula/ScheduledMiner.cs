@@ -3,23 +3,23 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Mines by one miner after the other, as a <see cref="Curriculum"/> goes on: random triplets first, say, then semi-hard ones,
-/// then the hardest.</summary>
+/// <summary>Mines with one miner after the other as a <see cref="Curriculum"/> advances, for example random triplets first, then semi-hard
+/// ones, then the hardest.</summary>
 /// <remarks>
 /// <code>
 /// var miner = new ScheduledMiner(curriculum, (0, new RandomTripletsMiner(4)), (0.3, new SemiHardMiner()), (0.7, new BatchHardMiner()));
 /// </code>
-/// A miner that draws at random keeps its own count of calls, as everywhere (<see cref="SeededMiner.Calls"/>).
-/// <para>Thread safety: as the miner of the moment.</para>
+/// A miner that draws at random keeps its own count of calls (<see cref="SeededMiner.Calls"/>).
+/// <para>Thread safety: that of the current miner.</para>
 /// </remarks>
 public sealed class ScheduledMiner : Miner
 {
     private readonly Curriculum curriculum;
 
-    /// <summary>A miner that follows a curriculum.</summary>
+    /// <summary>Creates a miner that follows a curriculum.</summary>
     /// <param name="curriculum">The curriculum.</param>
-    /// <param name="stages">The miners, each with the progress from which it mines; the first from 0, the others later and later. All have
-    /// the same <see cref="Miner.Distance"/>, which becomes that of this miner.</param>
+    /// <param name="stages">The miners, each with the progress from which it mines; the first from 0, the others in ascending order. All
+    /// have the same <see cref="Miner.Distance"/>, which becomes that of this miner.</param>
     /// <exception cref="ArgumentNullException">An argument or a miner is null.</exception>
     /// <exception cref="ArgumentException">There is no stage, the first does not begin at 0, the stages are not in order, or their
     /// distances differ.</exception>
@@ -35,7 +35,8 @@ public sealed class ScheduledMiner : Miner
                 + $"{string.Join(", ", stages.Select(stage => stage.From.ToString("R", CultureInfo.InvariantCulture)))}.",
                 nameof(stages));
         if (stages.Any(stage => !ReferenceEquals(stage.Miner.Distance, stages[0].Miner.Distance)))
-            throw new ArgumentException("stages must mine by one distance: give each miner the same Distance, or none.", nameof(stages));
+            throw new ArgumentException("stages must all use the same distance: give each miner the same Distance, or none.",
+                nameof(stages));
         (this.curriculum, Stages) = (curriculum, [.. stages]);
         Distance = stages[0].Miner.Distance;
     }
@@ -43,7 +44,7 @@ public sealed class ScheduledMiner : Miner
     /// <summary>The miners, each with the progress from which it mines.</summary>
     public IReadOnlyList<(double From, Miner Miner)> Stages { get; }
 
-    /// <summary>The miner of the moment.</summary>
+    /// <summary>The current miner.</summary>
     public Miner Current => Stages.Last(stage => stage.From <= curriculum.Progress).Miner;
 
     /// <inheritdoc/>

@@ -5,13 +5,13 @@ internal sealed class AllowedDistances
 {
     private readonly Distance[] distances;
 
-    /// <summary>At least one distance.</summary>
-    /// <exception cref="ArgumentException">There is none, or one is null.</exception>
+    /// <summary>Allows at least one distance.</summary>
+    /// <exception cref="ArgumentException">There is no distance, or one is null.</exception>
     public AllowedDistances(Distance[] distances, string name)
     {
         ArgumentNullException.ThrowIfNull(distances, name);
         if (distances.Length == 0 || distances.Contains(null))
-            throw new ArgumentException($"{name} must hold a distance, and none that is null.", name);
+            throw new ArgumentException($"{name} must have at least one distance, and no null.", name);
         this.distances = [.. distances];
     }
 

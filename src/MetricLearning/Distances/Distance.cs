@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A distance between embeddings: a number for each two of them, and smaller is always nearer.</summary>
+/// <summary>A distance between embeddings. Smaller is always nearer.</summary>
 /// <remarks>
-/// To add a distance, derive and write <see cref="MatrixCore"/> and <see cref="PairwiseCore"/>, which are pure maths: shapes are checked
-/// before them and their intermediate tensors are freed after them. Use <see cref="Scalars.S(double)"/> for numbers:
+/// To add a distance, derive from this class and write only the formulas, <see cref="MatrixCore"/> and <see cref="PairwiseCore"/>. This
+/// class checks the shapes before them and frees their intermediate tensors after them. Use <see cref="Scalars.S(double)"/> for numbers:
 /// <code>
 /// sealed class SquaredCosine : Distance       // of rows of length 1
 /// {
@@ -19,9 +19,9 @@ namespace MetricLearning;
 /// <para> <b>Accuracy.</b> <see cref="Pairwise"/> computes differences and is exact to rounding. <see cref="Matrix"/> of the Euclidean
 /// distances uses one matrix product for every size of batch, with rows measured from the mean row. The error of d² is of the order of
 /// ε·(‖x‖² + ‖y‖²), where lengths are measured from that mean and ε is 1.2e-7 in float32, or 1e-3 on a GPU where TF32 is allowed. On the
-/// CPU, rows so near that digits would cancel are measured by their differences: there the error of d² is at most about 1,000 ε of d²
-/// itself, and equal rows are at distance 0. On other devices the distance of a row to itself is small but not exactly 0. The gradient at
-/// distance 0 is finite everywhere. </para>
+/// CPU, rows that are so near that digits would cancel are measured by their differences. There the error of d² is at most about 1,000 ε of
+/// d² itself, and equal rows are at distance 0. On other devices the distance of a row to itself is small but not exactly 0. The gradient
+/// at distance 0 is finite everywhere. </para>
 /// <para> Thread safety: immutable; any number of threads may use it at once. </para>
 /// </remarks>
 public abstract class Distance
@@ -84,10 +84,10 @@ public abstract class Distance
         return PairwiseCore(RowMath.Widen(x), RowMath.Widen(y)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The distances of chosen rows of x to chosen rows of y, [K], as exact as <see cref="Pairwise"/>. The caller has a dispose
-    /// scope open.</summary>
+    /// <summary>Measures the distances of chosen rows of x to chosen rows of y, [K], as exactly as <see cref="Pairwise"/>. The caller has a
+    /// dispose scope open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself if the batch has no references.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     internal Tensor Selected(Tensor x, Tensor y, Tensor rows, Tensor columns) => Differences is { } form
@@ -100,14 +100,14 @@ public abstract class Distance
     /// <summary>Whether the distance is a product of two rows, so that its matrix is as exact as its pairs.</summary>
     internal virtual bool IsProduct => false;
 
-    /// <summary>The distance that measures the rows of <see cref="Prepare"/>; this distance itself if nothing is prepared.</summary>
+    /// <summary>The distance to use on the rows of <see cref="Prepare"/>; this distance itself if nothing is prepared.</summary>
     internal virtual Distance OfPrepared => this;
 
-    /// <summary>Prepares rows for <see cref="OfPrepared"/>, with gradient, once for all that a batch measures. Returns x itself if there is
+    /// <summary>Prepares rows for <see cref="OfPrepared"/>, with gradient. This is done once per batch. Returns x itself if there is
     /// nothing to do. The caller has a dispose scope open.</summary>
     internal virtual Tensor Prepare(Tensor x) => x;
 
-    /// <summary>Rows whose products order pairs as this distance does; null if no product does. The caller has a dispose scope
+    /// <summary>Makes rows whose products order pairs as this distance does; null if products cannot. The caller has a dispose scope
     /// open.</summary>
     /// <param name="x">[N, D], float32 or float64.</param>
     internal virtual ProductOrdering? Form(Tensor x) => null;

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Where in an image a network's features are strong, as torchreid's <c>visualize_actmap</c> shows it.</summary>
+/// <summary>Where in an image a network's features are strong, as in torchreid's <c>visualize_actmap</c>.</summary>
 /// <remarks>Thread safety: any number of threads may call this at once. It computes with features, not with a model.</remarks>
 public static class ActivationMaps
 {

@@ -44,11 +44,11 @@ internal sealed class FeatureArrays : IDisposable
     /// <summary>The names in words.</summary>
     public string Described => Names.All(name => name == Only) ? "one array without a name" : MessageText.Some(Names);
 
-    /// <summary>Whether there is such an array, of whatever kind.</summary>
+    /// <summary>Whether there is such an array, of any kind.</summary>
     public bool Has(string name) => Names.Contains(name) || tensors?.Metadata.ContainsKey(name) == true;
 
     /// <summary>An array of numbers, in the current dispose scope.</summary>
-    /// <exception cref="InvalidDataException">It holds something else, or is damaged.</exception>
+    /// <exception cref="InvalidDataException">The array has other contents, or is damaged.</exception>
     public Tensor Read(string name)
     {
         if (list.ContainsKey(name)) throw new InvalidDataException($"'{name}' is a column of the list, not an array");
@@ -78,7 +78,8 @@ internal sealed class FeatureArrays : IDisposable
             && found.size(1) == width;
     }
 
-    /// <summary>The embedding space of the file, as JSON; null if it says none. That of a <c>.npy</c> file lies beside it.</summary>
+    /// <summary>The embedding space of the file, as JSON; null if it says none. That of a <c>.npy</c> file is in a file next to
+    /// it.</summary>
     public string? Space => archive is null && tensors is null ? SpaceBeside.Read(path)
         : !Has(EmbeddingSpace.MetadataKey) ? null
         : archive is null ? tensors!.Metadata.GetValueOrDefault(EmbeddingSpace.MetadataKey)
@@ -104,7 +105,7 @@ internal sealed class FeatureArrays : IDisposable
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"the text '{name}' is no JSON list of texts: {MessageText.Excerpt(e.Message)}", e);
+            throw new InvalidDataException($"the text '{name}' is not a JSON list of texts: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 

@@ -1,13 +1,13 @@
 namespace MetricLearning;
 
-/// <summary>What an array of a file of features stands for.</summary>
+/// <summary>The meaning of an array in a file of features.</summary>
 internal enum FeatureColumn
 {
     Features, Identities, Cameras, Files,
 }
 
-/// <summary>Which names of arrays stand for which column of which set.</summary>
-/// <param name="names">The names that the user gives; null for the usual ones.</param>
+/// <summary>Maps the names of arrays to columns of sets.</summary>
+/// <param name="names">The user's names; null for the usual ones.</param>
 internal sealed class FeatureColumns(FeatureNames? names)
 {
     private static readonly Dictionary<string, string> shortSets = new() { ["q"] = "query", ["g"] = "gallery" };
@@ -18,7 +18,7 @@ internal sealed class FeatureColumns(FeatureNames? names)
         Usual("cam", "cams", "camera", "cameras", "camid", "camids"), Usual("files", "file", "paths", "names"),
     ];
 
-    /// <summary>Names that are no set, <c>_</c> and a column.</summary>
+    /// <summary>Names that do not consist of a set, <c>_</c> and a column.</summary>
     private static readonly Dictionary<string, string> shortFeatures = new() { ["query"] = "qf", ["gallery"] = "gf" };
 
     /// <summary>The sets that have features among these arrays: queries, gallery, others in ordinal order. Empty stands for the set
@@ -40,7 +40,7 @@ internal sealed class FeatureColumns(FeatureNames? names)
         if (names is null && column == FeatureColumn.Features && shortFeatures.TryGetValue(set, out var other)) yield return other;
     }
 
-    /// <summary>Whether an array may stand for a column of a set.</summary>
+    /// <summary>Whether an array may be a column of a set.</summary>
     public bool Knows(string array) => names is not null || Enum.GetValues<FeatureColumn>().Any(column =>
         Patterns(column).Any(pattern => SetIn(array, pattern) is not null)) || shortFeatures.ContainsValue(array);
 
@@ -65,7 +65,8 @@ internal sealed class FeatureColumns(FeatureNames? names)
 
     private static string[] Usual(params string[] columns) => [.. columns.Select(column => $"*_{column}"), .. columns];
 
-    /// <summary>What a pattern's <c>*</c> stands for in a name; empty for a pattern without it; null for another name.</summary>
+    /// <summary>The part of a name that matches a pattern's <c>*</c>; empty for a pattern without it; null if the name does not
+    /// match.</summary>
     private static string? SetIn(string name, string pattern)
     {
         var at = pattern.IndexOf(FeatureNames.Wildcard, StringComparison.Ordinal);

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Features of images at test time: the embedding or the output of a layer, averaged over mirrored and resized views.</summary>
+/// <summary>Extracts features of images at test time: the embedding or the output of a layer, averaged over mirrored and resized
+/// views.</summary>
 /// <remarks>
 /// <para>The model must be in evaluation mode; it runs without gradient. Images are converted to the type of its weights, so that a model
 /// in half precision (<c>model.to(ScalarType.BFloat16)</c>) extracts in half precision; the features are float32 in any case. A map [N, C,
@@ -28,11 +29,11 @@ public sealed class FeatureExtractor
         features = layer is null ? model.Embed : images => LayerFeatures.Of(model, images, layer);
     }
 
-    /// <summary>Whether the mirror image of each image counts as well. Default: no.</summary>
+    /// <summary>Whether the mirror image of each image is used too. Default: no.</summary>
     public bool Flip { get; init; }
 
-    /// <summary>The sizes to which each image is resized, as multiples of its own; bilinear, without anti-aliasing. Default: 1
-    /// alone.</summary>
+    /// <summary>The sizes to which each image is resized, as multiples of its own; bilinear, without anti-aliasing. Default: only
+    /// 1.</summary>
     /// <exception cref="ArgumentException">The list is null or empty, or an entry is not a finite number above 0.</exception>
     public IReadOnlyList<double> Scales
     {
@@ -40,13 +41,13 @@ public sealed class FeatureExtractor
         init
         {
             Guard.NotNull(value);
-            if (value.Count == 0) throw new ArgumentException("Scales must have one entry at least.", nameof(Scales));
+            if (value.Count == 0) throw new ArgumentException("Scales must have at least one entry.", nameof(Scales));
             foreach (var scale in value) Guard.Positive(scale, nameof(Scales));
             field = [.. value];
         }
     } = [1];
 
-    /// <summary>The features of a batch: the mean over all views.</summary>
+    /// <summary>Computes the features of a batch: the mean over all views.</summary>
     /// <param name="images">[N, C, H, W] on the device of the weights.</param>
     /// <returns>[N, D] float32. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or the layer gives neither [N, D] nor [N, C, h, w].</exception>

@@ -7,16 +7,16 @@ namespace MetricLearning;
 
 /// <summary>Writes features with their identities, cameras and files, for other programs, and reads them.</summary>
 /// <remarks>
-/// Each part, such as query and gallery, gives the arrays <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N]; no
-/// camera where there are none) and <c>query_files</c> (text).
+/// Each part, such as query and gallery, is written as arrays: <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N];
+/// only if there are cameras) and <c>query_files</c> (text).
 /// <list type="bullet">
-/// <item><c>.npz</c>: all of them in one archive, as <c>numpy.savez</c> writes it; features of half precision as float32.</item>
+/// <item><c>.npz</c>: all arrays in one archive, as <c>numpy.savez</c> writes it. Features of half precision are stored as float32.</item>
 /// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
-/// <item><c>.npy</c>: the features of one part alone, and beside it a <c>.csv</c> with the columns file, pid and, where there are any,
+/// <item><c>.npy</c>: the features of one part. A <c>.csv</c> file next to it has the columns file, pid and, if there are cameras,
 /// cam.</item>
 /// </list>
-/// <para><c>.npz</c> and <c>.safetensors</c> files carry the embedding space of the sets, where it is known, as JSON under
-/// <see cref="EmbeddingSpace.MetadataKey"/>. A <c>.npy</c> file has no room for it: it goes into a file beside it, <c>x.npy.space.json</c>,
+/// <para><c>.npz</c> and <c>.safetensors</c> files store the embedding space of the sets, if it is known, as JSON under
+/// <see cref="EmbeddingSpace.MetadataKey"/>. A <c>.npy</c> file has no room for it, so it is in a file next to it, <c>x.npy.space.json</c>,
 /// with the checksum of the features. The same features give the same bytes.</para>
 /// <para>Thread safety: any number of threads may write at once, each its own file.</para>
 /// </remarks>
@@ -25,8 +25,8 @@ public static class FeatureFile
     /// <summary>The file name endings that <see cref="Write"/> takes.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
 
-    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> has the list and the space that fit it beside
-    /// it, or none.</summary>
+    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> file has either a matching list and space next
+    /// to it or none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
     /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, parts are of different
@@ -38,7 +38,7 @@ public static class FeatureFile
         ArgumentNullException.ThrowIfNull(parts);
         foreach (var (name, set, files) in parts)
             if (files.Count != set.Count)
-                throw new ArgumentException($"{name} must have one file a row, {set.Count}, got {files.Count}.", nameof(parts));
+                throw new ArgumentException($"{name} must have {set.Count} files, one per row, got {files.Count}.", nameof(parts));
         var space = SpaceOf(parts);
         using var scope = NewDisposeScope();
         switch (Path.GetExtension(path))
@@ -92,9 +92,9 @@ public static class FeatureFile
     /// <summary>NumPy has no bfloat16.</summary>
     private static Tensor InNumPy(Tensor features) => features.dtype == ScalarType.BFloat16 ? features.to(ScalarType.Float32) : features;
 
-    /// <summary>Writes features and their list so that new features never lie beside an old list: the new list is written first, the old
-    /// one is deleted as soon as the new features are written, and then the new features and the new list get their names. The space is
-    /// deleted with the old list, and written between the features and the list.</summary>
+    /// <summary>Writes features and their list in such an order that new features never have an old list. First the new list is written
+    /// under a temporary name. When the new features are written, the old list is deleted; then the new features and the new list get their
+    /// names. The space is deleted with the old list, and written between the features and the list.</summary>
     private static void WritePair(string path, string list, EmbeddingSet set, IReadOnlyList<string> files, string? space)
     {
         using var features = InNumPy(set.Features).alias();

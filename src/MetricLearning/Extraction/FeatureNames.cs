@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>What a file calls its features, identities and cameras. A <c>*</c> in a name stands for the set: <c>query</c> or <c>q</c>,
+/// <summary>The names of features, identities and cameras in a file. A <c>*</c> in a name stands for the set: <c>query</c> or <c>q</c>,
 /// <c>gallery</c> or <c>g</c>, or any other name.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Features">The name of the features, such as <c>*_vectors</c>.</param>

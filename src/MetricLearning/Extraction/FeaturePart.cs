@@ -8,10 +8,10 @@ public sealed class FeaturePart : IDisposable
     internal FeaturePart(string name, EmbeddingSet set, IReadOnlyList<string>? files, IReadOnlyDictionary<long, string>? identityNames,
         IReadOnlyList<string> notes) => (Name, Set, Files, IdentityNames, Notes) = (name, set, files, identityNames, notes);
 
-    /// <summary>What the file calls the set: <c>query</c>, <c>gallery</c>; empty if the file has one set without a name.</summary>
+    /// <summary>The name of the set in the file: <c>query</c>, <c>gallery</c>; empty if the file has one set without a name.</summary>
     public string Name { get; }
 
-    /// <summary>The features with their identities and cameras, and the embedding space where the file knows it.</summary>
+    /// <summary>The features with their identities and cameras, and the embedding space if the file records it.</summary>
     public EmbeddingSet Set { get; }
 
     /// <summary>The image of each row; null if the file does not name them.</summary>
@@ -20,7 +20,7 @@ public sealed class FeaturePart : IDisposable
     /// <summary>The names of the identities by their numbers; null if the file has numbers.</summary>
     public IReadOnlyDictionary<long, string>? IdentityNames { get; }
 
-    /// <summary>What the file has and could not be used, in words; figures do not need it.</summary>
+    /// <summary>Descriptions of the parts of the file that could not be used. Figures do not need them.</summary>
     public IReadOnlyList<string> Notes { get; }
 
     /// <summary>Frees the features.</summary>

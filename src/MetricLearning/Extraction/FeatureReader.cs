@@ -8,12 +8,12 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>A file may hold queries and gallery, or one set. The usual names are known: <c>query_feat</c>, <c>query_pid</c>,
 /// <c>query_cam</c>, <c>query_files</c>; <c>gallery_f</c>, <c>gallery_label</c>, <c>gallery_cam</c>; <c>qf</c>, <c>q_pids</c>,
-/// <c>q_camids</c>, <c>gf</c>, …; <c>features</c>, <c>ids</c>, <c>cameras</c>. Others are given by <see cref="Names"/>. A <c>.npy</c> file
-/// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file beside it, or in files of
-/// their own; its embedding space is in the file <c>x.npy.space.json</c> beside it, if there is one.</para>
-/// <para>Features are [N, D], or [N, D, 1, 1]. Those of integers become float32, where it holds all of them. Identities and cameras are
-/// whole numbers of any type, or texts: <c>0007</c> is 7, and names that are no numbers become 1, 2, … in the order in which they first
-/// come, the same number for the same name in all files that one reader reads. <see cref="FeaturePart.IdentityNames"/> has the
+/// <c>q_camids</c>, <c>gf</c>, …; <c>features</c>, <c>ids</c>, <c>cameras</c>. Set <see cref="Names"/> for other names. A <c>.npy</c> file
+/// has one set; its identities and cameras are in the columns <c>pid</c> and <c>cam</c> of the <c>.csv</c> file next to it, or in their own
+/// files. Its embedding space is in the file <c>x.npy.space.json</c> next to it, if there is one.</para>
+/// <para>Features are [N, D], or [N, D, 1, 1]. Integer features become float32 if float32 can represent all of them. Identities and cameras
+/// are whole numbers of any type, or texts: <c>0007</c> is 7, and names that are not numbers become 1, 2, … in the order of their first
+/// occurrence. The same name has the same number in all files that one reader reads. <see cref="FeaturePart.IdentityNames"/> has the
 /// names.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
@@ -22,20 +22,20 @@ public sealed class FeatureReader
     private readonly NameNumbers identityNumbers = new("identities"), cameraNumbers = new("cameras");
     private FeatureColumns columns = new(null);
 
-    /// <summary>What the files call their arrays. Default: null, the usual names.</summary>
+    /// <summary>The names of the arrays in the files. Default: null, the usual names.</summary>
     public FeatureNames? Names
     {
         get;
         init => columns = new FeatureColumns(field = value);
     }
 
-    /// <summary>An array may take this much memory, or eight times the file's length where that is more. Default: 1 GiB.</summary>
+    /// <summary>The largest memory of an array in bytes; eight times the file's length if that is more. Default: 1 GiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public long MaxBytes { get; init => field = Guard.AtLeast(value, 1); } = GrowthLimit.DefaultBytes;
 
     /// <summary>Reads all sets of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>The sets, which the caller disposes. A set other than query and gallery that has no identities is none.</returns>
+    /// <returns>The sets, which the caller disposes. Sets other than query and gallery that have no identities are left out.</returns>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is of another format or damaged, it has no features under a known name, or
@@ -61,8 +61,8 @@ public sealed class FeatureReader
     });
 
     /// <summary>Reads one set, whose identities and cameras may be in files of their own.</summary>
-    /// <param name="name">What the set is, such as <c>query</c>. Arrays that begin with it are looked for first, then those without a
-    /// name.</param>
+    /// <param name="name">The name of the set, such as <c>query</c>. Arrays whose names begin with it are used first, then those without a
+    /// set's name.</param>
     /// <param name="path">The file of the features.</param>
     /// <param name="identities">A file with one array, the identities; null if they are in the file of the features.</param>
     /// <param name="cameras">A file with one array, the cameras; null if they are in the file of the features, or there are none.</param>
@@ -87,7 +87,7 @@ public sealed class FeatureReader
     private T In<T>(string path, Func<FeatureArrays, T> read)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, and a file of features was expected.");
+        if (Directory.Exists(path)) throw new IOException($"{path} is a folder, but a file of features was expected.");
         if (!File.Exists(path)) throw new FileNotFoundException($"There is no file {path}.", path);
         return InputFile.Naming(path, () =>
         {
@@ -137,8 +137,8 @@ public sealed class FeatureReader
             : throw new InvalidDataException($"features of {flat.dtype} must be numbers that float32 holds exactly; save them as float64");
     }
 
-    /// <summary>Whole numbers of any type in one dimension, or texts. A matrix of one row or one column counts too, as MATLAB writes
-    /// lists.</summary>
+    /// <summary>Reads whole numbers of any type in one dimension, or texts. A matrix of one row or one column is accepted too, because
+    /// MATLAB writes lists so.</summary>
     private static long[] Whole(FeatureArrays arrays, string name, NameNumbers numbers)
     {
         if (arrays.Text(name) is { } texts) return numbers.Of(texts);
@@ -154,7 +154,7 @@ public sealed class FeatureReader
         return numbers.Of([.. whole.contiguous().data<long>()]);
     }
 
-    /// <summary>The images of the rows. Figures do not need them, so what cannot be used becomes a note.</summary>
+    /// <summary>Reads the images of the rows. Figures do not need them, so an unusable list only adds a note.</summary>
     private string[]? Paths(FeatureArrays arrays, string set, int rows, List<string> notes)
     {
         if (Find(arrays, set, FeatureColumn.Files) is not { } name) return null;
@@ -177,7 +177,7 @@ public sealed class FeatureReader
         column == FeatureColumn.Features && set.Length == 0 && arrays.Names.Contains(FeatureArrays.Only) ? FeatureArrays.Only
             : columns.NamesOf(column, set).FirstOrDefault(arrays.Has);
 
-    /// <summary>Arrays that are no known column and have the shape of features.</summary>
+    /// <summary>Finds the arrays that have the shape of features but are not a known column.</summary>
     private IReadOnlyList<string> Unread(FeatureArrays arrays, List<string> sets, long width)
     {
         var known = sets.SelectMany(set => Enum.GetValues<FeatureColumn>().SelectMany(column => columns.NamesOf(column, set)))

@@ -2,15 +2,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The output of any layer of a model, by the layer's dotted name, such as <c>backbone.conv4</c> or <c>fc</c>.</summary>
+/// <summary>Gets the output of any layer of a model by the layer's dotted name, such as <c>backbone.conv4</c> or <c>fc</c>.</summary>
 /// <remarks>
-/// <para>The model must be in evaluation mode; it runs without gradient. A layer is seen if it takes a tensor, gives a tensor, and is
-/// invoked by <c>.call(x)</c> on the thread that runs the model. Of a layer that runs several times, the last output counts.</para>
-/// <para>Thread safety: any number of threads may call this at once, on one model too, beside <c>Embed</c>, <see cref="FeatureExtractor"/>
-/// and <see cref="ModelSummary"/>; each gets the outputs of its own call. The first call for a model adds one hook to each of its layers,
-/// which stays and does nothing by itself. Only that first call must not meet another thread inside <c>model.call(x)</c> (TorchSharp keeps
-/// hooks in a dictionary without a lock): where threads call the model directly, make a <see cref="FeatureExtractor"/> for a layer, or call
-/// this once, before they share it.</para>
+/// <para>The model must be in evaluation mode; it runs without gradient. A layer is seen if it takes a tensor, returns a tensor, and is
+/// invoked by <c>.call(x)</c> on the thread that runs the model. If a layer runs several times, the last output counts.</para>
+/// <para>Thread safety: any number of threads may call this at once, also on one model and together with <c>Embed</c>,
+/// <see cref="FeatureExtractor"/> and <see cref="ModelSummary"/>. Each gets the outputs of its own call. The first call for a model adds
+/// one hook to each of its layers, which stays and does nothing by itself. During that first call no other thread may be inside
+/// <c>model.call(x)</c>, because TorchSharp keeps hooks in a dictionary without a lock. If threads call the model directly, first make a
+/// <see cref="FeatureExtractor"/> for a layer, or call this once, before they share the model.</para>
 /// </remarks>
 public static class LayerFeatures
 {
@@ -25,7 +25,7 @@ public static class LayerFeatures
 
     /// <summary>The output of one layer.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="input">What the model takes, such as images [N, 3, H, W].</param>
+    /// <param name="input">The model's input, such as images [N, 3, H, W].</param>
     /// <param name="layer">The layer's dotted name.</param>
     /// <returns>A copy of the layer's output, in the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
@@ -38,7 +38,7 @@ public static class LayerFeatures
 
     /// <summary>The outputs of several layers, from one run of the model.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="input">What the model takes, such as images [N, 3, H, W].</param>
+    /// <param name="input">The model's input, such as images [N, 3, H, W].</param>
     /// <param name="layers">The layers' dotted names.</param>
     /// <returns>A copy of each layer's output by its name, in the caller's dispose scope.</returns>
     /// <exception cref="ArgumentException">There is no such layer; the message lists names like it.</exception>
@@ -83,7 +83,7 @@ public static class LayerFeatures
         }
     }
 
-    /// <summary>Throws where there is no such layer; makes the model's layers ready to be looked at.</summary>
+    /// <summary>Throws if there is no such layer; makes the model's layers ready to be looked at.</summary>
     internal static void Prepare(nn.Module model, string layer)
     {
         Known(model, [layer]);

@@ -22,7 +22,7 @@ public sealed record LayerSummary(
 /// <summary>A model's layers with types, output shapes, parameters and multiply-adds, as Keras' <c>summary</c> prints them.</summary>
 /// <remarks>
 /// <para>The model must be in evaluation mode. It is run once on zeros, without gradient. Multiply-adds are those of convolutions, linear
-/// layers and attention, without biases, norms, activations and pooling: torchvision's tables call them GFLOPS, and most papers FLOPs. A
+/// layers and attention, without biases, norms, activations and pooling. torchvision's tables call them GFLOPS, and most papers FLOPs. A
 /// layer that runs several times counts each time.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once. <see cref="Of"/> runs the model and has the same conditions as
 /// <see cref="LayerFeatures"/>.</para>
@@ -55,8 +55,8 @@ public sealed class ModelSummary
     /// <summary>Bytes of the buffers, such as batch norm's running means.</summary>
     public required long BufferBytes { get; init; }
 
-    /// <summary>Bytes of the outputs of all innermost layers, in all their runs: roughly what training keeps for the backward
-    /// pass.</summary>
+    /// <summary>Bytes of the outputs of all innermost layers, in all their runs: this is roughly the memory that training keeps for the
+    /// backward pass.</summary>
     public required long OutputBytes { get; init; }
 
     /// <summary>Bytes of the input.</summary>
@@ -65,7 +65,7 @@ public sealed class ModelSummary
     /// <summary>Summarizes a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="inputShape">The shape of the model's input, such as 1, 3, 256, 128.</param>
-    /// <param name="depth">The number of levels of parts within parts that are listed; null for all.</param>
+    /// <param name="depth">The number of levels of nested parts that are listed; null for all.</param>
     /// <param name="cancellationToken">Cancels the call after the layer that runs.</param>
     /// <exception cref="ArgumentNullException">The model or the shape is null.</exception>
     /// <exception cref="ArgumentException">The model does not take such an input.</exception>
@@ -150,7 +150,7 @@ public sealed class ModelSummary
 
     private static string MiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1048576.0:0.00} MiB");
 
-    /// <summary>What was seen of the layers while the model ran once.</summary>
+    /// <summary>The outputs of the layers that were seen while the model ran once.</summary>
     private sealed class Run
     {
         private readonly Dictionary<nn.Module, IReadOnlyList<IReadOnlyList<long>>> shapes = new(ReferenceEqualityComparer.Instance);

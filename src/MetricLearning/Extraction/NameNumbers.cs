@@ -3,7 +3,7 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>Gives numbers to names, the same number to the same name in all files of a reader.</summary>
-/// <param name="what">What the names are, for errors: identities, cameras.</param>
+/// <param name="what">The kind of names in errors: identities, cameras.</param>
 internal sealed class NameNumbers(string what)
 {
     private readonly Dictionary<string, long> numbers = new(StringComparer.Ordinal);
@@ -13,7 +13,7 @@ internal sealed class NameNumbers(string what)
     public IReadOnlyDictionary<long, string>? Names =>
         numbers.Count == 0 ? null : numbers.ToDictionary(pair => pair.Value, pair => pair.Key);
 
-    /// <summary>Notes that identities were given as numbers.</summary>
+    /// <summary>Records that identities were given as numbers.</summary>
     /// <exception cref="InvalidDataException">Others were given as names.</exception>
     public long[] Of(long[] given)
     {
@@ -21,8 +21,8 @@ internal sealed class NameNumbers(string what)
         return numbers.Count == 0 ? given : throw Mixed();
     }
 
-    /// <summary>The numbers that texts stand for: 7 for <c>0007</c> if all are whole numbers and none before was a name; otherwise 1, 2, …
-    /// in the order in which they come first.</summary>
+    /// <summary>Converts texts to numbers. <c>0007</c> becomes 7 if all are whole numbers and no earlier one was a name; otherwise names
+    /// become 1, 2, … in the order of their first occurrence.</summary>
     /// <exception cref="InvalidDataException">They are names, and others were given as numbers.</exception>
     public long[] Of(IReadOnlyList<string> texts)
     {

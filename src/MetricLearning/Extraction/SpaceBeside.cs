@@ -5,9 +5,9 @@ using System.Text.Json.Nodes;
 
 namespace MetricLearning;
 
-/// <summary>The embedding space of a <c>.npy</c> file, which has no room for it: a file of JSON beside it, named <c>x.npy.space.json</c>.
-/// The length and the checksum of the features are in it, so that a file that is left from other features is found out.</summary>
-/// <remarks>Errors name the file of JSON.</remarks>
+/// <summary>The embedding space of a <c>.npy</c> file, which has no room for it. It is in a JSON file next to it, named
+/// <c>x.npy.space.json</c>. That file has the length and the checksum of the features, so a file of other features is detected.</summary>
+/// <remarks>Errors name the JSON file.</remarks>
 internal static class SpaceBeside
 {
     private const string LengthKey = "npy_length", ChecksumKey = "npy_crc32";
@@ -26,7 +26,7 @@ internal static class SpaceBeside
         AtomicFile.Write(PathOf(features), stream => stream.Write(Encoding.UTF8.GetBytes(json.ToJsonString() + "\n")));
     }
 
-    /// <summary>The space as JSON; null where no file of it lies beside the features.</summary>
+    /// <summary>The space as JSON; null if no file of it lies beside the features.</summary>
     /// <exception cref="InvalidDataException">The file is damaged, or it is of other features.</exception>
     public static string? Read(string features)
     {

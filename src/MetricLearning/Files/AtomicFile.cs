@@ -1,21 +1,21 @@
 namespace MetricLearning;
 
-/// <summary>Writes files so that a file is completely the old or completely the new one, whenever the program or the machine
-/// stops.</summary>
+/// <summary>Writes files atomically: if the program or the machine stops, a file is either completely the old or completely the new
+/// one.</summary>
 /// <remarks>
 /// <para>A target that is a link stays a link: the file that it points to is replaced. The new file has the mode of the old one.</para>
-/// <para>A killed process leaves its temporary file behind. The next call with the same target deletes it. The temporary file of a process
-/// that still writes is locked, so it is never deleted. Where the file system has no locks, nothing is deleted.</para>
+/// <para>A killed process leaves its temporary file behind. The next call with the same target deletes it. A process locks its temporary
+/// file while it writes, so that file is never deleted. If the file system has no locks, nothing is deleted.</para>
 /// </remarks>
 internal static class AtomicFile
 {
     private const string Ending = ".tmp";
     private static readonly int idLength = Guid.Empty.ToString("N").Length;
 
-    /// <summary>A file is empty between its creation and its lock. An empty one that is older than this has been left behind.</summary>
+    /// <summary>The age at which an empty file counts as left behind. A file is empty between its creation and its lock.</summary>
     private static readonly TimeSpan beforeTheLock = TimeSpan.FromMinutes(1);
 
-    /// <summary>Writes to a file beside the target, flushes it to the disk, and only then renames it over the target.</summary>
+    /// <summary>Writes to a temporary file next to the target, flushes it to the disk, and then renames it to the target.</summary>
     /// <param name="path">The target. A device of the system, such as <c>/dev/stdout</c>, is written directly.</param>
     /// <param name="write">Writes the contents.</param>
     public static void Write(string path, Action<Stream> write)
@@ -28,7 +28,7 @@ internal static class AtomicFile
         }
         var target = FileBehind(path);
         var temporary = $"{target}.{Guid.NewGuid():N}{Ending}";
-        // The lock lasts until the file has its final name. Windows renames an open file only where its deletion is shared.
+        // The lock lasts until the file has its final name. Windows renames an open file only if it is opened with FileShare.Delete.
         var share = OperatingSystem.IsWindows() ? FileShare.Delete : FileShare.None;
         using var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, share);
         try
@@ -68,7 +68,7 @@ internal static class AtomicFile
                 && !IsLocked(file.FullName)) file.Delete();
     }
 
-    /// <summary>Whether a process has the file open in <see cref="Write"/>, or it cannot be told.</summary>
+    /// <summary>Whether a process has the file open in <see cref="Write"/>, or this cannot be determined.</summary>
     private static bool IsLocked(string path)
     {
         try

@@ -6,13 +6,13 @@ namespace MetricLearning;
 /// quotes; blanks around a field are dropped; empty lines are skipped.</summary>
 internal static class CsvRows
 {
-    /// <summary>A quoted field that is longer than this has lost its closing quote.</summary>
+    /// <summary>The largest length of a quoted field. A longer one has probably lost its closing quote.</summary>
     private const int LongestField = 1 << 16;
 
-    /// <summary>A list of images has a handful of columns.</summary>
+    /// <summary>The largest number of columns; a list of images has only a few.</summary>
     private const int MostFields = 1 << 12;
 
-    /// <summary>The rows with the number of the line, from 1, in which each begins.</summary>
+    /// <summary>Reads the rows, each with the number of the line, from 1, in which it begins.</summary>
     /// <exception cref="InvalidDataException">A row does not parse; the message has the file and the line.</exception>
     public static IEnumerable<(int Line, string[] Fields)> Read(string path)
     {
@@ -67,8 +67,8 @@ internal static class CsvRows
         InvalidDataException Fault() => new($"{path}, line {start} does not parse: {MessageText.Excerpt(first)}");
     }
 
-    /// <summary>What has been read of a field: nothing but blanks, text without quotes, text after the opening quote, or all up to the
-    /// closing quote.</summary>
+    /// <summary>The part of a field that has been read: only blanks, text without quotes, text after the opening quote, or everything up to
+    /// the closing quote.</summary>
     private enum State
     {
         Blank, Plain, Quoted, AfterQuote,

@@ -5,18 +5,18 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>The checksum of <see cref="Crc32"/> by carry-less multiplication, sixteen bytes at a time: some twenty times as fast as by
-/// table.</summary>
+/// <summary>Computes the checksum of <see cref="Crc32"/> by carry-less multiplication, sixteen bytes at a time. This is about twenty times
+/// as fast as a table.</summary>
 /// <remarks>Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction, Intel 2009; the constants are those of
 /// its appendix for this polynomial, bits reflected.</remarks>
 internal static class FoldedCrc32
 {
     private const int Lanes = 4;
 
-    /// <summary>It takes whole blocks of so many bytes.</summary>
+    /// <summary>The size of a block in bytes. Only whole blocks are accepted.</summary>
     public const int Block = 16;
 
-    /// <summary>The fewest bytes that it takes.</summary>
+    /// <summary>The smallest number of bytes that is accepted.</summary>
     public const int Fewest = Lanes * Block;
 
     private static readonly Vector128<ulong> foldLanes = Vector128.Create(0x1_5444_2bd4ul, 0x1_c6e4_1596ul);

@@ -14,8 +14,8 @@ internal static class InputFile
         return Naming(path, () => read(stream));
     }
 
-    /// <summary>Does something with the contents of a file; puts the file's path before the message of what goes wrong with them, and keeps
-    /// what the message has of the file short and printable.</summary>
+    /// <summary>Runs an action on the contents of a file. If it fails, the file's path is put before the message, and text from the file in
+    /// the message is kept short and printable.</summary>
     public static T Naming<T>(string path, Func<T> act)
     {
         try

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Keeps what files contain short and printable when it goes into an error message.</summary>
+/// <summary>Makes text from files short and printable for error messages.</summary>
 internal static class MessageText
 {
     private const int Items = 5, ExcerptLength = 200, MessageLength = 2000, LinesLength = 8000;
@@ -12,13 +12,13 @@ internal static class MessageText
     public static string Some<T>(IReadOnlyCollection<T> items) =>
         string.Join(", ", items.Take(Items).Select(item => Excerpt($"{item}"))) + (items.Count > Items ? ", ..." : "");
 
-    /// <summary>The beginning of a text of a file, printable.</summary>
+    /// <summary>The printable beginning of a text from a file.</summary>
     public static string Excerpt(string text) => Printable(text, ExcerptLength, keepsLines: false);
 
-    /// <summary>The beginning of a message that may have parts of a file in it, printable.</summary>
+    /// <summary>The printable beginning of a message that may contain text from a file.</summary>
     public static string Message(string text) => Printable(text, MessageLength, keepsLines: false);
 
-    /// <summary>The beginning of a message of several lines, printable.</summary>
+    /// <summary>The printable beginning of a message with several lines.</summary>
     public static string Lines(string text) => Printable(text, LinesLength, keepsLines: true);
 
     private static string Printable(string text, int longest, bool keepsLines)
@@ -30,8 +30,8 @@ internal static class MessageText
         return text.Length > longest ? $"{shown}..." : shown.ToString();
     }
 
-    /// <summary>Whether a terminal or a log shows a character and does nothing else with it. Control characters move the cursor, and
-    /// format characters turn the direction of what follows.</summary>
+    /// <summary>Whether a terminal or a log only shows a character. Control characters move the cursor, and format characters change the
+    /// direction of the following text.</summary>
     private static bool IsPrintable(char character) => char.GetUnicodeCategory(character) is not (UnicodeCategory.Control
         or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
 }

@@ -5,7 +5,7 @@ internal static class NearNames
 {
     private const int Shown = 5;
 
-    /// <summary>A sentence: "Near names: a, b, c (of 60)." The most similar come first, by edit distance.</summary>
+    /// <summary>Makes a sentence like "Near names: a, b, c (of 60)." The most similar names come first, by edit distance.</summary>
     public static string Describe(string name, IReadOnlyCollection<string> known)
     {
         if (known.Count == 0) return "There are none.";
@@ -14,8 +14,8 @@ internal static class NearNames
         return $"Near names: {string.Join(", ", near.Select(MessageText.Excerpt))} (of {known.Count}).";
     }
 
-    /// <summary>The most similar known name, if one of the two ends with the other or their edit distance is below a third of the name's
-    /// length; else null.</summary>
+    /// <summary>Finds the most similar known name. Null if neither name ends with the other and their edit distance is at least a third of
+    /// the name's length.</summary>
     public static string? Nearest(string name, IReadOnlyCollection<string> known)
     {
         var (nearest, score) = ((string?)null, 1 + (name.Length + 2) / 3);
@@ -32,7 +32,7 @@ internal static class NearNames
     private static bool IsPart(string name, string candidate) => candidate.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)
         || name.EndsWith("." + candidate, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>How many characters are changed, added, left out or swapped with their neighbor.</summary>
+    /// <summary>The edit distance: the number of characters that are changed, added, removed or swapped with their neighbor.</summary>
     private static int EditDistance(string a, string b)
     {
         var row = Enumerable.Range(0, b.Length + 1).ToArray();

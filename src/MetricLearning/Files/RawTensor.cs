@@ -17,12 +17,12 @@ internal static class RawTensor
         _ => 0,
     };
 
-    /// <summary>A new tensor [count], filled from the stream, in no dispose scope. The caller has checked that the bytes are
-    /// there.</summary>
+    /// <summary>Reads a new tensor [count] from the stream. It belongs to no dispose scope. The caller has checked that the stream has the
+    /// bytes.</summary>
     public static Tensor Read(Stream stream, long count, ScalarType type)
     {
         if (!BitConverter.IsLittleEndian) throw new PlatformNotSupportedException(
-            "Weights files are little-endian, and so must the machine be.");
+            "Weights files are little-endian, so the machine must be too.");
         var result = empty([count], type).DetachFromDisposeScope();
         try
         {
@@ -69,7 +69,7 @@ internal static class RawTensor
         }
     }
 
-    /// <summary>The number of elements of a shape; null where a size is negative, the product does not fit, or there are more than 64
+    /// <summary>The number of elements of a shape; null if a size is negative, the product does not fit, or there are more than 64
     /// dimensions.</summary>
     public static long? Count(IReadOnlyList<long> shape)
     {

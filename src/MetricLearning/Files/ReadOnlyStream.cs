@@ -17,7 +17,7 @@ internal abstract class ReadOnlyStream : Stream
     public sealed override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }
 
-/// <summary>Passes bytes on as they are read, and computes their checksum.</summary>
+/// <summary>Computes the checksum of bytes while they are read.</summary>
 internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
 {
     private uint remainder = uint.MaxValue;
@@ -38,7 +38,7 @@ internal sealed class ChecksumStream(Stream source) : ReadOnlyStream
     }
 }
 
-/// <summary>A given number of the next bytes of a stream. Disposing it leaves the stream open.</summary>
+/// <summary>Reads a given number of the next bytes of a stream. Disposing it leaves the stream open.</summary>
 internal sealed class StreamPart(Stream source, long length) : ReadOnlyStream
 {
     /// <summary>The number of bytes that are not read yet.</summary>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Where folders really are.</summary>
+/// <summary>Resolves symbolic links in the paths of folders.</summary>
 internal static class RealPath
 {
     /// <summary>The absolute path of a folder without symbolic links in any of its parts.</summary>

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>How a file of another system stores numbers: floating (<c>f</c>), signed (<c>i</c>), unsigned (<c>u</c>) or logical (<c>b</c>),
-/// with their size in bytes and their byte order.</summary>
+/// <summary>The format of numbers in a file of another system: floating-point (<c>f</c>), signed (<c>i</c>), unsigned (<c>u</c>) or logical
+/// (<c>b</c>), with their size in bytes and their byte order.</summary>
 internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndian)
 {
     private const long ChunkElements = 1 << 24;
@@ -34,10 +34,10 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
         _ => null,
     };
 
-    /// <summary>The number of bytes of the tensor that holds so many of them.</summary>
+    /// <summary>The number of bytes of a tensor with this number of elements.</summary>
     public Int128 BytesOf(long count) => (Int128)count * RawTensor.ElementSize(Type!.Value);
 
-    /// <summary>A new contiguous tensor of the shape. The caller has checked that the bytes are there.</summary>
+    /// <summary>Reads a new contiguous tensor of the shape. The caller has checked that the stream has the bytes.</summary>
     /// <param name="stream">The stream, at the first number.</param>
     /// <param name="shape">The shape, which <see cref="RawTensor.Count"/> accepts.</param>
     /// <param name="columnMajor">Whether the first index varies fastest.</param>
@@ -45,7 +45,7 @@ internal readonly record struct StoredNumbers(char Kind, int Size, bool BigEndia
     public Tensor Read(Stream stream, long[] shape, bool columnMajor) => TryRead(stream, shape, columnMajor)
         ?? throw new InvalidDataException("An unsigned number of 64 bits is larger than int64 holds.");
 
-    /// <summary>The same; null if an unsigned number of eight bytes does not fit in int64.</summary>
+    /// <summary>Reads the same tensor; null if an unsigned number of eight bytes does not fit in int64.</summary>
     public Tensor? TryRead(Stream stream, long[] shape, bool columnMajor)
     {
         using var scope = NewDisposeScope();

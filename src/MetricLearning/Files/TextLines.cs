@@ -2,16 +2,16 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads the lines of a UTF-8 file. A line has a greatest length: a file without line ends is no list, and is not read
-/// whole.</summary>
+/// <summary>Reads the lines of a UTF-8 file. The length of a line is limited, so that a file without line ends, which cannot be a list, is
+/// not read whole.</summary>
 internal static class TextLines
 {
     private static readonly UTF8Encoding strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>A list has names and numbers in its lines, and few of them.</summary>
+    /// <summary>The largest length of a line. The lines of a list have only a few names and numbers.</summary>
     private const int LongestLine = 1 << 20;
 
-    /// <summary>The whole text of a file.</summary>
+    /// <summary>Reads the whole text of a file.</summary>
     /// <exception cref="InvalidDataException">The file is not UTF-8.</exception>
     public static string All(string path)
     {
@@ -25,8 +25,8 @@ internal static class TextLines
         }
     }
 
-    /// <summary>The lines with their numbers from 1.</summary>
-    /// <exception cref="InvalidDataException">The file is not UTF-8, so that its names would be those of other files; or a line is too
+    /// <summary>Reads the lines with their numbers, from 1.</summary>
+    /// <exception cref="InvalidDataException">The file is not UTF-8, so its names would be read wrongly; or a line is too
     /// long.</exception>
     public static IEnumerable<(int Number, string Line)> Read(string path)
     {
@@ -42,11 +42,11 @@ internal static class TextLines
             }
             catch (DecoderFallbackException e)
             {
-                throw new InvalidDataException($"{path} is not UTF-8, at line {number} or a few after it.", e);
+                throw new InvalidDataException($"{path} is not UTF-8 at line {number} or a few lines later.", e);
             }
         }
 
-        // As StreamReader.ReadLine, which has no bound.
+        // This is StreamReader.ReadLine with a limit.
         string? Line(int number)
         {
             if (reader.Peek() < 0) return null;
@@ -56,7 +56,7 @@ internal static class TextLines
                 if (next == '\r' && reader.Peek() == '\n') continue;
                 if (next is '\n' or '\r') break;
                 if (line.Length == LongestLine) throw new InvalidDataException(
-                    $"{path}, line {number} has more than {LongestLine} characters, so this is no list of images.");
+                    $"{path}, line {number} has more than {LongestLine} characters, so this is not a list of images.");
                 line.Append((char)next);
             }
             return line.ToString();

@@ -1,10 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>A layer that says what it computes, operation by operation, so that its network can be written for another runtime.</summary>
+/// <summary>A layer that describes its computation as operations, so that its network can be exported to another runtime.</summary>
 /// <remarks>
-/// <para>Every backbone, pooling and neck of this library is one. A backbone of your own that is to be exported implements it beside its
-/// forward pass, and so does every layer of your own inside it. TorchSharp's layers need nothing: <see cref="NetworkGraph.Run"/> knows
-/// them.</para>
+/// <para>Every backbone, pooling and neck of this library is such a layer. To export your own backbone, implement this interface in it and
+/// in each of your own layers inside it. TorchSharp's layers need nothing, because <see cref="NetworkGraph.Run"/> knows them.</para>
 /// <para>Thread safety: a description only reads the layer, so any number of threads may describe it at once; nobody may train it or load
 /// weights meanwhile.</para>
 /// </remarks>
@@ -12,8 +11,8 @@ public interface IGraphLayer
 {
     /// <summary>Writes the operations of the layer in evaluation mode into a graph.</summary>
     /// <param name="graph">The graph.</param>
-    /// <param name="input">What the layer takes.</param>
-    /// <returns>What the layer gives.</returns>
+    /// <param name="input">The input of the layer.</param>
+    /// <returns>The output of the layer.</returns>
     /// <exception cref="NotSupportedException">The layer has no description with these settings; the message names it.</exception>
     GraphValue Describe(NetworkGraph graph, GraphValue input);
 }

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A network as a graph of operations. Layers write into it what they compute in evaluation mode; a subclass turns it into a
+/// <summary>A network as a graph of operations. Layers add the operations of their evaluation mode; a subclass turns the graph into a
 /// format, such as ONNX.</summary>
 /// <remarks>
 /// <para>Operations take and give <see cref="GraphValue"/>s. They mean the same as TorchSharp's functions on tensors, and two operands of
@@ -29,13 +29,13 @@ public abstract class NetworkGraph
         state = model.state_dict();
     }
 
-    /// <summary>The dotted name of the layer that writes now; empty for the model itself.</summary>
+    /// <summary>The dotted name of the layer that is being described; empty for the model itself.</summary>
     protected string Path { get; private set; } = "";
 
     /// <summary>Writes the operations of a layer: one of TorchSharp's, or an <see cref="IGraphLayer"/>.</summary>
     /// <param name="layer">A layer of the model.</param>
-    /// <param name="input">What the layer takes.</param>
-    /// <returns>What the layer gives.</returns>
+    /// <param name="input">The input of the layer.</param>
+    /// <returns>The output of the layer.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="NotSupportedException">The layer, or one in it, has no description; the message names it.</exception>
     public GraphValue Run(nn.Module layer, GraphValue input)
@@ -120,7 +120,7 @@ public abstract class NetworkGraph
     /// <param name="value">The tensor, which the model owns.</param>
     protected abstract GraphValue AddWeight(string name, Tensor value);
 
-    /// <summary>A tensor that is no weight of the model.</summary>
+    /// <summary>Adds a tensor that is not a weight of the model.</summary>
     /// <param name="value">The tensor, float32 or int64; it is copied.</param>
     public abstract GraphValue Constant(Tensor value);
 

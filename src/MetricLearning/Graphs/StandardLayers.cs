@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What TorchSharp's own layers compute in evaluation mode, as operations of a graph.</summary>
+/// <summary>Describes TorchSharp's own layers in evaluation mode as operations of a graph.</summary>
 internal static class StandardLayers
 {
     private static readonly long[] none = [0, 0], one = [1, 1];
@@ -54,7 +54,7 @@ internal static class StandardLayers
             graph.FindWeight(norm, "bias") ?? Filled(graph, length, 0), norm.eps)
         : throw graph.Unsupported("it normalizes over several axes");
 
-    /// <summary>The means of equal stripes of an axis, as adaptive pooling cuts them: they overlap where the size is no multiple.</summary>
+    /// <summary>The means of equal stripes of an axis, as adaptive pooling cuts them: they overlap if the size is not a multiple.</summary>
     private static GraphValue Stripes(NetworkGraph graph, GraphValue x, int axis, long count)
     {
         if (count == 1) return graph.Mean(x, [axis], keep: true);

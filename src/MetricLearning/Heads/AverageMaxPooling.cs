@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The mean plus the maximum of each channel over all positions, as fast-reid's <c>AdaptiveAvgMaxPool2d</c>.</summary>
+/// <summary>The mean plus the maximum of each channel over all positions, as in fast-reid's <c>AdaptiveAvgMaxPool2d</c>.</summary>
 public sealed class AverageMaxPooling() : Pooling(nameof(AverageMaxPooling)), IGraphLayer
 {
     /// <inheritdoc/>

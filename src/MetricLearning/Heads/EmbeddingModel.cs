@@ -36,7 +36,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <param name="projection">The layer between the pooling and the features, such as <see cref="FullyConnectedNeck"/>; null for
     /// none.</param>
     /// <param name="classifierBias">Whether the classifier has a bias; null for "only if there is no neck". Its weights start from
-    /// N(0, 0.001) behind a neck and from N(0, 0.01) without one, as torchreid's; its bias starts from 0.</param>
+    /// N(0, 0.001) behind a neck and from N(0, 0.01) without one, as in torchreid's; its bias starts from 0.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentException">A part does not take what the part before it gives.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
@@ -87,7 +87,7 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
     /// <summary>The number of classes C (identities) of the classifier; 0 without one.</summary>
     public long Classes { get; }
 
-    /// <summary>Features, embedding and, where there is a classifier, logits of a batch of images.</summary>
+    /// <summary>Computes features, embedding and, if there is a classifier, logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>The tensors, which the caller disposes. Without a neck, features and embedding are the same tensor.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
@@ -103,7 +103,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         return new ModelOutput(features, embedding, logits?.MoveToOuterDisposeScope());
     }
 
-    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
+    /// <summary>Computes only the embeddings, without gradient, as they are compared at test time. The model must be in evaluation
+    /// mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
@@ -117,8 +118,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         return call(images).Embedding.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Writes the model as it is served: its weights without the classifier, and what its embeddings are, so that
-    /// <see cref="LoadForInference"/> knows it. The file is a safetensors file, written atomically.</summary>
+    /// <summary>Writes the model for serving: its weights without the classifier, and its embedding space. <see cref="LoadForInference"/>
+    /// reads both. The file is a safetensors file, written atomically.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="space">How images are prepared and embeddings compared. The length of the embedding and the fingerprint of the weights
     /// are added; the layer is the embedding unless the record names another.</param>
@@ -138,14 +139,14 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         SafeTensors.Write(path, weights, new Dictionary<string, string> { [EmbeddingSpace.MetadataKey] = whole.ToJson() });
     }
 
-    /// <summary>Loads what <see cref="SaveForInference"/> wrote, and switches the model to evaluation mode. A classifier of the model keeps
-    /// its values.</summary>
+    /// <summary>Loads a file that <see cref="SaveForInference"/> wrote, and switches the model to evaluation mode. A classifier of the
+    /// model keeps its values.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="expected">What the program asks for, such as a size of images; null for what the file says. A value that differs from
-    /// the file's is an error.</param>
-    /// <returns>What the file knows, completed by what was asked for.</returns>
+    /// <param name="expected">The properties that the program expects, such as the size of images; null to accept those of the file. A
+    /// value that differs from the file's is an error.</param>
+    /// <returns>The embedding space of the file, completed by the expected one.</returns>
     /// <exception cref="InvalidDataException">The file is damaged, holds no such record, was changed after it was written, does not fit the
-    /// model, or contradicts what is asked for; the message names the file, and for a contradiction both values. The model stays as it
+    /// model, or contradicts the expected space. The message names the file, and for a contradiction both values. The model stays as it
     /// was.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public EmbeddingSpace LoadForInference(string path, EmbeddingSpace? expected = null)
@@ -154,13 +155,13 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         return InputFile.Naming(path, () =>
         {
             var space = EmbeddingSpace.Of(weights.Metadata) ?? throw new InvalidDataException(
-                $"It does not say what its embeddings are: it was not written by {nameof(SaveForInference)}. LoadWeights loads it.");
+                $"It has no embedding space: it was not written by {nameof(SaveForInference)}. Use LoadWeights for it.");
             if (space.Fingerprint != EmbeddingSpace.FingerprintOf(weights)) throw new InvalidDataException(
-                "Its weights are not those that it was written with: their fingerprint is another.");
+                "Its weights were changed after it was written: their fingerprint differs.");
             if (expected is not null)
             {
                 if (space.Conflicts(expected, "in the file", "as asked for") is { } conflicts)
-                    throw new InvalidDataException($"Its embeddings are not those that are asked for: {conflicts}.");
+                    throw new InvalidDataException($"Its embedding space is not the expected one: {conflicts}.");
                 space = space.Agree(expected);
             }
             using var scope = NewDisposeScope();

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>Generalized mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
 /// <remarks>
 /// Half precision is computed in float32 and converted back. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
-/// No Human Annotation</i>, TPAMI 2019; defaults as fast-reid.
+/// No Human Annotation</i>, TPAMI 2019; defaults as in fast-reid.
 /// </remarks>
 public sealed class GeMPooling : Pooling, IGraphLayer
 {

@@ -23,7 +23,7 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
     /// <summary>The length of <see cref="PartOutput.Embedding"/>.</summary>
     public abstract long EmbeddingDimension { get; }
 
-    /// <summary>Features, embedding and logits of a batch of images.</summary>
+    /// <summary>Computes features, embedding and logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>The tensors, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The images do not fit, or batch norm would train on one image; the message says
@@ -40,7 +40,8 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
         return Parts(images).MoveToOuter(scope);
     }
 
-    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
+    /// <summary>Computes only the embeddings, without gradient, as they are compared at test time. The model must be in evaluation
+    /// mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a model that looks at parts of an image gives for a batch. It owns the tensors: dispose it, or let the dispose scope
+/// <summary>The outputs of a model with parts for a batch. It owns the tensors: dispose it, or let the dispose scope
 /// around it free them.</summary>
 /// <remarks>Thread safety: one thread at a time, as the tensors themselves.</remarks>
 /// <param name="Features">Each [N, D]: what metric losses take, one loss for each.</param>
@@ -16,7 +16,7 @@ public sealed record PartOutput(IReadOnlyList<Tensor> Features, Tensor Embedding
         foreach (var tensor in Tensors) tensor.Dispose();
     }
 
-    /// <summary>All tensors; one that serves twice comes twice.</summary>
+    /// <summary>All tensors; one that serves twice occurs twice.</summary>
     internal IEnumerable<Tensor> Tensors => Features.Append(Embedding).Concat(Logits);
 
     /// <summary>Hands all tensors over to the scope around the one given.</summary>

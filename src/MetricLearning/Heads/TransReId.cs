@@ -72,7 +72,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
     /// <summary>The length of <see cref="PartOutput.Embedding"/>.</summary>
     public long EmbeddingDimension => (1 + groups) * @base.Channels;
 
-    /// <summary>Features, embedding and logits of a batch of images.</summary>
+    /// <summary>Computes features, embedding and logits of a batch of images.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
     /// <returns>The tensors, which the caller disposes.</returns>
@@ -88,7 +88,8 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
         return new PartOutput(features, embedding, [.. classifiers.Select((layer, i) => layer.call(behind[i]))]).MoveToOuter(scope);
     }
 
-    /// <summary>The embeddings alone, without gradient, as they are compared at test time. The model must be in evaluation mode.</summary>
+    /// <summary>Computes only the embeddings, without gradient, as they are compared at test time. The model must be in evaluation
+    /// mode.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information; null if the transformer was made without.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>]. The caller disposes it.</returns>
@@ -147,7 +148,7 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
     }
 
     /// <summary>Moves the patches before the shift to the end, cuts the patches into runs, and takes one patch from each run in turn. If
-    /// the runs are one patch short of equal length, the last patch but one comes twice, as published.</summary>
+    /// the runs are one patch short of equal length, the last patch but one occurs twice, as published.</summary>
     internal static Tensor Shuffle(Tensor tokens, long shift, long shuffleGroups)
     {
         var count = tokens.size(1) - 1;

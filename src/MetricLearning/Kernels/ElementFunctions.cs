@@ -11,7 +11,8 @@ internal interface IElementFunction
     /// <summary>The function of a vector of entries.</summary>
     Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>The derivative that the backward pass uses. It differs from the function's own where the loss detaches a factor.</summary>
+    /// <summary>The derivative that the backward pass uses. It differs from the function's own derivative if the loss detaches a
+    /// factor.</summary>
     Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
     /// <summary>The same function by tensor operations, with gradient.</summary>

@@ -2,7 +2,7 @@ namespace MetricLearning;
 
 /// <summary>How a Euclidean distance follows from s = ‖x − y‖²: s itself, or <c>√max(s, floor)</c>.</summary>
 /// <param name="Squared">Whether the distance is s itself.</param>
-/// <param name="Floor">The least s whose root is taken. At s ≤ floor the gradient is 0, also for a floor of 0.</param>
+/// <param name="Floor">The smallest s whose root is computed. At s ≤ floor the gradient is 0, also for a floor of 0.</param>
 internal readonly record struct EuclideanForm(bool Squared, double Floor = 0)
 {
     /// <summary>The distance of two rows whose squared distance is s.</summary>

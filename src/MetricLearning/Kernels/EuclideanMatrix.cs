@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c>, with rows measured from the mean row, is written over the product. Where d² is below a thousandth of
 /// ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is done for rows whose squares
-/// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the square it is
+/// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d is 0; for the square it is
 /// 2(x − y). If the batch meets itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives, and all
 /// types and devices other than float32 and float64 on the CPU.
 /// </remarks>
@@ -98,7 +98,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         ];
     }
 
-    /// <summary>g / d, and 0 where d is 0.</summary>
+    /// <summary>g / d, and 0 if d is 0.</summary>
     private static Tensor Slopes(Tensor distances, Tensor gradient)
     {
         var slopes = empty_like(distances);
@@ -255,8 +255,8 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         });
     }
 
-    /// <summary>Whether a squared distance must be measured on the differences. It must if it is so small beside ‖x‖² + ‖y‖² that digits
-    /// cancel, or if that sum loses digits itself because it underflows or overflows.</summary>
+    /// <summary>Whether a squared distance must be measured on the differences. It must if it is so small compared with ‖x‖² + ‖y‖² that
+    /// digits cancel, or if that sum loses digits itself because it underflows or overflows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector256<T> IsNear<T>(Vector256<T> squares, Vector256<T> sums) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         ~(Vector256.GreaterThanOrEqual(squares, sums * T.CreateTruncating(Near))

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>eˣ, to 2 units in the last place, for x that is neither NaN nor above 88; 0 where eˣ is below the normal numbers.</summary>
+/// <summary>eˣ, to 2 units in the last place, for x that is neither NaN nor above 88; 0 if eˣ is below the normal numbers.</summary>
 /// <remarks>
 /// x = n·log 2 + r with |r| ≤ ½ log 2. eʳ is a polynomial of r (for float64 a quotient of two polynomials), and n is added to the exponent.
 /// The coefficients are those of Cephes' <c>expf</c> and <c>exp</c>. n·log 2 is subtracted in two steps, and the first step is exact.

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Checks whether all entries of a tensor are finite, where the check needs no wait for a device.</summary>
+/// <summary>Checks whether all entries of a tensor are finite, if the check does not have to wait for a device.</summary>
 internal static unsafe class FiniteCheck
 {
     private const int EntriesPerTask = 1 << 16;

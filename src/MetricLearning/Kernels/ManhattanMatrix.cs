@@ -171,7 +171,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         SimdRows.Store(toB, next, width, sumB1);
     }
 
-    /// <summary>The slope with the sign of the difference; 0 where the difference is 0.</summary>
+    /// <summary>The slope with the sign of the difference; 0 if the difference is 0.</summary>
     private static Vector256<T> Signed<T>(Vector256<T> difference, Vector256<T> slope, Vector256<T> sign) where T : unmanaged =>
         Vector256.AndNot(slope ^ (difference & sign), Vector256.Equals(difference, Vector256<T>.Zero));
 

@@ -14,7 +14,7 @@ internal abstract unsafe class MaskedReduction
 
     /// <summary>The value of a row.</summary>
     /// <param name="x">The row.</param>
-    /// <param name="mask">Its mask: one byte per entry, 1 where it is kept.</param>
+    /// <param name="mask">Its mask: one byte per entry, 1 if it is kept.</param>
     /// <param name="count">M.</param>
     public abstract double Reduce<T>(T* x, byte* mask, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 

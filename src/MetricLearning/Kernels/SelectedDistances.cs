@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The Euclidean distances of K chosen pairs, [K], computed from differences. Neither pass makes a matrix [K, D].</summary>
 /// <remarks>
-/// The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 where d is 0; for the squared distance it is 2(x − y). Tensor operations compute second
+/// The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d is 0; for the squared distance it is 2(x − y). Tensor operations compute second
 /// derivatives, and all types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed class SelectedDistances : autograd.SingleTensorFunction<SelectedDistances>

@@ -97,7 +97,7 @@ internal static unsafe class SimdRows
     public static T LargestSquare<T>() where T : IBinaryFloatingPointIeee754<T> =>
         T.CreateTruncating(typeof(T) == typeof(float) ? 1e36 : 1e300);
 
-    /// <summary>Loads the mask of entries i, i + 1, ... of a row: one byte for each entry, 1 where it is kept.</summary>
+    /// <summary>Loads the mask of entries i, i + 1, ... of a row: one byte for each entry, 1 if it is kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong LoadMask<T>(byte* mask, int i, int count) where T : unmanaged =>
         count - i < Vector256<T>.Count ? LoadRest(mask + i, count - i)

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>x + xᵀ, tile by tile, so that memory is read and written along rows only.</summary>
+/// <summary>Computes x + xᵀ tile by tile, so that memory is read and written only along rows.</summary>
 internal static unsafe class SymmetricSum
 {
     private const int Tile = 64;

@@ -7,12 +7,13 @@ namespace MetricLearning;
 /// − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
 /// </summary>
 /// <remarks>
-/// Short embeddings, which poor images have, get an angular margin, long ones an additive margin on the cosine. μ and σ are running mean
-/// and deviation of the lengths (clipped to [0.001, 100]), buffers <c>length_mean</c> and <c>length_deviation</c>, updated in training mode
-/// while gradients are recorded. A batch whose lengths are not finite does not change them, and a batch of one row does not change σ. ẑ has
-/// no gradient; cosines are clipped to ±0.999 and the bent angle to [0.001, π − 0.001]. Give it embeddings that are not normalized.
-/// Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code,
-/// which updates μ and σ in evaluation too, and with what is not finite.
+/// Poor images have short embeddings. Short embeddings get an angular margin, and long ones get an additive margin on the cosine. μ and σ
+/// are the running mean and deviation of the lengths (clipped to [0.001, 100]). They are the buffers <c>length_mean</c> and
+/// <c>length_deviation</c>, and are updated in training mode while gradients are recorded. A batch whose lengths are not finite does not
+/// change them, and a batch of one row does not change σ. ẑ has no gradient. Cosines are clipped to ±0.999, and the angle with the margin
+/// to [0.001, π − 0.001]. Pass embeddings that are not normalized. Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the
+/// samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code. That code also updates μ and σ in evaluation, and with lengths
+/// that are not finite.
 /// <para>Thread safety: one thread at a time in training mode, where μ and σ change; any number of threads in evaluation mode.</para>
 /// </remarks>
 public sealed class AdaFaceLoss : ClassLoss
@@ -21,11 +22,11 @@ public sealed class AdaFaceLoss : ClassLoss
     private const string MeanName = "length_mean", DeviationName = "length_deviation";
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="margin">m, finite. Default: 0.4.</param>
-    /// <param name="concentration">h above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
-    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.4.</param>
+    /// <param name="concentration">The concentration h, above 0; 0.333 by default: two thirds of the lengths lie within ẑ = ±h.</param>
+    /// <param name="scale">The scale s, above 0. Default: 64.</param>
     /// <param name="momentum">The weight of a batch in μ and σ, in [0, 1]; 0.01 by default, 1 for the batch alone.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public AdaFaceLoss(
@@ -38,13 +39,13 @@ public sealed class AdaFaceLoss : ClassLoss
         register_buffer(DeviationName, tensor(100f));
     }
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
-    /// <summary>h.</summary>
+    /// <summary>The concentration h.</summary>
     public double Concentration { get; }
 
-    /// <summary>s.</summary>
+    /// <summary>The scale s.</summary>
     public double Scale { get; }
 
     /// <summary>The weight of a batch in μ and σ.</summary>

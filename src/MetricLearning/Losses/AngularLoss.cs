@@ -15,7 +15,7 @@ namespace MetricLearning;
 public sealed class AngularLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="degrees">α in degrees, above 0 and below 90. Default: 40.</param>
+    /// <param name="degrees">The angle α in degrees, above 0 and below 90. Default: 40.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public AngularLoss(double degrees = 40) : base(nameof(AngularLoss), Distance.Cosine)
     {
@@ -23,7 +23,7 @@ public sealed class AngularLoss : TupleLoss
             : throw new ArgumentOutOfRangeException(nameof(degrees), degrees, "degrees must be above 0 and below 90.");
     }
 
-    /// <summary>α in degrees.</summary>
+    /// <summary>The angle α in degrees.</summary>
     public double Degrees { get; }
 
     /// <summary>Whether negatives keep their length, as in pytorch-metric-learning. Default: false.</summary>

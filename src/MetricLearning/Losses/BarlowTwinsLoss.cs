@@ -13,12 +13,12 @@ namespace MetricLearning;
 public sealed class BarlowTwinsLoss : ViewLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="redundancyWeight">λ, 0 or greater. Default: 0.005.</param>
+    /// <param name="redundancyWeight">The redundancy weight λ, 0 or greater. Default: 0.005.</param>
     /// <exception cref="ArgumentOutOfRangeException">λ is below 0 or not finite.</exception>
     public BarlowTwinsLoss(double redundancyWeight = 0.005) : base(nameof(BarlowTwinsLoss)) =>
         RedundancyWeight = Guard.NotNegative(redundancyWeight);
 
-    /// <summary>λ.</summary>
+    /// <summary>The redundancy weight λ.</summary>
     public double RedundancyWeight { get; }
 
     /// <inheritdoc/>
@@ -31,6 +31,6 @@ public sealed class BarlowTwinsLoss : ViewLoss
         return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * others.pow(S(2)).sum());
     }
 
-    /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 where they do not vary.</summary>
+    /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 if they do not vary.</summary>
     private static Tensor Standardize(Tensor view) => RowMath.Unit(RowMath.Deviations(view, 0).t()).t();
 }

@@ -5,18 +5,17 @@ namespace MetricLearning;
 
 /// <summary>Pulls each embedding to a learned center of its class: <c>‖x − c_y‖²</c>.</summary>
 /// <remarks>
-/// Default: mean over the samples, as reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Use it beside another loss
-/// with a small weight, such as 0.0005, and give the centers an optimizer of their own. reid-strong-baseline uses SGD with a rate of 0.5
-/// and divides the gradient by the weight. The loss has no margin: alone, it lets all embeddings collapse to one point. Wen et al., ECCV
-/// 2016.
+/// Default: mean over the samples, as in reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Add it to another loss
+/// with a small weight, such as 0.0005, and give the centers their own optimizer. reid-strong-baseline uses SGD with a rate of 0.5 and
+/// divides the gradient by the weight. The loss has no margin: alone, it lets all embeddings collapse to one point. Wen et al., ECCV 2016.
 /// </remarks>
 public sealed class CenterLoss : MetricLoss
 {
     private readonly Parameter centers;
 
     /// <summary>Creates the centers, drawn from N(0, 1).</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CenterLoss(long classes, long dimension) : base(nameof(CenterLoss))
     {

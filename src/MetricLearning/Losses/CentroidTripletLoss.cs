@@ -4,20 +4,20 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss on class centers: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, c⁺ the mean of the other rows of the anchor's class, c⁻ the mean of
-/// another class.
+/// A triplet loss on class centers: <c>[d(a, c⁺) − d(a, c⁻) + m]₊</c>, where c⁺ is the mean of the other rows of the anchor's class and c⁻
+/// is the mean of another class.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.05, Euclidean distance of rows and centers scaled to length 1 (a center is the mean of the rows as they are), every other
-/// class, mean over the values above 0. A row that is alone in its class is no anchor; its class is still a negative. An older version of
-/// pytorch-metric-learning raised an error there, compared with at most three of the other classes, and chose other tuples where the
-/// classes were uneven. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in Image
-/// Retrieval</i>, ICONIP 2021.
+/// class, mean over the values above 0. A row that is alone in its class is not an anchor, but its class is still a negative. An older
+/// version of pytorch-metric-learning raised an error for such a row, compared with at most three other classes, and chose other tuples if
+/// the classes had different sizes. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in
+/// Image Retrieval</i>, ICONIP 2021.
 /// </remarks>
 public sealed class CentroidTripletLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 0.05.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.05.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CentroidTripletLoss(double margin = 0.05) : base(nameof(CentroidTripletLoss))
     {
@@ -25,7 +25,7 @@ public sealed class CentroidTripletLoss : MetricLoss
         Reducer = Reducer.NonZeroMean;
     }
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
     /// <summary>Whether the hinge is replaced by softplus. The margin stays inside. Default: false.</summary>
@@ -54,7 +54,7 @@ public sealed class CentroidTripletLoss : MetricLoss
         yield return new(SoftMargin ? RowMath.Softplus(violation) : relu(violation), anchors);
     }
 
-    /// <summary>Means of rows: [K, M] mask and [M, D] rows → [K, D], the mean of the rows that each row of the mask keeps; 0 where it keeps
+    /// <summary>Means of rows: [K, M] mask and [M, D] rows → [K, D], the mean of the rows that each row of the mask keeps; 0 if it keeps
     /// none.</summary>
     private static Tensor Means(Tensor mask, Tensor rows)
     {

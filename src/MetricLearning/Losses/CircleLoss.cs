@@ -7,16 +7,16 @@ namespace MetricLearning;
 /// and <c>α_n = [s_n + m]₊</c> carry no gradient: pairs that are far from their goal get more weight.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as pytorch-metric-learning. fast-reid's <c>pairwise_circleloss</c>
-/// is m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the loss 0. The distance is fixed:
-/// 1 − s. <see cref="Form"/> has the two other forms of this name; the form against class vectors is
+/// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as in pytorch-metric-learning. fast-reid's
+/// <c>pairwise_circleloss</c> is m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the
+/// loss 0. The distance is fixed: 1 − s. <see cref="Form"/> has the two other forms of this name; the form against class vectors is
 /// <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
 /// </remarks>
 public sealed class CircleLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 0.4.</param>
-    /// <param name="scale">γ above 0. Default: 80.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.4.</param>
+    /// <param name="scale">The scale γ, above 0. Default: 80.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CircleLoss(double margin = 0.4, double scale = 80) : base(nameof(CircleLoss), Distance.Cosine)
     {
@@ -24,14 +24,14 @@ public sealed class CircleLoss : TupleLoss
         Reducer = Reducer.NonZeroMean;
     }
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double Margin { get; set => field = Guard.Finite(value); }
 
-    /// <summary>γ.</summary>
+    /// <summary>The scale γ.</summary>
     public double Scale { get; }
 
-    /// <summary>What the sums run over. Default: each anchor on its own.</summary>
+    /// <summary>The pairs that a sum runs over. Default: the pairs of one anchor.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not defined.</exception>
     public CircleForm Form { get; init => field = Guard.Defined(value); }
 
@@ -52,8 +52,8 @@ public sealed class CircleLoss : TupleLoss
         (positives, new MaskedLogSumExp<SelfPaced>(new(-Scale, Margin, 1, Margin))),
         (negatives, new MaskedLogSumExp<SelfPaced>(new(Scale, 1 + Margin, -1, 1 - Margin))));
 
-    /// <summary>One value over all pairs, each pair once: where the references hold the rows themselves, the lower half of the matrix
-    /// repeats the upper half.</summary>
+    /// <summary>Computes one value over all pairs, each pair once. If the references hold the rows themselves, the lower half of the matrix
+    /// repeats the upper half and is left out.</summary>
     private Tensor OneSum(Tensor distances, Pairs pairs)
     {
         Tensor All(Tensor mask) => (pairs.Self is not null && pairs.Rows == pairs.Columns ? mask.triu(1) : mask).reshape(1, -1);

@@ -9,10 +9,11 @@ namespace MetricLearning;
 /// adds a margin.
 /// </summary>
 /// <remarks>
-/// A subclass writes <see cref="Score"/>, the scores that inference uses, and <see cref="Bend"/>, what training does to them. A loss whose
-/// logits need more than the scores overrides <see cref="TrainingScores"/>, and a loss that is no cross entropy <see cref="ClassTerms"/>.
-/// The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the optimizer. With very many classes, train on
-/// <see cref="Sampled"/> classes. A label out of range is an <see cref="ArgumentException"/> on the CPU that names it.
+/// A subclass writes <see cref="Score"/>, which computes the scores for inference, and <see cref="Bend"/>, which adds the margin for
+/// training. If the logits need more than the scores, it overrides <see cref="TrainingScores"/>. If the loss is not a cross entropy, it
+/// overrides <see cref="ClassTerms"/>. The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the
+/// optimizer. With very many classes, train on <see cref="Sampled"/> classes. A label out of range is an <see cref="ArgumentException"/> on
+/// the CPU that names it.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors; with <see cref="Sampled"/> classes or
 /// a miner that draws at random, one thread at a time.</para>
 /// </remarks>
@@ -24,9 +25,10 @@ public abstract class ClassLoss : MetricLoss
 
     /// <summary>Creates the class vectors, drawn from N(0, deviation²).</summary>
     /// <param name="name">The module's name.</param>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">K, the number of vectors of each class, at least 1. The vectors of a class are adjacent rows.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="centersPerClass">The number of centers per class K, the number of vectors of each class, at least 1. The vectors of a
+    /// class are adjacent rows.</param>
     /// <param name="deviation">The standard deviation of the initial vectors, above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
     protected ClassLoss(string name, long classes, long dimension, long centersPerClass = 1, double deviation = 1) : base(name)
@@ -36,13 +38,13 @@ public abstract class ClassLoss : MetricLoss
         register_parameter("weights", nn.Parameter(randn(classes * centersPerClass, dimension).mul_(S(deviation))));
     }
 
-    /// <summary>C.</summary>
+    /// <summary>The number of classes C.</summary>
     public long Classes { get; }
 
-    /// <summary>D.</summary>
+    /// <summary>The dimension D of the embeddings.</summary>
     public long Dimension { get; }
 
-    /// <summary>K, the vectors of each class; 1 unless the loss says otherwise.</summary>
+    /// <summary>The number K of vectors of each class; 1 unless the loss says otherwise.</summary>
     public long CentersPerClass { get; }
 
     /// <summary>[C·K, D]: the learned vectors. Class c has the rows cK to cK + K − 1.</summary>
@@ -62,9 +64,9 @@ public abstract class ClassLoss : MetricLoss
     /// <exception cref="ArgumentOutOfRangeException">The weight is not finite.</exception>
     public double RegularizerWeight { get; init => field = Guard.Finite(value); } = 1;
 
-    /// <summary>ε in [0, 1]: the part of a label that the cross entropy spreads over all classes, or over the classes of its category.
-    /// Default: 0.</summary>
-    /// <remarks>As open-metric-learning's ArcFaceLoss. A loss that is no cross entropy cannot smooth labels.</remarks>
+    /// <summary>The label smoothing ε in [0, 1]: the part of a label that the cross entropy spreads over all classes, or over the classes
+    /// of its category. Default: 0.</summary>
+    /// <remarks>It follows open-metric-learning's ArcFaceLoss. A loss that is not a cross entropy cannot smooth labels.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
 
@@ -75,15 +77,15 @@ public abstract class ClassLoss : MetricLoss
     {
         get;
         init => field = value is null || value.Count == Classes ? value?.ToArray()
-            : throw new ArgumentException($"Categories must have one entry a class, {Classes}, got {value.Count}.", nameof(Categories));
+            : throw new ArgumentException($"Categories must have {Classes} entries, one per class, got {value.Count}.", nameof(Categories));
     }
 
     /// <summary>
     /// If it is set, training looks only at the classes of the batch and some others. Use it for hundreds of thousands of classes. Null by
     /// default.
     /// </summary>
-    /// <exception cref="ArgumentException">It has more classes than this loss.</exception>
-    /// <exception cref="InvalidOperationException">It belongs to another loss already.</exception>
+    /// <exception cref="ArgumentException">The sample has more classes than this loss.</exception>
+    /// <exception cref="InvalidOperationException">The sampled classes already belong to another loss.</exception>
     public SampledClasses? Sampled
     {
         get => sampled;
@@ -96,8 +98,8 @@ public abstract class ClassLoss : MetricLoss
         }
     }
 
-    /// <summary>The class scores of embeddings, without the margins of training: for inference.</summary>
-    /// <param name="embeddings">[N, D].</param>
+    /// <summary>Computes the class scores of embeddings for inference, without the margins of training.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
     /// <returns>[N, C], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The embeddings are not [N, D]; the message prints their shape.</exception>
     public Tensor Logits(Tensor embeddings)
@@ -124,13 +126,13 @@ public abstract class ClassLoss : MetricLoss
         if (WeightRegularizer is not null && batch.Rows > 0) yield return new(S(RegularizerWeight) * WeightRegularizer.Penalty(rows));
     }
 
-    /// <summary>Refuses settings that are valid alone but not together.</summary>
+    /// <summary>Refuses settings that contradict each other.</summary>
     private void RequireSettingsThatFit()
     {
         if (Categories is not null && sampled is not null)
-            throw new InvalidOperationException($"{GetName()} has categories of all classes, so it cannot train on sampled ones.");
+            throw new InvalidOperationException($"{GetName()} has categories for all classes, so it cannot train on sampled classes.");
         if (LabelSmoothing > 0 && !IsCrossEntropy)
-            throw new InvalidOperationException($"{GetName()} is no cross entropy of its classes, so its labels cannot be smoothed.");
+            throw new InvalidOperationException($"{GetName()} is not a cross entropy over its classes, so its labels cannot be smoothed.");
     }
 
     /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and as the input of
@@ -138,7 +140,7 @@ public abstract class ClassLoss : MetricLoss
     /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
-    /// <summary>The scores to train with. Default: the scores of <see cref="Score"/>.</summary>
+    /// <summary>Adds the margin to the scores for training. Default: returns the scores of <see cref="Score"/> unchanged.</summary>
     /// <param name="scores">[N, C].</param>
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
@@ -146,7 +148,7 @@ public abstract class ClassLoss : MetricLoss
     /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with. Default: the bent scores.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
-    /// <summary>Whether <see cref="ClassTerms"/> is the cross entropy that this class computes, so that labels can be smoothed. Default:
+    /// <summary>Whether <see cref="ClassTerms"/> computes the cross entropy of this class. Only then can labels be smoothed. Default:
     /// true.</summary>
     protected virtual bool IsCrossEntropy => true;
 
@@ -181,7 +183,7 @@ public abstract class ClassLoss : MetricLoss
     private LossTerm Weigh(LossTerm term, LossBatch batch)
     {
         var anchors = term.Anchors
-            ?? throw new InvalidOperationException($"The values of {GetName()} belong to no samples, so a miner cannot weigh them.");
+            ?? throw new InvalidOperationException($"The values of {GetName()} do not belong to samples, so a miner cannot weight them.");
         if (batch.Rows == 0) return term;
         using var tuples = Miner!.Mine(batch.Distances(Miner.Distance ?? miningDistance).Matrix, batch.Candidates);
         return term with { Values = term.Values * tuples.Shares(term.Values.dtype).index_select(0, anchors) };

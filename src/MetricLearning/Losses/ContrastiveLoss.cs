@@ -9,14 +9,14 @@ namespace MetricLearning;
 /// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, the mean over the positives above 0 plus the mean over the
 /// negatives above 0: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
 /// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all
-/// different classes that of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant
+/// different classes has that of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant
 /// Mapping</i>, CVPR 2006.
 /// </remarks>
 public sealed class ContrastiveLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveMargin">m⁺: positives nearer than this cost nothing. Default: 0.</param>
-    /// <param name="negativeMargin">m⁻: negatives farther than this cost nothing. Default: 1.</param>
+    /// <param name="positiveMargin">The positive margin m⁺: positives nearer than this cost nothing. Default: 0.</param>
+    /// <param name="negativeMargin">The negative margin m⁻: negatives farther than this cost nothing. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ContrastiveLoss(double positiveMargin = 0, double negativeMargin = 1) : base(nameof(ContrastiveLoss))
     {
@@ -25,11 +25,11 @@ public sealed class ContrastiveLoss : TupleLoss
         Reducer = Reducer.NonZeroMean;
     }
 
-    /// <summary>m⁺.</summary>
+    /// <summary>The positive margin m⁺.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double PositiveMargin { get; set => field = Guard.Finite(value); }
 
-    /// <summary>m⁻.</summary>
+    /// <summary>The negative margin m⁻.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double NegativeMargin { get; set => field = Guard.Finite(value); }
 
@@ -43,15 +43,15 @@ public sealed class ContrastiveLoss : TupleLoss
     /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and
     /// TensorFlow Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
     /// </summary>
-    /// <param name="margin">m, finite. Default: 1.</param>
+    /// <param name="margin">The margin m, finite. Default: 1.</param>
     public static ContrastiveLoss Hadsell(double margin = 1) =>
         new(0, margin) { Squared = true, Together = true, Distance = Distance.Euclidean, Reducer = Reducer.Mean };
 
     /// <summary>
-    /// The sum of <c>d²</c> and <c>[m − d]₊²</c> over the hard pairs of the batch only (<see cref="HardPairsMiner"/>), on the cosine
-    /// distance: sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
+    /// Creates the sum of <c>d²</c> and <c>[m − d]₊²</c> over only the hard pairs of the batch (<see cref="HardPairsMiner"/>), on the
+    /// cosine distance: sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
     /// </summary>
-    /// <param name="margin">m, finite. Default: 0.5.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.5.</param>
     public static ContrastiveLoss Online(double margin = 0.5) =>
         new(0, margin) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
 
@@ -60,8 +60,8 @@ public sealed class ContrastiveLoss : TupleLoss
     /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>,
     /// CVPR 2019.
     /// </summary>
-    /// <param name="positiveMargin">m⁺. Default: 0.</param>
-    /// <param name="negativeMargin">m⁻. Default: 1.</param>
+    /// <param name="positiveMargin">The positive margin m⁺. Default: 0.</param>
+    /// <param name="negativeMargin">The negative margin m⁻. Default: 1.</param>
     public static ContrastiveLoss SignalToNoise(double positiveMargin = 0, double negativeMargin = 1) =>
         new(positiveMargin, negativeMargin) { Distance = Distance.SignalToNoise.Normalized() };
 
@@ -80,11 +80,11 @@ public sealed class ContrastiveLoss : TupleLoss
         yield return SumsOfMany(distances, masks?.Negatives, push) ?? OneByOne(distances, tuples.NegativePairs(), push);
     }
 
-    /// <summary>One sum for each row, over the pairs of a mask; null where there is no mask or the pairs are few.</summary>
+    /// <summary>Computes one sum for each row over the pairs of a mask; null if there is no mask or there are few pairs.</summary>
     private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, HingeFunction violation) =>
         mask is null || distances.AreFew(RowMath.Count(mask)) ? null : AnchorTerms.Sums(distances.Matrix, mask, violation);
 
-    /// <summary>One value for each pair.</summary>
+    /// <summary>Computes one value for each pair.</summary>
     private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, HingeFunction violation) =>
         new(violation.Apply(distances[pairs.Rows, pairs.Columns]), pairs.Rows);
 }

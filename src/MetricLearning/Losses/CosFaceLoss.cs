@@ -12,19 +12,19 @@ namespace MetricLearning;
 public sealed class CosFaceLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="margin">m, finite. Default: 0.35.</param>
-    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.35.</param>
+    /// <param name="scale">The scale s, above 0. Default: 64.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CosFaceLoss(long classes, long dimension, double margin = 0.35, double scale = 64)
         : base(nameof(CosFaceLoss), classes, dimension) => (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double Margin { get; set => field = Guard.Finite(value); }
 
-    /// <summary>s.</summary>
+    /// <summary>The scale s.</summary>
     public double Scale { get; }
 
     /// <inheritdoc/>

@@ -2,14 +2,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss on tuples that also meets the embeddings of earlier batches: a ring of the latest rows, without gradient.</summary>
+/// <summary>A loss on tuples that also compares the batch with the embeddings of earlier batches. It keeps the latest rows in a ring,
+/// without gradient.</summary>
 /// <remarks>
-/// In training mode, while gradients are recorded, a batch meets the whole memory and itself, each row but its own, and is then stored.
-/// Otherwise it meets the memory as it is. The gradient flows into the batch as anchors only. The ring, its labels and its cursor are
-/// buffers: they move and are saved with the loss, so that a resumed run goes on where it stopped. A batch that the loss refuses is not
-/// stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/> after such a batch. Works with
-/// every <see cref="TupleLoss"/>, miner and distance, with swapped triplets too. Wang et al., <i>Cross-Batch Memory for Embedding
-/// Learning</i>, CVPR 2020; as pytorch-metric-learning's CrossBatchMemory, with TensorFlow Similarity's warm-up.
+/// In training mode, while gradients are recorded, each row of the batch meets the whole memory and all other rows of the batch. Then the
+/// batch is stored. Otherwise the batch meets only the memory. The gradient flows only into the anchors. The ring, its labels and its
+/// cursor are buffers: they move and are saved with the loss, so a resumed run continues where it stopped. A batch that the loss refuses is
+/// not stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/> after such a batch. It
+/// works with every <see cref="TupleLoss"/>, miner and distance, and with swapped triplets. Wang et al., <i>Cross-Batch Memory for
+/// Embedding Learning</i>, CVPR 2020; as in pytorch-metric-learning's CrossBatchMemory, with TensorFlow Similarity's warm-up.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
@@ -20,8 +21,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     private readonly Tensor cursor;
 
     /// <summary>Creates an empty memory around a loss.</summary>
-    /// <param name="loss">The loss, which this takes over.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
+    /// <param name="loss">The loss. This module takes ownership of it.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
     /// <param name="capacity">The number of rows that are remembered, at least the rows of a batch. Default: 1024.</param>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The dimension or the capacity is below 1.</exception>
@@ -36,10 +37,10 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
         RegisterComponents();
     }
 
-    /// <summary>D.</summary>
+    /// <summary>The dimension D of the embeddings.</summary>
     public long Dimension { get; }
 
-    /// <summary>The greatest number of rows that are remembered.</summary>
+    /// <summary>The largest number of rows in the memory.</summary>
     public long Capacity { get; }
 
     /// <summary>The number of batches at the start that are stored but meet themselves only, while embeddings still drift fast. Default:
@@ -47,16 +48,16 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int WarmUp { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>Whether a batch is stored when its loss is computed. Where false, fill the memory by <see cref="Add"/>, with the embeddings
-    /// of a momentum encoder (MoCo). Default: true.</summary>
+    /// <summary>Whether a batch is stored when its loss is computed. If false, fill the memory with <see cref="Add"/>, for example with the
+    /// embeddings of a momentum encoder (MoCo). Default: true.</summary>
     public bool StoresBatches { get; init; } = true;
 
-    /// <summary>The number of rows that are remembered now.</summary>
+    /// <summary>The current number of rows in the memory.</summary>
     public long Count => Cursor().Filled;
 
-    /// <summary>The loss of a batch against the memory.</summary>
-    /// <param name="embeddings">[N, D], N at most the capacity.</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the loss of a batch against the memory.</summary>
+    /// <param name="embeddings">The embeddings [N, D], N at most the capacity.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor embeddings, Tensor labels)
@@ -67,8 +68,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     }
 
     /// <summary>Stores rows without computing a loss.</summary>
-    /// <param name="embeddings">[N, D], N at most the capacity; no gradient is kept.</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <param name="embeddings">The embeddings [N, D], N at most the capacity; no gradient is kept.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public void Add(Tensor embeddings, Tensor labels)
     {
@@ -77,7 +78,7 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
         Store(embeddings, labels, PlacesOfNext(embeddings.size(0)));
     }
 
-    /// <summary>Forgets all rows; the count of batches for the warm-up stays.</summary>
+    /// <summary>Removes all rows. The count of batches for the warm-up stays.</summary>
     public void Clear()
     {
         using var scope = NewDisposeScope();
@@ -101,12 +102,12 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
         return outcome;
     });
 
-    /// <summary>The batch and the memory that it meets. Where the batch is going to be stored, its own rows are at their places.</summary>
+    /// <summary>Makes a batch that meets the memory. If the batch will be stored, its own rows are already at their places.</summary>
     private LossBatch AgainstMemory(Tensor embeddings, Tensor labels, Tensor? places)
     {
         var x = RowMath.Widen(embeddings);
         var filled = places is null ? Cursor().Filled : FilledWith(embeddings.size(0));
-        // Copies: the backward pass must not see what later batches overwrite.
+        // These are copies, because later batches overwrite the ring before the backward pass.
         var references = this.embeddings.narrow(0, 0, filled).to(x.dtype, copy: true);
         var referenceLabels = this.labels.narrow(0, 0, filled).clone();
         if (places is not null) Write(embeddings, labels, references, referenceLabels, places);
@@ -131,14 +132,14 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
         ringLabels.index_copy_(0, places, rowLabels.to(ringLabels.device));
     }
 
-    /// <summary>int64 [count]: where in the ring the next rows go.</summary>
+    /// <summary>int64 [count]: the places of the next rows in the ring.</summary>
     private Tensor PlacesOfNext(long count)
     {
         var position = Cursor().Position;
         return Iota(position, position + count, embeddings.device).remainder(S(Capacity));
     }
 
-    /// <summary>How many rows are remembered once these many are stored.</summary>
+    /// <summary>The number of rows in the memory after this many have been stored.</summary>
     private long FilledWith(long count) => Math.Min(Capacity, Cursor().Filled + count);
 
     private void Set(long place, long value)

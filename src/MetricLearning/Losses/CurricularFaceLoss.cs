@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// ArcFace in which hard negatives get more weight as training goes on: <c>s·cos θ_c·(t + cos θ_c)</c> for a class c ≠ y with
+/// ArcFace in which hard negatives get more weight as training proceeds: <c>s·cos θ_c·(t + cos θ_c)</c> for a class c ≠ y with
 /// <c>cos θ_c &gt; cos(θ_y + m)</c>, else <c>s·cos θ_c</c>; t is the running mean of cos θ_y.
 /// </summary>
 /// <remarks>
@@ -18,10 +18,10 @@ public sealed class CurricularFaceLoss : ClassLoss
     private const string MeanName = "own_cosine";
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="margin">m in radians, in [0, π]. Default: 0.5.</param>
-    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
+    /// <param name="scale">The scale s, above 0. Default: 64.</param>
     /// <param name="momentum">The weight of a batch in t, in [0, 1]. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public CurricularFaceLoss(long classes, long dimension, double margin = 0.5, double scale = 64, double momentum = 0.01)
@@ -31,10 +31,10 @@ public sealed class CurricularFaceLoss : ClassLoss
         register_buffer(MeanName, tensor(0f));
     }
 
-    /// <summary>m, in radians.</summary>
+    /// <summary>The margin m, in radians.</summary>
     public double Margin { get; }
 
-    /// <summary>s.</summary>
+    /// <summary>The scale s.</summary>
     public double Scale { get; }
 
     /// <summary>The weight of a batch in t.</summary>

@@ -1,11 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>What <see cref="EmbeddingDistillationLoss"/> compares.</summary>
+/// <summary>The quantity that <see cref="EmbeddingDistillationLoss"/> compares.</summary>
 public enum DistillationForm
 {
-    /// <summary>The directions of both rows: 1 − cosine.</summary>
+    /// <summary>The directions of both rows, by 1 − cosine.</summary>
     Cosine,
 
-    /// <summary>The rows themselves: the squared differences of their numbers.</summary>
+    /// <summary>The rows themselves, by the squared differences of their numbers.</summary>
     SquaredError,
 }

@@ -7,11 +7,12 @@ namespace MetricLearning;
 /// cumulative histogram of d(a,p) − d(a,n)).
 /// </summary>
 /// <remarks>
-/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets, mean, as pytorch-metric-learning; the
-/// paper mines the hardest negative. All triplets of a large batch are summed in blocks, as in <see cref="TripletLoss"/>, unless the
-/// reducer looks at each value. The loss may be negative. The histogram is the buffer <c>histogram</c>, saved with the module; it is
-/// updated before it is used, in training mode and while gradients are recorded only. Values beyond the last bin count in it, where
-/// pytorch-metric-learning fails. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft Margin</i>, ICCV 2019.
+/// Default: 10 bins on [−2, 2], momentum 0.01, Euclidean distance of rows of length 1, all triplets, mean, as in pytorch-metric-learning;
+/// the paper mines the hardest negative. All triplets of a large batch are summed in blocks, as in <see cref="TripletLoss"/>, unless the
+/// reducer needs each value. The loss may be negative. The histogram is the buffer <c>histogram</c> and is saved with the module. It is
+/// updated before it is used, but only in training mode while gradients are recorded. Values beyond the last bin count in the last bin; in
+/// pytorch-metric-learning they cause an error. Zhang, Rusinkiewicz, <i>Learning Local Descriptors with a CDF-Based Dynamic Soft
+/// Margin</i>, ICCV 2019.
 /// <para>Thread safety: one thread at a time in training mode, where the histogram changes; any number of threads in evaluation
 /// mode.</para>
 /// </remarks>
@@ -64,8 +65,8 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
         yield return new(Weighted(gaps, easier), triplets.Anchors);
     }
 
-    /// <summary>For each positive pair the sum over its anchor's negatives. The blocks are computed twice: for the histogram, then for the
-    /// values.</summary>
+    /// <summary>Computes for each positive pair the sum over its anchor's negatives. The blocks are computed twice: first for the
+    /// histogram, then for the values.</summary>
     private LossTerm Sums(Tensor matrix, Tensor negatives, Tensor rows, Tensor columns)
     {
         static Tensor Gaps(Tensor distances, Tensor anchors, Tensor positives)

@@ -2,22 +2,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pulls each embedding of a student to the embedding that a teacher gives the same image.</summary>
+/// <summary>Pulls each embedding of a student toward the teacher's embedding of the same image.</summary>
 /// <remarks>
 /// The first view is the student's [N, D], the second the teacher's [N, D], a constant here. The cosine form is <c>mean (1 − cos(s, t))</c>
-/// over the rows, the squared form <c>mean (s − t)²</c> over all numbers, as sentence-transformers' MSELoss. Needs no labels. A student of
-/// another width needs a layer to the teacher's width, or <see cref="RelationDistillationLoss"/> or <see cref="RankingDistillationLoss"/>,
-/// which take any width. A row of zeros has the cosine 0; no rows: 0.
+/// over the rows, the squared form <c>mean (s − t)²</c> over all numbers, as in sentence-transformers' MSELoss. Needs no labels. A student
+/// of another width needs a layer to the teacher's width, or <see cref="RelationDistillationLoss"/> or
+/// <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has the cosine 0; no rows: 0.
 /// </remarks>
 public sealed class EmbeddingDistillationLoss : ViewLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="form">What is compared. Default: the cosine.</param>
+    /// <param name="form">The quantity to compare. Default: the cosine.</param>
     /// <exception cref="ArgumentOutOfRangeException">The enum has no such value.</exception>
     public EmbeddingDistillationLoss(DistillationForm form = DistillationForm.Cosine) : base(nameof(EmbeddingDistillationLoss)) =>
         Form = Guard.Defined(form);
 
-    /// <summary>What is compared.</summary>
+    /// <summary>The quantity that is compared.</summary>
     public DistillationForm Form { get; }
 
     /// <inheritdoc/>

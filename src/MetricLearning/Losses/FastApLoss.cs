@@ -14,12 +14,12 @@ namespace MetricLearning;
 public sealed class FastApLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="bins">At least 1. Default: 10.</param>
+    /// <param name="bins">The number of bins, at least 1. Default: 10.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public FastApLoss(int bins = 10) : base(nameof(FastApLoss), Distance.EuclideanSquared.Normalized()) =>
         Bins = Guard.AtLeast(bins, 1);
 
-    /// <summary>The bins of [0, 4]; the histograms have a node more.</summary>
+    /// <summary>The number of bins of [0, 4]; a histogram has one more node.</summary>
     public int Bins { get; }
 
     /// <inheritdoc/>

@@ -8,23 +8,23 @@ namespace MetricLearning;
 /// probability of the sample's own class.
 /// </summary>
 /// <remarks>
-/// Default: γ = 2, α = 0.25, mean over the samples, as fast-reid's FocalLoss (one α for all classes), which is NaN where any probability is
-/// 0; γ = 0 and α = 1 is cross entropy. Value and gradient are finite at p = 0 and p = 1. No samples: 0 with a gradient of 0. NaN logits:
-/// NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
+/// Default: γ = 2, α = 0.25, mean over the samples, as in fast-reid's FocalLoss (one α for all classes), which is NaN where any probability
+/// is 0; γ = 0 and α = 1 is cross entropy. Value and gradient are finite at p = 0 and p = 1. No samples: 0 with a gradient of 0. NaN
+/// logits: NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
 /// </remarks>
 public sealed class FocalLoss : LogitLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="gamma">γ, 0 or greater. Default: 2.</param>
-    /// <param name="alpha">α, above 0. Default: 0.25.</param>
+    /// <param name="gamma">The exponent γ, 0 or greater. Default: 2.</param>
+    /// <param name="alpha">The factor α, above 0. Default: 0.25.</param>
     /// <exception cref="ArgumentOutOfRangeException">γ or α is out of its range or not finite.</exception>
     public FocalLoss(double gamma = 2, double alpha = 0.25) : base(nameof(FocalLoss)) =>
         (Gamma, Alpha) = (Guard.NotNegative(gamma), Guard.Positive(alpha));
 
-    /// <summary>γ.</summary>
+    /// <summary>The exponent γ.</summary>
     public double Gamma { get; }
 
-    /// <summary>α.</summary>
+    /// <summary>The factor α.</summary>
     public double Alpha { get; }
 
     /// <inheritdoc/>

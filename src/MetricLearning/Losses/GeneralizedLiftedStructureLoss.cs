@@ -4,15 +4,15 @@ namespace MetricLearning;
 
 /// <summary>For each anchor <c>[log Σ_p exp(d(a,p) − m⁺) + log Σ_n exp(m⁻ − d(a,n))]₊</c>.</summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as pytorch-metric-learning. A side
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as in pytorch-metric-learning. A side
 /// that an anchor lacks counts as 0, so a batch of one class, or of all different classes, still has a loss. Memory O(N²). Hermans, Beyer,
 /// Leibe, 2017.
 /// </remarks>
 public sealed class GeneralizedLiftedStructureLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="negativeMargin">m⁻. Default: 1.</param>
-    /// <param name="positiveMargin">m⁺. Default: 0.</param>
+    /// <param name="negativeMargin">The negative margin m⁻. Default: 1.</param>
+    /// <param name="positiveMargin">The positive margin m⁺. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public GeneralizedLiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0)
         : base(nameof(GeneralizedLiftedStructureLoss))
@@ -21,10 +21,10 @@ public sealed class GeneralizedLiftedStructureLoss : TupleLoss
         Distance = Distance.Euclidean.Normalized();
     }
 
-    /// <summary>m⁻.</summary>
+    /// <summary>The negative margin m⁻.</summary>
     public double NegativeMargin { get; }
 
-    /// <summary>m⁺.</summary>
+    /// <summary>The positive margin m⁺.</summary>
     public double PositiveMargin { get; }
 
     /// <inheritdoc/>

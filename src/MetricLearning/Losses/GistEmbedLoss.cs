@@ -4,30 +4,31 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Anchors against their positives, with the other rows of the batch as negatives, unless a guide (another, trained model) finds a row more
-/// similar to the anchor than its positive is: such a false negative is left out.
+/// Classifies each anchor's positive among the other rows of the batch. If a guide (another trained model) finds a row more similar to the
+/// anchor than the positive, the row is probably a false negative and is left out.
 /// </summary>
 /// <remarks>
-/// Row i is the cross entropy of cosines ÷ τ for j = i among the anchor with all positives, the anchor with the other anchors, its positive
-/// with the other positives, and, where given, the anchor with the hard negatives. A pair is left out where the guide's cosine of it is
-/// above the guide's cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as sentence-transformers' GISTEmbedLoss. One
-/// row: 0 without hard negatives; no rows: 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample
-/// Selection of Training Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
+/// Row i has the cross entropy of cosines ÷ τ with the target j = i. The cosines are those of the anchor with all positives, of the anchor
+/// with the other anchors, of its positive with the other positives, and of the anchor with the hard negatives, if given. A pair is left
+/// out if the guide's cosine of it is above the guide's cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as in
+/// sentence-transformers' GISTEmbedLoss. One row: 0 without hard negatives; no rows: 0. No gradient flows into the guide. Memory O(N²).
+/// Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training Negatives</i>, 2024. For other losses:
+/// <see cref="Pairs.WithoutFalseNegatives"/>.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public GistEmbedLoss(double temperature = 0.01) : base(nameof(GistEmbedLoss)) => Temperature = Guard.Positive(temperature);
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
-    /// <summary>The loss of anchors and positives.</summary>
-    /// <param name="anchors">[N, D], floating point; N may be 0.</param>
-    /// <param name="positives">[N, D], of the same type and device: the partner of each anchor.</param>
+    /// <summary>Computes the loss of anchors and positives.</summary>
+    /// <param name="anchors">The anchors [N, D], floating point; N may be 0.</param>
+    /// <param name="positives">The positives [N, D], of the same type and device: the partner of each anchor.</param>
     /// <param name="guideAnchors">[N, G]: the guide's embeddings of the anchors.</param>
     /// <param name="guidePositives">[N, G]: the guide's embeddings of the positives.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
@@ -35,10 +36,10 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     public override Tensor forward(Tensor anchors, Tensor positives, Tensor guideAnchors, Tensor guidePositives) =>
         Loss(anchors, positives, guideAnchors, guidePositives, null, null);
 
-    /// <summary>The loss of anchors, positives and hard negatives.</summary>
-    /// <param name="anchors">[N, D].</param>
-    /// <param name="positives">[N, D].</param>
-    /// <param name="negatives">[H, D]: hard negatives, which all anchors meet.</param>
+    /// <summary>Computes the loss of anchors, positives and hard negatives.</summary>
+    /// <param name="anchors">The anchors [N, D].</param>
+    /// <param name="positives">The positives [N, D].</param>
+    /// <param name="negatives">The hard negatives [H, D]; each anchor meets all of them.</param>
     /// <param name="guideAnchors">[N, G].</param>
     /// <param name="guidePositives">[N, G].</param>
     /// <param name="guideNegatives">[H, G].</param>
@@ -56,7 +57,7 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         return Loss(anchors, positives, guideAnchors, guidePositives, negatives, guideNegatives);
     }
 
-    /// <summary>As the six-argument <c>forward</c>. TorchSharp's hooks take four tensors, so they do not run here.</summary>
+    /// <summary>Calls the six-argument <c>forward</c>. TorchSharp's hooks take four tensors, so they do not run here.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"/>
     public Tensor call(
         Tensor anchors, Tensor positives, Tensor negatives, Tensor guideAnchors, Tensor guidePositives, Tensor guideNegatives) =>
@@ -81,8 +82,8 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
         return RowMath.Guarded(costs, inputs).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The scores that are left out, bool: pairs that the guide finds more similar than anchor and positive, and pairs of a row
-    /// with itself.</summary>
+    /// <summary>The mask of the scores that are left out, bool: pairs that the guide finds more similar than anchor and positive, and pairs
+    /// of a row with itself.</summary>
     private static Tensor Hidden(Tensor anchors, Tensor positives, Tensor? negatives)
     {
         using var noGradient = no_grad();

@@ -7,19 +7,19 @@ namespace MetricLearning;
 /// h⁻ are the histograms of the cosines of both, each pair shared linearly between its two nearest nodes.
 /// </summary>
 /// <remarks>
-/// Default: 100 bins of [−1, 1], as pytorch-metric-learning. Only anchors that have both positives and negatives count, and each pair
-/// counts once. The value is one number, which no reducer changes. Large batches make good histograms. The distance is fixed: 1 − s. Memory
-/// O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
+/// Default: 100 bins of [−1, 1], as in pytorch-metric-learning. Only anchors that have both positives and negatives count, and each pair
+/// counts once. The value is one number, and a reducer does not change it. Large batches give better histograms. The distance is fixed: 1 −
+/// s. Memory O(N²). Ustinova, Lempitsky, <i>Learning Deep Embeddings with Histogram Loss</i>, NIPS 2016, eq. 4.
 /// </remarks>
 public sealed class HistogramLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="bins">At least 1. Default: 100. The histograms have a node more.</param>
+    /// <param name="bins">The number of bins, at least 1. Default: 100. A histogram has one more node.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public HistogramLoss(int bins = 100) : base(nameof(HistogramLoss), Distance.Cosine) =>
         Bins = Guard.AtLeast(bins, 1);
 
-    /// <summary>The bins of [−1, 1].</summary>
+    /// <summary>The number of bins of [−1, 1].</summary>
     public int Bins { get; }
 
     /// <inheritdoc/>

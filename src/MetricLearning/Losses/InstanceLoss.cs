@@ -9,17 +9,17 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Labels do not matter: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
-/// rows. The form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM 2020; the
-/// paper itself learns a vector for each instance, which is <see cref="SoftmaxLoss"/> with a class for each.
+/// rows. This is the form within a batch of Zheng et al., <i>Dual-Path Convolutional Image-Text Embeddings with Instance Loss</i>, TOMM
+/// 2020. The paper itself learns a vector for each instance; that is <see cref="SoftmaxLoss"/> with a class for each instance.
 /// </remarks>
 public sealed class InstanceLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="scale">γ above 0. Default: 64.</param>
+    /// <param name="scale">The scale γ, above 0. Default: 64.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public InstanceLoss(double scale = 64) : base(nameof(InstanceLoss)) => Scale = Guard.Positive(scale);
 
-    /// <summary>γ.</summary>
+    /// <summary>The scale γ.</summary>
     public double Scale { get; }
 
     /// <summary>The column that counts as a row's own. Default: the row itself.</summary>
@@ -36,7 +36,7 @@ public sealed class InstanceLoss : MetricLoss
         if (Target == InstanceTarget.ClassRank)
         {
             if (!batch.MeetsItself || batch.Labels is null)
-                throw new InvalidOperationException("ClassRank needs labels, and a batch that meets itself.");
+                throw new InvalidOperationException("InstanceTarget.ClassRank needs labels and a batch without references.");
             targets = batch.Labels.unique(return_inverse: true).inverse_indices!;
         }
         else if (batch.Columns != batch.Rows)

@@ -8,8 +8,8 @@ public enum InstanceTarget
     Itself,
 
     /// <summary>
-    /// The column whose number is the rank of the row's class among the batch's classes, as in pytorch-metric-learning and TinyZeaMays
-    /// where labels are given. That column belongs to some other row, so the value depends on the order of the batch. For comparison only.
+    /// The column whose number is the rank of the row's class among the batch's classes. pytorch-metric-learning and TinyZeaMays use it if
+    /// labels are given. That column belongs to some other row, so the value depends on the order of the batch. Use it only for comparison.
     /// </summary>
     ClassRank,
 }

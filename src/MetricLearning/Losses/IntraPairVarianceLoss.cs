@@ -7,16 +7,16 @@ namespace MetricLearning;
 /// ε⁺)·mean(s_p) − s_p]₊²</c> and <c>[s_n − (1 + ε⁻)·mean(s_n)]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as pytorch-metric-learning. It is a regularizer: add
-/// it to another loss by <see cref="LossSum"/>. A batch of one class has only the part of the positives. A batch whose classes are all
+/// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as in pytorch-metric-learning. It is a regularizer:
+/// add it to another loss by <see cref="LossSum"/>. A batch of one class has only the part of the positives. A batch whose classes are all
 /// different has only the part of the negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet
 /// Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class IntraPairVarianceLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveEpsilon">ε⁺, 0 or more. Default: 0.01.</param>
-    /// <param name="negativeEpsilon">ε⁻, 0 or more. Default: 0.01.</param>
+    /// <param name="positiveEpsilon">The positive epsilon ε⁺, 0 or more. Default: 0.01.</param>
+    /// <param name="negativeEpsilon">The negative epsilon ε⁻, 0 or more. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public IntraPairVarianceLoss(double positiveEpsilon = 0.01, double negativeEpsilon = 0.01)
         : base(nameof(IntraPairVarianceLoss), Distance.Cosine)
@@ -24,10 +24,10 @@ public sealed class IntraPairVarianceLoss : TupleLoss
         (PositiveEpsilon, NegativeEpsilon) = (Guard.NotNegative(positiveEpsilon), Guard.NotNegative(negativeEpsilon));
     }
 
-    /// <summary>ε⁺.</summary>
+    /// <summary>The positive epsilon ε⁺.</summary>
     public double PositiveEpsilon { get; }
 
-    /// <summary>ε⁻.</summary>
+    /// <summary>The negative epsilon ε⁻.</summary>
     public double NegativeEpsilon { get; }
 
     /// <inheritdoc/>

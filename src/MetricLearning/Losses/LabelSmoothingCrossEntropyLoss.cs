@@ -14,12 +14,12 @@ namespace MetricLearning;
 public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="epsilon">ε in [0, 1]; 0 is plain cross entropy. Default: 0.1.</param>
+    /// <param name="epsilon">The mass ε in [0, 1]; 0 is plain cross entropy. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public LabelSmoothingCrossEntropyLoss(double epsilon = 0.1) : base(nameof(LabelSmoothingCrossEntropyLoss)) =>
         Epsilon = Guard.Within(epsilon, 0, 1);
 
-    /// <summary>ε.</summary>
+    /// <summary>The mass ε.</summary>
     public double Epsilon { get; }
 
     /// <summary>The classes over which ε is spread. Default: all classes.</summary>
@@ -27,19 +27,20 @@ public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
     public LabelSmoothingForm Form { get; init => field = Guard.Defined(value); }
 
     /// <summary>
-    /// The category of each class, where ε is spread among the classes of the sample's own category only; null (the default) for all
-    /// classes. As open-metric-learning's label2category.
+    /// The category of each class; ε is then spread only among the classes of the sample's own category. Null (the default) spreads it
+    /// among all classes. It follows open-metric-learning's label2category.
     /// </summary>
     public IReadOnlyList<long>? Categories { get; init => field = value is null ? null : [.. value]; }
 
-    /// <summary>fast-reid's cross entropy: ε/(C−1) to each other class, and the mean over the samples whose loss is not 0.</summary>
-    /// <param name="epsilon">ε in [0, 1]. Default: 0.1.</param>
+    /// <summary>Creates fast-reid's cross entropy: ε/(C−1) for each other class, and the mean over the samples whose loss is not
+    /// 0.</summary>
+    /// <param name="epsilon">The mass ε in [0, 1]. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public static LabelSmoothingCrossEntropyLoss FastReId(double epsilon = 0.1) =>
         new(epsilon) { Form = LabelSmoothingForm.OtherClasses, Reducer = Reducer.NonZeroMean };
 
-    /// <summary>fast-reid's adaptive smoothing: ε is α times the probability of the own class.</summary>
-    /// <param name="alpha">α in [0, 1]. Default: 0.2.</param>
+    /// <summary>Creates fast-reid's adaptive smoothing: ε is α times the probability of the own class.</summary>
+    /// <param name="alpha">The factor α in [0, 1]. Default: 0.2.</param>
     /// <exception cref="ArgumentOutOfRangeException">α is outside [0, 1].</exception>
     public static LabelSmoothingCrossEntropyLoss FastReIdAdaptive(double alpha = 0.2) =>
         new(Guard.Within(alpha, 0, 1)) { Form = LabelSmoothingForm.Adaptive, Reducer = Reducer.NonZeroMean };
@@ -56,7 +57,7 @@ public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
         if (Categories is null) return own;
         if (soft)
             throw new ArgumentException(
-                $"labels must be [{samples}], one a row, where classes have categories, got {Guard.Shape(labels)}.", nameof(labels));
+                $"labels must be [{samples}], one per row, if classes have categories, got {Guard.Shape(labels)}.", nameof(labels));
         if (Categories.Count != classes)
             throw new ArgumentException(
                 $"logits must be [N, {Categories.Count}], a column for each class that has a category, got {Guard.Shape(logits)}.",

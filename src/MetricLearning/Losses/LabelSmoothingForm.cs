@@ -1,15 +1,16 @@
 namespace MetricLearning;
 
-/// <summary>The classes that get the mass ε which label smoothing takes from the class of a sample.</summary>
+/// <summary>The classes that get the mass ε. Label smoothing takes this mass from the class of a sample.</summary>
 public enum LabelSmoothingForm
 {
-    /// <summary>ε/C to every class, the own one too: PyTorch, torchreid, reid-strong-baseline. Szegedy et al., CVPR 2016.</summary>
+    /// <summary>Every class, including the own one, gets ε/C: PyTorch, torchreid, reid-strong-baseline. Szegedy et al., CVPR
+    /// 2016.</summary>
     AllClasses,
 
-    /// <summary>ε/(C−1) to each other class, and 1 − ε stays: fast-reid.</summary>
+    /// <summary>Each other class gets ε/(C−1), and the own class keeps 1 − ε: fast-reid.</summary>
     OtherClasses,
 
     /// <summary>As <see cref="OtherClasses"/>, with a mass of its own for each sample: ε times the probability that the model gives to its
-    /// class. As fast-reid's adaptive smoothing.</summary>
+    /// class. It follows fast-reid's adaptive smoothing.</summary>
     Adaptive,
 }

@@ -7,15 +7,15 @@ namespace MetricLearning;
 /// For each positive pair <c>½[d(a,p) − m⁺ + log(Σ_{n of a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as pytorch-metric-learning. A pair whose
-/// ends both lack negatives has no logarithm; a batch without negatives has the loss 0. A pair that several triplets share
-/// counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as in pytorch-metric-learning. A pair
+/// whose ends both lack negatives has no logarithm and gives no value; a batch without negatives has the loss 0. A pair that several
+/// triplets share counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
 /// </remarks>
 public sealed class LiftedStructureLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="negativeMargin">m⁻. Default: 1.</param>
-    /// <param name="positiveMargin">m⁺. Default: 0.</param>
+    /// <param name="negativeMargin">The negative margin m⁻. Default: 1.</param>
+    /// <param name="positiveMargin">The positive margin m⁺. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public LiftedStructureLoss(double negativeMargin = 1, double positiveMargin = 0) : base(nameof(LiftedStructureLoss))
     {
@@ -23,10 +23,10 @@ public sealed class LiftedStructureLoss : TupleLoss
         Distance = Distance.Euclidean.Normalized();
     }
 
-    /// <summary>m⁻.</summary>
+    /// <summary>The negative margin m⁻.</summary>
     public double NegativeMargin { get; }
 
-    /// <summary>m⁺.</summary>
+    /// <summary>The positive margin m⁺.</summary>
     public double PositiveMargin { get; }
 
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ public sealed class LiftedStructureLoss : TupleLoss
         var (anchors, positives) = pairs.PositivePairs();
         var closeness = new Affine(-1, NegativeMargin);
         var ofAnchors = RowMath.LogSumExp(distances.Matrix, pairs.Negatives, closeness);
-        // The negatives of a positive among references are the rows of the batch.
+        // If the positive is a reference, its negatives are rows of the batch.
         var ofPositives = distances.Batch.MeetsItself ? ofAnchors
             : RowMath.LogSumExp(distances.Matrix.t(), pairs.Negatives.t(), closeness);
         var both = stack([ofAnchors.index_select(0, anchors), ofPositives.index_select(0, positives)], 1);

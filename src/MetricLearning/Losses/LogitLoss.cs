@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>A loss of class logits and labels, with one value for each sample.</summary>
 /// <remarks>
-/// To add one, derive and write <see cref="Costs"/>. No samples: 0 with a gradient of 0. NaN logits: NaN. Half precision is computed in
-/// float32. A label out of range is an <see cref="ArgumentException"/> on the CPU that names it; on another device checking would make the
-/// host wait, and the device itself asserts.
+/// To add a loss, derive from this class and write <see cref="Costs"/>. Without samples the loss is 0 with a gradient of 0. NaN logits give
+/// NaN. Half precision is computed in float32. On the CPU a label out of range is an <see cref="ArgumentException"/> that names it. On
+/// another device the check would make the host wait, so the device's own assertion reports it.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
@@ -14,13 +14,13 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
     /// <summary>Names the module.</summary>
     protected LogitLoss(string name) : base(name) { }
 
-    /// <summary>Makes one number of the values of the samples. Default: their mean, unless the loss says otherwise.</summary>
+    /// <summary>Reduces the values of the samples to one number. Default: their mean, unless the loss says otherwise.</summary>
     /// <exception cref="ArgumentNullException">The reducer is null.</exception>
     public Reducer Reducer { get; init => field = Guard.NotNull(value); } = Reducer.Mean;
 
-    /// <summary>The loss.</summary>
-    /// <param name="logits">[N, C], floating point; N may be 0.</param>
-    /// <param name="labels">[N], integers of any width in [0, C).</param>
+    /// <summary>Computes the loss.</summary>
+    /// <param name="logits">The logits [N, C], floating point; N may be 0.</param>
+    /// <param name="labels">The labels [N], integers of any width in [0, C).</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 logits), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     public sealed override Tensor forward(Tensor logits, Tensor labels)
@@ -30,8 +30,8 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
         return Evaluate(logits, labels, batches).Value.MoveToOuterDisposeScope();
     }
 
-    /// <summary>What the loss does on a batch: its value and its counts. No gradient is kept.</summary>
-    /// <param name="logits">[N, C].</param>
+    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept.</summary>
+    /// <param name="logits">The logits [N, C].</param>
     /// <param name="labels">As <see cref="forward"/> takes them.</param>
     /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> (Euclidean, of the logits) and
     /// <see cref="LossReport.EffectiveRank"/> too. Default: false.</param>

@@ -14,8 +14,8 @@ public sealed record LossPart
     public required double Value { get; init; }
 
     /// <summary>
-    /// What happened in the loss. A module of yours gives a scalar only, which is its one term. Null where what it looks at is not [N, D]
-    /// with a label for each row.
+    /// The report of the loss. A module of your own returns only a scalar, which is then its one term. Null if the part's input is not [N,
+    /// D] with a label for each row.
     /// </summary>
     public LossReport? Report { get; init; }
 }

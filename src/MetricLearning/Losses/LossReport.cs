@@ -1,35 +1,35 @@
 namespace MetricLearning;
 
-/// <summary>What happened in a loss on one batch.</summary>
+/// <summary>The value of a loss on one batch, with counts that show what happened in it.</summary>
 /// <remarks>
-/// Most figures come from what the loss computed anyway and from counting labels. Only a detailed report measures
-/// <see cref="MeanDistance"/> and <see cref="EffectiveRank"/>: they take the distance matrix and one product of the embeddings, so ask for
-/// them every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone hides: the mean
-/// distance falls towards 0, the active fraction stays near 1 while the loss stays near its margin, and the effective rank falls towards 0
-/// or 1.
+/// Most figures come from the computation of the loss itself and from counting labels. Only a detailed report measures
+/// <see cref="MeanDistance"/> and <see cref="EffectiveRank"/>. They cost a distance matrix and one product of the embeddings, so ask for
+/// them only every hundred steps or so. Together with <see cref="ActiveFraction"/> they show a collapse, which the value alone does not
+/// show: the mean distance falls towards 0, the active fraction stays near 1 while the loss stays near its margin, and the effective rank
+/// falls towards 0 or 1.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record LossReport
 {
-    /// <summary>The loss.</summary>
+    /// <summary>The value of the loss.</summary>
     public required double Value { get; init; }
 
-    /// <summary>Rows of the batch.</summary>
+    /// <summary>The number of rows of the batch.</summary>
     public required long Anchors { get; init; }
 
-    /// <summary>Values that were reduced: triplets, pairs or samples.</summary>
+    /// <summary>The number of values that were reduced: triplets, pairs or samples.</summary>
     public required long Terms { get; init; }
 
-    /// <summary>The number of terms that are not 0 and so give a gradient.</summary>
+    /// <summary>The number of terms that are not 0. Only these give a gradient.</summary>
     public required long Active { get; init; }
 
-    /// <summary>Anchors that have no positive in the batch, or among the references.</summary>
+    /// <summary>The number of anchors that have no positive in the batch or among the references.</summary>
     public required long WithoutPositives { get; init; }
 
-    /// <summary>Anchors that have no negative in the batch, or among the references.</summary>
+    /// <summary>The number of anchors that have no negative in the batch or among the references.</summary>
     public required long WithoutNegatives { get; init; }
 
-    /// <summary>Rows of the batch that hold a NaN or an infinity.</summary>
+    /// <summary>The number of rows of the batch that hold a NaN or an infinity.</summary>
     public required long NonFinite { get; init; }
 
     /// <summary>
@@ -40,10 +40,10 @@ public sealed record LossReport
 
     /// <summary>
     /// The number of directions in which the rows spread: (Σλ)² / Σλ² of the eigenvalues λ of their covariance, at most min(N − 1, D); 0
-    /// where the rows are equal to the rounding of their type. Null unless the report is detailed.
+    /// if the rows are equal up to the rounding of their type. Null unless the report is detailed.
     /// </summary>
     public double? EffectiveRank { get; init; }
 
-    /// <summary>Active ÷ terms; 0 where there are no terms.</summary>
+    /// <summary>Active ÷ terms; 0 if there are no terms.</summary>
     public double ActiveFraction => Terms == 0 ? 0 : (double)Active / Terms;
 }

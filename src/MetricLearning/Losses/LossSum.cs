@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The weighted sum of named losses on what a model gives: <c>Σ wᵢ · lossᵢ</c>.</summary>
+/// <summary>The weighted sum of named losses on the outputs of a model: <c>Σ wᵢ · lossᵢ</c>.</summary>
 /// <remarks>
-/// Metric losses that look at the same tensor share its distance matrix and its pairs. The parts are submodules under their names: learned
-/// parameters among them move, train and are saved with the sum. Any module (tensor, labels) → scalar can be a part. A loss of two views
+/// Metric losses on the same tensor share its distance matrix and its pairs. The parts are submodules under their names, so their learned
+/// parameters move, train and are saved with the sum. Any module (tensor, labels) → scalar can be a part. A loss of two views
 /// (<see cref="ViewLoss"/>) takes no labels, so it cannot be one: add its value to the sum yourself. The library's own losses are computed
 /// on the shared batch, so TorchSharp's hooks on them do not run within a sum; hooks on other modules do.
-/// <para>Thread safety: once all parts are added, as its parts: one thread at a time where one of them allows no more.</para>
+/// <para>Thread safety: once all parts are added, that of its parts. If one part allows only one thread at a time, so does the sum.</para>
 /// </remarks>
 /// <example><code>
 /// using var losses = new LossSum()
@@ -27,8 +27,8 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
 
     /// <summary>Adds a loss.</summary>
     /// <param name="name">Its name in the result and in the state dictionary: not empty, without a dot, not used yet.</param>
-    /// <param name="loss">A metric loss, a loss of logits, or any module (tensor, labels) → scalar. The sum takes it over.</param>
-    /// <param name="of">What the loss looks at. Default: the features.</param>
+    /// <param name="loss">A metric loss, a loss of logits, or any module (tensor, labels) → scalar. The sum takes ownership of it.</param>
+    /// <param name="of">Selects the output that the loss uses. Default: the features.</param>
     /// <param name="weight">The weight of the loss, finite. Default: 1.</param>
     /// <returns>This sum.</returns>
     /// <exception cref="ArgumentException">The name is empty, has a dot, or is used already; or the weight is not finite.</exception>
@@ -37,19 +37,21 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(name);
         ArgumentNullException.ThrowIfNull(loss);
-        if (name.Contains('.', StringComparison.Ordinal)) throw new ArgumentException($"a name has no dot, got {name}.", nameof(name));
-        if (parts.Any(part => part.Name == name)) throw new ArgumentException($"there is a loss named {name} already.", nameof(name));
+        if (name.Contains('.', StringComparison.Ordinal))
+            throw new ArgumentException($"name must not have a dot, got {name}.", nameof(name));
+        if (parts.Any(part => part.Name == name))
+            throw new ArgumentException($"name must be new, but a loss is already named {name}.", nameof(name));
         Guard.Finite(weight);
         parts.Add(new(name, loss, of ?? (output => output.Features), weight));
         register_module(name, loss);
         return this;
     }
 
-    /// <summary>The sum, without a report: the host does not wait for the device.</summary>
-    /// <param name="output">What the model gave.</param>
-    /// <param name="labels">What all parts take as labels: [N], integers of any width.</param>
+    /// <summary>Computes the sum without a report. The host does not wait for the device.</summary>
+    /// <param name="output">The outputs of the model.</param>
+    /// <param name="labels">The labels [N] for all parts, integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The model did not give what a part looks at, or a part refuses its input.</exception>
+    /// <exception cref="ArgumentException">The model lacks the output that a part uses, or a part refuses its input.</exception>
     /// <exception cref="InvalidOperationException">The sum has no part.</exception>
     public override Tensor forward(ModelOutput output, Tensor labels)
     {
@@ -58,20 +60,20 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         return WeightedSum(Evaluate(output, labels, batches)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The sum of losses that all look at one tensor.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the sum of losses that all use one tensor.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
     public Tensor forward(Tensor embeddings, Tensor labels) => forward(new ModelOutput(embeddings, embeddings, embeddings), labels);
 
-    /// <summary>As <see cref="forward(Tensor, Tensor)"/>, with the hooks of this module.</summary>
+    /// <summary>Calls <see cref="forward(Tensor, Tensor)"/> with the hooks of this module.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor)"/>
     public Tensor call(Tensor embeddings, Tensor labels) => call(new ModelOutput(embeddings, embeddings, embeddings), labels);
 
-    /// <summary>The sum, and what each part did. The figures come to the host in one transfer.</summary>
-    /// <param name="output">What the model gave.</param>
-    /// <param name="labels">What all parts take as labels: [N], integers of any width.</param>
+    /// <summary>Computes the sum and a report of each part. The figures come to the host in one transfer.</summary>
+    /// <param name="output">The outputs of the model.</param>
+    /// <param name="labels">The labels [N] for all parts, integers of any width.</param>
     /// <param name="detailed">Whether the reports measure <see cref="LossReport.MeanDistance"/> and
     /// <see cref="LossReport.EffectiveRank"/> too, which takes a distance matrix and a product of the embeddings. Default: false.</param>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
@@ -91,28 +93,28 @@ public sealed class LossSum : nn.Module<ModelOutput, Tensor, Tensor>
         return new(value.MoveToOuterDisposeScope(), [.. results]);
     }
 
-    /// <summary>The sum of losses that all look at one tensor, and what each part did.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the sum of losses that all use one tensor, and a report of each part.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <param name="detailed">As in <see cref="Compute(ModelOutput, Tensor, bool)"/>.</param>
     /// <inheritdoc cref="forward(ModelOutput, Tensor)" path="/exception"/>
     public LossSumResult Compute(Tensor embeddings, Tensor labels, bool detailed = false) =>
         Compute(new ModelOutput(embeddings, embeddings, embeddings), labels, detailed);
 
-    /// <summary>What each part computes, in order.</summary>
+    /// <summary>Computes each part, in order.</summary>
     private LossOutcome[] Evaluate(ModelOutput output, Tensor labels, LossBatches batches)
     {
         ArgumentNullException.ThrowIfNull(labels);
-        if (parts.Count == 0) throw new InvalidOperationException("This sum has no loss; add one.");
+        if (parts.Count == 0) throw new InvalidOperationException("This sum has no losses; call Add first.");
         var wide = Guard.WidenIntegers(labels);
         return StateChanges.During(
             () => parts.Select(part => LossOutcome.Of(part.Loss, InputOf(part, output), wide, batches)).ToArray());
     }
 
     private static Tensor InputOf(Part part, ModelOutput output) => part.Of(output)
-        ?? throw new ArgumentException($"the model gives nothing that the loss {part.Name} looks at.", nameof(output));
+        ?? throw new ArgumentException($"output must have the tensor that the loss {part.Name} uses, got null.", nameof(output));
 
-    /// <summary>Σ weight · value, as a new tensor: the value of a single part may belong to the caller.</summary>
+    /// <summary>Computes Σ weight · value as a new tensor, because the value of a single part may belong to the caller.</summary>
     private Tensor WeightedSum(LossOutcome[] outcomes) =>
         parts.Zip(outcomes, (part, outcome) => part.Weight == 1 && parts.Count > 1 ? outcome.Value : S(part.Weight) * outcome.Value)
             .Aggregate((sum, part) => sum.Plus(part));

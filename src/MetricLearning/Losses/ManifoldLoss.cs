@@ -4,25 +4,25 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Similarity along the manifold of batch and proxies, by random walks: the own proxy has to be nearer than the others, by itself and by
-/// its context.
+/// Compares similarities along the manifold of batch and proxies, which random walks measure. The own proxy must be nearer than the others,
+/// both by its similarity and by its context.
 /// </summary>
 /// <remarks>
 /// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two
 /// terms, each <c>log(1 + Σ_{c≠y} e^{v_c} over the v_c ≥ 0)</c> for each sample: intrinsic, <c>v_c = F(x, p_c) − F(x, p_y) + δ</c>; and,
 /// with the weight λ, context, <c>v_c = cos(F(x,·), F(p_c,·)) − cos(F(x,·), F(p_y,·)) + δ</c>. The labels name the proxy of each sample;
 /// they may be meta-classes. Time is cubic in N + C. Default: λ = 1, α = 0.8, δ = 0.0005, mean over the samples. Aziere and Todorovic,
-/// <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as pytorch-metric-learning's ManifoldLoss, which draws
-/// the meta-classes at random where it is given none and inverts in float32.
+/// <i>Ensemble Deep Manifold Similarity Learning using Hard Proxies</i>, CVPR 2019; as in pytorch-metric-learning's ManifoldLoss, which
+/// draws the meta-classes at random if none are given, and inverts in float32.
 /// </remarks>
 public sealed class ManifoldLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, the number of proxies; pytorch-metric-learning has 50.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="contextWeight">λ, 0 or greater. Default: 1.</param>
-    /// <param name="alpha">α in [0, 1): how far a walk goes. Default: 0.8.</param>
-    /// <param name="margin">δ, finite. Default: 0.0005.</param>
+    /// <param name="classes">The number of classes C, the number of proxies; pytorch-metric-learning has 50.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="contextWeight">The context weight λ, 0 or greater. Default: 1.</param>
+    /// <param name="alpha">The factor α in [0, 1): how far a walk goes. Default: 0.8.</param>
+    /// <param name="margin">The margin δ, finite. Default: 0.0005.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ManifoldLoss(long classes, long dimension, double contextWeight = 1, double alpha = 0.8, double margin = 5e-4)
         : base(nameof(ManifoldLoss), classes, dimension)
@@ -31,13 +31,13 @@ public sealed class ManifoldLoss : ClassLoss
         if (alpha == 1) throw new ArgumentOutOfRangeException(nameof(alpha), alpha, "alpha must be less than 1.");
     }
 
-    /// <summary>λ.</summary>
+    /// <summary>The context weight λ.</summary>
     public double ContextWeight { get; }
 
-    /// <summary>α.</summary>
+    /// <summary>The factor α.</summary>
     public double Alpha { get; }
 
-    /// <summary>δ.</summary>
+    /// <summary>The margin δ.</summary>
     public double Margin { get; }
 
     /// <inheritdoc/>

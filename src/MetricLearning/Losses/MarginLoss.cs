@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: the
-/// number of hinges that are above 0, as pytorch-metric-learning. A pair is weighted by the number of triplets that it is in, so all
+/// number of hinges that are above 0, as in pytorch-metric-learning. A pair is weighted by the number of triplets that it is in, so all
 /// triplets take O(N²) memory; with a reducer other than the divisor each weighted pair is a value. One β adds ν·β once; one for each
 /// class adds Σ ν·β over the triplets by the same divisor. A learned β is the parameter <c>beta</c>: give <c>loss.parameters()</c> to the
 /// optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
@@ -21,9 +21,9 @@ public sealed class MarginLoss : TupleLoss
     private readonly double start;
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 0.2.</param>
-    /// <param name="beta">β, or the initial value of a learned β. Default: 1.2.</param>
-    /// <param name="nu">ν, 0 or more, of a learned β. Default: 0.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.2.</param>
+    /// <param name="beta">The boundary β, or the initial value of a learned β. Default: 1.2.</param>
+    /// <param name="nu">The weight ν, 0 or more, of a learned β. Default: 0.</param>
     /// <param name="learnedBetas">0: β is fixed (the default). 1: one is learned. C: one for each of C classes, and labels must be in
     /// [0, C).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
@@ -37,13 +37,13 @@ public sealed class MarginLoss : TupleLoss
         register_parameter(nameof(beta), this.beta);
     }
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
-    /// <summary>ν.</summary>
+    /// <summary>The weight ν.</summary>
     public double Nu { get; }
 
-    /// <summary>[1] or [C]: the learned β; null where it is fixed.</summary>
+    /// <summary>[1] or [C]: the learned β; null if it is fixed.</summary>
     public Parameter? Beta => beta;
 
     /// <inheritdoc/>
@@ -68,7 +68,7 @@ public sealed class MarginLoss : TupleLoss
             : new(S(Nu) * betas * pullWeights, anchors) { Divisor = active };
     }
 
-    /// <summary>β of the rows: [1] where there is one, [K] where each class has its own.</summary>
+    /// <summary>β of the rows: [1] if there is only one, [K] if each class has its own.</summary>
     private Tensor BetaOf(Tensor rows, LossBatch batch, Tensor like)
     {
         if (beta is null) return full(1, S(start), like.dtype, like.device);

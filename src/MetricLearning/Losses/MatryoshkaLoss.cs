@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Trains embeddings that can be cut short: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over some widths d_i, so that each prefix learns
-/// to be an embedding.</summary>
+/// <summary>Trains embeddings that can be truncated: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over several widths d_i. So each prefix becomes
+/// an embedding of its own.</summary>
 /// <remarks>
 /// Default: all weights 1. Choose a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
 /// length. Losses with a vector for each class have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>,
-/// NeurIPS 2022; as sentence-transformers' MatryoshkaLoss.
-/// <para>Thread safety: as the wrapped loss.</para>
+/// NeurIPS 2022; as in sentence-transformers' MatryoshkaLoss.
+/// <para>Thread safety: that of the wrapped loss.</para>
 /// </remarks>
 public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {
@@ -17,10 +17,10 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
     private readonly double[] weights;
 
     /// <summary>Wraps a loss.</summary>
-    /// <param name="loss">(embeddings [N, d], labels) → scalar, for every width; this takes it over.</param>
-    /// <param name="widths">The d_i, at least one, each at least 1 and no two alike. Include the full width if you want to train
+    /// <param name="loss">A module (embeddings [N, d], labels) → scalar for every width d. This module takes ownership of it.</param>
+    /// <param name="widths">The widths d_i: at least one, each at least 1, all different. Include the full width if you want to train
     /// it.</param>
-    /// <param name="weights">The w_i, finite, one for each width; null for all 1.</param>
+    /// <param name="weights">The weights w_i, finite, one for each width; null for all 1.</param>
     /// <exception cref="ArgumentNullException">The loss or the widths are null.</exception>
     /// <exception cref="ArgumentException">There is no width, a width is below 1 or given twice, or the weights are not one finite number
     /// for each width.</exception>
@@ -31,21 +31,21 @@ public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReporte
         ArgumentNullException.ThrowIfNull(widths);
         if (widths.Count == 0 || widths.Distinct().Count() != widths.Count)
             throw new ArgumentException(
-                $"widths must be different numbers, at least one, got [{string.Join(", ", widths)}].", nameof(widths));
+                $"widths must be one or more different numbers, got [{string.Join(", ", widths)}].", nameof(widths));
         foreach (var width in widths) Guard.AtLeast(width, 1, nameof(widths));
         if (weights is not null && (weights.Count != widths.Count || !weights.All(double.IsFinite)))
             throw new ArgumentException(
-                $"weights must be {widths.Count} finite numbers, one a width, got [{string.Join(", ", weights)}].", nameof(weights));
+                $"weights must be {widths.Count} finite numbers, one per width, got [{string.Join(", ", weights)}].", nameof(weights));
         (this.loss, this.widths, this.weights) = (loss, [.. widths], [.. weights ?? Enumerable.Repeat(1.0, widths.Count)]);
         RegisterComponents();
     }
 
-    /// <summary>The d_i.</summary>
+    /// <summary>The widths d_i.</summary>
     public IReadOnlyList<long> Widths => widths;
 
-    /// <summary>The weighted sum over the widths.</summary>
-    /// <param name="embeddings">[N, D], D at least the greatest width.</param>
-    /// <param name="labels">What the wrapped loss takes.</param>
+    /// <summary>Computes the weighted sum over the widths.</summary>
+    /// <param name="embeddings">The embeddings [N, D], D at least the greatest width.</param>
+    /// <param name="labels">The labels for the wrapped loss.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The embeddings are narrower than a width, or the wrapped loss refuses them.</exception>
     public override Tensor forward(Tensor embeddings, Tensor labels)

@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss of embeddings and labels. It is a TorchSharp module, so its learned parts are parameters that move, train and are saved
-/// with it.</summary>
+/// <summary>The base class of losses of embeddings and labels. It is a TorchSharp module, so its learned parameters move, train and are
+/// saved with it.</summary>
 /// <remarks>
 /// To add a loss, derive from <see cref="TupleLoss"/> (it compares distances of tuples) or from <see cref="ClassLoss"/> (it compares
-/// embeddings with a learned vector for each class), and write the maths only; derive from this class where neither fits. All losses keep
+/// embeddings with a learned vector for each class), and write only the formula. Derive from this class if neither fits. All losses follow
 /// these rules:
 /// <list type="bullet">
-/// <item>A batch with nothing to compare (0 rows, 1 row, one class, all classes different) has the loss 0 and a gradient of 0.</item>
+/// <item>A batch without anything to compare (0 rows, 1 row, one class, all classes different) has the loss 0 and a gradient of 0.</item>
 /// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number. Nothing is thrown, because checking would make
 /// the host wait for the device; <see cref="Report"/> counts the rows.</item>
 /// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32; float64 stays float64.</item>
@@ -25,13 +25,13 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Names the module.</summary>
     protected MetricLoss(string name) : base(name) { }
 
-    /// <summary>Makes one number of the loss's values. The default is in the documentation of each loss.</summary>
+    /// <summary>Reduces the loss's values to one number. The documentation of each loss states its default.</summary>
     /// <exception cref="ArgumentNullException">The reducer is null.</exception>
     public Reducer Reducer { get; init => field = Guard.NotNull(value); } = Reducer.Mean;
 
-    /// <summary>The loss of a batch that meets itself.</summary>
-    /// <param name="embeddings">[N, D], float16, bfloat16, float32 or float64; N may be 0.</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the loss of a batch whose rows are compared with each other.</summary>
+    /// <param name="embeddings">The embeddings [N, D], float16, bfloat16, float32 or float64; N may be 0.</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public sealed override Tensor forward(Tensor embeddings, Tensor labels)
@@ -40,7 +40,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         return forward(batch);
     }
 
-    /// <summary>The loss of a batch that several losses share.</summary>
+    /// <summary>Computes the loss of a batch that several losses share.</summary>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentNullException">The batch is null.</exception>
     public Tensor forward(LossBatch batch)
@@ -50,13 +50,13 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         return Evaluate(batch).Value.MoveToOuterDisposeScope();
     }
 
-    /// <summary>As <see cref="forward(LossBatch)"/>. TorchSharp's hooks take embeddings and labels, so they do not run here.</summary>
+    /// <summary>Calls <see cref="forward(LossBatch)"/>. TorchSharp's hooks take embeddings and labels, so they do not run here.</summary>
     /// <inheritdoc cref="forward(LossBatch)"/>
     public Tensor call(LossBatch batch) => forward(batch);
 
-    /// <summary>The values of the loss before they are reduced, for a reduction or a record of your own.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the values of the loss before they are reduced, for your own reduction or for logging.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>The terms of the loss (attraction and repulsion, say), with gradient. The caller disposes their tensors. Terms of [0] are
     /// left out. <see cref="forward(Tensor, Tensor)"/> gives the sum of the terms, each reduced by <see cref="Reducer"/>.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
@@ -70,9 +70,9 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
         return terms;
     }
 
-    /// <summary>What the loss does on a batch: its value and its counts. No gradient is kept.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">[N], integers of any width.</param>
+    /// <summary>Computes the value of the loss on a batch, and its counts. No gradient is kept.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
     /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> and <see cref="LossReport.EffectiveRank"/> too,
     /// which takes the distance matrix and a product of the embeddings. Default: false.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
@@ -87,7 +87,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>The distance that a detailed report measures.</summary>
     private protected virtual Distance ReportDistance => Distance.Euclidean;
 
-    /// <summary>The values of the loss, before they are reduced. The caller frees tensors that are made here.</summary>
+    /// <summary>Computes the values of the loss before they are reduced. The caller frees the tensors that are made here.</summary>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
@@ -101,8 +101,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
 
     /// <summary>Reduces each term and adds the results.</summary>
     /// <remarks>
-    /// 0 · Σ x is added where it can make a difference. Where there is nothing to compare it gives the embeddings a gradient of 0. Where
-    /// they are not finite it makes the loss NaN, even if no chosen tuple and no hinge shows it.
+    /// 0 · Σ x is added if it can make a difference. If there is nothing to compare, it gives the embeddings a gradient of 0. If embeddings
+    /// are not finite, it makes the loss NaN, even if no chosen tuple contains them.
     /// </remarks>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms)
     {

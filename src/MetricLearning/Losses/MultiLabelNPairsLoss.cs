@@ -4,13 +4,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Anchors against positives whose rows have several labels each: the cross entropy of <c>softmax(a_i·p_j over j)</c> against j's
-/// share of the labels in common with i, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
+/// Compares anchors with positives if each row has several labels. The loss is the cross entropy of <c>softmax(a_i·p_j over j)</c> against
+/// j's share of the labels in common with i, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
 /// </summary>
 /// <remarks>
-/// The dot product of the rows as they are, mean over the rows that have a label. As TensorFlow Addons' npairs_multilabel_loss, which is
-/// NaN where a row has none; with one label a row it is its npairs_loss. No such rows: 0. Memory O(N²). Sohn, <i>Improved Deep Metric
-/// Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
+/// It uses the dot product of the rows as they are, and the mean over the rows that have a label. It follows TensorFlow Addons'
+/// npairs_multilabel_loss, which is NaN if a row has no label. With one label per row it is TensorFlow Addons' npairs_loss. Without labeled
+/// rows the loss is 0. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Tensor>
@@ -19,9 +19,9 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
     public MultiLabelNPairsLoss() : base(nameof(MultiLabelNPairsLoss)) { }
 
     /// <summary>The loss.</summary>
-    /// <param name="anchors">[N, D], floating point; N may be 0.</param>
-    /// <param name="positives">[N, D], of the same type and device: the partner of each anchor, with the same labels.</param>
-    /// <param name="memberships">bool or a number [N, L]: true or 1 where the row has the label, false or 0 elsewhere.</param>
+    /// <param name="anchors">The anchors [N, D], floating point; N may be 0.</param>
+    /// <param name="positives">The positives [N, D], of the same type and device: the partner of each anchor, with the same labels.</param>
+    /// <param name="memberships">bool or a number [N, L]: true or 1 if the row has the label, false or 0 elsewhere.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public override Tensor forward(Tensor anchors, Tensor positives, Tensor memberships)

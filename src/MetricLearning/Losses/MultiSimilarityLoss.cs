@@ -11,9 +11,9 @@ namespace MetricLearning;
 public sealed class MultiSimilarityLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="alpha">α above 0. Default: 2.</param>
-    /// <param name="beta">β above 0. Default: 50.</param>
-    /// <param name="offset">λ, a similarity. Default: 0.5.</param>
+    /// <param name="alpha">The factor α, above 0. Default: 2.</param>
+    /// <param name="beta">The boundary β, above 0. Default: 50.</param>
+    /// <param name="offset">The offset λ, a similarity. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public MultiSimilarityLoss(double alpha = 2, double beta = 50, double offset = 0.5) : base(nameof(MultiSimilarityLoss))
     {
@@ -21,13 +21,13 @@ public sealed class MultiSimilarityLoss : TupleLoss
         Distance = Distance.Cosine;
     }
 
-    /// <summary>α.</summary>
+    /// <summary>The factor α.</summary>
     public double Alpha { get; }
 
-    /// <summary>β.</summary>
+    /// <summary>The boundary β.</summary>
     public double Beta { get; }
 
-    /// <summary>λ.</summary>
+    /// <summary>The offset λ.</summary>
     public double Offset { get; }
 
     /// <inheritdoc/>

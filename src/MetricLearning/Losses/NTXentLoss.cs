@@ -7,14 +7,14 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: τ = 0.07, cosine (s = −d: a constant offset makes no difference), mean over the positive pairs, as
 /// pytorch-metric-learning. An anchor's other positives are left out of the denominator; in <see cref="SupConLoss"/> they are
-/// in it. Two views without labels: give both as embeddings and references with the row numbers as labels. A pair that several triplets
-/// share counts once; an anchor without negatives has the loss 0. Memory O(N²). van den Oord, Li, Vinyals, 2018 (InfoNCE); Chen et al.,
-/// <i>SimCLR</i>, ICML 2020, eq. 1.
+/// in it. For two views without labels, pass one as embeddings and one as references, with the row numbers as labels. A pair that several
+/// triplets share counts once; an anchor without negatives has the loss 0. Memory O(N²). van den Oord, Li, Vinyals, 2018 (InfoNCE); Chen et
+/// al., <i>SimCLR</i>, ICML 2020, eq. 1.
 /// </remarks>
 public sealed class NTXentLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0. Default: 0.07.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.07.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public NTXentLoss(double temperature = 0.07) : base(nameof(NTXentLoss))
     {
@@ -22,7 +22,7 @@ public sealed class NTXentLoss : TupleLoss
         Distance = Distance.Cosine;
     }
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
     /// <inheritdoc/>

@@ -5,14 +5,14 @@ namespace MetricLearning;
 /// at random is of its class.
 /// </summary>
 /// <remarks>
-/// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as pytorch-metric-learning
-/// (which gives NaN where there is none; here 0). Its soft-nearest-neighbor form has σ = 1/τ. Memory O(N²). Goldberger et al.,
-/// <i>Neighborhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
+/// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as in
+/// pytorch-metric-learning (which gives NaN if there is none; here the loss is 0). Its soft-nearest-neighbor form has σ = 1/τ. Memory
+/// O(N²). Goldberger et al., <i>Neighborhood Components Analysis</i>, NeurIPS 2004; Frosst, Papernot, Hinton, 2019.
 /// </remarks>
 public sealed class NcaLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="scale">σ above 0. Default: 1.</param>
+    /// <param name="scale">The scale σ, above 0. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public NcaLoss(double scale = 1) : base(nameof(NcaLoss))
     {
@@ -20,7 +20,7 @@ public sealed class NcaLoss : TupleLoss
         Distance = Distance.EuclideanSquared.Normalized();
     }
 
-    /// <summary>σ.</summary>
+    /// <summary>The scale σ.</summary>
     public double Scale { get; }
 
     /// <inheritdoc/>

@@ -10,14 +10,14 @@ namespace MetricLearning;
 public sealed class NormalizedSoftmaxLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="temperature">τ above 0. Default: 0.05.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.05.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public NormalizedSoftmaxLoss(long classes, long dimension, double temperature = 0.05)
         : base(nameof(NormalizedSoftmaxLoss), classes, dimension) => Temperature = Guard.Positive(temperature);
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
     /// <inheritdoc/>

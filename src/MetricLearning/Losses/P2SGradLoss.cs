@@ -4,12 +4,12 @@ namespace MetricLearning;
 
 /// <summary>Squared errors of cosines: <c>mean_c (cos(x, w_c) − [c = y])²</c>. It has no margin and no scale to choose.</summary>
 /// <remarks>
-/// Default: mean over the samples. The class vectors are used at length 1, and their gradient is that at length 1 without the part that
-/// keeps the length, as in the published code, which scales them to length 1 before each use: their stored length does not matter.
-/// Zhang et al., <i>P2SGrad</i>, CVPR 2019; Wang and Yamagishi 2021, eq. 6; as pytorch-metric-learning (weights [D, C]).
+/// Default: mean over the samples. As in the published code, the class vectors are scaled to length 1 before each use, and their gradient
+/// is that at length 1, without the part that comes from the scaling. So their stored length does not matter. Zhang et al., <i>P2SGrad</i>,
+/// CVPR 2019; Wang and Yamagishi 2021, eq. 6; as in pytorch-metric-learning (weights [D, C]).
 /// </remarks>
-/// <param name="classes">C, at least 1.</param>
-/// <param name="dimension">D of the embeddings, at least 1.</param>
+/// <param name="classes">The number of classes C, at least 1.</param>
+/// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
 /// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
 public sealed class P2SGradLoss(long classes, long dimension)
     : ClassLoss(nameof(P2SGradLoss), classes, dimension, deviation: 1 / Math.Sqrt(Math.Max(1, dimension)))

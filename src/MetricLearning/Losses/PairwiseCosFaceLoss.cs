@@ -3,23 +3,23 @@ namespace MetricLearning;
 /// <summary>For each anchor <c>softplus(lse_p(−γ·s_p) + lse_n(γ·(s_n + m)))</c> over cosines s: the margin of CosFace between
 /// pairs.</summary>
 /// <remarks>
-/// Default: m = 0.25, γ = 30, mean over all anchors, as fast-reid's <c>pairwise_cosface</c>. An anchor that lacks positives or negatives
+/// Default: m = 0.25, γ = 30, mean over all anchors, as in fast-reid's <c>pairwise_cosface</c>. An anchor that lacks positives or negatives
 /// has the loss 0. The distance is fixed: 1 − s. The pair form of Wang et al., <i>CosFace</i>, CVPR 2018, in the unified view of Circle
 /// Loss, eq. 1.
 /// </remarks>
 public sealed class PairwiseCosFaceLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 0.25.</param>
-    /// <param name="scale">γ above 0. Default: 30.</param>
+    /// <param name="margin">The margin m, finite. Default: 0.25.</param>
+    /// <param name="scale">The scale γ, above 0. Default: 30.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public PairwiseCosFaceLoss(double margin = 0.25, double scale = 30) : base(nameof(PairwiseCosFaceLoss), Distance.Cosine) =>
         (Margin, Scale) = (Guard.Finite(margin), Guard.Positive(scale));
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
-    /// <summary>γ.</summary>
+    /// <summary>The scale γ.</summary>
     public double Scale { get; }
 
     /// <inheritdoc/>

@@ -1,28 +1,28 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Penalizes negatives ranked before positives: for each anchor the mean over its positives p, itself among them, of <c>f(R_p)</c>, where
+/// Penalizes negatives ranked before positives: for each anchor the mean over its positives p, including itself, of <c>f(R_p)</c>, where
 /// <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives that are more similar than p, and the variant chooses f.
 /// </summary>
 /// <remarks>
 /// Default: variant O (f(R) = R), τ = 0.01, α = 1, b = 2, over cosines s, mean over the anchors that have positives,
-/// as pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are computed in blocks.
+/// as in pytorch-metric-learning. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are computed in blocks.
 /// Li et al., <i>Rethinking the Optimization of Average Precision: Only Penalizing Negative Instances before Positive Ones is Enough</i>,
 /// AAAI 2022.
 /// </remarks>
 public sealed class PnpLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="variant">f. Default: O.</param>
-    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <param name="variant">The function f. Default: O.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public PnpLoss(PnpVariant variant = PnpVariant.O, double temperature = 0.01) : base(nameof(PnpLoss), Distance.Cosine) =>
         (Variant, Temperature) = (Guard.Defined(variant), Guard.Positive(temperature));
 
-    /// <summary>Which f.</summary>
+    /// <summary>The function f.</summary>
     public PnpVariant Variant { get; }
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
     /// <summary>α of <see cref="PnpVariant.Dq"/>, above 0. Default: 1.</summary>

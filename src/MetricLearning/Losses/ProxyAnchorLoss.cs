@@ -8,16 +8,16 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: δ = 0.1, α = 32, and the two divisors of the formula (<see cref="Reducer.Divisor"/>). Its values belong to proxies, not to
-/// samples: no miner can weigh them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as pytorch-metric-learning. Proxies need a
-/// greater learning rate than the network (100 times in the paper).
+/// samples, so no miner can weight them. Kim et al., <i>Proxy Anchor Loss</i>, CVPR 2020, eq. 4; as in pytorch-metric-learning. Proxies
+/// need a greater learning rate than the network (100 times in the paper).
 /// </remarks>
 public sealed class ProxyAnchorLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="margin">δ, finite. Default: 0.1.</param>
-    /// <param name="scale">α above 0. Default: 32.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="margin">The margin δ, finite. Default: 0.1.</param>
+    /// <param name="scale">The scale α, above 0. Default: 32.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ProxyAnchorLoss(long classes, long dimension, double margin = 0.1, double scale = 32)
         : base(nameof(ProxyAnchorLoss), classes, dimension, deviation: Math.Sqrt(2.0 / Math.Max(1, classes)))
@@ -26,10 +26,10 @@ public sealed class ProxyAnchorLoss : ClassLoss
         Reducer = Reducer.Divisor;
     }
 
-    /// <summary>δ.</summary>
+    /// <summary>The margin δ.</summary>
     public double Margin { get; }
 
-    /// <summary>α.</summary>
+    /// <summary>The scale α.</summary>
     public double Scale { get; }
 
     /// <inheritdoc/>

@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// 1.
 /// </summary>
 /// <remarks>
-/// Default: σ = 1, the own proxy in the denominator, mean over the samples, as pytorch-metric-learning's ProxyNCALoss;
+/// Default: σ = 1, the own proxy in the denominator, mean over the samples, as in pytorch-metric-learning's ProxyNCALoss;
 /// <see cref="PlusPlus"/> is ProxyNCA++. Movshovitz-Attias et al., <i>No Fuss Distance Metric Learning using Proxies</i>, ICCV 2017, eq. 3,
 /// leaves the own proxy out of the denominator: <see cref="OwnInDenominator"/>. Proxies need a greater learning rate than the network.
 /// </remarks>
@@ -16,30 +16,30 @@ public sealed class ProxyNcaLoss : ClassLoss
     private readonly bool ownInDenominator = true;
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="scale">σ above 0. Default: 1.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="scale">The scale σ, above 0. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ProxyNcaLoss(long classes, long dimension, double scale = 1) : base(nameof(ProxyNcaLoss), classes, dimension) =>
         Scale = Guard.Positive(scale);
 
     /// <summary>ProxyNCA++: the own proxy in the denominator and a temperature of 1/9. Teh et al., ECCV 2020, eq. 6.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="temperature">1/σ above 0. Default: 1/9.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="temperature">The temperature 1/σ, above 0. Default: 1/9.</param>
     public static ProxyNcaLoss PlusPlus(long classes, long dimension, double temperature = 1.0 / 9) =>
         new(classes, dimension, 1 / Guard.Positive(temperature));
 
-    /// <summary>σ.</summary>
+    /// <summary>The scale σ.</summary>
     public double Scale { get; }
 
-    /// <summary>Whether the denominator has the own proxy too. Default: true. Without it the loss has no lower bound.</summary>
+    /// <summary>Whether the denominator includes the own proxy. Default: true. Without it the loss has no lower bound.</summary>
     public bool OwnInDenominator
     {
         get => ownInDenominator;
         init => ownInDenominator = value || Classes > 1 ? value
             : throw new ArgumentException(
-                "OwnInDenominator must be true for one class: without its own proxy nothing is left in the denominator.",
+                "OwnInDenominator must be true if there is only one class: otherwise the denominator is empty.",
                 nameof(OwnInDenominator));
     }
 

@@ -4,21 +4,21 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// A triplet loss that also pushes two negatives of different classes apart: <c>[d(a,p) − d(a,n) + m₁]₊ + [d(a,p) − d(n,n′) + m₂]₊</c>, n′
-/// of neither class.
+/// A triplet loss that also pushes two negatives of different classes apart: <c>[d(a,p) − d(a,n) + m₁]₊ + [d(a,p) − d(n,n′) + m₂]₊</c>,
+/// where n′ belongs to a third class.
 /// </summary>
 /// <remarks>
 /// Default: m₁ = 1, m₂ = 0.5, squared Euclidean distance of rows of length 1, batch-hard triplets. n′ is the row of a third class that is
-/// nearest to n. The loss is the mean of the first part plus the mean of the second. A triplet has the first part only if the batch holds
-/// no third class. It needs labels: given tuples are refused. Memory O(N²) and the mined triplets; all triplets of a large batch are summed
+/// nearest to n. The loss is the mean of the first part plus the mean of the second. If the batch has no third class, a triplet has only
+/// the first part. It needs labels: given tuples are refused. Memory O(N²) and the mined triplets; all triplets of a large batch are summed
 /// in blocks, as in <see cref="TripletLoss"/>. Chen et al., <i>Beyond Triplet Loss: a Deep Quadruplet Network for Person
 /// Re-identification</i>, CVPR 2017, whose authors learn the metric and set the margins by the batch's mean distances.
 /// </remarks>
 public sealed class QuadrupletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m₁. Default: 1.</param>
-    /// <param name="secondMargin">m₂, smaller because the second part is the weaker constraint. Default: 0.5.</param>
+    /// <param name="margin">The margin m₁. Default: 1.</param>
+    /// <param name="secondMargin">The second margin m₂, smaller because the second part is the weaker constraint. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public QuadrupletLoss(double margin = 1, double secondMargin = 0.5) : base(nameof(QuadrupletLoss))
     {
@@ -27,10 +27,10 @@ public sealed class QuadrupletLoss : TupleLoss
         Miner = new BatchHardMiner();
     }
 
-    /// <summary>m₁.</summary>
+    /// <summary>The margin m₁.</summary>
     public double Margin { get; }
 
-    /// <summary>m₂.</summary>
+    /// <summary>The second margin m₂.</summary>
     public double SecondMargin { get; }
 
     /// <inheritdoc/>

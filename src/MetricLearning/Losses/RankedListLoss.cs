@@ -17,11 +17,11 @@ namespace MetricLearning;
 public sealed class RankedListLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, between the positives' radius and the negatives' border. Default: 0.4.</param>
-    /// <param name="negativeTemperature">T_n, 0 or greater: how much more the nearest negatives count, 0 for equal weights; 10 by
-    /// default.</param>
-    /// <param name="positiveTemperature">T_p, 0 or greater. Default: 0.</param>
-    /// <param name="border">α. Default: 1 + m/2.</param>
+    /// <param name="margin">The margin m, between the positives' radius and the negatives' border. Default: 0.4.</param>
+    /// <param name="negativeTemperature">The negative temperature T_n, 0 or greater: how much more the nearest negatives count, 0 for equal
+    /// weights; 10 by default.</param>
+    /// <param name="positiveTemperature">The positive temperature T_p, 0 or greater. Default: 0.</param>
+    /// <param name="border">The border α. Default: 1 + m/2.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public RankedListLoss(double margin = 0.4, double negativeTemperature = 10, double positiveTemperature = 0, double? border = null)
         : base(nameof(RankedListLoss))
@@ -31,19 +31,19 @@ public sealed class RankedListLoss : TupleLoss
         Distance = Distance.Euclidean.Normalized();
     }
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
-    /// <summary>T_n.</summary>
+    /// <summary>The negative temperature T_n.</summary>
     public double NegativeTemperature { get; }
 
-    /// <summary>T_p.</summary>
+    /// <summary>The positive temperature T_p.</summary>
     public double PositiveTemperature { get; }
 
-    /// <summary>α.</summary>
+    /// <summary>The border α.</summary>
     public double Border { get; }
 
-    /// <summary>λ in [0, 1]: the weight of the negatives. The positives have the weight 1 − λ. Default: 0.5.</summary>
+    /// <summary>The imbalance λ in [0, 1]: the weight of the negatives. The positives have the weight 1 − λ. Default: 0.5.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is outside [0, 1].</exception>
     public double Imbalance { get; init => field = Guard.Within(value, 0, 1); } = 0.5;
 

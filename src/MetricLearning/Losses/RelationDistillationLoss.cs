@@ -2,8 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Gives a student's embeddings the distances and the angles that a teacher's embeddings of the same images have among each
-/// other.</summary>
+/// <summary>Teaches a student the distances and the angles between a teacher's embeddings of the same images.</summary>
 /// <remarks>
 /// The first view is the student's [N, D], the second the teacher's [N, T], a constant here; D and T may differ. The distance part is the
 /// mean over all N² pairs of <c>h(d(i,j)/μ − d'(i,j)/μ')</c>, with Euclidean distances, μ the mean of those above 0, and h Huber's loss
@@ -48,7 +47,7 @@ public sealed class RelationDistillationLoss : ViewLoss
         return distances / where(mean > S(0), mean, ones_like(mean));
     }
 
-    /// <summary>[N, N, N]: entry (j, i, k) is the cosine of the angle at row j between rows i and k; 0 where one equals row j.</summary>
+    /// <summary>[N, N, N]: entry (j, i, k) is the cosine of the angle at row j between rows i and k; 0 if one equals row j.</summary>
     private static Tensor Angles(Tensor x)
     {
         var (n, width) = (x.size(0), x.size(1));

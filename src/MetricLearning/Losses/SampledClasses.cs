@@ -11,24 +11,24 @@ namespace MetricLearning;
 /// loss.Sampled!.Step(learningRate: 0.1);     // the vectors of the drawn classes
 /// </code>
 /// The gradients of several backward passes add up until <see cref="Step"/>, like the gradients of other parameters. With gradient
-/// accumulation, call <see cref="Step"/> once for each step of the optimizer. Only the drawn rows enter the product, get a gradient and are
-/// moved (SGD with momentum and weight decay on those rows). So time and memory of a step depend on the number drawn: no gradient of [C, D]
-/// is ever made. The vectors themselves take no gradient, so other optimizers do not change them. In evaluation mode all classes count. The
-/// draws come from torch's random numbers on the device of the vectors. The momentum is a buffer: it moves and is saved with the loss. An
-/// et al., <i>Partial FC</i>, ICCV Workshops 2021.
+/// accumulation, call <see cref="Step"/> once for each step of the optimizer. Only the drawn rows are multiplied, get a gradient and are
+/// updated (SGD with momentum and weight decay on these rows). So time and memory of a step depend on the number of drawn classes; a
+/// gradient of [C, D] is never made. The vectors themselves do not require a gradient, so other optimizers do not change them. In
+/// evaluation mode all classes count. The draws use torch's random numbers on the device of the vectors. The momentum is a buffer: it moves
+/// and is saved with the loss. An et al., <i>Partial FC</i>, ICCV Workshops 2021.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class SampledClasses : nn.Module
 {
-    // A function, because TorchSharp would register a field of a module type as a part of this module.
+    // This is a function, because TorchSharp would register a field of a module type as a submodule.
     private Func<ClassLoss>? owner;
     private readonly List<(Tensor Rows, Tensor Vectors)> drawn = [];    // since the last step
 
     /// <summary>Sets how many classes are drawn and how they are trained.</summary>
-    /// <param name="count">The number of classes that a step looks at, at least 1. The classes of the batch are always among them, even
-    /// where they are more.</param>
-    /// <param name="momentum">In [0, 1); takes as much memory as the vectors unless it is 0. Default: 0.9.</param>
-    /// <param name="weightDecay">0 or greater. Default: 0.0005.</param>
+    /// <param name="count">The number of classes that a step uses, at least 1. The classes of the batch are always among them, even if
+    /// there are more of them.</param>
+    /// <param name="momentum">The momentum, in [0, 1). It takes as much memory as the vectors unless it is 0. Default: 0.9.</param>
+    /// <param name="weightDecay">The weight decay, 0 or greater. Default: 0.0005.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SampledClasses(long count, double momentum = 0.9, double weightDecay = 5e-4) : base(nameof(SampledClasses))
     {
@@ -36,7 +36,7 @@ public sealed class SampledClasses : nn.Module
         if (momentum == 1) throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "momentum must be less than 1.");
     }
 
-    /// <summary>The number of classes that a step looks at.</summary>
+    /// <summary>The number of classes that a step uses.</summary>
     public long Count { get; }
 
     /// <summary>The factor by which a row's velocity enters its next step.</summary>
@@ -45,14 +45,14 @@ public sealed class SampledClasses : nn.Module
     /// <summary>The factor by which a row is added to its gradient.</summary>
     public double WeightDecay { get; }
 
-    /// <summary>The number of backward passes whose gradients may add up until <see cref="Step"/>, at least 1. One more is an
-    /// <see cref="InvalidOperationException"/>, because a step was probably forgotten. Default: 64.</summary>
+    /// <summary>The largest number of backward passes whose gradients may add up until <see cref="Step"/>, at least 1. One more throws an
+    /// <see cref="InvalidOperationException"/>, because a call of <see cref="Step"/> was probably forgotten. Default: 64.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int MaxAccumulatedPasses { get; init => field = Guard.AtLeast(value, 1); } = 64;
 
-    /// <summary>Moves the class vectors that were drawn since the last step by the sum of their gradients. Without a gradient it does
+    /// <summary>Updates the class vectors that were drawn since the last step, with the sum of their gradients. Without a gradient it does
     /// nothing.</summary>
-    /// <param name="learningRate">0 or greater.</param>
+    /// <param name="learningRate">The learning rate, 0 or greater.</param>
     /// <exception cref="ArgumentOutOfRangeException">The learning rate is below 0 or not finite.</exception>
     public void Step(double learningRate)
     {
@@ -75,7 +75,7 @@ public sealed class SampledClasses : nn.Module
         Forget();
     }
 
-    /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null where there are none.</summary>
+    /// <summary>The rows that have a gradient, each once, and the sum of the gradients of each; null if there are none.</summary>
     private (Tensor Rows, Tensor Gradient)? SummedGradient()
     {
         var parts = drawn.FindAll(part => part.Vectors.grad is not null);
@@ -85,10 +85,10 @@ public sealed class SampledClasses : nn.Module
         return (rows, zeros(rows.size(0), gradients.size(1), gradients.dtype, gradients.device).index_add(0, places!, gradients, S(1)));
     }
 
-    /// <summary>Takes over the training of a loss's vectors.</summary>
+    /// <summary>Attaches the object to a loss; it then trains the loss's vectors.</summary>
     internal void Attach(ClassLoss loss)
     {
-        if (owner is not null) throw new InvalidOperationException("These sampled classes belong to another loss already.");
+        if (owner is not null) throw new InvalidOperationException("These sampled classes already belong to another loss.");
         if (Count > loss.Classes)
             throw new ArgumentException($"count must be at most the {loss.Classes} classes, got {Count}.", nameof(loss));
         owner = () => loss;
@@ -96,7 +96,8 @@ public sealed class SampledClasses : nn.Module
         if (Momentum > 0) register_buffer(VelocityName, zeros_like(loss.Weights).DetachFromDisposeScope());
     }
 
-    /// <summary>Draws classes for a batch: their vectors, as a leaf of their own, and the labels as numbers among them.</summary>
+    /// <summary>Draws classes for a batch. Returns their vectors as a new leaf tensor, and the labels as positions among the drawn
+    /// classes.</summary>
     internal (Tensor Vectors, Tensor Labels) Draw(Tensor labels)
     {
         if (is_grad_enabled()) RequirePlace();
@@ -111,7 +112,7 @@ public sealed class SampledClasses : nn.Module
             drawn.Add((rows.DetachFromDisposeScope(), vectors.requires_grad_().DetachFromDisposeScope()));
             StateChanges.OnFailure(() =>
             {
-                // A later draw of the same call may have taken its place.
+                // A later draw of the same call may have replaced it.
                 if (drawn.FindIndex(part => ReferenceEquals(part.Vectors, vectors)) is var place and >= 0) FreeAt(place);
             });
         }
@@ -127,13 +128,13 @@ public sealed class SampledClasses : nn.Module
 
     private const string VelocityName = "velocity";
 
-    /// <summary>Makes place for one more draw. A forward pass that had no backward pass, as in a validation, gives up its place.</summary>
+    /// <summary>Makes room for one more draw. The draw of a forward pass without a backward pass, as in a validation, is dropped.</summary>
     private void RequirePlace()
     {
         if (drawn.Count < MaxAccumulatedPasses) return;
         var unused = drawn.FindIndex(part => part.Vectors.grad is null);
         if (unused < 0)
-            throw new InvalidOperationException($"The gradients of {drawn.Count} backward passes wait to be applied: call Step after the "
+            throw new InvalidOperationException($"The gradients of {drawn.Count} backward passes are not applied: call Step after the "
                 + "backward passes of each step, or raise MaxAccumulatedPasses.");
         FreeAt(unused);
     }

@@ -2,19 +2,20 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss on tuples without labels: the two views of a row are each other's positives, the views of other rows are
+/// <summary>A loss on tuples without labels. The two views of a row are positives of each other, and the views of other rows are
 /// negatives.</summary>
 /// <remarks>
-/// Symmetric, which is the default, both views are one batch of 2N rows in which every row meets all others (SimCLR's NT-Xent with
-/// <see cref="NTXentLoss"/>); otherwise the first view meets the second only. As pytorch-metric-learning's SelfSupervisedLoss.
-/// <para>Thread safety: as the wrapped loss.</para>
+/// If <see cref="Symmetric"/> is true (the default), both views are one batch of 2N rows in which every row meets all others (SimCLR's
+/// NT-Xent with <see cref="NTXentLoss"/>). Otherwise the first view meets only the second. It follows pytorch-metric-learning's
+/// SelfSupervisedLoss.
+/// <para>Thread safety: that of the wrapped loss.</para>
 /// </remarks>
 public sealed class SelfSupervisedLoss : ViewLoss
 {
     private readonly TupleLoss loss;
 
     /// <summary>Wraps a loss.</summary>
-    /// <param name="loss">The loss, which this takes over.</param>
+    /// <param name="loss">The loss. This module takes ownership of it.</param>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
     public SelfSupervisedLoss(TupleLoss loss) : base(nameof(SelfSupervisedLoss))
     {

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Turns the predictor's output for one view towards the projection of the other view: <c>−mean cos(p, z)</c>, where no gradient
-/// flows into z.</summary>
+/// <summary>Pulls the predictor's output for one view toward the projection of the other view: <c>−mean cos(p, z)</c>. No gradient flows
+/// into z.</summary>
 /// <remarks>
 /// The first view is p [N, D], the predictor's output for it; the second is z [N, D], the projector's output, a constant here. Needs no
 /// labels and no negatives. The best value is −1; TensorFlow Similarity halves it and adds 0.001. A row of zeros has the cosine 0; no rows:
@@ -14,7 +14,7 @@ public sealed class SimSiamLoss : ViewLoss
     /// <summary>Creates the loss.</summary>
     public SimSiamLoss() : base(nameof(SimSiamLoss)) { }
 
-    /// <summary>The loss of both directions: half of each.</summary>
+    /// <summary>Computes the loss of both directions: half of each.</summary>
     /// <param name="firstPredictions">[N, D].</param>
     /// <param name="firstProjections">[N, D].</param>
     /// <param name="secondPredictions">[N, D].</param>
@@ -28,7 +28,7 @@ public sealed class SimSiamLoss : ViewLoss
         return (both / S(2)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>As the four-argument <c>forward</c>. TorchSharp's hooks take two views, so they do not run here.</summary>
+    /// <summary>Calls the four-argument <c>forward</c>. TorchSharp's hooks take two views, so they do not run here.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor)"/>
     public Tensor call(Tensor firstPredictions, Tensor firstProjections, Tensor secondPredictions, Tensor secondProjections) =>
         forward(firstPredictions, firstProjections, secondPredictions, secondProjections);

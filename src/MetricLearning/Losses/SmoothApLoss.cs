@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − a smooth average precision of each anchor: the mean over its positives p, itself among them, of <c>(1 + R⁺_p) / (1 + R_p)</c>, where
+/// 1 − a smooth average precision of each anchor: the mean over its positives p, including itself, of <c>(1 + R⁺_p) / (1 + R_p)</c>, where
 /// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others that are more similar than p, and R⁺ the positives among them.
 /// </summary>
 /// <remarks>
@@ -13,12 +13,12 @@ namespace MetricLearning;
 public sealed class SmoothApLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0. Default: 0.01.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SmoothApLoss(double temperature = 0.01) : base(nameof(SmoothApLoss), Distance.Cosine) =>
         Temperature = Guard.Positive(temperature);
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ public sealed class SmoothApLoss : TupleLoss
         var (rows, columns) = SmoothRank.WithSelf(pairs);
         if (rows.size(0) == 0) yield break;
         var positives = pairs.Positives | pairs.Own();
-        // A positive counts itself as ½ in both sums: 1 + R without it is ½ + R with it.
+        // A positive counts itself as ½ in both sums, so 1 + R without it equals ½ + R with it.
         var near = S(0.5) + SmoothRank.Nearer(distances.Matrix, rows, columns, positives, Temperature);
         var all = near.Plus(SmoothRank.Nearer(distances.Matrix, rows, columns, pairs.Negatives, Temperature));
         yield return SmoothRank.MeanByRow(S(1) - near / all, rows, pairs.Rows);

@@ -18,7 +18,7 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
     private readonly int[] depths;
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="depths">The k, each at least 1; 1, 2, 4, 8, 16 where none is given.</param>
+    /// <param name="depths">The values of k, each at least 1; 1, 2, 4, 8, 16 if none is given.</param>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A k is below 1.</exception>
     public SmoothRecallAtKLoss(params IReadOnlyList<int> depths) : base(nameof(SmoothRecallAtKLoss))
@@ -29,25 +29,25 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
         Distance = Distance.Cosine;
     }
 
-    /// <summary>The k.</summary>
+    /// <summary>The values of k.</summary>
     public IReadOnlyList<int> Depths => depths;
 
-    /// <summary>τ₁ above 0: how softly a rank is compared with k. Default: 1.</summary>
+    /// <summary>The depth temperature τ₁, above 0: how softly a rank is compared with k. Default: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double DepthTemperature { get; init => field = Guard.Positive(value); } = 1;
 
-    /// <summary>τ₂ above 0: how softly distances are compared. Default: 0.01.</summary>
+    /// <summary>The rank temperature τ₂, above 0: how softly distances are compared. Default: 0.01.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not above 0 or not finite.</exception>
     public double RankTemperature { get; init => field = Guard.Positive(value); } = 0.01;
 
     /// <summary>
-    /// Whether the anchor stands in its own ranking, as a positive at the first rank with k one greater, and a positive counts as ½ before
-    /// itself. Default: as in open-metric-learning. False.
+    /// Whether the anchor is part of its own ranking, as in open-metric-learning: it is a positive at the first rank, k is one greater, and
+    /// a positive counts as ½ before itself. Default: false.
     /// </summary>
     public bool AnchorIsRanked { get; init; }
 
-    /// <summary>open-metric-learning's SurrogatePrecision: one k, Euclidean distance of the embeddings as they are, the anchor ranked
-    /// too. Anchors without positives are left out, where there they find themselves.</summary>
+    /// <summary>Creates open-metric-learning's SurrogatePrecision: one k, the Euclidean distance of the embeddings as they are, and the
+    /// anchor in its own ranking. Anchors without positives are left out here; in that library they find themselves.</summary>
     /// <param name="depth">k, at least 1.</param>
     public static SmoothRecallAtKLoss SurrogatePrecision(int depth) => new(depth) { AnchorIsRanked = true, Distance = Distance.Euclidean };
 
@@ -63,7 +63,7 @@ public sealed class SmoothRecallAtKLoss : TupleLoss
         var found = zeros_like(nearer);
         foreach (var k in depths)
         {
-            // A positive is nearer than itself by ½: without the anchor, 1 + R is ½ + nearer.
+            // A positive counts as nearer than itself by ½, so 1 + R without the anchor is ½ + nearer.
             // The mean over |P| becomes a sum over min(k, |P|).
             var (depth, most) = AnchorIsRanked ? (k + 1.0, k + 1) : (k - 0.5, k);
             found = found.Plus(((S(depth) - nearer) / S(DepthTemperature)).sigmoid() * counts / counts.clamp_max(S(most)));

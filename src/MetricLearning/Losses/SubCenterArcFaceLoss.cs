@@ -2,37 +2,39 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>ArcFace with several vectors a class; the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. For noisy labels.</summary>
+/// <summary>ArcFace with several vectors per class, of which the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. Use it for noisy
+/// labels.</summary>
 /// <remarks>
-/// Wrongly labeled samples gather at a vector of their own; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians, s = 64,
-/// mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as pytorch-metric-learning (weights [D, C·K], the margin in
-/// degrees).
+/// Wrongly labeled samples gather at another vector than the others; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians,
+/// s = 64, mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as in pytorch-metric-learning (weights [D, C·K], the
+/// margin in degrees).
 /// </remarks>
 public sealed class SubCenterArcFaceLoss : ClassLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="classes">C, at least 1.</param>
-    /// <param name="dimension">D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">K. Default: 3.</param>
-    /// <param name="margin">m in radians, in [0, π]. Default: 0.5.</param>
-    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="classes">The number of classes C, at least 1.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
+    /// <param name="centersPerClass">The number of centers per class K. Default: 3.</param>
+    /// <param name="margin">The margin m in radians, in [0, π]. Default: 0.5.</param>
+    /// <param name="scale">The scale s, above 0. Default: 64.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SubCenterArcFaceLoss(long classes, long dimension, long centersPerClass = 3, double margin = 0.5, double scale = 64)
         : base(nameof(SubCenterArcFaceLoss), classes, dimension, centersPerClass) =>
         (Margin, Scale) = (Guard.Within(margin, 0, Math.PI), Guard.Positive(scale));
 
-    /// <summary>m, in radians.</summary>
+    /// <summary>The margin m, in radians.</summary>
     public double Margin { get; }
 
-    /// <summary>s.</summary>
+    /// <summary>The scale s.</summary>
     public double Scale { get; }
 
-    /// <summary>The samples far from the dominant center of their class: the one that most of its samples are nearest to.</summary>
-    /// <param name="embeddings">[N, D], best of the whole training set.</param>
-    /// <param name="labels">[N], integers of any width in [0, C).</param>
-    /// <param name="degrees">A sample is far where its angle to the dominant center is greater; 75 by default, in [0, 180].</param>
+    /// <summary>Finds the samples that are far from the dominant center of their class. The dominant center is the nearest center of most
+    /// samples of the class.</summary>
+    /// <param name="embeddings">The embeddings [N, D], preferably of the whole training set.</param>
+    /// <param name="labels">The labels [N], integers of any width in [0, C).</param>
+    /// <param name="degrees">The angle to the dominant center above which a sample is far, in [0, 180]. Default: 75.</param>
     /// <returns> Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
-    /// samples; of equally frequent centers the first. No gradient. The caller disposes both. </returns>
+    /// samples; the first of equally frequent centers. No gradient. The caller disposes both. </returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
     {

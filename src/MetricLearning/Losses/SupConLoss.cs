@@ -13,7 +13,7 @@ namespace MetricLearning;
 public sealed class SupConLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="temperature">τ above 0. Default: 0.1.</param>
+    /// <param name="temperature">The temperature τ, above 0. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public SupConLoss(double temperature = 0.1) : base(nameof(SupConLoss))
     {
@@ -22,7 +22,7 @@ public sealed class SupConLoss : TupleLoss
         Reducer = Reducer.NonZeroMean;
     }
 
-    /// <summary>τ.</summary>
+    /// <summary>The temperature τ.</summary>
     public double Temperature { get; }
 
     /// <inheritdoc/>

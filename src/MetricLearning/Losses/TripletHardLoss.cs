@@ -3,8 +3,8 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>TensorFlow Addons' <c>TripletHardLoss</c> to the letter: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive and
-/// nearest negative.</summary>
+/// <summary>Reproduces TensorFlow Addons' <c>TripletHardLoss</c> exactly: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive
+/// and nearest negative.</summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over all anchors. It differs from <see cref="TripletLoss"/>: an anchor without a positive has
 /// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard
@@ -13,11 +13,11 @@ namespace MetricLearning;
 public sealed class TripletHardLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 1. Not used where the margin is soft.</param>
+    /// <param name="margin">The margin m, finite. Default: 1. Not used if the margin is soft.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletHardLoss(double margin = 1) : base(nameof(TripletHardLoss)) => Margin = Guard.Finite(margin);
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
     /// <summary>Whether the loss is softplus of the difference, without the margin. Default: false.</summary>

@@ -8,9 +8,9 @@ namespace MetricLearning;
 /// Default: margin 0.3, Euclidean distance of the embeddings as they are, the hardest triplet of each anchor, mean over the triplets, which
 /// is the triplet loss of person re-identification. pytorch-metric-learning's default is margin 0.05 with
 /// <c>Distance.Euclidean.Normalized()</c>, <c>Miner.All</c> and <c>Reducer.NonZeroMean</c>. All triplets of a large batch are summed in
-/// blocks of pairs, in the forward and the backward pass: O(N·M) memory, the same value and gradient to rounding. A
-/// <see cref="Reducer.Threshold"/> with other bounds, or a reducer of your own, needs each value. Then all triplets are in memory. Schroff,
-/// Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
+/// blocks of pairs, in the forward and the backward pass: O(N·M) memory, and the same value and gradient up to rounding. A
+/// <see cref="Reducer.Threshold"/> with other bounds, or a reducer of your own, needs each value, so all triplets are then in memory.
+/// Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 1; Hermans, Beyer, Leibe, 2017.
 /// </remarks>
 /// <example><code>
 /// using var loss = new TripletLoss(margin: 0.3) { Distance = Distance.Cosine, Miner = new SemiHardMiner() };
@@ -20,8 +20,8 @@ namespace MetricLearning;
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, in units of the distance. Default: 0.3. For the soft margin of Hermans and reid-strong-baseline give
-    /// 0.</param>
+    /// <param name="margin">The margin m, in units of the distance. Default: 0.3. For the soft margin of Hermans and reid-strong-baseline
+    /// give 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletLoss(double margin = 0.3) : base(nameof(TripletLoss))
     {
@@ -29,7 +29,7 @@ public sealed class TripletLoss : TupleLoss
         Miner = new BatchHardMiner();
     }
 
-    /// <summary>m. A schedule may change it while training goes on.</summary>
+    /// <summary>The margin m. A schedule may change it during training.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double Margin { get; set => field = Guard.Finite(value); }
 
@@ -37,11 +37,11 @@ public sealed class TripletLoss : TupleLoss
     /// false.</summary>
     public bool SoftMargin { get; init; }
 
-    /// <summary>Whether d(p,n) takes the place of d(a,n) where it is smaller. Default: false. Balntas et al., BMVC 2016.</summary>
+    /// <summary>Whether d(p,n) replaces d(a,n) if it is smaller. Default: false. Balntas et al., BMVC 2016.</summary>
     public bool Swap { get; init; }
 
-    /// <summary>h in [0, 1): positives count as farther, and negatives as nearer, than they are: <c>(1 + h)·d(a,p)</c> and <c>(1 −
-    /// h)·d(a,n)</c>. 0 by default; the hard_factor of TransReID and CLIP-ReID.</summary>
+    /// <summary>The hard factor h in [0, 1). Positives count as farther than they are, and negatives as nearer: <c>(1 + h)·d(a,p)</c> and
+    /// <c>(1 − h)·d(a,n)</c>. 0 by default; the hard_factor of TransReID and CLIP-ReID.</summary>
     public double HardFactor
     {
         get;
@@ -50,11 +50,11 @@ public sealed class TripletLoss : TupleLoss
     }
 
     /// <summary>
-    /// TensorFlow Similarity's PNLoss: the hardest positive and the nearest negative beyond it (the farthest where there is none), where
-    /// d(p,n) takes the place of d(a,n) if it is smaller, on the cosine distance. Szubert et al., <i>Structure-preserving
+    /// Creates TensorFlow Similarity's PNLoss on the cosine distance: the hardest positive and the nearest negative beyond it (the farthest
+    /// negative if there is none); d(p,n) replaces d(a,n) if it is smaller. Szubert et al., <i>Structure-preserving
     /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
-    /// <param name="margin">m; 1 by default, 0 where the margin is soft.</param>
+    /// <param name="margin">The margin m; 1 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss PositiveNegative(double? margin = null, bool softMargin = false) => new(margin ?? (softMargin ? 0 : 1))
     {
@@ -64,9 +64,9 @@ public sealed class TripletLoss : TupleLoss
         Miner = new SemiHardMiner { Positives = SemiHardPositives.Hardest, Fallback = SemiHardFallback.FarthestNegative },
     };
 
-    /// <summary>The batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
-    /// <param name="dialect">Which library.</param>
-    /// <param name="margin">0.3 by default, 0 where the margin is soft.</param>
+    /// <summary>Creates the batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
+    /// <param name="dialect">The library.</param>
+    /// <param name="margin">0.3 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// TensorFlow Addons' <c>TripletSemiHardLoss</c> to the letter: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the
-/// nearest negative beyond p, and the farthest negative where there is none.
+/// Reproduces TensorFlow Addons' <c>TripletSemiHardLoss</c> exactly: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the
+/// nearest negative beyond p, or the farthest negative if there is none.
 /// </summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and
@@ -16,11 +16,11 @@ namespace MetricLearning;
 public sealed class TripletSemiHardLoss : MetricLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">m, finite. Default: 1.</param>
+    /// <param name="margin">The margin m, finite. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletSemiHardLoss(double margin = 1) : base(nameof(TripletSemiHardLoss)) => Margin = Guard.Finite(margin);
 
-    /// <summary>m.</summary>
+    /// <summary>The margin m.</summary>
     public double Margin { get; }
 
     /// <summary>The distance that the loss compares, never negative. Default: Euclidean.</summary>
@@ -56,7 +56,7 @@ public sealed class TripletSemiHardLoss : MetricLoss
         var (detached, negatives) = (distances.detach(), batch.Candidates.Negatives);
         var pair = (anchors * S(batch.Columns)).Plus(positives);
 
-        // Sort each row's negatives. Equal ones form a group, which has their mean, so that they share the gradient.
+        // Sort each row's negatives. Equal negatives form a group whose value is their mean, so they share the gradient.
         var (sorted, order) = detached.masked_fill(negatives.logical_not(), S(double.PositiveInfinity)).sort(1, stable: true);
         var group = cat([zeros([batch.Rows, 1], ScalarType.Int64, sorted.device), (sorted.diff(dim: 1) > S(0)).cumsum(1)], 1);
         var empty = zeros_like(sorted);

@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss over tuples: it compares distances, a miner chooses the tuples, and a reducer makes one number of the values.</summary>
+/// <summary>The base class of losses over tuples. A miner chooses the tuples, the loss compares their distances, and a reducer turns the
+/// values into one number.</summary>
 /// <remarks>
-/// A subclass writes <see cref="Terms(DistanceView, Tuples)"/>, the maths of the paper, and sets its defaults for distance, miner and
-/// reducer in its constructor. Everything else is here: labels or given tuples, a batch that meets itself or references, the shared matrix,
-/// degenerate batches, memory.
+/// A subclass writes <see cref="Terms(DistanceView, Tuples)"/>, the formula of the paper, and sets its defaults for distance, miner and
+/// reducer in its constructor. This class does everything else: labels or given tuples, batches with or without references, the shared
+/// matrix, degenerate batches, memory.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors, unless the loss says otherwise or its
 /// miner draws at random (<see cref="SeededMiner"/>: one thread at a time).</para>
 /// </remarks>
@@ -47,11 +48,11 @@ public abstract class TupleLoss : MetricLoss
     /// <exception cref="ArgumentNullException">The miner is null.</exception>
     public Miner Miner { get; init => field = Guard.NotNull(value); } = Miner.All;
 
-    /// <summary>The loss of a batch that meets references: a second view, a memory, a teacher.</summary>
-    /// <param name="embeddings">[N, D].</param>
-    /// <param name="labels">[N], integers of any width.</param>
-    /// <param name="references">[M, D], of the same type and device; they get a gradient where they require one.</param>
-    /// <param name="referenceLabels">[M], integers of any width.</param>
+    /// <summary>Computes the loss of a batch against references: a second view, a memory, a teacher.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
+    /// <param name="labels">The labels [N], integers of any width.</param>
+    /// <param name="references">The references [M, D], of the same type and device; they get a gradient if they require one.</param>
+    /// <param name="referenceLabels">The labels of the references [M], integers of any width.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
     public Tensor forward(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels)
@@ -60,11 +61,11 @@ public abstract class TupleLoss : MetricLoss
         return forward(batch);
     }
 
-    /// <summary>The loss of tuples that you chose yourself.</summary>
-    /// <param name="embeddings">[N, D].</param>
+    /// <summary>Computes the loss of tuples that you chose yourself.</summary>
+    /// <param name="embeddings">The embeddings [N, D].</param>
     /// <param name="tuples">Pairs or triplets over the N rows (<see cref="Triplets.Packed"/> for a batch of anchors, positives, negatives
     /// in thirds).</param>
-    /// <param name="references">[M, D], the columns of the tuples; null where they are the batch itself.</param>
+    /// <param name="references">The references [M, D], the columns of the tuples; null if they are the batch itself.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, type or device does not fit, or a tuple points outside the rows.</exception>
     public Tensor forward(Tensor embeddings, Tuples tuples, Tensor? references = null)
@@ -73,13 +74,13 @@ public abstract class TupleLoss : MetricLoss
         return forward(batch);
     }
 
-    /// <summary>As <see cref="forward(Tensor, Tensor, Tensor, Tensor)"/>. TorchSharp's hooks take embeddings and labels, so they do not run
-    /// here.</summary>
+    /// <summary>Calls <see cref="forward(Tensor, Tensor, Tensor, Tensor)"/>. TorchSharp's hooks take embeddings and labels, so they do not
+    /// run here.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor, Tensor, Tensor)"/>
     public Tensor call(Tensor embeddings, Tensor labels, Tensor references, Tensor referenceLabels) =>
         forward(embeddings, labels, references, referenceLabels);
 
-    /// <summary>As <see cref="forward(Tensor, Tuples, Tensor?)"/>. TorchSharp's hooks take embeddings and labels, so they do not run
+    /// <summary>Calls <see cref="forward(Tensor, Tuples, Tensor?)"/>. TorchSharp's hooks take embeddings and labels, so they do not run
     /// here.</summary>
     /// <inheritdoc cref="forward(Tensor, Tuples, Tensor?)"/>
     public Tensor call(Tensor embeddings, Tuples tuples, Tensor? references = null) => forward(embeddings, tuples, references);
@@ -92,10 +93,11 @@ public abstract class TupleLoss : MetricLoss
         return tuples.Rows == 0 || tuples.Columns == 0 ? [] : Terms(batch.Distances(Distance), tuples);
     }
 
-    /// <summary>The values of the tuples, in one or more terms. Never called for a batch, or references, without rows. The caller frees
-    /// tensors that are made here.</summary>
-    /// <param name="distances">Index it by the tuples, or take its matrix.</param>
-    /// <param name="tuples">Take them in the form that the maths needs: <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of pairs.</param>
+    /// <summary>Computes the values of the tuples, in one or more terms. It is not called if the batch or the references have no rows. The
+    /// caller frees the tensors that are made here.</summary>
+    /// <param name="distances">The distances: index them by the tuples, or use the matrix.</param>
+    /// <param name="tuples">The tuples: use the form that the formula needs, <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of
+    /// pairs.</param>
     protected abstract IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples);
 
     /// <summary>
@@ -112,7 +114,7 @@ public abstract class TupleLoss : MetricLoss
         return PairBlocks.AreMany(rows.size(0), pairs.Columns) ? (rows, columns) : null;
     }
 
-    /// <summary>Whether the loss may give sums over several values of a row instead of the values.</summary>
+    /// <summary>Whether the loss may return sums over several values of a row instead of the values.</summary>
     /// <param name="distances">As in <see cref="Terms(DistanceView, Tuples)"/>.</param>
     /// <param name="signed">Whether values may be below 0.</param>
     private protected bool MaySum(DistanceView distances, bool signed = false) =>

@@ -2,7 +2,7 @@ namespace MetricLearning;
 
 /// <summary>For each positive pair <c>log(1 + Σ_n exp(s·(cos θ_n − cos(θ_p − m))))</c>, θ the angles to the anchor.</summary>
 /// <remarks>
-/// Default: m = 5.73°, s = 64, mean over the positive pairs, as pytorch-metric-learning, whose arccos is NaN for equal rows; here the
+/// Default: m = 5.73°, s = 64, mean over the positive pairs, as in pytorch-metric-learning, whose arccos is NaN for equal rows; here the
 /// angle comes from the chord c = ‖u − v‖ between rows of length 1 (cos θ = 1 − c²/2, sin θ = c√(1 − c²/4)), which is exact where θ is
 /// small, with a gradient of 0 at θ = 0. The distance is fixed: the chord. A pair that several triplets share counts once; an anchor
 /// without negatives has the loss 0. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019.
@@ -10,16 +10,16 @@ namespace MetricLearning;
 public sealed class TupletMarginLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="degrees">m in degrees, 0 or more; 5.73 (0.1 rad) by default.</param>
-    /// <param name="scale">s above 0. Default: 64.</param>
+    /// <param name="degrees">The margin m in degrees, 0 or more; 5.73 (0.1 rad) by default.</param>
+    /// <param name="scale">The scale s, above 0. Default: 64.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TupletMarginLoss(double degrees = 5.73, double scale = 64) : base(nameof(TupletMarginLoss), Distance.Euclidean.Normalized()) =>
         (Degrees, Scale) = (Guard.NotNegative(degrees), Guard.Positive(scale));
 
-    /// <summary>m in degrees.</summary>
+    /// <summary>The margin m in degrees.</summary>
     public double Degrees { get; }
 
-    /// <summary>s.</summary>
+    /// <summary>The scale s.</summary>
     public double Scale { get; }
 
     /// <inheritdoc/>

@@ -17,19 +17,19 @@ public sealed class VicRegLoss : ViewLoss
     /// <summary>Creates the loss.</summary>
     public VicRegLoss() : base(nameof(VicRegLoss)) { }
 
-    /// <summary>λ, 0 or greater. Default: 25.</summary>
+    /// <summary>The invariance weight λ, 0 or greater. Default: 25.</summary>
     /// <exception cref="ArgumentOutOfRangeException">λ is below 0 or not finite.</exception>
     public double InvarianceWeight { get; init => field = Guard.NotNegative(value); } = 25;
 
-    /// <summary>μ, 0 or greater. Default: 25.</summary>
+    /// <summary>The variance weight μ, 0 or greater. Default: 25.</summary>
     /// <exception cref="ArgumentOutOfRangeException">μ is below 0 or not finite.</exception>
     public double VarianceWeight { get; init => field = Guard.NotNegative(value); } = 25;
 
-    /// <summary>ν, 0 or greater. Default: 1.</summary>
+    /// <summary>The covariance weight ν, 0 or greater. Default: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">ν is below 0 or not finite.</exception>
     public double CovarianceWeight { get; init => field = Guard.NotNegative(value); } = 1;
 
-    /// <summary>ε, above 0. Default: 10⁻⁴.</summary>
+    /// <summary>The number ε under the root, above 0. Default: 10⁻⁴.</summary>
     /// <exception cref="ArgumentOutOfRangeException">ε is not above 0 or not finite.</exception>
     public double Epsilon { get; init => field = Guard.Positive(value); } = 1e-4;
 

@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A loss of two views of the same rows. It takes no labels.</summary>
+/// <summary>The base class of losses of two views of the same rows. They take no labels.</summary>
 /// <remarks>
-/// To add one, derive and write <see cref="Compare"/>. Half precision is computed in float32; float64 stays float64. A NaN or an infinity
-/// in a view gives NaN. As it takes views and no labels, it is not one of the modules that <see cref="LossSum"/> adds up.
+/// To add a loss, derive from this class and write <see cref="Compare"/>. Half precision is computed in float32; float64 stays float64. A
+/// NaN or an infinity in a view gives NaN. It takes views and no labels, so it cannot be a part of a <see cref="LossSum"/>.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
@@ -13,7 +13,7 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
     /// <summary>Names the module.</summary>
     protected ViewLoss(string name) : base(name) { }
 
-    /// <summary>The loss of two views.</summary>
+    /// <summary>Computes the loss of two views.</summary>
     /// <param name="views">Two views of the same rows.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 views), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, type or device does not fit, or labels were given as a view; the message prints
@@ -26,13 +26,13 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
         return Compare(RowMath.Widen(first), RowMath.Widen(second)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The loss of two views.</summary>
-    /// <param name="first">[N, D], floating point; N may be 0.</param>
-    /// <param name="second">[N, D]: the other view of the same rows, in the same order, of the same type and device.</param>
+    /// <summary>Computes the loss of two views.</summary>
+    /// <param name="first">The first view [N, D], floating point; N may be 0.</param>
+    /// <param name="second">The second view [N, D] of the same rows, in the same order, of the same type and on the same device.</param>
     /// <inheritdoc cref="forward(EmbeddingViews)"/>
     public Tensor forward(Tensor first, Tensor second) => forward(new EmbeddingViews(first, second));
 
-    /// <summary>The loss of two views, with the hooks of this module.</summary>
+    /// <summary>Computes the loss of two views, with the hooks of this module.</summary>
     /// <inheritdoc cref="forward(Tensor, Tensor)"/>
     public Tensor call(Tensor first, Tensor second) => call(new EmbeddingViews(first, second));
 

@@ -7,10 +7,10 @@ namespace MetricLearning;
 /// the softmax of their distances and its negatives by the softmax of their negated distances.
 /// </summary>
 /// <remarks>
-/// Default: soft, without a margin; √max(d², 10⁻¹²); mean over all anchors; as fast-reid with hard mining off. As there, an anchor is its
-/// own positive at distance 10⁻⁶, each sum of weights has 10⁻⁶ added, and the softmax is taken about the farthest positive, and about 0 for
-/// the negatives: for negatives at distances far above 10 that addition outweighs the weights (scale the embeddings). No positives: d⁺ =
-/// 10⁻⁶; no negatives: d⁻ = 0. No mining is needed. Memory O(N²). Ye et al., <i>Deep Learning for Person Re-identification: A Survey and
+/// Default: soft, without a margin; √max(d², 10⁻¹²); mean over all anchors; as in fast-reid with hard mining off. As there, an anchor is
+/// its own positive at distance 10⁻⁶, each sum of weights has 10⁻⁶ added, and the softmax is taken about the farthest positive, and about 0
+/// for the negatives: for negatives at distances far above 10 that addition outweighs the weights (scale the embeddings). No positives: d⁺
+/// = 10⁻⁶; no negatives: d⁻ = 0. No mining is needed. Memory O(N²). Ye et al., <i>Deep Learning for Person Re-identification: A Survey and
 /// Outlook</i>, 2021, eq. 9.
 /// </remarks>
 public sealed class WeightedTripletLoss : TupleLoss
@@ -18,7 +18,7 @@ public sealed class WeightedTripletLoss : TupleLoss
     private static readonly MaskedSoftmaxMean ofPositives = new(1, 1e-6), ofNegatives = new(-1, 1e-6);
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">Above 0, a hinge with this margin takes the place of softplus. Default: 0.</param>
+    /// <param name="margin">If above 0, a hinge with this margin replaces softplus. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public WeightedTripletLoss(double margin = 0) : base(nameof(WeightedTripletLoss))
     {

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// where d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²), so the distances are enough. This holds for Euclidean distances only:
 /// <see cref="Distance.Euclidean"/> (the default, which pytorch-metric-learning uses too), or <c>Distance.Euclidean.Normalized()</c> for
 /// rows of length 1. Memory: the triplets that are kept, and a block of a few million distances. Wang et al., <i>Deep Metric Learning with
-/// Angular Loss</i>, ICCV 2017; as pytorch-metric-learning's AngularMiner.
+/// Angular Loss</i>, ICCV 2017; as in pytorch-metric-learning's AngularMiner.
 /// </remarks>
 public sealed class AngularMiner : Miner
 {
@@ -16,7 +16,7 @@ public sealed class AngularMiner : Miner
     private readonly double factor;
 
     /// <summary>Creates the miner.</summary>
-    /// <param name="angle">α in degrees, above 0 and below 90; 20 by default.</param>
+    /// <param name="angle">The angle α in degrees, above 0 and below 90; 20 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">The angle is out of range.</exception>
     public AngularMiner(double angle = 20) : base(Distance.Euclidean, Distance.Euclidean.Normalized())
     {
@@ -25,7 +25,7 @@ public sealed class AngularMiner : Miner
         factor = 2 * Math.Pow(Math.Sin(angle * Math.PI / 180), 2);
     }
 
-    /// <summary>α in degrees.</summary>
+    /// <summary>The angle α in degrees.</summary>
     public double Angle { get; }
 
     /// <inheritdoc/>
@@ -46,7 +46,7 @@ public sealed class AngularMiner : Miner
         candidates.Self is not null && candidates.Rows == candidates.Columns
         ? Mine(distances, distances, candidates)
         : throw new InvalidOperationException(
-            "The angular miner needs the distances of the references to each other too: give it the view of a batch.");
+            "The angular miner also needs the distances of the references to each other: pass the DistanceView of a batch.");
 
     private Triplets Mine(Tensor toReferences, Tensor amongReferences, Pairs candidates)
     {
@@ -70,8 +70,8 @@ public sealed class AngularMiner : Miner
         return new(cat(a), cat(p), cat(n), candidates.Rows, candidates.Columns);
     }
 
-    /// <summary>A unit for distances: in it no square overflows, and not all squares underflow. Dividing by a power of two rounds
-    /// nothing.</summary>
+    /// <summary>A unit for distances in which no square overflows and not all squares underflow. It is a power of two, so dividing by it
+    /// does not round.</summary>
     private static Tensor PowerOfTwoBelow(Tensor largest)
     {
         var power = largest.log2().floor().exp2();

@@ -7,24 +7,24 @@ namespace MetricLearning;
 /// Semi-hard is relative to the other side. The semi-hard negative is the nearest one that is strictly farther than the chosen positive;
 /// the semi-hard positive is the farthest one that is strictly nearer than the chosen negative. Anchors without either side are dropped. If
 /// one side is <see cref="Hardness.All"/>, the result is pairs and no anchor is dropped. Memory O(N·M). Xuan, Stylianou, Pless, <i>Improved
-/// Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as pytorch-metric-learning's BatchEasyHardMiner.
+/// Embeddings with Easy Positive Triplet Mining</i>, WACV 2020; as in pytorch-metric-learning's BatchEasyHardMiner.
 /// </remarks>
 public sealed class BatchEasyHardMiner : Miner
 {
     private static readonly (double Low, double High) everything = (double.NegativeInfinity, double.PositiveInfinity);
 
     /// <summary>Creates the miner.</summary>
-    /// <param name="positives">Which positive; the easiest by default.</param>
-    /// <param name="negatives">Which negative; the semi-hard one by default.</param>
-    /// <exception cref="ArgumentException">A value is undefined. Or one side is semi-hard and the other is semi-hard or all, so that there
-    /// is no one opponent to be semi-hard against.</exception>
+    /// <param name="positives">Which positive of an anchor to pick. Default: the easiest.</param>
+    /// <param name="negatives">Which negative of an anchor to pick. Default: a semi-hard one.</param>
+    /// <exception cref="ArgumentException">A value is undefined. Or one side is semi-hard and the other is semi-hard or all: semi-hard
+    /// needs exactly one candidate on the other side to compare with.</exception>
     public BatchEasyHardMiner(Hardness positives = Hardness.Easy, Hardness negatives = Hardness.SemiHard)
     {
         (Positives, Negatives) = (Guard.Defined(positives), Guard.Defined(negatives));
         if ((positives == Hardness.SemiHard && negatives is Hardness.SemiHard or Hardness.All)
             || (negatives == Hardness.SemiHard && positives == Hardness.All))
             throw new ArgumentException(
-                $"semi-hard is relative to one chosen opponent, got positives {positives} and negatives {negatives}.", nameof(negatives));
+                $"semi-hard needs one opponent on the other side, got positives {positives}, negatives {negatives}.", nameof(negatives));
     }
 
     /// <summary>Which positive of an anchor is picked.</summary>

@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Memory O(N·M). Anchors without a positive or without a negative give no triplet. With a high learning rate training can collapse: watch
 /// the active fraction of the loss report. Hermans, Beyer, Leibe, <i>In Defense of the Triplet Loss for Person
-/// Re-Identification</i>, 2017; as pytorch-metric-learning's BatchHardMiner.
+/// Re-Identification</i>, 2017; as in pytorch-metric-learning's BatchHardMiner.
 /// </remarks>
 public sealed class BatchHardMiner : Miner
 {
@@ -51,7 +51,7 @@ public sealed class BatchHardMiner : Miner
             candidates.Columns);
     }
 
-    /// <summary>Searches without the matrix. Null if the distance is no function of products of rows, or if a row is not
+    /// <summary>Searches without the matrix. Null if the distance is not a function of products of rows, or if a row is not
     /// finite.</summary>
     private Triplets? Search(DistanceView distances)
     {

@@ -5,8 +5,8 @@ namespace MetricLearning;
 
 /// <summary>A row of a distance matrix with its candidates. Each search is one pass and allocates nothing of the row's size.</summary>
 /// <param name="distances">[M].</param>
-/// <param name="positives">One byte for each column, 0 if it is no positive.</param>
-/// <param name="negatives">One byte for each column, 0 if it is no negative.</param>
+/// <param name="positives">One byte for each column, 0 if it is not a positive.</param>
+/// <param name="negatives">One byte for each column, 0 if it is not a negative.</param>
 /// <param name="count">M, at most <see cref="MostColumns"/>.</param>
 /// <remarks>Among equal distances, the search finds the lowest index. NaN has no order: if a candidate's distance is NaN, the search finds
 /// the first such candidate.</remarks>
@@ -37,7 +37,8 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
     /// <summary>The farthest negative; −1 if there is none.</summary>
     public int FarthestNegative() => Lowest(negatives, true, noBound);
 
-    /// <summary>All negatives at the distance of one of them, in ascending order; of a NaN only itself; none for −1.</summary>
+    /// <summary>All negatives at the same distance as a given one, in ascending order. If its distance is NaN, only the negative itself.
+    /// None for −1.</summary>
     public List<int> NegativesAsFarAs(int column)
     {
         if (column < 0 || T.IsNaN(distances[column])) return column < 0 ? [] : [column];

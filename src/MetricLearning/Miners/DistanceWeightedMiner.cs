@@ -13,7 +13,7 @@ namespace MetricLearning;
 public sealed class DistanceWeightedMiner : SeededMiner
 {
     /// <summary>Creates the miner. It mines by the Euclidean distance of rows of length 1, for which the density holds.</summary>
-    /// <param name="dimension">D of the embeddings, at least 2.</param>
+    /// <param name="dimension">The dimension D of the embeddings, at least 2.</param>
     /// <param name="cutoff">Distances below it count as the cutoff, in (0, 2); 0.5 by default.</param>
     /// <param name="farthest">Negatives at this distance or beyond are not drawn; above the cutoff and at most 2; 1.4 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
@@ -27,7 +27,7 @@ public sealed class DistanceWeightedMiner : SeededMiner
         Distance = Distance.Euclidean.Normalized();
     }
 
-    /// <summary>D of the embeddings.</summary>
+    /// <summary>The dimension D of the embeddings.</summary>
     public long Dimension { get; }
 
     /// <summary>Distances below it count as the cutoff.</summary>
@@ -78,7 +78,8 @@ public sealed class DistanceWeightedMiner : SeededMiner
         return searchsorted(cumulative, draws, right: true).reshape(-1).index_select(0, place).clamp_max(S(candidates.Columns - 1));
     }
 
-    /// <summary>Random numbers in [0, 1), far enough below 1 that the product with a sum of weights stays below the sum.</summary>
+    /// <summary>Draws random numbers in [0, 1). They are so far below 1 that their product with a sum of weights stays below the
+    /// sum.</summary>
     private Tensor Draws(Tensor pair)
     {
         var random = NextRandom();

@@ -23,8 +23,8 @@ public sealed class HardClusters
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 
     /// <summary>Computes the means and picks the triplets.</summary>
-    /// <param name="embeddings">[N, D], floating point; N may be 0.</param>
-    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
+    /// <param name="labels">The labels [N], of any integer type; only equality counts.</param>
     /// <returns>The means, the references and the triplets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public ClusterTuples Mine(Tensor embeddings, Tensor labels)

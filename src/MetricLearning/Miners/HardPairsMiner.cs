@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// than its farthest positive pair.</summary>
 /// <remarks>
 /// The comparison is over the whole batch, not per anchor. A batch without positive pairs or without negative pairs keeps nothing. Memory
-/// O(N·M). As sentence-transformers' OnlineContrastiveLoss picks pairs (<see cref="ContrastiveLoss.Online"/>); that one compares with the
-/// mean of the other kind, instead of its extreme, if there is a single pair of it.
+/// O(N·M). sentence-transformers' OnlineContrastiveLoss picks pairs in the same way (<see cref="ContrastiveLoss.Online"/>), except that it
+/// compares with the mean of the other kind, instead of its extreme, if that kind has a single pair.
 /// </remarks>
 public sealed class HardPairsMiner : Miner
 {

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Keeps the hardest part of all pairs of the batch: the farthest positive pairs and the nearest negative pairs.</summary>
 /// <remarks>
 /// ⌈fraction · K⌉ of K pairs are kept, separately for positives and negatives, over the whole batch and not per anchor. Memory O(N·M);
-/// nothing is sorted. Yuan, Yang, Zhang, <i>Hard-Aware Deeply Cascaded Embedding</i>, ICCV 2017; as pytorch-metric-learning's HDCMiner.
+/// nothing is sorted. Yuan, Yang, Zhang, <i>Hard-Aware Deeply Cascaded Embedding</i>, ICCV 2017; as in pytorch-metric-learning's HDCMiner.
 /// </remarks>
 public sealed class HdcMiner : Miner
 {
@@ -21,7 +21,7 @@ public sealed class HdcMiner : Miner
     protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
         new Pairs(Lowest(-distances, candidates.Positives), Lowest(distances, candidates.Negatives));
 
-    /// <summary>The masked entries of the lowest keys; the lowest index first among equal keys, NaN before all.</summary>
+    /// <summary>The masked entries with the lowest keys. Among equal keys the lowest index comes first; NaN comes before all.</summary>
     private Tensor Lowest(Tensor keys, Tensor mask)
     {
         keys = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity));

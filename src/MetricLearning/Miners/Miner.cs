@@ -32,7 +32,7 @@ public abstract class Miner
 
     /// <summary>Creates a miner whose formula holds for some distances only: <see cref="Distance"/> refuses all others.</summary>
     /// <param name="allowedDistances">These distances; the first is the default.</param>
-    /// <exception cref="ArgumentException">There is none, or one is null.</exception>
+    /// <exception cref="ArgumentException">There is no distance, or one is null.</exception>
     protected Miner(params Distance[] allowedDistances)
     {
         allowed = new(allowedDistances, nameof(allowedDistances));
@@ -48,8 +48,8 @@ public abstract class Miner
     public Distance? Distance { get; init => field = RequireAllowed(value); }
 
     /// <summary>Picks tuples of a batch that meets itself.</summary>
-    /// <param name="embeddings">[N, D], floating point; N may be 0. They need no gradient.</param>
-    /// <param name="labels">[N], of any integer type; only equality counts.</param>
+    /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0. They need no gradient.</param>
+    /// <param name="labels">The labels [N], of any integer type; only equality counts.</param>
     /// <returns>Pairs or triplets over N rows and N columns, for <c>loss.forward(embeddings, tuples)</c>. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
@@ -61,10 +61,10 @@ public abstract class Miner
     }
 
     /// <summary>Picks tuples of a batch that meets references: a second view, a memory, a teacher.</summary>
-    /// <param name="embeddings">[N, D], floating point.</param>
-    /// <param name="labels">[N], of any integer type; only equality counts.</param>
-    /// <param name="references">[M, D], of the same type and device.</param>
-    /// <param name="referenceLabels">[M], of any integer type.</param>
+    /// <param name="embeddings">The embeddings [N, D], floating point.</param>
+    /// <param name="labels">The labels [N], of any integer type; only equality counts.</param>
+    /// <param name="references">The references [M, D], of the same type and device.</param>
+    /// <param name="referenceLabels">The labels of the references [M], of any integer type.</param>
     /// <returns>Pairs or triplets over N rows and M columns, for <c>loss.forward(embeddings, tuples, references)</c>. The caller disposes
     /// them.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
@@ -121,7 +121,7 @@ public abstract class Miner
         return mined;
     }
 
-    /// <summary>Mines a batch that is disposed afterwards, so the tuples get handles of their own, even if they are the batch's
+    /// <summary>Mines a batch that is disposed afterwards. So the tuples get their own handles, even if they are the batch's
     /// candidates.</summary>
     private Tuples Mine(LossBatch batch)
     {

@@ -11,7 +11,7 @@ namespace MetricLearning;
 public sealed class MultiSimilarityMiner : Miner
 {
     /// <summary>Creates the miner. It mines by the cosine distance, unless <see cref="Miner.Distance"/> is set.</summary>
-    /// <param name="epsilon">ε, in units of the distance, finite; 0.1 by default.</param>
+    /// <param name="epsilon">The slack ε, in units of the distance, finite; 0.1 by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite.</exception>
     public MultiSimilarityMiner(double epsilon = 0.1)
     {
@@ -19,7 +19,7 @@ public sealed class MultiSimilarityMiner : Miner
         Distance = Distance.Cosine;
     }
 
-    /// <summary>ε, in units of the distance.</summary>
+    /// <summary>The slack ε, in units of the distance.</summary>
     public double Epsilon { get; }
 
     /// <inheritdoc/>

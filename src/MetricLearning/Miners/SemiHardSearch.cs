@@ -8,8 +8,8 @@ internal static unsafe class SemiHardSearch
 {
     private const int MostPositives = 64;
 
-    /// <summary>Whether to search in memory: on the CPU, with indices that fit. If every positive is used, also with few positives for each
-    /// row, because each takes one pass of the row.</summary>
+    /// <summary>Whether to search in place: the matrix is on the CPU and the indices fit. If every positive is used, each row must also
+    /// have few positives, because each takes one pass of the row.</summary>
     public static bool Supports(Tensor distances, Pairs candidates, SemiHardPositives which) =>
         SimdRows.Supports(distances) && candidates.Device.type == TorchSharp.DeviceType.CPU
             && candidates.Columns <= CandidateRow<float>.MostColumns

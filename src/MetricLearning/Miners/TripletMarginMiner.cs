@@ -6,26 +6,26 @@ namespace MetricLearning;
 /// <remarks>
 /// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. The negatives of a positive pair that are kept are neighbors in the
 /// sorted row of its anchor, so memory is O(N·M) plus the triplets that are kept, never N·M². With a <see cref="Cap"/> a uniform sample of
-/// at most that size is drawn, and the other triplets are never made. As pytorch-metric-learning's TripletMarginMiner.
+/// at most that size is drawn, and the other triplets are never made. It follows pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>
 public sealed class TripletMarginMiner : SeededMiner
 {
     /// <summary>Creates the miner.</summary>
-    /// <param name="margin">m, in units of the distance, 0 or greater; 0.2 by default.</param>
+    /// <param name="margin">The margin m, in units of the distance, 0 or greater; 0.2 by default.</param>
     /// <param name="kind">Which triplets are kept; all inside the margin by default.</param>
     /// <exception cref="ArgumentOutOfRangeException">The margin is negative or not finite, or the kind is undefined.</exception>
     public TripletMarginMiner(double margin = 0.2, Hardness kind = Hardness.All) =>
         (Margin, Kind) = (Guard.NotNegative(margin), Guard.Defined(kind));
 
-    /// <summary>m, in units of the distance.</summary>
+    /// <summary>The margin m, in units of the distance.</summary>
     public double Margin { get; }
 
     /// <summary>Which triplets are kept.</summary>
     public Hardness Kind { get; }
 
-    /// <summary>The largest number of triplets, at least 1. If there are more, so many are drawn, each set equally likely. Null (the
+    /// <summary>The largest number of triplets, at least 1. If there are more, this number is drawn; all sets are equally likely. Null (the
     /// default) keeps all.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1.</exception>
     public int? Cap { get; init => field = value is { } cap ? Guard.AtLeast(cap, 1, nameof(Cap)) : null; }
 
     /// <inheritdoc/>

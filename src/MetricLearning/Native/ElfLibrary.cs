@@ -4,8 +4,8 @@ using System.Text;
 namespace MetricLearning;
 
 /// <summary>
-/// What a shared library (64-bit little-endian ELF) requires of other libraries, read from its dynamic segment. Every offset is checked
-/// against the file: bytes that are no such library give <see cref="InvalidDataException"/>.
+/// Reads what a shared library (64-bit little-endian ELF) requires of other libraries from its dynamic segment. Every offset is checked
+/// against the file: bytes that are not such a library give <see cref="InvalidDataException"/>.
 /// </summary>
 internal sealed class ElfLibrary
 {
@@ -41,19 +41,19 @@ internal sealed class ElfLibrary
         this.image = image;
         if (image.Length < HeaderSize || !image.AsSpan(0, 6).SequenceEqual(
             (ReadOnlySpan<byte>)[0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1]))
-            throw new InvalidDataException("This is no 64-bit little-endian ELF file.");
+            throw new InvalidDataException("This is not a 64-bit little-endian ELF file.");
         ReadSegments();
         ReadVersionNeeds();
     }
 
-    /// <summary>The libraries without which this one does not load.</summary>
+    /// <summary>The libraries that this one needs to load.</summary>
     public IReadOnlyList<string> Needed => needed;
 
     /// <summary>The versions of those libraries that it requires.</summary>
     public IReadOnlyList<VersionNeed> VersionNeeds => versionNeeds;
 
     /// <summary>
-    /// A copy that requires less of the C++ runtime: version needs that no relocation uses (the linker left them) become weak.
+    /// Makes a copy that requires less of the C++ runtime: version needs that the linker left but no relocation uses become weak.
     /// </summary>
     /// <param name="olderWait">Whether to use <c>std::condition_variable::wait</c> in its older version, for libstdc++ before GCC
     /// 12.</param>
@@ -69,12 +69,12 @@ internal sealed class ElfLibrary
         return copy.AsSpan().SequenceEqual(image) ? null : copy;
     }
 
-    /// <summary>The version indices that relocations use. Those of the wait function are first changed to its older version, if that is
-    /// asked for.</summary>
+    /// <summary>Finds the version indices that relocations use. If requested, those of the wait function are first changed to its older
+    /// version.</summary>
     private HashSet<int> UsedVersions(byte[] copy, bool olderWait)
     {
         if (dynamic.ContainsKey((ulong)Tag.RelocationsWithoutAddend)) throw new InvalidDataException(
-            "Relocations without addend are not known here.");
+            "Relocations without addend are not supported.");
         var newer = olderWait ? IndexOf(WaitVersion) : null;
         var older = olderWait ? IndexOf(OlderWaitVersion) : null;
         var used = new HashSet<int>();
@@ -135,7 +135,7 @@ internal sealed class ElfLibrary
             {
                 versionNeeds.Add(new(library, Text(U32(entry + 8)), U16(entry + 6) & 0x7fff, entry + 4));
                 if (versionNeeds.Count > MostVersions) throw new InvalidDataException(
-                    "The library has more version needs than there can be.");
+                    "The library has more version needs than possible.");
                 if (U32(entry + 12) is not 0 and var next) entry = Step(entry, next);
                 else break;
             }
@@ -147,7 +147,7 @@ internal sealed class ElfLibrary
     /// <summary>The next record of a chain; it must begin after the end of this one.</summary>
     private int Step(int at, uint distance) =>
         distance >= NeedSize ? Range((ulong)at + distance, 1, NeedSize)
-            : throw new InvalidDataException("A chain of version needs does not go on.");
+            : throw new InvalidDataException("A chain of version needs does not go forward.");
 
     private string Text(ulong offset)
     {
@@ -167,7 +167,7 @@ internal sealed class ElfLibrary
         foreach (var segment in segments)
             if (address >= segment.Address && address - segment.Address < segment.Size)
                 return Range(segment.Offset + (address - segment.Address), count, size);
-        throw new InvalidDataException("An address lies in no segment of the file.");
+        throw new InvalidDataException("An address is not in any segment of the file.");
     }
 
     /// <summary>The offset, checked: the whole table must be within the file.</summary>

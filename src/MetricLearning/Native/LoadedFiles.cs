@@ -6,7 +6,7 @@ namespace MetricLearning;
 [SupportedOSPlatform("linux")]
 internal static class LoadedFiles
 {
-    /// <summary>The files of the libraries of these names, such as libtorch.so; a file of libtorch.so.2.6 counts as one of its
+    /// <summary>Finds the loaded files of libraries with these names, such as libtorch.so; a file libtorch.so.2.6 counts as one of that
     /// name.</summary>
     public static IReadOnlyList<string> Of(IEnumerable<string> names)
     {
@@ -16,7 +16,7 @@ internal static class LoadedFiles
                 && (file == name || file.StartsWith(name + ".", StringComparison.Ordinal)))).Distinct()];
     }
 
-    /// <summary>The file and the version of its libtorch: that in its name, or in the file build-version that PyTorch puts above its
+    /// <summary>The file and the version of its libtorch, from its name or from the file build-version that PyTorch puts above its
     /// libraries.</summary>
     public static string WithVersion(string file)
     {
@@ -25,6 +25,6 @@ internal static class LoadedFiles
         var build = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "build-version"));
         var version = name.IndexOf(ending, StringComparison.Ordinal) is var at and >= 0 ? name[(at + ending.Length)..]
             : File.Exists(build) ? MessageText.Excerpt(File.ReadLines(build).FirstOrDefault("")) : "";
-        return version.Length > 0 ? $"{file} (version {version})" : $"{file} (of a version that neither its name nor build-version says)";
+        return version.Length > 0 ? $"{file} (version {version})" : $"{file} (unknown version)";
     }
 }

@@ -11,15 +11,15 @@ namespace MetricLearning;
 /// 22.04, RHEL 9).
 /// </summary>
 /// <remarks>
-/// <para>TorchSharp 0.107 requires version GLIBCXX_3.4.32 of libstdc++, although it uses nothing of that version. Only after .NET has
-/// failed to load the library, a copy that does not require that version is loaded instead; the library's own file is never changed. The
-/// copy is in memory alone: it is never written into a folder, where another user could replace it. On other systems, and if the library
-/// loads by itself, nothing happens.</para>
-/// <para>The library is looked for where .NET looks for native libraries, beside TorchSharp's own assembly, and in TorchSharp's package:
-/// F# scripts and notebooks load assemblies out of packages.</para>
-/// <para>It also bounds how long libtorch's threads spin while they wait (<c>GOMP_SPINCOUNT=5000</c>), unless the environment says how
-/// they wait (<c>OMP_WAIT_POLICY</c> or <c>GOMP_SPINCOUNT</c>). By default they spin for milliseconds and take the processors from other
-/// work. The variable is set in this process alone, before libtorch is loaded.</para>
+/// <para>TorchSharp 0.107 requires version GLIBCXX_3.4.32 of libstdc++, although it uses nothing of that version. If .NET fails to load the
+/// library, this class loads a copy that does not require that version; it never changes the library's own file. The copy exists only in
+/// memory. It is never written to a folder, where another user could replace it. On other systems, and if the library loads by itself,
+/// nothing happens.</para>
+/// <para>The library is searched in the folders where .NET looks for native libraries, next to TorchSharp's own assembly, and in
+/// TorchSharp's package, because F# scripts and notebooks load assemblies from packages.</para>
+/// <para>It also limits how long libtorch's threads spin while they wait (<c>GOMP_SPINCOUNT=5000</c>), unless the environment already sets
+/// this (<c>OMP_WAIT_POLICY</c> or <c>GOMP_SPINCOUNT</c>). By default they spin for milliseconds and take processors from other work. The
+/// variable is set only in this process, before libtorch is loaded.</para>
 /// <para>A C# project that references this package calls <see cref="EnsureLoadable"/> automatically when it starts. Programs in other
 /// languages call <see cref="EnsureLoaded"/> before they use TorchSharp. The environment variable <c>METRICLEARNING_NATIVE_FIX=0</c>
 /// switches everything off; the MSBuild property <c>MetricLearningNativeFix=false</c> switches off the automatic call.</para>
@@ -38,8 +38,8 @@ public static partial class TorchNativeLibrary
     private static bool IsOn => Environment.GetEnvironmentVariable(Switch)?.ToUpperInvariant() is not ("0" or "FALSE" or "OFF");
 
     /// <summary>
-    /// Prepares TorchSharp's native library to load when it is first used, and bounds how long its threads spin. It never throws: if the
-    /// library does not load, one line on the standard error stream says why and what to do, and TorchSharp throws.
+    /// Prepares TorchSharp's native library to load when it is first used, and limits how long its threads spin. It never throws: if the
+    /// library does not load, one line on the standard error stream says why and what to do, and then TorchSharp throws.
     /// </summary>
     public static void EnsureLoadable()
     {
@@ -49,7 +49,7 @@ public static partial class TorchNativeLibrary
         context.ResolvingUnmanagedDll += Resolve;
     }
 
-    /// <summary>Loads TorchSharp's native library now. Does nothing if it is loaded already, and on systems other than Linux.</summary>
+    /// <summary>Loads TorchSharp's native library now. Does nothing if it is already loaded, and on systems other than Linux.</summary>
     /// <exception cref="DllNotFoundException">The library does not load; the message says what is missing and what to do.</exception>
     public static void EnsureLoaded()
     {
@@ -58,11 +58,11 @@ public static partial class TorchNativeLibrary
         if (NativeLibrary.TryLoad(FileName, out _)) return;
         var library = Find(typeof(TorchSharp.torch).Assembly)
             ?? throw new DllNotFoundException(
-                $"{FileName} is not there: TorchSharp has none for this system, or it was not put beside the program.");
+                $"{FileName} was not found: TorchSharp has none for this system, or it is not next to the program.");
         Load(library);
     }
 
-    /// <summary>.NET calls this after it has failed to load a native library.</summary>
+    /// <summary>Loads the library after .NET has failed to load it; .NET calls this method.</summary>
     [SupportedOSPlatform("linux")]
     private static nint Resolve(Assembly assembly, string name)
     {
@@ -78,19 +78,19 @@ public static partial class TorchNativeLibrary
         }
     }
 
-    /// <summary>The library's file, where .NET looks for native libraries, or in TorchSharp's package.</summary>
+    /// <summary>Finds the library's file in the folders where .NET looks for native libraries, or in TorchSharp's package.</summary>
     private static string? Find(Assembly torch) =>
         SearchFolders.Append(AppContext.BaseDirectory).Concat(PackageFolders(torch))
             .Select(folder => Path.Combine(folder, FileName)).FirstOrDefault(File.Exists);
 
-    /// <summary>Where a package has its native libraries for this system.</summary>
+    /// <summary>The folder in a package that has the native libraries for this system.</summary>
     private static string PackageLibraries { get; } =
         Path.Combine("runtimes", $"linux-{RuntimeInformation.OSArchitecture.ToString().ToLowerInvariant()}", "native");
 
     private static string[] SearchFolders => (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
         .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>The assembly's own folder and, where that is lib/FRAMEWORK of an unpacked package, the package's folder of native
+    /// <summary>The assembly's own folder. If that is lib/FRAMEWORK of an unpacked package, also the package's folder of native
     /// libraries.</summary>
     private static IEnumerable<string> PackageFolders(Assembly torch)
     {
@@ -99,8 +99,8 @@ public static partial class TorchNativeLibrary
         yield return Path.GetFullPath(Path.Combine(folder, "..", "..", PackageLibraries));
     }
 
-    /// <summary>Loads a library that is not beside TorchSharp's: from the folders where .NET looks, from where the host of a script finds
-    /// it, or as the system does.</summary>
+    /// <summary>Loads a library that is not next to TorchSharp's: from the folders where .NET looks, from the place where the host of a
+    /// script finds it, or from the system's folders.</summary>
     private static bool TryLoadAsTheHostDoes(string name) =>
         SearchFolders.Any(folder => NativeLibrary.TryLoad(Path.Combine(folder, name), out _))
             || NativeLibrary.TryLoad(name, typeof(TorchSharp.torch).Assembly, null, out _) || NativeLibrary.TryLoad(name, out _);
@@ -125,8 +125,8 @@ public static partial class TorchNativeLibrary
     [SupportedOSPlatform("linux")]
     private static nint Load(string library, ElfLibrary elf)
     {
-        // First the libraries beside it (libtorch): a copy in another folder would not find them, and any failure after that is the
-        // library's own. The C and C++ runtimes, which have versions, are in the process already and must not be loaded twice.
+        // First load the libraries next to it (libtorch): a copy in another folder would not find them, and a later failure is then the
+        // library's own. The C and C++ runtimes, which have versions, are already in the process and must not be loaded twice.
         var folder = Path.GetDirectoryName(library)!;
         var missing = elf.Needed.Except(elf.VersionNeeds.Select(need => need.Library))
             .Where(name => !NativeLibrary.TryLoad(Path.Combine(folder, name), out _) && !TryLoadAsTheHostDoes(name)).ToList();
@@ -140,14 +140,14 @@ public static partial class TorchNativeLibrary
         foreach (var olderWait in IsOn ? (bool[])[false, true] : [])
             if (elf.Weakened(olderWait) is { } copy && TryLoadCopy(copy, failures, out handle)) return handle;
 
-        var more = !IsOn ? $" The mend is switched off by {Switch}."
-            : failures.Count > 0 ? $" A copy that asks for less could not be loaded from memory ({string.Join("; ", failures.Distinct())})."
+        var more = !IsOn ? $" The fix is switched off by {Switch}."
+            : failures.Count > 0 ? $" A copy that requires less could not be loaded from memory ({string.Join("; ", failures.Distinct())})."
             : "";
         throw new DllNotFoundException($"{library} does not load: {ReasonOf(library)}. {Advice(library, elf)}{more}");
     }
 
-    /// <summary>What to do where the library does not load although all that it needs is there. Libraries that the system has instead of
-    /// those of a backend package are the reason, unless the C++ runtime is.</summary>
+    /// <summary>Says what to do if the library does not load although everything that it needs exists. The reason is either the C++
+    /// runtime, or libraries of the system that were loaded instead of those of a backend package.</summary>
     [SupportedOSPlatform("linux")]
     private static string Advice(string library, ElfLibrary elf)
     {
@@ -157,12 +157,12 @@ public static partial class TorchNativeLibrary
                 && !place!.EndsWith(PackageLibraries, StringComparison.Ordinal)).ToList();
         return foreign.Count == 0
             ? "Install a libstdc++ of GCC 13 or later (Debian 13, Ubuntu 24.04 and RHEL 10 have one)."
-            : $"It was loaded with a libtorch that no package of TorchSharp has: "
+            : $"It was loaded with a libtorch that is not from a package of TorchSharp: "
                 + $"{string.Join(", ", foreign.Select(LoadedFiles.WithVersion))}. {Backends}";
     }
 
-    /// <summary>Loads a copy from a file in memory. Such a file has no name in any folder, so that nobody can put another in its place
-    /// between the moment it is written and the moment it is loaded; and it is sealed, so that nobody can write to it any more.</summary>
+    /// <summary>Loads a copy from a file in memory. Such a file has no name in any folder, so nobody can replace it between writing and
+    /// loading. It is also sealed, so nobody can write to it any more.</summary>
     [SupportedOSPlatform("linux")]
     private static bool TryLoadCopy(byte[] copy, List<string> failures, out nint handle)
     {
@@ -173,13 +173,13 @@ public static partial class TorchNativeLibrary
         if (!file.IsInvalid) RandomAccess.Write(file, copy, 0);
         if (file.IsInvalid || fcntl(file, addSeals, allSeals) < 0)
         {
-            failures.Add($"there is no file in memory: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+            failures.Add($"a file in memory could not be made: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
             return false;
         }
         var path = $"/proc/self/fd/{file.DangerousGetHandle()}";
         if (NativeLibrary.TryLoad(path, out handle))
         {
-            // It stays open: the system's loader knows the library by this path, which no other file may get.
+            // It stays open. The system's loader knows the library by this path, so no other file may get the same path.
             file.SetHandleAsInvalid();
             return true;
         }

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Computes the statistics of batch normalization anew, from many batches and the weights as they are.</summary>
+/// <summary>Recomputes the statistics of batch normalization from many batches with the current weights.</summary>
 /// <remarks>
-/// During training the running mean and variance follow weights that move. Shortly before an evaluation they can be computed exactly:
-/// precise batch norm, as in fvcore and fast-reid. Call it while the model is in training mode, with augmented training images.
+/// During training the running mean and variance follow changing weights. Shortly before an evaluation they can be computed exactly. This
+/// is precise batch norm, as in fvcore and fast-reid. Call it while the model is in training mode, with augmented training images.
 /// <code>
 /// model.train();
 /// BatchStatistics.Recompute(model, loader.Batches(sampler).Take(200).Select(batch =&gt; batch.Images));
@@ -17,11 +17,11 @@ public static class BatchStatistics
 {
     /// <summary>Replaces the running mean and variance of each batch normalization that is in training mode. A frozen one, in evaluation
     /// mode, keeps its own. The counts of batches stay as they are.</summary>
-    /// <param name="model">The model, with such a layer. It runs without gradient and in the modes that it has, so dropout draws.</param>
-    /// <param name="batches">At least one batch of images, each what the model takes. The caller disposes them.</param>
+    /// <param name="model">The model, with such a layer. It runs without gradient and in its current modes, so dropout is active.</param>
+    /// <param name="batches">At least one batch of images, each an input of the model. The caller disposes them.</param>
     /// <param name="rule">How batches become one mean and variance. Default: <see cref="BatchStatisticsRule.Pooled"/>.</param>
     /// <param name="cancellationToken">Stops it; the statistics are then as before.</param>
-    /// <returns>How many layers have new statistics.</returns>
+    /// <returns>The number of layers with new statistics.</returns>
     /// <exception cref="ArgumentNullException">The model, the batches or one of them is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or no batch normalization in training mode.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The enum has no such value.</exception>
@@ -95,8 +95,8 @@ public static class BatchStatistics
                 if (which(name)) target.copy_(state[name]);
     }
 
-    /// <summary>Mean and sum of squared deviations of all values of each channel, in float64, joined batch by batch; or the means of the
-    /// batches' own figures.</summary>
+    /// <summary>The mean and the sum of squared deviations of all values of each channel, in float64, joined batch by batch; or the means
+    /// of the batches' own statistics.</summary>
     private sealed class Sums(Tensor like, BatchStatisticsRule rule)
     {
         private readonly Tensor mean = zeros(like.shape, ScalarType.Float64, like.device);
@@ -116,13 +116,13 @@ public static class BatchStatistics
             var squares = (values - own.unsqueeze(1)).pow(S(2)).sum(dim: 1);
             if (rule == BatchStatisticsRule.MeanOfBatches)
             {
-                // What a layer with momentum 1 would hold: the variance with the divisor n − 1.
+                // This is the value of a layer with momentum 1: the variance with the divisor n − 1.
                 count++;
                 mean.add_(own - mean, S(1 / count));
                 spread.add_(squares / S(Math.Max(1, size - 1.0)) - spread, S(1 / count));
                 return;
             }
-            // Chan, Golub and LeVeque: two groups' figures make those of both, without the cancellation of E[x²] − E[x]².
+            // Chan, Golub and LeVeque: this combines the statistics of two groups without the cancellation of E[x²] − E[x]².
             var all = count + size;
             var gap = own - mean;
             spread.add_(squares, S(1)).add_(gap.pow(S(2)), S(count * size / all));

@@ -11,7 +11,7 @@ internal static class CheckpointFile
     private const string Format = TrainingModules.Format;
     private const string Version = "1";
 
-    /// <summary>Writes atomically: a kill at any moment leaves the old file or the new one.</summary>
+    /// <summary>Writes atomically: if the process is killed, either the old or the new file remains.</summary>
     public static void Write(string path, CheckpointText content, IReadOnlyDictionary<string, Tensor> tensors,
         EmbeddingSpace? space = null)
     {

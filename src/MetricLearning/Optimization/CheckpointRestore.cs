@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Compares the parts of a run with a checkpoint, and collects what to change in them. Nothing changes before <see cref="Apply"/>: where
-/// any part does not fit, all are as they were.
+/// Compares the parts of a run with a checkpoint, and collects what to change in them. Nothing changes before <see cref="Apply"/>: if any
+/// part does not fit, all parts stay as they were.
 /// </summary>
 /// <param name="path">The file, for messages.</param>
 /// <param name="saved">Its text.</param>
@@ -19,7 +19,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
     /// <summary>The type and shape of a tensor, which must agree.</summary>
     public static string Signature(Tensor value) => $"{value.dtype} {Guard.Shape(value)}";
 
-    /// <summary>Both must have the same parts of a kind.</summary>
+    /// <summary>Requires the same parts of a kind in both.</summary>
     public void CheckNames(string kind, IEnumerable<string> present, IEnumerable<string> inFile)
     {
         HashSet<string> here = [.. present], there = [.. inFile];
@@ -33,7 +33,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         if (!tensors.TryGetValue(key, out var state)) throw Unfit("it holds no random state");
         using var here = get_rng_state();
         if (Signature(state) != Signature(here)) throw Unfit($"its random state is {Signature(state)}, and torch's is {Signature(here)}");
-        if (!IsGeneratorState(state.bytes)) throw Unfit("its random state is none of torch's generator");
+        if (!IsGeneratorState(state.bytes)) throw Unfit("its random state is not one of torch's generator");
         changes.Add(() => set_rng_state(state));
     }
 
@@ -41,7 +41,7 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
     {
         var state = module.state_dict();
         foreach (var key in tensors.Keys.Where(key => key.StartsWith(name + ".", StringComparison.Ordinal)))
-            if (!state.ContainsKey(key[(name.Length + 1)..])) throw Unfit($"it holds '{key}', which the module has not");
+            if (!state.ContainsKey(key[(name.Length + 1)..])) throw Unfit($"it holds '{key}', which the module does not have");
         foreach (var (key, target) in state)
         {
             if (!tensors.TryGetValue($"{name}.{key}", out var value)) throw Unfit($"the module's '{name}.{key}' is not in it");
@@ -105,7 +105,8 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
         foreach (var change in changes) change();
     }
 
-    /// <summary>Whether torch takes the bytes as the state of its Mersenne twister; it ends the process where it does not.</summary>
+    /// <summary>Whether torch accepts the bytes as the state of its Mersenne twister. If it does not accept them, torch ends the
+    /// process.</summary>
     /// <remarks>They begin with the seed (8 bytes), how many of the 624 numbers are left (4 bytes), whether it was seeded (4 bytes) and the
     /// place of the next number (8 bytes, of which torch takes the lower 4): CPUGeneratorImplStateLegacy.</remarks>
     private static bool IsGeneratorState(ReadOnlySpan<byte> state)

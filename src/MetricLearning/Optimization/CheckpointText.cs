@@ -33,8 +33,8 @@ internal sealed record CheckpointText
         ["best"] = BestScore is { } best ? Text(best) : null,
     }.ToJsonString();
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
-    /// <exception cref="FormatException">It is something else.</exception>
+    /// <summary>Reads a text that <see cref="ToJson"/> wrote.</summary>
+    /// <exception cref="FormatException">The text is not such a text.</exception>
     public static CheckpointText Parse(string json)
     {
         try
@@ -119,7 +119,7 @@ internal sealed record CheckpointText
     private static double Number(JsonNode node) => double.Parse(Word(node), CultureInfo.InvariantCulture);
 }
 
-/// <summary>What a checkpoint says of an optimizer.</summary>
+/// <summary>The entry of an optimizer in a checkpoint.</summary>
 /// <param name="Kind">The name of its class.</param>
 /// <param name="Settings">The settings of each parameter group, as TorchSharp writes them.</param>
 /// <param name="Parameters">The type and shape of each parameter.</param>
@@ -127,9 +127,9 @@ internal sealed record CheckpointText
 internal sealed record SavedOptimizer(
     string Kind, IReadOnlyList<byte[]> Settings, IReadOnlyList<string> Parameters, IReadOnlyList<IReadOnlyList<double>> Numbers);
 
-/// <summary>What a checkpoint says of a sampler.</summary>
-/// <param name="State">Where it stands.</param>
-/// <param name="Identity">What must agree so that a sampler goes on with the same batches.</param>
+/// <summary>The entry of a sampler in a checkpoint.</summary>
+/// <param name="State">Its position.</param>
+/// <param name="Identity">The properties that must agree for a sampler to continue with the same batches.</param>
 internal sealed record SavedSampler(SamplerState State, string Identity)
 {
     public static SavedSampler Of(Sampler sampler) => new(sampler.State, IdentityOf(sampler, sampler.State.Epoch));

@@ -8,13 +8,13 @@ namespace MetricLearning;
 /// this schedule does not. fast-reid's strong baseline starts it halfway (at 30 of 60 epochs).</remarks>
 public sealed class CosineSchedule : LearningRateSchedule
 {
-    /// <summary>A cosine schedule.</summary>
+    /// <summary>Creates a cosine schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="end">When the rate reaches its minimum, counted from the start of training.</param>
     /// <param name="start">When the rate begins to fall. Default: at once, so that a warm-up multiplies the falling rate.</param>
     /// <param name="minimumFactor">m, the part of the initial rate that is left at the end, in [0, 1]. Default: 0.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes. Default: at each iteration.</param>
     /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>

@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
-/// <summary>Says when training no longer gets better, by a figure such as the mAP of validation identities.</summary>
+/// <summary>Detects when training no longer improves, by a figure such as the mAP of validation identities.</summary>
 /// <remarks>
-/// A score is better when it is beyond the best one by more than <see cref="MinimumDelta"/>. After <see cref="Patience"/> scores in a row
+/// A score is better if it exceeds the best one by more than <see cref="MinimumDelta"/>. After <see cref="Patience"/> consecutive scores
 /// that are not better, training should stop. NaN is never better.
 /// <code>
 /// checkpoint.Add("stop", stop);                                           // a resumed run counts on
@@ -17,18 +17,19 @@ public sealed class EarlyStop : ITrainingState
     private double? best;
     private long count, sinceBest, placeOfBest;
 
-    /// <summary>An early stop.</summary>
-    /// <param name="patience">How many scores in a row may be no better, at least 1. Default: 5.</param>
-    /// <param name="minimumDelta">By how much a score must be better to count, 0 or greater. Default: 0.</param>
+    /// <summary>Creates an early stop.</summary>
+    /// <param name="patience">The number of consecutive scores without improvement after which training should stop, at least 1. Default:
+    /// 5.</param>
+    /// <param name="minimumDelta">The smallest improvement that counts, 0 or greater. Default: 0.</param>
     /// <param name="lowerIsBetter">True for a loss. Default: false.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public EarlyStop(int patience = 5, double minimumDelta = 0, bool lowerIsBetter = false) =>
         (Patience, MinimumDelta, LowerIsBetter) = (Guard.AtLeast(patience, 1), Guard.NotNegative(minimumDelta), lowerIsBetter);
 
-    /// <summary>How many scores in a row may be no better.</summary>
+    /// <summary>The number of consecutive scores without improvement after which training should stop.</summary>
     public int Patience { get; }
 
-    /// <summary>By how much a score must be better to count.</summary>
+    /// <summary>The smallest improvement that counts.</summary>
     public double MinimumDelta { get; }
 
     /// <summary>True for a loss.</summary>
@@ -37,10 +38,10 @@ public sealed class EarlyStop : ITrainingState
     /// <summary>The best score; null before the first one that is a number.</summary>
     public double? Best => best;
 
-    /// <summary>The place of the best score among all that were added, from 0; null where there is none.</summary>
+    /// <summary>The index of the best score among all added scores, from 0; null if there is none.</summary>
     public long? PlaceOfBest => best is null ? null : placeOfBest;
 
-    /// <summary>How many scores have come since the best one.</summary>
+    /// <summary>The number of scores that have come since the best one.</summary>
     public long SinceBest => sinceBest;
 
     /// <summary>Whether training should stop.</summary>

@@ -17,13 +17,13 @@ namespace MetricLearning;
 /// }
 /// </code>
 /// <para><b>What is exact.</b> A loss that is a mean over the rows (cross entropy and all losses with class vectors and
-/// <see cref="Reducer.Mean"/>) gets the gradient of the whole batch to rounding, where the small batches are equally large; give
-/// <c>share</c> where they are not. A loss on pairs or triplets does not: rows of different small batches never meet, so the miner
-/// searches fewer candidates. <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes
-/// its statistics from each small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one meets
-/// the earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn
-/// more than once: call its <c>Step</c> where the optimizer steps.</para>
-/// <para>Gradients are no part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
+/// <see cref="Reducer.Mean"/>) gets the gradient of the whole batch up to rounding if the small batches have the same size. Otherwise pass
+/// <c>share</c>. A loss on pairs or triplets does not: rows of different small batches never meet, so the miner searches fewer candidates.
+/// <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes its statistics from each
+/// small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one meets the earlier ones as
+/// constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more than once: call
+/// its <c>Step</c> together with the optimizer's step.</para>
+/// <para>Gradients are not part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
 /// <see cref="Pending"/> is 0; elsewhere saving throws.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
@@ -32,9 +32,9 @@ public sealed class GradientAccumulation : ITrainingState
     private readonly Parameter[] parameters;
     private double share;
 
-    /// <summary>An accumulation of gradients.</summary>
+    /// <summary>Creates an accumulation of gradients.</summary>
     /// <param name="parameters">The parameters that get the gradients: those of the optimizer.</param>
-    /// <param name="batches">How many small batches make one step, at least 1.</param>
+    /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public GradientAccumulation(IEnumerable<Parameter> parameters, int batches)
@@ -43,10 +43,10 @@ public sealed class GradientAccumulation : ITrainingState
         (this.parameters, Batches) = ([.. parameters], Guard.AtLeast(batches, 1));
     }
 
-    /// <summary>How many small batches make one step.</summary>
+    /// <summary>The number of small batches of one step.</summary>
     public int Batches { get; }
 
-    /// <summary>How many small batches have been added since the last step.</summary>
+    /// <summary>The number of small batches that have been added since the last step.</summary>
     public int Pending { get; private set; }
 
     /// <summary>Adds the gradient of a small batch.</summary>

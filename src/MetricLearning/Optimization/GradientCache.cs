@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>The inputs are embedded one chunk at a time without a gradient. The loss of all embeddings gives the gradient of each embedding.
 /// Then each chunk is embedded again with a gradient, and its part of the gradient goes through the model's backward pass. The sum equals
-/// the gradient of a single pass up to rounding where the model treats each row on its own. Batch normalization in training mode does not:
+/// the gradient of a single pass up to rounding if the model treats each row independently. Batch normalization in training mode does not:
 /// it normalizes each chunk by itself and updates its statistics twice.</para>
 /// <para>Both passes over a chunk use the same random numbers (for dropout), seeded by one number per chunk from torch's generator.
 /// Afterwards torch's CPU generator continues as if only these seeds had been drawn.</para>
@@ -22,9 +22,10 @@ public sealed class GradientCache
 {
     private readonly Func<Tensor, Tensor> embed;
 
-    /// <summary>A gradient cache for a model.</summary>
+    /// <summary>Creates a gradient cache for a model.</summary>
     /// <param name="embed">[n, ...] → [n, D]: the model's forward pass. Tensors that it makes are disposed.</param>
-    /// <param name="rowsPerChunk">How many rows are embedded at a time, at least 1: as many as fit in memory with their gradient.</param>
+    /// <param name="rowsPerChunk">The number of rows that are embedded at a time, at least 1: as many as fit in memory with their
+    /// gradient.</param>
     /// <exception cref="ArgumentNullException"><paramref name="embed"/> is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="rowsPerChunk"/> is below 1.</exception>
     public GradientCache(Func<Tensor, Tensor> embed, int rowsPerChunk)
@@ -33,7 +34,7 @@ public sealed class GradientCache
         (this.embed, RowsPerChunk) = (embed, Guard.AtLeast(rowsPerChunk, 1));
     }
 
-    /// <summary>How many rows are embedded at a time.</summary>
+    /// <summary>The number of rows that are embedded at a time.</summary>
     public int RowsPerChunk { get; }
 
     /// <summary>Computes the loss of a batch, and adds its gradient to the parameters of the model and of the loss.</summary>
@@ -42,8 +43,8 @@ public sealed class GradientCache
     /// <returns>The value without a gradient. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The inputs have no row.</exception>
-    /// <exception cref="InvalidOperationException">The embeddings carry no gradient, as when all parameters of the model are frozen or
-    /// gradients are switched off; or the loss is no scalar that depends on them. No gradient has been added.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings have no gradient, for example because all parameters of the model are
+    /// frozen or gradients are switched off. Or the loss is not a scalar that depends on them. No gradient has been added.</exception>
     public Tensor Backward(Tensor inputs, Func<Tensor, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -58,8 +59,8 @@ public sealed class GradientCache
     /// <returns>The value without a gradient. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or a batch has no row.</exception>
-    /// <exception cref="InvalidOperationException">The embeddings carry no gradient, as when all parameters of the model are frozen or
-    /// gradients are switched off; or the loss is no scalar that depends on them. No gradient has been added.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings have no gradient, for example because all parameters of the model are
+    /// frozen or gradients are switched off. Or the loss is not a scalar that depends on them. No gradient has been added.</exception>
     public Tensor Backward(IReadOnlyList<Tensor> inputs, Func<IReadOnlyList<Tensor>, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -108,7 +109,7 @@ public sealed class GradientCache
     /// <summary>The embeddings of a batch, cut off from the model.</summary>
     private Tensor Embeddings((Tensor Rows, long Seed)[] chunks)
     {
-        // The first chunk is embedded with a gradient, to find out before the loss is computed whether there will be one.
+        // The first chunk is embedded with a gradient, to check before the loss is computed that there is one.
         var first = Embed(chunks[0]);
         if (!first.requires_grad)
             throw new InvalidOperationException(

@@ -17,15 +17,15 @@ namespace MetricLearning;
 /// </remarks>
 public static class GradientClipping
 {
-    // As in PyTorch: it keeps the factor finite, and moves a norm above the limit to just below it.
+    // This is PyTorch's constant: it keeps the factor finite, and moves a norm above the limit to just below it.
     private const double Epsilon = 1e-6;
 
     /// <summary>Scales all gradients by one factor, so that their common 2-norm is at most <paramref name="maximum"/>:
-    /// <c>g · min(1, max / (‖g‖ + 10⁻⁶))</c>, as PyTorch's <c>clip_grad_norm_</c>.</summary>
+    /// <c>g · min(1, max / (‖g‖ + 10⁻⁶))</c>, as in PyTorch's <c>clip_grad_norm_</c>.</summary>
     /// <param name="parameters">The parameters.</param>
     /// <param name="maximum">The greatest norm, above 0.</param>
-    /// <param name="allowNonFinite">Whether gradients whose norm is not finite are left as they are, in place of an exception. Default:
-    /// false.</param>
+    /// <param name="allowNonFinite">Whether gradients whose norm is not finite are left as they are, instead of throwing an exception.
+    /// Default: false.</param>
     /// <returns>The norm before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>
@@ -41,10 +41,10 @@ public static class GradientClipping
         });
     }
 
-    /// <summary>Moves every entry of every gradient into [−maximum, maximum], as PyTorch's <c>clip_grad_value_</c>.</summary>
+    /// <summary>Moves every entry of every gradient into [−maximum, maximum], as in PyTorch's <c>clip_grad_value_</c>.</summary>
     /// <param name="parameters">The parameters.</param>
     /// <param name="maximum">The greatest absolute value, above 0.</param>
-    /// <param name="allowNonFinite">Whether NaN entries stay as they are, in place of an exception. Default: false.</param>
+    /// <param name="allowNonFinite">Whether NaN entries stay as they are, instead of throwing an exception. Default: false.</param>
     /// <returns>The 2-norm of all gradients before, summed in float64.</returns>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The maximum is not a positive number.</exception>

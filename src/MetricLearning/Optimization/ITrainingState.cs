@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A part of a training run whose state is a few numbers, and sometimes tensors: <see cref="TrainingCheckpoint"/> saves and
-/// restores it.</summary>
+/// <summary>A part of a training run whose state consists of a few numbers, and sometimes tensors. <see cref="TrainingCheckpoint"/> saves
+/// and restores it.</summary>
 /// <remarks>
-/// Implement it in a part of your own that a resumed run must go on with. The checkpoint reads <see cref="SaveState"/> when it is saved.
+/// Implement it in your own parts that a resumed run must restore. The checkpoint reads <see cref="SaveState"/> when it is saved.
 /// When it is loaded, it calls <see cref="CheckState"/> for every part before it changes any, and then <see cref="LoadState"/>.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
@@ -19,7 +19,7 @@ public interface ITrainingState
     /// <exception cref="InvalidOperationException">The part is at a moment that cannot be saved; the message says why.</exception>
     IReadOnlyDictionary<string, double> SaveState();
 
-    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot have given. It changes nothing.</summary>
+    /// <summary>Refuses numbers that <see cref="SaveState"/> of such a part cannot return. It changes nothing.</summary>
     /// <param name="state">The numbers of a checkpoint.</param>
     /// <exception cref="ArgumentException">A number is missing or impossible.</exception>
     void CheckState(IReadOnlyDictionary<string, double> state);

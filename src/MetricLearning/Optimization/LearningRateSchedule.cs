@@ -4,11 +4,11 @@ namespace MetricLearning;
 
 /// <summary>The learning rate over the course of training: each parameter group's own initial rate times one factor.</summary>
 /// <remarks>
-/// <para>Call <see cref="Step"/> after each iteration. Each length is measured in its own unit. Where epochs differ in length
-/// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> when each begins, and lengths in epochs are exact; without it
-/// every epoch counts as <see cref="IterationsPerEpoch"/> iterations.</para>
-/// <para>The rate is a pure function of the position, not of the rate before, so errors do not accumulate and a resumed run has the same
-/// rates to the bit.</para>
+/// <para>Call <see cref="Step"/> after each iteration. Each length is measured in its own unit. If epochs differ in length
+/// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> at the beginning of each; then lengths in epochs are exact.
+/// Without it every epoch counts as <see cref="IterationsPerEpoch"/> iterations.</para>
+/// <para>The rate is a pure function of the position and does not depend on the previous rate, so errors do not accumulate and a resumed
+/// run has the same rates bit for bit.</para>
 /// <para>To add a schedule, derive and write <see cref="Factor"/>; end the constructor with <see cref="Start"/>.</para>
 /// <para>Thread safety: one thread at a time, the one that steps the optimizer.</para>
 /// </remarks>
@@ -17,10 +17,10 @@ public abstract class LearningRateSchedule
     private readonly optim.Optimizer optimizer;
     private ScheduleState state;
 
-    /// <summary>A schedule of this optimizer's learning rates.</summary>
+    /// <summary>Creates a schedule of an optimizer's learning rates.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs or the update is at each
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs or the update is at each
     /// epoch. It is <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes.</param>
     /// <param name="spans">The lengths of the derived schedule, to check that their unit can be counted.</param>
@@ -39,7 +39,7 @@ public abstract class LearningRateSchedule
         IterationsPerEpoch = iterationsPerEpoch is { } given ? Guard.AtLeast(given, 1, nameof(iterationsPerEpoch)) : null;
         if (IterationsPerEpoch is null && (update == ScheduleUpdate.EachEpoch || warmUp is { Length.InEpochs: true }
             || spans.Any(span => span.InEpochs)))
-            throw new ArgumentException("iterationsPerEpoch must be given where a length is in epochs or the update is at each epoch.",
+            throw new ArgumentException("iterationsPerEpoch must be given if a length is in epochs or the update is at each epoch.",
                 nameof(iterationsPerEpoch));
     }
 
@@ -49,10 +49,10 @@ public abstract class LearningRateSchedule
     /// <summary>When the rate changes.</summary>
     public ScheduleUpdate Update { get; }
 
-    /// <summary>How many iterations an epoch counts as; null where nothing is counted in epochs.</summary>
+    /// <summary>The number of iterations that an epoch counts as; null if nothing is counted in epochs.</summary>
     public int? IterationsPerEpoch { get; }
 
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     public long Iteration => state.Iteration;
 
     /// <summary>The current learning rate of the optimizer's first parameter group.</summary>
@@ -61,7 +61,7 @@ public abstract class LearningRateSchedule
     /// <summary>The current factor on every group's initial rate.</summary>
     public double CurrentFactor => FactorOf(state);
 
-    /// <summary>Where the schedule stands. Setting it, to resume, sets the optimizer's rates as well.</summary>
+    /// <summary>The position of the schedule. Set it to resume; this also sets the optimizer's rates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The epoch begins after the iteration.</exception>
     public ScheduleState State
     {
@@ -78,8 +78,8 @@ public abstract class LearningRateSchedule
     public void Step() => State = state with { Iteration = state.Iteration + 1 };
 
     /// <summary>
-    /// Tells the schedule that an epoch begins with the next iteration. Only needed where epochs differ in length. Calling it again for the
-    /// current epoch changes nothing; a run that was resumed in the middle of an epoch does so.
+    /// Tells the schedule that an epoch begins with the next iteration. It is needed only if epochs differ in length. Calling it again for
+    /// the current epoch changes nothing; a run that resumes in the middle of an epoch does this.
     /// </summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
@@ -89,22 +89,22 @@ public abstract class LearningRateSchedule
         if (state.EpochStart is null || state.Epoch != epoch) State = new ScheduleState(state.Iteration, epoch, state.Iteration);
     }
 
-    /// <summary>The factor at an iteration where each epoch has <see cref="IterationsPerEpoch"/> iterations: a pure function, for
+    /// <summary>The factor at an iteration if each epoch has <see cref="IterationsPerEpoch"/> iterations. It is a pure function, for
     /// plots.</summary>
-    /// <param name="iteration">How many iterations are done, at least 0.</param>
+    /// <param name="iteration">The number of iterations that are done, at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The iteration is negative.</exception>
     public double FactorAt(int iteration) => FactorOf(new ScheduleState(Guard.AtLeast(iteration, 0)));
 
-    /// <summary>The first group's learning rate at an iteration where each epoch has <see cref="IterationsPerEpoch"/> iterations: a pure
+    /// <summary>The first group's learning rate at an iteration if each epoch has <see cref="IterationsPerEpoch"/> iterations. It is a pure
     /// function, for plots.</summary>
-    /// <param name="iteration">How many iterations are done, at least 0.</param>
+    /// <param name="iteration">The number of iterations that are done, at least 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The iteration is negative.</exception>
     public double LearningRateAt(int iteration) => optimizer.ParamGroups.First().InitialLearningRate * FactorAt(iteration);
 
     /// <summary>The schedule without warm-up: the factor on the initial rate at a position. A pure function.</summary>
     protected abstract double Factor(TrainingPosition position);
 
-    /// <summary>Sets the rates of the first iteration. The last call of a derived constructor.</summary>
+    /// <summary>Sets the rates of the first iteration. A derived constructor must call it last.</summary>
     protected void Start() => SetRates(CurrentFactor);
 
     /// <summary>The factor of a state, which is checked.</summary>
@@ -117,7 +117,7 @@ public abstract class LearningRateSchedule
         var perEpoch = IterationsPerEpoch ?? int.MaxValue;
         var start = at.EpochStart ?? 0;
         var part = (double)(at.Iteration - start) / perEpoch;
-        // Where StartEpoch tells when epochs begin, an epoch that is longer than expected does not count as the next.
+        // If StartEpoch says when epochs begin, an epoch that is longer than expected does not count as the next.
         if (at.EpochStart is not null) part = Math.Min(part, Math.BitDecrement(1.0));
         var position = Update == ScheduleUpdate.EachIteration
             ? new TrainingPosition(at.Iteration, at.Epoch + part)

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A moving average of a model's weights and of the statistics of its batch normalization, which often ranks better than the
-/// newest weights.</summary>
+/// <summary>A moving average of a model's weights and of the statistics of its batch normalization, which often rank better than the newest
+/// weights.</summary>
 /// <remarks>
 /// After each step of the optimizer <c>a ← d·a + (1 − d)·w</c>, with d the decay; whole numbers (the count of batches) are copied. It is
-/// timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with <c>get_ema_multi_avg_fn</c>. A slow decay keeps the weights of the
-/// start for long, so warm it up: with the power p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the
-/// first update takes the weights as they are.
+/// timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with <c>get_ema_multi_avg_fn</c>. A slow decay keeps the initial weights
+/// for a long time, so warm it up: with the power p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the first update
+/// takes the weights as they are.
 /// <code>
 /// using var average = new ModelAverage(model, decay: 0.999, warmUpPower: 2.0 / 3);
 /// checkpoint.Add("average", average);
@@ -29,7 +29,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     private readonly Dictionary<string, Tensor> averages;
     private Swap? inUse;
 
-    /// <summary>An average that starts with the model's state.</summary>
+    /// <summary>Creates an average that starts with the model's state.</summary>
     /// <param name="model">The model; the average does not own it. Move it to its device before.</param>
     /// <param name="decay">d, in [0, 1). Default: 0.9999.</param>
     /// <param name="warmUpPower">p of the warm-up, above 0; timm's is 2/3. Null (the default) for none.</param>
@@ -54,7 +54,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
     /// <summary>γ of the warm-up.</summary>
     public double WarmUpGamma { get; }
 
-    /// <summary>How many updates have been made.</summary>
+    /// <summary>The number of updates that have been made.</summary>
     public long Updates { get; private set; }
 
     /// <summary>The averaged tensors by their names in the model's state. They belong to this object.</summary>
@@ -86,12 +86,13 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         Updates++;
     }
 
-    /// <summary>Gives the model the averaged weights until the returned scope is disposed; then it has its own again, to the bit.</summary>
+    /// <summary>Gives the model the averaged weights until the returned scope is disposed. Then the model has its own weights again, bit
+    /// for bit.</summary>
     /// <returns>The scope.</returns>
-    /// <exception cref="InvalidOperationException">The average is in use already.</exception>
+    /// <exception cref="InvalidOperationException">The average is already in use.</exception>
     public IDisposable Use()
     {
-        if (inUse is not null) throw new InvalidOperationException("The average is in use already.");
+        if (inUse is not null) throw new InvalidOperationException("The average is already in use.");
         return inUse = new Swap(this);
     }
 
@@ -137,7 +138,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         foreach (var (name, target) in model.state_dict()) target.copy_(values[name]);
     }
 
-    /// <summary>The time in which the model has the averaged weights.</summary>
+    /// <summary>The scope in which the model has the averaged weights.</summary>
     private sealed class Swap : IDisposable
     {
         private readonly ModelAverage owner;

@@ -14,12 +14,12 @@ namespace MetricLearning;
 /// </code></example>
 public sealed class MultiStepSchedule : LearningRateSchedule
 {
-    /// <summary>A multi-step schedule.</summary>
+    /// <summary>Creates a multi-step schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="milestones">When the rate falls, counted from the start of training; none for a constant rate.</param>
     /// <param name="factor">γ, by which each milestone multiplies the rate; above 0. Default: 0.1.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes. Default: at each iteration.</param>
     /// <exception cref="ArgumentNullException">The optimizer or the milestones are null.</exception>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Parts of a model by the beginning of their dotted names.</summary>
+/// <summary>Finds parts of a model by the beginning of their dotted names.</summary>
 internal static class NamedParts
 {
     /// <summary>Whether a name is the prefix or lies below it: <c>backbone</c> holds <c>backbone.conv1.weight</c>, not
@@ -19,7 +19,7 @@ internal static class NamedParts
         {
             ArgumentException.ThrowIfNullOrEmpty(prefix, nameof(prefixes));
             if (!Array.Exists(names, name => IsIn(name, prefix)))
-                throw new ArgumentException($"prefixes must name parameters of the model, '{prefix}' names none. "
+                throw new ArgumentException($"prefixes must name parameters of the model, but '{prefix}' names none. "
                     + NearNames.Describe(prefix, [.. names.SelectMany(Ancestors).Distinct()]), nameof(prefixes));
         }
         if (prefixes.Distinct(StringComparer.Ordinal).Count() < prefixes.Count)

@@ -12,7 +12,7 @@ public sealed class OneCycleSchedule : LearningRateSchedule
 {
     private readonly double lastIteration;
 
-    /// <summary>A one-cycle schedule.</summary>
+    /// <summary>Creates a one-cycle schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the maximum.</param>
     /// <param name="length">The length of training; at least 2 iterations.</param>
     /// <param name="riseShare">s, the share of the iterations in which the rate rises, above 0 and below 1 (below 1/2 with three phases).
@@ -20,7 +20,7 @@ public sealed class OneCycleSchedule : LearningRateSchedule
     /// <param name="startDivisor">d, by which the maximum is divided at the start; at least 1. Default: 25.</param>
     /// <param name="endDivisor">f, by which the starting rate is divided at the end; at least 1. Default: 10,000.</param>
     /// <param name="shape">The shape of rise and fall. Default: cosine.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where the length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>
     /// <exception cref="ArgumentException">The length is below 2 iterations, or in epochs and the iterations of an epoch are not

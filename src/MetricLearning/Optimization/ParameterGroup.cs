@@ -3,13 +3,13 @@ using TorchSharp.Modules;
 namespace MetricLearning;
 
 /// <summary>Parameters of a model that are trained alike.</summary>
-/// <param name="Name">What they have in common: the prefix of their names, or empty for all others.</param>
+/// <param name="Name">The common prefix of their names; empty for all other parameters.</param>
 /// <param name="Parameters">The parameters, in the model's order.</param>
-/// <remarks>Thread safety: immutable but for the parameters; any number of threads may read it at once.</remarks>
+/// <remarks>Thread safety: immutable except for the parameters; any number of threads may read it at once.</remarks>
 /// <exception cref="ArgumentNullException">A value is null.</exception>
 public sealed record ParameterGroup(string Name, IReadOnlyList<Parameter> Parameters)
 {
-    /// <summary>What they have in common: the prefix of their names, or empty for all others.</summary>
+    /// <summary>The common prefix of their names; empty for all other parameters.</summary>
     /// <exception cref="ArgumentNullException">The value is null.</exception>
     public string Name { get; init => field = Guard.NotNull(value); } = Guard.NotNull(Name);
 
@@ -28,7 +28,7 @@ public sealed record ParameterGroup(string Name, IReadOnlyList<Parameter> Parame
     /// A schedule multiplies each group's own rate.
     /// </remarks>
     /// <param name="model">The model.</param>
-    /// <param name="prefixes">Dotted names of modules or parameters, such as <c>backbone</c> or <c>backbone.layer4</c>. Where two fit, the
+    /// <param name="prefixes">Dotted names of modules or parameters, such as <c>backbone</c> or <c>backbone.layer4</c>. If two fit, the
     /// longer one counts.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">A prefix names no parameter, or is given twice; the message lists names like it.</exception>

@@ -5,13 +5,13 @@ namespace MetricLearning;
 /// <remarks>With m = 0 it is PyTorch's <c>PolynomialLR</c>. A power of 1 is a straight line.</remarks>
 public sealed class PolynomialSchedule : LearningRateSchedule
 {
-    /// <summary>A polynomial schedule.</summary>
+    /// <summary>Creates a polynomial schedule.</summary>
     /// <param name="optimizer">The optimizer. The learning rates that its groups were made with are the initial rates.</param>
     /// <param name="end">When the rate reaches its minimum, counted from the start of training; longer than 0.</param>
     /// <param name="power">p, above 0. Default: 0.9, as in semantic segmentation; PyTorch's default is 1.</param>
     /// <param name="minimumFactor">m, the part of the initial rate that is left at the end, in [0, 1]. Default: 0.</param>
     /// <param name="warmUp">A factor on the first iterations, or null.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where a length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <param name="update">When the rate changes. Default: at each iteration.</param>
     /// <exception cref="ArgumentNullException"><paramref name="optimizer"/> is null.</exception>

@@ -5,10 +5,10 @@ namespace MetricLearning;
 
 /// <summary>Trains only a part of a model at first: the rest is frozen for a while and then released.</summary>
 /// <remarks>
-/// A new head gives a trained backbone random gradients at first; a frozen backbone does not see them. While it is frozen, a parameter
-/// takes no gradient, so the optimizer leaves it alone, and its modules are in evaluation mode, so that batch normalization keeps its
+/// At first a new head gives a trained backbone random gradients; a frozen backbone does not receive them. While a part is frozen, its
+/// parameters get no gradient, so the optimizer does not change them. Its modules are in evaluation mode, so batch normalization keeps its
 /// statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
-/// classifier for 10 epochs. Parameters that took no gradient before stay frozen for ever.
+/// classifier for 10 epochs. Parameters that did not require a gradient before are never released.
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);
 /// checkpoint.Add("freeze", freeze);
@@ -32,7 +32,7 @@ public sealed class StagedFreeze : ITrainingState
     /// <param name="model">The model.</param>
     /// <param name="length">How long the parts are frozen, counted from the start of training.</param>
     /// <param name="prefixes">The dotted names of the parts, such as <c>backbone</c>; at least one.</param>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has; needed where the length is in epochs. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if the length is in epochs. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>.</param>
     /// <exception cref="ArgumentNullException">The model or the prefixes are null.</exception>
     /// <exception cref="ArgumentException">There is no prefix, one names no parameter, or the length is in epochs and the iterations of an
@@ -45,7 +45,7 @@ public sealed class StagedFreeze : ITrainingState
         if (prefixes.Count == 0) throw new ArgumentException("prefixes must name at least one part.", nameof(prefixes));
         if (iterationsPerEpoch is { } given) Guard.AtLeast(given, 1, nameof(iterationsPerEpoch));
         else if (length.InEpochs)
-            throw new ArgumentException("iterationsPerEpoch must be given where the length is in epochs.", nameof(iterationsPerEpoch));
+            throw new ArgumentException("iterationsPerEpoch must be given if the length is in epochs.", nameof(iterationsPerEpoch));
         (this.model, Length, Prefixes) = (model, length, [.. prefixes]);
         iterations = length.ToIterations(iterationsPerEpoch ?? 1);
         parameters = [.. model.named_parameters().Where(entry => IsOfPart(entry.name) && entry.parameter.requires_grad)
@@ -60,7 +60,7 @@ public sealed class StagedFreeze : ITrainingState
     /// <summary>The dotted names of the parts.</summary>
     public IReadOnlyList<string> Prefixes { get; }
 
-    /// <summary>How many iterations are done.</summary>
+    /// <summary>The number of iterations that are done.</summary>
     public long Iteration { get; private set; }
 
     /// <summary>Whether the parts are frozen now.</summary>

@@ -7,16 +7,16 @@ namespace MetricLearning;
 
 /// <summary>
 /// A training run on disk: modules, optimizers, schedules, samplers, other parts, torch's random state and the user's own numbers, in one
-/// file. A run that is killed and resumed from it ends with the same weights as one that was not killed.
+/// file. A run that is killed and resumed from it ends with the same weights as an unbroken run.
 /// </summary>
 /// <remarks>
-/// <para><b>Saving</b> is atomic: the file is written beside the old one, flushed to the disk and renamed, so a kill at any moment leaves
-/// the old checkpoint or the new one. <b>Loading</b> reads and checks the whole file (format, version, lengths, SHA-256) and compares it
-/// with all parts before it changes any of them: after an exception all are as they were.</para>
+/// <para><b>Saving</b> is atomic: the file is written next to the old one, flushed to the disk and renamed. If the process is killed,
+/// either the old or the new checkpoint remains. <b>Loading</b> reads and checks the whole file (format, version, lengths, SHA-256) and
+/// compares it with all parts before it changes any of them. After an exception all parts are as they were.</para>
 /// <para>The file does not depend on the device. It is a valid safetensors file: Python's <c>safetensors</c> opens it, and the tensors of
 /// the module added as "model" are named <c>model.layer1.weight</c> and so on. Loading executes nothing from the file.</para>
 /// <para>The random state is that of torch's CPU generator. TorchSharp gives no access to the generators of CUDA, so dropout that is drawn
-/// on a GPU does not resume to the bit.</para>
+/// on a GPU does not resume bit for bit.</para>
 /// <para>Thread safety: one thread at a time, while no other thread changes the parts or draws from torch's generator.</para>
 /// <example><code>
 /// var checkpoint = new TrainingCheckpoint();
@@ -56,7 +56,7 @@ public sealed class TrainingCheckpoint
     /// <summary>The user's texts, such as the recipe and the dataset; none may be null. Saved, and replaced by loading.</summary>
     public IDictionary<string, string> Notes { get; private set; } = new Dictionary<string, string>();
 
-    /// <summary>What the model's embeddings are: the network, how images are prepared, the distance. <see cref="EmbeddingSpace.Read"/>
+    /// <summary>The embedding space of the model: the network, how images are prepared, the distance. <see cref="EmbeddingSpace.Read"/>
     /// finds it in the file, so that programs that only load the weights know it. Saved, and replaced by loading a file that has one.
     /// Default: null, not known.</summary>
     public EmbeddingSpace? Space { get; set; }
@@ -64,19 +64,19 @@ public sealed class TrainingCheckpoint
     /// <summary>The score of the best checkpoint that <see cref="SaveLastAndBest"/> has written; null before the first.</summary>
     public double? BestScore { get; private set; }
 
-    /// <summary>How much of the run a kill would lose now: the time since this object last saved or loaded, or since it was made. A loop
-    /// that saves when this exceeds some minutes loses at most those minutes and a step.</summary>
+    /// <summary>The part of the run that would be lost if the process were killed now: the time since this object last saved or loaded, or
+    /// since it was made. A loop that saves when this exceeds some minutes loses at most those minutes plus one step.</summary>
     public TimeSpan Unsaved => unsaved.Elapsed;
 
     /// <summary>Adds a model, or a loss with learned parts: its parameters and buffers.</summary>
-    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="module">The module.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
     public void Add(string name, nn.Module module) => Add(modules, name, module);
 
     /// <summary>Adds an optimizer: its settings, and the state that it keeps for each parameter.</summary>
-    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="optimizer">SGD, Adam, AdamW, NAdam, RAdam, Adamax, RMSProp, Adagrad, Adadelta, ASGD or Rprop.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
@@ -91,15 +91,15 @@ public sealed class TrainingCheckpoint
         Add(optimizers, name, helper);
     }
 
-    /// <summary>Adds a learning-rate schedule: where it stands.</summary>
-    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <summary>Adds a learning-rate schedule: its position.</summary>
+    /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="schedule">The schedule.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
     public void Add(string name, LearningRateSchedule schedule) => Add(schedules, name, schedule);
 
-    /// <summary>Adds a sampler: where it stands.</summary>
-    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <summary>Adds a sampler: its position.</summary>
+    /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="sampler">The sampler.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
@@ -107,7 +107,7 @@ public sealed class TrainingCheckpoint
 
     /// <summary>Adds a part with numbers of its own: <see cref="ModelAverage"/>, <see cref="EarlyStop"/>, <see cref="StagedFreeze"/>,
     /// <see cref="GradientAccumulation"/>, <see cref="Curriculum"/>, or one of yours.</summary>
-    /// <param name="name">Unique in this checkpoint, without dots.</param>
+    /// <param name="name">The name, unique in this checkpoint, without dots.</param>
     /// <param name="part">The part. Add a schedule or freeze after what it changes: parts are restored in the order of their
     /// addition.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
@@ -127,11 +127,11 @@ public sealed class TrainingCheckpoint
         Save(path, BestScore);
     }
 
-    /// <summary>Saves <see cref="LastFile"/>, and before it <see cref="BestFile"/> where the score is better than all before.</summary>
+    /// <summary>Saves <see cref="LastFile"/>, and before it <see cref="BestFile"/> if the score is better than all earlier ones.</summary>
     /// <param name="folder">The folder of both.</param>
-    /// <param name="score">What training is judged by, for instance mAP. NaN is never the best.</param>
+    /// <param name="score">The score of the model, for example mAP. NaN is never the best.</param>
     /// <param name="lowerIsBetter">True for a loss. Default: false.</param>
-    /// <returns>True when this is the best so far.</returns>
+    /// <returns>Whether this is the best score so far.</returns>
     /// <exception cref="IOException">A file cannot be written. <see cref="BestScore"/> is the score of the best file that was
     /// written.</exception>
     /// <exception cref="ArgumentException">As for <see cref="Save(string)"/>.</exception>
@@ -182,8 +182,8 @@ public sealed class TrainingCheckpoint
         unsaved.Restart();
     }
 
-    /// <summary>Only the notes of a checkpoint, for instance to see which run it is of before its parts are made. The whole file is
-    /// checked.</summary>
+    /// <summary>Reads only the notes of a checkpoint, for example to find out which run it belongs to before its parts are made. The whole
+    /// file is checked.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InvalidDataException">The file is truncated, damaged, of another kind or version.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>

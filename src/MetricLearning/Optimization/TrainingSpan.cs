@@ -32,7 +32,7 @@ public readonly record struct TrainingSpan
     public bool InEpochs { get; }
 
     /// <summary>The span in iterations.</summary>
-    /// <param name="iterationsPerEpoch">How many iterations an epoch has, at least 1; not used where the span is in iterations. It is
+    /// <param name="iterationsPerEpoch">The number of iterations of an epoch, at least 1; not used if the span is in iterations. It is
     /// <see cref="Sampler.BatchesPerEpoch"/>, not <c>DataLoader.Count</c> of TorchSharp, which ignores the sampler.</param>
     /// <exception cref="ArgumentOutOfRangeException">The span is in epochs, and <paramref name="iterationsPerEpoch"/> is below
     /// 1.</exception>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>A start of training at other learning rates, usually smaller ones: a factor on the schedule's rate for a while.</summary>
+/// <summary>A warm-up: at the start of training a factor multiplies the schedule's learning rate, usually to make it smaller.</summary>
 /// <remarks>
 /// <para>With a = t/T the part of the warm-up that is done and w its first factor, the factor is <c>w(1 − a) + a</c> (linear), <c>w</c>
 /// (constant) or <c>w^(1 − a)</c> (exponential), as in reid-strong-baseline and fast-reid.</para>
@@ -23,20 +23,20 @@ public sealed record WarmUp
     /// <summary>The factor that it starts with, above 0.</summary>
     public double StartFactor { get; }
 
-    /// <summary>From <paramref name="factor"/> to 1 in a straight line. Bag of Tricks: 10 epochs from 0.01; fast-reid: 2,000 iterations
-    /// from 0.1.</summary>
+    /// <summary>Creates a warm-up from <paramref name="factor"/> to 1 in a straight line. Bag of Tricks: 10 epochs from 0.01; fast-reid:
+    /// 2,000 iterations from 0.1.</summary>
     /// <param name="length">How long it lasts.</param>
     /// <param name="factor">w, the first factor, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>
     public static WarmUp Linear(TrainingSpan length, double factor = 0.01) => new(length, factor, static (w, a) => w * (1 - a) + a);
 
-    /// <summary>At <paramref name="factor"/> for the whole length, then at 1.</summary>
+    /// <summary>Creates a warm-up with <paramref name="factor"/> for the whole length, then 1.</summary>
     /// <param name="length">How long it lasts.</param>
     /// <param name="factor">w, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>
     public static WarmUp Constant(TrainingSpan length, double factor = 0.01) => new(length, factor, static (w, _) => w);
 
-    /// <summary>From <paramref name="factor"/> to 1 by equal ratios.</summary>
+    /// <summary>Creates a warm-up from <paramref name="factor"/> to 1 by equal ratios.</summary>
     /// <param name="length">How long it lasts.</param>
     /// <param name="factor">w, the first factor, above 0. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">The factor is not a positive number.</exception>

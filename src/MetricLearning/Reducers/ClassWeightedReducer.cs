@@ -19,7 +19,7 @@ internal sealed class ClassWeightedReducer : Reducer
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)
     {
         var anchors = term.Anchors ?? throw new InvalidOperationException(
-            "The values of this loss belong to no rows, so they have no class.");
+            "The values of this loss do not belong to rows, so they have no class.");
         var labels = batch.Labels ?? throw new InvalidOperationException(
             "The tuples were given without labels, so the anchors have no class.");
         Guard.InRange(labels, weights.Length);

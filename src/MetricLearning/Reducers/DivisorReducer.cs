@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Σ vᵢ / divisor, 0 where the divisor is 0.</summary>
+/// <summary>Σ vᵢ / divisor, 0 if the divisor is 0.</summary>
 internal sealed class DivisorReducer : Reducer
 {
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch)

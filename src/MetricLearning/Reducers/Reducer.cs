@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Makes one number of the values of tuples or samples.</summary>
+/// <summary>Reduces the values of tuples or samples to one number.</summary>
 /// <remarks>
-/// A loss that has several terms (attraction and repulsion) reduces each term on its own and adds the results. Nothing to reduce gives 0
-/// with a gradient of 0, never NaN. A NaN among the values gives NaN, in every reducer. To add one, derive and write
+/// A loss with several terms (attraction and repulsion) reduces each term on its own and adds the results. Without values the result is 0
+/// with a gradient of 0, never NaN. In every reducer a NaN among the values gives NaN. To add a reducer, derive from this class and write
 /// <see cref="ReduceCore"/>.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
@@ -24,7 +24,7 @@ public abstract class Reducer
     /// <summary>The mean over the rows of the batch of each row's mean; a row without values counts as 0.</summary>
     public static Reducer PerAnchor { get; } = new PerAnchorReducer(Mean);
 
-    /// <summary>The sum over the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 where that is 0.</summary>
+    /// <summary>The sum over the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 if that is 0.</summary>
     public static Reducer Divisor { get; } = new DivisorReducer();
 
     /// <summary>The mean over the values strictly above <paramref name="low"/> and strictly below <paramref name="high"/>.</summary>
@@ -46,11 +46,11 @@ public abstract class Reducer
     /// <exception cref="ArgumentException">A weight is not finite.</exception>
     public static Reducer ClassWeighted(params IReadOnlyList<double> weights) => new ClassWeightedReducer(weights);
 
-    /// <summary>A reducer for each term of a loss: the first reducer for the first term, and so on.</summary>
+    /// <summary>Applies a different reducer to each term of a loss: the first reducer to the first term, and so on.</summary>
     /// <remarks>
-    /// As pytorch-metric-learning's MultipleReducers. Terms in order: <see cref="ContrastiveLoss"/>, <see cref="IntraPairVarianceLoss"/>,
-    /// <see cref="ThresholdConsistentMarginLoss"/> positives, then negatives; <see cref="QuadrupletLoss"/> its two hinges;
-    /// <see cref="ProxyAnchorLoss"/> positives, then negatives.
+    /// It follows pytorch-metric-learning's MultipleReducers. Terms in order: <see cref="ContrastiveLoss"/>,
+    /// <see cref="IntraPairVarianceLoss"/>, <see cref="ThresholdConsistentMarginLoss"/> positives, then negatives;
+    /// <see cref="QuadrupletLoss"/> its two hinges; <see cref="ProxyAnchorLoss"/> positives, then negatives.
     /// </remarks>
     /// <param name="terms">At least one; a loss with more terms is an <see cref="InvalidOperationException"/>.</param>
     /// <exception cref="ArgumentException">There is no reducer, or one is null.</exception>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The n-th term of a loss by the n-th reducer.</summary>
+/// <summary>Reduces the n-th term of a loss with the n-th reducer.</summary>
 internal sealed class TermsReducer : Reducer
 {
     private readonly Reducer[] reducers;
@@ -10,7 +10,7 @@ internal sealed class TermsReducer : Reducer
     public TermsReducer(IReadOnlyList<Reducer> terms)
     {
         ArgumentNullException.ThrowIfNull(terms);
-        reducers = terms.Count > 0 ? [.. terms] : throw new ArgumentException("terms must hold a reducer, got none.", nameof(terms));
+        reducers = terms.Count > 0 ? [.. terms] : throw new ArgumentException("terms must not be empty.", nameof(terms));
         foreach (var reducer in reducers) ArgumentNullException.ThrowIfNull(reducer, nameof(terms));
     }
 
@@ -18,5 +18,5 @@ internal sealed class TermsReducer : Reducer
 
     protected override Tensor ReduceCore(LossTerm term, LossBatch batch) => term.Place < reducers.Length
         ? reducers[term.Place].Reduce(term, batch)
-        : throw new InvalidOperationException($"This loss has more than the {reducers.Length} terms that there are reducers for.");
+        : throw new InvalidOperationException($"This loss has more terms than the {reducers.Length} reducers.");
 }

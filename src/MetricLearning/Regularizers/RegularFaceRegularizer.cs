@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The mean of each vector's greatest cosine to another; 0 where there is no other.</summary>
+/// <summary>The mean of each vector's greatest cosine to another; 0 if there is no other.</summary>
 internal sealed class RegularFaceRegularizer : Regularizer
 {
     protected override Tensor PenaltyCore(Tensor vectors)

@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// A penalty on vectors by themselves: on class vectors (<see cref="ClassLoss.WeightRegularizer"/>) or on embeddings
+/// A penalty on vectors alone: on class vectors (<see cref="ClassLoss.WeightRegularizer"/>) or on embeddings
 /// (<see cref="RegularizerLoss"/>).
 /// </summary>
 /// <remarks>
-/// To add one, derive and write <see cref="PenaltyCore"/>. The forms are those of pytorch-metric-learning. Gradients are finite everywhere,
-/// at zero rows and equal rows too; NaN gives NaN.
+/// To add a regularizer, derive from this class and write <see cref="PenaltyCore"/>. The forms are those of pytorch-metric-learning.
+/// Gradients are finite everywhere, also at zero rows and equal rows; NaN gives NaN.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Regularizer
@@ -36,12 +36,12 @@ public abstract class Regularizer
     /// Merges centers of a class that are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
     /// pytorch-metric-learning adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
     /// </summary>
-    /// <param name="centersPerClass">K, at least 2; the centers of a class are adjacent rows.</param>
+    /// <param name="centersPerClass">The number of centers per class K, at least 2; the centers of a class are adjacent rows.</param>
     /// <exception cref="ArgumentOutOfRangeException">K is below 2.</exception>
     public static Regularizer SparseCenters(long centersPerClass) => new SparseCentersRegularizer(centersPerClass);
 
-    /// <summary>The penalty of vectors.</summary>
-    /// <param name="vectors">[R, D], R at least 1.</param>
+    /// <summary>Computes the penalty of vectors.</summary>
+    /// <param name="vectors">The vectors [R, D], R at least 1.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The vectors are not [R, D]; the message prints what they were.</exception>
     public Tensor Penalty(Tensor vectors)

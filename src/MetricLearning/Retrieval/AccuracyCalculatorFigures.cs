@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>The figures that <c>get_accuracy</c> of pytorch-metric-learning's <c>AccuracyCalculator</c> prints, by its definitions, from a
+/// <summary>Computes the figures of pytorch-metric-learning's <c>AccuracyCalculator.get_accuracy</c>, by its definitions, from a
 /// report.</summary>
 /// <remarks>
 /// <para>Means over the queries that have a match. With a <c>k</c> only the k nearest images count, as in the calculator: average
@@ -19,9 +19,9 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
 {
     /// <summary>Means over queries.</summary>
     /// <param name="report">The evaluation, under any protocol.</param>
-    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
     /// <exception cref="ArgumentNullException">The report is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static AccuracyCalculatorFigures Of(RetrievalReport report, int? k = null)
     {
@@ -33,9 +33,9 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
     /// query.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="queryIdentities">The class of each query.</param>
-    /// <param name="k">How many neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
+    /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
     /// <exception cref="ArgumentException">The number of classes is not that of queries.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIdentities,
         int? k = null)
@@ -44,7 +44,7 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
         ArgumentNullException.ThrowIfNull(queryIdentities);
         if (queryIdentities.Count != report.PerQuery.Count)
             throw new ArgumentException(
-                $"queryIdentities must have one entry a query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
+                $"queryIdentities must have one entry per query, {report.PerQuery.Count}, got {queryIdentities.Count}.",
                 nameof(queryIdentities));
         return new SortedDictionary<long, AccuracyCalculatorFigures>(report.PerQuery.Where(q => q.Skipped == SkipReason.None)
             .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));

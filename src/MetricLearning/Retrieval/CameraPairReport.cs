@@ -25,7 +25,7 @@ public sealed class CameraPairReport
     /// <exception cref="KeyNotFoundException">There are no images of such a camera.</exception>
     public RetrievalReport this[long queryCamera, long galleryCamera] => reports[(queryCamera, galleryCamera)];
 
-    /// <summary>A table of rank-1 in percent, one row for each query camera; "–" where no query has a match.</summary>
+    /// <summary>A table of rank-1 in percent, one row for each query camera; "–" if no query has a match.</summary>
     public override string ToString()
     {
         var text = new StringBuilder("rank-1, query camera down, gallery camera across\n      ");

@@ -6,14 +6,14 @@ public enum CutOffDivisor
     /// <summary>k: precision at k as textbooks define it.</summary>
     CutOff,
 
-    /// <summary>min(k, R), the most matches that k places can hold; a perfect list has 1 (precision@k of
+    /// <summary>min(k, R), the largest possible number of matches in k places; a perfect list has 1 (precision@k of
     /// open-metric-learning).</summary>
     Reachable,
 
     /// <summary>R, all the matches: MAP@k of pytorch-metric-learning with a k, and of TensorFlow Similarity.</summary>
     Matches,
 
-    /// <summary>The matches among the first k; the figure is 0 where there are none: map@k of open-metric-learning. A list that has one of
+    /// <summary>The matches among the first k; the figure is 0 if there are none: map@k of open-metric-learning. A list that has one of
     /// ten matches, at the top, has 1.</summary>
     Found,
 }

@@ -6,11 +6,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Features with the identity, and where it is known the camera, of each row: the queries or the gallery of a retrieval.</summary>
+/// <summary>The features of the queries or of the gallery of a retrieval, with the identity and, if known, the camera of each
+/// row.</summary>
 /// <remarks>
-/// <para>A constructor takes over the tensor of features: the set owns it from then on and frees it in <see cref="Dispose"/>, and the
-/// caller's dispose scope no longer does. Everything else (arrays, lists, tensors of identities and cameras) is copied and stays the
-/// caller's. A constructor that throws has taken over nothing.</para>
+/// <para>A constructor takes ownership of the tensor of features: the set frees it in <see cref="Dispose"/>, and the caller's dispose scope
+/// no longer does. Everything else (arrays, lists, tensors of identities and cameras) is copied and still belongs to the caller. If a
+/// constructor throws, it has not taken ownership.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
 /// </remarks>
 /// <example><code>
@@ -21,7 +22,7 @@ public sealed class EmbeddingSet : IDisposable
 {
     private const string FeaturesName = "feat", IdentitiesName = "pid", CamerasName = "cam";
 
-    /// <summary>Takes over a tensor of features.</summary>
+    /// <summary>Makes a set of a tensor of features, which it takes ownership of.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
     /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
@@ -48,7 +49,7 @@ public sealed class EmbeddingSet : IDisposable
     {
     }
 
-    /// <summary>Takes over a tensor of features, and copies tensors of identities and cameras.</summary>
+    /// <summary>Makes a set of a tensor of features, which it takes ownership of, and copies tensors of identities and cameras.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">[N], of any type of integers, on any device. It stays the caller's.</param>
     /// <param name="cameras">[N], of any type of integers, on any device. Default: null, there are none.</param>
@@ -66,10 +67,10 @@ public sealed class EmbeddingSet : IDisposable
     /// <summary>The identity of each row.</summary>
     public IReadOnlyList<long> Identities { get; }
 
-    /// <summary>The camera of each row; null where there are none.</summary>
+    /// <summary>The camera of each row; null if there are none.</summary>
     public IReadOnlyList<long>? Cameras { get; }
 
-    /// <summary>The space that the features are from, as far as it is known. Sets of two spaces are not compared. Default: null, not
+    /// <summary>The embedding space of the features, as far as it is known. Sets of different spaces are not compared. Default: null, not
     /// known.</summary>
     public EmbeddingSpace? Space { get; init; }
 
@@ -77,7 +78,7 @@ public sealed class EmbeddingSet : IDisposable
     public int Count => Identities.Count;
 
     /// <summary>Copies features from an array.</summary>
-    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <typeparam name="T">A type of integers, such as <see cref="int"/> or <see cref="long"/>.</typeparam>
     /// <param name="features">[N, D], D at least 1.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
     /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
@@ -93,8 +94,8 @@ public sealed class EmbeddingSet : IDisposable
         return Copy(numbers.ToArray(), features.GetLength(0), features.GetLength(1), identities, cameras);
     }
 
-    /// <summary>Copies features that lie row after row in one array.</summary>
-    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <summary>Copies features from one array that has row after row.</summary>
+    /// <typeparam name="T">A type of integers, such as <see cref="int"/> or <see cref="long"/>.</typeparam>
     /// <param name="features">N · D numbers: the first row, then the second, and so on.</param>
     /// <param name="dimension">D, at least 1.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
@@ -115,7 +116,7 @@ public sealed class EmbeddingSet : IDisposable
     }
 
     /// <summary>Copies features from rows.</summary>
-    /// <typeparam name="T">A type of integers, say <see cref="int"/> or <see cref="long"/>.</typeparam>
+    /// <typeparam name="T">A type of integers, such as <see cref="int"/> or <see cref="long"/>.</typeparam>
     /// <param name="rows">N rows of D numbers each, N and D at least 1.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
     /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
@@ -157,11 +158,11 @@ public sealed class EmbeddingSet : IDisposable
         });
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote, with the same values and the same type, on the CPU. <see cref="FeatureReader"/> reads
-    /// files of other programs.</summary>
+    /// <summary>Reads a set that <see cref="Save"/> wrote, with the same values and the same type, on the CPU. <see cref="FeatureReader"/>
+    /// reads files of other programs.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The set, which the caller disposes.</returns>
-    /// <exception cref="InvalidDataException">The file is damaged, or something else; the message names it.</exception>
+    /// <exception cref="InvalidDataException">The file is damaged or is not such a set; the message names it.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static EmbeddingSet Load(string path) => InputFile.Read(path, stream =>
     {
@@ -199,7 +200,7 @@ public sealed class EmbeddingSet : IDisposable
     {
         long[] column = [.. values];
         if (column.Length != features.size(0))
-            throw new ArgumentException($"{name} must have one entry a row of features {Guard.Shape(features)}, got {column.Length}.",
+            throw new ArgumentException($"{name} must have one entry per row of features {Guard.Shape(features)}, got {column.Length}.",
                 name);
         return Array.AsReadOnly(column);
     }
@@ -210,7 +211,7 @@ public sealed class EmbeddingSet : IDisposable
         ArgumentNullException.ThrowIfNull(values, name);
         if (values.dim() != 1 || values.size(0) != features.size(0) || values.dtype is not (ScalarType.Byte or ScalarType.Int8
             or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64))
-            throw new ArgumentException($"{name} must be integers [{features.size(0)}], one a row of features {Guard.Shape(features)}, "
+            throw new ArgumentException($"{name} must be integers [{features.size(0)}], one per row of features {Guard.Shape(features)}, "
                 + $"got {values.dtype} {Guard.Shape(values)}.", name);
         using var wide = values.to(ScalarType.Int64);
         return TensorMemory.Copy<long>(wide);

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>How many images of an identity the gallery has for CMC.</summary>
+/// <summary>The number of gallery images of an identity for CMC.</summary>
 public enum GalleryShots
 {
     /// <summary>All of them (Market-1501 and similar).</summary>

@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The multi-query protocol of Market-1501: a query is seen through several images, those of its identity from its camera (its
-/// tracklet), whose features are pooled into one.</summary>
+/// <summary>The multi-query protocol of Market-1501. A query consists of several images, those of its identity from its camera (its
+/// tracklet), and their features are pooled.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class MultiQuery
 {
-    /// <summary>One row for each query, pooled over the images of its identity from its camera (of its identity, where there are no
+    /// <summary>Makes one row for each query, pooled over the images of its identity from its camera (of its identity, if there are no
     /// cameras).</summary>
-    /// <param name="query">The identities and cameras that are asked for; its features are not used.</param>
+    /// <param name="query">The queries, of which only identities and cameras are used.</param>
     /// <param name="images">The images to pool, such as Market-1501's <c>gt_bbox</c>; may be the query set itself.</param>
     /// <param name="pooling">How the features of a query's images become one.</param>
     /// <param name="normalize">Whether each image is scaled to length 1 first, so that all count alike. Default: yes.</param>
@@ -34,8 +34,8 @@ public static class MultiQuery
             var key = (query.Identities[q], query.Cameras?[q] ?? 0);
             if (pooled.TryGetValue(key, out indices[q])) continue;
             if (!rowsOf.Contains(key))
-                throw new ArgumentException($"images must have one for each query, and there is none of query {q} (identity {key.Item1}"
-                    + $"{(query.Cameras is null ? "" : $", camera {key.Item2}")}).", nameof(images));
+                throw new ArgumentException($"images must have at least one image for each query, but there is none for query {q} "
+                    + $"(identity {key.Item1}{(query.Cameras is null ? "" : $", camera {key.Item2}")}).", nameof(images));
             pooled[key] = indices[q] = rows.Count;
             rows.Add(Pool(images.Features, [.. rowsOf[key].Select(row => (long)row)], pooling, normalize));
         }

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>The figures of one query; all are NaN where it was skipped. The report has their averages over queries.</summary>
+/// <summary>The figures of one query; all are NaN if it was skipped. The report has their averages over queries.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record QueryResult
 {
@@ -12,10 +12,10 @@ public sealed record QueryResult
     /// <summary>Why the query was skipped, or <see cref="SkipReason.None"/>.</summary>
     public SkipReason Skipped { get; }
 
-    /// <summary>R: how many gallery images match.</summary>
+    /// <summary>R, the number of matching gallery images.</summary>
     public int Matches { get; internal init; }
 
-    /// <summary>How many gallery images the protocol leaves.</summary>
+    /// <summary>The number of gallery images that the protocol leaves.</summary>
     public int Candidates { get; internal init; }
 
     /// <summary>The rank of the first match, from 1 (its expectation under <see cref="TiePolicy.Expected"/>).</summary>
@@ -46,32 +46,32 @@ public sealed record QueryResult
     /// <c>Σ 1 / log₂(i + 1)</c> (Järvelin and Kekäläinen, 2002).</summary>
     public double NormalizedDiscountedGain { get; internal init; } = double.NaN;
 
-    /// <summary>How many matches are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
+    /// <summary>The number of matches that are among the first k (their expectation under <see cref="TiePolicy.Expected"/>).</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double HitsAt(int k) => At(k).Hits;
 
     /// <summary>P@k: the matches among the first k, divided by k or by the divisor of another dialect.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: k.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => Divide(At(k).Hits, k, divisor);
 
     /// <summary>The share of the matches that are among the first k.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double RecallAt(int k) => At(k).Hits / Matches;
 
     /// <summary>AP@k: <c>Σ i / rᵢ</c> over the matches with <c>rᵢ ≤ k</c>, divided by min(k, R) or by the divisor of another dialect. Under
     /// <see cref="TiePolicy.Expected"/> the dialect <see cref="CutOffDivisor.Found"/> is a ratio of two expectations.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: min(k, R).</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double AveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) => Divide(At(k).PrecisionSum, k, divisor);
 
     /// <summary>nDCG@k: <c>Σ 1 / log₂(rᵢ + 1)</c> over the matches with <c>rᵢ ≤ k</c>, divided by its largest value.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double NormalizedDiscountedGainAt(int k) => At(k).Gain / RankMetrics.LargestGain(Math.Min(k, Matches));
 
     /// <summary>Numbers of matches, precisions and discounted gains, summed over the first k places, for each of the evaluator's

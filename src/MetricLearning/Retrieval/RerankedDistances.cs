@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Distances of queries to a gallery after re-ranking, computed row by row when they are asked for. What is kept is sparse,
-/// O((Q + G) · k).</summary>
+/// <summary>Distances of queries to a gallery after re-ranking. They are computed row by row on request. The stored data are sparse, O((Q +
+/// G) · k).</summary>
 /// <remarks>
-/// <para>It keeps the features (without a copy), and belongs to the dispose scope in which it was made, as a tensor does; without a scope,
+/// <para>It holds the features without a copy. Like a tensor, it belongs to the dispose scope in which it was made; without a scope,
 /// dispose it.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
 /// </remarks>
@@ -19,7 +19,7 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="gallery">G.</param>
     /// <param name="heldBytes">Bytes of what is kept.</param>
     /// <param name="rows">Gives so many rows from a first one on, float64 [count, G].</param>
-    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null where there is no such
+    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null if there is no such
     /// way.</param>
     /// <param name="held">Tensors that these functions need.</param>
     internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, int, Tensor> rows,
@@ -32,12 +32,12 @@ public sealed class RerankedDistances : IDisposable
     /// <summary>The number of gallery rows, G.</summary>
     public int Gallery { get; }
 
-    /// <summary>Bytes that are kept beyond the features.</summary>
+    /// <summary>The number of stored bytes in addition to the features.</summary>
     public long HeldBytes { get; }
 
     /// <summary>The distances of some queries to the whole gallery; smaller is nearer.</summary>
     /// <param name="first">The first query.</param>
-    /// <param name="count">How many queries.</param>
+    /// <param name="count">The number of queries.</param>
     /// <returns>float64 [count, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There are no such queries.</exception>
     public Tensor Rows(int first, int count)
@@ -50,10 +50,10 @@ public sealed class RerankedDistances : IDisposable
         return rows(first, count).MoveToOuterDisposeScope();
     }
 
-    /// <summary>All distances at once; needs Q · G numbers.</summary>
+    /// <summary>Computes all distances at once. This needs memory for Q · G numbers.</summary>
     /// <param name="type">Their type, floating point. Default: float32.</param>
-    /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, nobody.</param>
-    /// <param name="cancellationToken">Cancels the call; it is looked at after each block of rows.</param>
+    /// <param name="progress">Receives the share of the rows that are done, from 0 to 1. Default: null, no reports.</param>
+    /// <param name="cancellationToken">Cancels the call; it is checked after each block of rows.</param>
     /// <returns>[Q, G] on the CPU, which the caller disposes.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The type is not floating point.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>

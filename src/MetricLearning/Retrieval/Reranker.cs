@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Re-ranking: new distances that follow from the neighborhoods of queries and gallery. Set as
-/// <see cref="RetrievalEvaluator.Reranking"/>, it makes every figure that of the new order.</summary>
+/// <summary>Re-ranks: computes new distances from the neighborhoods of queries and gallery. If it is set as
+/// <see cref="RetrievalEvaluator.Reranking"/>, all figures are those of the new order.</summary>
 /// <remarks>
 /// <para>The same input gives the same output for any number of threads. Ties go by index.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has
-/// changed nothing.</para>
+/// check their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has changed
+/// nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract record Reranker
@@ -18,9 +18,9 @@ public abstract record Reranker
     /// <summary>Re-ranks a gallery for queries.</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D], of the same type and on the same device.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The new distances [Q, G], made as they are asked for.</returns>
+    /// <returns>The new distances [Q, G], computed on request.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite; the message names the
     /// row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
@@ -31,12 +31,11 @@ public abstract record Reranker
         return Rerank(query, gallery, CallProgress.Begin(progress, cancellationToken));
     }
 
-    /// <summary>Re-ranks a set for each of its own rows, each of which is counted once; the distance of a row to itself is among the
-    /// others.</summary>
+    /// <summary>Re-ranks a set for each of its own rows. Each row is counted once, and its distance to itself is included.</summary>
     /// <param name="features">[N, D].</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The new distances [N, N], made as they are asked for.</returns>
+    /// <returns>The new distances [N, N], computed on request.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or one is not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor features, IProgress<double>? progress = null, CancellationToken cancellationToken = default) =>

@@ -2,17 +2,17 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks a gallery for each query and measures how well: CMC, mAP in both conventions, mINP and related figures, under a stated
+/// <summary>Ranks a gallery for each query and measures the quality: CMC, mAP in both conventions, mINP and related figures, under a stated
 /// protocol.</summary>
 /// <remarks>
-/// <para>Exact: the order of a query's gallery is that of the distances worked out in float64 from the given features, ties by index
-/// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; what the bound leaves open is
-/// measured again. So figures are the same to the bit on every device, for every number of threads, and within any memory. A given matrix
-/// of distances is taken as it is: its values are the order. For a distance of your own, the values of its float64 matrix are the
-/// order.</para>
+/// <para>It is exact: a query's gallery is sorted by the distances that are computed in float64 from the given features, with ties by index
+/// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; pairs that the bound leaves
+/// undecided are measured again. So figures are bit for bit the same on every device, for every number of threads, and within any memory. A
+/// given matrix of distances is used as it is: its values define the order. For your own distance, the values of its float64 matrix define
+/// the order.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
+/// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 /// <example><code>
@@ -29,26 +29,26 @@ public sealed record RetrievalEvaluator
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
     /// <summary>Re-ranks the gallery before it is measured. The distance is then the re-ranker's own, and <see cref="Distance"/> is not
-    /// used. Rows of re-ranked distances are made as they are needed, within <see cref="MemoryBudget"/>. Default: null, none.</summary>
+    /// used. Rows of re-ranked distances are computed as they are needed, within <see cref="MemoryBudget"/>. Default: null, none.</summary>
     /// <remarks>Evaluation of one set re-ranks that set by itself, and evaluation by pairs of cameras re-ranks each pair.
     /// <see cref="PredictBytes"/> has to find the neighbors to know how much memory they take.</remarks>
     public Reranker? Reranking { get; init; }
 
-    /// <summary>Which images count. A protocol that is set is always enforced. Default: null, which stands for
-    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
-    /// where neither has: all gallery images count. The report names the protocol that was used.</summary>
+    /// <summary>The protocol, which says which images count. A protocol that you set is always enforced. Default: null, which means
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// if neither has: all gallery images count. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The order of exact ties. Default: by index.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public TiePolicy Ties { get; init => field = Guard.Defined(value); } = TiePolicy.ByIndex;
 
-    /// <summary>How ranks are found; the figures are the same. Single-shot protocols need whole lists and always sort. Default: by
+    /// <summary>The method that finds ranks; the figures are the same. Single-shot protocols need whole lists and always sort. Default: by
     /// counting.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public RankingMethod Method { get; init => field = Guard.Defined(value); } = RankingMethod.Counting;
 
-    /// <summary>CMC is kept up to this rank, or to the size of a smaller gallery. Default: 50.</summary>
+    /// <summary>The highest rank of CMC; the size of the gallery if that is smaller. Default: 50.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 50;
 
@@ -61,11 +61,12 @@ public sealed record RetrievalEvaluator
         init => field = [.. Guard.NotNull(value).Select(k => Guard.AtLeast(k, 1, nameof(CutOffs)))];
     } = [1, 5, 10, 20];
 
-    /// <summary>Bytes that an evaluation may use beyond the features, as nearly as tiles can be cut to it. Default: 256 MiB.</summary>
+    /// <summary>The number of bytes that an evaluation may use in addition to the features, as closely as tiles can keep it. Default: 256
+    /// MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>
     public long MemoryBudget { get; init => field = Guard.AtLeast(value, 1); } = 256L << 20;
 
-    /// <summary>The arithmetic that tells clear pairs from near ties when ranks are counted. Default: the faster.</summary>
+    /// <summary>The arithmetic that separates clear pairs from near ties when ranks are counted. Default: the faster one.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public ScoreSieve Sieve { get; init => field = Guard.Defined(value); } = ScoreSieve.Automatic;
 
@@ -75,7 +76,7 @@ public sealed record RetrievalEvaluator
     /// <summary>Ranks the gallery for each query.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
@@ -90,11 +91,11 @@ public sealed record RetrievalEvaluator
         return report;
     }
 
-    /// <summary>Ranks a set for each of its own rows: each row is compared with all others, the row itself is removed by its index,
-    /// whatever else <see cref="Protocol"/> says. The default protocol is <see cref="RetrievalProtocol.Market1501"/> where the set has
-    /// cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has none.</summary>
+    /// <summary>Ranks a set for each of its own rows. Each row is compared with all others; the row itself is always removed by its index.
+    /// The default protocol is <see cref="RetrievalProtocol.Market1501"/> if the set has cameras, and
+    /// <see cref="RetrievalProtocol.SelfRetrieval"/> if it has none.</summary>
     /// <param name="set">Queries and gallery in one.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
     /// the row.</exception>
@@ -107,13 +108,13 @@ public sealed record RetrievalEvaluator
             .Evaluate(set, set, progress, cancellationToken);
     }
 
-    /// <summary>Takes the order from a given matrix of distances.</summary>
+    /// <summary>Evaluates the order of a given matrix of distances.</summary>
     /// <param name="distances">[Q, G], finite, on any device; smaller is nearer.</param>
     /// <param name="queryIdentities">The identity of each row.</param>
     /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
@@ -132,11 +133,11 @@ public sealed record RetrievalEvaluator
         return report;
     }
 
-    /// <summary>Evaluates each camera's queries against each camera's gallery images by themselves: which pairs of views are
+    /// <summary>Evaluates each camera's queries against each camera's gallery images separately, to find out which pairs of views are
     /// hard.</summary>
     /// <param name="query">Q queries with cameras.</param>
     /// <param name="gallery">G gallery images with cameras.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A set has no cameras, widths, types or devices differ, or a feature is not finite.</exception>
     /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
@@ -148,7 +149,7 @@ public sealed record RetrievalEvaluator
         ArgumentNullException.ThrowIfNull(gallery);
         if (query.Cameras is null || gallery.Cameras is null)
             throw new ArgumentException(
-                $"Pairs of cameras need cameras, and the {(query.Cameras is null ? "query" : "gallery")} has none.");
+                $"Pairs of cameras need cameras, but the {(query.Cameras is null ? "query" : "gallery")} has none.");
         var protocol = RetrievalProtocol.For(Protocol, queryHasCameras: true, galleryHasCameras: true);
         if (protocol.RemovesSelf)
             throw new NotSupportedException($"The protocol {protocol.Name} removes self by index, which pairs of cameras do not have.");
@@ -172,11 +173,11 @@ public sealed record RetrievalEvaluator
         return new CameraPairReport([.. queryRows.Keys], [.. galleryRows.Keys], reports);
     }
 
-    /// <summary>The nearest gallery images of each query among those that the protocol leaves, ties by index.</summary>
+    /// <summary>Lists the nearest gallery images of each query among those that the protocol leaves, ties by index.</summary>
     /// <param name="query">Q queries; skipped ones are listed too.</param>
     /// <param name="gallery">G gallery images.</param>
-    /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="topK">The number of images to list, at least 1. Default: null, all.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
@@ -194,14 +195,14 @@ public sealed record RetrievalEvaluator
         return lists;
     }
 
-    /// <summary>The nearest gallery images of each query by a given matrix of distances.</summary>
+    /// <summary>Lists the nearest gallery images of each query by a given matrix of distances.</summary>
     /// <param name="distances">[Q, G], finite, on any device; smaller is nearer.</param>
     /// <param name="queryIdentities">The identity of each row.</param>
     /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
-    /// <param name="topK">How many of them, at least 1. Default: null, all.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="topK">The number of images to list, at least 1. Default: null, all.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
@@ -221,11 +222,11 @@ public sealed record RetrievalEvaluator
         return lists;
     }
 
-    /// <summary>The memory, in bytes beyond the features, that an evaluation of two sets needs at its peak for tiles, copies of features
-    /// and norms. It is above <see cref="MemoryBudget"/> only where one query's tile is.</summary>
+    /// <summary>Predicts the peak memory, in bytes in addition to the features, that an evaluation of two sets needs for tiles, copies of
+    /// features and norms. It is above <see cref="MemoryBudget"/> only if the tile of a single query is.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
-    /// <param name="cancellationToken">Cancels the call, which takes long where <see cref="Reranking"/> is set.</param>
+    /// <param name="cancellationToken">Cancels the call, which takes long if <see cref="Reranking"/> is set.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Means over queries. NaN where no query was counted.</summary>
+/// <summary>Means over queries. NaN if no query was counted.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record RetrievalFigures
 {
@@ -54,8 +54,8 @@ public sealed record RetrievalFigures
 
     /// <summary>The share of queries with a match among the first k: rank-k of CMC, and Recall@K of the metric-learning
     /// literature.</summary>
-    /// <param name="k">The rank, from 1 to <see cref="RetrievalEvaluator.MaxRank"/>. A gallery of fewer images is looked at
-    /// whole.</param>
+    /// <param name="k">The rank, from 1 to <see cref="RetrievalEvaluator.MaxRank"/>. If the gallery has fewer images, the whole gallery
+    /// counts.</param>
     /// <exception cref="ArgumentOutOfRangeException">CMC was not kept up to k.</exception>
     public double RankAt(int k)
     {
@@ -68,25 +68,25 @@ public sealed record RetrievalFigures
     /// <summary>P@k: the mean of <see cref="QueryResult.PrecisionAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: k.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => MeanAt(k, q => q.PrecisionAt(k, divisor));
 
     /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
     /// <see cref="RankAt"/>.)</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double RecallAt(int k) => MeanAt(k, q => q.RecallAt(k));
 
     /// <summary>MAP@k: the mean of <see cref="QueryResult.AveragePrecisionAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: min(k, R).</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
         MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
 
     /// <summary>nDCG@k: the mean of <see cref="QueryResult.NormalizedDiscountedGainAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is none of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     public double NormalizedDiscountedGainAt(int k) => MeanAt(k, q => q.NormalizedDiscountedGainAt(k));
 
     private double Mean(Func<QueryResult, double> value)

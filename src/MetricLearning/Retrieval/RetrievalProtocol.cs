@@ -6,14 +6,14 @@ namespace MetricLearning;
 /// <para>A match is a gallery image of the query's identity that the rules leave in the list. Distractors (identity 0 in Market-1501) need
 /// no rule: no query has their identity, so they stay in the list and never match. Vary a protocol by <c>with</c>:
 /// <c>RetrievalProtocol.Market1501 with { Name = "MSMT17" }</c>.</para>
-/// <para>An evaluator whose protocol is null uses the default. Where both sides have cameras it is <see cref="Market1501"/>. Where neither
-/// has it is <see cref="NoFilter"/>, or <see cref="SelfRetrieval"/> for one set. Cameras on one side only are refused. The report names
-/// the protocol that was used.</para>
+/// <para>An evaluator whose protocol is null uses the default. If both sides have cameras, it is <see cref="Market1501"/>. If neither has
+/// cameras, it is <see cref="NoFilter"/>, or <see cref="SelfRetrieval"/> for one set. Cameras on only one side are refused. The report
+/// names the protocol that was used.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once. <see cref="Keep"/> is called from several threads.</para>
 /// </remarks>
 public sealed record RetrievalProtocol
 {
-    /// <summary>The name that stands beside each figure.</summary>
+    /// <summary>The name that reports print with the figures.</summary>
     /// <exception cref="ArgumentNullException">The name is null.</exception>
     public required string Name { get; init => field = Guard.NotNull(value); }
 
@@ -29,7 +29,8 @@ public sealed record RetrievalProtocol
     /// Default: no.</summary>
     public bool RemovesSelf { get; init; }
 
-    /// <summary>How many images of an identity CMC shows. Average precision is always over the whole list. Default: all.</summary>
+    /// <summary>The number of gallery images of an identity for CMC. Average precision is always over the whole list. Default:
+    /// all.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public GalleryShots Shots { get; init => field = Guard.Defined(value); }
 
@@ -40,11 +41,12 @@ public sealed record RetrievalProtocol
     /// <summary>The seed of <see cref="GalleryShots.SingleSampled"/>. Default: 0.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>A further rule: given a query and a gallery image, whether the image stays in the query's list. It is called from several
-    /// threads, at least once for each pair, and must give the same answer each time. Default: null, no further rule.</summary>
+    /// <summary>A further rule: takes a query and a gallery image, and returns whether the image stays in the query's list. It is called
+    /// from several threads, at least once for each pair, and must give the same answer each time. Default: null, no further
+    /// rule.</summary>
     public Func<RetrievalItem, RetrievalItem, bool>? Keep { get; init; }
 
-    /// <summary>Whether only the rows after the query's own are in its list. In one set each pair is then there once.</summary>
+    /// <summary>Whether only the rows after the query's own are in its list. In one set each pair then occurs once.</summary>
     internal bool KeepsLaterRowsOnly { get; init; }
 
     /// <summary>Market-1501, DukeMTMC-reID and MSMT17: images of the query's identity from the query's camera are removed, and those of the
@@ -64,19 +66,19 @@ public sealed record RetrievalProtocol
     /// compared.</summary>
     public static RetrievalProtocol SelfRetrieval { get; } = new() { Name = "self-retrieval", RemovesSelf = true };
 
-    /// <summary>Every gallery image counts: In-Shop, product search.</summary>
+    /// <summary>No filter: every gallery image counts. In-Shop, product search.</summary>
     public static RetrievalProtocol NoFilter { get; } = new() { Name = "no filter" };
 
     /// <summary>The name and the rules in words: <c>Market-1501 (same identity and camera removed; junk identity -1 removed)</c>.</summary>
     public override string ToString() => $"{Name} ({Rules})";
 
-    /// <summary>The protocol for queries and a gallery: the given one, else the default.</summary>
+    /// <summary>The protocol for queries and a gallery: the given one, otherwise the default.</summary>
     /// <exception cref="ArgumentException">None is given, and only one side has cameras.</exception>
     internal static RetrievalProtocol For(RetrievalProtocol? given, bool queryHasCameras, bool galleryHasCameras)
     {
         if (given is not null) return given;
         if (queryHasCameras != galleryHasCameras)
-            throw new ArgumentException($"The {(queryHasCameras ? "query" : "gallery")} has cameras and the "
+            throw new ArgumentException($"The {(queryHasCameras ? "query" : "gallery")} has cameras, but the "
                 + $"{(queryHasCameras ? "gallery" : "query")} has none, so there is no default protocol; give cameras to both or to "
                 + "neither, or set Protocol.");
         return queryHasCameras ? Market1501 : NoFilter;

@@ -6,9 +6,9 @@ namespace MetricLearning;
 /// <summary>The result of an evaluation: each figure with its protocol, both denominators, the figures of each query, and what was skipped
 /// and why.</summary>
 /// <remarks>
-/// <para>The figures that the report itself has are means over the queries that have a match left, as torchreid, fast-reid and
-/// Market-1501's code give them. <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. Where all queries are
-/// skipped every figure is NaN, and <see cref="Explanation"/> says why.</para>
+/// <para>The figures of the report itself are means over the queries that have a match left, as in torchreid, fast-reid and Market-1501's
+/// code. <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. If all queries are skipped, every figure is NaN,
+/// and <see cref="Explanation"/> says why.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record RetrievalReport
@@ -28,10 +28,10 @@ public sealed record RetrievalReport
     /// <summary>The protocol that was used: the one that was set, or the default.</summary>
     public RetrievalProtocol Protocol { get; }
 
-    /// <summary>The order in which ties were put.</summary>
+    /// <summary>The policy for ties.</summary>
     public TiePolicy Ties { get; }
 
-    /// <summary>The name of the distance; "given matrix" where one was given.</summary>
+    /// <summary>The name of the distance; "given matrix" if one was given.</summary>
     public string Distance { get; }
 
     /// <summary>The ranks k that are printed, and for which precision and recall were kept.</summary>
@@ -40,7 +40,7 @@ public sealed record RetrievalReport
     /// <summary>The figures of each query, in their order; skipped ones too.</summary>
     public IReadOnlyList<QueryResult> PerQuery { get; }
 
-    /// <summary>How many gallery images there are, removed ones too.</summary>
+    /// <summary>The number of gallery images, removed ones too.</summary>
     public int GalleryCount { get; }
 
     /// <summary>The memory beyond the features that was predicted for this evaluation, in bytes.</summary>
@@ -52,13 +52,13 @@ public sealed record RetrievalReport
     /// <summary>Means over all queries; a skipped one counts as 0.</summary>
     public RetrievalFigures OverAllQueries { get; }
 
-    /// <summary>How many queries have a match left.</summary>
+    /// <summary>The number of queries that have a match left.</summary>
     public int ValidQueries => OverValidQueries.Queries;
 
-    /// <summary>How many queries have no match left.</summary>
+    /// <summary>The number of queries that have no match left.</summary>
     public int SkippedQueries => PerQuery.Count - ValidQueries;
 
-    /// <summary>How many queries were skipped, for each reason that occurred.</summary>
+    /// <summary>The number of queries that were skipped, for each reason that occurred.</summary>
     public IReadOnlyDictionary<SkipReason, int> SkippedByReason { get; }
 
     /// <inheritdoc cref="RetrievalFigures.Cmc"/>
@@ -101,7 +101,7 @@ public sealed record RetrievalReport
     /// <inheritdoc cref="RetrievalFigures.NormalizedDiscountedGainAt"/>
     public double NormalizedDiscountedGainAt(int k) => OverValidQueries.NormalizedDiscountedGainAt(k);
 
-    /// <summary>What was skipped and why, in sentences; empty where nothing was.</summary>
+    /// <summary>Explains in sentences what was skipped and why; empty if nothing was skipped.</summary>
     public string Explanation
     {
         get
@@ -115,7 +115,7 @@ public sealed record RetrievalReport
                 text.Append(CultureInfo.InvariantCulture, $"{share} {PerQuery.Count:N0} queries {verb} no match left: {reason switch
                 {
                     SkipReason.Junk => $"their identity is the junk identity {Protocol.JunkIdentity}.",
-                    SkipReason.IdentityNotInGallery => "their identity is nowhere in the gallery.",
+                    SkipReason.IdentityNotInGallery => "their identity is not in the gallery.",
                     SkipReason.OnlyInOwnCamera => "all images of their identity are from the query's own camera.",
                     SkipReason.OnlyItself => "they are the only image of their identity.",
                     _ => "the protocol's own filter removed all images of their identity.",
@@ -131,7 +131,7 @@ public sealed record RetrievalReport
         }
     }
 
-    /// <summary>A table of the figures in percent, with the protocol, and what was skipped.</summary>
+    /// <summary>Formats a table of the figures in percent, with the protocol and the skipped queries.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();

@@ -1,17 +1,17 @@
 namespace MetricLearning;
 
-/// <summary>The arithmetic that tells clear pairs from near ties. The figures are the same to the bit: what the error bound leaves open is
-/// measured in float64.</summary>
+/// <summary>The arithmetic that separates clear pairs from near ties. The figures are bit for bit the same, because pairs that the error
+/// bound leaves undecided are measured in float64.</summary>
 public enum ScoreSieve
 {
-    /// <summary>16-bit integers where the processor has AVX2 and a short measurement, made once in a process, finds them faster; else
-    /// float32.</summary>
+    /// <summary>Uses 16-bit integers if the processor has AVX2 and a short measurement, made once in a process, finds them faster;
+    /// otherwise float32.</summary>
     Automatic,
 
     /// <summary>One float32 matrix product for each tile.</summary>
     Float32,
 
     /// <summary>Rows about their mean as 16-bit integers, whose sums are exact: twice as many multiplications per instruction, with a bound
-    /// as tight as that of float32. Where the processor has no AVX2, or the features are not on the CPU, float32 is used.</summary>
+    /// as tight as that of float32. If the processor has no AVX2, or the features are not on the CPU, float32 is used.</summary>
     Int16,
 }

@@ -15,7 +15,7 @@ namespace MetricLearning;
 /// </code></example>
 public static class Similarity
 {
-    /// <summary>Rows of length 1: <c>x / max(‖x‖, 1e-12)</c>.</summary>
+    /// <summary>Scales rows to length 1: <c>x / max(‖x‖, 1e-12)</c>.</summary>
     /// <param name="features">[N, D].</param>
     /// <returns>[N, D], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The features are not [N, D], or not floating point.</exception>
@@ -25,7 +25,8 @@ public static class Similarity
         return nn.functional.normalize(features, p: 2, dim: 1, eps: 1e-12);
     }
 
-    /// <summary>The dot product of every query with every gallery row: for normalized rows the cosine of their angle, in [−1, 1].</summary>
+    /// <summary>Computes the dot product of every query with every gallery row. For normalized rows it is the cosine of their angle, in
+    /// [−1, 1].</summary>
     /// <param name="query">[Q, D].</param>
     /// <param name="gallery">[G, D], of the same type and on the same device.</param>
     /// <returns>[Q, G], which the caller disposes.</returns>
@@ -36,7 +37,7 @@ public static class Similarity
         return Product.Of(query, gallery);
     }
 
-    /// <summary>For each query the gallery rows by falling similarity; ties by index.</summary>
+    /// <summary>Sorts for each query the gallery rows by falling similarity, with ties by index.</summary>
     /// <param name="similarity">[Q, G].</param>
     /// <returns>int64 [Q, G], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The similarities are not [Q, G], or not floating point.</exception>

@@ -1,15 +1,15 @@
 namespace MetricLearning;
 
-/// <summary>Which images of an identity go together when the cameras are known.</summary>
-/// <remarks>Under <see cref="IdentityEpoch.AllImages"/> every image has its place in an epoch. There both values deal the images of an
-/// identity camera by camera in turn, so that each group of K holds as many cameras as it can.</remarks>
+/// <summary>How the images of an identity are chosen if the cameras are known.</summary>
+/// <remarks>Under <see cref="IdentityEpoch.AllImages"/> every image occurs in an epoch. There both values deal the images of an identity
+/// camera by camera in turn, so that each group of K has as many cameras as possible.</remarks>
 public enum CameraSpread
 {
     /// <summary>One image at random, then images of other cameras, each once. If these are too few, further images of its own
     /// camera.</summary>
     OtherCamerasFirst,
 
-    /// <summary>One image at random, then only images of other cameras, drawn with replacement if they are too few. Images of its own
-    /// camera only where no other camera has any (fast-reid's balanced sampler).</summary>
+    /// <summary>One image at random, then only images of other cameras, drawn with replacement if they are too few. Images of the same
+    /// camera are used only if no other camera has any (fast-reid's balanced sampler).</summary>
     OtherCamerasOnly,
 }

@@ -1,14 +1,14 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Rows drawn one by one: first a class, with probability proportional to <c>n^(1 − balance)</c> where n is its number of rows, then the
-/// next of its rows. With balance 1 rare classes come as often as frequent ones.
+/// Draws rows one by one: first a class, with probability proportional to <c>n^(1 − balance)</c> where n is its number of rows, then the
+/// next of its rows. With balance 1 rare classes are drawn as often as frequent ones.
 /// </summary>
 /// <remarks>
 /// Balance 1 gives every class the same share, 0.5 is square-root sampling, 0 leaves the shares as they are in the data (Mahajan et al.,
 /// ECCV 2018; Kang et al., <i>Decoupling Representation and Classifier for Long-Tailed Recognition</i>, ICLR 2020). PyTorch's
-/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here all rows of a class come before one comes again. Where a metric
-/// loss needs positives in every batch, take <see cref="IdentitySampler"/>.
+/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here no row of a class is drawn again before all others of it. If a
+/// metric loss needs positives in every batch, use <see cref="IdentitySampler"/>.
 /// </remarks>
 public sealed class ClassBalancedSampler : Sampler
 {
@@ -17,11 +17,11 @@ public sealed class ClassBalancedSampler : Sampler
     private readonly int batches;
     private readonly double[] upTo;    // the sum of the weights of classes 0..i
 
-    /// <summary>A sampler over rows with these classes.</summary>
+    /// <summary>Creates a sampler over rows with these classes.</summary>
     /// <param name="labels">The class of each row, any numbers.</param>
     /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
-    /// <param name="balance">In [0, 1]: 0 for the data's shares, 1 for equal shares. Default: 1.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: rows / batch size, at least 1.</param>
+    /// <param name="balance">The balance, in [0, 1]: 0 for the data's shares, 1 for equal shares. Default: 1.</param>
+    /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
@@ -41,7 +41,7 @@ public sealed class ClassBalancedSampler : Sampler
             upTo[i] = (i == 0 ? 0 : upTo[i - 1]) + Math.Pow(starts[i + 1] - starts[i], 1 - balance);
     }
 
-    /// <summary>0 for the data's shares, 1 for equal shares.</summary>
+    /// <summary>The balance: 0 for the data's shares, 1 for equal shares.</summary>
     public double Balance { get; }
 
     /// <inheritdoc/>
@@ -57,7 +57,7 @@ public sealed class ClassBalancedSampler : Sampler
             var chosen = Math.Min(found >= 0 ? found + 1 : ~found, upTo.Length - 1);
             var own = order.AsSpan(starts[chosen]..starts[chosen + 1]);
             var next = taken[chosen]++ % own.Length;
-            // One step of a shuffle: the rows from index `next` on have not come in this round.
+            // This is one step of a shuffle: the rows from index `next` on have not been drawn in this round.
             var j = next + random.NextInt(own.Length - next);
             (own[next], own[j]) = (own[j], own[next]);
             drawn[i] = own[next];

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>P×K from several domains (cameras, data sets) at once: every batch holds a given number of identities of each domain, with K
+/// <summary>P×K from several domains (cameras, data sets) at once. Every batch has a given number of identities of each domain, with K
 /// images of each identity.</summary>
 /// <remarks>
 /// Each batch is a fresh draw. The identities within a domain's share differ, and an identity is drawn in proportion to its number of
-/// images in that domain. Its K images may come from any domain, and differ where it has K. This is what fast-reid's SetReWeightSampler
-/// intends. There the same identity may be drawn twice, an identity with exactly K images is drawn with replacement, the rows are shuffled
-/// within a batch, and its own check of the batch size lets no batch through.
+/// images in that domain. Its K images may come from any domain, and differ if it has K. This is the intention of fast-reid's
+/// SetReWeightSampler. In its code, however, the same identity may be drawn twice, an identity with exactly K images is drawn with
+/// replacement, the rows are shuffled within a batch, and the check of the batch size refuses every batch.
 /// </remarks>
 public sealed class DomainIdentitySampler : Sampler
 {
@@ -17,17 +17,17 @@ public sealed class DomainIdentitySampler : Sampler
     private readonly DomainShare[] shares;
     private readonly int batches;
 
-    /// <summary>A sampler over images with these identities and domains.</summary>
+    /// <summary>Creates a sampler over images with these identities and domains.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="domains">The domain of each image, any numbers.</param>
     /// <param name="identitiesPerDomain">How many identities of each domain a batch of all processes together holds, each at least 1.
     /// Domains that are not named take no part.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: images / batch size, at least 1.</param>
+    /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: images / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several: whole identities.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException">A collection is null.</exception>
-    /// <exception cref="ArgumentException">The lengths differ, no domain is named, a domain has fewer identities than a batch is to hold of
+    /// <exception cref="ArgumentException">The lengths differ, no domain is named, a domain has fewer identities than a batch needs from
     /// it, a batch or an epoch is larger than an array can be, or the identities cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public DomainIdentitySampler(IReadOnlyList<long> labels, IReadOnlyList<long> domains,
@@ -47,7 +47,7 @@ public sealed class DomainIdentitySampler : Sampler
         batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, WholeBatchSize);
     }
 
-    /// <summary>K: how many images of each identity a batch holds.</summary>
+    /// <summary>K: the number of images of each identity of a batch.</summary>
     public int ImagesPerIdentity { get; }
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ public sealed class DomainIdentitySampler : Sampler
                     var own = order.AsSpan(starts[identity]..starts[identity + 1]);
                     for (var i = 0; i < ImagesPerIdentity; i++)
                     {
-                        // One step of a shuffle where the identity has K images, else a draw with replacement.
+                        // If the identity has K images, this is one step of a shuffle; otherwise it is a draw with replacement.
                         var from = own.Length >= ImagesPerIdentity ? i : 0;
                         var chosen = from + random.NextInt(own.Length - from);
                         (own[from], own[chosen]) = (own[chosen], own[from]);
@@ -106,15 +106,15 @@ public sealed class DomainIdentitySampler : Sampler
                 $"identitiesPerDomain must sum to at most {Array.MaxLength}, got {identities}."), nameof(identitiesPerDomain));
     }
 
-    /// <summary>What a batch takes from a domain.</summary>
+    /// <summary>The part of a batch that comes from one domain.</summary>
     /// <param name="Domain">The domain.</param>
-    /// <param name="Count">How many of its identities a batch holds.</param>
+    /// <param name="Count">The number of its identities in a batch.</param>
     private sealed record DomainShare(long Domain, int Count)
     {
         /// <summary>The identities with images in the domain, ascending.</summary>
         public List<int> Identities { get; } = [];
 
-        /// <summary>How many images in the domain each of them has.</summary>
+        /// <summary>The number of images of each of them in the domain.</summary>
         public List<int> Images { get; } = [];
 
         /// <summary>Adds an image of an identity. Identities come in ascending order.</summary>

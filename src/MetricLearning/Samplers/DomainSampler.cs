@@ -3,12 +3,12 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// Every batch holds K rows of each of N domains (cameras, data sets) drawn at random. No row comes twice in an epoch, and the epoch ends
-/// with the first batch that leaves one of its domains with fewer than K rows.
+/// Draws K rows from each of N random domains (cameras, data sets) for every batch. No row occurs twice in an epoch. The epoch ends with
+/// the first batch that leaves one of its domains with fewer than K rows.
 /// </summary>
 /// <remarks>
-/// Exactly the RandomDomainSampler (domains are cameras) and the RandomDatasetSampler of torchreid. A small domain therefore ends the epoch
-/// early; to go through all rows, take an <see cref="IdentitySampler"/> with the domains as labels. The number of batches depends on the
+/// These are exactly the RandomDomainSampler (domains are cameras) and the RandomDatasetSampler of torchreid. A small domain ends the epoch
+/// early; to go through all rows, use an <see cref="IdentitySampler"/> with the domains as labels. The number of batches depends on the
 /// draw: see <see cref="Sampler.CountIn"/>.
 /// </remarks>
 public sealed class DomainSampler : Sampler
@@ -16,7 +16,7 @@ public sealed class DomainSampler : Sampler
     private readonly int[] starts;
     private readonly int[] rows;
 
-    /// <summary>A sampler over rows of these domains.</summary>
+    /// <summary>Creates a sampler over rows of these domains.</summary>
     /// <param name="domains">The domain of each row, any numbers.</param>
     /// <param name="domainsPerBatch">N, the domains of a batch of all processes together, at least 1. Default: all domains.</param>
     /// <param name="rowsPerDomain">K, at least 1. Default: 16.</param>
@@ -45,13 +45,13 @@ public sealed class DomainSampler : Sampler
                     nameof(domains));
     }
 
-    /// <summary>How many domains there are.</summary>
+    /// <summary>The number of domains.</summary>
     public int Domains => starts.Length - 1;
 
-    /// <summary>N: how many domains a batch of all processes together holds.</summary>
+    /// <summary>N: the number of domains of a batch of all processes together.</summary>
     public int DomainsPerBatch { get; }
 
-    /// <summary>K: how many rows of each domain a batch holds.</summary>
+    /// <summary>K: the number of rows of each domain of a batch.</summary>
     public int RowsPerDomain { get; }
 
     /// <inheritdoc/>
@@ -65,7 +65,7 @@ public sealed class DomainSampler : Sampler
         for (var goesOn = true; goesOn;)
             foreach (var domain in random.Choose<int>(domains, DomainsPerBatch))
             {
-                // The rows that have not come yet.
+                // The rows that have not been drawn yet.
                 var left = order.AsSpan(starts[domain] + taken[domain], starts[domain + 1] - starts[domain] - taken[domain]);
                 foreach (var row in random.Choose(left, RowsPerDomain)) drawn.Add(row);
                 taken[domain] += RowsPerDomain;

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>The same triplets in every epoch, in an order that the seed and the epoch decide: batches of anchor, positive, negative,
-/// anchor, ...</summary>
+/// <summary>Gives the same triplets in every epoch, in an order that depends on the seed and the epoch. A batch has the order anchor,
+/// positive, negative, anchor, ...</summary>
 /// <remarks>
-/// For data that are known only as a set of triplets, and for triplets that were mined before. The loss takes a batch as
+/// Use it for data that are known only as a set of triplets, and for triplets that were mined before. The loss takes a batch as
 /// <c>loss.forward(embeddings, Triplets.InThrees(rows))</c>. This is FixedSetOfTriplets of pytorch-metric-learning; its draw from labels is
 /// <see cref="FromLabels"/>.
 /// </remarks>
@@ -14,11 +14,11 @@ public sealed class FixedTripletsSampler : Sampler
     private readonly (long Anchor, long Positive, long Negative)[] triplets;
     private readonly int length;    // of an epoch of all processes together
 
-    /// <summary>A sampler over these triplets.</summary>
+    /// <summary>Creates a sampler over these triplets.</summary>
     /// <param name="triplets">The rows of anchor, positive and negative, each 0 or greater; at least one triplet.</param>
     /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
-    /// <param name="lastBatch">What becomes of triplets that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first
-    /// again.</param>
+    /// <param name="lastBatch">What happens to triplets that do not fill a batch. <see cref="LastBatch.Fill"/> repeats the epoch's first
+    /// ones.</param>
     /// <param name="shard">The share of one process among several: whole triplets.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="triplets"/> is null.</exception>
@@ -41,18 +41,18 @@ public sealed class FixedTripletsSampler : Sampler
         length = lastBatch.LengthOf(SamplerSize.Product("an epoch", nameof(triplets), triplets.Count, 3), WholeBatchSize);
     }
 
-    /// <summary>How many triplets there are.</summary>
+    /// <summary>The number of triplets.</summary>
     public int Triplets => triplets.Length;
 
-    /// <summary>What becomes of triplets that do not fill a batch.</summary>
+    /// <summary>What happens to triplets that do not fill a batch.</summary>
     public LastBatch LastBatch { get; }
 
     /// <summary>
-    /// A sampler over triplets drawn once from labels: two classes at random, an anchor and a positive of the first class (the same row
-    /// twice where the class has no other), a negative of the second.
+    /// Creates a sampler over triplets that are drawn once from labels: two classes at random, an anchor and a positive of the first class
+    /// (the same row twice if the class has no other), and a negative of the second.
     /// </summary>
     /// <param name="labels">The class of each row; at least two classes.</param>
-    /// <param name="count">How many triplets, at least 1.</param>
+    /// <param name="count">The number of triplets, at least 1.</param>
     /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of the triplets and of all epochs.</param>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K over identities that are hard to tell apart: each batch holds one identity and the P − 1 identities nearest to it, by the distances
+/// P×K over identities that are hard to distinguish. Each batch has one identity and the P − 1 identities nearest to it, by the distances
 /// of the model in training. An epoch has one batch for each identity.
 /// </summary>
 /// <remarks>
@@ -15,8 +15,9 @@ namespace MetricLearning;
 /// sampler.Update(embeddings, Distance.Cosine);
 /// </code>
 /// <para>Before the first <see cref="Update(Tensor, Distance)"/> the neighbors are drawn at random. An epoch is a pure function of the
-/// seed, its number and <see cref="Neighbors"/>: save these beside <see cref="Sampler.State"/> in a checkpoint, and a run resumes in the
-/// middle of an epoch. Images of an identity come in random order, all before one comes again as far as groups of K allow.</para>
+/// seed, its number and <see cref="Neighbors"/>. Save these together with <see cref="Sampler.State"/> in a checkpoint, and a run resumes in
+/// the middle of an epoch. Images of an identity are drawn in random order. As far as groups of K allow, no image is drawn again before all
+/// others of its identity.</para>
 /// <para>Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable Person Re-Identification</i>, CVPR 2022
 /// (GraphSampler of QAConv).</para>
 /// <para>Thread safety: as for <see cref="Sampler"/>. <see cref="Update(Tensor, Distance)"/> and setting <see cref="Neighbors"/> belong to
@@ -31,7 +32,7 @@ public sealed class GraphSampler : Sampler
     private readonly int[] rows;
     private volatile int[]? neighbors;
 
-    /// <summary>A sampler over the images with these labels.</summary>
+    /// <summary>Creates a sampler over the images with these labels.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 2. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
@@ -55,19 +56,19 @@ public sealed class GraphSampler : Sampler
         SamplerSize.Product("an epoch", nameof(labels), Identities, WholeBatchSize);
     }
 
-    /// <summary>P: how many identities a batch of all processes together holds.</summary>
+    /// <summary>P: the number of identities of a batch of all processes together.</summary>
     public int IdentitiesPerBatch { get; }
 
-    /// <summary>K: how many images of each identity a batch holds.</summary>
+    /// <summary>K: the number of images of each identity of a batch.</summary>
     public int ImagesPerIdentity { get; }
 
-    /// <summary>How many identities there are. They are numbered in the order in which they first come in the labels.</summary>
+    /// <summary>The number of identities. They are numbered in the order in which they first come in the labels.</summary>
     public int Identities => starts.Length - 1;
 
     /// <summary>[Identities · (P − 1)]: the numbers of the nearest identities of each identity, nearest first; null until
     /// <see cref="Update(Tensor, Distance)"/>. For checkpoints.</summary>
-    /// <exception cref="ArgumentException">The length or an identity does not fit, as when they are of another sampler or of other
-    /// data.</exception>
+    /// <exception cref="ArgumentException">The length or an identity does not fit, for example because they come from another sampler or
+    /// from other data.</exception>
     public IReadOnlyList<int>? Neighbors
     {
         get => neighbors is { } known ? [.. known] : null;
@@ -83,7 +84,7 @@ public sealed class GraphSampler : Sampler
         }
     }
 
-    /// <summary>One image of each identity, drawn for an epoch: embed these for <see cref="Update(Tensor, Distance)"/>.</summary>
+    /// <summary>Draws one image of each identity for an epoch. Embed these for <see cref="Update(Tensor, Distance)"/>.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <returns>Rows [Identities], in the order of the identities: a pure function of the seed and the epoch.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
@@ -95,7 +96,7 @@ public sealed class GraphSampler : Sampler
         return chosen;
     }
 
-    /// <summary>Takes the nearest identities of each identity from their distances. Of equally near identities the one with the lower
+    /// <summary>Finds the nearest identities of each identity from their distances. Among equally near identities, the one with the lower
     /// number counts as nearer.</summary>
     /// <param name="distances">[Identities, Identities], on any device.</param>
     /// <exception cref="ArgumentException">The distances are null, of another size, or not finite.</exception>
@@ -109,10 +110,10 @@ public sealed class GraphSampler : Sampler
         neighbors = Nearest((first, count) => distances.narrow(0, first, count));
     }
 
-    /// <summary>Takes the nearest identities of each identity by a distance of their embeddings. No matrix of all distances is made: some
-    /// rows at a time take about 64 MB, however many identities there are.</summary>
+    /// <summary>Finds the nearest identities of each identity by a distance of their embeddings. It computes a block of rows at a time,
+    /// which takes about 64 MB for any number of identities.</summary>
     /// <param name="embeddings">[Identities, D], in the order of <see cref="Representatives"/>, on any device.</param>
-    /// <param name="distance">The distance; of equally near identities the one with the lower number counts as nearer.</param>
+    /// <param name="distance">The distance. Among equally near identities, the one with the lower number counts as nearer.</param>
     /// <exception cref="ArgumentNullException"><paramref name="distance"/> is null.</exception>
     /// <exception cref="ArgumentException">The embeddings are null, of another number of rows, or not finite.</exception>
     public void Update(Tensor embeddings, Distance distance)
@@ -130,7 +131,7 @@ public sealed class GraphSampler : Sampler
         });
     }
 
-    /// <summary>The nearest identities of each, from blocks of rows of the matrix of distances.</summary>
+    /// <summary>Finds the nearest identities of each identity from blocks of rows of the matrix of distances.</summary>
     private int[] Nearest(Func<int, int, Tensor> rowsOf)
     {
         var found = new int[Identities * (IdentitiesPerBatch - 1)];
@@ -189,7 +190,7 @@ public sealed class GraphSampler : Sampler
         return ShareOf(Identities * WholeBatchSize);
     }
 
-    /// <summary>The nearest identities of a center, or others at random where the neighbors are not known.</summary>
+    /// <summary>The nearest identities of a center, or random ones if the neighbors are not known.</summary>
     private int[] Near(int center, int[]? known, int[] others, SeededRandom random)
     {
         var count = IdentitiesPerBatch - 1;

@@ -1,13 +1,13 @@
 namespace MetricLearning;
 
 /// <summary>
-/// The labels in random order, the rows of each label together, cut into batches: a batch holds as few labels as it can, and at least two
-/// rows of each.
+/// Puts the labels in random order, with the rows of each label together, and cuts this list into batches. A batch has as few labels as
+/// possible, and at least two rows of each.
 /// </summary>
 /// <remarks>
-/// Exactly the GroupByLabelBatchSampler of sentence-transformers. Each label gives an even number of rows, in the order of the data: the
-/// last row of an odd number never comes, and neither does a label with one row. A label with many rows fills whole batches, which then
-/// have no negatives; <see cref="IdentitySampler"/> mixes better.
+/// This is exactly the GroupByLabelBatchSampler of sentence-transformers. Each label gives an even number of rows, in the order of the
+/// data. The last row of an odd number is never used, and neither is a label with one row. A label with many rows fills whole batches,
+/// which then have no negatives; <see cref="IdentitySampler"/> mixes better.
 /// </remarks>
 public sealed class GroupByLabelSampler : Sampler
 {
@@ -15,16 +15,16 @@ public sealed class GroupByLabelSampler : Sampler
     private readonly int[] rows;
     private readonly int total;
 
-    /// <summary>A sampler over rows with these labels.</summary>
+    /// <summary>Creates a sampler over rows with these labels.</summary>
     /// <param name="labels">The label of each row, any numbers.</param>
     /// <param name="batchSize">Rows of a batch of all processes together, an even number.</param>
-    /// <param name="lastBatch">What becomes of rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
+    /// <param name="lastBatch">What happens to rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
     /// <see cref="LastBatch.Short"/>.</param>
     /// <param name="shard">The share of one process among several: whole pairs of a label.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
-    /// <exception cref="ArgumentException">No label has two rows, the batch size is odd, the last batch is to be filled, or the batch
-    /// cannot be divided among the processes evenly.</exception>
+    /// <exception cref="ArgumentException">No label has two rows, the batch size is odd, <paramref name="lastBatch"/> is
+    /// <see cref="LastBatch.Fill"/>, or the batch cannot be divided among the processes evenly.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The batch size is below 2, or the enum has no such value.</exception>
     public GroupByLabelSampler(IReadOnlyList<long> labels, int batchSize, LastBatch lastBatch = LastBatch.Short,
         SamplerShard shard = default, ulong seed = 0) : base(batchSize, seed, shard, groupSize: Even(batchSize))
@@ -36,10 +36,10 @@ public sealed class GroupByLabelSampler : Sampler
         (starts, rows, _) = Groups.Of(labels, minimum: 2);
         for (var label = 0; label < starts.Length - 1; label++) total += EvenPart(label);
         if (total == 0)
-            throw new ArgumentException($"labels must hold one with at least 2 rows, got {labels.Count} rows with none.", nameof(labels));
+            throw new ArgumentException($"a label must have at least 2 rows, got {labels.Count} different labels.", nameof(labels));
     }
 
-    /// <summary>What becomes of rows that do not fill a batch.</summary>
+    /// <summary>What happens to rows that do not fill a batch.</summary>
     public LastBatch LastBatch { get; }
 
     /// <inheritdoc/>

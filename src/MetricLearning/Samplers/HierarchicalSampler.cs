@@ -3,8 +3,8 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K with a level above: every batch holds C categories, P classes of each category and K images of each class. Negatives of the same
-/// category are the hard ones (two chairs rather than a chair and a lamp).
+/// P×K with categories: every batch has C categories, P classes of each category and K images of each class. Negatives of the same category
+/// are hard (two chairs rather than a chair and a lamp).
 /// </summary>
 /// <remarks>
 /// By default each batch is a fresh draw in which every category that has P classes of K images is equally likely;
@@ -20,7 +20,7 @@ public sealed class HierarchicalSampler : Sampler
     private readonly int[] classes;
     private readonly int batches;
 
-    /// <summary>A sampler over images with these classes and categories.</summary>
+    /// <summary>Creates a sampler over images with these classes and categories.</summary>
     /// <param name="labels">The class of each image, any numbers.</param>
     /// <param name="categories">The category of each image, any numbers; the images of one class have one category.</param>
     /// <param name="categoriesPerBatch">C, the categories of a batch of all processes together, at least 1. Default: 2.</param>
@@ -28,7 +28,7 @@ public sealed class HierarchicalSampler : Sampler
     /// <param name="imagesPerClass">K, at least 1. Default: 4. Classes with fewer than K images are left out, and so are categories with
     /// fewer than P such classes.</param>
     /// <param name="draw">How categories and classes are chosen. Default: every category is equally likely.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: images / (C·P·K), at least 1.</param>
+    /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: images / (C·P·K), at least 1.</param>
     /// <param name="shard">The share of one process among several: whole categories.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException">A collection is null.</exception>
@@ -60,13 +60,13 @@ public sealed class HierarchicalSampler : Sampler
         batches = SamplerSize.Batches(batchesPerEpoch, labels.Count, WholeBatchSize);
     }
 
-    /// <summary>C: how many categories a batch of all processes together holds.</summary>
+    /// <summary>C: the number of categories of a batch of all processes together.</summary>
     public int CategoriesPerBatch { get; }
 
-    /// <summary>P: how many classes of each category a batch holds.</summary>
+    /// <summary>P: the number of classes of each category of a batch.</summary>
     public int ClassesPerCategory { get; }
 
-    /// <summary>K: how many images of each class a batch holds.</summary>
+    /// <summary>K: the number of images of each class of a batch.</summary>
     public int ImagesPerClass { get; }
 
     /// <summary>How categories and classes are chosen.</summary>
@@ -82,7 +82,7 @@ public sealed class HierarchicalSampler : Sampler
         for (var next = 0; next < drawn.Length;)
             foreach (var category in chooseCategories(used))
             {
-                // The classes that have not come in this round.
+                // The classes that have not been drawn in this round.
                 var own = classOrder.AsSpan(categoryStarts[category] + used[category], ClassesOf(category) - used[category]);
                 foreach (var one in random.Choose(own, ClassesPerCategory))
                     foreach (var row in random.Choose(rowOrder.AsSpan(classStarts[one]..classStarts[one + 1]), ImagesPerClass))
@@ -110,8 +110,8 @@ public sealed class HierarchicalSampler : Sampler
 
     private int ClassesOf(int category) => categoryStarts[category + 1] - categoryStarts[category];
 
-    /// <summary>What chooses the categories of each batch of an epoch. It takes how many classes of each category have come in this
-    /// round.</summary>
+    /// <summary>Makes the function that chooses the categories of each batch of an epoch. The function takes the number of classes of each
+    /// category that have been drawn in this round.</summary>
     private Func<int[], int[]> CategoryChoice(SeededRandom random)
     {
         int[] order = [.. Enumerable.Range(0, categoryStarts.Length - 1)];

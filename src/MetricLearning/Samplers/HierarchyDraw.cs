@@ -11,9 +11,8 @@ public enum HierarchyDraw
     WeighedByClasses,
 
     /// <summary>
-    /// No class comes again in a round. A round ends when fewer than C categories have P classes left that have not come
-    /// (open-metric-learning's DistinctCategoryBalanceSampler, which instead fills the last batch of a category with classes that have
-    /// come).
+    /// No class is drawn twice in a round. A round ends when fewer than C categories have P classes left (open-metric-learning's
+    /// DistinctCategoryBalanceSampler, which instead fills the last batch of a category with classes that were already drawn).
     /// </summary>
     DistinctClasses,
 }

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>
-/// What an epoch of an <see cref="IdentitySampler"/> is. Published recipes count their epochs in different units, so "120 epochs" may
+/// Defines an epoch of an <see cref="IdentitySampler"/>. Published recipes count their epochs in different units, so "120 epochs" may
 /// differ by a factor of four in iterations. The default is <see cref="AllImages"/>.
 /// </summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
@@ -24,18 +24,18 @@ public readonly record struct IdentityEpoch
     public static IdentityEpoch EachIdentityOnce { get; } = new(IdentityPass.EachIdentityOnce, null);
 
     /// <summary>A fixed number of batches, each a fresh draw of P identities from all (pytorch-metric-learning's M-per-class with a batch
-    /// size). There is no promise that every identity comes.</summary>
-    /// <param name="batches">How many batches, at least 1.</param>
+    /// size). Some identities may not be drawn.</summary>
+    /// <param name="batches">The number of batches, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public static IdentityEpoch Independent(int batches) => new(IdentityPass.Independent, Guard.AtLeast(batches, 1));
 
     /// <summary>The same pass through the data, cut or repeated to exactly this many batches (as fast-reid counts). Each repetition is a
     /// fresh draw, and every batch is full whatever <see cref="LastBatch"/> says.</summary>
-    /// <param name="batches">How many batches, at least 1.</param>
+    /// <param name="batches">The number of batches, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive.</exception>
     public IdentityEpoch WithBatches(int batches) => new(Pass, Guard.AtLeast(batches, 1));
 
-    /// <summary>The fixed number of batches, or null where the data decide.</summary>
+    /// <summary>The fixed number of batches, or null if the data decide.</summary>
     public int? BatchCount { get; }
 
     internal IdentityPass Pass { get; }

@@ -3,16 +3,17 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// The P×K identity sampler: every batch holds K images of each of P different identities, so that each image finds positives and
-/// negatives in its own batch.
+/// The P×K identity sampler. Every batch has K images of each of P different identities, so each image has positives and negatives in its
+/// own batch.
 /// </summary>
 /// <remarks>
-/// <para>Images of one identity stand side by side: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the
-/// images differ wherever the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
+/// <para>Images of one identity are adjacent: rows <c>[j·K, (j+1)·K)</c> of a batch are its j-th identity. Within such a group the images
+/// differ if the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
 /// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(images + drawn).</para>
 /// <para>Hermans, Beyer and Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017, name P and K. The published
-/// systems differ in what an epoch is, in identities with few pictures and in the tail: <see cref="TorchReId"/>, <see cref="OpenReid"/>,
-/// <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/> set this sampler up as each of them.</para>
+/// systems differ in the definition of an epoch, in the treatment of identities with few pictures, and in the last batch.
+/// <see cref="TorchReId"/>, <see cref="OpenReid"/>, <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/>
+/// create a sampler that works like each of them.</para>
 /// </remarks>
 /// <example><code>
 /// var sampler = new IdentitySampler(data.Train.Labels, identitiesPerBatch: 16, imagesPerIdentity: 4, seed: 1);
@@ -25,16 +26,16 @@ public sealed class IdentitySampler : Sampler
     private readonly int[] rows;
     private readonly int[]? cameras;    // of each image
 
-    /// <summary>A sampler over the images with these labels.</summary>
+    /// <summary>Creates a sampler over the images with these labels.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1; a loss over pairs needs 2. Default: 4.</param>
-    /// <param name="smallIdentities">What becomes of identities with fewer than K images.</param>
-    /// <param name="epoch">What an epoch is. Default: <see cref="IdentityEpoch.AllImages"/>.</param>
-    /// <param name="lastBatch">What becomes of groups that do not fill a batch.</param>
+    /// <param name="smallIdentities">What happens to identities with fewer than K images.</param>
+    /// <param name="epoch">The definition of an epoch. Default: <see cref="IdentityEpoch.AllImages"/>.</param>
+    /// <param name="lastBatch">What happens to groups that do not fill a batch.</param>
     /// <param name="cameras">The camera of each image, to put images of different cameras together; null to draw regardless of
     /// cameras.</param>
-    /// <param name="cameraSpread">How cameras are mixed, where they are given.</param>
+    /// <param name="cameraSpread">How cameras are mixed, if they are given.</param>
     /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
@@ -68,28 +69,28 @@ public sealed class IdentitySampler : Sampler
         CheckEpochLength();
     }
 
-    /// <summary>P: how many identities a batch of all processes together holds.</summary>
+    /// <summary>P: the number of identities of a batch of all processes together.</summary>
     public int IdentitiesPerBatch { get; }
 
-    /// <summary>K: how many images of each identity a batch holds.</summary>
+    /// <summary>K: the number of images of each identity of a batch.</summary>
     public int ImagesPerIdentity { get; }
 
-    /// <summary>What becomes of identities with fewer than K images.</summary>
+    /// <summary>What happens to identities with fewer than K images.</summary>
     public SmallIdentities SmallIdentities { get; }
 
-    /// <summary>What an epoch is.</summary>
+    /// <summary>The definition of an epoch.</summary>
     public IdentityEpoch Epoch { get; }
 
-    /// <summary>What becomes of groups that do not fill a batch.</summary>
+    /// <summary>What happens to groups that do not fill a batch.</summary>
     public LastBatch LastBatch { get; }
 
-    /// <summary>How cameras are mixed, where they are known.</summary>
+    /// <summary>How cameras are mixed, if they are known.</summary>
     public CameraSpread CameraSpread { get; }
 
     /// <summary>How many identities take part.</summary>
     public int Identities => starts.Length - 1;
 
-    /// <summary>How many identities were left out because they have fewer than K images.</summary>
+    /// <summary>The number of identities that were left out because they have fewer than K images.</summary>
     public int LeftOut { get; }
 
     /// <summary>
@@ -100,7 +101,7 @@ public sealed class IdentitySampler : Sampler
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">As the constructor.</exception>
+    /// <exception cref="ArgumentException">As for the constructor.</exception>
     public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
@@ -110,7 +111,7 @@ public sealed class IdentitySampler : Sampler
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">As the constructor.</exception>
+    /// <exception cref="ArgumentException">As for the constructor.</exception>
     public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, seed: seed);
@@ -124,7 +125,7 @@ public sealed class IdentitySampler : Sampler
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">As the constructor.</exception>
+    /// <exception cref="ArgumentException">As for the constructor.</exception>
     public static IdentitySampler FastReIdNaive(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
         SamplerShard shard = default, ulong seed = 0) =>
         new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed,
@@ -141,7 +142,7 @@ public sealed class IdentitySampler : Sampler
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">As the constructor; the cameras must be given.</exception>
+    /// <exception cref="ArgumentException">As for the constructor; the cameras must be given.</exception>
     public static IdentitySampler FastReIdBalanced(IReadOnlyList<long> labels, IReadOnlyList<long> cameras, int identitiesPerBatch = 16,
         int imagesPerIdentity = 4, SamplerShard shard = default, ulong seed = 0)
     {
@@ -157,10 +158,10 @@ public sealed class IdentitySampler : Sampler
     /// <param name="labels">The class of each image, any numbers.</param>
     /// <param name="classesPerBatch">P, at least 1.</param>
     /// <param name="samplesPerClass">K, at least 1.</param>
-    /// <param name="lengthBeforeNewIteration">How many images end an epoch, at least one batch; whole batches count. Default:
-    /// 100,000.</param>
+    /// <param name="lengthBeforeNewIteration">The number of images of an epoch, at least one batch; it is rounded down to whole batches.
+    /// Default: 100,000.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <exception cref="ArgumentException">As the constructor; <paramref name="lengthBeforeNewIteration"/> must be at least a
+    /// <exception cref="ArgumentException">As for the constructor; <paramref name="lengthBeforeNewIteration"/> must be at least a
     /// batch.</exception>
     public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
         int lengthBeforeNewIteration = 100_000, ulong seed = 0) =>
@@ -197,7 +198,7 @@ public sealed class IdentitySampler : Sampler
         return Math.Max(1, labels.Count / BatchSizeOf(identitiesPerBatch, imagesPerIdentity));
     }
 
-    /// <summary>The drawing of one epoch: its own order of the images, and what it has drawn so far.</summary>
+    /// <summary>The draw of one epoch: its own order of the images, and the indices drawn so far.</summary>
     private sealed class Drawing(IdentitySampler sampler, SeededRandom random)
     {
         private readonly int places = sampler.IdentitiesPerBatch;
@@ -366,8 +367,8 @@ public sealed class IdentitySampler : Sampler
             }
         }
 
-        /// <summary>Deals shuffled images camera by camera in turn, so that neighbors come from different cameras as far as they
-        /// can.</summary>
+        /// <summary>Deals shuffled images camera by camera in turn, so that neighbors come from different cameras as far as
+        /// possible.</summary>
         private void Deal(Span<int> own)
         {
             var cameras = sampler.cameras!;

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>What becomes of the rest of an epoch that does not fill a batch.</summary>
+/// <summary>What happens to the rest of an epoch that does not fill a batch.</summary>
 public enum LastBatch
 {
     /// <summary>It is dropped: every batch is full.</summary>
@@ -9,7 +9,7 @@ public enum LastBatch
     /// <summary>It makes one smaller batch at the end.</summary>
     Short,
 
-    /// <summary>It is filled with rows that this epoch has drawn already: every batch is full, and nothing is dropped.</summary>
+    /// <summary>It is filled with rows that this epoch has already drawn: every batch is full, and nothing is dropped.</summary>
     Fill,
 }
 

@@ -3,14 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The columns with the smallest entries of each row of a matrix, without sorting the rows.</summary>
+/// <summary>Finds the columns with the smallest entries of each row of a matrix, without sorting the rows.</summary>
 internal static unsafe class NearestColumns
 {
-    /// <summary>Finds the columns, the smallest entry first; of equal entries the lower column comes first.</summary>
+    /// <summary>Finds the columns, the smallest entry first. Among equal entries the lower column comes first.</summary>
     /// <param name="block">[N, C], finite: consecutive rows of a square matrix.</param>
     /// <param name="first">The number of the first row in that matrix. The row's own column is left out.</param>
     /// <param name="found">Receives <paramref name="count"/> columns for each row.</param>
-    /// <param name="count">How many, less than C.</param>
+    /// <param name="count">The number to choose, less than C.</param>
     public static void Find(Tensor block, int first, Memory<int> found, int count)
     {
         using var scope = NewDisposeScope();

@@ -4,17 +4,17 @@ using System.Globalization;
 namespace MetricLearning;
 
 /// <summary>
-/// Which rows make a batch: a sequence of indices whose consecutive runs of <see cref="BatchSize"/> are the batches. TorchSharp's
-/// <c>DataLoader</c> takes it as its shuffler; <see cref="Batches"/> gives the batches themselves.
+/// Chooses the rows of each batch. It is a sequence of indices whose consecutive runs of <see cref="BatchSize"/> are the batches.
+/// TorchSharp's <c>DataLoader</c> takes it as its shuffler; <see cref="Batches"/> gives the batches themselves.
 /// </summary>
 /// <remarks>
-/// <para>An epoch is a pure function of the seed and the epoch's number, so the same batches come on every machine, and a run resumes in
-/// the middle of an epoch from its <see cref="State"/>. Each enumeration gives what is left of the current epoch and moves on to the
+/// <para>An epoch is a pure function of the seed and the epoch's number. So every machine gets the same batches, and a run resumes in the
+/// middle of an epoch from its <see cref="State"/>. Each enumeration gives the rest of the current epoch and then moves to the
 /// next.</para>
-/// <para><c>DataLoader.Count</c> of TorchSharp ignores its shuffler: it is the size of the dataset divided by the batch size. The number of
-/// batches that really come is <see cref="BatchesPerEpoch"/>.</para>
+/// <para><c>DataLoader.Count</c> of TorchSharp ignores its shuffler: it is the size of the dataset divided by the batch size. The real
+/// number of batches is <see cref="BatchesPerEpoch"/>.</para>
 /// <para>To add a sampler, derive and write <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
-/// <see cref="Share"/> of the whole epoch where it can be split among processes.</para>
+/// <see cref="Share"/> of the whole epoch if it can be split among processes.</para>
 /// <para>Thread safety: any number of threads may call <see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> at once. The
 /// state belongs to one thread at a time: enumerating, <see cref="Batches"/>, <see cref="State"/>, <see cref="Count"/> and
 /// <see cref="BatchesPerEpoch"/>.</para>
@@ -25,10 +25,10 @@ public abstract class Sampler : IEnumerable<long>
     private SamplerState state;
     private volatile EpochCount? lastCount;
 
-    /// <summary>A sampler of batches of this size.</summary>
+    /// <summary>Creates a sampler of batches of this size.</summary>
     /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
     /// <param name="seed">The seed of all epochs.</param>
-    /// <param name="shard">Which process's share of each batch to give; the default is the whole batch.</param>
+    /// <param name="shard">The share of one process; the default is the whole batch.</param>
     /// <param name="groupSize">Rows that stay together in one process (the K of P×K).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>
@@ -44,41 +44,42 @@ public abstract class Sampler : IEnumerable<long>
         Shard = shard;
     }
 
-    /// <summary>How many rows make a batch of this process.</summary>
+    /// <summary>The number of rows of a batch of this process.</summary>
     public int BatchSize => WholeBatchSize / Shard.Count;
 
-    /// <summary>How many rows make a batch of all processes together; without a shard the same as <see cref="BatchSize"/>.</summary>
+    /// <summary>The number of rows of a batch of all processes together; without a shard the same as <see cref="BatchSize"/>.</summary>
     public int WholeBatchSize { get; }
 
     /// <summary>The seed of all epochs.</summary>
     public ulong Seed { get; }
 
-    /// <summary>Which process's share of each batch this sampler gives.</summary>
+    /// <summary>The process whose share of each batch this sampler gives.</summary>
     public SamplerShard Shard { get; }
 
-    /// <summary>What comes next. It moves as indices are given, and may be set to resume. The end of an epoch is the start of the
+    /// <summary>The position of the next index. It advances as indices are given. Set it to resume. The end of an epoch is the start of the
     /// next.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch, as when the state is of another sampler or of
-    /// other data.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The position is outside the epoch, for example because the state comes from another
+    /// sampler or from other data.</exception>
     public SamplerState State
     {
         get => state;
         set => state = Checked(value);
     }
 
-    /// <summary>All indices of an epoch, batch after batch: a pure function of <see cref="Seed"/> and <paramref name="epoch"/>.</summary>
+    /// <summary>Draws all indices of an epoch, batch after batch. This is a pure function of <see cref="Seed"/> and
+    /// <paramref name="epoch"/>.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public abstract long[] Draw(int epoch);
 
-    /// <summary>How many indices the current epoch has, exactly.</summary>
+    /// <summary>The exact number of indices of the current epoch.</summary>
     public int Count => CountIn(state.Epoch);
 
-    /// <summary>How many batches the current epoch has, a smaller last batch included.</summary>
+    /// <summary>The number of batches of the current epoch, including a smaller last batch.</summary>
     public int BatchesPerEpoch => BatchesIn(state.Epoch);
 
-    /// <summary>How many indices an epoch has, exactly. Where only a draw can tell, the epoch is drawn once and the number is
-    /// kept.</summary>
+    /// <summary>The exact number of indices of an epoch. If it depends on the draw, the epoch is drawn once and the number is
+    /// cached.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public virtual int CountIn(int epoch)
@@ -87,7 +88,7 @@ public abstract class Sampler : IEnumerable<long>
         return known.Count;
     }
 
-    /// <summary>How many batches an epoch has, a smaller last batch included.</summary>
+    /// <summary>The number of batches of an epoch, including a smaller last batch.</summary>
     /// <param name="epoch">The number of the epoch, from 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The epoch is negative.</exception>
     public int BatchesIn(int epoch)
@@ -96,7 +97,7 @@ public abstract class Sampler : IEnumerable<long>
         return count / BatchSize + (count % BatchSize > 0 ? 1 : 0);
     }
 
-    /// <summary>The rest of the current epoch, index by index.</summary>
+    /// <summary>Enumerates the rest of the current epoch, index by index.</summary>
     public IEnumerator<long> GetEnumerator()
     {
         var (epoch, position) = state;
@@ -108,8 +109,8 @@ public abstract class Sampler : IEnumerable<long>
         }
     }
 
-    /// <summary>The rest of the current epoch, batch by batch. Where the state stands in the middle of a batch, the first batch is the rest
-    /// of it.</summary>
+    /// <summary>Enumerates the rest of the current epoch, batch by batch. If the state is in the middle of a batch, the first batch is the
+    /// rest of it.</summary>
     public IEnumerable<long[]> Batches()
     {
         var (epoch, position) = state;
@@ -131,9 +132,9 @@ public abstract class Sampler : IEnumerable<long>
     protected SeededRandom RandomOf(int epoch) => SeededRandom.ForStream(Seed, (ulong)Guard.AtLeast(epoch, 0));
 
     /// <summary>
-    /// This process's share of an epoch that was drawn for all processes: an equal run of whole groups from each batch. From a smaller last
-    /// batch each process takes equally many groups, and the groups that cannot be divided are dropped, so that all processes make equally
-    /// many steps.
+    /// Takes this process's share of an epoch that was drawn for all processes: an equal run of whole groups from each batch. From a
+    /// smaller last batch each process takes the same number of groups, and groups that cannot be divided are dropped. So all processes
+    /// make the same number of steps.
     /// </summary>
     /// <param name="whole">All indices of the epoch, batch after batch.</param>
     /// <exception cref="ArgumentNullException"><paramref name="whole"/> is null.</exception>
@@ -153,10 +154,10 @@ public abstract class Sampler : IEnumerable<long>
         return share;
     }
 
-    /// <summary>How many of <paramref name="whole"/> indices <see cref="Share"/> keeps.</summary>
+    /// <summary>The number of <paramref name="whole"/> indices that <see cref="Share"/> keeps.</summary>
     protected int ShareOf(int whole) => whole / WholeBatchSize * BatchSize + ShareOfBatch(whole % WholeBatchSize);
 
-    /// <summary>The state as the sampler takes it: the end of an epoch becomes the start of the next.</summary>
+    /// <summary>Normalizes a state: the end of an epoch becomes the start of the next.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch.</exception>
     internal SamplerState Checked(SamplerState value)
     {

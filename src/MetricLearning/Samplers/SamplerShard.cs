@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>
-/// One process's share of the batches when several processes train together: all draw the same epoch from the same seed, and each takes its
+/// One process's share of the batches when several processes train together. All draw the same epoch from the same seed, and each takes its
 /// own part of every batch. The default is one process that takes the whole batch.
 /// </summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
@@ -10,8 +10,8 @@ public readonly record struct SamplerShard
     private readonly int last;
 
     /// <summary>The share of the process <paramref name="rank"/> of <paramref name="count"/>.</summary>
-    /// <param name="rank">Which process, in [0, count).</param>
-    /// <param name="count">How many processes there are, at least 1.</param>
+    /// <param name="rank">The number of the process, in [0, count).</param>
+    /// <param name="count">The number of processes, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The count is not positive, or the rank is not in [0, count).</exception>
     public SamplerShard(int rank, int count)
     {
@@ -19,9 +19,9 @@ public readonly record struct SamplerShard
         Rank = (int)Guard.Within(rank, 0, last);
     }
 
-    /// <summary>Which process, from 0.</summary>
+    /// <summary>The number of the process, from 0.</summary>
     public int Rank { get; }
 
-    /// <summary>How many processes there are.</summary>
+    /// <summary>The number of processes.</summary>
     public int Count => last + 1;
 }

@@ -1,12 +1,12 @@
 namespace MetricLearning;
 
-/// <summary>Every row once, in order: for extracting features. The last batch may be smaller.</summary>
+/// <summary>Gives every row once, in order, for extracting features. The last batch may be smaller.</summary>
 public sealed class SequentialSampler : Sampler
 {
     private readonly int count;
 
-    /// <summary>A sampler over <paramref name="count"/> rows.</summary>
-    /// <param name="count">How many rows there are, at least 1.</param>
+    /// <summary>Creates a sampler over <paramref name="count"/> rows.</summary>
+    /// <param name="count">The number of rows, at least 1.</param>
     /// <param name="batchSize">Rows of a batch, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public SequentialSampler(int count, int batchSize) : base(batchSize, seed: 0) => this.count = Guard.AtLeast(count, 1);

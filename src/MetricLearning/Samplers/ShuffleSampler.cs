@@ -1,15 +1,15 @@
 namespace MetricLearning;
 
-/// <summary>Every row once an epoch, in an order that the seed and the epoch decide.</summary>
+/// <summary>Gives every row once per epoch, in an order that depends on the seed and the epoch.</summary>
 public sealed class ShuffleSampler : Sampler
 {
     private readonly int count;
     private readonly int length;    // of an epoch of all processes together
 
-    /// <summary>A sampler over <paramref name="count"/> rows.</summary>
-    /// <param name="count">How many rows there are, at least 1.</param>
+    /// <summary>Creates a sampler over <paramref name="count"/> rows.</summary>
+    /// <param name="count">The number of rows, at least 1.</param>
     /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
-    /// <param name="lastBatch">What becomes of rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
+    /// <param name="lastBatch">What happens to rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
     /// again.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
@@ -24,7 +24,7 @@ public sealed class ShuffleSampler : Sampler
         length = lastBatch.LengthOf(count, batchSize);
     }
 
-    /// <summary>What becomes of rows that do not fill a batch.</summary>
+    /// <summary>What happens to rows that do not fill a batch.</summary>
     public LastBatch LastBatch { get; }
 
     /// <inheritdoc/>

@@ -1,15 +1,15 @@
 namespace MetricLearning;
 
-/// <summary>What becomes of identities with fewer images than a batch holds of each (fewer than K).</summary>
+/// <summary>What happens to identities with fewer than K images.</summary>
 public enum SmallIdentities
 {
-    /// <summary>K independent draws, so one image may come several times and another not at all (torchreid, Bag of Tricks, open-reid,
+    /// <summary>K independent draws, so one image may occur several times and another not at all (torchreid, Bag of Tricks, open-reid,
     /// fast-reid, pytorch-metric-learning).</summary>
     DrawWithReplacement,
 
-    /// <summary>Every image once before any comes again.</summary>
+    /// <summary>Every image is drawn once before any is drawn again.</summary>
     Repeat,
 
-    /// <summary>The identity takes no part in training.</summary>
+    /// <summary>The identity is not used in training.</summary>
     LeaveOut,
 }

@@ -26,7 +26,7 @@ internal sealed class WeightedChoice
     public int Count => weights.Length;
 
     /// <summary>Chooses different items.</summary>
-    /// <param name="count">How many, at most the number of items.</param>
+    /// <param name="count">The number of items to choose, at most <see cref="Count"/>.</param>
     /// <param name="random">The random numbers.</param>
     /// <returns>The items in the order in which they were drawn. The next call chooses among all again.</returns>
     public int[] Choose(int count, SeededRandom random)
@@ -47,7 +47,7 @@ internal sealed class WeightedChoice
         for (var i = item + 1; i < sums.Length; i += i & -i) sums[i] += weight;
     }
 
-    /// <summary>The item at a place, where each item takes as many places as its weight says.</summary>
+    /// <summary>The item at a position, where each item takes as many positions as its weight.</summary>
     private int ItemAt(int place)
     {
         var item = 0;

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Rows drawn one by one with replacement, each in proportion to its own weight.</summary>
+/// <summary>Draws rows one by one with replacement, each in proportion to its own weight.</summary>
 /// <remarks>
 /// PyTorch's WeightedRandomSampler. With the <see cref="WeightsOf"/> the tuples that a miner picked in the whole data, it is the
 /// TuplesToWeightsSampler of pytorch-metric-learning.
@@ -12,10 +12,10 @@ public sealed class WeightedSampler : Sampler
     private readonly double[] upTo;    // the sum of the weights of rows 0..i
     private readonly int batches;
 
-    /// <summary>A sampler over rows with these weights.</summary>
+    /// <summary>Creates a sampler over rows with these weights.</summary>
     /// <param name="weights">The weight of each row, 0 or greater and finite; not all 0.</param>
     /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
-    /// <param name="batchesPerEpoch">How many batches make an epoch, at least 1. Default: rows / batch size, at least 1.</param>
+    /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="weights"/> is null.</exception>
@@ -29,14 +29,14 @@ public sealed class WeightedSampler : Sampler
         ArgumentNullException.ThrowIfNull(weights);
         upTo = new double[weights.Count];
         var largest = weights.Select(weight => Guard.NotNegative(weight, nameof(weights))).DefaultIfEmpty().Max();
-        // A power of two, which changes no ratio, where the sum of the weights would overflow.
+        // If the sum of the weights would overflow, they are divided by a power of two, which changes no ratio.
         var scale = largest > double.MaxValue / Math.Max(1, upTo.Length) ? Math.ScaleB(1, -32) : 1;
         for (var i = 0; i < upTo.Length; i++) upTo[i] = (i == 0 ? 0 : upTo[i - 1]) + weights[i] * scale;
-        if (upTo.Length == 0 || upTo[^1] == 0) throw new ArgumentException("weights must hold one above 0, got none.", nameof(weights));
+        if (upTo.Length == 0 || upTo[^1] == 0) throw new ArgumentException("weights must not all be 0.", nameof(weights));
         batches = SamplerSize.Batches(batchesPerEpoch, upTo.Length, batchSize);
     }
 
-    /// <summary>How many tuples each row is in, divided by the largest of these counts.</summary>
+    /// <summary>The number of tuples that contain each row, divided by the largest of these counts.</summary>
     /// <param name="tuples">Tuples whose rows and columns are the same set of N.</param>
     /// <returns>[N], in [0, 1].</returns>
     /// <exception cref="ArgumentNullException"><paramref name="tuples"/> is null.</exception>
@@ -45,7 +45,7 @@ public sealed class WeightedSampler : Sampler
     {
         ArgumentNullException.ThrowIfNull(tuples);
         if (tuples.Rows != tuples.Columns)
-            throw new ArgumentException($"tuples must be over rows and columns of one set, got {tuples.Rows} and {tuples.Columns}.",
+            throw new ArgumentException($"tuples must have the same set as rows and columns, got {tuples.Rows} and {tuples.Columns}.",
                 nameof(tuples));
         using var scope = NewDisposeScope();
         return tuples.Shares(ScalarType.Float64).cpu().data<double>().ToArray();

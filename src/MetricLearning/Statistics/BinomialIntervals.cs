@@ -3,13 +3,13 @@ using MathNet.Numerics.Distributions;
 
 namespace MetricLearning;
 
-/// <summary>Exact intervals of shares and of quantiles.</summary>
+/// <summary>Computes exact intervals of shares and of quantiles.</summary>
 internal static class BinomialIntervals
 {
-    /// <summary>The interval of Clopper and Pearson: the rates under which neither so few nor so many successes are too
+    /// <summary>Computes the interval of Clopper and Pearson. It has the rates under which neither this few nor this many successes are too
     /// unlikely.</summary>
     /// <param name="successes">The successes, in [0, trials].</param>
-    /// <param name="trials">The trials. Neither number has to be whole: pairs that depend on each other count for fewer.</param>
+    /// <param name="trials">The trials. Neither number must be whole: pairs that depend on each other count for fewer.</param>
     /// <param name="confidence">The confidence, in (0, 1).</param>
     public static ConfidenceInterval Rate(double successes, double trials, double confidence)
     {
@@ -20,7 +20,7 @@ internal static class BinomialIntervals
         return new ConfidenceInterval(k / n, low, high, confidence);
     }
 
-    /// <summary>Ranks, from 1, of two order statistics that hold the quantile between them with the confidence; 0 and n + 1 stand for
+    /// <summary>Finds the ranks, from 1, of two order statistics between which the quantile lies with the confidence; 0 and n + 1 mean
     /// minus and plus infinity.</summary>
     public static (long Low, long High) QuantileRanks(double quantile, long count, double confidence)
     {

@@ -2,12 +2,13 @@ using MathNet.Numerics.Statistics;
 
 namespace MetricLearning;
 
-/// <summary>Percentile intervals of a mean over queries, from random resamples of the queries or of the identities (Efron, 1979).</summary>
+/// <summary>Computes percentile intervals of a mean over queries, from random resamples of the queries or of the identities (Efron,
+/// 1979).</summary>
 /// <remarks>
-/// <para>Over queries, the interval says how far the figure would move with other images of the same people. Over identities, it says how
-/// far the figure would move with other people, which is what a claim about a model means; images of one person are alike, so this
-/// interval is usually the wider one. Values that are NaN (skipped queries) are left out. The same seed gives the same interval on every
-/// machine.</para>
+/// <para>With resampled queries, the interval says how much the figure would vary with other images of the same people. With resampled
+/// identities, it says how much the figure would vary with other people. A claim about a model usually means the latter. Images of one
+/// person are similar, so this interval is usually wider. Values that are NaN (skipped queries) are left out. The same seed gives the same
+/// interval on every machine.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record Bootstrap
@@ -16,16 +17,17 @@ public sealed record Bootstrap
     /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1].</exception>
     public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
 
-    /// <summary>How many resamples are drawn. Default: 10,000.</summary>
+    /// <summary>The number of resamples. Default: 10,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Resamples { get; init => field = Guard.AtLeast(value, 1); } = 10_000;
 
     /// <summary>The seed of the draws. Default: 0.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>The mean of one figure of the queries; each query is drawn by itself.</summary>
+    /// <summary>Computes the mean of one figure of the queries. Each query is drawn independently.</summary>
     /// <param name="report">The evaluation.</param>
-    /// <param name="figure">Say <c>q => q.AveragePrecision</c>, or <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
+    /// <param name="figure">Returns the figure of a query, for example <c>q => q.AveragePrecision</c>, or
+    /// <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
@@ -33,18 +35,18 @@ public sealed record Bootstrap
         CancellationToken cancellationToken = default) =>
         OverQueries(Values(report, figure), cancellationToken);
 
-    /// <summary>The mean of one figure of the queries; all queries of an identity are drawn together.</summary>
+    /// <summary>Computes the mean of one figure of the queries. All queries of an identity are drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">There is not one identity a query.</exception>
+    /// <exception cref="ArgumentException">The number of identities differs from that of the queries.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(RetrievalReport report, Func<QueryResult, double> figure,
         IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default) =>
         OverIdentities(Values(report, figure), queryIdentities, cancellationToken);
 
-    /// <summary>The mean of values; each is drawn by itself.</summary>
+    /// <summary>Computes the mean of values. Each value is drawn independently.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
@@ -52,11 +54,11 @@ public sealed record Bootstrap
     public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default) =>
         Interval(PairedValues.Groups(values, identities: null), cancellationToken);
 
-    /// <summary>The mean of values. The values of an identity are drawn together.</summary>
+    /// <summary>Computes the mean of values. The values of an identity are drawn together.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">There is not one identity a value.</exception>
+    /// <exception cref="ArgumentException">The number of identities differs from that of the values.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentities(IReadOnlyList<double> values, IReadOnlyList<long> identities,
         CancellationToken cancellationToken = default)

@@ -2,24 +2,25 @@ using MathNet.Numerics.Distributions;
 
 namespace MetricLearning;
 
-/// <summary>A comparison of two models on the same queries: whether one is better, or the difference may be chance.</summary>
+/// <summary>A comparison of two models on the same queries. It says whether one is better or the difference may be chance.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
-/// <param name="Count">How many independent units were compared: queries, or identities where they were given.</param>
+/// <param name="Count">The number of independent units that were compared: identities if they were given, otherwise queries.</param>
 /// <param name="Difference">The mean over queries of second minus first, with Student's interval.</param>
-/// <param name="StudentP">Two-sided p of the paired t-test: small where chance is unlikely.</param>
-/// <param name="PermutationP">Two-sided p of the sign-flip test, which assumes no distribution: the share of random exchanges of the two
-/// models, unit by unit, whose mean differs as much.</param>
-/// <param name="WilcoxonP">Two-sided p of Wilcoxon's signed-rank test on the units' mean differences (zeros left out, ties by mean ranks;
-/// exact up to 50 units): robust against a few queries with large differences.</param>
+/// <param name="StudentP">The two-sided p of the paired t-test. It is small if chance is unlikely.</param>
+/// <param name="PermutationP">The two-sided p of the sign-flip test, which assumes no distribution: the share of random exchanges of the
+/// two models, unit by unit, whose mean difference is at least as large.</param>
+/// <param name="WilcoxonP">The two-sided p of Wilcoxon's signed-rank test on the units' mean differences (zeros left out, ties by mean
+/// ranks; exact up to 50 units). It is robust against a few queries with large differences.</param>
 public sealed record PairedTest(int Count, ConfidenceInterval Difference, double StudentP, double PermutationP, double WilcoxonP)
 {
     /// <summary>Compares values query by query.</summary>
-    /// <param name="first">One model's values, say the average precision of each query.</param>
-    /// <param name="second">The other's, of the same queries in the same order. A query that is NaN in either is left out.</param>
-    /// <param name="queryIdentities">The identity of each query: queries of one identity are not independent, so where identities are given
-    /// they are the units. The mean is over queries all the same. Default: null, queries are the units.</param>
+    /// <param name="first">The values of the first model, for example the average precision of each query.</param>
+    /// <param name="second">The values of the second model, for the same queries in the same order. A query that is NaN in either is left
+    /// out.</param>
+    /// <param name="queryIdentities">The identity of each query. Queries of one identity are not independent, so identities are the units
+    /// if they are given. The mean is over queries in both cases. Default: null, queries are the units.</param>
     /// <param name="confidence">The confidence of the interval, in [0, 1]. Default: 0.95.</param>
-    /// <param name="permutations">How many random exchanges are drawn. Default: 10,000.</param>
+    /// <param name="permutations">The number of random exchanges, at least 1. Default: 10,000.</param>
     /// <param name="seed">The seed of the exchanges. Default: 0.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
@@ -33,7 +34,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         Guard.Within(confidence, 0, 1);
         Guard.AtLeast(permutations, 1);
         if (first.Count != second.Count)
-            throw new ArgumentException($"first and second must have one value a query, got {first.Count} and {second.Count}.",
+            throw new ArgumentException($"first and second must have one value per query, got {first.Count} and {second.Count}.",
                 nameof(second));
         var call = CallProgress.Begin(progress: null, cancellationToken);
         var groups = PairedValues.Groups([.. first.Zip(second, (a, b) => b - a)], queryIdentities);
@@ -45,7 +46,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
         var (error, p) = (double.NaN, double.NaN);
         if (count > 1)
         {
-            // The error of a ratio of sums; where each group has one value it is the standard error of the mean.
+            // This is the standard error of a ratio of sums. If each group has one value, it is the standard error of the mean.
             error = Math.Sqrt(groups.Sum(g => Math.Pow(g.Sum - mean * g.Count, 2)) * count / (count - 1)) / queries;
             p = error > 0 ? 2 * StudentT.CDF(0, 1, count - 1, -Math.Abs(mean) / error) : mean == 0 ? 1 : 0;
         }
@@ -55,11 +56,11 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
             WilcoxonSignedRank.TwoSidedP([.. groups.Select(g => g.Sum / g.Count)]));
     }
 
-    /// <summary>Two-sided p of the sign-flip test on the sums of the units.</summary>
+    /// <summary>Computes the two-sided p of the sign-flip test on the sums of the units.</summary>
     private static double Exchange(double[] sums, int permutations, ulong seed, CallProgress call)
     {
         var observed = Math.Abs(sums.Sum());
-        var slack = 1e-12 * sums.Sum(Math.Abs);     // sums of the same numbers in another order
+        var slack = 1e-12 * sums.Sum(Math.Abs);     // for sums of the same numbers in another order
         var extreme = 0;
         call.For(permutations, i =>
         {

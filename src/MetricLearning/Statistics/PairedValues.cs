@@ -1,14 +1,15 @@
 namespace MetricLearning;
 
-/// <summary>Values of queries, summed by identity where identities are given.</summary>
+/// <summary>Sums the values of queries by identity, if identities are given.</summary>
 internal static class PairedValues
 {
-    /// <summary>Sum and number of the values of each group, in the order in which the groups appear; NaN is left out.</summary>
+    /// <summary>Computes the sum and the number of the values of each group, in the order in which the groups appear. NaN is left
+    /// out.</summary>
     public static (double Sum, int Count)[] Groups(IReadOnlyList<double> values, IReadOnlyList<long>? identities)
     {
         ArgumentNullException.ThrowIfNull(values);
         if (identities is not null && identities.Count != values.Count)
-            throw new ArgumentException($"identities must have one entry a value, {values.Count}, got {identities.Count}.",
+            throw new ArgumentException($"identities must have {values.Count} entries, one per value, got {identities.Count}.",
                 nameof(identities));
         return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i]))
             .GroupBy(i => identities is null ? i : identities[i])

@@ -3,15 +3,16 @@ using MathNet.Numerics.Statistics;
 
 namespace MetricLearning;
 
-/// <summary>Wilcoxon's signed-rank test: whether differences lie as often and as far on either side of zero.</summary>
+/// <summary>Wilcoxon's signed-rank test of whether differences are symmetric about zero.</summary>
 internal static class WilcoxonSignedRank
 {
     private const int MostExact = 50;
 
-    /// <summary>Two-sided p. Differences of exactly zero are left out; differences of equal size share their mean rank.</summary>
-    /// <remarks>Exact up to 50 differences, ties included: the share of the 2ⁿ choices of signs whose rank sum is at least as far from the
-    /// middle. Beyond 50, the normal distribution with the variance corrected for ties. NaN without any difference, 1 where all are
-    /// zero.</remarks>
+    /// <summary>Computes the two-sided p. Differences of exactly zero are left out. Differences of equal size share their mean
+    /// rank.</summary>
+    /// <remarks>Up to 50 differences it is exact, ties included: the share of the 2ⁿ choices of signs whose rank sum is at least as far
+    /// from the middle. Beyond 50 it uses the normal distribution with the variance corrected for ties. It is NaN without any difference,
+    /// and 1 if all are zero.</remarks>
     public static double TwoSidedP(IReadOnlyList<double> differences)
     {
         if (differences.Count == 0) return double.NaN;
@@ -28,7 +29,7 @@ internal static class WilcoxonSignedRank
 
     private static double Exact(double[] ranks, double distance)
     {
-        // Mean ranks are multiples of one half, so twice a sum is an integer. Entry s: the probability of the sum s / 2.
+        // Mean ranks are multiples of one half, so twice a sum is an integer. Entry s is the probability of the sum s / 2.
         var probability = new double[1 + (int)(2 * ranks.Sum())];
         probability[0] = 1;
         foreach (var rank in ranks)

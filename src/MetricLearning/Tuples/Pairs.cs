@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Pairs as masks over the distance matrix: which of the columns are a row's positives, and which its negatives.</summary>
+/// <summary>Pairs as masks over the distance matrix. The masks say which columns are positives of a row and which are negatives.</summary>
 public sealed class Pairs : Tuples
 {
     /// <summary>Creates pairs and takes ownership of the masks.</summary>
@@ -41,8 +41,8 @@ public sealed class Pairs : Tuples
         }
     }
 
-    /// <summary>All pairs of a batch with itself: rows of equal labels are positives, rows of different labels negatives, and no row meets
-    /// itself.</summary>
+    /// <summary>Makes all pairs of a batch. Rows with equal labels are positives, rows with different labels are negatives, and no row is
+    /// paired with itself.</summary>
     /// <param name="labels">[N], of any integer type; only equality counts.</param>
     /// <returns>The pairs, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The labels are not an integer vector; the message prints their shape or type.</exception>
@@ -56,7 +56,7 @@ public sealed class Pairs : Tuples
         return pairs;
     }
 
-    /// <summary>All pairs of a batch with references.</summary>
+    /// <summary>Makes all pairs of a batch with references.</summary>
     /// <param name="labels">[N], of any integer type; only equality counts.</param>
     /// <param name="referenceLabels">[M], of any integer type.</param>
     /// <param name="self">int64 [N], if the references hold the rows of the batch: the column of each row. Null if they do not. It stays

@@ -55,31 +55,31 @@ public sealed class Triplets : Tuples
     /// <inheritdoc/>
     public override long Count => Anchors.size(0);
 
-    /// <summary>The triplets of a batch in three parts: B anchors, then their B positives, then their B negatives.</summary>
+    /// <summary>Makes the triplets of a batch that has three parts: B anchors, then their B positives, then their B negatives.</summary>
     /// <param name="rows">Rows of the batch, 3B.</param>
     /// <param name="device">The device of the batch; null for the CPU.</param>
     /// <returns>B triplets, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The number of rows is negative or no multiple of three.</exception>
+    /// <exception cref="ArgumentException">The number of rows is negative or not a multiple of three.</exception>
     public static Triplets Packed(long rows, Device? device = null)
     {
         Guard.AtLeast(rows, 0);
-        if (rows % 3 != 0) throw new ArgumentException($"a batch packed as anchors, positives and negatives has 3B rows, got {rows}.",
+        if (rows % 3 != 0) throw new ArgumentException($"rows must be a multiple of 3 (anchors, positives, negatives), got {rows}.",
             nameof(rows));
         var third = rows / 3;
         Tensor Third(long i) => Iota(i * third, (i + 1) * third, device);
         return new(Third(0), Third(1), Third(2), rows, rows);
     }
 
-    /// <summary>The triplets of a batch of B threes: anchor, positive, negative, anchor, positive, ...
+    /// <summary>Makes the triplets of a batch with the order anchor, positive, negative, anchor, positive, ...
     /// (<see cref="FixedTripletsSampler"/>).</summary>
     /// <param name="rows">Rows of the batch, 3B.</param>
     /// <param name="device">The device of the batch; null for the CPU.</param>
     /// <returns>B triplets, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The number of rows is negative or no multiple of three.</exception>
+    /// <exception cref="ArgumentException">The number of rows is negative or not a multiple of three.</exception>
     public static Triplets InThrees(long rows, Device? device = null)
     {
         Guard.AtLeast(rows, 0);
-        if (rows % 3 != 0) throw new ArgumentException($"a batch of anchor, positive and negative in threes has 3B rows, got {rows}.",
+        if (rows % 3 != 0) throw new ArgumentException($"rows must be a multiple of 3 (anchor, positive, negative), got {rows}.",
             nameof(rows));
         Tensor Every(long i) => arange(S(i), S(Math.Max(rows, i)), S(3), ScalarType.Int64, device ?? CPU);
         return new(Every(0), Every(1), Every(2), rows, rows);

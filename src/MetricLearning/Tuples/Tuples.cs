@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which embeddings meet: rows of the batch (anchors) with columns of the references. Tuples are <see cref="Pairs"/> or
-/// <see cref="Triplets"/>, and each converts to the other.</summary>
+/// <summary>Says which embeddings are compared: rows of the batch (anchors) with columns of the references. Tuples are <see cref="Pairs"/>
+/// or <see cref="Triplets"/>, and each converts to the other.</summary>
 /// <remarks>They own their tensors and free them when disposed.
 /// <para> Thread safety: immutable; any number of threads may read them at once. Dispose them when no thread reads any
 /// more. </para></remarks>
@@ -44,8 +44,8 @@ public abstract class Tuples : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>[N]: how many tuples hold each row, divided by the largest such number. Rows and columns are one set; a triplet counts for
-    /// each of its three rows.</summary>
+    /// <summary>[N]: the number of tuples that contain each row, divided by the largest such number. Rows and columns are one set; a
+    /// triplet counts for each of its three rows.</summary>
     internal Tensor Shares(ScalarType dtype)
     {
         var (positiveRows, positiveColumns) = PositivePairs();

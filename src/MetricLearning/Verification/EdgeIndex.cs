@@ -30,7 +30,7 @@ internal sealed class EdgeIndex
 
     public double this[int place] => edges[place];
 
-    /// <summary>The place of the first edge that is not below a value; the number of edges where all are below it.</summary>
+    /// <summary>The index of the first edge that is not below a value; the number of edges if all are below it.</summary>
     public int LowerBound(double value)
     {
         // The bucket of a value rises with the value, so the edges of lower buckets are below it and the edges of higher buckets above it.

@@ -2,12 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Open-set identification: a query may show somebody who is not in the gallery, and then nobody should be found.</summary>
+/// <summary>Evaluates open-set identification: a query may show somebody who is not in the gallery, and then nobody should be
+/// found.</summary>
 /// <remarks>
-/// <para>A query with a match left is known, one whose identity is nowhere in the gallery is unknown; all others are left out. An unknown
-/// query raises a false alarm where its nearest image is nearer than the threshold; FAR (FPIR) is the share of unknown queries that do. A
-/// known query is detected and identified at rank r where its nearest match is among its r nearest images and nearer than the threshold;
-/// DIR (TPIR) is the share of known queries that are (Phillips, Grother and Micheals, <i>Evaluation Methods in Face Recognition</i>,
+/// <para>A query that has a match left is known. A query whose identity is not in the gallery is unknown. All others are left out. An
+/// unknown query raises a false alarm if its nearest image is nearer than the threshold; FAR (FPIR) is the share of unknown queries with a
+/// false alarm. A known query is detected and identified at rank r if its nearest match is among its r nearest images and nearer than the
+/// threshold; DIR (TPIR) is the share of such known queries (Phillips, Grother and Micheals, <i>Evaluation Methods in Face Recognition</i>,
 /// Handbook of Face Recognition, 2011).</para>
 /// <para>A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
@@ -18,16 +19,16 @@ public sealed record OpenSetEvaluator
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
-    /// <summary>Which images count. A protocol that is set is always enforced. Default: null, which stands for
-    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
-    /// where neither has. The report names the protocol that was used.</summary>
+    /// <summary>The protocol, which says which images count. A protocol that you set is always enforced. Default: null, which means
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// if neither has. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
-    /// <summary>Bytes that an evaluation may use beyond the features. Default: 256 MiB.</summary>
+    /// <summary>The number of bytes that an evaluation may use in addition to the features. Default: 256 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>
     public long MemoryBudget { get; init => field = Guard.AtLeast(value, 1); } = 256L << 20;
 
-    /// <summary>The highest rank that the report can be asked about. Default: 20.</summary>
+    /// <summary>The highest rank that the report can give. Default: 20.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 20;
 
@@ -35,8 +36,8 @@ public sealed record OpenSetEvaluator
     /// <param name="query">Q queries, known and unknown.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
-    /// is 1. Default: null, nobody.</param>
-    /// <param name="cancellationToken">Cancels the call; it is looked at after each tile of scores.</param>
+    /// is 1. Default: null, no reports.</param>
+    /// <param name="cancellationToken">Cancels the call; it is checked after each tile of scores.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>

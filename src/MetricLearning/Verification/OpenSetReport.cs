@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>How many known people are found and recognized, at what rate of false alarms.</summary>
+/// <summary>The result of open-set identification: how many known people are found and recognized, and at what rate of false
+/// alarms.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record OpenSetReport
 {
@@ -9,7 +10,7 @@ public sealed record OpenSetReport
 
     /// <param name="protocol">The protocol that was used.</param>
     /// <param name="known">Queries with a match.</param>
-    /// <param name="maxRank">How far the lists went.</param>
+    /// <param name="maxRank">The length of the lists.</param>
     /// <param name="identified">The nearest match of each known query that has one in its list.</param>
     /// <param name="unknown">The distance of each unknown query's nearest image, ascending.</param>
     internal OpenSetReport(RetrievalProtocol protocol, int known, int maxRank, (double Distance, int Rank)[] identified,
@@ -19,17 +20,17 @@ public sealed record OpenSetReport
     /// <summary>The protocol that was used: the one that was set, or the default.</summary>
     public RetrievalProtocol Protocol { get; }
 
-    /// <summary>How many queries have a match in the gallery.</summary>
+    /// <summary>The number of queries that have a match in the gallery.</summary>
     public int KnownQueries { get; }
 
-    /// <summary>How many have an identity that is not in the gallery.</summary>
+    /// <summary>The number of queries whose identity is not in the gallery.</summary>
     public int UnknownQueries => unknown.Length;
 
-    /// <summary>The highest rank that can be asked about.</summary>
+    /// <summary>The highest rank that the report can give.</summary>
     public int MaxRank { get; }
 
-    /// <summary>The largest threshold with at most a share of false alarms; a distance below it is an alarm. ∞ where all unknown queries
-    /// may raise one, NaN where there are no unknown queries.</summary>
+    /// <summary>The largest threshold with at most a share of false alarms; a distance below it is an alarm. ∞ if all unknown queries
+    /// may raise one, NaN if there are no unknown queries.</summary>
     /// <param name="falseAlarmRate">The share of unknown queries, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double ThresholdAt(double falseAlarmRate)
@@ -41,7 +42,7 @@ public sealed record OpenSetReport
     }
 
     /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first images and below
-    /// <see cref="ThresholdAt"/>. NaN where there are no known, or no unknown, queries.</summary>
+    /// <see cref="ThresholdAt"/>. NaN if there are no known, or no unknown, queries.</summary>
     /// <param name="falseAlarmRate">The share of unknown queries that may raise an alarm, in [0, 1].</param>
     /// <param name="rank">How many of the nearest images count, in [1, <see cref="MaxRank"/>]. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>

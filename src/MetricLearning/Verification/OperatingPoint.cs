@@ -2,21 +2,21 @@ namespace MetricLearning;
 
 /// <summary>The threshold for a target false-match rate, and the errors at it.</summary>
 /// <remarks>
-/// <para>Intervals are exact for independent pairs. Pairs that share an image are not independent, so with all pairs of a test set the
-/// intervals are too narrow: they are a lower bound of the uncertainty.</para>
+/// <para>Intervals are exact for independent pairs. Pairs that share an image are not independent, so for all pairs of a test set the
+/// intervals are too narrow. They are then a lower bound of the uncertainty.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record OperatingPoint
 {
-    /// <summary>The false-match rate that was asked for.</summary>
+    /// <summary>The target false-match rate.</summary>
     public required double Target { get; init; }
 
-    /// <summary>A pair is accepted where its distance is <b>below</b> the threshold. It is the largest threshold that accepts no more than
-    /// the target share of non-matching pairs, and is the distance of a non-matching pair. ∞ where all may be accepted.</summary>
+    /// <summary>The threshold. A pair is accepted if its distance is <b>below</b> it. It is the largest threshold that accepts at most the
+    /// target share of non-matching pairs, and it is the distance of a non-matching pair. ∞ if all may be accepted.</summary>
     public required double Threshold { get; init; }
 
     /// <summary>The interval of the threshold, between two order statistics of the non-matching distances; it assumes no distribution. An
-    /// end is infinite where there are too few pairs.</summary>
+    /// end is infinite if there are too few pairs.</summary>
     public required ConfidenceInterval ThresholdInterval { get; init; }
 
     /// <summary>FMR at the threshold, with the interval of Clopper and Pearson (1934).</summary>

@@ -4,12 +4,12 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: the keys of all matching pairs and of a sample of all pairs. So few keys lie in a gap between two edges. A score
-/// gives its pair's key to within a proven error; where an edge lies within the error, the key is worked out exactly. An order statistic is
-/// an edge, or lies in a gap whose keys a second pass gathers. A gap that holds too many keys (the sample missed it) is cut and counted
-/// again.
+/// Edges are exact keys: the keys of all matching pairs and of a sample of all pairs. So only a few keys lie in a gap between two edges. A
+/// score gives the key of its pair up to a proven error. If an edge lies within the error, the key is computed exactly. An order statistic
+/// is an edge, or lies in a gap whose keys a second pass gathers. If a gap has too many keys, because the sample missed it, it is divided
+/// and counted again.
 /// </remarks>
-/// <param name="input">What is evaluated.</param>
+/// <param name="input">The input of the evaluation.</param>
 /// <param name="plan">The tiles.</param>
 /// <param name="mostGathered">The most keys that are gathered at once.</param>
 internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered)
@@ -21,7 +21,8 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     private readonly Relations relations = input.Relations;
     private readonly string distance = input.Distance;
 
-    /// <summary>How many keys lie at each edge, and in each gap: before the first edge, between two edges, after the last.</summary>
+    /// <summary>The number of keys that lie at each edge, and in each gap: before the first edge, between two edges, after the
+    /// last.</summary>
     private sealed class Tally(int edges)
     {
         public long[] At { get; } = new long[edges];
@@ -143,8 +144,9 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     /// <param name="query">The query.</param>
     /// <param name="start">The gallery row of the first score.</param>
     /// <param name="edges">The edges.</param>
-    /// <param name="tally">Where keys are counted.</param>
-    /// <param name="slots">For each gap one more than its place among the gathered ones, else 0; null where none is gathered.</param>
+    /// <param name="tally">Receives the counts.</param>
+    /// <param name="slots">For each gap its position among the gathered gaps plus 1, or 0 if it is not gathered; null if none is
+    /// gathered.</param>
     private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
     {
         var hidden = Scratch.Ints(scores.Length);
@@ -175,7 +177,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         (tally.Smallest, tally.Largest) = (Math.Min(tally.Smallest, smallest), Math.Max(tally.Largest, largest));
     }
 
-    /// <summary>How many keys lie below each edge, and in the last entry how many keys there are.</summary>
+    /// <summary>The number of keys below each edge; the last entry is the number of all keys.</summary>
     private static long[] Cumulate(Tally tally)
     {
         var below = new long[tally.Before.Length];
@@ -208,7 +210,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                 return ordered;
             }
             edges = Cut(edges, tally, gaps);
-            var rest = done + (1 - done) / 2;       // nobody knows how many more passes there will be
+            var rest = done + (1 - done) / 2;       // the number of further passes is not known
             tally = Scan(edges, gather: null, progress.Part(done, rest));
             done = rest;
         }
@@ -229,11 +231,11 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     }
 
     /// <summary>Adds the order statistics that lie in one gap.</summary>
-    /// <param name="ordered">Where they go.</param>
+    /// <param name="ordered">Receives them.</param>
     /// <param name="keys">All keys of the gap; they are sorted.</param>
-    /// <param name="belowEnd">How many keys lie below the edge after the gap.</param>
+    /// <param name="belowEnd">The number of keys that lie below the edge after the gap.</param>
     /// <param name="matching">Keys of the matching pairs.</param>
-    /// <param name="ranks">The ranks that are asked for.</param>
+    /// <param name="ranks">The requested ranks.</param>
     private void AddGathered(Dictionary<long, OrderStatistic> ordered, List<double> keys, long belowEnd, double[] matching, long[] ranks)
     {
         keys.Sort();

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>The ranks, from 0, of the non-matching distances that a target false-match rate needs.</summary>
-/// <param name="Threshold">The first distance that may not be accepted; the number of pairs where all may be accepted.</param>
+/// <param name="Threshold">The first distance that may not be accepted; the number of pairs if all may be accepted.</param>
 /// <param name="Low">The lower end of the threshold's interval; −1 for minus infinity.</param>
 /// <param name="High">The upper end; the number of pairs for infinity.</param>
 /// <param name="QuantileAt">The place of the interpolated quantile, between two ranks.</param>

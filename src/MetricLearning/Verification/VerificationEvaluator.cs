@@ -3,16 +3,16 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Verification: do two images show one identity? ROC, TPR at a false-positive rate, FNMR at a false-match rate, EER, AUC and
-/// the threshold for a target false-match rate, from all the pairs that a protocol leaves.</summary>
+/// <summary>Evaluates verification: do two images show one identity? It computes ROC, TPR at a false-positive rate, FNMR at a false-match
+/// rate, EER, AUC and the threshold for a target false-match rate, from all pairs that a protocol leaves.</summary>
 /// <remarks>
-/// <para>Exact as <see cref="RetrievalEvaluator"/> is: pairs are compared by their distances in float64 from the given features, and tiles
-/// of scores only decide what is clear. So figures are the same to the bit on every device and for every tile. No array of queries ×
-/// gallery is made: the distances of non-matching pairs are counted between those of matching ones, and the few order statistics that
-/// thresholds need are gathered in a second pass.</para>
+/// <para>It is as exact as <see cref="RetrievalEvaluator"/>. Pairs are compared by their float64 distances from the given features; tiles
+/// of scores decide only the clear cases. So figures are bit for bit the same on every device and for every tile. No array of queries ×
+/// gallery is made. The distances of non-matching pairs are counted between those of matching pairs, and a second pass gathers the few
+/// order statistics that thresholds need.</para>
 /// <para>Memory: <see cref="MemoryBudget"/>, plus about 40 bytes for each matching pair.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
+/// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record VerificationEvaluator
@@ -21,10 +21,10 @@ public sealed record VerificationEvaluator
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
-    /// <summary>Which pairs count: a query and an image that stays in its list. Queries and gallery images of the junk identity make none.
-    /// A protocol that is set is always enforced. Default: null, which stands for <see cref="RetrievalProtocol.Market1501"/> where queries
-    /// and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/> where neither has. The report names the protocol that was
-    /// used.</summary>
+    /// <summary>The protocol, which says which pairs count: a query and each image that stays in its list. Queries and gallery images of
+    /// the junk identity make no pairs. A protocol that you set is always enforced. Default: null, which means
+    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// if neither has. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>The targets of <see cref="VerificationReport.OperatingPoints"/>, each in [0, 1]. Default: 0.0001, 0.001, 0.01,
@@ -41,7 +41,7 @@ public sealed record VerificationEvaluator
     /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1].</exception>
     public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
 
-    /// <summary>Bytes that tiles may use. Default: 256 MiB.</summary>
+    /// <summary>The number of bytes that tiles may use. Default: 256 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>
     public long MemoryBudget { get; init => field = Guard.AtLeast(value, 1); } = 256L << 20;
 
@@ -51,10 +51,10 @@ public sealed record VerificationEvaluator
     /// <summary>The most distances that are gathered at once for order statistics; for tests.</summary>
     internal int MostGathered { get; init; } = 1 << 18;
 
-    /// <summary>All pairs of a query and a gallery image that the protocol leaves.</summary>
+    /// <summary>Evaluates all pairs of a query and a gallery image that the protocol leaves.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
     /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
@@ -63,11 +63,11 @@ public sealed record VerificationEvaluator
         CancellationToken cancellationToken = default) =>
         Evaluate(query, gallery, Protocol, named: null, CallProgress.Begin(progress, cancellationToken));
 
-    /// <summary>All pairs of two different rows of a set that the protocol leaves, each pair once. The default protocol is
-    /// <see cref="RetrievalProtocol.Market1501"/> where the set has cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has
+    /// <summary>Evaluates all pairs of two different rows of a set that the protocol leaves, each pair once. The default protocol is
+    /// <see cref="RetrievalProtocol.Market1501"/> if the set has cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has
     /// none.</summary>
     /// <param name="set">N rows.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
     /// the row.</exception>
@@ -81,13 +81,13 @@ public sealed record VerificationEvaluator
         return Evaluate(set, set, once, named: protocol, CallProgress.Begin(progress, cancellationToken));
     }
 
-    /// <summary>All pairs of a given matrix of distances that the protocol leaves.</summary>
+    /// <summary>Evaluates all pairs of a given matrix of distances that the protocol leaves.</summary>
     /// <param name="distances">[Q, G], finite; smaller is nearer.</param>
     /// <param name="queryIdentities">The identity of each row.</param>
     /// <param name="galleryIdentities">The identity of each column.</param>
     /// <param name="queryCameras">The camera of each row. Default: null, there are none.</param>
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
     /// one side has cameras, or a distance is not finite; the message names its place.</exception>
@@ -103,7 +103,7 @@ public sealed record VerificationEvaluator
         return Report(input, input.Relations.Protocol, call);
     }
 
-    /// <summary>Given distances of matching and of non-matching pairs, in any order.</summary>
+    /// <summary>Evaluates given distances of matching and of non-matching pairs, in any order.</summary>
     /// <param name="matching">Distances of pairs of one identity, finite.</param>
     /// <param name="nonMatching">Distances of pairs of two identities, finite.</param>
     /// <exception cref="ArgumentException">A distance is not finite; the message names its place.</exception>

@@ -3,10 +3,10 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>How well a threshold on the distance tells pairs of one identity from pairs of two.</summary>
+/// <summary>The result of a verification: how well a threshold on the distance separates pairs of one identity from pairs of two.</summary>
 /// <remarks>
-/// <para>A pair is positive where both images show one identity, and accepted where it is near enough. FPR is the false
-/// match rate FMR, 1 − TPR the false non-match rate FNMR. Figures are NaN where there are no matching, or no non-matching, pairs.</para>
+/// <para>A pair is positive if both images show one identity, and accepted if it is near enough. FPR is the false
+/// match rate FMR, 1 − TPR the false non-match rate FNMR. Figures are NaN if there are no matching, or no non-matching, pairs.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record VerificationReport
@@ -25,18 +25,17 @@ public sealed record VerificationReport
         EqualErrorRate = Equal();
     }
 
-    /// <summary>The protocol that was used: the one that was set, or the default. Null where the distances of the pairs were
+    /// <summary>The protocol that was used: the one that was set, or the default. Null if the distances of the pairs were
     /// given.</summary>
     public RetrievalProtocol? Protocol { get; }
 
-    /// <summary>The name of the distance; "given matrix" where a matrix was given, "given" where the distances of the pairs
-    /// were.</summary>
+    /// <summary>The name of the distance; "given matrix" if a matrix was given, "given" if the distances of the pairs were given.</summary>
     public string Distance { get; }
 
-    /// <summary>How many pairs show one identity.</summary>
+    /// <summary>The number of pairs that show one identity.</summary>
     public long MatchingPairs { get; }
 
-    /// <summary>How many pairs show two identities.</summary>
+    /// <summary>The number of pairs that show two identities.</summary>
     public long NonMatchingPairs { get; }
 
     /// <summary>AUC: the probability that a matching pair is nearer than a non-matching one, ties counting half; the area under
@@ -49,8 +48,8 @@ public sealed record VerificationReport
     /// <summary>The costs and thresholds of the evaluator's target false-match rates; empty without pairs of both kinds.</summary>
     public IReadOnlyList<OperatingPoint> OperatingPoints { get; }
 
-    /// <summary>TPR@FPR: the largest share of matching pairs that a threshold accepts while it accepts no more than a share of the
-    /// non-matching ones. Exact for every rate, not only the evaluator's targets.</summary>
+    /// <summary>TPR@FPR: the largest share of matching pairs that a threshold accepts while it accepts at most the given share of the
+    /// non-matching pairs. It is exact for every rate, not only for the evaluator's targets.</summary>
     /// <param name="falsePositiveRate">The share of non-matching pairs, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double TruePositiveRateAt(double falsePositiveRate)
@@ -63,8 +62,8 @@ public sealed record VerificationReport
         return accepted / matching;
     }
 
-    /// <summary>TPR@FPR as fast-reid prints it. Its positives are the pairs of two identities, by their distance, and it reads
-    /// scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
+    /// <summary>TPR@FPR as fast-reid prints it. There the positives are the pairs of two identities, ranked by their distance. The value is
+    /// read from scikit-learn's thinned ROC at the point whose FPR is nearest, above or below.</summary>
     /// <param name="falsePositiveRate">The share of matching pairs, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double TruePositiveRateOfFastReId(double falsePositiveRate)
@@ -82,8 +81,8 @@ public sealed record VerificationReport
         return double.IsNaN(matching) ? double.NaN : best;
     }
 
-    /// <summary>The corners of the ROC, from (0, 0) to (1, 1): two for each distinct matching distance that has non-matching pairs
-    /// before it.</summary>
+    /// <summary>The corners of the ROC, from (0, 0) to (1, 1). Each distinct matching distance that has non-matching pairs before it gives
+    /// two.</summary>
     public IReadOnlyList<RocPoint> Roc
     {
         get
@@ -104,7 +103,7 @@ public sealed record VerificationReport
         }
     }
 
-    /// <summary>A table of the figures, with the protocol.</summary>
+    /// <summary>Formats a table of the figures, with the protocol.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();
@@ -168,7 +167,8 @@ public sealed record VerificationReport
         return x;
     }
 
-    /// <summary>Whether scikit-learn's roc_curve drops the point of a matching distance, as lying midway between its neighbors.</summary>
+    /// <summary>Whether scikit-learn's roc_curve drops the point of a matching distance because it lies midway between its
+    /// neighbors.</summary>
     private bool IsThinnedOut(int i)
     {
         var othersAbove = NonMatchingPairs - counts.OthersBelow[i] - counts.OthersEqual[i];

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>The dictionaries with tensors in what a PyTorch file holds, at any depth, and the modules that were saved whole.</summary>
+/// <summary>Finds the dictionaries with tensors in a PyTorch file, at any depth, and the modules that were saved whole.</summary>
 internal sealed class CheckpointSections
 {
     private const int Deepest = 32;
@@ -44,12 +44,12 @@ internal sealed class CheckpointSections
         return Section.Choose(sections, path, out var problem) ?? throw Invalid(problem);
     }
 
-    /// <summary>What the file is, which has no tensors by name.</summary>
+    /// <summary>Describes a file that has no tensors by name.</summary>
     private string WithoutTensors() => root switch
     {
         Pickle.Dictionary { Items.Count: 0 } => "it holds an empty dictionary",
         Pickle.Dictionary { Items: var items } when items.Any(item => TensorValue.Of(item.Value) is not null) =>
-            "its tensors have no names: the keys of its dictionary are no texts. Save them under names",
+            "its tensors have no names: the keys of its dictionary are not texts. Save them under names",
         Pickle.Dictionary { Items: var items } => (items.Any(item => IsOfArrays(item.Value))
             ? "it holds arrays of NumPy in place of tensors: save torch.from_numpy of each. It has "
             : "no dictionary in it holds tensors; it has ")
@@ -58,7 +58,7 @@ internal sealed class CheckpointSections
             "it is TorchScript whose weights have no names, as torch.jit.freeze leaves it: save the module before it is frozen",
         _ when TensorValue.Of(root) is not null => "it holds one tensor without a name: save it in a dictionary, {'name': tensor}",
         List<object?> or Pickle.Tuple => "it holds a list without a dictionary of tensors: save the tensors in a dictionary, by name",
-        _ => "its outermost object is no dictionary of tensors",
+        _ => "its outermost object is not a dictionary of tensors",
     };
 
     private static bool IsOfArrays(object? value) => value switch
@@ -90,7 +90,7 @@ internal sealed class CheckpointSections
         }
     }
 
-    /// <summary>Notes a place's tensors as a section, if it has any, and gives the places within it.</summary>
+    /// <summary>Records the tensors of a place as a section, if it has any, and returns the places within it.</summary>
     private List<Place> Children(Place place)
     {
         switch (place.Value)

@@ -5,13 +5,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What embeddings must agree in so that they can be compared: the network and its weights, how images are prepared, and how
-/// embeddings are compared. Files of weights and of features carry it, so that one file cannot give several answers.</summary>
+/// <summary>The properties that two embeddings must share to be comparable: the network and its weights, how images are prepared, and how
+/// embeddings are compared. Files of weights and of features store it, so that every program uses a file in the same way.</summary>
 /// <remarks>
-/// <para>Null stands for "not known". <see cref="Agree"/> completes one record by another, and refuses two that contradict each
+/// <para>Null stands for "not known". <see cref="Agree"/> completes one record with another, and refuses records that contradict each
 /// other.</para>
-/// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Members of the text that are not known
-/// are left out, so that later versions may add some.</para>
+/// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Unknown members of the text are ignored,
+/// so later versions may add members.</para>
 /// <para>Two records are equal if all their members are, lists by their elements.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
@@ -23,7 +23,7 @@ public sealed record EmbeddingSpace
     /// <summary>The value of <see cref="Layer"/> for the embedding that the model gives.</summary>
     public const string EmbeddingLayer = "embedding";
 
-    /// <summary>What the program calls the network, such as <c>osnet_x1_0</c>.</summary>
+    /// <summary>The program's name of the network, such as <c>osnet_x1_0</c>.</summary>
     public string? Architecture { get; init; }
 
     /// <summary>The layer whose output is compared; <see cref="EmbeddingLayer"/> for the model's embedding.</summary>
@@ -44,7 +44,7 @@ public sealed record EmbeddingSpace
     /// <summary>How images are resized, such as <c>bilinear</c>.</summary>
     public string? Interpolation { get; init; }
 
-    /// <summary>What is subtracted from each channel of values in [0, 1].</summary>
+    /// <summary>The mean that is subtracted from each channel of values in [0, 1].</summary>
     /// <exception cref="ArgumentException">An entry is not finite.</exception>
     public IReadOnlyList<float>? Mean
     {
@@ -52,7 +52,7 @@ public sealed record EmbeddingSpace
         init => field = value is null ? null : [.. value.Select(entry => (float)Guard.Finite(entry, nameof(Mean)))];
     }
 
-    /// <summary>What each channel is divided by afterwards.</summary>
+    /// <summary>The deviation by which each channel is then divided.</summary>
     /// <exception cref="ArgumentException">An entry is not finite, or not above 0.</exception>
     public IReadOnlyList<float>? Deviation
     {
@@ -69,8 +69,8 @@ public sealed record EmbeddingSpace
     /// <summary>The fingerprint of the weights, as <see cref="FingerprintOf"/> gives it.</summary>
     public string? Fingerprint { get; init; }
 
-    /// <summary>The SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their device
-    /// do not matter.</summary>
+    /// <summary>Computes the SHA-256 of tensors' names, types, shapes and values, in hexadecimal digits. The order of the tensors and their
+    /// device do not matter.</summary>
     /// <param name="weights">The tensors by name.</param>
     /// <exception cref="ArgumentNullException">The tensors are null.</exception>
     public static string FingerprintOf(IEnumerable<KeyValuePair<string, Tensor>> weights)
@@ -79,13 +79,14 @@ public sealed record EmbeddingSpace
         return WeightDigest.Of("", weights);
     }
 
-    /// <summary>The record in a safetensors file; null if it has none. No tensor is read.</summary>
+    /// <summary>Reads the record of a safetensors file; null if it has none. No tensor is read.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">The file is no safetensors file, or its record is damaged; the message names it.</exception>
+    /// <exception cref="InvalidDataException">The file is not a safetensors file, or its record is damaged. The message names
+    /// it.</exception>
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static EmbeddingSpace? Read(string path) => InputFile.Read(path, stream => Of(SafeTensors.Metadata(stream)));
 
-    /// <summary>The record in the metadata of a file; null if it is not there.</summary>
+    /// <summary>Reads the record in the metadata of a file; null if there is none.</summary>
     /// <param name="metadata">The metadata, such as <see cref="NamedTensors.Metadata"/>.</param>
     /// <exception cref="ArgumentNullException">The metadata are null.</exception>
     /// <exception cref="InvalidDataException">The record is damaged.</exception>
@@ -95,7 +96,7 @@ public sealed record EmbeddingSpace
         return metadata.TryGetValue(MetadataKey, out var json) ? Parse(json) : null;
     }
 
-    /// <summary>The record as JSON, without what is not known.</summary>
+    /// <summary>Writes the record as JSON, without unknown members.</summary>
     public string ToJson()
     {
         var json = new JsonObject();
@@ -111,10 +112,10 @@ public sealed record EmbeddingSpace
         return json.ToJsonString();
     }
 
-    /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
+    /// <summary>Reads a record that <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
     /// <exception cref="ArgumentNullException">The text is null.</exception>
-    /// <exception cref="InvalidDataException">It is something else, or has a value that cannot be.</exception>
+    /// <exception cref="InvalidDataException">The text is not such a record, or a value in it is not possible.</exception>
     public static EmbeddingSpace Parse(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -143,10 +144,10 @@ public sealed record EmbeddingSpace
         }
     }
 
-    /// <summary>This record, completed by what another knows.</summary>
+    /// <summary>Completes this record with another.</summary>
     /// <param name="other">The other record.</param>
     /// <exception cref="ArgumentNullException">The other record is null.</exception>
-    /// <exception cref="ArgumentException">Both know a member and say different things; the message says both values of each.</exception>
+    /// <exception cref="ArgumentException">The records have different values for a member; the message has both values.</exception>
     public EmbeddingSpace Agree(EmbeddingSpace other)
     {
         ArgumentNullException.ThrowIfNull(other);
@@ -168,10 +169,10 @@ public sealed record EmbeddingSpace
         };
     }
 
-    /// <summary>What both know and say differently, as clauses with both values; null if they agree.</summary>
+    /// <summary>Describes the members whose values differ, with both values; null if the records agree.</summary>
     /// <param name="other">The other record.</param>
-    /// <param name="here">Where this record is from, as the clause ends.</param>
-    /// <param name="there">Where the other is from.</param>
+    /// <param name="here">The origin of this record, which ends the clause.</param>
+    /// <param name="there">The origin of the other record.</param>
     internal string? Conflicts(EmbeddingSpace other, string here, string there)
     {
         var clauses = from pair in Members.Zip(other.Members)
@@ -187,7 +188,7 @@ public sealed record EmbeddingSpace
     /// <inheritdoc/>
     public override int GetHashCode() => ToJson().GetHashCode(StringComparison.Ordinal);
 
-    /// <summary>What is known, one member after another.</summary>
+    /// <summary>Formats the known members.</summary>
     public override string ToString() =>
         string.Join(", ", Members.Where(member => member.Value is not null).Select(member => $"{member.Name} {Text(member.Value!)}"));
 

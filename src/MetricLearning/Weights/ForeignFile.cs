@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning;
 
-/// <summary>Recognizes what people get in place of a weights file, and says what to do.</summary>
+/// <summary>Recognizes other files that users may have in place of a weights file, and says what to do.</summary>
 internal static partial class ForeignFile
 {
     /// <summary>The bytes at a file's beginning by which it is recognized.</summary>
@@ -24,7 +24,7 @@ internal static partial class ForeignFile
         ([.. "MATLAB 5"u8], "a MATLAB file: MatFile.Read reads it"),
     ];
 
-    /// <summary>What a file with these first bytes is and what to do, as the end of the sentence "This is ..."; null if it is not
+    /// <summary>Says what a file with these first bytes is and what to do, as the end of the sentence "This is ..."; null if it is not
     /// recognized.</summary>
     public static string? Describe(ReadOnlySpan<byte> start)
     {
@@ -47,7 +47,7 @@ internal static partial class ForeignFile
             ? "a JSON text that is no index of shards (with a weight_map): read the file of weights beside it" : null;
     }
 
-    /// <summary>What a zip archive with these entries is, which is not one of torch.save.</summary>
+    /// <summary>Says what a zip archive with these entries is that torch.save did not write.</summary>
     public static string DescribeArchive(IReadOnlyList<string> entries)
     {
         if (entries.Any(name => name.EndsWith(".npy", StringComparison.Ordinal)))

@@ -19,15 +19,15 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
     internal NamedTensors(IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<WeightSection>? sections = null) =>
         (Metadata, Sections) = (metadata ?? new Dictionary<string, string>(), sections ?? []);
 
-    /// <summary>The text in the file beside the tensors (safetensors' <c>__metadata__</c>); empty if there is none.</summary>
+    /// <summary>The metadata of the file (safetensors' <c>__metadata__</c>); empty if there is none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>The sections of the file: first the one that these tensors are of, then what else it has. Empty for a file without
+    /// <summary>The sections of the file. The section of these tensors comes first. Empty for a file without
     /// sections.</summary>
     public IReadOnlyList<WeightSection> Sections { get; }
 
-    /// <summary>What the file has under other names and is no tensor here, in words: "text", "complex numbers". Empty for a file that has
-    /// tensors alone.</summary>
+    /// <summary>Descriptions of the entries of the file that are not tensors here, such as "text" or "complex numbers". Empty for a file
+    /// that has only tensors.</summary>
     public IReadOnlyDictionary<string, string> LeftOut => leftOut;
 
     /// <summary>The number of tensors.</summary>
@@ -64,10 +64,10 @@ public sealed class NamedTensors : IReadOnlyDictionary<string, Tensor>, IDisposa
         foreach (var tensor in tensors.Values) tensor.Dispose();
     }
 
-    /// <summary>Notes what a name stands for that is no tensor; false if that is noted already.</summary>
+    /// <summary>Records the description of a name that is not a tensor; false if it is already recorded.</summary>
     internal bool LeaveOut(string name, string what) => leftOut.TryAdd(name, what);
 
-    /// <summary>Takes over a tensor; false if the name is in use.</summary>
+    /// <summary>Takes ownership of a tensor; false if the name is in use.</summary>
     internal bool TryAdd(string name, Tensor tensor)
     {
         if (!tensors.TryAdd(name, tensor)) return false;

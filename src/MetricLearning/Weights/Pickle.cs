@@ -5,16 +5,16 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: what a call would make becomes an inert
+/// <summary>Reads one pickled object as plain data. It knows no types and calls nothing: the result of a call becomes an inert
 /// <see cref="Object"/>.</summary>
 /// <remarks>
 /// Values are null, bool, long, <see cref="BigInteger"/>, double, string, byte[], <see cref="Dictionary"/>, <see cref="List{T}"/> of
 /// values (also for sets), <see cref="Tuple"/>, <see cref="Global"/>, <see cref="Object"/>, or results of <see cref="PersistentLoad"/>.
-/// Values may contain themselves. Every value is paid for from a <see cref="MemoryBudget"/>.
+/// Values may contain themselves. The memory of every value counts against a <see cref="MemoryBudget"/>.
 /// </remarks>
 internal sealed class Pickle
 {
-    /// <summary>A name in a module of Python. Nothing is ever looked up or called by it.</summary>
+    /// <summary>A name in a module of Python. It is never used to look up or call anything.</summary>
     public sealed record Global(string Module, string Name)
     {
         public override string ToString() => $"{Module}.{Name}";
@@ -43,7 +43,7 @@ internal sealed class Pickle
         }
     }
 
-    /// <summary>What a call or a class would have made: the name, what it was given, and nothing of what it does.</summary>
+    /// <summary>The placeholder for the result of a call or a class: its name and its arguments.</summary>
     public sealed class Object
     {
         public Object(object? called, object?[] arguments)
@@ -71,7 +71,7 @@ internal sealed class Pickle
         public List<object?>? Elements { get; set; }
     }
 
-    // What a value costs in memory beside its own bytes; the place on the stack and the growth of lists are counted too.
+    // The memory of a value in addition to its own bytes, including its place on the stack and the growth of lists.
     private const int ValueCost = 48;
     private const int DictionaryCost = 80;
     private const int EntryCost = 96;
@@ -89,7 +89,7 @@ internal sealed class Pickle
 
     public Pickle(Stream stream, MemoryBudget budget) => (this.stream, this.budget) = (stream, budget);
 
-    /// <summary>Gives the value that a persistent id stands for.</summary>
+    /// <summary>Returns the value of a persistent id.</summary>
     public required Func<object?, object?> PersistentLoad { get; init; }
 
     /// <summary>Reads up to and including the pickle's end.</summary>
@@ -104,7 +104,7 @@ internal sealed class Pickle
         return Pop();
     }
 
-    // Each of these carries out an instruction of its kind, and says whether it was one.
+    // Each of these methods executes an instruction of its kind, and returns whether the instruction was of that kind.
 
     private bool Frames(byte code)
     {

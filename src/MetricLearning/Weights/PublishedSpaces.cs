@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
-/// <summary>How the programs that published weights prepare images when they test. Where <see cref="WeightNames"/> has a renaming of the
-/// same name, it is for the weights that this renames.</summary>
-/// <remarks>The size is the one that most of a program's weights were trained with; where yours differs, change it:
+/// <summary>The embedding spaces of published weights: how the programs that published them prepare images for tests. If
+/// <see cref="WeightNames"/> has a renaming with the same name, both are for the same weights.</summary>
+/// <remarks>The size is that of most of a program's weights. If that of your weights differs, change it:
 /// <c>PublishedSpaces.FastReId with { Height = 384 }</c>. Thread safety: immutable; any number of threads may use it at once.</remarks>
 public static class PublishedSpaces
 {
@@ -29,7 +29,7 @@ public static class PublishedSpaces
     public static EmbeddingSpace Timm { get; } = Of(224, 224, "bicubic", half, half);
 
     /// <summary>torchvision's classifiers: 224 x 224, bilinear, ImageNet's mean and deviation. They cut the center out of an image whose
-    /// shorter side is 256; a space does not say so.</summary>
+    /// shorter side is 256; a space cannot express this.</summary>
     public static EmbeddingSpace Torchvision { get; } = TorchReId with { Height = 224, Width = 224 };
 
     private static EmbeddingSpace Of(int height, int width, string interpolation, float[] mean, float[] deviation) =>

@@ -7,8 +7,8 @@ namespace MetricLearning;
 
 /// <summary>Reads and writes <c>.safetensors</c> files: a length, a JSON header, and the tensors' bytes.</summary>
 /// <remarks>
-/// <para>The reader is as strict as the format's specification asks: the header fits the file, no name comes twice, each tensor has as many
-/// bytes as its shape and type need, and the tensors fill the rest of the file without gap or overlap. All of it is checked before any
+/// <para>The reader is as strict as the format's specification asks: the header fits the file, no name occurs twice, each tensor has as
+/// many bytes as its shape and type need, and the tensors fill the rest of the file without gap or overlap. All of it is checked before any
 /// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Unsigned integers that TorchSharp does not have become
 /// wider signed ones: U16 int32, U32 and U64 int64. Other types are refused.</para>
 /// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
@@ -17,7 +17,7 @@ public static class SafeTensors
 {
     private const long LargestHeader = 100_000_000;
     private const string MetadataKey = "__metadata__";
-    private const int FreeTensors = 32768;      // a tensor takes about a kilobyte of memory, however small it is in the file
+    private const int FreeTensors = 32768;      // even a tiny tensor takes about a kilobyte of memory
     private const int BytesPerTensor = 1024;
     private const int MostDimensions = 64;
 
@@ -26,7 +26,7 @@ public static class SafeTensors
     /// <param name="IsUnsigned">Whether they are unsigned numbers of more than one byte.</param>
     /// <param name="Shape">Its shape.</param>
     /// <param name="Begin">Its first byte.</param>
-    /// <param name="End">The byte behind its last.</param>
+    /// <param name="End">The byte after its last.</param>
     private sealed record Entry(string Name, ScalarType Type, bool IsUnsigned, long[] Shape, long Begin, long End);
 
     /// <summary>All tensors of a file.</summary>
@@ -43,7 +43,7 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">The bytes are not a valid safetensors file; the message says where and why.</exception>
     public static NamedTensors Read(Stream stream) => Read(stream, (_, _) => null);
 
-    /// <summary>The text in a file beside its tensors, without reading these.</summary>
+    /// <summary>Reads the metadata of a file without reading its tensors.</summary>
     internal static IReadOnlyDictionary<string, string> Metadata(Stream stream) => Header(stream).Metadata;
 
     /// <summary>The modules of a training checkpoint as sections; none of any other file.</summary>
@@ -93,7 +93,7 @@ public static class SafeTensors
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
     /// <param name="metadata">Text to store beside the tensors; null for none.</param>
-    /// <exception cref="ArgumentException">A name comes twice or is reserved, or a type has no counterpart in the format.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice or is reserved, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
         string>? metadata = null)
@@ -132,7 +132,7 @@ public static class SafeTensors
             foreach (var (name, tensor) in tensors)
             {
                 if (!names.Add(name)) throw new ArgumentException(
-                    $"tensors must have names that differ and are not {MetadataKey}, got '{name}'.", nameof(tensors));
+                    $"tensors must have different names, not {MetadataKey}, got '{name}'.", nameof(tensors));
                 var type = NameOf(tensor.dtype) ?? throw new ArgumentException(
                     $"tensors must be of a type that the format has, got {tensor.dtype} for '{name}'.", nameof(tensors));
                 json.WriteStartObject(name);
@@ -163,7 +163,7 @@ public static class SafeTensors
         var length = BinaryPrimitives.ReadUInt64LittleEndian(start);
         if (length > (ulong)Math.Min(LargestHeader, stream.Length - 8))
             throw Invalid(
-                $"the header is said to have {length} bytes, the file has {stream.Length} (and a header at most {LargestHeader})");
+                $"the header declares {length} bytes, but the file has {stream.Length} (the limit is {LargestHeader})");
         var text = new byte[(int)length];
         stream.Position = 8;
         stream.ReadExactly(text);
@@ -195,7 +195,7 @@ public static class SafeTensors
     internal static bool MayBegin(ReadOnlySpan<byte> start) =>
         start.Length > 8 && start[8] == '{' && !start[4..8].ContainsAnyExcept((byte)0);
 
-    // A reader that makes no tree of the text: a tree takes many times the memory of the text.
+    // This reader makes no tree of the text, because a tree takes many times the memory of the text.
     private static (List<Entry> Entries, Dictionary<string, string> Metadata) Entries(byte[] text, long mostTensors)
     {
         var entries = new List<Entry>();
@@ -206,7 +206,7 @@ public static class SafeTensors
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = reader.GetString()!;
-            if (!names.Add(name)) throw Invalid($"'{name}' comes twice");
+            if (!names.Add(name)) throw Invalid($"'{name}' occurs twice");
             if (entries.Count == mostTensors) throw Invalid($"it lists more than {mostTensors} tensors, which its size does not explain");
             Expect(ref reader, JsonTokenType.StartObject);
             if (name == MetadataKey) ReadMetadata(ref reader, metadata);
@@ -239,13 +239,13 @@ public static class SafeTensors
                     break;
                 case "shape" when shape is null: shape = Numbers(ref reader, name); break;
                 case "data_offsets" when offsets is null: offsets = Numbers(ref reader, name); break;
-                case var field: throw Invalid($"'{name}' has a field '{field}' that is unknown or comes twice");
+                case var field: throw Invalid($"'{name}' has a field '{field}' that is unknown or occurs twice");
             }
         if (dtype is null || shape is null || offsets is not [var begin, var end])
             throw Invalid($"'{name}' lacks a dtype, a shape or two data_offsets");
-        if (TypeOf(dtype) is not { } type) throw Invalid($"'{name}' is of type {dtype}, which TorchSharp has not");
+        if (TypeOf(dtype) is not { } type) throw Invalid($"'{name}' is of type {dtype}, which TorchSharp does not have");
         if (RawTensor.Count(shape) is not { } count) throw Invalid(
-            $"'{name}' has the shape [{string.Join(", ", shape)}], which is no tensor's");
+            $"'{name}' has the shape [{string.Join(", ", shape)}], which is not valid for a tensor");
         if (begin < 0 || end < begin || end - begin != count * RawTensor.ElementSize(type))
             throw Invalid(
                 $"'{name}' has the bytes {begin} to {end}, but {dtype} [{string.Join(", ", shape)}] needs "

@@ -1,12 +1,12 @@
 namespace MetricLearning;
 
-/// <summary>A part of a file that holds tensors by name, as the rule sees it that chooses one.</summary>
+/// <summary>A part of a file that has tensors by name, with the properties by which the default section is chosen.</summary>
 /// <param name="Path">Its path in the file, dotted; empty for the outermost.</param>
 /// <param name="Depth">The number of parts of the path.</param>
 /// <param name="Count">The number of its tensors.</param>
 internal record Section(string Path, int Depth, int Count)
 {
-    // What programs call the weights, the surest first.
+    // The names that programs give to the weights, the most certain first.
     private static readonly string[] commonNames =
         ["state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params", "module"];
 
@@ -28,7 +28,8 @@ internal record Section(string Path, int Depth, int Count)
         if (sections.Count == 0) return sections;
         var candidates = sections.Where(section => !section.IsOfOptimizer).ToList();
         if (candidates.Count == 0) candidates = [.. sections];
-        // A section called "weights" beside more tensors than it has is a detail of them, such as the weights of classes.
+        // If a section called "weights" has fewer tensors than its surroundings, it is only a detail of them, such as the weights of
+        // classes.
         var named = candidates.Where(section => commonNames.Contains(section.Name) && section.Count >= section.ArraysBeside)
             .OrderBy(section => Array.IndexOf(commonNames, section.Name)).ThenBy(section => section.Depth)
             .ThenByDescending(section => section.Count).FirstOrDefault();

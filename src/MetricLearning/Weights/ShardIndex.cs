@@ -13,8 +13,8 @@ internal sealed class ShardIndex
 
     private ShardIndex(List<(string, string)> map) => this.map = map;
 
-    /// <summary>The index in a file; null if it is none.</summary>
-    /// <exception cref="InvalidDataException">It is one with a map that cannot be used.</exception>
+    /// <summary>Reads the index in a file; null if the file is not an index.</summary>
+    /// <exception cref="InvalidDataException">The index has a map that cannot be used.</exception>
     public static ShardIndex? Of(Stream stream)
     {
         stream.Position = 0;
@@ -70,8 +70,8 @@ internal sealed class ShardIndex
         }
     }
 
-    // An index from a stranger may name any file of the machine.
+    // An untrusted index may name any file of the machine.
     private static string NameOf(string? file) => !string.IsNullOrEmpty(file) && Path.GetFileName(file) == file && file is not ("." or "..")
         ? file : throw new InvalidDataException(
-            $"The index of shards names '{MessageText.Excerpt(file ?? "")}', which is no file beside it.");
+            $"The index of shards names '{MessageText.Excerpt(file ?? "")}', which is not a file in its folder.");
 }

@@ -15,7 +15,8 @@ internal static class TarMembers
     private const int KindField = 156;
     private const int NameLength = 100;
 
-    /// <summary>Whether a file with these first bytes is a tar archive: the sum of the header's bytes is the one that it says.</summary>
+    /// <summary>Whether a file with these first bytes is a tar archive: the sum of the header's bytes must be the stored
+    /// checksum.</summary>
     public static bool Is(ReadOnlySpan<byte> header)
     {
         if (header.Length < BlockSize || header[0] == 0 || Octal(header.Slice(ChecksumField, ChecksumLength)) is not { } said) return false;
@@ -25,7 +26,7 @@ internal static class TarMembers
         return sum == said;
     }
 
-    /// <summary>Where the bytes of each file in the archive begin, by name.</summary>
+    /// <summary>The position of the bytes of each file in the archive, by name.</summary>
     public static IReadOnlyDictionary<string, long> Of(Stream stream)
     {
         var places = new Dictionary<string, long>(StringComparer.Ordinal);

@@ -9,10 +9,10 @@ public static partial class TorchCheckpointFile
     /// <summary>Writes tensors to a file as <c>torch.save(model.state_dict(), path)</c> does, atomically: whenever the program stops, the
     /// file is completely the old or completely the new one.</summary>
     /// <remarks>Python's <c>torch.load</c> reads it, also with <c>weights_only</c>. Each tensor has a storage of its own, in order.
-    /// Storages are not aligned to 64 bytes, as PyTorch aligns them.</remarks>
+    /// Storages are not aligned to 64 bytes, unlike in files of PyTorch.</remarks>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <exception cref="ArgumentException">A name comes twice, or a type has no counterpart in the format.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
@@ -51,7 +51,7 @@ public static partial class TorchCheckpointFile
         for (var i = 0; i < tensors.Count; i++)
         {
             var (name, tensor) = tensors[i];
-            if (!names.Add(name)) throw new ArgumentException($"tensors must have names that differ, got '{name}' twice.", nameof(tensors));
+            if (!names.Add(name)) throw new ArgumentException($"tensors must have different names, got '{name}' twice.", nameof(tensors));
             var type = StorageType.All.FirstOrDefault(storage => storage.Type == tensor.dtype
                 && RawTensor.ElementSize(tensor.dtype) > 0)?.Name
                 ?? throw new ArgumentException(

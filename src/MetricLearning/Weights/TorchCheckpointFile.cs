@@ -60,7 +60,7 @@ public static partial class TorchCheckpointFile
         });
     }
 
-    /// <summary>The sections of a stream, the one that is read by default first; none where no tensor is in it.</summary>
+    /// <summary>The sections of a stream, the one that is read by default first; none if no tensor is in it.</summary>
     internal static IReadOnlyList<WeightSection> Sections(Stream stream) =>
         Open(stream, (content, _) => Section.Describe(content.Sections.All));
 
@@ -352,7 +352,7 @@ public static partial class TorchCheckpointFile
     }
 
     private static InvalidDataException Damaged(ZipArchiveEntry entry) =>
-        Invalid($"{entry.FullName} is damaged: its checksum is not the archive's");
+        Invalid($"{entry.FullName} is damaged: its checksum differs from that in the archive");
 
     private static InvalidDataException Invalid(string what) =>
         new($"Not a PyTorch file that can be read: {MessageText.Message(what)}.");

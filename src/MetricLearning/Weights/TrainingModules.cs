@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace MetricLearning;
 
-/// <summary>What readers of weights know of a <see cref="TrainingCheckpoint"/>'s file: which modules it holds.</summary>
+/// <summary>Reads from the file of a <see cref="TrainingCheckpoint"/> which modules it has.</summary>
 internal static class TrainingModules
 {
     /// <summary>The file's format, under <see cref="FormatKey"/> of its metadata.</summary>
@@ -18,8 +18,8 @@ internal static class TrainingModules
     /// <summary>The key of the modules' names in the text.</summary>
     public const string ModulesKey = "modules";
 
-    /// <summary>The modules that have tensors; none where the file is no training checkpoint.</summary>
-    /// <exception cref="InvalidDataException">The file says that it is one, but its text is not one's.</exception>
+    /// <summary>The modules that have tensors; none if the file is no training checkpoint.</summary>
+    /// <exception cref="InvalidDataException">The file claims to be a training checkpoint, but its text is not valid.</exception>
     public static IReadOnlyList<Section> Sections(IReadOnlyDictionary<string, string> metadata, IEnumerable<string> tensors)
     {
         if (metadata.GetValueOrDefault(FormatKey) != Format) return [];

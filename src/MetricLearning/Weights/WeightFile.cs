@@ -4,15 +4,15 @@ namespace MetricLearning;
 /// <see cref="TrainingCheckpoint"/>'s file, or the index (<c>.index.json</c>) of weights in several files. The first bytes tell which it
 /// is.</summary>
 /// <remarks>
-/// <para>Of a training checkpoint the tensors are those of one module, without the module's name before theirs: the module "model" if there
-/// is one, otherwise the largest. Of an index they are those of all the files that it names, which lie beside it.</para>
-/// <para>Other files that come in place of weights (an HTML page, a Git LFS pointer, a gzip file and so on) are refused; the message says
-/// what the file is and what to do.</para>
+/// <para>For a training checkpoint, the tensors are those of one module: "model" if there is one, otherwise the largest. The module's name
+/// is removed from theirs. For an index, they are those of all files that it names, which must be in the same folder.</para>
+/// <para>Other files (an HTML page, a Git LFS pointer, a gzip file and so on) are refused. The message says what the file is and what to
+/// do.</para>
 /// <para>Thread safety: any number of threads may read at once.</para>
 /// </remarks>
 public static class WeightFile
 {
-    /// <summary>The tensors of a file.</summary>
+    /// <summary>Reads the tensors of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="section">The part of the file that holds the tensors, one of <see cref="Sections"/>; null for the rule of
     /// <see cref="TorchCheckpointFile"/> or of the remarks.</param>
@@ -24,7 +24,7 @@ public static class WeightFile
         ShardIndex.Of(stream) is { } index ? index.Read(path, shard => InputFile.Read(shard, part => Read(part, section)))
             : Read(stream, section));
 
-    /// <summary>What a file has to choose from: the dictionaries with tensors of a PyTorch checkpoint, or the modules of a training
+    /// <summary>Lists the sections of a file: the dictionaries with tensors of a PyTorch checkpoint, or the modules of a training
     /// checkpoint. No tensor is read.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The sections; the one that is read by default comes first, unless several are equally good. Empty for a safetensors file of

@@ -4,11 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Loads weights from files into models.</summary>
 /// <remarks>
-/// <para>Without a renaming, names stay as they are unless more of them fit the model after one of these changes: a prefix that they have
-/// in common is removed (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, or any other), or the names are put into the model's
-/// <c>backbone.</c>, or both. Names beside the wrapped part, such as a classifier, lose as much of the prefix as they have. Where a
-/// publisher's names differ by more, pass a renaming of <see cref="WeightNames"/>.</para>
-/// <para>A batch counter of batch norm (<c>num_batches_tracked</c>) that is missing, or has several elements, is no misfit.</para>
+/// <para>Without a renaming, names are kept unless more of them fit the model after one of these changes: a common prefix is removed
+/// (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, or any other), the prefix <c>backbone.</c> is added, or both. Names
+/// outside the wrapped part, such as those of a classifier, lose as much of the prefix as they have. If a publisher's names differ by more,
+/// pass a renaming of <see cref="WeightNames"/>.</para>
+/// <para>A batch counter of batch norm (<c>num_batches_tracked</c>) that is missing or has several elements is not an error.</para>
 /// <para>A tensor of another shape is loaded only if the model can resize it (a <see cref="VisionTransformer"/> resizes its positions); the
 /// report lists both shapes.</para>
 /// <para>Thread safety: loading changes the model, so no other thread may use the model meanwhile. Different models may be loaded at

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Finds the common prefix before a file's names that keeps them from fitting a model: what wrappers, compilers and training
-/// frameworks put there (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, <c>student.backbone.</c>), whatever it is.</summary>
+/// <summary>Finds the common prefix that prevents a file's names from fitting a model. Wrappers, compilers and training frameworks add such
+/// prefixes (<c>module.</c>, <c>_orig_mod.</c>, <c>module.encoder_q.</c>, <c>student.backbone.</c>).</summary>
 internal static class WrapperPrefixes
 {
     private const string Backbone = "backbone.";
@@ -12,8 +12,8 @@ internal static class WrapperPrefixes
     /// <summary>A change of names: the prefix that is removed, and what is put before the rest.</summary>
     private sealed record Change(string Prefix, string Home);
 
-    /// <summary>The renaming after which the most tensors fit the model: none, or one that removes a prefix, puts the rest into
-    /// <c>backbone.</c>, or does both. Of equally good ones, none before any other, then the first in the file.</summary>
+    /// <summary>The renaming after which the most tensors fit the model: no change, the removal of a prefix, the addition of
+    /// <c>backbone.</c>, or both. Among equally good renamings, no change is preferred, then the first in the file.</summary>
     public static Func<string, string?> Find(IReadOnlyDictionary<string, Tensor> weights, IReadOnlyDictionary<string, Tensor> state)
     {
         var shapes = state.ToDictionary(named => named.Key, named => named.Value.shape);

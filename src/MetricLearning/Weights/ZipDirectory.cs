@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 
 namespace MetricLearning;
 
-/// <summary>Looks at a zip archive before it is opened: .NET's reader makes an object for each entry, some ten times as large as the
-/// entry's line in the archive's directory.</summary>
+/// <summary>Checks a zip archive before it is opened, because .NET's reader makes an object for each entry that is about ten times as large
+/// as the entry in the archive's directory.</summary>
 internal static class ZipDirectory
 {
     private const int Growth = 10;
@@ -23,7 +23,7 @@ internal static class ZipDirectory
             throw new InvalidDataException("The archive lists far more entries than its size explains.");
     }
 
-    /// <summary>Where the directory begins; null where the reader will not find it either.</summary>
+    /// <summary>The position of the directory; null if the reader will not find it either.</summary>
     private static long? Start(Stream stream)
     {
         var length = (int)Math.Min(stream.Length, EndLength + LongestComment + LocatorLength);
@@ -36,7 +36,7 @@ internal static class ZipDirectory
         long start = BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(end + OffsetField));
         if (start == uint.MaxValue && end >= LocatorLength && tail.AsSpan(end - LocatorLength).StartsWith("PK\u0006\u0007"u8))
         {
-            // Beyond 4 GB the locator before the end says where the longer record lies, and that where the directory begins.
+            // Beyond 4 GB the locator before the end gives the position of the longer record, which gives the position of the directory.
             var record = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(end - LocatorLength + RecordField));
             if (record < 0 || record > stream.Length - LongOffsetField - sizeof(long)) return null;
             stream.Position = record + LongOffsetField;

@@ -59,7 +59,7 @@ public class ExactIndexTests
     public static TheoryData<string, float[], string> BadVectors => new()
     {
         { "narrow", [1, 2], "got 2" }, { "wide", [1, 2, 3, 4], "got 4" }, { "empty", [], "got 0" },
-        { "NaN", [1, float.NaN, 3], "got NaN at place 1" }, { "infinite", [1, 2, float.NegativeInfinity], "got -Infinity at place 2" },
+        { "NaN", [1, float.NaN, 3], "got NaN at index 1" }, { "infinite", [1, 2, float.NegativeInfinity], "got -Infinity at index 2" },
         { "zero", [0, -0f, 0], "got zeros" },
     };
 
@@ -93,7 +93,7 @@ public class ExactIndexTests
     {
         var index = new ExactIndex<int>(3);
         index.Add(1, x);
-        Assert.Contains("1, which the index has", Assert.Throws<ArgumentException>(() => index.Add(1, y)).Message,
+        Assert.Contains("1, which the index already has", Assert.Throws<ArgumentException>(() => index.Add(1, y)).Message,
             StringComparison.Ordinal);
         Assert.Contains("got 2 twice", Assert.Throws<ArgumentException>(() => index.Add([new(2, x), new(2, y)])).Message,
             StringComparison.Ordinal);

@@ -115,8 +115,8 @@ public class MatFileTests
     [Fact]
     public void Read_WhatIsNoSuchFile()
     {
-        Refuses([], "it does not begin as a file of version 5 does");
-        Refuses(new byte[200], "it does not begin as a file of version 5 does");
+        Refuses([], "it does not begin with the header of a file of version 5");
+        Refuses(new byte[200], "it does not begin with the header of a file of version 5");
         byte[] signature = [0x89, .. "HDF\r\n\u001a\n"u8, .. new byte[100]];
         Refuses([.. "MATLAB 7.3 MAT-file"u8, .. new byte[493], .. signature], "it is of version 7.3, which is HDF5; save it with -v7");
         Refuses([.. "MATLAB 7.3 MAT-file"u8, .. new byte[200]], "it is of version 7.3, which is HDF5, and cut short");
@@ -125,7 +125,7 @@ public class MatFileTests
         Refuses(signature, "it is an HDF5 file; save it with -v7");
         Refuses(PublishedArrays.MatlabVersion4, "it is of version 4; save it with -v7");
         Refuses(PublishedArrays.Matlab[..300], "are left");
-        Refuses(PublishedArrays.Matlab[..130], "it ends within an array");
+        Refuses(PublishedArrays.Matlab[..130], "it ends within numeric array");
     }
 
     [Theory]
@@ -142,8 +142,8 @@ public class MatFileTests
         byte[] file = [.. PublishedArrays.Matlab[..128], .. Packed(Variable(6, "x", [1, count], Element(2, new byte[count])))];
         using (var read = MatFile.Read(new MemoryStream(file))) Assert.Equal(count, read["x"].numel());
         var message = Assert.Throws<InvalidDataException>(() => MatFile.Read(new MemoryStream(file), 7_999_999)).Message;
-        Assert.Equal($"it would take 8,000,512 bytes of memory, from a file of {file.Length:N0}, and 7,999,999 are allowed; "
-            + "maxBytes sets how many", message);
+        Assert.Equal($"it needs 8,000,512 bytes of memory for a file of {file.Length:N0} bytes, but 7,999,999 are allowed; "
+            + "maxBytes sets the limit", message);
     }
 
     private static byte[] Variable(byte kind, string name, int[]? sizes, byte[] content) => Element(14,

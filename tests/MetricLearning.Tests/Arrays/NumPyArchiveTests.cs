@@ -57,7 +57,7 @@ public sealed class NumPyArchiveTests : IDisposable
         var first = File.ReadAllBytes(FilePath);
         NumPyArchive.Write(FilePath, tensors, texts);
         Assert.Equal(first, File.ReadAllBytes(FilePath));
-        Assert.StartsWith("arrays must have names that differ, got 'a' twice",
+        Assert.StartsWith("arrays must have different names, got 'a' twice",
             Assert.Throws<ArgumentException>(() => NumPyArchive.Write(FilePath, [new("a", ones(1)), new("a", ones(1))])).Message);
         Assert.Equal([FilePath], Directory.GetFiles(folder));
     }
@@ -70,7 +70,8 @@ public sealed class NumPyArchiveTests : IDisposable
         var file = File.ReadAllBytes(FilePath);
         file[2000] = 1;
         using var archive = new NumPyArchive(new MemoryStream(file));
-        Assert.Contains("its checksum is not the archive's", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
+        Assert.Contains("its checksum differs from that in the archive",
+            Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
     }
 
     [Fact]
@@ -84,7 +85,7 @@ public sealed class NumPyArchiveTests : IDisposable
         var directory = file.AsSpan().LastIndexOf("PK\u0001\u0002"u8);
         BitConverter.GetBytes(1_000_000_000).CopyTo(file, directory + 24);
         using var archive = new NumPyArchive(new MemoryStream(file));
-        Assert.Contains("is said to have 1000000000 bytes", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
+        Assert.Contains("declares 1000000000 bytes", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
     }
 
     /// <summary>A compressed file of a few kilobytes must not become gigabytes; what counts is the memory after widening.</summary>
@@ -97,13 +98,13 @@ public sealed class NumPyArchiveTests : IDisposable
         using (var archive = new NumPyArchive(FilePath) { MaxBytes = 800_000 })
             Assert.Equal(ScalarType.Int64, archive.Read("numbers").dtype);
         using (var archive = new NumPyArchive(FilePath) { MaxBytes = 799_999 })
-            Assert.Contains("numbers: it would take 800,000 bytes of memory, from a file of ",
+            Assert.Contains("numbers: it needs 800,000 bytes of memory for a file of ",
                 Assert.Throws<InvalidDataException>(() => archive.Read("numbers")).Message);
         using (var archive = new NumPyArchive(FilePath) { MaxBytes = 4_199_999 })
         {
             var message = Assert.Throws<InvalidDataException>(() => archive.ReadText("texts")).Message;
-            Assert.StartsWith($"{FilePath}: texts: it would take 4,200,000 bytes", message);
-            Assert.EndsWith("and 4,199,999 are allowed; MaxBytes sets how many", message);
+            Assert.StartsWith($"{FilePath}: texts: it needs 4,200,000 bytes", message);
+            Assert.EndsWith("but 4,199,999 are allowed; MaxBytes sets the limit", message);
         }
 
         void Save(string name, string type, int count, int size)

@@ -63,7 +63,7 @@ public sealed class NumPyFileTests : IDisposable
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", 9, "<f4 [2, 1] needs 8 bytes, but 9 are left")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }", 7, "<f4 [2, 1] needs 8 bytes, but 7 are left")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 2), }", 8,
-        "its shape [9223372036854775807, 2] is no array's")]
+        "its shape [9223372036854775807, 2] is not valid for an array")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }", 8, "needs 4000000000000 bytes")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8,
         "its header cannot be read at character")]
@@ -73,12 +73,12 @@ public sealed class NumPyFileTests : IDisposable
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }\0x", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2,),", 8, "its header cannot be read at character")]
     [InlineData("{'descr': '<f4', 'fortran_order': False}", 8, "lacks descr, fortran_order or shape")]
-    [InlineData("{'descr': '<f4', 'descr': '<f4'}", 8, "a key 'descr' that is unknown or comes twice")]
-    [InlineData("{'descr': '<f4', 'more': 1}", 8, "a key 'more' that is unknown or comes twice")]
+    [InlineData("{'descr': '<f4', 'descr': '<f4'}", 8, "a key 'descr' that is unknown or occurs twice")]
+    [InlineData("{'descr': '<f4', 'more': 1}", 8, "a key 'more' that is unknown or occurs twice")]
     [InlineData("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8, "records of several fields")]
-    [InlineData("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8, "Python objects, which are never run here")]
+    [InlineData("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8, "Python objects, which are never executed here")]
     [InlineData("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 8, "it holds complex numbers (<c8)")]
-    [InlineData("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", 16, "of type <f16, which TorchSharp has not")]
+    [InlineData("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", 16, "of type <f16, which TorchSharp does not have")]
     [InlineData("{'descr': '<f0', 'fortran_order': False, 'shape': (1,), }", 0, "its type '<f0' is unknown")]
     [InlineData("{'descr': 'float', 'fortran_order': False, 'shape': (1,), }", 8, "its type 'float' is unknown")]
     [InlineData("{'descr': '<U2', 'fortran_order': False, 'shape': (1,), }", 8, "it holds text (<U2), not numbers")]
@@ -93,12 +93,12 @@ public sealed class NumPyFileTests : IDisposable
     public void Read_WhatIsNoArray()
     {
         Refuses([], "it has 0 bytes");
-        Refuses([.. Enumerable.Repeat((byte)'x', 40)], "it does not begin as a .npy array does");
+        Refuses([.. Enumerable.Repeat((byte)'x', 40)], "it does not begin with the header of a .npy array");
         var file = Array("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", new byte[4]);
         Refuses([.. file[..6], 4, .. file[7..]], "its format version is 4.0");
         Refuses([.. file[..7], 4, .. file[8..]], "its format version is 1.4, known are 1.0, 2.0 and 3.0");
-        Refuses([.. file[..8], 0xff, 0xff, .. file[10..]], "its header is said to have 65535 bytes");
-        Refuses([.. file[..6], 2, 0, 0xff, 0xff, 0xff, 0xff, .. file[10..]], "its header is said to have 4294967295 bytes");
+        Refuses([.. file[..8], 0xff, 0xff, .. file[10..]], "its header declares 65535 bytes");
+        Refuses([.. file[..6], 2, 0, 0xff, 0xff, 0xff, 0xff, .. file[10..]], "its header declares 4294967295 bytes");
 
         static void Refuses(byte[] file, string message) =>
             Assert.Contains(message, Assert.Throws<InvalidDataException>(() => NumPyFile.Read(new MemoryStream(file))).Message);

@@ -94,7 +94,7 @@ public class VisionTransformerTests
         Assert.StartsWith("side must say for each image which of 3 kinds it is",
             Assert.Throws<ArgumentException>(() => with.call(images)).Message);
         Assert.StartsWith("side must be null", Assert.Throws<ArgumentException>(() => without.Tokens(images, tensor([0L, 1L]))).Message);
-        Assert.StartsWith("side must be [2], one label a row, got [1].",
+        Assert.StartsWith("side must be [2], one label per row, got [1].",
             Assert.Throws<ArgumentException>(() => with.Tokens(images, tensor([0L]))).Message);
         Assert.StartsWith("side must be in [0, 3), got 3 in row 1.", Assert.Throws<ArgumentException>(
             () => with.Tokens(images, tensor([0L, 3L]))).Message);

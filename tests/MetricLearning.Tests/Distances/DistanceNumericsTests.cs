@@ -115,10 +115,10 @@ public class DistanceNumericsTests
         using var scope = NewDisposeScope();
         var x = zeros(3, 4);
         string Message(Action action) => Assert.ThrowsAny<ArgumentException>(action).Message;
-        Assert.StartsWith("x and y must have one width D, got [3, 4] and [3, 5].", Message(() => Distance.Dot.Matrix(x, zeros(3, 5))));
-        Assert.StartsWith("x and y must have one number of rows, got [3, 4] and [2, 4].",
+        Assert.StartsWith("x and y must have the same width D, got [3, 4] and [3, 5].", Message(() => Distance.Dot.Matrix(x, zeros(3, 5))));
+        Assert.StartsWith("x and y must have the same number of rows, got [3, 4] and [2, 4].",
             Message(() => Distance.Dot.Pairwise(x, zeros(2, 4))));
-        Assert.StartsWith("x and y must have one type, got Float32 and Float64.",
+        Assert.StartsWith("x and y must have the same type, got Float32 and Float64.",
             Message(() => Distance.Dot.Matrix(x, zeros([3, 4], ScalarType.Float64))));
     }
 

@@ -121,7 +121,7 @@ public sealed class FeatureFileTests : IDisposable
     {
         Fails("path must end in .npz, .safetensors, .npy", "x.txt", ("query", query, queryFiles));
         Fails("to hold 2 parts", "x.npy", ("query", query, queryFiles), ("gallery", gallery, ["e", "f"]));
-        Fails("gallery must have one file a row, 2, got 1", "x.npz", ("gallery", gallery, ["e"]));
+        Fails("gallery must have 2 files, one per row, got 1", "x.npz", ("gallery", gallery, ["e"]));
         Assert.Empty(Directory.GetFiles(folder));
 
         void Fails(string message, string name, params (string, EmbeddingSet, IReadOnlyList<string>)[] parts) =>

@@ -176,7 +176,7 @@ public sealed class FeatureReaderTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Fails<FileNotFoundException>($"There is no file {At("gone.npz")}.", () => FeatureFile.Read(At("gone.npz")));
-        Fails<IOException>($"{folder} is a folder, and a file of features was expected.", () => FeatureFile.Read(folder));
+        Fails<IOException>($"{folder} is a folder, but a file of features was expected.", () => FeatureFile.Read(folder));
         File.WriteAllText(At("x.csv"), "a");
         Fails<InvalidDataException>("x.csv: features are read from .npz, .npy, .safetensors and .mat files",
             () => FeatureFile.Read(At("x.csv")));

@@ -93,7 +93,7 @@ public class LayerFeaturesTests
         using var model = nn.Sequential(("asking", new Asking(teacher)));
         model.eval();
         var input = randn(2, 4);
-        Assert.StartsWith("The layers of Sequential cannot be looked at for the first time inside the forward pass",
+        Assert.StartsWith("The layers of Sequential cannot get their hooks inside the forward pass",
             Assert.Throws<InvalidOperationException>(() => LayerFeatures.Of(model, input, "asking")).Message);
         var expected = LayerFeatures.Of(teacher, input, "only");
         Assert.True(expected.Equals(LayerFeatures.Of(model, input, "asking")));

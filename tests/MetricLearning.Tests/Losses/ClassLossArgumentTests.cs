@@ -29,7 +29,7 @@ public class ClassLossArgumentTests
         Assert.StartsWith("count must be at most the 3 classes, got 4.",
             Assert.Throws<ArgumentException>(() => new CosFaceLoss(3, 2) { Sampled = sampled }).Message);
         using var loss = new CosFaceLoss(4, 2) { Sampled = sampled };
-        Assert.StartsWith("These sampled classes belong to another loss already.",
+        Assert.StartsWith("These sampled classes already belong to another loss.",
             Assert.Throws<InvalidOperationException>(() => new CosFaceLoss(4, 2) { Sampled = sampled }).Message);
     }
 }

@@ -151,7 +151,7 @@ public class ClassLossTests
         }
         using var plus = ProxyNcaLoss.PlusPlus(Classes, Dimension);
         Assert.Equal(9, plus.Scale, 12);
-        Assert.StartsWith("OwnInDenominator must be true for one class",
+        Assert.StartsWith("OwnInDenominator must be true if there is only one class",
             Assert.Throws<ArgumentException>(() => new ProxyNcaLoss(1, 2) { OwnInDenominator = false }).Message);
     }
 
@@ -292,7 +292,7 @@ public class ClassLossTests
         var expected = plain.call(x.narrow(0, 0, 3), y.narrow(0, 0, 3)).item<double>();
         Assert.Equal(expected, weighted.call(x, y).item<double>(), 9);
         using var anchors = new ProxyAnchorLoss(3, 2) { Miner = new BatchHardMiner() };
-        Assert.StartsWith("The values of ProxyAnchorLoss belong to no samples",
+        Assert.StartsWith("The values of ProxyAnchorLoss do not belong to samples",
             Assert.Throws<InvalidOperationException>(() => anchors.call(x, y)).Message);
     }
 

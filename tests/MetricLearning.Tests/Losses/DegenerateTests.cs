@@ -41,7 +41,8 @@ public class DegenerateTests
             Throws(name, Rows(12).unsqueeze(2), Labels, "embeddings must be [N, D], got [12, 6, 1].");
             Throws(name, Rows(12).select(1, 0), Labels, "embeddings must be [N, D], got [12].");
         },
-        ["label/row mismatch"] = name => Throws(name, Rows(12), Labels.narrow(0, 0, 11), "labels must be [12], one label a row, got [11]."),
+        ["label/row mismatch"] = name => Throws(name, Rows(12), Labels.narrow(0, 0, 11),
+            "labels must be [12], one label per row, got [11]."),
         ["negative label"] = name => OtherLabel(name, -1),
         ["too large label"] = name => OtherLabel(name, long.MaxValue),
     };
@@ -77,7 +78,7 @@ public class DegenerateTests
         },
         ["label/row mismatch"] = name =>
         {
-            Assert.StartsWith("labels must be [12], one label a row, got [11].",
+            Assert.StartsWith("labels must be [12], one label per row, got [11].",
                 Message(() => Lists(name, Rows(12), Labels.narrow(0, 0, 11))));
             if (name != MinerTable.Clusters)
                 Assert.StartsWith("distances must be [11, 11], got [12, 12].",
@@ -123,7 +124,7 @@ public class DegenerateTests
             ModuleThrows(name, Rows(12).select(1, 0), Labels, $"{ModuleTable.Argument(name)} must be [N, D], got [12].");
         },
         ["label/row mismatch"] = name => ModuleThrows(name, Rows(12), Labels.narrow(0, 0, 11), ModuleTable.IsOfViews(name)
-            ? $"{ModuleTable.Argument(name)} and " : "labels must be [12], one label a row, got [11]."),
+            ? $"{ModuleTable.Argument(name)} and " : "labels must be [12], one label per row, got [11]."),
         ["negative label"] = name => ModuleLabel(name, -1),
         ["too large label"] = name => ModuleLabel(name, long.MaxValue),
     };

@@ -120,7 +120,7 @@ public class GuidedAndViewLossTests
             Assert.Throws<ArgumentException>(() => loss.call(two, two, three, three)).Message);
         Assert.StartsWith("guideNegatives must be [3, G], a row for each negative, got [2, 4].",
             Assert.Throws<ArgumentException>(() => loss.forward(two, two, three, two, two, two)).Message);
-        Assert.StartsWith("anchors and positives must have one number of rows, got [2, 4] and [3, 4].",
+        Assert.StartsWith("anchors and positives must have the same number of rows, got [2, 4] and [3, 4].",
             Assert.Throws<ArgumentException>(() => loss.call(two, three, two, two)).Message);
     }
 

@@ -78,7 +78,7 @@ public class LabelSmoothingCrossEntropyLossTests
         string Message(Tensor logits, Tensor labels) => Assert.ThrowsAny<ArgumentException>(() => loss.call(logits, labels)).Message;
         Assert.StartsWith("labels must be in [0, 4), got 4 in row 1.", Message(z, tensor([0L, 4, 0])));
         Assert.StartsWith("labels must be in [0, 4), got -100 in row 2.", Message(z, tensor([0L, 1, -100])));
-        Assert.StartsWith("labels must be [3], one label a row, got [2].", Message(z, tensor([0L, 1])));
+        Assert.StartsWith("labels must be [3], one label per row, got [2].", Message(z, tensor([0L, 1])));
         Assert.StartsWith("labels must be [3], or [3, 4] as the logits, got [3, 5].", Message(z, zeros(3, 5)));
         Assert.StartsWith("labels must be integers (int64, int32, int16, int8 or uint8), got Float32.", Message(z, zeros(3)));
         Assert.StartsWith("logits must be [N, D], got [3].", Message(zeros(3), zeros(3, ScalarType.Int64)));

@@ -305,7 +305,7 @@ public class LossContractTests
         Assert.StartsWith("embeddings must be [N, D], got [12, 6, 1].", Message(() => loss.call(x.unsqueeze(2), y)));
         Assert.StartsWith("embeddings must be [N, D], got [12].", Message(() => loss.call(x.select(1, 0), y)));
         Assert.StartsWith("embeddings must be floating point, got Int64.", Message(() => loss.call(x.to(ScalarType.Int64), y)));
-        Assert.StartsWith("labels must be [12], one label a row, got [11].", Message(() => loss.call(x, y.narrow(0, 0, 11))));
+        Assert.StartsWith("labels must be [12], one label per row, got [11].", Message(() => loss.call(x, y.narrow(0, 0, 11))));
         foreach (var wrong in new[] { ScalarType.Float32, ScalarType.Float64, ScalarType.Bool })
             Assert.StartsWith($"labels must be integers (int64, int32, int16, int8 or uint8), got {wrong}.",
                 Message(() => loss.call(x, y.to(wrong))));

@@ -161,20 +161,20 @@ public class LossSettingTests
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();
         using var anchors = new ProxyAnchorLoss(LossTable.Classes, LossTable.Dimension) { LabelSmoothing = 0.1 };
-        Assert.StartsWith("ProxyAnchorLoss is no cross entropy", Assert.Throws<InvalidOperationException>(
+        Assert.StartsWith("ProxyAnchorLoss is not a cross entropy", Assert.Throws<InvalidOperationException>(
             () => anchors.call(x, y)).Message);
         using var sampled = new CosFaceLoss(LossTable.Classes, LossTable.Dimension)
         {
             LabelSmoothing = 0.1, Categories = new long[LossTable.Classes], Sampled = new SampledClasses(5),
         };
-        Assert.StartsWith("CosFaceLoss has categories of all classes", Assert.Throws<InvalidOperationException>(
+        Assert.StartsWith("CosFaceLoss has categories for all classes", Assert.Throws<InvalidOperationException>(
             () => sampled.call(x, y)).Message);
-        Assert.StartsWith("Categories must have one entry a class, 10, got 2.", Assert.Throws<ArgumentException>(
+        Assert.StartsWith("Categories must have 10 entries, one per class, got 2.", Assert.Throws<ArgumentException>(
             () => new CosFaceLoss(LossTable.Classes, LossTable.Dimension) { Categories = [0, 1] }).Message);
         using var logits = new LabelSmoothingCrossEntropyLoss { Categories = [0, 1] };
         Assert.StartsWith("logits must be [N, 2], a column for each class that has a category, got [12, 6].",
             Assert.Throws<ArgumentException>(() => logits.call(x, y)).Message);
-        Assert.StartsWith("labels must be [12], one a row, where classes have categories, got [12, 2].",
+        Assert.StartsWith("labels must be [12], one per row, if classes have categories, got [12, 2].",
             Assert.Throws<ArgumentException>(() => logits.call(x.narrow(1, 0, 2), zeros(12, 2))).Message);
     }
 
@@ -212,7 +212,8 @@ public class LossSettingTests
         var push = terms[1].Values;
         Assert.Equal((terms[0].Values.sum() + push.sum() / (push > 0).sum()).item<double>(), both.call(x, y).item<double>(), 10);
         using var few = new ContrastiveLoss { Reducer = Reducer.ForEachTerm(Reducer.Sum) };
-        Assert.StartsWith("This loss has more than the 1 terms", Assert.Throws<InvalidOperationException>(() => few.call(x, y)).Message);
+        Assert.StartsWith("This loss has more terms than the 1 reducers",
+            Assert.Throws<InvalidOperationException>(() => few.call(x, y)).Message);
         // Without positives the second term is still the second.
         var single = arange(6, ScalarType.Int64);
         using var zeroForNegatives = new ContrastiveLoss(negativeMargin: 5) { Reducer = Reducer.ForEachTerm(Reducer.Sum,

@@ -158,9 +158,10 @@ public class LossSumTests
         Assert.StartsWith("This sum has no loss", Assert.Throws<InvalidOperationException>(() => sum.Compute(x, y)).Message);
         sum.Add("a", new TripletLoss(), o => o.Logits!);
         using var another = new TripletLoss();
-        Assert.StartsWith("there is a loss named a already.", Assert.Throws<ArgumentException>(() => sum.Add("a", another)).Message);
-        Assert.StartsWith("a name has no dot, got b.c.", Assert.Throws<ArgumentException>(() => sum.Add("b.c", another)).Message);
-        Assert.StartsWith("the model gives nothing that the loss a looks at.",
+        Assert.StartsWith("name must be new, but a loss is already named a.",
+            Assert.Throws<ArgumentException>(() => sum.Add("a", another)).Message);
+        Assert.StartsWith("name must not have a dot, got b.c.", Assert.Throws<ArgumentException>(() => sum.Add("b.c", another)).Message);
+        Assert.StartsWith("output must have the tensor that the loss a uses, got null.",
             Assert.Throws<ArgumentException>(() => sum.Compute(new ModelOutput(x, x, null), y)).Message);
     }
 

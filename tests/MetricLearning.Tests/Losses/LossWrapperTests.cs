@@ -21,7 +21,7 @@ public class LossWrapperTests
         Assert.Equal(expected.item<double>(), loss.call(x, y).item<double>());
         Assert.True(expected.item<double>() > 0);
         Assert.Equal(0, loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
-        Assert.StartsWith("first and second must have one number of rows, got [12, 6] and [11, 6].",
+        Assert.StartsWith("first and second must have the same number of rows, got [12, 6] and [11, 6].",
             Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 11))).Message);
     }
 
@@ -37,7 +37,7 @@ public class LossWrapperTests
         Assert.Equal(0, loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0)).item<double>());
         Assert.True(double.IsNaN(loss.call(x * double.NaN, y).item<double>()));
         Assert.Equal(ScalarType.Float32, loss.call(x.to(ScalarType.Float16), y.to(ScalarType.Float16)).dtype);
-        Assert.StartsWith("first and second must have one number of rows",
+        Assert.StartsWith("first and second must have the same number of rows",
             Assert.Throws<ArgumentException>(() => loss.call(x, y.narrow(0, 0, 2))).Message);
     }
 
@@ -52,9 +52,9 @@ public class LossWrapperTests
         Assert.Equal(expected.item<double>(), loss.call(x, y).item<double>(), 12);
         Assert.StartsWith("embeddings must be at least 6 wide, got [12, 4].",
             Assert.Throws<ArgumentException>(() => loss.call(x.narrow(1, 0, 4), y)).Message);
-        Assert.StartsWith("widths must be different numbers, at least one, got [2, 2].",
+        Assert.StartsWith("widths must be one or more different numbers, got [2, 2].",
             Assert.Throws<ArgumentException>(() => new MatryoshkaLoss(inner, [2, 2])).Message);
-        Assert.StartsWith("weights must be 2 finite numbers, one a width, got [1].",
+        Assert.StartsWith("weights must be 2 finite numbers, one per width, got [1].",
             Assert.Throws<ArgumentException>(() => new MatryoshkaLoss(inner, [2, 3], [1])).Message);
     }
 

@@ -107,7 +107,7 @@ public class SampledClassesTests
         loss.call(x, y).backward();
         loss.call(x, y).backward();
         loss.Report(x, y);
-        Assert.StartsWith("The gradients of 2 backward passes wait to be applied: call Step",
+        Assert.StartsWith("The gradients of 2 backward passes are not applied: call Step",
             Assert.Throws<InvalidOperationException>(() => loss.call(x, y)).Message);
         loss.Sampled!.Step(0.1);
         loss.Sampled!.Step(0.1);

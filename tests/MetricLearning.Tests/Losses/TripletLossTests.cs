@@ -92,7 +92,7 @@ public class TripletLossTests
         using var loss = new TripletLoss(1);
         var expected = Enumerable.Range(0, 2).Average(i => Math.Max(0, Far(x[i], x[i + 2]) - Far(x[i], x[i + 4]) + 1));
         Assert.Equal(expected, loss.forward(x, Triplets.Packed(6)).item<double>(), 12);
-        Assert.StartsWith("a batch packed as anchors, positives and negatives has 3B rows, got 7.",
+        Assert.StartsWith("rows must be a multiple of 3 (anchors, positives, negatives), got 7.",
             Assert.Throws<ArgumentException>(() => Triplets.Packed(7)).Message);
     }
 

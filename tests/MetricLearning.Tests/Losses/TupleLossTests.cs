@@ -222,7 +222,7 @@ public class TupleLossTests
         foreach (var loss in new TupleLoss[] { new NPairsLoss(), new QuadrupletLoss(), new MarginLoss(learnedBetas: 3) })
         {
             var error = Assert.Throws<InvalidOperationException>(() => loss.forward(x, triplets));
-            Assert.Contains("needs labels, and tuples were given.", error.Message, StringComparison.Ordinal);
+            Assert.Contains("needs labels, but tuples were given.", error.Message, StringComparison.Ordinal);
             loss.Dispose();
         }
     }

@@ -49,7 +49,7 @@ public class HardClustersTests
         using var mined = new HardClusters().Mine(x, tensor([0L, 0, 1, 1, 2, 2]));
         using var loss = new TripletLoss();
         Assert.True(double.IsNaN(loss.forward(mined.Means, mined.Tuples, mined.References).item<double>()));
-        Assert.StartsWith("labels must be [6], one label a row, got [2].",
+        Assert.StartsWith("labels must be [6], one label per row, got [2].",
             Assert.Throws<ArgumentException>(() => new HardClusters().Mine(x, zeros(2, ScalarType.Int64))).Message);
     }
 }

@@ -93,7 +93,7 @@ public class MinerTests
     {
         foreach (var (positive, negative) in new[] { (Hardness.SemiHard, Hardness.SemiHard), (Hardness.SemiHard, Hardness.All),
             (Hardness.All, Hardness.SemiHard) })
-            Assert.StartsWith("semi-hard is relative to one chosen opponent",
+            Assert.StartsWith("semi-hard needs one opponent on the other side",
                 Assert.Throws<ArgumentException>(() => new BatchEasyHardMiner(positive, negative)).Message);
     }
 
@@ -178,7 +178,7 @@ public class MinerTests
         Assert.Equal(all.Anchors[kept].data<long>(), mined.Anchors.data<long>());
         Assert.Equal(all.Positives[kept].data<long>(), mined.Positives.data<long>());
         Assert.Equal(all.Negatives[kept].data<long>(), mined.Negatives.data<long>());
-        Assert.StartsWith("The angular miner needs", Assert.Throws<InvalidOperationException>(
+        Assert.StartsWith("The angular miner also needs", Assert.Throws<InvalidOperationException>(
             () => miner.Mine(batch.Distances(miner.Distance!).Matrix, batch.Candidates)).Message);
     }
 

@@ -496,7 +496,7 @@ public sealed class TrainingCheckpointTests : IDisposable
             tensors["rng.torch"] = zeros(3, ScalarType.Byte);
             return text;
         },
-        ["its random state is none of torch's generator"] = (text, tensors) =>
+        ["its random state is not one of torch's generator"] = (text, tensors) =>
         {
             tensors["rng.torch"] = zeros_like(tensors["rng.torch"]);
             return text;

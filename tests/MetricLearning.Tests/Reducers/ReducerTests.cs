@@ -69,7 +69,7 @@ public class ReducerTests
         using var batch = Batch();
         Assert.StartsWith("This loss defines no divisor.",
             Assert.Throws<InvalidOperationException>(() => Reducer.Divisor.Reduce(new(ones(2)), batch)).Message);
-        Assert.StartsWith("The values of this loss belong to no rows",
+        Assert.StartsWith("The values of this loss do not belong to rows",
             Assert.Throws<InvalidOperationException>(() => Reducer.PerAnchor.Reduce(new(ones(2)), batch)).Message);
     }
 

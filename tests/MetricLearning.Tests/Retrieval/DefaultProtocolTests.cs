@@ -76,9 +76,9 @@ public class DefaultProtocolTests
             () => new RetrievalEvaluator().Evaluate(distances, identities, identities, queryCameras: with.Cameras),
             () => new VerificationEvaluator().Evaluate(distances, identities, identities, queryCameras: with.Cameras),
         })
-            Assert.Equal("The query has cameras and the gallery has none, so there is no default protocol; give cameras to both or to "
+            Assert.Equal("The query has cameras, but the gallery has none, so there is no default protocol; give cameras to both or to "
                 + "neither, or set Protocol.", Assert.Throws<ArgumentException>(evaluate).Message);
-        Assert.StartsWith("The gallery has cameras and the query has none", Assert.Throws<ArgumentException>(
+        Assert.StartsWith("The gallery has cameras, but the query has none", Assert.Throws<ArgumentException>(
             () => new RetrievalEvaluator().Evaluate(without, with)).Message, StringComparison.Ordinal);
     }
 
@@ -94,7 +94,7 @@ public class DefaultProtocolTests
             () => new VerificationEvaluator { Protocol = RetrievalProtocol.Market1501 }.Evaluate(without, without),
             () => new OpenSetEvaluator { Protocol = RetrievalProtocol.Market1501 }.Evaluate(without, without),
         })
-            Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(evaluate).Message,
+            Assert.Contains("compares cameras, but the query has none", Assert.Throws<ArgumentException>(evaluate).Message,
                 StringComparison.Ordinal);
         var report = new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter }.Evaluate(with, without);
         Assert.Same(RetrievalProtocol.NoFilter, report.Protocol);
@@ -105,7 +105,7 @@ public class DefaultProtocolTests
     public void TheGivenMatrix_ChecksTheCamerasToo()
     {
         using var distances = zeros(5, 5);
-        Assert.Contains("galleryCameras must have one entry a column of distances [5, 5], got 2", Assert.Throws<ArgumentException>(
+        Assert.Contains("galleryCameras must have one entry per column of distances [5, 5], got 2", Assert.Throws<ArgumentException>(
             () => new VerificationEvaluator().Evaluate(distances, identities, identities, identities, [1, 2])).Message,
             StringComparison.Ordinal);
     }

@@ -76,16 +76,16 @@ public class EmbeddingSetTests
         using var two = ones(2, ScalarType.Int64);
         using var three = ones(3, ScalarType.Int64);
         using var matrix = ones(3, 1, ScalarType.Int32);
-        Expect("identities must have one entry a row of features [3, 2], got 2.", () => new EmbeddingSet(features, [1, 2]));
-        Expect("cameras must have one entry a row of features [3, 2], got 1.", () => new EmbeddingSet(features, identities, [1L]));
-        Expect("identities must be integers [3], one a row of features [3, 2], got Float32 [3].",
+        Expect("identities must have one entry per row of features [3, 2], got 2.", () => new EmbeddingSet(features, [1, 2]));
+        Expect("cameras must have one entry per row of features [3, 2], got 1.", () => new EmbeddingSet(features, identities, [1L]));
+        Expect("identities must be integers [3], one per row of features [3, 2], got Float32 [3].",
             () => new EmbeddingSet(features, floats));
-        Expect("identities must be integers [3], one a row of features [3, 2], got Int64 [2].", () => new EmbeddingSet(features, two));
-        Expect("cameras must be integers [3], one a row of features [3, 2], got Int32 [3, 1].",
+        Expect("identities must be integers [3], one per row of features [3, 2], got Int64 [2].", () => new EmbeddingSet(features, two));
+        Expect("cameras must be integers [3], one per row of features [3, 2], got Int32 [3, 1].",
             () => new EmbeddingSet(features, three, matrix));
         Expect("features must be [N, D], got [3].", () => new EmbeddingSet(floats, identities));
         Expect("features must be [N, D], got [3, 0].", () => EmbeddingSet.FromArray(new float[3, 0], identities));
-        Expect("identities must have one entry a row of features [2, 3], got 3.", () => EmbeddingSet.FromArray(numbers, 3, identities));
+        Expect("identities must have one entry per row of features [2, 3], got 3.", () => EmbeddingSet.FromArray(numbers, 3, identities));
         Expect("features must hold whole rows of dimension 4, got 6 numbers.", () => EmbeddingSet.FromArray(numbers, 4, identities));
         Expect("dimension must be at least 1.", () => EmbeddingSet.FromArray(numbers, 0, identities));
         Expect("rows must have one length D, got 2 in row 0 and 3 in row 1.", () => EmbeddingSet.FromRows([[1, 2], [1, 2, 3]], [1, 2]));

@@ -45,7 +45,7 @@ public class MultiQueryTests
         using var scope = NewDisposeScope();
         using var images = Set([1, 1], [1], [1]);
         using var query = Set([1, 1, 1, 1], [1, 7], [1, 3]);
-        Assert.StartsWith("images must have one for each query, and there is none of query 1 (identity 7, camera 3)",
+        Assert.StartsWith("images must have at least one image for each query, but there is none for query 1 (identity 7, camera 3)",
             Assert.Throws<ArgumentException>(() => MultiQuery.Pool(query, images, MultiQueryPooling.Max)).Message);
         using var blind = Set([1, 1], [1], null);
         Assert.StartsWith("query and images must both have cameras, or neither",

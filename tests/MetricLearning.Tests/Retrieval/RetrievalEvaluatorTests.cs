@@ -390,14 +390,14 @@ public class RetrievalEvaluatorTests
             Assert.Throws<ArgumentException>(() => evaluator.Evaluate(nan, fine)).Message, StringComparison.Ordinal);
         Assert.Contains("gallery features must be finite", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(fine, nan)).Message,
             StringComparison.Ordinal);
-        Assert.Contains("one width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
+        Assert.Contains("the same width D, got [2, 2] and [2, 3]", Assert.Throws<ArgumentException>(
             () => evaluator.Evaluate(fine, wide)).Message, StringComparison.Ordinal);
-        Assert.Contains("compares cameras and the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
+        Assert.Contains("compares cameras, but the query has none", Assert.Throws<ArgumentException>(() => new RetrievalEvaluator
             { Protocol = RetrievalProtocol.Market1501 }.Evaluate(fine, fine)).Message, StringComparison.Ordinal);
         using var infinite = tensor(new float[] { 1, 2, float.PositiveInfinity, 4 }, [2, 2]);
         Assert.Contains("at row 1, column 0", Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2])).Message,
             StringComparison.Ordinal);
-        Assert.Contains("one entry a column of distances [2, 2], got 3",
+        Assert.Contains("one entry per column of distances [2, 2], got 3",
             Assert.Throws<ArgumentException>(() => evaluator.Evaluate(infinite, [1, 2], [1, 2, 3])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new RetrievalEvaluator { MaxRank = 0 });
     }

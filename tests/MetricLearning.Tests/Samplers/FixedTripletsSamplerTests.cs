@@ -44,7 +44,7 @@ public class FixedTripletsSamplerTests
             Triplets.Packed(12));
         Assert.Equal(packed.item<double>(), inThrees.item<double>(), 12);
         Assert.Equal(0, Triplets.InThrees(0).Count);
-        Assert.StartsWith("a batch of anchor, positive and negative in threes has 3B rows, got 4.",
+        Assert.StartsWith("rows must be a multiple of 3 (anchor, positive, negative), got 4.",
             Assert.Throws<ArgumentException>(() => Triplets.InThrees(4)).Message);
     }
 

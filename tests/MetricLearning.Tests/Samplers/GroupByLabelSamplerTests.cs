@@ -35,7 +35,7 @@ public class GroupByLabelSamplerTests
             () => new GroupByLabelSampler([1, 1], 3)).Message);
         Assert.StartsWith("lastBatch must be Drop or Short, got Fill.",
             Assert.Throws<ArgumentException>(() => new GroupByLabelSampler([1, 1], 2, LastBatch.Fill)).Message);
-        Assert.StartsWith("labels must hold one with at least 2 rows, got 2 rows with none.",
+        Assert.StartsWith("a label must have at least 2 rows, got 2 different labels.",
             Assert.Throws<ArgumentException>(() => new GroupByLabelSampler([1, 2], 2)).Message);
     }
 }

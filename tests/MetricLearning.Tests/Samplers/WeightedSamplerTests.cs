@@ -32,14 +32,14 @@ public class WeightedSamplerTests
         using var scope = NewDisposeScope();
         var triplets = new Triplets(tensor([0L, 0, 1]), tensor([1L, 2, 0]), tensor([3L, 3, 3]), 5, 5);
         Assert.Equal([1, 2 / 3.0, 1 / 3.0, 1, 0], WeightedSampler.WeightsOf(triplets));
-        Assert.StartsWith("tuples must be over rows and columns of one set, got 2 and 3.", Assert.Throws<ArgumentException>(() =>
+        Assert.StartsWith("tuples must have the same set as rows and columns, got 2 and 3.", Assert.Throws<ArgumentException>(() =>
             WeightedSampler.WeightsOf(Pairs.FromLabels(tensor([0L, 1]), tensor([0L, 1, 1])))).Message);
     }
 
     [Fact]
     public void Errors_NameTheArgument()
     {
-        Assert.StartsWith("weights must hold one above 0, got none.", Assert.Throws<ArgumentException>(
+        Assert.StartsWith("weights must not all be 0.", Assert.Throws<ArgumentException>(
             () => new WeightedSampler([0, 0], 1)).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => new WeightedSampler([1, double.NaN], 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new WeightedSampler([1, -1], 1));

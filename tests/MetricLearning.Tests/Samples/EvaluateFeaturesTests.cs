@@ -133,7 +133,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "text.npz: ", InFolder("text.npz"));
         File.WriteAllText(InFolder("x.csv"), "1,2");
         Refuses(1, "features are read from .npz, .npy, .safetensors and .mat files", InFolder("x.csv"));
-        Refuses(1, $"{folder} is a folder, and a file of features was expected.", folder);
+        Refuses(1, $"{folder} is a folder, but a file of features was expected.", folder);
         Write("short", "query_pid", arrays["query_pid"][..3]);
         Refuses(1, "features of query and 3 identities", InFolder("short.npz"));
         Write("half", "query_pid", arrays["query_pid"] + 0.5);

@@ -267,7 +267,7 @@ public sealed class CheckpointFormTests : IDisposable
         static TorchFileBuilder One(TorchFileBuilder b) => b.Tensor("0", 1, [1], [1]);
         Named("it holds one tensor without a name: save it in a dictionary", One(new()));
         Named("it holds a list without a dictionary of tensors", new TorchFileBuilder().Raw((byte)']').Apply(One).Raw((byte)'a'));
-        Named("its tensors have no names: the keys of its dictionary are no texts",
+        Named("its tensors have no names: the keys of its dictionary are not texts",
             new TorchFileBuilder().Raw((byte)'}').Int(0).Apply(One).Raw((byte)'s'));
         Named("it holds an empty dictionary", new TorchFileBuilder().Raw((byte)'}'));
         Named("it holds arrays of NumPy in place of tensors: save torch.from_numpy of each. It has state_dict",
@@ -435,7 +435,7 @@ public sealed class CheckpointFormTests : IDisposable
                 ("""{"weight_map": {"a": "model-3.bin"}}""", "It is an index of 1 files, and "),
                 ("""{"weight_map": {"z": "model-2.bin"}}""", "has no tensor 'z'"),
                 ($"{{\"weight_map\": {{\"{new string('z', 5000)}\": \"model-2.bin\"}}}}", $"has no tensor '{new string('z', 200)}...'"),
-                ("""{"weight_map": {"a": "../secret.bin"}}""", "names '../secret.bin', which is no file beside it"),
+                ("""{"weight_map": {"a": "../secret.bin"}}""", "names '../secret.bin', which is not a file in its folder"),
                 ("""{"weight_map": ["a"]}""", "The index of shards cannot be read"),
             })
         {

@@ -112,18 +112,18 @@ public sealed class InferenceFileTests : IDisposable
         using var served = Model(classes: 0);
         model.SaveForInference(FilePath, asked);
         var before = EmbeddingSpace.FingerprintOf(served.state_dict());
-        Assert.Equal($"{FilePath}: Its embeddings are not those that are asked for: height is 64 in the file and 256 as asked for; "
+        Assert.Equal($"{FilePath}: Its embedding space is not the expected one: height is 64 in the file and 256 as asked for; "
             + "distance is cosine in the file and euclidean as asked for.", Assert.Throws<InvalidDataException>(
                 () => served.LoadForInference(FilePath, new() { Height = 256, Width = 32, Distance = "euclidean" })).Message);
 
         var bytes = File.ReadAllBytes(FilePath);
         bytes[^1] ^= 1;
         File.WriteAllBytes(FilePath, bytes);
-        Assert.StartsWith($"{FilePath}: Its weights are not those that it was written with",
+        Assert.StartsWith($"{FilePath}: Its weights were changed after it was written",
             Assert.Throws<InvalidDataException>(() => served.LoadForInference(FilePath)).Message);
 
         SafeTensors.Write(FilePath, model.state_dict());
-        Assert.StartsWith($"{FilePath}: It does not say what its embeddings are",
+        Assert.StartsWith($"{FilePath}: It has no embedding space",
             Assert.Throws<InvalidDataException>(() => served.LoadForInference(FilePath)).Message);
         Assert.Null(EmbeddingSpace.Read(FilePath));
 

@@ -65,7 +65,7 @@ public sealed class SafeTensorsTests : IDisposable
         Assert.ThrowsAny<Exception>(() => SafeTensors.Write(FilePath, new Dictionary<string, Tensor> { ["b"] = gone }));
         var error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string,
             Tensor> { ["__metadata__"] = ones(2) }));
-        Assert.StartsWith("tensors must have names that differ and are not __metadata__", error.Message);
+        Assert.StartsWith("tensors must have different names, not __metadata__", error.Message);
         error = Assert.Throws<ArgumentException>(() => SafeTensors.Write(FilePath, new Dictionary<string,
             Tensor> { ["c"] = ones(2, ScalarType.ComplexFloat32) }));
         Assert.StartsWith("tensors must be of a type that the format has, got ComplexFloat32 for 'c'", error.Message);
@@ -87,15 +87,16 @@ public sealed class SafeTensorsTests : IDisposable
         "'b' begins at byte 4, but the tensor before it ends at 8")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}""", 12,
         "'b' begins at byte 8")]
-    [InlineData("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}""", 2, "'a' is of type F8_E4M3, which TorchSharp has not")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}""", 8, "which is no tensor's")]
+    [InlineData("""{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}""", 2,
+        "'a' is of type F8_E4M3, which TorchSharp does not have")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""", 8, "which is not valid for a tensor")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}""", 8, "which is not valid for a tensor")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, "has the bytes 8 to 0")]
     [InlineData("""{"a":{"dtype":"F32","shape":[0.5],"data_offsets":[0,8]}}""", 8, "the header cannot be read")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2]}}""", 8, "'a' lacks a dtype, a shape or two data_offsets")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}""", 8, "a field 'more' that is unknown or comes twice")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}""", 8, "a field 'more' that is unknown or occurs twice")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[0],"data_offsets":[8,8]}}""", 8,
-        "'a' comes twice")]
+        "'a' occurs twice")]
     [InlineData("""{"__metadata__":{"x":3}}""", 0, "the header cannot be read")]
     [InlineData("""[]""", 0, "the header does not start with '{'")]
     [InlineData("""{"a":""", 0, "the header cannot be read")]
@@ -115,7 +116,7 @@ public sealed class SafeTensorsTests : IDisposable
     public void Read_HeaderLongerThanTheFile_IsRefused(long length)
     {
         var stream = new MemoryStream([.. BitConverter.GetBytes(length), (byte)'{', (byte)'}']);
-        Assert.Contains("the header is said to have", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(stream)).Message);
+        Assert.Contains("the header declares", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(stream)).Message);
         Assert.Contains("fewer than the 8", Assert.Throws<InvalidDataException>(() => SafeTensors.Read(new MemoryStream([1, 2]))).Message);
     }
 

@@ -45,7 +45,7 @@ public sealed class ReIdDatasetTests : IDisposable
         Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));
         Expect.Error<DirectoryNotFoundException>(
             "Market-1501 needs bounding_box_train/, query/ and bounding_box_test/ with images named 0002_c1s1_000451_03.jpg; " +
-            "its authors give it out at https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html (academic research).",
+            "its authors provide it at https://zheng-lab.cecs.anu.edu.au/Project/project_reid.html (academic research).",
             () => ReIdDataset.Market1501("/nowhere"));
     }
 
@@ -54,7 +54,7 @@ public sealed class ReIdDatasetTests : IDisposable
     {
         var train = List(1, 9);
         var dataset = new ReIdDataset("mine", train, List(2, 3, 3), List(2, 9));
-        Assert.Equal(["1 of 2 query identities are nowhere in the gallery: 3. Their 2 queries cannot be scored.",
+        Assert.Equal(["1 of 2 query identities are not in the gallery: 3. Their 2 queries cannot be scored.",
             "1 identities are in training and in the gallery: 9. Scores on them say little."], dataset.Warnings);
         Assert.Contains($"warning: {dataset.Warnings[0]}", dataset.ToString(), StringComparison.Ordinal);
         Expect.Error<InvalidDataException>(

@@ -183,10 +183,10 @@ public sealed class ImageDecoderTests : IDisposable
         Refuses("P1 2 2\n101"u8, "the file ends before the image does");
         Refuses("P1 2 1\n12"u8, "a value of the portable bitmap is neither 0 nor 1");
         Refuses("P2 2 1 9\n1"u8, "the file ends before the image does");
-        Refuses("P2 2 1 9\n1 x"u8, "a value of the portable anymap is no whole number");
+        Refuses("P2 2 1 9\n1 x"u8, "a value of the anymap is not a whole number");
         Refuses("P2 2 1 9\n1 10"u8, "a value of the portable anymap must be in 0 ... 9, got 10");
         Refuses("P4 9 1\n\0"u8, "the file ends before the image does");
-        Refuses("P1 99999999 99999999\n1"u8, "pixels allowed; MaxPixels sets how many");
+        Refuses("P1 99999999 99999999\n1"u8, "pixels allowed; MaxPixels sets the limit");
 
         static int[] Gray(ReadOnlySpan<byte> file) => [.. Rgb(Picture.Load(file)).Select(color => color.R == color.B ? color.G : -1)];
     }
@@ -194,14 +194,14 @@ public sealed class ImageDecoderTests : IDisposable
     [Fact]
     public void KindsThatAreNotRead_AreNamed()
     {
-        Refuses([.. "II*\0"u8, .. new byte[20]], "it is a TIFF file, which is not read; save it as PNG or JPEG.");
+        Refuses([.. "II*\0"u8, .. new byte[20]], "it is a TIFF file, a format that is not supported; save it as PNG or JPEG.");
         Refuses([.. "MM\0*"u8, .. new byte[20]], "it is a TIFF file");
         Refuses([0, 0, 0, 24, .. "ftypavif"u8, .. new byte[20]], "it is a AVIF file");
         Refuses([0, 0, 0, 24, .. "ftypheic"u8, .. new byte[20]], "it is a HEIF file");
         Refuses([0xFF, 0x0A, .. new byte[20]], "it is a JPEG XL file");
         folder.Draw("set/a.png");
         folder.Write("set/b.tif", [.. "II*\0"u8]);
-        Expect.Error<InvalidDataException>("are of kinds that are not read: b.tif. Save them as PNG or JPEG, or remove them.",
+        Expect.Error<InvalidDataException>("have an unsupported format: b.tif. Save them as PNG or JPEG, or remove them.",
             () => ImageList.FromFlatFolder(folder.Under("set")));
     }
 
@@ -238,8 +238,8 @@ public sealed class ImageDecoderTests : IDisposable
         var png = File.ReadAllBytes(folder.Draw("good.png"));
         var jpeg = File.ReadAllBytes(folder.Draw("good.jpg", width: 64, height: 128));
         Fails(folder.Write("empty.jpg"), ": the file is empty.");
-        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": not an image of a known kind, or its header is broken.");
-        Fails(folder.Write("start.jpg", jpeg[..20]), ": not an image of a known kind, or its header is broken.");
+        Fails(folder.Write("text.jpg", [.. "<html>404</html>"u8]), ": it is not an image of a supported format, or its header is broken.");
+        Fails(folder.Write("start.jpg", jpeg[..20]), ": it is not an image of a supported format, or its header is broken.");
         foreach (var share in new[] { 0.5, 0.7, 0.85 })
         {
             Fails(folder.Write("cut.jpg", jpeg[..(int)(jpeg.Length * share)]), ": the file ends before the image does.");
@@ -255,9 +255,9 @@ public sealed class ImageDecoderTests : IDisposable
         BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), 60_000);
         BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), PngFile.CheckSum(png.AsSpan(12, 17)));
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 67,108,864 pixels allowed; MaxPixels sets how many.");
+        Fails(folder.Write("huge.png", png), ": 60000x60000 is more than the 67,108,864 pixels allowed; MaxPixels sets the limit.");
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000_000);
-        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed; MaxPixels sets how many.");
+        Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed; MaxPixels sets the limit.");
     }
 
     /// <summary>Files of 50 bytes that are said to have thousands of pixels a side.</summary>
@@ -267,7 +267,7 @@ public sealed class ImageDecoderTests : IDisposable
         var gif = folder.Write("small.gif", [.. "GIF89a"u8, 0, 16, 0, 16, 0, 0, 0, 0x2C, 0, 0, 0, 0, 0, 16, 0, 16, 0, 2, 2,
             0x4C, 1, 0, 0x3B]);
         var png = folder.Draw("a.png", width: 20, height: 10);
-        const string fault = "a.png: 20x10 is more than the 199 pixels allowed; MaxPixels sets how many.";
+        const string fault = "a.png: 20x10 is more than the 199 pixels allowed; MaxPixels sets the limit.";
         Assert.Equal(20, Picture.Load(png, 200).Width);
         Expect.Error<InvalidDataException>(fault, () => Picture.Load(png, 199));
         Expect.Error<InvalidDataException>(fault, () => ImageTransform.ForEvaluation().Read(png, maxPixels: 199));
@@ -288,8 +288,8 @@ public sealed class ImageDecoderTests : IDisposable
         var deep = Picture.Load(folder.Write("b.pgm", [.. "P5 2 1 65535\n"u8, 255, 255, 128, 0]));
         Assert.Equal([(255, 255, 255), (128, 128, 128)], Rgb(deep));
         Fails(folder.Write("cut.ppm", [.. "P6 1 2 255\n"u8, 1, 2, 3]), ": the file ends before the image does.");
-        Fails(folder.Write("head.pgm", [.. "P5 2 x"u8]), ": the header of the portable anymap is broken.");
-        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 makes no image.");
+        Fails(folder.Write("head.pgm", [.. "P5 2 x"u8]), ": the header of the portable anymap is not valid.");
+        Fails(folder.Write("zero.pgm", [.. "P5 0 3 255\n"u8]), ": a size of 0x3 is not valid.");
         Fails(folder.Write("deep.pgm", [.. "P5 1 1 70000\n"u8, 0]), " got 70000.");
     }
 

@@ -57,7 +57,7 @@ public sealed class PictureSourcesTests : IDisposable
     [Fact]
     public async Task Faults_NameTheImage()
     {
-        const string fault = "not an image of a known kind, or its header is broken.";
+        const string fault = "it is not an image of a supported format, or its header is broken.";
         byte[] text = [.. "<html>"u8];
         Expect.Error<InvalidDataException>($"The image: {fault}", () => Picture.Load(text));
         Expect.Error<InvalidDataException>($"up.jpg: {fault}", () => Picture.Load(text, name: "up.jpg"));
@@ -76,14 +76,14 @@ public sealed class PictureSourcesTests : IDisposable
     public async Task Limits_HoldForEverySource()
     {
         var bytes = await File.ReadAllBytesAsync(folder.Draw("a.png", width: 20, height: 10));
-        const string pixels = ": 20x10 is more than the 199 pixels allowed; MaxPixels sets how many.";
+        const string pixels = ": 20x10 is more than the 199 pixels allowed; MaxPixels sets the limit.";
         Assert.Equal(20, Picture.Load(bytes, 200).Width);
         Expect.Error<InvalidDataException>(pixels, () => Picture.Load(bytes, 199));
         Expect.Error<InvalidDataException>(pixels, () => Picture.Load(new MemoryStream(bytes), 199));
         Expect.Error<InvalidDataException>(pixels, () => ImageTransform.ForEvaluation().Read(bytes, maxPixels: 199));
 
         Assert.Equal(20, Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length).Width);
-        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed; MaxBytes sets how many.";
+        var tooMany = $": it has more than the {bytes.Length - 1} bytes allowed; MaxBytes sets the limit.";
         Expect.Error<InvalidDataException>(tooMany, () => Picture.Load(new MemoryStream(bytes), maxBytes: bytes.Length - 1));
         var small = new Picture { MaxBytes = bytes.Length - 1 };
         Assert.EndsWith(tooMany, Assert.Throws<InvalidDataException>(() => ImageDecoder.Decode(bytes, small)).Message,
@@ -190,7 +190,7 @@ public sealed class PictureSourcesTests : IDisposable
         using (var mixed = new ImageArchive(folder.Write("mixed.zip", Zip(("a/1.jpg", image), ("b/2.tif", image)))))
         {
             Assert.Single(mixed.Images("a/"));
-            Expect.Error<InvalidDataException>("mixed.zip are of kinds that are not read: b/2.tif.", () => mixed.Images());
+            Expect.Error<InvalidDataException>("mixed.zip have an unsupported format: b/2.tif.", () => mixed.Images());
         }
         Expect.Error<InvalidDataException>("no.zip: ", () => new ImageArchive(folder.Write("no.zip", 1, 2, 3)));
         Expect.Error<FileNotFoundException>("There is no file ", () => new ImageArchive(folder.Under("gone.zip")));
@@ -217,7 +217,7 @@ public sealed class PictureSourcesTests : IDisposable
         Assert.All(list, image => Assert.Equal(-1, image.Identity));
         Expect.Error<InvalidOperationException>("The 3 images of this list have no identities, so they have no labels to train on.",
             () => list.Labels);
-        Expect.Error<ArgumentException>("lists must have identities, list 0 has none.", () => ImageList.Combine(list));
+        Expect.Error<ArgumentException>("lists must have identities, but list 0 has none.", () => ImageList.Combine(list));
         Expect.Error<ArgumentException>("query must have identities", () => new ReIdDataset("a", new ImageList([]), list, list));
         Assert.False(list.Where(_ => true).HasIdentities);
         using var features = new ImageLoader(list, ImageTransform.ForEvaluation(8, 8)).Extract(batch => batch.mean([2L, 3L]));

@@ -80,7 +80,7 @@ public sealed class ExtractTests : IDisposable
     public void WrongShape_IsPrinted()
     {
         Expect.Error<ArgumentException>(
-            $"embed must give one row of features an image, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].",
+            $"embed must give one row of features per image, [2, D], got [2, 3, {TestSet.Height}, {TestSet.Width}].",
             () => new ImageLoader(set.Draw(2), plain).Extract(images => images.alias(), cancellationToken: Cancel));
         Assert.Throws<InvalidOperationException>(() => new ImageLoader(new ImageList([]), plain)
             .Extract(Thirds, cancellationToken: Cancel));
@@ -162,7 +162,7 @@ public sealed class ExtractTests : IDisposable
             .Extract(Thirds, batchSize, new ExtractionJournal(path, key), Stops, Cancel).Dispose();
         Assert.Throws<OperationCanceledException>(() => Stop(images, 2, "a"));
         foreach (var other in new Action[] { () => Stop(images, 2, "b"), () => Stop(images, 3, "a"), () => Stop(set.Draw(5), 2, "a") })
-            Assert.StartsWith($"{path} is no journal of this extraction", Assert.Throws<InvalidDataException>(other).Message,
+            Assert.StartsWith($"{path} is not a journal of this extraction", Assert.Throws<InvalidDataException>(other).Message,
                 StringComparison.Ordinal);
         File.WriteAllText(path, "");
         Assert.Throws<OperationCanceledException>(() => Stop(images, 3, "c"));

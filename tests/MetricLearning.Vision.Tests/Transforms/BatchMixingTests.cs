@@ -47,7 +47,7 @@ public class BatchMixingTests
         using var scope = NewDisposeScope();
         Expect.Error<ArgumentException>("images must be [N, C, H, W], floating point, got [2, 3] Float32.",
             () => new Mixup().Apply(zeros(2, 3), arange(2L), new SeededRandom(0)));
-        Expect.Error<ArgumentException>("labels must be [2], one label a row, got [3].",
+        Expect.Error<ArgumentException>("labels must be [2], one label per row, got [3].",
             () => new Mixup().Apply(zeros(2, 3, 4, 4), arange(3L), new SeededRandom(0)));
         Assert.Throws<ArgumentOutOfRangeException>(() => new CutMix(0));
     }

@@ -28,7 +28,7 @@ public sealed class ImageTransformTests : IDisposable
             "steps must be pixel steps, then one Normalize, then plane steps, got Resize, RandomErasing, Normalize.",
             () => new ImageTransform(new Resize(4, 4), new RandomErasing(), new Normalize()));
         Assert.Throws<ArgumentException>(() => new ImageTransform(new Resize(4, 4)));
-        Expect.Error<ArgumentException>("One of the steps must fix the size, say Resize.",
+        Expect.Error<ArgumentException>("A step must fix the size, for example Resize.",
             () => new ImageTransform(new HorizontalFlip(), new Normalize()));
     }
 

@@ -43,7 +43,8 @@ public sealed class RandomPatchTests : IDisposable
             step.Apply(picture, new SeededRandom(seed));
             Assert.Equal((2, 1), (picture.Width, picture.Height));
         }
-        Expect.Error<ArgumentException>("images must have images to cut pieces out of.", () => new RandomPatch(new ImageList([])));
+        Expect.Error<ArgumentException>("images must not be empty: the pieces are cut out of them.",
+            () => new RandomPatch(new ImageList([])));
     }
 
     private static Picture Plain()

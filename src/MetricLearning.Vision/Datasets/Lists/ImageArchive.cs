@@ -2,9 +2,9 @@ using System.IO.Compression;
 
 namespace MetricLearning.Vision;
 
-/// <summary>The images in a zip file, which are read where they are: nothing is unpacked.</summary>
+/// <summary>The images in a zip file. They are read straight from the archive; nothing is unpacked to disk.</summary>
 /// <remarks>An image's path is the path of the archive followed by the name of the entry. Thread safety: any number of threads may use it
-/// and decode its images at once; they take turns to read bytes. Dispose it when none does.</remarks>
+/// and decode its images at once; they take turns to read bytes. Dispose it when no thread uses it any more.</remarks>
 /// <example><code>
 /// using var archive = new ImageArchive("Market-1501.zip");
 /// var train = archive.FromNamedFiles("Market-1501/bounding_box_train/");
@@ -20,8 +20,9 @@ public sealed class ImageArchive : IDisposable
     /// <param name="path">The file.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is no zip file, or it has two images of one name. The message has the path.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The file is not a zip file, or two of its images have the same name. The message has the
+    /// path.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
     public ImageArchive(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -52,11 +53,11 @@ public sealed class ImageArchive : IDisposable
     /// not that of an image are left out.</summary>
     public IReadOnlyList<string> Names { get; }
 
-    /// <summary>One image.</summary>
+    /// <summary>Gives one image of the archive.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="identity">The person or thing that the image shows, −1 or greater. Default: 0.</param>
     /// <param name="camera">The camera, 0 or greater. Default: 0.</param>
-    /// <exception cref="ArgumentException">There is no such image, or a number is less than its least value.</exception>
+    /// <exception cref="ArgumentException">There is no such image, or a number is below its minimum.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="name"/> is null.</exception>
     public ImageSample Image(string name, long identity = 0, long camera = 0)
     {
@@ -70,18 +71,18 @@ public sealed class ImageArchive : IDisposable
         };
     }
 
-    /// <summary>The images of one folder of the archive and of the folders below it, as a list without identities.</summary>
+    /// <summary>Lists the images of one folder of the archive and of its subfolders, without identities.</summary>
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
     /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
-    /// <exception cref="InvalidDataException">There are no such images, or some are of kinds that are not read.</exception>
+    /// <exception cref="InvalidDataException">There are no such images, or some have a format that is not supported.</exception>
     public ImageList Images(string folder = "") => ImageList.WithoutIdentities(In(folder));
 
-    /// <summary>The images of one folder of the archive, whose names begin with identity and camera: see
+    /// <summary>Lists the images of one folder of the archive. Their names begin with identity and camera: see
     /// <see cref="ImageList.FromNamedFiles"/>.</summary>
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
     /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
     /// <exception cref="ArgumentNullException"><paramref name="folder"/> is null.</exception>
-    /// <exception cref="InvalidDataException">There are no such images, some are of kinds that are not read, or some names do not
+    /// <exception cref="InvalidDataException">There are no such images, some have a format that is not supported, or some names do not
     /// parse.</exception>
     public ImageList FromNamedFiles(string folder = "", bool keepJunk = false) =>
         ImageList.Named($"{Path}/{folder}", In(folder), keepJunk);
@@ -89,7 +90,7 @@ public sealed class ImageArchive : IDisposable
     /// <summary>Closes the zip file.</summary>
     public void Dispose() => zip.Dispose();
 
-    /// <summary>Names the file or the entry in each error of the archive's reader.</summary>
+    /// <summary>Adds the name of the file or the entry to each error of the zip reader.</summary>
     private static T Named<T>(string place, Func<T> read)
     {
         try

@@ -14,9 +14,9 @@ internal static class ImageFolder
     }
 
     /// <summary>The images in a folder and in all folders below it, sorted by path.</summary>
-    /// <remarks>Each real folder is read once, whatever number of symbolic links lead to it, so that links to a parent neither repeat
-    /// images nor go on for ever. Real folders come before links: an image that both reach has the path without the link. A link to a
-    /// folder that contains the whole tree is not followed.</remarks>
+    /// <remarks>Each real folder is read once, even if several symbolic links lead to it. So a link to a parent folder neither repeats
+    /// images nor causes an endless loop. Real folders come before links: an image that both reach has the path without the link. A link
+    /// to a folder that contains the whole tree is not followed.</remarks>
     public static string[] FilesBelow(string root)
     {
         CheckExists(root);
@@ -46,32 +46,32 @@ internal static class ImageFolder
         }
     }
 
-    /// <summary>The images and, where wanted, the subfolders of a folder, sorted by name.</summary>
+    /// <summary>The images of a folder, sorted by name. With <paramref name="withFolders"/> also its subfolders.</summary>
     private static FileSystemInfo[] Entries(string folder, bool withFolders)
     {
         var entries = new DirectoryInfo(folder).EnumerateFileSystemInfos()
             .Where(entry => entry is DirectoryInfo ? withFolders : IsImage(entry.Name) || IsForeign(entry.Name))
             .OrderBy(entry => entry.Name, StringComparer.Ordinal).ToArray();
         RefuseForeign(folder, [.. entries.Where(entry => entry is FileInfo && IsForeign(entry.Name)).Select(entry => entry.Name)]);
-        // .NET replaces what is not UTF-8 in a name, and then there is no file or folder of the name that it gives.
+        // .NET replaces bytes that are not UTF-8 in a name. No file or folder has the resulting name, so it cannot be opened.
         var lost = entries.Where(entry => entry.Name.Contains('\uFFFD', StringComparison.Ordinal)
             && !Path.Exists(Path.Combine(folder, entry.Name))).Select(entry => entry.Name).ToArray();
         return lost.Length == 0 ? entries : throw new InvalidDataException($"{lost.Length} of {entries.Length} images and folders in " +
             $"{folder} have names that are not UTF-8, so .NET cannot open them: {MessageText.Some(lost)}. Rename them.");
     }
 
-    /// <summary>Whether a file of this name is an image by its extension, and not hidden.</summary>
+    /// <summary>Whether the extension of this name is that of an image and the file is not hidden.</summary>
     public static bool IsImage(string name) => extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
 
-    /// <summary>Whether a file of this name is an image of a kind that is not read, and not hidden.</summary>
+    /// <summary>Whether the extension of this name is that of an image format that is not supported and the file is not hidden.</summary>
     public static bool IsForeign(string name) => ForeignImage.Extensions.Contains(Path.GetExtension(name)) && !name.StartsWith('.');
 
-    /// <summary>Refuses images of kinds that are not read. To leave them out would give a list with fewer images than there are, without a
-    /// word.</summary>
+    /// <summary>Refuses images whose format is not supported. If they were skipped silently, the list would lack images without
+    /// notice.</summary>
     public static void RefuseForeign(string where, string[] names)
     {
         if (names.Length > 0)
-            throw new InvalidDataException($"{names.Length} images in {where} are of kinds that are not read: {MessageText.Some(names)}. "
+            throw new InvalidDataException($"{names.Length} images in {where} have an unsupported format: {MessageText.Some(names)}. "
                 + "Save them as PNG or JPEG, or remove them.");
     }
 

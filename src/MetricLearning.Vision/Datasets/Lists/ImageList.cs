@@ -28,7 +28,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         ArgumentNullException.ThrowIfNull(samples);
         this.samples = [.. samples];
         if (Array.IndexOf(this.samples, null) is var missing and >= 0)
-            throw new ArgumentException($"samples must not have entries that are null, entry {missing} is.", nameof(samples));
+            throw new ArgumentException($"samples must not have null entries, but entry {missing} is null.", nameof(samples));
         (HasCameras, HasIdentities, CountsFromZero, IdentityNames) = (hasCameras, hasIdentities, countsFromZero, names);
         Identities = hasIdentities ? [.. this.samples.Select(s => s.Identity).Distinct().Order()] : [];
         if (!hasIdentities) return;
@@ -57,15 +57,15 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Whether the cameras of the images are known.</summary>
     public bool HasCameras { get; }
 
-    /// <summary>Whether it is known who or what the images show. A list without identities can be searched in and embedded, but neither
-    /// trained on nor evaluated; each of its images has the identity −1.</summary>
+    /// <summary>Whether the identities of the images are known. A list without identities can be embedded and searched, but it cannot be
+    /// used for training or evaluation. Each of its images has the identity −1.</summary>
     public bool HasIdentities { get; }
 
-    /// <summary>Whether the identities count from 0, so that 0 is a person or thing like others. Otherwise 0 stands for distractors in a
-    /// list with cameras, as in re-identification.</summary>
+    /// <summary>Whether the identities count from 0, so that 0 is an identity like any other. Otherwise 0 stands for distractors if the
+    /// list has cameras, as in re-identification.</summary>
     public bool CountsFromZero { get; }
 
-    /// <summary>The least identity that is a person or thing.</summary>
+    /// <summary>The smallest identity that is neither junk nor a distractor.</summary>
     private long First => !HasCameras ? ImageSample.LeastIdentity : CountsFromZero ? 0 : 1;
 
     /// <summary>The name of each identity, if the list was read from folders or combined from other lists; otherwise null.</summary>
@@ -79,7 +79,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         HasCameras && !CountsFromZero ? samples.Count(s => s.Identity == 0) : 0,
         HasCameras && HasIdentities ? samples.Count(s => s.Identity == ImageSample.LeastIdentity) : 0);
 
-    /// <summary>The images that pass a test, in the same order.</summary>
+    /// <summary>Gives the images for which a predicate is true, in the same order.</summary>
     /// <exception cref="ArgumentNullException"><paramref name="predicate"/> is null.</exception>
     public ImageList Where(Func<ImageSample, bool> predicate)
     {
@@ -87,8 +87,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         return new(samples.Where(predicate), HasCameras, IdentityNames, HasIdentities, CountsFromZero);
     }
 
-    /// <summary>The images without those that a loader could not read. Row i of the features that the loader extracted belongs to image i
-    /// of this list.</summary>
+    /// <summary>Gives the list without the images that a loader could not read. Row i of the features that the loader extracted belongs to
+    /// image i of the result.</summary>
     /// <exception cref="ArgumentNullException"><paramref name="bad"/> is null.</exception>
     public ImageList Without(IEnumerable<BadImage> bad)
     {
@@ -110,7 +110,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         return Named(folder, Files(ImageFolder.FilesIn(folder)), keepJunk);
     }
 
-    /// <summary>Makes a list of images of which nobody knows who or what they show.</summary>
+    /// <summary>Makes a list of images without identities.</summary>
     /// <param name="samples">The images. Their identities become −1.</param>
     /// <param name="hasCameras">Whether the cameras of the images are known.</param>
     /// <exception cref="ArgumentException"><paramref name="samples"/> is null or has an entry that is null.</exception>
@@ -121,7 +121,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
             null, hasIdentities: false);
     }
 
-    /// <summary>Reads the images of one folder, whatever their names are, as a list without identities.</summary>
+    /// <summary>Reads the images of one folder as a list without identities. The names may be anything.</summary>
     /// <param name="folder">The folder; its subfolders are not read.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
@@ -132,12 +132,13 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Reads a tree that has one folder per identity, at any depth: <c>root/anna/1.jpg</c>,
     /// <c>root/greek/alpha/01.png</c>.</summary>
     /// <remarks>Identities are numbered from 0 in the ordinal order of their folders' paths; <see cref="IdentityNames"/> has these paths.
-    /// There are no cameras. Each real folder is read once, whatever number of symbolic links lead to it; an image that a real path and a
-    /// link reach has the real path. A link to a folder that contains the root is not followed.</remarks>
+    /// There are no cameras. Each real folder is read once, even if several symbolic links lead to it. An image that both a real path and
+    /// a link reach has the real path. A link to a folder that contains the root is not followed.</remarks>
     /// <param name="root">The root of the tree.</param>
     /// <exception cref="ArgumentException"><paramref name="root"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="InvalidDataException">It has no images, some lie in no identity's folder, or some names are not UTF-8.</exception>
+    /// <exception cref="InvalidDataException">It has no images, some images are not in the folder of an identity, or some names are not
+    /// UTF-8.</exception>
     /// <exception cref="UnauthorizedAccessException">A folder cannot be read.</exception>
     public static ImageList FromFolders(string root)
     {
@@ -146,7 +147,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         var loose = files.Where((_, i) => folders[i] == ".").Select(file => Path.GetFileName(file)!).ToArray();
         if (loose.Length > 0)
             throw new InvalidDataException(
-                $"{loose.Length} of {files.Length} images in {root} are in no identity's folder: {MessageText.Some(loose)}.");
+                $"{loose.Length} of {files.Length} images in {root} are not in the folder of an identity: {MessageText.Some(loose)}.");
         var names = folders.Distinct().Order(StringComparer.Ordinal).ToArray();
         var identities = names.Select((name, identity) => (name, identity)).ToDictionary(p => p.name, p => (long)p.identity);
         return new(files.Select((file, i) => new ImageSample(file, identities[folders[i]], 0)), hasCameras: false,
@@ -156,8 +157,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Reads a list from a CSV file with a header: the columns <c>file</c> and <c>pid</c> (identity), and optionally <c>cam</c>
     /// (camera), <c>track</c> and <c>split</c>.</summary>
     /// <param name="csv">The file, in UTF-8.</param>
-    /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here: the loader
-    /// reports those that it does not find.</param>
+    /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
+    /// exist: the loader reports those that it does not find.</param>
     /// <param name="split">Only rows with this value in the column <c>split</c> are read; null for all rows.</param>
     /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
@@ -169,7 +170,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Reads a list from a file of JSON lines, one object per image: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split":
     /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required.</summary>
     /// <param name="file">The file, in UTF-8.</param>
-    /// <param name="imageFolder">The folder that the names in the file are relative to. The image files are not looked for here.</param>
+    /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
+    /// exist.</param>
     /// <param name="split">Only lines with this value of <c>split</c> are read; null for all lines.</param>
     /// <param name="countsFromZero">See <see cref="CountsFromZero"/>.</param>
     /// <exception cref="ArgumentNullException"><paramref name="imageFolder"/> is null.</exception>
@@ -178,10 +180,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public static ImageList FromJsonLines(string file, string imageFolder, string? split = null, bool countsFromZero = false) =>
         ImageTable.JsonLines(file).ToList(imageFolder, split, countsFromZero);
 
-    /// <summary>Joins several lists, for training on several datasets. The identities and cameras of each list are renumbered so that
-    /// none coincide.</summary>
+    /// <summary>Joins several lists, for training on several datasets. The identities and cameras are renumbered so that those of different
+    /// lists never coincide.</summary>
     /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0, unless a list
-    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they show nobody to tell apart; tracks are left out too.
+    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they are no identities to train on; tracks are left out too.
     /// <see cref="IdentityNames"/> says which list and identity each new identity comes from: <c>2/1043</c> is identity 1043 of the third
     /// list.</remarks>
     /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>
@@ -189,14 +191,14 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     public static ImageList Combine(params IReadOnlyList<ImageList> lists)
     {
         ArgumentNullException.ThrowIfNull(lists);
-        if (lists.Contains(null)) throw new ArgumentException("lists must not have entries that are null.", nameof(lists));
+        if (lists.Contains(null)) throw new ArgumentException("lists must not have null entries.", nameof(lists));
         var samples = new List<ImageSample>();
         var names = new Dictionary<long, string>();
         long identities = 0, cameras = 0;
         foreach (var (list, place) in lists.Select((list, place) => (list, place)))
         {
             if (!list.HasIdentities)
-                throw new ArgumentException($"lists must have identities, list {place} has none.", nameof(lists));
+                throw new ArgumentException($"lists must have identities, but list {place} has none.", nameof(lists));
             var kept = list.Where(sample => list.IsSomebody(sample.Identity));
             var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
                 .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
@@ -212,8 +214,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     }
 
     /// <summary>Divides the identities at random into two parts: no identity is in both.</summary>
-    /// <param name="share">The share of the identities that goes to the first part, in (0, 1). Their number is rounded, and each part gets
-    /// at least one.</param>
+    /// <param name="share">The share of the identities that goes to the first part, in (0, 1). The number of identities is rounded, and
+    /// each part gets at least one.</param>
     /// <param name="seed">The seed of the division: the same seed gives the same parts.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="share"/> is not in (0, 1).</exception>
     /// <exception cref="InvalidOperationException">There are fewer than two identities.</exception>
@@ -227,8 +229,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         return (Where(sample => first.Contains(sample.Identity)), Where(sample => !first.Contains(sample.Identity)));
     }
 
-    /// <summary>Divides the images: the first part has the first images of each identity, in the order of the list, and the second part has
-    /// the others.</summary>
+    /// <summary>Divides the images of each identity: the first ones, in the order of the list, go to the first part, the others to the
+    /// second.</summary>
     /// <param name="perIdentity">The number of images of each identity in the first part, 1 or more.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="perIdentity"/> is less than 1.</exception>
     public (ImageList First, ImageList Others) SplitImages(int perIdentity)
@@ -238,8 +240,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         return (Where(first.Contains), Where(sample => !first.Contains(sample)));
     }
 
-    /// <summary>A list of images whose names begin with identity and camera.</summary>
-    /// <param name="where">Where they are, for the error.</param>
+    /// <summary>Makes a list of images whose names begin with identity and camera.</summary>
+    /// <param name="where">The folder or archive that errors name.</param>
     /// <param name="files">The images, without identities.</param>
     /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>
     internal static ImageList Named(string where, IReadOnlyList<ImageSample> files, bool keepJunk)
@@ -263,10 +265,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     internal ImageList Renumbered(long offset) => new(samples.Select(s => s with { Identity = s.Identity + offset }), HasCameras,
         IdentityNames?.ToDictionary(pair => pair.Key + offset, pair => pair.Value), HasIdentities, CountsFromZero);
 
-    /// <summary>Whether an identity of this list is a person or thing, and neither junk nor a distractor.</summary>
+    /// <summary>Whether an identity of this list is a real one: neither junk nor a distractor.</summary>
     internal bool IsSomebody(long identity) => identity >= First;
 
-    /// <summary>The identity and camera in a name like <c>0002_c1s1_000451_03.jpg</c>; null if the name is not like that.</summary>
+    /// <summary>The identity and camera in a name like <c>0002_c1s1_000451_03.jpg</c>; null if the name has another form.</summary>
     internal static (long Identity, long Camera)? IdentityAndCamera(string name) =>
         NamePattern().Match(name) is { Success: true } match
             ? (Number(match.Groups["identity"].Value), Number(match.Groups["camera"].Value)) : null;

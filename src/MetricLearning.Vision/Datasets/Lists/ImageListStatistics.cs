@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>The counts of a list of images, as the tables of papers give them.</summary>
+/// <summary>The counts of a list of images that papers give in their tables.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 /// <param name="Identities">The number of different identities, without distractors (0) and junk (−1).</param>
 /// <param name="Images">The number of all images, distractors and junk included.</param>

@@ -3,18 +3,19 @@ using System.Runtime.InteropServices;
 namespace MetricLearning.Vision;
 
 /// <summary>One image of a dataset: a file, or anything else that <see cref="Open"/> opens.</summary>
-/// <remarks>Thread safety: immutable; any number of threads may use it at once. What <see cref="Open"/> does must allow this too.</remarks>
-/// <param name="Path">The path of the image's file, or the name that messages use if it is no file; not null and not empty. The file need
-/// not exist yet.</param>
+/// <remarks>Thread safety: immutable; any number of threads may use it at once. <see cref="Open"/> must allow concurrent calls
+/// too.</remarks>
+/// <param name="Path">The path of the image's file; if the image is not a file, the name that messages use. Not null and not empty. The
+/// file need not exist yet.</param>
 /// <param name="Identity">The person or thing that the image shows, −1 or greater. In re-identification 0 is a distractor and −1 is
 /// junk.</param>
 /// <param name="Camera">The camera that took the image, as the dataset numbers its cameras, 0 or greater; 0 if it has none.</param>
 /// <param name="Track">The track (one passage in front of a camera) that the image belongs to, numbered from 1; 0 if tracks are not
 /// known.</param>
-/// <exception cref="ArgumentException"><paramref name="Path"/> is null or empty, or a number is less than its least value.</exception>
+/// <exception cref="ArgumentException"><paramref name="Path"/> is null or empty, or a number is below its minimum.</exception>
 public sealed record ImageSample(string Path, long Identity, long Camera, long Track = 0)
 {
-    /// <summary>The path of the image's file, or the name of an image that is no file.</summary>
+    /// <summary>The path of the image's file, or the name of an image that is not a file.</summary>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     public string Path { get; init => field = NotEmpty(value); } = NotEmpty(Path);
 
@@ -30,17 +31,17 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public long Track { get; init => field = Guard.AtLeast(value, 0); } = Guard.AtLeast(Track, 0);
 
-    /// <summary>Opens the encoded image; null for an image that is the file at <see cref="Path"/>. A loader calls it on its own threads,
-    /// once for each time that the image is decoded, and disposes the stream. Default: null.</summary>
+    /// <summary>Opens the encoded image; null if the image is the file at <see cref="Path"/>. A loader calls it on its own threads each
+    /// time that it decodes the image, and disposes the stream. Default: null.</summary>
     public Func<Stream>? Open { get; init; }
 
-    /// <summary>An image that is in memory.</summary>
-    /// <param name="name">What messages call the image; not null and not empty.</param>
-    /// <param name="image">The bytes of the file: JPEG, PNG or any other kind that <see cref="ImageDecoder"/> decodes. They are not
+    /// <summary>Makes a sample of an encoded image that is in memory.</summary>
+    /// <param name="name">The name of the image in messages; not null and not empty.</param>
+    /// <param name="image">The bytes of the file: JPEG, PNG or any other format that <see cref="ImageDecoder"/> decodes. They are not
     /// copied.</param>
     /// <param name="identity">The person or thing that the image shows, −1 or greater. Default: 0.</param>
     /// <param name="camera">The camera, 0 or greater. Default: 0.</param>
-    /// <exception cref="ArgumentException"><paramref name="name"/> is null or empty, or a number is less than its least value.</exception>
+    /// <exception cref="ArgumentException"><paramref name="name"/> is null or empty, or a number is below its minimum.</exception>
     public static ImageSample FromBytes(string name, ReadOnlyMemory<byte> image, long identity = 0, long camera = 0) =>
         new(name, identity, camera)
         {
@@ -62,7 +63,7 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
         try
         {
             using var stream = Open()
-                ?? throw new InvalidOperationException($"{MessageText.Message(Path)}: {nameof(Open)} gave no stream.");
+                ?? throw new InvalidOperationException($"{MessageText.Message(Path)}: {nameof(Open)} returned null instead of a stream.");
             ImageDecoder.Decode(stream, picture, Path);
         }
         catch (IOException e) when (!e.Message.StartsWith(Path, StringComparison.Ordinal))
@@ -71,7 +72,7 @@ public sealed record ImageSample(string Path, long Identity, long Camera, long T
         }
     }
 
-    /// <summary>The least identity: junk.</summary>
+    /// <summary>The smallest identity, which marks junk.</summary>
     internal const long LeastIdentity = -1;
 
     private static string NotEmpty(string path)

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace MetricLearning.Vision;
 
-/// <summary>A file that lists images, read as columns of text with names.</summary>
+/// <summary>A file that lists images, read as named columns of text.</summary>
 internal sealed class ImageTable
 {
     private readonly string path;

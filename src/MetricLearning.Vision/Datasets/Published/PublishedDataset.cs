@@ -26,13 +26,13 @@ public sealed record PublishedDataset
     /// <exception cref="ArgumentNullException">The value is null.</exception>
     public required string Layout { get; init => field = Guard.NotNull(value); }
 
-    /// <summary>The counts of the training part; null if publications give different counts.</summary>
+    /// <summary>The counts of the training part; null if publications disagree.</summary>
     public PartCounts? Train { get; init; }
 
-    /// <summary>The counts of the queries; null if publications give different counts.</summary>
+    /// <summary>The counts of the queries; null if publications disagree.</summary>
     public PartCounts? Query { get; init; }
 
-    /// <summary>The counts of the gallery, with distractors counted as images; null if publications give different counts.</summary>
+    /// <summary>The counts of the gallery, with distractors counted as images; null if publications disagree.</summary>
     public PartCounts? Gallery { get; init; }
 
     /// <summary>Whether each test image is a query and all other test images are its gallery.</summary>
@@ -107,7 +107,7 @@ public sealed record PublishedDataset
     public static PublishedDataset Cars196 { get; } = new()
     {
         Name = "Cars-196", Source = "http://ai.stanford.edu/~jkrause/cars/car_dataset.html",
-        Terms = "non-commercial research; the page went away in 2023, and its files with it",
+        Terms = "non-commercial research; the page and its files have been offline since 2023",
         Layout = "cars_annos.mat and car_ims/",
         Train = new(8_054, 98), Query = new(8_131, 98), Gallery = new(8_131, 98), IsSelfRetrieval = true,
     };
@@ -144,8 +144,8 @@ public sealed record PublishedDataset
         StanfordOnlineProducts, InShop, Omniglot,
     ];
 
-    /// <summary>Describes how the counts of a dataset differ from the published ones. Null if they are equal, or if a part has less than
-    /// half of the published images and so is plainly a subset.</summary>
+    /// <summary>Describes how the counts of a dataset differ from the published ones. Null if they are equal. Also null if a part has less
+    /// than half of the published images, since it is then obviously a subset.</summary>
     internal string? DifferenceFrom(ImageList train, ImageList query, ImageList gallery)
     {
         var parts = new[] { ("train", train, Train), ("query", query, Query), ("gallery", gallery, Gallery) }

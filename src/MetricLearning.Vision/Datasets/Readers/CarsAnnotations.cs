@@ -11,7 +11,7 @@ internal static class CarsAnnotations
     private const int Matrix = 14, Compressed = 15;
     private const int StructClass = 2;
 
-    /// <summary>The published file inflates to a tenth of this.</summary>
+    /// <summary>The limit of the inflated size. The published file inflates to a tenth of it.</summary>
     private const int MostBytes = 1 << 26;
 
     private const int MostNames = 1 << 12;
@@ -22,7 +22,7 @@ internal static class CarsAnnotations
         {
             var bytes = File.ReadAllBytes(file);
             if (bytes.Length < 128 || !bytes.AsSpan().StartsWith("MATLAB 5.0"u8) || bytes[126] != 'I' || bytes[127] != 'M')
-                throw new InvalidDataException("it does not begin as a little-endian file of version 5 does");
+                throw new InvalidDataException("it does not begin with the header of a little-endian file of version 5");
             ReadOnlySpan<byte> rest = bytes.AsSpan(128);
             while (rest.Length > 0)
             {
@@ -36,7 +36,7 @@ internal static class CarsAnnotations
         catch (Exception e) when (e is InvalidDataException or IOException or ArgumentOutOfRangeException)
         {
             var what = e is ArgumentOutOfRangeException ? "it ends within an array" : e.Message;
-            throw new InvalidDataException($"{file} is not the file of annotations of Cars-196: {MessageText.Excerpt(what)}.", e);
+            throw new InvalidDataException($"{file} is not the annotation file of Cars-196: {MessageText.Excerpt(what)}.", e);
         }
     }
 
@@ -107,7 +107,7 @@ internal static class CarsAnnotations
     private static long Whole(double value) => value == Math.Truncate(value) && Math.Abs(value) <= int.MaxValue ? (long)value
         : throw new InvalidDataException(FormattableString.Invariant($"a class is {value}"));
 
-    /// <summary>The element that follows the flags, the dimensions and the name of an array.</summary>
+    /// <summary>The value of an array: the element that follows the flags, the dimensions and the name.</summary>
     private static Element Value(ReadOnlySpan<byte> array)
     {
         for (var i = 0; i < 3; i++) Next(ref array);
@@ -116,8 +116,8 @@ internal static class CarsAnnotations
 
     private static Element NextOf(ReadOnlySpan<byte> bytes) => Next(ref bytes);
 
-    /// <summary>Takes the first element off the bytes. An element is a type, a length and that many bytes, padded to a multiple of eight;
-    /// an element of up to four bytes lies in the tag itself.</summary>
+    /// <summary>Reads the first element and removes it from the bytes. An element is a type, a length and that many bytes, padded to a
+    /// multiple of eight. An element of up to four bytes lies in the tag itself.</summary>
     private static Element Next(scoped ref ReadOnlySpan<byte> rest)
     {
         var type = BinaryPrimitives.ReadUInt32LittleEndian(rest);
@@ -129,7 +129,7 @@ internal static class CarsAnnotations
         }
         var length = BinaryPrimitives.ReadUInt32LittleEndian(rest[4..]);
         if (length > rest.Length - 8)
-            throw new InvalidDataException($"an element is said to have {length} bytes, and {rest.Length - 8} are left");
+            throw new InvalidDataException($"an element declares {length} bytes, but {rest.Length - 8} are left");
         var element = new Element((int)type, rest.Slice(8, (int)length));
         var next = type == Compressed ? length : length + (-length & 7);
         rest = rest[(int)Math.Min(8 + (long)next, rest.Length)..];

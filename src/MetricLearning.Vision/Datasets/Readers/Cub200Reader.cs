@@ -17,7 +17,7 @@ internal static class Cub200Reader
             root.List(samples.Where(s => s.Identity > TrainClasses), false));
     }
 
-    /// <summary>The rows by the number of the image in their first field, which must not be there twice.</summary>
+    /// <summary>The rows by the number of the image in their first field. No number may occur twice.</summary>
     private static Dictionary<long, ListRow> ByImage(IEnumerable<ListRow> rows)
     {
         var byImage = new Dictionary<long, ListRow>();

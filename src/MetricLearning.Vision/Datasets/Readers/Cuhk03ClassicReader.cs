@@ -13,12 +13,12 @@ internal static partial class Cuhk03ClassicReader
         Guard.AtLeast(split, 0);
         if (!File.Exists(splits))
             throw new FileNotFoundException($"There is no file {splits}. CUHK03 (classic) needs {PublishedDataset.Cuhk03Classic.Layout}; " +
-                $"its authors give it out at {PublishedDataset.Cuhk03Classic.Source}.", splits);
+                $"its authors provide it at {PublishedDataset.Cuhk03Classic.Source}.", splits);
         var root = new DatasetFolder(PublishedDataset.Cuhk03Classic, images);
         using var document = Parse(splits);
         var all = document.RootElement;
         if (all.ValueKind != JsonValueKind.Array || split >= all.GetArrayLength())
-            throw new InvalidDataException(all.ValueKind != JsonValueKind.Array ? $"{splits} is no list of splits."
+            throw new InvalidDataException(all.ValueKind != JsonValueKind.Array ? $"{splits} is not a JSON list of splits."
                 : $"{splits} has splits 0 to {all.GetArrayLength() - 1}, not {split}.");
         ImageList Part(string name)
         {
@@ -40,7 +40,7 @@ internal static partial class Cuhk03ClassicReader
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{file} is no JSON: {MessageText.Excerpt(e.Message)}", e);
+            throw new InvalidDataException($"{file} is not valid JSON: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
@@ -52,12 +52,13 @@ internal static partial class Cuhk03ClassicReader
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair in another name.
+            // The name of another property has half a surrogate pair.
             return null;
         }
     }
 
-    /// <summary>A row is [path, label, camera]. The labels begin at 0 in each part, so person and view are taken from the name.</summary>
+    /// <summary>Reads a row, [path, label, camera]. The labels begin at 0 in each part, so person and view are taken from the
+    /// name.</summary>
     private static ImageSample Sample(JsonElement row, string place, string images)
     {
         var path = PathOf(row) ?? throw new InvalidDataException(
@@ -80,7 +81,7 @@ internal static partial class Cuhk03ClassicReader
         }
         catch (InvalidOperationException)
         {
-            // Half a surrogate pair is no text.
+            // Half a surrogate pair is not valid text.
             return null;
         }
     }

@@ -18,7 +18,7 @@ internal sealed class DatasetFolder
         if (missing.Length == 0) return;
         var found = Directory.GetFileSystemEntries(root).Order(StringComparer.Ordinal).ToArray();
         var meant = found.FirstOrDefault(sub => needed.All(part => Has(sub, part)));
-        throw new DirectoryNotFoundException($"{root} is no {dataset.Name} folder: it has no {string.Join(", no ", missing)}. " +
+        throw new DirectoryNotFoundException($"{root} is not a {dataset.Name} folder: it has no {string.Join(", no ", missing)}. " +
             (meant is not null ? $"Did you mean {meant}?"
                 : found.Length == 0 ? $"It is empty. {Hint}"
                 : $"It has {MessageText.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));
@@ -27,7 +27,7 @@ internal sealed class DatasetFolder
     /// <summary>The folder.</summary>
     public string Root { get; }
 
-    private string Hint => $"{dataset.Name} needs {dataset.Layout}; its authors give it out at {dataset.Source} ({dataset.Terms}).";
+    private string Hint => $"{dataset.Name} needs {dataset.Layout}; its authors provide it at {dataset.Source} ({dataset.Terms}).";
 
     /// <summary>The first of these files or folders that exists; the first of all if none exists.</summary>
     public string First(params string[] parts) => parts.FirstOrDefault(part => Has(Root, part)) ?? parts[0];
@@ -35,7 +35,7 @@ internal sealed class DatasetFolder
     /// <summary>The path of a file or folder in this folder.</summary>
     public string Under(params string[] parts) => Path.Combine([Root, .. parts]);
 
-    /// <summary>The rows of a list file whose fields are separated by blanks.</summary>
+    /// <summary>Reads the rows of a list file whose fields are separated by blanks.</summary>
     /// <param name="file">The file.</param>
     /// <param name="fields">The number of fields that each row must have.</param>
     /// <param name="heading">The number of lines before the first row.</param>
@@ -46,7 +46,7 @@ internal sealed class DatasetFolder
                 CultureInfo.InvariantCulture, $"{fields} fields expected, got \"{MessageText.Excerpt(string.Join(' ', row.Fields))}\"."));
     }
 
-    /// <summary>The rows of a list file, each with any number of fields that are separated by blanks. Empty lines are skipped.</summary>
+    /// <summary>Reads the rows of a list file. Each has any number of fields, separated by blanks. Empty lines are skipped.</summary>
     public IEnumerable<ListRow> Rows(string file)
     {
         var path = Under(file);
@@ -55,13 +55,13 @@ internal sealed class DatasetFolder
                 yield return new(path, number, fields);
     }
 
-    /// <summary>A list of these images, sorted by path. All their files must exist.</summary>
+    /// <summary>Makes a list of these images, sorted by path. All their files must exist.</summary>
     public ImageList List(IEnumerable<ImageSample> samples, bool hasCameras)
     {
         var sorted = samples.OrderBy(sample => sample.Path, StringComparer.Ordinal).ToArray();
         var missing = sorted.Where(sample => !File.Exists(sample.Path)).Select(sample => sample.Path).ToArray();
         return missing.Length == 0 ? new(sorted, hasCameras) : throw new FileNotFoundException(
-            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} are not there: " +
+            $"{missing.Length} of {sorted.Length} images that {dataset.Name} lists in {Root} do not exist: " +
                 $"{MessageText.Some(missing)}. {Hint}", missing[0]);
     }
 

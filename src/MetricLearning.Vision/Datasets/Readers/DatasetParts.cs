@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>What a reader makes of a published dataset.</summary>
+/// <summary>The parts of a published dataset, as a reader found them.</summary>
 internal sealed record DatasetParts(string Name, ImageList Train, ImageList Query, ImageList Gallery, RetrievalProtocol Protocol,
     PublishedDataset? Published)
 {

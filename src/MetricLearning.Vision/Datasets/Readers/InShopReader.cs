@@ -21,5 +21,5 @@ internal static class InShopReader
     /// <summary>The number in <c>id_00000002</c>.</summary>
     private static long Item(ListRow row) =>
         row[1].StartsWith("id_", StringComparison.Ordinal) && ListRow.Digits(row[1].AsSpan(3)) is { } item ? item
-            : throw row.Fault($"an item is written id_00000002, got {MessageText.Excerpt(row[1])}.");
+            : throw row.Fault($"an item must look like id_00000002, got {MessageText.Excerpt(row[1])}.");
 }

@@ -7,15 +7,15 @@ internal readonly record struct ListRow(string File, int Line, string[] Fields)
 {
     public string this[int field] => Fields[field];
 
-    /// <summary>A field that must be a whole number in 0 … 2³¹ − 1.</summary>
+    /// <summary>Reads a field that must be a whole number in 0 … 2³¹ − 1.</summary>
     public long Whole(int field) => Digits(Fields[field]) ?? throw Fault(string.Create(CultureInfo.InvariantCulture,
         $"field {field + 1} must be a whole number, got \"{MessageText.Excerpt(Fields[field])}\"."));
 
-    /// <summary>The error that this row causes.</summary>
+    /// <summary>Makes the error for this row; it names the file and the line.</summary>
     public InvalidDataException Fault(string what) =>
         new(string.Create(CultureInfo.InvariantCulture, $"{File}, line {Line}: {MessageText.Message(what)}"));
 
-    /// <summary>The number that a text of digits stands for; null if it is anything else or more than 2³¹ − 1.</summary>
+    /// <summary>The value of a text of digits; null if the text has other characters or the value is more than 2³¹ − 1.</summary>
     public static long? Digits(ReadOnlySpan<char> text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
 }

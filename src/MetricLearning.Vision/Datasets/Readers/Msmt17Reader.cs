@@ -13,7 +13,8 @@ internal static class Msmt17Reader
         var second = Directory.Exists(Path.Combine(folder ?? "", "mask_test_v2"));
         var (trainFolder, testFolder) = second ? ("mask_train_v2", "mask_test_v2") : ("train", "test");
         var root = new DatasetFolder(facts, folder!, testOnly ? [testFolder, .. lists] : [trainFolder, testFolder, .. lists]);
-        // Both halves number their people from 0. Here training has 1 … 1,041 and the test what follows, so that nobody is a distractor.
+        // Both halves number their people from 0. Here training has 1 … 1,041 and the test continues from there, so that nobody is 0, a
+        // distractor.
         IEnumerable<ImageSample> Rows(string list, string part, int first) => root.Rows(list, 2).Select(row =>
             new ImageSample(root.Under(part, row[0]), row.Whole(1) + first, Camera(row)));
         var train = testOnly ? [] : Rows(lists[0], trainFolder, 1);
@@ -24,7 +25,7 @@ internal static class Msmt17Reader
             RetrievalProtocol.Market1501 with { Name = "MSMT17" }, facts);
     }
 
-    /// <summary>The third part of <c>0000_000_01_0303morning_0008_0.jpg</c>.</summary>
+    /// <summary>The camera: the third part of a name like <c>0000_000_01_0303morning_0008_0.jpg</c>.</summary>
     private static long Camera(ListRow row)
     {
         var parts = row[0][(row[0].LastIndexOf('/') + 1)..].Split('_');

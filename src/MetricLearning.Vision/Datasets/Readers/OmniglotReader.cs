@@ -9,7 +9,7 @@ internal static class OmniglotReader
             testOnly ? ["images_evaluation"] : ["images_background", "images_evaluation"]);
         var train = testOnly ? new ImageList([], hasCameras: false) : ImageList.FromFolders(root.Under("images_background"));
         var test = ImageList.FromFolders(root.Under("images_evaluation"));
-        // The characters of the two parts are different, so their numbers must be.
+        // The two parts have different characters, so their identities must differ.
         return DatasetParts.SelfRetrieval(PublishedDataset.Omniglot, train, test.Renumbered(train.ClassCount));
     }
 }

@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Reads Market-1501, and CUHK03 in the new protocol, which is laid out like it.</summary>
+/// <summary>Reads Market-1501, and CUHK03 in the new protocol, which has the same layout.</summary>
 internal static class ThreeFolderReader
 {
     public static DatasetParts Read(PublishedDataset published, string folder, bool keepJunk, bool testOnly)

@@ -5,7 +5,7 @@ using System.Xml.Linq;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Reads VeRi-776 from its lists of names. If the XML labels are there, they must agree with the names.</summary>
+/// <summary>Reads VeRi-776 from its lists of names. If the XML labels exist, they must agree with the names.</summary>
 internal static class VeRiReader
 {
     public static DatasetParts Read(string folder, bool testOnly)
@@ -31,8 +31,8 @@ internal static class VeRiReader
             Part("name_query.txt", "image_query"), Part("name_test.txt", "image_test", "test_label.xml"), RetrievalProtocol.VeRi, facts);
     }
 
-    /// <summary>The track of each image. A line of test_track.txt is a track: the names of its images, and fields that are no
-    /// names.</summary>
+    /// <summary>The track of each image. Each line of test_track.txt is a track: the names of its images, and other fields, which are
+    /// ignored.</summary>
     private static Dictionary<string, long> Tracks(DatasetFolder root)
     {
         var tracks = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -50,7 +50,7 @@ internal static class VeRiReader
         {
             var name = Field(item, file, "imageName");
             if (!labels.TryAdd(name, (Number(item, file, "vehicleID", ""), Number(item, file, "cameraID", "c"))))
-                throw Fault(item, file, $"imageName {MessageText.Excerpt(name)} is there already.");
+                throw Fault(item, file, $"imageName {MessageText.Excerpt(name)} appears twice.");
         }
         return labels;
     }
@@ -66,7 +66,7 @@ internal static class VeRiReader
         }
         catch (XmlException e)
         {
-            throw new InvalidDataException($"{file} is no XML: {MessageText.Excerpt(e.Message)}", e);
+            throw new InvalidDataException($"{file} is not valid XML: {MessageText.Excerpt(e.Message)}", e);
         }
     }
 
@@ -78,7 +78,7 @@ internal static class VeRiReader
         var text = Field(item, file, name);
         var digits = text.StartsWith(prefix, StringComparison.Ordinal) ? text.AsSpan(prefix.Length) : text;
         return ListRow.Digits(digits)
-            ?? throw Fault(item, file, $"{name} is written {prefix}001, got \"{MessageText.Excerpt(text)}\".");
+            ?? throw Fault(item, file, $"{name} must look like {prefix}001, got \"{MessageText.Excerpt(text)}\".");
     }
 
     private static InvalidDataException Fault(XElement item, string file, string what) =>

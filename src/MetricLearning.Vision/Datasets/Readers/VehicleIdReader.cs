@@ -16,7 +16,7 @@ internal static class VehicleIdReader
             new ImageSample(root.Under("image", row[0] + ".jpg"), row.Whole(1), 0)), false);
         var random = new SeededRandom(seed);
         var test = Part(list);
-        // In the order of the vehicles, so that the draw depends on the list and the seed only.
+        // The draw goes in the order of the vehicles, so it depends only on the list and the seed.
         var gallery = test.GroupBy(sample => sample.Identity).OrderBy(group => group.Key)
             .Select(group => group.ElementAt(random.NextInt(group.Count()))).ToHashSet();
         return new(string.Create(CultureInfo.InvariantCulture, $"VehicleID {testSize}"), testOnly ? new ImageList([]) : Part(training),

@@ -5,12 +5,12 @@ namespace MetricLearning;
 /// <summary>Margins on angles, computed on cosines so that values and gradients are finite at cos θ = ±1 and a little beyond.</summary>
 internal static class AngularMargin
 {
-    /// <summary>cos(θ + m) for θ ≤ π − m; beyond, where that would rise again, cos θ − m·sin m.</summary>
+    /// <summary>Computes cos(θ + m) for θ ≤ π − m. Beyond that it would rise again, so there it is cos θ − m·sin m.</summary>
     public static Tensor Add(Tensor cosine, double margin) => where(cosine > S(-Math.Cos(margin)),
         cosine * S(Math.Cos(margin)) - Sine(cosine) * S(Math.Sin(margin)),
         cosine - S(margin * Math.Sin(margin)));
 
-    /// <summary>(−1)ᵏ·cos(mθ) − 2k with k = ⌊mθ/π⌋: cos(mθ) on [0, π/m], and still decreasing beyond.</summary>
+    /// <summary>Computes (−1)ᵏ·cos(mθ) − 2k with k = ⌊mθ/π⌋. This is cos(mθ) on [0, π/m], and it continues to decrease beyond.</summary>
     public static Tensor Multiply(Tensor cosine, int margin)
     {
         var k = (cosine.detach().clamp(S(-1), S(1)).acos() * S(margin / Math.PI)).floor();
@@ -19,7 +19,7 @@ internal static class AngularMargin
         return (S(1) - S(2) * k.remainder(S(2))) * multiple - S(2) * k;
     }
 
-    /// <summary>√(1 − cos²), 0 with a gradient of 0 where rounding leaves nothing under the root.</summary>
+    /// <summary>Computes √(1 − cos²); 0 with a gradient of 0 if rounding makes the number under the root 0 or less.</summary>
     private static Tensor Sine(Tensor cosine)
     {
         var square = (S(1) - cosine) * (cosine + S(1));

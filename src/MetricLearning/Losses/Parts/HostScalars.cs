@@ -3,14 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Scalars that the host wants to read. From a device they come in one transfer.</summary>
-/// <remarks>Add all of them before the first is read.</remarks>
+/// <summary>Collects scalars that the host will read, and transfers them from the device together.</summary>
+/// <remarks>Add all scalars before you read the first.</remarks>
 internal sealed class HostScalars
 {
     private readonly List<Tensor> scalars = [];
     private double[]? values;
 
-    /// <summary>Adds a scalar and returns what reads it.</summary>
+    /// <summary>Adds a scalar and returns a function that reads it.</summary>
     public Func<double> Add(Tensor scalar)
     {
         var place = scalars.Count;

@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <summary>A loss whose terms a sum can report.</summary>
 internal interface IReportedLoss
 {
-    /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>
-    /// <param name="input">What the loss looks at.</param>
-    /// <param name="labels">What the loss takes as labels.</param>
-    /// <param name="batches">The batches of the step, which the caller disposes.</param>
+    /// <summary>Computes the loss and keeps the tensors for a report. The caller has a dispose scope open.</summary>
+    /// <param name="input">The input of the loss.</param>
+    /// <param name="labels">The labels for the loss.</param>
+    /// <param name="batches">The batches of the step; the caller disposes them.</param>
     LossOutcome Evaluate(Tensor input, Tensor labels, LossBatches batches);
 }

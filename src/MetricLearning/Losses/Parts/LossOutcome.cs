@@ -2,19 +2,19 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a loss computed on a batch: its value, and what a report is made of.</summary>
+/// <summary>The result of a loss on a batch: its value, and the data for a report.</summary>
 /// <param name="Value">A scalar with gradient.</param>
 /// <param name="Terms">The values that were reduced.</param>
-/// <param name="Batch">What they were computed on; null where the input has no label for each row.</param>
+/// <param name="Batch">The batch; null if the input has no label for each row.</param>
 /// <param name="Distance">The distance that a detailed report measures.</param>
 internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, LossBatch? Batch, Distance Distance)
 {
     private const int FewValues = 1 << 14;
 
-    /// <summary>The outcome of any module. One that reports nothing gives a scalar, which is its one term.</summary>
+    /// <summary>Computes the outcome of any module. If the module cannot report, its scalar is its one term.</summary>
     /// <param name="loss">(input, labels) → scalar.</param>
-    /// <param name="input">What the module looks at.</param>
-    /// <param name="labels">What the module takes as labels.</param>
+    /// <param name="input">The input of the module.</param>
+    /// <param name="labels">The labels for the module.</param>
     /// <param name="batches">The batches of the step.</param>
     public static LossOutcome Of(nn.Module<Tensor, Tensor, Tensor> loss, Tensor input, Tensor labels, LossBatches batches)
     {
@@ -26,9 +26,9 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
     }
 
     /// <summary>Makes the reports of some outcomes, and brings their figures to the host together.</summary>
-    /// <param name="outcomes">At least one.</param>
-    /// <param name="detailed">Whether to measure what the losses did not compute anyway.</param>
-    /// <returns>The value and the report of each; no report where there is no batch.</returns>
+    /// <param name="outcomes">The outcomes, at least one.</param>
+    /// <param name="detailed">Whether to measure the figures that cost extra.</param>
+    /// <returns>The value and the report of each; no report if there is no batch.</returns>
     public static (double Value, LossReport? Report)[] Report(IReadOnlyList<LossOutcome> outcomes, bool detailed)
     {
         using var noGradient = no_grad();
@@ -61,7 +61,7 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
         });
     }
 
-    /// <summary>How many values of a term are not 0. A few values on the CPU are counted where they are, which is less work than a tensor
+    /// <summary>Counts the values of a term that are not 0. A few values on the CPU are counted in place, which is less work than a tensor
     /// operation.</summary>
     private static Func<double> Active(LossTerm term, HostScalars scalars)
     {
@@ -71,7 +71,7 @@ internal sealed record LossOutcome(Tensor Value, IReadOnlyList<LossTerm> Terms, 
         return () => active;
     }
 
-    /// <summary>The mean over all pairs but those of a row with itself.</summary>
+    /// <summary>Computes the mean distance over all pairs except those of a row with itself.</summary>
     private Tensor MeanDistance(LossBatch batch)
     {
         var matrix = batch.Distances(Distance).Matrix;

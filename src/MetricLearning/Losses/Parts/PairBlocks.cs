@@ -3,34 +3,34 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Gradient checkpointing for values of pairs that each look at whole rows of matrices, a block of pairs at a time. Intermediate values are
-/// computed again in the backward pass, so the memory is that of one block and does not grow with pairs × columns.
+/// Gradient checkpointing for values of pairs, where each value needs whole rows of matrices. It computes one block of pairs at a time. The
+/// backward pass computes intermediate values again, so the memory is that of one block and does not grow with pairs × columns.
 /// </summary>
 /// <remarks>If second derivatives are needed, the backward pass computes all pairs at once.</remarks>
 internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
 {
-    /// <summary>Pairs × columns up to which everything is computed at once.</summary>
+    /// <summary>The largest pairs × columns for which everything is computed at once.</summary>
     private const long FewElements = 1 << 20;
 
     private const string PlanKey = "plan";
 
-    /// <summary>The values of a block of pairs: the matrices, and the rows and columns of the pairs → [k, ...]. All tensors that it looks
-    /// at are arguments, because the backward pass calls it again.</summary>
+    /// <summary>Computes the values of a block of pairs: the matrices, and the rows and columns of the pairs → [k, ...]. All tensors that
+    /// it uses are arguments, because the backward pass calls it again.</summary>
     public delegate Tensor Values(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns);
 
     /// <inheritdoc/>
     public override string Name => nameof(PairBlocks);
 
-    /// <summary>Whether pairs × columns is large enough for blocks to pay.</summary>
+    /// <summary>Whether pairs × columns is so large that blocks are worth it.</summary>
     public static bool AreMany(long pairs, long columns) => pairs * columns > FewElements;
 
-    /// <summary>The values of all pairs, [K, ...], with gradient to the matrices that have one.</summary>
-    /// <param name="matrices">The tensors that the values look at: distances, masks.</param>
+    /// <summary>Computes the values of all pairs, [K, ...], with gradient for the matrices that require one.</summary>
+    /// <param name="matrices">The tensors that the values need: distances, masks.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
-    /// <param name="width">The number of columns that a pair looks at.</param>
-    /// <param name="values">The maths, which must not throw.</param>
-    /// <param name="fewElements">Pairs × columns up to which everything is computed at once; a block has no more.</param>
+    /// <param name="width">The number of columns of a row.</param>
+    /// <param name="values">The function. It must not throw.</param>
+    /// <param name="fewElements">The largest pairs × columns for which everything is computed at once, and of a block.</param>
     public static Tensor Map(
         IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width, Values values, long fewElements = FewElements)
     {
@@ -39,12 +39,12 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         return apply([plan, rows, columns, .. matrices]);
     }
 
-    /// <summary>For each pair the sum of its values over the columns that a mask keeps, and the number of those columns.</summary>
-    /// <param name="matrices">The tensors that the values look at.</param>
+    /// <summary>Computes for each pair the sum of its values over the columns that a mask keeps, and the number of these columns.</summary>
+    /// <param name="matrices">The tensors that the values need.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     /// <param name="width">M.</param>
-    /// <param name="values">As in <see cref="Map"/>: values [k, M], and a mask bool [k, M] of those that count.</param>
+    /// <param name="values">As in <see cref="Map"/>: values [k, M], and a mask bool [k, M] of the values that count.</param>
     public static LossTerm Sums(IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width,
         Func<IReadOnlyList<Tensor>, Tensor, Tensor, (Tensor Values, Tensor Kept)> values)
     {
@@ -107,7 +107,7 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
         return gradients;
     }
 
-    /// <summary>The maths and the size of a block.</summary>
+    /// <summary>The function and the size of a block.</summary>
     private sealed record Plan(Values Values, long PairsPerBlock)
     {
         public IEnumerable<(Tensor Rows, Tensor Columns)> Blocks(Tensor rows, Tensor columns)

@@ -2,12 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Exponential moving averages that losses keep in buffers.</summary>
+/// <summary>Updates exponential moving averages that losses keep in buffers.</summary>
 internal static class RunningMean
 {
     /// <summary>
-    /// (1 − momentum)·buffer + momentum·value, written to the buffer while gradients are recorded. A value that is not finite changes
-    /// nothing.
+    /// Computes (1 − momentum)·buffer + momentum·value. It is written to the buffer while gradients are recorded. A value that is not
+    /// finite changes nothing.
     /// </summary>
     /// <param name="buffer">A scalar without gradient.</param>
     /// <param name="value">A scalar without gradient.</param>

@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks with a gradient: a sigmoid replaces the comparison "is nearer than".</summary>
+/// <summary>Computes ranks with a gradient: a sigmoid replaces the comparison "is nearer than".</summary>
 internal static class SmoothRank
 {
     /// <summary>
-    /// For each pair (rows[k], columns[k]) the soft number of columns that are nearer to the row: <c>Σ_z σ((d(row, column) − d(row, z)) /
-    /// τ)</c> over the columns z that the mask keeps. [N, M] distances → [K]. The pair itself counts ½ where the mask keeps it. Computed in
-    /// blocks of pairs.
+    /// Computes for each pair (rows[k], columns[k]) the soft number of columns that are nearer to the row: <c>Σ_z σ((d(row, column) −
+    /// d(row, z)) / τ)</c> over the columns z that the mask keeps. [N, M] distances → [K]. The pair itself counts ½ if the mask keeps it.
+    /// It is computed in blocks of pairs.
     /// </summary>
     public static Tensor Nearer(Tensor matrix, Tensor rows, Tensor columns, Tensor mask, double temperature)
     {

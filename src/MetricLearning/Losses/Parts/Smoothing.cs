@@ -12,9 +12,9 @@ internal static class Smoothing
     /// <param name="own">[N], the cost of the own class.</param>
     /// <param name="costs">[N, C], −log p.</param>
     /// <param name="labels">int64 [N]; used with categories only.</param>
-    /// <param name="mass">ε.</param>
+    /// <param name="mass">The mass ε.</param>
     /// <param name="form">The classes that the mass is spread over.</param>
-    /// <param name="categories">The category of each class; null where all classes are of one.</param>
+    /// <param name="categories">The category of each class; null if all classes are of one.</param>
     public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form,
         IReadOnlyList<long>? categories)
     {

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Removes the bias of the cameras from features: the mean of its camera's rows is subtracted from each row, and on request each
+/// <summary>Removes the bias of the cameras from features. The mean of its camera's rows is subtracted from each row. Optionally each
 /// column is divided by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
 /// Re-identification</i>, 2025). No identities are needed.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
@@ -44,7 +44,7 @@ public sealed class CameraNormalization : IDisposable
         return new CameraNormalization(fitted, sets[0].Features.size(1));
     }
 
-    /// <summary>How many rows each camera was measured on.</summary>
+    /// <summary>The number of rows on which each camera was measured.</summary>
     public IReadOnlyDictionary<long, int> Counts => cameras.ToDictionary(c => c.Key, c => c.Value.Count);
 
     /// <summary>Subtracts from each row the mean of its camera.</summary>
@@ -82,7 +82,7 @@ public sealed class CameraNormalization : IDisposable
     }
 
     private static IReadOnlyList<long> Cameras(EmbeddingSet set) =>
-        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, and a set has none.");
+        set.Cameras ?? throw new ArgumentException("Camera normalization needs cameras, but a set has none.");
 
     private static Tensor Places(EmbeddingSet set, long camera) => tensor(Enumerable.Range(0, set.Count)
         .Where(row => Cameras(set)[row] == camera).Select(row => (long)row).ToArray(), device: set.Features.device);

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Principal components of features, fitted on one set and applied to others: <c>y = (x − μ) W</c>, on request whitened,
+/// <summary>Principal components of features, fitted on one set and applied to others: <c>y = (x − μ) W</c>, optionally whitened,
 /// <c>yᵢ / √(λᵢ + ε)</c> (Jégou and Chum 2012).</summary>
 /// <remarks>
 /// <para>Fitted in float64 from the covariance <c>Σ (x − μ)(x − μ)ᵀ / N</c>. The sign of each component is such that its largest entry
@@ -18,11 +18,11 @@ public sealed class PrincipalComponents : IDisposable
             (mean, components, variances, total == 0 ? 1 : variances.Sum() / total);
 
     /// <summary>Finds the components of the largest variance.</summary>
-    /// <param name="set">[N, D], N at least 1; N greater than D where it shall be whitened.</param>
-    /// <param name="count">How many components, in [1, D]. Default: null, all D.</param>
+    /// <param name="set">[N, D], N at least 1; N must be greater than D for whitening.</param>
+    /// <param name="count">The number of components, in [1, D]. Default: null, all D.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1, after the covariance and after its
-    /// eigenvectors. Default: null, nobody.</param>
-    /// <param name="cancellationToken">Cancels the call; it is looked at before and after the covariance, and after its
+    /// eigenvectors. Default: null, no reports.</param>
+    /// <param name="cancellationToken">Cancels the call; it is checked before and after the covariance, and after its
     /// eigenvectors.</param>
     /// <returns>The components, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no rows, or a feature is not finite.</exception>

@@ -7,25 +7,25 @@ namespace MetricLearning;
 /// (Chum et al. 2007, α = 0), α query expansion (Radenović et al. 2018, α = 3), database-side augmentation (Arandjelović and Zisserman
 /// 2012).</summary>
 /// <remarks>
-/// <para>Neighbors are found by the cosine in float64; ties are broken by index. The mean is of the features as you give them: normalize
-/// them first where long rows shall not count more. A negative cosine is raised to a whole α with its sign; for any other α its weight is
+/// <para>Neighbors are found by the cosine in float64; ties are broken by index. The mean is that of the given features: normalize them
+/// first if long rows must not count more. For a whole α a negative cosine keeps its sign in the power; for any other α its weight is
 /// 0.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
-/// look at their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has
-/// changed nothing.</para>
+/// check their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has changed
+/// nothing.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record QueryExpansion
 {
     private const double MeansStart = 0.8;      // of the work; the neighbors come before
 
-    /// <param name="neighbors">How many rows are averaged with the row itself, or, in <see cref="ExpandAll"/> and
+    /// <param name="neighbors">The number of rows that are averaged with the row itself, or, in <see cref="ExpandAll"/> and
     /// <see cref="Augment"/>, including it. Default: 10.</param>
     /// <param name="alpha">The power of the cosine; with 0 all weights are equal. Default: 3.</param>
     /// <exception cref="ArgumentOutOfRangeException">There are less than 1 neighbors, or α is not finite and 0 or greater.</exception>
     public QueryExpansion(int neighbors = 10, double alpha = 3) => (Neighbors, Alpha) = (neighbors, alpha);
 
-    /// <summary>How many rows are averaged.</summary>
+    /// <summary>The number of rows that are averaged.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Neighbors { get; init => field = Guard.AtLeast(value, 1); }
 
@@ -33,14 +33,14 @@ public sealed record QueryExpansion
     /// <exception cref="ArgumentOutOfRangeException">The power is not finite, or less than 0.</exception>
     public double Alpha { get; init => field = Guard.NotNegative(value); }
 
-    /// <summary>How many times the expansion is repeated. Default: once.</summary>
+    /// <summary>The number of times that the expansion is done. Default: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Times { get; init => field = Guard.AtLeast(value, 1); } = 1;
 
-    /// <summary>Each query becomes the mean of itself, with weight 1, and its nearest gallery rows.</summary>
+    /// <summary>Replaces each query by the mean of itself, with weight 1, and its nearest gallery rows.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery rows; they stay as they are.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The expanded queries, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
@@ -59,9 +59,9 @@ public sealed record QueryExpansion
         return With(query, x);
     }
 
-    /// <summary>Each row of a gallery becomes the mean of its nearest rows, itself included.</summary>
+    /// <summary>Replaces each row of a gallery by the mean of its nearest rows, including itself.</summary>
     /// <param name="set">The gallery.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>A set that the caller disposes.</returns>
     /// <exception cref="ArgumentException">A feature is not finite.</exception>
@@ -76,11 +76,11 @@ public sealed record QueryExpansion
         return With(set, means);
     }
 
-    /// <summary>fast-reid's expansion: each row of queries and gallery becomes the mean of its nearest rows among both, itself
-    /// included.</summary>
+    /// <summary>Expands as fast-reid does: each row of queries and gallery is replaced by the mean of its nearest rows among both,
+    /// including itself.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery rows.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Both sets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">Widths, types or devices differ, or a feature is not finite.</exception>
@@ -110,7 +110,7 @@ public sealed record QueryExpansion
 
     private CallProgress Part(CallProgress progress, int time) => progress.Part((double)time / Times, (time + 1.0) / Times);
 
-    /// <summary>The means of the rows of x over their nearest rows of y, and over the row itself on request.</summary>
+    /// <summary>Computes the means of the rows of x over their nearest rows of y, and optionally over the row itself.</summary>
     private Tensor Means(Tensor x, Tensor y, bool withRow, CallProgress progress)
     {
         const int block = 512;

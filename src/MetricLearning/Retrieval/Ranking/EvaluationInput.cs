@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>The checked input of an evaluation: the scores of queries against a gallery, and which images match and which are
 /// removed.</summary>
 /// <remarks>The tensors of the scores belong to the dispose scope in which the input is made.</remarks>
-/// <param name="Scores">Where the scores come from.</param>
-/// <param name="Relations">What the protocol says about each pair.</param>
+/// <param name="Scores">The source of the scores.</param>
+/// <param name="Relations">The relation of each pair under the protocol.</param>
 /// <param name="Distance">The name of the distance for the report.</param>
 internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, string Distance)
 {
@@ -50,12 +50,12 @@ internal sealed record EvaluationInput(ScoreSource Scores, Relations Relations, 
         {
             ArgumentNullException.ThrowIfNull(values, name);
             if (values.Count != distances.size(dimension))
-                throw new ArgumentException($"{name} must have one entry a {(dimension == 0 ? "row" : "column")} of distances "
+                throw new ArgumentException($"{name} must have one entry per {(dimension == 0 ? "row" : "column")} of distances "
                     + $"{Guard.Shape(distances)}, got {values.Count}.", name);
         }
     }
 
-    /// <summary>Scores of features by a distance: with a bound and by tiles where the distance is built in, else by float64 rows.</summary>
+    /// <summary>Scores of features by a distance: by tiles with a bound if the distance is built in, otherwise by float64 rows.</summary>
     public static ScoreSource ScoresOf(Distance distance, Tensor query, Tensor gallery, ScoreSieve sieve = ScoreSieve.Automatic) =>
         FeatureScores.Knows(distance) ? new FeatureScores(distance, query, gallery, sieve) : RowScores.Of(distance, query, gallery);
 }

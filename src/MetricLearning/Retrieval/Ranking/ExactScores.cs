@@ -4,10 +4,10 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning;
 
-/// <summary>Scores of two rows in float64, by additions in one fixed order: they have the same bits on every processor and for every number
-/// of threads.</summary>
-/// <remarks>Sixteen partial sums, one for each place of the row modulo 16, are added as a tree. Where the length of a row is no multiple
-/// of 16, its last places are added one after the other. Products of float32 numbers are exact in float64.</remarks>
+/// <summary>Computes scores of two rows in float64, by additions in one fixed order. They have the same bits on every processor and for
+/// every number of threads.</summary>
+/// <remarks>Sixteen partial sums, one for each place of the row modulo 16, are added as a tree. If the length of a row is not a multiple of
+/// 16, its last places are added one after the other. Products of float32 numbers are exact in float64.</remarks>
 internal static unsafe class ExactScores
 {
     /// <summary><c>Σ xᵢ yᵢ</c>.</summary>

@@ -24,7 +24,8 @@ internal static unsafe class FixedPoint
     /// <summary>The number of places whose products are added as integers.</summary>
     public const int Depth = 256;
 
-    /// <summary>How many rows are interleaved on the left, and on the right: the first two places of each row, then the next two.</summary>
+    /// <summary>The number of rows that are interleaved on the left, and on the right: the first two places of each row, then the next
+    /// two.</summary>
     public const int Strip = 6, Panel = 16;
 
     private const int SimdRows = 4;
@@ -42,7 +43,7 @@ internal static unsafe class FixedPoint
     /// <summary>The number of places that a row takes: its width, rounded up to a multiple of 16.</summary>
     public static int Padded(int width) => (width + 15) / 16 * 16;
 
-    /// <summary>The scale of a row, and how well its integers stand for it.</summary>
+    /// <summary>Computes the scale of a row and the error of its integers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static FixedPointRow Fit(ReadOnlySpan<double> z)
     {
@@ -75,7 +76,7 @@ internal static unsafe class FixedPoint
     }
 
     /// <summary>Writes the integers of a row in pairs, a step apart.</summary>
-    /// <param name="z">The row, filled up to <see cref="Padded"/> places.</param>
+    /// <param name="z">The row, padded to <see cref="Padded"/> places.</param>
     /// <param name="scale">Its scale.</param>
     /// <param name="target">The place of the first pair.</param>
     /// <param name="step">Pairs from one pair to the next: <see cref="Strip"/> on the left, <see cref="Panel"/> on the right.</param>
@@ -98,11 +99,11 @@ internal static unsafe class FixedPoint
     /// <summary>A block of <c>offsetⱼ − leftᵢ · rightⱼ · Σₖ aᵢₖ bⱼₖ</c>.</summary>
     /// <param name="a">Strips of rows on the left.</param>
     /// <param name="left">The factors of these rows.</param>
-    /// <param name="rows">How many rows there are on the left.</param>
+    /// <param name="rows">The number of rows there that are on the left.</param>
     /// <param name="b">Panels of rows on the right.</param>
     /// <param name="right">The factors of these rows, filled up to whole panels.</param>
     /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
-    /// <param name="columns">How many rows there are on the right.</param>
+    /// <param name="columns">The number of rows there that are on the right.</param>
     /// <param name="width">Places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
     /// <param name="stride">Numbers from one row of the result to the next.</param>

@@ -24,7 +24,7 @@ internal static class RankCounting
     /// <param name="high">The upper ends, of the same number.</param>
     /// <param name="below">The number of scores below each lower end is added to it.</param>
     /// <param name="open">Memory for as many places as there are scores.</param>
-    /// <returns>How many scores lie within an interval; <paramref name="open"/> begins with their places, in no particular
+    /// <returns>The number of scores within an interval; <paramref name="open"/> begins with their places, in no particular
     /// order.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Count<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> below, Span<int> open)
@@ -91,15 +91,15 @@ internal static class RankCounting
         return found;
     }
 
-    /// <summary>Counts one row where there are many thresholds: each score finds its place among them by a binary search, so a score costs
-    /// the logarithm of their number.</summary>
+    /// <summary>Counts one row for many thresholds: each score finds its place among them by a binary search, so the cost per score is the
+    /// logarithm of their number.</summary>
     /// <param name="scores">The row.</param>
     /// <param name="low">The lower ends, filled up with +∞ to a power of two above their number (<see cref="Filled"/>).</param>
     /// <param name="high">The upper ends, at least one.</param>
     /// <param name="bins">One for each number of lower ends from 0 on: how many scores have so many at or below them is added. The scores
     /// below lower end p are those of the bins 0..p.</param>
     /// <param name="open">Memory for as many places as there are scores.</param>
-    /// <returns>How many scores lie within an interval; <paramref name="open"/> begins with their places, in no particular
+    /// <returns>The number of scores within an interval; <paramref name="open"/> begins with their places, in no particular
     /// order.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Search<T>(ReadOnlySpan<T> scores, ReadOnlySpan<T> low, ReadOnlySpan<T> high, Span<int> bins, Span<int> open)

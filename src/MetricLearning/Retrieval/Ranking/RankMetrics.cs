@@ -21,7 +21,7 @@ internal static class RankMetrics
         public void Add(Group group)
         {
             var (share, step) = ((double)group.Matches / group.Places, group.Places == 1 ? 0 : (group.Matches - 1.0) / (group.Places - 1));
-            // Given a match at this place, so many matches are expected before it.
+            // Given a match at this place, this is the expected number of matches before it.
             for (var place = 1; place <= group.Places; place++)
                 Add(group.Before + place, share, group.MatchesBefore + (place - 1) * step);
             HitsAtR += Within(group, matches);
@@ -46,7 +46,7 @@ internal static class RankMetrics
         }
     }
 
-    /// <summary>Works out a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first
+    /// <summary>Computes a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first
     /// k.</summary>
     public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs, double[] cmc)
     {
@@ -89,7 +89,7 @@ internal static class RankMetrics
         }
     }
 
-    /// <summary>The largest discounted gain of so many matches, all at the top of the list: <c>Σ 1 / log₂(i + 1)</c>.</summary>
+    /// <summary>The largest discounted gain of this number of matches, all at the top of the list: <c>Σ 1 / log₂(i + 1)</c>.</summary>
     public static double LargestGain(int matches)
     {
         var sum = 0.0;
@@ -110,7 +110,7 @@ internal static class RankMetrics
                 groups.Add(new Group((long)before + i, i, 1, 1));
                 continue;
             }
-            // Matches with the same counts have no other image between them: they are one group even where their distances differ.
+            // Matches with the same counts have no other image between them: they are one group even if their distances differ.
             var end = i + 1;
             while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
             groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));

@@ -17,7 +17,7 @@ internal sealed class Relations
         (this.queryCameras, this.galleryCameras) = (queryCameras, galleryCameras);
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
             throw new ArgumentException(
-                $"The protocol {protocol.Name} compares cameras and the {(queryCameras is null ? "query" : "gallery")} has none; "
+                $"The protocol {protocol.Name} compares cameras, but the {(queryCameras is null ? "query" : "gallery")} has none; "
                 + "give them, or use a protocol with Cameras = CameraFilter.None.");
         if (protocol.RemovesSelf && queryIdentities.Count != galleryIdentities.Count)
             throw new ArgumentException($"The protocol {protocol.Name} removes each query's own row, so query and gallery must be one set; "
@@ -29,8 +29,8 @@ internal sealed class Relations
         junk = protocol.JunkIdentity is { } identity && rowsOf.TryGetValue(identity, out var rows) ? rows : [];
     }
 
-    /// <summary>Relations under the protocol that is set, or under the default one where it is null.</summary>
-    /// <exception cref="ArgumentException">As the constructor; or no protocol is set, and only one side has cameras.</exception>
+    /// <summary>Makes the relations under the given protocol, or under the default one if it is null.</summary>
+    /// <exception cref="ArgumentException">As for the constructor; or no protocol is set, and only one side has cameras.</exception>
     public static Relations Of(RetrievalProtocol? protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras) =>
         new(RetrievalProtocol.For(protocol, queryCameras is not null, galleryCameras is not null), queryIdentities, queryCameras,
@@ -42,10 +42,10 @@ internal sealed class Relations
     public int Queries => queryIdentities.Count;
     public int Gallery => galleryIdentities.Count;
 
-    /// <summary>No query has more gallery images of its identity than this.</summary>
+    /// <summary>The largest number of gallery images of a query's identity.</summary>
     public int MostMatches { get; }
 
-    /// <summary>The gallery rows that match a query, ascending; where there are none, the reason.</summary>
+    /// <summary>The gallery rows that match a query, ascending; if there are none, the reason.</summary>
     public int[] Matches(int query, out SkipReason reason)
     {
         reason = SkipReason.None;
@@ -67,11 +67,11 @@ internal sealed class Relations
         return matches;
     }
 
-    /// <summary>Lists the gallery rows in [start, start + count) that are removed from the query's list, and on request its matches
-    /// too.</summary>
+    /// <summary>Lists the gallery rows in [start, start + count) that are removed from the query's list, and optionally its
+    /// matches.</summary>
     /// <param name="query">The query.</param>
     /// <param name="start">The first row, not before <see cref="FirstRow"/>.</param>
-    /// <param name="count">How many rows are looked at.</param>
+    /// <param name="count">The number of rows to check.</param>
     /// <param name="matchesToo">Whether matches are listed too.</param>
     /// <param name="buffer">Receives the rows.</param>
     /// <returns>How many rows were written to <paramref name="buffer"/>, each once and relative to <paramref name="start"/>.</returns>

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>CMC where the gallery shows one image of each identity, drawn with equal probability (CUHK03's first protocol).</summary>
+/// <summary>Computes CMC for a gallery with one image of each identity, drawn with equal probability (CUHK03's first protocol).</summary>
 internal sealed class SingleShot(Relations relations, TiePolicy ties)
 {
     private RetrievalProtocol Protocol => relations.Protocol;

@@ -2,18 +2,18 @@ using TorchSharp;
 
 namespace MetricLearning;
 
-/// <summary>How many queries and gallery rows a tile of scores has, and the memory that this takes.</summary>
-/// <param name="Queries">Queries a block.</param>
-/// <param name="Rows">Gallery rows a tile.</param>
+/// <summary>The shape of a tile of scores in queries and gallery rows, and the memory that it takes.</summary>
+/// <param name="Queries">The number of queries of a block.</param>
+/// <param name="Rows">The number of gallery rows of a tile.</param>
 /// <param name="Tensors">Whether ranks are counted by tensor operations on the CPU too.</param>
 internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = false)
 {
     private const int CpuRows = 2048, DeviceRows = 32768, MostQueries = 4096;
 
     /// <summary>The largest tiles that a budget holds, of at least one query; or tiles of a given shape.</summary>
-    /// <param name="given">The shape; null where the budget decides.</param>
+    /// <param name="given">The shape; null if the budget decides.</param>
     /// <param name="budget">Bytes for the source and the tiles.</param>
-    /// <param name="input">What is evaluated.</param>
+    /// <param name="input">The input of the evaluation.</param>
     /// <param name="bytes">The bytes that tiles of a shape take.</param>
     public static TilePlan For(TilePlan? given, long budget, EvaluationInput input, Func<TilePlan, long> bytes)
     {

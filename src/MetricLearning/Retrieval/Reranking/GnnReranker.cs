@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <remarks>
 /// Over queries and gallery together: row i of A is 1 at its k1 nearest rows by cosine, itself among them; then, twice,
 /// <c>A ← A + Aᵀ</c>, <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i, and each row is scaled to length 1. The result is
-/// <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 nothing is passed on, as in the published code. Memory is that of the rows of A, whose entries grow
+/// <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of the rows of A, whose entries grow
 /// with k1 · k2².
 /// </remarks>
 public sealed record GnnReranker : Reranker

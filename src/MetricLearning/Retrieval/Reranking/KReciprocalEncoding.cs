@@ -4,7 +4,7 @@ namespace MetricLearning;
 internal static class KReciprocalEncoding
 {
     /// <param name="lists">The nearest rows of every row, itself among them.</param>
-    /// <param name="k1">How many neighbors are searched for reciprocal ones.</param>
+    /// <param name="k1">The number of neighbors that are searched for reciprocal ones.</param>
     /// <param name="k2">Rows that are averaged.</param>
     /// <param name="distance">The distance whose negative is the exponent of a weight.</param>
     /// <param name="progress">The call.</param>

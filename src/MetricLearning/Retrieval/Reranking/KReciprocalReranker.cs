@@ -10,27 +10,27 @@ namespace MetricLearning;
 /// member c where more than 2/3 of it lies in R(i, k1); <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*, else 0, each row divided by its sum; then each row
 /// is replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is
 /// <c>(1 − λ) d_J + λ d</c>, where d is divided by its row's maximum.</para>
-/// <para>All distances are worked out in float64 from the features, in one fixed order of additions, ties by index. A matrix product on
-/// the device is only a sieve: it finds the candidates, and later the pairs whose order under the new distance it cannot decide. So the
-/// result is the same on every device and for every number of threads. Where all distances of a row are 0, they stay 0. Memory beyond the
-/// features is O((Q + G) · k): lists, the rows of V and an index of them; a matrix of (Q + G)² is never made. Time is that of half a
+/// <para>All distances are computed in float64 from the features, in one fixed order of additions, with ties by index. A matrix product on
+/// the device serves only as a sieve: it finds the candidates, and later the pairs whose order under the new distance it cannot decide. So
+/// the result is the same on every device and for every number of threads. If all distances of a row are 0, they stay 0. Memory beyond
+/// the features is O((Q + G) · k): lists, the rows of V and an index of them; a matrix of (Q + G)² is never made. Time is that of half a
 /// product of all features with one another.</para>
 /// </remarks>
 public sealed record KReciprocalReranker : Reranker
 {
     private const double EncodingStart = 0.7;       // of the work; the lists of neighbors come before
 
-    /// <param name="k1">Length of the lists of neighbors. Default: 20.</param>
-    /// <param name="k2">Rows that are averaged; 1 averages none. Default: 6.</param>
+    /// <param name="k1">The length of the lists of neighbors. Default: 20.</param>
+    /// <param name="k2">The number of rows that are averaged; 1 for no averaging. Default: 6.</param>
     /// <param name="lambda">The share of the first distance, in [0, 1]. Default: 0.3.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public KReciprocalReranker(int k1 = 20, int k2 = 6, double lambda = 0.3) => (K1, K2, Lambda) = (k1, k2, lambda);
 
-    /// <summary>Length of the lists of neighbors.</summary>
+    /// <summary>The length of the lists of neighbors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The length is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>Rows that are averaged; 1 averages none.</summary>
+    /// <summary>The number of rows that are averaged; 1 for no averaging.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
@@ -38,12 +38,12 @@ public sealed record KReciprocalReranker : Reranker
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public double Lambda { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>Which published variant. Default: the paper's.</summary>
+    /// <summary>The published variant. Default: the paper's.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public KReciprocalDialect Dialect { get; init => field = Guard.Defined(value); } = KReciprocalDialect.Zhong;
 
-    /// <summary>The first distance between features: Euclidean, squared Euclidean or cosine. Default: null, which stands for the dialect's
-    /// own: squared Euclidean, and for fast-reid cosine, where it is the one that is blended in.</summary>
+    /// <summary>The first distance between features: Euclidean, squared Euclidean or cosine. Default: null, the dialect's own: squared
+    /// Euclidean, or cosine for fast-reid. In fast-reid it is the distance that is blended in.</summary>
     /// <exception cref="ArgumentException">Another distance: give matrices instead.</exception>
     public Distance? Distance
     {
@@ -62,11 +62,11 @@ public sealed record KReciprocalReranker : Reranker
     /// Euclidean), <see cref="KReciprocalDialect.TorchReId"/> squares them.</summary>
     /// <param name="queryGallery">[Q, G].</param>
     /// <param name="queryQuery">[Q, Q].</param>
-    /// <param name="galleryGallery">[G, G], all of one type, float32 or float64; the arithmetic on them is done in it. Where they are not
-    /// symmetric, row i is made of column i, as the published code does.</param>
-    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, nobody.</param>
+    /// <param name="galleryGallery">[G, G], all of one type, float32 or float64; the arithmetic on them is done in it. If they are not
+    /// symmetric, row i is made of column i, as in the published code.</param>
+    /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The new distances [Q, G], made as they are asked for.</returns>
+    /// <returns>The new distances [Q, G], computed on request.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
     /// <exception cref="NotSupportedException">fast-reid's dialect, which needs features.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>

@@ -6,8 +6,8 @@ namespace MetricLearning;
 
 /// <summary>The rows that may belong to the nearest rows of one query, and those that may be its farthest, given keys with an
 /// error.</summary>
-/// <param name="width">How many nearest rows are looked for.</param>
-/// <param name="gap">Two keys that differ by more than this stand in their true order; 0 where the keys are exact.</param>
+/// <param name="width">The number of nearest rows to find.</param>
+/// <param name="gap">Two keys that differ by more than this are in their true order; 0 if the keys are exact.</param>
 internal sealed class NeighborCandidates(int width, double gap)
 {
     private readonly List<(double Key, int Row)> far = [];
@@ -16,7 +16,7 @@ internal sealed class NeighborCandidates(int width, double gap)
     private int count;
     private double limit = double.PositiveInfinity, largest = double.NegativeInfinity;
 
-    /// <summary>Adds rows that follow one another.</summary>
+    /// <summary>Adds consecutive rows.</summary>
     /// <param name="some">Their keys, to within the error.</param>
     /// <param name="first">The first of the rows.</param>
     public void Take(ReadOnlySpan<double> some, int first)

@@ -14,7 +14,7 @@ internal sealed class NeighborLists
         (rows, keys, FarthestKeys) = (new int[(long)queries * width], new double[(long)queries * width], new double[queries]);
     }
 
-    /// <summary>Rows in each list: as many as were asked for, or all that there are.</summary>
+    /// <summary>The number of rows in each list: the requested number, or all rows if there are fewer.</summary>
     public int Width { get; }
 
     /// <summary>The key of each query's farthest row.</summary>
@@ -25,10 +25,10 @@ internal sealed class NeighborLists
     public ReadOnlySpan<double> Keys(int query) => keys.AsSpan(query * Width, Width);
 
     /// <summary>Finds the lists.</summary>
-    /// <param name="source">Where the scores come from.</param>
-    /// <param name="queries">How many queries it has.</param>
-    /// <param name="count">How many rows it has.</param>
-    /// <param name="width">How many rows to list.</param>
+    /// <param name="source">The source of the scores.</param>
+    /// <param name="queries">The number of queries that it has.</param>
+    /// <param name="count">The number of rows it has.</param>
+    /// <param name="width">The number of rows to list.</param>
     /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
     /// <param name="progress">The call.</param>
     public static NeighborLists Of(ScoreSource source, int queries, int count, int width, int tileRows = 2048,
@@ -43,7 +43,7 @@ internal sealed class NeighborLists
 
     /// <summary>The lists of a few rows among themselves, from all their keys. No tensor is made.</summary>
     /// <param name="keys">[N][N].</param>
-    /// <param name="width">How many rows to list.</param>
+    /// <param name="width">The number of rows to list.</param>
     public static NeighborLists Of(double[][] keys, int width)
     {
         var lists = new NeighborLists(keys.Length, Math.Min(width, keys.Length));

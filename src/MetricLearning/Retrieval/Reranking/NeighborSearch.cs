@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Finds the rows that may be the nearest of each query, a tile of scores at a time.</summary>
-/// <remarks>For each query only the rows are kept that can still belong to its nearest, given the bound of the <see cref="ScoreSource"/>.
-/// Where queries and rows are one set, a tile serves its rows and its columns, and only tiles on and above the diagonal are made; then the
-/// candidates of all rows are kept meanwhile.</remarks>
+/// <remarks>For each query it keeps only the rows that can still belong to the nearest, given the bound of the <see cref="ScoreSource"/>.
+/// If queries and rows are one set, a tile serves both its rows and its columns, so only tiles on and above the diagonal are made. The
+/// candidates of all rows are then kept meanwhile.</remarks>
 internal sealed unsafe class NeighborSearch
 {
     private const long TileBytes = 32L << 20;
@@ -19,10 +19,10 @@ internal sealed unsafe class NeighborSearch
     private readonly double[] gaps;
     private readonly NeighborCandidates?[] found;
 
-    /// <param name="source">Where the scores come from.</param>
-    /// <param name="queries">How many queries it has, at least 1.</param>
-    /// <param name="count">How many rows it has, at least 1.</param>
-    /// <param name="width">How many nearest rows are looked for.</param>
+    /// <param name="source">The source of the scores.</param>
+    /// <param name="queries">The number of queries that it has, at least 1.</param>
+    /// <param name="count">The number of rows it has, at least 1.</param>
+    /// <param name="width">The number of nearest rows to find.</param>
     /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
     public NeighborSearch(ScoreSource source, int queries, int count, int width, int tileRows)
     {
@@ -79,7 +79,7 @@ internal sealed unsafe class NeighborSearch
         var (height, columns) = ((int)tile.size(0), (int)tile.size(1));
         var memory = (nint)TensorMemory.Of(tile);
         Threads.For(height, i => TakeRow(first + i, (T*)memory + (long)i * columns, columns, row));
-        var below = Math.Max(0, first + height - row);     // columns of the block itself have seen one another
+        var below = Math.Max(0, first + height - row);     // columns of the block itself have already been compared
         if (!bothWays || below >= columns) return;
         Threads.For((columns - below + TurnedColumns - 1) / TurnedColumns, piece =>
         {

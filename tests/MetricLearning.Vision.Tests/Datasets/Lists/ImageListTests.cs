@@ -82,7 +82,7 @@ public sealed class ImageListTests : IDisposable
         Assert.False(list.HasCameras);
         Assert.Equal(new ImageListStatistics(3, 4, 0, 0, 0), list.Statistics);
         folder.Write("loose.jpg", 1);
-        Expect.Error<InvalidDataException>("are in no identity's folder: loose.jpg.", () => ImageList.FromFolders(folder.Path));
+        Expect.Error<InvalidDataException>("are not in the folder of an identity: loose.jpg.", () => ImageList.FromFolders(folder.Path));
     }
 
     [Fact]
@@ -134,9 +134,9 @@ public sealed class ImageListTests : IDisposable
     [Fact]
     public void NullEntries_AreNamed()
     {
-        Expect.Error<ArgumentException>("samples must not have entries that are null, entry 1 is.",
+        Expect.Error<ArgumentException>("samples must not have null entries, but entry 1 is null.",
             () => new ImageList([new("a", 1, 1), null!]));
-        Expect.Error<ArgumentException>("lists must not have entries that are null.", () => ImageList.Combine(new ImageList([]), null!));
+        Expect.Error<ArgumentException>("lists must not have null entries.", () => ImageList.Combine(new ImageList([]), null!));
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Empty(ReIdDataset.Msmt17(folder.Path, testOnly: true).Train);
         Expect.Error<DirectoryNotFoundException>($"{folder.Path} is no MSMT17 folder: it has no list_train.txt. It has list_gallery.txt, ",
             () => ReIdDataset.Msmt17(folder.Path));
-        Expect.Error<DirectoryNotFoundException>("its authors give it out at https://www.pkuvmc.com/dataset.html",
+        Expect.Error<DirectoryNotFoundException>("its authors provide it at https://www.pkuvmc.com/dataset.html",
             () => ReIdDataset.Msmt17(folder.Path));
     }
 
@@ -105,7 +105,7 @@ public sealed class PublishedDatasetTests : IDisposable
         File.WriteAllBytes(json, [.. "[{\"train\": [[\"a\", \""u8, 0xff, .. "\"]]}]"u8]);
         Expect.Error<InvalidDataException>($"{json} is not UTF-8.", () => ReIdDataset.Cuhk03Classic(json, pictures));
         File.WriteAllText(json, "[");
-        Expect.Error<InvalidDataException>("is no JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
+        Expect.Error<InvalidDataException>("is not valid JSON", () => ReIdDataset.Cuhk03Classic(json, pictures));
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Expect.Error<InvalidDataException>("0001_c001_00016450_0.jpg is vehicle 7 at camera 1, but its name says 1 at 1.",
             () => ReIdDataset.VeRi776(folder.Path));
         Lines("train_label.xml", "<Items><Item />");
-        Expect.Error<InvalidDataException>("train_label.xml is no XML: ", () => ReIdDataset.VeRi776(folder.Path));
+        Expect.Error<InvalidDataException>("train_label.xml is not valid XML: ", () => ReIdDataset.VeRi776(folder.Path));
         var labels = folder.Under("train_label.xml");
         foreach (var (items, fault) in new[]
         {
@@ -140,7 +140,7 @@ public sealed class PublishedDatasetTests : IDisposable
             ("""<Item imageName="a.jpg" vehicleID="one" cameraID="c001" />""", "line 2: vehicleID is written 001, got \"one\"."),
             ("""<Item imageName="a.jpg" vehicleID="1" cameraID="" />""", "line 2: cameraID is written c001, got \"\"."),
             ("""<Item imageName="a.jpg" vehicleID="1" cameraID="c1" /><Item imageName="a.jpg" vehicleID="1" cameraID="c1" />""",
-                "line 2: imageName a.jpg is there already."),
+                "line 2: imageName a.jpg appears twice."),
         })
         {
             Lines("train_label.xml", "<Items>", items, "</Items>");
@@ -197,7 +197,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal([(99, "000003.jpg"), (196, "000004.jpg")], data.Query.Select(s => (s.Identity, Path.GetFileName(s.Path))));
         Assert.Same(data.Query, data.Gallery);
         folder.Write("cars_annos.mat", 1, 2, 3);
-        Expect.Error<InvalidDataException>($"{file} is not the file of annotations of Cars-196: it does not begin as",
+        Expect.Error<InvalidDataException>($"{file} is not the annotation file of Cars-196: it does not begin with",
             () => ReIdDataset.Cars196(folder.Path));
     }
 
