@@ -9,7 +9,7 @@ using MetricLearning.Onnx.Runtime.Tests;
 
 namespace EmbeddingService.Tests;
 
-/// <summary>What the service answers.</summary>
+/// <summary>Tests the answers of the service.</summary>
 public sealed class EmbedTests : IAsyncLifetime
 {
     private RunningService service = null!;

@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 
 namespace EmbeddingService.Tests;
 
-/// <summary>A body of which the first half is sent at once, and the rest when it is told so.</summary>
+/// <summary>A request body that sends its first half at once, and the rest after a call of <see cref="Release"/>.</summary>
 internal sealed class HeldContent : HttpContent
 {
     private readonly byte[] bytes;

@@ -5,7 +5,7 @@ using MetricLearning.Onnx.Runtime.Tests;
 
 namespace EmbeddingService.Tests;
 
-/// <summary>What happens at the limits of the service, and when it stops.</summary>
+/// <summary>Tests the service at its limits, and when it stops.</summary>
 public sealed class LimitTests
 {
     private static readonly byte[] picture = RandomImage.Of(8, 8, seed: 1);
@@ -49,7 +49,7 @@ public sealed class LimitTests
     public async Task ASlowClient_IsRefused_AndItsPlaceIsFree()
     {
         await using var service = await RunningService.Start(new Limits { AtOnce = 1, UploadTime = TimeSpan.FromSeconds(0.2) });
-        // A client of .NET reads no answer before it has sent all, so this one writes what it sends itself.
+        // .NET's HTTP client does not read an answer before it has sent the whole request, so this test writes to the socket itself.
         using var slow = new TcpClient(service.Client.BaseAddress!.Host, service.Client.BaseAddress.Port);
         await using var stream = slow.GetStream();
         var head = $"POST /embed HTTP/1.1\r\nHost: localhost\r\nContent-Length: {picture.Length}\r\n\r\n";

@@ -8,7 +8,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace EmbeddingService.Tests;
 
-/// <summary>The network that is served when no other is named.</summary>
+/// <summary>Tests the network that is served by default.</summary>
 public sealed class PretrainedNetworkTests : IDisposable
 {
     private const int Side = 224;
@@ -31,7 +31,7 @@ public sealed class PretrainedNetworkTests : IDisposable
         for (var i = 0; i < images.Length; i++) Near(Published(images[i]), embeddings[i]);
     }
 
-    /// <summary>The features of the published files, one after the other, at length 1.</summary>
+    /// <summary>Runs the published files one after the other and scales the features to length 1.</summary>
     private static double[] Published(byte[] image)
     {
         var picture = new Picture();

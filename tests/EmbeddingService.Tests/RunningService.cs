@@ -71,7 +71,7 @@ public sealed class RunningService : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync(AnswerContext.Default.EmbedAnswer))!;
     }
 
-    /// <summary>Checks that a request was refused with problem details, and gives the reason.</summary>
+    /// <summary>Checks that a request was refused with problem details, and returns the reason.</summary>
     public static async Task<string> Refused(HttpResponseMessage response, HttpStatusCode status)
     {
         var text = await response.Content.ReadAsStringAsync();

@@ -3,7 +3,8 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>docs/architecture.md lists the folders of each library in the order in which they use each other.</summary>
+/// <summary>Tests that docs/architecture.md lists the folders of each library in an order in which each folder uses only earlier
+/// ones.</summary>
 public partial class ArchitecturePageTests
 {
     private static readonly string page = Repository.Read("docs", "architecture.md");

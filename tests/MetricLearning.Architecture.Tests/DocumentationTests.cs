@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>What the documentation of every public type has to say, read from the XML files that the packages ship.</summary>
+/// <summary>Tests what the documentation of every public type must say. It reads the XML files that the packages ship.</summary>
 public class DocumentationTests
 {
     private static readonly Lazy<Dictionary<string, XElement>> members = new(() => PublicTypes.Libraries
@@ -16,7 +16,8 @@ public class DocumentationTests
         where !Lineage(type).Any(ancestor => Document(ancestor)?.Value.Contains("Thread safety:", StringComparison.Ordinal) == true)
         select $"{type.FullName} does not say how many threads may use it (\"Thread safety: ...\")");
 
-    /// <summary>A constructor that refuses values says so; with a primary constructor the type's documentation does.</summary>
+    /// <summary>The documentation of a constructor that refuses values names the exception. For a primary constructor it is that of the
+    /// type.</summary>
     [Fact]
     public void EveryConstructorThatRefusesValues_SaysWhatItThrows() => Faults.None(from type in PublicTypes.Constructible
         where !SettingTests.Results.Contains(type)
@@ -25,7 +26,7 @@ public class DocumentationTests
         select $"{type.FullName}({string.Join(", ", constructor.GetParameters().Select(parameter => parameter.Name))}) documents no "
             + $"exception");
 
-    /// <summary>The files that are shipped document the public API alone.</summary>
+    /// <summary>The shipped files document only the public API.</summary>
     [Fact]
     public void NoInternalType_IsInTheShippedFiles()
     {
@@ -38,7 +39,7 @@ public class DocumentationTests
         members.Value.Any(member => Is(constructor, member.Key) && member.Value.Element(element) is not null)
         || Document(constructor.DeclaringType!)?.Element(element) is not null;
 
-    /// <summary>Whether an XML name is that of a constructor: the type, and as many parameters.</summary>
+    /// <summary>Whether an XML name is that of a constructor: it has the same type and the same number of parameters.</summary>
     private static bool Is(ConstructorInfo constructor, string name)
     {
         var start = $"M:{constructor.DeclaringType!.FullName}.#ctor(";

@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>A valid value for each parameter of a public constructor, so that a test can construct any type and then spoil one
-/// argument.</summary>
+/// <summary>Gives a valid value for each parameter of a public constructor, so that a test can construct any type and then make one
+/// argument invalid.</summary>
 internal static class Examples
 {
-    /// <summary>The file of a database. One that an older build has left may be of another format.</summary>
+    /// <summary>The file of a database. An old file is deleted, because an older build may have written another format.</summary>
     private static readonly Lazy<string> database = new(() =>
     {
         var path = Path.Combine(AppContext.BaseDirectory, "settings.db");
@@ -16,10 +16,10 @@ internal static class Examples
         return path;
     });
 
-    /// <summary>The end record of a zip archive without members, which is the whole archive.</summary>
+    /// <summary>A zip archive without members: it has only the end record.</summary>
     private static readonly byte[] emptyZip = [.. "PK\x05\x06"u8, .. new byte[18]];
 
-    /// <summary>Parameters for which no value of their type alone is valid, by <c>Type.parameter</c>; where constructors differ,
+    /// <summary>Values of parameters that cannot be chosen by their type alone, by <c>Type.parameter</c>; if constructors differ, by
     /// <c>Type.parameter (its type)</c>.</summary>
     private static readonly Dictionary<string, Func<object?>> byParameter = new(StringComparer.Ordinal)
     {

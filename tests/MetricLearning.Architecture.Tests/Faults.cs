@@ -1,6 +1,6 @@
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>Faults that a law finds: all of them are listed at once.</summary>
+/// <summary>Collects the faults that a law finds, and lists all of them at once.</summary>
 internal static class Faults
 {
     public static void None(IEnumerable<string> faults)

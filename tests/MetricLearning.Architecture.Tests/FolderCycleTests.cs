@@ -3,7 +3,8 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>References between sibling folders never form a cycle, so that each folder can be read without those above it.</summary>
+/// <summary>Tests that references between sibling folders form no cycle. So each folder can be read without the folders that use
+/// it.</summary>
 public class FolderCycleTests
 {
     private static readonly ConcurrentDictionary<string, Lazy<FolderGraph>> graphs = new(StringComparer.Ordinal);

@@ -7,7 +7,7 @@ namespace MetricLearning.Architecture.Tests;
 /// <summary>One use of a type: a file names a type, or a member of a type, that another file declares.</summary>
 internal readonly record struct TypeUse(string FromFile, string ToFile, string Type);
 
-/// <summary>Which folders of a project use which, found with a semantic model of its sources.</summary>
+/// <summary>Finds which folders of a project use which other folders, by a semantic model of its sources.</summary>
 internal sealed class FolderGraph
 {
     private static readonly MetadataReference[] references =
@@ -57,8 +57,7 @@ internal sealed class FolderGraph
         }
     }
 
-    /// <summary>The two children of the deepest folder that holds both files; null where one of the files lies in that folder
-    /// itself.</summary>
+    /// <summary>The two children of the deepest folder that holds both files; null if one of the files is in that folder itself.</summary>
     private static Edge? Siblings(TypeUse use)
     {
         var (from, to) = (use.FromFile.Split('/')[..^1], use.ToFile.Split('/')[..^1]);

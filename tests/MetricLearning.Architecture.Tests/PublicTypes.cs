@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>The public types of the libraries, which the laws in this project run over: a new type cannot escape them.</summary>
+/// <summary>The public types of the libraries. The laws in this project run over all of them, so they also check each new type.</summary>
 internal static class PublicTypes
 {
     public static IReadOnlyList<Assembly> Libraries { get; } =
@@ -15,7 +15,7 @@ internal static class PublicTypes
     public static IReadOnlyList<Type> All { get; } = [.. Libraries.SelectMany(library => library.GetExportedTypes())
         .Where(type => !type.IsNested).OrderBy(type => type.FullName, StringComparer.Ordinal)];
 
-    /// <summary>Classes and structs that a user constructs: what has settings.</summary>
+    /// <summary>The classes and structs that a user constructs. They have settings.</summary>
     public static IEnumerable<Type> Constructible => All.Where(type => !type.IsAbstract && !type.IsEnum && !type.IsInterface
         && !type.IsSubclassOf(typeof(Delegate)) && !type.ContainsGenericParameters && type.GetConstructors().Length > 0);
 

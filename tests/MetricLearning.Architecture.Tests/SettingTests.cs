@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>Every public constructor and every settable property refuses what its documentation does not allow, and names the
-/// setting.</summary>
+/// <summary>Tests that every public constructor and every settable property refuses the values that its documentation does not allow, and
+/// names the setting.</summary>
 public class SettingTests
 {
-    /// <summary>Values that a setting takes though they look wrong, each with the reason that its documentation gives.</summary>
+    /// <summary>Values that a setting accepts although they look wrong, each with the reason that its documentation gives.</summary>
     private static readonly Dictionary<string, string> allowed = new(StringComparer.Ordinal)
     {
         ["ImageSample.Identity = -1"] = "junk",
@@ -24,7 +24,7 @@ public class SettingTests
         ["SearchQuery.Camera = -9223372036854775808"] = "a camera is any 64-bit number",
     };
 
-    /// <summary>Types that hold what was measured or computed: they have no settings, so NaN and negative numbers are data.</summary>
+    /// <summary>Types that hold measured or computed values. They have no settings, so NaN and negative numbers are data.</summary>
     internal static readonly IReadOnlySet<Type> Results = new HashSet<Type>
     {
         typeof(RocPoint), typeof(RankedList), typeof(ShapeMismatch), typeof(WeightReport), typeof(WeightSection),
@@ -108,7 +108,7 @@ public class SettingTests
         return constructor.Invoke(Examples.Arguments(constructor));
     }
 
-    /// <summary>What no setting of a type takes unless its documentation says so.</summary>
+    /// <summary>The values that no setting of a type accepts unless its documentation says so.</summary>
     private static List<object?> WrongValues(Type declared, Func<NullabilityState> state)
     {
         var type = Nullable.GetUnderlyingType(declared) ?? declared;

@@ -3,12 +3,13 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Architecture.Tests;
 
-/// <summary>What .editorconfig states and no analyzer checks: the length of lines, and comments that fill them.</summary>
+/// <summary>Tests the rules of .editorconfig that no analyzer checks: the length of lines, and comments that fill their lines.</summary>
 public partial class SourceFormatTests
 {
     private const int LongestLine = 140;
 
-    /// <summary>A comment line shorter than this that does not end a sentence should have taken the next line's first word.</summary>
+    /// <summary>A comment line that is shorter than this and does not end a sentence has room for the first word of the next
+    /// line.</summary>
     private const int ShortLine = 100;
 
     private static readonly Lazy<IReadOnlyList<(string File, string[] Lines)>> sources = new(() =>

@@ -1,6 +1,6 @@
 namespace MetricLearning.Conformance;
 
-/// <summary>The families of cases that the library has an answer for, and how each is checked.</summary>
+/// <summary>The families of cases that the library can compute, and the check of each.</summary>
 public static class Families
 {
     public static IReadOnlyDictionary<string, Func<GoldenCase, Verdict>> All { get; } = new Dictionary<string, Func<GoldenCase, Verdict>>

@@ -25,16 +25,16 @@ public sealed class GoldenCase
     public JsonElement Params => root.GetProperty("params");
     public JsonElement Expected => root.GetProperty("expected");
 
-    /// <summary>A parameter, or null where it is absent or null.</summary>
+    /// <summary>A parameter; null if it is absent or null.</summary>
     public JsonElement? Param(string name) => Value(Params, name);
 
     /// <summary>A parameter that is a number.</summary>
     public double Number(string name) => Params.GetProperty(name).GetDouble();
 
-    /// <summary>Whether a parameter is true; false where it is absent.</summary>
+    /// <summary>Whether a parameter is true; false if it is absent.</summary>
     public bool Flag(string name) => Param(name) is { ValueKind: JsonValueKind.True };
 
-    /// <summary>A parameter that is text; null where it is absent.</summary>
+    /// <summary>A parameter that is text; null if it is absent.</summary>
     public string? Text(string name) => Param(name)?.GetString();
 
     /// <summary>An expected number, or null. NaN and infinities are stored as text.</summary>
@@ -43,7 +43,7 @@ public sealed class GoldenCase
         : Value(Expected, name + "_repr")?.GetString() switch { "nan" => double.NaN, "inf" => double.PositiveInfinity,
             "-inf" => double.NegativeInfinity, _ => null };
 
-    /// <summary>The peer's exception, where it raises one.</summary>
+    /// <summary>The peer's exception, if it raises one.</summary>
     public string? Raises => Value(Expected, "raises")?.ToString();
 
     public bool HasInput(string name) => root.GetProperty("inputs").TryGetProperty(name, out _);

@@ -7,8 +7,8 @@ namespace MetricLearning.Conformance;
 /// <summary>A case of a loss: its inputs as leaves, and the comparison of value and gradients, once in float64 and once in
 /// float32.</summary>
 /// <remarks>
-/// A family passes <see cref="Check"/> a function from the inputs to the loss. The gradients of what it takes by <see cref="Leaf"/> or
-/// loads by <see cref="Load"/> are compared with the case's <c>grad_NAME</c>.
+/// A family passes <see cref="Check"/> a function from the inputs to the loss. The gradients of the inputs that it takes by
+/// <see cref="Leaf"/> or loads by <see cref="Load"/> are compared with <c>grad_NAME</c> of the case.
 /// </remarks>
 public sealed class LossCase
 {
@@ -46,8 +46,8 @@ public sealed class LossCase
         return loss;
     }
 
-    /// <summary>Copies an input into a learned parameter of a loss, whose gradient is then compared. It is transposed where the peer stores
-    /// it transposed.</summary>
+    /// <summary>Copies an input into a learned parameter of a loss, whose gradient is then compared. It is transposed if the peer stores it
+    /// transposed.</summary>
     public void Load(string name, Parameter parameter, bool transposed = false)
     {
         using (no_grad())
@@ -57,8 +57,8 @@ public sealed class LossCase
 
     /// <summary>
     /// Compares a loss with the case. In float64 the value and the gradients must agree to 1e-6, in float32 to 1e-5 or three times the
-    /// error of the peer's own float32 run. Where the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/>
-    /// states, and finite gradients. Where only the peer's gradient or its float32 result is NaN, ours must be finite.
+    /// error of the peer's own float32 run. If the peer raises or gives NaN, ours must have the value that <see cref="PeerDefects"/>
+    /// states, and finite gradients. If only the peer's gradient or its float32 result is NaN, ours must be finite.
     /// </summary>
     /// <param name="golden">The case.</param>
     /// <param name="loss">The loss from the inputs.</param>

@@ -18,7 +18,7 @@ public static class PmlClassification
         });
     }
 
-    /// <summary>The loss of a case, or null where the library has none. A new class loss needs one line.</summary>
+    /// <summary>The loss of a case; null if the library has none. A new class loss needs one line.</summary>
     private static ClassLoss? Loss(GoldenCase golden, long classes, long dimension, Miner? miner = null)
     {
         double Number(string name) => golden.Param(name)!.Value.GetDouble();

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>pytorch-metric-learning's losses on embeddings and labels, on all tuples and on those that a miner picked.</summary>
+/// <summary>pytorch-metric-learning's losses on embeddings and labels, on all tuples and on the tuples of a miner.</summary>
 public static class PmlLosses
 {
     public static Verdict Check(GoldenCase golden)
@@ -22,7 +22,7 @@ public static class PmlLosses
         MetricLoss? Known() => PmlPieces.BatchLoss(golden) ?? (MetricLoss?)PmlPieces.Loss(golden);
     }
 
-    /// <summary>With the tuples that the peer's miner picked, and with our own miner where there is one.</summary>
+    /// <summary>Checks a loss with the tuples that the peer's miner chose, and with our own miner if there is one.</summary>
     public static Verdict CheckMined(GoldenCase golden)
     {
         using var loss = PmlPieces.Loss(golden);

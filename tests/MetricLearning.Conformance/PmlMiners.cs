@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning.Conformance;
 
 /// <summary>
-/// pytorch-metric-learning's miners: both must give the same set of tuples, or the same distances where rows are equal. HDC cuts one list
-/// of the whole batch, in which (i, j) and (j, i) tie, so only its distances must agree.
+/// pytorch-metric-learning's miners: both must give the same set of tuples, or the same distances if rows are equal. HDC cuts one sorted
+/// list of the whole batch. In this list (i, j) and (j, i) tie, so only the distances must agree.
 /// </summary>
 public static class PmlMiners
 {

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Conformance;
 
-/// <summary>The parts of pytorch-metric-learning by their Python names, built from the parameters of a case; null where the library has
+/// <summary>The parts of pytorch-metric-learning by their Python names, built from the parameters of a case; null if the library has
 /// none.</summary>
 public static partial class PmlPieces
 {
@@ -119,7 +119,7 @@ public static partial class PmlPieces
         var other => throw new NotSupportedException($"reducer {other}"),
     };
 
-    /// <summary>A margin of a case as a distance: 1 − s where the peer gives a cosine similarity s.</summary>
+    /// <summary>A margin of a case as a distance: 1 − s if the peer gives a cosine similarity s.</summary>
     private static double Margin(GoldenCase golden, string name) =>
         golden.Text("distance") == "cosine_similarity" ? 1 - golden.Number(name) : golden.Number(name);
 

@@ -7,7 +7,7 @@ using MetricLearning.Vision.Tests;
 
 namespace MetricLearning.Fuzz;
 
-/// <summary>Damages files at random, each by a seeded draw.</summary>
+/// <summary>Damages files at random. A seed determines each damage.</summary>
 internal static partial class Mutations
 {
     private const int MostChanges = 4, LongestBlock = 256;
@@ -23,7 +23,7 @@ internal static partial class Mutations
         "../", "/", " ", "\t", "{", "}", "[", "]", "<", ">", "&", "'", "\\", "\\ud800", "(", ")", ".", "c", "ü", "\U0001d11e",
     ];
 
-    /// <summary>A damaged copy of a file. Half of those that are packed are damaged inside, and packed again.</summary>
+    /// <summary>Returns a damaged copy of a file. Half of the packed files are damaged inside and packed again.</summary>
     public static byte[] Of(byte[] file, Packing packing, SeededRandom random) => (random.NextInt(2) == 0 ? Packing.None : packing) switch
     {
         Packing.Text => Text(file, random),
@@ -52,7 +52,7 @@ internal static partial class Mutations
                     break;
                 case 6: bytes.RemoveRange(at, length); break;
                 default:
-                    // What may be a length: an extreme, or the number that is there and one more or less.
+                    // Numbers that may be lengths are replaced by an extreme value, or by one more or one less.
                     var field = Field(random);
                     for (var i = 0; i < field.Length && at + i < bytes.Count; i++) bytes[at + i] = field[i];
                     break;

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace MetricLearning.Fuzz;
 
-/// <summary>The most memory that this process has had, managed and native (Linux; elsewhere always 0).</summary>
+/// <summary>Measures the peak memory of this process, managed and native (only on Linux; elsewhere always 0).</summary>
 internal static class PeakMemory
 {
-    /// <summary>The memory now. The peak begins anew.</summary>
+    /// <summary>Returns the present memory, and resets the peak.</summary>
     public static long Begin()
     {
         if (!OperatingSystem.IsLinux()) return 0;
@@ -13,7 +13,7 @@ internal static class PeakMemory
         return Read("VmRSS:");
     }
 
-    /// <summary>By how much the peak is above what <see cref="Begin"/> gave.</summary>
+    /// <summary>The difference of the peak and the value that <see cref="Begin"/> returned.</summary>
     public static long Since(long begin) => OperatingSystem.IsLinux() ? Read("VmHWM:") - begin : 0;
 
     private static long Read(string name)

@@ -1,9 +1,9 @@
 namespace MetricLearning.Fuzz;
 
-/// <summary>How the bytes of a file are packed, so that a mutation can change what is inside.</summary>
+/// <summary>The packing of a file, which a mutation must undo to change the content.</summary>
 internal enum Packing
 {
-    /// <summary>As they are.</summary>
+    /// <summary>Not packed.</summary>
     None,
 
     /// <summary>Lines of text.</summary>
@@ -19,20 +19,20 @@ internal enum Packing
     Png,
 }
 
-/// <summary>A reader and good files for it.</summary>
-/// <param name="Name">What faults are reported under.</param>
-/// <param name="Path">The file that is written before each trial.</param>
+/// <summary>A reader and valid files for it.</summary>
+/// <param name="Name">The name under which faults are reported.</param>
+/// <param name="Path">The path to which each trial writes the file.</param>
 /// <param name="Packing">How the files are packed.</param>
-/// <param name="Seeds">Files that the reader takes.</param>
-/// <param name="Read">Reads the file, and frees what it gave.</param>
-/// <param name="Growth">The memory that the reader may take for a small file, in bytes; the settings of its limits say how much.</param>
+/// <param name="Seeds">Files that the reader accepts.</param>
+/// <param name="Read">Reads the file, and disposes the result.</param>
+/// <param name="Growth">The memory in bytes that the reader may use for a small file. It follows from the limits that are set.</param>
 /// <param name="NamesFiles">Whether the file names other files, which may then be missing.</param>
 internal sealed record Target(string Name, string Path, Packing Packing, byte[][] Seeds, Action<string> Read, long Growth = 0,
     bool NamesFiles = false)
 {
-    /// <summary>The folder that the reader gets, if it is not given the file alone.</summary>
+    /// <summary>The folder that the reader gets, if it reads a folder and not a single file.</summary>
     public string? Folder { get; init; }
 
-    /// <summary>Every message must have this. A message about a dataset may name any file of its folder.</summary>
+    /// <summary>The text that every message must contain. A message about a dataset may name any file of its folder.</summary>
     public string Place => Folder ?? Path;
 }

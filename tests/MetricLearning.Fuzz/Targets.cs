@@ -9,13 +9,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Fuzz;
 
-/// <summary>Every reader of the library, with small limits, so that a file beyond them is a small file too.</summary>
+/// <summary>Every reader of the library, with limits so small that even small files exceed them.</summary>
 internal static class Targets
 {
     private const long MaxBytes = 16 << 20;
     private const int MaxPixels = 1 << 20, CodecBytesPerPixel = 32;
 
-    /// <summary>A reader may hold the numbers as they are stored, in their type, and in their order.</summary>
+    /// <summary>A reader may hold the numbers three times: as they are stored, in their type, and in their order.</summary>
     private const long ArrayGrowth = 3 * MaxBytes;
 
     public static IEnumerable<Target> All(string root) => Arrays(root).Concat(Features(root)).Concat(Weights(root)).Concat(Networks(root))
@@ -61,7 +61,7 @@ internal static class Targets
         FeatureFile.Write(other, ("", gallery, ["d", "e"]));
         var csv = Path.ChangeExtension(other, ".csv");
         yield return new("features-csv", csv, Packing.Text, [File.ReadAllBytes(csv)], _ => Read(other), ArrayGrowth) { Folder = root };
-        // The space lies beside the features. Its checksum is that of features that stay.
+        // The embedding space is in a file next to the features. Its checksum is that of the unchanged features.
         var spaced = Under(root, "spaced.npy");
         FeatureFile.Write(spaced, ("", query, ["a", "b", "c"]));
         var record = spaced + ".space.json";
@@ -279,7 +279,7 @@ internal static class Targets
         }
     }
 
-    /// <summary>A reader of names: the mutated file is a list of names that are made first.</summary>
+    /// <summary>A reader of file names: the mutated file is a list of names, and files with these names are created first.</summary>
     private static Target Names(string root, string name, string where)
     {
         var folder = Directory.CreateDirectory(Under(root, $"names-{name}")).FullName;
@@ -327,7 +327,7 @@ internal static class Targets
         return File.ReadAllBytes(path);
     }
 
-    /// <summary>Makes a file of <c>name=content</c>; without content a list gets the text, an image nothing.</summary>
+    /// <summary>Creates a file from <c>name=content</c>. Without content, a list gets the text and an image is empty.</summary>
     private static void Put(string folder, string file, string text)
     {
         var (name, content) = file.Split('=', 2) is [var named, var given] && !file.StartsWith("test_label", StringComparison.Ordinal)

@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace MetricLearning.Fuzz;
 
-/// <summary>Reads one file and judges what came of it.</summary>
+/// <summary>Reads one file and judges the result.</summary>
 internal static class Trial
 {
     private const int LongestMessage = 4096;
@@ -12,12 +12,13 @@ internal static class Trial
 
     private static readonly TimeSpan longest = TimeSpan.FromSeconds(5);
 
-    /// <summary>What is wrong with the reader; null if nothing is. <paramref name="refused"/> says whether it refused the file.</summary>
+    /// <summary>Describes the fault of the reader; null if it has none. <paramref name="refused"/> says whether it refused the
+    /// file.</summary>
     public static string? Run(Target target, byte[] bytes, out bool refused)
     {
         File.WriteAllBytes(target.Path, bytes);
         var fault = Once(target, bytes.Length, out refused, out var isMeasured);
-        // Another program may have taken the time, and the garbage collector the memory: both are judged by the better of two runs.
+        // Another program may have used the time, and the garbage collector the memory. So both are judged by the better of two runs.
         return fault is not null && isMeasured ? Once(target, bytes.Length, out refused, out _) : fault;
     }
 

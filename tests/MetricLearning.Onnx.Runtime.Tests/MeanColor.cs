@@ -2,7 +2,7 @@ using TorchSharp;
 
 namespace MetricLearning.Onnx.Runtime.Tests;
 
-/// <summary>Networks without weights whose embedding is the mean of each channel: what an embedder does to images shows.</summary>
+/// <summary>Networks without weights. Their embedding is the mean of each channel, which shows how the embedder prepares images.</summary>
 internal static class MeanColor
 {
     /// <summary>The network that takes normalized planes [N, 3, H, W].</summary>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>No layer of the library is without a description.</summary>
+/// <summary>Tests that every layer of the library describes itself as a graph.</summary>
 public class DescriptionTests
 {
     [Fact]

@@ -130,7 +130,7 @@ public class ExportOptionTests
         return [.. OnnxReader.Read(stream).Nodes.Select(node => node.Operator)];
     }
 
-    /// <summary>Adds what a convolution gives to its batch norm.</summary>
+    /// <summary>Adds the output of a convolution to the output of its batch norm.</summary>
     private sealed class TwiceUsed : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly TorchSharp.Modules.Conv2d conv = nn.Conv2d(3, 4, 3L);

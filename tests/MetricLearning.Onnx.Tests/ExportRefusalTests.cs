@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>What cannot be written is named, and nothing is written.</summary>
+/// <summary>Tests that an export that is not possible names the reason and writes nothing.</summary>
 [LeavesNoTensors]
 public sealed class ExportRefusalTests : IDisposable
 {

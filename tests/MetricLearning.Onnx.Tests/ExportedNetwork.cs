@@ -21,7 +21,7 @@ internal sealed class ExportedNetwork : IDisposable
 
     public IReadOnlyDictionary<string, string> Metadata => session.ModelMetadata.CustomMetadataMap;
 
-    /// <summary>What the network gives, by the outputs' names.</summary>
+    /// <summary>Runs the network, and returns its outputs by their names.</summary>
     public Dictionary<string, Tensor> Run(Tensor images, Tensor? side = null) =>
         side is null ? session.Run(("images", images)) : session.Run(("images", images), ("side", side));
 

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>Networks whose every number counts: as new, many of their norms would change nothing.</summary>
+/// <summary>Prepares networks so that every parameter changes the output. In a new network, many norms would have no effect.</summary>
 internal static class Networks
 {
     /// <summary>Gives all norms random weights and statistics, and puts the model into evaluation mode.</summary>

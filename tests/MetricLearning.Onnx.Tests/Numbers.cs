@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>How near two results are.</summary>
+/// <summary>Compares two results.</summary>
 internal static class Numbers
 {
     /// <summary>Fails unless shapes are equal and no value differs by more than a share of the largest expected one.</summary>

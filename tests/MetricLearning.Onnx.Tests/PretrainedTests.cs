@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>A ResNet-18 with weights of ImageNet, as a package has it in ONNX, runs as a network of this library.</summary>
+/// <summary>Tests that a ResNet-18 with ImageNet's weights, which a package has in ONNX, runs as a network of this library.</summary>
 [LeavesNoTensors]
 public class PretrainedTests
 {

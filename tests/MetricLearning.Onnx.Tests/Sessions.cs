@@ -15,7 +15,7 @@ internal static class Sessions
         return new InferenceSession(path, options);
     }
 
-    /// <summary>What a network gives, by the outputs' names.</summary>
+    /// <summary>Runs a network, and returns its outputs by their names.</summary>
     public static Dictionary<string, Tensor> Run(this InferenceSession session, params (string Name, Tensor Value)[] inputs)
     {
         using var results = session.Run([.. inputs.Select(input => Input(input.Name, input.Value.contiguous()))]);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Onnx.Tests;
 
-/// <summary>Weights come back from ONNX files, by name and by order.</summary>
+/// <summary>Tests that weights are read from ONNX files, by name and by order.</summary>
 [LeavesNoTensors]
 public class WeightReadingTests
 {

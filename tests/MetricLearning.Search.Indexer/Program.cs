@@ -1,8 +1,8 @@
 using Microsoft.Extensions.VectorData;
 using MetricLearning.Search;
 
-// Writes batches of records to a store until it is killed, and says after each call that it has returned. Arguments: the file, the records
-// of a batch, the width of vectors, and "search" where it searches after each call, so that it packs rows too.
+// Writes batches of records to a store until it is killed, and prints a line after each call. Arguments: the file, the records of a batch,
+// the width of vectors, and optionally "search". With "search" it searches after each call, so that it also packs rows.
 var (size, width) = (int.Parse(args[1], null), int.Parse(args[2], null));
 using var store = new SqliteVectorStore(args[0]);
 var records = store.GetDynamicCollection("records", new VectorStoreCollectionDefinition

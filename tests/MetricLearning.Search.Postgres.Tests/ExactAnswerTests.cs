@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Answers of the database are those of float64, and those of an index are measured.</summary>
+/// <summary>Tests that the answers of the database are those of float64, and that the recall of an index is measured.</summary>
 public sealed class ExactAnswerTests : IDisposable
 {
     private const int Width = 24;
@@ -21,7 +21,7 @@ public sealed class ExactAnswerTests : IDisposable
         { RowKind.Ties, DistanceFunction.EuclideanDistance },
     };
 
-    /// <summary>The server's own order of such rows is wrong, because it adds in float32.</summary>
+    /// <summary>The server itself orders these rows wrongly, because it adds in float32.</summary>
     [Theory, MemberData(nameof(Hard))]
     public async Task TheOrder_IsThatOfFloat64(RowKind kind, string distance)
     {
@@ -37,7 +37,7 @@ public sealed class ExactAnswerTests : IDisposable
                 found[i].Select(hit => ((int)hit.Record["Key"]!, hit.Score!.Value)));
     }
 
-    /// <summary>The index finds most of the nearest rows; how many, the library says.</summary>
+    /// <summary>The index finds most of the nearest rows. The library measures the share.</summary>
     [Fact]
     public async Task RecallOfAnIndex_IsMeasured()
     {
@@ -62,7 +62,7 @@ public sealed class ExactAnswerTests : IDisposable
             ExactSearch.Over(over, record => record["Key"]!, record => (float[])record["Vector"]!) with { OverFetch = 1 };
     }
 
-    /// <summary>With a filter that keeps few rows, the index goes on until it has enough.</summary>
+    /// <summary>With a filter that keeps few rows, the index continues to search until it has enough rows.</summary>
     [Fact]
     public async Task AnIndexUnderAFilter_GivesEnough()
     {

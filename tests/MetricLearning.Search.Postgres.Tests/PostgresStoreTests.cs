@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The store in a database does what every store does.</summary>
+/// <summary>Runs the tests of all stores on the store in a database.</summary>
 public sealed class PostgresStoreTests : StoreConformance
 {
     private readonly string schema = Servers.NewSchema();

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>A way to the server that a test can cut.</summary>
+/// <summary>A proxy to the server. A test can cut its connections.</summary>
 internal sealed class Proxy : IAsyncDisposable
 {
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
@@ -26,13 +26,13 @@ internal sealed class Proxy : IAsyncDisposable
 
     public string Connection { get; }
 
-    /// <summary>How many connections are refused before one is let through; the largest number for all.</summary>
+    /// <summary>The number of connections that are refused before one is accepted; the largest number refuses all.</summary>
     public int Refused { get; set; }
 
-    /// <summary>How many connections came.</summary>
+    /// <summary>The number of connections that were opened.</summary>
     public int Came { get; private set; }
 
-    /// <summary>After so many bytes from the program all connections are cut; null for never.</summary>
+    /// <summary>The number of bytes from the program after which all connections are cut; null for never.</summary>
     public long? CutAfter { get; set; }
 
     private async Task AcceptAsync()

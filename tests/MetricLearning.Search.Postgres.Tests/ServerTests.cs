@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>What happens where a server fails, or holds something else than a program expects.</summary>
+/// <summary>Tests what happens if a server fails or holds other data than a program expects.</summary>
 public sealed class ServerTests : IDisposable
 {
     private static readonly float[] query = [3, 1, -1, 0.5f];
@@ -124,7 +124,7 @@ public sealed class ServerTests : IDisposable
         Assert.NotNull(await first.GetCollection<int, Item>("items").GetAsync(1));
     }
 
-    /// <summary>Writers of several stores overwrite the same keys in many orders.</summary>
+    /// <summary>The writers of several stores overwrite the same keys in many orders.</summary>
     [Fact]
     public async Task ConcurrentWriters_AllSucceedAndMixNoBatches()
     {

@@ -5,7 +5,7 @@ namespace MetricLearning.Search.Tests;
 /// <summary>The server of the tests, if there is one.</summary>
 internal static class Servers
 {
-    /// <summary>The environment variable that has the connection string; <c>eng/pgvector.sh start</c> prints one.</summary>
+    /// <summary>The environment variable that holds the connection string. <c>eng/pgvector.sh start</c> prints one.</summary>
     public const string Variable = "METRICLEARNING_POSTGRES";
 
     private static int schemas;
@@ -19,7 +19,7 @@ internal static class Servers
         return connection!;
     }
 
-    /// <summary>Makes a schema of its own for a test.</summary>
+    /// <summary>Creates a schema for one test.</summary>
     public static string NewSchema()
     {
         var name = FormattableString.Invariant($"test_{Environment.ProcessId}_{Interlocked.Increment(ref schemas)}");

@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>What needs no server, so that it is tested everywhere.</summary>
+/// <summary>Tests that need no server, so they run everywhere.</summary>
 public class WithoutServerTests
 {
     private const string Nowhere = "Host=127.0.0.1;Port=1;Username=a;Password=secret;Database=b;Timeout=2";

@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>A record whose group can be filtered by.</summary>
+/// <summary>A record with a group by which searches can filter.</summary>
 public sealed class Shelved
 {
     [VectorStoreKey]
@@ -15,7 +15,7 @@ public sealed class Shelved
     public float[]? Vector { get; set; }
 }
 
-/// <summary>A collection that is large enough for a packed file, and beside it what it must hold, in a plain list.</summary>
+/// <summary>A collection that is large enough for a packed file, with a plain list of the records that it must hold.</summary>
 internal sealed class Gallery : IDisposable
 {
     /// <summary>Numbers in a vector, and the rows of a block of such vectors.</summary>
@@ -23,8 +23,8 @@ internal sealed class Gallery : IDisposable
 
     private readonly TempFolder folder = new();
 
-    /// <param name="rows">How many records.</param>
-    /// <param name="kind">What their vectors are like.</param>
+    /// <param name="rows">The number of records.</param>
+    /// <param name="kind">The kind of their vectors.</param>
     public Gallery(int rows, RowKind kind = RowKind.Rectified)
     {
         Store = new SqliteVectorStore(Path);
@@ -38,7 +38,7 @@ internal sealed class Gallery : IDisposable
     /// <summary>The vectors by key.</summary>
     public Dictionary<int, float[]> Expected { get; } = [];
 
-    /// <summary>The packed files that there are.</summary>
+    /// <summary>The packed files that exist.</summary>
     public string[] Files => Directory.GetFiles(System.IO.Path.GetDirectoryName(Path)!, "gallery.db.rows-*");
 
     public ExactCollection<int, Shelved> Records => Store.GetCollection<int, Shelved>("records");
@@ -69,7 +69,7 @@ internal sealed class Gallery : IDisposable
 
     /// <summary>Compares searches with a plain loop.</summary>
     /// <param name="records">The collection; null for that of the store.</param>
-    /// <param name="queries">How many are compared.</param>
+    /// <param name="queries">The number of queries that are compared.</param>
     /// <param name="group">The only group that may be found; null for all.</param>
     public async Task CheckAsync(ExactCollection<int, Shelved>? records = null, int queries = 3, int? group = null)
     {

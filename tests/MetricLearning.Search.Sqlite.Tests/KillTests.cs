@@ -4,14 +4,14 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>A process that is killed while it writes loses no record of a call that had returned, and leaves no part of one that had
-/// not.</summary>
+/// <summary>Tests that a process that is killed while it writes loses no record of a call that has returned, and leaves no part of a call
+/// that has not.</summary>
 public class KillTests
 {
     private const int Width = 16;
 
-    /// <summary>Small calls, and large ones of an indexer that packs what it has written. METRICLEARNING_KILLS=100 runs the whole trial: a
-    /// hundred of each.</summary>
+    /// <summary>Kills an indexer with small calls, and one with large calls that packs its records. METRICLEARNING_KILLS=100 runs the whole
+    /// trial: a hundred kills of each.</summary>
     [Theory]
     [InlineData(40, false)]
     [InlineData(3000, true)]
@@ -26,7 +26,7 @@ public class KillTests
         }
     }
 
-    /// <summary>This process reads while another one writes and packs, and sees whole calls only.</summary>
+    /// <summary>This process reads while another one writes and packs. It sees only whole calls.</summary>
     [Theory]
     [InlineData(40, false)]
     [InlineData(3000, true)]
@@ -74,8 +74,8 @@ public class KillTests
             ],
         });
 
-    /// <summary>Runs the indexer until it has said so many batches and a moment has passed, kills it, and gives the number of batches that
-    /// it had said.</summary>
+    /// <summary>Runs the indexer until it has printed this number of batches and a moment has passed. Then it kills the indexer, and
+    /// returns the number of batches that were printed.</summary>
     private static int Killed(string path, int batch, bool packs, int after, int pause)
     {
         using var indexer = Started(path, batch, packs);

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The packed file makes searches fast. It never changes an answer, whatever becomes of it.</summary>
+/// <summary>Tests that the packed file, which makes searches fast, never changes an answer, even if it is damaged.</summary>
 public class PackedFileTests
 {
     [Fact]
@@ -55,7 +55,8 @@ public class PackedFileTests
         Assert.NotEqual(file, Assert.Single(gallery.Files));
     }
 
-    /// <summary>The database comes back from a backup, and goes on from there in another way. Files are those of later states.</summary>
+    /// <summary>The database is restored from a backup and then changed in another way. The packed files are those of later
+    /// states.</summary>
     [Fact]
     public async Task ADatabaseFromABackup_NeverUsesTheFileOfAnotherHistory()
     {
@@ -104,7 +105,7 @@ public class PackedFileTests
         Assert.Empty(gallery.Files);
     }
 
-    /// <summary>A collection whose few records are written again and again.</summary>
+    /// <summary>The few records of a collection are written again and again.</summary>
     [Fact]
     public async Task RecordsThatAreWrittenAgainAndAgain_StayExact()
     {
@@ -120,7 +121,7 @@ public class PackedFileTests
         await gallery.CheckAsync();
     }
 
-    /// <summary>Bytes are changed, cut off, put in, swapped. METRICLEARNING_DAMAGES=10000 runs the whole trial.</summary>
+    /// <summary>Bytes are changed, cut off, inserted and swapped. METRICLEARNING_DAMAGES=10000 runs the whole trial.</summary>
     [Fact]
     public async Task ADamagedFile_IsNoticed_AndNeverGivesAWrongAnswer()
     {
@@ -141,7 +142,7 @@ public class PackedFileTests
             if (gallery.Files.Single() != file) noticed++;
         }
         TestContext.Current.TestOutputHelper!.WriteLine($"{damages} damages, {noticed} files made anew");
-        // Bytes that are put behind the last block change nothing; all else is noticed.
+        // Bytes behind the last block change nothing. All other changes are detected.
         Assert.Equal(damages - (damages + 7) / 8, noticed);
     }
 
@@ -175,7 +176,7 @@ public class PackedFileTests
         var records = other.GetCollection<int, Shelved>("records");
         var vector = new float[Gallery.Width];
         vector[0] = 1;
-        // Each call moves all of ten records: their scores are equal among each other at each moment.
+        // Each call moves all ten records, so their scores are equal at each moment.
         async Task MoveAsync(int step)
         {
             var moved = vector.ToArray();

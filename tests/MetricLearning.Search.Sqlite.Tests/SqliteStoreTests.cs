@@ -2,7 +2,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The store in a file does what every store does, and keeps it.</summary>
+/// <summary>Runs the tests of all stores on the store in a file, and tests that the file keeps the records.</summary>
 public sealed class SqliteStoreTests : StoreConformance
 {
     private readonly TempFolder folder = new();
@@ -32,7 +32,7 @@ public sealed class SqliteStoreTests : StoreConformance
             (await items.SearchAsync(query, 20, ByVector()).ToListAsync()).Select(hit => (hit.Record.Id, hit.Score!.Value)));
     }
 
-    /// <summary>A second store on the file stands for a second process: the two share nothing but the file.</summary>
+    /// <summary>A second store on the same file acts as a second process: the two share only the file.</summary>
     [Fact]
     public async Task AnotherReader_SeesEveryChange()
     {

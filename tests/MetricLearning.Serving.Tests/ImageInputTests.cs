@@ -3,7 +3,7 @@ using MetricLearning.Vision.Tests;
 
 namespace MetricLearning.Vision.Serving.Tests;
 
-/// <summary>An upload becomes a network's input in a process that has no native library of TorchSharp.</summary>
+/// <summary>Tests that an upload becomes the input of a network in a process without TorchSharp's native library.</summary>
 public class ImageInputTests
 {
     [Fact]

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>So many threads of libtorch, and of the library's loops, until it is disposed.</summary>
+/// <summary>Sets the number of threads of libtorch and of the library's loops until it is disposed.</summary>
 internal readonly struct TorchThreads : IDisposable
 {
     private readonly int before = get_num_threads();

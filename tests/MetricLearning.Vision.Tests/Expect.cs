@@ -2,7 +2,7 @@ namespace MetricLearning.Vision.Tests;
 
 internal static class Expect
 {
-    /// <summary>The action fails with this kind of error, and its message has this text.</summary>
+    /// <summary>Checks that the action throws this kind of error and that its message contains this text.</summary>
     public static void Error<TException>(string text, Func<object?> action) where TException : Exception =>
         Assert.Contains(text, Assert.Throws<TException>(action).Message, StringComparison.Ordinal);
 }

@@ -46,7 +46,7 @@ public sealed class TempFolder : IDisposable
         return path;
     }
 
-    /// <summary>Unpacks the wanted files of an archive of real images, which lies beside the checkout.</summary>
+    /// <summary>Unpacks the wanted files of an archive of real images, which is in the folder next to the checkout.</summary>
     public void Unpack(string archive, Func<string, bool> wanted)
     {
         using var zip = ZipFile.OpenRead(SharedData.Require("data", archive));

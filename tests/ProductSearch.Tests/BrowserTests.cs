@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace ProductSearch.Tests;
 
-/// <summary>The page as somebody uses it in a browser.</summary>
+/// <summary>Tests the page as a user sees it in a browser.</summary>
 public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningServer>, IAsyncDisposable
 {
     private static readonly string[] browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -65,7 +65,7 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         for (var i = 0; i < 40; i++)
             File.WriteAllBytes(Path.Combine(folder.FullName, $"thing_{i}.jpg"), await server.Example(100 + i));
         var page = await OpenAsync();
-        // Notes every step of the bar, which may be gone before a test looks.
+        // Records every step of the progress bar, which may disappear before the test reads it.
         await page.EvaluateAsync("""
             () => {
               window.seen = [];
@@ -99,7 +99,7 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         var results = page.Locator("#results li button");
         await Assertions.Expect(results).ToHaveCountAsync(24);
 
-        // The frame of the crop moves and shrinks by keys, and another search begins.
+        // Keys move and shrink the frame of the crop, and another search starts.
         await page.Locator("#picture").FocusAsync();
         await page.Keyboard.PressAsync("ArrowRight");
         await page.Keyboard.PressAsync("Shift+ArrowLeft");
@@ -108,7 +108,7 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
         await TabToAsync(page, await results.First.Locator(".name").TextContentAsync() ?? "");
         await page.RunAndWaitForResponseAsync(() => page.Keyboard.PressAsync("Enter"),
             answer => answer.Url.Contains("/similar", StringComparison.Ordinal));
-        // The focus goes on in the new list.
+        // The focus continues in the new list.
         await Assertions.Expect(results.First).ToBeFocusedAsync();
     }
 

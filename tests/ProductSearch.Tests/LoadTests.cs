@@ -4,7 +4,7 @@ using System.Net.Http.Json;
 
 namespace ProductSearch.Tests;
 
-/// <summary>Many requests for stored vectors while a folder is added. METRICLEARNING_LOAD=1 runs it, for a minute.</summary>
+/// <summary>Sends many requests for stored vectors while a folder is added. METRICLEARNING_LOAD=1 runs it, for a minute.</summary>
 public sealed class LoadTests(RunningServer server) : IClassFixture<RunningServer>
 {
     private const int PerSecond = 200, Requests = 10_000, Pictures = 600, Asked = 40, Count = 20;
@@ -25,7 +25,7 @@ public sealed class LoadTests(RunningServer server) : IClassFixture<RunningServe
         var (clock, running, added) = (Stopwatch.StartNew(), new List<Task>(), 0);
         for (var request = 0; request < Requests; request++)
         {
-            // Requests come at their times, whether earlier ones are answered or not.
+            // Requests are sent at fixed times, whether earlier ones are answered or not.
             var due = TimeSpan.FromSeconds((double)request / PerSecond);
             while (clock.Elapsed < due) await Task.Delay(1);
             var (number, id) = (request, asked[request % Asked]);
@@ -35,7 +35,7 @@ public sealed class LoadTests(RunningServer server) : IClassFixture<RunningServe
                 {
                     var found = await DrawnAsync(id, Count);
                     times[number] = (clock.Elapsed - due).TotalMilliseconds;
-                    // Added pictures stand between the drawn products, whose order stays.
+                    // Added pictures appear between the drawn products, whose order does not change.
                     if (!expected[id].AsSpan(0, found.Length).SequenceEqual(found)) Interlocked.Increment(ref wrong);
                 }
                 catch (HttpRequestException)
@@ -57,7 +57,7 @@ public sealed class LoadTests(RunningServer server) : IClassFixture<RunningServe
             + $"p50 {times[Requests / 2]:0.0} ms, p99 {times[Requests * 99 / 100]:0.0} ms, longest {times[^1]:0.0} ms; "
             + $"{wrong} wrong, {lost} lost; memory {string.Join(", ", memory.Select(value => $"{value:0}"))} MB"));
         Assert.Equal((0, 0), (wrong, lost));
-        // The first readings are those of the indexing.
+        // The first readings are from the time of indexing.
         Assert.InRange(memory[^1] - memory[^2], double.NegativeInfinity, 50);
     }
 

@@ -5,8 +5,8 @@ using ProductSearch.Drawing;
 
 namespace ProductSearch.Tests;
 
-/// <summary>How often the fully trained network finds a drawn product by a new picture of it. METRICLEARNING_RANK=1 runs it, for some
-/// minutes.</summary>
+/// <summary>Measures how often the fully trained network finds a drawn product by a new picture of it. METRICLEARNING_RANK=1 runs it, for
+/// some minutes.</summary>
 public sealed class RankTests
 {
     private const int Products = 480, ViewsOfEach = 4, PictureSide = 96;
@@ -18,7 +18,7 @@ public sealed class RankTests
         var root = Directory.CreateTempSubdirectory("product-search");
         await using var app = await RunningServer.StartAsync(root, Products, TrainingAmount.Full);
         var (engine, settings) = (app.Services.GetRequiredService<Startup>().Engine!, app.Services.GetRequiredService<Settings>());
-        // Places of the right product, from 1. The network has seen none of these products, and no such view of any.
+        // Places of the right product, from 1. Training used none of these products, and no such view of any product.
         var places = new List<int>();
         for (var number = 0; number < Products; number++)
             for (var view = 0; view < ViewsOfEach; view++)

@@ -14,10 +14,10 @@ public sealed class RunningServer : IAsyncLifetime
 
     public HttpClient Client { get; private set; } = new();
 
-    /// <summary>The folder whose folders may be added.</summary>
+    /// <summary>The folder whose subfolders may be added.</summary>
     public string Photos => Path.Combine(root.FullName, "photos");
 
-    /// <summary>A folder beside it.</summary>
+    /// <summary>A folder next to it, which may not be added.</summary>
     public string Outside => Path.Combine(root.FullName, "outside");
 
     internal Startup Startup => app!.Services.GetRequiredService<Startup>();
@@ -26,7 +26,7 @@ public sealed class RunningServer : IAsyncLifetime
 
     internal Settings Settings => app!.Services.GetRequiredService<Settings>();
 
-    /// <summary>Starts a server whose folders are in another one, and waits until it can search.</summary>
+    /// <summary>Starts a server with its folders inside the given folder, and waits until it can search.</summary>
     internal static async Task<WebApplication> StartAsync(DirectoryInfo root, int products = Products, TrainingAmount? training = null)
     {
         var app = Server.Create(new Settings
@@ -39,7 +39,7 @@ public sealed class RunningServer : IAsyncLifetime
         return app;
     }
 
-    /// <summary>Waits until a folder has been added, and gives the message about it.</summary>
+    /// <summary>Waits until a folder has been added, and returns the message about it.</summary>
     internal static async Task<string?> AddedAsync(StatusBoard board)
     {
         await foreach (var status in board.Follow(TestContext.Current.CancellationToken))
@@ -77,7 +77,7 @@ public sealed class RunningServer : IAsyncLifetime
         return (await response.Content.ReadFromJsonAsync<SearchAnswer>())!;
     }
 
-    /// <summary>Why a request was refused.</summary>
+    /// <summary>Returns the reason why a request was refused.</summary>
     public static async Task<string> Reason(HttpResponseMessage response) =>
         (await response.Content.ReadFromJsonAsync<Dictionary<string, object>>())!["detail"].ToString()!;
 }

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace ProductSearch.Tests;
 
-/// <summary>The server as browsers and programs meet it.</summary>
+/// <summary>Tests the server as browsers and programs use it.</summary>
 public sealed class ServerTests(RunningServer server) : IClassFixture<RunningServer>
 {
     private static Uri Address(string path) => new(path, UriKind.Relative);

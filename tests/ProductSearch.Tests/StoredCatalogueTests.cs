@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ProductSearch.Tests;
 
-/// <summary>What the program keeps from one start to the next.</summary>
+/// <summary>Tests what the program keeps from one start to the next.</summary>
 public sealed class StoredCatalogueTests : IDisposable
 {
     private const int Products = 6;
@@ -26,7 +26,7 @@ public sealed class StoredCatalogueTests : IDisposable
             before = await SearchAsync(first, picture);
         }
         Directory.Delete(Path.Combine(root.FullName, "photos", "shelf"), recursive: true);
-        // Whatever the program trains or draws, it writes.
+        // The program writes everything that it trains or draws.
         foreach (var file in Directory.GetFiles(Pictures, "drawn-*")) File.Delete(file);
         var network = Directory.GetFiles(Path.Combine(root.FullName, "data"), "*.safetensors").Single();
         var written = File.GetLastWriteTimeUtc(network);
@@ -59,7 +59,7 @@ public sealed class StoredCatalogueTests : IDisposable
         Assert.Single(names, name => name.StartsWith("products-", StringComparison.Ordinal));
     }
 
-    /// <summary>Adds a folder with one picture, which it gives.</summary>
+    /// <summary>Adds a folder with one picture, and returns the picture.</summary>
     private async Task<byte[]> AddAsync(WebApplication app)
     {
         using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };

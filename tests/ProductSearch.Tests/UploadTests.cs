@@ -6,8 +6,8 @@ using MetricLearning.Vision.Tests;
 
 namespace ProductSearch.Tests;
 
-/// <summary>Uploads that are too large, too slow, or not what they seem. They go over a bare socket, as no client library would send
-/// them.</summary>
+/// <summary>Tests uploads that are too large, too slow, or not what they seem. They are sent over a plain socket, because no client library
+/// would send them.</summary>
 public sealed class UploadTests(RunningServer server) : IClassFixture<RunningServer>
 {
     [Fact]
@@ -78,8 +78,8 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
         await SearchesStillAsync();
     }
 
-    /// <summary>Two PNGs whose pixels inflate a thousandfold: one beyond the limit by its size, and one whose data go on behind its last
-    /// row.</summary>
+    /// <summary>Two PNGs whose pixels inflate a thousandfold: the size of one is beyond the limit, and the data of the other continue after
+    /// its last row.</summary>
     [Theory]
     [InlineData(20_000, 20_000, 1 << 20, HttpStatusCode.BadRequest)]
     [InlineData(64, 64, 256 << 20, null)]
@@ -105,12 +105,12 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
         using var client = await ConnectAsync();
         await SendAsync(client, $"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         var answer = await AnswerAsync(client);
-        // The page is what a browser gets where the dots lead back to its own files.
+        // A browser gets the page if the dots lead back to the page's own files.
         Assert.Matches("^HTTP/1.1 (40[04]|200)", answer);
         Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
     }
 
-    /// <summary>A PNG whose data inflate to so many bytes of zeros, whatever its size says.</summary>
+    /// <summary>A PNG whose data inflate to this number of zero bytes, independent of its stated size.</summary>
     private static byte[] Bomb(int width, int height, int inflated)
     {
         var row = new byte[(1 << 16) - 1];
@@ -133,7 +133,7 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
     private static async Task SendAsync(TcpClient client, string text) =>
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text), TestContext.Current.CancellationToken);
 
-    /// <summary>What the server answers until it closes the connection, or the beginning of it.</summary>
+    /// <summary>Returns the answer of the server until it closes the connection, or the beginning of the answer.</summary>
     private static async Task<string> AnswerAsync(TcpClient client)
     {
         var buffer = new byte[4096];

@@ -4,8 +4,7 @@ using TorchSharp;
 
 namespace MetricLearning.Testing;
 
-/// <summary>Looks through compiled code for scalars that nothing keeps alive while libtorch reads them: see
-/// MetricLearning.Scalars.</summary>
+/// <summary>Searches compiled code for scalars that nothing keeps alive while libtorch reads them: see MetricLearning.Scalars.</summary>
 internal static class LooseScalars
 {
     private const BindingFlags Declared =
@@ -16,13 +15,13 @@ internal static class LooseScalars
 
     private static readonly Lazy<HashSet<MethodBase>> unsafeCalls = new(FindUnsafeCalls);
 
-    /// <summary>"Type.Method calls Method" for each call in these types that makes such a scalar, or that lets TorchSharp make one
-    /// within.</summary>
+    /// <summary>Returns "Type.Method calls Method" for each call in these types that creates such a scalar, or that makes TorchSharp create
+    /// one.</summary>
     public static string[] In(IEnumerable<Type> types) =>
         [.. Calls(types).Where(call => unsafeCalls.Value.Contains(call.Callee))
             .Select(call => $"{call.Caller.DeclaringType}.{call.Caller.Name} calls {call.Callee}").Distinct().Order()];
 
-    /// <summary>What makes scalars, and all of TorchSharp that calls it, at any depth.</summary>
+    /// <summary>The methods that create scalars, and all methods of TorchSharp that call them, at any depth.</summary>
     private static HashSet<MethodBase> FindUnsafeCalls()
     {
         var makers = typeof(Scalar).GetMethods().Where(method => method.Name == "op_Implicit")

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Testing;
 
-/// <summary>xunit runs test classes side by side on all cores, so libtorch gets one thread a test.</summary>
+/// <summary>xunit runs test classes at the same time on all cores, so libtorch gets one thread per test.</summary>
 internal static class OneTorchThread
 {
     [ModuleInitializer]

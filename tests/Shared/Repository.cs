@@ -3,7 +3,7 @@ namespace MetricLearning.Testing;
 /// <summary>The files of this repository.</summary>
 internal static class Repository
 {
-    /// <summary>The folder of MetricLearning.sln, or null where the tests do not lie in it.</summary>
+    /// <summary>The folder of MetricLearning.sln; null if the tests are not inside it.</summary>
     public static string? Folder { get; } = Find();
 
     /// <summary>The folder of MetricLearning.sln.</summary>

@@ -1,13 +1,13 @@
 namespace MetricLearning.Testing;
 
-/// <summary>Reference cases and real pictures that lie beside the checkout. A user's clone has none: tests that need them skip and say
-/// so.</summary>
+/// <summary>Reference cases and real pictures in a folder next to the checkout. A user's clone has none, so tests that need them are
+/// skipped and say so.</summary>
 public static class SharedData
 {
-    /// <summary>The folder, or null where there is none.</summary>
+    /// <summary>The folder; null if there is none.</summary>
     public static string? Root { get; } = Find();
 
-    /// <summary>The path of a file or folder in it; skips the calling test where it is not there.</summary>
+    /// <summary>The path of a file or folder in it. Skips the calling test if it does not exist.</summary>
     public static string Require(params string[] parts)
     {
         var path = Root is null ? null : Path.Combine([Root, .. parts]);

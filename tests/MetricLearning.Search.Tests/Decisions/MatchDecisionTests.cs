@@ -2,7 +2,7 @@ using MathNet.Numerics.Distributions;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Scores become answers whose rates hold.</summary>
+/// <summary>Tests that decisions keep their promised error rates.</summary>
 public class MatchDecisionTests
 {
     /// <summary>Cosines of same pairs lie about 0.7, those of different pairs about 0.1.</summary>
@@ -41,7 +41,7 @@ public class MatchDecisionTests
         Assert.Equal(20, pairs.Count(pair => pair.Same && decision.Decide(pair.Score).Answer == MatchAnswer.NoMatch));
     }
 
-    /// <summary>Of new pairs with a probability about p, about a share p is the same.</summary>
+    /// <summary>Among new pairs with a probability of about p, the share of same pairs is about p.</summary>
     [Fact]
     public void Probabilities_AreCalibrated()
     {
@@ -53,7 +53,8 @@ public class MatchDecisionTests
         Assert.Equal(rising.Order(), rising);
     }
 
-    /// <summary>Calibrated where a third is the same, and used where one in a hundred is.</summary>
+    /// <summary>The decision is calibrated on pairs of which a third is the same, and used on pairs of which one in a hundred is the
+    /// same.</summary>
     [Fact]
     public void Probabilities_HoldUnderAnotherPrior()
     {

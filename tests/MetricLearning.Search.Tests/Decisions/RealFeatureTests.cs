@@ -3,11 +3,11 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Rates and probabilities of a decision hold for people that it has not seen.</summary>
+/// <summary>Tests that the rates and probabilities of a decision hold for people outside its calibration.</summary>
 public class RealFeatureTests
 {
-    /// <summary>Draws halves of the people of real features, calibrates on one half, and looks at the other. The promised rate must be in
-    /// the interval of the rate there. METRICLEARNING_SPLITS=200 runs the whole trial.</summary>
+    /// <summary>Draws halves of the people in real features, calibrates on one half, and measures the other half. The promised rate must
+    /// lie in the interval of the measured rate. METRICLEARNING_SPLITS=200 runs the whole trial.</summary>
     [Theory]
     [InlineData("market1501-a_osnet_x0_25_msmt17.npz")]
     [InlineData("cuhk03-np-train-dev_osnet_x0_25_msmt17.npz")]
@@ -41,7 +41,7 @@ public class RealFeatureTests
         static bool Holds(ConfidenceInterval rate) => rate.Low <= promised && promised <= rate.High;
     }
 
-    /// <summary>Pairs of few people say less than as many pairs of many.</summary>
+    /// <summary>Pairs of few people carry less information than the same number of pairs of many people.</summary>
     [Fact]
     public void PairsThatShareIdentities_HaveWiderIntervals()
     {
@@ -53,11 +53,11 @@ public class RealFeatureTests
             pair => pair.Score > 0.5, 0.95);
         Assert.Equal(1 / 3.0, clustered.Estimate, 12);
         Assert.Equal(1 / 3.0, independent.Estimate, 12);
-        // Thirty people are thirty trials. Clopper and Pearson's interval of 10 successes in 30 is (0.173, 0.528).
+        // Thirty people count as thirty trials. Clopper and Pearson's interval of 10 successes in 30 is (0.173, 0.528).
         Assert.Equal(0.173, clustered.Low, 0.01);
         Assert.Equal(0.528, clustered.High, 0.01);
         Assert.InRange(independent.High - independent.Low, 0, 0.04);
-        // Without an error no more than the pairs count, nor more than the identities.
+        // Without an error, the number of trials is at most the number of pairs and at most the number of identities.
         Assert.Equal(1 - Math.Pow(0.025, 1 / 30.0), ClusteredRate.Of([.. pairs.Take(30)], _ => false, 0.95).High, 12);
     }
 

@@ -7,7 +7,7 @@ namespace MetricLearning.Search.Tests;
 /// <summary>Features of real pictures, read without a native library.</summary>
 internal static partial class StoredFeatures
 {
-    /// <summary>The gallery features of a file, scaled to length 1, and who they show.</summary>
+    /// <summary>Reads the gallery features of a file, scaled to length 1, and their identities.</summary>
     public static (float[][] Features, long[] Identities) Read(string path)
     {
         using var archive = ZipFile.OpenRead(path);

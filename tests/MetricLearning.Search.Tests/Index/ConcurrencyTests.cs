@@ -1,10 +1,10 @@
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Readers see the rows of one moment while a writer works.</summary>
+/// <summary>Tests that readers see the rows of one moment while a writer works.</summary>
 public class ConcurrencyTests
 {
     /// <summary>The writer replaces all rows in one call again and again, so that memory is compacted too. A search that saw half of a call
-    /// would give two generations, or too few rows.</summary>
+    /// would return rows of two generations, or too few rows.</summary>
     [Fact]
     public async Task ASearch_SeesOneMoment()
     {

@@ -6,7 +6,7 @@ public enum RowKind
     /// <summary>Normal numbers.</summary>
     Plain,
 
-    /// <summary>Numbers of a network with a rectifier: none below 0, around few identities.</summary>
+    /// <summary>Features as those of a network with a rectifier: no number is below 0, and rows lie around few identities.</summary>
     Rectified,
 
     /// <summary>Many rows are equal.</summary>

@@ -1,6 +1,6 @@
 namespace MetricLearning.Search.Tests;
 
-/// <summary>What an index keeps, refuses and forgets.</summary>
+/// <summary>Tests what an index stores, refuses and removes.</summary>
 public class ExactIndexTests
 {
     private static readonly float[] x = [1, 2, 3], y = [3, 2, 1];
@@ -41,7 +41,7 @@ public class ExactIndexTests
         Assert.Equal([1, 2], index.Search(x, 5).Select(hit => hit.Key));
     }
 
-    /// <summary>Removed rows leave the memory, and the rows that stay are found as before.</summary>
+    /// <summary>The memory of removed rows is freed, and the remaining rows are found as before.</summary>
     [Fact]
     public void ManyRemovals_LeaveTheOthers()
     {

@@ -2,7 +2,7 @@ using CsCheck;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Every search gives what a plain float64 loop gives, to the bit.</summary>
+/// <summary>Tests that every search gives the same bits as a plain float64 loop.</summary>
 public class ExactSearchTests
 {
     private static readonly int[] widths = [1, 2, 3, 15, 16, 17, 31, 64, 100, 257];
@@ -42,7 +42,7 @@ public class ExactSearchTests
         if (queries.Length > 0) Assert.Equal(found[0], index.Search(queries[0], k, filter));
     }, iter: 25, threads: 1, seed: "0000KOIPe036");
 
-    /// <summary>Rows of several chunks, whose integers are made about a new center while the index grows.</summary>
+    /// <summary>Rows of several chunks. Their integers are computed again around a new center while the index grows.</summary>
     [Theory, InlineData(SearchMetric.Cosine), InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
     public void ManyChunks_GiveWhatAPlainLoopGives(SearchMetric metric)
     {
@@ -55,7 +55,7 @@ public class ExactSearchTests
             Assert.Equal(PlainSearch.Nearest(metric, row.Vector, rows[..count], k), hits.Select(hit => (hit.Key, hit.Score)));
     }
 
-    /// <summary>All products of integers are as large as they can be: their sums must not overflow.</summary>
+    /// <summary>All products of integers are as large as possible. Their sums must not overflow.</summary>
     [Theory, InlineData(16), InlineData(1024), InlineData(RowShape.LargestWidth)]
     public void TheLargestIntegers_DoNotOverflow(int width)
     {
@@ -67,7 +67,7 @@ public class ExactSearchTests
                 Assert.Equal([(1, width), (2, width - 0.5), (0, -width)], hits.Select(hit => (hit.Key, hit.Score)));
     }
 
-    /// <summary>More equal rows than are held as candidates: the smallest keys win.</summary>
+    /// <summary>There are more equal rows than candidates. The smallest keys must win.</summary>
     [Fact]
     public void EqualRows_ComeInTheOrderOfTheirKeys()
     {

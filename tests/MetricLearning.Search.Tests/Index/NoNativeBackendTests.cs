@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>This project has no native backend of TorchSharp, so every test in it shows that a search needs none.</summary>
+/// <summary>Tests that a search loads no libtorch. This project has no native backend of TorchSharp, so all its tests show that a search
+/// needs none.</summary>
 public class NoNativeBackendTests
 {
     [Fact]

@@ -3,7 +3,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Images become vectors on their way into a store and in a search.</summary>
+/// <summary>Tests that images are turned into vectors by a store and by a search.</summary>
 public class ImageEmbedderTests
 {
     /// <summary>The network of these tests: the first three bytes.</summary>

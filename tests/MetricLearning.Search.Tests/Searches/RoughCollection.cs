@@ -3,11 +3,11 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Another maker's collection with an approximate index: it gives the farthest candidate first, never finds every tenth record,
-/// and has no batches.</summary>
+/// <summary>Acts as another vendor's collection with an approximate index: it returns the farthest candidate first, never finds every tenth
+/// record, and has no batches.</summary>
 internal sealed class RoughCollection(VectorStoreCollection<int, Thing> inner) : VectorStoreCollection<int, Thing>
 {
-    /// <summary>How many candidates were asked for, by call.</summary>
+    /// <summary>The number of candidates that each call asked for.</summary>
     public List<int> Asked { get; } = [];
 
     public override string Name => inner.Name;

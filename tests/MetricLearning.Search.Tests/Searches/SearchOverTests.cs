@@ -2,7 +2,8 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>Searches over stores: of our own, whose answers are exact, and of another maker, whose candidates are incomplete.</summary>
+/// <summary>Tests searches over our own stores, whose answers are exact, and over another vendor's store, whose candidates are
+/// incomplete.</summary>
 public sealed class SearchOverTests : IAsyncLifetime
 {
     private readonly MemoryVectorStore store = new() { Threads = 2 };
@@ -49,7 +50,7 @@ public sealed class SearchOverTests : IAsyncLifetime
         Assert.Equal(PlainSearch.Nearest(metric, Thing.Queries[0], left, 400), found.Select(hit => (hit.Key, hit.Score)));
     }
 
-    /// <summary>A protocol removes so many candidates that more must be asked for.</summary>
+    /// <summary>A protocol removes so many candidates that the search must ask for more.</summary>
     [Fact]
     public async Task AProtocol_IsAppliedAndMoreCandidatesAreAskedFor()
     {

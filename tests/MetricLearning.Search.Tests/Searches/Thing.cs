@@ -21,7 +21,7 @@ public sealed class Thing
 
     public RowLabels Labels => new() { Identity = Identity, Camera = Camera };
 
-    /// <summary>Four hundred records, some of whose labels are not known.</summary>
+    /// <summary>Returns four hundred records. Some of their labels are not known.</summary>
     public static Thing[] All { get; } = [.. DrawnRows.Of(RowKind.Rectified, 400, Width, seed: 8).Select((row, key) => new Thing
     {
         Id = key,

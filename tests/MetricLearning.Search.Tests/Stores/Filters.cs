@@ -77,7 +77,7 @@ internal static class Filters
         (r => !r.Tags!.Any(tag => tag == "red"), r => r.Tags?.Contains("red") != true),
     ];
 
-    /// <summary>Filters that are refused, each with what the message names.</summary>
+    /// <summary>Filters that are refused, each with the text that the message must contain.</summary>
     public static IReadOnlyList<(Expression<Func<Item, bool>> Filter, string Named)> Refused { get; } =
     [
         (r => r.Name!.StartsWith("item"), "StartsWith"),

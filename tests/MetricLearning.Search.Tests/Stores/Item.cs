@@ -44,7 +44,7 @@ public sealed class Item
     /// <summary>Not a part of the record.</summary>
     public string? Ignored { get; set; }
 
-    /// <summary>Twenty records, some of whose values are null.</summary>
+    /// <summary>Returns twenty records. Some of their values are null.</summary>
     public static Item[] All => [.. Enumerable.Range(0, 20).Select(i => new Item
     {
         Id = i,

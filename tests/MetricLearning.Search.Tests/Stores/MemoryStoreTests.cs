@@ -3,7 +3,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>The store in memory does what every store does, and makes vectors where it is given a generator.</summary>
+/// <summary>Runs the tests of all stores on the store in memory, and tests that it computes vectors if it has a generator.</summary>
 public sealed class MemoryStoreTests : StoreConformance
 {
     private readonly MemoryVectorStore store = new() { Threads = 2 };
@@ -37,7 +37,7 @@ public sealed class MemoryStoreTests : StoreConformance
         await Assert.ThrowsAsync<NotSupportedException>(() => words.GetAsync("moon", new() { IncludeVectors = true }));
     }
 
-    /// <summary>How often each letter is in a text.</summary>
+    /// <summary>Counts how often a text has each letter.</summary>
     private sealed class LetterCounts : IEmbeddingGenerator<string, Embedding<float>>
     {
         public int Calls { get; private set; }

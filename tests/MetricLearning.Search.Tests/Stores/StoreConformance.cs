@@ -3,7 +3,7 @@ using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Tests;
 
-/// <summary>What every vector store of ours does. Each store runs all of it.</summary>
+/// <summary>Tests that hold for every vector store of the library. Each store runs all of them.</summary>
 public abstract class StoreConformance : IDisposable
 {
     private static readonly float[] query = [3, 1, -1, 0.5f];
@@ -384,7 +384,7 @@ public abstract class StoreConformance : IDisposable
             StringComparison.Ordinal);
     }
 
-    /// <summary>A migration that is stopped goes on where it was; the name changes in one step.</summary>
+    /// <summary>A migration that was stopped continues where it stopped. The name changes in one step.</summary>
     [Fact]
     public async Task AMigration_ResumesAndSwitches()
     {
@@ -393,7 +393,7 @@ public abstract class StoreConformance : IDisposable
         Assert.Null(await alias.CurrentAsync());
         await alias.SwitchAsync(items.Name);
         await made.EnsureCollectionExistsAsync();
-        await made.UpsertAsync(new Item { Id = 1000, Vector = query });     // of a record that was deleted since
+        await made.UpsertAsync(new Item { Id = 1000, Vector = query });     // a vector of a record that has been deleted since
         await Assert.ThrowsAsync<InvalidOperationException>(() => RunAsync(stopAt: 8));
         Assert.Equal(items.Name, await alias.CurrentAsync());
         Assert.Equal(8, embedded.Count);

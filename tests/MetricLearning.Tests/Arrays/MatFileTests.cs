@@ -28,7 +28,8 @@ public class MatFileTests
         Assert.Equal(Enumerable.Range(0, 24).Select(i => (short)i), arrays["cube"].data<short>().ToArray());
     }
 
-    /// <summary>What SciPy reads as numbers is read; what is something else is left out by name, and never taken for numbers.</summary>
+    /// <summary>Arrays that SciPy reads as numbers are read. Other contents are left out, and listed by name, and never taken for
+    /// numbers.</summary>
     [Theory]
     [MemberData(nameof(Forms))]
     public void Read_LeavesOutWhatIsNoArrayOfNumbers(bool compressed)
@@ -78,7 +79,7 @@ public class MatFileTests
         Assert.Contains("There is no tensor 'more'", Assert.Throws<KeyNotFoundException>(() => arrays["more"]).Message);
     }
 
-    /// <summary>The bytes of a compressed array are changed, behind its name.</summary>
+    /// <summary>The bytes of a compressed array are changed after its name.</summary>
     [Fact]
     public void Read_SaysThatCompressedBytesAreDamaged()
     {
@@ -134,7 +135,7 @@ public class MatFileTests
         Fuzz.Mutations(compressed ? PublishedArrays.MatlabCompressed : PublishedArrays.Matlab,
             file => MatFile.Read(new MemoryStream(file)));
 
-    /// <summary>Zeros of one byte each, compressed, are said to be doubles.</summary>
+    /// <summary>The file declares zeros of one byte each, which are compressed, as doubles.</summary>
     [Fact]
     public void Read_OfMoreThanMaxBytes_IsRefused()
     {

@@ -88,7 +88,7 @@ public sealed class NumPyArchiveTests : IDisposable
         Assert.Contains("declares 1000000000 bytes", Assert.Throws<InvalidDataException>(() => archive.Read("a")).Message);
     }
 
-    /// <summary>A compressed file of a few kilobytes must not become gigabytes; what counts is the memory after widening.</summary>
+    /// <summary>A compressed file of a few kilobytes must not become gigabytes. The limit applies to the memory after widening.</summary>
     [Fact]
     public void Read_OfMoreThanMaxBytes_IsRefused()
     {

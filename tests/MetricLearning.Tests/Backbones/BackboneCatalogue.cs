@@ -1,15 +1,15 @@
 namespace MetricLearning.Tests;
 
 /// <summary>A backbone of the documents' table.</summary>
-/// <param name="Name">Its row's first cell.</param>
-/// <param name="Make">How the row says that it is made.</param>
-/// <param name="Create">The same, as code.</param>
-/// <param name="Height">The picture's height for which the row counts multiply-adds.</param>
+/// <param name="Name">The first cell of its row.</param>
+/// <param name="Make">The constructing code in the row.</param>
+/// <param name="Create">Creates the backbone by the same code.</param>
+/// <param name="Height">The height of the picture for which the row states multiply-adds.</param>
 /// <param name="Width">The picture's width.</param>
-/// <param name="Weights">Whose published weights load, and with which names.</param>
+/// <param name="Weights">The publisher whose weights can be loaded, and the names of the weights.</param>
 public sealed record BackboneRow(string Name, string Make, Func<Backbone> Create, int Height, int Width, string Weights);
 
-/// <summary>Every backbone that docs/backbones.md lists, and that the tests go through.</summary>
+/// <summary>Lists every backbone of docs/backbones.md. The tests run over all of them.</summary>
 internal static class BackboneCatalogue
 {
     private const string Torchvision = "torchvision (`WeightNames.Torchvision`)";
@@ -66,7 +66,7 @@ internal static class BackboneCatalogue
         new("ConvNet4", "new ConvNet4()", () => new ConvNet4(), 28, 28, "-"),
     ];
 
-    /// <summary>A small network of each kind and of each option, for the laws that every backbone keeps, by the name that it has.</summary>
+    /// <summary>A small network of each kind and with each option, by its name. The tests of all backbones run over them.</summary>
     public static IReadOnlyDictionary<string, Func<Backbone>> Small { get; } = new Dictionary<string, Func<Backbone>>
     {
         ["ResNet18"] = () => ResNet.ResNet18(),

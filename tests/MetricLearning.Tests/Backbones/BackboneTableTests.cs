@@ -3,7 +3,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>docs/backbones.md says what the code says.</summary>
+/// <summary>Tests that docs/backbones.md agrees with the code.</summary>
 [LeavesNoTensors]
 public class BackboneTableTests
 {

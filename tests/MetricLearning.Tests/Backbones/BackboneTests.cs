@@ -31,8 +31,8 @@ public class BackboneTests
         Assert.Equal(billions, summary.MultiplyAdds / 1e9, tolerance);
     }
 
-    // torchreid counts a convolution's or linear layer's bias as one more operation: 1000 in ResNet-34's classifier; in OSNet the gates' in
-    // four runs, and 512 in fc.
+    // torchreid counts the bias of a convolution or linear layer as one more operation. These are 1000 in ResNet-34's classifier. In OSNet
+    // they are those of the gates, in four runs, and 512 in fc.
     [Fact]
     public void MultiplyAdds_AreTorchreidsFlopsWithoutTheBiases()
     {
@@ -56,7 +56,7 @@ public class BackboneTests
     public void OSNet_X025_HasTorchreidsParameters()
     {
         using var model = EmbeddingModel.TorchReId(OSNet.X025());
-        // torchreid prints 203,568: it counts the gates' in each of four runs.
+        // torchreid prints 203,568, because it counts the gates' parameters in each of four runs.
         long[] widths = [16, 16, 24, 24, 32, 32];
         var gates = widths.Sum(width => 2 * width * (width / 16) + width / 16 + width);
         Assert.Equal(203_568 - 3 * gates, model.parameters().Sum(parameter => parameter.numel()));
@@ -258,7 +258,7 @@ public class BackboneTests
         Assert.Equal("OSNet_AIN_x0_25", ain.GetName());
     }
 
-    // The same learned numbers, only sorted otherwise: the variants lose batch norms and gain instance norms.
+    // In AIN, instance norms replace batch norms, so the number of parameters stays. IBN also adds four instance norms of 256 numbers.
     [Fact]
     public void OSNet_Variants_DifferInTheirNormsAlone()
     {
@@ -287,8 +287,8 @@ public class BackboneTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new MobileNetV2(0.01));
     }
 
-    // torchreid's network written out: every block has its widening convolution, and widths are cut to whole numbers. The file's names are
-    // torchreid's.
+    // This writes out torchreid's network: every block has a widening convolution, and widths are truncated to whole numbers. The names in
+    // the file are torchreid's.
     [Theory]
     [InlineData(1.0)]
     [InlineData(1.4)]
@@ -342,7 +342,7 @@ public class BackboneTests
         Assert.Equal([2, 8, 6, 5], color.call(rand(2, 3, 105, 92)).shape);
     }
 
-    // The laws that every backbone keeps.
+    // Tests that hold for every backbone.
     public static TheoryData<string> SmallNetworks => [.. BackboneCatalogue.Small.Keys];
 
     [Fact]
@@ -357,7 +357,7 @@ public class BackboneTests
             small.Add(backbone.GetType());
         }
         Assert.Empty(kinds.Except(small));
-        // Each public way to make one is a row of the document, and so of the tests that go through its rows.
+        // Each public way to create a backbone has a row in the document, so the tests that run over the rows cover it.
         var ways = kinds.SelectMany(kind => kind.GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
             .Where(method => method.ReturnType == kind).Select(method => $"{kind.Name}.{method.Name}(")
             .Concat(kind.GetConstructors().Select(_ => $"new {kind.Name}("))).Distinct().ToList();

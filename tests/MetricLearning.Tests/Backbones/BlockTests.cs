@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The blocks' maths, written out in plain loops and sums.</summary>
+/// <summary>Tests the blocks against plain loops and sums.</summary>
 [LeavesNoTensors]
 public class BlockTests
 {
@@ -153,7 +153,7 @@ public class BlockTests
         var x = randn(1, 4, 8).expand(64, -1, -1);
         using (no_grad())
         {
-            // Of the four outcomes (each path kept or not) all come, and nothing else.
+            // Each path is kept or left out. All four outcomes occur, and no other.
             var outcomes = block.call(x).flatten(1).data<float>().ToArray().Chunk(32)
                 .Select(row => string.Join(" ", row.Select(v => MathF.Round(v, 4)))).ToHashSet();
             Assert.Equal(4, outcomes.Count);

@@ -3,14 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A parameter that no gradient reaches is one that training forgets.</summary>
+/// <summary>Checks that a gradient reaches every parameter. Training does not change a parameter without a gradient.</summary>
 internal static class GradientFlow
 {
-    /// <summary>Runs backward from a random weighing of the outputs; each parameter that learns must get a finite gradient, and each weight
-    /// one that is not zero.</summary>
+    /// <summary>Runs the backward pass from a randomly weighted sum of the outputs. Each trainable parameter must get a finite gradient,
+    /// and each weight a gradient that is not zero.</summary>
     public static void ReachesEveryParameter(nn.Module model, Func<Tensor> run, Func<string, bool>? unused = null)
     {
-        // A batch norm that starts from zero (of a non-local block) lets nothing through at first.
+        // The batch norm of a non-local block starts from zero, so at first no gradient passes through it.
         using (no_grad())
             foreach (var (name, parameter) in model.named_parameters())
                 if (name.EndsWith("W.1.weight", StringComparison.Ordinal)) parameter.fill_(1);

@@ -115,7 +115,7 @@ public class VisionTransformerTests
         var larger = PositionGrid.Resize(positions, (2, 3), (4, 6), interpolation);
         Assert.Equal([1, 25, 4], larger.shape);
         Assert.True(positions[0, 0].Equals(larger[0, 0]));
-        // Both ways a plane stays a plane where the neighborhood is whole; here rows count 10 and columns 1.
+        // Both interpolations keep a plane where the neighborhood is complete. In this plane a row step adds 10 and a column step adds 1.
         var values = (10 * arange(4, ScalarType.Float32)).unsqueeze(1) + arange(4, ScalarType.Float32);
         var plane = cat([zeros(1, 1, 1), values.view(1, 16, 1)], 1);
         var doubled = PositionGrid.Resize(plane, (4, 4), (8, 8), interpolation)[0, 1.., 0].view(8, 8);

@@ -38,7 +38,8 @@ public class DistanceViewTests
         Assert.Equal([true, true, .. Enumerable.Repeat(false, 10)], (leaf.grad! != 0).any(1).data<bool>());
     }
 
-    /// <summary>Matrices of 12 x 12, 12 x 40 and 40 x 40 numbers, compared with the numbers of the pairs' embeddings.</summary>
+    /// <summary>Matrices of 12 x 12, 12 x 40 and 40 x 40 numbers. Their sizes are compared with the sizes of the embeddings of the
+    /// pairs.</summary>
     [Theory, InlineData(144, true), InlineData(480, false), InlineData(1600, false)]
     public void OfAProduct_TheMatrixIsMade_WhereItIsTheSmaller(int numbers, bool itself)
     {

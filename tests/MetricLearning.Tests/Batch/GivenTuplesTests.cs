@@ -8,7 +8,7 @@ public class GivenTuplesTests
 {
     public static TheoryData<string> Losses => LossTable.Where(loss => loss is TupleLoss);
 
-    /// <summary>Tuples that were made in a dispose scope are freed by it, whatever used them.</summary>
+    /// <summary>Tests that a dispose scope frees the tuples that were created in it, whatever used them.</summary>
     [Theory, MemberData(nameof(Losses))]
     public void GivenTuples_StayInTheScopeOfTheCaller(string name)
     {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Rows without positives and without negatives, counted by labels, are those of the masks.</summary>
+/// <summary>Tests that the counts, by labels, of rows without positives and of rows without negatives equal those by masks.</summary>
 [LeavesNoTensors]
 public class LackingRowsTests
 {

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Miners that do not draw, and distances, are pure functions: one instance on many threads gives what it gives on one, to the
-/// bit.</summary>
+/// <summary>Tests that miners that do not draw, and distances, are pure functions: one instance gives the same bits on many threads as on
+/// one.</summary>
 [LeavesNoTensors]
 public class ConcurrencyTests
 {
@@ -66,7 +66,7 @@ public class ConcurrencyTests
     private static (Tensor Embeddings, Tensor Labels) Batch() =>
         (LossTable.Random(5, 96, 24).to(ScalarType.Float32), arange(96, ScalarType.Int64) % 16);
 
-    /// <summary>Each of the threads computes the result again and again; each is the serial one, and no thread keeps a tensor.</summary>
+    /// <summary>Each thread computes the result again and again. Each result equals the serial one, and no thread keeps a tensor.</summary>
     private static void Same(Func<long[]> compute)
     {
         var expected = compute();

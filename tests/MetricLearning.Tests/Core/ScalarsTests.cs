@@ -126,7 +126,7 @@ public class ScalarsTests
         GC.WaitForPendingFinalizers();
     }
 
-    /// <summary>What a library must not do.</summary>
+    /// <summary>Does what a library must not do.</summary>
     private static class Loose
     {
         public static Tensor Add(Tensor x, Tensor y) => x + y;

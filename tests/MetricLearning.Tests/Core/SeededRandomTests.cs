@@ -46,7 +46,8 @@ public class SeededRandomTests
     [Fact]
     public void NextInt_OfALargeBoundHasNoBias()
     {
-        // Of 3·2^29 equally likely numbers a third lies in each third; plain multiplication without rejection would favor some by half.
+        // The bound 3·2^29 has three equal thirds, and each must get a third of the draws. Plain multiplication without rejection would
+        // favor some numbers by half.
         var random = new SeededRandom(2);
         var counts = new int[3];
         for (var i = 0; i < 60_000; i++) counts[random.NextInt(3 << 29) >> 29]++;
@@ -107,7 +108,7 @@ public class SeededRandomTests
     [Fact]
     public void ForStream_OfNearSeedsAndKeys_SharesNothing()
     {
-        // Seed and key in one sum would make (5, 3) and (6, 0) the same stream.
+        // If seed and key were added in one sum, (5, 3) and (6, 0) would be the same stream.
         var seen = new HashSet<ulong>();
         for (var seed = 0UL; seed < 64; seed++)
             for (var key = 0UL; key < 64; key++)

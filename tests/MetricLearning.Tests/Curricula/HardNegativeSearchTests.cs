@@ -21,7 +21,7 @@ public class HardNegativeSearchTests
         return cosines;
     }
 
-    /// <summary>The same by plain loops.</summary>
+    /// <summary>Computes the same by plain loops.</summary>
     private static List<(long, long, long)> Naive(HardNegativeSearch search, double[,] own, double[,] guide)
     {
         var found = new List<(long, long, long)>();

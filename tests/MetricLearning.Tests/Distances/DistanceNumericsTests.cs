@@ -77,7 +77,7 @@ public class DistanceNumericsTests
         Assert.True(matrix[7].isnan().all().item<bool>() && matrix.select(1, 7).isnan().all().item<bool>());
     }
 
-    /// <summary>Far from the origin, where ‖x‖² + ‖y‖² − 2x·y alone keeps no digit of a distance.</summary>
+    /// <summary>Far from the origin, ‖x‖² + ‖y‖² − 2x·y alone keeps no digit of a distance.</summary>
     [Fact]
     public void Euclidean_IsAccurateFarFromTheOrigin()
     {

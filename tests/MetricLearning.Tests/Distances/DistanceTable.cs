@@ -1,7 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every distance of the library with its formula in plain C#. A distance without a row is found by reflection and fails each of
-/// these tests.</summary>
+/// <summary>Every distance of the library with its formula in plain C#. Reflection finds the distances, so a distance without a row fails
+/// each of these tests.</summary>
 internal static class DistanceTable
 {
     private static readonly Dictionary<string, (Distance Distance, Func<double[], double[], double> Formula)> rows = new()

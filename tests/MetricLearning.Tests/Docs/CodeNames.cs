@@ -19,8 +19,8 @@ internal static partial class CodeNames
     ];
 
     /// <summary>
-    /// The names in the code that the library does not have: a member after a dot that its type lacks, a capitalized name that is neither a
-    /// type nor a member, a named argument of no method.
+    /// Finds the names in code that the library does not have: a member after a dot that its type lacks, a capitalized name that is neither
+    /// a type nor a member, and a named argument that no method has.
     /// </summary>
     public static IEnumerable<string> Unknown(string code)
     {

@@ -1,6 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>docs/coming-from-python.md has a row for each part of the Python libraries, and the code that it names exists.</summary>
+/// <summary>Tests that docs/coming-from-python.md has a row for each part of the Python libraries, and that the code that it names
+/// exists.</summary>
 public class ComingFromPythonTests
 {
     private static readonly Page page = Page.Read("docs", "coming-from-python.md");

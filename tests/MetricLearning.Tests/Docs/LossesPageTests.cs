@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper, with its source, and names nothing that
-/// does not exist.</summary>
+/// <summary>Tests that docs/losses.md lists every loss, miner, distance, reducer, regularizer and wrapper with its source, and that all
+/// names in it exist.</summary>
 public class LossesPageTests
 {
     private static readonly Page page = Page.Read("docs", "losses.md");

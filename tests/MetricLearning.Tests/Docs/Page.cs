@@ -12,8 +12,8 @@ internal sealed partial class Page
 
     public static Page Read(params string[] path) => new(Repository.Read(path));
 
-    /// <summary>The cells of all rows of the tables below a heading, without their heads; of all tables where no heading is
-    /// given.</summary>
+    /// <summary>The cells of all rows of the tables below a heading, without the head rows. Without a heading, those of all
+    /// tables.</summary>
     public IEnumerable<string[]> Rows(string? heading = null) => Tables(heading).SelectMany(table => table.Rows);
 
     /// <summary>The heads and the rows of the tables below a heading.</summary>

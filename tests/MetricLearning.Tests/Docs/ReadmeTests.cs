@@ -3,7 +3,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The code that the READMEs show is the code that the build compiles, with the packages of this version.</summary>
+/// <summary>Tests that the code in the READMEs is the code that the build compiles, with the packages of this version.</summary>
 public partial class ReadmeTests
 {
     [Theory, InlineData("README.md"), InlineData("README.zh-CN.md")]

@@ -1,6 +1,6 @@
 namespace MetricLearning.Tests;
 
-/// <summary>docs/samplers.md lists every sampler and dialect, with its source.</summary>
+/// <summary>Tests that docs/samplers.md lists every sampler and dialect with its source.</summary>
 public class SamplersPageTests
 {
     private static readonly Page page = Page.Read("docs", "samplers.md");

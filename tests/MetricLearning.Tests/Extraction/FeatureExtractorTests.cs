@@ -35,7 +35,7 @@ public sealed class FeatureExtractorTests : IDisposable
         var features = new FeatureExtractor(model) { Flip = true, Scales = [1, 1.25] }.Extract(images);
         Assert.True(allclose(expected, features, 1e-5, 1e-6));
         Assert.False(allclose(expected, model.Embed(images), 1e-3, 1e-4));
-        // The mirror image has the same features, whichever of the two is the picture.
+        // An image and its mirror image give the same features.
         var flip = new FeatureExtractor(model) { Flip = true };
         Assert.True(allclose(flip.Extract(images), flip.Extract(images.flip(3)), 1e-5, 1e-6));
     }

@@ -74,7 +74,7 @@ public sealed class FeatureFileTests : IDisposable
         Assert.False(File.Exists(record));
         using (var read = FeatureFile.Read(path)) Assert.Null(read[0].Set.Space);
 
-        // The same features again are those of the record.
+        // If the same features are written again, the record fits them again.
         File.WriteAllText(record, text);
         using (var read = FeatureFile.Read(path)) Assert.Equal(space, read[0].Set.Space);
         foreach (var damaged in (string[])["", "[]", "{", "{}", text.Replace("256", "-1", StringComparison.Ordinal),
@@ -86,7 +86,7 @@ public sealed class FeatureFileTests : IDisposable
         }
     }
 
-    /// <summary>If the writing stops half-way, the features must not be new and the list old. Here the old list cannot be
+    /// <summary>If writing stops half-way, new features must not be combined with an old list. In this test the old list cannot be
     /// replaced.</summary>
     [Fact]
     public void Npy_IsNeverNewBesideAnOldList()

@@ -134,7 +134,8 @@ public sealed class FeatureReaderTests : IDisposable
         using var numbers = FeatureFile.Read(At("n.npz"));
         Assert.Equal([7L, -1], numbers[0].Set.Identities);
         Assert.Null(numbers[0].IdentityNames);
-        using (var names = reader.Read(At("n.npz"))) Assert.Equal([4L, 5], names[0].Set.Identities);     // beside names, texts are names
+        // The reader has read names before, so it takes these texts for names too.
+        using (var names = reader.Read(At("n.npz"))) Assert.Equal([4L, 5], names[0].Set.Identities);
         NumPyArchive.Write(At("n.npz"), [new("feat", ones(2, 2)), new("pid", ones(2))]);
         Fails<InvalidDataException>("n.npz: the identities of one set are numbers and those of another are names; write all as one of them",
             () => reader.Read(At("n.npz")));
@@ -155,7 +156,7 @@ public sealed class FeatureReaderTests : IDisposable
             () => FeatureFile.Read(At("x.npz")));
     }
 
-    /// <summary>What figures do not need does not stop them.</summary>
+    /// <summary>Data that figures do not need cannot stop an evaluation.</summary>
     [Fact]
     public void FileNames_OfAnotherKind_BecomeANote()
     {

@@ -83,7 +83,8 @@ public class LayerFeaturesTests
         Assert.True(features["third"].Equals(model.call(input)));
     }
 
-    // A layer that looks at another model's layers while a model runs: ready-made hooks serve it, and it is told where there are none.
+    // A layer reads the features of another model's layers while a model runs. It can use existing hooks, and gets an error if there are
+    // none.
     [Fact]
     public void Of_InsideAForwardPass_WorksForAModelThatWasLookedAtBefore()
     {

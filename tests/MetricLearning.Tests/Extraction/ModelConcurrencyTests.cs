@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every public method that computes with a model gives each thread the result of its own input, and never changes the
+/// <summary>Tests that every public method that computes with a model gives each thread the result of its own input, and never changes the
 /// model.</summary>
 [LeavesNoTensors]
 public class ModelConcurrencyTests
@@ -12,7 +12,7 @@ public class ModelConcurrencyTests
     private const int Threads = 8;
     private const int Calls = 30;
 
-    /// <summary>A method: the model that it needs, and what it computes of it and of images [N, 3, 96, 32].</summary>
+    /// <summary>A method: the model that it needs, and what it computes from the model and images [N, 3, 96, 32].</summary>
     private sealed record Method(Func<nn.Module> Model, Func<nn.Module, Func<Tensor, Tensor>> Of);
 
     private static readonly Dictionary<string, Method> methods = new()
@@ -55,7 +55,7 @@ public class ModelConcurrencyTests
         AssertSame(expected, (thread, _) => compute(images[thread]));
     }
 
-    // The first use of a model adds hooks to its layers: other threads' calls must not meet that. Each round has a new model.
+    // The first use of a model adds hooks to its layers, which must not disturb the calls of other threads. Each round has a new model.
     [Fact]
     public void AModelThatIsNew_TakesAllMethodsAtOnce()
     {
@@ -72,7 +72,8 @@ public class ModelConcurrencyTests
         }
     }
 
-    // TorchSharp's call enumerates the hooks of a layer: to add one meanwhile would break the call. A user's hook makes that last.
+    // TorchSharp's call enumerates the hooks of a layer. A hook that is added meanwhile would break the call. A user's hook makes the
+    // enumeration last long.
     [Fact]
     public void TheFirstLookAtLayers_WaitsForThePassesThatRun()
     {
@@ -96,7 +97,7 @@ public class ModelConcurrencyTests
         }, calls: 1));
     }
 
-    // A hook of the user's own, and a listener on another thread, must not hear each other.
+    // A user's hook and a listener on another thread must not get each other's outputs.
     [Fact]
     public void DirectCalls_BesideLookingAtLayers_GiveTheirOwnResult()
     {
@@ -123,7 +124,7 @@ public class ModelConcurrencyTests
         using var model = Evaluating(methods[name].Model);
         var compute = methods[name].Of(model);
         model.train();
-        model.named_children().First().module.eval();           // its modes are mixed, and each must stay
+        model.named_children().First().module.eval();           // the modes of its modules differ, and each must stay
         var modes = model.modules().Select(module => module.training).ToList();
         var before = model.state_dict().ToDictionary(named => named.Key, named => named.Value.clone());
         var images = Images();
@@ -142,7 +143,7 @@ public class ModelConcurrencyTests
 
     private static nn.Module Embedding() => new EmbeddingModel(OSNet.X025(), new GeMPooling(), new BNNeck(128), classes: 5);
 
-    /// <summary>A model in evaluation mode; the same weights each time.</summary>
+    /// <summary>Creates a model in evaluation mode, with the same weights on each call.</summary>
     private static nn.Module Evaluating(Func<nn.Module> create)
     {
         manual_seed(11);
@@ -171,7 +172,7 @@ public class ModelConcurrencyTests
     private static void AssertNoFailure(ConcurrentBag<Exception> failures) =>
         Assert.True(failures.IsEmpty, $"{failures.Count} calls failed, one by {failures.FirstOrDefault()}");
 
-    /// <summary>Threads that begin together; gives what they throw.</summary>
+    /// <summary>Runs threads that start together, and returns the exceptions that they throw.</summary>
     private static ConcurrentBag<Exception> Run(Action<int, int> act, int calls)
     {
         var failures = new ConcurrentBag<Exception>();

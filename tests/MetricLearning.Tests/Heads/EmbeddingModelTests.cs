@@ -19,7 +19,7 @@ public class EmbeddingModelTests
         Assert.Equal([4, 7], output.Logits!.shape);
         Assert.NotSame(output.Features, output.Embedding);
         Assert.Equal(128, model.EmbeddingDimension);
-        // The embedding is the neck's output of the features, and the logits are the classifier's of the embedding.
+        // The embedding is the neck's output for the features, and the logits are the classifier's output for the embedding.
         Assert.InRange(output.Embedding.mean([0]).abs().max().ToDouble(), 0, 1e-4);
         Assert.InRange((output.Logits - output.Embedding.matmul(model.state_dict()["classifier.weight"].t())).abs().max().ToDouble(), 0,
             1e-5);
@@ -53,14 +53,14 @@ public class EmbeddingModelTests
     {
         using var scope = NewDisposeScope();
         using var model = Strong(classes: 7);
-        // Weights drawn anew: the classifier's published start is so near zero that gradients vanish in float32.
+        // The weights are drawn anew, because the published start of the classifier is so near zero that gradients vanish in float32.
         using (no_grad()) model.state_dict()["classifier.weight"].normal_();
         nn.functional.cross_entropy(model.call(rand(4, 3, 64, 32)).Logits!, arange(4)).backward();
         foreach (var (name, parameter) in model.named_parameters())
             if (name == "neck.bn.bias") Assert.Null(parameter.grad);
             else
             {
-                // The gates of the narrow net have one or two hidden units, which ReLU may cut off altogether.
+                // The gates of the narrow network have one or two hidden units, and ReLU may set all of them to zero.
                 var atLeast = name.Contains(".gate.", StringComparison.Ordinal) ? 0 : double.Epsilon;
                 Assert.True(parameter.grad is { } gradient && gradient.abs().max().ToDouble() >= atLeast, $"{name} has no gradient");
             }

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class TransReIdTests
 {
-    // Tokens that are their own number: 0 is the class token, patches count from 1.
+    // The value of each token is its number: 0 is the class token, and patches count from 1.
     [Theory]
     [InlineData(8, 5, 2, new[] { 5, 1, 6, 2, 7, 3, 8, 4 })]
     [InlineData(8, 2, 2, new[] { 2, 6, 3, 7, 4, 8, 5, 1 })]
@@ -42,7 +42,7 @@ public class TransReIdTests
         var output = model.call(images, side);
         Assert.Equal(before + 5 + 1 + 5, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
 
-        // The copies of the last block still are the last block: the whole is the transformer's own class token.
+        // The copies of the last block still equal the last block, so the global feature is the transformer's own class token.
         Assert.True(transformer.Tokens(images, side).select(1, 0).allclose(output.Features[0], rtol: 1e-4, atol: 1e-5));
         var tokens = transformer.TokensBeforeLastBlock(images, side);
         int[] dealt = [5, 1, 6, 2, 7, 3, 8, 4];

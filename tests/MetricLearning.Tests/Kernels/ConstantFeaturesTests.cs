@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What divides by a spread, on features that do not vary but whose mean is rounded: 7 times 0.1 is not 7 · 0.1 in floating
-/// point.</summary>
+/// <summary>Tests computations that divide by a spread on features that do not vary but whose mean is rounded: in floating point, the sum
+/// of seven times 0.1 is not 7 · 0.1.</summary>
 [LeavesNoTensors]
 public class ConstantFeaturesTests
 {
@@ -20,7 +20,7 @@ public class ConstantFeaturesTests
             var distance = Distance.SignalToNoise.Matrix(x, y);
             Assert.Equal(28, distance.to(ScalarType.Float64).item<double>(), 1e-5);
             Assert.Equal(28, Distance.SignalToNoise.Pairwise(x, y).to(ScalarType.Float64).item<double>(), 1e-5);
-            // By central differences of (x − y − mean)², which is all that a constant anchor leaves: 2 (x̃ − ỹ).
+            // By central differences of (x − y − mean)², to which the formula reduces for a constant anchor: 2 (x̃ − ỹ).
             distance.backward();
             Assert.True(x.grad!.allclose(-2 * (arange(7, type) - 3).unsqueeze(0), 1e-5, 1e-5));
             Gradient.Release();
@@ -62,7 +62,7 @@ public class ConstantFeaturesTests
         {
             var x = full(9, 5, constant, type);
             Assert.Equal(0, loss.Report(x, y, detailed: true).EffectiveRank);
-            // One rounding away from it, as the rows of a network that has collapsed.
+            // The rows differ by one rounding, as those of a network that has collapsed.
             var rounded = x * (1 + (type == ScalarType.Float32 ? 6e-8 : 1.1e-16) * (randint(0, 2, [9, 5], type) * 2 - 1));
             Assert.Equal(0, loss.Report(rounded, y, detailed: true).EffectiveRank);
         }

@@ -46,7 +46,7 @@ public class EuclideanMatrixTests
         }
     }
 
-    /// <summary>Of rows a millionth apart the product's digits have all canceled.</summary>
+    /// <summary>For rows that differ by a millionth, all digits of the product cancel.</summary>
     [Theory, InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
     public void Of_NearRows_IsExact_InValueAndGradient(bool squared, bool itself)
     {

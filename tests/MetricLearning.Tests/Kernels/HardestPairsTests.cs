@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class HardestPairsTests
 {
-    // Small integers: products, squares and means of a power of two of them are exact, and many distances are equal.
+    // Small integers: their products, their squares and the means of a power of two of them are exact, and many distances are equal.
     private static readonly Gen<(int Rows, int Width, int Classes, int Seed)> cases =
         Gen.Select(Gen.OneOf(Gen.Int[1, 20], Gen.Int[90, 100], Gen.Int[250, 400]), Gen.OneOf(Gen.Int[1, 20], Gen.Int[250, 300]),
             Gen.Int[1, 9],
@@ -78,7 +78,8 @@ public class HardestPairsTests
         mined.Dispose();
     }
 
-    /// <summary>Where digits cancel in ‖x‖² + ‖y‖² − 2x·y, the search takes what float64 takes, and so does the matrix.</summary>
+    /// <summary>Even if digits cancel in ‖x‖² + ‖y‖² − 2x·y, the search chooses the same pairs as float64, and so does the
+    /// matrix.</summary>
     [Theory]
     [InlineData(8, 2, 0, 1000)]         // far groups of near rows
     [InlineData(64, 2048, 0, 30)]       // the lesson's batch, with classes that are near twins
@@ -112,7 +113,7 @@ public class HardestPairsTests
             Assert.True(((found - best).abs() / best).max().item<double>() < 1e-4, $"{((found - best).abs() / best).max().item<double>()}");
     }
 
-    /// <summary>By hand: every anchor's positive is 0.1 away; its negative is 0.1 or 0.2 away.</summary>
+    /// <summary>By hand: the positive of every anchor is 0.1 away, and its negative is 0.1 or 0.2 away.</summary>
     [Fact]
     public void Loss_OfFarGroups_IsThatByHand()
     {
@@ -131,7 +132,7 @@ public class HardestPairsTests
         using var scope = NewDisposeScope();
         manual_seed(2);
         var x = randn(40, 33).repeat(5, 1);
-        // every row has its like in every class
+        // every row has an equal row in every class
         using var batch = new LossBatch(x, Iota(200).div(40, RoundingMode.floor).to(ScalarType.Int64));
         using var triplets = new BatchHardMiner().Mine(batch.Distances(Distance.Euclidean)).AsTriplets();
         Assert.Equal(Enumerable.Range(0, 200).Select(a => (long)(a < 40 ? a + 40 : a % 40)), triplets.Negatives.data<long>());

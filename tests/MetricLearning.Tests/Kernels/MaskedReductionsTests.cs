@@ -224,7 +224,7 @@ public class RowSumsTests
         Assert.Single(live.Skip(1).Distinct());
     }
 
-    /// <summary>About a third is kept; nothing of row 0.</summary>
+    /// <summary>A mask that keeps about a third of the entries, and none of row 0.</summary>
     private static Tensor Mask(int rows, int columns)
     {
         var mask = rand(rows, columns) < 0.3;

@@ -3,17 +3,18 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every hand-written backward pass can be differentiated again, below and above each size at which it takes another
+/// <summary>Tests that every hand-written backward pass can be differentiated again, below and above each size at which it takes another
 /// path.</summary>
 [LeavesNoTensors]
 public class SecondDerivativeTests
 {
-    /// <summary>Two classes, so that all pairs × columns of the larger batch are more than one block of <see cref="PairBlocks"/>.</summary>
+    /// <summary>There are two classes, so that all pairs × columns of the larger batch fill more than one block of
+    /// <see cref="PairBlocks"/>.</summary>
     private const int FewRows = 12, ManyRows = 200;
 
     private static readonly EuclideanForm euclidean = new(Squared: false);
 
-    /// <summary>Functions of [N, D], by the hand-written backward pass that they take.</summary>
+    /// <summary>Functions of [N, D], by the hand-written backward pass that they use.</summary>
     private static readonly (string Pass, string Name, Func<Tensor, Tensor> Function)[] functions =
     [
         (nameof(EuclideanMatrix), "distances", x => EuclideanMatrix.Of(x, x, squared: false)),
@@ -50,7 +51,7 @@ public class SecondDerivativeTests
         using var scope = NewDisposeScope();
         manual_seed(6);
         var function = functions.Single(f => (f.Pass, f.Name) == (pass, name)).Function;
-        // Numbers that all differ by more than the step, because an absolute difference has no derivative at 0.
+        // All numbers differ by more than the step, because an absolute difference has no derivative at 0.
         var x = (randperm(rows * 9, ScalarType.Float64) / (rows * 9.0) * 4 - 2).view(rows, 9);
         var direction = randn(rows, 9, ScalarType.Float64);
         const double step = 1e-6;
@@ -65,7 +66,7 @@ public class SecondDerivativeTests
         {
             if (!at.requires_grad) at.requires_grad_();
             var value = function(at);
-            // Weights of all sizes, so that no part of the second derivative cancels.
+            // The weights have many sizes, so that no part of the second derivative cancels.
             var weights = arange(value.numel(), value.dtype).cos().view(value.shape);
             return autograd.grad([(value * weights).sum()], [at], create_graph: differentiable, retain_graph: differentiable)[0];
         }

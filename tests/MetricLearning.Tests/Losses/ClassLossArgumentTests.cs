@@ -1,7 +1,8 @@
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Constructors that throw. The finalizer frees the tensors that they had made, so these tests are apart from those that count tensors.
+/// Tests constructors that throw. The finalizer frees the tensors that they had created, so these tests are separate from those that count
+/// tensors.
 /// </summary>
 public class ClassLossArgumentTests
 {

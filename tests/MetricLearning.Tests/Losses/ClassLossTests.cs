@@ -9,7 +9,7 @@ public class ClassLossTests
 {
     private const int Classes = 4, Dimension = 5;
 
-    /// <summary>Embeddings on their class vectors, opposite to them, and very near to both.</summary>
+    /// <summary>The embeddings lie on their class vectors, opposite to them, and very near to both.</summary>
     [Theory, InlineData(ScalarType.Float32), InlineData(ScalarType.Float64)]
     public void MarginsOnAngles_AreFiniteAtCosinesOfOne(ScalarType dtype)
     {
@@ -38,7 +38,8 @@ public class ClassLossTests
         }
     }
 
-    /// <summary>With the other class at a right angle the loss is log(1 + exp(−s·own)): the own logit follows from it.</summary>
+    /// <summary>If the other class is at a right angle, the loss is log(1 + exp(−s·own)). The test computes the own logit from
+    /// it.</summary>
     [Theory, InlineData(0.3), InlineData(0.5), InlineData(1.2)]
     public void ArcFace_AddsTheMargin_AndFallsAllTheWay(double margin)
     {
@@ -267,7 +268,7 @@ public class ClassLossTests
         using var scope = NewDisposeScope();
         using var loss = new SubCenterArcFaceLoss(3, 2, centersPerClass: 2);
         Load(loss, new double[,] { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 }, { 1, 1 }, { 1, -1 } });
-        // Class 0 is mostly at its second center; class 1 is split evenly, so that its first center counts; class 2 has no samples.
+        // Class 0 is mostly at its second center. Class 1 is split evenly, so its first center is the dominant one. Class 2 has no samples.
         var x = tensor(new double[,] { { -2, 0.1 }, { 3, 0 }, { -1, -0.3 }, { 0.1, 5 }, { 0, -1 } });
         var y = tensor([0L, 0, 0, 1, 1]);
         var (outliers, dominant) = loss.GetOutliers(x, y);

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Every loss and every miner on every kind of batch that other libraries get wrong. docs/losses.md states the outcome of each cell, under
-/// "What holds for every loss" or in the loss's own row. The rows are <see cref="LossTable"/>, <see cref="ModuleTable"/> and
-/// <see cref="MinerTable"/>, which each new class has to join; all three have the same columns.
+/// Tests every loss and every miner on every kind of batch that other libraries get wrong. docs/losses.md states the outcome of each cell,
+/// under "What holds for every loss" or in the row of the loss. The rows are <see cref="LossTable"/>, <see cref="ModuleTable"/> and
+/// <see cref="MinerTable"/>. Each new class must get a row. All three tables have the same columns.
 /// </summary>
 [LeavesNoTensors]
 public class DegenerateTests
@@ -108,7 +108,7 @@ public class DegenerateTests
         ["NaN row"] = name => ModuleNotFinite(name, double.NaN),
         ["infinite row"] = name =>
         {
-            // An infinite logit is a probability of 0 or 1, no error: the cost of a class is infinite, or NaN.
+            // An infinite logit is not an error: it means a probability of 0 or 1. The cost of a class is then infinite or NaN.
             ModuleNotFinite(name, double.PositiveInfinity, orInfinite: ModuleTable.IsOnLogits(name));
             if (!ModuleTable.IsOnLogits(name)) ModuleNotFinite(name, double.NegativeInfinity);
         },
@@ -278,7 +278,7 @@ public class DegenerateTests
         Assert.StartsWith(message, Message(() => loss.call(embeddings, labels)));
     }
 
-    /// <summary>A loss with a number of classes names the label and its row; to others it is a label like any other.</summary>
+    /// <summary>A loss with a number of classes refuses the label and names its row. Other losses treat it as any other label.</summary>
     private static void OtherLabel(string name, long label)
     {
         using var loss = LossTable.Create(name);
@@ -291,7 +291,7 @@ public class DegenerateTests
             Assert.Equal(Loss(name, Rows(12), Labels), Loss(loss, Rows(12), y), 12);
     }
 
-    /// <summary>The tuples of a row of the table, as text: each is among the candidates.</summary>
+    /// <summary>The tuples of a row of the table, as text. Each tuple must be among the candidates.</summary>
     private static List<string> Mined(string name, Tensor embeddings, Tensor labels)
     {
         var (positives, negatives) = Lists(name, embeddings, labels);
@@ -308,7 +308,7 @@ public class DegenerateTests
     {
         if (name == MinerTable.Clusters)
         {
-            // Rows are classes in the order of their labels, which renaming changes, so compare the tuples by rows of the batch.
+            // Rows are classes in the order of their labels. Renaming changes this order, so the tuples are compared by rows of the batch.
             using var clusters = new HardClusters().Mine(embeddings, labels);
             long[] classes = [.. labels.data<long>().ToArray().Distinct().Order()];
             var first = classes.Select(label => (long)Array.IndexOf(labels.data<long>().ToArray(), label)).ToArray();

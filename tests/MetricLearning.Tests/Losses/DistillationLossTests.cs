@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Distillation losses against plain loops of their formulas.</summary>
+/// <summary>Tests the distillation losses against plain loops of their formulas.</summary>
 [LeavesNoTensors]
 public class DistillationLossTests
 {

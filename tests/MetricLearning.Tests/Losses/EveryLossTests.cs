@@ -3,13 +3,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>No loss escapes the laws: each public loss has a row in a table, and the laws run over the tables.</summary>
+/// <summary>Tests that each public loss has a row in a table. The laws run over the tables, so they check every loss.</summary>
 [LeavesNoTensors]
 public class EveryLossTests
 {
     private static readonly Type[] exported = typeof(MetricLoss).Assembly.GetExportedTypes();
 
-    /// <summary>Modules of one of the bases, modules that are called a loss, and modules that a sum asks for a report.</summary>
+    /// <summary>The losses are the modules with one of the base classes, the modules whose names contain "Loss", and the modules that
+    /// report to a sum.</summary>
     private static IEnumerable<Type> Losses => exported.Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract
         && (type.IsSubclassOf(typeof(MetricLoss)) || type.IsSubclassOf(typeof(LogitLoss)) || type.IsSubclassOf(typeof(ViewLoss))
             || type.Name.Contains("Loss", StringComparison.Ordinal) || typeof(IReportedLoss).IsAssignableFrom(type)));
@@ -31,7 +32,7 @@ public class EveryLossTests
         Assert.Empty(Losses.Except(tested));
     }
 
-    /// <summary>Whatever <c>forward</c> takes, <c>call</c> takes.</summary>
+    /// <summary><c>call</c> accepts the same arguments as <c>forward</c>.</summary>
     [Fact]
     public void Call_TakesWhatForwardTakes()
     {
@@ -41,7 +42,7 @@ public class EveryLossTests
         Assert.Empty(Losses.SelectMany(type => Of(type, "forward").Except(Of(type, "call"))));
     }
 
-    /// <summary>A sum adds up losses of labels; one of two views does not fit by its type.</summary>
+    /// <summary>A sum adds losses of labels. A loss of two views has a type that does not fit.</summary>
     [Fact]
     public void ALossOfViews_IsNoPartOfASum() =>
         Assert.DoesNotContain(Losses, type => type.IsSubclassOf(typeof(ViewLoss)) && type.IsAssignableTo(

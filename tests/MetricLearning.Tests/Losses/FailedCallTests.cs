@@ -3,13 +3,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A call that throws has changed no state: not in the loss that refuses the batch, and not in one that had accepted it before
-/// another refused.</summary>
+/// <summary>Tests that a call that throws changes no state, neither in the loss that refuses the batch nor in a loss that accepted it
+/// before another one refused it.</summary>
 [LeavesNoTensors]
 public class FailedCallTests
 {
-    /// <summary>All losses that a sum can hold. Those without state keep the law trivially, and a new one with state cannot
-    /// escape it.</summary>
+    /// <summary>All losses that a sum can hold. Losses without state pass trivially, and a new loss with state is tested.</summary>
     public static TheoryData<string> Losses => [.. LossTable.Names.Select(row => row.Data), "memory", "matryoshka", "sampled"];
 
     [Theory, MemberData(nameof(Losses))]
@@ -26,7 +25,7 @@ public class FailedCallTests
         Unchanged(loss, () => sum.call(x, y));
     }
 
-    /// <summary>The losses that a reducer reduces: those whose terms are not scalars.</summary>
+    /// <summary>The losses whose terms are reduced by a reducer: their terms are not scalars.</summary>
     public static TheoryData<string> ReducedLosses =>
     [
         .. LossTable.Where(loss =>

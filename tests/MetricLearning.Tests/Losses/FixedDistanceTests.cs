@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A loss on tuples either works with another distance, or its documentation says that its distance is fixed and setting another
-/// one is refused.</summary>
+/// <summary>Tests that a loss on tuples either works with another distance, or documents that its distance is fixed and refuses another
+/// one.</summary>
 [LeavesNoTensors]
 public class FixedDistanceTests
 {

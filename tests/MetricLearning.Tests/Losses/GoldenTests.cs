@@ -3,7 +3,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The reference cases of losses, miners and metrics, where they are at hand.</summary>
+/// <summary>Tests the reference cases of losses, miners and metrics, if they are available.</summary>
 public class GoldenTests
 {
     [Theory]

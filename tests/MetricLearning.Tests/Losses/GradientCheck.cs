@@ -7,8 +7,8 @@ internal static class GradientCheck
 {
     /// <param name="at">The point.</param>
     /// <param name="loss">The value at a point.</param>
-    /// <param name="tolerance">The largest difference of an element, relative to the largest element where that is above 1.</param>
-    /// <param name="gradient">Gives the gradient at the point; null where it is the gradient of the point itself.</param>
+    /// <param name="tolerance">The largest difference of an element, relative to the largest element if that is above 1.</param>
+    /// <param name="gradient">Computes the gradient at the point; null to use the gradient of the point itself.</param>
     public static void Run(Tensor at, Func<Tensor, Tensor> loss, double tolerance = 1e-6, Func<Tensor>? gradient = null)
     {
         const double step = 1e-5;

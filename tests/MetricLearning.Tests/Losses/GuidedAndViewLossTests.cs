@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Losses of two views, of several labels a row, and with a guide, against plain code of their formulas.</summary>
+/// <summary>Tests the losses of two views, of several labels per row, and with a guide against plain code of their formulas.</summary>
 [LeavesNoTensors]
 public class GuidedAndViewLossTests
 {

@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Every loss and miner on batches where digits cancel, underflow or overflow in float32. All paths (the call, the report, a distance
-/// matrix that is there already, references) must give what float64 gives, or NaN.
+/// Tests every loss and miner on batches whose digits cancel, underflow or overflow in float32. All paths (the call, the report, an
+/// existing distance matrix, references) must give the result of float64, or NaN.
 /// </summary>
 /// <remarks>
 /// The bound of a value is backward stability: the value may differ from float64's by no more than float64 itself moves when each entry of
-/// the batch is moved by a few roundings of float32. A path that loses digits which the batch still has is beyond it.
+/// the batch is moved by a few roundings of float32. A path that loses digits that the batch still has exceeds this bound.
 /// </remarks>
 [LeavesNoTensors]
 public class IllConditionedTests
@@ -93,7 +93,7 @@ public class IllConditionedTests
         yield return ("with a gradient", Of(loss => loss.call(x.clone().requires_grad_(), y)));
         using (var loss = LossTable.Create(name))
         {
-            // A report computes without a gradient, and then the histogram of this loss stays as it is.
+            // A report computes without a gradient, so it does not change the histogram of this loss.
             if (loss is not DynamicSoftMarginLoss)
             {
                 yield return ("the report", loss.Report(x, y).Value);

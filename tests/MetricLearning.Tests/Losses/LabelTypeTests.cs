@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Labels may be integers of any width, wherever labels are taken; other types are refused by name.</summary>
+/// <summary>Tests that labels may be integers of any width, and that other types are refused by name.</summary>
 [LeavesNoTensors]
 public class LabelTypeTests
 {

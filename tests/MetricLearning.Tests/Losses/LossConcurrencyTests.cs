@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A loss whose documentation allows any number of threads gives each of them what it gives alone, to the bit.</summary>
+/// <summary>Tests that a loss whose documentation allows any number of threads gives each thread the same bits as a single
+/// thread.</summary>
 [LeavesNoTensors]
 public class LossConcurrencyTests
 {
@@ -56,7 +57,7 @@ public class LossConcurrencyTests
         {
             try
             {
-                // A thread on which libtorch has set no number of threads multiplies on all cores, and then sums in another order.
+                // On a thread for which libtorch has no thread count, a product uses all cores and adds in another order.
                 set_num_threads(get_num_threads());
                 start.SignalAndWait();
                 for (var call = 0; call < Calls; call++)
@@ -87,10 +88,11 @@ public class LossConcurrencyTests
     private static byte[] Bits(Func<Tensor, Tensor, Tensor> of, (float[] Rows, long[] Labels) batch)
     {
         using var scope = NewDisposeScope();
-        // A copy in libtorch's memory: a tensor of an array lies in managed memory, and libtorch's products round by the alignment.
+        // This makes a copy in libtorch's memory. A tensor of an array is in managed memory, and the rounding of libtorch's products
+        // depends on the alignment.
         var x = tensor(batch.Rows).view(24, LossTable.Dimension).clone().requires_grad_();
         var value = of(x, tensor(batch.Labels));
-        // The gradient of the rows only: all threads share the place of the gradients of learned parts.
+        // Only the gradient of the rows is taken, because all threads share the gradients of learned parameters.
         var gradient = autograd.grad([value], [x])[0];
         return [.. value.bytes, .. gradient.contiguous().bytes];
     }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What MetricLoss promises for every loss, row by row of <see cref="LossTable"/>.</summary>
+/// <summary>Tests what MetricLoss promises for every loss, on each row of <see cref="LossTable"/>.</summary>
 [LeavesNoTensors]
 public class LossContractTests
 {
@@ -64,7 +64,8 @@ public class LossContractTests
         }
     }
 
-    /// <summary>A batch that meets itself is one that meets references which hold its rows, each row but its own.</summary>
+    /// <summary>A batch compared with itself gives the same as a batch compared with references that hold its rows, if each row leaves out
+    /// itself.</summary>
     [Theory, MemberData(nameof(TupleLosses))]
     public void ABatch_IsAUnionOfReferences(string name)
     {
@@ -80,8 +81,9 @@ public class LossContractTests
     public static TheoryData<string> TupleLosses => LossTable.Where(loss => loss is TupleLoss);
 
     /// <summary>
-    /// Anchors in two halves meet all rows: the sum of both is that of the batch, where a value looks at its anchor's row only. This holds
-    /// for all losses but those named here: they look at the whole batch (its mean, its histogram), or at one anchor of each class.
+    /// The batch is divided into two halves of anchors, and each half is compared with all rows. The two sums add up to that of the batch
+    /// if each value depends only on the row of its anchor. This holds for all losses except those named here: they depend on the whole
+    /// batch (its mean, its histogram), or on one anchor of each class.
     /// </summary>
     public static TheoryData<string> RowByRow => LossTable.Where(loss => loss is TupleLoss && loss.Reducer == Reducer.Mean
         && loss is not (IntraPairVarianceLoss or HistogramLoss or DynamicSoftMarginLoss or LiftedStructureLoss or QuadrupletLoss
@@ -104,7 +106,7 @@ public class LossContractTests
         Assert.Equal(alone * loss.Report(x, y).Terms, halves, 9);
     }
 
-    /// <summary>All losses but those whose distance looks at single coordinates.</summary>
+    /// <summary>All losses except those whose distance depends on single coordinates.</summary>
     public static TheoryData<string> Turnable => LossTable.Where(loss => loss is not TupleLoss tuples
         || !(tuples.Distance.Equals(Distance.Lp(1)) || tuples.Distance.Equals(Distance.SignalToNoise.Normalized())));
 
@@ -147,7 +149,8 @@ public class LossContractTests
         else Assert.NotEqual(before, after, 1e-6);
     }
 
-    /// <summary>All but P2SGrad, whose published gradient is that of vectors of length 1 without the part that keeps the length.</summary>
+    /// <summary>All losses except P2SGrad. Its published gradient is that of vectors of length 1 without the part that keeps the
+    /// length.</summary>
     public static TheoryData<string> Learned => LossTable.Where(loss =>
         loss is not (P2SGradLoss or CircleSoftmaxLoss) && loss.parameters().Any());
 
@@ -242,7 +245,7 @@ public class LossContractTests
             case "proxy nca of the paper": // has no lower bound
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.NotEqual(0, value));
                 break;
-            case "manifold": // a row that is nearest to its own proxy by the margin costs nothing
+            case "manifold": // a row that is nearer to its own proxy than to others by the margin has no cost
                 Assert.All(new[] { oneRow, oneClass, allDifferent }, value => Assert.True(value >= 0));
                 break;
             case "instance": // every row is a class
@@ -260,7 +263,7 @@ public class LossContractTests
                 Assert.Equal(0, oneRow);
                 Assert.True(oneClass > 0 && allDifferent > 0);
                 break;
-            case "smooth recall" or "surrogate precision": // even the first ranks are not wholly within k
+            case "smooth recall" or "surrogate precision": // even the first ranks are not entirely within k
                 Assert.Equal((0, 0), (oneRow, allDifferent));
                 Assert.InRange(oneClass, 0.001, 0.99);
                 break;

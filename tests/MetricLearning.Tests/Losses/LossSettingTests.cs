@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Settings that are losses or arguments of their own in other libraries, against plain code of their formulas.</summary>
+/// <summary>Tests settings that are separate losses or arguments in other libraries against plain code of their formulas.</summary>
 [LeavesNoTensors]
 public class LossSettingTests
 {
@@ -84,7 +84,7 @@ public class LossSettingTests
             separate.call(x, labels).item<double>(), 10);
     }
 
-    /// <summary>The weights α carry no gradient: with them frozen, central differences are the gradient.</summary>
+    /// <summary>The weights α have no gradient. If they are frozen, central differences give the gradient.</summary>
     [Theory, InlineData(CircleForm.PerAnchor), InlineData(CircleForm.OneSum), InlineData(CircleForm.SeparateSums)]
     public void Circle_HasTheGradientOfFrozenWeights(CircleForm form)
     {

@@ -84,7 +84,7 @@ public class LossSumTests
         Assert.Equal(expected, second.MeanDistance!.Value, 10);
     }
 
-    /// <summary>A report takes no distance matrix that the loss did not take, unless it is detailed.</summary>
+    /// <summary>A report computes no distance matrix that the loss did not compute, unless it is detailed.</summary>
     [Fact]
     public void AReport_MeasuresNothingUnlessAsked()
     {

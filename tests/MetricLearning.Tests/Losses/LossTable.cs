@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every loss of the library in its main settings: what holds for all losses is tested on each row. A new loss is a new
+/// <summary>Lists every loss of the library in its main settings. Tests that hold for all losses run on each row. A new loss needs a new
 /// row.</summary>
 internal static class LossTable
 {
@@ -108,8 +108,8 @@ internal static class LossTable
 
     public static TheoryData<string> Names => [.. rows.Keys];
 
-    /// <summary>The rows whose loss is of a kind. Laws are chosen by what a loss is, not by its row, so that a new row keeps them
-    /// too.</summary>
+    /// <summary>The rows whose loss has a certain kind. Laws are selected by the kind of a loss, not by its row, so they also apply to a
+    /// new row.</summary>
     public static TheoryData<string> Where(Func<MetricLoss, bool> kind) => [.. rows.Keys.Where(name =>
     {
         using var loss = Create(name);
@@ -117,12 +117,12 @@ internal static class LossTable
     })];
 
     /// <summary>
-    /// All losses whose gradient is the derivative of their value once <see cref="Held"/> holds the constants. In the circle losses the
-    /// weights α are constants that cannot be held from outside: reference gradients and tests of their own check these.
+    /// All losses whose gradient is the derivative of their value once <see cref="Held"/> holds the constants. The weights α of the circle
+    /// losses are constants that cannot be held from outside. Reference gradients and separate tests check these losses.
     /// </summary>
     public static TheoryData<string> DifferentiableNames => Where(loss => loss is not (CircleLoss or CircleSoftmaxLoss));
 
-    /// <summary>The value of a loss near x. What the gradient takes for a constant is held at its value at x.</summary>
+    /// <summary>The value of a loss near x. A quantity that the gradient treats as a constant is held at its value at x.</summary>
     public static Func<Tensor, Tensor> Held(MetricLoss loss, Tensor x, Tensor y) => loss switch
     {
         // ẑ depends on the length of a row only, and the cosines do not: keep the length.
@@ -134,7 +134,7 @@ internal static class LossTable
             using (no_grad()) loss.get_buffer("histogram")!.fill_(0.1);
             return loss.call(input, y);
         },
-        _ => input => loss.call(input, y), // a histogram stays as it is where gradients are off
+        _ => input => loss.call(input, y), // a histogram does not change if gradients are off
     };
 
     /// <summary>All losses that do not depend on the order of the batch.</summary>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Two views, a memory, cut embeddings, and huge batches in little memory.</summary>
+/// <summary>Tests the wrappers: two views, a memory, prefixes of embeddings, and huge batches in little memory.</summary>
 [LeavesNoTensors]
 public class LossWrapperTests
 {
@@ -136,7 +136,7 @@ public class LossWrapperTests
             Assert.Throws<ArgumentException>(() => loss.call(x.narrow(1, 0, 5), y)).Message);
     }
 
-    /// <summary>What the loss refuses is not remembered: rows, cursor and warm-up stay as they were.</summary>
+    /// <summary>A batch that the loss refuses is not stored: rows, cursor and warm-up do not change.</summary>
     [Theory, InlineData(0), InlineData(5)]
     public void Memory_DoesNotStoreABatchThatTheLossRefuses(int warmUp)
     {

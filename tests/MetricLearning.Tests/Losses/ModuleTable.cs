@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// The losses that are no <see cref="MetricLoss"/>: on logits, on two views, around another loss. Each is called with the 12 rows and
-/// labels of <see cref="LossTable"/>; a loss of two views gets other rows as its second view, as many as there are labels. A new module is
-/// a new row.
+/// Lists the losses that are not a <see cref="MetricLoss"/>: losses of logits, losses of two views, and wrappers of another loss. Each is
+/// called with the 12 rows and labels of <see cref="LossTable"/>; a loss of two views gets other rows as its second view, as many as there
+/// are labels. A new module needs a new row.
 /// </summary>
 internal static class ModuleTable
 {
@@ -51,9 +51,10 @@ internal static class ModuleTable
     public static nn.Module Create(string name) => rows[name].Create();
 
     /// <param name="module">A module of the table.</param>
-    /// <param name="x">What it looks at.</param>
-    /// <param name="y">Its labels; of a loss of views only their number counts.</param>
-    /// <param name="other">Another view, by number; drawn from torch's generator by default, which is for one thread.</param>
+    /// <param name="x">Its input.</param>
+    /// <param name="y">Its labels. A loss of two views uses only their number.</param>
+    /// <param name="other">The number of another view. By default the view is drawn from torch's generator, which only one thread may
+    /// use.</param>
     public static Tensor Call(nn.Module module, Tensor x, Tensor y, Func<int, Tensor>? other = null)
     {
         Tensor Other(int seed) => other?.Invoke(seed) ?? LossTable.Random(seed, y.size(0), LossTable.Dimension).to(x.dtype);

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The losses on smooth ranks and histograms against loops over their formulas.</summary>
+/// <summary>Tests the losses on smooth ranks and histograms against loops over their formulas.</summary>
 [LeavesNoTensors]
 public class RankingLossTests
 {

@@ -30,7 +30,7 @@ public class SampledClassesTests
         Assert.True(moved.sum().item<long>() > 20, "each step draws anew");
     }
 
-    /// <summary>Where all classes are drawn, the steps are those of SGD on the whole table.</summary>
+    /// <summary>If all classes are drawn, the steps are those of SGD on the whole table.</summary>
     [Theory, InlineData(0, 0), InlineData(0.9, 5e-4)]
     public void AllClassesDrawn_IsStochasticGradientDescent(double momentum, double weightDecay)
     {
@@ -140,7 +140,7 @@ public class SampledClassesTests
         }
     }
 
-    /// <summary>Classes of one draw only, or of both, move by their own gradients.</summary>
+    /// <summary>Classes in one draw or in both draws move by their own gradients.</summary>
     [Fact]
     public void DrawsThatOverlap_MoveEachClassOnce()
     {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The losses on tuples against loops over pairs and triplets, and the special cases of each.</summary>
+/// <summary>Tests the losses on tuples against loops over pairs and triplets, and the special cases of each.</summary>
 [LeavesNoTensors]
 public class TupleLossTests
 {

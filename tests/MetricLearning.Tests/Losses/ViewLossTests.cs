@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What holds for every loss of two views.</summary>
+/// <summary>Tests that hold for every loss of two views.</summary>
 [LeavesNoTensors]
 public class ViewLossTests
 {

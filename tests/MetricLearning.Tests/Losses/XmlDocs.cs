@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What the documentation of the library says of a type.</summary>
+/// <summary>Reads the documentation of a type of the library.</summary>
 internal static partial class XmlDocs
 {
     private static readonly Dictionary<string, string> texts = XDocument
@@ -11,7 +11,7 @@ internal static partial class XmlDocs
         .Where(member => member.Attribute("name")!.Value.StartsWith("T:", StringComparison.Ordinal))
         .ToDictionary(member => member.Attribute("name")!.Value[2..], member => Space().Replace(member.Value, " "));
 
-    /// <summary>The summary and the remarks of a type, without its bases'.</summary>
+    /// <summary>The summary and the remarks of a type, without those of its base types.</summary>
     public static string Of(Type type) => texts[type.FullName!];
 
     /// <summary>The sentence on thread safety of a type, or of its nearest base that has one.</summary>

@@ -1,7 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every miner of the library in its main settings: what holds for all miners is tested on each row. A miner without a row is
-/// found by reflection and fails each of these tests.</summary>
+/// <summary>Lists every miner of the library in its main settings. Tests that hold for all miners run on each row. Reflection finds the
+/// miners, so a miner without a row fails each of these tests.</summary>
 internal static class MinerTable
 {
     private static readonly Dictionary<string, Func<Miner>> rows = new()
@@ -43,7 +43,7 @@ internal static class MinerTable
         }
     }
 
-    /// <summary>The name of <see cref="HardClusters"/>, which is no <see cref="Miner"/> because its anchors are means.</summary>
+    /// <summary>The name of <see cref="HardClusters"/>, which is not a <see cref="Miner"/> because its anchors are means.</summary>
     public const string Clusters = "hard clusters";
 
     static MinerTable()
@@ -55,11 +55,11 @@ internal static class MinerTable
 
     public static IEnumerable<string> Names => rows.Keys;
 
-    /// <summary>The miners that are pure functions, which several threads may use at once.</summary>
+    /// <summary>The miners that are pure functions. Several threads may use them at once.</summary>
     public static IEnumerable<string> StatelessNames => rows.Keys.Where(name => Create(name) is not SeededMiner);
 
     public static IEnumerable<string> NamesWithClusters => Names.Append(Clusters);
 
-    /// <summary>The miner of a row, which has not drawn yet.</summary>
+    /// <summary>The miner of a row. It has not drawn yet.</summary>
     public static Miner Create(string name) => rows[name]();
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The miners that draw: the law of the draws, and that they can be drawn again.</summary>
+/// <summary>Tests the miners that draw: the distribution of the draws, and that a seed repeats them.</summary>
 [LeavesNoTensors]
 public class SeededMinerTests
 {

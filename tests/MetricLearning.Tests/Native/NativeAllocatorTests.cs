@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>How much time it saves is measured: see docs/torchsharp.md. The tests run on other threads than the main one, where glibc gives
-/// back large buffers in any case.</summary>
+/// <summary>The saved time is measured in docs/torchsharp.md. The tests do not run on the main thread. On other threads, glibc returns
+/// large buffers in any case.</summary>
 public class NativeAllocatorTests
 {
     [Fact]

@@ -3,7 +3,7 @@ using System.Runtime.Versioning;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The variables are those of the native environment. libtorch reads them only when it is loaded, so changes here concern no other
+/// <summary>The variables are those of the native environment. libtorch reads them only when it is loaded, so changes here affect no other
 /// test.</summary>
 [SupportedOSPlatform("linux")]
 public sealed class OpenMpSpinTests : IDisposable

@@ -4,7 +4,7 @@ using System.Text;
 namespace MetricLearning.Tests;
 
 /// <summary>
-/// Each starts a small program of its own, one whose first line touches <c>torch</c>: the runner of reference cases, on an empty folder.
+/// Each test starts a separate small program whose first line uses <c>torch</c>: the runner of reference cases, on an empty folder.
 /// </summary>
 public sealed class TorchNativeLibraryTests : IDisposable
 {
@@ -25,7 +25,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
         TorchNativeLibrary.EnsureLoaded();
     }
 
-    /// <summary>The copy has no name in a folder, so no other user can put a library in its place before it is loaded.</summary>
+    /// <summary>The copy has no name in any folder, so no other user can replace it before it is loaded.</summary>
     [Fact]
     public void TheCopyIsInMemoryAlone()
     {
@@ -38,7 +38,8 @@ public sealed class TorchNativeLibraryTests : IDisposable
             new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })));
     }
 
-    /// <summary>Whoever may write to the user's folders swaps what is in them all the time. Nothing of it is ever loaded.</summary>
+    /// <summary>Another program with access to the user's folders swaps their contents all the time. None of these contents are ever
+    /// loaded.</summary>
     [Fact]
     public async Task WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
     {
@@ -63,7 +64,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
         Assert.All([mine, theirs], folder => Assert.Empty(Directory.GetFileSystemEntries(folder)));
     }
 
-    /// <summary>A libtorch of the system's in place of a backend package does not fit TorchSharp's library.</summary>
+    /// <summary>A libtorch of the system, used in place of a backend package, does not fit TorchSharp's library.</summary>
     [Fact]
     public void ALibtorchOfTheSystemIsNamedWithItsVersion()
     {

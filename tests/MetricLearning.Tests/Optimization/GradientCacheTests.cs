@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What a gradient cache refuses, and that it then has changed nothing. Its gradients are in LossWrapperTests.</summary>
+/// <summary>Tests what a gradient cache refuses, and that it then has changed nothing. LossWrapperTests tests its gradients.</summary>
 [LeavesNoTensors]
 public class GradientCacheTests
 {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Clipping and accumulation of gradients.</summary>
+/// <summary>Tests the clipping and accumulation of gradients.</summary>
 [LeavesNoTensors]
 public class GradientStepTests
 {

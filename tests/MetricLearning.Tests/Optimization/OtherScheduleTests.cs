@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Polynomial and one-cycle schedules against the rates of PyTorch 1.13.1's <c>PolynomialLR</c> and <c>OneCycleLR</c> at
+/// <summary>Tests the polynomial and one-cycle schedules against the rates of PyTorch 1.13.1's <c>PolynomialLR</c> and <c>OneCycleLR</c> at
 /// <c>max_lr=0.1, total_steps=10</c>.</summary>
 [LeavesNoTensors]
 public class OtherScheduleTests

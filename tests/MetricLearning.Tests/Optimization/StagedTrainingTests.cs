@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Freezing for a while, groups of parameters, and a center loss with an optimizer of its own.</summary>
+/// <summary>Tests temporary freezing, groups of parameters, and a center loss with an optimizer of its own.</summary>
 [LeavesNoTensors]
 public class StagedTrainingTests
 {
@@ -89,7 +89,7 @@ public class StagedTrainingTests
         Assert.Throws<ArgumentException>(() => ParameterGroup.ByPrefix(model, "tail"));
     }
 
-    /// <summary>Bag of Tricks: the loss enters with a weight, the centers move by their own SGD at 0.5, as if the weight were 1.</summary>
+    /// <summary>Bag of Tricks: the loss has a weight, but its centers move by their own SGD at 0.5, as if the weight were 1.</summary>
     [Fact]
     public void CentersWithTheirOwnOptimizer_MoveAsIfTheirLossHadNoWeight()
     {

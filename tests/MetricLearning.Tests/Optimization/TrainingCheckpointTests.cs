@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that set or compare torch's one global generator run while no other test runs.</summary>
+/// <summary>Tests that set or compare torch's single global generator must run while no other test runs.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class GlobalRandomState
 {
@@ -82,7 +82,7 @@ public sealed class TrainingCheckpointTests : IDisposable
             }
         }
 
-        /// <summary>Everything that training changes, to the bit.</summary>
+        /// <summary>Everything that training changes, for comparison bit for bit.</summary>
         public string Bits()
         {
             var text = new StringBuilder();
@@ -139,7 +139,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Equal(expected, resumed.Bits());
     }
 
-    /// <summary>Programs that load only the weights find in the file what the embeddings are; a changed record is found out.</summary>
+    /// <summary>Programs that load only the weights can read the embedding space from the file. A changed record is detected.</summary>
     [Fact]
     public void TheEmbeddingSpace_IsInTheFile()
     {
@@ -464,7 +464,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         }
     }
 
-    /// <summary>Changes that make one detail of a file impossible to restore, under the message about it. The changed file has the right
+    /// <summary>Changes that make one detail of a file impossible to restore, by the expected message. The changed file has the right
     /// checksum.</summary>
     private static readonly Dictionary<string, Func<CheckpointText, Dictionary<string, Tensor>, CheckpointText>> impossible = new()
     {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Parts with numbers of their own in a checkpoint.</summary>
+/// <summary>Tests parts that store numbers of their own in a checkpoint.</summary>
 [LeavesNoTensors]
 public sealed class TrainingStateTests : IDisposable
 {

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every loss by every reducer: below and above the size at which pairs are computed in blocks, the result has the type of the
-/// batch, and the value of float64.</summary>
+/// <summary>Tests every loss with every reducer, below and above the size at which pairs are computed in blocks: the result has the type of
+/// the batch and the value of float64.</summary>
 [LeavesNoTensors]
 public class ReducerTypeTests
 {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What an evaluator does whose protocol is null, and that a protocol which is set is always enforced.</summary>
+/// <summary>Tests an evaluator whose protocol is null, and that a protocol that is set is always enforced.</summary>
 [LeavesNoTensors]
 public class DefaultProtocolTests
 {

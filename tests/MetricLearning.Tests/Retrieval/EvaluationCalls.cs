@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>A call that computes on two sets and may report its progress and be canceled.</summary>
-/// <returns>All that it found, as text that is equal only where every bit is.</returns>
+/// <returns>The result as text. Two texts are equal only if every bit of the results is equal.</returns>
 internal delegate string EvaluationCall(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
     CancellationToken cancellationToken = default);
 
-/// <summary>Every long call of evaluation, each on one shared evaluator, re-ranker or fit.</summary>
+/// <summary>Lists every long call of evaluation, each on one shared evaluator, re-ranker or fitted object.</summary>
 internal static class EvaluationCalls
 {
     private static readonly TilePlan tiles = new(64, 100);

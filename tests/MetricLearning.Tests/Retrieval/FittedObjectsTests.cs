@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Objects that were fitted or made once are read by many threads.</summary>
+/// <summary>Tests that many threads can read objects that were fitted or created once.</summary>
 [LeavesNoTensors]
 public class FittedObjectsTests
 {

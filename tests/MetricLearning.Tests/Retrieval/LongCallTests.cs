@@ -3,13 +3,13 @@ using TorchSharp;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The long calls of evaluation report their progress, can be canceled, and may run side by side.</summary>
+/// <summary>Tests that the long calls of evaluation report their progress, can be canceled, and may run at the same time.</summary>
 [LeavesNoTensors]
 public class LongCallTests
 {
     public static TheoryData<string> Calls => [.. EvaluationCalls.All.Keys];
 
-    /// <summary>Keeps what is reported, and may do something at a report.</summary>
+    /// <summary>Records the reports, and may run an action at a report.</summary>
     private sealed class Log(Action<int>? atReport = null) : IProgress<double>
     {
         public List<double> Shares { get; } = [];

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Stored features of real images against the figures that torchreid gave for them.</summary>
+/// <summary>Tests stored features of real images against torchreid's figures for them.</summary>
 [LeavesNoTensors]
 public class RealFeaturesTests
 {

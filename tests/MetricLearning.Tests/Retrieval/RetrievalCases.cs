@@ -8,7 +8,7 @@ namespace MetricLearning.Tests;
 internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] QueryIdentities, long[] GalleryIdentities,
     long[] QueryCameras, long[] GalleryCameras)
 {
-    /// <summary>Features of a few whole numbers: sums of them are exact, so that ties are ties however they are added up.</summary>
+    /// <summary>Features of a few whole numbers. Their sums are exact, so ties are ties in any order of addition.</summary>
     public static Gen<RetrievalCase> Tied { get; } = Of(Gen.Int[-2, 2].Select(v => (float)v));
 
     /// <summary>Features of any size between 2⁻²⁰ and 2²⁰, some of float16's precision.</summary>
@@ -51,7 +51,7 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
         return evaluator.Evaluate(query, gallery);
     }
 
-    /// <summary>Market-1501's rule: what a query does not look at.</summary>
+    /// <summary>Market-1501's rule: the gallery images that a query ignores.</summary>
     public bool Kept(int query, int row) =>
         GalleryIdentities[row] != -1 && (GalleryIdentities[row] != QueryIdentities[query] || GalleryCameras[row] != QueryCameras[query]);
 

@@ -317,7 +317,8 @@ public class RetrievalEvaluatorTests
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }
 
-    /// <summary>Few classes: a query has so many matches that their places are searched, in float32, float64 and tensors.</summary>
+    /// <summary>There are few classes, so a query has so many matches that their places are found by search, in float32, float64 and
+    /// tensors.</summary>
     [Theory, InlineData(ScalarType.Float32, false), InlineData(ScalarType.Float64, false), InlineData(ScalarType.Float32, true)]
     public void ManyMatches_GiveTheRanksOfSorting(ScalarType type, bool ties)
     {
@@ -460,7 +461,7 @@ public class RetrievalEvaluatorTests
         ScoreSieve sieve = ScoreSieve.Automatic) =>
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
-    /// <summary>All that a report says, so that two can be compared to the last bit.</summary>
+    /// <summary>All figures of a report, so that two reports can be compared bit for bit.</summary>
     internal static string Bits(RetrievalReport report) =>
         string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
             $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "

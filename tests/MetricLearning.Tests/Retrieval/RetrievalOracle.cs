@@ -1,6 +1,6 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Retrieval as one would write it on a blackboard: each query's list is sorted, then walked.</summary>
+/// <summary>Computes retrieval in the simplest way: it sorts the list of each query, then walks along it.</summary>
 internal static class RetrievalOracle
 {
     public static double Key(Distance distance, float[] x, float[] y)

@@ -41,14 +41,14 @@ public class GraphSamplerTests
         Assert.Equal([1, 2, 0, 2, 0, 1, 0, 1], sampler.Neighbors!);
     }
 
-    /// <summary>So many identities that their distances come in several blocks.</summary>
+    /// <summary>There are so many identities that their distances are computed in several blocks.</summary>
     [Fact]
     public void Update_OfEmbeddings_FindsTheNeighborsOfTheWholeMatrix()
     {
         using var scope = NewDisposeScope();
         var labels = Enumerable.Range(0, 3_000).Select(i => (long)i).ToArray();
         var sampler = new GraphSampler(labels, identitiesPerBatch: 5, imagesPerIdentity: 1);
-        // Whole numbers, so that many distances are equal, and exact however they are added up.
+        // Whole numbers, so that many distances are equal, and exact in any order of addition.
         var points = randint(0, 40, [3_000, 2], dtype: ScalarType.Float32, generator: new Generator(4));
         sampler.Update(points, Distance.EuclideanSquared);
         var found = sampler.Neighbors!;

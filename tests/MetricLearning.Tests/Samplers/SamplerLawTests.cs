@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What docs/samplers.md promises for every sampler, on each row of <see cref="SamplerTable"/>.</summary>
+/// <summary>Tests what docs/samplers.md promises for every sampler, on each row of <see cref="SamplerTable"/>.</summary>
 public class SamplerLawTests
 {
     public static TheoryData<string> Samplers => [.. SamplerTable.Names];
@@ -87,7 +87,7 @@ public class SamplerLawTests
         }
     }
 
-    /// <summary>All processes draw the same epoch; laid side by side, their shares of a batch are the batch of one process.</summary>
+    /// <summary>All processes draw the same epoch. Their shares of a batch, joined, are the batch of one process.</summary>
     [Theory, MemberData(nameof(Sharded))]
     public void TheShares_OfAllProcesses_AreTheBatch(string name, int count)
     {

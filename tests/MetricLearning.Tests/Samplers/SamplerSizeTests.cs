@@ -1,6 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Batches and epochs that no array can hold are refused when the sampler is made, with the setting's name.</summary>
+/// <summary>Tests that batches and epochs that no array can hold are refused when the sampler is created, with the name of the
+/// setting.</summary>
 public class SamplerSizeTests
 {
     private static readonly long[] labels = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3];

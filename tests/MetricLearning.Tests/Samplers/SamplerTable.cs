@@ -1,7 +1,7 @@
 namespace MetricLearning.Tests;
 
-/// <summary>Every sampler of the library in its main settings: what holds for all samplers is tested on each row. The samplers are found by
-/// reflection, so the tests of a new sampler fail until it has a row.</summary>
+/// <summary>Lists every sampler of the library in its main settings. Tests that hold for all samplers run on each row. Reflection finds the
+/// samplers, so the tests of a new sampler fail until it has a row.</summary>
 internal static class SamplerTable
 {
     /// <summary>97 rows of 20 labels of 1 to 9 rows, mixed; 3 domains and 5 categories.</summary>

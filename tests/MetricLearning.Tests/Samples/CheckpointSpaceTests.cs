@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The sample's own checkpoint says how it is evaluated.</summary>
+/// <summary>Tests that the sample's own checkpoint determines how it is evaluated.</summary>
 [Collection(SmallRun.Tests.Name)]
 public sealed class CheckpointSpaceTests(SmallRun run)
 {

@@ -1,6 +1,6 @@
 namespace MetricLearning.Tests;
 
-/// <summary>What PersonReId says of a command line that it does not understand, and how wide its help is.</summary>
+/// <summary>Tests PersonReId's messages about a wrong command line, and the width of its help.</summary>
 public class CommandLineTests
 {
     [Theory]
@@ -16,7 +16,7 @@ public class CommandLineTests
         var (code, _, error) = Run(arguments);
         Assert.Equal(2, code);
         Assert.Contains($"error: {message}", error, StringComparison.Ordinal);
-        Assert.Equal(2, error.TrimEnd().Split('\n').Length);        // the error, and where help is
+        Assert.Equal(2, error.TrimEnd().Split('\n').Length);        // the error, and the line that says how to get help
     }
 
     [Theory]

@@ -182,7 +182,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         }
     }
 
-    /// <summary>What figures do not need does not stop them: names of another kind, and another type of features.</summary>
+    /// <summary>Data that figures do not need cannot stop an evaluation: names of another kind, and another type of features.</summary>
     [Fact]
     public void FiguresAreGiven_ThoughNamesAndTypesDiffer()
     {

@@ -1,6 +1,6 @@
 namespace MetricLearning.Tests;
 
-/// <summary>The sample starts from weights of ImageNet, and prepares images as they want them.</summary>
+/// <summary>Tests that the sample starts from ImageNet's weights, and prepares images as these weights need them.</summary>
 [Collection(SmallRun.Tests.Name)]
 public sealed class ImageNetWeightsTests(SmallRun run)
 {

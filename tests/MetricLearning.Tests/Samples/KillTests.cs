@@ -4,7 +4,8 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Kills the sample PersonReId (SIGKILL) and resumes it until it is done: the end is that of a run without a break.</summary>
+/// <summary>Kills the sample PersonReId (SIGKILL) and resumes it until it is done. The result must be that of a run without a
+/// break.</summary>
 /// <remarks>A handful of kills; as many as you like by <c>KILLS=300 dotnet run -c Release --project tests/MetricLearning.Tests --
 /// --filter-class "*KillTests" --show-live-output on</c>.</remarks>
 [Collection(SmallRun.Tests.Name)]

@@ -10,14 +10,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The recipes of the sample PersonReId: what they resolve to, and that each of them trains.</summary>
+/// <summary>Tests the recipes of the sample PersonReId: their resolved settings, and that each of them trains.</summary>
 [Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
 public class RecipeTests(SmallRun run)
 {
     private const string LongRun = "METRICLEARNING_LONG_RUN";
 
-    /// <summary>The fingerprints. One that changes refuses the runs that were begun with the recipe before: change it on purpose.</summary>
+    /// <summary>The fingerprints. If one changes, runs that were started with the old recipe cannot be resumed. So change a fingerprint
+    /// only on purpose.</summary>
     private static readonly Dictionary<string, string> fingerprints = new()
     {
         ["lesson"] = "aafa6347610bcb38",
@@ -99,7 +100,7 @@ public class RecipeTests(SmallRun run)
                 }
                 done++;
             }
-            if (epoch + 1 < recipe.Epochs) continue;     // what is made once, as momenta are, has been made
+            if (epoch + 1 < recipe.Epochs) continue;     // objects that are created once, such as momenta, exist now
             GC.Collect();
             GC.WaitForPendingFinalizers();
             tensors.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount);

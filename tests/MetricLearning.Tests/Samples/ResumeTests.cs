@@ -4,7 +4,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Stops the sample PersonReId in order, and resumes it.</summary>
+/// <summary>Stops the sample PersonReId by a signal, and resumes it.</summary>
 [Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
 public sealed partial class ResumeTests(SmallRun run)
@@ -56,7 +56,7 @@ public sealed partial class ResumeTests(SmallRun run)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         List<string> lines = [];
-        // One step with such images takes so long that the first signal is still waiting for its end when the second one comes.
+        // One step with such images takes so long that the program still waits for its end when the second signal comes.
         using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "256", "128", "--batch", "6", "4"));
         while (!process.HasExited && !Contains("Network")) Thread.Yield();
         for (var signals = 0; signals < 2; signals++) Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();

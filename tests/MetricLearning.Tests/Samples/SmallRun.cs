@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Starts the sample PersonReId as a user does, on a few drawn people and on one thread, so that equal runs end equal to the
-/// bit.</summary>
+/// <summary>Starts the sample PersonReId as a user does, on a few drawn people and on one thread, so that equal runs give equal
+/// bits.</summary>
 public sealed partial class SmallRun : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("runs").FullName;
@@ -26,10 +26,10 @@ public sealed partial class SmallRun : IDisposable
     /// <summary>The folder of a run without a break.</summary>
     public string Whole { get; }
 
-    /// <summary>How long it took.</summary>
+    /// <summary>The time that it took.</summary>
     public TimeSpan Time { get; }
 
-    /// <summary>What it left.</summary>
+    /// <summary>The files that it left.</summary>
     public Result Expected { get; }
 
     public string NewFolder() => Path.Combine(root, Guid.NewGuid().ToString("N"));
@@ -89,7 +89,7 @@ public sealed partial class SmallRun : IDisposable
         public const string Name = "runs of the sample PersonReId";
     }
 
-    /// <summary>What a run leaves, but for times.</summary>
+    /// <summary>The results of a run, without times.</summary>
     /// <param name="Last">The state of the last checkpoint; its tensors are in the checksum.</param>
     /// <param name="Best">The state of the best one.</param>
     /// <param name="Report">The page.</param>
@@ -115,7 +115,7 @@ public sealed partial class SmallRun : IDisposable
         private static partial Regex TrainingTime();
     }
 
-    /// <summary>Whether the last checkpoint of a folder stands at the end of an epoch whose evaluation has not been saved.</summary>
+    /// <summary>Whether the last checkpoint of a folder is at the end of an epoch whose evaluation has not been saved.</summary>
     public static bool OwesAnEvaluation(string folder)
     {
         var (text, tensors) = CheckpointFile.Read(Path.Combine(folder, TrainingCheckpoint.LastFile));

@@ -14,7 +14,7 @@ public class VerificationEvaluatorTests
 
     private static Gen<double[]> Values { get; } = Gen.OneOf(Gen.Int[0, 8].Select(v => (double)v), Gen.Double[0, 8]).Array[1, 30];
 
-    /// <summary>All figures of a report, to be compared to the bit.</summary>
+    /// <summary>All figures of a report, for comparison bit for bit.</summary>
     internal static double[] Figures(VerificationReport report) =>
     [
         report.MatchingPairs, report.NonMatchingPairs, report.AreaUnderCurve, report.EqualErrorRate,
@@ -66,7 +66,7 @@ public class VerificationEvaluatorTests
     {
         using var scope = NewDisposeScope();
         var random = new SeededRandom(3);
-        // One query sees 40,000 images, nearly all of them far nearer to each other than the sample tells apart.
+        // One query is compared with 40,000 images. Nearly all of them are so near to each other that the sample cannot tell them apart.
         var row = Enumerable.Range(0, 40_000).Select(i => i < 3 ? i : 5 + 1e-9 * random.NextDouble()).ToArray();
         var identities = row.Select((_, i) => i < 2 ? 7L : 8L).ToArray();
         var evaluator = new VerificationEvaluator { Protocol = RetrievalProtocol.NoFilter, FalseMatchRates = targets };
@@ -87,7 +87,7 @@ public class VerificationEvaluatorTests
             .Where(double.IsInteger));
     }
 
-    /// <summary>Tiles begin after the query's own row; the same pairs come out as with a filter of pairs.</summary>
+    /// <summary>Tiles start after the query's own row. The pairs must be the same as with a filter of pairs.</summary>
     [Fact]
     public void Evaluate_OfASet_IsThatOfAFilter() =>
         Gen.Select(Gen.OneOf(RetrievalCase.Tied, RetrievalCase.Plain), Gen.Int[1, 13], Gen.Int[1, 40], Gen.Int[0, 2])

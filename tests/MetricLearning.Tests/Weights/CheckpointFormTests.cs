@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every form of checkpoint that people have: read as PyTorch reads it, or refused by name.</summary>
+/// <summary>Tests every common form of checkpoint: it is read as PyTorch reads it, or refused with its name.</summary>
 [LeavesNoTensors]
 public sealed class CheckpointFormTests : IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class CheckpointFormTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    // Things beside the weights, each under the key "x".
+    // Other objects than weights, each under the key "x".
     public static TheoryData<string> Beside => [.. things.Keys];
 
     private static readonly Dictionary<string, Func<TorchFileBuilder, TorchFileBuilder>> things = new()
@@ -219,8 +219,8 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.StartsWith($"{path}: ", Assert.Throws<InvalidDataException>(() => WeightFile.Read(path)).Message);
     }
 
-    /// <summary>PyTorch 2 saves what <c>neg()</c> of an imaginary part and <c>conj()</c> give as a mark, with the numbers as they were
-    /// before.</summary>
+    /// <summary>PyTorch 2 saves the results of <c>neg()</c> of an imaginary part and of <c>conj()</c> as a mark and the original
+    /// numbers.</summary>
     [Fact]
     public void MarksOfNegatedAndConjugatedTensors_AreHeeded()
     {
@@ -280,7 +280,7 @@ public sealed class CheckpointFormTests : IDisposable
                 StringComparison.Ordinal);
     }
 
-    /// <summary>Programs differ in which of two entries of one name they take.</summary>
+    /// <summary>Programs differ in which of two entries with the same name they read.</summary>
     [Fact]
     public void ArchivesWithAnEntryTwice_AreRefused()
     {
@@ -446,7 +446,7 @@ public sealed class CheckpointFormTests : IDisposable
         }
     }
 
-    // A stranger's file whose values refer to one another many times over: read one by one they would take hours.
+    // A file from an unknown source whose values refer to one another many times. It would take hours to read them one by one.
     [Fact]
     public void SharedValues_AreLookedAtOnce()
     {
@@ -471,7 +471,8 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.Equal(["w"], weights.Keys);
     }
 
-    // A stranger's file of a megabyte that asks for gigabytes: values, names of shared modules, views, tensors without elements.
+    // A file of a megabyte from an unknown source that asks for gigabytes: values, names of shared modules, views, tensors without
+    // elements.
     [Fact]
     public void Memory_IsBoundedByTheFilesSize()
     {
@@ -493,7 +494,7 @@ public sealed class CheckpointFormTests : IDisposable
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 4L * file.Length + (64 << 20));
         }
 
-        // A directory of four hundred thousand entries that are nowhere.
+        // A directory of four hundred thousand entries that do not exist.
         var whole = Root(b => b.Text("x").Tensor("0", 1, [1], [1])).Floats("0", 1).Archive();
         var directory = (int)BitConverter.ToUInt32(whole, whole.Length - 6);
         byte[] line = [(byte)'P', (byte)'K', 1, 2, .. new byte[24], 1, 0, .. new byte[16], (byte)'a'];

@@ -63,7 +63,7 @@ public class EmbeddingSpaceTests
     }
 }
 
-/// <summary>Models on their way from training to serving.</summary>
+/// <summary>Tests models from training to serving.</summary>
 [LeavesNoTensors]
 public sealed class InferenceFileTests : IDisposable
 {
@@ -90,7 +90,8 @@ public sealed class InferenceFileTests : IDisposable
         var images = rand(2, 3, 64, 32);
         Assert.True(trained.Embed(images).Equals(served.Embed(images)));
 
-        // A model with a classifier keeps it; asking for what the file says, or for what it does not know, is no contradiction.
+        // A model with a classifier keeps it. It is not a contradiction to ask for values that the file states, or for values that it does
+        // not state.
         var before = other.state_dict()["classifier.weight"].clone();
         Assert.Equal("osnet", other.LoadForInference(FilePath, new() { Height = 64, Architecture = "osnet" }).Architecture);
         Assert.True(before.Equals(other.state_dict()["classifier.weight"]));

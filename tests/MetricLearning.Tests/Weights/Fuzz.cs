@@ -33,14 +33,14 @@ internal static class Fuzz
         Assert.True(outcomes.Refused > Runs / 10 && outcomes.Tensors + outcomes.Refused >= Runs, $"{outcomes}");
     }
 
-    /// <summary>The file's beginning, of every length: none may pass for a whole file.</summary>
+    /// <summary>Reads the beginning of the file, of every length. None may be accepted as a whole file.</summary>
     public static void Truncations(byte[] file, Func<byte[], NamedTensors> read)
     {
         for (var length = 0; length < file.Length; length++) Assert.False(Survives(file[..length], read),
             $"{length} of {file.Length} bytes were read as a file");
     }
 
-    /// <summary>Pickles of instructions drawn at random, most of them valid alone, in the place of the file's own.</summary>
+    /// <summary>Replaces the pickle of the file by instructions that are drawn at random. Most of them are valid alone.</summary>
     public static void Pickles(Func<byte[], byte[]> fileOf, Func<byte[], NamedTensors> read)
     {
         const string Codes = "(012NKMJGXUTCB}])tldaesuqrhjQRbc.";
@@ -68,7 +68,7 @@ internal static class Fuzz
             foreach (var (name, type, shape, transposed) in entries)
             {
                 var tensor = (rand(shape) * 3).to(types[type]);
-                // Half a surrogate pair is no text; both formats hold text alone.
+                // Half a surrogate pair is not valid text, and both formats hold only valid text.
                 tensors[string.Concat(name.Where(c => !char.IsSurrogate(c)))] = transposed && shape.Length > 1 ? tensor.transpose(0, 1)
                     : tensor;
             }

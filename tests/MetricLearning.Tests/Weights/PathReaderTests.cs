@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Every public reader that takes a path names the file in each of its errors.</summary>
+/// <summary>Tests that every public reader with a path names the file in each of its errors.</summary>
 [LeavesNoTensors]
 public sealed class PathReaderTests : IDisposable
 {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>A published OSNet x0.25 must give, stage by stage, what PyTorch gave with it on real pictures.</summary>
+/// <summary>Tests that a published OSNet x0.25 gives, stage by stage, the values of PyTorch on real pictures.</summary>
 [LeavesNoTensors]
 public class PublishedWeightsTests
 {
@@ -66,7 +66,7 @@ public class PublishedWeightsTests
         model.LoadWeights(SharedData.Require("data", "checkpoints", Name + ".pth"), rename: WeightNames.TorchReId());
         model.to(ScalarType.BFloat16);
         model.eval();
-        // Eight bits of each weight, and of what passes through some fifty layers.
+        // Weights and activations have eight bits of precision, through about fifty layers.
         Assert.InRange(LeastCosine("half"), 0.995, 0.999_999);
         model.to(ScalarType.Float32);
         Assert.InRange(LeastCosine("weights rounded, float32"), 0.995, 0.999_999);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Files of weights go to Python's PyTorch and back, where it is installed (Golden/exchange.py).</summary>
+/// <summary>Tests that files of weights can be exchanged with Python's PyTorch, if it is installed (Golden/exchange.py).</summary>
 [LeavesNoTensors]
 public sealed class PythonExchangeTests : IDisposable
 {

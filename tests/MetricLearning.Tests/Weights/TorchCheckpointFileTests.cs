@@ -101,7 +101,7 @@ public class TorchCheckpointFileTests
         Assert.False(File.Exists("/tmp/never"));
     }
 
-    // libtorch writes no state dicts from C++, but its archive is the very container of torch.save: checksums, padding, byte order.
+    // libtorch writes no state dicts from C++, but its archive is the same container as that of torch.save: checksums, padding, byte order.
     [Fact]
     public void Read_ArchiveOfLibtorch_IsReadAsTorchScript()
     {
@@ -196,7 +196,7 @@ public class TorchCheckpointFileTests
         Assert.Contains("with a whole number of 256 bytes", Assert.Throws<InvalidDataException>(() => Read(file)).Message);
     }
 
-    // An archive's directory may name the same bytes many times over: read one by one they would fill the memory.
+    // The directory of an archive may name the same bytes many times. Read one by one, they would fill the memory.
     [Fact]
     public void Read_EntriesThatLieOverOneAnother_AreRefused()
     {

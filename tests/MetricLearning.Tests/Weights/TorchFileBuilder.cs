@@ -6,7 +6,7 @@ using System.Text;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Writes small files as torch.save does, right or wrong ones, instruction by instruction.</summary>
+/// <summary>Writes small valid or invalid files as torch.save does, instruction by instruction.</summary>
 internal sealed class TorchFileBuilder
 {
     private readonly List<byte> pickle = [];
@@ -87,22 +87,22 @@ internal sealed class TorchFileBuilder
         return Raw((byte)'t', (byte)'R');
     }
 
-    /// <summary>An object of a class, made without a call, with the attributes that the function sets.</summary>
+    /// <summary>An object of a class, created without a call, with the attributes that the function sets.</summary>
     public TorchFileBuilder Object(string module, string name, Func<TorchFileBuilder, TorchFileBuilder> attributes)
     {
         Global(module, name).Raw((byte)')', 0x81);
         return Dictionary(attributes).Raw((byte)'b');
     }
 
-    /// <summary>What the function puts on the stack.</summary>
+    /// <summary>The values that the function puts on the stack.</summary>
     public TorchFileBuilder Apply(Func<TorchFileBuilder, TorchFileBuilder> put) => put(this);
 
-    /// <summary>A plain dictionary of what the function puts on the stack.</summary>
+    /// <summary>A plain dictionary of the values that the function puts on the stack.</summary>
     public TorchFileBuilder Dictionary(Func<TorchFileBuilder, TorchFileBuilder> entries) =>
         entries(Raw((byte)'}', (byte)'(')).Raw((byte)'u');
 
-    /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object, which is what was built. Its references
-    /// are made by <see cref="Reference"/>.</summary>
+    /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object, which is what was built.
+    /// <see cref="Reference"/> creates its references.</summary>
     /// <param name="tensors">Key, key of the storage, shape, strides and offset of each tensor.</param>
     /// <param name="views">Key, key of the storage, offset and count of each part of a storage.</param>
     public byte[] Tar((long Key, long Storage, long[] Shape, long[] Strides, long Offset)[] tensors,

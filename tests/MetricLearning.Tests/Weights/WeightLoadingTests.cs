@@ -64,7 +64,7 @@ public class WeightLoadingTests
         Assert.Equal(2, model.LoadWeights(weights, strict: false, rename: WeightNames.WithoutPrefix("module.")).Matched.Count);
     }
 
-    // The wrappers that publishers leave round a backbone, with a classifier beside it or not.
+    // The wrappers that publishers leave around a backbone, with or without a classifier next to it.
     [Theory]
     [InlineData("", "")]
     [InlineData("module.", "module.")]
@@ -188,7 +188,8 @@ public class WeightLoadingTests
         Assert.Throws<FileNotFoundException>(() => model.LoadWeights(path));
     }
 
-    // What compilers, frameworks and self-supervised training put before the names; beside the model a second branch and a queue.
+    // The prefixes that compilers, frameworks and self-supervised training put before the names. Such files may also have a second branch
+    // and a queue.
     [Theory]
     [InlineData("_orig_mod.")]
     [InlineData("_orig_mod.module.")]
@@ -208,7 +209,7 @@ public class WeightLoadingTests
         Assert.True(model.LoadWeights(alone).IsExact);
         Assert.True((state["conv1.conv.weight"]).Equals(model.state_dict()["backbone.conv1.conv.weight"]));
 
-        // Of two branches that fit equally well, the first in the file.
+        // If two branches fit equally well, the first one in the file is used.
         var both = new Dictionary<string, Tensor>(alone) { ["queue"] = ones(4) };
         foreach (var (name, value) in state) both[$"momentum.{name}"] = value - 7;
         var report = model.LoadWeights(both, strict: false);
@@ -254,7 +255,8 @@ public class WeightLoadingTests
         System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
-    // Similar names were once looked for between all missing and all unexpected names, twice: 17 seconds for a wrong model.
+    // An earlier version compared all missing with all unexpected names to find similar ones, twice. This took 17 seconds for a wrong
+    // model.
     [Fact]
     public void TheReportOfAWrongModel_ComparesFewNames()
     {

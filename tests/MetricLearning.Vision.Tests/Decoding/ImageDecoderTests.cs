@@ -100,7 +100,8 @@ public sealed class ImageDecoderTests : IDisposable
         }
     }
 
-    /// <summary>Red and blue, turned as Pillow's exif_transpose turns them. A PNG has the EXIF data before or behind the pixels.</summary>
+    /// <summary>Red and blue are turned as Pillow's exif_transpose turns them. A PNG has the EXIF data before or after the
+    /// pixels.</summary>
     [Theory]
     [InlineData(1, "rb")]
     [InlineData(2, "br")]
@@ -124,8 +125,8 @@ public sealed class ImageDecoderTests : IDisposable
         }
     }
 
-    /// <summary>What Pillow 9.4 makes of the orientation 6 in other types, of two numbers, and in a PNG's texts: a turned image is
-    /// upright.</summary>
+    /// <summary>The results of Pillow 9.4 for the orientation 6 in other types, as two numbers, and in the texts of a PNG. A turned image
+    /// is upright.</summary>
     [Fact]
     public void ExifOrientation_OfOtherTypesAndTexts_IsWhatPillowTakesItFor()
     {
@@ -150,7 +151,7 @@ public sealed class ImageDecoderTests : IDisposable
         Assert.Equal("r/b", Colors(With("zTXt"u8, [.. name, 0, .. packed.ToArray()])));
         Assert.Equal("r/b", Colors(With("iTXt"u8, xmp)));
         Assert.Equal("r/b", Colors(With("iTXt"u8, [.. "XML:com.adobe.xmp\0\0\0\0\0<tiff:Orientation>6</tiff:Orientation>"u8])));
-        // EXIF before XMP; what is damaged says nothing.
+        // EXIF has priority over XMP, and damaged data is ignored.
         Assert.Equal("rb", Colors([.. png[..33], .. PngFile.Chunk("eXIf"u8, other), .. PngFile.Chunk("iTXt"u8, xmp), .. png[33..]]));
         Assert.Equal("rb", Colors(With("zTXt"u8, [.. name, 0, 1, 2, 3])));
         Assert.Equal("rb", Colors(With("tEXt"u8, [.. name, .. "\n\n\nxyz"u8])));
@@ -260,7 +261,7 @@ public sealed class ImageDecoderTests : IDisposable
         Fails(folder.Write("huge.pgm", [.. "P5 99999999 99999999 255\n"u8]), " pixels allowed; MaxPixels sets the limit.");
     }
 
-    /// <summary>Files of 50 bytes that are said to have thousands of pixels a side.</summary>
+    /// <summary>Files of 50 bytes that declare thousands of pixels per side.</summary>
     [Fact]
     public void MaxPixels_IsASettingOfEveryWayToDecode()
     {
@@ -318,7 +319,7 @@ public sealed class ImageDecoderTests : IDisposable
         Assert.Equal((5, 7), (picture.Width, picture.Height));
     }
 
-    /// <summary>Whatever a file holds, decoding it succeeds or says what is wrong.</summary>
+    /// <summary>Decoding any bytes succeeds or says what is wrong.</summary>
     [Fact]
     public void RandomDamage_NeverGetsPastTheDecoder()
     {

@@ -4,8 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>An image is the same, and its limits and errors are, whether it comes from a file, from memory, from a stream or from a zip
-/// file.</summary>
+/// <summary>Tests that an image, its limits and its errors are the same for a file, memory, a stream and a zip file.</summary>
 [LeavesNoTensors]
 public sealed class PictureSourcesTests : IDisposable
 {
@@ -63,7 +62,7 @@ public sealed class PictureSourcesTests : IDisposable
         Expect.Error<InvalidDataException>($"up.jpg: {fault}", () => Picture.Load(text, name: "up.jpg"));
         Expect.Error<InvalidDataException>($"up.jpg: {fault}", () => Picture.Load(new MemoryStream(text), name: "up.jpg"));
         Expect.Error<InvalidDataException>("The image: the file is empty.", () => Picture.Load(Stream.Null));
-        // The name of an upload is the client's: it must not forge lines of a log.
+        // The client chooses the name of an upload. It must not be able to forge lines of a log.
         Expect.Error<InvalidDataException>("a\\u000ab: ", () => Picture.Load(text, name: "a\nb"));
         var late = await Assert.ThrowsAsync<InvalidDataException>(() => Picture.LoadAsync(new MemoryStream(text), name: "up.jpg"));
         Assert.Equal($"up.jpg: {fault}", late.Message);

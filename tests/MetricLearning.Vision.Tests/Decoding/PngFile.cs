@@ -10,7 +10,7 @@ internal static class PngFile
     /// <param name="height">The number of rows.</param>
     /// <param name="bits">The number of bits per channel.</param>
     /// <param name="color">0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGB and alpha.</param>
-    /// <param name="rows">The packed pixels of each row; of an interlaced image, of each row of each pass.</param>
+    /// <param name="rows">The packed pixels of each row. For an interlaced image, those of each row of each pass.</param>
     /// <param name="palette">The chunk PLTE, if any.</param>
     /// <param name="transparency">The chunk tRNS, if any.</param>
     /// <param name="interlaced">Whether the rows come in the seven passes of Adam7.</param>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision.Tests;
 
 #pragma warning disable CA1051 // fields are as a snippet sees its locals
-/// <summary>The names that the C# of a document uses and does not declare. Nothing here is ever run.</summary>
+/// <summary>Declares the names that the C# of a document uses and does not declare. This code is never run.</summary>
 public abstract class SnippetContext
 {
     protected Tensor embeddings = null!, labels = null!, images = null!, distances = null!, cameras = null!;

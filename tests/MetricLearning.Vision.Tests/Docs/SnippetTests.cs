@@ -5,9 +5,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Every piece of C# in the documents compiles against the libraries. The test is in this project because it refers to all
-/// libraries.</summary>
-/// <remarks>The pieces of a page in <see cref="programs"/> are one program. On other pages each piece stands alone: a name that it uses and
+/// <summary>Tests that every piece of C# in the documents compiles against the libraries. The test is in this project because the project
+/// references all libraries.</summary>
+/// <remarks>The pieces of a page in <see cref="programs"/> are one program. On other pages each piece is separate. A name that it uses and
 /// does not declare is a member of <see cref="SnippetContext"/>, or of the nested class that is named after the page.</remarks>
 public class SnippetTests
 {
@@ -18,7 +18,7 @@ public class SnippetTests
         "TorchSharp", "static TorchSharp.torch",
     ];
 
-    /// <summary>The pages whose pieces, one after the other, are a program; eng/prove-package.sh runs them.</summary>
+    /// <summary>The pages whose pieces together are a program. eng/prove-package.sh runs them.</summary>
     private static readonly string[] programs = ["docs/extending.md", "docs/getting-started.md"];
 
     private static readonly Lazy<MetadataReference[]> references = new(() =>

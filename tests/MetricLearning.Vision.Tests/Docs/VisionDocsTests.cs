@@ -4,7 +4,7 @@ using MetricLearning.Testing;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>docs/datasets.md and docs/augmentation.md agree with the code.</summary>
+/// <summary>Tests that docs/datasets.md and docs/augmentation.md agree with the code.</summary>
 public class VisionDocsTests
 {
     [Fact]

@@ -183,7 +183,7 @@ public sealed class ImageLoaderTests : IDisposable
         Assert.Empty(loader.Skipped);
     }
 
-    /// <summary>The garbage collector ends the threads of an enumerator that nobody disposed.</summary>
+    /// <summary>The garbage collector ends the threads of an enumerator that was not disposed.</summary>
     [Fact]
     public void AnEnumeratorThatIsDropped_IsCleanedUpByTheGarbageCollector()
     {
@@ -288,7 +288,7 @@ public sealed class ImageLoaderTests : IDisposable
         const int pictureBytes = TestSet.Height * TestSet.Width * Picture.BytesPerPixel;
         var loader = new ImageLoader(images, plain) { CacheBytes = 3 * pictureBytes, Workers = 1 };
         Assert.Equal(6, Read(loader.Batches(2, Cancel)));
-        // The first three are in the cache. The others are read again, and they are gone.
+        // The first three images are in the cache. The others are read again, and their files no longer exist.
         foreach (var image in images) File.Delete(image.Path);
         Assert.Equal(images[3].Path, Assert.Throws<FileNotFoundException>(() => Read(loader.Batches(1, Cancel))).FileName);
     }

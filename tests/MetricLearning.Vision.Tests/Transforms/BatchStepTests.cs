@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Steps on whole batches give the values of the steps image by image, to the bit.</summary>
+/// <summary>Tests that steps on whole batches give the same bits as the steps image by image.</summary>
 [LeavesNoTensors]
 public sealed class BatchStepTests : IDisposable
 {

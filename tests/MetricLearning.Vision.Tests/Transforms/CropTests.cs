@@ -9,7 +9,7 @@ public class CropTests
         Assert.Equal([0, 7, 8, 0], Grays(After(new CenterCrop(1, 4), ResizeTests.Row(7, 8))));
         var tall = After(new CenterCrop(3, 1), ResizeTests.Row(5));
         Assert.Equal([0, 5, 0], Grays(tall));
-        // Half a pixel goes to the even place, as Python rounds: (5 - 2) / 2 = 1.5 to 2, (3 - 2) / 2 = 0.5 to 0.
+        // Half a pixel is rounded to the even number, as in Python: (5 - 2) / 2 = 1.5 to 2, (3 - 2) / 2 = 0.5 to 0.
         Assert.Equal([3, 4], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3, 4, 5))));
         Assert.Equal([1, 2], Grays(After(new CenterCrop(1, 2), ResizeTests.Row(1, 2, 3))));
     }

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Noise of drawn sizes is changed with drawn parameters as Pillow changes it, to the bit (Golden/drawn.py).</summary>
+/// <summary>Tests that steps with drawn parameters change noise of drawn sizes bit for bit as Pillow does (Golden/drawn.py).</summary>
 public class DrawnPillowTests
 {
     [Theory]

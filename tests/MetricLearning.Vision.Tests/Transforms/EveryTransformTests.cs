@@ -50,8 +50,8 @@ public sealed class EveryTransformTests : IDisposable
         Expect.Error<ArgumentException>("images must be [N, 3, h, w] uint8, got [3, 3, 24, 12] Float32.", () => transform.Apply(result));
     }
 
-    /// <summary>Many threads share one transform, with images of several sizes, which compete for what the steps cache. Each thread gives
-    /// the values that the same random numbers give on one thread, to the bit.</summary>
+    /// <summary>Many threads share one transform, with images of several sizes that compete for the caches of the steps. Each thread gives
+    /// the same bits as one thread with the same random numbers.</summary>
     [Fact]
     public void ASharedTransform_GivesTheSameBits_OnManyThreads()
     {

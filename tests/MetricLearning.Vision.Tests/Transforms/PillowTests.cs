@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Two computed images are changed as Pillow changes them, to the bit (Golden/pillow.py).</summary>
+/// <summary>Tests that steps change two computed images bit for bit as Pillow does (Golden/pillow.py).</summary>
 public class PillowTests
 {
     public static TheoryData<string, string> Cases

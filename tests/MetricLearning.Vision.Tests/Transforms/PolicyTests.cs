@@ -75,7 +75,8 @@ public class PolicyTests
                 .Count(seed => !WarpStepTests.IsWaves(CropTests.After(policy, PillowTests.Waves(), (ulong)seed))), 60, 110);
         // The results by hand, at most: nothing; e; ee; p7; p6 (5 bits both); p5; p5 e; e p; shears of two signs, each alone and with e.
         Assert.InRange(Kinds(AutoAugment.FastReId2020(1)), 8, 14);
-        // Beside those: rotations of three angles and two signs, each bilinear and bicubic, alone and with what stands beside them.
+        // In addition: rotations of three angles and two signs, each bilinear and bicubic, alone and with the other operation of their
+        // pair.
         Assert.InRange(Kinds(AutoAugment.FastReId(1)), 40, 90);
 
         static int Kinds(AutoAugment policy) => Enumerable.Range(0, 1000).Select(seed =>
@@ -105,8 +106,8 @@ public class PolicyTests
         for (ulong seed = 0; seed < 60; seed++)
         {
             var picture = CropTests.After(new RandAugment(1, 0), ResizeTests.Row(0, 50, 255), seed);
-            // Level 0 shears, rotates and shifts by nothing, keeps all bits and inverts only 255. The other operations stretch what is
-            // stretched.
+            // Level 0 shears, rotates and shifts by nothing, keeps all bits and inverts only 255. The other operations stretch an image
+            // that is already stretched.
             Assert.True(picture.Pixels[0] == 0 && picture.Pixels[8] is 255 or 0, $"seed {seed}");
         }
         Assert.True(WarpStepTests.IsWaves(CropTests.After(new RandAugment(0), PillowTests.Waves())));

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision.Tests;
 
-/// <summary>Four real images, decoded, resized and normalized by Pillow and torchvision.</summary>
+/// <summary>Tests four real images against their values after decoding, resizing and normalizing by Pillow and torchvision.</summary>
 [LeavesNoTensors]
 public sealed class ReferenceImagesTests : IDisposable
 {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Sums over all triplets in blocks are those of the triplets one by one, value and gradient.</summary>
+/// <summary>Tests that sums over all triplets in blocks have the value and gradient of the triplets one by one.</summary>
 [LeavesNoTensors]
 public class PairBlocksTests
 {

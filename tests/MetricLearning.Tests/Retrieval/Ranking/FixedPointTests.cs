@@ -6,7 +6,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public unsafe class FixedPointTests
 {
-    /// <summary>Rows of places of many sizes, zeros and numbers so small that their squares are 0 among them.</summary>
+    /// <summary>Rows of numbers of many sizes. Some are zeros, and some are so small that their squares are 0.</summary>
     private static Gen<double[]> Row(int width) => Gen.Select(Gen.Double[-1, 1], Gen.Int[-30, 30], Gen.Int[0, 9])
         .Select((m, e, kind) => kind == 0 ? 0 : kind == 1 ? m * 1e-200 : Math.ScaleB(m, kind < 5 ? 0 : e)).Array[width]
         .Select(row => row.Concat(new double[FixedPoint.Padded(width) - width]).ToArray());

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Query expansion, camera normalization and principal components.</summary>
+/// <summary>Tests query expansion, camera normalization and principal components.</summary>
 [LeavesNoTensors]
 public class FeatureSpaceTests
 {

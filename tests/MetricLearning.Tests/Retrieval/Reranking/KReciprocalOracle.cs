@@ -1,14 +1,14 @@
 namespace MetricLearning.Tests;
 
-/// <summary>k-reciprocal re-ranking with dense matrices, step by step as the paper has it.</summary>
+/// <summary>Computes k-reciprocal re-ranking with dense matrices, step by step as in the paper.</summary>
 internal static class KReciprocalOracle
 {
     /// <summary>Jaccard distances of all rows to one another.</summary>
     /// <param name="distances">[N, N]: row i orders the neighbors of i.</param>
-    /// <param name="exponents">[N, N]: what the weights are the exponentials of, negated.</param>
+    /// <param name="exponents">[N, N]: the weights are the exponentials of these numbers, negated.</param>
     /// <param name="k1">Neighbors.</param>
     /// <param name="k2">Rows averaged.</param>
-    /// <param name="listed">How many of the nearest are known at all.</param>
+    /// <param name="listed">The number of nearest rows that are known.</param>
     public static double[,] Jaccard(double[,] distances, double[,] exponents, int k1, int k2, int listed)
     {
         var count = distances.GetLength(0);

@@ -24,7 +24,7 @@ public class KReciprocalRerankerTests
             {
                 Dialect = squares ? KReciprocalDialect.TorchReId : KReciprocalDialect.Zhong,
             };
-            // Row i is made of column i, as in the published code.
+            // Row i is computed from column i, as in the published code.
             var (queries, count) = (c.Query.Length, d.GetLength(0));
             var given = new double[count, count];
             for (var i = 0; i < count; i++)

@@ -6,7 +6,7 @@ public sealed class ImageListTests : IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    /// <summary>A list that counts from 0 has a person 0, who is no distractor.</summary>
+    /// <summary>A list that counts from 0 has a person 0, who is not a distractor.</summary>
     [Fact]
     public void Zero_IsAPersonInAListThatCountsFromZero()
     {
@@ -177,7 +177,7 @@ public sealed class ImageListTests : IDisposable
         Assert.Equal([("a \"b\".jpg", 1), ("c\"d.jpg", 2)], ImageList.FromCsv(csv, "").Select(s => (s.Path, s.Identity)));
     }
 
-    /// <summary>An open quote must not take quadratic time, nor put the whole file into the message.</summary>
+    /// <summary>An open quote must not take quadratic time, and must not put the whole file into the message.</summary>
     [Fact]
     public void FromCsv_AnOpenQuoteInALongFile_IsFoundSoon()
     {
@@ -195,7 +195,7 @@ public sealed class ImageListTests : IDisposable
         Expect.Error<InvalidDataException>($"{file} is not UTF-8", () => ImageList.FromJsonLines(file, "images"));
     }
 
-    /// <summary>No line and no row grows without bound, and what a file holds never reaches a terminal as it is.</summary>
+    /// <summary>No line and no row grows without bound, and messages escape the contents of a file.</summary>
     [Fact]
     public void FromCsv_BoundsLinesAndFields_AndEscapesWhatItShows()
     {

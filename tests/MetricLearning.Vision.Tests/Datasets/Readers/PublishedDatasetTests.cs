@@ -201,8 +201,8 @@ public sealed class PublishedDatasetTests : IDisposable
             () => ReIdDataset.Cars196(folder.Path));
     }
 
-    /// <summary>The same file without compression, with each byte changed or cut off there, is read or refused with the reader's own
-    /// error.</summary>
+    /// <summary>The same file without compression, with each byte changed, or cut off at each byte, is read or is refused with an error of
+    /// the reader.</summary>
     [Fact]
     public void Cars196_BrokenAnnotations_AreRefused()
     {
