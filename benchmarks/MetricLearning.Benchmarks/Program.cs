@@ -10,7 +10,7 @@ using MetricLearning.Benchmarks;
 
 var guard = new Option<bool>("--guard")
 {
-    Description = "Compares the ratios of the guarded cases with the recorded ones; fails where one is worse",
+    Description = "Compares the ratios of the guarded cases with the recorded ones; fails if one is worse",
 };
 var check = new Option<bool>("--check") { Description = "Compares our values and gradients with those of the naive partners" };
 var record = new Option<bool>("--record") { Description = "Measures all cases, and writes the records of this machine" };

@@ -13,13 +13,13 @@ internal static class Api
     {
         app.MapPost("/embed", Embed).WithName("embed").WithSummary("Turns pictures into vectors")
             .WithDescription("Takes one picture as the body, or several as multipart/form-data. Answers with JSON, or with float32 numbers "
-                + "in little-endian order, one vector after another, where the client accepts application/octet-stream.")
+                + "in little-endian order, one vector after another, if the client accepts application/octet-stream.")
             .Produces<EmbedAnswer>()
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status408RequestTimeout)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge).ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         app.MapGet("/space", (ServedNetwork network) => Results.Text(network.Space.ToJson(), "application/json")).WithName("space")
-            .WithSummary("Tells how pictures are prepared and vectors compared");
+            .WithSummary("Tells how pictures are prepared and how vectors are compared");
         app.MapGet("/health/live", () => TypedResults.Ok(new Health("alive"))).WithName("live").WithSummary("Answers while it runs");
         app.MapGet("/health/ready", (IHostApplicationLifetime program) => program.ApplicationStopping.IsCancellationRequested
                 ? TypedResults.Json(new Health("stopping"), AnswerContext.Default.Health,

@@ -11,12 +11,12 @@ var model = new Option<FileInfo>("--model")
 }.AcceptExistingOnly();
 var size = new Option<int[]?>("--size")
 {
-    Description = "Height and width of its images, where the file does not say them", HelpName = "H W",
+    Description = "Height and width of its images, if the file does not say them", HelpName = "H W",
     Arity = new ArgumentArity(2, 2), AllowMultipleArgumentsPerToken = true,
 };
-var mean = Numbers("--mean", "What is subtracted from each channel of values in [0, 1], where the file does not say it");
-var deviation = Numbers("--deviation", "What each channel is divided by afterwards, where the file does not say it");
-var normalize = new Option<bool>("--normalize") { Description = "Vectors have length 1, where the file does not say it" };
+var mean = Numbers("--mean", "The mean of each channel of values in [0, 1], if the file does not say it");
+var deviation = Numbers("--deviation", "The deviation of each channel, if the file does not say it");
+var normalize = new Option<bool>("--normalize") { Description = "Vectors have length 1, if the file does not say it" };
 var threads = new Option<int>("--threads") { Description = "Threads of the network; 0 for as many as there are cores", HelpName = "N" };
 var maxBytes = Limit("--max-bytes", "The most bytes of a picture's file", limits => limits.MaxBytes);
 var maxPixels = Limit("--max-pixels", "The most pixels of a picture", limits => limits.MaxPixels);

@@ -41,7 +41,7 @@ internal static class Evaluation
     private static string NoMatches(Run run) =>
         !run.HasMatches ? $"{run.Report.Explanation} No identity is both a query and in the gallery."
         : run.Report.Protocol.Cameras == CameraFilter.None ? run.Report.Explanation
-        : $"{run.Report.Explanation} Where cameras do not matter: --protocol none.";
+        : $"{run.Report.Explanation} If cameras do not matter: --protocol none.";
 
     /// <summary>The figures of the first run with their settings, and those of the second run.</summary>
     private static JsonObject Json(Run run, Run? other, VerificationReport? verification, CancellationToken cancellationToken)
@@ -118,11 +118,11 @@ internal static class Evaluation
     {
         var (a, b) = (run.Query.Set, other.Query.Set);
         if (a.Count != b.Count) throw new UserErrorException(
-            $"Two runs are compared query by query, and {run.Name} has {a.Count}, {other.Name} {b.Count}.");
+            $"Two runs are compared query by query, but {run.Name} has {a.Count}, {other.Name} {b.Count}.");
         for (var q = 0; q < a.Count; q++)
             if (a.Identities[q] != b.Identities[q] || a.Cameras?[q] != b.Cameras?[q])
                 throw new UserErrorException(string.Create(CultureInfo.InvariantCulture,
-                    $"Two runs are compared query by query, and query {q} is identity "
+                    $"Two runs are compared query by query, but query {q} is identity "
                     + $"{a.Identities[q]}, camera {a.Cameras?[q]} in {run.Name}, but identity {b.Identities[q]}, camera {b.Cameras?[q]} "
                         + $"in {other.Name}."));
     }

@@ -19,11 +19,11 @@ internal static class Options
         var file = new Argument<FileInfo?>("FILE") { Description = "Features of queries and gallery, or of one set",
             Arity = ArgumentArity.ZeroOrOne };
         var query = File("--query", "Features of the queries, in a file of their own");
-        var queryIdentities = File("--query-ids", "Their identities, where --query is a .npy file");
-        var queryCameras = File("--query-cameras", "Their cameras, where --query is a .npy file");
+        var queryIdentities = File("--query-ids", "Their identities, if --query is a .npy file");
+        var queryCameras = File("--query-cameras", "Their cameras, if --query is a .npy file");
         var gallery = File("--gallery", "Features of the gallery, in a file of their own");
-        var galleryIdentities = File("--gallery-ids", "Its identities, where --gallery is a .npy file");
-        var galleryCameras = File("--gallery-cameras", "Its cameras, where --gallery is a .npy file");
+        var galleryIdentities = File("--gallery-ids", "Its identities, if --gallery is a .npy file");
+        var galleryCameras = File("--gallery-cameras", "Its cameras, if --gallery is a .npy file");
         var names = new Option<string?>("--names")
         {
             Description =

@@ -28,7 +28,7 @@ internal static class Page
                     "A query without a match left is not valid; over all queries it counts as one that found nothing."),
                 .. pairs is null ? []
                     : new[] { ("Pairs of cameras", PairRows(pairs),
-                    "rank-1, query camera down, gallery camera across; – where no query has a match.") },
+                    "Rank-1. Rows are cameras of the query, columns are cameras of the gallery; – if no query has a match.") },
                 .. verification is null ? [] : new[] { ("Verification", PairRows(verification), VerificationNote(verification)) },
             ],
             DataStatistics = [["", "images", "identities", "cameras"], Statistics("query", run.Query.Set),

@@ -47,7 +47,7 @@ internal sealed class Run : IDisposable
             if (gallery is null) protocol = protocol with { RemovesSelf = true };
             if (protocol.Cameras != CameraFilter.None && (query.Set.Cameras is null || (gallery ?? query).Set.Cameras is null))
                 throw new UserErrorException(
-                    $"The protocol {protocol.Name} compares cameras, and there are none. Give them, or take --protocol none.");
+                    $"The protocol {protocol.Name} compares cameras, but there are none. Give them, or take --protocol none.");
             return new Run(Path.GetFileNameWithoutExtension(file ?? settings.Query!.Features), query, gallery, new RetrievalEvaluator
             {
                 Distance = settings.Distance,

@@ -57,7 +57,7 @@ internal sealed class RunRecord
     {
         if (!settings.Recipe.Shuffles && data.Train.ClassCount < settings.Recipe.IdentitiesPerBatch)
             throw new UserErrorException(
-                $"--batch asks for {settings.Recipe.IdentitiesPerBatch} identities a batch, but the training set has "
+                $"--batch asks for {settings.Recipe.IdentitiesPerBatch} identities per batch, but the training set has "
                 + $"{data.Train.ClassCount}.");
         checkpoint.Notes[Recipe] = settings.Command(source);
         checkpoint.Notes[Fingerprint] = settings.Recipe.Fingerprint();
@@ -110,7 +110,7 @@ internal sealed class RunRecord
     {
         var then = TrainingCheckpoint.ReadNotes(settings.Folder.Last);
         if (!then.TryGetValue(Recipe, out var recipe) || !then.TryGetValue(Images, out var images))
-            throw new UserErrorException($"{settings.Folder.Last} is no checkpoint of this program.");
+            throw new UserErrorException($"{settings.Folder.Last} is not a checkpoint of this program.");
         if (recipe != now[Recipe]) throw new UserErrorException(
             $"The run in {settings.Folder.Name} was begun with other options. To go on with it: {settings.ResumeCommand(source, recipe)}");
         if (then.GetValueOrDefault(Fingerprint) != now[Fingerprint]) throw new UserErrorException(

@@ -28,7 +28,7 @@ internal static class Api
     private static readonly Histogram<double> durations = meter.CreateHistogram<double>("product_search.duration", "ms",
         "Time from a decoded picture to the results");
     private static readonly Counter<long> refusals = meter.CreateCounter<long>("product_search.refused_pictures", null,
-        "Uploads that were no picture, too large or too slow");
+        "Uploads that were not a picture, too large or too slow");
 
     public static void Map(WebApplication app)
     {

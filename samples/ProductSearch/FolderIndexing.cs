@@ -85,7 +85,7 @@ internal sealed class FolderIndexing(Settings settings, StatusBoard board, Start
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException)
         {
             Log.CannotGoOn(log, e);
-            End($"It could not go on: {e.Message} ");
+            End($"It could not continue: {e.Message} ");
         }
 
         void End(string how)

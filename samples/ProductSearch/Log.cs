@@ -9,6 +9,6 @@ internal static partial class Log
     [LoggerMessage(LogLevel.Error, "The catalogue cannot be prepared")]
     public static partial void CannotBegin(ILogger log, Exception exception);
 
-    [LoggerMessage(LogLevel.Warning, "A folder cannot be added further")]
+    [LoggerMessage(LogLevel.Warning, "A folder cannot be added completely")]
     public static partial void CannotGoOn(ILogger log, Exception exception);
 }

@@ -131,7 +131,7 @@ internal static class HtmlReport
         var identities = snapshots.Max(s => s.Projection.Select(p => p.Group).Distinct().Count());
         html.Append(CultureInfo.InvariantCulture,
             $"<section><h2>Embedding space</h2><p class=note>Query and gallery images of {identities} identities, projected on the two "
-            + $"directions of largest variance (PCA). One color and mark an identity.</p><div class=two>");
+            + $"directions of largest variance (PCA). One color and mark per identity.</p><div class=two>");
         foreach (var snapshot in snapshots) Figure(html, snapshot.Name,
             Chart.Scatter($"embedding space, {snapshot.Name}", snapshot.Projection));
         html.Append("</div></section>");
@@ -193,7 +193,7 @@ internal static class HtmlReport
         if (count == 0) return;
         html.Append(
             "<section><h2>Where the network looks</h2><p class=note>Squares of the last feature map summed over its channels, over the "
-            + "queries above: blue where there is little, red where the features are strong. One color scale an image.</p><div "
+            + "queries above: blue where there is little, red where the features are strong. One color scale per image.</p><div "
             + "class=looks>");
         for (var q = 0; q < count; q++)
         {
@@ -218,7 +218,7 @@ internal static class HtmlReport
         Table(html, data.DataStatistics);
         if (data.SamplePictures.Count > 0)
         {
-            html.Append("<p class=note>Some identities of the training set, one a row.</p><div class=samples>");
+            html.Append("<p class=note>Some identities of the training set, one per row.</p><div class=samples>");
             foreach (var person in data.SamplePictures)
             {
                 html.Append("<div class=person>");

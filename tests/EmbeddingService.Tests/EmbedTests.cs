@@ -74,7 +74,7 @@ public sealed class EmbedTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task WhatIsNoPicture_IsRefusedInWords()
+    public async Task AFileThatIsNotAPicture_IsRefusedWithAReason()
     {
         var picture = RandomImage.Of(8, 8, 1);
         foreach (var (bytes, part) in new[]

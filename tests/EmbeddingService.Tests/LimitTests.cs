@@ -61,7 +61,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task AClientThatGoesAway_GivesItsPlaceBack()
+    public async Task AClientThatDisconnects_ReleasesItsPlace()
     {
         await using var service = await RunningService.Start(new Limits { AtOnce = 1 });
         using var gone = new CancellationTokenSource();
@@ -90,7 +90,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task AServiceThatStops_EndsWhatWasBegun()
+    public async Task AServiceThatStops_FinishesRunningRequests()
     {
         await using var service = await RunningService.Start();
         HeldContent[] held = [new(picture), new(picture)];

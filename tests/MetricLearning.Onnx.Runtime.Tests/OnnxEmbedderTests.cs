@@ -100,7 +100,7 @@ public sealed class OnnxEmbedderTests : IDisposable
     }
 
     [Fact]
-    public void AFileThatIsNoNetwork_IsNamed()
+    public void AFileThatIsNotANetwork_IsNamed()
     {
         var path = Path.Combine(folder, "broken.onnx");
         File.WriteAllText(path, "no network");

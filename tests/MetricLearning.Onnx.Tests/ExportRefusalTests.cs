@@ -68,7 +68,7 @@ public sealed class ExportRefusalTests : IDisposable
     }
 
     [Fact]
-    public void SettingsAreRefusedAtTheDoor()
+    public void SettingsAreCheckedWhenTheyAreSet()
     {
         Assert.Throws<ArgumentException>(() => new OnnxOptions { Outputs = [] });
         Assert.Throws<ArgumentException>(() => new OnnxOptions { Outputs = ["a", "a"] });

@@ -161,7 +161,7 @@ public sealed class ServerTests : IDisposable
     }
 
     [Fact]
-    public async Task WhatTheServerCannotKeep_IsRefused()
+    public async Task DataThatTheServerCannotStore_IsRefused()
     {
         await FillAsync();
         using var store = Store();

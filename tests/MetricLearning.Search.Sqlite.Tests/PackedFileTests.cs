@@ -39,7 +39,7 @@ public class PackedFileTests
     }
 
     [Fact]
-    public async Task ASecondOpening_UsesTheFile_AndAnAbsentOne_IsMadeAnew()
+    public async Task ASecondOpening_UsesTheFile_AndWritesAMissingOneAnew()
     {
         using var gallery = new Gallery(Gallery.BlockRows + 10);
         await gallery.CheckAsync();
@@ -93,7 +93,7 @@ public class PackedFileTests
     }
 
     [Fact]
-    public async Task WhereMostRowsWereRemoved_TheFileIsMadeAnew()
+    public async Task IfMostRowsWereRemoved_TheFileIsWrittenAnew()
     {
         using var gallery = new Gallery(2 * Gallery.BlockRows);
         await gallery.CheckAsync();

@@ -48,7 +48,7 @@ public sealed class BrowserTests(RunningServer server) : IClassFixture<RunningSe
     }
 
     [Fact]
-    public async Task AFileThatIsNoPicture_IsRefusedInWords()
+    public async Task AFileThatIsNotAPicture_IsRefusedWithAReason()
     {
         var page = await OpenAsync();
         await page.Locator("#file").SetInputFilesAsync(new FilePayload

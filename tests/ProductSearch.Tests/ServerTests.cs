@@ -70,7 +70,7 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
         Assert.Equal(HttpStatusCode.NotFound, (await server.Client.GetAsync(Address(path))).StatusCode);
 
     [Fact]
-    public async Task WhatIsNoPicture_IsRefusedInWords()
+    public async Task AFileThatIsNotAPicture_IsRefusedWithAReason()
     {
         foreach (var bytes in new byte[][] { [], [1, 2, 3], "<html>"u8.ToArray(), (await server.Example(3))[..200] })
         {
@@ -119,7 +119,7 @@ public sealed class ServerTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task AFolder_BecomesProducts_OnlyOnce_AndWhatIsNoPictureIsCounted()
+    public async Task AFolder_BecomesProducts_OnlyOnce_AndFilesThatAreNotPicturesAreCounted()
     {
         var shelf = Directory.CreateDirectory(Path.Combine(server.Photos, "my shelf", "cups"));
         var pictures = new[] { await server.Example(4), await server.Example(5) };

@@ -62,7 +62,7 @@ public sealed class UploadTests(RunningServer server) : IClassFixture<RunningSer
     }
 
     [Fact]
-    public async Task ALengthThatIsALie_HarmsNobody()
+    public async Task AFalseLength_HarmsNobody()
     {
         using (var client = await ConnectAsync())
         {

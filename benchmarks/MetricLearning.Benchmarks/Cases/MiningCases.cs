@@ -60,7 +60,7 @@ internal static class MiningCases
             {
                 Tensor a = lists[0].select(1, 0), p = lists[0].select(1, 1), n = lists[0].select(1, 2);
                 var right = (a != p) & (data.Labels[a] == data.Labels[p]) & (data.Labels[a] != data.Labels[n]);
-                if (!right.all().item<bool>()) throw new InvalidDataException($"{name} drew what is no triplet.");
+                if (!right.all().item<bool>()) throw new InvalidDataException($"{name} drew rows that are not a triplet.");
                 return [a.bincount(null, minlength: rows)];
             }, Agreement.Rounding));
 

@@ -15,7 +15,7 @@ internal sealed class Work(params IDisposable[] owned) : IDisposable
     /// <summary>The least computation that the work needs, such as its matrix product. The results are not compared.</summary>
     public Func<Tensor[]>? Floor { get; init; }
 
-    /// <summary>Converts the results of each way to the form in which they are compared; null where they have the same form.</summary>
+    /// <summary>Converts the results of each way to the form in which they are compared; null if they have the same form.</summary>
     public Func<Tensor[], Tensor[]>? Comparable { get; init; }
 
     /// <summary>All ways, by their names.</summary>

@@ -48,7 +48,7 @@ internal static class ResultsPage
             // The tables list the benchmarks. A record without a benchmark would be left out silently.
             if (records.Cases.Keys.FirstOrDefault(key => !CaseTable.ByName.ContainsKey(key)) is { } unknown)
                 throw new InvalidDataException(
-                    $"{records.Machine.FileName} has a record of '{unknown}', which is no benchmark; rename or delete it.");
+                    $"{records.Machine.FileName} has a record of '{unknown}', which is not a benchmark; rename or delete it.");
             var plots = Plots(records).Select(plot => (File: $"{name}-{plot.Name}.svg", plot.Name, plot.Svg)).ToList();
             foreach (var (file, _, svg) in plots) yield return (Path.Combine(Repository.Root, "docs", "images", file), svg);
             Summarize(results, records, [.. plots.Select(plot => (plot.Name, plot.File))], $"../benchmarks/results/{name}.md");

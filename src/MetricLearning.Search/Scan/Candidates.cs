@@ -15,11 +15,11 @@ internal sealed class Candidates
     private Candidate[] items = [];
     private double[] lows = [];
 
-    /// <param name="k">The number of rows are wanted.</param>
-    /// <param name="most">The most rows that can come.</param>
+    /// <param name="k">The number of rows that are wanted.</param>
+    /// <param name="most">The greatest number of rows that can be added.</param>
     public Candidates(int k, int most) => (this.k, capacity) = (k, Capacity(k, most));
 
-    /// <summary>The most candidates that are held at once.</summary>
+    /// <summary>The greatest number of candidates that are held at once.</summary>
     public static int Capacity(int k, int most) => (int)Math.Min(most, 4L * k + 64);
 
     public int Count { get; private set; }
@@ -44,11 +44,11 @@ internal sealed class Candidates
         Count += other.Count;
     }
 
-    /// <summary>Drops the candidates that cannot be among the nearest. Where too many stay, their exact scores are computed, and no more
-    /// than k stay.</summary>
+    /// <summary>Drops the candidates that cannot be among the nearest. If too many stay, it computes their exact scores and keeps at most
+    /// k.</summary>
     /// <param name="scores">The exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
-    /// <returns>A score that each of the k nearest rows has at least.</returns>
+    /// <returns>A lower bound of the scores of the k nearest rows.</returns>
     public double MakeRoom(Func<int, double> scores, RowRules rules)
     {
         var least = Prune();
@@ -59,7 +59,7 @@ internal sealed class Candidates
         return least;
     }
 
-    /// <summary>The k nearest rows, in order, each with its exact score.</summary>
+    /// <summary>Returns the k nearest rows, in order, each with its exact score.</summary>
     /// <param name="scores">The exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
     public Candidate[] Nearest(Func<int, double> scores, RowRules rules)
@@ -84,8 +84,8 @@ internal sealed class Candidates
         Count = Math.Min(Count, k);
     }
 
-    /// <summary>Drops the candidates whose highest possible score is below the k-th largest of the lowest possible ones, and returns that
-    /// one: k rows have at least this score.</summary>
+    /// <summary>Drops the candidates whose highest possible score is below the k-th largest of the lowest possible scores. It returns that
+    /// k-th largest score: k rows have at least this score.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double Prune()
     {

@@ -2,13 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>The rows of a panel that is being filled, the queries that meet it, and working memory.</summary>
+/// <summary>The rows of a panel that is being filled, the queries that are compared with it, and working memory.</summary>
 /// <param name="firstQuery">The first query.</param>
 /// <param name="lists">The candidates of each query.</param>
 /// <param name="wide">Memory for the panel's rows as 16-bit integers.</param>
 /// <param name="pairs">Memory for the same in pairs.</param>
 /// <param name="strips">The queries in strips.</param>
-/// <param name="packs">Whether the rows are packed; else the memory is not used.</param>
+/// <param name="packs">Whether the rows are packed. If not, the memory is not used.</param>
 internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide, int* pairs, int* strips, bool packs)
 {
     /// <summary>The addresses of the rows' integers.</summary>
@@ -17,7 +17,7 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
     /// <summary>The numbers of the rows.</summary>
     public fixed int Rows[Sieve.Panel];
 
-    /// <summary>What the bound needs of the rows.</summary>
+    /// <summary>The numbers of the rows that the bound needs.</summary>
     public PanelNumbers Numbers;
 
     /// <summary>The number of rows.</summary>

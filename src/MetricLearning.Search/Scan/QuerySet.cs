@@ -1,7 +1,7 @@
 namespace MetricLearning.Search;
 
-/// <summary>Queries as float32 rows and as 16-bit integers about a center, with what the error bound of <see cref="Sieve"/> needs of
-/// each.</summary>
+/// <summary>Holds queries as float32 rows and as 16-bit integers around a center, with the numbers of each query that the error bound of
+/// <see cref="Sieve"/> needs.</summary>
 internal sealed unsafe class QuerySet
 {
     private const double LargestInteger = short.MaxValue;
@@ -12,7 +12,8 @@ internal sealed unsafe class QuerySet
 
     /// <param name="shape">How rows lie in memory.</param>
     /// <param name="center">c.</param>
-    /// <param name="queries">Of the right width, finite, and none of zeros where they are compared by angle.</param>
+    /// <param name="queries">The queries. They have the right width and are finite. None is all zeros if they are compared by
+    /// angle.</param>
     public QuerySet(RowShape shape, Center center, IReadOnlyList<ReadOnlyMemory<float>> queries)
     {
         (this.shape, Count) = (shape, queries.Count);
@@ -48,7 +49,7 @@ internal sealed unsafe class QuerySet
     /// <summary>Writes the integers of queries in strips of pairs, for <see cref="FixedPoint.Sums"/>; the last strip is filled up with
     /// zeros.</summary>
     /// <param name="first">The first query.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">The number of queries.</param>
     /// <param name="strips">Memory for whole strips.</param>
     public void Write(int first, int count, int* strips)
     {
@@ -66,7 +67,7 @@ internal sealed unsafe class QuerySet
         var (square, largest) = (ExactScores.Dot(p, p, shape.Padded), 0.0);
         for (var i = 0; i < shape.Padded; i++) largest = Math.Max(largest, Math.Abs(p[i]));
         var norm = Math.Sqrt(square);
-        // ‖j‖ is at most norm / scale and the roundings to integers, √D / 2; so ‖i‖ ‖j‖ stays below 2³¹.
+        // ‖j‖ is at most norm / scale plus the roundings to integers, √D / 2. So ‖i‖ ‖j‖ stays below 2³¹.
         var root = Math.Sqrt(shape.Padded);
         var scale = Math.Max(largest / LargestInteger, norm / (0.999 * int.MaxValue / (sbyte.MaxValue * root) - root / 2));
         var inverse = scale == 0 || !double.IsFinite(1 / scale) ? 0 : 1 / scale;
@@ -86,7 +87,7 @@ internal sealed unsafe class QuerySet
     }
 }
 
-/// <summary>What the bound of <see cref="Sieve"/> needs of a query.</summary>
+/// <summary>The numbers of a query that the bound of <see cref="Sieve"/> needs.</summary>
 /// <param name="Weight">w t.</param>
 /// <param name="Reach">At least w ‖p‖.</param>
 /// <param name="Drift">At least w ‖d‖.</param>

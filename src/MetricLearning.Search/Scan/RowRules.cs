@@ -1,16 +1,16 @@
 namespace MetricLearning.Search;
 
-/// <summary>Which rows a search may give, and their order where scores are equal.</summary>
+/// <summary>Says which rows a search may return, and in which order rows with equal scores come.</summary>
 /// <remarks>Thread safety: called from several threads at once.</remarks>
 internal abstract class RowRules
 {
-    /// <summary>The only rows that are looked at, ascending; null for all.</summary>
+    /// <summary>The only rows that are searched, ascending; null for all.</summary>
     public virtual int[]? Rows => null;
 
-    /// <summary>Whether <see cref="Keeps(int)"/> has to be asked.</summary>
+    /// <summary>Whether <see cref="Keeps(int)"/> must be called.</summary>
     public virtual bool SelectsRows => false;
 
-    /// <summary>Whether <see cref="Keeps(int, int)"/> has to be asked.</summary>
+    /// <summary>Whether <see cref="Keeps(int, int)"/> must be called.</summary>
     public virtual bool SelectsPairs => false;
 
     /// <summary>Whether the filter keeps a row.</summary>

@@ -5,26 +5,26 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning.Search;
 
-/// <summary>A row and its exact score, larger is nearer.</summary>
+/// <summary>A row and its exact score. A larger score means a nearer row.</summary>
 internal readonly record struct Neighbor(int Row, double Score);
 
-/// <summary>One search: the k nearest rows of each query. The bound of <see cref="Sieve"/> drops most rows; the exact scores of the others
+/// <summary>Finds the k nearest rows of each query. The bound of <see cref="Sieve"/> drops most rows. The exact scores of the others
 /// decide.</summary>
 /// <remarks>
-/// Blocks of queries meet parts of the rows, each pair of them on one thread. A part may drop a row only if k rows have higher exact
-/// scores, wherever they are. So the answer is the same for any blocks, parts and threads.
+/// Blocks of queries are compared with parts of the rows. One thread compares one block with one part. A part may drop a row only if k rows
+/// have higher exact scores, wherever they are. So the answer is the same for any blocks, parts and threads.
 /// </remarks>
 internal sealed unsafe class Scan
 {
-    /// <summary>Queries of a block, about: their integers then stay in the cache of the processor.</summary>
+    /// <summary>The approximate number of queries in a block. The integers of so many queries stay in the cache of the processor.</summary>
     private const int BlockQueries = 32 * Sieve.Strip;
 
     private const int FewestRows = 2048;
 
-    /// <summary>So few queries read the rows as they are; more are worth packing them.</summary>
+    /// <summary>The largest number of queries for which rows are read without packing. For more queries, packing saves time.</summary>
     private const int QueriesRowByRow = 2;
 
-    /// <summary>Candidates that a block may hold.</summary>
+    /// <summary>The greatest number of candidates of a block.</summary>
     private const long MostCandidates = 4 << 20;
 
     private readonly ScanRows rows;
@@ -41,7 +41,7 @@ internal sealed unsafe class Scan
         this.cancellationToken = cancellationToken;
         positions = rules.Rows?.Length ?? rows.Count;
         var memory = (int)Math.Max(1, MostCandidates / Math.Max(1, Candidates.Capacity(k, positions)));
-        // Blocks are of one size: each packs all rows, and a small one at the end would be hardly worth it.
+        // All blocks have one size, because each block packs all rows, and a small block at the end would not be worth it.
         var blocks = Math.Max(1, (int)Math.Round((double)queries.Count / BlockQueries));
         blockQueries = Math.Clamp((queries.Count + blocks - 1) / blocks, 1, memory);
         parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (4 * threads + Blocks - 1) / Blocks));
@@ -52,11 +52,11 @@ internal sealed unsafe class Scan
 
     private int Blocks => (queries.Count + blockQueries - 1) / blockQueries;
 
-    /// <summary>The nearest rows of each query, nearest first.</summary>
+    /// <summary>Returns the nearest rows of each query, nearest first.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="queries">The queries, about the same center.</param>
-    /// <param name="k">The number of rows each query gets, if there are so many; at least 1.</param>
-    /// <param name="rules">Which rows may be given.</param>
+    /// <param name="k">The number of rows for each query, at least 1. A query gets fewer if there are fewer.</param>
+    /// <param name="rules">Says which rows may be returned.</param>
     /// <param name="threads">The largest number of threads.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     public static Neighbor[][] Run(ScanRows rows, QuerySet queries, int k, RowRules rules, int threads,

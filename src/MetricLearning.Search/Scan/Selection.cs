@@ -5,7 +5,7 @@ namespace MetricLearning.Search;
 /// <summary>Selects from numbers without sorting them.</summary>
 internal static class Selection
 {
-    /// <summary>The k-th largest number. The numbers are reordered.</summary>
+    /// <summary>Returns the k-th largest number. It reorders the numbers.</summary>
     /// <param name="values">At least k numbers, none NaN.</param>
     /// <param name="k">1 for the largest.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

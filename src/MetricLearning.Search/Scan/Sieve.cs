@@ -4,17 +4,17 @@ using System.Runtime.Intrinsics.X86;
 
 namespace MetricLearning.Search;
 
-/// <summary>Products of 16-bit queries with 8-bit rows, and the bound that tells which rows may be among the nearest.</summary>
+/// <summary>Computes products of 16-bit queries with 8-bit rows, and the bound that says which rows may be among the nearest.</summary>
 /// <remarks>
-/// <para>The score S is larger where a row is nearer: the cosine, the dot product, or the negative square of the Euclidean distance, as
+/// <para>The score S is larger for a nearer row: the cosine, the dot product, or the negative square of the Euclidean distance, as
 /// <see cref="RowShape.Score"/> computes it. Let x be a row, q a query, f the factor that gives them length 1 for the cosine (else f = 1),
 /// c the center, <c>z = f x − c</c> and <c>p = f q − c</c>. Then S is, before roundings,</para>
 /// <code>
 /// cosine, dot:  f q · f x = p·z + c·z + f q·c,     w = 1, A = c·z,    B = f q·c
 /// Euclidean:    −‖p − z‖² = 2 p·z − ‖z‖² − ‖p‖²,   w = 2, A = −‖z‖²,  B = −‖p‖²
 /// </code>
-/// <para>so that <c>S = w p·z + A + B</c>. A belongs to the row and B to the query. With the integers i and j, the scales s and t, and what
-/// they leave, <c>z = s i + e</c> and <c>p = t j + d</c>,</para>
+/// <para>so that <c>S = w p·z + A + B</c>. A belongs to the row and B to the query. With the integers i and j, the scales s and t, and the
+/// residuals e and d, <c>z = s i + e</c> and <c>p = t j + d</c>,</para>
 /// <code>
 /// p·z = p·(s i) + p·e = s t i·j + d·(s i) + p·e
 /// |p·z − s t i·j| ≤ ‖d‖ ‖s i‖ + ‖p‖ ‖e‖            (Cauchy and Schwarz)
@@ -23,27 +23,27 @@ namespace MetricLearning.Search;
 /// rounded up; the maximum is over the rows of a chunk.</para>
 /// <para>The sums of integers are exact. Every |i| is at most 127, so ‖i‖ ≤ 127 √D. The scale t is so large that
 /// <c>‖i‖ ‖j‖ &lt; 2³¹</c>. So no sum of products, nor any part of one, exceeds int32 (Cauchy and Schwarz again).</para>
-/// <para>ρ stands for what float64 rounds, with unit u = 2⁻⁵³. Let ℓ be the length ‖p‖ or ‖z‖ for the Euclidean distance, else <c>‖f x‖ +
-/// ‖c‖</c>. The exact score, A, B and the norms are sums of D products, each off by at most <c>(D + 3) u</c> times the product of two such
-/// lengths; z and p are off by at most <c>(D + 5) u ℓ</c> for the cosine, whose f is rounded, and by <c>u ℓ</c> else; some ten operations
-/// follow. Together this is at most <c>16 (D + 8) u ℓ ℓ'</c>, and <c>4 ℓ ℓ' ≤ (ℓ + ℓ')²</c>; ρ = <c>8 (D + 32) u (ℓ + ℓ')²</c> is twice as
-/// much. No product of two float32 numbers underflows or overflows in float64.</para>
+/// <para>ρ bounds the rounding errors of float64, with unit u = 2⁻⁵³. Let ℓ be the length ‖p‖ or ‖z‖ for the Euclidean distance, else <c>‖f
+/// x‖ + ‖c‖</c>. The exact score, A, B and the norms are sums of D products, each off by at most <c>(D + 3) u</c> times the product of two
+/// such lengths; z and p are off by at most <c>(D + 5) u ℓ</c> for the cosine, whose f is rounded, and by <c>u ℓ</c> else; some ten
+/// operations follow. Together this is at most <c>16 (D + 8) u ℓ ℓ'</c>, and <c>4 ℓ ℓ' ≤ (ℓ + ℓ')²</c>; ρ = <c>8 (D + 32) u (ℓ + ℓ')²</c>
+/// is twice as much. No product of two float32 numbers underflows or overflows in float64.</para>
 /// </remarks>
 internal static unsafe class Sieve
 {
-    /// <summary>Rows that are compared together.</summary>
+    /// <summary>The number of rows that are compared together.</summary>
     public const int Panel = FixedPoint.Panel;
 
-    /// <summary>Queries that are compared together with a panel.</summary>
+    /// <summary>The number of queries that are compared together with a panel.</summary>
     public const int Strip = FixedPoint.Strip;
 
     private const int HalfPanel = Panel / 2;
     private const double Unit = 1.0 / (1L << 53);
 
-    /// <summary>ρ for the sum of both lengths.</summary>
+    /// <summary>Computes ρ for the sum of both lengths.</summary>
     public static double Rounding(int padded, double lengths) => 8 * (padded + 32) * Unit * lengths * lengths;
 
-    /// <summary>Sums <c>Σ iₖ jₖ</c> of one query with a panel of rows.</summary>
+    /// <summary>Computes the sums <c>Σ iₖ jₖ</c> of one query with a panel of rows.</summary>
     /// <param name="rows">The addresses of the rows.</param>
     /// <param name="query">The integers of the query.</param>
     /// <param name="padded">Integers in a row, a multiple of 16.</param>
@@ -73,17 +73,17 @@ internal static unsafe class Sieve
             var to = wide + (long)row * padded;
             for (var i = 0; i < padded; i += 16) Avx2.ConvertToVector256Int16(from + i).Store(to + i);
         }
-        // The pairs are moved as what has their size; no arithmetic looks at them.
+        // The pairs are moved as numbers of the same size. No arithmetic is done with them.
         Transpose.Write((float*)wide, padded / 2, Panel, padded / 2, (float*)panel, Panel);
     }
 
-    /// <summary>Which rows of a panel may have a score of at least <paramref name="least"/>: those with
-    /// <c>A + weight · s · sum + reach · ‖e‖ ≥ least</c>, one bit a row.</summary>
+    /// <summary>Finds the rows of a panel whose score may be at least <paramref name="least"/>: those with
+    /// <c>A + weight · s · sum + reach · ‖e‖ ≥ least</c>, one bit per row.</summary>
     /// <param name="sums">The sums of a query with the rows.</param>
     /// <param name="panel">The numbers of the rows.</param>
     /// <param name="weight">w t of the query.</param>
     /// <param name="reach">w ‖p‖ of the query.</param>
-    /// <param name="least">The least score, without the query's B, less the parts of E that all rows share.</param>
+    /// <param name="least">The least score, minus the query's B and minus the parts of E that all rows share.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static uint Pass(int* sums, PanelNumbers* panel, double weight, double reach, double least)
     {
@@ -125,7 +125,7 @@ internal static unsafe class Sieve
         return Avx2.Permute2x128(low, high, 0x20) + Avx2.Permute2x128(low, high, 0x31);
     }
 
-    /// <summary>The sum of one row, on processors without AVX2.</summary>
+    /// <summary>Computes the sum of one row on processors without AVX2.</summary>
     private static int Sum(sbyte* row, short* query, int padded)
     {
         var sum = Vector128<int>.Zero;
@@ -138,7 +138,7 @@ internal static unsafe class Sieve
     }
 }
 
-/// <summary>What the bound of <see cref="Sieve"/> needs of each row of a panel.</summary>
+/// <summary>The numbers of each row of a panel that the bound of <see cref="Sieve"/> needs.</summary>
 internal unsafe struct PanelNumbers
 {
     /// <summary>s.</summary>

@@ -38,7 +38,7 @@ public sealed record KMeans
     /// <summary>Clusters the rows.</summary>
     /// <param name="features">[N, D], finite, N at least k.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
-    /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead where a run converges. Default: null,
+    /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead if a run converges early. Default: null,
     /// nobody.</param>
     /// <param name="cancellationToken">Cancels the call; it is checked after each start that is drawn, and after each iteration. A
     /// canceled call frees all its tensors.</param>

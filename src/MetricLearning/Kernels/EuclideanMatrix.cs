@@ -27,7 +27,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
 
     /// <summary>[N, D] and [M, D] → [N, M]. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     /// <param name="squared">Whether to return the squares.</param>
     public static Tensor Of(Tensor x, Tensor y, bool squared)
     {

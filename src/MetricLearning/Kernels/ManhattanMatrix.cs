@@ -21,7 +21,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
 
     /// <summary>[N, D] and [M, D] → [N, M]. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor Of(Tensor x, Tensor y)
     {
         using var scope = NewDisposeScope();

@@ -15,7 +15,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
 
     /// <summary>x·yᵀ with gradient. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor Of(Tensor x, Tensor y)
     {
         if (WithItself(x, y)) return apply(x, false);
@@ -24,7 +24,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
 
     /// <summary>1 − x·yᵀ with gradient. If a batch meets itself, it is written over the product. The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor OneMinus(Tensor x, Tensor y)
     {
         if (WithItself(x, y)) return apply(x, true);

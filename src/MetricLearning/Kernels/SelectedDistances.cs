@@ -16,7 +16,7 @@ internal sealed class SelectedDistances : autograd.SingleTensorFunction<Selected
 
     /// <summary>‖x[rows] − y[columns]‖, or the square of it.</summary>
     /// <param name="x">[N, D].</param>
-    /// <param name="y">[M, D]; x itself where a batch meets itself.</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     /// <param name="form">How the distance follows from its square.</param>

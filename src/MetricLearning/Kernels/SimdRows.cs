@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// them.</summary>
 /// <remarks>
 /// A call that is not inlined returns its vector through memory, and one such call in a loop makes all vectors of the loop go through
-/// memory. So the end of a row is a masked load or store where the processor has them.
+/// memory. So the end of a row is a masked load or store if the processor has them.
 /// </remarks>
 internal static unsafe class SimdRows
 {
@@ -103,7 +103,7 @@ internal static unsafe class SimdRows
         count - i < Vector256<T>.Count ? LoadRest(mask + i, count - i)
             : Vector256<T>.Count == 8 ? *(ulong*)(mask + i) : *(uint*)(mask + i);
 
-    /// <summary>Expands a loaded mask to a vector: all bits are set where an entry is kept, none elsewhere.</summary>
+    /// <summary>Expands a loaded mask to a vector: all bits are set for a kept entry, and none for others.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<T> ExpandMask<T>(ulong kept) where T : unmanaged
     {

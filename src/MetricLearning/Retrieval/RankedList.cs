@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <param name="IsMatch">Whether each shows the query's identity.</param>
 public sealed record RankedList(int Query, IReadOnlyList<int> Indices, IReadOnlyList<double> Distances, IReadOnlyList<bool> IsMatch)
 {
-    /// <summary>The number of images that are listed. It is less than the number asked for where the protocol leaves fewer
+    /// <summary>The number of images that are listed. It is less than the number asked for if the protocol leaves fewer
     /// images.</summary>
     public int Count => Indices.Count;
 }

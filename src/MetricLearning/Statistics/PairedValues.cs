@@ -9,7 +9,7 @@ internal static class PairedValues
     {
         ArgumentNullException.ThrowIfNull(values);
         if (identities is not null && identities.Count != values.Count)
-            throw new ArgumentException($"identities must have {values.Count} entries, one per value, got {identities.Count}.",
+            throw new ArgumentException($"identities must have one entry per value, {values.Count}, got {identities.Count}.",
                 nameof(identities));
         return [.. Enumerable.Range(0, values.Count).Where(i => !double.IsNaN(values[i]))
             .GroupBy(i => identities is null ? i : identities[i])

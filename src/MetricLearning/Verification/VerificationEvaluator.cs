@@ -64,7 +64,7 @@ public sealed record VerificationEvaluator
         Evaluate(query, gallery, Protocol, named: null, CallProgress.Begin(progress, cancellationToken));
 
     /// <summary>Evaluates all pairs of two different rows of a set that the protocol leaves, each pair once. The default protocol is
-    /// <see cref="RetrievalProtocol.Market1501"/> if the set has cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> where it has
+    /// <see cref="RetrievalProtocol.Market1501"/> if the set has cameras, and <see cref="RetrievalProtocol.SelfRetrieval"/> if it has
     /// none.</summary>
     /// <param name="set">N rows.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>

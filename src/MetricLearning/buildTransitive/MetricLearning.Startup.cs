@@ -4,7 +4,7 @@ namespace MetricLearning.Generated
 {
     internal static class Startup
     {
-        // Runs before any other code of this assembly: TorchSharp's native library then loads even where the first line touches `torch`.
+        // Runs before any other code of this assembly: So TorchSharp's native library loads even if the first line uses `torch`.
         [global::System.Runtime.CompilerServices.ModuleInitializer]
         internal static void Run() => global::MetricLearning.TorchNativeLibrary.EnsureLoadable();
     }

@@ -71,7 +71,7 @@ public class MatchDecisionTests
     }
 
     [Fact]
-    public void Distances_TurnTheOrderAround()
+    public void Distances_ReverseTheOrder()
     {
         var similar = MatchDecision.Calibrate(Draw(500, 2000, seed: 4));
         var turned = Draw(500, 2000, seed: 4).Select(pair => pair with { Score = -pair.Score });
@@ -101,7 +101,7 @@ public class MatchDecisionTests
     }
 
     [Fact]
-    public void WhatCannotBeCalibrated_IsRefused()
+    public void DataThatCannotBeCalibrated_IsRefused()
     {
         var few = Assert.Throws<ArgumentException>(() => MatchDecision.Calibrate(Draw(500, 999, 6)));
         Assert.Contains("at least 1000 different", few.Message, StringComparison.Ordinal);

@@ -80,7 +80,7 @@ public class ExactIndexTests
     }
 
     [Theory, InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
-    public void Zeros_AreRowsWhereNoAngleIsTaken(SearchMetric metric)
+    public void Zeros_AreAccepted_UnlessAnglesAreCompared(SearchMetric metric)
     {
         var index = new ExactIndex<int>(3, metric);
         index.Add([new(1, x), new(2, new float[3])]);
@@ -123,7 +123,7 @@ public class ExactIndexTests
     }
 
     [Fact]
-    public void AConditionThatThrows_ComesOutAsItIs()
+    public void AConditionThatThrows_PassesItsExceptionOn()
     {
         var index = new ExactIndex<int>(3, threads: 4);
         index.Add(Enumerable.Range(0, 20_000).Select(key => new SearchRow<int>(key, x)));

@@ -101,7 +101,7 @@ public class ExactSearchTests
     }
 
     [Fact]
-    public void MoreThanThereIs_GivesAll()
+    public void AskingForMoreRowsThanThereAre_GivesAll()
     {
         var index = new ExactIndex<int>(3, SearchMetric.Dot);
         Assert.Empty(index.Search([1, 2, 3], 5));

@@ -47,7 +47,7 @@ public class ImageEmbedderTests
     }
 
     [Fact]
-    public async Task WhatIsNoImage_IsRefused()
+    public async Task AFileThatIsNotAnImage_IsRefused()
     {
         var text = new DataContent(new byte[] { 1, 2, 3 }, "text/plain");
         Assert.Contains("text/plain", (await Assert.ThrowsAsync<ArgumentException>(() => embedder.GenerateAsync([text]))).Message,

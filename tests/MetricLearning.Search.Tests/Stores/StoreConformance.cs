@@ -25,7 +25,7 @@ public abstract class StoreConformance : IDisposable
     // Collections
 
     [Fact]
-    public async Task Collections_AreMadeListedAndDeleted()
+    public async Task Collections_AreCreatedListedAndDeleted()
     {
         var first = Store.GetCollection<int, Item>("first");
         Assert.False(await first.CollectionExistsAsync());
@@ -42,7 +42,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public async Task ACollectionThatIsNotThere_IsSaidToBeMissing()
+    public async Task ACollectionThatDoesNotExist_IsReportedAsMissing()
     {
         var missing = Store.GetCollection<int, Item>("missing");
         var thrown = await Assert.ThrowsAsync<VectorStoreException>(() => missing.UpsertAsync(Item.All[0]));
@@ -54,7 +54,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public async Task ADeletedCollection_IsEmptyWhenItIsMadeAgain()
+    public async Task ADeletedCollection_IsEmptyWhenItIsCreatedAgain()
     {
         var items = await FilledAsync();
         await items.EnsureCollectionDeletedAsync();
@@ -111,7 +111,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public async Task Delete_RemovesAndPassesOverWhatIsNotThere()
+    public async Task Delete_RemovesRecords_AndIgnoresMissingOnes()
     {
         var items = await FilledAsync();
         await items.DeleteAsync(3);
@@ -153,7 +153,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public async Task Search_TakesTheVectorThatIsNamed()
+    public async Task Search_UsesTheVectorThatIsNamed()
     {
         var items = await FilledAsync();
         var found = await items.SearchAsync(new float[] { 3, -3 }, 3, new() { VectorProperty = r => r.Place }).ToListAsync();
@@ -264,7 +264,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public async Task AnEmptyGuid_IsMadeByTheStore()
+    public async Task AnEmptyGuid_IsReplacedByTheStore()
     {
         var collection = Store.GetCollection<Guid, Keyed<Guid>>("guids");
         await collection.EnsureCollectionExistsAsync();
@@ -359,7 +359,7 @@ public abstract class StoreConformance : IDisposable
     }
 
     [Fact]
-    public void TypesThatAreNotKept_AreRefused()
+    public void TypesThatAreNotSupported_AreRefused()
     {
         Assert.Throws<NotSupportedException>(() => Store.GetCollection<DateTime, Keyed<DateTime>>("x"));
         Assert.Throws<NotSupportedException>(() =>

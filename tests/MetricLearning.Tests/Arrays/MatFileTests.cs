@@ -32,7 +32,7 @@ public class MatFileTests
     /// numbers.</summary>
     [Theory]
     [MemberData(nameof(Forms))]
-    public void Read_LeavesOutWhatIsNoArrayOfNumbers(bool compressed)
+    public void Read_LeavesOutContentsThatAreNotArraysOfNumbers(bool compressed)
     {
         using var arrays = MatFile.Read(new MemoryStream(compressed ? PublishedArrays.MatlabMixedCompressed : PublishedArrays.MatlabMixed));
         Assert.Equal(["x", "u16", "u32", "y"], arrays.Keys);
@@ -69,7 +69,7 @@ public class MatFileTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void Read_OfSomeNames_PassesOverWhatNobodyAskedFor(bool compressed)
+    public void Read_OfSomeNames_IgnoresTheOtherArrays(bool compressed)
     {
         byte[] good = Variable(6, "x", [1, 2], Element(2, [3, 4])), odd = Variable(6, "odd", [1, 2], Element(99, [3, 4]));
         byte[] file = [.. PublishedArrays.Matlab[..128], .. compressed ? Packed(odd) : odd, .. compressed ? Packed(good) : good];
@@ -114,7 +114,7 @@ public class MatFileTests
     }
 
     [Fact]
-    public void Read_WhatIsNoSuchFile()
+    public void Read_OfAFileThatIsNotAMatFile_IsRefused()
     {
         Refuses([], "it does not begin with the header of a file of version 5");
         Refuses(new byte[200], "it does not begin with the header of a file of version 5");

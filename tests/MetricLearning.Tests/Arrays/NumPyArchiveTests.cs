@@ -117,7 +117,7 @@ public sealed class NumPyArchiveTests : IDisposable
     }
 
     [Fact]
-    public void Open_OfWhatIsNoArchive_IsRefused_AndClosesTheFile()
+    public void Open_OfAFileThatIsNotAnArchive_IsRefused_AndClosesTheFile()
     {
         File.WriteAllText(FilePath, "no archive");
         Assert.Throws<InvalidDataException>(() => new NumPyArchive(FilePath));

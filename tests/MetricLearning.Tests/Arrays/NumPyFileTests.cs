@@ -47,7 +47,7 @@ public sealed class NumPyFileTests : IDisposable
     }
 
     [Fact]
-    public void Write_OfATypeThatNumPyHasNot_LeavesTheOldFile()
+    public void Write_OfATypeThatNumPyDoesNotHave_LeavesTheOldFile()
     {
         using var scope = NewDisposeScope();
         NumPyFile.Write(FilePath, ones(2));
@@ -90,7 +90,7 @@ public sealed class NumPyFileTests : IDisposable
     }
 
     [Fact]
-    public void Read_WhatIsNoArray()
+    public void Read_OfAFileThatIsNotAnArray_IsRefused()
     {
         Refuses([], "it has 0 bytes");
         Refuses([.. Enumerable.Repeat((byte)'x', 40)], "it does not begin with the header of a .npy array");

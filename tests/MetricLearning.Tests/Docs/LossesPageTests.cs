@@ -67,7 +67,7 @@ public class LossesPageTests
         where !section.Skip(1).Any(line => line.Contains(part, StringComparison.Ordinal))
         select $"{name} lacks {part}");
 
-    /// <summary>The default numbers of a constructor are among the defaults of the loss's section, in degrees if it takes radians.</summary>
+    /// <summary>The section of a loss lists the default numbers of its constructor, in degrees if the constructor takes radians.</summary>
     [Fact]
     public void Defaults_AreThoseOfTheConstructors()
     {

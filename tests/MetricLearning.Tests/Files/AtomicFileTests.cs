@@ -21,7 +21,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void WhatKilledSavesLeft_IsDeletedByTheNext()
+    public void LeftoversOfKilledSaves_AreDeletedByTheNext()
     {
         for (var i = 0; i < 3; i++) LeftOver(Target, "half a fi");
         File.SetLastWriteTimeUtc(LeftOver(Target, ""), DateTime.UtcNow.AddHours(-1));
@@ -31,7 +31,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void WhatIsNotThisTargetsLeftOver_Stays()
+    public void FilesThatAreNotLeftoversOfThisTarget_Stay()
     {
         string[] others =
         [

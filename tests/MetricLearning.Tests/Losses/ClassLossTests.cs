@@ -77,7 +77,7 @@ public class ClassLossTests
     }
 
     [Fact]
-    public void MarginsOfNothing_AreTheScaledSoftmax()
+    public void MarginsOfZero_AreTheScaledSoftmax()
     {
         using var scope = NewDisposeScope();
         var (x, y) = Batch();
@@ -213,7 +213,7 @@ public class ClassLossTests
     }
 
     [Fact]
-    public void AdaFace_KeepsItsRunningValuesWhereItShould()
+    public void AdaFace_KeepsItsRunningValues_UnlessATrainingBatchGivesNewOnes()
     {
         using var scope = NewDisposeScope();
         var (x, y) = Batch();

@@ -50,7 +50,7 @@ public class DistillationLossTests
     }
 
     [Fact]
-    public void Rankings_AreTheirFormula_AndRowsAreNoNeighborsOfThemselves()
+    public void Rankings_AreTheirFormula_AndRowsAreNotTheirOwnNeighbors()
     {
         using var scope = NewDisposeScope();
         var (s, t) = Views(4);

@@ -44,7 +44,7 @@ public class EveryLossTests
 
     /// <summary>A sum adds losses of labels. A loss of two views has a type that does not fit.</summary>
     [Fact]
-    public void ALossOfViews_IsNoPartOfASum() =>
+    public void ALossOfViews_CannotBePartOfASum() =>
         Assert.DoesNotContain(Losses, type => type.IsSubclassOf(typeof(ViewLoss)) && type.IsAssignableTo(
             typeof(LossSum).GetMethod(nameof(LossSum.Add))!.GetParameters()[1].ParameterType));
 }

@@ -35,7 +35,7 @@ public class LossConcurrencyTests
     }
 
     [Fact]
-    public void ThoseThatKeepState_SaySo()
+    public void LossesThatKeepState_SaySo()
     {
         Assert.StartsWith(OneAtATime, XmlDocs.ThreadSafety(typeof(CrossBatchMemory)));
         Assert.All([typeof(AdaFaceLoss), typeof(CurricularFaceLoss), typeof(DynamicSoftMarginLoss)],

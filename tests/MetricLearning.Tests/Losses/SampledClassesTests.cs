@@ -55,7 +55,7 @@ public class SampledClassesTests
     }
 
     [Fact]
-    public void FewerClassesThanTheBatchHas_ArePutUpToThem()
+    public void FewerClassesThanTheBatchHas_AreRaisedToTheirNumber()
     {
         using var scope = NewDisposeScope();
         var x = LossTable.Random(1, 12, Dimension);

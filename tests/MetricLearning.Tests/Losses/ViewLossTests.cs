@@ -14,7 +14,7 @@ public class ViewLossTests
     })];
 
     [Theory, MemberData(nameof(ViewLosses))]
-    public void Labels_AreNoView(string name)
+    public void Labels_AreNotAView(string name)
     {
         using var scope = NewDisposeScope();
         var (x, y) = LossTable.Batch();

@@ -22,7 +22,7 @@ public class MinerTests
             positives.Length > 0 && negatives.Length > 0 ? [(positives.MaxBy(p => d[p]), negatives.MinBy(n => d[n]))] : []);
 
     [Fact]
-    public void BatchHard_KeepTies_IsAllOfThem() =>
+    public void BatchHard_WithKeepTies_TakesAllOfThem() =>
         Same(new BatchHardMiner { KeepTies = true }, (d, positives, negatives) =>
             from p in positives
             where d[p] == positives.Max(q => d[q])
@@ -114,7 +114,7 @@ public class MinerTests
             select (p, n));
 
     [Fact]
-    public void NHard_WantsARank() => Assert.Throws<ArgumentOutOfRangeException>(() => new NHardMiner(0..1, 2..2));
+    public void NHard_NeedsARank() => Assert.Throws<ArgumentOutOfRangeException>(() => new NHardMiner(0..1, 2..2));
 
     [Fact]
     public void MultiSimilarity_IsWithinEpsilonOfTheHardest() =>
@@ -131,7 +131,7 @@ public class MinerTests
             where d[n] < 4 select (p, n));
 
     [Fact]
-    public void Hdc_IsTheHardestPartOfTheBatch()
+    public void Hdc_TakesTheHardestPartOfTheBatch()
     {
         using var scope = NewDisposeScope();
         var x = LossTable.Random(3, 9, 4);
@@ -145,7 +145,7 @@ public class MinerTests
     }
 
     [Fact]
-    public void WhatIsMined_IsFreedWithoutTheCandidates_WhereNothingIsToBeHad()
+    public void MinedTuples_AreFreedWithoutTheCandidates()
     {
         using var scope = NewDisposeScope();
         var x = LossTable.Random(3, 4, 4);

@@ -38,7 +38,7 @@ public class ElfLibraryTests
     }
 
     [Fact]
-    public void TakesTheOlderWaitWhereAsked()
+    public void UsesTheOlderWaitIfAsked()
     {
         var elf = new ElfLibrary(library.Value);
         var copy = elf.Weakened(olderWait: true)!;
@@ -59,7 +59,7 @@ public class ElfLibraryTests
         Assert.Throws<InvalidDataException>(() => new ElfLibrary(library.Value[..length]));
 
     [Fact]
-    public void RefusesWhatIsNoLibrary()
+    public void RefusesAFileThatIsNotALibrary()
     {
         Assert.Throws<InvalidDataException>(() => new ElfLibrary(new byte[1000]));
         var of32Bits = library.Value.ToArray();

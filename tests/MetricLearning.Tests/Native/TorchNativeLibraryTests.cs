@@ -97,7 +97,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
     }
 
     [Fact]
-    public void ARuntimeWithoutTheNewerWaitServesToo()
+    public void ARuntimeWithoutTheNewerWaitWorksToo()
     {
         // LD_BIND_NOW: every function is looked up at once, so that none is left that would be missing when it is called.
         var (output, error) = Run(("LD_LIBRARY_PATH", RuntimeWhere(("GLIBCXX_3.4.30", "GLIBCXX_X.X.30"), older)), ("LD_BIND_NOW", "1"));
@@ -106,7 +106,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
     }
 
     [Fact]
-    public void WhereNothingHelpsOneLineSaysWhy()
+    public void IfNoWayWorksOneLineSaysWhy()
     {
         var (output, error) = Run(("LD_LIBRARY_PATH", RuntimeWhere(("GLIBCXX_3.4.29", "GLIBCXX_X.X.29"), older)));
         Assert.DoesNotContain(Success, output, StringComparison.Ordinal);
@@ -117,7 +117,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
     }
 
     [Fact]
-    public void WhereTheLibraryLoadsByItselfNothingIsSaid()
+    public void IfTheLibraryLoadsByItselfNothingIsPrinted()
     {
         var (output, error) = Run(("LD_LIBRARY_PATH", RuntimeWhere(("GLIBCXX_3.4.28", "GLIBCXX_3.4.32"))));
         Assert.Contains(Success, output, StringComparison.Ordinal);

@@ -28,7 +28,7 @@ public class FittedObjectsTests
     }
 
     [Fact]
-    public void Fits_AreAppliedInManyThreads()
+    public void FittedObjects_AreAppliedInManyThreads()
     {
         var (query, gallery) = EvaluationCalls.Sets();
         using (query)

@@ -39,7 +39,7 @@ public class ClassBalancedSamplerTests
     }
 
     [Fact]
-    public void TheDraw_IsTheSameForEver() =>
+    public void TheDraw_NeverChanges() =>
         Assert.Equal("6 6 5 6 4 2 5 6", string.Join(' ', new ClassBalancedSampler([0, 0, 0, 0, 1, 1, 2], 4, batchesPerEpoch: 2, seed: 1)
             .Draw(0)));
 }

@@ -26,7 +26,7 @@ public class GroupByLabelSamplerTests
     }
 
     [Fact]
-    public void OfAnOddNumber_TheLastNeverComes() => Assert.Equal([0L, 1], new GroupByLabelSampler([7, 7, 7], 2).Draw(0));
+    public void OfAnOddNumberOfRows_TheLastIsNeverDrawn() => Assert.Equal([0L, 1], new GroupByLabelSampler([7, 7, 7], 2).Draw(0));
 
     [Fact]
     public void Errors_NameTheArgument()

@@ -78,11 +78,11 @@ public class IdentitySamplerTests
     }, iter: 1_000);
 
     [Fact]
-    public void AnEpochOfFixedLength_HasJustSoManyBatches() => cases.Where(c => c.Epoch.BatchCount is not null).Sample(
+    public void AnEpochOfFixedLength_HasThatNumberOfBatches() => cases.Where(c => c.Epoch.BatchCount is not null).Sample(
         c => Assert.Equal(c.Epoch.BatchCount, c.Sampler().BatchesPerEpoch), iter: 600);
 
     [Fact]
-    public void AnEpoch_IsWhatItsPolicySays() => cases.Where(c => c.Epoch.BatchCount is null).Sample(c =>
+    public void AnEpoch_FollowsItsPolicy() => cases.Where(c => c.Epoch.BatchCount is null).Sample(c =>
     {
         var drawn = c.Sampler().Draw(0);
         var groups = drawn.Length / c.K;
@@ -184,7 +184,7 @@ public class IdentitySamplerTests
     }
 
     [Fact]
-    public void TheDraw_IsTheSameForEver()
+    public void TheDraw_NeverChanges()
     {
         // A change of these values would change the batches of every recorded run.
         var labels = new long[] { 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 3, 3, 3 };

@@ -25,7 +25,7 @@ public sealed class CheckpointSpaceTests(SmallRun run)
     }
 
     [Fact]
-    public void AnOptionThatContradictsTheCheckpoint_IsSaid()
+    public void AnOptionThatContradictsTheCheckpoint_IsReported()
     {
         Assert.Contains("warning: best.safetensors was trained with --size 32 32, and --size 48 48 is given.",
             Evaluate("--size", "48", "48"), StringComparison.Ordinal);

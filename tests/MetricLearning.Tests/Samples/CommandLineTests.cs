@@ -11,7 +11,7 @@ public class CommandLineTests
     [InlineData("--arch: there is no resnet19. Near names: resnet18, ", "train", "--data", ".", "--arch", "resnet19")]
     [InlineData("--weights imagenet needs --arch cntk_resnet18, got resnet50.", "train", "--data", ".", "--weights", "imagenet", "--arch",
         "resnet50")]
-    public void AMistake_IsSaidInOneLine(string message, params string[] arguments)
+    public void AMistake_IsReportedInOneLine(string message, params string[] arguments)
     {
         var (code, _, error) = Run(arguments);
         Assert.Equal(2, code);

@@ -119,7 +119,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         NumPyArchive.Write(InFolder("second.npz"), arrays);
         (code, _, error) = Run([InFolder("first.npz"), "--compare", InFolder("second.npz")]);
         Assert.Equal(1, code);
-        Assert.Contains("Two runs are compared query by query, and query 0 is identity 0, camera 1 in first", error,
+        Assert.Contains("Two runs are compared query by query, but query 0 is identity 0, camera 1 in first", error,
             StringComparison.Ordinal);
     }
 
@@ -147,7 +147,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));
         Refuses(1, "All 20 queries have no match left: all images of their identity are from the query's own camera.",
             InFolder("one-camera.npz"));
-        Refuses(1, "Where cameras do not matter: --protocol none.", InFolder("one-camera.npz"));
+        Refuses(1, "If cameras do not matter: --protocol none.", InFolder("one-camera.npz"));
         Write("strangers", "query_pid", arrays["query_pid"] + 1000);
         Refuses(1, "No identity is both a query and in the gallery.", InFolder("strangers.npz"));
         Write("two-sets", "qf", arrays["query_feat"], ("gf", arrays["gallery_feat"]), ("q_pids", arrays["query_pid"]),
@@ -184,7 +184,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
 
     /// <summary>Data that figures do not need cannot stop an evaluation: names of another kind, and another type of features.</summary>
     [Fact]
-    public void FiguresAreGiven_ThoughNamesAndTypesDiffer()
+    public void FiguresAreComputed_EvenIfNamesAndTypesDiffer()
     {
         using var scope = NewDisposeScope();
         var arrays = Arrays();

@@ -52,7 +52,7 @@ public sealed class CheckpointFormTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Beside))]
-    public void WhatIsNoTensor_RefusesNoFile(string thing)
+    public void ObjectsThatAreNotTensors_DoNotMakeAFileUnreadable(string thing)
     {
         var state = (TorchFileBuilder b) => b.Text("state_dict").OrderedDict().Begin().Text("w").Tensor("0", 2, [2], [1]).End();
         foreach (var built in new[] { Root(b => state(things[thing](b.Text("x")))), Root(b => things[thing](state(b).Text("x"))) })
@@ -222,7 +222,7 @@ public sealed class CheckpointFormTests : IDisposable
     /// <summary>PyTorch 2 saves the results of <c>neg()</c> of an imaginary part and of <c>conj()</c> as a mark and the original
     /// numbers.</summary>
     [Fact]
-    public void MarksOfNegatedAndConjugatedTensors_AreHeeded()
+    public void MarksOfNegatedAndConjugatedTensors_AreApplied()
     {
         static TorchFileBuilder Marked(TorchFileBuilder b, string mark, string type, long count, params long[] strides) =>
             b.Call("torch._utils", "_rebuild_tensor_v2", t => t.Raw((byte)'(').Text("storage").Global("torch", type)
@@ -382,7 +382,7 @@ public sealed class CheckpointFormTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Foreign))]
-    public void WhatComesInPlaceOfWeights_IsNamed(byte[] content, string what, string todo)
+    public void AnotherFileInPlaceOfWeights_IsNamed(byte[] content, string what, string todo)
     {
         foreach (var name in new[] { "x.pth", "x.safetensors" })
         {

@@ -140,7 +140,7 @@ public class TorchCheckpointFileTests
 
     [Theory]
     [MemberData(nameof(BadTensors))]
-    public void Read_TensorsThatTheFileHasNot_AreRefused(long count, long[] shape, long[] strides, long offset, string message)
+    public void Read_TensorsThatTheFileDoesNotHold_AreRefused(long count, long[] shape, long[] strides, long offset, string message)
     {
         var file = Root(b => b.Text("x").Tensor("0", count, shape, strides, offset)).Floats("0", 1, 2, 3, 4).Archive();
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => Read(file)).Message);

@@ -8,7 +8,7 @@ namespace MetricLearning.Tests;
 public class WeightLoadingTests
 {
     [Fact]
-    public void Report_TellsMatchedMissingUnexpectedAndOfAnotherShape()
+    public void Report_ListsMatchedMissingUnexpectedAndMismatched()
     {
         using var scope = NewDisposeScope();
         using var model = nn.Sequential(("a", nn.Linear(3, 2)), ("b", nn.BatchNorm1d(2)));
@@ -53,7 +53,7 @@ public class WeightLoadingTests
     }
 
     [Fact]
-    public void ModulePrefix_OfAllNames_IsTakenOff()
+    public void ModulePrefix_OfAllNames_IsRemoved()
     {
         using var scope = NewDisposeScope();
         using var model = nn.Sequential(("a", nn.Linear(3, 2)));
@@ -74,7 +74,7 @@ public class WeightLoadingTests
     [InlineData("module.model.backbone.", "module.model.")]
     [InlineData("backbone.", "")]
     [InlineData("net.backbone.", "net.")]
-    public void Wrappers_OfTheBackbone_AreFoundOut(string backbonePrefix, string classifierPrefix)
+    public void Wrappers_OfTheBackbone_AreRecognized(string backbonePrefix, string classifierPrefix)
     {
         using var scope = NewDisposeScope();
         using var model = new EmbeddingModel(OSNet.X025(), classes: 3);
@@ -87,7 +87,7 @@ public class WeightLoadingTests
     }
 
     [Fact]
-    public void Names_ThatAreAlike_AreSaidTogether()
+    public void Names_ThatAreSimilar_AreReportedTogether()
     {
         using var scope = NewDisposeScope();
         using var model = nn.Sequential(("layer", nn.Linear(3, 2)));
@@ -131,7 +131,7 @@ public class WeightLoadingTests
     }
 
     [Fact]
-    public void BatchCounter_IsLoadedWhereItIs_AndNotMissedWhereItIsNot()
+    public void BatchCounter_IsLoadedIfPresent_AndNotReportedIfAbsent()
     {
         using var scope = NewDisposeScope();
         using var model = nn.BatchNorm1d(2);
@@ -171,7 +171,7 @@ public class WeightLoadingTests
     }
 
     [Fact]
-    public void LoadWeights_OfAFileThatIsNone_SaysSo()
+    public void LoadWeights_OfAFileWithoutWeights_SaysSo()
     {
         using var model = nn.Linear(3, 2);
         var path = Path.GetTempFileName();
@@ -198,7 +198,7 @@ public class WeightLoadingTests
     [InlineData("student.backbone.")]
     [InlineData("feature_extractor.")]
     [InlineData("a.b.c.d.e.f.")]
-    public void AnyCommonPrefix_IsFoundOut(string prefix)
+    public void AnyCommonPrefix_IsRecognized(string prefix)
     {
         using var scope = NewDisposeScope();
         using var backbone = OSNet.X025();
@@ -232,7 +232,7 @@ public class WeightLoadingTests
     }
 
     [Fact]
-    public void BatchCounters_OfAnotherShape_AreNoMisfit()
+    public void BatchCounters_OfAnotherShape_AreNotReportedAsMismatched()
     {
         using var scope = NewDisposeScope();
         using var model = nn.BatchNorm1d(2);

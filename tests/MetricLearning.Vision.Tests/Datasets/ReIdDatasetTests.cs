@@ -50,7 +50,7 @@ public sealed class ReIdDatasetTests : IDisposable
     }
 
     [Fact]
-    public void QueriesThatTheGalleryLacks_AreAWarning_AndAnErrorWhereAllAre()
+    public void QueriesWithoutAMatchInTheGallery_AreAWarning_AndAnErrorIfNoQueryHasOne()
     {
         var train = List(1, 9);
         var dataset = new ReIdDataset("mine", train, List(2, 3, 3), List(2, 9));

@@ -55,7 +55,7 @@ public sealed class ImageDecoderTests : IDisposable
     }
 
     [Fact]
-    public void Cmyk_IsNotTakenForItsNegative()
+    public void Cmyk_IsNotReadAsItsNegative()
     {
         var rgb = Rgb(Picture.Load(folder.Write("cmyk.jpg", SampleImages.Cmyk)));
         Assert.All(Enumerable.Range(0, 16), i => Assert.InRange(rgb[17 * i].R - 15 * i, -40, 40));

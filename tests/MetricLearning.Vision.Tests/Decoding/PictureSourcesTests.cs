@@ -130,7 +130,7 @@ public sealed class PictureSourcesTests : IDisposable
     }
 
     [Fact]
-    public void ALoader_TakesImagesThatAreNoFiles()
+    public void ALoader_TakesImagesThatAreNotFiles()
     {
         var paths = Enumerable.Range(0, 12).Select(i => folder.Draw($"{i:00}.jpg", i)).ToArray();
         var files = new ImageList(paths.Select((path, i) => new ImageSample(path, i % 3, 1)));

@@ -55,7 +55,7 @@ public sealed class ExtractTests : IDisposable
     }
 
     [Fact]
-    public void ListsWithoutCameras_HaveNone()
+    public void ListsWithoutCameras_GiveSetsWithoutCameras()
     {
         var images = new ImageList(set.Draw(2), hasCameras: false);
         using var features = new ImageLoader(images, plain).Extract(Thirds, cancellationToken: Cancel);
@@ -91,7 +91,7 @@ public sealed class ExtractTests : IDisposable
     [InlineData(2, 0)]
     [InlineData(2, 7)]
     [InlineData(4, 0)]
-    public void StoppedExtraction_GoesOnAfterTheLastWholeBatch_ToTheSameBits(int batches, int bytesLost)
+    public void StoppedExtraction_ContinuesAfterTheLastWholeBatch_WithTheSameBits(int batches, int bytesLost)
     {
         var images = set.Draw(11);
         using var whole = new ImageLoader(images, plain).Extract(Thirds, batchSize: 3, cancellationToken: Cancel);

@@ -147,7 +147,7 @@ public sealed class ImageLoaderTests : IDisposable
     }
 
     [Fact]
-    public void NoReadablePictureAtAll_IsAnError()
+    public void NoReadablePicture_IsAnError()
     {
         var images = set.Draw(3);
         foreach (var image in images) File.Delete(image.Path);

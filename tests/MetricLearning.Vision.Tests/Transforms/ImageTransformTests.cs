@@ -84,7 +84,7 @@ public sealed class ImageTransformTests : IDisposable
     }
 
     [Fact]
-    public void StepsThatBreakTheirPromise_AreFoundOut()
+    public void StepsThatBreakTheirPromise_AreDetected()
     {
         var transform = new ImageTransform(new Resize(8, 8), new Shrinks(), new Normalize());
         var message = Assert.Throws<InvalidOperationException>(() => transform.Read(folder.Draw("a.png"))).Message;

@@ -64,7 +64,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         return new Sorted(all.cpu().contiguous(), places.cpu().contiguous());
     }
 
-    /// <summary>Scores [queries, G] in float64, +∞ where an image is removed, and how many images are left in each row.</summary>
+    /// <summary>Computes scores [queries, G] in float64, with +∞ for removed images, and the number of images left in each row.</summary>
     private Tensor Scores(int query, int queries, CallProgress progress, out int[] left)
     {
         var gallery = relations.Gallery;

@@ -107,7 +107,7 @@ internal readonly record struct BlendedShare(double Lambda, double Divisor, doub
     /// <summary>The share of a first distance.</summary>
     public double Of(double t) => Lambda * ((Power == 1 ? t : Power == 2 ? t * t : Math.Sqrt(t)) / Divisor);
 
-    /// <summary>The error of the share where that of t is <paramref name="e"/>, and where numbers may underflow.</summary>
+    /// <summary>Bounds the error of the share if that of t is <paramref name="e"/> and numbers may underflow.</summary>
     public double Error(double e) =>
         Lambda * (((Power == 1 ? e : Power == 2 ? e * (2 * Largest + e) : Math.Sqrt(e)) + 8 * double.Epsilon) / Divisor);
 }

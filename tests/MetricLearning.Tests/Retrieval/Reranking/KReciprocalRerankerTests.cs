@@ -246,7 +246,7 @@ public class KReciprocalRerankerTests
     }
 
     [Fact]
-    public void EqualFeatures_AndEmptySets_AreNoProblem()
+    public void EqualFeatures_AndEmptySets_AreAccepted()
     {
         using var scope = NewDisposeScope();
         foreach (var reranker in new Reranker[] { new KReciprocalReranker(),

@@ -8,7 +8,7 @@ public sealed class ImageListTests : IDisposable
 
     /// <summary>A list that counts from 0 has a person 0, who is not a distractor.</summary>
     [Fact]
-    public void Zero_IsAPersonInAListThatCountsFromZero()
+    public void IdentityZero_IsAPerson_InAListThatCountsFromZero()
     {
         var csv = folder.Under("zero.csv");
         File.WriteAllLines(csv, ["file,pid,cam", "a.jpg,0,1", "b.jpg,0,2", "c.jpg,1,1", "d.jpg,-1,1"]);

@@ -398,7 +398,7 @@ public sealed class PublishedDatasetTests : IDisposable
     }
 
     [Fact]
-    public void EachPublishedDataset_SaysWhereItIs()
+    public void EachPublishedDataset_SaysWhereToGetIt()
     {
         Assert.All(PublishedDataset.All, facts => Assert.StartsWith("http", facts.Source, StringComparison.Ordinal));
         Assert.All(PublishedDataset.All.Where(facts => facts.IsSelfRetrieval), facts => Assert.Equal(facts.Query, facts.Gallery));
