@@ -40,7 +40,7 @@ public sealed class MatchDecision
     /// <summary>The threshold of a match: a score at least as near as this is a match.</summary>
     public double MatchThreshold => Signed(match);
 
-    /// <summary>The threshold of no match: a score farther than this is no match.</summary>
+    /// <summary>The threshold of no match: a score farther than this is not a match.</summary>
     public double NoMatchThreshold => Signed(noMatch);
 
     /// <summary>The share of different pairs that are called a match, with its interval.</summary>

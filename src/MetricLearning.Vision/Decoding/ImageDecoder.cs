@@ -7,7 +7,7 @@ namespace MetricLearning.Vision;
 /// <summary>Decodes JPEG, PNG, WebP, BMP and GIF (the first frame) through Skia, and portable anymaps (PBM, PGM, PPM, plain and binary), to
 /// 8-bit RGB.</summary>
 /// <remarks>
-/// Gray, palette and CMYK images become RGB. Of 16 bits per channel the upper 8 are kept. Transparent pixels are composited over white.
+/// Gray, palette and CMYK images become RGB. If a channel has 16 bits, the upper 8 are kept. Transparent pixels are composited over white.
 /// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as in Pillow.
 /// A file that ends early is an error. A truncated JPEG that ends with an end marker decodes with its missing part gray, as in Pillow,
 /// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused by name. Thread safety: any

@@ -27,7 +27,7 @@ public sealed class ExtractionJournal
     /// <summary>The path of the file.</summary>
     public string Path { get; }
 
-    /// <summary>What the features depend on.</summary>
+    /// <summary>A text that identifies what the features depend on.</summary>
     public string Key { get; }
 
     /// <summary>Deletes the file, if it exists.</summary>

@@ -11,7 +11,7 @@ internal sealed class JournalFile : IDisposable
     private readonly int imageCount;
     private readonly FileStream stream;
 
-    /// <param name="path">The file; it is made if it does not exist.</param>
+    /// <param name="path">The file; it is created if it does not exist.</param>
     /// <param name="fingerprint">A hash of everything that the features depend on.</param>
     /// <param name="imageCount">The number of images that are extracted.</param>
     public JournalFile(string path, byte[] fingerprint, int imageCount)

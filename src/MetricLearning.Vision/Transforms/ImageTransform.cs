@@ -162,7 +162,7 @@ public sealed class ImageTransform
     public Tensor Apply(Picture picture, SeededRandom? random = null) => TensorOf(Copy(picture), random);
 
     /// <summary>Transforms one decoded image to the <see cref="Channels"/> · <see cref="Height"/> · <see cref="Width"/> numbers that a
-    /// network takes, channel by channel, each row by row. No tensor is made, and TorchSharp's native library is not loaded.</summary>
+    /// network takes, channel by channel, each row by row. No tensor is created, and TorchSharp's native library is not loaded.</summary>
     /// <param name="picture">The image; it stays unchanged.</param>
     /// <param name="random">The random numbers for the random steps; null for those of seed 0.</param>
     /// <inheritdoc cref="Apply(Picture, SeededRandom?)" path="/exception"/>

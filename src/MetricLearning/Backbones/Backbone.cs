@@ -49,7 +49,7 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
         return FeatureMap(layout.Apply(images)).contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The network itself. The caller frees the tensors that are made here, except the result.</summary>
+    /// <summary>The network itself. The caller frees the tensors that are created here, except the result.</summary>
     /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked. On the CPU the channels of a position may lie side by side
     /// in memory (PyTorch's <c>channels_last</c>), because convolutions are faster so: do not assume the usual strides.</param>
     /// <returns>[N, <see cref="Channels"/>, h, w].</returns>

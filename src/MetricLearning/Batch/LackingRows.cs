@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>The number of rows of a batch without a positive, and the number without a negative.</summary>
 internal readonly record struct LackingRows(long WithoutPositives, long WithoutNegatives)
 {
-    /// <summary>Counts the rows of a batch in which each row meets all others.</summary>
+    /// <summary>Counts the rows of a batch in which each row is compared with all others.</summary>
     public static LackingRows OfLabels(Tensor labels)
     {
         var values = Read(labels);
@@ -19,10 +19,10 @@ internal readonly record struct LackingRows(long WithoutPositives, long WithoutN
         return new(positives, negatives);
     }
 
-    /// <summary>Counts the rows of a batch that meets references.</summary>
+    /// <summary>Counts the rows of a batch that is compared with references.</summary>
     /// <param name="labels">int64 [N].</param>
     /// <param name="referenceLabels">int64 [M].</param>
-    /// <param name="self">int64 [N], the column that a row does not meet as a positive; null if the references are other
+    /// <param name="self">int64 [N], the column that is not a positive of the row; null if the references are other
     /// embeddings.</param>
     public static LackingRows OfLabels(Tensor labels, Tensor referenceLabels, Tensor? self)
     {

@@ -63,7 +63,7 @@ public sealed class LossBatch : IDisposable
     /// <summary>Makes a batch with given tuples. Nothing is mined.</summary>
     /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0.</param>
     /// <param name="tuples">Pairs or triplets over N rows and N columns (M columns, with references). They stay the caller's.</param>
-    /// <param name="references">The references [M, D]; null if the batch meets itself.</param>
+    /// <param name="references">The references [M, D]; null if the batch is compared with itself.</param>
     /// <exception cref="ArgumentException">The tuples are not of this size, point outside it, or lie on another device.</exception>
     public LossBatch(Tensor embeddings, Tuples tuples, Tensor? references = null)
     {

@@ -18,7 +18,7 @@ public sealed class KMeansResult : IDisposable
     /// <summary>The sum of squared distances of the rows from their centers.</summary>
     public double Inertia { get; }
 
-    /// <summary>How many times rows were assigned.</summary>
+    /// <summary>The number of times that rows were assigned.</summary>
     public int Iterations { get; }
 
     /// <summary>Whether no row changed its cluster in the last iteration.</summary>

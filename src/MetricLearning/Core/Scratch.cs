@@ -8,16 +8,16 @@ internal static class Scratch
     [ThreadStatic] private static double[]? doubles;
     [ThreadStatic] private static float[]? floats;
 
-    /// <summary>At least <paramref name="count"/> integers.</summary>
+    /// <summary>Gets at least <paramref name="count"/> integers.</summary>
     public static int[] Ints(int count) => ints is { } held && held.Length >= count ? held : ints = new int[count];
 
-    /// <summary>At least <paramref name="count"/> floats.</summary>
+    /// <summary>Gets at least <paramref name="count"/> floats.</summary>
     public static float[] Floats(int count) => floats is { } held && held.Length >= count ? held : floats = new float[count];
 
     /// <summary>Exactly <paramref name="count"/> doubles.</summary>
     public static Span<double> Doubles(int count) =>
         (doubles is { } held && held.Length >= count ? held : doubles = new double[count]).AsSpan(0, count);
 
-    /// <summary>At least <paramref name="count"/> integers, in another buffer than <see cref="Ints"/>.</summary>
+    /// <summary>Gets at least <paramref name="count"/> integers, in another buffer than <see cref="Ints"/>.</summary>
     public static int[] Places(int count) => places is { } held && held.Length >= count ? held : places = new int[count];
 }

@@ -112,10 +112,10 @@ public abstract class Distance
     /// <param name="x">[N, D], float32 or float64.</param>
     internal virtual ProductOrdering? Form(Tensor x) => null;
 
-    /// <summary>[N, D] and [M, D] → [N, M]; y is x itself if a batch meets itself. The caller frees the tensors that are made
+    /// <summary>[N, D] and [M, D] → [N, M]; y is x itself if a batch is compared with itself. The caller frees the tensors that are created
     /// here.</summary>
     protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
-    /// <summary>[K, D] and [K, D] → [K]. The caller frees the tensors that are made here.</summary>
+    /// <summary>[K, D] and [K, D] → [K]. The caller frees the tensors that are created here.</summary>
     protected abstract Tensor PairwiseCore(Tensor x, Tensor y);
 }

@@ -39,6 +39,6 @@ public sealed record FeatureNames(string Features, string Identities, string? Ca
 
     private static string Alike(string value, string features, string name) =>
         value.Contains(Wildcard, StringComparison.Ordinal) == features.Contains(Wildcard, StringComparison.Ordinal) ? value
-            : throw new ArgumentException($"{name} must have a {Wildcard} where {nameof(Features)} has one, got {value} beside {features}.",
-                name);
+            : throw new ArgumentException(
+                $"{name} must have a {Wildcard} exactly if {nameof(Features)} has one, got {value} with {features}.", name);
 }

@@ -116,7 +116,7 @@ public sealed class FeatureReader
         return new(name, new EmbeddingSet(vectors.alias(), people, views) { Space = space }, paths, identityNumbers.Names, notes);
 
         InvalidDataException Missing() => new(arrays.Names.Contains(FeatureArrays.Only)
-            ? $"a .npy file has no identities{Of()}: give them in a .csv file beside it, with the columns file, pid and cam, or in a file "
+            ? $"a .npy file has no identities{Of()}: give them in a .csv file next to it, with the columns file, pid and cam, or in a file "
                 + "of their own"
             : $"it has no identities{Of()} under a known name ("
                 + $"{MessageText.Some([.. columns.NamesOf(FeatureColumn.Identities, set)])}); it has {arrays.Described}");

@@ -83,7 +83,7 @@ public static class LayerFeatures
         }
     }
 
-    /// <summary>Throws if there is no such layer; makes the model's layers ready to be looked at.</summary>
+    /// <summary>Throws if there is no such layer; prepares the model's layers to be observed.</summary>
     internal static void Prepare(nn.Module model, string layer)
     {
         Known(model, [layer]);

@@ -26,7 +26,7 @@ internal static class SpaceBeside
         AtomicFile.Write(PathOf(features), stream => stream.Write(Encoding.UTF8.GetBytes(json.ToJsonString() + "\n")));
     }
 
-    /// <summary>The space as JSON; null if no file of it lies beside the features.</summary>
+    /// <summary>The space as JSON; null if there is no such file next to the features.</summary>
     /// <exception cref="InvalidDataException">The file is damaged, or it is of other features.</exception>
     public static string? Read(string features)
     {

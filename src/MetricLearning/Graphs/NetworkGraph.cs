@@ -70,7 +70,7 @@ public abstract class NetworkGraph
         return state.TryGetValue(whole, out var value) ? AddWeight(whole, value) : null;
     }
 
-    /// <summary>A size of a value that must be known when the graph is made.</summary>
+    /// <summary>A size of a value that must be known when the graph is created.</summary>
     /// <param name="value">The value.</param>
     /// <param name="axis">The axis.</param>
     /// <exception cref="NotSupportedException">The size is not known, because the graph takes images of any size.</exception>

@@ -133,7 +133,7 @@ public sealed class Mgn : PartModel, IGraphModel
         }
     }
 
-    /// <summary>Pooling, a 1×1 convolution without bias, and a batch norm with a frozen bias; the class weights are beside them.</summary>
+    /// <summary>Pooling, a 1×1 convolution without bias, and a batch norm with a frozen bias. The class weights are separate.</summary>
     private sealed class Head : nn.Module<Tensor, Tensor>, IGraphLayer
     {
         private readonly Pooling pool_layer;

@@ -32,7 +32,7 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
         return Transform(features).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, D] → [N, E]. The caller frees the tensors that are made here, except the result.</summary>
+    /// <summary>[N, D] → [N, E]. The caller frees the tensors that are created here, except the result.</summary>
     protected abstract Tensor Transform(Tensor features);
 
     /// <summary>Fails unless the features have the length that the layer was made for.</summary>

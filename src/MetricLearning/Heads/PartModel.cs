@@ -65,6 +65,6 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
             values.Select((value, i) => KeyValuePair.Create(values.Count == 1 ? name : $"{name}.{i}", value));
     }
 
-    /// <summary>The model itself. The caller frees the tensors that are made here, except those of the output.</summary>
+    /// <summary>The model itself. The caller frees the tensors that are created here, except those of the output.</summary>
     protected abstract PartOutput Parts(Tensor images);
 }

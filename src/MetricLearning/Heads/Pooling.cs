@@ -32,6 +32,6 @@ public abstract class Pooling : nn.Module<Tensor, Tensor>
         return Pool(map).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, C, h, w] → [N, D]. The caller frees the tensors that are made here, except the result.</summary>
+    /// <summary>[N, C, h, w] → [N, D]. The caller frees the tensors that are created here, except the result.</summary>
     protected abstract Tensor Pool(Tensor map);
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>TransReID: a vision transformer with side information and the jigsaw patch module (JPM), which looks at shuffled groups of
+/// <summary>TransReID: a vision transformer with side information and the jigsaw patch module (JPM), which processes shuffled groups of
 /// patches.</summary>
 /// <remarks>
 /// <code>

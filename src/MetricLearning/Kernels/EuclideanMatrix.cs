@@ -12,8 +12,8 @@ namespace MetricLearning;
 /// <c>d² = ‖x‖² + ‖y‖² − 2x·y</c>, with rows measured from the mean row, is written over the product. Where d² is below a thousandth of
 /// ‖x‖² + ‖y‖², digits cancel: there d² and the gradient of d are computed from the differences. The same is done for rows whose squares
 /// underflow or overflow. Equal rows are at distance 0. The backward pass is <c>∂d/∂x = (x − y)/d</c>, 0 if d is 0; for the square it is
-/// 2(x − y). If the batch meets itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives, and all
-/// types and devices other than float32 and float64 on the CPU.
+/// 2(x − y). If the batch is compared with itself, g and gᵀ are added before the one product. Tensor operations compute second derivatives,
+/// and all types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<EuclideanMatrix>
 {

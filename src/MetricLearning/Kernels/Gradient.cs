@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What hand-written backward passes return, and how they compute second derivatives.</summary>
+/// <summary>Builds the gradients that hand-written backward passes return, and their second derivatives.</summary>
 /// <remarks>
 /// Native code takes its own reference to each returned tensor after the backward pass has returned, and then nothing frees ours. If the
 /// caller has a dispose scope open, the scope frees it. If not, <see cref="Release"/> frees it in the next step, so that one set at most
@@ -29,8 +29,8 @@ internal static class Gradient
     /// <returns>One gradient for each input; null for one that is missing or needs none.</returns>
     public static Tensor?[] Differentiable(Func<Tensor?[], Tensor> function, Tensor gradient, params Tensor?[] inputs)
     {
-        // An input may be made of another, or be the same. The gradient of one must not flow on into the other, so each gets a node of its
-        // own.
+        // An input may be computed from another, or be the same tensor. The gradient of one must not flow on into the other, so each gets a
+        // node of its own.
         var nodes = Array.ConvertAll(inputs, input => input?.view_as(input));
         Tensor[] wanted = [.. nodes.OfType<Tensor>().Where(node => node.requires_grad)];
         var found = new Queue<Tensor>(

@@ -5,11 +5,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The farthest positive and the nearest negative of each row of a batch that meets itself, without its distance matrix.</summary>
+/// <summary>The farthest positive and the nearest negative of each row of a batch that is compared with itself, without its distance
+/// matrix.</summary>
 /// <remarks>
 /// The matrix is symmetric, so only the tiles on and above the diagonal are computed. Each tile is searched by rows and by columns while it
-/// is in cache, and then overwritten by the next. Memory: a copy of the rows, and one tile per thread. Of equal distances the lowest index
-/// is taken; equal rows have distances of equal bits. The answer is the same for every number of threads.
+/// is in cache, and then overwritten by the next. Memory: a copy of the rows, and one tile per thread. Among equal distances the lowest
+/// index is taken; equal rows have distances of equal bits. The answer is the same for every number of threads.
 /// </remarks>
 internal sealed unsafe class HardestPairs
 {
@@ -154,7 +155,7 @@ internal sealed unsafe class HardestPairs
             fixed (float* l = left, t = tile, far = best.Far, near = best.Near)
             fixed (int* farIndex = best.FarIndex, nearIndex = best.NearIndex)
             {
-                // The blocks of a worker ascend, so it meets the lowest index of equal distances first.
+                // The blocks of a worker ascend, so it finds the lowest index of equal distances first.
                 for (int block; (block = Interlocked.Increment(ref nextBlock) - 1) < blocks;)
                     SearchBlock(block * TileRows, l, t, new(far, near, farIndex, nearIndex));
             }
@@ -270,7 +271,7 @@ internal sealed unsafe class HardestPairs
         Vector256.ConditionalSelect(higher.AsInt32(), row, Vector256.Load(index)).Store(index);
     }
 
-    /// <summary>What a worker has found for each row: distance and index of the farthest positive and of the nearest negative.</summary>
+    /// <summary>The results of a worker for each row: distance and index of the farthest positive and of the nearest negative.</summary>
     private sealed class Best
     {
         public readonly float[] Far, Near;

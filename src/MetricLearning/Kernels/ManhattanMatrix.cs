@@ -7,10 +7,10 @@ namespace MetricLearning;
 
 /// <summary>The sums of absolute differences of all rows of x to all rows of y.</summary>
 /// <remarks>
-/// Two rows of x meet four rows of y at a time, so that each number that is read serves several sums. If a batch meets itself, each pair is
-/// measured once. An entry depends on its two rows alone, and exchanging them does not change a bit. The backward pass is
-/// <c>∂d/∂x = sign(x − y)</c>, 0 for equal numbers. Tensor operations compute second derivatives, from all differences at once; libtorch's
-/// <c>cdist</c> computes types and devices other than float32 and float64 on the CPU.
+/// Two rows of x are compared with four rows of y at a time, so that each number that is read is used in several sums. If a batch is
+/// compared with itself, each pair is measured once. An entry depends on its two rows alone, and exchanging them does not change a bit. The
+/// backward pass is <c>∂d/∂x = sign(x − y)</c>, 0 for equal numbers. Tensor operations compute second derivatives, from all differences at
+/// once; libtorch's <c>cdist</c> computes types and devices other than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<ManhattanMatrix>
 {

@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>The matrix product x·yᵀ, [N, D] and [M, D] → [N, M], of distances, miners and class scores.</summary>
 /// <remarks>
-/// If a batch meets itself, the forward pass is half a product where <see cref="SelfProduct"/> supports the rows, and the backward pass is
-/// one product, (g + gᵀ)·x, instead of two. Otherwise it is libtorch's <c>mm</c>. Kernels that need one tile at a time use
+/// If a batch is compared with itself, the forward pass is half a product where <see cref="SelfProduct"/> supports the rows, and the
+/// backward pass is one product, (g + gᵀ)·x, instead of two. Otherwise it is libtorch's <c>mm</c>. Kernels that need one tile at a time use
 /// <see cref="TileProduct"/>. The rounding error is that of a dot product of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
 /// </remarks>
 internal sealed class Product : autograd.SingleTensorFunction<Product>
@@ -22,7 +22,8 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         return ReferenceEquals(x, y) && SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, y);
     }
 
-    /// <summary>1 − x·yᵀ with gradient. If a batch meets itself, it is written over the product. The caller disposes it.</summary>
+    /// <summary>1 − x·yᵀ with gradient. If a batch is compared with itself, it is written over the product. The caller disposes
+    /// it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor OneMinus(Tensor x, Tensor y)

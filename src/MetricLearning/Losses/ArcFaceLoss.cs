@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of cosines with a margin added to the own class's angle: <c>s·cos(θ_y + m)</c> beside <c>s·cos θ_c</c>.
+/// Softmax cross entropy of cosines with a margin added to the own class's angle: <c>s·cos(θ_y + m)</c> for the own class and <c>s·cos
+/// θ_c</c> for the others.
 /// </summary>
 /// <remarks>
 /// Beyond θ = π − m, where cos(θ + m) would rise again, the own class has <c>s·(cos θ − m·sin m)</c>. Value and gradient are finite at cos

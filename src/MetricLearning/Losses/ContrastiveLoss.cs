@@ -49,7 +49,7 @@ public sealed class ContrastiveLoss : TupleLoss
 
     /// <summary>
     /// Creates the sum of <c>d²</c> and <c>[m − d]₊²</c> over only the hard pairs of the batch (<see cref="HardPairsMiner"/>), on the
-    /// cosine distance: sentence-transformers' OnlineContrastiveLoss. A batch that meets itself has each pair twice.
+    /// cosine distance: sentence-transformers' OnlineContrastiveLoss. A batch that is compared with itself has each pair twice.
     /// </summary>
     /// <param name="margin">The margin m, finite. Default: 0.5.</param>
     public static ContrastiveLoss Online(double margin = 0.5) =>

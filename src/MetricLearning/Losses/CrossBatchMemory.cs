@@ -5,12 +5,13 @@ namespace MetricLearning;
 /// <summary>A loss on tuples that also compares the batch with the embeddings of earlier batches. It keeps the latest rows in a ring,
 /// without gradient.</summary>
 /// <remarks>
-/// In training mode, while gradients are recorded, each row of the batch meets the whole memory and all other rows of the batch. Then the
-/// batch is stored. Otherwise the batch meets only the memory. The gradient flows only into the anchors. The ring, its labels and its
-/// cursor are buffers: they move and are saved with the loss, so a resumed run continues where it stopped. A batch that the loss refuses is
-/// not stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/> after such a batch. It
-/// works with every <see cref="TupleLoss"/>, miner and distance, and with swapped triplets. Wang et al., <i>Cross-Batch Memory for
-/// Embedding Learning</i>, CVPR 2020; as in pytorch-metric-learning's CrossBatchMemory, with TensorFlow Similarity's warm-up.
+/// In training mode, while gradients are recorded, each row of the batch is compared with the whole memory and with all other rows of the
+/// batch. Then the batch is stored. Otherwise the batch is compared only with the memory. The gradient flows only into the anchors. The
+/// ring, its labels and its cursor are buffers: they move and are saved with the loss, so a resumed run continues where it stopped. A batch
+/// that the loss refuses is not stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/>
+/// after such a batch. It works with every <see cref="TupleLoss"/>, miner and distance, and with swapped triplets. Wang et al.,
+/// <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as in pytorch-metric-learning's CrossBatchMemory, with TensorFlow
+/// Similarity's warm-up.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
@@ -43,8 +44,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <summary>The largest number of rows in the memory.</summary>
     public long Capacity { get; }
 
-    /// <summary>The number of batches at the start that are stored but meet themselves only, while embeddings still drift fast. Default:
-    /// 0.</summary>
+    /// <summary>The number of batches at the start that are stored but are compared only with themselves, while embeddings still drift
+    /// fast. Default: 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int WarmUp { get; init => field = Guard.AtLeast(value, 0); }
 
@@ -102,7 +103,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
         return outcome;
     });
 
-    /// <summary>Makes a batch that meets the memory. If the batch will be stored, its own rows are already at their places.</summary>
+    /// <summary>Makes a batch that is compared with the memory. If the batch will be stored, its own rows are already at their
+    /// places.</summary>
     private LossBatch AgainstMemory(Tensor embeddings, Tensor labels, Tensor? places)
     {
         var x = RowMath.Widen(embeddings);

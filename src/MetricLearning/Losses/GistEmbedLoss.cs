@@ -39,7 +39,7 @@ public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Te
     /// <summary>Computes the loss of anchors, positives and hard negatives.</summary>
     /// <param name="anchors">The anchors [N, D].</param>
     /// <param name="positives">The positives [N, D].</param>
-    /// <param name="negatives">The hard negatives [H, D]; each anchor meets all of them.</param>
+    /// <param name="negatives">The hard negatives [H, D]; each anchor is compared with all of them.</param>
     /// <param name="guideAnchors">[N, G].</param>
     /// <param name="guidePositives">[N, G].</param>
     /// <param name="guideNegatives">[H, G].</param>

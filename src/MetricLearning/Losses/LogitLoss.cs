@@ -44,7 +44,7 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
         return LossOutcome.Report([Evaluate(logits, labels, batches)], detailed)[0].Report!;
     }
 
-    /// <summary>Checks labels against [N, C] logits. The caller frees tensors that are made here.</summary>
+    /// <summary>Checks labels against [N, C] logits. The caller frees tensors that are created here.</summary>
     /// <returns>int64 [N], the class of each sample.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
     private protected virtual Tensor ClassesOf(Tensor logits, Tensor labels)
@@ -55,7 +55,7 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
     }
 
     /// <summary>The value of each sample: [N, C] logits (float32 or float64) and int64 [N] labels → [N], N at least 1. The caller frees
-    /// tensors that are made here.</summary>
+    /// tensors that are created here.</summary>
     protected abstract Tensor Costs(Tensor logits, Tensor labels);
 
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(input, labels, batches);

@@ -87,7 +87,7 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>The distance that a detailed report measures.</summary>
     private protected virtual Distance ReportDistance => Distance.Euclidean;
 
-    /// <summary>Computes the values of the loss before they are reduced. The caller frees the tensors that are made here.</summary>
+    /// <summary>Computes the values of the loss before they are reduced. The caller frees the tensors that are created here.</summary>
     protected abstract IEnumerable<LossTerm> Terms(LossBatch batch);
 
     /// <summary>Computes the loss and keeps what a report needs. The caller has a dispose scope open.</summary>

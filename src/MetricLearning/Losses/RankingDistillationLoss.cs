@@ -8,9 +8,9 @@ namespace MetricLearning;
 /// The first view is the student's [N, D], the second the teacher's [N, T], a constant here; D and T may differ. For each row the
 /// similarities to all other rows become probabilities, <c>q = softmax(cos/τ)</c>, and the value is the mean over the rows of
 /// <c>KL(q_teacher ‖ q_student) = Σ q'(log q' − log q)</c>. It is 0 if both rank alike and equally surely. These are ListNet's top-one
-/// probabilities (Cao et al., ICML 2007); a smaller τ looks at the top of the list. Default: τ = 0.1 for both. One row or none: 0. Needs no
-/// labels. Memory O(N²). As in contextual similarity distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021), which compare
-/// with rows of the gallery and of a queue; here with the batch.
+/// probabilities (Cao et al., ICML 2007); a smaller τ gives more weight to the top of the list. Default: τ = 0.1 for both. One row or none:
+/// 0. Needs no labels. Memory O(N²). As in contextual similarity distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021),
+/// which compare with rows of the gallery and of a queue; here with the batch.
 /// </remarks>
 public sealed class RankingDistillationLoss : ViewLoss
 {

@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <summary>A loss on tuples without labels. The two views of a row are positives of each other, and the views of other rows are
 /// negatives.</summary>
 /// <remarks>
-/// If <see cref="Symmetric"/> is true (the default), both views are one batch of 2N rows in which every row meets all others (SimCLR's
-/// NT-Xent with <see cref="NTXentLoss"/>). Otherwise the first view meets only the second. It follows pytorch-metric-learning's
-/// SelfSupervisedLoss.
+/// If <see cref="Symmetric"/> is true (the default), both views are one batch of 2N rows in which every row is compared with all others
+/// (SimCLR's NT-Xent with <see cref="NTXentLoss"/>). Otherwise the first view is compared only with the second. It follows
+/// pytorch-metric-learning's SelfSupervisedLoss.
 /// <para>Thread safety: that of the wrapped loss.</para>
 /// </remarks>
 public sealed class SelfSupervisedLoss : ViewLoss

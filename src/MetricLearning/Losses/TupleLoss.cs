@@ -94,7 +94,7 @@ public abstract class TupleLoss : MetricLoss
     }
 
     /// <summary>Computes the values of the tuples, in one or more terms. It is not called if the batch or the references have no rows. The
-    /// caller frees the tensors that are made here.</summary>
+    /// caller frees the tensors that are created here.</summary>
     /// <param name="distances">The distances: index them by the tuples, or use the matrix.</param>
     /// <param name="tuples">The tuples: use the form that the formula needs, <c>AsTriplets()</c>, <c>AsPairs()</c>, or lists of
     /// pairs.</param>

@@ -40,8 +40,8 @@ public sealed class AngularMiner : Miner
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The batch meets references: the distances of the references to each other are not in
-    /// the matrix.</exception>
+    /// <exception cref="InvalidOperationException">The batch is compared with references: the distances of the references to each other are
+    /// not in the matrix.</exception>
     protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
         candidates.Self is not null && candidates.Rows == candidates.Columns
         ? Mine(distances, distances, candidates)

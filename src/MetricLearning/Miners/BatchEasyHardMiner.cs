@@ -73,7 +73,7 @@ public sealed class BatchEasyHardMiner : Miner
         ? distances.masked_fill(mask.logical_not(), S(double.NegativeInfinity)).max(1)
         : distances.masked_fill(mask.logical_not(), S(double.PositiveInfinity)).min(1);
 
-    /// <summary>The mask with one column in each row; none in a row whose column is no candidate.</summary>
+    /// <summary>The mask with one column in each row; none in a row whose column is not a candidate.</summary>
     private static Tensor One(Tensor mask, Tensor column) =>
         zeros_like(mask).scatter_(1, column.unsqueeze(1), CandidateOrder.Has(mask, column).unsqueeze(1));
 }

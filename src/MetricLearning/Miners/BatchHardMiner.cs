@@ -23,7 +23,7 @@ public sealed class BatchHardMiner : Miner
     public bool KeepTies { get; init; }
 
     /// <inheritdoc/>
-    /// <remarks>A float32 batch on the CPU that meets itself is searched without its distance matrix, unless the matrix exists
+    /// <remarks>A float32 batch on the CPU that is compared with itself is searched without its distance matrix, unless the matrix exists
     /// already.</remarks>
     public override Tuples Mine(DistanceView distances)
     {

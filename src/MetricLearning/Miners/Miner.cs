@@ -47,7 +47,7 @@ public abstract class Miner
     /// <exception cref="ArgumentException">The miner's formula does not hold for this distance.</exception>
     public Distance? Distance { get; init => field = RequireAllowed(value); }
 
-    /// <summary>Picks tuples of a batch that meets itself.</summary>
+    /// <summary>Picks tuples of a batch that is compared with itself.</summary>
     /// <param name="embeddings">The embeddings [N, D], floating point; N may be 0. They need no gradient.</param>
     /// <param name="labels">The labels [N], of any integer type; only equality counts.</param>
     /// <returns>Pairs or triplets over N rows and N columns, for <c>loss.forward(embeddings, tuples)</c>. The caller disposes
@@ -60,7 +60,7 @@ public abstract class Miner
         return Mine(batch);
     }
 
-    /// <summary>Picks tuples of a batch that meets references: a second view, a memory, a teacher.</summary>
+    /// <summary>Picks tuples of a batch that is compared with references: a second view, a memory, a teacher.</summary>
     /// <param name="embeddings">The embeddings [N, D], floating point.</param>
     /// <param name="labels">The labels [N], of any integer type; only equality counts.</param>
     /// <param name="references">The references [M, D], of the same type and device.</param>
@@ -103,7 +103,7 @@ public abstract class Miner
     }
 
     /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. The caller frees all other tensors
-    /// that are made here.</summary>
+    /// that are created here.</summary>
     protected abstract Tuples MineCore(Tensor distances, Pairs candidates);
 
     /// <summary>Refuses a distance that the miner's formula does not hold for. Null stands for the distance of the loss.</summary>

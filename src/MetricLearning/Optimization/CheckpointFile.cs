@@ -34,7 +34,7 @@ internal static class CheckpointFile
         InputFile.Naming(path, () => EmbeddingSpace.Of(tensors.Metadata));
 
     /// <summary>Reads and checks the whole file. The caller disposes the tensors, which are on the CPU.</summary>
-    /// <exception cref="InvalidDataException">The file is no checkpoint, or is incomplete.</exception>
+    /// <exception cref="InvalidDataException">The file is not a checkpoint, or it is incomplete.</exception>
     public static (CheckpointText Text, NamedTensors Tensors) Read(string path)
     {
         NamedTensors tensors;

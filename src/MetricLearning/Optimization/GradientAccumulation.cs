@@ -18,11 +18,11 @@ namespace MetricLearning;
 /// </code>
 /// <para><b>What is exact.</b> A loss that is a mean over the rows (cross entropy and all losses with class vectors and
 /// <see cref="Reducer.Mean"/>) gets the gradient of the whole batch up to rounding if the small batches have the same size. Otherwise pass
-/// <c>share</c>. A loss on pairs or triplets does not: rows of different small batches never meet, so the miner searches fewer candidates.
-/// <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes its statistics from each
-/// small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one meets the earlier ones as
-/// constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more than once: call
-/// its <c>Step</c> together with the optimizer's step.</para>
+/// <c>share</c>. A loss on pairs or triplets does not: rows of different small batches are never compared, so the miner searches fewer
+/// candidates. <see cref="GradientCache"/> gives the exact gradient of the large batch for those. Batch normalization takes its statistics
+/// from each small batch. A <see cref="CrossBatchMemory"/> takes in the rows of each small batch once, so a later one is compared with the
+/// earlier ones as constants. <see cref="SampledClasses"/> draws for each small batch and sums the gradients of a class that is drawn more
+/// than once: call its <c>Step</c> together with the optimizer's step.</para>
 /// <para>Gradients are not part of a checkpoint. A checkpoint that holds this part is saved between the groups, where
 /// <see cref="Pending"/> is 0; elsewhere saving throws.</para>
 /// <para>Thread safety: one thread at a time.</para>

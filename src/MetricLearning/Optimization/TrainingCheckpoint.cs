@@ -182,8 +182,8 @@ public sealed class TrainingCheckpoint
         unsaved.Restart();
     }
 
-    /// <summary>Reads only the notes of a checkpoint, for example to find out which run it belongs to before its parts are made. The whole
-    /// file is checked.</summary>
+    /// <summary>Reads only the notes of a checkpoint, for example to find out which run it belongs to before its parts are created. The
+    /// whole file is checked.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="InvalidDataException">The file is truncated, damaged, of another kind or version.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>

@@ -73,6 +73,6 @@ public abstract class Reducer
     /// <param name="signed">Whether values may be below 0.</param>
     internal virtual bool TakesSums(bool signed) => false;
 
-    /// <summary>Values [K] → scalar; K may be 0. The caller frees tensors that are made here.</summary>
+    /// <summary>Values [K] → scalar; K may be 0. The caller frees tensors that are created here.</summary>
     protected abstract Tensor ReduceCore(LossTerm term, LossBatch batch);
 }

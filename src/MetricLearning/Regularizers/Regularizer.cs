@@ -53,6 +53,6 @@ public abstract class Regularizer
         return PenaltyCore(RowMath.Widen(vectors)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[R, D], R at least 1 → scalar. The caller frees tensors that are made here.</summary>
+    /// <summary>[R, D], R at least 1 → scalar. The caller frees tensors that are created here.</summary>
     protected abstract Tensor PenaltyCore(Tensor vectors);
 }

@@ -21,7 +21,7 @@ internal static class SamplerSize
     }
 
     /// <summary>How many batches an epoch has: the given number, or as many full batches as the rows make, at least 1.</summary>
-    /// <exception cref="ArgumentException">The given number is below 1, or an epoch of so many batches is larger than an array can
+    /// <exception cref="ArgumentException">The given number is below 1, or an epoch with this number of batches is larger than an array can
     /// be.</exception>
     public static int Batches(int? batchesPerEpoch, int rows, int batchSize)
     {

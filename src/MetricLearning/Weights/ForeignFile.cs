@@ -44,7 +44,7 @@ internal static partial class ForeignFile
         if (text.StartsWith("<?xml", StringComparison.Ordinal)) return
             "an XML text, as a store sends it in place of a file that it does not give: look into it for the reason";
         return text.StartsWith('{') || text.StartsWith('[')
-            ? "a JSON text that is no index of shards (with a weight_map): read the file of weights beside it" : null;
+            ? "a JSON text that is not an index of shards (with a weight_map): read the file of weights next to it" : null;
     }
 
     /// <summary>Says what a zip archive with these entries is that torch.save did not write.</summary>

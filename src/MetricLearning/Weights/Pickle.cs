@@ -243,7 +243,7 @@ internal sealed class Pickle
             case 0x93:
                 var name = Pop();
                 var module = Pop();
-                Push(module is string m && name is string n ? new Global(m, n) : throw Invalid("with a name that is no text"));
+                Push(module is string m && name is string n ? new Global(m, n) : throw Invalid("with a name that is not a text"));
                 return true;
             case (byte)'Q': Push(PersistentLoad(Pop()), ValueCost); return true;
             case (byte)'P': Push(PersistentLoad(Line()), ValueCost); return true;
@@ -279,7 +279,7 @@ internal sealed class Pickle
     private void Call(object? called, object? arguments)
     {
         if (called is not (Global or Object) || arguments is not Tuple { Items: var items }) throw Invalid(
-            "with a call of what is no name");
+            "with a call of an object that is not a name");
         object made = (called, items) switch
         {
             (Global { Module: "collections", Name: "OrderedDict" }, []) => new Dictionary(),
@@ -298,7 +298,7 @@ internal sealed class Pickle
             {
                 case Tuple { Items: [var key, var value] }: SetAll(result, [key, value]); break;
                 case List<object?> and [var key, var value]: SetAll(result, [key, value]); break;
-                default: throw Invalid("with an OrderedDict of what are no pairs");
+                default: throw Invalid("with an OrderedDict of objects that are not pairs");
             }
         return result;
     }
@@ -345,7 +345,7 @@ internal sealed class Pickle
     {
         var place = stack.Count - 1;
         while (place >= 0 && !ReferenceEquals(stack[place], mark)) place--;
-        if (place < 0) throw Invalid("without a mark where one is needed");
+        if (place < 0) throw Invalid("without a mark that is needed");
         budget.Spend((long)ElementCost * (stack.Count - place));
         var items = stack.GetRange(place + 1, stack.Count - place - 1);
         stack.RemoveRange(place, stack.Count - place);
@@ -359,7 +359,7 @@ internal sealed class Pickle
     }
 
     private uint Place() => uint.TryParse(Line(), NumberStyles.None, CultureInfo.InvariantCulture, out var place) ? place
-        : throw Invalid("with a place that is no number");
+        : throw Invalid("with a place that is not a number");
 
     private object? Recall(uint index) => memo.TryGetValue(index, out var value) ? value : throw Invalid("that recalls what it never kept");
 

@@ -92,7 +92,7 @@ public static class SafeTensors
     /// one.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>
-    /// <param name="metadata">Text to store beside the tensors; null for none.</param>
+    /// <param name="metadata">Text to store with the tensors; null for none.</param>
     /// <exception cref="ArgumentException">A name occurs twice or is reserved, or a type has no counterpart in the format.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,

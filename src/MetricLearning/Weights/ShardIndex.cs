@@ -37,7 +37,7 @@ internal sealed class ShardIndex
     }
 
     /// <summary>The tensors of all files that it names, in its order.</summary>
-    /// <param name="path">The index; the files lie beside it.</param>
+    /// <param name="path">The index; its files are in the same folder.</param>
     /// <param name="read">Reads one of the files.</param>
     /// <exception cref="InvalidDataException">A file lacks a tensor.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
@@ -52,7 +52,7 @@ internal sealed class ShardIndex
                 var file = Path.Combine(folder, shard.Key);
                 if (!File.Exists(file)) throw new InvalidDataException(
                     $"It is an index of {map.Select(entry => entry.File).Distinct().Count()} files, and "
-                    + $"{MessageText.Excerpt(shard.Key)} is missing: put all of them beside it.");
+                    + $"{MessageText.Excerpt(shard.Key)} is missing: put all of them into its folder.");
                 using var tensors = read(file);
                 foreach (var (name, _) in shard)
                 {

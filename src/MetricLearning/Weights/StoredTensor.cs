@@ -126,7 +126,7 @@ internal abstract record TensorValue
 
     private static TensorValue View(StorageSlice slice, long offset, Pickle.Tuple sizes, Pickle.Tuple steps) =>
         Numbers(sizes) is { } shape && Numbers(steps) is { } strides ? View(slice, offset, shape, strides)
-            : new UnreadTensor("no tensor: a size or a stride of it is no whole number");
+            : new UnreadTensor("not a tensor: a size or a stride of it is not a whole number");
 
     /// <summary>A tensor as a view of its storage, checked against it.</summary>
     public static TensorValue View(StorageSlice slice, long offset, long[] shape, long[] strides)
@@ -135,7 +135,7 @@ internal abstract record TensorValue
             $"of a type, {slice.Storage.Type.Name}, that TorchSharp does not have");
         var text = $"a tensor [{string.Join(", ", shape)}] with strides [{string.Join(", ", strides)}] at {offset}";
         if (shape.Length != strides.Length || offset < 0 || RawTensor.Count(shape) is not { } count || strides.Any(stride => stride < 0))
-            return new UnreadTensor($"{text}, which is no tensor");
+            return new UnreadTensor($"{text}, which is not valid");
         // The position of the last element. Int128, because the strides in a damaged file may be anything.
         Int128 last = offset;
         for (var i = 0; i < shape.Length; i++) last += (Int128)Math.Max(0, shape[i] - 1) * strides[i];

@@ -11,9 +11,9 @@ namespace MetricLearning;
 /// before 1.6, the tar archive before 0.1.11, a module that was saved whole, and TorchScript. Writes the form of today.
 /// </summary>
 /// <remarks>
-/// <para>Nothing in the file is executed. A small interpreter reads its pickle as data. What is neither plain data nor a tensor (an
-/// object of any class, an array of NumPy, the state of an optimizer) stays an inert placeholder. Storages, offsets, sizes and strides are
-/// checked against the file before memory is allocated, and the checksums of a zip archive that has them are compared. Reading takes at
+/// <para>Nothing in the file is executed. A small interpreter reads its pickle as data. An object that is neither plain data nor a tensor
+/// (an object of any class, an array of NumPy, the state of an optimizer) stays an inert placeholder. Storages, offsets, sizes and strides
+/// are checked against the file before memory is allocated, and the checksums of a zip archive that has them are compared. Reading takes at
 /// most four times the file's size and 64 MB.</para>
 /// <para>The tensors are those of one section: a dictionary with tensors at any depth, or a module that was saved whole. A section is named
 /// by its path, dotted, such as <c>state_dict</c>. Without a name it is a dictionary called <c>state_dict</c>, <c>model_state_dict</c>,
@@ -144,7 +144,7 @@ public static partial class TorchCheckpointFile
         {
             PersistentLoad = id =>
             {
-                // A class whose source text was saved beside it.
+                // A class whose source text was saved with it.
                 if (id is Pickle.Tuple { Items: ["module", var kind, ..] }) return kind;
                 var slice = SliceOf(id);
                 if (!storages.TryAdd(slice.Storage.Key, slice.Storage) && storages[slice.Storage.Key] != slice.Storage)

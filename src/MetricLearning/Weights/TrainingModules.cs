@@ -18,7 +18,7 @@ internal static class TrainingModules
     /// <summary>The key of the modules' names in the text.</summary>
     public const string ModulesKey = "modules";
 
-    /// <summary>The modules that have tensors; none if the file is no training checkpoint.</summary>
+    /// <summary>The modules that have tensors; none if the file is not a training checkpoint.</summary>
     /// <exception cref="InvalidDataException">The file claims to be a training checkpoint, but its text is not valid.</exception>
     public static IReadOnlyList<Section> Sections(IReadOnlyDictionary<string, string> metadata, IEnumerable<string> tensors)
     {

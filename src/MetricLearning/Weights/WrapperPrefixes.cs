@@ -43,7 +43,7 @@ internal static class WrapperPrefixes
         return new Change[] { new("", ""), new("", Backbone) }.Concat(found);
     }
 
-    /// <summary>The new name of each. Names beside the wrapped part, such as a classifier beside <c>module.base.</c>, lose as much of the
+    /// <summary>The new name of each. Names outside the wrapped part, such as a classifier next to <c>module.base.</c>, lose as much of the
     /// prefix as they have. A name that would become another's keeps its own.</summary>
     private static Dictionary<string, string> Rename(Change change, Dictionary<string, long[]> weights, Dictionary<string, long[]> state)
     {

@@ -111,7 +111,7 @@ public sealed class FeatureReaderTests : IDisposable
         Assert.Equal(["gallery_vectors", "other"], one.Unread);
         Fails<InvalidDataException>("it has no features named v; it has query_vectors, query_who, gallery_vectors, gallery_who, other, ...",
             () => new FeatureReader { Names = new("v", "who") }.Read(At("x.npz")));
-        Fails<ArgumentException>("Identities must have a * where Features has one, got who beside *_vectors.",
+        Fails<ArgumentException>("Identities must have a * exactly if Features has one, got who with *_vectors.",
             () => new FeatureNames("*_vectors", "who"));
         Fails<ArgumentException>("Features must have * once at most, got **.", () => new FeatureNames("**", "who"));
     }
@@ -192,7 +192,7 @@ public sealed class FeatureReaderTests : IDisposable
         Refuses("it has no features under a known name (query_feat and gallery_feat, qf and gf, features, ...); it has a, b",
             new("a", ones(2)), new("b", ones(2)));
         NumPyFile.Write(At("x.npy"), ones(2, 2));
-        Fails<InvalidDataException>("x.npy: a .npy file has no identities: give them in a .csv file beside it, with the columns file, pid",
+        Fails<InvalidDataException>("x.npy: a .npy file has no identities: give them in a .csv file next to it, with the columns file, pid",
             () => FeatureFile.Read(At("x.npy")));
 
         void Refuses(string message, params KeyValuePair<string, Tensor>[] arrays)

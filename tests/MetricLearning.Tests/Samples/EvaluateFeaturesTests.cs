@@ -141,7 +141,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Write("list", "query_feat", arrays["query_pid"]);
         Refuses(1, "features must be numbers [images, length], got Int64 [20]", InFolder("list.npz"));
         NumPyFile.Write(InFolder("alone.npy"), arrays["query_feat"]);
-        Refuses(1, "alone.npy: a .npy file has no identities: give them in a .csv file beside it", InFolder("alone.npy"));
+        Refuses(1, "alone.npy: a .npy file has no identities: give them in a .csv file next to it", InFolder("alone.npy"));
         Write("nan", "query_feat", arrays["query_feat"] / 0);
         Refuses(1, "features must be finite, got", InFolder("nan.npz"));
         Write("one-camera", "query_cam", zeros_like(arrays["query_cam"]), ("gallery_cam", zeros_like(arrays["gallery_cam"])));

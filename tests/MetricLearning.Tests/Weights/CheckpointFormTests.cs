@@ -372,7 +372,10 @@ public sealed class CheckpointFormTests : IDisposable
         { "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 123456\n"u8.ToArray(),
             "a Git LFS pointer, which stands for a file of 123456 bytes", "run 'git lfs pull'" },
         { "<?xml version=\"1.0\"?><Error>AccessDenied</Error>"u8.ToArray(), "an XML text", "look into it" },
-        { "{\"architectures\": [\"ViT\"]}"u8.ToArray(), "a JSON text that is no index of shards", "read the file of weights beside it" },
+        {
+            "{\"architectures\": [\"ViT\"]}"u8.ToArray(), "a JSON text that is not an index of shards",
+            "read the file of weights next to it"
+        },
         { [], "an empty file", "fetch it again" },
         { [0x1f, 0x8b, 8, .. new byte[600]], "a gzip file", "unpack it" },
         { [0x89, .. "HDF\r\n\u001a\n"u8, .. new byte[600]], "an HDF5 file", "save the weights as safetensors" },

@@ -183,7 +183,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <summary>Joins several lists, for training on several datasets. The identities and cameras are renumbered so that those of different
     /// lists never coincide.</summary>
     /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0, unless a list
-    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they are no identities to train on; tracks are left out too.
+    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they are not identities to train on; tracks are left out too.
     /// <see cref="IdentityNames"/> says which list and identity each new identity comes from: <c>2/1043</c> is identity 1043 of the third
     /// list.</remarks>
     /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>

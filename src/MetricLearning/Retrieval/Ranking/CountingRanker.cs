@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// of scores is kept.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
-    /// <summary>From so many matches on, a score finds its place among them by a search.</summary>
+    /// <summary>The number of matches from which on a score finds its place among them by binary search.</summary>
     private const int Many = 64;
 
     /// <summary>The matches of one query in order, and how many images were counted before each so far.</summary>
@@ -25,10 +25,10 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         public required double[] High { get; init; }
         public int Others { get; set; }
 
-        /// <summary>With many matches: bin p counts the images whose score is at or above the lower ends of p matches.</summary>
+        /// <summary>If there are many matches, bin p counts the images whose score is at or above the lower ends of p matches.</summary>
         public int[]? Bins { get; private set; }
 
-        /// <summary>The ends of the intervals in the type of the scores. They are made once and serve all tiles.</summary>
+        /// <summary>The ends of the intervals in the type of the scores. They are computed once and used for all tiles.</summary>
         /// <param name="outward">Rounds an interval to the type of the scores so that it does not shrink.</param>
         public (T[] Low, T[] High) Bounds<T>(Func<double, double, (T Low, T High)> outward) where T : unmanaged, IFloatingPointIeee754<T>
         {

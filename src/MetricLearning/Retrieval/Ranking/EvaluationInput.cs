@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The checked input of an evaluation: the scores of queries against a gallery, and which images match and which are
 /// removed.</summary>
-/// <remarks>The tensors of the scores belong to the dispose scope in which the input is made.</remarks>
+/// <remarks>The tensors of the scores belong to the dispose scope in which the input is created.</remarks>
 /// <param name="Scores">The source of the scores.</param>
 /// <param name="Relations">The relation of each pair under the protocol.</param>
 /// <param name="Distance">The name of the distance for the report.</param>

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers. The integers are made when they are needed. For each row it stores only
-/// the error of its integers and one number.</summary>
+/// <summary>Features as rows <c>z = f x − c</c> of 16-bit integers. The integers are computed when they are needed. For each row it stores
+/// only the error of its integers and one number.</summary>
 internal sealed unsafe class FixedPointRows
 {
     private readonly FeatureRows features;

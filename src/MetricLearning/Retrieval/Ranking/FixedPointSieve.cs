@@ -66,7 +66,8 @@ internal sealed unsafe class FixedPointSieve
             + 4 * (width + 32) * UnitOfDouble * lengths * lengths + blocks * Math.ScaleB(1, -110) * (1 + row.Norm + norm));
     }
 
-    /// <summary>Prepares tiles of at most so many rows for a block of queries; the memory belongs to the current dispose scope.</summary>
+    /// <summary>Prepares tiles with at most a given number of rows for a block of queries. The memory belongs to the current dispose
+    /// scope.</summary>
     public void Begin(int query, int queryCount, int rows)
     {
         count = queryCount;

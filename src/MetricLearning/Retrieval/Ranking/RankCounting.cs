@@ -13,7 +13,7 @@ namespace MetricLearning;
 /// within it is open. The intervals of a row ascend in both ends.</remarks>
 internal static class RankCounting
 {
-    /// <summary>For each of 256 masks the permutation that moves its lanes to the front.</summary>
+    /// <summary>For each of 256 masks, the permutation that moves its lanes to the front.</summary>
     private static readonly int[] together = [.. Enumerable.Range(0, 256).SelectMany(mask => Enumerable.Range(0, 8)
         .Where(lane => (mask >> lane & 1) == 1).Concat(Enumerable.Repeat(0, 8 - BitOperations.PopCount((uint)mask))))];
 

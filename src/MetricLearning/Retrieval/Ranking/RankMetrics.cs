@@ -119,7 +119,7 @@ internal static class RankMetrics
         return groups;
     }
 
-    /// <summary>How many of a group's matches are expected among the first k of the list.</summary>
+    /// <summary>The number of a group's matches that are expected among the first k of the list.</summary>
     private static double Within(Group group, int k) =>
         group.Matches * (double)Math.Clamp(k - group.Before, 0, group.Places) / group.Places;
 

@@ -28,7 +28,7 @@ internal abstract class ScoreSource
     /// <summary>Bytes of working memory for a tile, without the tile itself.</summary>
     public abstract long TileBytes(int queries, int rows, ScalarType type);
 
-    /// <summary>Prepares tiles of a type and of at most so many rows for a block of queries.</summary>
+    /// <summary>Prepares tiles of a type and with at most a given number of rows for a block of queries.</summary>
     public abstract void Begin(int query, int queries, int rows, ScalarType type);
 
     /// <summary>Scores [queries, rows] of the block of queries that was begun. The caller may overwrite them, and the next tile may

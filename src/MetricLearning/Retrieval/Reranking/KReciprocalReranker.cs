@@ -63,7 +63,7 @@ public sealed record KReciprocalReranker : Reranker
     /// <param name="queryGallery">[Q, G].</param>
     /// <param name="queryQuery">[Q, Q].</param>
     /// <param name="galleryGallery">[G, G], all of one type, float32 or float64; the arithmetic on them is done in it. If they are not
-    /// symmetric, row i is made of column i, as in the published code.</param>
+    /// symmetric, row i is computed from column i, as in the published code.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], computed on request.</returns>

@@ -29,7 +29,7 @@ internal sealed class NeighborLists
     /// <param name="queries">The number of queries that it has.</param>
     /// <param name="count">The number of rows it has.</param>
     /// <param name="width">The number of rows to list.</param>
-    /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
+    /// <param name="tileRows">The number of rows per tile. A block has at most as many queries.</param>
     /// <param name="progress">The call.</param>
     public static NeighborLists Of(ScoreSource source, int queries, int count, int width, int tileRows = 2048,
         CallProgress progress = default)
@@ -41,7 +41,7 @@ internal sealed class NeighborLists
         return lists;
     }
 
-    /// <summary>The lists of a few rows among themselves, from all their keys. No tensor is made.</summary>
+    /// <summary>The lists of a few rows among themselves, from all their keys. No tensor is created.</summary>
     /// <param name="keys">[N][N].</param>
     /// <param name="width">The number of rows to list.</param>
     public static NeighborLists Of(double[][] keys, int width)

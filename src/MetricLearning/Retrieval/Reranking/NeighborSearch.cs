@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>Finds the rows that may be the nearest of each query, a tile of scores at a time.</summary>
 /// <remarks>For each query it keeps only the rows that can still belong to the nearest, given the bound of the <see cref="ScoreSource"/>.
-/// If queries and rows are one set, a tile serves both its rows and its columns, so only tiles on and above the diagonal are made. The
+/// If queries and rows are one set, a tile serves both its rows and its columns, so only tiles on and above the diagonal are computed. The
 /// candidates of all rows are then kept meanwhile.</remarks>
 internal sealed unsafe class NeighborSearch
 {
@@ -23,7 +23,7 @@ internal sealed unsafe class NeighborSearch
     /// <param name="queries">The number of queries that it has, at least 1.</param>
     /// <param name="count">The number of rows it has, at least 1.</param>
     /// <param name="width">The number of nearest rows to find.</param>
-    /// <param name="tileRows">Rows a tile, and at most so many queries a block.</param>
+    /// <param name="tileRows">The number of rows per tile. A block has at most as many queries.</param>
     public NeighborSearch(ScoreSource source, int queries, int count, int width, int tileRows)
     {
         (this.source, this.queries, this.count, this.width) = (source, queries, count, width);
