@@ -46,7 +46,7 @@ internal static unsafe class Sieve
     /// <summary>Computes the sums <c>Σ iₖ jₖ</c> of one query with a panel of rows.</summary>
     /// <param name="rows">The addresses of the rows.</param>
     /// <param name="query">The integers of the query.</param>
-    /// <param name="padded">Integers in a row, a multiple of 16.</param>
+    /// <param name="padded">The integers in a row, a multiple of 16.</param>
     /// <param name="sums">Memory for a panel of sums.</param>
     public static void Sums(long* rows, short* query, int padded, int* sums)
     {
@@ -61,7 +61,7 @@ internal static unsafe class Sieve
 
     /// <summary>Writes a panel of rows as pairs of 16-bit integers, for <see cref="FixedPoint.Sums"/>.</summary>
     /// <param name="rows">The addresses of the rows.</param>
-    /// <param name="padded">Integers in a row, a multiple of 16.</param>
+    /// <param name="padded">The integers in a row, a multiple of 16.</param>
     /// <param name="wide">Memory for the rows one after the other.</param>
     /// <param name="panel">Memory for the pairs: the first of each row, then the second, and so on.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

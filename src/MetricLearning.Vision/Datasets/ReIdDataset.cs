@@ -105,8 +105,8 @@ public sealed class ReIdDataset
     /// label, camera].</param>
     /// <param name="images">The folder of the images.</param>
     /// <param name="split">The number of the split, from 0.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <exception cref="ArgumentException">A path is null or empty, or <paramref name="split"/> is negative.</exception>
     /// <exception cref="DirectoryNotFoundException">There is no folder <paramref name="images"/>.</exception>
     /// <exception cref="FileNotFoundException">The JSON file or an image is missing.</exception>
@@ -133,8 +133,8 @@ public sealed class ReIdDataset
     /// <c>test_track.txt</c> exists, the number of an image's line there is its track. If <c>train_label.xml</c> and
     /// <c>test_label.xml</c> exist, they must agree with the names. Liu et al., ECCV 2016.</summary>
     /// <param name="folder">The folder that has the lists.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VeRi776(string folder, bool testOnly = false) => From(folder, VeRiReader.Read(folder, testOnly));
 
@@ -143,8 +143,8 @@ public sealed class ReIdDataset
     /// <param name="folder">The folder that has <c>image</c> and <c>train_test_split</c>.</param>
     /// <param name="testSize">800, 1600 or 2400: the number in the name of the test list, <c>test_list_….txt</c>.</param>
     /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0, bool testOnly = false) =>
         From(folder, VehicleIdReader.Read(folder, testSize, seed, testOnly));
@@ -153,8 +153,8 @@ public sealed class ReIdDataset
     /// other images of these classes are its gallery. The dataset's own division for classification is not used. Wah et al., 2011; Song et
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>images.txt</c>.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cub200(string folder, bool testOnly = false) => From(folder, Cub200Reader.Read(folder, testOnly));
 
@@ -162,16 +162,16 @@ public sealed class ReIdDataset
     /// images of these classes are its gallery. The dataset's own division for classification is not used. Krause et al., 2013; Song et
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>cars_annos.mat</c> and <c>car_ims</c>.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset Cars196(string folder, bool testOnly = false) => From(folder, Cars196Reader.Read(folder, testOnly));
 
     /// <summary>Reads Stanford Online Products. 11,318 products are for training. Each image of the other 11,316 products is a query, and
     /// all other images of these products are its gallery. Song et al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Ebay_train.txt</c>.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset StanfordOnlineProducts(string folder, bool testOnly = false) =>
         From(folder, StanfordOnlineProductsReader.Read(folder, testOnly));
@@ -179,16 +179,16 @@ public sealed class ReIdDataset
     /// <summary>Reads DeepFashion In-Shop Clothes Retrieval. Its partition file divides the images into train, query and gallery. Liu et
     /// al., CVPR 2016.</summary>
     /// <param name="folder">The folder that has <c>Eval</c> or <c>list_eval_partition.txt</c>, and <c>img</c> or <c>Img</c>.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset InShop(string folder, bool testOnly = false) => From(folder, InShopReader.Read(folder, testOnly));
 
     /// <summary>Reads Omniglot, in which a class is one character. The characters of <c>images_background</c> are for training. Each
     /// drawing in <c>images_evaluation</c> is a query, and all other drawings there are its gallery. Lake et al., Science 2015.</summary>
     /// <param name="folder">The folder that has these two folders.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">One of the folders is missing.</exception>
     /// <exception cref="InvalidDataException">One of the folders has no images.</exception>
@@ -214,8 +214,8 @@ public sealed class ReIdDataset
     /// <c>gallery</c>.</summary>
     /// <param name="csv">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromCsv" path="/exception"/>
     public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
@@ -225,8 +225,8 @@ public sealed class ReIdDataset
     /// <c>query</c> and <c>gallery</c>.</summary>
     /// <param name="file">The file.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to.</param>
-    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and what only training needs may be
-    /// missing.</param>
+    /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
+    /// be missing.</param>
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromJsonLines" path="/exception"/>
     public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>

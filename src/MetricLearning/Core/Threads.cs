@@ -30,7 +30,7 @@ internal static class Threads
 
     /// <summary>Calls <paramref name="body"/> for each row of a matrix; each task takes enough rows to be worth a thread.</summary>
     /// <param name="count">The number of rows.</param>
-    /// <param name="width">Numbers in a row.</param>
+    /// <param name="width">The number of elements in a row.</param>
     /// <param name="body">Takes the number of the row.</param>
     public static void ForRows(long count, int width, Action<long> body)
     {

@@ -121,7 +121,7 @@ public sealed class Mgn : PartModel, IGraphModel
                 b32_head.Logits(graph, third2), b33_head.Logits(graph, third3),
             ]);
 
-        // As chunk cuts the height: stripes of one size, rounded up, of which the last has what is left.
+        // Cuts the height as PyTorch's <c>chunk</c> does: all stripes have one size, rounded up, except the last, which has the rest.
         List<GraphValue> Chunks(GraphValue map, int count)
         {
             var height = graph.Size(map, 2);

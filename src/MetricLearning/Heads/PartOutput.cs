@@ -16,7 +16,7 @@ public sealed record PartOutput(IReadOnlyList<Tensor> Features, Tensor Embedding
         foreach (var tensor in Tensors) tensor.Dispose();
     }
 
-    /// <summary>All tensors; one that serves twice occurs twice.</summary>
+    /// <summary>All tensors. A tensor that is used twice occurs twice.</summary>
     internal IEnumerable<Tensor> Tensors => Features.Append(Embedding).Concat(Logits);
 
     /// <summary>Hands all tensors over to the scope around the one given.</summary>

@@ -28,7 +28,7 @@ public sealed class Pcb : PartModel, IGraphModel
     /// <param name="backbone">The network that turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
     /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
     /// <param name="parts">The number of horizontal stripes.</param>
-    /// <param name="reducedDimension">The length of what each classifier takes.</param>
+    /// <param name="reducedDimension">The length of the input of each classifier.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative, or the number of stripes or the dimension is less
     /// than 1.</exception>

@@ -13,10 +13,10 @@ namespace MetricLearning;
 /// </code>
 /// <para>The whole and each group go through a <see cref="BNNeck"/> (<c>bottleneck</c>, <c>bottleneck_1</c> ...) to a classifier without
 /// bias, which starts from N(0, 0.001). <see cref="PartOutput.Features"/> are taken before the necks. The embedding is the whole, followed
-/// by the groups, each divided by the number of groups. Without the jigsaw there is only the whole, from the base's own last block. With
-/// the jigsaw the constructor copies the base's last block and norm into <c>b1</c> and <c>b2</c>, and the base's own are not used: load
-/// ImageNet's weights before. Names are TransReID's; its checkpoints load with <see cref="WeightNames.TransReId"/>. He, Luo, Wang, Wang,
-/// Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.</para>
+/// by the groups, each divided by the number of groups. Without the jigsaw there is only the global feature, from the last block of the
+/// base model. With the jigsaw the constructor copies the base's last block and norm into <c>b1</c> and <c>b2</c>, and the base's own are
+/// not used: load ImageNet's weights before. Names are TransReID's; its checkpoints load with <see cref="WeightNames.TransReId"/>. He, Luo,
+/// Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.</para>
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>

@@ -201,7 +201,8 @@ internal sealed unsafe class HardestPairs
         if (isSquared && anyNear.AsInt32() != default) MeasureNearPairs(products, row, column, columns);
     }
 
-    /// <summary>Measures the near pairs of a row of a tile again, from the differences. A row is at distance 0 from itself.</summary>
+    /// <summary>Computes the distances of the near pairs of a row of a tile again, from the differences. A row is at distance 0 from
+    /// itself.</summary>
     private void MeasureNearPairs(float* distances, int row, int column, int columns)
     {
         var square = Vector256.Create(squares[row]);

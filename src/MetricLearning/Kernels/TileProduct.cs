@@ -44,7 +44,7 @@ internal static unsafe class TileProduct
     /// <summary>Subtracts a mean from the rows and packs them into panels; the last panel is padded with zero rows.</summary>
     /// <param name="rows">The first row; rows are <paramref name="width"/> apart.</param>
     /// <param name="count">The number of rows.</param>
-    /// <param name="width">Coordinates of a row.</param>
+    /// <param name="width">The number of coordinates of a row.</param>
     /// <param name="mean">The row that is subtracted.</param>
     /// <param name="panel">Rows of a panel, a multiple of 2.</param>
     /// <param name="packed">Memory for the rows, rounded up to whole panels.</param>
@@ -71,7 +71,7 @@ internal static unsafe class TileProduct
     /// <param name="right">Panels of <see cref="Right"/> rows.</param>
     /// <param name="rows">Rows of the left side; whole panels are computed.</param>
     /// <param name="columns">Rows of the right side; whole panels are computed.</param>
-    /// <param name="width">Coordinates of a row.</param>
+    /// <param name="width">The number of coordinates of a row.</param>
     /// <param name="tile">[rows, stride], overwritten.</param>
     /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
     public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride)

@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>Pulls each embedding of a student toward the teacher's embedding of the same image.</summary>
 /// <remarks>
-/// The first view is the student's [N, D], the second the teacher's [N, D], a constant here. The cosine form is <c>mean (1 − cos(s, t))</c>
-/// over the rows, the squared form <c>mean (s − t)²</c> over all numbers, as in sentence-transformers' MSELoss. Needs no labels. A student
-/// of another width needs a layer to the teacher's width, or <see cref="RelationDistillationLoss"/> or
+/// The first view is the student's [N, D], the second the teacher's [N, D], which is a constant here. The cosine form is <c>mean (1 −
+/// cos(s, t))</c> over the rows, the squared form <c>mean (s − t)²</c> over all numbers, as in sentence-transformers' MSELoss. Needs no
+/// labels. A student of another width needs a layer to the teacher's width, or <see cref="RelationDistillationLoss"/> or
 /// <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has the cosine 0; no rows: 0.
 /// </remarks>
 public sealed class EmbeddingDistillationLoss : ViewLoss

@@ -18,7 +18,7 @@ namespace MetricLearning;
 /// </list>
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors. A loss that keeps state while it
 /// computes says so. Training learned parts (<c>backward</c>, an optimizer) and changing the module (<c>to</c>, <c>train</c>, hooks, a
-/// margin) is for one thread at a time.</para>
+/// margin) must be done by one thread at a time.</para>
 /// </remarks>
 public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
 {

@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// d_n))</c> over their sum.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as
+/// Default: m = 0.4, α = 1.2, T_n = 10, T_p = 0, λ = 0.5, Euclidean distance of normalized rows, mean over all anchors, as in
 /// pytorch-metric-learning, which has no defaults for m and T_n. As in that library, 10⁻⁵ is added to each sum of weights for each row of
 /// the references, the gradient flows through the weights too, and a negative at distance 0 to rounding is left out, because it has no
 /// direction to move in. An anchor without a violating pair on one side has 0 on that side. Memory O(N²). Wang et al., <i>Ranked List Loss

@@ -45,8 +45,9 @@ public sealed class SampledClasses : nn.Module
     /// <summary>The factor by which a row is added to its gradient.</summary>
     public double WeightDecay { get; }
 
-    /// <summary>The largest number of backward passes whose gradients may add up until <see cref="Step"/>, at least 1. One more throws an
-    /// <see cref="InvalidOperationException"/>, because a call of <see cref="Step"/> was probably forgotten. Default: 64.</summary>
+    /// <summary>The largest number of backward passes whose gradients may add up until <see cref="Step"/>, at least 1. A further draw
+    /// throws an <see cref="InvalidOperationException"/>, because a call of <see cref="Step"/> was probably forgotten. Default:
+    /// 64.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int MaxAccumulatedPasses { get; init => field = Guard.AtLeast(value, 1); } = 64;
 

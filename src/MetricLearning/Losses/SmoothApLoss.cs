@@ -5,10 +5,10 @@ namespace MetricLearning;
 /// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others that are more similar than p, and R⁺ the positives among them.
 /// </summary>
 /// <remarks>
-/// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as the authors and pytorch-metric-learning, without their
-/// need of classes of one size in order; the authors take dot products of what the network has normalized. The distance is fixed: 1 − s.
-/// Memory O(N²): ranks of many pairs are worked out in blocks. Brown et al., <i>Smooth-AP: Smoothing the Path Towards Large-Scale Image
-/// Retrieval</i>, ECCV 2020.
+/// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as in the authors' code and in pytorch-metric-learning.
+/// Theirs need classes of one size in order; here any batch works. The authors use dot products of embeddings that the network has
+/// normalized. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are worked out in blocks. Brown et al., <i>Smooth-AP:
+/// Smoothing the Path Towards Large-Scale Image Retrieval</i>, ECCV 2020.
 /// </remarks>
 public sealed class SmoothApLoss : TupleLoss
 {

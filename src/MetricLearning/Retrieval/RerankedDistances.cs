@@ -17,7 +17,7 @@ public sealed class RerankedDistances : IDisposable
 
     /// <param name="queries">Q.</param>
     /// <param name="gallery">G.</param>
-    /// <param name="heldBytes">Bytes of what is kept.</param>
+    /// <param name="heldBytes">The bytes that are kept.</param>
     /// <param name="rows">Returns a number of rows from a first row on, float64 [count, G].</param>
     /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null if there is no such
     /// way.</param>

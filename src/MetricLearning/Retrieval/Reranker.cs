@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Re-ranks: computes new distances from the neighborhoods of queries and gallery. If it is set as
+/// <summary>Computes new distances from the neighborhoods of queries and gallery, which re-rank the gallery. If it is set as
 /// <see cref="RetrievalEvaluator.Reranking"/>, all figures are those of the new order.</summary>
 /// <remarks>
 /// <para>The same input gives the same output for any number of threads. Ties go by index.</para>

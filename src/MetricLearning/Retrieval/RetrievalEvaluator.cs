@@ -78,8 +78,8 @@ public sealed record RetrievalEvaluator
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
-    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
+    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
@@ -97,8 +97,8 @@ public sealed record RetrievalEvaluator
     /// <param name="set">Queries and gallery in one.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
-    /// the row.</exception>
+    /// <exception cref="ArgumentException">The protocol needs cameras that a set does not have, or a feature is not finite; the message
+    /// names the row.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
@@ -116,8 +116,8 @@ public sealed record RetrievalEvaluator
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
-    /// one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that a set does not have, no protocol is set
+    /// and only one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
@@ -180,8 +180,8 @@ public sealed record RetrievalEvaluator
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
-    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
+    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(EmbeddingSet query, EmbeddingSet gallery, int? topK = null, IProgress<double>? progress = null,
@@ -205,8 +205,8 @@ public sealed record RetrievalEvaluator
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
-    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
-    /// one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that a set does not have, no protocol is set
+    /// and only one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
@@ -227,8 +227,8 @@ public sealed record RetrievalEvaluator
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="cancellationToken">Cancels the call, which takes long if <see cref="Reranking"/> is set.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
-    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
+    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery, CancellationToken cancellationToken = default)
     {

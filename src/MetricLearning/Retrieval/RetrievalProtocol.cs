@@ -84,7 +84,7 @@ public sealed record RetrievalProtocol
         return queryHasCameras ? Market1501 : NoFilter;
     }
 
-    /// <summary>The protocol for one set whose rows are queries and gallery: the given one, else the default; self is always
+    /// <summary>The protocol for one set whose rows are queries and gallery: the given one, or the default if none is given. Self is always
     /// removed.</summary>
     internal static RetrievalProtocol ForOneSet(RetrievalProtocol? given, bool hasCameras) =>
         (given ?? (hasCameras ? Market1501 : SelfRetrieval)) with { RemovesSelf = true };

@@ -7,7 +7,7 @@ public sealed class SequentialSampler : Sampler
 
     /// <summary>Creates a sampler over <paramref name="count"/> rows.</summary>
     /// <param name="count">The number of rows, at least 1.</param>
-    /// <param name="batchSize">Rows of a batch, at least 1.</param>
+    /// <param name="batchSize">The number of rows of a batch, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     public SequentialSampler(int count, int batchSize) : base(batchSize, seed: 0) => this.count = Guard.AtLeast(count, 1);
 

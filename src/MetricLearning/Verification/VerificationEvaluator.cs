@@ -56,8 +56,8 @@ public sealed record VerificationEvaluator
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that are not there, no protocol is
-    /// set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
+    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default) =>
@@ -69,8 +69,8 @@ public sealed record VerificationEvaluator
     /// <param name="set">N rows.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">The protocol needs cameras that are not there, or a feature is not finite; the message names
-    /// the row.</exception>
+    /// <exception cref="ArgumentException">The protocol needs cameras that a set does not have, or a feature is not finite; the message
+    /// names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet set, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
@@ -89,8 +89,8 @@ public sealed record VerificationEvaluator
     /// <param name="galleryCameras">The camera of each column. Default: null, there are none.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that are not there, no protocol is set and only
-    /// one side has cameras, or a distance is not finite; the message names its place.</exception>
+    /// <exception cref="ArgumentException">A shape does not fit, the protocol needs cameras that a set does not have, no protocol is set
+    /// and only one side has cameras, or a distance is not finite; the message names its place.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(Tensor distances, IReadOnlyList<long> queryIdentities, IReadOnlyList<long> galleryIdentities,
         IReadOnlyList<long>? queryCameras = null, IReadOnlyList<long>? galleryCameras = null, IProgress<double>? progress = null,

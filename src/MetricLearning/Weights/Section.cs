@@ -62,7 +62,8 @@ internal record Section(string Path, int Depth, int Count)
         return null;
     }
 
-    /// <summary>All sections as users see them: a given one, or else the best if one is, comes first.</summary>
+    /// <summary>All sections as users see them. The given section comes first; without one, the best section comes first, if there is
+    /// one.</summary>
     public static IReadOnlyList<WeightSection> Describe<T>(IReadOnlyList<T> sections, T? chosen = null) where T : Section
     {
         chosen ??= Best(sections) is [var best] ? best : null;

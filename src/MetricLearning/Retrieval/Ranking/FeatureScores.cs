@@ -5,8 +5,9 @@ namespace MetricLearning;
 /// <summary>Scores by a built-in distance between features: exact keys in float64, and tiles by one matrix product each, or by integers
 /// (<see cref="FixedPointSieve"/>).</summary>
 /// <remarks>
-/// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each from float64 sums in a fixed order.
-/// Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>; terms that are the same for all rows of the gallery are left out.</para>
+/// <para>Keys: the squared Euclidean distance, minus the cosine, or minus the dot product, each computed from float64 sums in a fixed
+/// order. Tiles: <c>‖y‖² − 2 x·y</c>, <c>−x·y / ‖y‖</c> or <c>−x·y</c>; terms that are the same for all rows of the gallery are left
+/// out.</para>
 /// <para>The bound. The error of a dot product of n terms, added in any order and with or without fused operations, is at most
 /// <c>γₙ Σ|xᵢ yᵢ| ≤ γₙ ‖x‖ ‖y‖</c>, <c>γₙ = n u / (1 − n u)</c>, u the unit roundoff (Higham, <i>Accuracy and Stability of Numerical
 /// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number where products underflow. The roundings of the

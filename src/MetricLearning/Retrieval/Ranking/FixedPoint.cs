@@ -104,7 +104,7 @@ internal static unsafe class FixedPoint
     /// <param name="right">The factors of these rows, filled up to whole panels.</param>
     /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
     /// <param name="columns">The number of rows there that are on the right.</param>
-    /// <param name="width">Places of a row, a multiple of 16.</param>
+    /// <param name="width">The places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
     /// <param name="stride">Numbers from one row of the result to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -31,7 +31,7 @@ internal sealed unsafe class FixedPointRows
             (LargestNorm, LargestResidual) = (Math.Max(LargestNorm, row.Norm), Math.Max(LargestResidual, row.Residual));
     }
 
-    /// <summary>Bytes that are kept for a row.</summary>
+    /// <summary>The number of bytes that are kept for a row.</summary>
     public const int BytesPerRow = 32;
 
     public double[] Numbers { get; }

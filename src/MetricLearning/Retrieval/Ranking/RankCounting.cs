@@ -58,7 +58,7 @@ internal static class RankCounting
         return found;
     }
 
-    /// <summary>The same without a branch for each score: a table of permutations moves together the scores that are left, eight at a
+    /// <summary>Does the same without a branch for each score: a table of permutations moves the remaining scores together, eight at a
     /// time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int CountVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> below,
@@ -96,8 +96,8 @@ internal static class RankCounting
     /// <param name="scores">The row.</param>
     /// <param name="low">The lower ends, filled up with +∞ to a power of two above their number (<see cref="Filled"/>).</param>
     /// <param name="high">The upper ends, at least one.</param>
-    /// <param name="bins">One for each number of lower ends from 0 on: how many scores have so many at or below them is added. The scores
-    /// below lower end p are those of the bins 0..p.</param>
+    /// <param name="bins">One bin for each number of lower ends, from 0. Each score adds 1 to the bin of the number of lower ends at or
+    /// below it. The scores below lower end p are those of the bins 0..p.</param>
     /// <param name="open">Memory for as many places as there are scores.</param>
     /// <returns>The number of scores within an interval; <paramref name="open"/> begins with their places, in no particular
     /// order.</returns>

@@ -8,8 +8,8 @@ internal sealed class Relations
     private readonly Dictionary<long, int[]> rowsOf;
     private readonly int[] junk;
 
-    /// <exception cref="ArgumentException">The protocol compares cameras that are not there, or removes self from two sets of different
-    /// sizes.</exception>
+    /// <exception cref="ArgumentException">The protocol compares cameras that a set does not have, or removes self from two sets of
+    /// different sizes.</exception>
     public Relations(RetrievalProtocol protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras)
     {

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>Scores of k-reciprocal re-ranking: exact Jaccard distances, blended with tiles of the first distances, which have an error
 /// bound.</summary>
 /// <remarks>
-/// The key of a pair is what <see cref="RerankedDistances.Rows"/> gives, <c>(1 − λ) d_J + λ d / m</c>. With <c>t = c + key</c> of the
+/// The key of a pair is the value of <see cref="RerankedDistances.Rows"/>, <c>(1 − λ) d_J + λ d / m</c>. With <c>t = c + key</c> of the
 /// first distance (c is 1 for the cosine, else 0), d is √t, t or t². Where the error of a tile's t is at most e, that
 /// of √t is at most √e, and that of t² at most <c>e (2 T + e)</c>, where T is the largest t of the query. The rest is rounded in float64,
 /// as the exact key is.
@@ -27,7 +27,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
     /// <param name="encoded">Gives d_J.</param>
     /// <param name="jaccardShare">1 − λ.</param>
     /// <param name="added">c.</param>
-    /// <param name="shareOf">How a query's first distances come in.</param>
+    /// <param name="shareOf">How the query's first distances enter the blend.</param>
     /// <param name="exact">λ d / m of a query and a row of the gallery.</param>
     public BlendedScores(FeatureScores first, EncodedRows encoded, double jaccardShare, double added, Func<int, BlendedShare> shareOf,
         Func<int, int, double> exact)
@@ -97,7 +97,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
     }
 }
 
-/// <summary>How a query's first distances come into the blend: <c>λ tᵖ / m</c>.</summary>
+/// <summary>How the first distances of a query enter the blend: <c>λ tᵖ / m</c>.</summary>
 /// <param name="Lambda">λ.</param>
 /// <param name="Divisor">m.</param>
 /// <param name="Power">p: ½, 1 or 2.</param>

@@ -25,7 +25,7 @@ internal sealed unsafe class FirstDistances
     /// <summary>The distance of two rows.</summary>
     public double Of(int i, int j) => Units(scores.Distance(scores.Key(i, j))) / divisors[i];
 
-    /// <summary>How a query's distances come into the blend.</summary>
+    /// <summary>How the query's distances enter the blend.</summary>
     public BlendedShare Share(int query, double lambda) => new(lambda, divisors[query],
         (scores.Measures is EuclideanDistance ? 0.5 : 1) * (squares ? 2 : 1),
         Largest: scores.Measures is CosineDistance ? 2 : farthestKeys[query]);

@@ -73,7 +73,7 @@ internal sealed unsafe class NeighborSearch
         return work;
     }
 
-    /// <summary>Takes a tile's scores for its queries, and where tiles serve both ways for its rows.</summary>
+    /// <summary>Takes a tile's scores for its queries. If tiles serve queries and rows, it also takes them for its rows.</summary>
     private void Scan<T>(Tensor tile, int first, int row) where T : unmanaged
     {
         var (height, columns) = ((int)tile.size(0), (int)tile.size(1));
@@ -121,7 +121,7 @@ internal sealed unsafe class NeighborSearch
 
     private NeighborCandidates CandidatesOf(int query) => found[query] ??= new NeighborCandidates(width, gaps[query]);
 
-    /// <summary>Whether the largest error is not far from the median one. Where tiles serve both ways, all rows have to take the largest,
-    /// which would blur their candidates.</summary>
+    /// <summary>Whether the largest error is not far from the median one. If tiles serve queries and rows, all rows would have to take the
+    /// largest error, which would give more candidates.</summary>
     private static bool AreAlike(double[] errors) => errors.Max() <= 4 * errors.Order().ElementAt(errors.Length / 2);
 }
