@@ -98,7 +98,7 @@ internal sealed class Bar : IDisposable
         var left = clock.Elapsed * ((double)(total - done) / Math.Max(1, done));
         Ui.Line($"  {title}{(note is null ? "" : "  " + note)}: {100 * done / Math.Max(1, total)} %, {Ui.Time(left)} left");
     }
-    /// <summary>Shows each report at once, where <see cref="Progress{T}"/> would show it later on another thread.</summary>
+    /// <summary>Shows each report at once. <see cref="Progress{T}"/> would show it later, on another thread.</summary>
     private sealed class Reporter<T>(Bar bar, Func<T, long> steps) : IProgress<T>
     {
         public void Report(T value) => bar.To(steps(value));

@@ -5,13 +5,13 @@ namespace MetricLearning.Search;
 /// <summary>Bounds the error of the server's scores.</summary>
 /// <remarks>
 /// <para>pgvector adds products of float32 numbers in float32, in any order. With u = 2⁻²⁴ and γ = n u / (1 − n u), n = D + 8:
-/// a sum of D products differs from the exact one by at most γ Σ |xᵢ yᵢ| ≤ γ ‖x‖ ‖y‖, and by at most D 2⁻¹⁴⁹ where products underflow.
+/// a sum of D products differs from the exact one by at most γ Σ |xᵢ yᵢ| ≤ γ ‖x‖ ‖y‖, and by at most D 2⁻¹⁴⁹ if products underflow.
 /// Hence</para>
 /// <para>dot product: |p' − p| ≤ γ ‖x‖ ‖y‖ + D 2⁻¹⁴⁹;</para>
 /// <para>squared Euclidean distance, whose terms are all positive and each of which is off by (1 + u)³ at most: e ≥ e' (1 − 2 γ) − D
 /// 2⁻¹⁴⁸;</para>
-/// <para>cosine: the sums of both squared lengths are off by a factor 1 ± γ each, so |s' − s| ≤ γ + γ (1 + 2 γ) plus what underflows, less
-/// than 4 γ where lengths are at least 10⁻¹⁵.</para>
+/// <para>cosine: the sums of both squared lengths are off by a factor 1 ± γ each, so |s' − s| ≤ γ + γ (1 + 2 γ) plus the underflow, which
+/// is less than 4 γ if lengths are at least 10⁻¹⁵.</para>
 /// <para>Lengths are kept between 10⁻¹⁵ (for cosines) and 10¹⁸, so that no sum overflows and no length underflows.</para>
 /// </remarks>
 internal static class ServerBounds

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary>The outputs of an embedding model for a batch. It owns the tensors: dispose it, or let the dispose scope around it free
 /// them.</summary>
 /// <remarks>Thread safety: one thread at a time, as the tensors themselves.</remarks>
-/// <param name="Features">[N, D]: the pooled (and, where the model has a projection, projected) features, before the neck. Metric losses
+/// <param name="Features">[N, D]: the pooled (and, if the model has a projection, projected) features, before the neck. Metric losses
 /// take them.</param>
 /// <param name="Embedding">[N, E]: the embedding that is compared at test time, after the neck. Without a neck it is the same tensor as the
 /// features.</param>

@@ -42,7 +42,7 @@ public abstract class Neck : nn.Module<Tensor, Tensor>
             throw new ArgumentException($"features must be {dimension} wide, got {inputDimension}.", nameof(inputDimension));
     }
 
-    /// <summary>Fails where batch norm would train on a single row.</summary>
+    /// <summary>Fails if batch norm would train on a single row.</summary>
     private protected void ExpectRowsToTrainOn(Tensor features)
     {
         if (training && features.size(0) < 2)

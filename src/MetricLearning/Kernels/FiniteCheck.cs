@@ -25,7 +25,7 @@ internal static unsafe class FiniteCheck
         Threads.For((int)((count + EntriesPerTask - 1) / EntriesPerTask), task =>
         {
             var (i, end) = ((long)task * EntriesPerTask, Math.Min(count, (task + 1L) * EntriesPerTask));
-            Vector256<T> even = default, odd = default, rest = default;        // sums of x − x: 0, or NaN where x is not finite
+            Vector256<T> even = default, odd = default, rest = default;        // sums of x − x: 0, or NaN if x is not finite
             for (; i <= end - 2 * Vector256<T>.Count; i += 2 * Vector256<T>.Count)
             {
                 var (x, y) = (Vector256.Load(values + i), Vector256.Load(values + i + Vector256<T>.Count));

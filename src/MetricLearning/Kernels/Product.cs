@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>The matrix product x·yᵀ, [N, D] and [M, D] → [N, M], of distances, miners and class scores.</summary>
 /// <remarks>
-/// If a batch is compared with itself, the forward pass is half a product where <see cref="SelfProduct"/> supports the rows, and the
+/// If a batch is compared with itself, the forward pass is half a product if <see cref="SelfProduct"/> supports the rows, and the
 /// backward pass is one product, (g + gᵀ)·x, instead of two. Otherwise it is libtorch's <c>mm</c>. Kernels that need one tile at a time use
 /// <see cref="TileProduct"/>. The rounding error is that of a dot product of D terms added in any order, γ_D Σ|xᵢ yᵢ|.
 /// </remarks>

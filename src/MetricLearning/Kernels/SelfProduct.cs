@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <summary>x·xᵀ of a float32 batch on the CPU by <see cref="TileProduct"/>: the half on and above the diagonal is multiplied, the other
 /// half is its mirror image.</summary>
 /// <remarks>
-/// It replaces libtorch's <c>mm</c> where <see cref="TileProduct.IsFast"/> holds and the batch has enough rows. This rule of processor and
+/// It replaces libtorch's <c>mm</c> if <see cref="TileProduct.IsFast"/> is true and the batch has enough rows. This rule of processor and
 /// shape is fixed in code and not measured as the program runs, so that a second run gives the same bits. The result is symmetric to the
 /// bit. An entry depends on its two rows alone, neither on the threads nor on the rest of the batch. Memory: two copies of the rows.
 /// </remarks>

@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>Keeps the triplets whose angle at the negative is more than α.</summary>
 /// <remarks>
-/// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))), where c is the midpoint of anchor and positive. It is more than α
-/// where d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²), so the distances are enough. This holds for Euclidean distances only:
+/// The angle is that of the angular loss, arctan(d(a,p) / (2·d(n,c))), where c is the midpoint of anchor and positive. It is more than α if
+/// d(a,p)² &gt; 2·sin²α·(d(a,n)² + d(p,n)²), so the distances are enough. This holds for Euclidean distances only:
 /// <see cref="Distance.Euclidean"/> (the default, which pytorch-metric-learning uses too), or <c>Distance.Euclidean.Normalized()</c> for
 /// rows of length 1. Memory: the triplets that are kept, and a block of a few million distances. Wang et al., <i>Deep Metric Learning with
 /// Angular Loss</i>, ICCV 2017; as in pytorch-metric-learning's AngularMiner.

@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>Keeps the pairs of an anchor that are as hard as its hardest pair of the other kind, to within ε.</summary>
 /// <remarks>
-/// A positive is kept where d(a,p) + ε &gt; min d(a,n), a negative where d(a,n) − ε &lt; max d(a,p). An anchor without positives or without
+/// A positive is kept if d(a,p) + ε &gt; min d(a,n), a negative if d(a,n) − ε &lt; max d(a,p). An anchor without positives or without
 /// negatives keeps nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as
 /// pytorch-metric-learning's MultiSimilarityMiner.
 /// </remarks>

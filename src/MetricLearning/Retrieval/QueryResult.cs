@@ -27,7 +27,7 @@ public sealed record QueryResult
     /// <summary><c>(1/R) Σ i / rᵢ</c> over the ranks <c>rᵢ</c> of the matches (torchreid, fast-reid, and most papers).</summary>
     public double AveragePrecision { get; internal init; } = double.NaN;
 
-    /// <summary><c>(1/R) Σ ½ (i / rᵢ + (i−1) / (rᵢ−1))</c>, the second term 1 where <c>rᵢ = 1</c> (Market-1501's own code).</summary>
+    /// <summary><c>(1/R) Σ ½ (i / rᵢ + (i−1) / (rᵢ−1))</c>, the second term being 1 if <c>rᵢ = 1</c> (Market-1501's own code).</summary>
     public double AveragePrecisionTrapezoid { get; internal init; } = double.NaN;
 
     /// <summary><c>R / rank of the last match</c> (Ye et al., 2021).</summary>

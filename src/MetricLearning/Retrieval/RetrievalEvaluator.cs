@@ -35,7 +35,7 @@ public sealed record RetrievalEvaluator
     public Reranker? Reranking { get; init; }
 
     /// <summary>The protocol, which says which images count. A protocol that you set is always enforced. Default: null, which means
-    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and <see cref="RetrievalProtocol.NoFilter"/>
     /// if neither has: all gallery images count. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 
@@ -283,7 +283,7 @@ public sealed record RetrievalEvaluator
         }
     }
 
-    /// <summary>The checked input of two sets, re-ranked where <see cref="Reranking"/> is set.</summary>
+    /// <summary>The checked input of two sets, re-ranked if <see cref="Reranking"/> is set.</summary>
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">The call.</param>

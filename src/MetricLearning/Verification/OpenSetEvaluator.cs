@@ -20,7 +20,7 @@ public sealed record OpenSetEvaluator
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
 
     /// <summary>The protocol, which says which images count. A protocol that you set is always enforced. Default: null, which means
-    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and <see cref="RetrievalProtocol.NoFilter"/>
     /// if neither has. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 

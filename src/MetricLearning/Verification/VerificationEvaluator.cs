@@ -23,7 +23,7 @@ public sealed record VerificationEvaluator
 
     /// <summary>The protocol, which says which pairs count: a query and each image that stays in its list. Queries and gallery images of
     /// the junk identity make no pairs. A protocol that you set is always enforced. Default: null, which means
-    /// <see cref="RetrievalProtocol.Market1501"/> where queries and gallery have cameras, and for <see cref="RetrievalProtocol.NoFilter"/>
+    /// <see cref="RetrievalProtocol.Market1501"/> if queries and gallery have cameras, and <see cref="RetrievalProtocol.NoFilter"/>
     /// if neither has. The report names the protocol that was used.</summary>
     public RetrievalProtocol? Protocol { get; init; }
 

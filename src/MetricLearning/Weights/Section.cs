@@ -42,7 +42,7 @@ internal record Section(string Path, int Depth, int Count)
     /// <summary>The section of a path, or the best one for null.</summary>
     /// <param name="sections">All of them.</param>
     /// <param name="path">The path.</param>
-    /// <param name="problem">What is wrong where null is returned: there is no such section, or no best one.</param>
+    /// <param name="problem">Says what is wrong if null is returned: there is no such section, or no best one.</param>
     public static T? Choose<T>(IReadOnlyList<T> sections, string? path, out string problem) where T : Section
     {
         const int Shown = 20;

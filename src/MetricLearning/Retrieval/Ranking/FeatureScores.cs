@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// out.</para>
 /// <para>The bound. The error of a dot product of n terms, added in any order and with or without fused operations, is at most
 /// <c>γₙ Σ|xᵢ yᵢ| ≤ γₙ ‖x‖ ‖y‖</c>, <c>γₙ = n u / (1 − n u)</c>, u the unit roundoff (Higham, <i>Accuracy and Stability of Numerical
-/// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number where products underflow. The roundings of the
+/// Algorithms</i>, 2002, section 3.1), plus n times the smallest normal number if products underflow. The roundings of the
 /// norm and of the one addition or multiplication after it are added, and the float64 error of the exact key itself. A slack of 1 % covers
 /// terms of second order and the rounding of the norms.</para>
 /// </remarks>

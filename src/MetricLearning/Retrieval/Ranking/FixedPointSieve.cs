@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// 2 and <c>offset = ‖z'‖²</c>, else w = 1 and <c>offset = −c·z'</c>. A key plus the query's shift is the score before roundings.</para>
 /// <para>The bound. With <c>z = s i + e</c> (<see cref="FixedPointRow"/>), <c>z·z' = s s' i·i' + e·(s' i' + e') + (s i)·e'</c>; the last
 /// two are at most <c>‖e‖ (‖s' i'‖ + ‖e'‖) + ‖s i‖ ‖e'‖</c> (Cauchy and Schwarz). The sums of integers are exact. The sum of
-/// n blocks, the factors and the offset are rounded in float32, by at most <c>(n + 6) u ‖s i‖ ‖s' i'‖</c> and <c>2 u |offset|</c>, and
-/// where numbers underflow by at most 2⁻¹¹⁰ n times the lengths. Norms, z and e are rounded in float64, as the exact keys are: a few γ of
-/// the width times the square of the lengths of <c>f x</c> and c. A slack of 1 % covers terms of second order.</para>
+/// n blocks, the factors and the offset are rounded in float32, by at most <c>(n + 6) u ‖s i‖ ‖s' i'‖</c> and <c>2 u |offset|</c>, and, if
+/// numbers underflow, by at most 2⁻¹¹⁰ n times the lengths. Norms, z and e are rounded in float64, as the exact keys are: a few γ of the
+/// width times the square of the lengths of <c>f x</c> and c. A slack of 1 % covers terms of second order.</para>
 /// </remarks>
 internal sealed unsafe class FixedPointSieve
 {

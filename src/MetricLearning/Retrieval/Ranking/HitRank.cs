@@ -12,7 +12,7 @@ internal readonly record struct HitRank(int Nearer, int TiedBefore, int Tied);
 /// <param name="Candidates">How many images the protocol leaves.</param>
 internal readonly record struct QueryHits(SkipReason Skipped, HitRank[] Hits, int Candidates)
 {
-    /// <summary>The list, where the ranking makes one.</summary>
+    /// <summary>The list; null if the ranking makes none.</summary>
     public SortedRow? List { get; init; }
 }
 
@@ -21,6 +21,6 @@ internal readonly record struct QueryHits(SkipReason Skipped, HitRank[] Hits, in
 /// <param name="TiedToPrevious">Whether each row is at exactly the same distance as the one before it.</param>
 internal readonly record struct SortedRow(int[] Rows, bool[] TiedToPrevious)
 {
-    /// <summary>The distance of each row, where distances were asked for.</summary>
+    /// <summary>The distance of each row; null if distances were not asked for.</summary>
     public double[]? Distances { get; init; }
 }

@@ -7,9 +7,9 @@ namespace MetricLearning;
 /// sparse and exact.</summary>
 /// <remarks>
 /// <para>Over queries and gallery together: R(i, k), the k nearest rows that have i among their own k nearest; R* adds R(c, k1/2) of a
-/// member c where more than 2/3 of it lies in R(i, k1); <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*, else 0, each row divided by its sum; then each row
-/// is replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is
-/// <c>(1 − λ) d_J + λ d</c>, where d is divided by its row's maximum.</para>
+/// member c if more than 2/3 of it lies in R(i, k1); <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*, else 0, each row divided by its sum; then each row is
+/// replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is <c>(1 − λ)
+/// d_J + λ d</c>, where d is divided by its row's maximum.</para>
 /// <para>All distances are computed in float64 from the features, in one fixed order of additions, with ties by index. A matrix product on
 /// the device serves only as a sieve: it finds the candidates, and later the pairs whose order under the new distance it cannot decide. So
 /// the result is the same on every device and for every number of threads. If all distances of a row are 0, they stay 0. Memory beyond
