@@ -10,8 +10,8 @@ namespace MetricLearning.Search;
 /// <para>dot product: |p' − p| ≤ γ ‖x‖ ‖y‖ + D 2⁻¹⁴⁹;</para>
 /// <para>squared Euclidean distance, whose terms are all positive and each of which is off by (1 + u)³ at most: e ≥ e' (1 − 2 γ) − D
 /// 2⁻¹⁴⁸;</para>
-/// <para>cosine: the sums of both squared lengths are off by a factor 1 ± γ each, so |s' − s| ≤ γ + γ (1 + 2 γ) plus the underflow, which
-/// is less than 4 γ if lengths are at least 10⁻¹⁵.</para>
+/// <para>cosine: the sums of both squared lengths are off by a factor 1 ± γ each, so |s' − s| ≤ γ + γ (1 + 2 γ) plus the underflow.
+/// Together this is less than 4 γ if lengths are at least 10⁻¹⁵.</para>
 /// <para>Lengths are kept between 10⁻¹⁵ (for cosines) and 10¹⁸, so that no sum overflows and no length underflows.</para>
 /// </remarks>
 internal static class ServerBounds
