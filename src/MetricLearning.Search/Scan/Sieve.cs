@@ -34,8 +34,11 @@ internal static unsafe class Sieve
     /// <summary>Rows that are compared together.</summary>
     public const int Panel = FixedPoint.Panel;
 
-    /// <summary>Queries that are compared together with a panel.</summary>
+    /// <summary>Queries whose integers are interleaved.</summary>
     public const int Strip = FixedPoint.Strip;
+
+    /// <summary>The most queries that are compared together with a panel.</summary>
+    public const int Together = FixedPoint.MostStrips * Strip;
 
     private const int HalfPanel = Panel / 2;
     private const double Unit = 1.0 / (1L << 53);
