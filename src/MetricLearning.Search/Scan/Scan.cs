@@ -129,7 +129,7 @@ internal sealed unsafe class Scan
     private void Compare(SieveChunk sieve, ref PanelRows panel)
     {
         var (padded, lists) = (rows.Shape.Padded, panel.Lists);
-        var sums = stackalloc int[Sieve.Strip * Sieve.Panel];
+        var sums = stackalloc int[Sieve.Together * Sieve.Panel];
         fixed (long* addresses = panel.Addresses)
         fixed (PanelNumbers* numbers = &panel.Numbers)
         {
@@ -138,9 +138,11 @@ internal sealed unsafe class Scan
             if (panel.Packs) Sieve.Pack(addresses, padded, panel.Wide, panel.Pairs);
             for (var query = 0; query < lists.Length; query++)
             {
-                var place = query % Sieve.Strip;
+                var place = query % Sieve.Together;
                 if (!panel.Packs) Sieve.Sums(addresses, queries.Codes(panel.FirstQuery + query), padded, sums);
-                else if (place == 0) FixedPoint.Sums(panel.Strips + (long)query * (padded / 2), panel.Pairs, padded / 2, sums);
+                else if (place == 0)
+                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2), lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1,
+                        (long)Sieve.Strip * (padded / 2), panel.Pairs, padded / 2, sums, FixedPoint.IsWide);
                 var own = panel.Packs ? sums + place * Sieve.Panel : sums;
                 ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
                 var shared = q.Drift * sieve.LargestNorm + Sieve.Rounding(padded, q.Length + sieve.LargestLength);

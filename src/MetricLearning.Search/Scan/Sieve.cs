@@ -34,8 +34,11 @@ internal static unsafe class Sieve
     /// <summary>The number of rows that are compared together.</summary>
     public const int Panel = FixedPoint.Panel;
 
-    /// <summary>The number of queries that are compared together with a panel.</summary>
+    /// <summary>The number of queries whose integers are interleaved.</summary>
     public const int Strip = FixedPoint.Strip;
+
+    /// <summary>The largest number of queries that are compared together with a panel.</summary>
+    public const int Together = FixedPoint.MostStrips * Strip;
 
     private const int HalfPanel = Panel / 2;
     private const double Unit = 1.0 / (1L << 53);

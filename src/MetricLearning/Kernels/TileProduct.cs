@@ -11,6 +11,8 @@ namespace MetricLearning;
 /// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
 /// terms, γ_D Σ|xᵢ yᵢ|. Rows are packed by coordinate: a panel holds a fixed number of rows, first the first coordinate of each row, then
 /// the second, and so on.
+/// Where the processor has vectors of 512 bits, two panels of the left side meet two of the right side at once. The order of the additions
+/// of an entry is the same, so its bits are too.
 /// </remarks>
 internal static unsafe class TileProduct
 {
@@ -32,6 +34,10 @@ internal static unsafe class TileProduct
     /// the same bits.</summary>
     public static bool IsFast { get; } = Rule(
         AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
+
+    /// <summary>Whether tiles are computed in vectors of 512 bits. That holds where the processor has them and does not slow down for
+    /// them, as .NET judges it.</summary>
+    public static bool IsWide => Vector512.IsHardwareAccelerated;
 
     private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
 
@@ -74,15 +80,38 @@ internal static unsafe class TileProduct
     /// <param name="width">The number of coordinates of a row.</param>
     /// <param name="tile">[rows, stride], overwritten.</param>
     /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
-    public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride)
+    public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride) =>
+        Multiply(left, right, rows, columns, width, tile, stride, IsWide);
+
+    /// <summary>The same in vectors of a given size.</summary>
+    /// <param name="left">Panels of <see cref="Left"/> rows.</param>
+    /// <param name="right">Panels of <see cref="Right"/> rows.</param>
+    /// <param name="rows">Rows of the left side; whole panels are computed.</param>
+    /// <param name="columns">Rows of the right side; whole panels are computed.</param>
+    /// <param name="width">Coordinates of a row.</param>
+    /// <param name="tile">[rows, stride], overwritten.</param>
+    /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
+    /// <param name="wide">Whether vectors have 512 bits; else 256. A panel that has no second one beside it takes 256.</param>
+    public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride, bool wide)
     {
         for (var start = 0; start < width; start += Depth)
         {
-            var depth = Math.Min(Depth, width - start);
-            for (var j = 0; j < columns; j += Right)
-                for (var i = 0; i < rows; i += Left)
-                    MultiplyPanels(left + (long)i * width + start * Left, right + (long)j * width + start * Right, depth,
-                        tile + i * stride + j, stride, start > 0);
+            var (depth, add) = (Math.Min(Depth, width - start), start > 0);
+            for (int j = 0, across; j < columns; j += across * Right)
+            {
+                across = wide && columns - j > Right ? 2 : 1;
+                for (int i = 0, down; i < rows; i += down * Left)
+                {
+                    down = across == 2 && rows - i > Left ? 2 : 1;
+                    float* a = left + (long)i * width + start * Left, b = right + (long)j * width + start * Right;
+                    var target = tile + i * stride + j;
+                    if (down == 2)
+                        MultiplyFourPanels(a, a + Left * (long)width, b, b + Right * (long)width, depth, target, stride, add);
+                    else
+                        for (var panel = 0; panel < across; panel++)
+                            MultiplyPanels(a, b + panel * Right * (long)width, depth, target + panel * Right, stride, add);
+                }
+            }
         }
     }
 
@@ -131,6 +160,75 @@ internal static unsafe class TileProduct
         Store(f0, f1, tile + stride, add);
     }
 
+    /// <summary>Multiplies two panels of 6 rows with two panels of 16 rows; the 24 vectors of sums stay in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyFourPanels(float* left, float* below, float* right, float* beside, int depth, float* tile, int stride,
+        bool add)
+    {
+        Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default;
+        Vector512<float> d0 = default, d1 = default, e0 = default, e1 = default, f0 = default, f1 = default;
+        Vector512<float> g0 = default, g1 = default, h0 = default, h1 = default, i0 = default, i1 = default;
+        Vector512<float> j0 = default, j1 = default, k0 = default, k1 = default, l0 = default, l1 = default;
+        for (var end = left + depth * Left; left < end; left += Left, below += Left, right += Right, beside += Right)
+        {
+            var (y0, y1) = (Vector512.Load(right), Vector512.Load(beside));
+            var x = Vector512.Create(left[0]);
+            a0 = MultiplyAdd(x, y0, a0);
+            a1 = MultiplyAdd(x, y1, a1);
+            x = Vector512.Create(left[1]);
+            b0 = MultiplyAdd(x, y0, b0);
+            b1 = MultiplyAdd(x, y1, b1);
+            x = Vector512.Create(left[2]);
+            c0 = MultiplyAdd(x, y0, c0);
+            c1 = MultiplyAdd(x, y1, c1);
+            x = Vector512.Create(left[3]);
+            d0 = MultiplyAdd(x, y0, d0);
+            d1 = MultiplyAdd(x, y1, d1);
+            x = Vector512.Create(left[4]);
+            e0 = MultiplyAdd(x, y0, e0);
+            e1 = MultiplyAdd(x, y1, e1);
+            x = Vector512.Create(left[5]);
+            f0 = MultiplyAdd(x, y0, f0);
+            f1 = MultiplyAdd(x, y1, f1);
+            x = Vector512.Create(below[0]);
+            g0 = MultiplyAdd(x, y0, g0);
+            g1 = MultiplyAdd(x, y1, g1);
+            x = Vector512.Create(below[1]);
+            h0 = MultiplyAdd(x, y0, h0);
+            h1 = MultiplyAdd(x, y1, h1);
+            x = Vector512.Create(below[2]);
+            i0 = MultiplyAdd(x, y0, i0);
+            i1 = MultiplyAdd(x, y1, i1);
+            x = Vector512.Create(below[3]);
+            j0 = MultiplyAdd(x, y0, j0);
+            j1 = MultiplyAdd(x, y1, j1);
+            x = Vector512.Create(below[4]);
+            k0 = MultiplyAdd(x, y0, k0);
+            k1 = MultiplyAdd(x, y1, k1);
+            x = Vector512.Create(below[5]);
+            l0 = MultiplyAdd(x, y0, l0);
+            l1 = MultiplyAdd(x, y1, l1);
+        }
+        Store(a0, a1, tile, add);
+        Store(b0, b1, tile += stride, add);
+        Store(c0, c1, tile += stride, add);
+        Store(d0, d1, tile += stride, add);
+        Store(e0, e1, tile += stride, add);
+        Store(f0, f1, tile += stride, add);
+        Store(g0, g1, tile += stride, add);
+        Store(h0, h1, tile += stride, add);
+        Store(i0, i1, tile += stride, add);
+        Store(j0, j1, tile += stride, add);
+        Store(k0, k1, tile += stride, add);
+        Store(l0, l1, tile + stride, add);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> MultiplyAdd(Vector512<float> x, Vector512<float> y, Vector512<float> sum) =>
+        Avx512F.IsSupported ? Avx512F.FusedMultiplyAdd(x, y, sum)
+            : Vector512.Create(MultiplyAdd(x.GetLower(), y.GetLower(), sum.GetLower()),
+                MultiplyAdd(x.GetUpper(), y.GetUpper(), sum.GetUpper()));
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> sum) =>
         Fma.IsSupported ? Fma.MultiplyAdd(x, y, sum) : x * y + sum;
@@ -145,5 +243,17 @@ internal static unsafe class TileProduct
         }
         x.Store(tile);
         y.Store(tile + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector512<float> x, Vector512<float> y, float* tile, bool add)
+    {
+        if (add)
+        {
+            x += Vector512.Load(tile);
+            y += Vector512.Load(tile + Right);
+        }
+        x.Store(tile);
+        y.Store(tile + Right);
     }
 }

@@ -28,6 +28,9 @@ internal static unsafe class FixedPoint
     /// two.</summary>
     public const int Strip = 6, Panel = 16;
 
+    /// <summary>The most strips that meet a panel at once.</summary>
+    public const int MostStrips = 2;
+
     private const int SimdRows = 4;
     private const double LargestInteger = 32767, LargestBlock = 46000;
 
@@ -39,6 +42,10 @@ internal static unsafe class FixedPoint
     /// <summary>Whether these products are faster than torch's in float32, by one measurement with as many threads as torch
     /// has.</summary>
     public static bool IsFaster => IsSupported && faster.Value;
+
+    /// <summary>Whether sums are computed in vectors of 512 bits. That holds where the processor has them and does not slow down for them,
+    /// as .NET judges it.</summary>
+    public static bool IsWide => Vector512.IsHardwareAccelerated;
 
     /// <summary>The number of places that a row takes: its width, rounded up to a multiple of 16.</summary>
     public static int Padded(int width) => (width + 15) / 16 * 16;
@@ -107,31 +114,41 @@ internal static unsafe class FixedPoint
     /// <param name="width">The places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
     /// <param name="stride">Numbers from one row of the result to the next.</param>
+    public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
+        float* result, long stride) => Multiply(a, left, rows, b, right, offset, columns, width, result, stride, IsWide);
+
+    /// <summary>The same in vectors of a given size. The result has the same bits for both sizes.</summary>
+    /// <param name="a">Strips of rows on the left.</param>
+    /// <param name="left">The factors of these rows.</param>
+    /// <param name="rows">How many rows there are on the left.</param>
+    /// <param name="b">Panels of rows on the right.</param>
+    /// <param name="right">The factors of these rows, filled up to whole panels.</param>
+    /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
+    /// <param name="columns">How many rows there are on the right.</param>
+    /// <param name="width">Places of a row, a multiple of 16.</param>
+    /// <param name="result">The first number of the result.</param>
+    /// <param name="stride">Numbers from one row of the result to the next.</param>
+    /// <param name="wide">Whether vectors have 512 bits; else 256.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
-        float* result, long stride)
+        float* result, long stride, bool wide)
     {
-        var rest = stackalloc float[Strip * Panel];
+        var sums = stackalloc int[MostStrips * Strip * Panel];
+        var all = width / 2;
         for (var start = 0; start < width; start += Depth)
         {
             var pairs = Math.Min(Depth, width - start) / 2;
             var (first, last) = (start == 0, start + Depth >= width);
             for (var column = 0; column < columns; column += Panel)
-                for (var row = 0; row < rows; row += Strip)
+                for (int row = 0, height; row < rows; row += height)
                 {
-                    int* strip = a + ((long)row * width + start * Strip) / 2, panel = b + ((long)column * width + start * Panel) / 2;
+                    int* strip = a + (long)row * all + start * Strip / 2, panel = b + (long)column * all + start * Panel / 2;
+                    var strips = rows - row > Strip ? MostStrips : 1;
                     var target = result + row * stride + column;
-                    if (row + Strip <= rows && column + Panel <= columns)
-                    {
-                        Add(strip, panel, pairs, target, stride, first);
-                        if (last) Scale(target, stride, left + row, Strip, right + column, offset + column, Panel);
-                        continue;
-                    }
-                    var (height, breadth) = (Math.Min(Strip, rows - row), Math.Min(Panel, columns - column));
-                    Add(strip, panel, pairs, rest, Panel, first: true);
-                    for (var i = 0; i < height; i++)
-                        for (var j = 0; j < breadth; j++)
-                            target[i * stride + j] = first ? rest[i * Panel + j] : target[i * stride + j] + rest[i * Panel + j];
+                    var breadth = Math.Min(Panel, columns - column);
+                    height = Math.Min(strips * Strip, rows - row);
+                    Sums(strip, strips, (long)Strip * all, panel, pairs, sums, wide);
+                    Add(sums, height, breadth, target, stride, first);
                     if (last) Scale(target, stride, left + row, height, right + column, offset + column, breadth);
                 }
         }
@@ -175,13 +192,29 @@ internal static unsafe class FixedPoint
                 for (var j = 0; j < columns; j++) target[j] = offset[j] - target[j] * right[j] * left[i];
     }
 
+    /// <summary>Sums of products of a few strips and a panel as integers, [6 strips, 16]. No sum, nor any part of one, may exceed
+    /// int32.</summary>
+    /// <param name="strip">The first strip: <see cref="Strip"/> rows on the left, interleaved by pairs.</param>
+    /// <param name="strips">How many strips, 1 to <see cref="MostStrips"/>.</param>
+    /// <param name="step">Pairs from one strip to the next.</param>
+    /// <param name="panel">Rows on the right, <see cref="Panel"/> of them interleaved by pairs.</param>
+    /// <param name="pairs">Pairs of places of a row.</param>
+    /// <param name="sums">Memory for 96 integers a strip, overwritten.</param>
+    /// <param name="wide">Whether two strips are computed in vectors of 512 bits. One strip alone takes 256.</param>
+    public static void Sums(int* strip, int strips, long step, int* panel, int pairs, int* sums, bool wide)
+    {
+        if (wide && strips == MostStrips) SumsOfTwo(strip, strip + step, panel, pairs, sums);
+        else
+            for (var i = 0; i < strips; i++) Sums(strip + i * step, panel, pairs, sums + i * Strip * Panel);
+    }
+
     /// <summary>Sums of products of a strip and a panel as integers, [6, 16]. No sum, nor any part of one, may exceed int32.</summary>
     /// <param name="strip">Rows on the left, <see cref="Strip"/> of them interleaved by pairs.</param>
     /// <param name="panel">Rows on the right, <see cref="Panel"/> of them interleaved by pairs.</param>
     /// <param name="pairs">Pairs of places of a row.</param>
     /// <param name="sums">Memory for 96 integers, overwritten.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sums(int* strip, int* panel, int pairs, int* sums)
+    private static void Sums(int* strip, int* panel, int pairs, int* sums)
     {
         Vector256<int> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default;
         Vector256<int> c30 = default, c31 = default, c40 = default, c41 = default, c50 = default, c51 = default;
@@ -222,18 +255,62 @@ internal static unsafe class FixedPoint
         high.Store(sums + 8);
     }
 
-    /// <summary>Writes the sums of products of a strip and a panel to the target, [6, 16], or adds them to it.</summary>
+    /// <summary>The same of two strips and a panel, [12, 16], in vectors of 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Add(int* strip, int* panel, int pairs, float* target, long stride, bool first)
+    private static void SumsOfTwo(int* strip, int* next, int* panel, int pairs, int* sums)
     {
-        var sums = stackalloc int[Strip * Panel];
-        Sums(strip, panel, pairs, sums);
-        for (var row = 0; row < Strip; row++, sums += Panel, target += stride)
+        Vector512<int> a = default, b = default, c = default, d = default, e = default, f = default;
+        Vector512<int> g = default, h = default, i = default, j = default, k = default, l = default;
+        for (; pairs > 0; pairs--, strip += Strip, next += Strip, panel += Panel)
         {
-            var (low, high) = (Avx.ConvertToVector256Single(Vector256.Load(sums)), Avx.ConvertToVector256Single(Vector256.Load(sums + 8)));
-            if (!first) (low, high) = (low + Vector256.Load(target), high + Vector256.Load(target + 8));
-            low.Store(target);
-            high.Store(target + 8);
+            var y = Vector512.Load(panel).AsInt16();
+            a += MultiplyAddAdjacent(Vector512.Create(strip[0]).AsInt16(), y);
+            b += MultiplyAddAdjacent(Vector512.Create(strip[1]).AsInt16(), y);
+            c += MultiplyAddAdjacent(Vector512.Create(strip[2]).AsInt16(), y);
+            d += MultiplyAddAdjacent(Vector512.Create(strip[3]).AsInt16(), y);
+            e += MultiplyAddAdjacent(Vector512.Create(strip[4]).AsInt16(), y);
+            f += MultiplyAddAdjacent(Vector512.Create(strip[5]).AsInt16(), y);
+            g += MultiplyAddAdjacent(Vector512.Create(next[0]).AsInt16(), y);
+            h += MultiplyAddAdjacent(Vector512.Create(next[1]).AsInt16(), y);
+            i += MultiplyAddAdjacent(Vector512.Create(next[2]).AsInt16(), y);
+            j += MultiplyAddAdjacent(Vector512.Create(next[3]).AsInt16(), y);
+            k += MultiplyAddAdjacent(Vector512.Create(next[4]).AsInt16(), y);
+            l += MultiplyAddAdjacent(Vector512.Create(next[5]).AsInt16(), y);
         }
+        a.Store(sums);
+        b.Store(sums + Panel);
+        c.Store(sums + 2 * Panel);
+        d.Store(sums + 3 * Panel);
+        e.Store(sums + 4 * Panel);
+        f.Store(sums + 5 * Panel);
+        g.Store(sums + 6 * Panel);
+        h.Store(sums + 7 * Panel);
+        i.Store(sums + 8 * Panel);
+        j.Store(sums + 9 * Panel);
+        k.Store(sums + 10 * Panel);
+        l.Store(sums + 11 * Panel);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> MultiplyAddAdjacent(Vector512<short> x, Vector512<short> y) =>
+        Avx512BW.IsSupported ? Avx512BW.MultiplyAddAdjacent(x, y)
+            : Vector512.Create(Avx2.MultiplyAddAdjacent(x.GetLower(), y.GetLower()),
+                Avx2.MultiplyAddAdjacent(x.GetUpper(), y.GetUpper()));
+
+    /// <summary>Writes sums in float32, or adds them to what is there.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Add(int* sums, int rows, int columns, float* target, long stride, bool first)
+    {
+        for (var row = 0; row < rows; row++, sums += Panel, target += stride)
+            if (columns == Panel)
+            {
+                var (low, high) = (Avx.ConvertToVector256Single(Vector256.Load(sums)),
+                    Avx.ConvertToVector256Single(Vector256.Load(sums + 8)));
+                if (!first) (low, high) = (low + Vector256.Load(target), high + Vector256.Load(target + 8));
+                low.Store(target);
+                high.Store(target + 8);
+            }
+            else
+                for (var j = 0; j < columns; j++) target[j] = first ? sums[j] : target[j] + sums[j];
     }
 }

@@ -41,10 +41,15 @@ public unsafe class FixedPointTests
             var (strips, leftScales) = Packed(left, FixedPoint.Strip);
             var (panels, rightScales) = Packed(right, FixedPoint.Panel);
             var (offsets, result) = (new float[rightScales.Length], new float[left.Length * right.Length]);
+            var wide = new float[result.Length];
             for (var j = 0; j < right.Length; j++) offsets[j] = j;
             fixed (int* a = strips, b = panels)
-            fixed (float* l = leftScales, r = rightScales, o = offsets, target = result)
-                FixedPoint.Multiply(a, l, left.Length, b, r, o, right.Length, width, target, right.Length);
+            fixed (float* l = leftScales, r = rightScales, o = offsets, target = result, other = wide)
+            {
+                FixedPoint.Multiply(a, l, left.Length, b, r, o, right.Length, width, target, right.Length, wide: false);
+                FixedPoint.Multiply(a, l, left.Length, b, r, o, right.Length, width, other, right.Length, wide: true);
+            }
+            Assert.Equal(result, wide);     // vectors of both sizes give the same bits
             for (var i = 0; i < left.Length; i++)
                 for (var j = 0; j < right.Length; j++)
                 {
@@ -55,6 +60,35 @@ public unsafe class FixedPointTests
                     Assert.Equal(j - x.Scale * y.Scale * sum, result[i * right.Length + j], 1e-6 * (j + 2 * x.Norm * y.Norm) + 1e-30);
                 }
         }, iter: 60, threads: 1);
+
+    [Theory, InlineData(1), InlineData(2), InlineData(31), InlineData(700)]
+    public void Sums_AreTheSameInVectorsOfBothSizes_AtTheLargestIntegers(int pairs)
+    {
+        // The two products of a pair almost cancel, so that no sum exceeds int32.
+        var (left, right) = (new short[FixedPoint.MostStrips * FixedPoint.Strip * pairs * 2], new short[FixedPoint.Panel * pairs * 2]);
+        var random = new Random(pairs);
+        for (var i = 0; i < left.Length; i += 2) (left[i], left[i + 1]) = (short.MaxValue, (short)-random.Next(32700, 32768));
+        for (var i = 0; i < right.Length; i += 2) right[i] = right[i + 1] = (short)random.Next(30000, 32768);
+        var (two, one) = (new int[FixedPoint.MostStrips * FixedPoint.Strip * FixedPoint.Panel], new int[FixedPoint.MostStrips
+            * FixedPoint.Strip * FixedPoint.Panel]);
+        fixed (short* a = left, b = right)
+        fixed (int* wide = two, narrow = one)
+        {
+            FixedPoint.Sums((int*)a, FixedPoint.MostStrips, FixedPoint.Strip * pairs, (int*)b, pairs, wide, wide: true);
+            FixedPoint.Sums((int*)a, FixedPoint.MostStrips, FixedPoint.Strip * pairs, (int*)b, pairs, narrow, wide: false);
+        }
+        Assert.Equal(one, two);
+        for (var row = 0; row < FixedPoint.MostStrips * FixedPoint.Strip; row++)
+            for (var column = 0; column < FixedPoint.Panel; column++)
+            {
+                var sum = 0L;
+                for (var pair = 0; pair < pairs; pair++)
+                    for (var half = 0; half < 2; half++)
+                        sum += (long)left[((row / FixedPoint.Strip * pairs + pair) * FixedPoint.Strip + row % FixedPoint.Strip) * 2 + half]
+                            * right[(pair * FixedPoint.Panel + column) * 2 + half];
+                Assert.Equal(sum, two[row * FixedPoint.Panel + column]);
+            }
+    }
 
     private static int[] Integers(double[] row, double scale) =>
         Array.ConvertAll(row, v => scale == 0 ? 0 : (int)Math.Round(v * (1 / scale), MidpointRounding.ToEven));
