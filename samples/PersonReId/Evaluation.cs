@@ -44,12 +44,28 @@ internal static class Evaluation
 
     /// <summary>Extracts query and gallery, ranks them, and evaluates the ranking by the dataset's protocol.</summary>
     public static RetrievalReport Evaluate(
-        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance, CancellationToken cancellationToken)
+        EmbeddingModel model, ReIdDataset data, NetworkSettings settings, Distance distance, CancellationToken cancellationToken) =>
+        EvaluateWidths(model, data, settings, distance, [], cancellationToken).Whole;
+
+    /// <summary>The same, and the figures of the first numbers of each embedding alone.</summary>
+    /// <exception cref="UserErrorException">A width is above that of the embedding.</exception>
+    public static (RetrievalReport Whole, IReadOnlyList<(int Width, Figures Figures)> Prefixes) EvaluateWidths(EmbeddingModel model,
+        ReIdDataset data, NetworkSettings settings, Distance distance, IReadOnlyList<int> widths, CancellationToken cancellationToken)
     {
         var (query, gallery) = ExtractTest(model, data, settings, cancellationToken);
         using (query)
         using (gallery)
-            return Evaluator(data, distance).Evaluate(query, gallery, cancellationToken: cancellationToken);
+        {
+            if (widths.Count > 0 && widths.Max() > query.Features.size(1))
+                throw new UserErrorException($"--widths {widths.Max()}: the embeddings have {query.Features.size(1)} numbers.");
+            var evaluator = Evaluator(data, distance);
+            return (evaluator.Evaluate(query, gallery, cancellationToken: cancellationToken), [.. widths.Select(width =>
+            {
+                using var shortQuery = query.Prefix(width);
+                using var shortGallery = ReferenceEquals(query, gallery) ? shortQuery : gallery.Prefix(width);
+                return (width, Figures.Of(evaluator.Evaluate(shortQuery, shortGallery, cancellationToken: cancellationToken)));
+            })]);
+        }
     }
 
     public static RetrievalEvaluator Evaluator(ReIdDataset data, Distance distance) =>

@@ -75,6 +75,7 @@ internal static class Experiment
     [
         ("recipe", $"{s.Recipe.Name}: {s.Recipe.Source}"), ("recipe fingerprint", s.Recipe.Fingerprint()),
         ("weights to start from", s.Network.ImageNet ? "ImageNet" : s.Network.Weights?.Name ?? "none, from scratch"),
+        ("teacher", s.Teacher is { } teacher ? FormattableString.Invariant($"{teacher.File.Name}, weight {teacher.Weight}") : "none"),
         ("device", Networks.DeviceOf(s.Network).ToString()), .. s.Recipe.Lines(), ("seed", $"{s.Seed}"),
     ];
 }

@@ -103,6 +103,7 @@ internal sealed class RunRecord
         var figures = Figures.Of(report);
         Write<ProgressPoint[]>(Moments, [.. Progress, new(epoch, figures)]);
         Ui.Line($"{moment ?? $"epoch {epoch}"}: rank-1 {Ui.Percent(figures.Rank1)} %, mAP {Ui.Percent(figures.MAP)} %");
+        TrainingEvents.Evaluated(Settings.Log, epoch, figures.MAP, figures.Rank1);
         return report;
     }
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using MetricLearning;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using PersonReId.Recipes;
 
 namespace PersonReId;
@@ -66,6 +68,12 @@ internal sealed record TrainingSettings
     /// <summary>A checkpoint with the epoch's number is kept after each multiple of this number of epochs; 0 for never.</summary>
     public int KeepEvery { get; init; }
 
+    /// <summary>The larger network that it also learns from; null for none.</summary>
+    public TeacherSettings? Teacher { get; init; }
+
+    /// <summary>What programs read of the run.</summary>
+    public ILogger Log { get; init; } = NullLogger.Instance;
+
     /// <summary>Whether a checkpoint with the epoch's number is due at the present epoch.</summary>
     public bool Keeps(SamplerState training) =>
         KeepEvery > 0 && training.Position == 0 && training.Epoch > 0 && training.Epoch % KeepEvery == 0;
@@ -94,6 +102,8 @@ internal sealed record TrainingSettings
             r.Losses.FirstOrDefault(loss => loss.IsHardTriplet) is { } triplet ? $"--margin {N(triplet.Margin)}" : "",
             r.Losses.FirstOrDefault(loss => loss.CanSmooth) is { } smoothed ? $"--smoothing {N(smoothed.Smoothing)}" : "",
             $"--erasing {N(r.Erasing)}", r.Losses.Any(loss => loss.Normalized) ? "--normalize" : "",
+            r.Losses.FirstOrDefault(loss => loss.Widths.Count > 0) is { } nested ? $"--matryoshka {string.Join(' ', nested.Widths)}" : "",
+            Teacher is { } teacher ? $"--teacher {Shell.Quote(teacher.File.FullName)} --teacher-weight {N(teacher.Weight)}" : "",
             r.Omitted.Count > 0 ? $"--without {string.Join(' ', r.Omitted)}" : "",
             $"--eval-every {EvaluateEvery} --keep-every {KeepEvery} --seed {Seed} --distance {DistanceName}",
         };

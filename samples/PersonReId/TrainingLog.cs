@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using MetricLearning;
+using Microsoft.Extensions.Logging;
 
 namespace PersonReId;
 
@@ -13,6 +14,8 @@ internal sealed class TrainingLog : IDisposable
     private const int Points = 120;    // of each curve
     private readonly Stopwatch clock = Stopwatch.StartNew();
     private readonly Stopwatch epochClock = new();
+    private readonly Stopwatch stepClock = new();
+    private readonly TrainingMeasures measures = new();
     private readonly RunRecord record;
     private readonly Sampler sampler;
     private readonly TrainingCheckpoint checkpoint;
@@ -33,8 +36,11 @@ internal sealed class TrainingLog : IDisposable
         (start, earlierTime, points) = (Now, record.TrainingTime, [.. Restore()]);
         (chunk, epoch) = (new StepSum(checkpoint, "steps of the next point"), new StepSum(checkpoint, "steps of the epoch"));
         record.Curves = points;
+        TrainingEvents.Started(Log, record.Settings.Recipe.Name, record.Settings.Recipe.Fingerprint(), start, Epochs);
         if (start > 0) Ui.Line(string.Create(CultureInfo.InvariantCulture, $"resumed after {start:0.##} epochs"));
     }
+
+    private ILogger Log => record.Settings.Log;
 
     private int Epochs => record.Settings.Epochs;
 
@@ -44,6 +50,7 @@ internal sealed class TrainingLog : IDisposable
     {
         steps = 0;
         epochClock.Restart();
+        stepClock.Restart();
         bar = new Bar($"epoch {sampler.State.Epoch + 1}/{Epochs}", sampler.BatchesPerEpoch);
     }
 
@@ -56,6 +63,8 @@ internal sealed class TrainingLog : IDisposable
         if (!double.IsFinite(point.Loss))
             throw new UserErrorException($"The loss became {point.Loss} in epoch {Now:0.0}: try a smaller --lr.");
         steps++;
+        measures.Step(result, sampler.BatchSize, stepClock.Elapsed, learningRate, point.Epoch);
+        stepClock.Restart();
         chunk.Add(point);
         epoch.Add(point);
         bar?.To(epoch.Count, string.Create(CultureInfo.InvariantCulture, $"loss {point.Loss:0.000}"));
@@ -69,6 +78,7 @@ internal sealed class TrainingLog : IDisposable
     public void Dispose()
     {
         bar?.Dispose();
+        measures.Dispose();
         record.TrainingTime = earlierTime + clock.Elapsed;
     }
 
@@ -83,6 +93,7 @@ internal sealed class TrainingLog : IDisposable
         Ui.Line(string.Create(CultureInfo.InvariantCulture, $"epoch {number,3}/{Epochs}  loss {mean.Loss:0.000} ({parts})")
             + string.Create(CultureInfo.InvariantCulture, $"  rate {mean.LearningRate:0.0e-0}  {speed:0} images/s")
             + $"  {Ui.Time(left)} left");
+        TrainingEvents.EpochEnded(Log, number, mean.Loss, mean.LearningRate, speed);
     }
 
     private void AddToCurves(TrainingPoint point)

@@ -39,6 +39,9 @@ internal static class TrainingLoop
         // The losses, what optimizes them, and how the learning rate changes.
         using var parts = new RecipeParts(recipe, model, data.Train.ClassCount, sampler.BatchesPerEpoch);
 
+        // A larger network that it also learns from, by option.
+        using var teacher = settings.Teacher is { } given ? Teacher.Read(given, source, data.Train, loader.Device) : null;
+
         // The checkpoint: everything that training changes, what the record has learned, and what the embeddings are.
         checkpoint.Space = space;
         checkpoint.Add("model", model);
@@ -73,7 +76,7 @@ internal static class TrainingLoop
                 {
                     using var images = batch;
                     using var scope = NewDisposeScope();
-                    log.Add(parts.Step(batch.Images, batch.Labels), parts.Schedule.LearningRate);
+                    log.Add(parts.Step(batch.Images, batch.Labels, teacher, batch.Indices), parts.Schedule.LearningRate);
                     if (checkpoint.Unsaved >= settings.SaveAfter) checkpoint.Save(folder.Last);
                 }
                 checkpoint.Save(folder.Last);

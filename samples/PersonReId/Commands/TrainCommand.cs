@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MetricLearning;
+using Microsoft.Extensions.Logging.Abstractions;
 using PersonReId.Recipes;
 
 namespace PersonReId.Commands;
@@ -37,13 +38,33 @@ internal static class TrainCommand
             HelpName = "X",
             DefaultValueFactory = _ => 5,
         };
+        var teacher = new Option<FileInfo?>("--teacher")
+        {
+            Description = "Features of the training images by a larger network, from which the network also learns: extract --set train "
+                + "writes them",
+            HelpName = "FILE",
+        };
+        teacher.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var path }] && !File.Exists(path)) result.AddError($"--teacher: there is no file {path}.");
+        });
+        var teacherWeight = new Option<double>("--teacher-weight")
+        {
+            Description = "The weight of the teacher beside the losses of the recipe", HelpName = "X", DefaultValueFactory = _ => 1,
+        };
+        CheckOptions.Between(0, 1000, teacherWeight);
+        var log = new Option<bool>("--log-json")
+        {
+            Description = "Writes the start, each epoch and each evaluation to the standard error stream, one JSON object a line",
+        };
         var start = new StartOptions(command);
         CheckOptions.AtLeast(0, every, keep);
         CheckOptions.Between(0, 100_000, save);
-        foreach (var option in new Option[] { every, keep, seed, output, save }) command.Add(option);
+        foreach (var option in new Option[] { teacher, teacherWeight, every, keep, seed, output, save, log }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
             var (recipe, settings) = recipes.Read(result);
+            using var logs = result.GetValue(log) ? TrainingEvents.Json() : NullLoggerFactory.Instance;
             Experiment.Run(new TrainingSettings
             {
                 Network = settings,
@@ -52,6 +73,8 @@ internal static class TrainCommand
                 EvaluateEvery = result.GetValue(every),
                 KeepEvery = result.GetValue(keep),
                 Seed = result.GetValue(seed),
+                Teacher = result.GetValue(teacher) is { } file ? new(file, result.GetValue(teacherWeight)) : null,
+                Log = logs.CreateLogger(TrainingMeasures.MeterName),
                 Start = start.Read(result),
                 SaveAfter = TimeSpan.FromMinutes(result.GetValue(save)),
             }, () => data.Read(result), cancellationToken);
@@ -96,6 +119,12 @@ internal sealed class RecipeOptions
         Description = "Label smoothing of the identity loss [default: the recipe's]",
     };
     private readonly Option<bool> normalize = new("--normalize") { Description = "The triplet loss compares features of length one" };
+    private readonly Option<int[]> matryoshka = new("--matryoshka")
+    {
+        Description = "The triplet loss looks at the first N numbers of its rows too, for each N: evaluate --widths shows what they reach",
+        HelpName = "N ...",
+        AllowMultipleArgumentsPerToken = true,
+    };
     private readonly Option<double?> erasing = new("--erasing")
     {
         Description = "Probability of random erasing [default: the recipe's]",
@@ -133,6 +162,12 @@ internal sealed class RecipeOptions
             if (result.Tokens.Any(token => int.TryParse(token.Value, out var value) && value < 0))
                 result.AddError("--warm-up must be at least 0.");
         });
+        matryoshka.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => int.TryParse(token.Value, out var n) && n < 1)
+                || result.Tokens.DistinctBy(token => token.Value).Count() < result.Tokens.Count)
+                result.AddError("--matryoshka takes different numbers of at least 1.");
+        });
         CheckOptions.Between(0, 1, erasing, smoothing);
         CheckOptions.Between(0, 1000, margin, rate);
         batch.Validators.Add(result =>
@@ -141,7 +176,8 @@ internal sealed class RecipeOptions
                 result.AddError(
                     "--batch takes at least 2 identities and 2 images of each: a triplet needs both a match and another identity.");
         });
-        Option[] options = [recipe, epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, erasing, without, distance];
+        Option[] options = [recipe, epochs, batch, rate, milestones, warmUp, margin, smoothing, normalize, matryoshka, erasing, without,
+            distance];
         foreach (var option in options) command.Add(option);
     }
 
@@ -166,6 +202,8 @@ internal sealed class RecipeOptions
             chosen = Change("--smoothing", loss => loss.CanSmooth, loss => loss with { Smoothing = share });
         if (result.GetValue(normalize))
             chosen = Change("--normalize", loss => loss.Kind == LossKind.BatchHardTriplet, loss => loss with { Normalized = true });
+        if (result.GetValue(matryoshka) is { Length: > 0 } widths)
+            chosen = Change("--matryoshka", loss => loss.IsHardTriplet, loss => loss with { Widths = widths });
         if (result.GetValue(erasing) is { } probability) chosen = chosen with { Erasing = probability };
         if ((result.GetValue(distance) ?? settings.File?.Distance) is { } name)
             chosen = chosen with { ComparesByCosine = name == "cosine" };

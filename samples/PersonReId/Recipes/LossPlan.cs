@@ -22,6 +22,9 @@ internal sealed record LossPlan(string Name, LossKind Kind)
     /// <summary>Whether it compares features of length one.</summary>
     public bool Normalized { get; init; }
 
+    /// <summary>The widths of the prefixes that it trains beside the whole rows; empty for none.</summary>
+    public IReadOnlyList<int> Widths { get; init; } = [];
+
     /// <summary>The learning rate of a separate SGD optimizer for the parameters of the loss, whose gradients are divided by
     /// <see cref="Weight"/>; null if the common optimizer trains them.</summary>
     public double? OwnRate { get; init; }
@@ -41,6 +44,7 @@ internal sealed record LossPlan(string Name, LossKind Kind)
         Add("smoothing", Smoothing, 0);
         if (OfEmbedding) parts.Add("on the embedding");
         if (Normalized) parts.Add("on rows of length one");
+        if (Widths.Count > 0) parts.Add($"and on their first {string.Join(", ", Widths.Select(N))} numbers");
         if (OwnRate is { } rate) Add("SGD of its own", rate, 0);
         return string.Join(", ", parts);
 
@@ -48,6 +52,8 @@ internal sealed record LossPlan(string Name, LossKind Kind)
         {
             if (value != usual) parts.Add($"{name} {value.ToString("0.##########", CultureInfo.InvariantCulture)}");
         }
+
+        static string N(int width) => width.ToString(CultureInfo.InvariantCulture);
     }
 }
 

@@ -2,6 +2,7 @@ using MetricLearning;
 using MetricLearning.Vision;
 using TorchSharp;
 using TorchSharp.Modules;
+using static MetricLearning.Scalars;
 using static TorchSharp.torch;
 
 namespace PersonReId.Recipes;
@@ -82,13 +83,18 @@ internal sealed class RecipeParts : IDisposable
     }
 
     /// <summary>One step of training. The value of the loss is in the caller's dispose scope.</summary>
-    public LossSumResult Step(Tensor images, Tensor labels)
+    /// <param name="images">The images of a batch.</param>
+    /// <param name="labels">Their labels.</param>
+    /// <param name="teacher">What it also learns from; null for nothing.</param>
+    /// <param name="rows">The images' rows in the training list, for the teacher.</param>
+    public LossSumResult Step(Tensor images, Tensor labels, Teacher? teacher = null, IReadOnlyList<int>? rows = null)
     {
         using var scope = NewDisposeScope();
         optimizer.zero_grad();
         foreach (var (own, _, _) in ownOptimizers) own.zero_grad();
         using var output = model.call(images);
         var result = Losses.Compute(output, labels);
+        if (teacher is not null) result = With(result, teacher, teacher.Loss(output.Features, rows!));
         result.Value.backward();
         foreach (var (own, loss, weight) in ownOptimizers) GradientScale.Divide(loss.parameters(), weight);
         if (recipe.GradientLimit is { } limit) GradientClipping.ByValue(model.parameters().Concat(Losses.parameters()), limit);
@@ -107,9 +113,22 @@ internal sealed class RecipeParts : IDisposable
         Losses.Dispose();
     }
 
+    private static LossSumResult With(LossSumResult result, Teacher teacher, Tensor value) => result with
+    {
+        Value = result.Value.Plus(value * S(teacher.Weight)),
+        Parts = [.. result.Parts, new LossPart { Name = Teacher.Part, Weight = teacher.Weight, Value = value.item<float>() }],
+    };
+
     private static nn.Module<Tensor, Tensor, Tensor> LossOf(LossPlan plan, EmbeddingModel model, int classes)
     {
         var width = plan.OfEmbedding ? model.EmbeddingDimension : model.FeatureDimension;
+        if (plan.Widths.Count > 0)
+        {
+            if (plan.Widths.Max() >= width)
+                throw new UserErrorException($"--matryoshka {plan.Widths.Max()}: the network gives {width} numbers.");
+            return new MatryoshkaLoss(LossOf(plan with { Widths = [] }, model, classes),
+                [.. plan.Widths.Select(part => (long)part), width]);
+        }
         return plan.Kind switch
         {
             LossKind.BatchHardTriplet => new TripletLoss(plan.Margin)

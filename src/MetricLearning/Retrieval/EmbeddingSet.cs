@@ -139,6 +139,21 @@ public sealed class EmbeddingSet : IDisposable
         static string Length(float[]? row) => row is null ? "null" : $"{row.Length}";
     }
 
+    /// <summary>The set with the first numbers of each row alone, as a loss such as <see cref="MatryoshkaLoss"/> trains them to be
+    /// used.</summary>
+    /// <param name="width">How many numbers, from 1 to D. A distance that looks at lengths sees the length of the prefix.</param>
+    /// <returns>A set [N, width] of its own memory, which the caller disposes. Its space, if known, says the new length.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The width is below 1 or above D.</exception>
+    public EmbeddingSet Prefix(long width)
+    {
+        Guard.Within(width, 1, Features.size(1));
+        using var scope = NewDisposeScope();
+        return new EmbeddingSet(Features.narrow(1, 0, width).clone(), Identities, Cameras)
+        {
+            Space = Space is null ? null : Space with { Dimension = width },
+        };
+    }
+
     /// <summary>Writes the set to a <c>.safetensors</c> file, atomically: the features <c>feat</c> in their own type, the identities
     /// <c>pid</c>, the cameras <c>cam</c> if there are any, and the space.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>

@@ -39,6 +39,27 @@ public class EmbeddingSetTests
         Assert.Null(none.Cameras);
     }
 
+    [Fact]
+    public void Prefix_HasTheFirstNumbers_AndSaysSo()
+    {
+        using var set = new EmbeddingSet(Features, identities, cameras) { Space = new EmbeddingSpace { Dimension = 2, Height = 4 } };
+        using (var first = set.Prefix(1))
+        {
+            float[] column = [1, 3, 5];
+            Assert.Equal([3, 1], first.Features.shape);
+            Assert.Equal(column, first.Features.data<float>().ToArray());
+            Assert.Equal(identities, first.Identities);
+            Assert.Equal(cameras, first.Cameras);
+            Assert.Equal((1L, 4), (first.Space!.Dimension!.Value, first.Space.Height!.Value));
+            first.Features.bytes.Clear();
+        }
+        Assert.Equal(numbers, set.Features.data<float>().ToArray());        // the prefix had its own memory
+        using var all = set.Prefix(2);
+        Assert.Equal(numbers, all.Features.data<float>().ToArray());
+        Assert.Throws<ArgumentOutOfRangeException>(() => set.Prefix(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => set.Prefix(3));
+    }
+
     [Theory]
     [InlineData(ScalarType.Byte), InlineData(ScalarType.Int8), InlineData(ScalarType.Int16), InlineData(ScalarType.Int32)]
     [InlineData(ScalarType.Int64)]

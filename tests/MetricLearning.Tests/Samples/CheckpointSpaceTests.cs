@@ -34,6 +34,39 @@ public sealed class CheckpointSpaceTests(SmallRun run)
         Assert.DoesNotContain("warning", Evaluate("--arch", "convnet4", "--size", "32", "32"), StringComparison.Ordinal);
     }
 
+    /// <summary>Each width has figures of its own, and the whole width those of the whole embedding.</summary>
+    [Fact]
+    public void Widths_AreEvaluatedEach()
+    {
+        var json = Path.Combine(Directory.CreateDirectory(run.NewFolder()).FullName, "figures.json");
+        var output = Evaluate("--widths", "4,16", "64", "--json", json);
+        Assert.Contains("first 4 ", output, StringComparison.Ordinal);
+        using var document = JsonDocument.Parse(File.ReadAllText(json));
+        var (whole, widths) = (document.RootElement, document.RootElement.GetProperty("widths"));
+        Assert.Equal(["4", "16", "64"], widths.EnumerateObject().Select(width => width.Name));
+        Assert.Equal(whole.GetProperty("mAP").GetDouble(), widths.GetProperty("64").GetProperty("mAP").GetDouble());
+        Assert.NotEqual(whole.GetProperty("mAP").GetDouble(), widths.GetProperty("4").GetProperty("mAP").GetDouble());
+
+        string[] evaluate = ["evaluate", "--data", run.Data, "--weights", Best, "--device", "cpu", "--widths"];
+        Assert.Contains("--widths 65: the embeddings have 64 numbers", SmallRun.Run([.. evaluate, "65"]).Output, StringComparison.Ordinal);
+        Assert.Contains("--widths takes different numbers of at least 1, got 4 0.", SmallRun.Run([.. evaluate, "4", "0"]).Output,
+            StringComparison.Ordinal);
+    }
+
+    /// <summary>A Matryoshka run trains, names itself in its checkpoint, and refuses a width that the network does not have.</summary>
+    [Fact]
+    public void Matryoshka_TrainsPrefixes()
+    {
+        var folder = run.NewFolder();
+        SmallRun.Finish(run.Train(folder, "--matryoshka", "8", "16", "--epochs", "1"));
+        Assert.Contains("--matryoshka 8 16", TrainingCheckpoint.ReadNotes(Path.Combine(folder, TrainingCheckpoint.LastFile))["recipe"],
+            StringComparison.Ordinal);
+        Assert.Contains("and on their first 8, 16 numbers", File.ReadAllText(Path.Combine(folder, "report.html")),
+            StringComparison.Ordinal);
+        Assert.Contains("--matryoshka 64: the network gives 64 numbers",
+            SmallRun.Run(run.Train(run.NewFolder(), "--matryoshka", "64")).Output, StringComparison.Ordinal);
+    }
+
     private string Evaluate(params string[] more) => SmallRun.Finish(
         ["evaluate", "--data", run.Data, "--weights", Best, "--device", "cpu", "--workers", "1", .. more]);
 }

@@ -70,6 +70,44 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void OverIdentitiesAndRuns_SeesBothSpreads()
+    {
+        var random = new SeededRandom(4);
+        long[] people = [.. Enumerable.Range(0, 400).Select(i => i / 10L)];
+        double[] Run(double shift) => [.. people.Select(person => person / 100.0 + shift + 0.01 * random.NextGaussian())];
+        var bootstrap = new Bootstrap { Resamples = 2000 };
+        var alike = Run(0);
+        var one = bootstrap.OverIdentities(alike, people);
+        Assert.Equal(one, bootstrap.OverIdentitiesAndRuns([alike], people));
+
+        double[][] apart = [Run(-0.3), Run(0), Run(0.3)];
+        var wide = bootstrap.OverIdentitiesAndRuns(apart, people);
+        Assert.Equal(apart.Average(run => run.Average()), wide.Estimate, 1e-12);
+        // Three draws among -0.3, 0 and 0.3 have a mean of -0.3 or of 0.3 once in 27, which is more than 2.5 %.
+        Assert.True(wide.Low < one.Low - 0.2 && wide.High > one.High + 0.2, $"{one} {wide}");
+
+        apart[1][5] = double.NaN;       // left out of all three runs
+        var kept = Enumerable.Range(0, 400).Where(i => i != 5);
+        Assert.Equal(apart.Average(run => kept.Average(i => run[i])), bootstrap.OverIdentitiesAndRuns(apart, people).Estimate, 1e-12);
+        Assert.Contains("at least one run", Assert.Throws<ArgumentException>(
+            () => bootstrap.OverIdentitiesAndRuns([], people)).Message, StringComparison.Ordinal);
+        Assert.Contains("got 400 and 2", Assert.Throws<ArgumentException>(
+            () => bootstrap.OverIdentitiesAndRuns([alike, [1, 2]], people)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Holm_MultipliesAndKeepsTheOrder()
+    {
+        // 4 · 0.005, 3 · 0.01, 2 · 0.03, then the largest so far.
+        double[] expected = [0.03, 0.06, 0.06, 0.02, double.NaN];
+        Assert.Equal(expected, MultipleComparisons.Holm([0.01, 0.04, 0.03, 0.005, double.NaN]), (a, b) => a.Equals(b)
+            || Math.Abs(a - b) < 1e-15);
+        Assert.Equal([1.0, 1.0], MultipleComparisons.Holm([0.6, 0.7]));
+        Assert.Empty(MultipleComparisons.Holm([]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => MultipleComparisons.Holm([0.5, 1.5]));
+    }
+
+    [Fact]
     public void Compare_GivesStudentsTest()
     {
         var test = PairedTest.Compare([0, 0, 0, 0, 0, double.NaN], [1, 2, 3, 4, 5, 9]);

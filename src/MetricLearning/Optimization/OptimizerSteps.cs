@@ -1,0 +1,86 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>Steps of TorchSharp's optimizers whose numbers stay alive while libtorch reads them.</summary>
+/// <remarks>
+/// TorchSharp's own <c>step()</c> makes numbers that a garbage collection may free during the native call (<see cref="Scalars"/>). These
+/// steps compute the same, with the settings, the state and the parameter groups of the same optimizer: schedules and checkpoints see no
+/// difference, and both kinds of step may be mixed.
+/// <para>Thread safety: one thread at a time for one optimizer, as TorchSharp's own step.</para>
+/// </remarks>
+/// <example><code>
+/// loss.backward();
+/// optimizer.SafeStep();                       // in place of optimizer.step()
+/// </code></example>
+public static class OptimizerSteps
+{
+    /// <summary>One step of SGD (momentum, dampening, Nesterov, weight decay), Adam (AMSGrad, weight decay) or AdamW. Parameters without a
+    /// gradient stay as they are.</summary>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <exception cref="ArgumentNullException">The optimizer is null.</exception>
+    /// <exception cref="NotSupportedException">It is of another kind.</exception>
+    public static void SafeStep(this optim.Optimizer optimizer)
+    {
+        ArgumentNullException.ThrowIfNull(optimizer);
+        if (optimizer is not (SGD or Adam or AdamW)) throw new NotSupportedException(
+            $"{nameof(SafeStep)} knows SGD, Adam and AdamW, got {optimizer.GetType().Name}: call its step().");
+        var states = OptimizerStates.Of((OptimizerHelper)optimizer).ToDictionary(entry => entry.Parameter.Handle, entry => entry.State);
+        using var noGradient = no_grad();
+        foreach (var group in optimizer.ParamGroups.Cast<ParamGroup>())
+            foreach (var parameter in group.Parameters)
+            {
+                using var scope = NewDisposeScope();
+                if (parameter.grad is not { } gradient) continue;
+                switch (states[parameter.Handle], group.Options)
+                {
+                    case (SGD.State state, SGD.Options options):
+                        Step(parameter, gradient, state, options);
+                        break;
+                    case (Adam.State state, Adam.Options options):
+                        var decay = options.weight_decay!.Value;
+                        // Weight decay is a part of the gradient here, and shrinks the weights by itself in AdamW.
+                        var whole = options.maximize!.Value ? gradient.neg() : gradient;
+                        state.step++;
+                        Step(parameter, decay == 0 ? whole : whole.add(parameter, S(decay)), state.step, state.exp_avg, state.exp_avg_sq,
+                            options.amsgrad!.Value ? state.max_exp_avg_sq : null, options.LearningRate!.Value,
+                            options.beta1!.Value, options.beta2!.Value, options.eps!.Value);
+                        break;
+                    case (AdamW.State state, AdamW.Options options):
+                        state.step++;
+                        parameter.mul_(S(1 - options.LearningRate!.Value * options.weight_decay!.Value));
+                        Step(parameter, options.maximize!.Value ? gradient.neg() : gradient, state.step, state.exp_avg, state.exp_avg_sq,
+                            options.amsgrad!.Value ? state.max_exp_avg_sq : null, options.LearningRate!.Value,
+                            options.beta1!.Value, options.beta2!.Value, options.eps!.Value);
+                        break;
+                    case var (_, options):
+                        throw new NotSupportedException($"The options {options.GetType()} are not those of {optimizer.GetType().Name}.");
+                }
+            }
+    }
+
+    private static void Step(Parameter parameter, Tensor gradient, SGD.State state, SGD.Options options)
+    {
+        var (momentum, decay) = (options.momentum!.Value, options.weight_decay!.Value);
+        if (decay != 0) gradient = gradient.add(parameter, S(decay));
+        if (momentum != 0)
+        {
+            if (state.momentum_buffer is { } buffer) buffer.mul_(S(momentum)).add_(gradient, S(1 - options.dampening!.Value));
+            else state.momentum_buffer = gradient.detach().clone().DetachFromDisposeScope();
+            gradient = options.nesterov!.Value ? gradient.add(state.momentum_buffer, S(momentum)) : state.momentum_buffer;
+        }
+        parameter.add_(gradient, S(options.maximize!.Value ? options.LearningRate!.Value : -options.LearningRate!.Value));
+    }
+
+    /// <summary>θ ← θ − lr · m̂ / (√v̂ + ε), where v̂ is the largest so far with AMSGrad.</summary>
+    private static void Step(Parameter parameter, Tensor gradient, long step, Tensor mean, Tensor squares, Tensor? largest, double rate,
+        double beta1, double beta2, double epsilon)
+    {
+        mean.mul_(S(beta1)).add_(gradient, S(1 - beta1));
+        squares.mul_(S(beta2)).addcmul_(gradient, gradient, S(1 - beta2));
+        if (largest is not null) largest.copy_(maximum(largest, squares));
+        var root = (largest ?? squares).sqrt().div_(S(Math.Sqrt(1 - Math.Pow(beta2, step)))).add_(S(epsilon), S(1));
+        parameter.addcdiv_(mean, root, S(-rate / (1 - Math.Pow(beta1, step))));
+    }
+}
