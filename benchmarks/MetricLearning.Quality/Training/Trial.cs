@@ -50,7 +50,7 @@ internal static class Trial
                 loss.backward();
                 if (!double.IsFinite(GradientClipping.ByNorm(model.parameters(), LargestNorm, allowNonFinite: true)))
                     throw new ArithmeticException("The gradient is not finite.");
-                optimizer.step();
+                optimizer.SafeStep();
                 schedule.Step();
                 objective.AfterStep?.Invoke();
             }

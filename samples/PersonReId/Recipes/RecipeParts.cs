@@ -98,8 +98,8 @@ internal sealed class RecipeParts : IDisposable
         result.Value.backward();
         foreach (var (own, loss, weight) in ownOptimizers) GradientScale.Divide(loss.parameters(), weight);
         if (recipe.GradientLimit is { } limit) GradientClipping.ByValue(model.parameters().Concat(Losses.parameters()), limit);
-        optimizer.step();
-        foreach (var (own, _, _) in ownOptimizers) own.step();
+        optimizer.SafeStep();
+        foreach (var (own, _, _) in ownOptimizers) own.SafeStep();
         Schedule.Step();
         freeze?.Step();
         result.Value.MoveToOuterDisposeScope();
