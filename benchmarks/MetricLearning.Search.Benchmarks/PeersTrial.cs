@@ -46,7 +46,7 @@ internal static class PeersTrial
         return found;
     }
 
-    /// <summary>Asks for more rows than are wanted, until those that the filter keeps are the right ones: the index has no filters that find
+    /// <summary>Asks for more and more rows, until those that the filter keeps are the right ones: the index has no filters that find
     /// all.</summary>
     private static void Theirs(USearchIndex graph, float[][] asked, int oneIn, int rows, int[][] expected)
     {
@@ -62,7 +62,7 @@ internal static class PeersTrial
             }
             var recall = (double)hits / expected.Take(count).Sum(keys => keys.Length);
             var each = 1000 * Seconds(began) / count;
-            Timings.Line($"USearch HNSW, {100.0 / oneIn} % of the rows, {candidates:N0} candidates: {each:0.00} ms, recall {recall:0.0000}");
+            Timings.Line($"USearch, {100.0 / oneIn} % of the rows, {candidates:N0} candidates: {each:0.00} ms, recall {recall:0.0000}");
             if (recall >= Recall || candidates == rows) return;
         }
     }

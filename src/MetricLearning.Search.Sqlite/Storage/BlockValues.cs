@@ -12,7 +12,7 @@ namespace MetricLearning.Search;
 /// records then.</remarks>
 internal sealed class BlockValues
 {
-    /// <summary>The name under which the key is kept. Each block has it, so that a block without it is one of which nothing is kept.</summary>
+    /// <summary>The name under which the key is kept. Every block with kept values has it.</summary>
     public const string Key = "";
 
     /// <summary>The most bytes of values for each record.</summary>

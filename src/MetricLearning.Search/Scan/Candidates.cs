@@ -99,8 +99,8 @@ internal sealed class Candidates
         scores[..Count].CopyTo(highs);
     }
 
-    /// <summary>Drops the candidates whose highest possible score is below the lowest possible scores of k others. It returns a score that k
-    /// rows have at least.</summary>
+    /// <summary>Drops the candidates whose highest possible score is below the lowest possible scores of k others. It returns a score that
+    /// k rows have at least.</summary>
     private double Prune()
     {
         if (Count <= k) return Count == k && k > 0 ? Selection.Range(lows.AsSpan(0, Count)).Low : double.NegativeInfinity;
