@@ -6,7 +6,10 @@ namespace MetricLearning.Search.Benchmarks;
 /// <summary>A gallery in a file.</summary>
 internal static class FileTrial
 {
-    private const int Nearest = 100, AtOnce = 5000;
+    /// <summary>How many records a search gives, and how many groups records are in.</summary>
+    public const int Nearest = 100, Groups = 1000;
+
+    private const int AtOnce = 5000;
 
     /// <summary>Adds rows and packs them.</summary>
     public static async Task FillAsync(FileInfo file, int rows, int width)
@@ -20,7 +23,7 @@ internal static class FileTrial
             Dictionary<string, object?>[] added = [.. Enumerable.Range(first, Math.Min(AtOnce, rows - first)).AsParallel().AsOrdered()
                 .Select(key => new Dictionary<string, object?>
                 {
-                    ["Key"] = (long)key, ["Group"] = key % 1000, ["Vector"] = DrawnVectors.Of(key, width),
+                    ["Key"] = (long)key, ["Group"] = key % Groups, ["Vector"] = DrawnVectors.Of(key, width),
                 })];
             var began = Stopwatch.GetTimestamp();
             await records.UpsertAsync(added);
@@ -46,19 +49,15 @@ internal static class FileTrial
         }
         using var store = new SqliteVectorStore(file.FullName);
         var records = Records(store, width);
-        Time("one query", null);
-        foreach (var (share, groups) in new[] { (10.0, 100), (1.0, 10), (0.1, 1) })
-            Time($"filter of {share} %", record => (int)record["Group"]! < groups);
+        Timings.Print("one query", queries, query => records.SearchAsync(DrawnVectors.Query(query, width), Nearest).ToListAsync().AsTask()
+            .GetAwaiter().GetResult());
         var after = Timings.Memory();
         Timings.Line($"packed file {packed:0} MiB");
         Timings.Line($"memory: {after.Own:0} MiB of its own ({before.Own:0} before), {after.Mapped:0} MiB mapped");
-
-        void Time(string name, System.Linq.Expressions.Expression<Func<Dictionary<string, object?>, bool>>? filter) =>
-            Timings.Print(name, filter is null ? queries : Math.Max(20, queries / 10), query => records.SearchAsync(
-                DrawnVectors.Query(query, width), Nearest, new() { Filter = filter }).ToListAsync().AsTask().GetAwaiter().GetResult());
     }
 
-    private static ExactCollection<object, Dictionary<string, object?>> Records(SqliteVectorStore store, int width) =>
+    /// <summary>The collection of a store.</summary>
+    public static ExactCollection<object, Dictionary<string, object?>> Records(SqliteVectorStore store, int width) =>
         store.GetDynamicCollection("records", new VectorStoreCollectionDefinition
         {
             Properties =

@@ -47,18 +47,10 @@ internal static class MemoryTrial
             var filter = SearchFilter<int>.Where((key, _) => key % oneIn == 0);
             var found = index.Search(query, Nearest, filter).Select(hit => hit.Key).ToHashSet();
             var nearest = Enumerable.Range(0, (rows + oneIn - 1) / oneIn).AsParallel().Select(i => i * oneIn)
-                .Select(key => (Key: key, Score: Cosine(query, index.Find(key)!.Vector.Span)))
+                .Select(key => (Key: key, Score: PlainScore.Cosine(query, index.Find(key)!.Vector.Span)))
                 .OrderByDescending(row => row.Score).ThenBy(row => row.Key).Take(Nearest).ToArray();
             return (double)nearest.Count(row => found.Contains(row.Key)) / nearest.Length;
         });
         return shares.Average();
-    }
-
-    private static double Cosine(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
-    {
-        var (dot, first, second) = (0.0, 0.0, 0.0);
-        for (var i = 0; i < x.Length; i++)
-            (dot, first, second) = (dot + (double)x[i] * y[i], first + (double)x[i] * x[i], second + (double)y[i] * y[i]);
-        return dot / (Math.Sqrt(first) * Math.Sqrt(second));
     }
 }

@@ -20,5 +20,18 @@ var open = new Command("open", "Times the opening of a filled file up to its fir
     file, width, queries,
 };
 open.SetAction(parsed => FileTrial.OpenAsync(parsed.GetValue(file)!, parsed.GetValue(width), parsed.GetValue(queries)));
-return await new RootCommand("Measures search in galleries of a million rows.") { memory, fill, open }.Parse(args)
+var filter = new Command("filter", "Times filtered searches in a filled file, and compares their answers with a plain loop")
+{
+    file, rows, width, queries,
+};
+filter.SetAction(parsed =>
+    FilterTrial.RunAsync(parsed.GetValue(file)!, parsed.GetValue(rows), parsed.GetValue(width), parsed.GetValue(queries)));
+var folder = new Argument<DirectoryInfo>("folder") { Description = "Where the vectors are written for faiss_flat.py" };
+var peers = new Command("peers", "Times the index in memory beside USearch, and writes its vectors and answers for Faiss")
+{
+    folder, rows, width, queries,
+};
+peers.SetAction(parsed =>
+    PeersTrial.Run(parsed.GetValue(folder)!, parsed.GetValue(rows), parsed.GetValue(width), parsed.GetValue(queries)));
+return await new RootCommand("Measures search in galleries of a million rows.") { memory, fill, open, filter, peers }.Parse(args)
     .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -1,4 +1,5 @@
 using MetricLearning;
+using MetricLearning.Search;
 using MetricLearning.Vision;
 using static TorchSharp.torch;
 
@@ -33,6 +34,10 @@ internal sealed class Embedder : IDisposable
 
     /// <summary>Writes the network without the classes of its training.</summary>
     public static void Save(EmbeddingModel model, string path) => model.SaveForInference(path, ProductNetwork.Space);
+
+    /// <summary>What this network makes of the pictures by which galleries know their network.</summary>
+    public Task<GalleryCanaries> CanariesAsync(CancellationToken cancellationToken) => GalleryCanaries.MakeAsync(
+        (image, _) => Task.FromResult(Embed(Picture.Load(image.Span, Uploads.MaxPixels))), cancellationToken: cancellationToken);
 
     /// <summary>Computes the vector of a picture. The picture is not changed.</summary>
     public float[] Embed(Picture picture) => Embed([picture])[0];

@@ -6,9 +6,9 @@ using Microsoft.Extensions.VectorData;
 namespace ProductSearch;
 
 /// <summary>The database of the program: the catalogue of one network, and the decisions that interpret its scores.</summary>
-/// <remarks>The collections of a network carry its fingerprint in their names, and the store checks that their vectors are the network's.
-/// A new network fills collections of its own and leaves the old ones in place. The old ones are deleted when the new ones are complete, so
-/// that a program that is stopped in between continues at its next start.</remarks>
+/// <remarks>The collections of a network carry its fingerprint in their names, and the store checks that their vectors are the network's,
+/// also by the network's vectors of a few fixed pictures. A new network fills collections of its own and leaves the old ones in place. The
+/// old ones are deleted when the new ones are complete, so that a program that is stopped in between continues at its next start.</remarks>
 internal sealed class Gallery : IDisposable
 {
     private const string ProductsOf = "products-", DecisionsOf = "decisions-";
@@ -20,12 +20,13 @@ internal sealed class Gallery : IDisposable
 
     /// <param name="data">The folder of the database and the pictures.</param>
     /// <param name="space">The embedding space of the network.</param>
-    public Gallery(DirectoryInfo data, EmbeddingSpace space)
+    /// <param name="canaries">The network's vectors of a few fixed pictures.</param>
+    public Gallery(DirectoryInfo data, EmbeddingSpace space, GalleryCanaries canaries)
     {
         path = Path.Combine(data.FullName, "catalogue.db");
         fingerprint = space.Fingerprint![..FingerprintDigits];
         pictures = data.CreateSubdirectory("pictures");
-        store = new SqliteVectorStore(path) { EmbeddingSpace = space };
+        store = new SqliteVectorStore(path) { EmbeddingSpace = space, Canaries = canaries };
     }
 
     /// <summary>The catalogue of the network. It may be only partly filled.</summary>

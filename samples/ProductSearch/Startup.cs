@@ -43,7 +43,7 @@ internal sealed class Startup(Settings settings, StatusBoard board, ILogger<Star
         try
         {
             var embedder = Network(stoppingToken);
-            gallery = new Gallery(settings.Data, embedder.Space);
+            gallery = new Gallery(settings.Data, embedder.Space, await embedder.CanariesAsync(stoppingToken));
             var catalogue = await gallery.OpenAsync();
             await FillAsync(embedder, catalogue, stoppingToken);
             var judge = await Judge.OfAsync(settings, gallery, embedder, catalogue, board, stoppingToken);

@@ -1,8 +1,12 @@
 using Microsoft.Extensions.VectorData;
 using MetricLearning.Search;
+using MetricLearning.Search.Indexer;
 
 // Writes batches of records to a store until it is killed, and prints a line after each call. Arguments: the file, the records of a batch,
 // the width of vectors, and optionally "search". With "search" it searches after each call, so that it also packs rows.
+// Two other forms are for the tests of a full disk: "full FOLDER" and "room FOLDER RECORDS".
+if (args is ["full", var small]) return await FullDiskTrial.FillAsync(small);
+if (args is ["room", var larger, var count]) return await FullDiskTrial.GoOnAsync(larger, int.Parse(count, null));
 var (size, width) = (int.Parse(args[1], null), int.Parse(args[2], null));
 using var store = new SqliteVectorStore(args[0]);
 var records = store.GetDynamicCollection("records", new VectorStoreCollectionDefinition

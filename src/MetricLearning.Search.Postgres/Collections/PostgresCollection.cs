@@ -35,7 +35,8 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     {
         (Name, this.store) = (name, store);
         columns = new RecordColumns<TKey, TRecord>(model);
-        table = new CollectionTable<TKey, TRecord>(name, columns, store.Server, store.Collections, store.EmbeddingSpace);
+        table = new CollectionTable<TKey, TRecord>(name, columns, store.Server, store.Collections, store.EmbeddingSpace,
+            store.Canaries);
         metadata = new VectorStoreCollectionMetadata
         {
             CollectionName = name, VectorStoreSystemName = PostgresVectorStore.SystemName,
@@ -63,6 +64,12 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <inheritdoc/>
     public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
         store.EnsureCollectionDeletedAsync(Name, cancellationToken);
+
+    /// <summary>The canaries of the model that filled the collection; null where it has none.</summary>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <exception cref="VectorStoreException">The collection does not exist, the canaries of the store are of another model, or the server
+    /// fails.</exception>
+    public Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default) => table.CanariesAsync(cancellationToken);
 
     /// <inheritdoc/>
     public override async Task<TRecord?> GetAsync(TKey key, RecordRetrievalOptions? options = null,

@@ -65,6 +65,10 @@ public sealed class PostgresVectorStore : VectorStore
     /// vectors of another space is refused. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
+    /// <summary>What the model of this program makes of a few fixed inputs. It is stored with each collection; a collection that another
+    /// model has filled is refused. Default: null, nothing is stored and nothing checked.</summary>
+    public GalleryCanaries? Canaries { get; init; }
+
     /// <summary>Whether searches use the HNSW indexes of the record definitions. Without them answers are exact. Default: true.</summary>
     public bool UsesIndexes { get; init; } = true;
 

@@ -27,7 +27,7 @@ internal sealed class CollectionList(string schema)
 
     /// <summary>Creates the table if it does not exist.</summary>
     public string Create => $"CREATE TABLE IF NOT EXISTS {Table} (name text COLLATE \"C\" PRIMARY KEY, "
-        + "id bigint GENERATED ALWAYS AS IDENTITY, format integer NOT NULL, columns text NOT NULL, space text NOT NULL)";
+        + "id bigint GENERATED ALWAYS AS IDENTITY, format integer NOT NULL, columns text NOT NULL, space text NOT NULL, canaries text)";
 
     /// <summary>The quoted name of a collection's table.</summary>
     public string Of(string collection) => $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(collection)}";
@@ -52,6 +52,19 @@ internal sealed class CollectionList(string schema)
     /// <summary>Makes a command that changes the embedding space.</summary>
     public NpgsqlBatchCommand Update(string collection, string space) =>
         new($"UPDATE {Table} SET space = $2 WHERE name = $1") { Parameters = { Text(collection), Text(space) } };
+
+    /// <summary>A command that gives the canaries of a collection of a number.</summary>
+    public NpgsqlBatchCommand Canaries(long id) => new($"SELECT canaries FROM {Table} WHERE id = $1")
+    {
+        Parameters = { ColumnType.Of(typeof(long)).Parameter(id) },
+    };
+
+    /// <summary>A command that gives a collection its canaries, unless it has some.</summary>
+    public NpgsqlBatchCommand AddCanaries(string collection, string canaries) =>
+        new($"UPDATE {Table} SET canaries = $2 WHERE name = $1 AND canaries IS NULL")
+        {
+            Parameters = { Text(collection), Text(canaries) },
+        };
 
     /// <summary>Makes a command that removes an entry.</summary>
     public NpgsqlBatchCommand Remove(string collection) =>

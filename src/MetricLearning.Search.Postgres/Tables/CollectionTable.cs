@@ -9,11 +9,16 @@ namespace MetricLearning.Search;
 /// <param name="server">The server.</param>
 /// <param name="collections">The list of collections.</param>
 /// <param name="space">The embedding space of the program; null if it is not known.</param>
+/// <param name="canaries">The canaries of the program; null where it has none.</param>
 internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<TKey, TRecord> columns, PostgresServer server,
-    CollectionList collections, EmbeddingSpace? space) where TKey : notnull where TRecord : class
+    CollectionList collections, EmbeddingSpace? space, GalleryCanaries? canaries) where TKey : notnull where TRecord : class
 {
     /// <summary>The number of records that are sent at once. All records of a call are one transaction.</summary>
     private const int Part = 1000;
+
+    /// <summary>The number of the collection whose canaries are known to be of this program's model. What a collection has once never
+    /// changes.</summary>
+    private long compared;
 
     /// <summary>The quoted name of the table.</summary>
     public string Table { get; } = collections.Of(name);
@@ -37,6 +42,8 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         }
         if (entry.Agreed != entry.Space)
             await RunAsync(connection, [collections.Update(name, entry.Agreed)], cancellationToken).ConfigureAwait(false);
+        if (canaries is not null)
+            await RunAsync(connection, [collections.AddCanaries(name, canaries.ToJson())], cancellationToken).ConfigureAwait(false);
         await RunAsync(connection, [.. columns.Indexes(Table).Select(index => new NpgsqlBatchCommand(
             $"CREATE INDEX IF NOT EXISTS {SqlNames.Quoted($"metriclearning_{entry.Id}_{index.Suffix}")} ON {index.On}"))],
             cancellationToken).ConfigureAwait(false);
@@ -73,6 +80,15 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             }], cancellationToken).ConfigureAwait(false);
         }, cancellationToken);
 
+    /// <summary>The canaries of the collection; null where it has none.</summary>
+    public Task<GalleryCanaries?> CanariesAsync(CancellationToken cancellationToken) => server.UseAsync("get", async connection =>
+    {
+        var found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
+        var (id, _, _) = found ?? throw Missing();
+        return await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false) is string stored
+            ? StoredCanaries.Read(stored, name) : null;
+    }, cancellationToken);
+
     /// <summary>Reads the rows of some commands in one call.</summary>
     /// <param name="operation">The name of the operation in exceptions.</param>
     /// <param name="commands">Makes the commands, each with its own parameters.</param>
@@ -90,6 +106,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             var given = commands();
             foreach (var command in given) batch.BatchCommands.Add(command);
             var lists = new List<T>[given.Count];
+            var id = 0L;
             VectorStoreException? refusal = null;
             try
             {
@@ -98,6 +115,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
                 refusal = await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
                     ? CollectionList.Refusal(reader, name, columns.Schema, space) : Missing();
                 if (refusal is not null) throw refusal;
+                id = reader.GetInt64(0);
                 for (var i = 0; i < settings.Count; i++) await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 for (var i = 0; i < lists.Length; i++)
                 {
@@ -115,6 +133,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             {
                 throw Missing(e);
             }
+            await CompareAsync(connection, id, cancellationToken).ConfigureAwait(false);
             return lists;
         }, cancellationToken);
 
@@ -160,8 +179,20 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         await using var disposing = batch.ConfigureAwait(false);
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var closing = reader.ConfigureAwait(false);
-        return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-            ? CollectionList.Check(reader, name, columns.Schema, space) : null;
+        if (!await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) return null;
+        var entry = CollectionList.Check(reader, name, columns.Schema, space);
+        await reader.CloseAsync().ConfigureAwait(false);
+        await CompareAsync(connection, entry.Id, cancellationToken).ConfigureAwait(false);
+        return entry;
+    }
+
+    /// <summary>Refuses a collection that another model has filled.</summary>
+    private async Task CompareAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
+    {
+        if (canaries is null || Volatile.Read(ref compared) == id) return;
+        if (await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false) is not string stored) return;
+        StoredCanaries.Check(canaries, stored, name);
+        Volatile.Write(ref compared, id);
     }
 
     private static async Task<object?> ScalarAsync(NpgsqlConnection connection, NpgsqlBatchCommand command,

@@ -55,17 +55,19 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     /// once.</summary>
     /// <param name="among">The rows, by ascending ids.</param>
     /// <param name="id">The id of a row.</param>
+    /// <param name="first">The first row that is looked at.</param>
+    /// <param name="end">The row behind the last one.</param>
     /// <param name="keeps">The condition.</param>
-    public int[] Kept(ScanRows among, Func<int, long> id, Func<TRecord, bool> keeps)
+    public List<int> Kept(ScanRows among, Func<int, long> id, int first, int end, Func<TRecord, bool> keeps)
     {
         var kept = new List<int>();
-        for (var row = 0; row < among.Count; row++)
+        for (var row = first; row < end; row++)
             if (among.IsWhole(row) || among.IsAlive(row))
             {
-                if (!cache.TryGet(collection, id(row), out var known)) return ReadKept(among, id, keeps);
+                if (!cache.TryGet(collection, id(row), out var known)) return ReadKept(id, first, end, keeps);
                 if (keeps(known.Value)) kept.Add(row);
             }
-        return [.. kept];
+        return kept;
     }
 
     public void Dispose()
@@ -75,12 +77,12 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
         range.Dispose();
     }
 
-    private int[] ReadKept(ScanRows among, Func<int, long> id, Func<TRecord, bool> keeps)
+    private List<int> ReadKept(Func<int, long> id, int first, int end, Func<TRecord, bool> keeps)
     {
-        var (kept, row) = (new List<int>(), 0);
+        var (kept, row) = (new List<int>(), first);
         lock (gate)
         {
-            (range.Parameters[0].Value, range.Parameters[1].Value) = (id(0), id(among.Count - 1));
+            (range.Parameters[0].Value, range.Parameters[1].Value) = (id(first), id(end - 1));
             using var reader = range.ExecuteReader();
             while (reader.Read())
             {
@@ -90,7 +92,7 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
                 if (id(row) == there && keeps(Read(there, reader).Value)) kept.Add(row);
             }
         }
-        return [.. kept];
+        return kept;
     }
 
     private KeyValuePair<TKey, TRecord> Read(long id, SqliteDataReader reader)

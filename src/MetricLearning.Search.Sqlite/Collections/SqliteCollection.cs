@@ -18,6 +18,12 @@ internal sealed class SqliteCollection<TKey, TRecord>(string name, RecordModel<T
     public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
         store.EnsureCollectionDeletedAsync(Name, cancellationToken);
 
+    public override Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default)
+    {
+        Existing().Dispose();
+        return Task.FromResult(stored.Canaries());
+    }
+
     internal override RecordView<TKey, TRecord>? View() => stored.View();
 
     internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => stored.Write(records);

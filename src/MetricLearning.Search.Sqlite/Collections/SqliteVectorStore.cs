@@ -12,7 +12,11 @@ namespace MetricLearning.Search;
 /// files hold nothing that the database lacks. The first search after rows were added packs these rows. It also rebuilds a file that is
 /// missing, damaged, or does not match the database. Each block is compared with a checksum in the database before it is first read. You
 /// may delete such a file while no process has it open, but nobody may shorten it while a process has.</para>
-/// <para>Memory: a few megabytes, some rows that are not packed yet, and up to 100,000 records that were returned or filtered.</para>
+/// <para>Filters over packed rows do not read records: the values of each block of rows are kept by property, in the database, and a filter
+/// is asked once for each combination of values. Values that take more than 128 bytes a record are not kept; filters on these read the
+/// records.</para>
+/// <para>Memory: a few megabytes, some rows that are not packed yet, up to 100,000 records that were shown, and for each property that
+/// filters use 4 bytes a row and up to 65,536 different values. Where there are more, they are read for each search.</para>
 /// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
 /// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>

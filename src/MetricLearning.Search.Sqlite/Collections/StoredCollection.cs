@@ -8,6 +8,7 @@ namespace MetricLearning.Search;
 internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where TRecord : class
 {
     private readonly string name, schema;
+    private long compared;
 
     /// <param name="name">The name of the collection.</param>
     /// <param name="model">The type of records.</param>
@@ -18,6 +19,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         schema = string.Join("; ", model.Values.Select(property => $"{property.StorageName} {property.Type.Name}")
             .Order(StringComparer.Ordinal).Concat(model.Vectors.Zip(model.Distances,
                 (property, distance) => $"{property.StorageName} vector {property.Dimensions} {distance.Metric}")));
+        Filters = [.. model.Shapes.Select(shape => new FilterColumns<TKey, TRecord>(model, shape.ChunkRows))];
         Packed = [.. model.Shapes.Select((shape, i) => new PackedVectors(shape, i, store.Files, store.Threads))];
     }
 
@@ -30,6 +32,9 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     /// <summary>The packed rows of each vector property.</summary>
     public PackedVectors[] Packed { get; }
 
+    /// <summary>What filters know of the packed rows of each vector property.</summary>
+    public FilterColumns<TKey, TRecord>[] Filters { get; }
+
     /// <summary>The records that were read recently.</summary>
     public RecordCache<TKey, TRecord> Cache { get; } = new();
 
@@ -37,16 +42,22 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     public void Ensure() => Store.Database.Use(nameof(Ensure), opened =>
     {
         using var transaction = opened.BeginTransaction(deferred: false);
-        if (Find(opened) is { } there)
+        var there = Find(opened);
+        if (there is null)
         {
-            if (Agreed(there.Space) is var agreed && agreed != there.Space)
-                Database.Execute(opened, "UPDATE collections SET space = $0 WHERE name = $1", agreed, name);
+            there = CollectionEntry.Add(opened, name, schema, Agreed(""));
+            new RecordRows<TKey, TRecord>(Model, there.Id).Create(opened);
         }
-        else
-            new RecordRows<TKey, TRecord>(Model, CollectionEntry.Add(opened, name, schema, Agreed("")).Id).Create(opened);
+        else if (Agreed(there.Space) is var agreed && agreed != there.Space)
+            Database.Execute(opened, "UPDATE collections SET space = $0 WHERE name = $1", agreed, name);
+        if (Store.Canaries is { } own && CanaryEntry.Find(opened, there.Id) is null) CanaryEntry.Add(opened, there.Id, own.ToJson());
         transaction.Commit();
         return true;
     });
+
+    /// <summary>The canaries of the collection; null where it has none.</summary>
+    public GalleryCanaries? Canaries() => Store.Database.Use("get", opened =>
+        Find(opened) is { } entry && CanaryEntry.Find(opened, entry.Id) is { } stored ? StoredCanaries.Read(stored, name) : null);
 
     /// <summary>The records as the database has them now; null if the collection does not exist.</summary>
     public StoredView<TKey, TRecord>? View() => StoredView<TKey, TRecord>.Of(this);
@@ -55,7 +66,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     public CollectionEntry? Find(SqliteConnection opened)
     {
         var entry = CollectionEntry.Find(opened, name);
-        if (entry is not null) Check(entry);
+        if (entry is not null) Check(opened, entry);
         return entry;
     }
 
@@ -81,12 +92,17 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         });
     }
 
-    private void Check(CollectionEntry entry)
+    private void Check(SqliteConnection opened, CollectionEntry entry)
     {
         if (entry.Schema != schema)
             throw new VectorStoreException($"The collection '{name}' holds records of [{entry.Schema}], and this program's are [{schema}]; "
                 + "use the record type that wrote it, or another name.") { CollectionName = name };
         Agreed(entry.Space);
+        // What a collection of a number has once never changes, so one comparison is enough.
+        if (Store.Canaries is not { } own || Volatile.Read(ref compared) == entry.Id) return;
+        if (CanaryEntry.Find(opened, entry.Id) is not { } stored) return;
+        StoredCanaries.Check(own, stored, name);
+        Volatile.Write(ref compared, entry.Id);
     }
 
     /// <summary>Combines what the database and the program know about the embedding space, as JSON.</summary>

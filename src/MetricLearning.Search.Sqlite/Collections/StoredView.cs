@@ -58,7 +58,7 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
         withVectors ? database.Try("get", () => Read(key, values, withVectors)!) : model.Copy(values);
 
     public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
-        Func<TRecord, bool>? keeps, CancellationToken cancellationToken)
+        RecordCondition<TRecord>? condition, CancellationToken cancellationToken)
     {
         var (shape, packed) = (model.Shapes[vector], collection.Packed[vector]);
         for (var i = 0; i < queries.Count; i++)
@@ -70,7 +70,7 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
                 cancellationToken.ThrowIfCancellationRequested();
                 try
                 {
-                    if (packed.Find(opened, Entry!) is { } state) return Search(state, vector, queries, k, keeps, cancellationToken);
+                    if (packed.Find(opened, Entry!) is { } state) return Search(state, vector, queries, k, condition, cancellationToken);
                 }
                 catch (DamagedFileException e)
                 {
@@ -92,20 +92,23 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
     }
 
     private FoundRow<TKey, TRecord>[][] Search(PackedState state, int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
-        Func<TRecord, bool>? keeps, CancellationToken cancellationToken)
+        RecordCondition<TRecord>? condition, CancellationToken cancellationToken)
     {
         var shape = model.Shapes[vector];
         using var reader = new RowReader<TKey, TRecord>(opened, state, shape, vector, Rows(), collection.Cache);
         var file = state.File is null ? null : new FileRows<TKey, TRecord>(shape, state, reader);
-        var inFile = file is null ? null : Found(file, file.Id);
-        var inMemory = Found(state.Tail, state.TailId);
+        var inFile = file is null ? null : Found(file, file.Id, condition is null ? null
+            : collection.Filters[vector].Kept(opened, state, condition, block =>
+                reader.Kept(file, file.Id, block * shape.ChunkRows, (block + 1) * shape.ChunkRows, condition.Keeps)));
+        var inMemory = Found(state.Tail, state.TailId, condition is null ? null
+            : [.. reader.Kept(state.Tail, state.TailId, 0, state.Tail.Count, condition.Keeps)]);
         return [.. Enumerable.Range(0, queries.Count).Select(query =>
             (inFile is null ? inMemory[query] : inFile[query].Concat(inMemory[query]).OrderByDescending(row => row.Score)
                 .ThenBy(row => row.Key, KeyOrder<TKey>.Default!).Take(k)).ToArray())];
 
-        FoundRow<TKey, TRecord>[][] Found(ScanRows rows, Func<int, long> id)
+        FoundRow<TKey, TRecord>[][] Found(ScanRows rows, Func<int, long> id, int[]? kept)
         {
-            var rules = new StoredRules<TKey, TRecord>(id, reader, keeps is null ? null : reader.Kept(rows, id, keeps));
+            var rules = new StoredRules<TKey, TRecord>(id, reader, kept);
             var nearest = Scan.Run(rows, new QuerySet(shape, rows.Center, queries), k, rules, collection.Store.Threads, cancellationToken);
             return Array.ConvertAll(nearest, list => Array.ConvertAll(list, item =>
             {

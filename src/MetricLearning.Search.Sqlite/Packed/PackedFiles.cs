@@ -24,20 +24,32 @@ internal sealed class PackedFiles(Database database)
     public bool Pack(VectorRows rows, RowShape shape) => Change(rows, opened =>
     {
         var entry = PackedEntry.Find(opened, rows.Collection, rows.Vector);
-        var block = rows.Behind(opened, entry.Last, shape.ChunkRows);
+        var values = new BlockValues();
+        var block = rows.Behind(opened, entry.Last, shape.ChunkRows, values);
         if (block.Count < shape.ChunkRows) return false;
         var center = entry.Blocks.Count > 0 ? new Center(entry.Center, entry.Rows) : Begun(opened, rows, shape, entry.File);
         using var stream = new FileStream(PathOf(rows, entry.File), FileMode.OpenOrCreate, FileAccess.Write,
             FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        stream.Position = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
-        var bytes = new byte[PackedBlock.Bytes(shape)];
-        for (var written = 0; ; block = rows.Behind(opened, block[^1].Id, shape.ChunkRows))
+        var end = (long)entry.Blocks.Count * PackedBlock.Bytes(shape);
+        stream.Position = end;
+        try
         {
-            if (block.Count < shape.ChunkRows) return false;
-            if (written == BlocksAtOnce) return true;
-            var noted = PackedBlock.Write(shape, center, block, bytes);
-            stream.Write(bytes);
-            PackedEntry.Add(opened, entry.File, entry.Blocks.Count + written++, noted);
+            var bytes = new byte[PackedBlock.Bytes(shape)];
+            for (var written = 0; ; block = rows.Behind(opened, block[^1].Id, shape.ChunkRows, values = new BlockValues()))
+            {
+                if (block.Count < shape.ChunkRows) return false;
+                if (written == BlocksAtOnce) return true;
+                var noted = PackedBlock.Write(shape, center, block, bytes);
+                stream.Write(bytes);
+                ValueEntry.Add(opened, entry.File, entry.Blocks.Count + written, values);
+                PackedEntry.Add(opened, entry.File, entry.Blocks.Count + written++, noted);
+            }
+        }
+        catch
+        {
+            // On a full disk, half a block must not take the room that others need. Nobody has mapped what is cut off.
+            stream.SetLength(end);
+            throw;
         }
     });
 

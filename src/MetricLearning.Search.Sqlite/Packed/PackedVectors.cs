@@ -65,7 +65,7 @@ internal sealed class PackedVectors(RowShape shape, int vector, PackedFiles file
         {
             act?.Invoke();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or VectorStoreException || FullDisk.Is(e))
         {
             // The rows stay in memory. No data is lost, because the database has everything.
             lock (gate) cannotWrite = true;

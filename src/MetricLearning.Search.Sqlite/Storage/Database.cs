@@ -10,7 +10,7 @@ internal sealed class Database
     /// <summary>The name of the kind of store in metadata.</summary>
     public const string SystemName = "metriclearning.sqlite";
 
-    private const int Format = 2;
+    private const int Format = 3, FirstFormat = 2;
 
     /// <summary>The bytes of a page. Several vectors of common widths fit into one.</summary>
     private const int PageBytes = 16384;
@@ -31,12 +31,14 @@ internal sealed class Database
                 && (long)Scalar(opened, "SELECT count(*) FROM sqlite_master")! > 0)
                 throw new VectorStoreException($"{Path} is a database of another program; choose another path.");
             var version = (long)Scalar(opened, "PRAGMA user_version")!;
-            if (version is > 0 and < Format)
+            if (version is > 0 and < FirstFormat)
                 throw new VectorStoreException($"{Path} has the format {version}, which was never published; index the "
                     + "records again.");
             if (version > Format)
                 throw new VectorStoreException($"{Path} has the format {version}, which is newer than this program's {Format}; use a "
                     + "newer version of MetricLearning.Search.Sqlite.");
+            // A file that has everything is not written to: it can be opened and read on a full disk.
+            if (version == Format) return true;
             if (version == 0) Execute(opened, $"PRAGMA page_size = {PageBytes}");
             Execute(opened, "PRAGMA journal_mode = WAL");
             using var transaction = opened.BeginTransaction(deferred: false);
@@ -44,6 +46,8 @@ internal sealed class Database
                 + "schema TEXT NOT NULL, space TEXT NOT NULL, changes INTEGER NOT NULL)");
             Execute(opened, "CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL)");
             PackedEntry.CreateTables(opened);
+            ValueEntry.CreateTable(opened);
+            CanaryEntry.CreateTable(opened);
             Execute(opened, $"PRAGMA application_id = {ApplicationId}");
             Execute(opened, $"PRAGMA user_version = {Format}");
             transaction.Commit();
@@ -134,6 +138,7 @@ internal sealed class Database
         5 or 6 => "Another process has been writing for a minute; try again.",
         8 => "Make the file and its folder writable.",
         11 => "The file is damaged; restore it from a backup.",
+        10 => "Make room on the disk, raise the limits of the user, or check that the disk is healthy; nothing of this call was written.",
         13 => "Make room on the disk; nothing of this call was written.",
         14 => "The folder must exist and be writable.",
         26 => "This file is not a SQLite database; choose another path.",

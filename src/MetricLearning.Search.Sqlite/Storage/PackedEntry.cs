@@ -68,10 +68,15 @@ internal sealed record PackedEntry(long File, long Removal, int Rows, double[] C
     /// <summary>Deletes the entries of all files of a collection.</summary>
     public static void Delete(SqliteConnection opened, long collection)
     {
+        ValueEntry.Delete(opened, collection);
         Database.Execute(opened, "DELETE FROM blocks WHERE file IN (SELECT file FROM packed WHERE collection = $0)", collection);
         Database.Execute(opened, "DELETE FROM packed WHERE collection = $0", collection);
     }
 
-    private static void Delete(SqliteConnection opened, long collection, int vector) => Database.Execute(opened,
-        "DELETE FROM blocks WHERE file IN (SELECT file FROM packed WHERE collection = $0 AND vector = $1)", collection, vector);
+    private static void Delete(SqliteConnection opened, long collection, int vector)
+    {
+        ValueEntry.Delete(opened, collection, vector);
+        Database.Execute(opened, "DELETE FROM blocks WHERE file IN (SELECT file FROM packed WHERE collection = $0 AND vector = $1)",
+            collection, vector);
+    }
 }

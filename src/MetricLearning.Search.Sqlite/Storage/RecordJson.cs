@@ -32,8 +32,12 @@ internal static class RecordJson
         using var document = JsonDocument.Parse(json);
         foreach (var property in properties)
             property.SetValueAsObject(record, document.RootElement.TryGetProperty(property.StorageName, out var value)
-                ? Read(value, Nullable.GetUnderlyingType(property.Type) ?? property.Type) : null);
+                ? Value(value, property) : null);
     }
+
+    /// <summary>The value of a property.</summary>
+    public static object? Value(JsonElement value, PropertyModel property) =>
+        Read(value, Nullable.GetUnderlyingType(property.Type) ?? property.Type);
 
     private static void Write(Utf8JsonWriter writer, object value)
     {

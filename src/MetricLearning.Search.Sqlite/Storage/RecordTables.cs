@@ -21,5 +21,6 @@ internal static class RecordTables
         Database.Execute(opened, $"DROP TABLE {Records(id)}");
         Database.Execute(opened, $"DROP TABLE {Removed(id)}");
         PackedEntry.Delete(opened, id);
+        CanaryEntry.Delete(opened, id);
     }
 }

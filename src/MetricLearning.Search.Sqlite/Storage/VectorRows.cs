@@ -17,13 +17,18 @@ internal sealed record VectorRows(long Collection, int Vector)
     /// <param name="opened">The connection.</param>
     /// <param name="after">The id.</param>
     /// <param name="most">The largest number of rows.</param>
-    public List<VectorRow> Behind(SqliteConnection opened, long after, int most)
+    /// <param name="values">Receives the keys and values of the records; null where nobody needs them.</param>
+    public List<VectorRow> Behind(SqliteConnection opened, long after, int most, BlockValues? values = null)
     {
-        using var command = Database.Command(opened, $"SELECT id, vector_{Vector} FROM {records} "
+        using var command = Database.Command(opened, $"SELECT id, vector_{Vector}{(values is null ? "" : ", key, data")} FROM {records} "
             + $"WHERE id > $0 AND vector_{Vector} IS NOT NULL ORDER BY id LIMIT $1", after, most);
         using var reader = command.ExecuteReader();
         var rows = new List<VectorRow>();
-        while (reader.Read()) rows.Add(new VectorRow(reader.GetInt64(0), Floats(reader.GetFieldValue<byte[]>(1))));
+        while (reader.Read())
+        {
+            rows.Add(new VectorRow(reader.GetInt64(0), Floats(reader.GetFieldValue<byte[]>(1))));
+            values?.Add(reader.GetValue(2), reader.GetFieldValue<byte[]>(3));
+        }
         return rows;
     }
 

@@ -17,7 +17,8 @@ public static class CollectionMigration
     /// <typeparam name="TKey">The type of keys.</typeparam>
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="from">The first collection.</param>
-    /// <param name="to">The second collection, of a store with the new embedding space. It is created if it does not exist.</param>
+    /// <param name="to">The second collection, of a store with the new embedding space and the new model's
+    /// <see cref="GalleryCanaries"/>. It is created if it does not exist. If another model has begun it, it is refused.</param>
     /// <param name="key">Gives the key of a record.</param>
     /// <param name="embed">Sets the new vectors of a batch of records. The records come without vectors.</param>
     /// <param name="batch">The number of records that are embedded and written at once, at least 1. Default: 256.</param>

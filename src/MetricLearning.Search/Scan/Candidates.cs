@@ -2,18 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>A row that may be among the nearest of a query: its exact score lies between two numbers.</summary>
-internal record struct Candidate(int Row, double Low, double High)
-{
-    public readonly bool IsExact => Low == High;
-}
-
-/// <summary>The rows of one part of an index that may be among the k nearest of one query.</summary>
+/// <summary>The rows of one part of an index that may be among the k nearest of one query. The exact score of each lies between two
+/// numbers.</summary>
 internal sealed class Candidates
 {
     private readonly int k, capacity;
-    private Candidate[] items = [];
-    private double[] lows = [];
+    private int[] rows = [];
+    private double[] lows = [], highs = [];
 
     /// <param name="k">The number of rows that are wanted.</param>
     /// <param name="most">The greatest number of rows that can be added.</param>
@@ -24,23 +19,31 @@ internal sealed class Candidates
 
     public int Count { get; private set; }
 
-    public ReadOnlySpan<Candidate> Items => items.AsSpan(0, Count);
-
     /// <summary>Whether candidates must be dropped before another one is added.</summary>
     public bool IsFull => Count == capacity;
 
+    /// <summary>So many are enough room for a while.</summary>
+    private int Roomy => capacity / 4 * 3;
+
+    /// <summary>Adds a row.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="low">Its exact score is at least this.</param>
+    /// <param name="high">Its exact score is at most this.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(Candidate candidate)
+    public void Add(int row, double low, double high)
     {
-        if (Count == items.Length) Array.Resize(ref items, Math.Min(capacity, Math.Max(64, 2 * items.Length)));
-        items[Count++] = candidate;
+        if (Count == rows.Length) Grow(Math.Min(capacity, Math.Max(128, 4 * Count)));
+        (rows[Count], lows[Count], highs[Count]) = (row, low, high);
+        Count++;
     }
 
     /// <summary>Adds all candidates of another part. Nothing is dropped.</summary>
     public void Add(Candidates other)
     {
-        Array.Resize(ref items, Count + other.Count);
-        other.Items.CopyTo(items.AsSpan(Count));
+        Grow(Count + other.Count);
+        other.rows.AsSpan(0, other.Count).CopyTo(rows.AsSpan(Count));
+        other.lows.AsSpan(0, other.Count).CopyTo(lows.AsSpan(Count));
+        other.highs.AsSpan(0, other.Count).CopyTo(highs.AsSpan(Count));
         Count += other.Count;
     }
 
@@ -52,58 +55,81 @@ internal sealed class Candidates
     public double MakeRoom(Func<int, double> scores, RowRules rules)
     {
         var least = Prune();
-        if (Count <= capacity / 4 * 3) return least;
+        if (Count <= Roomy) return least;
         Measure(scores);
         least = Prune();
-        if (Count > capacity / 4 * 3) Cut(rules);
+        if (Count > Roomy) Cut(rules);
         return least;
     }
 
     /// <summary>Returns the k nearest rows, in order, each with its exact score.</summary>
     /// <param name="scores">The exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
-    public Candidate[] Nearest(Func<int, double> scores, RowRules rules)
+    public Neighbor[] Nearest(Func<int, double> scores, RowRules rules)
     {
         Prune();
         Measure(scores);
-        Prune();
         Cut(rules);
-        return Items.ToArray();
+        var nearest = new Neighbor[Count];
+        for (var i = 0; i < Count; i++) nearest[i] = new Neighbor(rows[i], lows[i]);
+        return nearest;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Measure(Func<int, double> scores)
     {
-        foreach (ref var item in items.AsSpan(0, Count))
-            if (!item.IsExact) item.Low = item.High = scores(item.Row);
+        for (var i = 0; i < Count; i++)
+            if (lows[i] != highs[i]) lows[i] = highs[i] = scores(rows[i]);
     }
 
+    /// <summary>Leaves the k nearest rows, nearest first. All scores must be exact.</summary>
     private void Cut(RowRules rules)
     {
-        items.AsSpan(0, Count).Sort((x, y) => x.Low == y.Low ? rules.Compare(x.Row, y.Row) : y.Low.CompareTo(x.Low));
+        var numbers = rows.AsSpan(0, Count);
+        var scores = lows.AsSpan(0, Count);
+        scores.Sort(numbers);
+        scores.Reverse();
+        numbers.Reverse();
+        for (int first = 0, end; first < Math.Min(k, Count); first = end)
+        {
+            for (end = first + 1; end < Count && scores[end] == scores[first]; end++) { }
+            if (end - first > 1) numbers[first..end].Sort(rules.Compare);
+        }
         Count = Math.Min(Count, k);
+        scores[..Count].CopyTo(highs);
     }
 
-    /// <summary>Drops the candidates whose highest possible score is below the k-th largest of the lowest possible scores. It returns that
-    /// k-th largest score: k rows have at least this score.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>Drops the candidates whose highest possible score is below the lowest possible scores of k others. It returns a score that
+    /// k rows have at least.</summary>
     private double Prune()
     {
-        if (Count <= k) return Count == k && k > 0 ? Lowest() : double.NegativeInfinity;
-        if (lows.Length < Count) lows = new double[items.Length];
-        for (var i = 0; i < Count; i++) lows[i] = items[i].Low;
-        var least = Selection.Largest(lows.AsSpan(0, Count), k);
-        var kept = 0;
-        for (var i = 0; i < Count; i++)
-            if (items[i].High >= least) items[kept++] = items[i];
-        Count = kept;
+        if (Count <= k) return Count == k && k > 0 ? Selection.Range(lows.AsSpan(0, Count)).Low : double.NegativeInfinity;
+        var least = Selection.Reached(lows.AsSpan(0, Count), k);
+        Drop(least);
+        if (Count <= Roomy) return least;
+        // The scores are spread so unevenly that the number is too rough.
+        least = Selection.Largest(lows.AsSpan(0, Count).ToArray(), k);
+        Drop(least);
         return least;
     }
 
-    private double Lowest()
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Drop(double least)
     {
-        var lowest = double.PositiveInfinity;
-        foreach (var item in Items) lowest = Math.Min(lowest, item.Low);
-        return lowest;
+        var kept = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            // Each is written, so that the processor need not guess which ones stay.
+            (rows[kept], lows[kept], highs[kept]) = (rows[i], lows[i], highs[i]);
+            kept += highs[kept] >= least ? 1 : 0;
+        }
+        Count = kept;
+    }
+
+    private void Grow(int length)
+    {
+        Array.Resize(ref rows, length);
+        Array.Resize(ref lows, length);
+        Array.Resize(ref highs, length);
     }
 }

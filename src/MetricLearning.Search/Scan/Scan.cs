@@ -24,6 +24,9 @@ internal sealed unsafe class Scan
     /// <summary>The largest number of queries for which rows are read without packing. For more queries, packing saves time.</summary>
     private const int QueriesRowByRow = 2;
 
+    /// <summary>The number of queries whose candidates one thread ranks before it takes the next ones.</summary>
+    private const int QueriesAtOnce = 8;
+
     /// <summary>The greatest number of candidates of a block.</summary>
     private const long MostCandidates = 4 << 20;
 
@@ -65,9 +68,9 @@ internal sealed unsafe class Scan
         var scan = new Scan(rows, queries, k, rules, threads, cancellationToken);
         var nearest = new Neighbor[queries.Count][];
         SearchThreads.For(scan.Blocks * scan.parts, threads, task => scan.Look(task / scan.parts, task % scan.parts));
-        SearchThreads.For(scan.Blocks, threads, block =>
+        SearchThreads.For((queries.Count + QueriesAtOnce - 1) / QueriesAtOnce, threads, group =>
         {
-            for (var query = block * scan.blockQueries; query < Math.Min(queries.Count, (block + 1) * scan.blockQueries); query++)
+            for (var query = group * QueriesAtOnce; query < Math.Min(queries.Count, (group + 1) * QueriesAtOnce); query++)
                 nearest[query] = scan.Nearest(query);
         });
         GC.KeepAlive(rows);
@@ -84,18 +87,22 @@ internal sealed unsafe class Scan
         for (var i = 0; i < count; i++) found[(first + i) * parts + part] = lists[i] = new Candidates(k, end - start);
         var packs = Avx2.IsSupported && count > QueriesRowByRow;
         var padded = rows.Shape.Padded;
-        var (whole, working) = ((count + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip, Sieve.Panel * (nuint)padded * sizeof(short));
-        var memory = packs ? NativeMemory.AlignedAlloc(2 * working + (nuint)whole * (nuint)padded * sizeof(short), 64) : null;
+        var whole = (count + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip;
+        var row = packs ? (nuint)padded * sizeof(short) : 0;
+        var (shared, working) = ((nuint)(count + 7) / 8 * 8 * sizeof(double), Sieve.Panel * row);
+        var memory = (byte*)NativeMemory.AlignedAlloc(shared + 2 * working + (nuint)whole * row, 64);
         try
         {
-            var strips = (int*)((byte*)memory + 2 * working);
+            var wide = memory + shared;
+            var strips = (int*)(wide + 2 * working);
             if (packs) queries.Write(first, count, strips);
-            var panel = new PanelRows(first, lists, (short*)memory, (int*)((byte*)memory + working), strips, packs);
+            var panel = new PanelRows(first, lists, (short*)wide, (int*)(wide + working), strips, packs, (double*)memory);
             for (var position = start; position < end;)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 position = LookAtChunk(position, end, ref panel);
             }
+            if (panel.Count > 0) Compare(ref panel);
         }
         finally
         {
@@ -103,7 +110,8 @@ internal sealed unsafe class Scan
         }
     }
 
-    /// <summary>Compares the rows of one chunk, from a position on; returns the position after them.</summary>
+    /// <summary>Compares the rows of one chunk, from a position on, except for those that do not fill a panel yet; returns the position
+    /// after them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int LookAtChunk(int position, int end, ref PanelRows panel)
     {
@@ -111,6 +119,12 @@ internal sealed unsafe class Scan
         var firstRow = given is null ? position : given[position];
         var (sieve, whole) = (rows.Sieve(firstRow), rows.IsWhole(firstRow));
         var chunk = firstRow >> rows.Shape.ChunkShift;
+        if (panel.Reach(sieve))
+            for (var query = 0; query < panel.Lists.Length; query++)
+            {
+                ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
+                panel.Shared[query] = q.Drift * panel.LargestNorm + Sieve.Rounding(rows.Shape.Padded, q.Length + panel.LargestLength);
+            }
         for (; position < end; position++)
         {
             var row = given is null ? position : given[position];
@@ -118,15 +132,14 @@ internal sealed unsafe class Scan
             var place = rows.Place(row);
             if (!whole && !rows.IsAlive(row) || rules.SelectsRows && !rules.Keeps(row)) continue;
             panel.Add(row, sieve, place);
-            if (panel.Count == Sieve.Panel) Compare(sieve, ref panel);
+            if (panel.Count == Sieve.Panel) Compare(ref panel);
         }
-        if (panel.Count > 0) Compare(sieve, ref panel);
         return position;
     }
 
     /// <summary>Compares the block of queries with the rows of a panel, and empties it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Compare(SieveChunk sieve, ref PanelRows panel)
+    private void Compare(ref PanelRows panel)
     {
         var (padded, lists) = (rows.Shape.Padded, panel.Lists);
         var sums = stackalloc int[Sieve.Together * Sieve.Panel];
@@ -141,18 +154,19 @@ internal sealed unsafe class Scan
                 var place = query % Sieve.Together;
                 if (!panel.Packs) Sieve.Sums(addresses, queries.Codes(panel.FirstQuery + query), padded, sums);
                 else if (place == 0)
-                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2), lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1,
-                        (long)Sieve.Strip * (padded / 2), panel.Pairs, padded / 2, sums, FixedPoint.IsWide);
+                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2),
+                        lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1, (long)Sieve.Strip * (padded / 2), panel.Pairs,
+                        padded / 2, sums, FixedPoint.IsWide);
                 var own = panel.Packs ? sums + place * Sieve.Panel : sums;
                 ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
-                var shared = q.Drift * sieve.LargestNorm + Sieve.Rounding(padded, q.Length + sieve.LargestLength);
+                var shared = panel.Shared[query];
                 var bound = Volatile.Read(ref least[panel.FirstQuery + query]) - q.Shift - shared;
                 for (var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound) & present; pass != 0; pass &= pass - 1)
                 {
                     var i = BitOperations.TrailingZeroCount(pass);
                     var middle = numbers->Offsets[i] + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
                     var error = q.Reach * numbers->Residuals[i] + shared;
-                    Offer(panel.FirstQuery + query, lists[query], new Candidate(panel.Rows[i], middle - error, middle + error));
+                    Offer(panel.FirstQuery + query, lists[query], panel.Rows[i], middle - error, middle + error);
                 }
             }
         }
@@ -160,10 +174,10 @@ internal sealed unsafe class Scan
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Offer(int query, Candidates list, Candidate candidate)
+    private void Offer(int query, Candidates list, int row, double low, double high)
     {
-        if (candidate.High < Volatile.Read(ref least[query]) || rules.SelectsPairs && !rules.Keeps(query, candidate.Row)) return;
-        if (!list.IsFull || candidate.High >= MakeRoom(query, list)) list.Add(candidate);
+        if (high < Volatile.Read(ref least[query]) || rules.SelectsPairs && !rules.Keeps(query, row)) return;
+        if (!list.IsFull || high >= MakeRoom(query, list)) list.Add(row, low, high);
     }
 
     private double MakeRoom(int query, Candidates list)
@@ -179,7 +193,7 @@ internal sealed unsafe class Scan
         cancellationToken.ThrowIfCancellationRequested();
         var list = found[query * parts]!;
         for (var part = 1; part < parts; part++) list.Add(found[query * parts + part]!);
-        return Array.ConvertAll(list.Nearest(row => Score(query, row), rules), item => new Neighbor(item.Row, item.Low));
+        return list.Nearest(row => Score(query, row), rules);
     }
 
     private double Score(int query, int row) => rows.Score(queries.Vector(query), queries.Norms[query], row);

@@ -20,7 +20,7 @@ namespace MetricLearning.Search;
 /// |p·z − s t i·j| ≤ ‖d‖ ‖s i‖ + ‖p‖ ‖e‖            (Cauchy and Schwarz)
 /// </code>
 /// <para>So S lies within <c>E = w ‖p‖ ‖e‖ + w ‖d‖ max ‖s i‖ + ρ</c> of <c>w s t i·j + A + B</c>. The residual ‖e‖ is stored for each row,
-/// rounded up; the maximum is over the rows of a chunk.</para>
+/// rounded up; the maximum is over the rows of the chunks that a search has come to.</para>
 /// <para>The sums of integers are exact. Every |i| is at most 127, so ‖i‖ ≤ 127 √D. The scale t is so large that
 /// <c>‖i‖ ‖j‖ &lt; 2³¹</c>. So no sum of products, nor any part of one, exceeds int32 (Cauchy and Schwarz again).</para>
 /// <para>ρ bounds the rounding errors of float64, with unit u = 2⁻⁵³. Let ℓ be the length ‖p‖ or ‖z‖ for the Euclidean distance, else <c>‖f

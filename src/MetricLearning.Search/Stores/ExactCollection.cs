@@ -34,6 +34,12 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
 
     internal RecordModel<TKey, TRecord> Model { get; }
 
+    /// <summary>The canaries of the model that filled the collection; null where it has none.</summary>
+    /// <param name="cancellationToken">Stops the call.</param>
+    /// <exception cref="VectorStoreException">The collection does not exist, or the canaries of the store are of another
+    /// model.</exception>
+    public abstract Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Opens a view of the current records; null if the collection does not exist.</summary>
     internal abstract RecordView<TKey, TRecord>? View();
 
@@ -59,7 +65,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
     {
         ArgumentNullException.ThrowIfNull(filter);
         Guard.AtLeast(top, 1);
-        var keeps = RecordFilter<TKey, TRecord>.Compile(Model, filter);
+        var keeps = RecordFilter<TKey, TRecord>.Compile(Model, filter).Keeps;
         var withVectors = WithVectors(options?.IncludeVectors ?? false);
         using var view = Existing();
         var kept = view.All().Where(pair => keeps(pair.Value)).OrderBy(_ => 0);
@@ -146,15 +152,15 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         Guard.AtLeast(top, 1);
         var vector = Model.VectorOf(options);
         var (distance, withVectors) = (Model.Distances[vector], WithVectors(options.IncludeVectors));
-        var keeps = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
+        var condition = options.Filter is { } filter ? RecordFilter<TKey, TRecord>.Compile(Model, filter) : null;
         using var view = Existing();
-        var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), keeps, cancellationToken);
+        var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), condition, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
             .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
             .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Data, withVectors), hit.Score)).ToArray());
     }
 
-    private RecordView<TKey, TRecord> Existing() => View() ?? throw new VectorStoreException(
+    private protected RecordView<TKey, TRecord> Existing() => View() ?? throw new VectorStoreException(
         $"The collection '{Name}' does not exist; call EnsureCollectionExistsAsync first.")
     {
         CollectionName = Name,

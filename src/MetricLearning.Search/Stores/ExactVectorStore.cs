@@ -18,6 +18,10 @@ public abstract class ExactVectorStore : VectorStore
     /// vectors.</summary>
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
+    /// <summary>What the model of this program makes of a few fixed inputs. It is stored with each collection; a collection that another
+    /// model has filled is refused. Default: null, nothing is stored and nothing checked.</summary>
+    public GalleryCanaries? Canaries { get; init; }
+
     /// <summary>The largest number of threads of a search. Default: as many as the process has processors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
     public int Threads { get; init => field = Guard.AtLeast(value, 1); } = Environment.ProcessorCount;

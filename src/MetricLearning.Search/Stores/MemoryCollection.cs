@@ -16,6 +16,12 @@ internal sealed class MemoryCollection<TKey, TRecord>(string name, RecordModel<T
     public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
         store.EnsureCollectionDeletedAsync(Name, cancellationToken);
 
+    public override Task<GalleryCanaries?> GetCanariesAsync(CancellationToken cancellationToken = default)
+    {
+        Existing().Dispose();
+        return Task.FromResult(store.Canaries);
+    }
+
     internal override RecordView<TKey, TRecord>? View() => Table();
 
     internal override void Write(IReadOnlyList<StoredRecord<TKey, TRecord>> records) => Table()?.Write(records);

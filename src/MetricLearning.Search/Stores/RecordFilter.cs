@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
@@ -13,16 +14,18 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
 {
     private readonly RecordModel<TKey, TRecord> model;
     private readonly ParameterExpression record;
+    private readonly List<PropertyModel> uses = [];
 
     private RecordFilter(RecordModel<TKey, TRecord> model, ParameterExpression record) => (this.model, this.record) = (model, record);
 
     /// <summary>Compiles the condition.</summary>
     /// <exception cref="NotSupportedException">The filter uses an unsupported operator; the message names it.</exception>
     /// <exception cref="InvalidOperationException">The filter names a property that records do not have.</exception>
-    public static Func<TRecord, bool> Compile(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter)
+    public static RecordCondition<TRecord> Compile(RecordModel<TKey, TRecord> model, Expression<Func<TRecord, bool>> filter)
     {
-        var body = new RecordFilter<TKey, TRecord>(model, filter.Parameters[0]).Visit(filter.Body);
-        return Expression.Lambda<Func<TRecord, bool>>(body, filter.Parameters).Compile();
+        var visitor = new RecordFilter<TKey, TRecord>(model, filter.Parameters[0]);
+        var body = visitor.Visit(filter.Body);
+        return new(Expression.Lambda<Func<TRecord, bool>>(body, filter.Parameters).Compile(), [.. visitor.uses.Distinct()]);
     }
 
     /// <summary>Throws if <see cref="Compile"/> would refuse the filter.</summary>
@@ -70,7 +73,7 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
     {
         if (!IsOfRecord(node)) return node;
         if (node.Expression != record) throw Refused(node);
-        if (!model.Values.Any(property => property.ModelName == node.Member.Name)) throw Unknown(node.Member.Name);
+        Use(node.Member.Name);
         return node;
     }
 
@@ -103,8 +106,13 @@ internal sealed class RecordFilter<TKey, TRecord> : ExpressionVisitor where TKey
     private MethodCallExpression ValueOf(MethodCallExpression node)
     {
         var name = Expression.Lambda<Func<string>>(node.Arguments[0]).Compile()();
-        return model.Values.Any(property => property.ModelName == name) ? node : throw Unknown(name);
+        Use(name);
+        return node;
     }
+
+    /// <summary>Takes note of a property that the filter reads.</summary>
+    private void Use(string name) =>
+        uses.Add(model.Values.FirstOrDefault(property => property.ModelName == name) ?? throw Unknown(name));
 
     /// <summary>The list and the value of a call of Contains, in any of its forms. C# 14 calls it on spans of arrays.</summary>
     public static Expression[]? Parts(MethodCallExpression node) => (node.Method.DeclaringType, node.Object, node.Arguments) switch

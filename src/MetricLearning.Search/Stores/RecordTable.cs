@@ -65,6 +65,7 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
     }
 
     public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
-        Func<TRecord, bool>? keeps, CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
-        new RowConditions<TKey, TRecord>(null, keeps is null ? null : (_, values) => keeps(values)), "searchValue", cancellationToken);
+        RecordCondition<TRecord>? condition, CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
+        new RowConditions<TKey, TRecord>(null, condition is null ? null : (_, values) => condition.Keeps(values)), "searchValue",
+        cancellationToken);
 }

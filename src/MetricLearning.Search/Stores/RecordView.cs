@@ -20,10 +20,10 @@ internal abstract class RecordView<TKey, TRecord> : IDisposable where TKey : not
     /// <param name="vector">The number of the vector property.</param>
     /// <param name="queries">The queries.</param>
     /// <param name="k">The number of records for each query; fewer if there are fewer.</param>
-    /// <param name="keeps">The condition on records; null for all.</param>
+    /// <param name="condition">The condition on records; null for all.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     public abstract FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
-        Func<TRecord, bool>? keeps, CancellationToken cancellationToken);
+        RecordCondition<TRecord>? condition, CancellationToken cancellationToken);
 
     /// <summary>Ends the view.</summary>
     public virtual void Dispose()

@@ -18,6 +18,8 @@ internal static class AtomicFile
     /// <summary>Writes to a temporary file next to the target, flushes it to the disk, and then renames it to the target.</summary>
     /// <param name="path">The target. A device of the system, such as <c>/dev/stdout</c>, is written directly.</param>
     /// <param name="write">Writes the contents.</param>
+    /// <exception cref="IOException">The file cannot be written. Where the disk is full, the message names the target, which is as it was,
+    /// and says what to do.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         if (IsDevice(path))
@@ -40,10 +42,25 @@ internal static class AtomicFile
             stream.Flush(flushToDisk: true);
             File.Move(temporary, target, overwrite: true);
         }
-        catch
+        catch (Exception e)
         {
+            Abandon(stream);
             File.Delete(temporary);
+            if (FullDisk.Is(e)) throw FullDisk.Named(path, e);
             throw;
+        }
+    }
+
+    /// <summary>Closes a stream that cannot write what it has left.</summary>
+    private static void Abandon(FileStream stream)
+    {
+        try
+        {
+            stream.Dispose();
+        }
+        catch (Exception e) when (e is IOException || FullDisk.Is(e))
+        {
+            // What it could not write is of no use.
         }
     }
 
