@@ -22,6 +22,11 @@ var report = new Option<bool>("--report")
 var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>(
     "--loading") { Description = "Measures the loading of images: images per second, and whether a training step waits" };
+var runtimes = new Option<bool>(
+    "--runtimes") { Description = "Measures pictures per second with libtorch and with ONNX Runtime; --only takes names of backbones" };
+var cold = new Option<bool>(
+    "--cold") { Description = "Measures the first calls of the cases that --only names, each in fresh processes" };
+var coldWay = new Option<string?>("--cold-way") { Description = "What --cold runs in a fresh process", Hidden = true };
 var only = new Option<string[]>("--only") { Description = "Cases whose name contains one of these", AllowMultipleArgumentsPerToken = true };
 var guarded = new Option<bool>("--guarded") { Description = "Only the cases that the guard measures" };
 var heavy = new Option<bool>("--heavy") { Description = "Also runs the heavy cases, which take gigabytes or minutes" };
@@ -31,7 +36,7 @@ var keepMemory = new Option<bool>("--keep-memory") { Description = "Keeps freed 
 var root = new RootCommand(
     "Measures the library beside naive partners. Without one of the commands: BenchmarkDotNet, which takes its own options (--filter ...).")
 {
-    guard, check, record, missing, report, list, loading, only, guarded, heavy, device, threads, keepMemory,
+    guard, check, record, missing, report, list, loading, runtimes, cold, coldWay, only, guarded, heavy, device, threads, keepMemory,
 };
 root.TreatUnmatchedTokensAsErrors = false;
 root.SetAction(parsed =>
@@ -39,6 +44,7 @@ root.SetAction(parsed =>
     if (parsed.GetValue(keepMemory) && !NativeAllocator.KeepFreedMemory()) Console.Error.WriteLine("This system cannot keep freed memory.");
     Settings.Apply(parsed.GetValue(device)!, parsed.GetValue(threads));
     var texts = parsed.GetValue(only) ?? [];
+    if (parsed.GetValue(runtimes)) return RuntimeReport.Run(texts, parsed.GetValue(threads));
     IReadOnlyList<Case> cases = [.. CaseTable.All.Where(item => (!item.Heavy || parsed.GetValue(heavy))
         && (item.Guarded || !parsed.GetValue(guarded))
         && (texts.Length == 0 || texts.Any(text => item.Name.Contains(text, StringComparison.OrdinalIgnoreCase))))];
@@ -48,6 +54,8 @@ root.SetAction(parsed =>
     if (parsed.GetValue(report)) return ResultsPage.Write();
     if (parsed.GetValue(list)) return List(cases);
     if (parsed.GetValue(loading)) return LoadingReport.Run();
+    if (parsed.GetValue(coldWay) is { } way) return ColdReport.RunOne(cases.Single(item => texts.Contains(item.Name)), way);
+    if (parsed.GetValue(cold)) return ColdReport.Run(cases);
     return Benchmark([.. parsed.UnmatchedTokens]);
 });
 return root.Parse(args).Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -55,6 +55,8 @@ internal static class Examples
         ["CollectionAlias.store"] = () => new Search.MemoryVectorStore(),
         ["PostgresVectorStore.connectionString"] = () => "Host=localhost;Database=settings",
         ["PostgresVectorStore.source"] = () => Npgsql.NpgsqlDataSource.Create("Host=localhost;Database=settings"),
+        ["InferenceModel.height (Int32)"] = () => 96,
+        ["InferenceModel.width (Int32)"] = () => 32,
         ["SqliteVectorStore.path"] = () => database.Value,
     };
 
@@ -86,6 +88,8 @@ internal static class Examples
         [typeof(nn.Module<Tensor, Tensor, Tensor>)] = () => new TripletLoss(),
         [typeof(Func<Tensor, Tensor>)] = () => (Tensor x) => x.alias(),
         [typeof(EmbeddingModel)] = () => new EmbeddingModel(new ConvNet4()),
+        [typeof(PartModel)] = () => new Pcb(ResNet.ResNet18(), parts: 2, reducedDimension: 8),
+        [typeof(InferenceModel)] = () => new InferenceModel(new EmbeddingModel(new ConvNet4())),
         [typeof(ResNet)] = () => ResNet.ResNet50(),
         [typeof(VisionTransformer)] = () => VisionTransformer.Tiny(64, 32),
         [typeof(optim.Optimizer)] = () => optim.SGD(nn.Linear(2, 2).parameters(), 0.1),

@@ -16,6 +16,7 @@ internal static class CaseTable
         .. EvaluationCases.All,
         .. RerankingCases.All,
         .. SearchCases.All,
+        .. NetworkCases.All,
         .. LoaderCases.All,
         .. WeightCases.All,
     ];

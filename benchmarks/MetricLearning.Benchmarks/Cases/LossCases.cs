@@ -14,7 +14,7 @@ internal static class LossCases
     public static IEnumerable<Case> All =>
     [
         .. Chosen("batch-hard triplet (fast-reid)", () => TripletLoss.BatchHard(BatchHardDialect.FastReId),
-            (x, y) => Naive.TripletLosses.FastReIdHard(x, y, 0.3), usual),
+            (x, y) => Naive.TripletLosses.FastReIdHard(x, y, 0.3), [(64, 512), .. usual]),
         .. Chosen("batch-hard triplet (torchreid)", () => TripletLoss.BatchHard(BatchHardDialect.TorchReId),
             (x, y) => Naive.TripletLosses.TorchReIdHard(x, y, 0.3), upTo1024),
         .. Chosen("batch-hard triplet (PML)", () => Normalized(0.3, new BatchHardMiner()),

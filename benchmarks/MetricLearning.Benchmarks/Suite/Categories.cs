@@ -18,6 +18,8 @@ public class Reranking() : CaseBenchmarks("re-ranking");
 
 public class Searching() : CaseBenchmarks("search");
 
+public class Networks() : CaseBenchmarks("networks");
+
 public class Loading() : CaseBenchmarks("loading");
 
 public class Weights() : CaseBenchmarks("weights");

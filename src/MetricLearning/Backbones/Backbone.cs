@@ -56,23 +56,6 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
     protected abstract Tensor FeatureMap(Tensor images);
 
     /// <summary>Fails unless the network takes the images.</summary>
-    private protected void Check(Tensor images)
-    {
-        ArgumentNullException.ThrowIfNull(images);
-        if (images.dim() != 4 || images.size(0) == 0 || images.size(1) != ImageChannels)
-            throw new ArgumentException($"images must be [N, {ImageChannels}, H, W] with N of at least 1, got {Guard.Shape(images)}.",
-                nameof(images));
-        if (images.size(2) < MinimumSize || images.size(3) < MinimumSize)
-            throw new ArgumentException(
-                $"images must be at least {MinimumSize} pixels high and wide for {GetName()}, got {Guard.Shape(images)}.", nameof(images));
-        foreach (var weight in parameters().Take(1))
-        {
-            if (images.dtype != weight.dtype)
-                throw new ArgumentException($"images must be {weight.dtype} as the weights of {GetName()}, got {images.dtype}.",
-                    nameof(images));
-            if (images.device_type != weight.device_type || images.device_index != weight.device_index)
-                throw new ArgumentException($"images must be on {weight.device} as the weights of {GetName()}, got {images.device}.",
-                    nameof(images));
-        }
-    }
+    private protected void Check(Tensor images) =>
+        new ImageRequirements(GetName(), ImageChannels, MinimumSize, parameters().FirstOrDefault()).Require(images);
 }

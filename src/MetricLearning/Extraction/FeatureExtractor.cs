@@ -13,7 +13,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class FeatureExtractor
 {
-    private readonly nn.Module model;
+    private readonly Func<ScalarType?> type;
     private readonly Func<Tensor, Tensor> features;
 
     /// <summary>Extracts the embedding of a model, or the output of one of its layers.</summary>
@@ -25,8 +25,18 @@ public sealed class FeatureExtractor
     {
         ArgumentNullException.ThrowIfNull(model);
         if (layer is not null) LayerFeatures.Prepare(model, layer);
-        this.model = model;
+        type = () => model.parameters().Select(weight => (ScalarType?)weight.dtype).FirstOrDefault();
         features = layer is null ? model.Embed : images => LayerFeatures.Of(model, images, layer);
+    }
+
+    /// <summary>Extracts the embedding by a copy of a model that was made to be fast.</summary>
+    /// <param name="model">The copy; the caller keeps and disposes it.</param>
+    /// <exception cref="ArgumentNullException">The copy is null.</exception>
+    public FeatureExtractor(InferenceModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        type = () => model.Type;
+        features = model.Embed;
     }
 
     /// <summary>Whether the mirror image of each image is used too. Default: no.</summary>
@@ -58,9 +68,8 @@ public sealed class FeatureExtractor
         if (images.dim() != 4) throw new ArgumentException($"images must be [N, C, H, W], got {Guard.Shape(images)}.", nameof(images));
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var type = model.parameters().Select(weight => (ScalarType?)weight.dtype).FirstOrDefault();
         Tensor? sum = null;
-        foreach (var view in Views(images.to(type ?? images.dtype)))
+        foreach (var view in Views(images.to(type() ?? images.dtype)))
         {
             var part = Vectors(features(view));
             sum = sum is null ? part : sum.Plus(part);

@@ -143,7 +143,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var (rows, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum));
         var (count, width) = (x.size(0), (int)x.size(1));
-        Threads.For((width + ColumnsPerTask - 1) / ColumnsPerTask, task =>
+        Threads.For((width + ColumnsPerTask - 1) / ColumnsPerTask, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (task) =>
         {
             var (start, end) = (task * ColumnsPerTask, Math.Min(width, (task + 1) * ColumnsPerTask));
             for (var i = 0L; i < count; i++)
@@ -161,7 +161,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows), (nint)TensorMemory.Of(mean));
         var (squares, width) = ((nint)TensorMemory.Of(side.Squares), (int)mean.size(0));
-        Threads.ForRows(side.Rows.size(0), width, i =>
+        Threads.ForRows(side.Rows.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             T* given = (T*)from + i * width, row = (T*)to + i * width;
             for (var k = 0; k < width; k += Vector256<T>.Count)
@@ -215,7 +215,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var (above, below, result) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(by), (nint)TensorMemory.Of(to));
         var width = (int)x.size(1);
-        Threads.ForRows(x.size(0), width, i =>
+        Threads.ForRows(x.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             for (var j = 0; j < width; j += Vector256<T>.Count)
             {
@@ -263,6 +263,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
             & Vector256.GreaterThan(sums, Vector256.Create(SimdRows.LeastSquare<T>()))
             & Vector256.LessThan(sums, Vector256.Create(SimdRows.LargestSquare<T>())));
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddDifference<T>(T* x, T* y, T factor, int width, T* to) where T : unmanaged
     {
         var times = Vector256.Create(factor);

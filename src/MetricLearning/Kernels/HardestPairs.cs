@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -121,6 +122,7 @@ internal sealed unsafe class HardestPairs
         for (var k = 0; k < width; k++) mean[k] /= count;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Add(float* row, float* sum)
     {
         var k = 0;
@@ -129,6 +131,7 @@ internal sealed unsafe class HardestPairs
     }
 
     /// <summary>The squared lengths of the rows of a panel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SumSquares(float* panel, float* to)
     {
         Vector256<float> first = default, second = default;
@@ -186,6 +189,7 @@ internal sealed unsafe class HardestPairs
 
     /// <summary>Turns the products of a row of a tile into what orders its distances, in place. Near pairs, whose digits cancel, are
     /// measured on the differences, as <see cref="EuclideanMatrix"/> measures them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ProductsToDistances(float* products, int row, int column, int columns)
     {
         var square = Vector256.Create(squares[row]);
@@ -203,6 +207,7 @@ internal sealed unsafe class HardestPairs
 
     /// <summary>Computes the distances of the near pairs of a row of a tile again, from the differences. A row is at distance 0 from
     /// itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void MeasureNearPairs(float* distances, int row, int column, int columns)
     {
         var square = Vector256.Create(squares[row]);
@@ -222,6 +227,7 @@ internal sealed unsafe class HardestPairs
 
     /// <summary>Searches one row of a tile: the columns are candidates of the row and, off the diagonal, the row is a candidate of the
     /// columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SearchRow(float* distances, int row, int column, int columns, Places best, bool byColumns)
     {
         var identity = Vector256.Create(identities[row]);
@@ -257,6 +263,7 @@ internal sealed unsafe class HardestPairs
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TakeNearer(Vector256<float> values, Vector256<int> row, float* lowest, int* index)
     {
         var lower = Vector256.LessThan(values, Vector256.Load(lowest));
@@ -265,6 +272,7 @@ internal sealed unsafe class HardestPairs
         Vector256.ConditionalSelect(lower.AsInt32(), row, Vector256.Load(index)).Store(index);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TakeFarther(Vector256<float> values, Vector256<int> row, float* highest, int* index)
     {
         var higher = Vector256.GreaterThan(values, Vector256.Load(highest));

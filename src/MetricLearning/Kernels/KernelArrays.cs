@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -30,6 +31,7 @@ internal static unsafe class KernelArrays
     public static double Widen<T>(T value) where T : unmanaged => typeof(T) == typeof(float) ? *(float*)&value : *(double*)&value;
 
     /// <summary>Converts a double to float or double.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Narrow<T>(double value) where T : unmanaged
     {
         var narrow = (float)value;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -12,6 +13,7 @@ internal sealed unsafe class MaskedCount<TFunction>(TFunction function) : Masked
     public override Tensor Plain(Tensor x, Tensor mask) => (mask & (function.Apply(x.detach()) != S(0))).sum(1).to(x.dtype);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override double Reduce<T>(T* x, byte* mask, int count)
     {
         var (f, number) = (function, 0);

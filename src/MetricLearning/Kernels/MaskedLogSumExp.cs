@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -31,6 +32,7 @@ internal sealed unsafe class MaskedLogSumExp<TFunction>(TFunction logit, double 
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var (f, all, times) = (logit, Vector256.Create(value), Vector256.Create(T.IsFinite(value) ? factor : T.NaN));
@@ -64,6 +66,7 @@ internal sealed unsafe class MaskedLogSumExp<TFunction>(TFunction logit, double 
     }
 
     /// <summary><c>Σ exp(f(x) − largest)</c> over the kept entries, summed in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private double SumOfExponentials<T>(T* x, byte* mask, int count, T largest) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (f, lowest) = (logit, Vector256.Create(T.NegativeInfinity));

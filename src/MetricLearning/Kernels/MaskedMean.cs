@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -18,6 +19,7 @@ internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedRedu
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override double Reduce<T>(T* x, byte* mask, int count)
     {
         var (sum, ordered) = (Vector256<double>.Zero, Vector256<T>.AllBitsSet);
@@ -36,6 +38,7 @@ internal sealed unsafe class MaskedMean(double scale, double empty) : MaskedRedu
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var number = 0;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -31,6 +32,7 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var (top, _) = FindTop(x, mask, count);
@@ -53,6 +55,7 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     }
 
     /// <summary>The top, and whether no entry of the row is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (T Top, bool Ordered) FindTop<T>(T* x, byte* mask, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var signs = Vector256.Create(T.CreateTruncating(sign));
@@ -72,6 +75,7 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     }
 
     /// <summary>Σ w and Σ w·x over the kept entries, in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (double Weights, double Sum) Sums<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (signs, highest, lowest) = (Vector256.Create(T.CreateTruncating(sign)), Vector256.Create(top),
@@ -90,6 +94,7 @@ internal sealed unsafe class MaskedSoftmaxMean(int sign, double added) : MaskedR
     }
 
     /// <summary>The number of entries that are equal to the top.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int CountTies<T>(T* x, byte* mask, int count, T top) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var number = 0;

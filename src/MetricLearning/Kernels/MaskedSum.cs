@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -11,6 +12,7 @@ internal sealed unsafe class MaskedSum<TFunction>(TFunction function) : MaskedRe
     public override Tensor Plain(Tensor x, Tensor mask) => RowMath.Keep(function.Apply(x), mask).sum(1);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override double Reduce<T>(T* x, byte* mask, int count)
     {
         var (f, sum, ordered) = (function, Vector256<double>.Zero, Vector256<T>.AllBitsSet);
@@ -25,6 +27,7 @@ internal sealed unsafe class MaskedSum<TFunction>(TFunction function) : MaskedRe
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var (f, times) = (function, Vector256.Create(factor));

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -54,6 +55,7 @@ internal static unsafe class RowDifferences
                 squares[k] = Square(x + rows[k] * width, y + columns[k] * width, width);
         }, work: (long)squares.Length * width);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double Square<T>(T* x, T* y, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var lanes = Vector256<T>.Count;

@@ -41,6 +41,7 @@ internal static unsafe class SimdRows
         Store(row, i, count, Load(row, i, count) + values);
 
     /// <summary>The dot product of two rows, summed in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Dot<T>(T* x, T* y, int count) where T : unmanaged
     {
         Vector256<double> even = default, odd = default;
@@ -118,6 +119,7 @@ internal static unsafe class SimdRows
     }
 
     /// <summary>Whether a comparison holds for all entries of a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllTrue<T>(Vector256<T> compared) where T : unmanaged =>
         compared.ExtractMostSignificantBits() == (1u << Vector256<T>.Count) - 1;
 
@@ -140,10 +142,12 @@ internal static unsafe class SimdRows
     }
 
     /// <summary>A mask of the first <paramref name="count"/> entries of a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<T> FirstLanes<T>(int count) where T : unmanaged => typeof(T) == typeof(float)
         ? Vector256.LessThan(Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7), Vector256.Create(count)).As<int, T>()
         : Vector256.LessThan(Vector256.Create(0L, 1, 2, 3), Vector256.Create((long)count)).As<long, T>();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<T> LoadFirst<T>(T* row, int count) where T : unmanaged => typeof(T) == typeof(float)
         ? Avx.MaskLoad((float*)row, FirstLanes<T>(count).AsSingle()).As<float, T>()
         : Avx.MaskLoad((double*)row, FirstLanes<T>(count).AsDouble()).As<double, T>();

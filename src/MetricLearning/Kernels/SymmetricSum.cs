@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -31,6 +32,7 @@ internal static unsafe class SymmetricSum
     }
 
     /// <summary>Computes the tile at (i, j) and its mirror image at (j, i).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddTiles<T>(T* x, T* sum, long count, int i, int j, T* transposed) where T : unmanaged
     {
         var (height, width) = ((int)Math.Min(Tile, count - i), (int)Math.Min(Tile, count - j));

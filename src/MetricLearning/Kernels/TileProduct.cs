@@ -54,6 +54,7 @@ internal static unsafe class TileProduct
     /// <param name="mean">The row that is subtracted.</param>
     /// <param name="panel">Rows of a panel, a multiple of 2.</param>
     /// <param name="packed">Memory for the rows, rounded up to whole panels.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(float* rows, int count, int width, float* mean, int panel, float* packed)
     {
         for (var row = 0; row < count; row += panel, packed += (long)panel * width)
@@ -115,6 +116,7 @@ internal static unsafe class TileProduct
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackTwo(float* first, float* second, int width, float* mean, int panel, float* packed)
     {
         for (var k = 0; k < width; k++, packed += panel)

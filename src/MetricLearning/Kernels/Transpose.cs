@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -13,6 +14,7 @@ internal static unsafe class Transpose
     /// <param name="width">Columns of <paramref name="from"/>.</param>
     /// <param name="to">[width, height].</param>
     /// <param name="toStride">Entries from one row of <paramref name="to"/> to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write<T>(T* from, long stride, int height, int width, T* to, long toStride) where T : unmanaged
     {
         if (typeof(T) == typeof(float) && Avx.IsSupported && height % 8 == 0 && width % 8 == 0)
@@ -28,6 +30,7 @@ internal static unsafe class Transpose
 
     /// <summary>Transposes 8 by 8 entries: two rows that are 4 apart share a vector, and vectors are interleaved until each holds a
     /// column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeBlock(float* from, long stride, float* to, long toStride)
     {
         for (var c = 0; c < 8; c += 4)

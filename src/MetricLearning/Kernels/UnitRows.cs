@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -63,7 +64,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     private static void Normalize<T>(Tensor x, Tensor unit) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (rows, units, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(unit), (int)x.size(1));
-        Threads.ForRows(x.size(0), width, i =>
+        Threads.ForRows(x.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             T* from = (T*)rows + i * width, to = (T*)units + i * width;
             var length = Vector256.Create(Length(from, width));
@@ -76,7 +77,7 @@ internal sealed unsafe class UnitRows : autograd.SingleTensorFunction<UnitRows>
     {
         var (rows, outers, width) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(outer), (int)x.size(1));
         var gradients = (nint)TensorMemory.Of(gradient);
-        Threads.ForRows(x.size(0), width, i =>
+        Threads.ForRows(x.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             T* row = (T*)rows + i * width, from = (T*)outers + i * width, to = (T*)gradients + i * width;
             var length = Vector256.Create(Length(row, width));

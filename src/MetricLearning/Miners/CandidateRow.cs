@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace MetricLearning;
@@ -58,6 +59,7 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
     /// <param name="mask">One byte for each column, 0 if it is not searched.</param>
     /// <param name="negated">Whether the key is the negated distance instead of the distance.</param>
     /// <param name="bound">The bound; NaN for none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Lowest(byte* mask, bool negated, T bound)
     {
         var sign = Vector256.Create(negated ? T.NegativeOne : T.One);
@@ -97,6 +99,7 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         return found;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<T> FirstIndices() => typeof(T) == typeof(float)
         ? Vector256.Create(0f, 1, 2, 3, 4, 5, 6, 7).As<float, T>()
         : Vector256.Create(0d, 1, 2, 3).As<double, T>();

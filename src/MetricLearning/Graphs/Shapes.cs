@@ -1,4 +1,4 @@
-namespace MetricLearning.Onnx;
+namespace MetricLearning;
 
 /// <summary>Computes the shapes of the results of operations. Sizes that depend on an unknown size are unknown too.</summary>
 internal static class Shapes

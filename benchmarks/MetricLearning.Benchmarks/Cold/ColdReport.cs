@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Measures the first calls of cases, as a program meets them: each way of each case in a fresh process.</summary>
+/// <remarks>The process has loaded libtorch and made the inputs. It compiles code as .NET does by default, which this program's own
+/// settings would change.</remarks>
+internal static class ColdReport
+{
+    private const int Processes = 3;
+
+    /// <summary>Prints a row of Markdown for each case: the medians of <see cref="Processes"/> processes.</summary>
+    /// <returns>The exit code: 0 where every process ended well.</returns>
+    public static int Run(IReadOnlyList<Case> cases)
+    {
+        Console.WriteLine("| case | first call, ms | naive | calls 2 to 20, ms | times the warm time | naive, times its own "
+            + "| methods compiled |");
+        Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|");
+        var failed = 0;
+        foreach (var item in cases)
+        {
+            var naive = Measure(item, nameof(Work.Naive));
+            if (Measure(item, nameof(Work.Ours)) is not { } ours)
+            {
+                failed++;
+                continue;
+            }
+            Console.WriteLine(FormattableString.Invariant($"| {item.Name} | {ours.First:F1} | {Text(naive?.First, "F1")} ")
+                + FormattableString.Invariant($"| {ours.Next:F2} | {ours.Next / ours.Warm:F2} | {Text(naive?.Next / naive?.Warm, "F2")} ")
+                + FormattableString.Invariant($"| {ours.Methods:F0} |"));
+        }
+        return failed == 0 && cases.Count > 0 ? 0 : 1;
+    }
+
+    /// <summary>Does in this process what <see cref="Run"/> asks of a fresh one, and prints the figures.</summary>
+    public static int RunOne(Case item, string way)
+    {
+        using var work = item.Create(Settings.Device);
+        if (work.Ways.FirstOrDefault(other => other.Name == way).Run is not { } run) return 2;
+        Console.WriteLine(ColdCalls.Measure(run).ToString());
+        return 0;
+    }
+
+    private static ColdCalls? Measure(Case item, string way)
+    {
+        var all = Enumerable.Range(0, Processes).Select(_ => InFreshProcess(item, way)).OfType<ColdCalls>().ToList();
+        return all.Count == 0 ? null : new(Median(calls => calls.First), Median(calls => calls.Next), Median(calls => calls.Warm),
+            Median(calls => calls.Methods));
+
+        double Median(Func<ColdCalls, double> of) => all.Select(of).Order().ElementAt(all.Count / 2);
+    }
+
+    /// <summary>The figures of a fresh process; null where the case has no such way.</summary>
+    private static ColdCalls? InFreshProcess(Case item, string way)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Add(typeof(ColdReport).Assembly.Location);
+        foreach (var argument in new[] { "--cold-way", way, "--only", item.Name, "--heavy", "--threads", $"{Settings.Threads}" })
+            start.ArgumentList.Add(argument);
+        start.Environment["DOTNET_TieredPGO"] = "1";
+        using var process = Process.Start(start)!;
+        var lines = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode == 2) return null;
+        if (process.ExitCode != 0) Console.Error.WriteLine($"{item.Name}, {way}: the process ended with {process.ExitCode}.");
+        return process.ExitCode == 0 ? ColdCalls.Parse(lines.Trim()) : null;
+    }
+
+    private static string Text(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "–";
+}

@@ -1,0 +1,109 @@
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>A copy of a model that gives its embeddings faster on the CPU: batch norms are part of the convolutions and linear layers
+/// before them, and the network is one program that libtorch runs by itself.</summary>
+/// <remarks>
+/// <para>The weights are copied when it is made; what happens to the model afterwards does not change it. Its memory is that of the weights
+/// once more. It computes what the model computes in evaluation mode, whatever mode the model is in. The embeddings differ from the
+/// model's by rounding: by less than 10⁻⁵ of the largest entry in float32 for every backbone of this library.</para>
+/// <para>The first calls are slow, because libtorch compiles the program while it runs. Networks of many small layers (OSNet) gain most;
+/// the large convolutions of a ResNet take as long as before.</para>
+/// <para>Thread safety: any number of threads may embed at once. Disposing is for one thread, while no other uses it.</para>
+/// </remarks>
+/// <example><code>
+/// using var fast = new InferenceModel(model);
+/// using var gallery = loader.Extract(fast.Embed, batchSize: 64);
+/// </code></example>
+public sealed class InferenceModel : IDisposable
+{
+    private readonly jit.ScriptModule network;
+    private readonly Tensor[] weights;
+    private readonly ImageRequirements takes;
+    private readonly int? height, width;
+    private readonly bool sideBySide;
+
+    /// <summary>Copies a model.</summary>
+    /// <param name="model">The model; the caller keeps and disposes it.</param>
+    /// <param name="height">The height of the images in pixels. A model that needs images of one size, such as a vision transformer, must
+    /// know it; null for any height.</param>
+    /// <param name="width">The width of the images in pixels; null for any width.</param>
+    /// <exception cref="ArgumentNullException">The model is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The height or the width is less than the model takes.</exception>
+    /// <exception cref="NotSupportedException">A layer has no description, or needs images of one size; the message names it.</exception>
+    public InferenceModel(EmbeddingModel model, int? height = null, int? width = null) : this((nn.Module)model, height, width)
+    {
+    }
+
+    /// <summary>Copies a model of parts, whose stripes need images of one size.</summary>
+    /// <param name="model">The model; the caller keeps and disposes it.</param>
+    /// <param name="height">The height of the images in pixels.</param>
+    /// <param name="width">The width of the images in pixels.</param>
+    /// <inheritdoc cref="InferenceModel(EmbeddingModel, int?, int?)" path="/exception"/>
+    public InferenceModel(PartModel model, int height, int width) : this((nn.Module)model, height, width)
+    {
+    }
+
+    private InferenceModel(nn.Module model, int? height, int? width)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var layers = model.modules().ToList();
+        var backbone = layers.OfType<Backbone>().First();
+        foreach (var (size, side) in new[] { (height, nameof(height)), (width, nameof(width)) })
+            if (size is { } pixels) Guard.AtLeast(pixels, (int)backbone.MinimumSize, side);
+        (this.height, this.width) = (height, width);
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        using var graph = new ScriptGraph(model);
+        var images = new GraphValue(ScriptGraph.Images,
+            [GraphValue.Unknown, backbone.ImageChannels, height ?? GraphValue.Unknown, width ?? GraphValue.Unknown]);
+        var output = ((IGraphModel)model).Describe(graph, images)[0].Value;
+        EmbeddingDimension = output.Shape[^1];
+        var tensors = graph.Weights.ToDictionary(StringComparer.Ordinal);
+        var nodes = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output.Name), output.Name, tensors);
+        string[] names = [.. nodes.SelectMany(node => node.Inputs).Where(tensors.ContainsKey).Distinct(StringComparer.Ordinal)];
+        var kind = backbone.parameters().First();
+        sideBySide = ImageLayout.Helps(kind.device_type, kind.dtype) && layers.OfType<TorchSharp.Modules.Conv2d>().Skip(1).Any();
+        network = jit.load(ScriptArchive.Of(ScriptText.Of(nodes, output.Name, names)));
+        weights = Array.ConvertAll(names, name => Copy(tensors[name]).DetachFromDisposeScope());
+        takes = new(backbone.GetName(), backbone.ImageChannels, backbone.MinimumSize,
+            empty(0, kind.dtype, kind.device).DetachFromDisposeScope());
+    }
+
+    /// <summary>The length of an embedding.</summary>
+    public long EmbeddingDimension { get; }
+
+    /// <summary>The type of the weights.</summary>
+    internal ScalarType Type => takes.Weight!.dtype;
+
+    /// <summary>The embeddings of a batch of images.</summary>
+    /// <param name="images">[N, C, H, W] with N ≥ 1, of the type and on the device of the model's weights.</param>
+    /// <returns>[N, <see cref="EmbeddingDimension"/>], without gradient. The caller disposes it.</returns>
+    /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>
+    public Tensor Embed(Tensor images)
+    {
+        takes.Require(images);
+        if (images.size(2) != (height ?? images.size(2)) || images.size(3) != (width ?? images.size(3)))
+            throw new ArgumentException($"images must be of the size that the model was copied for, {height} x {width} pixels, got "
+                + $"{Guard.Shape(images)}.", nameof(images));
+        using var scope = NewDisposeScope();
+        using var noGradient = no_grad();
+        var x = sideBySide ? ImageLayout.SideBySide(images) : images;
+        return ((Tensor)network.forward(x, weights)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Frees the weights.</summary>
+    public void Dispose()
+    {
+        network.Dispose();
+        takes.Weight!.Dispose();
+        foreach (var weight in weights) weight.Dispose();
+    }
+
+    private Tensor Copy(Tensor weight)
+    {
+        var own = weight.detach();
+        return sideBySide && own.dim() == 4 ? ImageLayout.SideBySide(own) : own.clone();
+    }
+}

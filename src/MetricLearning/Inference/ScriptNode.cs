@@ -1,0 +1,34 @@
+namespace MetricLearning;
+
+/// <summary>An operation of a <see cref="ScriptGraph"/>.</summary>
+/// <param name="Kind">What the passes over the graph must know of it.</param>
+/// <param name="Output">The name of what it gives.</param>
+/// <param name="Inputs">The names of what it takes.</param>
+/// <param name="Write">The expression in TorchScript, from the inputs' expressions.</param>
+internal sealed record ScriptNode(ScriptKind Kind, string Output, IReadOnlyList<string> Inputs, Func<IReadOnlyList<string>, string> Write)
+{
+    /// <summary>The ε of a batch norm.</summary>
+    public double Epsilon { get; init; }
+}
+
+/// <summary>The operations that the passes over a graph know; all others are <see cref="Other"/>.</summary>
+internal enum ScriptKind
+{
+    Other,
+
+    /// <summary>Takes the input, the weight and, if it has one, the bias.</summary>
+    Convolution,
+
+    /// <summary>As <see cref="Convolution"/>.</summary>
+    Linear,
+
+    /// <summary>Takes the input, weight, bias, mean and variance.</summary>
+    BatchNorm,
+
+    Relu,
+
+    /// <summary>Takes two inputs of one shape.</summary>
+    Add,
+
+    Multiply,
+}
