@@ -22,8 +22,8 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         return ReferenceEquals(x, y) && SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, y);
     }
 
-    /// <summary>1 − x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product. The
-    /// caller disposes it.</summary>
+    /// <summary>1 − x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product.
+    /// The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor OneMinus(Tensor x, Tensor y)
@@ -34,8 +34,8 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         using (product) return S(1) - product;
     }
 
-    /// <summary>−x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product. The
-    /// caller disposes it.</summary>
+    /// <summary>−x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product.
+    /// The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor Negative(Tensor x, Tensor y)
