@@ -219,7 +219,7 @@ public sealed class ReIdDataset
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromCsv" path="/exception"/>
     public static ReIdDataset Csv(string csv, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
-        Parts(csv, testOnly, split => ImageList.FromCsv(csv, imageFolder, split, countsFromZero));
+        Parts(csv, ImageTable.Csv(csv), imageFolder, testOnly, countsFromZero);
 
     /// <summary>Reads a file of JSON lines (<see cref="ImageList.FromJsonLines"/>) whose <c>split</c> has the values <c>train</c>,
     /// <c>query</c> and <c>gallery</c>.</summary>
@@ -230,7 +230,7 @@ public sealed class ReIdDataset
     /// <param name="countsFromZero">See <see cref="ImageList.CountsFromZero"/>.</param>
     /// <inheritdoc cref="ImageList.FromJsonLines" path="/exception"/>
     public static ReIdDataset JsonLines(string file, string imageFolder, bool testOnly = false, bool countsFromZero = false) =>
-        Parts(file, testOnly, split => ImageList.FromJsonLines(file, imageFolder, split, countsFromZero));
+        Parts(file, ImageTable.JsonLines(file), imageFolder, testOnly, countsFromZero);
 
     /// <summary>Makes a dataset in which each test image is a query and all other test images are its gallery.</summary>
     /// <param name="name">The name that tables show.</param>
@@ -264,9 +264,10 @@ public sealed class ReIdDataset
         return text.ToString();
     }
 
-    private static ReIdDataset Parts(string file, bool testOnly, Func<string, ImageList> read)
+    private static ReIdDataset Parts(string file, ImageTable table, string imageFolder, bool testOnly, bool countsFromZero)
     {
-        var (train, query, gallery) = (testOnly ? new ImageList([]) : read("train"), read("query"), read("gallery"));
+        var (train, query, gallery) = (testOnly ? new ImageList([]) : Read("train"), Read("query"), Read("gallery"));
+        ImageList Read(string split) => table.ToList(imageFolder, split, countsFromZero);
         return InputFile.Naming(file, () => new ReIdDataset(Path.GetFileNameWithoutExtension(file), train, query, gallery));
     }
 
@@ -282,7 +283,7 @@ public sealed class ReIdDataset
                 $"(queries have {MessageText.Some(Query.Identities)}; the gallery has {MessageText.Some(Gallery.Identities)}).");
         if (lost.Length > 0)
             yield return $"{lost.Length} of {Query.ClassCount} query identities are not in the gallery: {MessageText.Some(lost)}. " +
-                $"Their {Query.Count(sample => lost.Contains(sample.Identity))} queries cannot be scored.";
+                $"Their {Query.Count(sample => !gallery.Contains(sample.Identity))} queries cannot be scored.";
         var both = Train.Identities.Where(identity => identity >= 0 && Train.IsSomebody(identity) && gallery.Contains(identity))
             .ToArray();
         if (both.Length > 0)

@@ -5,7 +5,7 @@ namespace MetricLearning;
 /// <summary><c>−x·y</c>.</summary>
 internal sealed class DotDistance : Distance
 {
-    protected override Tensor MatrixCore(Tensor x, Tensor y) => -Product.Of(x, y);
+    protected override Tensor MatrixCore(Tensor x, Tensor y) => Product.Negative(x, y);
 
     protected override Tensor PairwiseCore(Tensor x, Tensor y) => -(x * y).sum(1);
 

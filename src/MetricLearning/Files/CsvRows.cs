@@ -19,12 +19,19 @@ internal static class CsvRows
         var fields = new List<string>();
         var field = new StringBuilder();
         var (state, start, first) = (State.Blank, 0, "");
+        string[] before = [];
         foreach (var (number, line) in TextLines.Read(path))
         {
             if (state != State.Quoted)
             {
                 if (string.IsNullOrWhiteSpace(line)) continue;
                 (start, first) = (number, line);
+                if (!line.Contains('"', StringComparison.Ordinal))
+                {
+                    before = Split(line, before) ?? throw Fault();
+                    yield return (start, before);
+                    continue;
+                }
             }
             for (var i = 0; i <= line.Length; i++)
             {
@@ -65,6 +72,24 @@ internal static class CsvRows
         if (state == State.Quoted) throw Fault();
 
         InvalidDataException Fault() => new($"{path}, line {start} does not parse: {MessageText.Excerpt(first)}");
+    }
+
+    /// <summary>The fields of a line without quotes; null if they are too many. A field that is the same as in the row before is the same
+    /// string, because lists repeat their identities, cameras and splits.</summary>
+    private static string[]? Split(string line, string[] before)
+    {
+        var count = line.AsSpan().Count(',') + 1;
+        if (count > MostFields) return null;
+        var fields = new string[count];
+        var rest = line.AsSpan();
+        for (var i = 0; i < count; i++)
+        {
+            var end = rest.IndexOf(',');
+            var field = (end < 0 ? rest : rest[..end]).Trim();
+            fields[i] = i < before.Length && field.SequenceEqual(before[i]) ? before[i] : field.ToString();
+            rest = rest[(end + 1)..];
+        }
+        return fields;
     }
 
     /// <summary>The part of a field that has been read: only blanks, text without quotes, text after the opening quote, or everything up to

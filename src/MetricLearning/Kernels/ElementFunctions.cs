@@ -97,3 +97,51 @@ internal readonly struct HingeFunction(double scale, double offset, bool squared
         return Vector256.ConditionalSelect(Vector256.LessThan(by, Vector256<T>.Zero), Vector256<T>.Zero, by);
     }
 }
+
+/// <summary><c>scale·x</c>, with x kept in [−limit, limit].</summary>
+internal readonly struct ClampedScale(double scale, double limit) : IElementFunction
+{
+    private readonly VectorConstant timesScale = new(scale), high = new(limit), low = new(-limit);
+
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        // Neither comparison holds for NaN, which stays NaN.
+        x = Vector256.ConditionalSelect(Vector256.GreaterThan(x, high.Broadcast<T>()), high.Broadcast<T>(), x);
+        return Vector256.ConditionalSelect(Vector256.LessThan(x, low.Broadcast<T>()), low.Broadcast<T>(), x) * timesScale.Broadcast<T>();
+    }
+
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Vector256.LessThanOrEqual(Vector256.Abs(x), high.Broadcast<T>()) & timesScale.Broadcast<T>();
+
+    public Tensor Apply(Tensor x) => S(scale) * x.clamp(S(-limit), S(limit));
+}
+
+/// <summary><c>scale·x·(t + x)</c> where x is above a limit, else <c>scale·x</c>.</summary>
+internal readonly struct HardClasses(double scale, double limit, double t) : IElementFunction
+{
+    private readonly VectorConstant timesScale = new(scale), above = new(limit), plusT = new(t);
+
+    /// <summary>Logits with a limit for each row.</summary>
+    /// <param name="scale">The factor on all logits.</param>
+    /// <param name="limits">[N], without gradient.</param>
+    /// <param name="t">A scalar of the same type, without gradient.</param>
+    public static OtherLogits Of(double scale, Tensor limits, Tensor t)
+    {
+        // The kernel runs on the CPU only, so another device need not be waited for.
+        var (each, shift) = SimdRows.Supports(limits)
+            ? (TensorMemory.Copy<double>(limits.to(ScalarType.Float64)), t.to(ScalarType.Float64).item<double>()) : ([], 0);
+        return new OtherLogits<HardClasses>(row => new(scale, each[row], shift),
+            x => S(scale) * where(x > limits.unsqueeze(1), x * x.Plus(t), x));
+    }
+
+    public Vector256<T> Apply<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        x * Vector256.ConditionalSelect(IsHard(x), x + plusT.Broadcast<T>(), Vector256<T>.One) * timesScale.Broadcast<T>();
+
+    public Vector256<T> Derivative<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Vector256.ConditionalSelect(IsHard(x), x + x + plusT.Broadcast<T>(), Vector256<T>.One) * timesScale.Broadcast<T>();
+
+    public Tensor Apply(Tensor x) => S(scale) * where(x > S(limit), x * x.Plus(S(t)), x);
+
+    private Vector256<T> IsHard<T>(Vector256<T> x) where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Vector256.GreaterThan(x, above.Broadcast<T>());
+}

@@ -18,29 +18,41 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor Of(Tensor x, Tensor y)
     {
-        if (WithItself(x, y)) return apply(x, false);
+        if (WithItself(x, y)) return apply(x, Form.Product);
         return ReferenceEquals(x, y) && SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, y);
     }
 
-    /// <summary>1 − x·yᵀ with gradient. If a batch is compared with itself, it is written over the product. The caller disposes
-    /// it.</summary>
+    /// <summary>1 − x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product.
+    /// The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
     public static Tensor OneMinus(Tensor x, Tensor y)
     {
-        if (WithItself(x, y)) return apply(x, true);
-        using var product = Of(x, y);
-        return S(1) - product;
+        if (WithItself(x, y)) return apply(x, Form.OneMinus);
+        var product = Of(x, y);
+        if (!product.requires_grad) return Over(product, Form.OneMinus);
+        using (product) return S(1) - product;
+    }
+
+    /// <summary>−x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product.
+    /// The caller disposes it.</summary>
+    /// <param name="x">[N, D].</param>
+    /// <param name="y">[M, D]; x itself for a batch with itself.</param>
+    public static Tensor Negative(Tensor x, Tensor y)
+    {
+        if (WithItself(x, y)) return apply(x, Form.Negative);
+        var product = Of(x, y);
+        if (!product.requires_grad) return Over(product, Form.Negative);
+        using (product) return -product;
     }
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        var (x, oneMinus) = ((Tensor)vars[0], (bool)vars[1]);
+        var (x, form) = ((Tensor)vars[0], (Form)vars[1]);
         ctx.save_for_backward([x]);
-        ctx.save_data(nameof(oneMinus), oneMinus);
-        var product = SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, x);
-        return oneMinus ? product.neg_().Plus_(ones([], x.dtype, x.device)) : product;
+        ctx.save_data(nameof(form), form);
+        return Over(SelfProduct.Supports(x) ? SelfProduct.Of(x) : Plain(x, x), form);
     }
 
     /// <inheritdoc/>
@@ -49,9 +61,24 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         using var scope = NewDisposeScope();
         var x = ctx.get_saved_variables()[0];
         var gradient = SymmetricSum.Of(grad_output).matmul(x);
-        if ((bool)ctx.get_data("oneMinus")) gradient.neg_();
+        if ((Form)ctx.get_data("form") != Form.Product) gradient.neg_();
         grad_output.Dispose();
         return Gradient.Return(gradient, null);
+    }
+
+    /// <summary>What is made of the product.</summary>
+    private enum Form
+    {
+        Product, OneMinus, Negative,
+    }
+
+    /// <summary>Writes a form over the product.</summary>
+    private static Tensor Over(Tensor product, Form form)
+    {
+        if (form != Form.Product) product.neg_();
+        if (form != Form.OneMinus) return product;
+        using var one = ones([], product.dtype, product.device);
+        return product.Plus_(one);
     }
 
     private static Tensor Plain(Tensor x, Tensor y)

@@ -102,6 +102,20 @@ internal static class RowMath
         return new ReadOnlySpan<byte>(TensorMemory.Of(mask), (int)mask.numel()).Count((byte)1);
     }
 
+    /// <summary>The first column that a mask [N, M] keeps in each row, int64 [N]; −1 where it keeps none.</summary>
+    public static unsafe Tensor FirstKept(Tensor mask)
+    {
+        using var scope = NewDisposeScope();
+        if (mask.device_type != TorchSharp.DeviceType.CPU || mask.size(1) > int.MaxValue)
+            return mask.to(ScalarType.Byte).argmax(1).masked_fill(mask.any(1).logical_not(), S(-1)).MoveToOuterDisposeScope();
+        var contiguous = TensorMemory.Contiguous(mask);
+        var first = TensorMemory.Of(contiguous);
+        var width = (int)mask.size(1);
+        var columns = new long[mask.size(0)];
+        for (var row = 0L; row < columns.Length; row++) columns[row] = new ReadOnlySpan<byte>(first + row * width, width).IndexOf((byte)1);
+        return tensor(columns).MoveToOuterDisposeScope();
+    }
+
     /// <summary>A bool scalar: whether a mask keeps any entry.</summary>
     public static unsafe Tensor Any(Tensor mask)
     {

@@ -55,10 +55,9 @@ public sealed class AdaFaceLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = Cosines(embeddings, weights).clamp(S(-1 + Epsilon), S(1 - Epsilon));
-        var lengths = embeddings.detach().norm(1, keepdim: true).clamp(S(1e-3), S(100));
+        var lengths = embeddings.detach().norm(1).clamp(S(1e-3), S(100));
         var (mean, deviation) = (get_buffer(MeanName)!, get_buffer(DeviationName)!);
         if (training && embeddings.size(0) > 0)
         {
@@ -66,7 +65,10 @@ public sealed class AdaFaceLoss : ClassLoss
             if (embeddings.size(0) > 1) deviation = RunningMean.Update(deviation, lengths.std(), Momentum);
         }
         var z = ((lengths - mean) / (deviation + S(Epsilon)) * S(Concentration)).clamp(S(-1), S(1));
-        var angle = (Own(cosines, labels).acos() - S(Margin) * z).clamp(S(Epsilon), S(Math.PI - Epsilon));
-        return S(Scale) * WithOwn(cosines, labels, angle.cos() - S(Margin) - S(Margin) * z);
+        return new(ClassScores.Cosines(embeddings, weights), OtherLogits.Of(new ClampedScale(Scale, 1 - Epsilon)), own =>
+        {
+            var angle = own.clamp(S(-1 + Epsilon), S(1 - Epsilon)).acos() - S(Margin) * z;
+            return S(Scale) * (angle.clamp(S(Epsilon), S(Math.PI - Epsilon)).cos() - S(Margin) - S(Margin) * z);
+        });
     }
 }

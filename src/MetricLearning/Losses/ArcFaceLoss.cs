@@ -35,6 +35,6 @@ public sealed class ArcFaceLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        WithOwn(scores, labels, S(Scale) * AngularMargin.Add(Own(scores, labels) / S(Scale), Margin));
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(ClassScores.Cosines(embeddings, weights), Scale, cosine => AngularMargin.Add(cosine, Margin));
 }

@@ -25,12 +25,9 @@ public sealed class BarlowTwinsLoss : ViewLoss
     protected override Tensor Compare(Tensor first, Tensor second)
     {
         if (first.size(0) == 0) return RowMath.NaNWhereNotFinite(first).Plus(RowMath.NaNWhereNotFinite(second));
-        var correlations = Standardize(first).t().matmul(Standardize(second));
+        var correlations = UnitColumns.Of(first).t().matmul(UnitColumns.Of(second));
         var own = correlations.diagonal();
         var others = correlations - own.diag();
         return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * others.pow(S(2)).sum());
     }
-
-    /// <summary>Columns of mean 0 and length 1, whose products are correlations; 0 if they do not vary.</summary>
-    private static Tensor Standardize(Tensor view) => RowMath.Unit(RowMath.Deviations(view, 0).t()).t();
 }

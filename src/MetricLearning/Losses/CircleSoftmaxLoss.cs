@@ -33,11 +33,10 @@ public sealed class CircleSoftmaxLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels)
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = scores / S(Scale);
-        var own = Own(cosines, labels);
-        var others = relu(cosines.detach() + S(Margin)) * (cosines - S(Margin));
-        return S(Scale) * WithOwn(others, labels, relu(S(1 + Margin) - own.detach()) * (own - S(1 - Margin)));
+        var others = OtherLogits.Of(new SelfPaced(-Scale, Margin, 1, Margin));
+        return new(ClassScores.Cosines(embeddings, weights), others,
+            own => S(Scale) * relu(S(1 + Margin) - own.detach()) * (own - S(1 - Margin)));
     }
 }

@@ -1,6 +1,5 @@
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -156,16 +155,16 @@ public abstract class ClassLoss : MetricLoss
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var scores = TrainingScores(batch.Embeddings, weights, labels);
-        yield return PerSample(LabelSmoothing == 0 ? cross_entropy(scores, labels, reduction: nn.Reduction.None)
-            : Smoothed(scores, labels));
+        var logits = TrainingLogits(batch.Embeddings, weights, labels);
+        yield return PerSample(LabelSmoothing > 0 && Categories is not null
+            ? logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories)
+            : logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses));
     }
 
-    private Tensor Smoothed(Tensor scores, Tensor labels)
-    {
-        var costs = -log_softmax(scores, 1);
-        return Smoothing.Spread(Smoothing.Own(costs, labels), costs, labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories);
-    }
+    /// <summary>The same logits as functions of scores, so that scale and margin need no matrices of their own. Default: the training
+    /// scores are the logits.</summary>
+    private protected virtual ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(TrainingScores(embeddings, weights, labels));
 
     /// <summary>[N, D] and [M, D] → [N, M] cosines; 0 for zero rows.</summary>
     protected static Tensor Cosines(Tensor embeddings, Tensor weights) => RowMath.Cosines(embeddings, weights);

@@ -31,5 +31,6 @@ public sealed class CosFaceLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) => WithOwn(scores, labels, Own(scores, labels) - S(Scale * Margin));
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(ClassScores.Cosines(embeddings, weights), Scale, cosine => cosine - S(Margin));
 }

@@ -44,14 +44,13 @@ public sealed class CurricularFaceLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Cosines(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels)
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = scores / S(Scale);
-        var own = Own(cosines, labels);
+        var cosines = ClassScores.Cosines(embeddings, weights);
+        var own = cosines.Of(labels);
         var t = get_buffer(MeanName)!;
-        if (training && own.size(0) > 0) t = RunningMean.Update(t, own.detach().mean(), Momentum);
-        var angle = own.detach().clamp(S(-1), S(1)).acos();
-        var hard = cosines > (angle + S(Margin)).cos();
-        return S(Scale) * WithOwn(where(hard, cosines * cosines.Plus(t), cosines), labels, AngularMargin.Add(own, Margin));
+        if (training && own.numel() > 0) t = RunningMean.Update(t, own.mean(), Momentum);
+        var limits = (own.clamp(S(-1), S(1)).acos() + S(Margin)).cos();
+        return new(cosines, HardClasses.Of(Scale, limits, t.to(own.dtype)), cosine => S(Scale) * AngularMargin.Add(cosine, Margin));
     }
 }

@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -30,7 +29,7 @@ public sealed class FocalLoss : LogitLoss
     /// <inheritdoc/>
     protected override Tensor Costs(Tensor logits, Tensor labels)
     {
-        var costs = cross_entropy(logits, labels, reduction: nn.Reduction.None);
+        var costs = new ClassLogits(logits).Costs(labels);
         var wrong = -(-costs).expm1();
         var certain = wrong <= S(0);
         var focus = Gamma == 0 ? ones_like(wrong) : wrong.masked_fill(certain, S(1)).pow(S(Gamma)).masked_fill(certain, S(0));

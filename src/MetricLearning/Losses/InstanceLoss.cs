@@ -1,6 +1,3 @@
-using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
-
 namespace MetricLearning;
 
 /// <summary>
@@ -44,7 +41,7 @@ public sealed class InstanceLoss : MetricLoss
             throw new ArgumentException(
                 $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
         }
-        yield return new(cross_entropy(S(Scale) * (S(1) - batch.Distances(Distance.Cosine).Matrix), targets, reduction: nn.Reduction.None),
-            rows);
+        // The cosine is 1 − d; what is the same for all columns cancels in a cross entropy.
+        yield return new(new ClassLogits(new ClassScores(batch.Distances(Distance.Cosine).Matrix), -Scale).Costs(targets), rows);
     }
 }

@@ -1,3 +1,4 @@
+using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
@@ -33,12 +34,29 @@ public sealed class IntraPairVarianceLoss : TupleLoss
     /// <inheritdoc/>
     protected override IEnumerable<LossTerm> Terms(DistanceView distances, Tuples tuples)
     {
-        var (anchors, positives) = tuples.PositivePairs();
-        var near = S(1) - distances[anchors, positives];
-        yield return new(relu(S(1 - PositiveEpsilon) * RowMath.Mean(near) - near).pow(S(2)), anchors);
+        var masks = MaySum(distances) ? tuples as Pairs : null;
+        yield return SumsOfMany(distances, masks?.Positives, 1 - PositiveEpsilon, 1)
+            ?? OneByOne(distances, tuples.PositivePairs(), 1 - PositiveEpsilon, 1);
+        yield return SumsOfMany(distances, masks?.Negatives, 1 + NegativeEpsilon, -1)
+            ?? OneByOne(distances, tuples.NegativePairs(), 1 + NegativeEpsilon, -1);
+    }
 
-        var (others, negatives) = tuples.NegativePairs();
-        var far = S(1) - distances[others, negatives];
-        yield return new(relu(far - S(1 + NegativeEpsilon) * RowMath.Mean(far)).pow(S(2)), others);
+    /// <summary>One value for each pair: <c>[sign·(factor·mean − s)]₊²</c>.</summary>
+    private static LossTerm OneByOne(DistanceView distances, (Tensor Rows, Tensor Columns) pairs, double factor, double sign)
+    {
+        var cosines = S(1) - distances[pairs.Rows, pairs.Columns];
+        return new(relu(S(sign) * (S(factor) * RowMath.Mean(cosines) - cosines)).pow(S(2)), pairs.Rows);
+    }
+
+    /// <summary>One sum for each row, over the pairs of a mask; null where there is no mask or the pairs are few.</summary>
+    private static LossTerm? SumsOfMany(DistanceView distances, Tensor? mask, double factor, double sign)
+    {
+        if (mask is null) return null;
+        var count = RowMath.Count(mask);
+        if (distances.AreFew(count)) return null;
+        var sum = MaskedReductions.Of(distances.Matrix, mask, new MaskedSum<Affine>(new(1))).sum();
+        // factor·mean − s is d − (1 − factor·mean), with the mean of s = 1 − d.
+        var border = S(1) - S(factor) * (S(1) - sum / S(count));
+        return AnchorTerms.Sums(distances.Matrix - border, mask, new HingeFunction(sign, 0, squared: true));
     }
 }

@@ -68,8 +68,12 @@ public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
     /// <inheritdoc/>
     protected override Tensor Costs(Tensor logits, Tensor labels)
     {
+        if (labels.dim() == 1)
+            return Epsilon > 0 && Categories is not null ? new ClassLogits(logits).SmoothedCosts(labels, Epsilon, Form, Categories)
+                : new ClassLogits(logits).SmoothedCosts(labels, Epsilon, Form);
         var costs = -log_softmax(logits, 1);
-        var own = labels.dim() == 2 ? (costs * labels.to(costs.dtype)).sum(1) : Smoothing.Own(costs, labels);
-        return Epsilon == 0 ? own : Smoothing.Spread(own, costs, labels, Epsilon, Form, Categories);
+        var own = (costs * labels.to(costs.dtype)).sum(1);
+        return Epsilon == 0 ? own
+            : Smoothing.Spread(own, costs.sum(1), full_like(own, S(logits.size(1))), Epsilon, Form);
     }
 }

@@ -30,10 +30,10 @@ public sealed class LargeMarginSoftmaxLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = Cosines(embeddings, weights);
-        var bent = WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin));
-        return S(Scale) * bent * embeddings.norm(1, keepdim: true) * weights.norm(1);
+        var (lengths, ownLengths) = (embeddings.norm(1), weights.index_select(0, labels).norm(1));
+        return new(new ClassScores(embeddings, weights), Scale,
+            own => AngularMargin.MultiplyScaled(own, lengths.to(own.dtype) * ownLengths.to(own.dtype), Margin));
     }
 }

@@ -40,6 +40,7 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
         var targets = common / total.clamp_min(S(1));
         var labeled = total > S(0);
         var costs = -(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labeled.sum().clamp_min(S(1));
-        return RowMath.Guarded(costs, x, y).MoveToOuterDisposeScope();
+        // An entry that is not finite reaches a score of every row or a whole row, so the sum is not finite either: NaN, and never ∞.
+        return costs.Plus(costs.detach() * S(0)).MoveToOuterDisposeScope();
     }
 }

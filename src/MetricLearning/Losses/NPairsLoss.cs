@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
@@ -22,10 +21,11 @@ public sealed class NPairsLoss : TupleLoss
         var labels = batch.RequireLabels(nameof(NPairsLoss));
         var positives = tuples.AsPairs().Positives;
         if (positives.numel() == 0) yield break;
-        var anchors = FirstOfEach(labels, positives.any(1).nonzero().squeeze(1));
-        var partners = positives.index_select(0, anchors).to(ScalarType.Byte).argmax(1);
-        var scores = -Distance.Matrix(batch.Embeddings.index_select(0, anchors), batch.References.index_select(0, partners));
-        yield return new(cross_entropy(scores, RowMath.Rows(scores), reduction: nn.Reduction.None), anchors);
+        var partners = RowMath.FirstKept(positives);
+        var anchors = FirstOfEach(labels, (partners >= S(0)).nonzero().squeeze(1));
+        var matrix = Distance.Matrix(batch.Embeddings.index_select(0, anchors),
+            batch.References.index_select(0, partners.index_select(0, anchors)));
+        yield return new(new ClassLogits(new ClassScores(matrix), -1).Costs(RowMath.Rows(matrix)), anchors);
     }
 
     /// <summary>The first row of each label among these rows, in ascending order.</summary>

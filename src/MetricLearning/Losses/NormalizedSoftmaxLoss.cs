@@ -22,4 +22,8 @@ public sealed class NormalizedSoftmaxLoss : ClassLoss
 
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Cosines(embeddings, weights) / S(Temperature);
+
+    /// <inheritdoc/>
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(ClassScores.Cosines(embeddings, weights), 1 / Temperature);
 }

@@ -47,6 +47,10 @@ public sealed class ProxyNcaLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(2 * Scale) * (Cosines(embeddings, weights) - S(1));
 
     /// <inheritdoc/>
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(ClassScores.Cosines(embeddings, weights), 2 * Scale);
+
+    /// <inheritdoc/>
     protected override bool IsCrossEntropy => OwnInDenominator;
 
     /// <inheritdoc/>
@@ -54,8 +58,6 @@ public sealed class ProxyNcaLoss : ClassLoss
     {
         if (OwnInDenominator) return base.ClassTerms(batch, labels, weights);
         ArgumentNullException.ThrowIfNull(batch);
-        var scores = Score(batch.Embeddings, weights);
-        var own = Own(scores, labels);
-        return [PerSample(WithOwn(scores, labels, full_like(own, S(double.NegativeInfinity))).logsumexp(1) - own.squeeze(1))];
+        return [PerSample(TrainingLogits(batch.Embeddings, weights, labels).CostsWithoutOwn(labels))];
     }
 }

@@ -16,6 +16,9 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class RankedListLoss : TupleLoss
 {
+    /// <summary>What each column adds to the sum of the weights.</summary>
+    private const double Added = 1e-5;
+
     /// <summary>Creates the loss.</summary>
     /// <param name="margin">The margin m, between the positives' radius and the negatives' border. Default: 0.4.</param>
     /// <param name="negativeTemperature">The negative temperature T_n, 0 or greater: how much more the nearest negatives count, 0 for equal
@@ -53,19 +56,9 @@ public sealed class RankedListLoss : TupleLoss
         var pairs = tuples.AsPairs();
         var d = distances.Matrix;
         var rounding = d.dtype == ScalarType.Float64 ? 1e-7 : 1e-3;
-        var pull = Weighted(d - S(Border - Margin), PositiveTemperature, pairs.Positives);
-        var push = Weighted(S(Border) - d, NegativeTemperature, pairs.Negatives & (d <= S(rounding)).logical_not());
-        yield return new((S(1 - Imbalance) * pull).Plus(S(Imbalance) * push), Iota(pairs.Rows, d.device));
-    }
-
-    /// <summary>[N]: the weighted mean of the violations above 0 that a mask keeps; 0 for a row with none. NaN is always kept.</summary>
-    private static Tensor Weighted(Tensor violations, double temperature, Tensor mask)
-    {
-        var kept = (mask & (violations <= S(0)).logical_not()) | violations.isnan();
-        var costs = violations.masked_fill(kept.logical_not(), S(0));
-        // The largest exponent is subtracted from all, so that no exp exceeds 1. It cancels in the quotient.
-        var greatest = (S(temperature) * costs).detach().amax([1], keepdim: true);
-        var weights = (S(temperature) * costs - greatest).exp() * kept;
-        return (weights * costs).sum(1) / weights.sum(1).Plus((S(1e-5 * violations.size(1)) * (-greatest).exp()).squeeze(1));
+        var pull = new MaskedHingeMean(new(1, Margin - Border, squared: false), PositiveTemperature, Added);
+        var push = new MaskedHingeMean(new(-1, Border, squared: false), NegativeTemperature, Added, above: rounding);
+        var means = MaskedReductions.Of(d, (pairs.Positives, pull), (pairs.Negatives, push));
+        yield return new((S(1 - Imbalance) * means.select(0, 0)).Plus(S(Imbalance) * means.select(0, 1)), Iota(pairs.Rows, d.device));
     }
 }

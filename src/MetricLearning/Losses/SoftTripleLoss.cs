@@ -37,12 +37,16 @@ public sealed class SoftTripleLoss : ClassLoss
     public double Margin { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights)
-    {
-        var s = Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass);
-        return S(Scale) * (softmax(s / S(Temperature), 2) * s).sum(2);
-    }
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * SoftMaxima(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) => WithOwn(scores, labels, Own(scores, labels) - S(Scale * Margin));
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(new ClassScores(SoftMaxima(embeddings, weights)), Scale, maximum => maximum - S(Margin));
+
+    /// <summary>[N, C]: the soft maximum of the cosines of the centers of a class.</summary>
+    private Tensor SoftMaxima(Tensor embeddings, Tensor weights)
+    {
+        var s = Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass);
+        return (softmax(s / S(Temperature), 2) * s).sum(2);
+    }
 }

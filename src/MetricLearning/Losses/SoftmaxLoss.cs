@@ -16,4 +16,8 @@ public sealed class SoftmaxLoss(long classes, long dimension)
 {
     /// <inheritdoc/>
     protected override Tensor Score(Tensor embeddings, Tensor weights) => Product.Of(embeddings, weights);
+
+    /// <inheritdoc/>
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(new ClassScores(embeddings, weights), OtherLogits.Same, own => own);
 }

@@ -29,10 +29,10 @@ public sealed class SphereFaceLoss : ClassLoss
     protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Product.Of(embeddings, RowMath.Unit(weights));
 
     /// <inheritdoc/>
-    protected override Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels)
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var cosines = Cosines(embeddings, weights);
-        return S(Scale) * WithOwn(cosines, labels, AngularMargin.Multiply(Own(cosines, labels), Margin))
-            * embeddings.norm(1, keepdim: true);
+        var lengths = embeddings.norm(1);
+        return new(new ClassScores(embeddings, RowMath.Unit(weights)), Scale,
+            own => AngularMargin.MultiplyScaled(own, lengths.to(own.dtype), Margin));
     }
 }

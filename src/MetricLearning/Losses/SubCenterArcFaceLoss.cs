@@ -56,10 +56,13 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     }
 
     /// <inheritdoc/>
-    protected override Tensor Score(Tensor embeddings, Tensor weights) =>
-        S(Scale) * Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass).max(2).values;
+    protected override Tensor Score(Tensor embeddings, Tensor weights) => S(Scale) * Nearest(embeddings, weights);
 
     /// <inheritdoc/>
-    protected override Tensor Bend(Tensor scores, Tensor labels) =>
-        WithOwn(scores, labels, S(Scale) * AngularMargin.Add(Own(scores, labels) / S(Scale), Margin));
+    private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
+        new(new ClassScores(Nearest(embeddings, weights)), Scale, cosine => AngularMargin.Add(cosine, Margin));
+
+    /// <summary>[N, C]: the greatest cosine among the centers of a class.</summary>
+    private Tensor Nearest(Tensor embeddings, Tensor weights) =>
+        Cosines(embeddings, weights).view(embeddings.size(0), weights.size(0) / CentersPerClass, CentersPerClass).max(2).values;
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -44,6 +45,10 @@ public sealed class BatchEasyHardMiner : Miner
     /// <inheritdoc/>
     protected override Tuples MineCore(Tensor distances, Pairs candidates)
     {
+        var choosesOne = Positives != Hardness.All && Negatives != Hardness.All
+            && (PositiveRange, NegativeRange) == (everything, everything);
+        if (choosesOne && SemiHardSearch.Supports(distances, candidates, SemiHardPositives.Easiest))
+            return distances.dtype == ScalarType.Float32 ? Search<float>(distances, candidates) : Search<double>(distances, candidates);
         var positives = Within(distances, candidates.Positives, PositiveRange);
         var negatives = Within(distances, candidates.Negatives, NegativeRange);
         if (Positives == Hardness.SemiHard)
@@ -59,6 +64,23 @@ public sealed class BatchEasyHardMiner : Miner
         var anchors = (CandidateOrder.Has(positives, positive) & CandidateOrder.Has(negatives, negative)).nonzero().squeeze(1);
         return new Triplets(anchors, positive.index_select(0, anchors), negative.index_select(0, anchors), candidates.Rows,
             candidates.Columns);
+    }
+
+    /// <summary>The same by a search of each row.</summary>
+    private Triplets Search<T>(Tensor distances, Pairs candidates) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var chosen = new (int Positive, int Negative)[candidates.Rows];
+        SemiHardSearch.ForRows<T>(distances, candidates, (row, candidate) =>
+        {
+            var negative = Negatives == Hardness.SemiHard ? -1 : candidate.Negative(farthest: Negatives == Hardness.Easy);
+            var positive = Positives != Hardness.SemiHard ? candidate.Positive(farthest: Positives == Hardness.Hard)
+                : negative < 0 ? -1 : candidate.PositiveWithin(candidate[negative]);
+            if (Negatives == Hardness.SemiHard) negative = positive < 0 ? -1 : candidate.NegativeOutside(candidate[positive]);
+            chosen[row] = (positive, negative);
+        });
+        int[] anchors = [.. Enumerable.Range(0, chosen.Length).Where(row => chosen[row] is { Positive: >= 0, Negative: >= 0 })];
+        return new(Array.ConvertAll(anchors, row => (long)row), Array.ConvertAll(anchors, row => (long)chosen[row].Positive),
+            Array.ConvertAll(anchors, row => (long)chosen[row].Negative), candidates.Rows, candidates.Columns);
     }
 
     private static (double, double) Range((double Low, double High) range, string name) => range.Low <= range.High ? range

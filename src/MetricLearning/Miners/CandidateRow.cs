@@ -29,14 +29,27 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
         return found < 0 ? found : from + found;
     }
 
+    /// <summary>The columns of all positives and of all negatives, in ascending order.</summary>
+    public (int[] Positives, int[] Negatives) Columns() => (Marked(positives), Marked(negatives));
+
     /// <summary>The nearest or the farthest positive; −1 if there is none.</summary>
     public int Positive(bool farthest) => Lowest(positives, farthest, noBound);
 
     /// <summary>The nearest negative that is farther than a radius; −1 if there is none. Nothing is farther than NaN.</summary>
     public int NegativeBeyond(T radius) => Lowest(negatives, false, T.IsNaN(radius) ? T.PositiveInfinity : radius);
 
+    /// <summary>The nearest or the farthest negative; −1 if there is none.</summary>
+    public int Negative(bool farthest) => Lowest(negatives, farthest, noBound);
+
+    /// <summary>The nearest negative that is not within a radius; −1 if there is none. Nothing is within NaN.</summary>
+    public int NegativeOutside(T radius) => Lowest(negatives, false, radius);
+
+    /// <summary>The farthest positive that is nearer than a radius; −1 if there is none. If the radius is NaN, the farthest of
+    /// all.</summary>
+    public int PositiveWithin(T radius) => Lowest(positives, true, -radius);
+
     /// <summary>The farthest negative; −1 if there is none.</summary>
-    public int FarthestNegative() => Lowest(negatives, true, noBound);
+    public int FarthestNegative() => Negative(farthest: true);
 
     /// <summary>All negatives at the same distance as a given one, in ascending order. If its distance is NaN, only the negative itself.
     /// None for −1.</summary>
@@ -77,6 +90,16 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
             at = Vector256.ConditionalSelect(lower, index, at);
         }
         return nan == Vector256<T>.Zero ? LowestOf(lowest, at) : FirstNaN(mask);
+    }
+
+    private int[] Marked(byte* mask)
+    {
+        var marks = new ReadOnlySpan<byte>(mask, count);
+        var columns = new int[marks.Count((byte)1)];
+        var filled = 0;
+        for (var column = 0; filled < columns.Length; column++)
+            if (marks[column] != 0) columns[filled++] = column;
+        return columns;
     }
 
     private int FirstNaN(byte* mask)

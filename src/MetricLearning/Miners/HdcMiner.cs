@@ -1,3 +1,4 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -24,6 +25,8 @@ public sealed class HdcMiner : Miner
     /// <summary>The masked entries with the lowest keys. Among equal keys the lowest index comes first; NaN comes before all.</summary>
     private Tensor Lowest(Tensor keys, Tensor mask)
     {
+        if (SimdRows.Supports(keys) && mask.device_type == TorchSharp.DeviceType.CPU && keys.numel() <= int.MaxValue / sizeof(double))
+            return keys.dtype == ScalarType.Float32 ? LowestOf<float>(keys, mask) : LowestOf<double>(keys, mask);
         keys = keys.masked_fill(keys.isnan(), S(double.NegativeInfinity));
         var values = keys.masked_select(mask);
         if (values.numel() == 0) return mask.clone();         // the candidates keep their own mask
@@ -32,5 +35,31 @@ public sealed class HdcMiner : Miner
         var (lower, ties) = (mask & (keys < last), mask & (keys == last));
         var room = S(kept) - lower.sum();
         return lower | (ties & (ties.reshape(-1).cumsum(0).view_as(ties) <= room));
+    }
+
+    /// <summary>The same by a search of the entries in memory. NaN counts as −∞, and of equal entries the first are kept.</summary>
+    private unsafe Tensor LowestOf<T>(Tensor keys, Tensor mask) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        using var scope = NewDisposeScope();
+        var (contiguous, kept) = (TensorMemory.Contiguous(keys), TensorMemory.Contiguous(mask).clone());
+        var count = (int)keys.numel();
+        var entries = new ReadOnlySpan<T>(TensorMemory.Of(contiguous), count);
+        var marks = new Span<bool>(TensorMemory.Of(kept), count);
+        var numbers = new T[(int)RowMath.Count(kept)];
+        var filled = 0;
+        for (var i = 0; i < count; i++)
+            if (marks[i]) numbers[filled++] = Ordered(entries[i]);
+        if (filled > 0)
+        {
+            var room = (long)Math.Ceiling(Fraction * filled);
+            var last = KthLowest.Of<T>(numbers, room);
+            for (var i = 0; i < count; i++)
+                if (marks[i] && Ordered(entries[i]) < last) room--;
+            for (var i = 0; i < count; i++)
+                if (marks[i] && !(Ordered(entries[i]) < last)) marks[i] = Ordered(entries[i]) == last && room-- > 0;
+        }
+        return kept.MoveToOuterDisposeScope();
+
+        static T Ordered(T entry) => T.IsNaN(entry) ? T.NegativeInfinity : entry;
     }
 }

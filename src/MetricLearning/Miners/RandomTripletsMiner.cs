@@ -1,3 +1,4 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -18,11 +19,17 @@ public sealed class RandomTripletsMiner : SeededMiner
     public int TripletsPerAnchor { get; }
 
     /// <inheritdoc/>
-    protected override Tuples MineCore(Tensor distances, Pairs candidates)
+    protected override Tuples MineCore(Tensor distances, Pairs candidates) =>
+        SemiHardSearch.Supports(distances, candidates, SemiHardPositives.Hardest)
+            ? distances.dtype == ScalarType.Float32 ? Search<float>(distances, candidates) : Search<double>(distances, candidates)
+            : ByCounting(distances, candidates);
+
+    /// <summary>The same triplets by tensor operations on any device.</summary>
+    internal Triplets ByCounting(Tensor distances, Pairs candidates)
     {
         var (positives, negatives) = (candidates.Positives.cumsum(1), candidates.Negatives.cumsum(1));
         var anchors = (Counts(positives) > S(0)).bitwise_and(Counts(negatives) > S(0)).nonzero().squeeze(1);
-        var drawn = Draws(anchors.size(0) * TripletsPerAnchor * 2).to(distances.device).view(2, -1, TripletsPerAnchor);
+        var drawn = tensor(Draws(anchors.size(0))).to(distances.device).view(2, -1, TripletsPerAnchor);
         var broken = distances.isnan();
         return new Triplets(anchors.repeat_interleave(TripletsPerAnchor), Columns(drawn[0], positives, candidates.Positives),
             Columns(drawn[1], negatives, candidates.Negatives), candidates.Rows, candidates.Columns);
@@ -42,11 +49,39 @@ public sealed class RandomTripletsMiner : SeededMiner
         }
     }
 
-    private Tensor Draws(long count)
+    /// <summary>The same by a search of each row: the r-th candidate is looked up in the list of the row's candidates.</summary>
+    private Triplets Search<T>(Tensor distances, Pairs candidates) where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var columns = new (int[] Positives, int[] Negatives)[candidates.Rows];
+        SemiHardSearch.ForRows<T>(distances, candidates, (row, candidate) => columns[row] = candidate.Columns());
+        int[] anchors = [.. Enumerable.Range(0, columns.Length)
+            .Where(row => columns[row] is { Positives.Length: > 0, Negatives.Length: > 0 })];
+        var draws = Draws(anchors.Length);
+        var (ofAnchors, positives, negatives) = (new long[draws.Length / 2], new long[draws.Length / 2], new long[draws.Length / 2]);
+        SemiHardSearch.ForRows<T>(distances, candidates, (row, candidate) =>
+        {
+            if (Array.BinarySearch(anchors, row) is not (>= 0 and var anchor)) return;
+            var first = anchor * TripletsPerAnchor;
+            for (var i = first; i < first + TripletsPerAnchor; i++)
+            {
+                (ofAnchors[i], positives[i]) = (row, columns[row].Positives[(int)(draws[i] * columns[row].Positives.Length)]);
+                negatives[i] = columns[row].Negatives[(int)(draws[ofAnchors.Length + i] * columns[row].Negatives.Length)];
+            }
+            // If a row has a NaN, its first draw takes the first.
+            if (Array.FindIndex(columns[row].Positives, column => T.IsNaN(candidate[column])) is >= 0 and var near)
+                positives[first] = columns[row].Positives[near];
+            if (Array.FindIndex(columns[row].Negatives, column => T.IsNaN(candidate[column])) is >= 0 and var far)
+                negatives[first] = columns[row].Negatives[far];
+        });
+        return new(ofAnchors, positives, negatives, candidates.Rows, candidates.Columns);
+    }
+
+    /// <summary>Two draws in [0, 1) for each triplet of so many anchors: all positives first.</summary>
+    private double[] Draws(long anchors)
     {
         var random = NextRandom();
-        var draws = new double[count];
+        var draws = new double[anchors * TripletsPerAnchor * 2];
         for (var i = 0; i < draws.Length; i++) draws[i] = random.NextDouble();
-        return tensor(draws);
+        return draws;
     }
 }

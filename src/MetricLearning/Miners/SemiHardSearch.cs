@@ -52,7 +52,8 @@ internal static unsafe class SemiHardSearch
     }
 
     /// <summary>Calls <paramref name="body"/> for each row, on several threads.</summary>
-    private static void ForRows<T>(Tensor distances, Pairs candidates, Action<int, CandidateRow<T>> body)
+    /// <summary>Calls <paramref name="body"/> with the number and the candidates of each row, on several threads.</summary>
+    public static void ForRows<T>(Tensor distances, Pairs candidates, Action<int, CandidateRow<T>> body)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         using var scope = NewDisposeScope();

@@ -17,6 +17,8 @@ public class RowSumsTests
         ["squared hinge"] = new MaskedSum<HingeFunction>(new(2, -1, squared: true)),
         ["softmax mean"] = new MaskedSoftmaxMean(1, 1e-2),
         ["softmax mean of the nearest"] = new MaskedSoftmaxMean(-1, 1e-2),
+        ["hinge mean"] = new MaskedHingeMean(new(1, -0.5, squared: false), 0, 1e-3),
+        ["weighted hinge mean"] = new MaskedHingeMean(new(-1, 1.5, squared: false), 10, 1e-3, above: 0.1),
         ["mean"] = new MaskedMean(-3, empty: double.PositiveInfinity),
     };
 
@@ -112,7 +114,8 @@ public class RowSumsTests
         var expected = name switch
         {
             "mean" => double.PositiveInfinity,
-            "affine, 0 if empty" or "hinge" or "squared hinge" or "softmax mean" or "softmax mean of the nearest" => 0,
+            "affine, 0 if empty" or "hinge" or "squared hinge" or "softmax mean" or "softmax mean of the nearest" or "hinge mean"
+                or "weighted hinge mean" => 0,
             _ => double.NegativeInfinity,
         };
         Assert.All(numbers.data<float>().ToArray(), number => Assert.Equal((float)expected, number));

@@ -23,8 +23,14 @@ public class SecondDerivativeTests
         (nameof(ManhattanMatrix), "distances", x => ManhattanMatrix.Of(x, x.narrow(0, 2, 7).exp())),
         (nameof(MaskedReductions), "log-sum-exp", x => RowMath.LogSumExp(x, x.detach() > -0.5012345)),
         (nameof(MaskedReductions), "softmax mean", x => MaskedReductions.Of(x, (x.detach() > -0.5012345, new MaskedSoftmaxMean(1, 0)))),
+        (nameof(ClassSums), "smoothed cross entropy", x =>
+            new ClassLogits(new ClassScores(x), 2).SmoothedCosts(RowMath.Rows(x) % 9, 0.1, LabelSmoothingForm.AllClasses)),
+        (nameof(ClassSums), "cross entropy of a product", x =>
+            new ClassLogits(new ClassScores(x, x.narrow(0, 2, 7).exp()), 2, own => own.pow(3)).Costs(RowMath.Rows(x) % 7)),
         (nameof(Product), "product", x => Product.Of(x, x)),
         (nameof(Product), "one minus", x => Product.OneMinus(x, x)),
+        (nameof(Product), "negative", x => Product.Negative(x, x)),
+        (nameof(UnitColumns), "unit columns", UnitColumns.Of),
         (nameof(UnitRows), "unit rows", UnitRows.Of),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),
         (nameof(FusedTripletCosts), "soft costs", x => FusedTripletCosts.Of(x, x, Shifted(x.size(0)), euclidean, new(1, 1, 1, Soft: true))),

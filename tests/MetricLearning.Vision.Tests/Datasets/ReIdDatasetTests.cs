@@ -117,6 +117,34 @@ public sealed class ReIdDatasetTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Csv_GivesThePartsThatFromCsvGives()
+    {
+        var csv = folder.Under("mine.csv");
+        File.WriteAllText(csv, "file, pid ,cam,split,note\r\n\r\na.jpg,1,1,train,\r\n\"b,b.jpg\" ,2,1,query,\"two\nlines\"\n" +
+            "  c.jpg,2 , 2,gallery,\"a \"\"word\"\"\"\n \nd.jpg,2,2,gallery,x\re.jpg,7,2,query,x");
+        var data = ReIdDataset.Csv(csv, "p");
+        Assert.Equal(ImageList.FromCsv(csv, "p", "train"), data.Train);
+        Assert.Equal(ImageList.FromCsv(csv, "p", "query"), data.Query);
+        Assert.Equal(ImageList.FromCsv(csv, "p", "gallery"), data.Gallery);
+        Assert.Equal(["b,b.jpg", "e.jpg"], data.Query.Select(sample => Path.GetFileName(sample.Path)));
+        Assert.Equal([("c.jpg", 2L, 2L), ("d.jpg", 2, 2)],
+            data.Gallery.Select(sample => (Path.GetFileName(sample.Path), sample.Identity, sample.Camera)));
+        Assert.Equal(["1 of 2 query identities are not in the gallery: 7. Their 1 queries cannot be scored."], data.Warnings);
+    }
+
+    [Theory]
+    [InlineData("file,pid,split\na.jpg,1,train\nb.jpg,2\n", "line 3: 3 fields expected, got 2.")]
+    [InlineData("file,pid,split\na.jpg,1,train\nb.jpg,x,gallery\nc.jpg,1,query\n",
+        "line 3: pid of b.jpg must be a whole number, got \"x\".")]
+    [InlineData("file,pid,split\n\na.jpg,1,train\n,2,gallery\nc.jpg,1,query\n", "line 4: file must name an image, got nothing.")]
+    public void Csv_NamesFileAndLineOfAFault(string text, string message)
+    {
+        var csv = folder.Under("mine.csv");
+        File.WriteAllText(csv, text);
+        Expect.Error<InvalidDataException>($"{csv}, {message}", () => ReIdDataset.Csv(csv, "p"));
+    }
+
     private static ImageList List(params long[] identities) =>
         new(identities.Select((identity, i) => new ImageSample($"{i}.jpg", identity, 1)));
 

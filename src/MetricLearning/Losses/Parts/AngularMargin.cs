@@ -19,6 +19,17 @@ internal static class AngularMargin
         return (S(1) - S(2) * k.remainder(S(2))) * multiple - S(2) * k;
     }
 
+    /// <summary>The same of a product of two vectors: cos θ is the product over their lengths, and the result is multiplied by the lengths
+    /// again.</summary>
+    /// <param name="product">[N], a·b.</param>
+    /// <param name="lengths">[N], ‖a‖‖b‖; if it is 0, so is the result.</param>
+    /// <param name="margin">m.</param>
+    public static Tensor MultiplyScaled(Tensor product, Tensor lengths, int margin)
+    {
+        var divisors = where(lengths == S(0), ones_like(lengths), lengths);
+        return Multiply(product / divisors, margin) * lengths;
+    }
+
     /// <summary>Computes √(1 − cos²); 0 with a gradient of 0 if rounding makes the number under the root 0 or less.</summary>
     private static Tensor Sine(Tensor cosine)
     {

@@ -10,20 +10,29 @@ internal static class Smoothing
 
     /// <summary>(1 − ε) times the own cost plus ε times the mean cost of the classes that the mass is spread over: [N].</summary>
     /// <param name="own">[N], the cost of the own class.</param>
-    /// <param name="costs">[N, C], −log p.</param>
-    /// <param name="labels">int64 [N]; used with categories only.</param>
-    /// <param name="mass">The mass ε.</param>
+    /// <param name="sums">[N], the sum of the costs of all classes among which the mass is spread, the own class too.</param>
+    /// <param name="counts">[N], the number of those classes.</param>
+    /// <param name="mass">ε.</param>
     /// <param name="form">The classes that the mass is spread over.</param>
-    /// <param name="categories">The category of each class; null if all classes are of one.</param>
-    public static Tensor Spread(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form,
-        IReadOnlyList<long>? categories)
+    public static Tensor Spread(Tensor own, Tensor sums, Tensor counts, double mass, LabelSmoothingForm form)
     {
-        var (sums, counts) = categories is null
-            ? (costs.sum(1), full_like(own, S(costs.size(1))))
-            : WithinCategory(costs, labels, categories);
         if (form != LabelSmoothingForm.AllClasses) (sums, counts) = (sums - own, (counts - S(1)).clamp_min(S(1)));
         var epsilon = form == LabelSmoothingForm.Adaptive ? S(mass) * own.detach().neg().exp() : full_like(own, S(mass));
         return ((S(1) - epsilon) * own).Plus(epsilon * sums / counts);
+    }
+
+    /// <summary>The same with the mass of each sample spread over the classes of its category: [N].</summary>
+    /// <param name="own">[N], the cost of the own class.</param>
+    /// <param name="costs">[N, C], −log p.</param>
+    /// <param name="labels">int64 [N].</param>
+    /// <param name="mass">ε.</param>
+    /// <param name="form">The classes of the category that the mass is spread over.</param>
+    /// <param name="categories">The category of each class.</param>
+    public static Tensor WithinCategories(Tensor own, Tensor costs, Tensor labels, double mass, LabelSmoothingForm form,
+        IReadOnlyList<long> categories)
+    {
+        var (sums, counts) = WithinCategory(costs, labels, categories);
+        return Spread(own, sums, counts, mass, form);
     }
 
     /// <summary>For each sample the sum of the costs of the classes of its category, and the number of those classes.</summary>

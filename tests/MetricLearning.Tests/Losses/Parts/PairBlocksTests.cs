@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that sums over all triplets in blocks have the value and gradient of the triplets one by one.</summary>
+/// <summary>Tests that sums over all pairs or triplets of a row have the value and gradient of the tuples one by one.</summary>
 [LeavesNoTensors]
 public class PairBlocksTests
 {
@@ -17,6 +17,7 @@ public class PairBlocksTests
         ["dynamic margin"] = reducer => new DynamicSoftMarginLoss { Reducer = reducer },
         ["dynamic margin differentiated"] = reducer =>
             new DynamicSoftMarginLoss(momentum: 0.3) { Reducer = reducer, DifferentiateWeights = true },
+        ["intra-pair variance"] = reducer => new IntraPairVarianceLoss { Reducer = reducer },
     };
 
     private static readonly Dictionary<string, Reducer> reducers = new()

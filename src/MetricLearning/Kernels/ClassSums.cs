@@ -1,0 +1,161 @@
+using System.Numerics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace MetricLearning;
+
+/// <summary>What a cross entropy needs of each row of class scores: the own score, and the greatest, the log-sum-exp and the sum of the
+/// other classes' logits.</summary>
+/// <remarks>
+/// The scores are read once each way. If they are a product, the backward pass writes their gradient over them, so that one matrix [N, C]
+/// is all there ever is; a second backward pass through the same graph multiplies again. With these numbers the logit of the own class may
+/// be any function of its score, at no cost: the cross entropy is <c>log(1 + exp(others − own))</c>. They are float64, and the greatest
+/// logit is apart from the sums, so that large logits lose no digits. A score of +∞ makes the log-sum-exp NaN. One thread reduces each row,
+/// so the bits are the same for every number of threads. Tensor operations compute second derivatives, and all types and devices other than
+/// float32 and float64 on the CPU.
+/// </remarks>
+internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums>
+{
+    private const int Results = 4;
+    private const string PlanKey = "plan";
+
+    /// <inheritdoc/>
+    public override string Name => nameof(ClassSums);
+
+    /// <summary>Reduces each row. All results are [N], float64 where the device has it. The log-sum-exp and the sum are those of the other
+    /// classes' logits minus the greatest of them, <c>Top</c>, which has no gradient: it cancels in whatever follows.</summary>
+    /// <param name="scores">[N, C], float32 or float64.</param>
+    /// <param name="labels">int64 [N] in [0, C).</param>
+    /// <param name="others">Makes the logits of the other classes.</param>
+    public static (Tensor Own, Tensor Top, Tensor LogSum, Tensor Sum) Of(ClassScores scores, Tensor labels, OtherLogits others)
+    {
+        using var scope = NewDisposeScope();
+        var (rows, vectors) = (scores.Rows, scores.Vectors);
+        var sums = SimdRows.Supports(rows) && rows.size(0) <= int.MaxValue && scores.Classes <= int.MaxValue
+            ? apply(vectors is null ? rows.contiguous() : rows, vectors!, labels.contiguous(), new Plan(others))
+            : Plain(scores, labels, others);
+        using var top = sums.select(0, 1);
+        return (Row(0), top.detach().MoveToOuterDisposeScope(), Row(2), Row(3));
+
+        Tensor Row(long place) => sums.select(0, place).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+    {
+        var (rows, vectors, labels, plan) = ((Tensor)vars[0], (Tensor?)vars[1], (Tensor)vars[2], (Plan)vars[3]);
+        // What is saved must be alive until this method has returned; the caller's scope frees it.
+        var scores = Matrix(rows, vectors);
+        var results = empty(Results, scores.size(0), ScalarType.Float64);
+        if (scores.dtype == ScalarType.Float32) Reduce<float>(scores, labels, plan.Others, results);
+        else Reduce<double>(scores, labels, plan.Others, results);
+        ctx.save_for_backward(vectors is null ? [labels, results, rows] : [labels, results, rows, vectors, scores]);
+        ctx.save_data(PlanKey, plan);
+        return results;
+    }
+
+    /// <inheritdoc/>
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    {
+        using var scope = NewDisposeScope();
+        var (saved, plan) = (ctx.get_saved_variables(), (Plan)ctx.get_data(PlanKey));
+        var (labels, results, rows, vectors) = (saved[0], saved[1], saved[2], saved.Count > 3 ? saved[3] : null);
+        Tensor?[] gradients;
+        if (is_grad_enabled())
+        {
+            gradients = Gradient.Differentiable(inputs => Plain(new(inputs[0]!, inputs[1]), labels, plan.Others), grad_output, rows,
+                vectors);
+        }
+        else if (vectors is null)
+        {
+            gradients = [Gradients(rows, labels, plan.Others, results, grad_output.contiguous(), empty_like(rows)), null];
+        }
+        else
+        {
+            var scores = plan.IsOverwritten ? Matrix(rows, vectors) : saved[4];
+            plan.IsOverwritten |= ReferenceEquals(scores, saved[4]);
+            var ofScores = Gradients(scores, labels, plan.Others, results, grad_output.contiguous(), scores);
+            gradients = [rows.requires_grad ? ofScores.matmul(vectors) : null, vectors.requires_grad ? ofScores.t().matmul(rows) : null];
+        }
+        grad_output.Dispose();
+        return Gradient.Return([.. gradients, null, null]);
+    }
+
+    private static Tensor Matrix(Tensor rows, Tensor? vectors)
+    {
+        if (vectors is null) return rows;
+        using var transposed = vectors.t();
+        return rows.matmul(transposed);
+    }
+
+    private static Tensor Plain(ClassScores scores, Tensor labels, OtherLogits others)
+    {
+        var matrix = scores.Matrix;
+        // Metal has no float64.
+        var type = matrix.device_type == DeviceType.MPS ? matrix.dtype : ScalarType.Float64;
+        var places = labels.unsqueeze(1);
+        var logits = others.Plain(matrix);
+        var rest = logits.scatter(1, places, full_like(places, S(double.NegativeInfinity), logits.dtype));
+        var largest = rest.detach().amax([1], keepdim: true);
+        var shift = largest.masked_fill(largest == S(double.NegativeInfinity), S(0));
+        var logSum = (rest - shift).logsumexp(1).to(type);
+        var sum = (logits - shift).scatter(1, places, zeros_like(places, logits.dtype)).sum(1).to(type);
+        var own = matrix.gather(1, places).squeeze(1).to(type);
+        logSum = logSum.masked_fill(own == S(double.PositiveInfinity), S(double.NaN));
+        return stack([own, shift.squeeze(1).to(type), logSum, sum], 0);
+    }
+
+    private static Tensor Gradients(Tensor scores, Tensor labels, OtherLogits others, Tensor results, Tensor slopes, Tensor gradient)
+    {
+        if (scores.dtype == ScalarType.Float32) WriteGradients<float>(scores, labels, others, results, slopes, gradient);
+        else WriteGradients<double>(scores, labels, others, results, slopes, gradient);
+        return gradient;
+    }
+
+    private static void Reduce<T>(Tensor scores, Tensor labels, OtherLogits others, Tensor results)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (rows, classes, to) = ((nint)TensorMemory.Of(scores), (nint)TensorMemory.Of(labels), (nint)TensorMemory.Of(results));
+        var (count, width) = (scores.size(0), (int)scores.size(1));
+        Threads.ForRows(count, width, i =>
+        {
+            T* row = (T*)rows + i * width;
+            double* result = (double*)to + i;
+            var own = (int)((long*)classes)[i];
+            result[0] = double.CreateTruncating(row[own]);
+            (result[count], result[2 * count], result[3 * count]) = others.Reduce((int)i, row, width, own);
+            if (double.IsPositiveInfinity(result[0])) result[2 * count] = double.NaN;
+        });
+    }
+
+    private static void WriteGradients<T>(Tensor scores, Tensor labels, OtherLogits others, Tensor results, Tensor slopes, Tensor gradient)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        var (rows, classes, to) = ((nint)TensorMemory.Of(scores), (nint)TensorMemory.Of(labels), (nint)TensorMemory.Of(gradient));
+        var (values, incoming) = ((nint)TensorMemory.Of(results), (nint)TensorMemory.Of(slopes));
+        var (count, width) = (scores.size(0), (int)scores.size(1));
+        Threads.ForRows(count, width, i =>
+        {
+            T* row = (T*)to + i * width;
+            double* value = (double*)values + i, slope = (double*)incoming + i;
+            var own = (int)((long*)classes)[i];
+            if (double.IsNaN(value[2 * count]) || double.IsNaN(slope[2 * count]) || double.IsNaN(slope[3 * count]))
+            {
+                new Span<T>(row, width).Fill(T.NaN);
+                return;
+            }
+            others.WriteGradient((int)i, (T*)rows + i * width, width, own, value[count], value[2 * count], slope[2 * count],
+                slope[3 * count], row);
+            row[own] = T.CreateTruncating(slope[0]);
+        });
+    }
+
+    /// <summary>What the backward pass knows beside the tensors.</summary>
+    private sealed class Plan(OtherLogits others)
+    {
+        public OtherLogits Others => others;
+
+        /// <summary>Whether a backward pass has written its gradient over the scores.</summary>
+        public bool IsOverwritten { get; set; }
+    }
+}
