@@ -141,8 +141,9 @@ internal sealed unsafe class Scan
                 var place = query % Sieve.Together;
                 if (!panel.Packs) Sieve.Sums(addresses, queries.Codes(panel.FirstQuery + query), padded, sums);
                 else if (place == 0)
-                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2), lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1,
-                        (long)Sieve.Strip * (padded / 2), panel.Pairs, padded / 2, sums, FixedPoint.IsWide);
+                    FixedPoint.Sums(panel.Strips + (long)query * (padded / 2),
+                        lists.Length - query > Sieve.Strip ? FixedPoint.MostStrips : 1, (long)Sieve.Strip * (padded / 2),
+                        panel.Pairs, padded / 2, sums, FixedPoint.IsWide);
                 var own = panel.Packs ? sums + place * Sieve.Panel : sums;
                 ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
                 var shared = q.Drift * sieve.LargestNorm + Sieve.Rounding(padded, q.Length + sieve.LargestLength);
