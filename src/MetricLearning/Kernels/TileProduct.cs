@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// neither on their places nor on the number of threads, so that equal rows have equal products. The error is that of any dot product of D
 /// terms, γ_D Σ|xᵢ yᵢ|. Rows are packed by coordinate: a panel holds a fixed number of rows, first the first coordinate of each row, then
 /// the second, and so on.
-/// Where the processor has vectors of 512 bits, two panels of the left side meet two of the right side at once. The order of the additions
-/// of an entry is the same, so its bits are too.
+/// If the processor has vectors of 512 bits, two panels of the left side are multiplied with two of the right side at once. Each entry is
+/// added in the same order, so its bits are the same.
 /// </remarks>
 internal static unsafe class TileProduct
 {
@@ -35,8 +35,8 @@ internal static unsafe class TileProduct
     public static bool IsFast { get; } = Rule(
         AppContext.TryGetSwitch(Switch, out var chosen) ? chosen : null, Fma.IsSupported, Avx512F.IsSupported && IsOfIntel);
 
-    /// <summary>Whether tiles are computed in vectors of 512 bits. That holds where the processor has them and does not slow down for
-    /// them, as .NET judges it.</summary>
+    /// <summary>Whether tiles are computed in vectors of 512 bits. This is true if the processor has them and, as .NET judges, does not
+    /// slow down for them.</summary>
     public static bool IsWide => Vector512.IsHardwareAccelerated;
 
     private static bool IsOfIntel => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == ('G' | 'e' << 8 | 'n' << 16 | 'u' << 24);
@@ -80,19 +80,21 @@ internal static unsafe class TileProduct
     /// <param name="columns">Rows of the right side; whole panels are computed.</param>
     /// <param name="width">The number of coordinates of a row.</param>
     /// <param name="tile">[rows, stride], overwritten.</param>
-    /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
+    /// <param name="stride">The number of elements from one row of the tile to the next, at least <paramref name="columns"/> in whole
+    /// panels.</param>
     public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride) =>
         Multiply(left, right, rows, columns, width, tile, stride, IsWide);
 
-    /// <summary>The same in vectors of a given size.</summary>
+    /// <summary>Does the same in vectors of a given size.</summary>
     /// <param name="left">Panels of <see cref="Left"/> rows.</param>
     /// <param name="right">Panels of <see cref="Right"/> rows.</param>
     /// <param name="rows">Rows of the left side; whole panels are computed.</param>
     /// <param name="columns">Rows of the right side; whole panels are computed.</param>
     /// <param name="width">Coordinates of a row.</param>
     /// <param name="tile">[rows, stride], overwritten.</param>
-    /// <param name="stride">From one row of the tile to the next, at least <paramref name="columns"/> in whole panels.</param>
-    /// <param name="wide">Whether vectors have 512 bits; else 256. A panel that has no second one beside it takes 256.</param>
+    /// <param name="stride">The number of elements from one row of the tile to the next, at least <paramref name="columns"/> in whole
+    /// panels.</param>
+    /// <param name="wide">Whether vectors have 512 bits. If not, they have 256. A panel without a second one next to it uses 256.</param>
     public static void Multiply(float* left, float* right, int rows, int columns, int width, float* tile, int stride, bool wide)
     {
         for (var start = 0; start < width; start += Depth)

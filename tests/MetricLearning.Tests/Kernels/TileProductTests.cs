@@ -69,7 +69,8 @@ public unsafe class TileProductTests
         float[] Packed(float[] from, int panel)
         {
             var packed = new float[Whole(from.Length / width, panel) * width];
-            fixed (float* f = from, zeros = new float[width], to = packed) TileProduct.Pack(f, from.Length / width, width, zeros, panel, to);
+            fixed (float* f = from, zeros = new float[width], to = packed)
+                TileProduct.Pack(f, from.Length / width, width, zeros, panel, to);
             return packed;
         }
     }

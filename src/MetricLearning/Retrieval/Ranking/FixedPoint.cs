@@ -28,7 +28,7 @@ internal static unsafe class FixedPoint
     /// two.</summary>
     public const int Strip = 6, Panel = 16;
 
-    /// <summary>The most strips that meet a panel at once.</summary>
+    /// <summary>The greatest number of strips that are multiplied with a panel at once.</summary>
     public const int MostStrips = 2;
 
     private const int SimdRows = 4;
@@ -43,8 +43,8 @@ internal static unsafe class FixedPoint
     /// has.</summary>
     public static bool IsFaster => IsSupported && faster.Value;
 
-    /// <summary>Whether sums are computed in vectors of 512 bits. That holds where the processor has them and does not slow down for them,
-    /// as .NET judges it.</summary>
+    /// <summary>Whether sums are computed in vectors of 512 bits. This is true if the processor has them and, as .NET judges, does not slow
+    /// down for them.</summary>
     public static bool IsWide => Vector512.IsHardwareAccelerated;
 
     /// <summary>The number of places that a row takes: its width, rounded up to a multiple of 16.</summary>
@@ -113,22 +113,22 @@ internal static unsafe class FixedPoint
     /// <param name="columns">The number of rows there that are on the right.</param>
     /// <param name="width">The places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
-    /// <param name="stride">Numbers from one row of the result to the next.</param>
+    /// <param name="stride">The number of elements from one row of the result to the next.</param>
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
         float* result, long stride) => Multiply(a, left, rows, b, right, offset, columns, width, result, stride, IsWide);
 
-    /// <summary>The same in vectors of a given size. The result has the same bits for both sizes.</summary>
+    /// <summary>Does the same in vectors of a given size. The result has the same bits for both sizes.</summary>
     /// <param name="a">Strips of rows on the left.</param>
     /// <param name="left">The factors of these rows.</param>
-    /// <param name="rows">How many rows there are on the left.</param>
+    /// <param name="rows">The number of rows on the left.</param>
     /// <param name="b">Panels of rows on the right.</param>
     /// <param name="right">The factors of these rows, filled up to whole panels.</param>
     /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
-    /// <param name="columns">How many rows there are on the right.</param>
+    /// <param name="columns">The number of rows on the right.</param>
     /// <param name="width">Places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
-    /// <param name="stride">Numbers from one row of the result to the next.</param>
-    /// <param name="wide">Whether vectors have 512 bits; else 256.</param>
+    /// <param name="stride">The number of elements from one row of the result to the next.</param>
+    /// <param name="wide">Whether vectors have 512 bits. If not, they have 256.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,
         float* result, long stride, bool wide)
@@ -192,15 +192,15 @@ internal static unsafe class FixedPoint
                 for (var j = 0; j < columns; j++) target[j] = offset[j] - target[j] * right[j] * left[i];
     }
 
-    /// <summary>Sums of products of a few strips and a panel as integers, [6 strips, 16]. No sum, nor any part of one, may exceed
-    /// int32.</summary>
+    /// <summary>Computes the sums of products of a few strips and a panel as integers, [6 strips, 16]. No sum, nor any part of one, may
+    /// exceed int32.</summary>
     /// <param name="strip">The first strip: <see cref="Strip"/> rows on the left, interleaved by pairs.</param>
-    /// <param name="strips">How many strips, 1 to <see cref="MostStrips"/>.</param>
-    /// <param name="step">Pairs from one strip to the next.</param>
+    /// <param name="strips">The number of strips, 1 to <see cref="MostStrips"/>.</param>
+    /// <param name="step">The number of pairs from one strip to the next.</param>
     /// <param name="panel">Rows on the right, <see cref="Panel"/> of them interleaved by pairs.</param>
     /// <param name="pairs">Pairs of places of a row.</param>
-    /// <param name="sums">Memory for 96 integers a strip, overwritten.</param>
-    /// <param name="wide">Whether two strips are computed in vectors of 512 bits. One strip alone takes 256.</param>
+    /// <param name="sums">Memory for 96 integers per strip, overwritten.</param>
+    /// <param name="wide">Whether two strips are computed in vectors of 512 bits. One strip alone uses 256.</param>
     public static void Sums(int* strip, int strips, long step, int* panel, int pairs, int* sums, bool wide)
     {
         if (wide && strips == MostStrips) SumsOfTwo(strip, strip + step, panel, pairs, sums);
@@ -255,7 +255,7 @@ internal static unsafe class FixedPoint
         high.Store(sums + 8);
     }
 
-    /// <summary>The same of two strips and a panel, [12, 16], in vectors of 512 bits.</summary>
+    /// <summary>Computes the same for two strips and a panel, [12, 16], in vectors of 512 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumsOfTwo(int* strip, int* next, int* panel, int pairs, int* sums)
     {
@@ -297,7 +297,7 @@ internal static unsafe class FixedPoint
             : Vector512.Create(Avx2.MultiplyAddAdjacent(x.GetLower(), y.GetLower()),
                 Avx2.MultiplyAddAdjacent(x.GetUpper(), y.GetUpper()));
 
-    /// <summary>Writes sums in float32, or adds them to what is there.</summary>
+    /// <summary>Writes sums in float32, or adds them to the existing numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(int* sums, int rows, int columns, float* target, long stride, bool first)
     {
