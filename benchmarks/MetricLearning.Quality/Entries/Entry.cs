@@ -7,7 +7,7 @@ namespace MetricLearning.Quality;
 internal sealed record Making(int Classes, int Steps, double Value)
 {
     /// <summary>The length of embeddings.</summary>
-    public long Dimension => Networks.Dimension;
+    public long Dimension { get; } = Networks.Dimension;
 }
 
 /// <summary>A row of the table: a loss with its miner, its batches and its head.</summary>

@@ -1,3 +1,4 @@
+using static MetricLearning.Quality.StepData;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Quality;
@@ -20,7 +21,7 @@ internal sealed record Objective(nn.Module Loss, Func<StepData, Tensor> Value, A
 
     /// <summary>A loss on two views, which are two pictures of one identity.</summary>
     public static Objective OfViews(ViewLoss loss) =>
-        new(loss, step => loss.call(step.First(step.Embedding), step.Second(step.Embedding)));
+        new(loss, step => loss.call(First(step.Embedding), Second(step.Embedding)));
 
     public void Dispose() => Loss.Dispose();
 }

@@ -1,3 +1,4 @@
+using static MetricLearning.Quality.StepData;
 using static TorchSharp.torch;
 
 namespace MetricLearning.Quality;
@@ -18,22 +19,22 @@ internal static class OtherEntries
             return new(loss, step =>
             {
                 var guide = step.Pictures.flatten(1);
-                return loss.call(step.First(step.Embedding), step.Second(step.Embedding), step.First(guide), step.Second(guide));
+                return loss.call(First(step.Embedding), Second(step.Embedding), First(guide), Second(guide));
             });
         }) { Setting = "temperature", Values = [0.05, 0.1, 0.2], Batches = Batches.P32K2 },
         new("multi-label N-pairs", making =>
         {
             var loss = new MultiLabelNPairsLoss();
-            return new(loss, step => loss.call(step.First(step.Embedding), step.Second(step.Embedding),
-                nn.functional.one_hot(step.First(step.Labels), making.Classes)));
+            return new(loss, step => loss.call(First(step.Embedding), Second(step.Embedding),
+                nn.functional.one_hot(First(step.Labels), making.Classes)));
         }) { Batches = Batches.P32K2 },
         new("instance, two views", making =>
         {
             var loss = new InstanceLoss(making.Value);
             return new(loss, step =>
             {
-                using var batch = new LossBatch(step.First(step.Embedding), step.First(step.Labels), step.Second(step.Embedding),
-                    step.Second(step.Labels));
+                using var batch = new LossBatch(First(step.Embedding), First(step.Labels), Second(step.Embedding),
+                    Second(step.Labels));
                 return loss.call(batch);
             });
         }) { Setting = "scale", Values = [8, 16, 32], Batches = Batches.P32K2 },

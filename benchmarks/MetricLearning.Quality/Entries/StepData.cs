@@ -10,10 +10,10 @@ namespace MetricLearning.Quality;
 internal sealed record StepData(ModelOutput Output, Tensor Embedding, Tensor Pictures, Tensor Labels)
 {
     /// <summary>The first pictures of the pairs in a batch of <see cref="Batches.P32K2"/>.</summary>
-    public Tensor First(Tensor rows) => Every(rows, 0);
+    public static Tensor First(Tensor rows) => Every(rows, 0);
 
     /// <summary>The second ones.</summary>
-    public Tensor Second(Tensor rows) => Every(rows, 1);
+    public static Tensor Second(Tensor rows) => Every(rows, 1);
 
     private static Tensor Every(Tensor rows, int from) => rows.view([rows.size(0) / 2, 2, .. rows.shape[1..]]).select(1, from);
 }

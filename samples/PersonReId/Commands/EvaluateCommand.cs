@@ -23,7 +23,7 @@ internal static class EvaluateCommand
         };
         var widths = new Option<int[]>("--widths")
         {
-            Description = "Also evaluates the first N numbers of each embedding alone, for each N; train --matryoshka makes them useful",
+            Description = "Also evaluates the first N numbers of each embedding alone, for each N; a Matryoshka training makes them useful",
             HelpName = "N ...",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],

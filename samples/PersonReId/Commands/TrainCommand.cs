@@ -40,8 +40,8 @@ internal static class TrainCommand
         };
         var teacher = new Option<FileInfo?>("--teacher")
         {
-            Description = "Features of the training images by a larger network, from which the network also learns: extract --set train "
-                + "writes them",
+            Description = "Features of the training images by a larger network, from which the network also learns: the command "
+                + "extract writes them",
             HelpName = "FILE",
         };
         teacher.Validators.Add(result =>
@@ -121,7 +121,7 @@ internal sealed class RecipeOptions
     private readonly Option<bool> normalize = new("--normalize") { Description = "The triplet loss compares features of length one" };
     private readonly Option<int[]> matryoshka = new("--matryoshka")
     {
-        Description = "The triplet loss looks at the first N numbers of its rows too, for each N: evaluate --widths shows what they reach",
+        Description = "The triplet loss looks at the first N numbers of its rows too, for each N; evaluate shows what they reach",
         HelpName = "N ...",
         AllowMultipleArgumentsPerToken = true,
     };

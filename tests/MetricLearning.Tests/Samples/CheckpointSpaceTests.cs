@@ -58,7 +58,7 @@ public sealed class CheckpointSpaceTests(SmallRun run)
     public void Matryoshka_TrainsPrefixes()
     {
         var folder = run.NewFolder();
-        SmallRun.Finish(run.Train(folder, "--matryoshka", "8", "16", "--epochs", "1"));
+        SmallRun.Finish(run.Train(folder, "--matryoshka", "8", "16"));
         Assert.Contains("--matryoshka 8 16", TrainingCheckpoint.ReadNotes(Path.Combine(folder, TrainingCheckpoint.LastFile))["recipe"],
             StringComparison.Ordinal);
         Assert.Contains("and on their first 8, 16 numbers", File.ReadAllText(Path.Combine(folder, "report.html")),
