@@ -74,7 +74,8 @@ public class LossesPageTests
         var wrong = new List<string>();
         foreach (var type in exported.Where(type => Listed("Losses").Contains(type.Name)))
         {
-            var defaults = page.Section($"#### `{type.Name}`").First(line => line.StartsWith("- **Defaults**", StringComparison.Ordinal));
+            var defaults = page.Section($"#### `{type.Name}`")
+                .First(line => line.StartsWith("- **Defaults**", StringComparison.Ordinal));
             foreach (var parameter in type.GetConstructors().SelectMany(constructor => constructor.GetParameters())
                 .Where(p => p.HasDefaultValue))
             {
