@@ -60,7 +60,7 @@ public sealed class HostileFileTests : IDisposable
 
     [Fact]
     public void AnUnknownType_IsRefused() =>
-        Refused(File(new ProtoMessage().Add(1, 1).Add(2, 17).Add(8, "w").Add(9, 1, stream => stream.WriteByte(0))), "the type 17");
+        Refused(File(new ProtoMessage().Add(1, 1).Add(2, 17).Add(8, "w").Add(9, 1, stream => stream.WriteByte(0))), "the ONNX type 17");
 
     [Fact]
     public void TwoTensorsOfOneName_AreRefused()

@@ -15,11 +15,12 @@ internal static class LooseScalars
 
     private static readonly Lazy<HashSet<MethodBase>> unsafeCalls = new(FindUnsafeCalls);
 
-    /// <summary>Returns "Type.Method calls Method" for each call in these types that creates such a scalar, or that makes TorchSharp create
-    /// one.</summary>
+    /// <summary>Returns "Type.Method calls Type: Method" for each call in these types that creates such a scalar, or that makes TorchSharp
+    /// create one.</summary>
     public static string[] In(IEnumerable<Type> types) =>
         [.. Calls(types).Where(call => unsafeCalls.Value.Contains(call.Callee))
-            .Select(call => $"{call.Caller.DeclaringType}.{call.Caller.Name} calls {call.Callee}").Distinct().Order()];
+            .Select(call => $"{call.Caller.DeclaringType}.{call.Caller.Name} calls {call.Callee.DeclaringType}: {call.Callee}")
+            .Distinct().Order()];
 
     /// <summary>The methods that create scalars, and all methods of TorchSharp that call them, at any depth.</summary>
     private static HashSet<MethodBase> FindUnsafeCalls()

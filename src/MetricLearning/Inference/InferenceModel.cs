@@ -103,7 +103,7 @@ public sealed class InferenceModel : IDisposable
 
     private Tensor Copy(Tensor weight)
     {
-        var own = weight.detach();
-        return sideBySide && own.dim() == 4 ? ImageLayout.SideBySide(own) : own.clone();
+        var own = weight.detach().clone();      // the other layout may be the same memory, as for a kernel of one pixel
+        return sideBySide && own.dim() == 4 ? ImageLayout.SideBySide(own) : own;
     }
 }

@@ -58,7 +58,7 @@ public sealed partial class ResumeTests(SmallRun run)
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         List<string> lines = [];
         // One step with such images takes so long that the program still waits for its end when the second signal comes.
-        using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "256", "128", "--batch", "6", "4"));
+        using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "256", "128", "--batch", "6", "12"));
         while (!process.HasExited && !Contains("Network")) Thread.Yield();
         for (var signals = 0; signals < 2; signals++) Process.Start("kill", ["-TERM", $"{process.Id}"]).WaitForExit();
         process.WaitForExit();

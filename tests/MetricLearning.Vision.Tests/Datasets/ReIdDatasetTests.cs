@@ -34,12 +34,12 @@ public sealed class ReIdDatasetTests : IDisposable
         Put("Market-1501-v15.09.15/bounding_box_test", "0001_c2s1_000001_00.jpg");
         var inner = Path.Combine(folder.Path, "Market-1501-v15.09.15");
         Expect.Error<DirectoryNotFoundException>(
-            $"{folder.Path} is no Market-1501 folder: it has no bounding_box_train, no query, no bounding_box_test. " +
+            $"{folder.Path} is not a folder of Market-1501: it has no bounding_box_train, no query, no bounding_box_test. " +
             $"Did you mean {inner}?",
             () => ReIdDataset.Market1501(folder.Path));
         Directory.Delete(Path.Combine(inner, "bounding_box_train"), recursive: true);
         Expect.Error<DirectoryNotFoundException>(
-            $"{inner} is no Market-1501 folder: it has no bounding_box_train. It has bounding_box_test, query.",
+            $"{inner} is not a folder of Market-1501: it has no bounding_box_train. It has bounding_box_test, query.",
             () => ReIdDataset.Market1501(inner));
         Assert.Empty(ReIdDataset.Market1501(inner, testOnly: true).Train);
         Expect.Error<DirectoryNotFoundException>("There is no folder /nowhere.", () => ReIdDataset.Market1501("/nowhere"));

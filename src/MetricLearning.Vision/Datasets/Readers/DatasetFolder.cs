@@ -18,7 +18,7 @@ internal sealed class DatasetFolder
         if (missing.Length == 0) return;
         var found = Directory.GetFileSystemEntries(root).Order(StringComparer.Ordinal).ToArray();
         var meant = found.FirstOrDefault(sub => needed.All(part => Has(sub, part)));
-        throw new DirectoryNotFoundException($"{root} is not a {dataset.Name} folder: it has no {string.Join(", no ", missing)}. " +
+        throw new DirectoryNotFoundException($"{root} is not a folder of {dataset.Name}: it has no {string.Join(", no ", missing)}. " +
             (meant is not null ? $"Did you mean {meant}?"
                 : found.Length == 0 ? $"It is empty. {Hint}"
                 : $"It has {MessageText.Some(found.Select(Path.GetFileName).ToArray())}. {Hint}"));

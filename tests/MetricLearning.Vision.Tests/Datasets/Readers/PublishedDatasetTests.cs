@@ -32,7 +32,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal(CameraFilter.SameIdentity, data.Protocol.Cameras);
         File.Delete(folder.Under("list_train.txt"));
         Assert.Empty(ReIdDataset.Msmt17(folder.Path, testOnly: true).Train);
-        Expect.Error<DirectoryNotFoundException>($"{folder.Path} is no MSMT17 folder: it has no list_train.txt. It has list_gallery.txt, ",
+        Expect.Error<DirectoryNotFoundException>($"{folder.Path} is not a folder of MSMT17: it has no list_train.txt. It has list_gallery.txt, ",
             () => ReIdDataset.Msmt17(folder.Path));
         Expect.Error<DirectoryNotFoundException>("its authors provide it at https://www.pkuvmc.com/dataset.html",
             () => ReIdDataset.Msmt17(folder.Path));
@@ -46,7 +46,7 @@ public sealed class PublishedDatasetTests : IDisposable
         Directory.CreateDirectory(folder.Under("test/x")[..^2]);
         foreach (var list in new[] { "list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt" }) Lines(list,
             "a_b_01_c.jpg 0");
-        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} are not there: ",
+        Expect.Error<FileNotFoundException>($"2 of 2 images that MSMT17 lists in {folder.Path} do not exist: ",
             () => ReIdDataset.Msmt17(folder.Path));
         Lines("list_train.txt", "", "portrait.jpg 0");
         Expect.Error<InvalidDataException>($"{folder.Under("list_train.txt")}, line 2: portrait.jpg is not named like 0000_000_01",
@@ -137,8 +137,8 @@ public sealed class PublishedDatasetTests : IDisposable
             ("""<Item vehicleID="1" cameraID="c001" />""", "line 2: an item has no imageName."),
             ("""<Item imageName="a.jpg" cameraID="c001" />""", "line 2: an item has no vehicleID."),
             ("""<Item imageName="a.jpg" vehicleID="1" />""", "line 2: an item has no cameraID."),
-            ("""<Item imageName="a.jpg" vehicleID="one" cameraID="c001" />""", "line 2: vehicleID is written 001, got \"one\"."),
-            ("""<Item imageName="a.jpg" vehicleID="1" cameraID="" />""", "line 2: cameraID is written c001, got \"\"."),
+            ("""<Item imageName="a.jpg" vehicleID="one" cameraID="c001" />""", "line 2: vehicleID must look like 001, got \"one\"."),
+            ("""<Item imageName="a.jpg" vehicleID="1" cameraID="" />""", "line 2: cameraID must look like c001, got \"\"."),
             ("""<Item imageName="a.jpg" vehicleID="1" cameraID="c1" /><Item imageName="a.jpg" vehicleID="1" cameraID="c1" />""",
                 "line 2: imageName a.jpg appears twice."),
         })
