@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Linq.Expressions;
-using Microsoft.Extensions.VectorData;
 
 namespace MetricLearning.Search.Benchmarks;
 
