@@ -48,7 +48,8 @@ internal static class NetworkCases
             };
         })
         {
-            Agreement = new(0.1),           // and most of all through batch norms of a few images
+            // Rounding grows most through batch norms of a few images, and it may switch a ReLU, which changes a row of a gradient.
+            Agreement = new(0.1, Rows: 0.99),
         };
 
     private static string Shape(int count) => $"{count} x 3 x {Height} x {Width}";
