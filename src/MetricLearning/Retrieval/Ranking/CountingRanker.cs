@@ -85,14 +85,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
     {
         var rows = relations.Matches(query, out var skipped);
         var keys = Array.ConvertAll(rows, row => source.Key(query, row));
-        Array.Sort(keys, rows, null);
-        for (var i = 0; i < keys.Length;)       // Array.Sort is not stable: put equal keys in the order of their rows
-        {
-            var end = i + 1;
-            while (end < keys.Length && keys[end] == keys[i]) end++;
-            Array.Sort(rows, i, end - i);
-            i = end;
-        }
+        RowOrder.Sort(keys, rows);
         var intervals = Array.ConvertAll(keys, key => source.Interval(query, key, source.CountingType));
         return new Pending
         {

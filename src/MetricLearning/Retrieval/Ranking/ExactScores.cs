@@ -53,8 +53,9 @@ internal static unsafe class ExactScores
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<double> Square(Vector256<double> v) => v * v;
 
+    /// <summary>Four numbers in float64.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<double> Load<T>(T* p) where T : unmanaged
+    public static Vector256<double> Load<T>(T* p) where T : unmanaged
     {
         if (typeof(T) == typeof(double)) return Vector256.Load((double*)p);
         var narrow = Vector128.Load((float*)p);

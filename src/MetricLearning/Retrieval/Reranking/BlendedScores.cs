@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -61,21 +63,10 @@ internal sealed unsafe class BlendedScores : ScoreSource
         var (from, to) = ((nint)TensorMemory.Of(scores), (nint)TensorMemory.Of(tile!));
         Threads.For(queries, i =>
         {
-            if (scores.dtype == ScalarType.Float32) Blend(i, (float*)from + (long)i * rows);
-            else Blend(i, (double*)from + (long)i * rows);
+            if (scores.dtype == ScalarType.Float32) Blend(i, (float*)from + (long)i * rows, row, rows, (double*)to + (long)i * rows);
+            else Blend(i, (double*)from + (long)i * rows, row, rows, (double*)to + (long)i * rows);
         });
         return tile!.narrow(0, 0, queries * (long)rows).view(queries, rows).MoveToOuterDisposeScope();
-
-        void Blend<T>(int i, T* firsts) where T : unmanaged
-        {
-            var (keyOf, share) = (first.KeyOf(start + i, first.CountingType), shareOf(start + i));
-            double* jaccards = memory + (long)i * encoded.Gallery + row, blended = (double*)to + (long)i * rows;
-            for (var j = 0; j < rows; j++)
-            {
-                var t = Math.Max(0, added + keyOf.Of(KernelArrays.Widen(firsts[j])));
-                blended[j] = jaccards[j] + share.Of(t);
-            }
-        }
     }
 
     public override double Key(int query, int row) => memory[(query - start) * (long)encoded.Gallery + row] + exact(query, row);
@@ -89,6 +80,30 @@ internal sealed unsafe class BlendedScores : ScoreSource
     public override KeyOfScore KeyOf(int query, ScalarType type) => new(0, 1, Error(query));
 
     public override double Gap(int query, ScalarType type) => 2 * Error(query);
+
+    /// <summary>Blends some scores of one query.</summary>
+    /// <param name="i">The query, counted from the first of the block.</param>
+    /// <param name="firsts">Scores of the first distances.</param>
+    /// <param name="row">The row of the first score.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="blended">Memory for the result.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Blend<T>(int i, T* firsts, int row, int rows, double* blended) where T : unmanaged
+    {
+        var (keyOf, share) = (first.KeyOf(start + i, first.CountingType), shareOf(start + i));
+        var jaccards = memory + (long)i * encoded.Gallery + row;
+        var (shift, scale, sum) = (Vector256.Create(keyOf.Shift), Vector256.Create(keyOf.Scale), Vector256.Create(added));
+        var (lambda, divisor) = (Vector256.Create(share.Lambda), Vector256.Create(share.Divisor));
+        var j = 0;
+        for (; j <= rows - 4; j += 4)
+        {
+            var t = Vector256.Max(Vector256<double>.Zero, sum + (ExactScores.Load(firsts + j) + shift) / scale);
+            var power = share.Power == 1 ? t : share.Power == 2 ? t * t : Vector256.Sqrt(t);
+            (Vector256.Load(jaccards + j) + lambda * (power / divisor)).Store(blended + j);
+        }
+        for (; j < rows; j++)
+            blended[j] = jaccards[j] + share.Of(Math.Max(0, added + keyOf.Of(KernelArrays.Widen(firsts[j]))));
+    }
 
     private double Error(int query)
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -39,8 +41,23 @@ internal sealed unsafe class EncodedRows
         {
             var row = new Span<double>((double*)memory + (long)i * Gallery, Gallery);
             gallery.AddMinima(queries[first + i], row);
-            for (var j = 0; j < Gallery; j++) row[j] = Math.Max(0, 1 - row[j] / (2 - row[j])) * share;
+            ToDistances(row, share);
         });
         return distances;
+    }
+
+    /// <summary>Turns sums of minima into Jaccard distances times a share.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ToDistances(Span<double> sums, double share)
+    {
+        var (one, two, factor) = (Vector256.Create(1.0), Vector256.Create(2.0), Vector256.Create(share));
+        var j = 0;
+        fixed (double* p = sums)
+            for (; j <= sums.Length - 4; j += 4)
+            {
+                var sum = Vector256.Load(p + j);
+                (Vector256.Max(Vector256<double>.Zero, one - sum / (two - sum)) * factor).Store(p + j);
+            }
+        for (; j < sums.Length; j++) sums[j] = Math.Max(0, 1 - sums[j] / (2 - sums[j])) * share;
     }
 }

@@ -1,7 +1,3 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-
 namespace MetricLearning;
 
 /// <summary>The rows that may belong to the nearest rows of one query, and those that may be its farthest, given keys with an
@@ -10,77 +6,74 @@ namespace MetricLearning;
 /// <param name="gap">Two keys that differ by more than this are in their true order; 0 if the keys are exact.</param>
 internal sealed class NeighborCandidates(int width, double gap)
 {
-    private readonly List<(double Key, int Row)> far = [];
-    private double[] keys = new double[2 * width + 32];
-    private int[] rows = new int[2 * width + 32];
-    private int count;
-    private double limit = double.PositiveInfinity, largest = double.NegativeInfinity;
+    private const int FewFar = 4;
 
-    /// <summary>Adds consecutive rows.</summary>
-    /// <param name="some">Their keys, to within the error.</param>
-    /// <param name="first">The first of the rows.</param>
-    public void Take(ReadOnlySpan<double> some, int first)
-    {
-        var vectors = MemoryMarshal.Cast<double, Vector512<double>>(some);
-        var lanes = Vector512<double>.Count;
-        var top = Vector512.Create(double.NegativeInfinity);
-        for (var v = 0; v < vectors.Length; v++)
-        {
-            top = Vector512.Max(top, vectors[v]);
-            var bits = Vector512.LessThanOrEqual(vectors[v], Vector512.Create(limit)).ExtractMostSignificantBits();
-            for (; bits != 0; bits &= bits - 1)
-            {
-                var column = v * lanes + BitOperations.TrailingZeroCount(bits);
-                Add(some[column], first + column);
-            }
-        }
-        var highest = double.NegativeInfinity;
-        for (var lane = 0; lane < lanes; lane++) highest = Math.Max(highest, top[lane]);
-        for (var column = vectors.Length * lanes; column < some.Length; column++)
-        {
-            highest = Math.Max(highest, some[column]);
-            if (some[column] <= limit) Add(some[column], first + column);
-        }
-        TakeFar(some, first, highest);
-    }
+    private double[] keys = new double[2 * width + 32], farKeys = new double[FewFar];
+    private int[] rows = new int[2 * width + 32], farRows = new int[FewFar];
+    private int count, farCount;
+    private double largest = double.NegativeInfinity;
+
+    /// <summary>A row with a larger key is not among the nearest.</summary>
+    public double NearLimit { get; private set; } = double.PositiveInfinity;
+
+    /// <summary>A row with a smaller key is not the farthest.</summary>
+    public double FarLimit => largest - gap;
 
     /// <summary>Rows that include the nearest ones.</summary>
-    public ReadOnlySpan<int> Near()
+    public ReadOnlySpan<int> Near
     {
-        Compact();
-        return rows.AsSpan(0, count);
+        get
+        {
+            Compact();
+            return rows.AsSpan(0, count);
+        }
     }
 
     /// <summary>Rows that include the farthest one.</summary>
-    public IEnumerable<int> Far() => far.Where(f => f.Key >= largest - gap).Select(f => f.Row);
-
-    private void TakeFar(ReadOnlySpan<double> some, int first, double highest)
+    public ReadOnlySpan<int> Far
     {
-        if (highest < largest - gap || (gap == 0 && highest <= largest)) return;
-        largest = Math.Max(largest, highest);
-        far.RemoveAll(f => f.Key < largest - gap);
-        for (var column = 0; column < some.Length; column++)
+        get
         {
-            if (some[column] < largest - gap) continue;
-            far.Add((some[column], first + column));
-            if (gap == 0) return;       // the keys are exact: one is enough
+            CompactFar();
+            return farRows.AsSpan(0, farCount);
         }
     }
 
-    private void Add(double key, int row)
+    /// <summary>Takes a row.</summary>
+    /// <param name="key">Its key, to within the error.</param>
+    /// <param name="row">The row.</param>
+    /// <returns>Whether a limit has changed.</returns>
+    public bool Take(double key, int row)
+    {
+        var (limit, top) = (NearLimit, largest);
+        if (key <= limit) AddNear(key, row);
+        // Where the keys are exact, one farthest row is enough.
+        if (gap == 0 ? key > top : key >= FarLimit) AddFar(key, row);
+        return limit != NearLimit || top != largest;
+    }
+
+    private void AddNear(double key, int row)
     {
         if (count == keys.Length)
         {
             Compact();
-            if (count > keys.Length / 2)
-            {
-                Array.Resize(ref keys, 2 * keys.Length);
-                Array.Resize(ref rows, keys.Length);
-            }
-            if (key > limit) return;
+            if (count > keys.Length / 2) Grow(ref keys, ref rows);
+            if (key > NearLimit) return;
         }
         (keys[count], rows[count]) = (key, row);
         count++;
+    }
+
+    private void AddFar(double key, int row)
+    {
+        largest = Math.Max(largest, key);
+        if (farCount == farKeys.Length || gap == 0)
+        {
+            CompactFar();
+            if (farCount == farKeys.Length) Grow(ref farKeys, ref farRows);
+        }
+        (farKeys[farCount], farRows[farCount]) = (key, row);
+        farCount++;
     }
 
     /// <summary>Drops the rows that cannot be among the nearest any more.</summary>
@@ -88,7 +81,22 @@ internal sealed class NeighborCandidates(int width, double gap)
     {
         if (count <= width) return;
         Array.Sort(keys, rows, 0, count);
-        limit = keys[width - 1] + gap;
-        while (keys[count - 1] > limit) count--;
+        NearLimit = keys[width - 1] + gap;
+        while (keys[count - 1] > NearLimit) count--;
+    }
+
+    /// <summary>Drops the rows that cannot be the farthest any more.</summary>
+    private void CompactFar()
+    {
+        var kept = 0;
+        for (var i = 0; i < farCount; i++)
+            if (farKeys[i] >= FarLimit) (farKeys[kept], farRows[kept++]) = (farKeys[i], farRows[i]);
+        farCount = kept;
+    }
+
+    private static void Grow(ref double[] keys, ref int[] rows)
+    {
+        Array.Resize(ref keys, 2 * keys.Length);
+        Array.Resize(ref rows, keys.Length);
     }
 }

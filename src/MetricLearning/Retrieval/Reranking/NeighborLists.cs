@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
 /// <summary>The nearest rows of each query, nearest first and ties by index, and the key of each query's farthest row.</summary>
-/// <remarks>A <see cref="NeighborSearch"/> finds candidates, which are then measured exactly: the lists are those of the exact keys. The
+/// <remarks>A <see cref="NeighborSearch{T}"/> finds candidates, which are then measured exactly: the lists are those of the exact keys. The
 /// memory is that of the lists, the candidates and one tile.</remarks>
 internal sealed class NeighborLists
 {
@@ -36,9 +36,13 @@ internal sealed class NeighborLists
     {
         var lists = new NeighborLists(queries, Math.Min(width, count));
         if (count == 0 || queries == 0) return lists;
-        new NeighborSearch(source, queries, count, lists.Width, tileRows)
-            .Run((query, found) => lists.Settle(source, query, found), progress);
+        if (source.CountingType == TorchSharp.torch.ScalarType.Float32)
+            new NeighborSearch<float>(source, queries, count, lists.Width, tileRows).Run(Settle, progress);
+        else
+            new NeighborSearch<double>(source, queries, count, lists.Width, tileRows).Run(Settle, progress);
         return lists;
+
+        void Settle(int query, NeighborCandidates found) => lists.Settle(source, query, found);
     }
 
     /// <summary>The lists of a few rows among themselves, from all their keys. No tensor is created.</summary>
@@ -62,11 +66,16 @@ internal sealed class NeighborLists
     /// <summary>Measures the candidates of a query exactly and keeps the nearest.</summary>
     private void Settle(ScoreSource source, int query, NeighborCandidates found)
     {
-        var near = found.Near().ToArray();
-        var exact = new double[near.Length];
-        for (var i = 0; i < near.Length; i++) exact[i] = source.Key(query, near[i]);
-        var order = Enumerable.Range(0, near.Length).OrderBy(i => exact[i]).ThenBy(i => near[i]).Take(Width).ToArray();
-        for (var i = 0; i < Width; i++) (rows[query * Width + i], keys[query * Width + i]) = (near[order[i]], exact[order[i]]);
-        FarthestKeys[query] = found.Far().Max(row => source.Key(query, row));
+        var near = found.Near;
+        var order = Scratch.Ints(near.Length).AsSpan(0, near.Length);
+        var exact = Scratch.Doubles(near.Length);
+        near.CopyTo(order);
+        for (var i = 0; i < order.Length; i++) exact[i] = source.Key(query, order[i]);
+        RowOrder.Sort(exact, order);
+        order[..Width].CopyTo(rows.AsSpan(query * Width));
+        exact[..Width].CopyTo(keys.AsSpan(query * Width));
+        var farthest = double.NegativeInfinity;
+        foreach (var row in found.Far) farthest = Math.Max(farthest, source.Key(query, row));
+        FarthestKeys[query] = farthest;
     }
 }

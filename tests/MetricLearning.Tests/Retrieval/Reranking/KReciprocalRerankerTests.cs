@@ -138,6 +138,40 @@ public class KReciprocalRerankerTests
         }, iter: 60, threads: 1);
 
     [Theory]
+    [InlineData("EuclideanSquared", ScoreSieve.Int16, ScalarType.Float32)]
+    [InlineData("EuclideanSquared", ScoreSieve.Float32, ScalarType.Float32)]
+    [InlineData("EuclideanSquared", ScoreSieve.Float32, ScalarType.Float64)]
+    [InlineData("Cosine", ScoreSieve.Int16, ScalarType.Float32)]
+    [InlineData("Cosine", ScoreSieve.Float32, ScalarType.Float32)]
+    [InlineData("Dot", ScoreSieve.Float32, ScalarType.Float32)]
+    public void Neighbors_OfRowsThatAreHardToTellApart_AreTheNearestByIndex(string distance, ScoreSieve sieve, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        // Far from the origin and close together, with equal rows and rows of very different lengths.
+        var (count, width) = (360, 24);
+        var close = 1000 + randn(count, width) * 1e-3;
+        close[3..40] = close[3];
+        var uneven = randn(count, width) * pow(10, randint(-6, 7, [count, 1]));
+        foreach (var x in new[] { close.to(type), uneven.to(type), cat([uneven.narrow(0, 0, 180), close.narrow(0, 0, 180)]).to(type) })
+        {
+            var scores = new FeatureScores(Named(distance), x, x, sieve);
+            var keys = Enumerable.Range(0, count)
+                .Select(i => Enumerable.Range(0, count).Select(j => scores.Key(i, j)).ToArray()).ToArray();
+            var orders = Array.ConvertAll(keys, own => Enumerable.Range(0, count).OrderBy(row => own[row]).ThenBy(row => row).ToArray());
+            foreach (var (tile, k) in new[] { (2048, 21), (300, 5), (96, 60) })
+            {
+                var lists = NeighborLists.Of(scores, count, count, k, tile);
+                for (var i = 0; i < count; i++)
+                {
+                    Assert.Equal(orders[i].Take(k), lists.Rows(i).ToArray());
+                    Assert.Equal(keys[i].Max(), lists.FarthestKeys[i]);
+                }
+            }
+        }
+    }
+
+    [Theory]
     [InlineData("EuclideanSquared", KReciprocalDialect.Zhong)]
     [InlineData("Euclidean", KReciprocalDialect.Zhong)]
     [InlineData("Cosine", KReciprocalDialect.Zhong)]
