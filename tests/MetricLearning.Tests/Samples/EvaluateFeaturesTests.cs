@@ -158,7 +158,8 @@ public sealed class EvaluateFeaturesTests : IDisposable
         Refuses(1, "there are none. Give them, or take --protocol none.", InFolder("no-cameras.npz"));
         Refuses(2, "Give one FILE, or --query and --gallery.");
         Refuses(2, "--names: it takes two or three names: features,identities,cameras.", InFolder("half.npz"), "--names", "a");
-        Refuses(2, "--names: Identities must have a * exactly if Features has one, got b with a*.", InFolder("half.npz"), "--names", "a*,b");
+        Refuses(2, "--names: Identities must have a * exactly if Features has one, got b with a*.",
+            InFolder("half.npz"), "--names", "a*,b");
         Refuses(2, "--memory takes a whole number, got abc.", InFolder("half.npz"), "--memory", "abc");
         Refuses(2, "--distance: there is no cosin. It takes ", InFolder("half.npz"), "--distance", "cosin");
         Refuses(2, "There is no option --distanc. Did you mean --distance?", InFolder("half.npz"), "--distanc", "cosine");

@@ -32,7 +32,8 @@ public sealed class PublishedDatasetTests : IDisposable
         Assert.Equal(CameraFilter.SameIdentity, data.Protocol.Cameras);
         File.Delete(folder.Under("list_train.txt"));
         Assert.Empty(ReIdDataset.Msmt17(folder.Path, testOnly: true).Train);
-        Expect.Error<DirectoryNotFoundException>($"{folder.Path} is not a folder of MSMT17: it has no list_train.txt. It has list_gallery.txt, ",
+        Expect.Error<DirectoryNotFoundException>(
+            $"{folder.Path} is not a folder of MSMT17: it has no list_train.txt. It has list_gallery.txt, ",
             () => ReIdDataset.Msmt17(folder.Path));
         Expect.Error<DirectoryNotFoundException>("its authors provide it at https://www.pkuvmc.com/dataset.html",
             () => ReIdDataset.Msmt17(folder.Path));
