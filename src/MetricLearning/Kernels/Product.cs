@@ -26,25 +26,13 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     /// The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
-    public static Tensor OneMinus(Tensor x, Tensor y)
-    {
-        if (WithItself(x, y)) return apply(x, Form.OneMinus);
-        var product = Of(x, y);
-        if (!product.requires_grad) return Over(product, Form.OneMinus);
-        using (product) return S(1) - product;
-    }
+    public static Tensor OneMinus(Tensor x, Tensor y) => Of(x, y, Form.OneMinus);
 
     /// <summary>−x·yᵀ with gradient. If a batch is compared with itself, or if no gradient is needed, it is written over the product.
     /// The caller disposes it.</summary>
     /// <param name="x">[N, D].</param>
     /// <param name="y">[M, D]; x itself for a batch with itself.</param>
-    public static Tensor Negative(Tensor x, Tensor y)
-    {
-        if (WithItself(x, y)) return apply(x, Form.Negative);
-        var product = Of(x, y);
-        if (!product.requires_grad) return Over(product, Form.Negative);
-        using (product) return -product;
-    }
+    public static Tensor Negative(Tensor x, Tensor y) => Of(x, y, Form.Negative);
 
     /// <inheritdoc/>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
@@ -67,6 +55,14 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
     }
 
     /// <summary>What is made of the product.</summary>
+    private static Tensor Of(Tensor x, Tensor y, Form form)
+    {
+        if (WithItself(x, y)) return apply(x, form);
+        var product = Of(x, y);
+        if (!product.requires_grad) return Over(product, form);
+        using (product) return form == Form.OneMinus ? S(1) - product : -product;
+    }
+
     private enum Form
     {
         Product, OneMinus, Negative,

@@ -156,9 +156,7 @@ public abstract class ClassLoss : MetricLoss
     {
         ArgumentNullException.ThrowIfNull(batch);
         var logits = TrainingLogits(batch.Embeddings, weights, labels);
-        yield return PerSample(LabelSmoothing > 0 && Categories is not null
-            ? logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories)
-            : logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses));
+        yield return PerSample(logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories));
     }
 
     /// <summary>The same logits as functions of scores, so that scale and margin need no matrices of their own. Default: the training

@@ -68,9 +68,7 @@ public sealed class LabelSmoothingCrossEntropyLoss : LogitLoss
     /// <inheritdoc/>
     protected override Tensor Costs(Tensor logits, Tensor labels)
     {
-        if (labels.dim() == 1)
-            return Epsilon > 0 && Categories is not null ? new ClassLogits(logits).SmoothedCosts(labels, Epsilon, Form, Categories)
-                : new ClassLogits(logits).SmoothedCosts(labels, Epsilon, Form);
+        if (labels.dim() == 1) return new ClassLogits(logits).SmoothedCosts(labels, Epsilon, Form, Categories);
         var costs = -log_softmax(logits, 1);
         var own = (costs * labels.to(costs.dtype)).sum(1);
         return Epsilon == 0 ? own

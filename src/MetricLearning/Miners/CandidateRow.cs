@@ -48,9 +48,6 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
     /// all.</summary>
     public int PositiveWithin(T radius) => Lowest(positives, true, -radius);
 
-    /// <summary>The farthest negative; −1 if there is none.</summary>
-    public int FarthestNegative() => Negative(farthest: true);
-
     /// <summary>All negatives at the same distance as a given one, in ascending order. If its distance is NaN, only the negative itself.
     /// None for −1.</summary>
     public List<int> NegativesAsFarAs(int column)

@@ -41,7 +41,7 @@ internal static unsafe class SemiHardSearch
             for (var p = -1; (p = candidate.NextPositive(p + 1)) >= 0;)
             {
                 var negative = candidate.NegativeBeyond(candidate[p]);
-                (found[row] ??= []).Add((p, candidate.NegativesAsFarAs(negative < 0 ? candidate.FarthestNegative() : negative)));
+                (found[row] ??= []).Add((p, candidate.NegativesAsFarAs(negative < 0 ? candidate.Negative(farthest: true) : negative)));
             }
         });
         var pairs = found.SelectMany((list, row) => list?.Select(pair => (Row: (long)row, pair.Positive, pair.Negatives)) ?? []).ToArray();
@@ -78,7 +78,7 @@ internal static unsafe class SemiHardSearch
             {
                 var negative = candidate.NegativeBeyond(candidate[p]);
                 if (negative < 0 && (fallback == SemiHardFallback.FarthestNegative || T.IsNaN(candidate[p])))
-                    negative = candidate.FarthestNegative();
+                    negative = candidate.Negative(farthest: true);
                 if (negative >= 0) (found[row] ??= []).Add((p, negative));
             }
         });

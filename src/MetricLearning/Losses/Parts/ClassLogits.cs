@@ -35,27 +35,15 @@ internal sealed record ClassLogits(ClassScores Scores, OtherLogits Others, Func<
         return (top - Own(own)).Plus(logSum).to(Scores.Rows.dtype);
     }
 
-    /// <summary>The cross entropy of each row with labels that are smoothed within their categories: [N], in the type of the
-    /// scores.</summary>
-    /// <param name="labels">int64 [N].</param>
-    /// <param name="mass">ε.</param>
-    /// <param name="form">The classes of the category that the mass is spread over.</param>
-    /// <param name="categories">The category of each class.</param>
-    public Tensor SmoothedCosts(Tensor labels, double mass, LabelSmoothingForm form, IReadOnlyList<long> categories)
-    {
-        var (scores, places) = (Scores.Matrix, labels.unsqueeze(1));
-        var own = Own(scores.gather(1, places).squeeze(1)).unsqueeze(1);
-        var costs = -nn.functional.log_softmax(Others.Plain(scores).scatter(1, places, own), 1);
-        return Smoothing.WithinCategories(Smoothing.Own(costs, labels), costs, labels, mass, form, categories);
-    }
-
     /// <summary>The cross entropy of each row with smoothed labels: [N], in the type of the scores.</summary>
     /// <param name="labels">int64 [N].</param>
     /// <param name="mass">ε.</param>
     /// <param name="form">The classes that the mass is spread over.</param>
-    public Tensor SmoothedCosts(Tensor labels, double mass, LabelSmoothingForm form)
+    /// <param name="categories">The category of each class, if the mass stays within categories. Default: null, over all classes.</param>
+    public Tensor SmoothedCosts(Tensor labels, double mass, LabelSmoothingForm form, IReadOnlyList<long>? categories = null)
     {
         if (mass == 0) return Costs(labels);
+        if (categories is not null) return WithinCategories(labels, mass, form, categories);
         var (score, top, logSum, sum) = ClassSums.Of(Scores, labels, Others);
         var above = top - Own(score);
         var cost = RowMath.Softplus(above.Plus(logSum));
@@ -63,5 +51,13 @@ internal sealed record ClassLogits(ClassScores Scores, OtherLogits Others, Func<
         // A class costs the own cost minus how far its logit is above the own one.
         var all = S(classes) * cost - (S(classes - 1) * above).Plus(sum);
         return Smoothing.Spread(cost, all, full_like(cost, S(classes)), mass, form).to(Scores.Rows.dtype);
+    }
+
+    private Tensor WithinCategories(Tensor labels, double mass, LabelSmoothingForm form, IReadOnlyList<long> categories)
+    {
+        var (scores, places) = (Scores.Matrix, labels.unsqueeze(1));
+        var own = Own(scores.gather(1, places).squeeze(1)).unsqueeze(1);
+        var costs = -nn.functional.log_softmax(Others.Plain(scores).scatter(1, places, own), 1);
+        return Smoothing.WithinCategories(Smoothing.Own(costs, labels), costs, labels, mass, form, categories);
     }
 }
