@@ -47,7 +47,7 @@ internal static class Trainer
                     using var output = model.call(Batch(batch.AsParallel().AsOrdered().Select(i =>
                         ProductNetwork.Augment.Apply(pictures[i], SeededRandom.ForStream(seed, epoch, (ulong)i)))));
                     loss.call(output.Embedding, tensor(batch.Select(i => labels[i]).ToArray())).backward();
-                    optimizer.step();
+                    optimizer.SafeStep();
                     schedule.Step();
                 }
             }

@@ -73,7 +73,7 @@ try
                 using var output = model.call(batch.Images);
                 var result = losses.Compute(output, batch.Labels);
                 result.Value.backward();
-                optimizer.step();
+                optimizer.SafeStep();
                 schedule.Step();
                 record.Add(result, schedule.LearningRate);
                 bar.To(record.Steps, $"loss {result.Value.item<float>():0.000}");
