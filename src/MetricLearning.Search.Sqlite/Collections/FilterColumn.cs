@@ -7,14 +7,14 @@ namespace MetricLearning.Search;
 /// <summary>The values of a property in one block: a number for each row, and the value of each number.</summary>
 internal readonly record struct ValueBlock(int[] Codes, object?[] Values);
 
-/// <summary>The values of a property in the blocks of a packed file. They are in memory where there are few different ones; else they are
-/// read for each search.</summary>
+/// <summary>The values of a property in the blocks of a packed file. If there are few different values, they stay in memory; otherwise each
+/// search reads them.</summary>
 /// <param name="property">The property.</param>
 /// <param name="file">The number of the file.</param>
 /// <param name="rows">Rows of a block.</param>
 internal sealed class FilterColumn(PropertyModel property, long file, int rows)
 {
-    /// <summary>The most different values in memory.</summary>
+    /// <summary>The largest number of different values in memory.</summary>
     private const int MostValues = 1 << 16;
 
     private readonly Dictionary<string, int> numbers = new(StringComparer.Ordinal);
@@ -22,15 +22,15 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
     private readonly List<int[]?> blocks = [];
     private object?[] known = [];
 
-    /// <summary>Whether the values are too many for the memory.</summary>
+    /// <summary>Whether there are too many different values to keep them in memory.</summary>
     public bool IsWide { get; private set; }
 
-    /// <summary>How many different values there are in memory.</summary>
+    /// <summary>The number of different values in memory.</summary>
     public int Count => known.Length;
 
     /// <summary>Reads the blocks that are not in memory yet. One thread at a time.</summary>
     /// <param name="opened">The connection.</param>
-    /// <param name="count">How many blocks there are.</param>
+    /// <param name="count">The number of blocks.</param>
     public void Load(SqliteConnection opened, int count)
     {
         if (IsWide || blocks.Count >= count) return;
@@ -47,14 +47,14 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
         known = [.. values];
     }
 
-    /// <summary>The blocks, as far as they were there at the last loading; null for one whose values are not kept.</summary>
+    /// <summary>The blocks that the last loading read; null for a block whose values were not stored.</summary>
     /// <param name="opened">The connection.</param>
-    /// <param name="count">How many blocks there are.</param>
+    /// <param name="count">The number of blocks.</param>
     public IEnumerable<ValueBlock?> Blocks(SqliteConnection opened, int count) => IsWide
         ? Read(opened, 0, count).Select(bytes => bytes is null ? (ValueBlock?)null : Decoded(bytes))
         : blocks.Take(count).ToArray().Select(codes => codes is null ? (ValueBlock?)null : new ValueBlock(codes, known));
 
-    /// <summary>The bytes of each block: empty where no row has the property, and null where they are not kept.</summary>
+    /// <summary>The bytes of each block: empty if no row has the property, null if they were not stored.</summary>
     private IEnumerable<byte[]?> Read(SqliteConnection opened, int first, int count)
     {
         var name = property is KeyPropertyModel ? BlockValues.Key : property.StorageName;
@@ -66,7 +66,7 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
         for (var block = first; block < count; block++)
         {
             var bytes = next == block ? reader.GetFieldValue<byte[]>(1) : null;
-            // A block whose records all lack the property has none of it, but it has their keys.
+            // If no record of a block has the property, the block has no entry for it. It still has an entry for the keys.
             yield return bytes is not null ? bytes.Length == 0 ? null : bytes : kept == block ? [] : null;
             if (next == block) next = Next(reader);
             if (kept == block) kept = Next(there);
@@ -98,7 +98,7 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
 
     /// <summary>The numbers of a block's rows.</summary>
     /// <param name="bytes">The bytes of the block.</param>
-    /// <param name="see">Is told each value of the block.</param>
+    /// <param name="see">Receives each value of the block.</param>
     /// <param name="number">The number of a value of the block.</param>
     private int[] Codes(byte[] bytes, Action<JsonElement?> see, Func<int, int> number)
     {
@@ -122,7 +122,7 @@ internal sealed class FilterColumn(PropertyModel property, long file, int rows)
         catch (Exception e) when (e is JsonException or IndexOutOfRangeException or ArgumentException or InvalidOperationException
             or FormatException)
         {
-            throw new DamagedFileException(file);       // what is not as it was written is made anew
+            throw new DamagedFileException(file);       // a damaged file is packed again
         }
     }
 

@@ -3,14 +3,14 @@ using Microsoft.Extensions.VectorData.ProviderServices;
 
 namespace MetricLearning.Search;
 
-/// <summary>Finds the rows of a packed file whose records a filter keeps, by the values that are kept by property, without reading the
-/// records. The filter itself is asked, once for each combination of values that it has not seen.</summary>
+/// <summary>Finds the rows of a packed file whose records a filter keeps. It uses the values that are stored by property, and does not read
+/// the records. It calls the filter once for each combination of values.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 /// <param name="model">The type of records.</param>
 /// <param name="rows">Rows of a block.</param>
 internal sealed class FilterColumns<TKey, TRecord>(RecordModel<TKey, TRecord> model, int rows) where TKey : notnull where TRecord : class
 {
-    /// <summary>The most combinations of values whose answers are kept in an array.</summary>
+    /// <summary>The largest number of combinations whose answers fit into an array.</summary>
     private const long MostAnswers = 1 << 20;
 
     private readonly object gate = new();
@@ -19,10 +19,11 @@ internal sealed class FilterColumns<TKey, TRecord>(RecordModel<TKey, TRecord> mo
 
     /// <summary>The rows whose records a filter keeps, ascending; null for all.</summary>
     /// <param name="opened">The connection.</param>
-    /// <param name="state">The state of its moment, with a file.</param>
+    /// <param name="state">The state of the packed vectors; it has a file.</param>
     /// <param name="condition">The filter.</param>
-    /// <param name="read">The rows of a block by their records, where the values are not kept.</param>
-    /// <exception cref="DamagedFileException">The values are not what was written.</exception>
+    /// <param name="read">Finds the rows of a block by reading the records. It is called if the values of the block were not
+    /// stored.</param>
+    /// <exception cref="DamagedFileException">The stored values are damaged.</exception>
     public int[]? Kept(SqliteConnection opened, PackedState state, RecordCondition<TRecord> condition, Func<int, IEnumerable<int>> read)
     {
         var blocks = state.File!.Rows / rows;
@@ -57,7 +58,7 @@ internal sealed class FilterColumns<TKey, TRecord>(RecordModel<TKey, TRecord> mo
             foreach (var reader in readers) reader.Dispose();
         }
 
-        // Asks the filter, and remembers what it has said of a combination of values.
+        // Calls the filter, and remembers its answer for each combination of values.
         Func<ValueBlock[], int, bool> Answers(IEnumerable<int> counts)
         {
             int[] sizes = [.. counts];
@@ -75,7 +76,7 @@ internal sealed class FilterColumns<TKey, TRecord>(RecordModel<TKey, TRecord> mo
 
         bool Ask(ValueBlock[] values, int row)
         {
-            // A property keeps its value where it is set to null, so each question gets a record of its own.
+            // Setting a property to null may keep the old value, so each call gets a new record.
             var record = model.Create();
             for (var i = 0; i < values.Length; i++)
                 condition.Uses[i].SetValueAsObject(record, values[i].Values[values[i].Codes[row]]);

@@ -7,22 +7,22 @@ using System.Text.Json;
 namespace MetricLearning.Search;
 
 /// <summary>Collects the values of the records of a block, by property.</summary>
-/// <remarks>A property is kept as the numbers of its values, 16 bits for each record, and behind them the different values as a JSON
-/// array. A property that no record of the block has is not kept. One whose values are long is kept as nothing, and filters read the
-/// records then.</remarks>
+/// <remarks>A property is stored as one number of 16 bits for each record, followed by a JSON array of the different values. A property
+/// that no record of the block has is not stored. If the values of a property are too long, its bytes are empty, and filters read the
+/// records.</remarks>
 internal sealed class BlockValues
 {
-    /// <summary>The name under which the key is kept. Every block with kept values has it.</summary>
+    /// <summary>The name under which the keys are stored. Every block with stored values has it.</summary>
     public const string Key = "";
 
-    /// <summary>The most bytes of values for each record.</summary>
+    /// <summary>The largest number of bytes for each record.</summary>
     private const int MostBytes = 128;
 
     private readonly Dictionary<string, Column> columns = [];
     private int count;
 
     /// <summary>Adds a record.</summary>
-    /// <param name="key">Its key, as SQLite keeps it.</param>
+    /// <param name="key">Its key, as SQLite stores it.</param>
     /// <param name="data">Its values as JSON, as <see cref="RecordJson"/> writes them.</param>
     public void Add(object key, ReadOnlySpan<byte> data)
     {
@@ -40,18 +40,18 @@ internal sealed class BlockValues
         count++;
     }
 
-    /// <summary>The properties, each with its bytes; empty where they are not kept.</summary>
+    /// <summary>The properties, each with its bytes; empty if the values are too long.</summary>
     public IEnumerable<(string Property, byte[] Bytes)> Columns => columns.Select(pair => (pair.Key, pair.Value.Bytes(count)));
 
     /// <summary>The numbers of the values of a block.</summary>
     /// <param name="bytes">The bytes of a property, not empty.</param>
-    /// <param name="rows">How many records the block has.</param>
+    /// <param name="rows">The number of records of the block.</param>
     public static ReadOnlySpan<ushort> Codes(ReadOnlySpan<byte> bytes, int rows) =>
         MemoryMarshal.Cast<byte, ushort>(bytes[..(rows * sizeof(ushort))]);
 
     /// <summary>The different values of a block.</summary>
     /// <param name="bytes">The bytes of a property, not empty.</param>
-    /// <param name="rows">How many records the block has.</param>
+    /// <param name="rows">The number of records of the block.</param>
     public static JsonDocument Values(byte[] bytes, int rows) => JsonDocument.Parse(bytes.AsMemory(rows * sizeof(ushort)));
 
     private void Put(string property, string text)

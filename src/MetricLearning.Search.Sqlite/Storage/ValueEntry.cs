@@ -2,8 +2,8 @@ using Microsoft.Data.Sqlite;
 
 namespace MetricLearning.Search;
 
-/// <summary>The values of the records in packed files, by property and block: what filters read instead of the records. Like the files they
-/// hold nothing that the records lack.</summary>
+/// <summary>The values of the records in packed files, by property and block. Filters read them instead of the records. All of them can be
+/// made again from the records.</summary>
 internal static class ValueEntry
 {
     /// <summary>Makes the table of a database.</summary>
@@ -11,7 +11,7 @@ internal static class ValueEntry
         + "(file INTEGER NOT NULL, property TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, "
         + "PRIMARY KEY (file, property, number))");
 
-    /// <summary>Notes the values of a block.</summary>
+    /// <summary>Adds the values of a block.</summary>
     /// <param name="opened">The connection.</param>
     /// <param name="file">The number of the file.</param>
     /// <param name="number">The number of the block.</param>
@@ -27,19 +27,19 @@ internal static class ValueEntry
         }
     }
 
-    /// <summary>The command that reads the values of a property from a block on: the number of the block and its values.</summary>
+    /// <summary>A command that reads the values of a property, starting at a block: the number of each block and its values.</summary>
     public static SqliteCommand From(SqliteConnection opened, long file, string property, int number) =>
         Select(opened, "number, data", file, property, number);
 
-    /// <summary>The command that reads the numbers of the blocks of which values are kept, from a block on.</summary>
+    /// <summary>A command that reads the numbers of the blocks with stored values, starting at a block.</summary>
     public static SqliteCommand Numbers(SqliteConnection opened, long file, int number) =>
         Select(opened, "number", file, BlockValues.Key, number);
 
-    /// <summary>Forgets the values of the files of a collection.</summary>
+    /// <summary>Deletes the values of the files of a collection.</summary>
     public static void Delete(SqliteConnection opened, long collection) => Database.Execute(opened,
         "DELETE FROM packed_values WHERE file IN (SELECT file FROM packed WHERE collection = $0)", collection);
 
-    /// <summary>Forgets the values of the file of a vector property.</summary>
+    /// <summary>Deletes the values of the file of a vector property.</summary>
     public static void Delete(SqliteConnection opened, long collection, int vector) => Database.Execute(opened,
         "DELETE FROM packed_values WHERE file IN (SELECT file FROM packed WHERE collection = $0 AND vector = $1)", collection, vector);
 

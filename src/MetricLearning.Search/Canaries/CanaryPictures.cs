@@ -12,8 +12,9 @@ internal static class CanaryPictures
     /// <summary>The largest prime below 2¹⁶, by which the checksum of zlib divides.</summary>
     private const uint Adler = 65521;
 
-    /// <summary>The pictures: slopes and discs, rings of ever finer lines about another center in each channel, and colored cells with
-    /// noise. So they show what a network makes of colors, their order, edges, fine lines, and of a picture that is no square.</summary>
+    /// <summary>The pictures: slopes and discs, rings that become finer outward with another center in each channel, and colored cells
+    /// with noise. They depend on everything that can go wrong: the order of the channels, edges, fine lines, and a height that differs
+    /// from the width.</summary>
     public static IReadOnlyList<ReadOnlyMemory<byte>> All { get; } = [Png(Slopes), Png(Rings), Png(Cells())];
 
     private static byte Slopes(int x, int y, int channel)
@@ -39,10 +40,11 @@ internal static class CanaryPictures
         return (x, y, channel) => (byte)(colors[(y / Cell * across + x / Cell) * Channels + channel] + random.NextInt(49) - 24);
     }
 
-    /// <summary>A picture as a PNG file of 8-bit RGB, not compressed: how far a compressor gets depends on its version.</summary>
+    /// <summary>A picture as a PNG file of 8-bit RGB. It is not compressed, because the output of a compressor depends on its
+    /// version.</summary>
     private static ReadOnlyMemory<byte> Png(Func<int, int, int, byte> pixel)
     {
-        var rows = new byte[Height * (1 + Width * Channels)];       // each row begins with the number of its filter, 0 for none
+        var rows = new byte[Height * (1 + Width * Channels)];       // each row begins with its filter; 0 is none
         for (var (y, i) = (0, 0); y < Height; y++)
         {
             i++;

@@ -6,16 +6,17 @@ using System.Text.Json.Nodes;
 
 namespace MetricLearning.Search;
 
-/// <summary>What a model makes of a few fixed pictures. Kept with a gallery, it shows whether the model at hand is the one that filled the
-/// gallery, whatever the two are called.</summary>
+/// <summary>The vectors that a model gives for a few fixed pictures. A gallery stores them. They show whether the model at hand is the
+/// model that filled the gallery.</summary>
 /// <remarks>
-/// <para>An <see cref="EmbeddingSpace"/> says what a model is; canaries show what it does. They notice what a record cannot: another file
-/// of weights under the old name, channels in another order, another resizing, a layer before or behind the right one.</para>
-/// <para>Give them to a store. It keeps them with each collection, and refuses collections whose canaries are of another model. A
-/// collection that has none takes those of the first program that has some and calls <c>EnsureCollectionExistsAsync</c>.</para>
-/// <para>Two vectors are taken for those of one model where <c>‖x − y‖ ≤ tolerance · max(‖x‖, ‖y‖)</c>. Models that differ less than the
-/// tolerance are not told apart. Another processor, number of threads or kernel changes the last digits of a vector, far less than the
-/// default; numbers of 8 or 16 bits may change more.</para>
+/// <para>An <see cref="EmbeddingSpace"/> describes a model; canaries show what the model does. They detect errors that a description
+/// cannot: other weights under the same file name, channels in another order, another resize filter, a wrong layer.</para>
+/// <para>Give the canaries to a store. The store saves them with each collection, and refuses a collection that another model filled. A
+/// collection without canaries takes those of the first program that has canaries and calls
+/// <c>EnsureCollectionExistsAsync</c>.</para>
+/// <para>Two vectors count as equal if <c>‖x − y‖ ≤ tolerance · max(‖x‖, ‖y‖)</c>. Models that differ by less cannot be distinguished.
+/// Another processor, number of threads or kernel changes only the last digits of a vector, which is far below the default tolerance.
+/// Weights of 8 or 16 bits may change a vector more.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 /// <example><code>
@@ -34,25 +35,24 @@ public sealed class GalleryCanaries
     private GalleryCanaries(string[] inputs, float[][] vectors, double tolerance) =>
         (this.inputs, this.vectors, Tolerance) = (inputs, vectors, tolerance);
 
-    /// <summary>The drawn pictures that are embedded where no other inputs are given: three PNG files of 128 x 96 pixels, always of the
-    /// same bytes.</summary>
+    /// <summary>The default inputs: three drawn pictures of 128 x 96 pixels, as PNG files. Their bytes never change.</summary>
     public static IReadOnlyList<ReadOnlyMemory<byte>> Pictures => CanaryPictures.All;
 
-    /// <summary>How far two vectors of one model may be apart, as a share of the length of the longer one.</summary>
+    /// <summary>The largest allowed distance of two vectors of one model, as a share of the length of the longer vector.</summary>
     public double Tolerance { get; }
 
-    /// <summary>How many vectors there are.</summary>
+    /// <summary>The number of vectors.</summary>
     public int Count => vectors.Length;
 
-    /// <summary>Numbers in a vector.</summary>
+    /// <summary>The length of a vector.</summary>
     public int Dimension => vectors[0].Length;
 
     /// <summary>Embeds the inputs, one after the other.</summary>
-    /// <param name="embed">The model: gives the vector of an input, for pictures from the contents of an image file. For
-    /// <see cref="ImageEmbedder"/> and for an ONNX file it is the same delegate.</param>
-    /// <param name="inputs">What is embedded, at least one. Default: null, <see cref="Pictures"/>. A model of something else than pictures
-    /// takes other bytes, such as texts in UTF-8. Only canaries of the same inputs can be compared.</param>
-    /// <param name="tolerance">How far two vectors of one model may be apart, above 0 and below 1. Default: 0.01.</param>
+    /// <param name="embed">The model: it returns the vector of an input. A picture comes as the contents of an image file. The delegate of
+    /// an <see cref="ImageEmbedder"/> fits, and so does that of an ONNX file.</param>
+    /// <param name="inputs">The inputs, at least one. Default: null, <see cref="Pictures"/>. A model that does not embed pictures needs
+    /// other inputs, such as texts in UTF-8. Only canaries of the same inputs can be compared.</param>
+    /// <param name="tolerance">The largest allowed distance of two vectors of one model, in (0, 1). Default: 0.01.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="ArgumentException">There are no inputs, or the model gives no vector, an empty one, one of another width or one
@@ -79,8 +79,8 @@ public sealed class GalleryCanaries
         return new GalleryCanaries([.. given.Select(input => Convert.ToHexString(SHA256.HashData(input.Span)))], vectors, tolerance);
     }
 
-    /// <summary>The largest <c>‖x − y‖ / max(‖x‖, ‖y‖)</c> of two vectors of one input: 0 where all are equal, about 1.4 for vectors that
-    /// have nothing to do with each other, and infinity where the widths differ.</summary>
+    /// <summary>The largest <c>‖x − y‖ / max(‖x‖, ‖y‖)</c> of two vectors of one input. It is 0 if all vectors are equal, about 1.4 for
+    /// unrelated vectors, and infinity if their lengths differ.</summary>
     /// <param name="other">Canaries of the same inputs.</param>
     /// <exception cref="ArgumentNullException">The other canaries are null.</exception>
     /// <exception cref="ArgumentException">They are of other inputs.</exception>
@@ -93,7 +93,7 @@ public sealed class GalleryCanaries
         return vectors.Zip(other.vectors, Difference).Max();
     }
 
-    /// <summary>Whether both are of one model, as far as <see cref="Tolerance"/> tells.</summary>
+    /// <summary>Whether both come from one model, within <see cref="Tolerance"/>.</summary>
     /// <param name="other">Canaries of the same inputs.</param>
     /// <exception cref="ArgumentNullException">The other canaries are null.</exception>
     /// <exception cref="ArgumentException">They are of other inputs.</exception>
@@ -111,7 +111,7 @@ public sealed class GalleryCanaries
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <param name="json">The text.</param>
     /// <exception cref="ArgumentNullException">The text is null.</exception>
-    /// <exception cref="InvalidDataException">It is something else.</exception>
+    /// <exception cref="InvalidDataException">The text is not such JSON.</exception>
     public static GalleryCanaries Parse(string json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -145,7 +145,7 @@ public sealed class GalleryCanaries
         return longer == 0 ? 0 : Math.Sqrt(apart) / longer;
     }
 
-    /// <summary>What is wrong with a vector; null for nothing.</summary>
+    /// <summary>Describes the fault of a vector; null if it has none.</summary>
     private static string? Fault(float[]? vector, float[]? first)
     {
         if (vector is null) return "null";

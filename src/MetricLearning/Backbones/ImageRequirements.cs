@@ -2,11 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Which images a network takes.</summary>
+/// <summary>The images that a network accepts.</summary>
 /// <param name="Network">Its name, for messages.</param>
 /// <param name="Channels">The channels of an image.</param>
 /// <param name="MinimumSize">The smallest height and width in pixels.</param>
-/// <param name="Weight">A weight, whose type and device the images must have; null where there is none.</param>
+/// <param name="Weight">A weight, whose type and device the images must have; null if there is none.</param>
 internal readonly record struct ImageRequirements(string Network, long Channels, long MinimumSize, Tensor? Weight)
 {
     /// <summary>Refuses other images.</summary>

@@ -9,12 +9,12 @@ internal abstract class CenterSearch(Tensor rows)
     /// <summary>The rows.</summary>
     protected Tensor Rows => rows;
 
-    /// <summary>A search of rows that are about their mean. On the CPU it is <see cref="SievedCenterSearch"/>.</summary>
+    /// <summary>Creates a search for rows whose mean is 0. On the CPU it is a <see cref="SievedCenterSearch"/>.</summary>
     public static CenterSearch Of(Tensor rows) =>
         SievedCenterSearch.Supports(rows) ? new SievedCenterSearch(rows) : new TensorCenterSearch(rows);
 
-    /// <summary>Lowers the squared distance of each row from the nearest center, where one more center is nearer.</summary>
-    /// <param name="center">The row that is the center.</param>
+    /// <summary>Adds a center: lowers the squared distance of each row that the new center is nearest to.</summary>
+    /// <param name="center">The number of the row that becomes a center.</param>
     /// <param name="nearest">The squared distances from the nearest center so far.</param>
     public abstract void Add(long center, double[] nearest);
 

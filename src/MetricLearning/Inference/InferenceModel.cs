@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A copy of a model that gives its embeddings faster on the CPU: batch norms are part of the convolutions and linear layers
-/// before them, and the network is one program that libtorch runs by itself.</summary>
+/// <summary>A copy of a model that computes embeddings faster on the CPU. Batch norms are folded into the convolutions and linear layers
+/// before them, and libtorch runs the network as one program.</summary>
 /// <remarks>
-/// <para>The weights are copied when it is made; what happens to the model afterwards does not change it. Its memory is that of the weights
-/// once more. It computes what the model computes in evaluation mode, whatever mode the model is in. The embeddings differ from the
-/// model's by rounding: by less than 10⁻⁵ of the largest entry in float32 for every backbone of this library.</para>
-/// <para>The first calls are slow, because libtorch compiles the program while it runs. Networks of many small layers (OSNet) gain most;
-/// the large convolutions of a ResNet take as long as before.</para>
+/// <para>The constructor copies the weights, so later changes of the model do not change the copy. The copy takes as much memory as the
+/// weights. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
+/// model's by rounding only: by less than 10⁻⁵ of the largest entry in float32, for every backbone of this library.</para>
+/// <para>The first calls are slow, because libtorch compiles the program while it runs. Networks of many small layers (OSNet) gain most.
+/// The large convolutions of a ResNet take as long as before.</para>
 /// <para>Thread safety: any number of threads may embed at once. Disposing is for one thread, while no other uses it.</para>
 /// </remarks>
 /// <example><code>
@@ -36,7 +36,7 @@ public sealed class InferenceModel : IDisposable
     {
     }
 
-    /// <summary>Copies a model of parts, whose stripes need images of one size.</summary>
+    /// <summary>Copies a model of parts. Its stripes need images of one size.</summary>
     /// <param name="model">The model; the caller keeps and disposes it.</param>
     /// <param name="height">The height of the images in pixels.</param>
     /// <param name="width">The width of the images in pixels.</param>

@@ -1,7 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Writes the operations of a graph as lines of TorchScript. Where libtorch has a function for it, one line computes two
-/// operations, or writes over what nobody needs any more.</summary>
+/// <summary>Writes the operations of a graph as lines of TorchScript. If libtorch has a function for two operations, one line computes
+/// both. A result is written over its input if nothing else needs the input.</summary>
 internal sealed class ScriptLines
 {
     private readonly IReadOnlyList<ScriptNode> nodes;
@@ -10,7 +10,7 @@ internal sealed class ScriptLines
     private readonly ILookup<string, ScriptNode> users;
 
     /// <summary>Prepares for a graph.</summary>
-    /// <param name="nodes">The operations that the output needs, each after those that it needs.</param>
+    /// <param name="nodes">The operations that the output needs, each after its inputs.</param>
     /// <param name="output">The name of the output.</param>
     public ScriptLines(IReadOnlyList<ScriptNode> nodes, string output)
     {
@@ -21,10 +21,10 @@ internal sealed class ScriptLines
     }
 
     /// <summary>The lines in order.</summary>
-    /// <param name="expression">What stands for a name: a variable, or a weight's place.</param>
+    /// <param name="expression">The expression of a name: a variable, or an element of the list of weights.</param>
     public IEnumerable<(string Name, string Expression)> Write(Func<string, string> expression)
     {
-        var done = new HashSet<ScriptNode>(ReferenceEqualityComparer.Instance);     // what a line before has computed too
+        var done = new HashSet<ScriptNode>(ReferenceEqualityComparer.Instance);     // nodes that an earlier line has computed
         foreach (var node in nodes)
         {
             if (done.Contains(node)) continue;
@@ -39,7 +39,8 @@ internal sealed class ScriptLines
         }
     }
 
-    /// <summary>The sum that a product goes into and what it is added to, if it goes nowhere else and that is there before.</summary>
+    /// <summary>The sum that uses a product, and the other summand. Null if anything else uses the product, or if the other summand is
+    /// computed later.</summary>
     private (ScriptNode Sum, string Other)? Summand(ScriptNode product)
     {
         if (product.Output == output) return null;
@@ -48,7 +49,7 @@ internal sealed class ScriptLines
         return !makers.TryGetValue(other, out var maker) || maker.Place < makers[product.Output].Place ? (sum, other) : null;
     }
 
-    /// <summary>Whether a value may be written over: nothing else uses it, and it is no view of another.</summary>
+    /// <summary>Whether a value may be overwritten: it has one user, and it is not a view of another value.</summary>
     private bool IsFree(string name) => name != output && users[name].Take(2).Count() == 1 && makers.TryGetValue(name, out var maker)
         && maker.Kind is ScriptKind.Convolution or ScriptKind.Linear or ScriptKind.BatchNorm or ScriptKind.Add;
 }

@@ -1,10 +1,10 @@
 namespace MetricLearning;
 
 /// <summary>An operation of a <see cref="ScriptGraph"/>.</summary>
-/// <param name="Kind">What the passes over the graph must know of it.</param>
-/// <param name="Output">The name of what it gives.</param>
-/// <param name="Inputs">The names of what it takes.</param>
-/// <param name="Write">The expression in TorchScript, from the inputs' expressions.</param>
+/// <param name="Kind">The kind, for the passes over the graph.</param>
+/// <param name="Output">The name of the output.</param>
+/// <param name="Inputs">The names of the inputs.</param>
+/// <param name="Write">Makes the expression in TorchScript from the expressions of the inputs.</param>
 internal sealed record ScriptNode(ScriptKind Kind, string Output, IReadOnlyList<string> Inputs, Func<IReadOnlyList<string>, string> Write)
 {
     /// <summary>The ε of a batch norm.</summary>

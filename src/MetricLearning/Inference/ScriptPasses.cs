@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Changes of a graph that make it faster and keep what it computes but for rounding.</summary>
+/// <summary>Changes of a graph that make it faster. The result changes only by rounding.</summary>
 internal static class ScriptPasses
 {
     /// <summary>The nodes that an output needs.</summary>
@@ -20,8 +20,8 @@ internal static class ScriptPasses
         return kept;
     }
 
-    /// <summary>The nodes without the batch norms that follow a convolution or a linear layer directly: these multiply and add what the
-    /// norm would. New weights are added to the others, in the caller's dispose scope.</summary>
+    /// <summary>Removes each batch norm that directly follows a convolution or a linear layer, and puts its factor and offset into the
+    /// weights of that layer. The new weights are added to the others, in the caller's dispose scope.</summary>
     public static List<ScriptNode> Folded(IReadOnlyList<ScriptNode> nodes, string output, Dictionary<string, Tensor> weights)
     {
         var uses = Uses(nodes, output);
@@ -36,8 +36,8 @@ internal static class ScriptPasses
         return result;
     }
 
-    /// <summary>How often each name is used.</summary>
-    public static Dictionary<string, int> Uses(IReadOnlyList<ScriptNode> nodes, string output) =>
+    /// <summary>Counts the uses of each name.</summary>
+    private static Dictionary<string, int> Uses(IReadOnlyList<ScriptNode> nodes, string output) =>
         nodes.SelectMany(node => node.Inputs).Append(output).GroupBy(name => name, StringComparer.Ordinal)
             .ToDictionary(group => group.Key, group => group.Count(), StringComparer.Ordinal);
 

@@ -4,15 +4,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>What a cross entropy needs of each row of class scores: the own score, and the greatest, the log-sum-exp and the sum of the
-/// other classes' logits.</summary>
+/// <summary>Computes the numbers that a cross entropy needs for each row of class scores: the score of the own class, and the maximum, the
+/// log-sum-exp and the sum of the logits of the other classes.</summary>
 /// <remarks>
-/// The scores are read once each way. If they are a product, the backward pass writes their gradient over them, so that one matrix [N, C]
-/// is all there ever is; a second backward pass through the same graph multiplies again. With these numbers the logit of the own class may
-/// be any function of its score, at no cost: the cross entropy is <c>log(1 + exp(others − own))</c>. They are float64, and the greatest
-/// logit is apart from the sums, so that large logits lose no digits. A score of +∞ makes the log-sum-exp NaN. One thread reduces each row,
-/// so the bits are the same for every number of threads. Tensor operations compute second derivatives, and all types and devices other than
-/// float32 and float64 on the CPU.
+/// The forward pass and the backward pass read the scores once each. If the scores are a product, the backward pass writes their gradient
+/// over them, so only one matrix [N, C] exists. A second backward pass through the same graph multiplies again. The cross entropy is
+/// <c>log(1 + exp(others − own))</c>, so the logit of the own class may be any function of its score. The numbers are float64, and the
+/// maximum is kept apart from the sums, so large logits lose no digits. A score of +∞ makes the log-sum-exp NaN. One thread reduces each
+/// row, so the bits do not depend on the number of threads. Tensor operations compute second derivatives, and all types and devices other
+/// than float32 and float64 on the CPU.
 /// </remarks>
 internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums>
 {
@@ -22,8 +22,9 @@ internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums
     /// <inheritdoc/>
     public override string Name => nameof(ClassSums);
 
-    /// <summary>Reduces each row. All results are [N], float64 where the device has it. The log-sum-exp and the sum are those of the other
-    /// classes' logits minus the greatest of them, <c>Top</c>, which has no gradient: it cancels in whatever follows.</summary>
+    /// <summary>Reduces each row. All results are [N], float64 if the device supports it. The log-sum-exp and the sum are taken after the
+    /// maximum of the other logits, <c>Top</c>, is subtracted. <c>Top</c> has no gradient, because it cancels in the cross
+    /// entropy.</summary>
     /// <param name="scores">[N, C], float32 or float64.</param>
     /// <param name="labels">int64 [N] in [0, C).</param>
     /// <param name="others">Makes the logits of the other classes.</param>
@@ -150,7 +151,7 @@ internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums
         });
     }
 
-    /// <summary>What the backward pass knows beside the tensors.</summary>
+    /// <summary>The data of the backward pass that are not tensors.</summary>
     private sealed class Plan(OtherLogits others)
     {
         public OtherLogits Others => others;

@@ -5,21 +5,22 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Makes the logits of the classes that a row does not belong to, and reduces them. NaN anywhere in the row gives NaN.</summary>
+/// <summary>Computes the logits of the classes that a row does not belong to, and reduces them. NaN anywhere in the row gives
+/// NaN.</summary>
 internal abstract unsafe class OtherLogits
 {
     /// <summary>The scores are the logits.</summary>
     public static OtherLogits Same { get; } = Of(new Affine(1));
 
-    /// <summary>Logits that one function makes of all scores.</summary>
+    /// <summary>Logits that are one function of the scores.</summary>
     public static OtherLogits Of<TFunction>(TFunction function) where TFunction : struct, IElementFunction =>
         new OtherLogits<TFunction>(_ => function, function.Apply);
 
-    /// <summary>The logits by tensor operations, with gradient: [N, C] → [N, C]. What it makes of the own scores is not used.</summary>
+    /// <summary>The logits by tensor operations, with gradient: [N, C] → [N, C]. The entries of the own classes are not used.</summary>
     public abstract Tensor Plain(Tensor scores);
 
-    /// <summary>The greatest of the other classes' logits, and the log-sum-exp and the sum of what is left of them when it is subtracted.
-    /// If there is no other class, the greatest is 0 and the log-sum-exp −∞; if a logit is +∞, the log-sum-exp is NaN.</summary>
+    /// <summary>The maximum of the other classes' logits, and the log-sum-exp and the sum of these logits minus the maximum. If there is no
+    /// other class, the maximum is 0 and the log-sum-exp is −∞. If a logit is +∞, the log-sum-exp is NaN.</summary>
     /// <param name="row">The number of the row.</param>
     /// <param name="x">Its scores.</param>
     /// <param name="count">C.</param>

@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Steps of TorchSharp's optimizers whose numbers stay alive while libtorch reads them.</summary>
+/// <summary>Steps of TorchSharp's optimizers that are safe from the garbage collector.</summary>
 /// <remarks>
-/// TorchSharp's own <c>step()</c> makes numbers that a garbage collection may free during the native call (<see cref="Scalars"/>). These
-/// steps compute the same, with the settings, the state and the parameter groups of the same optimizer: schedules and checkpoints see no
-/// difference, and both kinds of step may be mixed.
-/// <para>Thread safety: one thread at a time for one optimizer, as TorchSharp's own step.</para>
+/// TorchSharp's own <c>step()</c> creates scalars that a garbage collection may free during the native call. <c>SafeStep</c> keeps them
+/// alive. It computes the same with the settings, the state and the parameter groups of the same optimizer. Schedules and checkpoints work
+/// as before, and you may mix both kinds of step.
+/// <para>Thread safety: one thread at a time for one optimizer, as for TorchSharp's own step.</para>
 /// </remarks>
 /// <example><code>
 /// loss.backward();
@@ -16,11 +16,11 @@ namespace MetricLearning;
 /// </code></example>
 public static class OptimizerSteps
 {
-    /// <summary>One step of SGD (momentum, dampening, Nesterov, weight decay), Adam (AMSGrad, weight decay) or AdamW. Parameters without a
-    /// gradient stay as they are.</summary>
+    /// <summary>Makes one step of SGD (momentum, dampening, Nesterov, weight decay), Adam (AMSGrad, weight decay) or AdamW. A parameter
+    /// without a gradient does not change.</summary>
     /// <param name="optimizer">The optimizer.</param>
     /// <exception cref="ArgumentNullException">The optimizer is null.</exception>
-    /// <exception cref="NotSupportedException">It is of another kind.</exception>
+    /// <exception cref="NotSupportedException">It is an optimizer of another kind.</exception>
     public static void SafeStep(this optim.Optimizer optimizer)
     {
         ArgumentNullException.ThrowIfNull(optimizer);
@@ -40,7 +40,7 @@ public static class OptimizerSteps
                         break;
                     case (Adam.State state, Adam.Options options):
                         var decay = options.weight_decay!.Value;
-                        // Weight decay is a part of the gradient here, and shrinks the weights by itself in AdamW.
+                        // Adam adds weight decay to the gradient; AdamW shrinks the weights directly.
                         var whole = options.maximize!.Value ? gradient.neg() : gradient;
                         state.step++;
                         Step(parameter, decay == 0 ? whole : whole.add(parameter, S(decay)), state.step, state.exp_avg, state.exp_avg_sq,

@@ -1,14 +1,14 @@
 namespace MetricLearning;
 
-/// <summary>Corrections for many tests at once: among twenty models that are no better, one looks better at p = 0.05 by chance.</summary>
+/// <summary>Corrects p values of many tests. Among twenty models that are not better, one looks better at p = 0.05 by chance.</summary>
 /// <remarks>Thread safety: no state; any number of threads may use it at once.</remarks>
 public static class MultipleComparisons
 {
-    /// <summary>The p values as Holm's method adjusts them. Take a difference for real where its adjusted p is below α: the probability
-    /// that any of these is chance is then at most α.</summary>
+    /// <summary>Adjusts p values by Holm's method. Accept the differences whose adjusted p is below α. The probability that any accepted
+    /// difference is due to chance is then at most α.</summary>
     /// <remarks>The i-th smallest of m becomes <c>max over j ≤ i of min(1, (m − j + 1) · p_j)</c>. The tests may depend on each other.
     /// Holm, <i>A Simple Sequentially Rejective Multiple Test Procedure</i>, 1979.</remarks>
-    /// <param name="pValues">One p in [0, 1] for each test; NaN for a test that could not be made, which does not count.</param>
+    /// <param name="pValues">One p in [0, 1] for each test; NaN for a test that could not be made. Such a test does not count.</param>
     /// <returns>The adjusted values in the same order; NaN stays NaN.</returns>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A value is below 0 or above 1.</exception>

@@ -1,9 +1,9 @@
 namespace MetricLearning;
 
-/// <summary>Puts rows in the order of their keys.</summary>
+/// <summary>Sorts rows by their keys.</summary>
 internal static class RowOrder
 {
-    /// <summary>Sorts keys and rows by key, ties by row.</summary>
+    /// <summary>Sorts keys and rows by key. Rows with equal keys are sorted by row.</summary>
     public static void Sort(Span<double> keys, Span<int> rows)
     {
         keys.Sort(rows);
