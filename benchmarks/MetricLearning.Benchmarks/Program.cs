@@ -23,7 +23,7 @@ var list = new Option<bool>("--list") { Description = "Lists the cases" };
 var loading = new Option<bool>(
     "--loading") { Description = "Measures the loading of images: images per second, and whether a training step waits" };
 var runtimes = new Option<bool>(
-    "--runtimes") { Description = "Measures pictures per second with libtorch and with ONNX Runtime; --only takes names of backbones" };
+    "--runtimes") { Description = "Measures images a second with libtorch and with ONNX Runtime; --only takes names of backbones" };
 var cold = new Option<bool>(
     "--cold") { Description = "Measures the first calls of the cases that --only names, each in fresh processes" };
 var coldWay = new Option<string?>("--cold-way") { Description = "What --cold runs in a fresh process", Hidden = true };

@@ -8,12 +8,16 @@ namespace MetricLearning;
 /// <para>The constructor copies the weights, so later changes of the model do not change the copy. The copy takes as much memory as the
 /// weights. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
 /// model's by rounding only: by less than 10⁻⁵ of the largest entry in float32, for every backbone of this library.</para>
-/// <para>The first calls are slow, because libtorch compiles the program while it runs. Networks of many small layers (OSNet) gain most.
-/// The large convolutions of a ResNet take as long as before.</para>
+/// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which the
+/// processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
+/// image.</para>
+/// <para>On Linux each thread of libtorch embeds a part of the batch. The last bits of an embedding can therefore depend on the number of
+/// threads and on the size of the batch. With the same of both they are the same in every run.</para>
+/// <para>The first calls are slow, because libtorch compiles the program while it runs. docs/loading.md has the gains by network.</para>
 /// <para>Thread safety: any number of threads may embed at once. Disposing is for one thread, while no other uses it.</para>
 /// </remarks>
 /// <example><code>
-/// using var fast = new InferenceModel(model);
+/// using var fast = new InferenceModel(model, height: 256, width: 128);
 /// using var gallery = loader.Extract(fast.Embed, batchSize: 64);
 /// </code></example>
 public sealed class InferenceModel : IDisposable
@@ -26,8 +30,8 @@ public sealed class InferenceModel : IDisposable
 
     /// <summary>Copies a model.</summary>
     /// <param name="model">The model; the caller keeps and disposes it.</param>
-    /// <param name="height">The height of the images in pixels. A model that needs images of one size, such as a vision transformer, must
-    /// know it; null for any height.</param>
+    /// <param name="height">The height of the images in pixels; null for any height, which is slower. A model that needs images of one size,
+    /// such as a vision transformer, must know it.</param>
     /// <param name="width">The width of the images in pixels; null for any width.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The height or the width is less than the model takes.</exception>
@@ -62,11 +66,14 @@ public sealed class InferenceModel : IDisposable
         EmbeddingDimension = output.Shape[^1];
         var tensors = graph.Weights.ToDictionary(StringComparer.Ordinal);
         var nodes = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output.Name), output.Name, tensors);
-        string[] names = [.. nodes.SelectMany(node => node.Inputs).Where(tensors.ContainsKey).Distinct(StringComparer.Ordinal)];
         var kind = backbone.parameters().First();
+        if (height is not null && width is not null && PackedConvolutions.Exist(kind.device_type, kind.dtype))
+            nodes = PackedConvolutions.In(nodes, output.Name, tensors);
+        string[] names = [.. nodes.SelectMany(node => node.Inputs).Where(tensors.ContainsKey).Distinct(StringComparer.Ordinal)];
         sideBySide = ImageLayout.Helps(kind.device_type, kind.dtype) && layers.OfType<TorchSharp.Modules.Conv2d>().Skip(1).Any();
         network = jit.load(ScriptArchive.Of(ScriptText.Of(nodes, output.Name, names)));
-        weights = Array.ConvertAll(names, name => Copy(tensors[name]).DetachFromDisposeScope());
+        weights = Array.ConvertAll(names,
+            name => (PackedConvolutions.IsPacked(name) ? tensors[name] : Copy(tensors[name])).DetachFromDisposeScope());
         takes = new(backbone.GetName(), backbone.ImageChannels, backbone.MinimumSize,
             empty(0, kind.dtype, kind.device).DetachFromDisposeScope());
     }
@@ -87,6 +94,27 @@ public sealed class InferenceModel : IDisposable
         if (images.size(2) != (height ?? images.size(2)) || images.size(3) != (width ?? images.size(3)))
             throw new ArgumentException($"images must be of the size that the model was copied for, {height} x {width} pixels, got "
                 + $"{Guard.Shape(images)}.", nameof(images));
+        var parts = SplitsBatches && images.device_type == TorchSharp.DeviceType.CPU && OneThread.IsPossible
+            ? (int)Math.Min(images.size(0), get_num_threads()) : 1;
+        return parts == 1 ? Run(images) : InParts(images, parts);
+    }
+
+    /// <summary>Whether each thread embeds a part of a batch, where that is possible.</summary>
+    internal bool SplitsBatches { get; init; } = true;
+
+    /// <summary>Each thread embeds images of its own. The threads meet once, not after each of some hundred operations.</summary>
+    private Tensor InParts(Tensor images, int count)
+    {
+        using var scope = NewDisposeScope();
+        var parts = images.tensor_split(count);
+        var embeddings = new Tensor[count];
+        Threads.For(count, part => embeddings[part] = OneThread.Run(() => Run(parts[part])).DetachFromDisposeScope());
+        foreach (var part in embeddings) scope.Attach(part);
+        return cat(embeddings).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Run(Tensor images)
+    {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var x = sideBySide ? ImageLayout.SideBySide(images) : images;

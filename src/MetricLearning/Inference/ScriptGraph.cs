@@ -44,7 +44,8 @@ internal sealed class ScriptGraph(nn.Module model) : NetworkGraph(model), IDispo
             Shapes.Windows(x.Shape[2 + axis], weight.Shape[2 + axis], stride[axis], padding[axis], dilation[axis]);
         var text = $"{List(stride)}, {List(padding)}, {List(dilation)}, {Number($"{groups}")}";
         return Add(new(ScriptKind.Convolution, Next(), Names(bias is null ? [x, weight] : [x, weight, bias]),
-                names => $"torch.conv2d({names[0]}, {names[1]}, {(names.Count > 2 ? names[2] : "None")}, {text})"),
+                names => $"torch.conv2d({names[0]}, {names[1]}, {(names.Count > 2 ? names[2] : "None")}, {text})")
+                { Convolution = new(stride, padding, dilation, groups, x.Shape) },
             [x.Shape[0], weight.Shape[0], Windows(0), Windows(1)]);
     }
 

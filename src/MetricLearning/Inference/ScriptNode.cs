@@ -9,6 +9,9 @@ internal sealed record ScriptNode(ScriptKind Kind, string Output, IReadOnlyList<
 {
     /// <summary>The ε of a batch norm.</summary>
     public double Epsilon { get; init; }
+
+    /// <summary>The windows of a convolution of libtorch; null for other operations.</summary>
+    public ConvolutionGeometry? Convolution { get; init; }
 }
 
 /// <summary>The operations that the passes over a graph know; all others are <see cref="Other"/>.</summary>

@@ -11,10 +11,15 @@ internal static class LoadedFiles
     public static IReadOnlyList<string> Of(IEnumerable<string> names)
     {
         var wanted = names.ToList();
-        return [.. File.ReadLines("/proc/self/maps").Select(line => line.IndexOf('/') is var path and >= 0 ? line[path..] : "")
-            .Where(path => wanted.Any(name => Path.GetFileName(path) is var file
-                && (file == name || file.StartsWith(name + ".", StringComparison.Ordinal)))).Distinct()];
+        return Where(file => wanted.Any(name => file == name || file.StartsWith(name + ".", StringComparison.Ordinal)));
     }
+
+    /// <summary>Finds the loaded files whose name begins with a text, such as libgomp.</summary>
+    public static IReadOnlyList<string> StartingWith(string text) => Where(file => file.StartsWith(text, StringComparison.Ordinal));
+
+    private static IReadOnlyList<string> Where(Func<string, bool> isWanted) =>
+        [.. File.ReadLines("/proc/self/maps").Select(line => line.IndexOf('/') is var path and >= 0 ? line[path..] : "")
+            .Where(path => isWanted(Path.GetFileName(path))).Distinct()];
 
     /// <summary>The file and the version of its libtorch, from its name or from the file build-version that PyTorch puts above its
     /// libraries.</summary>

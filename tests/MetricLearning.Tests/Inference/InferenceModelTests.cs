@@ -49,6 +49,37 @@ public class InferenceModelTests
     }
 
     [Fact]
+    public void APartOfTheBatchForEachThread_ChangesOnlyRounding()
+    {
+        using var threads = new TorchThreads(2);
+        using var scope = NewDisposeScope();
+        using var model = Trained(new EmbeddingModel(OSNet.X025()));
+        using InferenceModel inParts = new(model, 64, 32), whole = new(model, 64, 32) { SplitsBatches = false };
+        foreach (var count in new[] { 1, 2, 3, 7 })
+        {
+            var images = randn(count, 3, 64, 32);
+            AssertNear(whole.Embed(images), inParts.Embed(images), 1e-5);
+            Assert.True(inParts.Embed(images).equal(inParts.Embed(images)).ToBoolean());
+        }
+    }
+
+    [Fact]
+    public void AConvolution_AddsAndClipsItsOwnResult()
+    {
+        if (!PackedConvolutions.Exist(DeviceType.CPU, ScalarType.Float32)) Assert.Skip("this libtorch has no oneDNN");
+        using var scope = NewDisposeScope();
+        using var model = Trained(new EmbeddingModel(ResNet.ResNet18()));
+        using var graph = new ScriptGraph(model);
+        var output = ((IGraphModel)model).Describe(graph, new(ScriptGraph.Images, [GraphValue.Unknown, 3, 64, 32]))[0].Value.Name;
+        var weights = graph.Weights.ToDictionary();
+        var folded = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output), output, weights);
+        var packed = PackedConvolutions.In(folded, output, weights);
+        int Count(IEnumerable<ScriptNode> nodes, ScriptKind kind) => nodes.Count(node => node.Kind == kind);
+        Assert.Equal((20, 17, 8), (Count(folded, ScriptKind.Convolution), Count(folded, ScriptKind.Relu), Count(folded, ScriptKind.Add)));
+        Assert.Equal((20, 0, 0), (Count(packed, ScriptKind.Convolution), Count(packed, ScriptKind.Relu), Count(packed, ScriptKind.Add)));
+    }
+
+    [Fact]
     public void AnySize_MayBeEmbedded_UnlessOneWasGiven()
     {
         using var scope = NewDisposeScope();
