@@ -78,7 +78,8 @@ internal static class DataSources
             using var set = Numbers(kind, list, network);
             set.Save(path);
         }
-        if (Directory.Exists(pedestrians)) Directory.Delete(pedestrians, recursive: true);
+        // Another process may be drawing them for its own kind at this moment.
+        if (kind == DataKind.Pedestrians) Directory.Delete(pedestrians, recursive: true);
     }
 
     private static EmbeddingSet Numbers(DataKind kind, ImageList list, EmbeddingModel? network)
