@@ -1,3 +1,4 @@
+using System.Globalization;
 using MathNet.Numerics.Distributions;
 
 namespace MetricLearning;
@@ -55,6 +56,10 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
             Exchange([.. groups.Select(g => g.Sum)], permutations, seed, call),
             WilcoxonSignedRank.TwoSidedP([.. groups.Select(g => g.Sum / g.Count)]));
     }
+
+    /// <summary>One line with four digits.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"difference {Difference} over {Count}; p: t-test {StudentP:G4}, permutations {PermutationP:G4}, Wilcoxon {WilcoxonP:G4}");
 
     /// <summary>Computes the two-sided p of the sign-flip test on the sums of the units.</summary>
     private static double Exchange(double[] sums, int permutations, ulong seed, CallProgress call)

@@ -116,6 +116,8 @@ public class StatisticsTests
         Assert.Equal(0.0132356, test.StudentP, 1e-6);
         Assert.Equal(3 - 2.776445 * Math.Sqrt(0.5), test.Difference.Low, 1e-5);
         Assert.Equal(2.0 / 32, test.PermutationP, 0.01);
+        Assert.StartsWith("difference 3.0000 [1.0368, 4.9632] over 5; p: t-test 0.01324, permutations 0.0", test.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
