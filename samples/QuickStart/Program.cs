@@ -17,7 +17,7 @@ for (var epoch = 0; epoch < 10; epoch++)
         using var step = NewDisposeScope();
         optimizer.zero_grad();
         loss.call(model.call(inputs[tensor(batch)]), tensor(batch.Select(i => labels[i]).ToArray())).backward();
-        optimizer.step();
+        optimizer.SafeStep();
     }
 Evaluate("trained");
 

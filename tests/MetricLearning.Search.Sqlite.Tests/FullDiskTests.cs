@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace MetricLearning.Search.Tests;
 
 /// <summary>On a full disk a call says which file and what to do, loses nothing that was committed, and leaves no part of what was not.
@@ -14,17 +12,15 @@ public class FullDiskTests
     [Fact]
     public async Task AFullDisk_LosesNothing_AndIsNamed()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && await RunAsync("true", "unshare", "-rm", "sh", "-c") is (0, _),
-            "this system does not let a process mount a disk of its own");
         using var folder = new TempFolder();
         var mount = $"mount -t tmpfs -o size={Megabytes}m tmpfs {folder.File("")}";
-        Assert.SkipUnless(await RunAsync(mount, "unshare", "-rm", "sh", "-c") is (0, _), "this system does not mount a disk in memory");
-        await PassesAsync($"""
+        await Shell.SkipUnlessItMountsAsync(mount);
+        await Shell.PassesAsync($"""
             {mount}
             head -c {Taken}M /dev/zero > {folder.File("taken")}
-            committed=$({Indexer("full", folder)})
+            committed=$({Shell.Indexer($"full {folder.File("")}")})
             rm {folder.File("taken")}
-            {Indexer("room", folder)} $committed
+            {Shell.Indexer($"room {folder.File("")}")} $committed
             """, "unshare", "-rm", "sh", "-ec");
     }
 
@@ -34,41 +30,10 @@ public class FullDiskTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "the size of files is limited on Linux only");
         using var folder = new TempFolder();
-        await PassesAsync($"""
+        await Shell.PassesAsync($"""
             trap '' XFSZ
-            committed=$(ulimit -f 20000; {Indexer("full", folder)})
-            {Indexer("room", folder)} $committed
+            committed=$(ulimit -f 20000; {Shell.Indexer($"full {folder.File("")}")})
+            {Shell.Indexer($"room {folder.File("")}")} $committed
             """, "bash", "-ec");
-    }
-
-    private static string Indexer(string act, TempFolder folder) =>
-        $"dotnet {Path.Combine(AppContext.BaseDirectory, "MetricLearning.Search.Indexer.dll")} {act} {folder.File("")}";
-
-    private static async Task PassesAsync(string script, params string[] shell)
-    {
-        var (code, said) = await RunAsync(script, shell);
-        Assert.True(code == 0, said);
-        TestContext.Current.TestOutputHelper!.WriteLine(said);
-    }
-
-    private static async Task<(int Code, string Said)> RunAsync(string script, params string[] shell)
-    {
-        try
-        {
-            using var process = Process.Start(new ProcessStartInfo(shell[0], [.. shell[1..], script])
-            {
-                RedirectStandardError = true, RedirectStandardOutput = true,
-                // The runtime keeps code in a file in memory, which the limit on files would not allow.
-                Environment = { ["DOTNET_EnableWriteXorExecute"] = "0" },
-            })!;
-            var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-            var errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-            return (process.ExitCode, errors + await output);
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            return (-1, e.Message);     // there is no such program
-        }
     }
 }

@@ -37,7 +37,7 @@ internal static class Networks
         private static (string, nn.Module<Tensor, Tensor>)[] Half(string name, long from, long to) =>
         [
             ($"conv{name}", nn.Conv2d(from, to, 3, stride: 2, padding: 1, bias: false)),
-            ($"bn{name}", nn.BatchNorm2d(to)),
+            ($"bn{name}", new SafeBatchNorm(to)),
             ($"relu{name}", nn.ReLU()),
         ];
     }

@@ -83,6 +83,8 @@ internal sealed class PostgresServer
             "Check the name and the password in the connection string.",
         PostgresErrorCodes.InvalidCatalogName => "Create the database first.",
         PostgresErrorCodes.InvalidSchemaName => "Create the schema first.",
+        PostgresErrorCodes.UndefinedColumn => "An earlier build made the tables; call EnsureCollectionExistsAsync once, which adds the "
+            + "columns that are missing and keeps all records.",
         PostgresErrorCodes.InsufficientPrivilege => "Give the database user the right to do this.",
         PostgresErrorCodes.DiskFull => "Make room on the server's disk; nothing of this call was written.",
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.UndefinedObject =>

@@ -29,6 +29,16 @@ internal sealed class CollectionList(string schema)
     public string Create => $"CREATE TABLE IF NOT EXISTS {Table} (name text COLLATE \"C\" PRIMARY KEY, "
         + "id bigint GENERATED ALWAYS AS IDENTITY, format integer NOT NULL, columns text NOT NULL, space text NOT NULL, canaries text)";
 
+    /// <summary>Says whether the table has the column of canaries. The first builds made it without.</summary>
+    public NpgsqlBatchCommand HasCanaries => new("SELECT EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass($1) "
+        + "AND attname = 'canaries' AND NOT attisdropped)")
+    {
+        Parameters = { Text(Table) },
+    };
+
+    /// <summary>Adds the column of canaries. The records and the entries of all collections stay as they are.</summary>
+    public string AddColumn => $"ALTER TABLE {Table} ADD COLUMN IF NOT EXISTS canaries text";
+
     /// <summary>The quoted name of a collection's table.</summary>
     public string Of(string collection) => $"{SqlNames.Quoted(schema)}.{SqlNames.Quoted(collection)}";
 
@@ -36,8 +46,12 @@ internal sealed class CollectionList(string schema)
     public string PartOf(long id, int part) => Of(FormattableString.Invariant($"metriclearning_{id}_part_{part}"));
 
     /// <summary>Makes a command that reads the entry of a collection.</summary>
-    public NpgsqlBatchCommand Find(string collection, bool locks) =>
-        new($"SELECT id, format, columns, space FROM {Table} WHERE name = $1{(locks ? " FOR KEY SHARE" : "")}")
+    /// <param name="collection">The name.</param>
+    /// <param name="canaries">Whether the entry tells if the collection has canaries. A program without canaries does not ask.</param>
+    /// <param name="locks">Whether the entry cannot be removed until the transaction ends.</param>
+    public NpgsqlBatchCommand Find(string collection, bool canaries, bool locks) =>
+        new($"SELECT id, format, columns, space, {(canaries ? "canaries IS NOT NULL" : "false")} FROM {Table} WHERE name = $1"
+            + (locks ? " FOR KEY SHARE" : ""))
         {
             Parameters = { ColumnType.Of(typeof(string)).Parameter(collection) },
         };
@@ -89,8 +103,9 @@ internal sealed class CollectionList(string schema)
     /// <param name="collection">The name.</param>
     /// <param name="columns">The columns of the program's records.</param>
     /// <param name="space">The embedding space that the program knows.</param>
-    /// <returns>The number of the collection, its embedding space, and the combined embedding space.</returns>
-    public static (long Id, string Space, string Agreed) Check(NpgsqlDataReader reader, string collection, string columns,
+    /// <returns>The number of the collection, its embedding space, the combined embedding space, and whether it has canaries that the
+    /// program must compare.</returns>
+    public static (long Id, string Space, string Agreed, bool HasCanaries) Check(NpgsqlDataReader reader, string collection, string columns,
         EmbeddingSpace? space)
     {
         var (format, stored) = (reader.GetInt32(1), reader.GetString(2));
@@ -100,7 +115,8 @@ internal sealed class CollectionList(string schema)
         if (stored != columns)
             throw new VectorStoreException($"The collection '{collection}' holds records of [{stored}], and this program's are "
                 + $"[{columns}]; use the record type that wrote it, or another name.") { CollectionName = collection };
-        return (reader.GetInt64(0), reader.GetString(3), StoredSpace.Agreed(space, reader.GetString(3), collection));
+        return (reader.GetInt64(0), reader.GetString(3), StoredSpace.Agreed(space, reader.GetString(3), collection),
+            reader.GetBoolean(4));
     }
 
     private static NpgsqlParameter Text(string value) => ColumnType.Of(typeof(string)).Parameter(value);

@@ -28,12 +28,14 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
     {
         await RunAsync(connection, [new(CollectionList.Lock), new(CollectionList.LoadVectors), new(collections.Create)],
             cancellationToken).ConfigureAwait(false);
+        if (await ScalarAsync(connection, collections.HasCanaries, cancellationToken).ConfigureAwait(false) is false)
+            await RunAsync(connection, [new(collections.AddColumn)], cancellationToken).ConfigureAwait(false);
         if (await FindAsync(connection, cancellationToken).ConfigureAwait(false) is not { } entry)
         {
             var agreed = StoredSpace.Agreed(space, "", name);
             var added = await ScalarAsync(connection, collections.Add(name, columns.Schema, agreed), cancellationToken)
                 .ConfigureAwait(false);
-            entry = ((long)added!, agreed, agreed);
+            entry = ((long)added!, agreed, agreed, false);
             var divided = partitions > 0 ? $" PARTITION BY HASH ({columns.Key})" : "";
             await RunAsync(connection, [new($"CREATE TABLE {Table} ({columns.Definition}, PRIMARY KEY ({columns.Key})){divided}"),
                 .. Enumerable.Range(0, partitions).Select(part => new NpgsqlBatchCommand(
@@ -42,7 +44,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         }
         if (entry.Agreed != entry.Space)
             await RunAsync(connection, [collections.Update(name, entry.Agreed)], cancellationToken).ConfigureAwait(false);
-        if (canaries is not null)
+        if (canaries is not null && !entry.HasCanaries)
             await RunAsync(connection, [collections.AddCanaries(name, canaries.ToJson())], cancellationToken).ConfigureAwait(false);
         await RunAsync(connection, [.. columns.Indexes(Table).Select(index => new NpgsqlBatchCommand(
             $"CREATE INDEX IF NOT EXISTS {SqlNames.Quoted($"metriclearning_{entry.Id}_{index.Suffix}")} ON {index.On}"))],
@@ -84,7 +86,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
     public Task<GalleryCanaries?> CanariesAsync(CancellationToken cancellationToken) => server.UseAsync("get", async connection =>
     {
         var found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
-        var (id, _, _) = found ?? throw Missing();
+        var (id, _, _, _) = found ?? throw Missing();
         return await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false) is string stored
             ? StoredCanaries.Read(stored, name) : null;
     }, cancellationToken);
@@ -100,13 +102,13 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
         IReadOnlyList<(string Name, string Value)> settings, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
         server.UseAsync(operation, async connection =>
         {
-            var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, locks: false) } };
+            var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, canaries is not null, locks: false) } };
             await using var disposing = batch.ConfigureAwait(false);
             foreach (var (setting, value) in settings) batch.BatchCommands.Add(Setting(setting, value));
             var given = commands();
             foreach (var command in given) batch.BatchCommands.Add(command);
             var lists = new List<T>[given.Count];
-            var id = 0L;
+            var (id, hasCanaries) = (0L, false);
             VectorStoreException? refusal = null;
             try
             {
@@ -115,7 +117,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
                 refusal = await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
                     ? CollectionList.Refusal(reader, name, columns.Schema, space) : Missing();
                 if (refusal is not null) throw refusal;
-                id = reader.GetInt64(0);
+                (id, hasCanaries) = (reader.GetInt64(0), reader.GetBoolean(4));
                 for (var i = 0; i < settings.Count; i++) await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 for (var i = 0; i < lists.Length; i++)
                 {
@@ -133,7 +135,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             {
                 throw Missing(e);
             }
-            await CompareAsync(connection, id, cancellationToken).ConfigureAwait(false);
+            if (hasCanaries) await CompareAsync(connection, id, cancellationToken).ConfigureAwait(false);
             return lists;
         }, cancellationToken);
 
@@ -173,25 +175,28 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             return true;
         }, cancellationToken);
 
-    private async Task<(long Id, string Space, string Agreed)?> FindAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private async Task<(long Id, string Space, string Agreed, bool HasCanaries)?> FindAsync(NpgsqlConnection connection,
+        CancellationToken cancellationToken)
     {
-        var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, locks: true) } };
+        var batch = new NpgsqlBatch(connection) { BatchCommands = { collections.Find(name, canaries is not null, locks: true) } };
         await using var disposing = batch.ConfigureAwait(false);
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var closing = reader.ConfigureAwait(false);
         if (!await reader.ReadAsync(cancellationToken).ConfigureAwait(false)) return null;
         var entry = CollectionList.Check(reader, name, columns.Schema, space);
         await reader.CloseAsync().ConfigureAwait(false);
-        await CompareAsync(connection, entry.Id, cancellationToken).ConfigureAwait(false);
+        if (entry.HasCanaries) await CompareAsync(connection, entry.Id, cancellationToken).ConfigureAwait(false);
         return entry;
     }
 
-    /// <summary>Refuses a collection that another model has filled.</summary>
+    /// <summary>Refuses a collection that has canaries and that another model has filled.</summary>
     private async Task CompareAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
     {
         if (canaries is null || Volatile.Read(ref compared) == id) return;
-        if (await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false) is not string stored) return;
-        StoredCanaries.Check(canaries, stored, name);
+        var stored = await ScalarAsync(connection, collections.Canaries(id), cancellationToken).ConfigureAwait(false);
+        // Nothing is stored if the collection was deleted since its entry was read.
+        if (stored is not string json) return;
+        StoredCanaries.Check(canaries, json, name);
         Volatile.Write(ref compared, id);
     }
 

@@ -50,7 +50,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         }
         else if (Agreed(there.Space) is var agreed && agreed != there.Space)
             Database.Execute(opened, "UPDATE collections SET space = $0 WHERE name = $1", agreed, name);
-        if (Store.Canaries is { } own && CanaryEntry.Find(opened, there.Id) is null) CanaryEntry.Add(opened, there.Id, own.ToJson());
+        if (Store.Canaries is { } own && !there.HasCanaries) CanaryEntry.Add(opened, there.Id, own.ToJson());
         transaction.Commit();
         return true;
     });
@@ -99,9 +99,8 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
                 + "use the record type that wrote it, or another name.") { CollectionName = name };
         Agreed(entry.Space);
         // What a collection of a number has once never changes, so one comparison is enough.
-        if (Store.Canaries is not { } own || Volatile.Read(ref compared) == entry.Id) return;
-        if (CanaryEntry.Find(opened, entry.Id) is not { } stored) return;
-        StoredCanaries.Check(own, stored, name);
+        if (Store.Canaries is not { } own || !entry.HasCanaries || Volatile.Read(ref compared) == entry.Id) return;
+        StoredCanaries.Check(own, CanaryEntry.Find(opened, entry.Id)!, name);
         Volatile.Write(ref compared, entry.Id);
     }
 

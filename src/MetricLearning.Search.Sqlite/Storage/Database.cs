@@ -12,6 +12,9 @@ internal sealed class Database
 
     private const int Format = 3, FirstFormat = 2;
 
+    /// <summary>The error of SQLite for a file that the program may not write to.</summary>
+    private const int ReadOnly = 8;
+
     /// <summary>The bytes of a page. Several vectors of common widths fit into one.</summary>
     private const int PageBytes = 16384;
 
@@ -39,18 +42,16 @@ internal sealed class Database
                     + "newer version of MetricLearning.Search.Sqlite.");
             // A file that has everything is not written to: it can be opened and read on a full disk.
             if (version == Format) return true;
-            if (version == 0) Execute(opened, $"PRAGMA page_size = {PageBytes}");
-            Execute(opened, "PRAGMA journal_mode = WAL");
-            using var transaction = opened.BeginTransaction(deferred: false);
-            Execute(opened, "CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
-                + "schema TEXT NOT NULL, space TEXT NOT NULL, changes INTEGER NOT NULL)");
-            Execute(opened, "CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL)");
-            PackedEntry.CreateTables(opened);
-            ValueEntry.CreateTable(opened);
-            CanaryEntry.CreateTable(opened);
-            Execute(opened, $"PRAGMA application_id = {ApplicationId}");
-            Execute(opened, $"PRAGMA user_version = {Format}");
-            transaction.Commit();
+            try
+            {
+                Upgrade(opened, version);
+            }
+            catch (SqliteException e) when (version > 0 && e.SqliteErrorCode == ReadOnly)
+            {
+                throw new VectorStoreException($"{Path} has the format {version} of an earlier build, and this program cannot write to it. "
+                    + $"Open it once where the file and its folder are writable; this makes the format {Format} of it and keeps all "
+                    + "records.", e) { VectorStoreSystemName = SystemName, OperationName = "open" };
+            }
             return true;
         });
     }
@@ -133,10 +134,29 @@ internal sealed class Database
         return command.ExecuteScalar();
     }
 
+    /// <summary>Makes the tables that a file lacks, in one transaction.</summary>
+    /// <param name="opened">The connection.</param>
+    /// <param name="version">The format of the file; 0 if it is new.</param>
+    private static void Upgrade(SqliteConnection opened, long version)
+    {
+        if (version == 0) Execute(opened, $"PRAGMA page_size = {PageBytes}");
+        Execute(opened, "PRAGMA journal_mode = WAL");
+        using var transaction = opened.BeginTransaction(deferred: false);
+        Execute(opened, "CREATE TABLE IF NOT EXISTS collections (name TEXT PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
+            + "schema TEXT NOT NULL, space TEXT NOT NULL, changes INTEGER NOT NULL)");
+        Execute(opened, "CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL)");
+        PackedEntry.CreateTables(opened);
+        ValueEntry.CreateTable(opened);
+        CanaryEntry.CreateTable(opened);
+        Execute(opened, $"PRAGMA application_id = {ApplicationId}");
+        Execute(opened, $"PRAGMA user_version = {Format}");
+        transaction.Commit();
+    }
+
     private static string Advice(int code) => code switch
     {
         5 or 6 => "Another process has been writing for a minute; try again.",
-        8 => "Make the file and its folder writable.",
+        ReadOnly => "Make the file and its folder writable.",
         11 => "The file is damaged; restore it from a backup.",
         10 => "Make room on the disk, raise the limits of the user, or check that the disk is healthy; nothing of this call was written.",
         13 => "Make room on the disk; nothing of this call was written.",

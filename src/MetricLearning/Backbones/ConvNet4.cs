@@ -26,7 +26,7 @@ public sealed class ConvNet4 : Backbone, IGraphLayer
     {
         encoder = nn.Sequential(Enumerable.Range(0, Layers).Select(i => nn.Sequential(
             Convolution.Of(i == 0 ? imageChannels : channels, channels, kernel: 3, bias: true),
-            nn.BatchNorm2d(channels), nn.ReLU(), nn.MaxPool2d(2))));
+            new SafeBatchNorm(channels), nn.ReLU(), nn.MaxPool2d(2))));
         RegisterComponents();
     }
 

@@ -56,7 +56,7 @@ public sealed class MobileNetV2 : Backbone, IGraphLayer
 
     /// <summary>Convolution, batch norm and ReLU6, named 0, 1 and 2.</summary>
     private static Sequential Layer(long inputs, long outputs, int kernel, int stride = 1, long groups = 1) =>
-        nn.Sequential(Convolution.Of(inputs, outputs, kernel, stride, groups), nn.BatchNorm2d(outputs), nn.ReLU6());
+        nn.Sequential(Convolution.Of(inputs, outputs, kernel, stride, groups), new SafeBatchNorm(outputs), nn.ReLU6());
 
     /// <summary>A 1×1 convolution that widens, a 3×3 convolution within each channel, and a linear 1×1 convolution that narrows; with a
     /// shortcut if input and output have the same shape.</summary>
@@ -72,7 +72,7 @@ public sealed class MobileNetV2 : Backbone, IGraphLayer
             var layers = new List<nn.Module<Tensor, Tensor>>();
             if (widens) layers.Add(Layer(inputs, wide, kernel: 1));
             layers.AddRange(
-                [Layer(wide, wide, kernel: 3, stride, groups: wide), Convolution.Of(wide, outputs, kernel: 1), nn.BatchNorm2d(outputs)]);
+                [Layer(wide, wide, kernel: 3, stride, groups: wide), Convolution.Of(wide, outputs, kernel: 1), new SafeBatchNorm(outputs)]);
             conv = nn.Sequential(layers);
             RegisterComponents();
         }

@@ -23,7 +23,7 @@ internal sealed class NonLocalBlock : nn.Module<Tensor, Tensor>, IMultiplyAdds, 
     public NonLocalBlock(long channels) : base(nameof(NonLocalBlock))
     {
         g = Convolution.Plain(channels, Inner, kernel: 1);
-        var norm = nn.BatchNorm2d(channels);
+        var norm = new SafeBatchNorm(channels);
         nn.init.zeros_(norm.weight);
         W = nn.Sequential(Convolution.Plain(Inner, channels, kernel: 1), norm);
         theta = Convolution.Plain(channels, Inner, kernel: 1);

@@ -130,7 +130,7 @@ public sealed class OSNet : Backbone, IGraphLayer
             conv = Convolution.Of(inputs, outputs, kernel, stride);
             bn = norm switch
             {
-                Norm.Batch => nn.BatchNorm2d(outputs),
+                Norm.Batch => new SafeBatchNorm(outputs),
                 Norm.Instance => nn.InstanceNorm2d(outputs, affine: true),
                 _ => null,
             };
@@ -158,13 +158,13 @@ public sealed class OSNet : Backbone, IGraphLayer
     {
         private readonly Conv2d conv1;
         private readonly Conv2d conv2;
-        private readonly BatchNorm2d bn;
+        private readonly SafeBatchNorm bn;
 
         public LightConvolution(long width) : base(nameof(LightConvolution))
         {
             conv1 = Convolution.Of(width, width, kernel: 1);
             conv2 = Convolution.Of(width, width, kernel: 3, groups: width);
-            bn = nn.BatchNorm2d(width);
+            bn = new SafeBatchNorm(width);
             RegisterComponents();
         }
 

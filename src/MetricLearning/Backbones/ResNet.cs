@@ -45,7 +45,7 @@ public sealed class ResNet : Backbone, IGraphLayer
         Guard.Defined(plan.Stem, "stem");
         this.plan = plan;
         conv1 = Convolution.Of(3, 64, kernel: 7, stride: 2);
-        bn1 = plan.Ibn == InstanceBatchNorm.B ? nn.InstanceNorm2d(64, affine: true) : nn.BatchNorm2d(64);
+        bn1 = plan.Ibn == InstanceBatchNorm.B ? nn.InstanceNorm2d(64, affine: true) : new SafeBatchNorm(64);
         maxpool = plan.Stem == ResNetStem.FastReId ? nn.MaxPool2d(3, stride: 2, ceil_mode: true) : nn.MaxPool2d(3, stride: 2, padding: 1);
         layer1 = nn.Sequential(Stage(1, stride: 1));
         layer2 = nn.Sequential(Stage(2, stride: 2));
@@ -195,9 +195,9 @@ public sealed class ResNet : Backbone, IGraphLayer
         private readonly Conv2d conv1;
         private readonly nn.Module<Tensor, Tensor> bn1;
         private readonly Conv2d conv2;
-        private readonly BatchNorm2d bn2;
+        private readonly SafeBatchNorm bn2;
         private readonly Conv2d? conv3;
-        private readonly BatchNorm2d? bn3;
+        private readonly SafeBatchNorm? bn3;
         private readonly SqueezeExcitation? se;
         private readonly InstanceNorm2d? IN;
         private readonly Sequential? downsample;
@@ -207,18 +207,18 @@ public sealed class ResNet : Backbone, IGraphLayer
         {
             var outputs = planes * plan.Expansion;
             conv1 = plan.Bottleneck ? Convolution.Of(inputs, planes, kernel: 1) : Convolution.Of(inputs, planes, kernel: 3, stride);
-            bn1 = splitNorm ? new SplitNorm(planes) : nn.BatchNorm2d(planes);
+            bn1 = splitNorm ? new SplitNorm(planes) : new SafeBatchNorm(planes);
             conv2 = Convolution.Of(planes, planes, kernel: 3, plan.Bottleneck ? stride : 1);
-            bn2 = nn.BatchNorm2d(planes);
+            bn2 = new SafeBatchNorm(planes);
             if (plan.Bottleneck)
             {
                 conv3 = Convolution.Of(planes, outputs, kernel: 1);
-                bn3 = nn.BatchNorm2d(outputs);
+                bn3 = new SafeBatchNorm(outputs);
             }
             if (plan.SqueezeExcitation) se = new SqueezeExcitation(outputs);
             if (normalizeSum) IN = nn.InstanceNorm2d(outputs, affine: true);
             if (stride != 1 || inputs != outputs)
-                downsample = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1, stride), nn.BatchNorm2d(outputs));
+                downsample = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1, stride), new SafeBatchNorm(outputs));
             RegisterComponents();
         }
 

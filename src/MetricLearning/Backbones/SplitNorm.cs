@@ -7,7 +7,7 @@ namespace MetricLearning;
 internal sealed class SplitNorm : nn.Module<Tensor, Tensor>, IGraphLayer
 {
     private readonly InstanceNorm2d IN;
-    private readonly BatchNorm2d BN;
+    private readonly SafeBatchNorm BN;
     private readonly long half;
     private readonly long rest;
 
@@ -16,7 +16,7 @@ internal sealed class SplitNorm : nn.Module<Tensor, Tensor>, IGraphLayer
         half = channels / 2;
         rest = channels - half;
         IN = nn.InstanceNorm2d(half, affine: true);
-        BN = nn.BatchNorm2d(rest);
+        BN = new SafeBatchNorm(rest);
         RegisterComponents();
     }
 

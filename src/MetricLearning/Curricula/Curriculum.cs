@@ -13,7 +13,7 @@ namespace MetricLearning;
 /// using var loss = new TripletLoss { Miner = new EasyToHardMiner(curriculum) { SkippedShare = 0.05 } };
 /// checkpoint.Add("curriculum", curriculum);
 /// ...
-/// optimizer.step();
+/// optimizer.SafeStep();
 /// curriculum.Step();
 /// </code>
 /// <para>Thread safety: one thread at a time calls <see cref="Step()"/>, while no other computes a loss that follows it.</para>

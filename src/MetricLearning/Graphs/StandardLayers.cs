@@ -13,7 +13,7 @@ internal static class StandardLayers
     {
         Sequential parts => parts.named_children().Aggregate(x, (value, part) => graph.Run(part.module, value)),
         Conv2d conv => Convolution(graph, conv, x),
-        BatchNorm1d or BatchNorm2d => BatchNorm(graph, (NormBase)layer, x),
+        TorchSharp.Modules.BatchNorm norm => BatchNorm(graph, norm, x),
         InstanceNorm2d norm => InstanceNorm(graph, norm, x),
         LayerNorm norm => LayerNorm(graph, norm, x),
         Linear linear => graph.Linear(x, graph.Weight(linear, "weight"), graph.FindWeight(linear, "bias")),

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// </remarks>
 public sealed class BNNeck : Neck, IGraphLayer
 {
-    private readonly BatchNorm1d bn;
+    private readonly SafeBatchNorm bn;
     private readonly long dimension;
 
     /// <summary>Sets up the neck.</summary>
@@ -20,7 +20,7 @@ public sealed class BNNeck : Neck, IGraphLayer
     public BNNeck(long dimension) : base(nameof(BNNeck))
     {
         this.dimension = Guard.AtLeast(dimension, 1);
-        bn = nn.BatchNorm1d(dimension);
+        bn = new SafeBatchNorm(dimension);
         bn.bias!.requires_grad_(false);
         RegisterComponents();
     }

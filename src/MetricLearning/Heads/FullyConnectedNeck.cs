@@ -24,7 +24,7 @@ public sealed class FullyConnectedNeck : Neck, IGraphLayer
         nn.init.normal_(linear.weight, 0, 0.01);
         nn.init.zeros_(linear.bias);
         register_module("0", linear);
-        register_module("1", nn.BatchNorm1d(outputDimension));
+        register_module("1", new SafeBatchNorm(outputDimension));
     }
 
     /// <inheritdoc/>

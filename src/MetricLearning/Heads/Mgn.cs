@@ -143,7 +143,7 @@ public sealed class Mgn : PartModel, IGraphModel
         public Head(long inputs, long outputs, long classes, Pooling pooling) : base(nameof(Head))
         {
             pool_layer = pooling;
-            var norm = nn.BatchNorm2d(outputs);
+            var norm = new SafeBatchNorm(outputs);
             norm.bias!.requires_grad_(false);
             bottleneck = nn.Sequential(Convolution.Of(pooling.OutputDimension(inputs), outputs, kernel: 1), norm);
             if (classes > 0) weight = nn.Parameter(nn.init.normal_(empty(classes, outputs), 0, 0.01));

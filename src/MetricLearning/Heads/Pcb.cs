@@ -82,7 +82,7 @@ public sealed class Pcb : PartModel, IGraphModel
 
         public Reduction(long inputs, long outputs) : base(nameof(Reduction))
         {
-            layers = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1), nn.BatchNorm2d(outputs), nn.ReLU());
+            layers = nn.Sequential(Convolution.Of(inputs, outputs, kernel: 1), new SafeBatchNorm(outputs), nn.ReLU());
             RegisterComponents();
         }
 

@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <code>
 /// using var loss = new CosFaceLoss(1_000_000, 512) { Sampled = new SampledClasses(100_000) };
 /// loss.call(embeddings, labels).backward();
-/// optimizer.step();                          // the network
+/// optimizer.SafeStep();                      // the network
 /// loss.Sampled!.Step(learningRate: 0.1);     // the vectors of the drawn classes
 /// </code>
 /// The gradients of several backward passes add up until <see cref="Step"/>, like the gradients of other parameters. With gradient

@@ -3,8 +3,8 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>Reproduces TensorFlow Addons' <c>TripletHardLoss</c> exactly: <c>[d(a,p) − d(a,n) + m]₊</c> of each anchor's farthest positive
-/// and nearest negative.</summary>
+/// <summary>Reproduces the <c>TripletHardLoss</c> of TensorFlow Addons d208d75 (2024-04-15) exactly: <c>[d(a,p) − d(a,n) + m]₊</c> of each
+/// anchor's farthest positive and nearest negative.</summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over all anchors. It differs from <see cref="TripletLoss"/>: an anchor without a positive has
 /// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Reproduces TensorFlow Addons' <c>TripletSemiHardLoss</c> exactly: for every positive pair <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the
-/// nearest negative beyond p, or the farthest negative if there is none.
+/// Reproduces the <c>TripletSemiHardLoss</c> of TensorFlow Addons d208d75 (2024-04-15) exactly: for every positive pair
+/// <c>[d(a,p) − d(a,n) + m]₊</c>, where n is the nearest negative beyond p, or the farthest negative if there is none.
 /// </summary>
 /// <remarks>
 /// Default: margin 1, Euclidean, mean over the positive pairs. It is <see cref="TripletLoss"/> with a <see cref="SemiHardMiner"/> and

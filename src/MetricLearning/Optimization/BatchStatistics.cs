@@ -79,7 +79,7 @@ public static class BatchStatistics
     {
         var found = new Dictionary<nn.Module, Sums>(ReferenceEqualityComparer.Instance);
         foreach (var (name, module) in model.named_modules())
-            if (name.Length > 0 && module is BatchNorm1d or BatchNorm2d or BatchNorm3d && module.training
+            if (name.Length > 0 && module is BatchNorm && module.training
                 && module.get_buffer("running_mean") is { } mean)
                 found.TryAdd(module, new Sums(mean, rule));
         return found;

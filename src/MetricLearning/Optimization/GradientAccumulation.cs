@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// {
 ///     using var scope = NewDisposeScope();
 ///     if (!accumulation.Backward(loss.call(model.call(batch.Images), batch.Labels))) continue;
-///     optimizer.step();
+///     optimizer.SafeStep();
 ///     optimizer.zero_grad();
 ///     schedule.Step();                    // iterations are steps of the optimizer
 /// }

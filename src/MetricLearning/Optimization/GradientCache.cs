@@ -15,7 +15,7 @@ namespace MetricLearning;
 /// <code>
 /// var cache = new GradientCache(x =&gt; model.call(x), rowsPerChunk: 32);
 /// using var value = cache.Backward(images, embeddings =&gt; loss.call(embeddings, labels));
-/// optimizer.step();
+/// optimizer.SafeStep();
 /// </code>
 /// </remarks>
 public sealed class GradientCache

@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <code>
 /// loss.backward();
 /// var norm = GradientClipping.ByNorm(model.parameters(), 5);
-/// optimizer.step();
+/// optimizer.SafeStep();
 /// </code>
 /// Parameters without a gradient (frozen, or not part of this loss) are left out. With gradient accumulation clip once, before the step.
 /// Class vectors that <see cref="SampledClasses"/> trains have no gradient of their own and are not clipped.

@@ -12,8 +12,8 @@ namespace MetricLearning;
 /// ...
 /// losses.Compute(output, labels).Value.backward();      // a LossSum that holds the center loss with weight 0.0005
 /// GradientScale.Divide(centerLoss.parameters(), 0.0005);
-/// optimizer.step();
-/// centerOptimizer.step();
+/// optimizer.SafeStep();
+/// centerOptimizer.SafeStep();
 /// </code>
 /// <para>Thread safety: one thread at a time for the same parameters.</para>
 /// </remarks>

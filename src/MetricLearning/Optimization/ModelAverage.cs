@@ -13,7 +13,7 @@ namespace MetricLearning;
 /// using var average = new ModelAverage(model, decay: 0.999, warmUpPower: 2.0 / 3);
 /// checkpoint.Add("average", average);
 /// ...
-/// optimizer.step();
+/// optimizer.SafeStep();
 /// average.Update();
 /// ...
 /// using (average.Use())                           // the model has the averaged weights

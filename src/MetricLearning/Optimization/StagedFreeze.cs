@@ -16,7 +16,7 @@ namespace MetricLearning;
 /// model.train();
 /// freeze.Apply();         // at the start of each epoch, after train(); it releases the part when it is time
 /// ...
-/// optimizer.step();
+/// optimizer.SafeStep();
 /// freeze.Step();
 /// </code>
 /// <para>Thread safety: one thread at a time, the one that trains the model.</para>
