@@ -15,6 +15,7 @@ internal static class EvaluationCases
         Of("ranks counted on 16-bit integers", ScoreSieve.Int16, 3368, 15913, 2048, 751),
         Of("ranks counted on float32", ScoreSieve.Float32, 3368, 15913, 2048, 751),
         OfAMillion(10_000, 1_000_000, 256, 50_000),
+        FewClasses(500, 50_000, 128, 2), FewClasses(10_000, 50_000, 128, 10), WholeLists(200, 50_000, 128),
     ];
 
     private static Case Market1501(int queries, int gallery, int width) =>
@@ -61,6 +62,49 @@ internal static class EvaluationCases
             Floor = "mm of the tiles",
             Heavy = true,
             Rounds = 1,
+        };
+
+    /// <summary>Each query has thousands of matches. The partner is this library too: it sorts all scores.</summary>
+    private static Case FewClasses(int queries, int gallery, int width, int classes) =>
+        new("evaluation", "ranks of few classes, beside sorting", FormattableString.Invariant(
+            $"{queries:N0} x {gallery:N0}, D = {width}, {classes} classes"), device =>
+        {
+            random.manual_seed(1);
+            var (query, shown) = (Set(queries), Set(gallery));
+            return new(query, shown)
+            {
+                Ours = Work.Of(() => Precisions(RankingMethod.Counting)),
+                Naive = Work.Of(() => Precisions(RankingMethod.Argsort)),
+            };
+
+            Tensor Precisions(RankingMethod method) => tensor(new RetrievalEvaluator { Method = method }.Evaluate(query, shown).PerQuery
+                .Select(result => result.AveragePrecision).ToArray());
+
+            EmbeddingSet Set(int count) => new(randn(count, width).to(device), Enumerable.Range(0, count).Select(i => (long)(i % classes)));
+        })
+        {
+            Heavy = true,
+            Rounds = 3,
+        };
+
+    /// <summary>Whole lists with distances. The partner lists all images but one, for which it sorts scores first.</summary>
+    private static Case WholeLists(int queries, int gallery, int width) =>
+        new("evaluation", "whole lists, beside all images but one", FormattableString.Invariant($"{queries} x {gallery:N0}, D = {width}"),
+            device =>
+            {
+                var (query, shown) = PersonSets.Clustered(queries, gallery, width, device);
+                return new(query, shown)
+                {
+                    Ours = Work.Of(() => First(topK: null)),
+                    Naive = Work.Of(() => First(gallery - 1)),
+                };
+
+                Tensor First(int? topK) => tensor(new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter }
+                    .Rank(query, shown, topK).SelectMany(list => list.Distances.Take(100)).ToArray());
+            })
+        {
+            Heavy = true,
+            Rounds = 3,
         };
 
     private static Tensor Tiles(Tensor query, Tensor gallery)

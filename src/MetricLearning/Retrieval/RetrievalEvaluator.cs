@@ -245,14 +245,15 @@ public sealed record RetrievalEvaluator
         if (topK is { } k) Guard.AtLeast(k, 1, nameof(topK));
         var relations = input.Relations;
         var lists = new RankedList[relations.Queries];
-        var ranker = new ArgsortRanker(input.Scores, relations, Plan(input, sorts: true, out _));
-        ranker.Run(topK, distances: true, progress, (query, found) =>
-        {
-            var rows = found.List!.Value.Rows;
-            lists[query] = new RankedList(query, rows, found.List.Value.Distances!,
-                Array.ConvertAll(rows, row => relations.IsMatch(query, row)));
-        });
+        var plan = Plan(input, sorts: true, out _);
+        if (topK < relations.Gallery)
+            new ArgsortRanker(input.Scores, relations, plan).Run(topK, distances: true, progress,
+                (query, found) => Add(query, found.List!.Value.Rows, found.List.Value.Distances!), take: (_, _) => { });
+        else new WholeLists(input.Scores, relations, plan).Run(progress, Add);
         return lists;
+
+        void Add(int query, int[] rows, double[] distances) =>
+            lists[query] = new RankedList(query, rows, distances, Array.ConvertAll(rows, row => relations.IsMatch(query, row)));
     }
 
     private RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, CallProgress progress)
@@ -272,13 +273,15 @@ public sealed record RetrievalEvaluator
         var plan = Plan(input, Sorts(input), out var bytes);
         var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
         var multiShot = single is null ? cmc : new double[cmc.Length];
-        if (Sorts(input)) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Take);
-        else new CountingRanker(input.Scores, relations, plan).Run(progress, Take);
+        if (Sorts(input)) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Measure, Take);
+        else new CountingRanker(input.Scores, relations, plan).Run(progress, Measure, Take);
         return new RetrievalReport(this, input, results, cmc, bytes);
+
+        void Measure(int query, QueryHits found) => results[query] = RankMetrics.Measure(query, found, Ties, CutOffs);
 
         void Take(int query, QueryHits found)
         {
-            results[query] = RankMetrics.Measure(query, found, Ties, CutOffs, multiShot);
+            RankMetrics.AddFirstMatch(found, Ties, multiShot);
             if (found.Skipped == SkipReason.None) single?.Add(query, found.List!.Value, cmc);
         }
     }

@@ -340,6 +340,53 @@ public class RetrievalEvaluatorTests
             }
     }
 
+    /// <summary>From 2,048 matches on, tiles are in float64. Cameras, junk and self are removed as they are for few matches.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void ThousandsOfMatches_AreTheSameToTheBit_InEverySieve(bool ties)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(4);
+        Tensor Rows(long count) => ties ? randint(0, 3, [count, 4], ScalarType.Float32) : randn(count, 12);
+        static long[] Labels(int count) => [.. Enumerable.Range(0, count).Select(i => i * 7L % 11 % 3 - 1)];
+        static long[] Cameras(int count) => [.. Enumerable.Range(0, count).Select(i => i * 5L % 7 % 4)];
+        using var query = new EmbeddingSet(Rows(9), Labels(9), Cameras(9));
+        using var gallery = new EmbeddingSet(Rows(9000), Labels(9000), Cameras(9000));
+        foreach (var distance in new[] { Distance.Cosine, Distance.Euclidean, Distance.Dot })
+            foreach (var protocol in new[] { RetrievalProtocol.Market1501, RetrievalProtocol.NoFilter })
+            {
+                var sorted = new RetrievalEvaluator
+                {
+                    Distance = distance, Protocol = protocol, Method = RankingMethod.Argsort, Ties = TiePolicy.Expected,
+                };
+                var expected = Bits(sorted.Evaluate(query, gallery));
+                foreach (var sieve in Enum.GetValues<ScoreSieve>())
+                {
+                    var counting = sorted with { Method = RankingMethod.Counting, Sieve = sieve };
+                    Assert.Equal(expected, Bits(counting.Evaluate(query, gallery)));
+                    Assert.Equal(expected, Bits((counting with { Tiles = new TilePlan(4, 1000) }).Evaluate(query, gallery)));
+                }
+            }
+    }
+
+    [Fact]
+    public void Rank_OfThousands_IsTheOrderOfTheDistances_TiesByIndex()
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(5);
+        using var query = new EmbeddingSet(randint(-2, 3, [6, 3], ScalarType.Float32), [0, 1, 2, 0, 1, -1]);
+        using var gallery = new EmbeddingSet(randint(-2, 3, [3000, 3], ScalarType.Float32),
+            [.. Enumerable.Range(0, 3000).Select(i => i % 4L - 1)]);
+        var evaluator = new RetrievalEvaluator { Distance = Distance.Dot, Protocol = RetrievalProtocol.NoFilter };
+        var (all, most) = (evaluator.Rank(query, gallery), evaluator.Rank(query, gallery, topK: 2999));
+        for (var q = 0; q < query.Count; q++)
+        {
+            Assert.Equal(all[q].Indices.Take(most[q].Count), most[q].Indices);
+            Assert.Equal(all[q].Distances.Take(most[q].Count).Select(BitConverter.DoubleToInt64Bits),
+                most[q].Distances.Select(BitConverter.DoubleToInt64Bits));
+            Assert.Equal(all[q].IsMatch.Take(most[q].Count), most[q].IsMatch);
+        }
+    }
+
     [Fact]
     public void EmptySets_GiveNaN()
     {

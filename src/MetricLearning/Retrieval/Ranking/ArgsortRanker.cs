@@ -9,12 +9,14 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
     private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
     private const double SortingStart = 0.5;        // of a block's work; its scores come before
 
-    /// <summary>Hands each query's list to <paramref name="take"/>, in the order of the queries.</summary>
+    /// <summary>Hands each query's list to <paramref name="measure"/>, on several threads, and then to <paramref name="take"/>, in the
+    /// order of the queries.</summary>
     /// <param name="top">How many rows of the list; null for the whole list, which comes with the ranks of the matches.</param>
     /// <param name="distances">Whether the list comes with distances.</param>
     /// <param name="progress">The call.</param>
-    /// <param name="take">Is given the query and its list.</param>
-    public void Run(int? top, bool distances, CallProgress progress, Action<int, QueryHits> take)
+    /// <param name="measure">Is given the query and its list.</param>
+    /// <param name="take">Is given the same.</param>
+    public void Run(int? top, bool distances, CallProgress progress, Action<int, QueryHits> measure, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
@@ -32,6 +34,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
                 if (distances)
                     list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
                 found[i] = Hits(first + i, list, left[i], whole: top is null);
+                measure(first + i, found[i]);
             });
             for (var i = 0; i < found.Length; i++) take(query + i, found[i]);
             part.Report(1);

@@ -10,6 +10,8 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
     /// <summary>The number of matches from which on a score finds its place among them by binary search.</summary>
     private const int Many = 64;
 
+    private readonly ScalarType type = source.CountingTypeFor(relations.MostMatches);
+
     /// <summary>The matches of one query in order, and how many images were counted before each so far.</summary>
     private sealed class Pending
     {
@@ -48,16 +50,18 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         }
     }
 
-    /// <summary>Hands the ranks of each query's matches to <paramref name="take"/>, in the order of the queries.</summary>
-    public void Run(CallProgress progress, Action<int, QueryHits> take)
+    /// <summary>Hands the ranks of each query's matches to <paramref name="measure"/>, on several threads, and then to
+    /// <paramref name="take"/>, in the order of the queries.</summary>
+    public void Run(CallProgress progress, Action<int, QueryHits> measure, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
             var block = new Pending[Math.Min(plan.Queries, relations.Queries - query)];
-            source.Begin(query, block.Length, Math.Min(plan.Rows, relations.Gallery), source.CountingType);
+            source.Begin(query, block.Length, Math.Min(plan.Rows, relations.Gallery), type);
             var part = progress.Part((double)query / relations.Queries, (double)(query + block.Length) / relations.Queries);
-            Threads.For(block.Length, i => block[i] = Start(query + i));
+            var first = query;
+            Threads.For(block.Length, i => block[i] = Start(first + i));
             for (var row = 0; row < relations.Gallery; row += plan.Rows)
             {
                 using var tileScope = NewDisposeScope();
@@ -68,7 +72,9 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
                 else Count<double>(tile, block, query, row, (low, high) => (low, high));
                 part.Report((double)(row + rows) / relations.Gallery);
             }
-            for (var i = 0; i < block.Length; i++) take(query + i, Hits(block[i]));
+            var found = new QueryHits[block.Length];
+            Threads.For(block.Length, i => measure(first + i, found[i] = Hits(block[i])));
+            for (var i = 0; i < block.Length; i++) take(query + i, found[i]);
         }
     }
 
@@ -86,7 +92,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         var rows = relations.Matches(query, out var skipped);
         var keys = Array.ConvertAll(rows, row => source.Key(query, row));
         RowOrder.Sort(keys, rows);
-        var intervals = Array.ConvertAll(keys, key => source.Interval(query, key, source.CountingType));
+        var intervals = Array.ConvertAll(keys, key => source.Interval(query, key, type));
         return new Pending
         {
             Skipped = skipped,

@@ -19,13 +19,17 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private const double ZeroNorm = 1e-12;      // as CosineDistance has it
     private const double LargestNormOfFloat = 1e18;
 
+    /// <summary>The number of matches from which on the intervals of float32 scores hold so many other scores that float64 tiles cost
+    /// less than exact keys.</summary>
+    private const int ManyMatches = 2048;
+
     private readonly Distance distance;
     private readonly Tensor queries, gallery;           // on their device; float32 or float64
     private readonly FeatureRows queryRows, galleryRows;        // the same on the CPU
     private readonly Tensor? offset, factor;            // [G] in float64: added to a tile's columns, or multiplied with them
     private readonly int width;
     private readonly double largestGalleryNorm;
-    private readonly bool roundsInputs, fixedPoint;
+    private readonly bool roundsInputs, fixedPoint, chooses;
     private FixedPointSieve? sieve;
     private Tensor? block, tile;
     private PackedTiles? packed;
@@ -46,9 +50,11 @@ internal sealed unsafe class FeatureScores : ScoreSource
         galleryRows = ReferenceEquals(queries, gallery) ? queryRows : new FeatureRows(gallery.cpu(), "gallery");
         largestGalleryNorm = galleryRows.LargestNorm;
         var largest = Math.Max(largestGalleryNorm, queryRows.LargestNorm);
-        fixedPoint = sieve != ScoreSieve.Float32 && Device.type == TorchSharp.DeviceType.CPU && FixedPoint.IsSupported
+        chooses = sieve == ScoreSieve.Automatic;
+        fixedPoint = sieve is ScoreSieve.Automatic or ScoreSieve.Int16 && Device.type == TorchSharp.DeviceType.CPU && FixedPoint.IsSupported
             && (sieve == ScoreSieve.Int16 || FixedPoint.IsFaster);
-        var needsFloat64 = largest > LargestNormOfFloat || (!fixedPoint && (wide || width * Unit(ScalarType.Float32) > 0.1));
+        var needsFloat64 = sieve == ScoreSieve.Float64 || largest > LargestNormOfFloat
+            || (!fixedPoint && (wide || width * Unit(ScalarType.Float32) > 0.1));
         CountingType = needsFloat64 ? ScalarType.Float64 : ScalarType.Float32;
         roundsInputs = Device.type == TorchSharp.DeviceType.CUDA && backends.cuda.matmul.allow_tf32;
         if (distance is EuclideanDistance or EuclideanSquaredDistance) offset = Column(norm => norm * norm);
@@ -65,6 +71,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
     public Distance Measures => distance;
 
     public override ScalarType CountingType { get; }
+
+    public override ScalarType CountingTypeFor(int matches) =>
+        chooses && matches >= ManyMatches && Device.type == TorchSharp.DeviceType.CPU ? ScalarType.Float64 : CountingType;
 
     public override Device Device => queries.device;
 

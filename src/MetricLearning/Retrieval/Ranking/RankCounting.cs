@@ -108,6 +108,9 @@ internal static class RankCounting
         if (typeof(T) == typeof(float) && Avx2.IsSupported)
             return SearchVectors(MemoryMarshal.Cast<T, float>(scores), MemoryMarshal.Cast<T, float>(low),
                 MemoryMarshal.Cast<T, float>(high), bins, open);
+        if (typeof(T) == typeof(double) && Avx2.IsSupported)
+            return SearchVectors(MemoryMarshal.Cast<T, double>(scores), MemoryMarshal.Cast<T, double>(low),
+                MemoryMarshal.Cast<T, double>(high), bins, open);
         var found = 0;
         for (var i = 0; i < scores.Length; i++)
         {
@@ -163,6 +166,49 @@ internal static class RankCounting
                 }
             }
         }
+        return found;
+    }
+
+    /// <summary>The same for float64 scores. Two vectors of four go together, so that one waits for memory while the other does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe int SearchVectors(ReadOnlySpan<double> scores, ReadOnlySpan<double> low, ReadOnlySpan<double> high,
+        Span<int> bins, Span<int> open)
+    {
+        const int together = 8;
+        var found = 0;
+        var places = stackalloc long[together];
+        var last = stackalloc double[together];
+        fixed (double* row = scores, lower = low)
+            for (var i = 0; i < scores.Length; i += together)
+            {
+                var values = row + i;
+                var count = Math.Min(together, scores.Length - i);
+                if (count < together)
+                {
+                    new Span<double>(last, together).Fill(double.PositiveInfinity);
+                    scores[i..].CopyTo(new Span<double>(last, together));
+                    values = last;
+                }
+                var (one, two) = (Vector256.Load(values), Vector256.Load(values + 4));
+                Vector256<long> passed = default, passedToo = default;
+                for (var step = low.Length / 2; step > 0; step /= 2)
+                {
+                    var (next, nextToo) = (passed + Vector256.Create((long)step), passedToo + Vector256.Create((long)step));
+                    var ends = Avx2.GatherVector256(lower - 1, next, sizeof(double));
+                    var endsToo = Avx2.GatherVector256(lower - 1, nextToo, sizeof(double));
+                    passed = Vector256.ConditionalSelect(Vector256.LessThanOrEqual(ends, one).AsInt64(), next, passed);
+                    passedToo = Vector256.ConditionalSelect(Vector256.LessThanOrEqual(endsToo, two).AsInt64(), nextToo, passedToo);
+                }
+                passed.Store(places);
+                passedToo.Store(places + 4);
+                for (var lane = 0; lane < count; lane++)
+                {
+                    if (values[lane] > high[^1]) continue;
+                    var place = (int)Math.Min(places[lane], high.Length);       // an infinite score passes what fills up, too
+                    bins[place]++;
+                    if (place > 0 && high[place - 1] >= values[lane]) open[found++] = i + lane;
+                }
+            }
         return found;
     }
 

@@ -46,16 +46,14 @@ internal static class RankMetrics
         }
     }
 
-    /// <summary>Computes a query's figures and adds, to entry k − 1 of <paramref name="cmc"/>, the probability of a match among the first
-    /// k.</summary>
-    public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs, double[] cmc)
+    /// <summary>Computes a query's figures.</summary>
+    public static QueryResult Measure(int query, QueryHits found, TiePolicy ties, IReadOnlyList<int> cutOffs)
     {
         if (found.Skipped != SkipReason.None) return new QueryResult(query, found.Skipped) { Candidates = found.Candidates };
         var groups = Groups(found.Hits, ties);
         var (total, first, last) = (found.Hits.Length, groups[0], groups[^1]);
         var sums = new Sums(total, cutOffs);
         foreach (var group in groups) sums.Add(group);
-        AddFirstMatch(first, cmc);
         double reciprocal = 0, inverse = 0;
         foreach (var (place, probability) in FirstPlace(first)) reciprocal += probability / (first.Before + place);
         foreach (var (place, probability) in FirstPlace(last)) inverse += probability * total / (last.Before + last.Places + 1 - place);
@@ -76,10 +74,12 @@ internal static class RankMetrics
         };
     }
 
-    /// <summary>Adds, to entry k − 1 of <paramref name="cmc"/>, the probability that the first match is among the first k.</summary>
-    private static void AddFirstMatch(Group first, double[] cmc)
+    /// <summary>Adds, to entry k − 1 of <paramref name="cmc"/>, the probability that the first match is among the first k. Nothing is
+    /// added for a skipped query.</summary>
+    public static void AddFirstMatch(QueryHits found, TiePolicy ties, double[] cmc)
     {
-        var missing = 1.0;
+        if (found.Skipped != SkipReason.None) return;
+        var (first, missing) = (GroupAt(found.Hits, 0, ties), 1.0);
         for (var k = first.Before + 1; k <= cmc.Length; k++)
         {
             var place = k - first.Before;
@@ -101,22 +101,23 @@ internal static class RankMetrics
     private static List<Group> Groups(HitRank[] hits, TiePolicy ties)
     {
         var groups = new List<Group>(hits.Length);
-        for (var i = 0; i < hits.Length; i++)
-        {
-            var hit = hits[i];
-            if (ties != TiePolicy.Expected)
-            {
-                var before = hit.Nearer + ties switch { TiePolicy.Optimistic => 0, TiePolicy.Pessimistic => hit.Tied, _ => hit.TiedBefore };
-                groups.Add(new Group((long)before + i, i, 1, 1));
-                continue;
-            }
-            // Matches with the same counts have no other image between them: they are one group even if their distances differ.
-            var end = i + 1;
-            while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
-            groups.Add(new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied));
-            i = end - 1;
-        }
+        for (var i = 0; i < hits.Length; i += groups[^1].Matches) groups.Add(GroupAt(hits, i, ties));
         return groups;
+    }
+
+    /// <summary>The group that begins with match <paramref name="i"/>.</summary>
+    private static Group GroupAt(HitRank[] hits, int i, TiePolicy ties)
+    {
+        var hit = hits[i];
+        if (ties != TiePolicy.Expected)
+        {
+            var before = hit.Nearer + ties switch { TiePolicy.Optimistic => 0, TiePolicy.Pessimistic => hit.Tied, _ => hit.TiedBefore };
+            return new Group((long)before + i, i, 1, 1);
+        }
+        // Matches with the same counts have no other image between them: they are one group even if their distances differ.
+        var end = i + 1;
+        while (end < hits.Length && hits[end].Nearer == hit.Nearer && hits[end].Tied == hit.Tied) end++;
+        return new Group((long)hit.Nearer + i, i, end - i, end - i + hit.Tied);
     }
 
     /// <summary>The number of a group's matches that are expected among the first k of the list.</summary>

@@ -28,14 +28,16 @@ internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = f
     /// <summary>Bytes that a ranking with these tiles uses at its peak.</summary>
     public long RankingBytes(EvaluationInput input, bool sorts)
     {
-        const int perQuery = 256, perMatch = 64;     // rows, keys, intervals and counters of a block's queries
+        const int perQuery = 256, perMatch = 96;     // rows, keys, intervals, counters and ranks of a block's queries
         var (source, relations) = (input.Scores, input.Relations);
-        var held = Queries * (perQuery + (long)perMatch * relations.MostMatches);
-        var size = source.CountingType == torch.ScalarType.Float64 ? 8 : 4;
+        var held = Queries * (perQuery + (long)perMatch * relations.MostMatches)
+            + torch.get_num_threads() * RowOrder.Bytes(relations.MostMatches);
+        var type = source.CountingTypeFor(relations.MostMatches);
+        var size = type == torch.ScalarType.Float64 ? 8 : 4;
         // Sorting: scores; values and indices, on the device and here, and what sort itself takes.
         if (sorts) return held + Queries * (long)relations.Gallery * 64 + source.TileBytes(Queries, Rows, torch.ScalarType.Float64);
         var counters = source.Device.type == DeviceType.CPU && !Tensors ? 0 : 40;
-        return held + (long)Queries * Rows * (size + counters) + source.TileBytes(Queries, Rows, source.CountingType);
+        return held + (long)Queries * Rows * (size + counters) + source.TileBytes(Queries, Rows, type);
     }
 
     /// <summary>Bytes that counting pairs with these tiles uses at its peak.</summary>

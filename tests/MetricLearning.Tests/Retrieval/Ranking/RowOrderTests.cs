@@ -1,0 +1,30 @@
+namespace MetricLearning.Tests;
+
+public class RowOrderTests
+{
+    /// <summary>Both sorts, on each side of the number of rows where they change, and with ties, both zeros and extreme numbers.</summary>
+    [Theory, InlineData(0), InlineData(1), InlineData(1023), InlineData(1024), InlineData(5000)]
+    public void Sort_IsThatOfKeysThenRows(int count)
+    {
+        double[] extremes = [0.0, -0.0, double.Epsilon, -double.Epsilon, double.MaxValue, double.MinValue, 1, -1, 1e-300];
+        foreach (var share in new[] { 0.0, 0.5, 1.0 })
+        {
+            var random = SeededRandom.ForStream(6, (ulong)(count + 10 * share));
+            var keys = new double[count];
+            for (var i = 0; i < count; i++)
+                keys[i] = random.NextInt(1000) < 1000 * share ? extremes[random.NextInt(extremes.Length)]
+                    : random.NextInt(1 << 30) - (1 << 29);
+            var rows = Enumerable.Range(0, count).ToArray();
+            for (var i = count - 1; i > 0; i--)
+            {
+                var j = random.NextInt(i + 1);
+                (rows[i], rows[j]) = (rows[j], rows[i]);
+            }
+            var (sortedKeys, sortedRows) = ((double[])keys.Clone(), (int[])rows.Clone());
+            RowOrder.Sort(sortedKeys, sortedRows);
+            var expected = Enumerable.Range(0, count).OrderBy(i => keys[i]).ThenBy(i => rows[i]).ToArray();
+            Assert.Equal(expected.Select(i => rows[i]), sortedRows);
+            Assert.Equal(expected.Select(i => BitConverter.DoubleToInt64Bits(keys[i])), sortedKeys.Select(BitConverter.DoubleToInt64Bits));
+        }
+    }
+}
