@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// <para>The constructor copies the weights, so later changes of the model do not change the copy. The copy takes as much memory as the
 /// weights. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
 /// model's by rounding only: by less than 10⁻⁵ of the largest entry in float32, for every backbone of this library.</para>
-/// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which the
-/// processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
+/// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which
+/// the processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
 /// image.</para>
 /// <para>On Linux each thread of libtorch embeds a part of the batch. The last bits of an embedding can therefore depend on the number of
 /// threads and on the size of the batch. With the same of both they are the same in every run.</para>
@@ -30,8 +30,8 @@ public sealed class InferenceModel : IDisposable
 
     /// <summary>Copies a model.</summary>
     /// <param name="model">The model; the caller keeps and disposes it.</param>
-    /// <param name="height">The height of the images in pixels; null for any height, which is slower. A model that needs images of one size,
-    /// such as a vision transformer, must know it.</param>
+    /// <param name="height">The height of the images in pixels; null for any height, which is slower. A model that needs images of one
+    /// size, such as a vision transformer, must know it.</param>
     /// <param name="width">The width of the images in pixels; null for any width.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The height or the width is less than the model takes.</exception>
