@@ -38,8 +38,8 @@ public sealed class SqliteCanaryTests : CanaryConformance, IDisposable
         Assert.NotEmpty(plain);
         Assert.Equal(plain, own);
         using var again = Open(canaries);
-        Assert.Single((await StatementsAsync(again, path)).Where(text => text.Contains("SELECT json FROM canaries",
-            StringComparison.Ordinal)));
+        Assert.Single(await StatementsAsync(again, path),
+            text => text.Contains("SELECT json FROM canaries", StringComparison.Ordinal));
     }
 
     /// <summary>The statements that SQLite runs for some calls.</summary>

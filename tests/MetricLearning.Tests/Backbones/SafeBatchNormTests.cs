@@ -1,4 +1,5 @@
 using MetricLearning.Testing;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -7,7 +8,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class SafeBatchNormTests
 {
-    public static TheoryData<long[]> Shapes => [[6, 5], [6, 5, 4], [6, 5, 4, 3]];
+    public static TheoryData<long[]> Shapes => [(long[])[6, 5], (long[])[6, 5, 4], (long[])[6, 5, 4, 3]];
 
     /// <summary>Values, gradients and statistics, to the bit, over steps of training and one of evaluation.</summary>
     [Theory, MemberData(nameof(Shapes))]

@@ -59,7 +59,7 @@ public class InferenceModelTests
         {
             var images = randn(count, 3, 64, 32);
             AssertNear(whole.Embed(images), inParts.Embed(images), 1e-5);
-            Assert.True(inParts.Embed(images).equal(inParts.Embed(images)).ToBoolean());
+            Assert.True(inParts.Embed(images).equal(inParts.Embed(images)).all().item<bool>());
         }
     }
 
