@@ -91,14 +91,16 @@ internal static class Guard
 
     /// <summary>Requires int64 values in [0, count). They are checked only on the CPU: elsewhere the host would have to wait for the
     /// device.</summary>
-    public static void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
+    public static unsafe void InRange(Tensor values, long count, [CallerArgumentExpression(nameof(values))] string name = "")
     {
         if (values.device_type != TorchSharp.DeviceType.CPU || values.numel() == 0) return;
         using var scope = NewDisposeScope();
-        var outside = ((values < S(0)) | (values >= S(count))).nonzero();
-        if (outside.size(0) == 0) return;
-        var row = outside[0, 0].item<long>();
-        throw new ArgumentException($"{name} must be in [0, {count}), got {values[row].item<long>()} in row {row}.", name);
+        var contiguous = TensorMemory.Contiguous(values);
+        long* first = (long*)TensorMemory.Of(contiguous);
+        var rows = contiguous.numel();
+        for (var row = 0L; row < rows; row++)
+            if ((ulong)first[row] >= (ulong)count)
+                throw new ArgumentException($"{name} must be in [0, {count}), got {first[row]} in row {row}.", name);
     }
 
     /// <summary>Requires a finite number.</summary>

@@ -32,12 +32,13 @@ internal static class Threads
     /// <param name="count">The number of rows.</param>
     /// <param name="width">The number of elements in a row.</param>
     /// <param name="body">Takes the number of the row.</param>
-    public static void ForRows(long count, int width, Action<long> body)
+    /// <param name="weight">How many numbers could be read in the time that an element takes. Default: 1.</param>
+    public static void ForRows(long count, int width, Action<long> body, int weight = 1)
     {
-        var rows = Math.Max(1, NumbersPerTask / Math.Max(1, width));
+        var rows = Math.Max(1, NumbersPerTask / weight / Math.Max(1, width));
         For((int)((count + rows - 1) / rows), task =>
         {
             for (var i = (long)task * rows; i < Math.Min(count, (task + 1L) * rows); i++) body(i);
-        }, work: count * width);
+        }, work: count * width * weight);
     }
 }

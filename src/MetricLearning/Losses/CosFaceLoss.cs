@@ -32,5 +32,5 @@ public sealed class CosFaceLoss : ClassLoss
 
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
-        new(ClassScores.Cosines(embeddings, weights), Scale, cosine => cosine - S(Margin));
+        new(ClassScores.Cosines(embeddings, weights), Scale, Margin);
 }

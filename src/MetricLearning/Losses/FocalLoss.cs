@@ -27,12 +27,6 @@ public sealed class FocalLoss : LogitLoss
     public double Alpha { get; }
 
     /// <inheritdoc/>
-    protected override Tensor Costs(Tensor logits, Tensor labels)
-    {
-        var costs = new ClassLogits(logits).Costs(labels);
-        var wrong = -(-costs).expm1();
-        var certain = wrong <= S(0);
-        var focus = Gamma == 0 ? ones_like(wrong) : wrong.masked_fill(certain, S(1)).pow(S(Gamma)).masked_fill(certain, S(0));
-        return S(Alpha) * focus * costs;
-    }
+    protected override Tensor Costs(Tensor logits, Tensor labels) =>
+        new ClassLogits(logits).Costs(labels, new FocalCost(Gamma, Alpha, logits.dtype));
 }

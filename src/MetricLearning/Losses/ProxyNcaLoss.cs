@@ -58,6 +58,6 @@ public sealed class ProxyNcaLoss : ClassLoss
     {
         if (OwnInDenominator) return base.ClassTerms(batch, labels, weights);
         ArgumentNullException.ThrowIfNull(batch);
-        return [PerSample(TrainingLogits(batch.Embeddings, weights, labels).CostsWithoutOwn(labels))];
+        return [PerSample(TrainingLogits(batch.Embeddings, weights, labels).Costs(labels, new ForeignCost()))];
     }
 }

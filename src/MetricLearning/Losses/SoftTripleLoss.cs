@@ -41,7 +41,7 @@ public sealed class SoftTripleLoss : ClassLoss
 
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
-        new(new ClassScores(SoftMaxima(embeddings, weights)), Scale, maximum => maximum - S(Margin));
+        new(new ClassScores(SoftMaxima(embeddings, weights)), Scale, Margin);
 
     /// <summary>[N, C]: the soft maximum of the cosines of the centers of a class.</summary>
     private Tensor SoftMaxima(Tensor embeddings, Tensor weights)

@@ -19,5 +19,5 @@ public sealed class SoftmaxLoss(long classes, long dimension)
 
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
-        new(new ClassScores(embeddings, weights), OtherLogits.Same, own => own);
+        new(new ClassScores(embeddings, weights), OtherLogits.Same, new OwnLogit(1));
 }
