@@ -53,7 +53,7 @@ internal static class RuntimeReport
             foreach (var batch in batches)
             {
                 using var images = randn(batch, backbone.ImageChannels, row.Height, row.Width);
-                cells.AddRange(Rates(batch, () => folded.Embed(images).Dispose(),
+                cells.AddRange(Rates(batch, () => model.Embed(images).Dispose(), () => folded.Embed(images).Dispose(),
                     Session(session, images)).Select(Cell));
             }
             Line($"| {row.Name} | {string.Join(" | ", cells)} |");
