@@ -47,6 +47,6 @@ public sealed class SafeBatchNorm : BatchNorm
     {
         ArgumentNullException.ThrowIfNull(input);
         if (input.dim() is < 2 or > 5 || input.shape[1] != num_features) throw new ArgumentException(
-            $"input must be [N, {num_features}, ...] with two to five dimensions, got [{string.Join(", ", input.shape)}].", nameof(input));
+            $"input must be [N, {num_features}, ...] with two to five dimensions, got {Guard.Shape(input)}.", nameof(input));
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,7 +23,7 @@ internal static class PackedConvolutions
             Pack(zeros(1, 1, 1, 1), new([1, 1], [0, 0], [1, 1], 1, [1, 1, 1, 1]));
             return true;
         }
-        catch (Exception e) when (e is System.Runtime.InteropServices.ExternalException)
+        catch (ExternalException)
         {
             return false;           // a libtorch without oneDNN does not know the operations
         }

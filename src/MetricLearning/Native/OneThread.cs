@@ -38,9 +38,9 @@ internal static unsafe class OneThread
     private static Functions? Find()
     {
         TorchNativeLibrary.EnsureLoaded();
-        nint Export(string name) => LoadedFiles.StartingWith("libtorch_cpu.").Concat(LoadedFiles.StartingWith("libgomp"))
-            .Select(file => NativeLibrary.TryLoad(file, out var library) && NativeLibrary.TryGetExport(library, name, out var address)
-                ? address : 0).FirstOrDefault(address => address != 0);
+        string[] files = [.. LoadedFiles.StartingWith("libtorch_cpu."), .. LoadedFiles.StartingWith("libgomp")];
+        nint Export(string name) => files.Select(file => NativeLibrary.TryLoad(file, out var library)
+            && NativeLibrary.TryGetExport(library, name, out var address) ? address : 0).FirstOrDefault(address => address != 0);
         var (count, set, matrices) = (Export("omp_get_max_threads"), Export("omp_set_num_threads"), Export("MKL_Set_Num_Threads_Local"));
         return count == 0 || set == 0 || matrices == 0 ? null : new(count, set, matrices);
     }
