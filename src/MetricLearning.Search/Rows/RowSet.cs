@@ -112,7 +112,7 @@ internal sealed unsafe class RowSet : ScanRows
     {
         if (first >= end) return;
         var start = first >> Shape.ChunkShift;
-        SearchThreads.For(((end - 1) >> Shape.ChunkShift) - start + 1, threads, i =>
+        Threads.For(((end - 1) >> Shape.ChunkShift) - start + 1, threads, i =>
         {
             var below = (start + i) << Shape.ChunkShift;
             action(start + i, Math.Max(0, first - below), Math.Min(Shape.ChunkRows, end - below));

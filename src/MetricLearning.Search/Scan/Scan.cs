@@ -67,8 +67,8 @@ internal sealed unsafe class Scan
     {
         var scan = new Scan(rows, queries, k, rules, threads, cancellationToken);
         var nearest = new Neighbor[queries.Count][];
-        SearchThreads.For(scan.Blocks * scan.parts, threads, task => scan.Look(task / scan.parts, task % scan.parts));
-        SearchThreads.For((queries.Count + QueriesAtOnce - 1) / QueriesAtOnce, threads, group =>
+        Threads.For(scan.Blocks * scan.parts, threads, task => scan.Look(task / scan.parts, task % scan.parts));
+        Threads.For((queries.Count + QueriesAtOnce - 1) / QueriesAtOnce, threads, group =>
         {
             for (var query = group * QueriesAtOnce; query < Math.Min(queries.Count, (group + 1) * QueriesAtOnce); query++)
                 nearest[query] = scan.Nearest(query);

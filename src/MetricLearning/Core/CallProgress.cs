@@ -2,7 +2,7 @@ namespace MetricLearning;
 
 /// <summary>The progress of a long call, or of a part of it. It reports to the caller, and the caller may cancel the call.</summary>
 /// <remarks>The default value reports nothing and is never canceled. The reported shares only rise. Use all members on the thread of the
-/// call, because an exception inside a parallel loop would become an <see cref="AggregateException"/>.</remarks>
+/// call.</remarks>
 internal readonly struct CallProgress
 {
     private readonly Call? call;
@@ -57,7 +57,7 @@ internal readonly struct CallProgress
     /// <summary>Reports that everything is done. From here on the call can no longer be canceled.</summary>
     public void Done() => call?.Report(to);
 
-    /// <summary>Runs a loop over independent items like <see cref="Threads.For"/>, and reports from time to time.</summary>
+    /// <summary>Runs a loop over independent items like <see cref="Threads.For(int, Action{int}, long)"/>, and reports from time to time.</summary>
     /// <exception cref="OperationCanceledException">The call is canceled; some items are done.</exception>
     public void For(int count, Action<int> body)
     {

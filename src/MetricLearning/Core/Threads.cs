@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -19,13 +20,28 @@ internal static class Threads
     /// <param name="count">The number of items.</param>
     /// <param name="body">Takes the number of the item.</param>
     /// <param name="work">Multiplications, or numbers read, of all items together; small work runs on the calling thread.</param>
-    public static void For(int count, Action<int> body, long work = long.MaxValue)
+    public static void For(int count, Action<int> body, long work = long.MaxValue) =>
+        For(count, count > 1 && !IsSmall(work) ? get_num_threads() : 1, body);
+
+    /// <summary>The same for a number of threads. It does not ask libtorch, so it does not load it. An exception of
+    /// <paramref name="body"/> is thrown unchanged, for any number of threads; if several calls fail, it is the exception of one of
+    /// them.</summary>
+    /// <param name="count">The number of items.</param>
+    /// <param name="threads">The largest number of threads.</param>
+    /// <param name="body">Takes the number of the item.</param>
+    public static void For(int count, int threads, Action<int> body)
     {
-        var threads = count > 1 && !IsSmall(work) ? get_num_threads() : 1;
-        if (threads == 1)
+        if (count == 1 || threads == 1)
             for (var i = 0; i < count; i++) body(i);
         else
-            Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+            try
+            {
+                Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
     }
 
     /// <summary>Calls <paramref name="body"/> for each row of a matrix; each task takes enough rows to be worth a thread.</summary>

@@ -107,10 +107,18 @@ public sealed class InferenceModel : IDisposable
     {
         using var scope = NewDisposeScope();
         var parts = images.tensor_split(count);
-        var embeddings = new Tensor[count];
-        Threads.For(count, part => embeddings[part] = OneThread.Run(() => Run(parts[part])).DetachFromDisposeScope());
-        foreach (var part in embeddings) scope.Attach(part);
-        return cat(embeddings).MoveToOuterDisposeScope();
+        var embeddings = new Tensor?[count];
+        try
+        {
+            Threads.For(count, part => embeddings[part] = OneThread.Run(() => Run(parts[part])).DetachFromDisposeScope());
+        }
+        finally
+        {
+            // Other threads made them, outside of this scope. If one part fails, the others are there.
+            foreach (var part in embeddings)
+                if (part is not null) scope.Attach(part);
+        }
+        return cat(embeddings!).MoveToOuterDisposeScope();
     }
 
     private Tensor Run(Tensor images)
