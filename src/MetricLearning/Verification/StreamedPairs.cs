@@ -1,13 +1,15 @@
+using System.Numerics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Counts non-matching pairs between the distances of matching ones, a tile of float64 scores at a time.</summary>
+/// <summary>Counts non-matching pairs between the distances of matching ones, a tile of scores at a time.</summary>
 /// <remarks>
 /// Edges are exact keys: the keys of all matching pairs and of a sample of all pairs. So only a few keys lie in a gap between two edges. A
 /// score gives the key of its pair up to a proven error. If an edge lies within the error, the key is computed exactly. An order statistic
 /// is an edge, or lies in a gap whose keys a second pass gathers. If a gap has too many keys, because the sample missed it, it is divided
-/// and counted again.
+/// and counted again. The second pass needs only the pairs of a few narrow gaps, so its scores may be cheap and coarse: each pair whose
+/// score leaves open whether its key lies in a gap is decided by its exact key.
 /// </remarks>
 /// <param name="input">The input of the evaluation.</param>
 /// <param name="plan">The tiles.</param>
@@ -29,8 +31,14 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         public long[] Before { get; } = new long[edges + 1];
         public double Smallest { get; set; } = double.PositiveInfinity;
         public double Largest { get; set; } = double.NegativeInfinity;
-        public List<double>[]? Gathered { get; init; }
     }
+
+    /// <summary>Takes a row of scores.</summary>
+    /// <param name="scores">The scores of a query; those of pairs that do not count are NaN.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="start">The gallery row of the first score.</param>
+    /// <param name="worker">The number of the thread.</param>
+    private delegate void RowAction<T>(ReadOnlySpan<T> scores, int query, int start, int worker);
 
     /// <summary>Counts all pairs.</summary>
     /// <param name="targets">The false-match rates whose order statistics are needed.</param>
@@ -41,7 +49,7 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         var (matching, sample) = Known(progress.Part(0, ScanStart));
         Array.Sort(matching);
         var edges = new EdgeIndex([.. matching.Concat(sample).Distinct().Order()]);
-        var tally = Scan(edges, gather: null, progress.Part(ScanStart, OrderedStart));
+        var tally = Scan(edges, progress.Part(ScanStart, OrderedStart));
         var below = Cumulate(tally);
         var others = below[^1];
         var values = matching.Distinct().ToArray();
@@ -85,23 +93,47 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         return ([.. matching], sample);
     }
 
-    /// <summary>One pass over all non-matching pairs.</summary>
-    /// <param name="edges">The edges that keys are counted between.</param>
-    /// <param name="gather">The gaps whose keys are gathered, ascending; null for none.</param>
-    /// <param name="progress">The call.</param>
-    private Tally Scan(EdgeIndex edges, int[]? gather, CallProgress progress)
+    /// <summary>Counts all non-matching pairs between edges.</summary>
+    private Tally Scan(EdgeIndex edges, CallProgress progress)
     {
-        var workers = Math.Max(1, get_num_threads());
-        var slots = gather is null ? null : new int[edges.Count + 1];
-        for (var i = 0; i < gather?.Length; i++) slots![gather[i]] = i + 1;
-        var tallies = new Tally[workers];
-        for (var w = 0; w < workers; w++)
-            tallies[w] = new Tally(edges.Count) { Gathered = gather is null ? null : Array.ConvertAll(gather, _ => new List<double>()) };
+        var tallies = new Tally[Workers];
+        for (var w = 0; w < tallies.Length; w++) tallies[w] = new Tally(edges.Count);
+        EachRow<double>(ScalarType.Float64, progress, (scores, query, start, w) => ScanRow(scores, query, start, edges, tallies[w]));
+        return Sum(tallies);
+    }
+
+    /// <summary>The keys of all non-matching pairs in some gaps.</summary>
+    /// <param name="edges">The edges.</param>
+    /// <param name="gaps">The gaps, ascending.</param>
+    /// <param name="progress">The call.</param>
+    private List<double>[] Gather(EdgeIndex edges, int[] gaps, CallProgress progress)
+    {
+        var found = new List<double>[Workers][];
+        for (var w = 0; w < found.Length; w++) found[w] = Array.ConvertAll(gaps, _ => new List<double>());
+        var slots = new Dictionary<int, int>();
+        for (var i = 0; i < gaps.Length; i++) slots.Add(gaps[i], i);
+        if (source.CountingType == ScalarType.Float32)
+            EachRow<float>(ScalarType.Float32, progress, (scores, query, start, w) =>
+                GatherRow(scores, query, start, edges, slots, RankCounting.Outward, found[w]));
+        else
+            EachRow<double>(ScalarType.Float64, progress, (scores, query, start, w) =>
+                GatherRow(scores, query, start, edges, slots, (low, high) => (low, high), found[w]));
+        foreach (var keys in found.AsSpan(1))
+            for (var i = 0; i < gaps.Length; i++) found[0][i].AddRange(keys[i]);
+        return found[0];
+    }
+
+    private static int Workers => Math.Max(1, get_num_threads());
+
+    /// <summary>Hands the scores of all non-matching pairs, row by row of each tile, to several threads.</summary>
+    private void EachRow<T>(ScalarType type, CallProgress progress, RowAction<T> take) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var workers = Workers;
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
             var block = Math.Min(plan.Queries, relations.Queries - query);
-            source.Begin(query, block, plan.Rows, ScalarType.Float64);
+            source.Begin(query, block, Math.Min(plan.Rows, relations.Gallery), type);
             var part = progress.Part((double)query / relations.Queries, (double)(query + block) / relations.Queries);
             for (var row = relations.FirstRow(query); row < relations.Gallery; row += plan.Rows)
             {
@@ -115,14 +147,16 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                     {
                         var first = Math.Max(0, relations.FirstRow(query + i) - row);
                         if (first >= rows || relations.IsJunk(query + i)) continue;
-                        var scores = new Span<double>((double*)memory + (long)i * rows + first, rows - first);
-                        ScanRow(scores, query + i, row + first, edges, tallies[w], slots);
+                        var scores = new Span<T>((T*)memory + (long)i * rows + first, rows - first);
+                        var hidden = Scratch.Places(scores.Length);
+                        var count = relations.Hidden(query + i, row + first, scores.Length, matchesToo: true, hidden);
+                        foreach (var column in hidden.AsSpan(0, count)) scores[column] = T.NaN;
+                        take(scores, query + i, row + first, w);
                     }
                 });
                 part.Report((double)(row + rows) / relations.Gallery);
             }
         }
-        return Sum(tallies);
     }
 
     /// <summary>Adds up what all threads counted, in the first tally.</summary>
@@ -133,35 +167,27 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         {
             for (var i = 0; i < sum.At.Length; i++) sum.At[i] += tally.At[i];
             for (var i = 0; i < sum.Before.Length; i++) sum.Before[i] += tally.Before[i];
-            for (var i = 0; i < sum.Gathered?.Length; i++) sum.Gathered[i].AddRange(tally.Gathered![i]);
             (sum.Smallest, sum.Largest) = (Math.Min(sum.Smallest, tally.Smallest), Math.Max(sum.Largest, tally.Largest));
         }
         return sum;
     }
 
-    /// <summary>Counts one row of scores.</summary>
-    /// <param name="scores">The query's scores; hidden ones are overwritten.</param>
-    /// <param name="query">The query.</param>
-    /// <param name="start">The gallery row of the first score.</param>
-    /// <param name="edges">The edges.</param>
-    /// <param name="tally">Receives the counts.</param>
-    /// <param name="slots">For each gap its position among the gathered gaps plus 1, or 0 if it is not gathered; null if none is
-    /// gathered.</param>
-    private void ScanRow(Span<double> scores, int query, int start, EdgeIndex edges, Tally tally, int[]? slots)
+    /// <summary>Counts one row of scores between the edges.</summary>
+    private void ScanRow(ReadOnlySpan<double> scores, int query, int start, EdgeIndex edges, Tally tally)
     {
-        var hidden = Scratch.Ints(scores.Length);
-        var count = relations.Hidden(query, start, scores.Length, matchesToo: true, hidden);
-        foreach (var column in hidden.AsSpan(0, count)) scores[column] = double.NaN;
         var keyOf = source.KeyOf(query, ScalarType.Float64);
-        var error = keyOf.Error;
+        var lowest = Scratch.Doubles(scores.Length);
+        var places = Scratch.Places(scores.Length);
+        for (var column = 0; column < scores.Length; column++) lowest[column] = keyOf.Of(scores[column]) - keyOf.Error;
+        edges.LowerBounds(lowest, places);
         var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
         for (var column = 0; column < scores.Length; column++)
         {
-            if (double.IsNaN(scores[column])) continue;
-            var key = keyOf.Of(scores[column]);
-            (smallest, largest) = (Math.Min(smallest, key - error), Math.Max(largest, key + error));
-            var place = edges.LowerBound(key - error);
-            if (place < edges.Count && edges[place] <= key + error)
+            if (double.IsNaN(lowest[column])) continue;
+            var highest = keyOf.Of(scores[column]) + keyOf.Error;
+            (smallest, largest) = (Math.Min(smallest, lowest[column]), Math.Max(largest, highest));
+            var place = places[column];
+            if (place < edges.Count && edges[place] <= highest)
             {
                 var exact = source.Key(query, start + column);
                 place = edges.LowerBound(exact);
@@ -172,9 +198,35 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
                 }
             }
             tally.Before[place]++;
-            if (slots is not null && slots[place] > 0) tally.Gathered![slots[place] - 1].Add(source.Key(query, start + column));
         }
         (tally.Smallest, tally.Largest) = (Math.Min(tally.Smallest, smallest), Math.Max(tally.Largest, largest));
+    }
+
+    /// <summary>Gathers the keys of one row that lie in some gaps.</summary>
+    /// <param name="scores">The scores.</param>
+    /// <param name="query">The query.</param>
+    /// <param name="start">The gallery row of the first score.</param>
+    /// <param name="edges">The edges.</param>
+    /// <param name="slots">The gaps, ascending, and the place of each in <paramref name="found"/>.</param>
+    /// <param name="outward">Rounds an interval to the type of the scores so that it does not shrink.</param>
+    /// <param name="found">Receives the keys.</param>
+    private void GatherRow<T>(ReadOnlySpan<T> scores, int query, int start, EdgeIndex edges, Dictionary<int, int> slots,
+        Func<double, double, (T Low, T High)> outward, List<double>[] found) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var (low, high) = (new T[slots.Count], new T[slots.Count]);
+        foreach (var (gap, slot) in slots)
+            (low[slot], high[slot]) = outward(
+                gap == 0 ? double.NegativeInfinity : source.Interval(query, edges[gap - 1], source.CountingType).Low,
+                gap == edges.Count ? double.PositiveInfinity : source.Interval(query, edges[gap], source.CountingType).High);
+        var open = Scratch.Places(scores.Length);
+        var count = RankCounting.Search<T>(scores, RankCounting.Filled(low), high, new int[low.Length + 1], open);
+        foreach (var column in open.AsSpan(0, count))
+        {
+            var key = source.Key(query, start + column);
+            var place = edges.LowerBound(key);
+            var isEdge = place < edges.Count && edges[place] == key;
+            if (!isEdge && slots.TryGetValue(place, out var slot)) found[slot].Add(key);
+        }
     }
 
     /// <summary>The number of keys below each edge; the last entry is the number of all keys.</summary>
@@ -205,13 +257,13 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
             if (gaps.Sum(gap => tally.Before[gap]) <= mostGathered)
             {
                 int[] places = [.. gaps];
-                var gathered = Scan(edges, places, progress.Part(done, 1)).Gathered!;
+                var gathered = Gather(edges, places, progress.Part(done, 1));
                 for (var i = 0; i < places.Length; i++) AddGathered(ordered, gathered[i], below[places[i]], matching, ranks);
                 return ordered;
             }
             edges = Cut(edges, tally, gaps);
             var rest = done + (1 - done) / 2;       // the number of further passes is not known
-            tally = Scan(edges, gather: null, progress.Part(done, rest));
+            tally = Scan(edges, progress.Part(done, rest));
             done = rest;
         }
     }

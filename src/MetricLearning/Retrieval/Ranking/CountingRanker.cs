@@ -68,7 +68,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
                 var rows = Math.Min(plan.Rows, relations.Gallery - row);
                 var tile = source.Tile(row, rows);
                 if (tile.device_type != TorchSharp.DeviceType.CPU || plan.Tensors) CountTensors(tile, block, query, row);
-                else if (tile.dtype == ScalarType.Float32) Count<float>(tile, block, query, row, Outward);
+                else if (tile.dtype == ScalarType.Float32) Count<float>(tile, block, query, row, RankCounting.Outward);
                 else Count<double>(tile, block, query, row, (low, high) => (low, high));
                 part.Report((double)(row + rows) / relations.Gallery);
             }
@@ -172,7 +172,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
             for (var p = 0; p < block[i].Rows.Length; p++)
             {
                 (low[front + p], high[front + p]) = (block[i].Low[p], block[i].High[p]);
-                if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = Outward(low[front + p], high[front + p]);
+                if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = RankCounting.Outward(low[front + p], high[front + p]);
             }
         }
         if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), S(double.PositiveInfinity));
@@ -193,12 +193,5 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
         }
 
         Tensor OnDevice(double[] values) => tensor(values).view(block.Length, thresholds).to(tile.dtype).to(tile.device);
-    }
-
-    /// <summary>The smallest float32 interval that holds a float64 one.</summary>
-    private static (float Low, float High) Outward(double low, double high)
-    {
-        var (l, h) = ((float)low, (float)high);
-        return (l > low ? MathF.BitDecrement(l) : l, h < high ? MathF.BitIncrement(h) : h);
     }
 }

@@ -133,6 +133,13 @@ internal static class RankCounting
         return filled;
     }
 
+    /// <summary>The smallest float32 interval that holds a float64 one.</summary>
+    public static (float Low, float High) Outward(double low, double high)
+    {
+        var (l, h) = ((float)low, (float)high);
+        return (l > low ? MathF.BitDecrement(l) : l, h < high ? MathF.BitIncrement(h) : h);
+    }
+
     /// <summary>The same for eight scores at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int SearchVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> bins,

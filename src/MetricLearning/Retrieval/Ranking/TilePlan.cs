@@ -42,5 +42,6 @@ internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = f
 
     /// <summary>Bytes that counting pairs with these tiles uses at its peak.</summary>
     public long PairBytes(EvaluationInput input) =>
-        16L * Queries * Rows + input.Scores.TileBytes(Queries, Rows, torch.ScalarType.Float64);
+        16L * Queries * Rows + Math.Max(input.Scores.TileBytes(Queries, Rows, torch.ScalarType.Float64),
+            input.Scores.TileBytes(Queries, Rows, input.Scores.CountingType));
 }
