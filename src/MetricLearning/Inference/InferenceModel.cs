@@ -106,19 +106,17 @@ public sealed class InferenceModel : IDisposable
     private Tensor InParts(Tensor images, int count)
     {
         using var scope = NewDisposeScope();
-        var parts = images.tensor_split(count);
-        var embeddings = new Tensor?[count];
-        try
+        using var noGradient = no_grad();
+        var embeddings = empty([images.size(0), EmbeddingDimension], images.dtype, images.device);
+        var (parts, places) = (images.tensor_split(count), embeddings.tensor_split(count));
+        // TorchSharp counts live tensors by thread, so each thread frees what it made.
+        Threads.For(count, part => OneThread.Run(() =>
         {
-            Threads.For(count, part => embeddings[part] = OneThread.Run(() => Run(parts[part])).DetachFromDisposeScope());
-        }
-        finally
-        {
-            // Other threads made them, outside of this scope. If one part fails, the others are there.
-            foreach (var part in embeddings)
-                if (part is not null) scope.Attach(part);
-        }
-        return cat(embeddings!).MoveToOuterDisposeScope();
+            using var inner = no_grad();
+            using var embedded = Run(parts[part]);
+            return places[part].copy_(embedded);
+        }));
+        return embeddings.MoveToOuterDisposeScope();
     }
 
     private Tensor Run(Tensor images)

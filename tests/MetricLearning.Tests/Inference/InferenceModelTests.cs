@@ -202,12 +202,16 @@ public class InferenceModelTests
     {
         using var fast = copy();
         var images = randn(3, channels, height, width);
-        var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
-        var embeddings = fast.Embed(images);
-        Assert.Equal(live + 1, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
-        Assert.False(embeddings.requires_grad);
-        Assert.False(model.training);
-        AssertNear(embed(images), embeddings, 1e-5);
+        foreach (var count in new[] { 1, 2 })
+        {
+            using var threads = new TorchThreads(count);
+            var live = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+            var embeddings = fast.Embed(images);
+            Assert.Equal(live + 1, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+            Assert.False(embeddings.requires_grad);
+            Assert.False(model.training);
+            AssertNear(embed(images), embeddings, 1e-5);
+        }
     }
 
     private static void AssertNear(Tensor expected, Tensor actual, double tolerance)
