@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Runtime.Loader;
@@ -90,8 +91,12 @@ public static partial class TorchNativeLibrary
     private static string[] SearchFolders => (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
         .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
 
+    private const string EmptyLocation = "In a single file the location is empty. Then nothing is found here.";
+
     /// <summary>The assembly's own folder. If that is lib/FRAMEWORK of an unpacked package, also the package's folder of native
     /// libraries.</summary>
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = EmptyLocation)]
+    [SuppressMessage("ApiDesign", "RS0030", Justification = EmptyLocation)]
     private static IEnumerable<string> PackageFolders(Assembly torch)
     {
         if (Path.GetDirectoryName(torch.Location) is not { Length: > 0 } folder) yield break;
