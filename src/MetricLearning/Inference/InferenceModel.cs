@@ -6,11 +6,12 @@ namespace MetricLearning;
 /// before them, and libtorch runs the network as one program.</summary>
 /// <remarks>
 /// <para>The constructor copies the weights, so later changes of the model do not change the copy. The copy takes as much memory as the
-/// weights. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
+/// weights, or twice as much if the size of the images is given. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
 /// model's by rounding only: by less than 10⁻⁵ of the largest entry in float32, for every backbone of this library.</para>
 /// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which
 /// the processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
-/// image.</para>
+/// image. One image and several need different orders, so these weights are kept twice. Set the number of libtorch's threads before,
+/// because the order for one image depends on it.</para>
 /// <para>On Linux each thread of libtorch embeds a part of the batch. The last bits of an embedding can therefore depend on the number of
 /// threads and on the size of the batch. With the same of both they are the same in every run.</para>
 /// <para>The first calls are slow, because libtorch compiles the program while it runs. docs/loading.md has the gains by network.</para>
@@ -23,7 +24,7 @@ namespace MetricLearning;
 public sealed class InferenceModel : IDisposable
 {
     private readonly jit.ScriptModule network;
-    private readonly Tensor[] weights;
+    private readonly Tensor[] weights, weightsOfOne;     // of batches, and of one image that all threads embed together
     private readonly ImageRequirements takes;
     private readonly int? height, width;
     private readonly bool sideBySide;
@@ -67,13 +68,21 @@ public sealed class InferenceModel : IDisposable
         var tensors = graph.Weights.ToDictionary(StringComparer.Ordinal);
         var nodes = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output.Name), output.Name, tensors);
         var kind = backbone.parameters().First();
+        var one = tensors;
         if (height is not null && width is not null && PackedConvolutions.Exist(kind.device_type, kind.dtype))
-            nodes = PackedConvolutions.In(nodes, output.Name, tensors);
+        {
+            // The parts of a batch run on one thread each.
+            List<ScriptNode> Packed() => PackedConvolutions.In(nodes, output.Name, tensors, batch: 8);
+            one = tensors.ToDictionary(StringComparer.Ordinal);
+            PackedConvolutions.In(nodes, output.Name, one, batch: 1);
+            nodes = OneThread.IsPossible ? OneThread.Run(Packed) : Packed();
+        }
         string[] names = [.. nodes.SelectMany(node => node.Inputs).Where(tensors.ContainsKey).Distinct(StringComparer.Ordinal)];
         sideBySide = ImageLayout.Helps(kind.device_type, kind.dtype) && layers.OfType<TorchSharp.Modules.Conv2d>().Skip(1).Any();
         network = jit.load(ScriptArchive.Of(ScriptText.Of(nodes, output.Name, names)));
         weights = Array.ConvertAll(names,
             name => (PackedConvolutions.IsPacked(name) ? tensors[name] : Copy(tensors[name])).DetachFromDisposeScope());
+        weightsOfOne = [.. names.Select((name, i) => PackedConvolutions.IsPacked(name) ? one[name].DetachFromDisposeScope() : weights[i])];
         takes = new(backbone.GetName(), backbone.ImageChannels, backbone.MinimumSize,
             empty(0, kind.dtype, kind.device).DetachFromDisposeScope());
     }
@@ -96,7 +105,8 @@ public sealed class InferenceModel : IDisposable
                 + $"{Guard.Shape(images)}.", nameof(images));
         var parts = SplitsBatches && images.device_type == TorchSharp.DeviceType.CPU && OneThread.IsPossible
             ? (int)Math.Min(images.size(0), get_num_threads()) : 1;
-        return parts == 1 ? Run(images) : InParts(images, parts);
+        return parts > 1 ? InParts(images, parts)
+            : Run(images, images.size(0) == 1 && get_num_threads() > 1 ? weightsOfOne : weights);
     }
 
     /// <summary>Whether each thread embeds a part of a batch, where that is possible.</summary>
@@ -113,18 +123,18 @@ public sealed class InferenceModel : IDisposable
         Threads.For(count, part => OneThread.Run(() =>
         {
             using var inner = no_grad();
-            using var embedded = Run(parts[part]);
+            using var embedded = Run(parts[part], weights);
             return places[part].copy_(embedded);
         }));
         return embeddings.MoveToOuterDisposeScope();
     }
 
-    private Tensor Run(Tensor images)
+    private Tensor Run(Tensor images, Tensor[] with)
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         var x = sideBySide ? ImageLayout.SideBySide(images) : images;
-        return ((Tensor)network.forward(x, weights)).MoveToOuterDisposeScope();
+        return ((Tensor)network.forward(x, with)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Frees the weights.</summary>
@@ -132,7 +142,11 @@ public sealed class InferenceModel : IDisposable
     {
         network.Dispose();
         takes.Weight!.Dispose();
-        foreach (var weight in weights) weight.Dispose();
+        for (var i = 0; i < weights.Length; i++)
+        {
+            if (!ReferenceEquals(weights[i], weightsOfOne[i])) weightsOfOne[i].Dispose();
+            weights[i].Dispose();
+        }
     }
 
     private Tensor Copy(Tensor weight)

@@ -20,7 +20,7 @@ internal static class PackedConvolutions
         using var scope = NewDisposeScope();
         try
         {
-            Pack(zeros(1, 1, 1, 1), new([1, 1], [0, 0], [1, 1], 1, [1, 1, 1, 1]));
+            Pack(zeros(1, 1, 1, 1), new([1, 1], [0, 0], [1, 1], 1, [1, 1, 1, 1]), batch: 1);
             return true;
         }
         catch (ExternalException)
@@ -36,11 +36,13 @@ internal static class PackedConvolutions
     /// <summary>Whether a weight of a graph is packed. Its memory has an order that only oneDNN reads.</summary>
     public static bool IsPacked(string name) => name.EndsWith(Packed, StringComparison.Ordinal);
 
-    /// <summary>The graph with them. Its maps have known sizes, because the order of the weights depends on them.</summary>
+    /// <summary>The graph with them. Its maps have known sizes, because the order of the weights depends on them. It also depends
+    /// on the number of images and on the number of threads that pack.</summary>
     /// <param name="nodes">The operations that the output needs, each after its inputs.</param>
     /// <param name="output">The name of the output.</param>
     /// <param name="weights">The weights by name. The packed ones are added, in the caller's dispose scope.</param>
-    public static List<ScriptNode> In(IReadOnlyList<ScriptNode> nodes, string output, Dictionary<string, Tensor> weights)
+    /// <param name="batch">The number of images for which weights are packed. Others take as long as without packing, or longer.</param>
+    public static List<ScriptNode> In(IReadOnlyList<ScriptNode> nodes, string output, Dictionary<string, Tensor> weights, long batch)
     {
         var uses = new ScriptUses(nodes, output);
         var result = new List<ScriptNode>();
@@ -54,7 +56,7 @@ internal static class PackedConvolutions
                 continue;
             }
             var packed = node.Inputs[1] + Packed;
-            if (!weights.ContainsKey(packed)) weights.Add(packed, Pack(weights[node.Inputs[1]], geometry));
+            if (!weights.ContainsKey(packed)) weights.Add(packed, Pack(weights[node.Inputs[1]], geometry, batch));
             var (last, other) = uses.Sum(node) is var (sum, summand) ? (sum, summand) : (node, null);
             if (last != node) replaced.Add(last.Output);
             var clips = false;
@@ -82,12 +84,12 @@ internal static class PackedConvolutions
     }
 
     /// <summary>The weights in the processor's order, in the caller's dispose scope.</summary>
-    private static Tensor Pack(Tensor weight, ConvolutionGeometry geometry)
+    private static Tensor Pack(Tensor weight, ConvolutionGeometry geometry, long batch)
     {
         var node = new ScriptNode(ScriptKind.Other, "packed", [ScriptGraph.Images], names => "ops.mkldnn._reorder_convolution_weight("
             + $"{names[0]}, {ScriptGraph.List(geometry.Padding)}, {ScriptGraph.List(geometry.Stride)}, "
             + FormattableString.Invariant($"{ScriptGraph.List(geometry.Dilation)}, {geometry.Groups}, ")
-            + ScriptGraph.List([1, .. geometry.Maps.Skip(1)]) + ")");
+            + ScriptGraph.List([batch, .. geometry.Maps.Skip(1)]) + ")");
         using var script = jit.load(ScriptArchive.Of(ScriptText.Of([node], node.Output, [])));
         return (Tensor)script.forward(weight.detach(), Array.Empty<Tensor>());
     }

@@ -73,7 +73,7 @@ public class InferenceModelTests
         var output = ((IGraphModel)model).Describe(graph, new(ScriptGraph.Images, [GraphValue.Unknown, 3, 64, 32]))[0].Value.Name;
         var weights = graph.Weights.ToDictionary();
         var folded = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output), output, weights);
-        var packed = PackedConvolutions.In(folded, output, weights);
+        var packed = PackedConvolutions.In(folded, output, weights, batch: 2);
         int Count(IEnumerable<ScriptNode> nodes, ScriptKind kind) => nodes.Count(node => node.Kind == kind);
         Assert.Equal((20, 17, 8), (Count(folded, ScriptKind.Convolution), Count(folded, ScriptKind.Relu), Count(folded, ScriptKind.Add)));
         Assert.Equal((20, 0, 0), (Count(packed, ScriptKind.Convolution), Count(packed, ScriptKind.Relu), Count(packed, ScriptKind.Add)));
