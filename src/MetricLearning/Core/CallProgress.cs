@@ -57,7 +57,8 @@ internal readonly struct CallProgress
     /// <summary>Reports that everything is done. From here on the call can no longer be canceled.</summary>
     public void Done() => call?.Report(to);
 
-    /// <summary>Runs a loop over independent items like <see cref="Threads.For(int, Action{int}, long)"/>, and reports from time to time.</summary>
+    /// <summary>Runs a loop over independent items like <see cref="Threads.For(int, Action{int}, long)"/>, and reports from time to
+    /// time.</summary>
     /// <exception cref="OperationCanceledException">The call is canceled; some items are done.</exception>
     public void For(int count, Action<int> body)
     {

@@ -6,8 +6,9 @@ namespace MetricLearning;
 /// before them, and libtorch runs the network as one program.</summary>
 /// <remarks>
 /// <para>The constructor copies the weights, so later changes of the model do not change the copy. The copy takes as much memory as the
-/// weights, or twice as much if the size of the images is given. It computes what the model computes in evaluation mode, even if the model is in training mode. The embeddings differ from the
-/// model's by rounding only: by less than 10⁻⁵ of the largest entry in float32, for every backbone of this library.</para>
+/// weights, or twice as much if the size of the images is given. It computes what the model computes in evaluation mode, even if the
+/// model is in training mode. The embeddings differ from the model's by rounding only: by less than 10⁻⁵ of the largest entry in float32,
+/// for every backbone of this library.</para>
 /// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which
 /// the processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
 /// image. One image and several need different orders, so these weights are kept twice. Set the number of libtorch's threads before,

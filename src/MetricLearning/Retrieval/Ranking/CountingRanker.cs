@@ -172,7 +172,8 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
             for (var p = 0; p < block[i].Rows.Length; p++)
             {
                 (low[front + p], high[front + p]) = (block[i].Low[p], block[i].High[p]);
-                if (tile.dtype == ScalarType.Float32) (low[front + p], high[front + p]) = RankCounting.Outward(low[front + p], high[front + p]);
+                if (tile.dtype == ScalarType.Float32)
+                    (low[front + p], high[front + p]) = RankCounting.Outward(low[front + p], high[front + p]);
             }
         }
         if (hidden.Count > 0) tile.view(-1).index_fill_(0, tensor(hidden).to(tile.device), S(double.PositiveInfinity));
