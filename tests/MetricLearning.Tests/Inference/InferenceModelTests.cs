@@ -211,6 +211,9 @@ public class InferenceModelTests
             Assert.False(embeddings.requires_grad);
             Assert.False(model.training);
             AssertNear(embed(images), embeddings, 1e-5);
+            // One image has weights of its own.
+            var first = images.narrow(0, 0, 1);
+            AssertNear(embed(first), fast.Embed(first), 1e-5);
         }
     }
 
