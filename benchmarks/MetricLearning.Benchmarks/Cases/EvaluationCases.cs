@@ -64,23 +64,22 @@ internal static class EvaluationCases
             Rounds = 1,
         };
 
-    /// <summary>Each query has thousands of matches. The partner is this library too: it sorts all scores.</summary>
+    /// <summary>Each query has thousands of matches.</summary>
     private static Case FewClasses(int queries, int gallery, int width, int classes) =>
-        new("evaluation", "ranks of few classes, beside sorting", FormattableString.Invariant(
+        new("evaluation", "average precision, few classes", FormattableString.Invariant(
             $"{queries:N0} x {gallery:N0}, D = {width}, {classes} classes"), device =>
         {
             random.manual_seed(1);
-            var (query, shown) = (Set(queries), Set(gallery));
+            var (query, shown) = (Set(queries, camera: 0), Set(gallery, camera: 1));
             return new(query, shown)
             {
-                Ours = Work.Of(() => Precisions(RankingMethod.Counting)),
-                Naive = Work.Of(() => Precisions(RankingMethod.Argsort)),
+                Ours = Work.Of(() => tensor(new RetrievalEvaluator().Evaluate(query, shown).PerQuery
+                    .Select(result => result.AveragePrecision).ToArray())),
+                Naive = Work.Of(() => Naive.Evaluation.AveragePrecisions(query, shown)),
             };
 
-            Tensor Precisions(RankingMethod method) => tensor(new RetrievalEvaluator { Method = method }.Evaluate(query, shown).PerQuery
-                .Select(result => result.AveragePrecision).ToArray());
-
-            EmbeddingSet Set(int count) => new(randn(count, width).to(device), Enumerable.Range(0, count).Select(i => (long)(i % classes)));
+            EmbeddingSet Set(int count, long camera) => new(randn(count, width).to(device),
+                Enumerable.Range(0, count).Select(i => (long)(i % classes)), Enumerable.Repeat(camera, count));
         })
         {
             Heavy = true,

@@ -1,12 +1,16 @@
 namespace MetricLearning;
 
-/// <summary>How the ranks of a query's matches are found. Both methods give the same figures bit for bit.</summary>
+/// <summary>How the ranks of a query's matches are found. All methods give the same figures bit for bit.</summary>
 public enum RankingMethod
 {
+    /// <summary>Counts. Sorts if a query may have so many matches that sorting is faster, as with a few classes of many images, and if
+    /// sorting keeps within the memory budget.</summary>
+    Automatic,
+
     /// <summary>Counts the scores before each match, a tile at a time, without sorting. Memory stays within the budget for any size of the
     /// gallery.</summary>
     Counting,
 
-    /// <summary>Sorts each query's whole row of scores on the device of the features, a block of queries at a time.</summary>
+    /// <summary>Sorts each query's whole row of scores, a block of queries at a time.</summary>
     Argsort,
 }

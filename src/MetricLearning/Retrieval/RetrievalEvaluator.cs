@@ -24,6 +24,10 @@ public sealed record RetrievalEvaluator
 {
     private const double RankingStart = 0.5;        // of an evaluation with re-ranking; the neighbors come before
 
+    /// <summary>The mean number of a query's matches, and their share of the gallery, from which on a sort of the whole row takes less time
+    /// than the exact keys of the matches and the search of each score among them.</summary>
+    private const double ManyMatches = 512, LargeShare = 1.0 / 16;
+
     /// <summary>The distance that ranks the gallery. Default: cosine.</summary>
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Cosine;
@@ -43,10 +47,10 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public TiePolicy Ties { get; init => field = Guard.Defined(value); } = TiePolicy.ByIndex;
 
-    /// <summary>The method that finds ranks; the figures are the same. Single-shot protocols need whole lists and always sort. Default: by
-    /// counting.</summary>
+    /// <summary>The method that finds ranks; the figures are the same. Single-shot protocols need whole lists and always sort. Default: the
+    /// faster one.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
-    public RankingMethod Method { get; init => field = Guard.Defined(value); } = RankingMethod.Counting;
+    public RankingMethod Method { get; init => field = Guard.Defined(value); } = RankingMethod.Automatic;
 
     /// <summary>The highest rank of CMC; the size of the gallery if that is smaller. Default: 50.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
@@ -301,8 +305,14 @@ public sealed record RetrievalEvaluator
             : Reranking.Rerank(queries, ReferenceEquals(queries, rows) ? null : rows, progress.Part(0, RankingStart)).Scores();
     }
 
-    private bool Sorts(EvaluationInput input) =>
-        Method == RankingMethod.Argsort || input.Relations.Protocol.Shots != GalleryShots.All;
+    private bool Sorts(EvaluationInput input)
+    {
+        if (Method == RankingMethod.Argsort || input.Relations.Protocol.Shots != GalleryShots.All) return true;
+        if (Method == RankingMethod.Counting
+            || input.Relations.MeanMatches < Math.Max(ManyMatches, LargeShare * input.Relations.Gallery)) return false;
+        Plan(input, sorts: true, out var bytes);
+        return bytes <= MemoryBudget;
+    }
 
     private TilePlan Plan(EvaluationInput input, bool sorts, out long bytes)
     {

@@ -340,7 +340,7 @@ public class RetrievalEvaluatorTests
             }
     }
 
-    /// <summary>From 2,048 matches on, tiles are in float64. Cameras, junk and self are removed as they are for few matches.</summary>
+    /// <summary>Tiles are in float64, because there are so many matches. Cameras, junk and self are removed as they are for few matches.</summary>
     [Theory, InlineData(false), InlineData(true)]
     public void ThousandsOfMatches_AreTheSameToTheBit_InEverySieve(bool ties)
     {
@@ -359,6 +359,7 @@ public class RetrievalEvaluatorTests
                     Distance = distance, Protocol = protocol, Method = RankingMethod.Argsort, Ties = TiePolicy.Expected,
                 };
                 var expected = Bits(sorted.Evaluate(query, gallery));
+                Assert.Equal(expected, Bits((sorted with { Method = RankingMethod.Automatic }).Evaluate(query, gallery)));
                 foreach (var sieve in Enum.GetValues<ScoreSieve>())
                 {
                     var counting = sorted with { Method = RankingMethod.Counting, Sieve = sieve };
@@ -366,6 +367,25 @@ public class RetrievalEvaluatorTests
                     Assert.Equal(expected, Bits((counting with { Tiles = new TilePlan(4, 1000) }).Evaluate(query, gallery)));
                 }
             }
+    }
+
+    /// <summary>The predicted bytes show which method is used: sorting takes whole rows.</summary>
+    [Fact]
+    public void Automatic_SortsManyMatches_UnlessTheirRowsExceedTheBudget()
+    {
+        using var scope = NewDisposeScope();
+        using var query = new EmbeddingSet(randn(9, 4), [.. Enumerable.Repeat(1L, 9)]);
+        using var many = new EmbeddingSet(randn(9000, 4), [.. Enumerable.Range(0, 9000).Select(i => i % 3L)]);
+        using var few = new EmbeddingSet(randn(9000, 4), [.. Enumerable.Range(0, 9000).Select(i => i % 300L)]);
+        var evaluator = new RetrievalEvaluator { Protocol = RetrievalProtocol.NoFilter };
+        var (counting, sorting) = (evaluator with { Method = RankingMethod.Counting }, evaluator with { Method = RankingMethod.Argsort });
+        Assert.NotEqual(counting.PredictBytes(query, many), sorting.PredictBytes(query, many));
+        Assert.Equal(sorting.PredictBytes(query, many), evaluator.PredictBytes(query, many));
+        Assert.Equal(counting.PredictBytes(query, few), evaluator.PredictBytes(query, few));
+        const long tooLittle = 1 << 20;
+        Assert.True((sorting with { MemoryBudget = tooLittle }).PredictBytes(query, many) > tooLittle);
+        Assert.Equal((counting with { MemoryBudget = tooLittle }).PredictBytes(query, many),
+            (evaluator with { MemoryBudget = tooLittle }).PredictBytes(query, many));
     }
 
     [Fact]

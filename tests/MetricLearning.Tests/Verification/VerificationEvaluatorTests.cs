@@ -61,6 +61,39 @@ public class VerificationEvaluatorTests
                 Assert.Equal(expected, Figures(tiled.Evaluate(wideQuery, wideGallery)));
             }, iter: 60, threads: 1);
 
+    /// <summary>All rows lie far from the origin and close to each other, or their lengths differ by a factor of a million. So the scores
+    /// of a tile tell little, and most pairs are decided by their exact keys.</summary>
+    [Theory, InlineData("far from the origin"), InlineData("of all lengths"), InlineData("equal up to rounding")]
+    public void Evaluate_OfIllConditionedRows_IsThatOfTheirExactDistances(string rows)
+    {
+        var random = new SeededRandom(5);
+        var set = Enumerable.Range(0, 150).Select(i => Enumerable.Range(0, 24).Select(d => (float)(rows switch
+        {
+            "far from the origin" => 1000 + d + random.NextDouble(-1, 1),
+            "of all lengths" => Math.Pow(10, i % 7 - 3) * random.NextDouble(-1, 1),
+            _ => 1 + 1e-6 * random.NextDouble(-1, 1),
+        })).ToArray()).ToArray();
+        long[] identities = [.. Enumerable.Range(0, set.Length).Select(i => i % 40L)];
+        foreach (var distance in distances.Take(4))
+        {
+            using var scope = NewDisposeScope();
+            using var embeddings = new EmbeddingSet(tensor(set.SelectMany(row => row).ToArray()).view(set.Length, -1), identities);
+            var exact = EvaluationInput.ScoresOf(distance, embeddings.Features, embeddings.Features);
+            var (matching, others) = (new List<double>(), new List<double>());
+            for (var i = 0; i < set.Length; i++)
+                for (var j = i + 1; j < set.Length; j++)
+                    (identities[i] == identities[j] ? matching : others).Add(exact.Distance(exact.Key(i, j)));
+            foreach (var mostGathered in new[] { 1, 1 << 20 })
+            {
+                var evaluator = new VerificationEvaluator
+                {
+                    Distance = distance, Protocol = RetrievalProtocol.SelfRetrieval, FalseMatchRates = targets, MostGathered = mostGathered,
+                };
+                Assert.Equal(Figures(evaluator.Evaluate(matching, others)), Figures(evaluator.Evaluate(embeddings)));
+            }
+        }
+    }
+
     [Fact]
     public void Evaluate_FindsOrderStatistics_ThatTheSampleMissed()
     {

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Sorts whole rows of float64 scores on the device of the features. Scores that lie too close to each other are put in order by
-/// exact keys.</summary>
+/// <summary>Sorts rows of float64 scores: whole rows on the CPU by digits, on another device and for the first few of a row by libtorch.
+/// Scores that lie too close to each other are put in order by exact keys.</summary>
 internal sealed class ArgsortRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
     private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
@@ -29,7 +29,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             Threads.For(found.Length, i =>
             {
                 var count = Math.Min(sorted.Width, left[i]);
-                var list = Settle(first + i, sorted.Scores(i)[..count], sorted.Rows(i)[..count]);
+                var list = Settle(first + i, sorted.Scores(i, out var rows)[..count], rows[..count]);
                 if (top < count) list = new SortedRow(list.Rows[..top.Value], list.TiedToPrevious[..top.Value]);
                 if (distances)
                     list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
@@ -41,16 +41,26 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
         }
     }
 
-    /// <summary>The smallest scores of each row, ascending, and their columns; on the CPU.</summary>
-    private sealed unsafe class Sorted(Tensor values, Tensor indices)
+    /// <summary>The smallest scores of each row, on the CPU.</summary>
+    /// <param name="values">Scores [queries, width]. They ascend in each row if <paramref name="indices"/> are given.</param>
+    /// <param name="indices">The columns of the scores, int64. Default: null, the rows are sorted when they are asked for.</param>
+    private sealed unsafe class Sorted(Tensor values, Tensor? indices = null)
     {
-        private readonly nint values = (nint)TensorMemory.Of(values), indices = (nint)TensorMemory.Of(indices);
+        private readonly nint values = (nint)TensorMemory.Of(values), indices = indices is null ? 0 : (nint)TensorMemory.Of(indices);
 
         public int Width { get; } = (int)values.size(1);
 
-        public ReadOnlySpan<double> Scores(int row) => new((double*)values + (long)row * Width, Width);
+        public double At(int row, int place) => ((double*)values)[(long)row * Width + place];
 
-        public ReadOnlySpan<long> Rows(int row) => new((long*)indices + (long)row * Width, Width);
+        /// <summary>The scores of a row, ascending, and their columns. Ask once for each row; several threads may ask at once.</summary>
+        public ReadOnlySpan<double> Scores(int row, out int[] columns)
+        {
+            var scores = new Span<double>((double*)values + (long)row * Width, Width);
+            columns = new int[Width];
+            for (var i = 0; i < Width; i++) columns[i] = indices == 0 ? i : (int)((long*)indices)[(long)row * Width + i];
+            if (indices == 0) RowOrder.Sort(scores, columns);
+            return scores;
+        }
     }
 
     /// <summary>Sorts whole rows, or so much of them that no score left out can belong to the first <paramref name="top"/>.</summary>
@@ -61,8 +71,9 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             var (values, indices) = scores.topk((int)width, dim: 1, largest: false, sorted: true);
             var sorted = new Sorted(values.cpu().contiguous(), indices.cpu().contiguous());
             if (Enumerable.Range(0, left.Length).All(i => left[i] <= width
-                || sorted.Scores(i)[^1] - sorted.Scores(i)[top!.Value - 1] > source.Gap(query + i, ScalarType.Float64))) return sorted;
+                || sorted.At(i, sorted.Width - 1) - sorted.At(i, top!.Value - 1) > source.Gap(query + i, ScalarType.Float64))) return sorted;
         }
+        if (scores.device_type == TorchSharp.DeviceType.CPU) return new Sorted(scores);
         var (all, places) = scores.sort(dim: 1, descending: false, stable: true);
         return new Sorted(all.cpu().contiguous(), places.cpu().contiguous());
     }
@@ -97,10 +108,9 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
     }
 
     /// <summary>Puts runs of scores that are too close to each other in the order of their exact keys, ties by index.</summary>
-    private SortedRow Settle(int query, ReadOnlySpan<double> scores, ReadOnlySpan<long> indices)
+    private SortedRow Settle(int query, ReadOnlySpan<double> scores, int[] rows)
     {
-        var (rows, tied) = (new int[scores.Length], new bool[scores.Length]);
-        for (var i = 0; i < rows.Length; i++) rows[i] = (int)indices[i];
+        var tied = new bool[rows.Length];
         var gap = source.Gap(query, ScalarType.Float64);
         for (var i = 0; i < rows.Length;)
         {
@@ -125,9 +135,13 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
     /// <summary>The ranks of the matches in a whole list.</summary>
     private QueryHits Hits(int query, SortedRow list, int left, bool whole)
     {
-        var matches = relations.Matches(query, out var skipped);
-        if (!whole || skipped != SkipReason.None) return new QueryHits(skipped, [], left) { List = list };
-        var hits = new HitRank[matches.Length];
+        var matches = whole && !relations.IsJunk(query) ? list.Rows.Count(row => relations.IsMatch(query, row)) : 0;
+        if (matches == 0)
+        {
+            relations.Matches(query, out var skipped);
+            return new QueryHits(skipped, [], left) { List = list };
+        }
+        var hits = new HitRank[matches];
         var (found, others) = (0, 0);
         for (var i = 0; i < list.Rows.Length;)
         {
@@ -139,6 +153,6 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             others += tied;
             i = end;
         }
-        return new QueryHits(skipped, hits, left) { List = list };
+        return new QueryHits(SkipReason.None, hits, left) { List = list };
     }
 }

@@ -10,7 +10,7 @@ internal sealed class CountingRanker(ScoreSource source, Relations relations, Ti
     /// <summary>The number of matches from which on a score finds its place among them by binary search.</summary>
     private const int Many = 64;
 
-    private readonly ScalarType type = source.CountingTypeFor(relations.MostMatches);
+    private readonly ScalarType type = source.CountingTypeFor(relations.MeanMatches);
 
     /// <summary>The matches of one query in order, and how many images were counted before each so far.</summary>
     private sealed class Pending

@@ -19,9 +19,9 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private const double ZeroNorm = 1e-12;      // as CosineDistance has it
     private const double LargestNormOfFloat = 1e18;
 
-    /// <summary>The number of matches from which on the intervals of float32 scores hold so many other scores that float64 tiles cost
+    /// <summary>The mean number of matches from which on the intervals of coarse scores hold so many other scores that float64 tiles cost
     /// less than exact keys.</summary>
-    private const int ManyMatches = 2048;
+    private const int ManyMatches = 96;
 
     private readonly Distance distance;
     private readonly Tensor queries, gallery;           // on their device; float32 or float64
@@ -72,7 +72,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     public override ScalarType CountingType { get; }
 
-    public override ScalarType CountingTypeFor(int matches) =>
+    public override ScalarType CountingTypeFor(double matches) =>
         chooses && matches >= ManyMatches && Device.type == TorchSharp.DeviceType.CPU ? ScalarType.Float64 : CountingType;
 
     public override Device Device => queries.device;

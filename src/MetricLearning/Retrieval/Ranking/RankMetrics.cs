@@ -16,7 +16,7 @@ internal static class RankMetrics
         public double PrecisionAtR { get; private set; }
         public double HitsAtR { get; private set; }
         public double Gain { get; private set; }
-        public QueryResult.CutOffSums[] AtCutOffs { get; } = new QueryResult.CutOffSums[cutOffs.Count];
+        public QueryResult.CutOffSums[] AtCutOffs { get; } = [.. cutOffs.Select(k => new QueryResult.CutOffSums(k, 0, 0, 0))];
 
         public void Add(Group group)
         {
@@ -25,8 +25,8 @@ internal static class RankMetrics
             for (var place = 1; place <= group.Places; place++)
                 Add(group.Before + place, share, group.MatchesBefore + (place - 1) * step);
             HitsAtR += Within(group, matches);
-            for (var i = 0; i < AtCutOffs.Length; i++)
-                AtCutOffs[i] = AtCutOffs[i] with { K = cutOffs[i], Hits = AtCutOffs[i].Hits + Within(group, cutOffs[i]) };
+            foreach (ref var sums in AtCutOffs.AsSpan())
+                if (group.Before < sums.K) sums = sums with { Hits = sums.Hits + Within(group, sums.K) };
         }
 
         private void Add(long rank, double share, double matchesBefore)
@@ -37,12 +37,8 @@ internal static class RankMetrics
             if (rank <= matches) PrecisionAtR += share * here;
             var discounted = share / Math.Log2(rank + 1);
             Gain += discounted;
-            for (var i = 0; i < AtCutOffs.Length; i++)
-                if (rank <= cutOffs[i])
-                    AtCutOffs[i] = AtCutOffs[i] with
-                    {
-                        PrecisionSum = AtCutOffs[i].PrecisionSum + share * here, Gain = AtCutOffs[i].Gain + discounted,
-                    };
+            foreach (ref var sums in AtCutOffs.AsSpan())
+                if (rank <= sums.K) sums = sums with { PrecisionSum = sums.PrecisionSum + share * here, Gain = sums.Gain + discounted };
         }
     }
 

@@ -3,8 +3,8 @@ namespace MetricLearning;
 /// <summary>Which gallery images match a query, and which the protocol removes from its list.</summary>
 internal sealed class Relations
 {
-    private readonly IReadOnlyList<long> queryIdentities, galleryIdentities;
-    private readonly IReadOnlyList<long>? queryCameras, galleryCameras;
+    private readonly long[] queryIdentities, galleryIdentities;
+    private readonly long[]? queryCameras, galleryCameras;
     private readonly Dictionary<long, int[]> rowsOf;
     private readonly int[] junk;
 
@@ -13,8 +13,8 @@ internal sealed class Relations
     public Relations(RetrievalProtocol protocol, IReadOnlyList<long> queryIdentities, IReadOnlyList<long>? queryCameras,
         IReadOnlyList<long> galleryIdentities, IReadOnlyList<long>? galleryCameras)
     {
-        (Protocol, this.queryIdentities, this.galleryIdentities) = (protocol, queryIdentities, galleryIdentities);
-        (this.queryCameras, this.galleryCameras) = (queryCameras, galleryCameras);
+        (Protocol, this.queryIdentities, this.galleryIdentities) = (protocol, [.. queryIdentities], [.. galleryIdentities]);
+        (this.queryCameras, this.galleryCameras) = (queryCameras?.ToArray(), galleryCameras?.ToArray());
         if (protocol.Cameras != CameraFilter.None && (queryCameras is null || galleryCameras is null))
             throw new ArgumentException(
                 $"The protocol {protocol.Name} compares cameras, but the {(queryCameras is null ? "query" : "gallery")} has none; "
@@ -24,8 +24,8 @@ internal sealed class Relations
                 + $"got {queryIdentities.Count} and {galleryIdentities.Count} rows.");
         rowsOf = Enumerable.Range(0, galleryIdentities.Count).GroupBy(row => galleryIdentities[row])
             .ToDictionary(g => g.Key, g => g.ToArray());
-        MostMatches = queryIdentities.Distinct().Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty()
-            .Max();
+        var matches = queryIdentities.Select(query => rowsOf.TryGetValue(query, out var same) ? same.Length : 0).DefaultIfEmpty().ToArray();
+        (MostMatches, MeanMatches) = (matches.Max(), matches.Average());
         junk = protocol.JunkIdentity is { } identity && rowsOf.TryGetValue(identity, out var rows) ? rows : [];
     }
 
@@ -39,11 +39,14 @@ internal sealed class Relations
     /// <summary>The protocol in force.</summary>
     public RetrievalProtocol Protocol { get; }
 
-    public int Queries => queryIdentities.Count;
-    public int Gallery => galleryIdentities.Count;
+    public int Queries => queryIdentities.Length;
+    public int Gallery => galleryIdentities.Length;
 
     /// <summary>The largest number of gallery images of a query's identity.</summary>
     public int MostMatches { get; }
+
+    /// <summary>The mean number of gallery images of a query's identity.</summary>
+    public double MeanMatches { get; }
 
     /// <summary>The gallery rows that match a query, ascending; if there are none, the reason.</summary>
     public int[] Matches(int query, out SkipReason reason)

@@ -14,8 +14,8 @@ internal abstract class ScoreSource
     /// <summary>float32 or float64: the type of <see cref="Tile"/> that suits counting.</summary>
     public abstract ScalarType CountingType { get; }
 
-    /// <summary>The type of <see cref="Tile"/> that suits counting where queries have up to a given number of matches.</summary>
-    public virtual ScalarType CountingTypeFor(int matches) => CountingType;
+    /// <summary>The type of <see cref="Tile"/> that suits counting where queries have a given number of matches on average.</summary>
+    public virtual ScalarType CountingTypeFor(double matches) => CountingType;
 
     public abstract Device Device { get; }
 

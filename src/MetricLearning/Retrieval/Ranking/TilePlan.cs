@@ -31,10 +31,10 @@ internal readonly record struct TilePlan(int Queries, int Rows, bool Tensors = f
         const int perQuery = 256, perMatch = 96;     // rows, keys, intervals, counters and ranks of a block's queries
         var (source, relations) = (input.Scores, input.Relations);
         var held = Queries * (perQuery + (long)perMatch * relations.MostMatches)
-            + torch.get_num_threads() * RowOrder.Bytes(relations.MostMatches);
-        var type = source.CountingTypeFor(relations.MostMatches);
+            + torch.get_num_threads() * RowOrder.Bytes(sorts ? relations.Gallery : relations.MostMatches);
+        var type = source.CountingTypeFor(relations.MeanMatches);
         var size = type == torch.ScalarType.Float64 ? 8 : 4;
-        // Sorting: scores; values and indices, on the device and here, and what sort itself takes.
+        // Sorting: the scores and a tile of them, the removed rows and the sorted ones; on a device also what its sort takes.
         if (sorts) return held + Queries * (long)relations.Gallery * 64 + source.TileBytes(Queries, Rows, torch.ScalarType.Float64);
         var counters = source.Device.type == DeviceType.CPU && !Tensors ? 0 : 40;
         return held + (long)Queries * Rows * (size + counters) + source.TileBytes(Queries, Rows, type);

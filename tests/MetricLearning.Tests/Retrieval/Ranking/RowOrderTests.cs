@@ -2,18 +2,19 @@ namespace MetricLearning.Tests;
 
 public class RowOrderTests
 {
-    /// <summary>Both sorts, on each side of the number of rows where they change, and with ties, both zeros and extreme numbers.</summary>
+    /// <summary>All sorts: on each side of the number of rows where they change, with ties, both zeros and extreme numbers, and with keys that
+    /// agree in their upper digits.</summary>
     [Theory, InlineData(0), InlineData(1), InlineData(1023), InlineData(1024), InlineData(5000)]
     public void Sort_IsThatOfKeysThenRows(int count)
     {
         double[] extremes = [0.0, -0.0, double.Epsilon, -double.Epsilon, double.MaxValue, double.MinValue, 1, -1, 1e-300];
-        foreach (var share in new[] { 0.0, 0.5, 1.0 })
+        foreach (var (share, middle) in new[] { (0.0, 0.0), (0.5, 0), (1, 0), (0, 1e18), (0.01, 1e14), (0, 1e12) })
         {
             var random = SeededRandom.ForStream(6, (ulong)(count + 10 * share));
             var keys = new double[count];
             for (var i = 0; i < count; i++)
                 keys[i] = random.NextInt(1000) < 1000 * share ? extremes[random.NextInt(extremes.Length)]
-                    : random.NextInt(1 << 30) - (1 << 29);
+                    : middle + random.NextInt(1 << 30) - (1 << 29);
             var rows = Enumerable.Range(0, count).ToArray();
             for (var i = count - 1; i > 0; i--)
             {
