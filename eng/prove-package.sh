@@ -231,6 +231,16 @@ restored MetricLearning.Onnx.Runtime "MetricLearning.Vision Microsoft.ML.OnnxRun
 echo "Served: $(tail -n 1 "$work/out"), published in $(du -sm published | cut -f 1) MB"
 cd ..
 
+step "The same without the native part of ONNX Runtime, which the error names"
+project Unserved console MetricLearning.Onnx.Runtime@"$version"
+cp "$root/eng/consumers/Served.cs" Unserved/Program.cs
+cd Unserved
+quietly dotnet build -c Release
+if dotnet run --no-build -c Release -- ../Exported/network.onnx >"$work/out" 2>&1; then fail "it ran without the native part"; fi
+grep -q "Add one of its packages to the application, such as Microsoft.ML.OnnxRuntime 1.31.1" "$work/out" ||
+  { cat "$work/out"; fail "the error does not name the package"; }
+cd ..
+
 step "An F# script, which no start-up file prepares"
 cat >script.fsx <<FSX
 #i "nuget: $work/feed"

@@ -43,6 +43,7 @@ public sealed class OnnxEmbedder : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, its input is not images, it contradicts the settings, or
     /// neither says how to prepare images. The message names the file and says why.</exception>
+    /// <exception cref="DllNotFoundException">The application has no native package of ONNX Runtime.</exception>
     public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -134,7 +135,7 @@ public sealed class OnnxEmbedder : IDisposable
     private static (InferenceSession Session, EmbeddingSpace Space, ImageInput Input, string Output) Load(
         string path, OnnxEmbedderSettings settings)
     {
-        using var options = new SessionOptions { IntraOpNumThreads = settings.Threads };
+        using var options = Options(settings);
         InferenceSession? session = null;
         try
         {
@@ -151,6 +152,21 @@ public sealed class OnnxEmbedder : IDisposable
             session?.Dispose();
             if (e is OnnxRuntimeException or ArgumentException) throw new InvalidDataException(e.Message, e);
             throw;
+        }
+    }
+
+    private static SessionOptions Options(OnnxEmbedderSettings settings)
+    {
+        try
+        {
+            return new SessionOptions { IntraOpNumThreads = settings.Threads };
+        }
+        catch (TypeInitializationException e) when (e.InnerException is DllNotFoundException)
+        {
+            var version = typeof(SessionOptions).Assembly.GetName().Version?.ToString(fieldCount: 3);
+            throw new DllNotFoundException(
+                "The native part of ONNX Runtime is missing. Add one of its packages to the application, such as "
+                + $"Microsoft.ML.OnnxRuntime {version} for CPUs: dotnet add package Microsoft.ML.OnnxRuntime --version {version}", e);
         }
     }
 
