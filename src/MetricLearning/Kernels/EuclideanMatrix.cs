@@ -143,31 +143,74 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     {
         var (rows, to) = ((nint)TensorMemory.Of(x), (nint)TensorMemory.Of(sum));
         var (count, width) = (x.size(0), (int)x.size(1));
-        Threads.For((width + ColumnsPerTask - 1) / ColumnsPerTask, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (task) =>
-        {
-            var (start, end) = (task * ColumnsPerTask, Math.Min(width, (task + 1) * ColumnsPerTask));
-            for (var i = 0L; i < count; i++)
-                for (var k = start; k < end; k += Vector256<T>.Count)
-                {
-                    var values = SimdRows.Load((T*)rows + i * width, k, end);
-                    var finite = Vector256.Equals(values - values, Vector256<T>.Zero);
-                    SimdRows.Add((T*)to, k, end, Vector256.ConditionalSelect(finite, values, Vector256<T>.Zero));
-                }
-        }, work: count * width);
+        Threads.For((width + ColumnsPerTask - 1) / ColumnsPerTask, task => SumColumns((T*)rows, count, width, task * ColumnsPerTask,
+            Math.Min(width, (task + 1) * ColumnsPerTask), (T*)to), work: count * width);
     }
+
+    /// <summary>Sums some columns into memory that holds 0. Entries that are not finite count as 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SumColumns<T>(T* rows, long count, int width, int start, int end, T* sum) where T : unmanaged
+    {
+        var i = 0L;
+        for (; i <= count - 4; i += 4)      // a sum is loaded once for four rows
+        {
+            T* a = rows + i * width, b = a + width, c = b + width, d = c + width;
+            for (var k = start; k < end; k += Vector256<T>.Count)
+                SimdRows.Store(sum, k, end, SimdRows.Load(sum, k, end) + SimdRows.Load(a, k, end) + SimdRows.Load(b, k, end)
+                    + SimdRows.Load(c, k, end) + SimdRows.Load(d, k, end));
+        }
+        for (; i < count; i++)
+            for (var k = start; k < end; k += Vector256<T>.Count) SimdRows.Add(sum, k, end, SimdRows.Load(rows + i * width, k, end));
+        // An entry that is not finite spoils the sum of its column, and so does a sum that overflows.
+        for (var k = start; k < end; k += Vector256<T>.Count)
+            if (!SimdRows.AllTrue(IsFinite(SimdRows.Load(sum, k, end)))) SumFinite(rows, count, width, k, end, sum);
+    }
+
+    /// <summary>Sums the columns of one vector, without entries that are not finite.</summary>
+    private static void SumFinite<T>(T* rows, long count, int width, int k, int end, T* sum) where T : unmanaged
+    {
+        var finite = Vector256<T>.Zero;
+        for (var i = 0L; i < count; i++)
+        {
+            var values = SimdRows.Load(rows + i * width, k, end);
+            finite += Vector256.ConditionalSelect(IsFinite(values), values, Vector256<T>.Zero);
+        }
+        SimdRows.Store(sum, k, end, finite);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<T> IsFinite<T>(Vector256<T> values) where T : unmanaged =>
+        Vector256.Equals(values - values, Vector256<T>.Zero);
 
     /// <summary>Subtracts the mean from each row, and computes the squared length of the result.</summary>
     private static void Center<T>(Side side, Tensor mean) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (from, to, middle) = ((nint)TensorMemory.Of(side.Given), (nint)TensorMemory.Of(side.Rows), (nint)TensorMemory.Of(mean));
         var (squares, width) = ((nint)TensorMemory.Of(side.Squares), (int)mean.size(0));
-        Threads.ForRows(side.Rows.size(0), width, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
+        Threads.ForRows(side.Rows.size(0), width, i => ((T*)squares)[i] =
+            T.CreateTruncating(Center((T*)from + i * width, (T*)middle, width, (T*)to + i * width)));
+    }
+
+    /// <summary>Writes a row minus the mean.</summary>
+    /// <returns>The squared length of the result, summed in float64 in the order of <see cref="SimdRows.Dot"/>.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double Center<T>(T* row, T* mean, int width, T* result) where T : unmanaged
+    {
+        Vector256<double> even = default, odd = default;
+        for (var k = 0; k < width; k += Vector256<T>.Count)
         {
-            T* given = (T*)from + i * width, row = (T*)to + i * width;
-            for (var k = 0; k < width; k += Vector256<T>.Count)
-                SimdRows.Store(row, k, width, SimdRows.Load(given, k, width) - SimdRows.Load((T*)middle, k, width));
-            ((T*)squares)[i] = T.CreateTruncating(SimdRows.Dot(row, row, width));
-        });
+            var values = SimdRows.Load(row, k, width) - SimdRows.Load(mean, k, width);
+            SimdRows.Store(result, k, width, values);
+            if (typeof(T) == typeof(double))
+            {
+                even += values.AsDouble() * values.AsDouble();
+                continue;
+            }
+            var (low, high) = Vector256.Widen(values.AsSingle());
+            even += low * low;
+            odd += high * high;
+        }
+        return Vector256.Sum(even + odd);
     }
 
     /// <summary>Turns products into distances in place.</summary>
