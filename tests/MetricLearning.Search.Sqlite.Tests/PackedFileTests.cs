@@ -129,21 +129,25 @@ public class PackedFileTests
         using var gallery = new Gallery(2 * Gallery.BlockRows + 50, RowKind.NearTwins);
         await gallery.CheckAsync();
         var random = new Random(1);
-        var (vector, noticed) = (DrawnRows.Of(RowKind.Plain, 1, Gallery.Width, 100)[0], 0);
+        var (vector, noticed, changed) = (DrawnRows.Of(RowKind.Plain, 1, Gallery.Width, 100)[0], 0, 0);
         var expected = PlainSearch.Nearest(SearchMetric.Cosine, vector, gallery.Expected.Select(row => (row.Key, row.Value)), 12);
+        var blocks = (int)new FileInfo(gallery.Files.Single()).Length;
         for (var damage = 0; damage < damages; damage++)
         {
             gallery.Store.Dispose();
             var file = gallery.Files.Single();
-            File.WriteAllBytes(file, Damaged(File.ReadAllBytes(file), damage, random));
+            var (whole, damaged) = (File.ReadAllBytes(file), Damaged(File.ReadAllBytes(file), damage, random));
+            // Bytes behind the last block change nothing. All other changes must be detected.
+            if (!damaged.Take(blocks).SequenceEqual(whole.Take(blocks))) changed++;
+            File.WriteAllBytes(file, damaged);
             gallery.Reopen();
             var found = await gallery.Records.SearchAsync(vector, 12).ToListAsync(TestContext.Current.CancellationToken);
             Assert.Equal(expected, found.Select(hit => (hit.Record.Id, hit.Score!.Value)));
             if (gallery.Files.Single() != file) noticed++;
+            Assert.Equal(changed, noticed);
         }
-        TestContext.Current.TestOutputHelper!.WriteLine($"{damages} damages, {noticed} files made anew");
-        // Bytes behind the last block change nothing. All other changes are detected.
-        Assert.Equal(damages - (damages + 7) / 8, noticed);
+        Assert.InRange(changed, damages / 2, damages);
+        TestContext.Current.TestOutputHelper!.WriteLine($"{damages} damages of {changed} files, all made anew");
     }
 
     private static byte[] Damaged(byte[] bytes, int damage, Random random)
