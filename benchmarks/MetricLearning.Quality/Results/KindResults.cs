@@ -68,8 +68,10 @@ internal sealed class KindResults
     /// <summary>Writes the file atomically.</summary>
     public void Save(string path)
     {
-        (Machine, Versions, Date) = (Benchmarks.Machine.Current.Processor, Benchmarks.Machine.CurrentVersions,
-            DateTime.UtcNow.ToString("yyyy-MM-dd", null));
+        var machine = Benchmarks.Machine.Current.Processor;
+        if (Machine == "") Machine = machine;
+        else if (!Machine.Contains(machine, StringComparison.Ordinal)) Machine = $"{Machine}, later {machine}";      // continued elsewhere
+        (Versions, Date) = (Benchmarks.Machine.CurrentVersions, DateTime.UtcNow.ToString("yyyy-MM-dd", null));
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         AtomicFile.Write(path, stream =>
         {
