@@ -7,8 +7,8 @@ namespace MetricLearning.Search.Tests;
 public class RealFeatureTests
 {
     /// <summary>Draws halves of the people in real features, calibrates on one half, and measures the other half. Both halves are samples,
-    /// so the rates of both are uncertain: the 95 % interval of their difference must hold 0 in 95 % of the draws. METRICLEARNING_SPLITS=200
-    /// runs the whole trial.</summary>
+    /// so the rates of both are uncertain: the 95 % interval of their difference must hold 0 in 95 % of the draws.
+    /// METRICLEARNING_SPLITS=200 runs the whole trial.</summary>
     [Theory]
     [InlineData("market1501-a_osnet_x0_25_msmt17.npz")]
     [InlineData("cuhk03-np-train-dev_osnet_x0_25_msmt17.npz")]
@@ -38,7 +38,8 @@ public class RealFeatureTests
             error += CalibrationError(unseen, decision) / splits;
         }
         TestContext.Current.TestOutputHelper!.WriteLine($"{file}: in {covered} of {splits} draws both rates agree, in {independent} where "
-            + $"pairs count as independent; the interval of the second half alone holds {promised} in {alone}; calibration error {error:0.0000}");
+            + $"pairs count as independent; the interval of the second half alone holds {promised} in {alone}; "
+            + $"calibration error {error:0.0000}");
         Assert.True(covered >= 0.95 * splits, $"{covered} of {splits}");
         Assert.True(error < 0.01, $"calibration error {error}");
 
@@ -51,8 +52,8 @@ public class RealFeatureTests
         ];
     }
 
-    /// <summary>Whether the interval of the difference of two rates holds 0. It is made of the intervals of both (Zou and Donner, Statistics
-    /// in Medicine 27, 2008, section 2).</summary>
+    /// <summary>Whether the interval of the difference of two rates holds 0. It is made of the intervals of both (Zou and Donner,
+    /// Statistics in Medicine 27, 2008, section 2).</summary>
     private static bool Agree(ConfidenceInterval one, ConfidenceInterval other)
     {
         var difference = other.Estimate - one.Estimate;

@@ -340,7 +340,8 @@ public class RetrievalEvaluatorTests
             }
     }
 
-    /// <summary>Tiles are in float64, because there are so many matches. Cameras, junk and self are removed as they are for few matches.</summary>
+    /// <summary>Tiles are in float64, because there are so many matches. Cameras, junk and self are removed as they are for few
+    /// matches.</summary>
     [Theory, InlineData(false), InlineData(true)]
     public void ThousandsOfMatches_AreTheSameToTheBit_InEverySieve(bool ties)
     {

@@ -71,7 +71,8 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             var (values, indices) = scores.topk((int)width, dim: 1, largest: false, sorted: true);
             var sorted = new Sorted(values.cpu().contiguous(), indices.cpu().contiguous());
             if (Enumerable.Range(0, left.Length).All(i => left[i] <= width
-                || sorted.At(i, sorted.Width - 1) - sorted.At(i, top!.Value - 1) > source.Gap(query + i, ScalarType.Float64))) return sorted;
+                || sorted.At(i, sorted.Width - 1) - sorted.At(i, top!.Value - 1) > source.Gap(query + i, ScalarType.Float64)))
+                return sorted;
         }
         if (scores.device_type == TorchSharp.DeviceType.CPU) return new Sorted(scores);
         var (all, places) = scores.sort(dim: 1, descending: false, stable: true);
