@@ -61,14 +61,15 @@ internal sealed class Gallery : IDisposable
         foreach (var name in others) await all.EnsureCollectionDeletedAsync(name, cancellationToken);
     }
 
-    /// <summary>Reads the decision that is stored under a name, or creates and stores a new one.</summary>
-    public async Task<MatchDecision> DecisionAsync(string name, Func<Task<MatchDecision>> make)
+    /// <summary>Reads the decision that is stored under a name, or creates and stores a new one. If none can be created, none is stored,
+    /// and the result is null.</summary>
+    public async Task<MatchDecision?> DecisionAsync(string name, Func<Task<MatchDecision?>> make)
     {
         var decisions = store.GetCollection<string, KeptDecision>(DecisionsOf + fingerprint);
         await decisions.EnsureCollectionExistsAsync();
         if (await decisions.GetAsync(name) is { } kept) return MatchDecision.Parse(kept.Json);
         var made = await make();
-        await decisions.UpsertAsync(new KeptDecision { Name = name, Json = made.ToJson() });
+        if (made is not null) await decisions.UpsertAsync(new KeptDecision { Name = name, Json = made.ToJson() });
         return made;
     }
 

@@ -18,6 +18,8 @@ internal sealed class Judge(MatchDecision? decision)
     /// <summary>The least number of products from which it learns.</summary>
     private const int FewestProducts = 40;
 
+    private const double ErrorRate = 0.05;
+
     private const int Trials = 400, PictureSide = 96;
 
     /// <summary>Reads the decision that an earlier start has learned for the catalogue, or learns it now.</summary>
@@ -34,7 +36,7 @@ internal sealed class Judge(MatchDecision? decision)
     }
 
     /// <summary>Searches for drawn products, and learns what their scores mean.</summary>
-    private static async Task<MatchDecision> LearnAsync(Settings settings, Embedder embedder, Catalogue catalogue,
+    private static async Task<MatchDecision?> LearnAsync(Settings settings, Embedder embedder, Catalogue catalogue,
         CancellationToken cancellationToken)
     {
         var pictures = Enumerable.Range(0, Trials).AsParallel().AsOrdered().WithCancellation(cancellationToken)
@@ -48,7 +50,16 @@ internal sealed class Judge(MatchDecision? decision)
             var best = (await catalogue.SearchAsync(vectors[trial], count: 1))[0];
             pairs.Add(new LabelledPair(best.Score, best.Item.Id == Startup.IdOf(settings, NumberOf(settings, trial))));
         }
-        return MatchDecision.Calibrate(pairs, falseMatchRate: 0.05, falseNonMatchRate: 0.05);
+        return DecisionOf(pairs);
+    }
+
+    /// <summary>Learns from labelled pairs. A network that finds nearly nothing, or everything, gives too few pairs of one kind; then there
+    /// is no decision, and the page shows results without an answer.</summary>
+    internal static MatchDecision? DecisionOf(IReadOnlyList<LabelledPair> pairs)
+    {
+        var same = pairs.Count(pair => pair.Same);
+        return Math.Min(same, pairs.Count - same) * ErrorRate < 1 ? null
+            : MatchDecision.Calibrate(pairs, falseMatchRate: ErrorRate, falseNonMatchRate: ErrorRate);
     }
 
     /// <summary>Returns the product of an example. Every fourth one is not in the catalogue.</summary>

@@ -10,6 +10,9 @@ internal static class Trainer
 {
     private const int ProductsPerBatch = 16, ViewsPerBatch = 4;
 
+    /// <summary>libtorch has one generator for the whole process. Servers in one process must not take numbers from it in turn.</summary>
+    private static readonly Lock generator = new();
+
     /// <summary>Draws the pictures, and trains a network on them.</summary>
     /// <param name="seed">The seed of the products; the catalogue has another seed, so that training never uses the products of the
     /// catalogue.</param>
@@ -23,8 +26,12 @@ internal static class Trainer
         var pictures = Draw(seed, amount, share => report("Drawing pictures to learn from", share), cancellationToken);
         var labels = Enumerable.Range(0, pictures.Length).Select(i => (long)(i / amount.Views)).ToArray();
 
-        manual_seed((long)seed);
-        var model = ProductNetwork.Create();
+        EmbeddingModel model;
+        lock (generator)
+        {
+            manual_seed((long)seed);
+            model = ProductNetwork.Create();
+        }
         try
         {
             using var loss = new SupConLoss();
