@@ -136,9 +136,10 @@ public class PackedFileTests
         {
             gallery.Store.Dispose();
             var file = gallery.Files.Single();
-            var (whole, damaged) = (File.ReadAllBytes(file), Damaged(File.ReadAllBytes(file), damage, random));
+            var whole = File.ReadAllBytes(file);
+            var damaged = Damaged([.. whole], damage, random);
             // Bytes behind the last block change nothing. All other changes must be detected.
-            if (!damaged.Take(blocks).SequenceEqual(whole.Take(blocks))) changed++;
+            if (damaged.Length < blocks || !damaged.AsSpan(0, blocks).SequenceEqual(whole.AsSpan(0, blocks))) changed++;
             File.WriteAllBytes(file, damaged);
             gallery.Reopen();
             var found = await gallery.Records.SearchAsync(vector, 12).ToListAsync(TestContext.Current.CancellationToken);
@@ -146,7 +147,7 @@ public class PackedFileTests
             if (gallery.Files.Single() != file) noticed++;
             Assert.Equal(changed, noticed);
         }
-        Assert.InRange(changed, damages / 2, damages);
+        Assert.InRange(changed, 3 * damages / 4, damages);      // every eighth damage appends bytes, and a few hit those alone
         TestContext.Current.TestOutputHelper!.WriteLine($"{damages} damages of {changed} files, all made anew");
     }
 

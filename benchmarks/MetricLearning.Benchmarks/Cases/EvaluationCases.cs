@@ -16,6 +16,7 @@ internal static class EvaluationCases
         Of("ranks counted on float32", ScoreSieve.Float32, 3368, 15913, 2048, 751),
         OfAMillion(10_000, 1_000_000, 256, 50_000),
         FewClasses(500, 50_000, 128, 2), FewClasses(10_000, 50_000, 128, 10), WholeLists(200, 50_000, 128),
+        Verification(15_000, 512), Verification(60_000, 512),
     ];
 
     private static Case Market1501(int queries, int gallery, int width) =>
@@ -56,6 +57,24 @@ internal static class EvaluationCases
                 Ours = Work.Of(
                     () => tensor(new RetrievalEvaluator { MemoryBudget = 1L << 30 }.Evaluate(query, shown).MeanAveragePrecision)),
                 Floor = Work.Of(() => Tiles(query.Features, shown.Features)),
+            };
+        })
+        {
+            Floor = "mm of the tiles",
+            Heavy = true,
+            Rounds = 1,
+        };
+
+    /// <summary>The rates of all pairs of a set, each pair once. The floor is the bare product of the set with itself, tile by
+    /// tile.</summary>
+    private static Case Verification(int rows, int width) =>
+        new("evaluation", "verification of a set", FormattableString.Invariant($"{rows:N0} rows, D = {width}"), device =>
+        {
+            var (one, set) = PersonSets.Clustered(1, rows, width, device);
+            return new(one, set)
+            {
+                Ours = Work.Of(() => tensor(new VerificationEvaluator().Evaluate(set).AreaUnderCurve)),
+                Floor = Work.Of(() => Tiles(set.Features, set.Features)),
             };
         })
         {

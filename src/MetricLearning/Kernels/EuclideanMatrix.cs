@@ -201,14 +201,9 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         {
             var values = SimdRows.Load(row, k, width) - SimdRows.Load(mean, k, width);
             SimdRows.Store(result, k, width, values);
-            if (typeof(T) == typeof(double))
-            {
-                even += values.AsDouble() * values.AsDouble();
-                continue;
-            }
-            var (low, high) = Vector256.Widen(values.AsSingle());
-            even += low * low;
-            odd += high * high;
+            var (first, second) = SimdRows.Products(values, values);
+            even += first;
+            odd += second;
         }
         return Vector256.Sum(even + odd);
     }

@@ -47,17 +47,20 @@ internal static unsafe class SimdRows
         Vector256<double> even = default, odd = default;
         for (var i = 0; i < count; i += Vector256<T>.Count)
         {
-            var (left, right) = (Load(x, i, count), Load(y, i, count));
-            if (typeof(T) == typeof(double))
-            {
-                even += left.AsDouble() * right.AsDouble();
-                continue;
-            }
-            var ((a, b), (c, d)) = (Vector256.Widen(left.AsSingle()), Vector256.Widen(right.AsSingle()));
-            even += a * c;
-            odd += b * d;
+            var (first, second) = Products(Load(x, i, count), Load(y, i, count));
+            even += first;
+            odd += second;
         }
         return Vector256.Sum(even + odd);
+    }
+
+    /// <summary>The products of two vectors in float64, in two vectors. The second one is 0 if the entries are float64 already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector256<double>, Vector256<double>) Products<T>(Vector256<T> left, Vector256<T> right) where T : unmanaged
+    {
+        if (typeof(T) == typeof(double)) return (left.AsDouble() * right.AsDouble(), Vector256<double>.Zero);
+        var ((a, b), (c, d)) = (Vector256.Widen(left.AsSingle()), Vector256.Widen(right.AsSingle()));
+        return (a * c, b * d);
     }
 
     /// <summary>The squared distance of two rows, summed in float64.</summary>

@@ -274,10 +274,11 @@ public sealed record RetrievalEvaluator
         if (single is not null && Ties == TiePolicy.Expected)
             throw new NotSupportedException(
                 $"Ties in expectation are not defined for the protocol {protocol.Name}; use another tie policy.");
-        var plan = Plan(input, Sorts(input), out var bytes);
+        var sorts = Sorts(input);
+        var plan = Plan(input, sorts, out var bytes);
         var (results, cmc) = (new QueryResult[relations.Queries], new double[Math.Min(MaxRank, relations.Gallery)]);
         var multiShot = single is null ? cmc : new double[cmc.Length];
-        if (Sorts(input)) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Measure, Take);
+        if (sorts) new ArgsortRanker(input.Scores, relations, plan).Run(top: null, distances: false, progress, Measure, Take);
         else new CountingRanker(input.Scores, relations, plan).Run(progress, Measure, Take);
         return new RetrievalReport(this, input, results, cmc, bytes);
 

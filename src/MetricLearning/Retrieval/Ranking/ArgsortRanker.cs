@@ -29,7 +29,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
             Threads.For(found.Length, i =>
             {
                 var count = Math.Min(sorted.Width, left[i]);
-                var list = Settle(first + i, sorted.Scores(i, out var rows)[..count], rows[..count]);
+                var list = Settle(first + i, sorted.Take(i, out var rows)[..count], rows[..count]);
                 if (top < count) list = new SortedRow(list.Rows[..top.Value], list.TiedToPrevious[..top.Value]);
                 if (distances)
                     list = list with { Distances = Array.ConvertAll(list.Rows, row => source.Distance(source.Key(first + i, row))) };
@@ -43,7 +43,7 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
 
     /// <summary>The smallest scores of each row, on the CPU.</summary>
     /// <param name="values">Scores [queries, width]. They ascend in each row if <paramref name="indices"/> are given.</param>
-    /// <param name="indices">The columns of the scores, int64. Default: null, the rows are sorted when they are asked for.</param>
+    /// <param name="indices">The columns of the scores, int64. Default: null, each row is sorted when it is taken.</param>
     private sealed unsafe class Sorted(Tensor values, Tensor? indices = null)
     {
         private readonly nint values = (nint)TensorMemory.Of(values), indices = indices is null ? 0 : (nint)TensorMemory.Of(indices);
@@ -52,8 +52,9 @@ internal sealed class ArgsortRanker(ScoreSource source, Relations relations, Til
 
         public double At(int row, int place) => ((double*)values)[(long)row * Width + place];
 
-        /// <summary>The scores of a row, ascending, and their columns. Ask once for each row; several threads may ask at once.</summary>
-        public ReadOnlySpan<double> Scores(int row, out int[] columns)
+        /// <summary>Takes the scores of a row, ascending, and their columns. It may sort the row in place, so take each row once; several
+        /// threads may take rows at once.</summary>
+        public ReadOnlySpan<double> Take(int row, out int[] columns)
         {
             var scores = new Span<double>((double*)values + (long)row * Width, Width);
             columns = new int[Width];
