@@ -129,6 +129,7 @@ internal static unsafe class Sieve
     }
 
     /// <summary>Computes the sum of one row on processors without AVX2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int Sum(sbyte* row, short* query, int padded)
     {
         var sum = Vector128<int>.Zero;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace MetricLearning.Vision;
@@ -90,6 +91,7 @@ public sealed class GaussianBlur : PixelStep
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(Span<float> sum, ReadOnlySpan<float> values, float weight)
     {
         var i = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -74,6 +75,7 @@ public sealed class Resize : PixelStep
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Rows(Picture picture, ResizeWeights weights)
     {
         var before = picture.Width;
@@ -92,6 +94,7 @@ public sealed class Resize : PixelStep
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Columns(Picture picture, ResizeWeights weights)
     {
         var width = picture.Width;
@@ -112,6 +115,7 @@ public sealed class Resize : PixelStep
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Vector128<uint> FourPixels(ReadOnlySpan<uint> source, int width, ReadOnlySpan<int> taps)
     {
         var sum0 = Vector128.Create(Half);

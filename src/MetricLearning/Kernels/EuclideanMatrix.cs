@@ -167,6 +167,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     }
 
     /// <summary>Sums the columns of one vector, without entries that are not finite.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumFinite<T>(T* rows, long count, int width, int k, int end, T* sum) where T : unmanaged
     {
         var finite = Vector256<T>.Zero;
@@ -273,7 +274,7 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
         var (ofLeft, ofRight) = ((nint)TensorMemory.Of(x.Squares), (nint)TensorMemory.Of(y.Squares));
         var (slope, distance, to) = ((nint)TensorMemory.Of(slopes), (nint)TensorMemory.Of(distances), (nint)TensorMemory.Of(gradient));
         var (count, width) = ((int)y.Rows.size(0), (int)x.Rows.size(1));
-        Threads.ForRows(x.Rows.size(0), count, i =>
+        Threads.ForRows(x.Rows.size(0), count, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (i) =>
         {
             var row = (T*)slope + i * count;
             var own = Vector256.Create(((T*)ofLeft)[i]);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -22,7 +23,7 @@ internal static unsafe class FiniteCheck
     private static bool AllFinite<T>(T* values, long count) where T : unmanaged
     {
         var finite = true;
-        Threads.For((int)((count + EntriesPerTask - 1) / EntriesPerTask), task =>
+        Threads.For((int)((count + EntriesPerTask - 1) / EntriesPerTask), [MethodImpl(MethodImplOptions.AggressiveOptimization)] (task) =>
         {
             var (i, end) = ((long)task * EntriesPerTask, Math.Min(count, (task + 1L) * EntriesPerTask));
             Vector256<T> even = default, odd = default, rest = default;        // sums of x − x: 0, or NaN if x is not finite

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -96,6 +97,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     }
 
     /// <summary>The distances of two rows to four rows, over a whole number of vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Sum<T>(T* a, T* b, T* p, T* q, T* r, T* s, int width, T* sums) where T : unmanaged
     {
         Vector256<T> ap = default, aq = default, ar = default, at = default, bp = default, bq = default, br = default, bt = default;
@@ -130,7 +132,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
         var (count, width, columns) = ((int)right.Count, left.Width, 2 * Vector256<T>.Count);
         var across = (width + columns - 1) / columns;
         var down = (int)((left.Count + GradientRowsPerTask - 1) / GradientRowsPerTask);
-        Threads.For(across * down, task =>
+        Threads.For(across * down, [MethodImpl(MethodImplOptions.AggressiveOptimization)] (task) =>
         {
             var (start, k) = ((long)(task / across) * GradientRowsPerTask, task % across * columns);
             var panel = ArrayPool<T>.Shared.Rent(count * columns);
@@ -149,6 +151,7 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     }
 
     /// <summary>Two vectors of the gradients of two rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumSigns<T>(T* a, T* b, T* packed, T* slopesA, T* slopesB, int count, int k, int width, T* toA, T* toB)
         where T : unmanaged, INumber<T>
     {

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
@@ -36,6 +37,7 @@ internal sealed unsafe class MaskedHingeMean(HingeFunction hinge, double tempera
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void AddGradient<T>(T* x, byte* mask, int count, T value, T factor, T* to)
     {
         var (f, rate, greatest) = (hinge, Vector256.Create(T.CreateTruncating(temperature)), Greatest(x, mask, count).Cost);
@@ -54,6 +56,7 @@ internal sealed unsafe class MaskedHingeMean(HingeFunction hinge, double tempera
     }
 
     /// <summary>The greatest hinge, and whether no entry of the row is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (T Cost, bool Ordered) Greatest<T>(T* x, byte* mask, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var (f, best, ordered) = (hinge, Vector256<T>.Zero, Vector256<T>.AllBitsSet);
@@ -70,6 +73,7 @@ internal sealed unsafe class MaskedHingeMean(HingeFunction hinge, double tempera
     }
 
     /// <summary>Σ w plus what is added to it, and Σ w·c, where w is relative to that of the greatest hinge; in float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (double Weights, double Sum) Sums<T>(T* x, byte* mask, int count, T greatest)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {

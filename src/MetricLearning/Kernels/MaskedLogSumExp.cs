@@ -47,6 +47,7 @@ internal sealed unsafe class MaskedLogSumExp<TFunction>(TFunction logit, double 
     }
 
     /// <summary>The largest kept logit, whether no logit of the row is NaN, and whether any entry is kept.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (T Largest, bool Ordered, bool Any) Largest<T>(T* x, byte* mask, int count)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {

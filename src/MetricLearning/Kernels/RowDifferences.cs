@@ -100,6 +100,7 @@ internal static unsafe class RowDifferences
                 for (long i = 0; i < count; i++) new Span<T>(gradient + i * width + start, end - start).Clear();
             }
 
+            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
             void Add(long a, long b, T factor)
             {
                 var times = Vector256.Create(factor);

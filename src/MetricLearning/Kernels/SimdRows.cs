@@ -80,11 +80,18 @@ internal static unsafe class SimdRows
     public static double InRange<T>(double square, T* x, T* y, int count) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         var hasItsDigits = square > double.CreateTruncating(LeastSquare<T>()) && square < double.CreateTruncating(LargestSquare<T>());
-        if (hasItsDigits || typeof(T) != typeof(float) || (square == 0 && x == y)) return square;
+        return hasItsDigits || typeof(T) != typeof(float) || (square == 0 && x == y) ? square
+            : SquaredDistanceInDouble((float*)x, (float*)y, count);
+    }
+
+    /// <summary>The squared distance of two rows; the differences and their squares are float64.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double SquaredDistanceInDouble(float* x, float* y, int count)
+    {
         Vector256<double> even = default, odd = default;
         for (var i = 0; i < count; i += Vector256<float>.Count)
         {
-            var ((a, b), (c, d)) = (Vector256.Widen(Load((float*)x, i, count)), Vector256.Widen(Load((float*)y, i, count)));
+            var ((a, b), (c, d)) = (Vector256.Widen(Load(x, i, count)), Vector256.Widen(Load(y, i, count)));
             even += (a - c) * (a - c);
             odd += (b - d) * (b - d);
         }
