@@ -15,9 +15,11 @@ internal static class CaseTable
         .. SamplerCases.All,
         .. EvaluationCases.All,
         .. RerankingCases.All,
+        .. ClusteringCases.All,
         .. SearchCases.All,
         .. NetworkCases.All,
         .. LoaderCases.All,
+        .. ListCases.All,
         .. WeightCases.All,
     ];
 

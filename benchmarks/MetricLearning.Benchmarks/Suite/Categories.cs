@@ -16,6 +16,8 @@ public class Evaluation() : CaseBenchmarks("evaluation");
 
 public class Reranking() : CaseBenchmarks("re-ranking");
 
+public class Clustering() : CaseBenchmarks("clustering");
+
 public class Searching() : CaseBenchmarks("search");
 
 public class Networks() : CaseBenchmarks("networks");
