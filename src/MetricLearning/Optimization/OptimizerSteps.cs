@@ -8,6 +8,8 @@ namespace MetricLearning;
 /// TorchSharp's own <c>step()</c> creates scalars that a garbage collection may free during the native call. <c>SafeStep</c> keeps them
 /// alive. It computes the same with the settings, the state and the parameter groups of the same optimizer. Schedules and checkpoints work
 /// as before, and you may mix both kinds of step.
+/// <para>SGD gives the bits of TorchSharp's step. Adam and AdamW agree with it to rounding. For float32 on the CPU they take one pass over
+/// the memory of a parameter instead of ten, so their step is faster.</para>
 /// <para>Thread safety: one thread at a time for one optimizer, as for TorchSharp's own step.</para>
 /// </remarks>
 /// <example><code>
@@ -39,20 +41,18 @@ public static class OptimizerSteps
                         Step(parameter, gradient, state, options);
                         break;
                     case (Adam.State state, Adam.Options options):
-                        var decay = options.weight_decay!.Value;
-                        // Adam adds weight decay to the gradient; AdamW shrinks the weights directly.
-                        var whole = options.maximize!.Value ? gradient.neg() : gradient;
                         state.step++;
-                        Step(parameter, decay == 0 ? whole : whole.add(parameter, S(decay)), state.step, state.exp_avg, state.exp_avg_sq,
-                            options.amsgrad!.Value ? state.max_exp_avg_sq : null, options.LearningRate!.Value,
-                            options.beta1!.Value, options.beta2!.Value, options.eps!.Value);
+                        new AdamStep(state.step, options.LearningRate!.Value, options.beta1!.Value, options.beta2!.Value,
+                            options.eps!.Value, options.weight_decay!.Value, decoupled: false, options.maximize!.Value)
+                            .Apply(parameter, gradient, state.exp_avg, state.exp_avg_sq,
+                                options.amsgrad!.Value ? state.max_exp_avg_sq : null);
                         break;
                     case (AdamW.State state, AdamW.Options options):
                         state.step++;
-                        parameter.mul_(S(1 - options.LearningRate!.Value * options.weight_decay!.Value));
-                        Step(parameter, options.maximize!.Value ? gradient.neg() : gradient, state.step, state.exp_avg, state.exp_avg_sq,
-                            options.amsgrad!.Value ? state.max_exp_avg_sq : null, options.LearningRate!.Value,
-                            options.beta1!.Value, options.beta2!.Value, options.eps!.Value);
+                        new AdamStep(state.step, options.LearningRate!.Value, options.beta1!.Value, options.beta2!.Value,
+                            options.eps!.Value, options.weight_decay!.Value, decoupled: true, options.maximize!.Value)
+                            .Apply(parameter, gradient, state.exp_avg, state.exp_avg_sq,
+                                options.amsgrad!.Value ? state.max_exp_avg_sq : null);
                         break;
                     case var (_, options):
                         throw new NotSupportedException($"The options {options.GetType()} are not those of {optimizer.GetType().Name}.");
@@ -71,16 +71,5 @@ public static class OptimizerSteps
             gradient = options.nesterov!.Value ? gradient.add(state.momentum_buffer, S(momentum)) : state.momentum_buffer;
         }
         parameter.add_(gradient, S(options.maximize!.Value ? options.LearningRate!.Value : -options.LearningRate!.Value));
-    }
-
-    /// <summary>θ ← θ − lr · m̂ / (√v̂ + ε), where v̂ is the largest so far with AMSGrad.</summary>
-    private static void Step(Parameter parameter, Tensor gradient, long step, Tensor mean, Tensor squares, Tensor? largest, double rate,
-        double beta1, double beta2, double epsilon)
-    {
-        mean.mul_(S(beta1)).add_(gradient, S(1 - beta1));
-        squares.mul_(S(beta2)).addcmul_(gradient, gradient, S(1 - beta2));
-        if (largest is not null) largest.copy_(maximum(largest, squares));
-        var root = (largest ?? squares).sqrt().div_(S(Math.Sqrt(1 - Math.Pow(beta2, step)))).add_(S(epsilon), S(1));
-        parameter.addcdiv_(mean, root, S(-rate / (1 - Math.Pow(beta1, step))));
     }
 }
