@@ -18,6 +18,7 @@ internal static class CaseTable
         .. ClusteringCases.All,
         .. SearchCases.All,
         .. NetworkCases.All,
+        .. OptimizerCases.All,
         .. LoaderCases.All,
         .. ListCases.All,
         .. WeightCases.All,

@@ -1,0 +1,51 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace MetricLearning.Benchmarks;
+
+/// <summary>Steps of optimizers on all parameters of a network. The partner is TorchSharp's own step.</summary>
+internal static class OptimizerCases
+{
+    public static IEnumerable<Case> All =>
+    [
+        Of("Adam with weight decay", parameters => optim.Adam(parameters, 1e-4, weight_decay: 5e-4)),
+        Of("AdamW", parameters => optim.AdamW(parameters, 1e-4)),
+        Of("SGD with momentum", parameters => (OptimizerHelper)optim.SGD(parameters, 1e-4, momentum: 0.9, weight_decay: 5e-4)),
+    ];
+
+    private static Case Of(string name, Func<IReadOnlyList<Parameter>, OptimizerHelper> make) =>
+        new("networks", $"step of {name}", "the 11 million parameters of ResNet-18", device =>
+        {
+            var ((model, optimizer), (partner, own)) = (Made(), Made());
+            return new(model, optimizer, partner, own)
+            {
+                Ours = () =>
+                {
+                    optimizer.SafeStep();
+                    return [First(model)];
+                },
+                Naive = () =>
+                {
+                    own.step();
+                    return [First(partner)];
+                },
+            };
+
+            (Backbone, OptimizerHelper) Made()
+            {
+                random.manual_seed(1);
+                var network = ResNet.ResNet18();
+                network.to(device);
+                Parameter[] parameters = [.. network.parameters()];
+                foreach (var parameter in parameters) parameter.grad = randn_like(parameter);
+                return (network, make(parameters));
+            }
+        });
+
+    private static Tensor First(Backbone network)
+    {
+        using var scope = NewDisposeScope();
+        return network.parameters().First().detach().clone().MoveToOuterDisposeScope();
+    }
+}
