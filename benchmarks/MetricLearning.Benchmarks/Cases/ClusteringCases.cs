@@ -23,7 +23,7 @@ internal static class ClusteringCases
                     using var result = new KMeans(clusters).Fit(x);
                     return [result.Centers.alias()];
                 }),
-                Floor = Work.Of(() => x.mm(centers.T)),
+                Floor = Work.Scoped(() => [x.mm(centers.T)]),
             };
         })
         {
