@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The step of Adam and AdamW for one parameter: θ ← θ − lr · m̂ / (√v̂ + ε), where v̂ is the largest so far with AMSGrad.</summary>
+/// <summary>The step of Adam and AdamW for one parameter: θ ← θ − lr · m̂ / (√v̂ + ε). With AMSGrad, v̂ is the largest so far.</summary>
 /// <remarks>
 /// float32 on the CPU takes one pass over the memory; the plain way takes ten, and allocates two tensors. Each number goes through the same
 /// operations in the same order as in libtorch's kernels. Only the square root may differ, by one bit: here it is rounded correctly, in
@@ -24,8 +24,8 @@ internal sealed unsafe class AdamStep
     /// <param name="beta2">β₂, of the mean of their squares.</param>
     /// <param name="epsilon">ε.</param>
     /// <param name="weightDecay">The weight decay.</param>
-    /// <param name="decoupled">Whether the decay shrinks the weights directly (AdamW). Otherwise it is added to the gradient (Adam).</param>
-    /// <param name="maximize">Whether the step climbs.</param>
+    /// <param name="decoupled">Whether the decay shrinks the weights directly (AdamW) or is added to the gradient (Adam).</param>
+    /// <param name="maximize">Whether the step goes up the gradient.</param>
     public AdamStep(long step, double learningRate, double beta1, double beta2, double epsilon, double weightDecay, bool decoupled,
         bool maximize)
     {
