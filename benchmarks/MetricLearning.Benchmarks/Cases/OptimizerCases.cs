@@ -27,7 +27,7 @@ internal static class OptimizerCases
                 },
                 Naive = () =>
                 {
-                    own.step();
+                    Naive.Optimizers.Step(own);
                     return [First(partner)];
                 },
             };
