@@ -17,17 +17,17 @@ internal static class OptimizerCases
     private static Case Of(string name, Func<IReadOnlyList<Parameter>, OptimizerHelper> make) =>
         new("networks", $"step of {name}", "the 11 million parameters of ResNet-18", device =>
         {
-            var ((model, optimizer), (partner, own)) = (Made(), Made());
-            return new(model, optimizer, partner, own)
+            var ((network, ours), (partner, theirs)) = (Made(), Made());
+            return new(network, ours, partner, theirs)
             {
                 Ours = () =>
                 {
-                    optimizer.SafeStep();
-                    return [First(model)];
+                    ours.SafeStep();
+                    return [First(network)];
                 },
                 Naive = () =>
                 {
-                    Naive.Optimizers.Step(own);
+                    Naive.Optimizers.Step(theirs);
                     return [First(partner)];
                 },
             };
@@ -35,11 +35,11 @@ internal static class OptimizerCases
             (Backbone, OptimizerHelper) Made()
             {
                 random.manual_seed(1);
-                var network = ResNet.ResNet18();
-                network.to(device);
-                Parameter[] parameters = [.. network.parameters()];
+                var backbone = ResNet.ResNet18();
+                backbone.to(device);
+                Parameter[] parameters = [.. backbone.parameters()];
                 foreach (var parameter in parameters) parameter.grad = randn_like(parameter);
-                return (network, make(parameters));
+                return (backbone, make(parameters));
             }
         });
 

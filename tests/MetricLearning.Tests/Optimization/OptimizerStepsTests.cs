@@ -58,7 +58,7 @@ public class OptimizerStepsTests
             random.manual_seed(7);
             Tensor[] start =
             [
-                randn(1), randn(5), randn(8), randn(300, 701), randn(16, 3, 3, 3), ChannelsLast(randn(24, 16, 3, 3)),
+                randn(1), randn(5), randn(8), randn(300, 701), randn(16, 3, 3, 3), ImageLayout.SideBySide(randn(24, 16, 3, 3)),
                 randn(24, 16, 3, 3), randn(9, 4, ScalarType.Float64), randn(40, 30).t(), tensor(0.5f), zeros(0, 4),
             ];
             var parameters = start.Select(values => new Parameter(values)).ToArray();
@@ -70,7 +70,7 @@ public class OptimizerStepsTests
                     var gradient = randn_like(parameters[i]) * Math.Pow(10, step - 3);
                     if (i == 3 && step == 3) (gradient[0, 5], gradient[1, 2]) = (tensor(float.NaN), tensor(float.PositiveInfinity));
                     if (i == 3 && step == 2) gradient[2, 3] = tensor(1e30f);
-                    parameters[i].grad = i == 6 ? ChannelsLast(gradient) : gradient;
+                    parameters[i].grad = i == 6 ? ImageLayout.SideBySide(gradient) : gradient;
                 }
                 if (safe) optimizer.SafeStep();
                 else optimizer.step();
@@ -141,8 +141,6 @@ public class OptimizerStepsTests
 
     private static void AssertClose(float[] expected, float[] actual, double tolerance) =>
         Assert.Equal(expected, actual, (a, b) => a.Equals(b) || Math.Abs(a - b) <= tolerance * (1 + Math.Abs(a)));
-
-    private static Tensor ChannelsLast(Tensor weight) => weight.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 
     private static float[] Train(string name, Func<int, bool> safe)
     {
