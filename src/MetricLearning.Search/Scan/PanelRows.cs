@@ -55,7 +55,7 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
         Rows[Count] = row;
         Numbers.Scales[Count] = sieve.Scale(place);
         Numbers.Residuals[Count] = sieve.Residual(place);
-        Numbers.Offsets[Count] = sieve.Offset(place);
+        Numbers.Offsets[Count] = (float)sieve.Offset(place);
         Count++;
     }
 }

@@ -125,12 +125,15 @@ internal sealed unsafe class Scan
                 ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
                 panel.Shared[query] = q.Drift * panel.LargestNorm + Sieve.Rounding(rows.Shape.Padded, q.Length + panel.LargestLength);
             }
+        // The processor fetches rows that follow one another by itself.
+        var fetches = given is not null || rules.SelectsRows;
         for (; position < end; position++)
         {
             var row = given is null ? position : given[position];
             if (row >> rows.Shape.ChunkShift != chunk) break;
             var place = rows.Place(row);
             if (!whole && !rows.IsAlive(row) || rules.SelectsRows && !rules.Keeps(row)) continue;
+            if (fetches) Sieve.Fetch(sieve.Row(place), rows.Shape.Padded);
             panel.Add(row, sieve, place);
             if (panel.Count == Sieve.Panel) Compare(ref panel);
         }
@@ -161,12 +164,14 @@ internal sealed unsafe class Scan
                 ref readonly var q = ref queries.Numbers[panel.FirstQuery + query];
                 var shared = panel.Shared[query];
                 var bound = Volatile.Read(ref least[panel.FirstQuery + query]) - q.Shift - shared;
-                for (var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound) & present; pass != 0; pass &= pass - 1)
+                var pass = Sieve.Pass(own, numbers, q.Weight, q.Reach, bound, q.Length + panel.LargestLength) & present;
+                for (; pass != 0; pass &= pass - 1)
                 {
                     var i = BitOperations.TrailingZeroCount(pass);
-                    var middle = numbers->Offsets[i] + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
+                    var row = panel.Rows[i];
+                    var middle = rows.Sieve(row).Offset(rows.Place(row)) + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
                     var error = q.Reach * numbers->Residuals[i] + shared;
-                    Offer(panel.FirstQuery + query, lists[query], panel.Rows[i], middle - error, middle + error);
+                    Offer(panel.FirstQuery + query, lists[query], row, middle - error, middle + error);
                 }
             }
         }

@@ -67,6 +67,33 @@ public class ExactSearchTests
                 Assert.Equal([(1, width), (2, width - 0.5), (0, -width)], hits.Select(hit => (hit.Key, hit.Score)));
     }
 
+    /// <summary>Rows and query are integers whose compact forms are exact. Their scores differ by less than float32 can tell apart, and come
+    /// in ascending order, so each new row must displace another.</summary>
+    [Theory, InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
+    public void ScoresThatFloat32CannotTellApart_AreRankedExactly(SearchMetric metric)
+    {
+        const int width = 1024, varied = 40, count = 2048, k = 5;
+        var random = new Random(3);
+        var common = Enumerable.Range(0, width - varied).Select(i => i == 0 ? 0 : i == 1 ? 2 : random.Next(-2, 3)).ToArray();
+        float[] query = [.. common.Select((x, i) => i == 1 ? short.MaxValue : 5000f * x),
+            .. Enumerable.Range(0, varied).Select(_ => random.Next(2) * 2f - 1)];
+        float[][] rows = [.. Enumerable.Range(0, count / 2).Select(_ => Row(scale: random.Next(1, 7)))
+            .OrderBy(row => row.Zip(query, (x, y) => (double)x * y).Sum())];
+        // Opposite rows make the center 0. Their number is a power of 2, so that the mean has no rounding errors.
+        rows = [.. rows, .. rows.Select(row => Array.ConvertAll(row, x => -x))];
+        var index = new ExactIndex<int>(width, metric, threads: 1);
+        index.Add(rows.Select((row, key) => new SearchRow<int>(key, row)));
+        var expected = PlainSearch.Nearest(metric, query, rows.Index().Select(row => (row.Index, row.Item)), k).ToArray();
+        Assert.True(expected.DistinctBy(hit => (float)hit.Score).Count() < k);
+        for (var queries = 1; queries <= 4; queries += 3)
+            foreach (var hits in index.Search([.. Enumerable.Repeat((ReadOnlyMemory<float>)query, queries)], k))
+                Assert.Equal(expected, hits.Select(hit => (hit.Key, hit.Score)));
+
+        // All rows share the large products. Their first number, which the query does not see, makes the scale that of the row.
+        float[] Row(int scale) => [127 * scale, .. common.Skip(1).Select(x => 60f * x),
+            .. Enumerable.Range(0, varied).Select(_ => (float)scale * random.Next(-1, 2))];
+    }
+
     /// <summary>There are more equal rows than candidates. The smallest keys must win.</summary>
     [Fact]
     public void EqualRows_ComeInTheOrderOfTheirKeys()
