@@ -16,14 +16,19 @@ internal static class Threads
     /// <param name="work">Multiplications, or numbers read.</param>
     public static bool IsSmall(long work) => work <= SmallWork;
 
-    /// <summary>Calls <paramref name="body"/> for 0, 1, ... count − 1, in any order.</summary>
+    /// <summary>Calls <paramref name="body"/> for 0, 1, ... count − 1, in any order, on libtorch's own threads where that is
+    /// possible (<see cref="OpenMpTeam"/>).</summary>
     /// <param name="count">The number of items.</param>
     /// <param name="body">Takes the number of the item.</param>
     /// <param name="work">Multiplications, or numbers read, of all items together; small work runs on the calling thread.</param>
-    public static void For(int count, Action<int> body, long work = long.MaxValue) =>
-        For(count, count > 1 && !IsSmall(work) ? get_num_threads() : 1, body);
+    public static void For(int count, Action<int> body, long work = long.MaxValue)
+    {
+        var threads = count > 1 && !IsSmall(work) ? get_num_threads() : 1;
+        if (threads > 1 && OpenMpTeam.IsAvailable) OpenMpTeam.For(count, threads, body);
+        else For(count, threads, body);
+    }
 
-    /// <summary>The same for a number of threads. It does not ask libtorch, so it does not load it. An exception of
+    /// <summary>The same for a number of .NET's threads. It does not ask libtorch, so it does not load it. An exception of
     /// <paramref name="body"/> is thrown unchanged, for any number of threads; if several calls fail, it is the exception of one of
     /// them.</summary>
     /// <param name="count">The number of items.</param>

@@ -27,7 +27,6 @@ public sealed class BarlowTwinsLoss : ViewLoss
         if (first.size(0) == 0) return RowMath.NaNWhereNotFinite(first).Plus(RowMath.NaNWhereNotFinite(second));
         var correlations = UnitColumns.Of(first).t().matmul(UnitColumns.Of(second));
         var own = correlations.diagonal();
-        var others = correlations - own.diag();
-        return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * others.pow(S(2)).sum());
+        return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * OffDiagonal.Of(correlations).pow(S(2)).sum());
     }
 }

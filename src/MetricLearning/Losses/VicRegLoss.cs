@@ -46,8 +46,7 @@ public sealed class VicRegLoss : ViewLoss
         var (n, d) = (view.size(0), view.size(1));
         var centered = view - view.mean([0]);
         var covariance = centered.t().matmul(centered) / S(n - 1);
-        var variance = covariance.diagonal();
-        var shared = (covariance - variance.diag()).pow(S(2)).sum();
-        return (S(VarianceWeight / 2) * relu(S(1) - (variance + S(Epsilon)).sqrt()).mean()).Plus(S(CovarianceWeight / d) * shared);
+        var shared = OffDiagonal.Of(covariance).pow(S(2)).sum();
+        return (S(VarianceWeight / 2) * relu(S(1) - (covariance.diagonal() + S(Epsilon)).sqrt()).mean()).Plus(S(CovarianceWeight / d) * shared);
     }
 }

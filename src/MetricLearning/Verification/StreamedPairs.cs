@@ -5,8 +5,8 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: the keys of all matching pairs and of a sample of all pairs. So only a few keys lie in a gap between two edges. A
-/// score gives the key of its pair up to a proven error. If an edge lies within the error, the key is computed exactly. An order statistic
+/// Edges are exact keys: the keys of all matching pairs, and those keys of a sample of non-matching pairs that lie near the order statistics
+/// that are needed. So only a few keys lie in the gaps around these. A score gives the key of its pair up to a proven error. If an edge lies within the error, the key is computed exactly. An order statistic
 /// is an edge, or lies in a gap whose keys a second pass gathers. If a gap has too many keys, because the sample missed it, it is divided
 /// and counted again. The second pass needs only the pairs of a few narrow gaps, so its scores may be cheap and coarse: each pair whose
 /// score leaves open whether its key lies in a gap is decided by its exact key.
@@ -16,7 +16,11 @@ namespace MetricLearning;
 /// <param name="mostGathered">The most keys that are gathered at once.</param>
 internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered)
 {
-    private const int Sampled = 1 << 15, Cuts = 1 << 10;
+    private const int Sampled = 1 << 18, LeastPairsPerSample = 8, Cuts = 1 << 10;
+
+    /// <summary>How many standard deviations an order statistic of all pairs may lie away from that of the sample.</summary>
+    private const double Deviations = 8;
+
     private const double ScanStart = 0.1, OrderedStart = 0.55;      // of the work
 
     private readonly ScoreSource source = input.Scores;
@@ -48,7 +52,8 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
     {
         var (matching, sample) = Known(progress.Part(0, ScanStart));
         Array.Sort(matching);
-        var edges = new EdgeIndex([.. matching.Concat(sample).Distinct().Order()]);
+        Array.Sort(sample);
+        var edges = new EdgeIndex([.. matching.Concat(targets.SelectMany(target => Near(sample, target))).Distinct().Order()]);
         var tally = Scan(edges, progress.Part(ScanStart, OrderedStart));
         var below = Cumulate(tally);
         var others = below[^1];
@@ -69,28 +74,41 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         };
     }
 
-    /// <summary>Exact keys of all matching pairs, and of a random sample of all pairs.</summary>
+    /// <summary>Exact keys of all matching pairs, and of a random sample of the others.</summary>
     private (double[] Matching, double[] Sample) Known(CallProgress progress)
     {
-        var matching = new List<double>();
-        var perQuery = Math.Min(relations.Gallery, Sampled / Math.Max(1, relations.Queries) + 1);
-        var sample = new double[(long)perQuery * relations.Queries];
+        List<double> matching = [], sample = [];
+        var perQuery = Math.Min(relations.Gallery / LeastPairsPerSample, Sampled / Math.Max(1, relations.Queries) + 1);
         for (var query = 0; query < relations.Queries; query += plan.Queries)
         {
             using var scope = NewDisposeScope();
-            var found = new double[Math.Min(plan.Queries, relations.Queries - query)][];
-            source.Begin(query, found.Length, plan.Rows, ScalarType.Float64);
-            Threads.For(found.Length, i =>
+            var block = Math.Min(plan.Queries, relations.Queries - query);
+            var (found, drawn) = (new double[block][], new List<double>[block]);
+            source.Begin(query, block, plan.Rows, ScalarType.Float64);
+            Threads.For(block, i =>
             {
                 found[i] = Array.ConvertAll(relations.Matches(query + i, out _), row => source.Key(query + i, row));
+                drawn[i] = [];
                 var random = SeededRandom.ForStream(0, (ulong)(query + i));
                 for (var s = 0; s < perQuery; s++)
-                    sample[(long)(query + i) * perQuery + s] = source.Key(query + i, random.NextInt(relations.Gallery));
+                    if (random.NextInt(relations.Gallery) is var row && relations.IsOther(query + i, row))
+                        drawn[i].Add(source.Key(query + i, row));
             });
             foreach (var keys in found) matching.AddRange(keys);
-            progress.Report((double)(query + found.Length) / relations.Queries);
+            foreach (var keys in drawn) sample.AddRange(keys);
+            progress.Report((double)(query + block) / relations.Queries);
         }
-        return ([.. matching], sample);
+        return ([.. matching], [.. sample]);
+    }
+
+    /// <summary>The keys of the sample around a quantile.</summary>
+    /// <param name="sample">The keys, ascending.</param>
+    /// <param name="target">The share of keys below the quantile.</param>
+    private static ArraySegment<double> Near(double[] sample, double target)
+    {
+        var (middle, around) = (target * sample.Length, Deviations * (1 + Math.Sqrt(target * (1 - target) * sample.Length)));
+        var start = (int)Math.Max(0, middle - around);
+        return new(sample, start, (int)Math.Min(sample.Length, middle + around) - start);
     }
 
     /// <summary>Counts all non-matching pairs between edges.</summary>
@@ -178,14 +196,15 @@ internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan,
         var keyOf = source.KeyOf(query, ScalarType.Float64);
         var lowest = Scratch.Doubles(scores.Length);
         var places = Scratch.Places(scores.Length);
-        for (var column = 0; column < scores.Length; column++) lowest[column] = keyOf.Of(scores[column]) - keyOf.Error;
+        keyOf.Lowest(scores, lowest);
         edges.LowerBounds(lowest, places);
         var (smallest, largest) = (double.PositiveInfinity, double.NegativeInfinity);
         for (var column = 0; column < scores.Length; column++)
         {
-            if (double.IsNaN(lowest[column])) continue;
-            var highest = keyOf.Of(scores[column]) + keyOf.Error;
-            (smallest, largest) = (Math.Min(smallest, lowest[column]), Math.Max(largest, highest));
+            var low = lowest[column];
+            if (double.IsNaN(low)) continue;
+            var highest = low + 2 * keyOf.Error;
+            (smallest, largest) = (Math.Min(smallest, low), Math.Max(largest, highest));
             var place = places[column];
             if (place < edges.Count && edges[place] <= highest)
             {

@@ -113,6 +113,9 @@ internal sealed class Relations
     /// <summary>Whether a gallery row has the query's identity.</summary>
     public bool IsMatch(int query, int row) => galleryIdentities[row] == queryIdentities[query];
 
+    /// <summary>Whether a gallery row stays in a query's list and is not a match.</summary>
+    public bool IsOther(int query, int row) => !IsJunk(query) && !IsMatch(query, row) && !IsRemoved(query, row);
+
     public long GalleryIdentity(int row) => galleryIdentities[row];
 
     private bool IsRemoved(int query, int row) =>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -59,4 +61,17 @@ internal readonly record struct KeyOfScore(double Shift, double Scale, double Er
 {
     /// <summary>The key of a pair with this score, to within the error.</summary>
     public double Of(double score) => (score + Shift) / Scale;
+
+    /// <summary>Computes the least key that a pair with each score may have; the largest is twice the error above it. A NaN stays
+    /// NaN.</summary>
+    /// <param name="scores">The scores.</param>
+    /// <param name="keys">Receives the keys.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Lowest(ReadOnlySpan<double> scores, Span<double> keys)
+    {
+        var (shift, scale, error) = (Vector256.Create(Shift), Vector256.Create(Scale), Vector256.Create(Error));
+        var i = 0;
+        for (; i <= scores.Length - 4; i += 4) ((Vector256.Create(scores[i..]) + shift) / scale - error).CopyTo(keys[i..]);
+        for (; i < scores.Length; i++) keys[i] = Of(scores[i]) - Error;
+    }
 }
