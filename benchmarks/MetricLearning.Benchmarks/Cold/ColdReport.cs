@@ -54,11 +54,8 @@ internal static class ColdReport
     /// <summary>The figures of a fresh process; null where the case has no such way.</summary>
     private static ColdCalls? InFreshProcess(Case item, string way)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
-            start.ArgumentList.Add(typeof(ColdReport).Assembly.Location);
-        foreach (var argument in new[] { "--cold-way", way, "--only", item.Name, "--heavy", "--threads", $"{Settings.Threads}" })
-            start.ArgumentList.Add(argument);
+        var start = OwnProgram.With("--cold-way", way, "--only", item.Name, "--heavy", "--threads", $"{Settings.Threads}");
+        start.RedirectStandardOutput = true;
         start.Environment["DOTNET_TieredPGO"] = "1";
         using var process = Process.Start(start)!;
         var lines = process.StandardOutput.ReadToEnd();
