@@ -50,16 +50,10 @@ internal sealed class Judge(MatchDecision? decision)
             var best = (await catalogue.SearchAsync(vectors[trial], count: 1))[0];
             pairs.Add(new LabelledPair(best.Score, best.Item.Id == Startup.IdOf(settings, NumberOf(settings, trial))));
         }
-        return DecisionOf(pairs);
-    }
-
-    /// <summary>Learns from labelled pairs. A network that finds nearly nothing, or everything, gives too few pairs of one kind; then there
-    /// is no decision, and the page shows results without an answer.</summary>
-    internal static MatchDecision? DecisionOf(IReadOnlyList<LabelledPair> pairs)
-    {
-        var same = pairs.Count(pair => pair.Same);
-        return Math.Min(same, pairs.Count - same) * ErrorRate < 1 ? null
-            : MatchDecision.Calibrate(pairs, falseMatchRate: ErrorRate, falseNonMatchRate: ErrorRate);
+        // A network that finds nearly nothing, or everything, gives too few pairs of one kind. Then the page shows results without an
+        // answer.
+        MatchDecision.TryCalibrate(pairs, out var learned, falseMatchRate: ErrorRate, falseNonMatchRate: ErrorRate);
+        return learned;
     }
 
     /// <summary>Returns the product of an example. Every fourth one is not in the catalogue.</summary>

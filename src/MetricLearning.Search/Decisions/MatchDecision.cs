@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -62,24 +63,28 @@ public sealed class MatchDecision
     public static MatchDecision Calibrate(IEnumerable<LabelledPair> pairs, double falseMatchRate = 0.001, double falseNonMatchRate = 0.01,
         bool largerIsNearer = true, double confidence = 0.95)
     {
-        ArgumentNullException.ThrowIfNull(pairs);
-        Share(falseMatchRate, nameof(falseMatchRate));
-        Share(falseNonMatchRate, nameof(falseNonMatchRate));
-        Share(confidence, nameof(confidence));
-        LabelledPair[] given = [.. pairs];
-        foreach (var pair in given)
-            if (!double.IsFinite(pair.Score))
-                throw new ArgumentException($"pairs must have finite scores, got {pair.Score.ToString(CultureInfo.InvariantCulture)}.",
-                    nameof(pairs));
-        double Sign(double score) => largerIsNearer ? score : -score;
-        LabelledPair[] same = [.. given.Where(pair => pair.Same)], different = [.. given.Where(pair => !pair.Same)];
-        var match = Above(Array.ConvertAll(different, pair => Sign(pair.Score)), falseMatchRate, "different", nameof(pairs));
-        // The threshold of no match is found in the same way, with the signs reversed.
-        var negative = Above(Array.ConvertAll(same, pair => -Sign(pair.Score)), falseNonMatchRate, "same", nameof(pairs));
-        var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Sign(pair.Score), pair.Same)));
-        return new MatchDecision(largerIsNearer, (double)same.Length / given.Length, match, Math.BitIncrement(-negative),
-            ClusteredRate.Of(different, pair => Sign(pair.Score) >= match, confidence),
-            ClusteredRate.Of(same, pair => -Sign(pair.Score) >= negative, confidence), starts, heights);
+        var (decision, lack) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence);
+        return decision ?? throw new ArgumentException($"{nameof(pairs)} {lack}", nameof(pairs));
+    }
+
+    /// <summary>Calibrates on labelled pairs if there are enough of both kinds. A service can so begin without a decision and make one
+    /// later.</summary>
+    /// <param name="pairs">Pairs of both kinds: same and different.</param>
+    /// <param name="decision">The decision; null if there are too few same or different pairs for their rate: each rate needs at least 1 /
+    /// rate pairs.</param>
+    /// <param name="falseMatchRate">The share of different pairs that may be called a match, in (0, 1). Default: 0.001.</param>
+    /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
+    /// <param name="largerIsNearer">Whether a larger score is nearer. Default: yes, as for cosines.</param>
+    /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
+    /// <returns>Whether there are enough pairs.</returns>
+    /// <exception cref="ArgumentNullException">The pairs are null.</exception>
+    /// <exception cref="ArgumentException">A score is not finite.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A rate or the confidence is not in (0, 1).</exception>
+    public static bool TryCalibrate(IEnumerable<LabelledPair> pairs, [NotNullWhen(true)] out MatchDecision? decision,
+        double falseMatchRate = 0.001, double falseNonMatchRate = 0.01, bool largerIsNearer = true, double confidence = 0.95)
+    {
+        (decision, _) = Of(pairs, falseMatchRate, falseNonMatchRate, largerIsNearer, confidence);
+        return decision is not null;
     }
 
     /// <summary>Reads a decision that <see cref="ToJson"/> wrote.</summary>
@@ -147,13 +152,40 @@ public sealed class MatchDecision
 
     private double Signed(double value) => LargerIsNearer ? value : -value;
 
-    /// <summary>The smallest threshold that at most this share of the values reaches.</summary>
-    private static double Above(double[] values, double rate, string kind, string name)
+    /// <summary>The decision, or null and what the pairs lack.</summary>
+    private static (MatchDecision? Decision, string? Lack) Of(IEnumerable<LabelledPair> pairs, double falseMatchRate,
+        double falseNonMatchRate, bool largerIsNearer, double confidence)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        Share(falseMatchRate, nameof(falseMatchRate));
+        Share(falseNonMatchRate, nameof(falseNonMatchRate));
+        Share(confidence, nameof(confidence));
+        LabelledPair[] given = [.. pairs];
+        foreach (var pair in given)
+            if (!double.IsFinite(pair.Score))
+                throw new ArgumentException($"pairs must have finite scores, got {pair.Score.ToString(CultureInfo.InvariantCulture)}.",
+                    nameof(pairs));
+        double Sign(double score) => largerIsNearer ? score : -score;
+        LabelledPair[] same = [.. given.Where(pair => pair.Same)], different = [.. given.Where(pair => !pair.Same)];
+        if (Above(Array.ConvertAll(different, pair => Sign(pair.Score)), falseMatchRate) is not { } match)
+            return (null, Lacks("different", falseMatchRate, different.Length));
+        // The threshold of no match is found in the same way, with the signs reversed.
+        if (Above(Array.ConvertAll(same, pair => -Sign(pair.Score)), falseNonMatchRate) is not { } negative)
+            return (null, Lacks("same", falseNonMatchRate, same.Length));
+        var (starts, heights) = IsotonicFit.Of(given.Select(pair => (Sign(pair.Score), pair.Same)));
+        return (new MatchDecision(largerIsNearer, (double)same.Length / given.Length, match, Math.BitIncrement(-negative),
+            ClusteredRate.Of(different, pair => Sign(pair.Score) >= match, confidence),
+            ClusteredRate.Of(same, pair => -Sign(pair.Score) >= negative, confidence), starts, heights), null);
+    }
+
+    private static string Lacks(string kind, double rate, int count) => string.Create(CultureInfo.InvariantCulture,
+        $"must have at least {Math.Ceiling(1 / rate)} {kind} pairs for a rate of {rate}, got {count}.");
+
+    /// <summary>The smallest threshold that at most this share of the values reaches; null if there are too few values.</summary>
+    private static double? Above(double[] values, double rate)
     {
         var allowed = (int)TargetRanks.Accepted(rate, values.Length);
-        if (allowed == 0)
-            throw new ArgumentException($"{name} must have at least {Math.Ceiling(1 / rate)} {kind} pairs for a rate of "
-                + $"{rate.ToString(CultureInfo.InvariantCulture)}, got {values.Length}.", name);
+        if (allowed == 0) return null;
         Array.Sort(values);
         return Math.BitIncrement(values[^(allowed + 1)]);
     }

@@ -47,6 +47,7 @@ public sealed class VicRegLoss : ViewLoss
         var centered = view - view.mean([0]);
         var covariance = centered.t().matmul(centered) / S(n - 1);
         var shared = OffDiagonal.Of(covariance).pow(S(2)).sum();
-        return (S(VarianceWeight / 2) * relu(S(1) - (covariance.diagonal() + S(Epsilon)).sqrt()).mean()).Plus(S(CovarianceWeight / d) * shared);
+        var spread = (covariance.diagonal() + S(Epsilon)).sqrt();
+        return (S(VarianceWeight / 2) * relu(S(1) - spread).mean()).Plus(S(CovarianceWeight / d) * shared);
     }
 }

@@ -5,11 +5,12 @@ namespace MetricLearning;
 
 /// <summary>Counts non-matching pairs between the distances of matching ones, a tile of scores at a time.</summary>
 /// <remarks>
-/// Edges are exact keys: the keys of all matching pairs, and those keys of a sample of non-matching pairs that lie near the order statistics
-/// that are needed. So only a few keys lie in the gaps around these. A score gives the key of its pair up to a proven error. If an edge lies within the error, the key is computed exactly. An order statistic
-/// is an edge, or lies in a gap whose keys a second pass gathers. If a gap has too many keys, because the sample missed it, it is divided
-/// and counted again. The second pass needs only the pairs of a few narrow gaps, so its scores may be cheap and coarse: each pair whose
-/// score leaves open whether its key lies in a gap is decided by its exact key.
+/// Edges are exact keys: the keys of all matching pairs, and those keys of a sample of non-matching pairs that lie near the order
+/// statistics that are needed. So only a few keys lie in the gaps around these. A score gives the key of its pair up to a proven error. If
+/// an edge lies within the error, the key is computed exactly. An order statistic is an edge, or lies in a gap whose keys a second pass
+/// gathers. If a gap has too many keys, because the sample missed it, it is divided and counted again. The second pass needs only the pairs
+/// of a few narrow gaps, so its scores may be cheap and coarse: each pair whose score leaves open whether its key lies in a gap is decided
+/// by its exact key.
 /// </remarks>
 /// <param name="input">The input of the evaluation.</param>
 /// <param name="plan">The tiles.</param>

@@ -100,6 +100,25 @@ public class MatchDecisionTests
         Assert.Equal(1.0 / pairs, decision.FalseMatchRate.Estimate);
     }
 
+    /// <summary>A service whose network finds nearly nothing, or everything, must be able to begin without a decision.</summary>
+    [Theory, InlineData(0, 400, false), InlineData(19, 381, false), InlineData(381, 19, false), InlineData(20, 380, true),
+        InlineData(380, 20, true)]
+    public void ADecision_IsTriedOnFewPairs(int same, int different, bool made)
+    {
+        var pairs = Draw(same, different, seed: 8);
+        Assert.Equal(made, MatchDecision.TryCalibrate(pairs, out var decision, falseMatchRate: 0.05, falseNonMatchRate: 0.05));
+        Assert.Equal(made ? MatchDecision.Calibrate(pairs, 0.05, 0.05).ToJson() : null, decision?.ToJson());
+    }
+
+    [Fact]
+    public void TryingRefusesWhatNoNumberOfPairsWouldMend()
+    {
+        Assert.Throws<ArgumentNullException>("pairs", () => MatchDecision.TryCalibrate(null!, out _));
+        Assert.Throws<ArgumentException>("pairs", () => MatchDecision.TryCalibrate([new LabelledPair(double.NaN, true)], out _));
+        Assert.Throws<ArgumentOutOfRangeException>("falseNonMatchRate",
+            () => MatchDecision.TryCalibrate(Draw(5, 5, 6), out _, falseNonMatchRate: 1));
+    }
+
     [Fact]
     public void DataThatCannotBeCalibrated_IsRefused()
     {

@@ -67,8 +67,8 @@ public class ExactSearchTests
                 Assert.Equal([(1, width), (2, width - 0.5), (0, -width)], hits.Select(hit => (hit.Key, hit.Score)));
     }
 
-    /// <summary>Rows and query are integers whose compact forms are exact. Their scores differ by less than float32 can tell apart, and come
-    /// in ascending order, so each new row must displace another.</summary>
+    /// <summary>Rows and query are integers whose compact forms are exact. Their scores differ by less than float32 can tell apart, and
+    /// come in ascending order, so each new row must displace another.</summary>
     [Theory, InlineData(SearchMetric.Dot), InlineData(SearchMetric.Euclidean)]
     public void ScoresThatFloat32CannotTellApart_AreRankedExactly(SearchMetric metric)
     {

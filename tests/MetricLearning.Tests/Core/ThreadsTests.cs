@@ -93,7 +93,7 @@ public class ThreadsTests
 
     /// <summary>Threads of a server call the library at the same time, and the garbage collector stops them all in between.</summary>
     [Fact]
-    public void ManyCallersAtOnce_GetTheirOwnResults()
+    public async Task ManyCallersAtOnce_GetTheirOwnResults()
     {
         var callers = Enumerable.Range(1, 6).Select(caller => Task.Factory.StartNew(() =>
         {
@@ -106,7 +106,7 @@ public class ThreadsTests
                 if (again % 20 == 0) GC.Collect();
             }
         }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
-        Task.WaitAll([.. callers], TestContext.Current.CancellationToken);
+        await Task.WhenAll(callers);
     }
 
     [Fact]
