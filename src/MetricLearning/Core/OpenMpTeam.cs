@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// A loop that ran on .NET's threads would leave them spinning for a moment, and the next operation of libtorch would wake its own threads
 /// on the same processors. On two processors each change between the two cost 0.2 to 0.4 ms. A loop inside a loop runs on one thread.
 /// </remarks>
-internal static unsafe partial class OpenMpTeam
+internal static unsafe class OpenMpTeam
 {
     /// <summary>The most items that a thread takes at once. Taking one item costs as much as a few dozen additions.</summary>
     private const int MostTogether = 16;
@@ -48,12 +48,11 @@ internal static unsafe partial class OpenMpTeam
     private static void Enter(nint loop) => ((Loop)GCHandle.FromIntPtr(loop).Target!).Enter();
 
     /// <summary>The address of the function that starts threads in the runtime of the loaded libtorch; 0 if there is none.</summary>
-    private static nint Find()
-    {
-        const int lazy = 1, onlyIfLoaded = 4;
-        var torch = OperatingSystem.IsLinux() ? dlopen("libtorch_cpu.so", lazy | onlyIfLoaded) : 0;
-        return torch != 0 && NativeLibrary.TryGetExport(torch, "GOMP_parallel", out var address) ? address : 0;
-    }
+    private static nint Find() =>
+        // By this name the system's loader gives the library that is loaded already. The search for a function includes the libraries that
+        // libtorch depends on.
+        OperatingSystem.IsLinux() && NativeLibrary.TryLoad("libtorch_cpu.so", out var torch)
+            && NativeLibrary.TryGetExport(torch, "GOMP_parallel", out var address) ? address : 0;
 
     private sealed class Loop(int count, int together, Action<int> body)
     {
@@ -86,7 +85,4 @@ internal static unsafe partial class OpenMpTeam
             }
         }
     }
-
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial nint dlopen(string name, int flags);
 }
