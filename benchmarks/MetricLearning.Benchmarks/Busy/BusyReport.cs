@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace MetricLearning.Benchmarks;
 
 /// <summary>Measures cases alone, and then beside other busy programs.</summary>
@@ -23,11 +21,9 @@ internal static class BusyReport
             using (new BusyNeighbours(neighbours)) busy = duel.Measure(work);
             Console.WriteLine(FormattableString.Invariant($"| {item.Name} | {alone.Ours.Milliseconds:G3} | {busy.Ours.Milliseconds:G3} ")
                 + FormattableString.Invariant($"| {busy.Ours.Milliseconds / alone.Ours.Milliseconds:F1} ")
-                + $"| {Text(busy.Naive?.Milliseconds / alone.Naive?.Milliseconds, "F1")} "
-                + $"| {Text(alone.ToNaive?.Value, "F2")} | {Text(busy.ToNaive?.Value, "F2")} |");
+                + $"| {Cell.Of(busy.Naive?.Milliseconds / alone.Naive?.Milliseconds, "F1")} "
+                + $"| {Cell.Of(alone.ToNaive?.Value, "F2")} | {Cell.Of(busy.ToNaive?.Value, "F2")} |");
         }
         return cases.Count > 0 ? 0 : 1;
     }
-
-    private static string Text(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "–";
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace MetricLearning.Benchmarks;
 
@@ -26,8 +25,8 @@ internal static class ColdReport
                 failed++;
                 continue;
             }
-            Console.WriteLine(FormattableString.Invariant($"| {item.Name} | {ours.First:F1} | {Text(naive?.First, "F1")} ")
-                + FormattableString.Invariant($"| {ours.Next:F2} | {ours.Next / ours.Warm:F2} | {Text(naive?.Next / naive?.Warm, "F2")} ")
+            Console.WriteLine(FormattableString.Invariant($"| {item.Name} | {ours.First:F1} | {Cell.Of(naive?.First, "F1")} ")
+                + FormattableString.Invariant($"| {ours.Next:F2} | {ours.Next / ours.Warm:F2} | {Cell.Of(naive?.Next / naive?.Warm, "F2")} ")
                 + FormattableString.Invariant($"| {ours.Methods:F0} |"));
         }
         return failed == 0 && cases.Count > 0 ? 0 : 1;
@@ -64,6 +63,4 @@ internal static class ColdReport
         if (process.ExitCode != 0) Console.Error.WriteLine($"{item.Name}, {way}: the process ended with {process.ExitCode}.");
         return process.ExitCode == 0 ? ColdCalls.Parse(lines.Trim()) : null;
     }
-
-    private static string Text(double? value, string format) => value?.ToString(format, CultureInfo.InvariantCulture) ?? "–";
 }

@@ -67,7 +67,7 @@ public sealed class MatchDecision
         return decision ?? throw new ArgumentException($"{nameof(pairs)} {lack}", nameof(pairs));
     }
 
-    /// <summary>Calibrates on labelled pairs if there are enough of both kinds. A service can so begin without a decision and make one
+    /// <summary>Calibrates on labelled pairs if there are enough of both kinds. A service can begin without a decision and make one
     /// later.</summary>
     /// <param name="pairs">Pairs of both kinds: same and different.</param>
     /// <param name="decision">The decision; null if there are too few same or different pairs for their rate: each rate needs at least 1 /
