@@ -74,7 +74,9 @@ internal static class SearchCases
 
     private static Tensor Scores(IReadOnlyList<IReadOnlyList<SearchHit<int>>> hits)
     {
-        float[] scores = [.. hits.SelectMany(list => list).Select(hit => (float)hit.Score)];
-        return tensor(scores, [hits.Count, scores.Length / hits.Count]);
+        var (scores, width) = (new float[hits.Sum(list => list.Count)], hits[0].Count);
+        for (var query = 0; query < hits.Count; query++)
+            for (var i = 0; i < width; i++) scores[query * width + i] = (float)hits[query][i].Score;
+        return tensor(scores, [hits.Count, width]);
     }
 }

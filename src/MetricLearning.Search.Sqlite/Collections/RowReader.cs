@@ -56,7 +56,7 @@ internal sealed unsafe class RowReader<TKey, TRecord> : IDisposable where TKey :
     /// <param name="among">The rows, by ascending ids.</param>
     /// <param name="id">The id of a row.</param>
     /// <param name="first">The first row that is looked at.</param>
-    /// <param name="end">The row behind the last one.</param>
+    /// <param name="end">The row after the last one.</param>
     /// <param name="keeps">The condition.</param>
     public List<int> Kept(ScanRows among, Func<int, long> id, int first, int end, Func<TRecord, bool> keeps)
     {

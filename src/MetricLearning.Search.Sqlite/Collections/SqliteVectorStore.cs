@@ -11,12 +11,13 @@ namespace MetricLearning.Search;
 /// them into memory, finds in them the few rows that may be among the nearest, and reads the vectors of those rows from the database. The
 /// files hold nothing that the database lacks. The first search after rows were added packs these rows. It also rebuilds a file that is
 /// missing, damaged, or does not match the database. Each block is compared with a checksum in the database before it is first read. You
-/// may delete such a file while no process has it open, but nobody may shorten it while a process has.</para>
-/// <para>Filters over packed rows do not read records: the values of each block of rows are kept by property, in the database, and a filter
-/// is asked once for each combination of values. Values that take more than 128 bytes a record are not kept; filters on these read the
+/// may delete such a file while no process has it open, but nobody may truncate it while a process has it open.</para>
+/// <para>Filters over packed rows do not read records. The database keeps the values of each block of rows by property, and a filter is
+/// called once for each combination of values. Values that take more than 128 bytes a record are not kept; filters on these read the
 /// records.</para>
-/// <para>Memory: a few megabytes, some rows that are not packed yet, up to 100,000 records that were shown, and for each property that
-/// filters use 4 bytes a row and up to 65,536 different values. Where there are more, they are read for each search.</para>
+/// <para>Memory: a few megabytes, some rows that are not packed yet, up to 100,000 records that were read, and for each property that
+/// filters use 4 bytes a row and up to 65,536 different values. If a property has more different values, each search reads them from the
+/// database.</para>
 /// <para>Processes: one process writes at a time, and others wait up to a minute for it. Any number of processes read meanwhile. Each call
 /// sees all changes that were made before it. The file must be on a local disk, because SQLite's locks do not work on most network
 /// drives.</para>
@@ -35,7 +36,7 @@ public sealed class SqliteVectorStore : ExactVectorStore
 
     /// <summary>Opens a file, or creates it if it does not exist.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="ArgumentException">The path is null, empty or blank.</exception>
     /// <exception cref="VectorStoreException">The file cannot be opened, is not such a store, or was written by a newer version. The
     /// message names it.</exception>
     public SqliteVectorStore(string path) : base(SystemName, path)

@@ -32,7 +32,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
     /// <summary>The packed rows of each vector property.</summary>
     public PackedVectors[] Packed { get; }
 
-    /// <summary>What filters know of the packed rows of each vector property.</summary>
+    /// <summary>The filters over the packed rows of each vector property.</summary>
     public FilterColumns<TKey, TRecord>[] Filters { get; }
 
     /// <summary>The records that were read recently.</summary>
@@ -55,7 +55,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
         return true;
     });
 
-    /// <summary>The canaries of the collection; null where it has none.</summary>
+    /// <summary>The canaries of the collection; null if it has none.</summary>
     public GalleryCanaries? Canaries() => Store.Database.Use("get", opened =>
         Find(opened) is { } entry && CanaryEntry.Find(opened, entry.Id) is { } stored ? StoredCanaries.Read(stored, name) : null);
 
@@ -98,7 +98,7 @@ internal sealed class StoredCollection<TKey, TRecord> where TKey : notnull where
             throw new VectorStoreException($"The collection '{name}' holds records of [{entry.Schema}], and this program's are [{schema}]; "
                 + "use the record type that wrote it, or another name.") { CollectionName = name };
         Agreed(entry.Space);
-        // What a collection of a number has once never changes, so one comparison is enough.
+        // The canaries of a collection never change, so one comparison is enough.
         if (Store.Canaries is not { } own || !entry.HasCanaries || Volatile.Read(ref compared) == entry.Id) return;
         StoredCanaries.Check(own, CanaryEntry.Find(opened, entry.Id)!, name);
         Volatile.Write(ref compared, entry.Id);

@@ -109,7 +109,10 @@ internal sealed class StoredView<TKey, TRecord> : RecordView<TKey, TRecord> wher
         FoundRow<TKey, TRecord>[][] Found(ScanRows rows, Func<int, long> id, int[]? kept)
         {
             var rules = new StoredRules<TKey, TRecord>(id, reader, kept);
-            var nearest = Scan.Run(rows, new QuerySet(shape, rows.Center, queries), k, rules, collection.Store.Threads, cancellationToken);
+            var threads = collection.Store.Threads;
+            // The reader serves one thread at a time, so records are read afterwards.
+            var nearest = Scan.Run(rows, new QuerySet(shape, rows.Center, queries, threads), k, rules, item => item, threads,
+                cancellationToken);
             return Array.ConvertAll(nearest, list => Array.ConvertAll(list, item =>
             {
                 var (key, values) = reader.Record(id(item.Row));

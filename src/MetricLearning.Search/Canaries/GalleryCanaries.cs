@@ -44,19 +44,19 @@ public sealed class GalleryCanaries
     /// <summary>The number of vectors.</summary>
     public int Count => vectors.Length;
 
-    /// <summary>The length of a vector.</summary>
+    /// <summary>The dimension of the vectors.</summary>
     public int Dimension => vectors[0].Length;
 
-    /// <summary>Embeds the inputs, one after the other.</summary>
-    /// <param name="embed">The model: it returns the vector of an input. A picture comes as the contents of an image file. The delegate of
-    /// an <see cref="ImageEmbedder"/> fits, and so does that of an ONNX file.</param>
+    /// <summary>Makes the canaries of a model. It embeds the inputs one after the other.</summary>
+    /// <param name="embed">The model: it returns the vector of an input. A picture comes as the contents of an image file. The delegate
+    /// that an <see cref="ImageEmbedder"/> takes fits, such as <c>OnnxEmbedder.EmbedAsync</c>.</param>
     /// <param name="inputs">The inputs, at least one. Default: null, <see cref="Pictures"/>. A model that does not embed pictures needs
     /// other inputs, such as texts in UTF-8. Only canaries of the same inputs can be compared.</param>
     /// <param name="tolerance">The largest allowed distance of two vectors of one model, in (0, 1). Default: 0.01.</param>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
-    /// <exception cref="ArgumentException">There are no inputs, or the model gives no vector, an empty one, one of another width or one
-    /// with NaN; the message names the input.</exception>
+    /// <exception cref="ArgumentException">There are no inputs, or the model gives no vector, an empty one, one of another width, or one
+    /// with NaN or infinity; the message names the input.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The tolerance is out of range.</exception>
     /// <exception cref="OperationCanceledException">The call was stopped.</exception>
     public static async Task<GalleryCanaries> MakeAsync(Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed,
@@ -80,7 +80,7 @@ public sealed class GalleryCanaries
     }
 
     /// <summary>The largest <c>‖x − y‖ / max(‖x‖, ‖y‖)</c> of two vectors of one input. It is 0 if all vectors are equal, about 1.4 for
-    /// unrelated vectors, and infinity if their lengths differ.</summary>
+    /// unrelated vectors, and infinity if their dimensions differ.</summary>
     /// <param name="other">Canaries of the same inputs.</param>
     /// <exception cref="ArgumentNullException">The other canaries are null.</exception>
     /// <exception cref="ArgumentException">They are of other inputs.</exception>

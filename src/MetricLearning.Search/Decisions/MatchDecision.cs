@@ -14,10 +14,10 @@ namespace MetricLearning.Search;
 /// <see cref="FalseNonMatchRate"/> state their uncertainty. If pairs have identities, the interval is that of Korn and Graubard (Survey
 /// Methodology 1998), because errors of pairs with one identity are correlated. Otherwise it is that of Clopper and Pearson, and the pairs
 /// must be independent of each other. In both cases many pairs of few identities carry little information.</para>
-/// <para>The probability is an isotonic regression of the labels. It holds if the share of same pairs is that of the labelled ones
-/// (<see cref="Prior"/>). For another share, pass it to <see cref="Decide"/>, which multiplies the odds by
-/// prior / (1 − prior) · (1 − Prior) / Prior. That needs probabilities other than 0 and 1, so the steps at the ends keep the distance of
-/// Platt (1999) from them.</para>
+/// <para>The probability comes from an isotonic regression of the labels: the non-decreasing step function of the score that fits them
+/// best. It holds if the share of same pairs is that of the labelled ones (<see cref="Prior"/>). For another share, pass it to
+/// <see cref="Decide"/>, which multiplies the odds by prior / (1 − prior) · (1 − Prior) / Prior. That needs probabilities other than 0 and
+/// 1, so the first and the last step are kept away from 0 and 1, by the distance that Platt (1999) gives.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed class MatchDecision
@@ -54,7 +54,7 @@ public sealed class MatchDecision
     /// <param name="pairs">Pairs of both kinds: same and different.</param>
     /// <param name="falseMatchRate">The share of different pairs that may be called a match, in (0, 1). Default: 0.001.</param>
     /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
-    /// <param name="largerIsNearer">Whether a larger score is nearer. Default: yes, as for cosines.</param>
+    /// <param name="largerIsNearer">Whether a larger score is nearer. Default: true, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>
     /// <exception cref="ArgumentException">A score is not finite, or there are too few same or different pairs for their rate: each rate
@@ -74,7 +74,7 @@ public sealed class MatchDecision
     /// rate pairs.</param>
     /// <param name="falseMatchRate">The share of different pairs that may be called a match, in (0, 1). Default: 0.001.</param>
     /// <param name="falseNonMatchRate">The share of same pairs that may be called no match, in (0, 1). Default: 0.01.</param>
-    /// <param name="largerIsNearer">Whether a larger score is nearer. Default: yes, as for cosines.</param>
+    /// <param name="largerIsNearer">Whether a larger score is nearer. Default: true, as for cosines.</param>
     /// <param name="confidence">The confidence of the intervals, in (0, 1). Default: 0.95.</param>
     /// <returns>Whether there are enough pairs.</returns>
     /// <exception cref="ArgumentNullException">The pairs are null.</exception>

@@ -174,7 +174,7 @@ public sealed class ExactIndex<TKey> where TKey : notnull
     /// <param name="k">The number of identities to return, at least 1; fewer if there are fewer. Rows without an identity are
     /// ignored.</param>
     /// <param name="filter">Which rows may be found. Default: all.</param>
-    /// <exception cref="ArgumentException">The query is not as it must be.</exception>
+    /// <exception cref="ArgumentException">The query has another width, is not finite, or is all zeros for the cosine.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
     public IReadOnlyList<SearchHit<TKey>> SearchIdentities(ReadOnlySpan<float> query, int k, SearchFilter<TKey>? filter = null)
     {
@@ -199,8 +199,8 @@ public sealed class ExactIndex<TKey> where TKey : notnull
 
     private SearchHit<TKey>[][] Hits(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, RowLabels> conditions,
         string name, CancellationToken cancellationToken) =>
-        Array.ConvertAll(table.Search(queries, k, conditions, name, cancellationToken), rows => Array.ConvertAll(rows,
-            row => new SearchHit<TKey>(row.Key, ExactScore.Shown(Metric, row.Score), row.Data)));
+        table.Search(queries, k, conditions, (key, labels, score) => new SearchHit<TKey>(key, ExactScore.Shown(Metric, score), labels),
+            name, cancellationToken);
 
     private void Write(List<NewRow<TKey, RowLabels>> rows, bool replaces, string name) => table.Write(rows, replaces, name);
 

@@ -5,10 +5,6 @@ namespace MetricLearning.Search;
 /// <summary>A row to be written to a <see cref="RowTable{TKey, TData}"/>.</summary>
 internal readonly record struct NewRow<TKey, TData>(TKey Key, ReadOnlyMemory<float> Vector, TData Data);
 
-/// <summary>A row that a search in a <see cref="RowTable{TKey, TData}"/> has found, with its score by
-/// <see cref="RowShape.Score"/>.</summary>
-internal readonly record struct FoundRow<TKey, TData>(TKey Key, TData Data, double Score);
-
 /// <summary>Says which rows a search may return.</summary>
 /// <param name="Keys">The only keys; null for all.</param>
 /// <param name="Keeps">A condition on a row.</param>
@@ -133,22 +129,23 @@ internal sealed class RowTable<TKey, TData> where TKey : notnull
     /// <param name="queries">The queries.</param>
     /// <param name="k">The number of rows for each query; fewer if there are fewer.</param>
     /// <param name="conditions">Say which rows may be returned.</param>
+    /// <param name="hit">Makes what is returned for a row, from its key, its data and its score by <see cref="RowShape.Score"/>. Several
+    /// threads call it at once.</param>
     /// <param name="name">The name of the argument that holds the queries.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     /// <exception cref="ArgumentException">A query is not valid.</exception>
-    public FoundRow<TKey, TData>[][] Search(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, TData> conditions,
-        string name, CancellationToken cancellationToken)
+    public THit[][] Search<THit>(IReadOnlyList<ReadOnlyMemory<float>> queries, int k, RowConditions<TKey, TData> conditions,
+        Func<TKey, TData, double, THit> hit, string name, CancellationToken cancellationToken)
     {
         for (var i = 0; i < queries.Count; i++) CheckVector(Shape, queries[i].Span, name, $"query {i}");
         cancellationToken.ThrowIfCancellationRequested();
         var (now, rows) = Resolve(conditions.Keys);
         var rules = new Rules(now, order, conditions, rows);
-        var nearest = Scan.Run(now.Rows, new QuerySet(Shape, now.Rows.Center, queries), k, rules, threads, cancellationToken);
-        return Array.ConvertAll(nearest, list => Array.ConvertAll(list, item =>
+        return Scan.Run(now.Rows, new QuerySet(Shape, now.Rows.Center, queries, threads), k, rules, item =>
         {
-            var (key, data) = now.Entry(item.Row);
-            return new FoundRow<TKey, TData>(key, data, item.Score);
-        }));
+            ref readonly var entry = ref now.Entry(item.Row);
+            return hit(entry.Key, entry.Data, item.Score);
+        }, threads, cancellationToken);
     }
 
     /// <summary>Formats a key for messages.</summary>

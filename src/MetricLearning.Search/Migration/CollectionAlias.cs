@@ -20,11 +20,12 @@ public sealed class CollectionAlias
 
     private readonly VectorStoreCollection<object, Dictionary<string, object?>> names;
 
+    /// <summary>Makes an alias of a store. It may already point to a collection; nothing is written.</summary>
     /// <param name="store">The store. Its <c>EmbeddingSpace</c> must not be set, because aliases have none: pass a second store object for
     /// the same file or database.</param>
     /// <param name="name">The name.</param>
     /// <exception cref="ArgumentNullException">The store is null.</exception>
-    /// <exception cref="ArgumentException">The name is null or empty.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank.</exception>
     public CollectionAlias(VectorStore store, string name)
     {
         ArgumentNullException.ThrowIfNull(store);
@@ -51,7 +52,7 @@ public sealed class CollectionAlias
     /// <summary>Makes a collection the current one.</summary>
     /// <param name="collection">Its name.</param>
     /// <param name="cancellationToken">Stops the call.</param>
-    /// <exception cref="ArgumentException">The name is null or empty.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank.</exception>
     /// <exception cref="VectorStoreException">The store fails. The old collection is then still the current one.</exception>
     public async Task SwitchAsync(string collection, CancellationToken cancellationToken = default)
     {

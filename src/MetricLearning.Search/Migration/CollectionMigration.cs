@@ -4,9 +4,9 @@ namespace MetricLearning.Search;
 
 /// <summary>Embeds the records of a collection again with another model, into a second collection.</summary>
 /// <remarks>
-/// <para>The first collection is only read, so it can be searched meanwhile. If a migration was stopped or its program was killed, call it
-/// again: it continues, and does not embed records again that the second collection already has. At the end the second collection has
-/// exactly the keys of the first. Then switch over with a <see cref="CollectionAlias"/>.</para>
+/// <para>The first collection is only read, so it can be searched meanwhile. If a migration was stopped or its program was killed, call
+/// <c>RunAsync</c> again with the same collections. It continues, and embeds only the records that the second collection does not have yet.
+/// At the end the second collection has exactly the keys of the first. Then switch over with a <see cref="CollectionAlias"/>.</para>
 /// <para>A record that is written to the first collection after it was copied is not copied again. So nobody should write meanwhile, or
 /// writers should write to both collections.</para>
 /// <para>Thread safety: any number of threads may call it at once, for different second collections.</para>

@@ -48,6 +48,8 @@ internal sealed unsafe class RowSet : ScanRows
         return Shape.Score(query, queryNorm, chunk.Row(place), chunk.Norms[place]);
     }
 
+    public override void Fetch(int row) => Prefetch.Bytes(Vectors(row).Row(Place(row)), Shape.Width * sizeof(float));
+
     /// <summary>Makes a set with some rows removed and new rows at its end. Only one thread at a time may call it, and only on the newest
     /// set.</summary>
     /// <param name="rows">The new rows. They have the right width, are finite, and are not all zeros for the cosine.</param>

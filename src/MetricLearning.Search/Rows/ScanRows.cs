@@ -25,6 +25,11 @@ internal abstract unsafe class ScanRows(RowShape shape, Center center)
     /// <summary>The exact score of a query and a row, as <see cref="RowShape.Score"/> gives it.</summary>
     public abstract double Score(float* query, double queryNorm, int row);
 
+    /// <summary>Begins to fetch the vector of a row from memory, if it lies there.</summary>
+    public virtual void Fetch(int row)
+    {
+    }
+
     /// <summary>The position of a row in its chunk.</summary>
     public int Place(int row) => row & (shape.ChunkRows - 1);
 }

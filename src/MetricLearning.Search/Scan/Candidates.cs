@@ -22,7 +22,7 @@ internal sealed class Candidates
     /// <summary>Whether candidates must be dropped before another one is added.</summary>
     public bool IsFull => Count == capacity;
 
-    /// <summary>So many are enough room for a while.</summary>
+    /// <summary>With at most this number of candidates there is room for a while.</summary>
     private int Roomy => capacity / 4 * 3;
 
     /// <summary>Adds a row.</summary>
@@ -49,26 +49,26 @@ internal sealed class Candidates
 
     /// <summary>Drops the candidates that cannot be among the nearest. If too many stay, it computes their exact scores and keeps at most
     /// k.</summary>
-    /// <param name="scores">The exact score of a row.</param>
+    /// <param name="scorer">Computes the exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
     /// <returns>A lower bound of the scores of the k nearest rows.</returns>
-    public double MakeRoom(Func<int, double> scores, RowRules rules)
+    public double MakeRoom(QueryScorer scorer, RowRules rules)
     {
         var least = Prune();
         if (Count <= Roomy) return least;
-        Measure(scores);
+        Measure(scorer);
         least = Prune();
         if (Count > Roomy) Cut(rules);
         return least;
     }
 
     /// <summary>Returns the k nearest rows, in order, each with its exact score.</summary>
-    /// <param name="scores">The exact score of a row.</param>
+    /// <param name="scorer">Computes the exact score of a row.</param>
     /// <param name="rules">The order of equal scores.</param>
-    public Neighbor[] Nearest(Func<int, double> scores, RowRules rules)
+    public Neighbor[] Nearest(QueryScorer scorer, RowRules rules)
     {
         Prune();
-        Measure(scores);
+        Measure(scorer);
         Cut(rules);
         var nearest = new Neighbor[Count];
         for (var i = 0; i < Count; i++) nearest[i] = new Neighbor(rows[i], lows[i]);
@@ -76,10 +76,14 @@ internal sealed class Candidates
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Measure(Func<int, double> scores)
+    private void Measure(QueryScorer scorer)
     {
         for (var i = 0; i < Count; i++)
-            if (lows[i] != highs[i]) lows[i] = highs[i] = scores(rows[i]);
+        {
+            // The rows lie anywhere in memory, so the processor cannot know the next one.
+            if (i + 1 < Count) scorer.Fetch(rows[i + 1]);
+            if (lows[i] != highs[i]) lows[i] = highs[i] = scorer.Score(rows[i]);
+        }
     }
 
     /// <summary>Leaves the k nearest rows, nearest first. All scores must be exact.</summary>
@@ -107,7 +111,7 @@ internal sealed class Candidates
         var least = Selection.Reached(lows.AsSpan(0, Count), k);
         Drop(least);
         if (Count <= Roomy) return least;
-        // The scores are spread so unevenly that the number is too rough.
+        // The scores are spread so unevenly that the estimate is too rough.
         least = Selection.Largest(lows.AsSpan(0, Count).ToArray(), k);
         Drop(least);
         return least;
@@ -128,8 +132,15 @@ internal sealed class Candidates
 
     private void Grow(int length)
     {
-        Array.Resize(ref rows, length);
-        Array.Resize(ref lows, length);
-        Array.Resize(ref highs, length);
+        rows = Grown(rows, length);
+        lows = Grown(lows, length);
+        highs = Grown(highs, length);
+    }
+
+    private T[] Grown<T>(T[] values, int length)
+    {
+        var grown = GC.AllocateUninitializedArray<T>(length);
+        values.AsSpan(0, Count).CopyTo(grown);
+        return grown;
     }
 }

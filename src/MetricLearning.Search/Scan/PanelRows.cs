@@ -18,6 +18,9 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
     /// <summary>The numbers of the rows.</summary>
     public fixed int Rows[Sieve.Panel];
 
+    /// <summary>A of the rows.</summary>
+    public fixed double Offsets[Sieve.Panel];
+
     /// <summary>The numbers of the rows that the bound needs.</summary>
     public PanelNumbers Numbers;
 
@@ -55,7 +58,8 @@ internal unsafe struct PanelRows(int firstQuery, Candidates[] lists, short* wide
         Rows[Count] = row;
         Numbers.Scales[Count] = sieve.Scale(place);
         Numbers.Residuals[Count] = sieve.Residual(place);
-        Numbers.Offsets[Count] = (float)sieve.Offset(place);
+        Offsets[Count] = sieve.Offset(place);
+        Numbers.Offsets[Count] = (float)Offsets[Count];
         Count++;
     }
 }

@@ -6,6 +6,9 @@ internal sealed unsafe class QuerySet
 {
     private const double LargestInteger = short.MaxValue;
 
+    /// <summary>The number of queries that one thread reads before it takes the next ones.</summary>
+    private const int QueriesAtOnce = 16;
+
     private readonly RowShape shape;
     private readonly float[] vectors;
     private readonly short[] codes;
@@ -14,22 +17,15 @@ internal sealed unsafe class QuerySet
     /// <param name="center">c.</param>
     /// <param name="queries">The queries. They have the right width and are finite. None is all zeros if they are compared by
     /// angle.</param>
-    public QuerySet(RowShape shape, Center center, IReadOnlyList<ReadOnlyMemory<float>> queries)
+    /// <param name="threads">The largest number of threads.</param>
+    public QuerySet(RowShape shape, Center center, IReadOnlyList<ReadOnlyMemory<float>> queries, int threads)
     {
         (this.shape, Count) = (shape, queries.Count);
         vectors = PinnedMemory.Of<float>((long)Count * shape.Width);
         codes = PinnedMemory.Of<short>((long)Count * shape.Padded);
         (Norms, Numbers) = (new double[Count], new QueryNumbers[Count]);
-        fixed (double* p = new double[shape.Padded], c = center.Values)
-            for (var query = 0; query < Count; query++)
-            {
-                var vector = Vector(query);
-                queries[query].Span.CopyTo(new Span<float>(vector, shape.Width));
-                Norms[query] = Math.Sqrt(ExactScores.Dot(vector, vector, shape.Width));
-                var factor = shape.Factor(Norms[query]);
-                CenteredRow.Read(vector, shape.Width, shape.Padded, factor, c, p);
-                Numbers[query] = Write(query, p, c, center.Norm, Norms[query] * factor);
-            }
+        Threads.For((Count + QueriesAtOnce - 1) / QueriesAtOnce, threads,
+            group => Read(queries, group * QueriesAtOnce, Math.Min(Count, (group + 1) * QueriesAtOnce), center));
     }
 
     /// <summary>The number of queries.</summary>
@@ -60,6 +56,20 @@ internal sealed unsafe class QuerySet
                     Transpose.Write((int*)Codes(first + start + i), pairs, 1, pairs, strips + i, Sieve.Strip);
                 else
                     for (var pair = 0; pair < pairs; pair++) strips[pair * Sieve.Strip + i] = 0;
+    }
+
+    private void Read(IReadOnlyList<ReadOnlyMemory<float>> queries, int first, int end, Center center)
+    {
+        fixed (double* p = new double[shape.Padded], c = center.Values)
+            for (var query = first; query < end; query++)
+            {
+                var vector = Vector(query);
+                queries[query].Span.CopyTo(new Span<float>(vector, shape.Width));
+                Norms[query] = Math.Sqrt(ExactScores.Dot(vector, vector, shape.Width));
+                var factor = shape.Factor(Norms[query]);
+                CenteredRow.Read(vector, shape.Width, shape.Padded, factor, c, p);
+                Numbers[query] = Write(query, p, c, center.Norm, Norms[query] * factor);
+            }
     }
 
     private QueryNumbers Write(int query, double* p, double* c, double centerNorm, double length)

@@ -19,7 +19,14 @@ internal sealed unsafe class Scan
     /// <summary>The approximate number of queries in a block. The integers of so many queries stay in the cache of the processor.</summary>
     private const int BlockQueries = 32 * Sieve.Strip;
 
+    /// <summary>The smallest number of queries in a block, if there are several blocks. A smaller block would not be worth packing all rows
+    /// for it.</summary>
+    private const int FewestQueries = 8 * Sieve.Strip;
+
     private const int FewestRows = 2048;
+
+    /// <summary>The number of tasks for each thread, so that all threads end at about the same time.</summary>
+    private const int TasksPerThread = 4;
 
     /// <summary>The largest number of queries for which rows are read without packing. For more queries, packing saves time.</summary>
     private const int QueriesRowByRow = 2;
@@ -34,6 +41,7 @@ internal sealed unsafe class Scan
     private readonly QuerySet queries;
     private readonly RowRules rules;
     private readonly int k, threads, positions, parts, blockQueries;
+    private readonly bool selectsPairs;
     private readonly double[] least;
     private readonly Candidates?[] found;
     private readonly CancellationToken cancellationToken;
@@ -42,12 +50,16 @@ internal sealed unsafe class Scan
     {
         (this.rows, this.queries, this.k, this.rules, this.threads) = (rows, queries, k, rules, threads);
         this.cancellationToken = cancellationToken;
+        selectsPairs = rules.SelectsPairs;
         positions = rules.Rows?.Length ?? rows.Count;
         var memory = (int)Math.Max(1, MostCandidates / Math.Max(1, Candidates.Capacity(k, positions)));
-        // All blocks have one size, because each block packs all rows, and a small block at the end would not be worth it.
-        var blocks = Math.Max(1, (int)Math.Round((double)queries.Count / BlockQueries));
-        blockQueries = Math.Clamp((queries.Count + blocks - 1) / blocks, 1, memory);
-        parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (4 * threads + Blocks - 1) / Blocks));
+        // Blocks occupy the threads better than parts do: a query has candidates of its own in each part. Blocks have about the same size,
+        // because each of them packs all rows.
+        var tasks = threads == 1 ? 1 : TasksPerThread * threads;
+        var blocks = Math.Max((int)Math.Round((double)queries.Count / BlockQueries), Math.Min(tasks, queries.Count / FewestQueries));
+        var even = (queries.Count + blocks - 1) / Math.Max(1, blocks);
+        blockQueries = Math.Clamp((even + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip, 1, memory);
+        parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (tasks + Blocks - 1) / Blocks));
         least = new double[queries.Count];
         Array.Fill(least, double.NegativeInfinity);
         found = new Candidates?[queries.Count * parts];
@@ -60,18 +72,19 @@ internal sealed unsafe class Scan
     /// <param name="queries">The queries, about the same center.</param>
     /// <param name="k">The number of rows for each query, at least 1. A query gets fewer if there are fewer.</param>
     /// <param name="rules">Says which rows may be returned.</param>
+    /// <param name="hit">Makes what is returned for a row. Several threads call it at once.</param>
     /// <param name="threads">The largest number of threads.</param>
     /// <param name="cancellationToken">Stops the search.</param>
-    public static Neighbor[][] Run(ScanRows rows, QuerySet queries, int k, RowRules rules, int threads,
+    public static THit[][] Run<THit>(ScanRows rows, QuerySet queries, int k, RowRules rules, Converter<Neighbor, THit> hit, int threads,
         CancellationToken cancellationToken)
     {
         var scan = new Scan(rows, queries, k, rules, threads, cancellationToken);
-        var nearest = new Neighbor[queries.Count][];
+        var nearest = new THit[queries.Count][];
         Threads.For(scan.Blocks * scan.parts, threads, task => scan.Look(task / scan.parts, task % scan.parts));
         Threads.For((queries.Count + QueriesAtOnce - 1) / QueriesAtOnce, threads, group =>
         {
             for (var query = group * QueriesAtOnce; query < Math.Min(queries.Count, (group + 1) * QueriesAtOnce); query++)
-                nearest[query] = scan.Nearest(query);
+                nearest[query] = Array.ConvertAll(scan.Nearest(query), hit);
         });
         GC.KeepAlive(rows);
         GC.KeepAlive(queries);
@@ -133,7 +146,7 @@ internal sealed unsafe class Scan
             if (row >> rows.Shape.ChunkShift != chunk) break;
             var place = rows.Place(row);
             if (!whole && !rows.IsAlive(row) || rules.SelectsRows && !rules.Keeps(row)) continue;
-            if (fetches) Sieve.Fetch(sieve.Row(place), rows.Shape.Padded);
+            if (fetches) Prefetch.Bytes(sieve.Row(place), rows.Shape.Padded);
             panel.Add(row, sieve, place);
             if (panel.Count == Sieve.Panel) Compare(ref panel);
         }
@@ -168,10 +181,9 @@ internal sealed unsafe class Scan
                 for (; pass != 0; pass &= pass - 1)
                 {
                     var i = BitOperations.TrailingZeroCount(pass);
-                    var row = panel.Rows[i];
-                    var middle = rows.Sieve(row).Offset(rows.Place(row)) + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
+                    var middle = panel.Offsets[i] + q.Weight * numbers->Scales[i] * own[i] + q.Shift;
                     var error = q.Reach * numbers->Residuals[i] + shared;
-                    Offer(panel.FirstQuery + query, lists[query], row, middle - error, middle + error);
+                    Offer(panel.FirstQuery + query, lists[query], panel.Rows[i], middle - error, middle + error);
                 }
             }
         }
@@ -181,13 +193,13 @@ internal sealed unsafe class Scan
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Offer(int query, Candidates list, int row, double low, double high)
     {
-        if (high < Volatile.Read(ref least[query]) || rules.SelectsPairs && !rules.Keeps(query, row)) return;
+        if (high < Volatile.Read(ref least[query]) || selectsPairs && !rules.Keeps(query, row)) return;
         if (!list.IsFull || high >= MakeRoom(query, list)) list.Add(row, low, high);
     }
 
     private double MakeRoom(int query, Candidates list)
     {
-        var bound = list.MakeRoom(row => Score(query, row), rules);
+        var bound = list.MakeRoom(Scorer(query), rules);
         // Another thread may overwrite this with a lower bound, which is valid too.
         if (bound > Volatile.Read(ref least[query])) Volatile.Write(ref least[query], bound);
         return bound;
@@ -198,8 +210,8 @@ internal sealed unsafe class Scan
         cancellationToken.ThrowIfCancellationRequested();
         var list = found[query * parts]!;
         for (var part = 1; part < parts; part++) list.Add(found[query * parts + part]!);
-        return list.Nearest(row => Score(query, row), rules);
+        return list.Nearest(Scorer(query), rules);
     }
 
-    private double Score(int query, int row) => rows.Score(queries.Vector(query), queries.Norms[query], row);
+    private QueryScorer Scorer(int query) => new(rows, queries.Vector(query), queries.Norms[query]);
 }

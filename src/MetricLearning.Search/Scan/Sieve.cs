@@ -51,20 +51,8 @@ internal static unsafe class Sieve
     /// <summary>How many bytes ahead a row is fetched from memory. The processor's own prefetching is 7 % slower.</summary>
     private const int Ahead = 4096;
 
-    private const int CacheLine = 64;
-
     /// <summary>Computes ρ for the sum of both lengths.</summary>
     public static double Rounding(int padded, double lengths) => 8 * (padded + 32) * Unit * lengths * lengths;
-
-    /// <summary>Begins to fetch a row from memory, while other rows are selected.</summary>
-    /// <param name="row">The address of the row.</param>
-    /// <param name="padded">The integers in a row.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Fetch(sbyte* row, int padded)
-    {
-        if (!Sse.IsSupported) return;
-        for (var i = 0; i < padded; i += CacheLine) Sse.Prefetch0(row + i);
-    }
 
     /// <summary>Computes the sums <c>Σ iₖ jₖ</c> of one query with a panel of rows.</summary>
     /// <param name="rows">The addresses of the rows.</param>
@@ -129,7 +117,7 @@ internal static unsafe class Sieve
     {
         Vector256<int> s0 = default, s1 = default, s2 = default, s3 = default;
         var i = 0;
-        for (; i <= padded - CacheLine; i += CacheLine)
+        for (; i <= padded - Prefetch.CacheLine; i += Prefetch.CacheLine)
         {
             Sse.Prefetch0(row + i + ahead);
             s0 += Products(row + i, query + i);

@@ -71,7 +71,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <param name="cancellationToken">Stops the search.</param>
     /// <exception cref="ArgumentException">The query has another width, is not finite, or is all zeros for the cosine. Or the options
     /// re-rank dot products.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
+    /// <see cref="MostCandidates"/>.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<ExactHit<TKey, TRecord>>> SearchAsync(ReadOnlyMemory<float> query, int k,
@@ -90,7 +91,8 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
     /// <exception cref="ArgumentNullException">The queries, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A query has another width, is not finite, or is all zeros for the cosine. Or the protocol
     /// removes each query's own row by number, or the options re-rank dot products.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or greater than <see cref="MostCandidates"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is below 1, or k or the number of re-ranked hits is greater than
+    /// <see cref="MostCandidates"/>.</exception>
     /// <exception cref="InvalidDataException">A record has no such vector; the message names it.</exception>
     /// <exception cref="OperationCanceledException">The search was stopped.</exception>
     public async Task<IReadOnlyList<IReadOnlyList<ExactHit<TKey, TRecord>>>> SearchAsync(IReadOnlyList<SearchQuery> queries, int k,

@@ -14,7 +14,7 @@ public sealed record ExactSearchOptions<TRecord>
     public RetrievalProtocol? Protocol { get; init; }
 
     /// <summary>Whether each identity is returned only once, with its nearest record. Records without an identity are then ignored.
-    /// Default: no.</summary>
+    /// Default: false.</summary>
     public bool DistinctIdentities { get; init; }
 
     /// <summary>How the nearest hits are re-ranked. Default: null, they are not.</summary>

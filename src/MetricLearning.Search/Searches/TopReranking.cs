@@ -10,6 +10,7 @@ namespace MetricLearning.Search;
 /// </remarks>
 public sealed record TopReranking
 {
+    /// <summary>Sets the parameters of the re-ranking.</summary>
     /// <param name="top">N, the number of nearest hits that are re-ranked, at least 1. Default: 100.</param>
     /// <param name="k1">The length of the lists of neighbors. Default: 20.</param>
     /// <param name="k2">The number of neighbors over which encodings are averaged; 1 for no averaging. Default: 6.</param>

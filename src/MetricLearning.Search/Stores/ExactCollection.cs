@@ -34,7 +34,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
 
     internal RecordModel<TKey, TRecord> Model { get; }
 
-    /// <summary>The canaries of the model that filled the collection; null where it has none.</summary>
+    /// <summary>Gets the canaries of the model that filled the collection; null if the collection has none.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="VectorStoreException">The collection does not exist, or the canaries of the store are of another
     /// model.</exception>
@@ -157,7 +157,7 @@ public abstract class ExactCollection<TKey, TRecord> : VectorStoreCollection<TKe
         var found = view.Search(vector, queries, (int)Math.Min(int.MaxValue, (long)top + options.Skip), condition, cancellationToken);
         return Array.ConvertAll(found, rows => rows.Skip(options.Skip).Select(row => (Row: row, Score: distance.Show(row.Score)))
             .Where(hit => options.ScoreThreshold is not { } threshold || distance.Reaches(hit.Score, threshold))
-            .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Data, withVectors), hit.Score)).ToArray());
+            .Select(hit => new VectorSearchResult<TRecord>(view.Shown(hit.Row.Key, hit.Row.Record, withVectors), hit.Score)).ToArray());
     }
 
     private protected RecordView<TKey, TRecord> Existing() => View() ?? throw new VectorStoreException(

@@ -14,12 +14,12 @@ public abstract class ExactVectorStore : VectorStore
     private protected ExactVectorStore(string system, string? store) =>
         metadata = new VectorStoreMetadata { VectorStoreSystemName = system, VectorStoreName = store };
 
-    /// <summary>Makes vectors from the inputs that records and searches have in place of vectors. Default: null, they have
-    /// vectors.</summary>
+    /// <summary>Makes vectors if records and searches have other inputs, such as images or texts, in place of vectors. Default: null; then
+    /// they must have vectors.</summary>
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
-    /// <summary>What the model of this program makes of a few fixed inputs. It is stored with each collection; a collection that another
-    /// model has filled is refused. Default: null, nothing is stored and nothing checked.</summary>
+    /// <summary>The vectors that this program's model gives for a few fixed inputs. They are stored with each collection, and a collection
+    /// that another model has filled is refused. Default: null, nothing is stored and nothing is checked.</summary>
     public GalleryCanaries? Canaries { get; init; }
 
     /// <summary>The largest number of threads of a search. Default: as many as the process has processors.</summary>
@@ -31,7 +31,7 @@ public abstract class ExactVectorStore : VectorStore
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name.</param>
     /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
-    /// <exception cref="ArgumentException">The name is null or empty.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank, or a vector has more than 65,536 dimensions.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not support.</exception>
     [RequiresDynamicCode("The type of records is read by reflection; use GetDynamicCollection instead.")]
@@ -46,7 +46,8 @@ public abstract class ExactVectorStore : VectorStore
     /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name.</param>
     /// <param name="definition">The properties of records.</param>
-    /// <exception cref="ArgumentException">The name is null or empty, or the definition is null.</exception>
+    /// <exception cref="ArgumentException">The name is null, empty or blank, the definition is null, or a vector has more than 65,536
+    /// dimensions.</exception>
     /// <exception cref="NotSupportedException">A property has a type or a distance function that the store does not have.</exception>
     public override ExactCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,
         VectorStoreCollectionDefinition definition)

@@ -20,6 +20,7 @@ public sealed class ImageEmbedder : IEmbeddingGenerator<DataContent, Embedding<f
     private readonly Func<ReadOnlyMemory<byte>, CancellationToken, Task<float[]>> embed;
     private readonly EmbeddingGeneratorMetadata metadata;
 
+    /// <summary>Makes a generator that passes each image to a delegate.</summary>
     /// <param name="embed">Returns the embedding for the contents of an image file.</param>
     /// <param name="space">The model, layer, size and preprocessing that make the embeddings. Default: null, not known.</param>
     /// <exception cref="ArgumentNullException">The delegate is null.</exception>

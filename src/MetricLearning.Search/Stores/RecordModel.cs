@@ -65,7 +65,7 @@ internal sealed class RecordModel<TKey, TRecord> where TKey : notnull where TRec
     public PropertyModel Sorting(Expression<Func<TRecord, object?>> selector) => model.GetDataOrKeyProperty(selector);
 
     /// <summary>Divides records into their parts. A key that the store makes is written to the record.</summary>
-    /// <exception cref="ArgumentException">A record is null, has no key, or has a vector of another width.</exception>
+    /// <exception cref="ArgumentException">A record is null or has no key.</exception>
     public async Task<List<StoredRecord<TKey, TRecord>>> TakeApartAsync(IReadOnlyList<TRecord> records, CancellationToken cancellationToken)
     {
         foreach (var record in records)

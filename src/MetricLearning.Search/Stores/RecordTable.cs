@@ -66,6 +66,6 @@ internal sealed class RecordTable<TKey, TRecord> : RecordView<TKey, TRecord> whe
 
     public override FoundRow<TKey, TRecord>[][] Search(int vector, IReadOnlyList<ReadOnlyMemory<float>> queries, int k,
         RecordCondition<TRecord>? condition, CancellationToken cancellationToken) => vectors[vector].Search(queries, k,
-        new RowConditions<TKey, TRecord>(null, condition is null ? null : (_, values) => condition.Keeps(values)), "searchValue",
-        cancellationToken);
+        new RowConditions<TKey, TRecord>(null, condition is null ? null : (_, values) => condition.Keeps(values)),
+        (key, values, score) => new FoundRow<TKey, TRecord>(key, values, score), "searchValue", cancellationToken);
 }
