@@ -81,7 +81,7 @@ internal static class QualityPage
         var tests = tables.Select(table => Tests(table, [.. heads.Select(head => head.Name)])).ToList();
         foreach (var head in heads)
             text.Append(CultureInfo.InvariantCulture, $"| {head.Name} |{Cells(tests, tests => tests.TryGetValue(head.Name, out var test)
-                ? FormattableString.Invariant($" {100 * test.Difference:+0.0;-0.0;0.0} | {test.P:0.0000} |") : " | |")}\n");
+                ? FormattableString.Invariant($" {Math.Round(100 * test.Difference, 1):+0.0;-0.0;0.0} | {test.P:0.0000} |") : " | |")}\n");
     }
 
     private static Dictionary<string, (double Difference, double P)> Tests(KindTable table, IReadOnlyList<string> heads)

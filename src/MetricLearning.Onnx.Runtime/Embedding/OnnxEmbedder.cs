@@ -12,8 +12,8 @@ namespace MetricLearning.Onnx.Runtime;
 /// <remarks>
 /// <para>It does not need libtorch. The application must reference one native package of ONNX Runtime, such as
 /// <c>Microsoft.ML.OnnxRuntime</c>.</para>
-/// <para>Memory is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and all other callers
-/// wait before their image is decoded.</para>
+/// <para>Memory for decoded images is bounded for any number of callers: a few images are decoded at once, a few wait for their run, and
+/// all other callers wait before their image is decoded. The encoded image of each caller stays in memory meanwhile.</para>
 /// <para>Thread safety: any number of threads may embed at once. One thread disposes it; <see cref="Dispose"/> waits for calls that have
 /// not ended.</para>
 /// </remarks>
@@ -36,13 +36,15 @@ public sealed class OnnxEmbedder : IDisposable
     private sealed record Request(byte[] Bytes, TaskCompletionSource<float[]> Result);
 
     /// <summary>Loads a network.</summary>
-    /// <param name="path">An ONNX file whose first input takes images and whose first output is an embedding, as <c>OnnxFile.Export</c>
-    /// of MetricLearning.Onnx writes it.</param>
+    /// <param name="path">An ONNX file whose only input takes images and whose first output is an embedding, as <c>OnnxFile.Export</c> of
+    /// MetricLearning.Onnx writes it.</param>
     /// <param name="settings">How the embedder works; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The path is null or empty.</exception>
+    /// <exception cref="ArgumentException">The path is null or empty, or a batch of images would be larger than an array can
+    /// be.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, its input is not images, it contradicts the settings, or
-    /// neither says how to prepare images. The message names the file and says why.</exception>
+    /// <exception cref="InvalidDataException">ONNX Runtime cannot run the file, it has several inputs, its input is not images, it
+    /// contradicts the settings, neither says how to prepare images, or images are resized by another filter than the bilinear one. The
+    /// message names the file and says why.</exception>
     /// <exception cref="DllNotFoundException">The application has no native package of ONNX Runtime.</exception>
     public OnnxEmbedder(string path, OnnxEmbedderSettings? settings = null)
     {
@@ -55,7 +57,13 @@ public sealed class OnnxEmbedder : IDisposable
         queue = Channel.CreateBounded<Request>(new BoundedChannelOptions(2 * settings.MaxBatch) { SingleReader = true });
         // Native code reads the buffer, so it is pinned. It begins at a multiple of 64, because the order in which ONNX Runtime adds
         // numbers up depends on the address, and the last bit of the sum depends on the order.
-        batchBytes = GC.AllocateUninitializedArray<byte>(checked(settings.MaxBatch * input.ImageBytes + Alignment - 1), pinned: true);
+        if ((long)settings.MaxBatch * input.ImageBytes + Alignment > Array.MaxLength)
+        {
+            session.Dispose();
+            throw new ArgumentException($"settings must have a MaxBatch of at most {(Array.MaxLength - Alignment) / input.ImageBytes} for "
+                + $"images of {input.ImageBytes} bytes, got {settings.MaxBatch}.", nameof(settings));
+        }
+        batchBytes = GC.AllocateUninitializedArray<byte>(settings.MaxBatch * input.ImageBytes + Alignment - 1, pinned: true);
         batchStart = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(batchBytes, 0) & (Alignment - 1));
         worker = new Thread(Work) { IsBackground = true, Name = nameof(OnnxEmbedder) };
         worker.Start();

@@ -67,15 +67,15 @@ public static partial class OnnxFile
         return InputFile.Naming(path, () => model.LoadWeights(tensors, strict, rename));
     }
 
-    /// <summary>Loads the weights of a file into a model in the order in which the networks use them; names are ignored. The file must have
-    /// the network of the model. If an exporter has folded batch norms into convolutions, the model's batch norms are set so that both
+    /// <summary>Loads the weights of a file into a model in the order in which the networks use them; names are ignored. The file must hold
+    /// the same network as the model. If an exporter has folded batch norms into convolutions, the model's batch norms are set so that both
     /// networks compute the same.</summary>
     /// <remarks>Networks that PyTorch or other tools export often have folded batch norms and weights without names. After loading, the
     /// model gives the same features and can be trained further.</remarks>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file.</param>
     /// <param name="strict">Whether a missing or unexpected tensor is an error. On such an error the model stays unchanged.</param>
-    /// <returns>The tensors that matched, were missing or were unexpected; the last have the file's names.</returns>
+    /// <returns>The tensors that matched, were missing or were unexpected. Unexpected tensors have the file's names.</returns>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     /// <exception cref="NotSupportedException">The model has a layer without a description; the message names it.</exception>
     /// <exception cref="InvalidDataException">The file cannot be read, its network is another one, or it does not fit and

@@ -8,8 +8,8 @@ namespace MetricLearning.Onnx;
 /// <param name="IsTransposed">Whether the operation uses it as [inputs, outputs].</param>
 internal sealed record UsedWeight(string Name, string Operator, int Node, int Slot, bool IsTransposed);
 
-/// <summary>Finds the order in which a network uses its weights. It goes from the outputs back through the first input of each operation,
-/// so the order does not depend on how a file lists its operations.</summary>
+/// <summary>Finds the order in which a network uses its weights. It goes back from the outputs and visits the inputs of each operation in
+/// their order, so the result does not depend on how a file lists its operations.</summary>
 internal static class WeightOrder
 {
     /// <summary>The weights, each once.</summary>
@@ -26,7 +26,7 @@ internal static class WeightOrder
         var place = 0;
         foreach (var node in Sorted(makers, outputs))
         {
-            if (PassedOn(node) is not null) continue;     // an operation that uses its output uses the weight
+            if (PassedOn(node) is not null) continue;     // the operation that uses its output counts as the user
             for (var slot = 0; slot < node.Inputs.Count; slot++)
             {
                 var (name, isTransposed) = Origin(node.Inputs[slot]);

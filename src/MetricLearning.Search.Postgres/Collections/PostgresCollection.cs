@@ -16,7 +16,7 @@ namespace MetricLearning.Search;
 /// <see cref="ExactSearch{TKey, TRecord}.MeasureRecallAsync"/>.</para>
 /// <para>Distance functions, keys, vectors and filters are those of <see cref="ExactCollection{TKey, TRecord}"/>. Conversions in filters
 /// must not lose digits. Texts must not have the character U+0000; they are sorted by code points. Vectors have at most 16,000 dimensions.
-/// Their length must be at most 10¹⁸, and for the cosine at least 10⁻¹⁵.</para>
+/// Their Euclidean norm must be at most 10¹⁸, and for the cosine at least 10⁻¹⁵.</para>
 /// <para>Times are stored as ticks of 100 ns in a column of type bigint. The offset of a <see cref="DateTimeOffset"/> and the kind of a
 /// <see cref="DateTime"/> have their own columns.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
@@ -65,7 +65,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     public override Task EnsureCollectionDeletedAsync(CancellationToken cancellationToken = default) =>
         store.EnsureCollectionDeletedAsync(Name, cancellationToken);
 
-    /// <summary>The canaries of the model that filled the collection; null where it has none.</summary>
+    /// <summary>Gets the canaries of the model that filled the collection; null if the collection has none.</summary>
     /// <param name="cancellationToken">Stops the call.</param>
     /// <exception cref="VectorStoreException">The collection does not exist, the canaries of the store are of another model, or the server
     /// fails.</exception>
@@ -121,7 +121,7 @@ public sealed class PostgresCollection<TKey, TRecord> : VectorStoreCollection<TK
     /// <param name="cancellationToken">Stops the call. Then nothing is written, unless the server has just committed.</param>
     /// <exception cref="ArgumentNullException">The records, or one of them, are null.</exception>
     /// <exception cref="ArgumentException">A record has no key, or a text that PostgreSQL cannot store. Or a vector has another width, is
-    /// not finite, is all zeros for the cosine, or has a length that float32 cannot compare.</exception>
+    /// not finite, is all zeros for the cosine, or has a Euclidean norm outside of the allowed range.</exception>
     /// <exception cref="VectorStoreException">The collection does not exist, or the server cannot write.</exception>
     public override async Task UpsertAsync(IEnumerable<TRecord> records, CancellationToken cancellationToken = default)
     {

@@ -53,20 +53,20 @@ public sealed class PostgresVectorStore : VectorStore
         };
     }
 
-    /// <summary>The schema of the tables, which must exist. Default: public.</summary>
+    /// <summary>The schema of the tables. The schema must exist. Default: public.</summary>
     /// <exception cref="ArgumentException">The name is null, empty or too long.</exception>
     public string Schema { get; init => field = SqlNames.Checked(Guard.NotNull(value), "a schema"); } = "public";
 
-    /// <summary>Makes vectors from the inputs that records and searches have in place of vectors. Default: null, they have
-    /// vectors.</summary>
+    /// <summary>Makes vectors if records and searches have other inputs, such as images or texts, in place of vectors. Default: null; then
+    /// they must have vectors.</summary>
     public IEmbeddingGenerator? EmbeddingGenerator { get; init; }
 
     /// <summary>The model, layer, size and preprocessing that made the vectors. It is stored with each collection, and a collection with
     /// vectors of another space is refused. Default: null, not known and not checked.</summary>
     public EmbeddingSpace? EmbeddingSpace { get; init; }
 
-    /// <summary>What the model of this program makes of a few fixed inputs. It is stored with each collection; a collection that another
-    /// model has filled is refused. Default: null, nothing is stored and nothing checked.</summary>
+    /// <summary>The vectors that this program's model gives for a few fixed inputs. They are stored with each collection, and a collection
+    /// that another model has filled is refused. Default: null, nothing is stored and nothing is checked.</summary>
     public GalleryCanaries? Canaries { get; init; }
 
     /// <summary>Whether searches use the HNSW indexes of the record definitions. Without them answers are exact. Default: true.</summary>
@@ -77,8 +77,8 @@ public sealed class PostgresVectorStore : VectorStore
     /// <exception cref="ArgumentOutOfRangeException">The number is out of range.</exception>
     public int IndexCandidates { get; init => field = (int)Guard.Within(value, 1, 1000); } = 100;
 
-    /// <summary>The number of parts into which the tables of new collections are divided, by a hash of the key. Default: 0, no
-    /// parts.</summary>
+    /// <summary>The number of parts into which the tables of new collections are divided, by a hash of the key. Default: 0, tables are not
+    /// divided.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int Partitions { get; init => field = Guard.AtLeast(value, 0); }
 
@@ -106,7 +106,8 @@ public sealed class PostgresVectorStore : VectorStore
     /// <typeparam name="TRecord">The type of records.</typeparam>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
     /// <param name="definition">The properties of records. Default: null, taken from the attributes of the type.</param>
-    /// <exception cref="ArgumentException">The name is null, empty, too long or reserved; or a column's name is.</exception>
+    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; or the name of a column is too long or occurs
+    /// twice.</exception>
     /// <exception cref="InvalidOperationException">The attributes or the definition contradict the type.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
@@ -119,7 +120,8 @@ public sealed class PostgresVectorStore : VectorStore
     /// <summary>Gets a collection whose records are dictionaries.</summary>
     /// <param name="name">The name, which is that of the table: 1 to 63 bytes in UTF-8.</param>
     /// <param name="definition">The properties of records.</param>
-    /// <exception cref="ArgumentException">The name is null, empty, too long or reserved; or the definition is null.</exception>
+    /// <exception cref="ArgumentException">The name is null, blank, too long or reserved; the definition is null; or the name of a column
+    /// is too long or occurs twice.</exception>
     /// <exception cref="NotSupportedException">A property has a type, a distance function, an index or a width that the store does not
     /// have.</exception>
     public override PostgresCollection<object, Dictionary<string, object?>> GetDynamicCollection(string name,

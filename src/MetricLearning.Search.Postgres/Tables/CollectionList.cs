@@ -67,13 +67,13 @@ internal sealed class CollectionList(string schema)
     public NpgsqlBatchCommand Update(string collection, string space) =>
         new($"UPDATE {Table} SET space = $2 WHERE name = $1") { Parameters = { Text(collection), Text(space) } };
 
-    /// <summary>A command that gives the canaries of a collection of a number.</summary>
+    /// <summary>Makes a command that reads the canaries of the collection with this number.</summary>
     public NpgsqlBatchCommand Canaries(long id) => new($"SELECT canaries FROM {Table} WHERE id = $1")
     {
         Parameters = { ColumnType.Of(typeof(long)).Parameter(id) },
     };
 
-    /// <summary>A command that gives a collection its canaries, unless it has some.</summary>
+    /// <summary>Makes a command that stores the canaries of a collection, unless it has some.</summary>
     public NpgsqlBatchCommand AddCanaries(string collection, string canaries) =>
         new($"UPDATE {Table} SET canaries = $2 WHERE name = $1 AND canaries IS NULL")
         {

@@ -3,21 +3,21 @@ using Npgsql;
 
 namespace MetricLearning.Search;
 
-/// <summary>Creates, writes and reads the table of one collection, each in one call to the server.</summary>
+/// <summary>Creates, writes and reads the table of one collection. Each change is one transaction.</summary>
 /// <param name="name">The name of the collection.</param>
 /// <param name="columns">The columns.</param>
 /// <param name="server">The server.</param>
 /// <param name="collections">The list of collections.</param>
 /// <param name="space">The embedding space of the program; null if it is not known.</param>
-/// <param name="canaries">The canaries of the program; null where it has none.</param>
+/// <param name="canaries">The canaries of the program; null if it has none.</param>
 internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<TKey, TRecord> columns, PostgresServer server,
     CollectionList collections, EmbeddingSpace? space, GalleryCanaries? canaries) where TKey : notnull where TRecord : class
 {
     /// <summary>The number of records that are sent at once. All records of a call are one transaction.</summary>
     private const int Part = 1000;
 
-    /// <summary>The number of the collection whose canaries are known to be of this program's model. What a collection has once never
-    /// changes.</summary>
+    /// <summary>The number of the collection whose canaries are known to be of this program's model. The canaries of a collection never
+    /// change.</summary>
     private long compared;
 
     /// <summary>The quoted name of the table.</summary>
@@ -82,7 +82,7 @@ internal sealed class CollectionTable<TKey, TRecord>(string name, RecordColumns<
             }], cancellationToken).ConfigureAwait(false);
         }, cancellationToken);
 
-    /// <summary>The canaries of the collection; null where it has none.</summary>
+    /// <summary>The canaries of the collection; null if it has none.</summary>
     public Task<GalleryCanaries?> CanariesAsync(CancellationToken cancellationToken) => server.UseAsync("get", async connection =>
     {
         var found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);

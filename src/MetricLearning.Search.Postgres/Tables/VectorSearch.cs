@@ -22,8 +22,8 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
 
     /// <summary>Finds the nearest records of each query.</summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="count">The number of are wanted for each.</param>
-    /// <param name="filter">Which may be found; null for all.</param>
+    /// <param name="count">The number of records to return for each query.</param>
+    /// <param name="filter">Which records may be found; null for all.</param>
     /// <param name="withVectors">Whether records have their vectors.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     public async Task<List<Scored<TKey, TRecord>>[]> ExactAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int count,
@@ -51,9 +51,9 @@ internal sealed class VectorSearch<TKey, TRecord>(RecordColumns<TKey, TRecord> c
 
     /// <summary>Finds the nearest records of each query among those that an HNSW index finds.</summary>
     /// <param name="queries">The queries.</param>
-    /// <param name="count">The number of are wanted for each.</param>
+    /// <param name="count">The number of records to return for each query.</param>
     /// <param name="least">The smallest number of candidates.</param>
-    /// <param name="filter">Which may be found; null for all.</param>
+    /// <param name="filter">Which records may be found; null for all.</param>
     /// <param name="withVectors">Whether records have their vectors.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     public async Task<List<Scored<TKey, TRecord>>[]> ByIndexAsync(IReadOnlyList<ReadOnlyMemory<float>> queries, int count, int least,

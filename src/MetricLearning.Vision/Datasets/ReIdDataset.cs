@@ -24,7 +24,7 @@ public sealed class ReIdDataset
     /// <param name="published">The published dataset whose counts the lists should have; null for any other dataset.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is empty, an argument other than <paramref name="protocol"/> and
     /// <paramref name="published"/> is null, or a list has no identities.</exception>
-    /// <exception cref="InvalidDataException">The gallery has none of the identities of the queries, so no query could find a
+    /// <exception cref="InvalidDataException">There are no queries, or the gallery has none of their identities, so no query could find a
     /// match.</exception>
     public ReIdDataset(string name, ImageList train, ImageList query, ImageList gallery, RetrievalProtocol? protocol = null,
         PublishedDataset? published = null)
@@ -119,8 +119,9 @@ public sealed class ReIdDataset
     /// <remarks>The dataset numbers the people of both halves from 0. Here the people of the training half are 1 … 1,041, and those of the
     /// test half start at 1,042.</remarks>
     /// <param name="folder">The folder that has the lists.</param>
-    /// <param name="withValidation">Whether <c>list_val.txt</c>, 2,373 images of the same people, belongs to the training images. They are
-    /// then the published 32,621. By default torchreid and fast-reid train on the other 30,248.</param>
+    /// <param name="withValidation">Whether the 2,373 images of <c>list_val.txt</c>, which show the same people, belong to the training
+    /// images. The training images are then the published 32,621. By default torchreid and fast-reid train only on the other
+    /// 30,248.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty.</param>
     /// <exception cref="ArgumentException"><paramref name="folder"/> is null or empty.</exception>
     /// <exception cref="DirectoryNotFoundException">A file or folder is missing.</exception>
@@ -145,6 +146,7 @@ public sealed class ReIdDataset
     /// <param name="seed">The seed of the draw. Papers average over ten draws: read the dataset with ten seeds.</param>
     /// <param name="testOnly">Whether to read only query and gallery; <see cref="Train"/> is empty, and files that only training needs may
     /// be missing.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="testSize"/> is less than 1.</exception>
     /// <inheritdoc cref="Msmt17" path="/exception"/>
     public static ReIdDataset VehicleId(string folder, int testSize = 800, ulong seed = 0, bool testOnly = false) =>
         From(folder, VehicleIdReader.Read(folder, testSize, seed, testOnly));

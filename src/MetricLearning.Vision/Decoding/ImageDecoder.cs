@@ -10,8 +10,8 @@ namespace MetricLearning.Vision;
 /// Gray, palette and CMYK images become RGB. If a channel has 16 bits, the upper 8 are kept. Transparent pixels are composited over white.
 /// EXIF orientation is applied in JPEG, PNG and WebP. Color profiles are not applied: the values are those in the file, as in Pillow.
 /// A file that ends early is an error. A truncated JPEG that ends with an end marker decodes with its missing part gray, as in Pillow,
-/// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused by name. Thread safety: any
-/// number of threads may decode at once, each into its own <see cref="Picture"/>.
+/// because nothing in it shows that data is missing. Other formats (TIFF, HEIF, AVIF, JPEG XL, …) are refused with an error that names the
+/// format. Thread safety: any number of threads may decode at once, each into its own <see cref="Picture"/>.
 /// </remarks>
 public static class ImageDecoder
 {

@@ -7,15 +7,16 @@ namespace MetricLearning.Vision;
 /// it.</summary>
 /// <remarks>
 /// Pass it to <see cref="ImageLoader.Extract"/>. On the same machine and with the same number of threads, the result is bit for bit that of
-/// an extraction without a break. If the program stops, each batch is either completely in the file or not at all. Delete the file when
-/// the features are saved elsewhere. Thread safety: immutable, but only one extraction at a time can have the file open.
+/// an extraction without a break. If the program stops while it writes a batch, the next extraction drops the incomplete batch and computes
+/// it again. Delete the file when the features are saved elsewhere. Thread safety: immutable, but only one extraction at a time can have
+/// the file open.
 /// </remarks>
 public sealed class ExtractionJournal
 {
     /// <summary>Names the file of a journal. The file need not exist yet.</summary>
     /// <param name="path">The path of the file.</param>
     /// <param name="key">Everything that the features depend on besides the images, their size and the batch size: the weights, the layer,
-    /// the views. A journal with another key is refused.</param>
+    /// the views, the other settings of the transform. A journal with another key is refused.</param>
     /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or <paramref name="key"/> is null.</exception>
     public ExtractionJournal(string path, string key = "")
     {
@@ -39,7 +40,8 @@ public sealed class ExtractionJournal
     private byte[] Fingerprint(ImageLoader loader, int batchSize)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Add($"{batchSize} {loader.Transform.Height}x{loader.Transform.Width} {loader.Images.Count} {Key}");
+        Add($"{batchSize} {loader.Transform.Space} {loader.Images.Count} {Key}");
+        Add($"{string.Join(' ', loader.Transform.Steps.Select(step => step.GetType().Name))}");
         foreach (var image in loader.Images) Add($"{image.Identity} {image.Camera} {image.Path}");
         return hash.GetHashAndReset();
 

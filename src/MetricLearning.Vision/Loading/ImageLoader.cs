@@ -66,8 +66,8 @@ public sealed class ImageLoader
     public Device Device { get; init => field = Guard.NotNull(value); } = CPU;
 
     /// <summary>Whether the transform's last steps (<see cref="ImageTransform.BatchSteps"/>) run on whole batches, on <see cref="Device"/>.
-    /// Default: no. Workers then hand over uint8, a quarter of the bytes to copy. On the CPU the batches are the same bit for
-    /// bit.</summary>
+    /// Default: false. If true, workers hand over uint8, which is a quarter of the bytes to copy. On the CPU the batches are the same bit
+    /// for bit.</summary>
     /// <exception cref="ArgumentException">The transform has no such steps.</exception>
     public bool OnBatches
     {
@@ -89,14 +89,14 @@ public sealed class ImageLoader
         }
     }
 
-    /// <summary>The largest number of pixels of an image; a larger image counts as one that cannot be decoded. Each worker has memory for
-    /// one image. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>. See <see cref="Picture.MaxPixels"/>.</summary>
+    /// <summary>The largest number of pixels of an image; a larger image counts as one that cannot be decoded. Each worker keeps memory for
+    /// two images. Default: <see cref="ImageDecoder.DefaultMaxPixels"/>. See <see cref="Picture.MaxPixels"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is less than 1.</exception>
     public int MaxPixels { get; init => field = Guard.AtLeast(value, 1); } = ImageDecoder.DefaultMaxPixels;
 
     /// <summary>The weights, the layer and the distance of the network that <see cref="Extract"/> runs, as far as they are known. The
-    /// features carry this space, together with how the transform prepares images. Default: null, only how the transform prepares
-    /// images.</summary>
+    /// features carry this space, together with how the transform prepares images. Default: null; the features then carry only how the
+    /// transform prepares images.</summary>
     /// <exception cref="ArgumentException">The value contradicts the transform; the message has both values.</exception>
     public EmbeddingSpace? Space { get; init => field = value is null ? null : Checked(value); }
 

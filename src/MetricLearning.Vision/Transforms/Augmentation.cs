@@ -11,8 +11,8 @@ internal enum Augmentation
 /// <param name="Bins">The number of levels.</param>
 /// <param name="Translation">The largest shift, as a share of the side.</param>
 /// <param name="MostBits">The number of bits that posterizing keeps at its weakest; at its strongest it keeps four fewer.</param>
-/// <param name="Rising">If true, posterizing and solarizing get weaker as the level rises and the factor of colors rises from 0 to 2, as
-/// in the paper. Otherwise all operations get stronger as the level rises.</param>
+/// <param name="Rising">If true, posterizing and solarizing get weaker as the level rises and the factor of colors rises from 0.1 to 1.9,
+/// as in the paper. Otherwise all operations get stronger as the level rises.</param>
 internal readonly record struct AugmentationSpace(int Bins, double Translation, int MostBits, bool Rising = false)
 {
     /// <summary>The table of AutoAugment and, with 31 bins, of RandAugment.</summary>

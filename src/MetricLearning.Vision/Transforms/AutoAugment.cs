@@ -4,8 +4,8 @@ namespace MetricLearning.Vision;
 
 /// <summary>Applies one of several pairs of operations that were found by search, each with its probability and strength. Cubuk et al.,
 /// <i>AutoAugment</i>, CVPR 2019.</summary>
-/// <remarks>The levels are those of torchvision's table (ten levels, 0 to 9) or of fast-reid's (tenths, 0 to 10). Signs are drawn. The
-/// operations match Pillow's bit for bit.</remarks>
+/// <remarks>The levels are those of torchvision's table (ten levels, 0 to 9) or of fast-reid's (tenths, 0 to 10). If an operation has two
+/// directions, one is drawn at random. The operations match Pillow's bit for bit.</remarks>
 public sealed class AutoAugment : PixelStep
 {
     private static readonly Interpolation[] smooth = [Interpolation.Bilinear, Interpolation.Bicubic];
@@ -53,8 +53,8 @@ public sealed class AutoAugment : PixelStep
     public static AutoAugment ImageNet(double probability = 1, Interpolation interpolation = Interpolation.Nearest, Rgb fill = default) =>
         new(probability, imageNet, AugmentationSpace.Of(10), [Guard.Defined(interpolation)], fill);
 
-    /// <summary>The policy of fast-reid 1.1 (January 2021) and later: the same 25 pairs with levels by tenths, over middle gray, with
-    /// probability 0.1.</summary>
+    /// <summary>The policy of fast-reid 1.1 (January 2021) and later: the same 25 pairs with levels in tenths. Places outside of the image
+    /// become middle gray. By default an image is changed with probability 0.1.</summary>
     /// <remarks>At level i, s = i / 10: shear 0.3 s and rotation 30° s in a drawn direction, each bilinear or bicubic by a draw; color,
     /// contrast and sharpness by the factor 0.1 + 1.8 s; posterize to 4 + ⌊4 s⌋ bits; solarize at ⌊256 s⌋.</remarks>
     /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
@@ -62,8 +62,9 @@ public sealed class AutoAugment : PixelStep
     public static AutoAugment FastReId(double probability = 0.1) =>
         new(probability, imageNet, AugmentationSpace.OfFastReId, smooth, Rgb.Gray);
 
-    /// <summary>The policy of fast-reid's first version (2020): the eight of those pairs that neither rotate nor invert, with
-    /// torchvision's levels and bicubic shears over middle gray, with probability 0.1.</summary>
+    /// <summary>The policy of fast-reid's first version (2020): eight of those pairs, none of which rotates, inverts or solarizes. The
+    /// levels are torchvision's, shears are bicubic, and places outside of the image become middle gray. By default an image is changed
+    /// with probability 0.1.</summary>
     /// <param name="probability">The probability that an image is changed at all, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     public static AutoAugment FastReId2020(double probability = 0.1) => new(probability,

@@ -14,7 +14,7 @@ public abstract class BatchMixing
 
     /// <summary>Mixes a batch. The batch itself stays unchanged.</summary>
     /// <param name="images">The images [N, C, H, W], floating point, on any device.</param>
-    /// <param name="labels">The labels [N], int64, on the same device.</param>
+    /// <param name="labels">The labels [N], of any integer type, on the same device.</param>
     /// <param name="random">The random numbers for the share, the order and the place. Use a new stream in each step, for example
     /// <c>SeededRandom.ForStream(seed, epoch, step)</c>.</param>
     /// <exception cref="ArgumentException">An argument is null, or has another shape or type.</exception>
@@ -28,6 +28,8 @@ public abstract class BatchMixing
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         labels = Guard.Labels(labels, images.size(0));
+        if (labels.device_type != images.device_type || labels.device_index != images.device_index)
+            throw new ArgumentException($"labels must be on the device of images, {images.device}, got {labels.device}.", nameof(labels));
         long[] order = [.. Enumerable.Range(0, (int)images.size(0)).Select(i => (long)i)];
         random.Shuffle<long>(order);
         var places = tensor(order, ScalarType.Int64, images.device);

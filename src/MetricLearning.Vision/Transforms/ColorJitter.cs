@@ -5,8 +5,8 @@ namespace MetricLearning.Vision;
 /// <summary>Changes brightness, contrast, saturation and hue in random order, each by a random amount. This is torchvision's ColorJitter on
 /// a Pillow image; each operation matches bit for bit.</summary>
 /// <remarks>Factors are uniform in [max(0, 1 − s), 1 + s] for a strength s. The shift of the hue is uniform in [−h, h] of the color circle.
-/// An operation of strength 0 is left out. torchreid uses 0.2, 0.15, 0, 0; fast-reid 0.15, 0.15, 0.1, 0.1 within
-/// <see cref="RandomApply"/> (0.5); SimCLR 0.8, 0.8, 0.8, 0.2 within 0.8.</remarks>
+/// An operation of strength 0 is left out. torchreid uses 0.2, 0.15, 0, 0. fast-reid uses 0.15, 0.15, 0.1, 0.1 within a
+/// <see cref="RandomApply"/> of probability 0.5, and SimCLR uses 0.8, 0.8, 0.8, 0.2 within one of probability 0.8.</remarks>
 public sealed class ColorJitter : PixelStep
 {
     /// <summary>Jitters with these strengths.</summary>

@@ -5,9 +5,10 @@ using System.Runtime.Intrinsics;
 namespace MetricLearning.Vision;
 
 /// <summary>Blurs with a Gaussian whose standard deviation is uniform in [minSigma, maxSigma]; the image is mirrored at its border. It is
-/// torchvision's GaussianBlur with a probability, as self-supervised training uses it (SimCLR, MoCo v2: 0.1 to 2, with 0.5).</summary>
+/// torchvision's GaussianBlur with a probability, as self-supervised training uses it (SimCLR, MoCo v2: 0.1 to 2, with probability
+/// 0.5).</summary>
 /// <remarks>The weights are exp(−x² / 2σ²) at the whole pixels of the kernel, divided by their sum. Rows are blurred first, then columns,
-/// in float32; the result is rounded to the nearest.</remarks>
+/// in float32; the result is rounded to the nearest integer.</remarks>
 public sealed class GaussianBlur : PixelStep
 {
     /// <summary>Blurs within these bounds.</summary>

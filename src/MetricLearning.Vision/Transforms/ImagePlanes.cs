@@ -26,6 +26,15 @@ public readonly ref struct ImagePlanes
     public Normalize Normalization { get; }
 
     /// <summary>One row of a plane.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
-    public Span<float> Row(int channel, int y) => Values.Slice((channel * Height + y) * Width, Width);
+    /// <param name="channel">The plane, from 0 to below <see cref="Channels"/>.</param>
+    /// <param name="y">The row, from 0 to below <see cref="Height"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such plane or row.</exception>
+    public Span<float> Row(int channel, int y)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(channel);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(channel, Channels);
+        ArgumentOutOfRangeException.ThrowIfNegative(y);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(y, Height);
+        return Values.Slice((channel * Height + y) * Width, Width);
+    }
 }

@@ -9,6 +9,6 @@ public enum Interpolation
     /// <summary>Computes the weighted mean of the four pixels around the place.</summary>
     Bilinear,
 
-    /// <summary>Computes from the sixteen pixels around the place, with Pillow's cubic (a = −1).</summary>
+    /// <summary>Computes the value from the sixteen pixels around the place, with Pillow's cubic filter (a = −1).</summary>
     Bicubic,
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Vision;
 
-/// <summary>Turns pixels into numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as in torchvision's ToTensor and
+/// <summary>Turns pixels into numbers: <c>(value / 255 − mean) / std</c> in float32, channel by channel, as torchvision's ToTensor and
 /// Normalize do. It decides how many channels the batch has: three, or one for <see cref="Gray"/> images.</summary>
 public sealed class Normalize : ImageStep
 {

@@ -1,7 +1,7 @@
 namespace MetricLearning.Vision;
 
-/// <summary>With a probability, scales to 1.125 times a size and cuts the size out at a random place; otherwise scales to the size itself.
-/// This is torchreid's Random2DTranslation (its option <c>random_crop</c>).</summary>
+/// <summary>With a probability, scales the image to 1.125 times the target size and cuts the target size out at a random place. Otherwise
+/// scales it to the target size. This is torchreid's Random2DTranslation (its option <c>random_crop</c>).</summary>
 /// <remarks>The enlarged sides are rounded, a half to even. The place is uniform in [0, margin] and then rounded in the same way, so places
 /// at the border are half as likely as others.</remarks>
 public sealed class Random2DTranslation : PixelStep

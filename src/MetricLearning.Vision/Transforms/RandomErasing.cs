@@ -3,9 +3,10 @@ using static TorchSharp.torch;
 namespace MetricLearning.Vision;
 
 /// <summary>Fills a random rectangle. Zhong et al., <i>Random Erasing Data Augmentation</i>, AAAI 2020.</summary>
-/// <remarks>With the given probability it draws a rectangle: its area is uniform in [0.02, 0.4] of the image and its aspect ratio (height /
-/// width) uniform in [0.3, 1/0.3], as in Bag of Tricks, and its place is uniform. A rectangle that does not fit is drawn again. After
-/// <see cref="Attempts"/> rectangles that do not fit, the image stays whole.</remarks>
+/// <remarks>With the given probability it draws a rectangle: its area is uniform in [minArea, maxArea] of the image, its aspect ratio
+/// (height / width) is uniform in [minAspect, 1 / minAspect], and its place is uniform. The defaults are those of Bag of Tricks: [0.02,
+/// 0.4] and [0.3, 1 / 0.3]. A rectangle that does not fit is drawn again. After <see cref="Attempts"/> rectangles that do not fit, the
+/// image stays whole.</remarks>
 public sealed class RandomErasing : PlaneStep
 {
     /// <summary>The number of rectangles that are tried.</summary>

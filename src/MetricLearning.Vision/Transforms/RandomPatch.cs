@@ -7,9 +7,9 @@ namespace MetricLearning.Vision;
 /// <remarks>
 /// <para>torchreid fills its pool with pieces of the images as they pass, so the pasted pieces depend on the order in which workers
 /// finish. Here the pool is drawn beforehand from a seed, so that the result depends on seed, epoch and index only.</para>
-/// <para>The area of a piece is uniform in [0.01, 0.5] of the image, its height / width is uniform in [0.1, 10], and at most 100 pieces are
-/// tried. With probability 0.5 a piece is mirrored. With probability 0.5 it is rotated by a whole number of degrees in [−10, 10], over
-/// black. A piece that is larger than the image is not pasted.</para>
+/// <para>The area of a piece is uniform in [0.01, 0.5] of the image, its height / width is uniform in [0.1, 10], and at most 100 sizes are
+/// tried. If none fits, the piece has a quarter of each side. With probability 0.5 a piece is mirrored. With probability 0.5 it is rotated
+/// by a whole number of degrees in [−10, 10], over black. A piece that is larger than the image is not pasted.</para>
 /// </remarks>
 public sealed class RandomPatch : PixelStep
 {

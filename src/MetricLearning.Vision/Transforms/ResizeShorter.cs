@@ -1,6 +1,6 @@
 namespace MetricLearning.Vision;
 
-/// <summary>Scales so that the shorter side has a fixed length and the aspect ratio stays, as in torchvision's <c>Resize(256)</c> does; the
+/// <summary>Scales so that the shorter side has a fixed length and the aspect ratio stays, as torchvision's <c>Resize(256)</c> does; the
 /// longer side is rounded down. It uses <see cref="Resize"/>. <see cref="CenterCrop"/> or <see cref="RandomCrop"/> then fixes the
 /// size.</summary>
 /// <param name="side">The length of the shorter side, 1 or more. Retrieval on CUB, Cars and SOP uses 256, then a crop of 224 or

@@ -87,7 +87,7 @@ internal sealed class MatReader(NamedTensors result, GrowthLimit limit, bool big
     }
 
     /// <summary>Adds a variable: its flags, dimensions, name and real part are elements. An object has no dimensions.</summary>
-    /// <returns>Whether the variable is wanted. The rest of it must then be complete.</returns>
+    /// <returns>Whether the variable is wanted. If so, the rest of it must be complete.</returns>
     private bool AddVariable(StreamPart variable)
     {
         if (variable.Left == 0) return true;

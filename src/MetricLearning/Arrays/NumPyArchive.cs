@@ -8,7 +8,7 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>An array is read when it is requested, with the checks of <see cref="NumPyFile"/>. Its checksum is compared. An array is refused
 /// if it claims to be longer than its compressed bytes can hold, or if it needs more memory than <see cref="MaxBytes"/> allows.</para>
-/// <para>Thread safety: one thread at a time for an archive; writing is for any number of threads, each its own file.</para>
+/// <para>Thread safety: one thread at a time may use an archive. Any number of threads may write at once, each its own file.</para>
 /// </remarks>
 public sealed class NumPyArchive : IDisposable
 {
@@ -88,7 +88,8 @@ public sealed class NumPyArchive : IDisposable
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="arrays">Names and tensors of any shape, device and strides.</param>
     /// <param name="texts">Names and arrays of text, such as the files that features come from; null for none.</param>
-    /// <exception cref="ArgumentException">A name occurs twice, or a tensor's type has no counterpart in NumPy.</exception>
+    /// <exception cref="ArgumentException">A name occurs twice, or a tensor has a type that cannot be written, such as bfloat16 or a
+    /// complex type.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> arrays,
         IEnumerable<KeyValuePair<string, IReadOnlyList<string>>>? texts = null)

@@ -24,7 +24,7 @@ public static class NumPyFile
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static Tensor Read(string path) => InputFile.Read(path, Read);
 
-    /// <summary>An array of numbers from a stream that can seek, from its position to its end.</summary>
+    /// <summary>Reads an array of numbers from a stream that can seek, from its position to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <returns>A new contiguous tensor on the CPU, in the current dispose scope if there is one.</returns>
     /// <exception cref="InvalidDataException">The bytes are not such an array; the message says why.</exception>
@@ -53,7 +53,7 @@ public static class NumPyFile
     /// one.</summary>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensor">The tensor, of any shape, device and strides.</param>
-    /// <exception cref="ArgumentException">The tensor's type has no counterpart in NumPy: bfloat16, complex numbers.</exception>
+    /// <exception cref="ArgumentException">The tensor's type cannot be written: it is bfloat16, which NumPy lacks, or complex.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Tensor tensor)
     {
@@ -103,7 +103,7 @@ public static class NumPyFile
     {
         ArgumentNullException.ThrowIfNull(tensor);
         var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)
-            ?? throw new ArgumentException($"tensor must be of a type that NumPy has, got {tensor.dtype}.", nameof(tensor));
+            ?? throw new ArgumentException($"tensor must be of a real type or bool, got {tensor.dtype}.", nameof(tensor));
         return new NumPyHeader(descriptor, ColumnMajor: false, tensor.shape);
     }
 

@@ -75,7 +75,7 @@ internal sealed record NumPyHeader(string Descriptor, bool ColumnMajor, long[] S
             : $"it is of type {Descriptor}, which TorchSharp does not have") : stored;
     }
 
-    /// <summary>NumPy's name of a type; null if NumPy has none (bfloat16, complex numbers).</summary>
+    /// <summary>NumPy's name of a type; null for the types that are not written: bfloat16, which NumPy lacks, and complex types.</summary>
     public static string? DescriptorOf(ScalarType type) => type switch
     {
         ScalarType.Float16 => "<f2", ScalarType.Float32 => "<f4", ScalarType.Float64 => "<f8",

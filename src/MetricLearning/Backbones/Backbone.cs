@@ -4,9 +4,10 @@ namespace MetricLearning;
 
 /// <summary>A network that turns images into a feature map: <c>[N, 3, H, W] → [N, Channels, h, w]</c>.</summary>
 /// <remarks>
-/// <para>To add one, derive, keep the layers in private fields named as in the published weights, call <c>RegisterComponents()</c> at the
-/// end of the constructor, and write <see cref="FeatureMap"/> with <c>.call(x)</c> on every layer, so that <see cref="LayerFeatures"/>
-/// and <see cref="ModelSummary"/> see them. The base class checks the images and frees the intermediate tensors.</para>
+/// <para>To add one, derive a class, keep the layers in private fields named as in the published weights, call <c>RegisterComponents()</c>
+/// at the end of the constructor, and implement <see cref="FeatureMap"/> with <c>.call(x)</c> on every layer, so that
+/// <see cref="LayerFeatures"/> and <see cref="ModelSummary"/> see them. The base class checks the images and frees the intermediate
+/// tensors.</para>
 /// <para>Thread safety: in evaluation mode any number of threads may call it at once. Training, loading weights, moving the network and
 /// switching its mode are for one thread, while no other uses it.</para>
 /// </remarks>
@@ -14,7 +15,7 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
 {
     private readonly ImageLayout layout;
 
-    /// <summary>Names the network and its output.</summary>
+    /// <summary>Creates the network with its name and the sizes of its input and output.</summary>
     /// <param name="name">The network's name, such as <c>ResNet18</c>.</param>
     /// <param name="channels">The number of channels of the feature map.</param>
     /// <param name="minimumSize">The smallest height and width in pixels that give a feature map.</param>
@@ -49,9 +50,9 @@ public abstract class Backbone : nn.Module<Tensor, Tensor>
         return FeatureMap(layout.Apply(images)).contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The network itself. The caller frees the tensors that are created here, except the result.</summary>
-    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked. On the CPU the channels of a position may lie side by side
-    /// in memory (PyTorch's <c>channels_last</c>), because convolutions are faster so: do not assume the usual strides.</param>
+    /// <summary>Runs the network itself. The caller frees the tensors that are created here, except the result.</summary>
+    /// <param name="images">[N, <see cref="ImageChannels"/>, H, W], checked. On the CPU the channels of a position may lie side by side in
+    /// memory (PyTorch's <c>channels_last</c>), because convolutions are faster in this layout: do not assume the usual strides.</param>
     /// <returns>[N, <see cref="Channels"/>, h, w].</returns>
     protected abstract Tensor FeatureMap(Tensor images);
 

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <summary>A small network for small images, gray by default (characters, faces): four blocks of a 3×3 convolution, batch norm, ReLU and
 /// 2×2 max pooling.</summary>
 /// <remarks>
-/// The embedding network of few-shot learning on Omniglot: an image of 28 × 28 pixels becomes 64 numbers (111,936 parameters). Layers are
-/// named <c>encoder.0.0</c> (convolution, with bias) and <c>encoder.0.1</c> (batch norm), as in the published prototypical networks.
+/// It is the embedding network of few-shot learning on Omniglot: an image of 28 × 28 pixels becomes 64 numbers (111,936 parameters). Layers
+/// are named <c>encoder.0.0</c> (convolution, with bias) and <c>encoder.0.1</c> (batch norm), as in the published prototypical networks.
 /// Convolutions start from Kaiming's normal distribution over fan-out. Vinyals, Blundell, Lillicrap, Kavukcuoglu, Wierstra, <i>Matching
 /// Networks for One Shot Learning</i>, NIPS 2016; Snell, Swersky, Zemel, <i>Prototypical Networks for Few-shot Learning</i>, NIPS 2017.
 /// </remarks>
@@ -18,8 +18,8 @@ public sealed class ConvNet4 : Backbone, IGraphLayer
     private readonly Sequential encoder;
 
     /// <summary>Sets up the network.</summary>
-    /// <param name="imageChannels">The number of channels of the images: 1 for gray, 3 for color.</param>
-    /// <param name="channels">The number of channels of each layer.</param>
+    /// <param name="imageChannels">The number of channels of the images: 1 for gray, 3 for color. Default: 1.</param>
+    /// <param name="channels">The number of channels of each layer. Default: 64.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is less than 1.</exception>
     public ConvNet4(long imageChannels = 1, long channels = 64)
         : base(nameof(ConvNet4), channels, minimumSize: 1 << Layers, imageChannels)

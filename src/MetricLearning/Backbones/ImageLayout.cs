@@ -24,7 +24,7 @@ internal sealed class ImageLayout
     public Tensor Apply(Tensor images) =>
         Helps(images.device_type, images.dtype) && suits.Value ? SideBySide(images) : images;
 
-    /// <summary>Whether libtorch has faster ways for channels side by side.</summary>
+    /// <summary>Whether libtorch has faster code for channels side by side.</summary>
     public static bool Helps(TorchSharp.DeviceType device, ScalarType type) =>
         device == TorchSharp.DeviceType.CPU && type is ScalarType.Float32 or ScalarType.BFloat16;
 

@@ -8,7 +8,7 @@ public enum InstanceBatchNorm
     /// <summary>Batch norm alone.</summary>
     None,
 
-    /// <summary>IBN-a: in each block of the first three stages the first norm is instance norm on the first half of the channels and batch
+    /// <summary>IBN-a: in each block of the first three stages, the first norm is instance norm on the first half of the channels and batch
     /// norm on the rest.</summary>
     A,
 

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <summary>MobileNetV2: inverted residual blocks with linear bottlenecks, without the classifier.</summary>
 /// <remarks>
 /// Layers, names and initialization are torchvision's (<c>features.1.conv.0.0</c>); torchreid's weights load with
-/// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1, 2,223,872 parameters (3,504,872 with ImageNet's classifier).
-/// Sandler, Howard, Zhu, Zhmoginov, Chen, <i>MobileNetV2: Inverted Residuals and Linear Bottlenecks</i>, CVPR 2018.
+/// <see cref="WeightNames.TorchReIdMobileNetV2"/>. At width 1 it has 2,223,872 parameters (3,504,872 with ImageNet's classifier). Sandler,
+/// Howard, Zhu, Zhmoginov, Chen, <i>MobileNetV2: Inverted Residuals and Linear Bottlenecks</i>, CVPR 2018.
 /// </remarks>
 public sealed class MobileNetV2 : Backbone, IGraphLayer
 {
@@ -18,8 +18,9 @@ public sealed class MobileNetV2 : Backbone, IGraphLayer
     private readonly Sequential features;
 
     /// <summary>Sets up the network.</summary>
-    /// <param name="width">The factor on the paper's numbers of channels. Published weights: 1, and torchreid's 1.4.</param>
-    /// <param name="dialect">Which project's network.</param>
+    /// <param name="width">The factor on the paper's numbers of channels. Published weights have width 1, and torchreid's also 1.4.
+    /// Default: 1.</param>
+    /// <param name="dialect">Which project's network is built. Default: torchvision's.</param>
     /// <exception cref="ArgumentOutOfRangeException">The width is not a finite number of at least 1/16, or the dialect is
     /// undefined.</exception>
     public MobileNetV2(double width = 1, MobileNetV2Dialect dialect = MobileNetV2Dialect.Torchvision)

@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// <summary>A non-local block: adds to each position of the map a weighted sum over all P positions, <c>x + W(θ(x) (φ(x)ᵀ g(x)) /
 /// P)</c>.</summary>
 /// <remarks>
-/// The dot-product form. It needs no P × P matrix, because the small product φ(x)ᵀ g(x) is computed first. The inner maps have one channel,
-/// as in AGW and fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the
+/// This is the dot-product form. It needs no P × P matrix, because the small product φ(x)ᵀ g(x) is computed first. The inner maps have one
+/// channel, as in AGW and fast-reid, whose weights have that shape (their code divides the reduction ratio by itself; the paper halves the
 /// channels). W ends in a batch norm that starts from zero, so that the block starts as the identity. Wang, Girshick, Gupta, He,
 /// <i>Non-local Neural Networks</i>, CVPR 2018; Ye et al., <i>Deep Learning for Person Re-identification</i>, TPAMI 2021.
 /// </remarks>

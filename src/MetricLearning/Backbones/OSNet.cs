@@ -71,7 +71,7 @@ public sealed class OSNet : Backbone, IGraphLayer
     }
 
     /// <summary>OSNet x0.25: 128 channels.</summary>
-    /// <param name="variant">Which norms the network has.</param>
+    /// <param name="variant">Which norms the network has. Default: batch norm alone.</param>
     /// <exception cref="ArgumentOutOfRangeException">The variant is undefined.</exception>
     public static OSNet X025(OSNetVariant variant = OSNetVariant.Standard) => new("x0_25", [16, 64, 96, 128], variant);
 

@@ -71,7 +71,8 @@ public sealed class ResNet : Backbone, IGraphLayer
     /// <remarks>Its ImageNet weights are in the package <c>Microsoft.ML.DnnImageFeaturizer.ResNet18</c> as an ONNX file, and load with
     /// <c>OnnxFile.LoadWeightsInOrder</c> of MetricLearning.Onnx. It takes images in the order blue, green, red, with values up to 255,
     /// minus a mean image.</remarks>
-    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
+    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide. Default:
+    /// 2.</param>
     /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2.</exception>
     public static ResNet CntkResNet18(int lastStride = 2) =>
         new(new Plan(nameof(CntkResNet18), [2, 2, 2, 3], Bottleneck: false, lastStride, InstanceBatchNorm.None, SqueezeExcitation: false,
@@ -85,13 +86,14 @@ public sealed class ResNet : Backbone, IGraphLayer
         new(new Plan(nameof(ResNet34), [3, 4, 6, 3], Bottleneck: false, lastStride, ibn, squeezeExcitation, stem));
 
     /// <summary>ResNet-50: 2048 channels, 23,508,032 parameters (25,557,032 with ImageNet's classifier).</summary>
-    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide.</param>
-    /// <param name="ibn">Where instance norm is used besides batch norm.</param>
+    /// <param name="lastStride">The stride of the last stage: 2 as published, 1 for a feature map twice as high and wide. Default:
+    /// 2.</param>
+    /// <param name="ibn">Where instance norm is used besides batch norm. Default: nowhere.</param>
     /// <param name="squeezeExcitation">Whether each block weighs its channels by their means over the image (Hu et al., CVPR 2018;
-    /// reduction 16).</param>
-    /// <param name="stem">Which published network's first layers are used.</param>
+    /// reduction 16). Default: no.</param>
+    /// <param name="stem">Which published network's first layers are used. Default: torchvision's.</param>
     /// <param name="nonLocal">Whether non-local blocks follow the last 2 blocks of the second stage and the last 3 (in ResNet-101: 9) of
-    /// the third, as in AGW and fast-reid.</param>
+    /// the third, as in AGW and fast-reid. Default: no.</param>
     /// <exception cref="ArgumentOutOfRangeException">The stride is not 1 or 2, or an option is undefined.</exception>
     public static ResNet ResNet50(
         int lastStride = 2, InstanceBatchNorm ibn = InstanceBatchNorm.None, bool squeezeExcitation = false,

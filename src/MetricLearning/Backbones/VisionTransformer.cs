@@ -65,18 +65,19 @@ public sealed class VisionTransformer : Backbone, IResizesWeights, IGraphLayer
 
     /// <summary>ViT-Ti/16 (DeiT-tiny): tokens of length 192, 3 heads, 5,524,416 parameters (5,717,416 with ImageNet's
     /// classifier).</summary>
-    /// <param name="height">The image height in pixels for which positions are learned.</param>
-    /// <param name="width">The image width in pixels for which positions are learned.</param>
-    /// <param name="stride">The distance in pixels from one patch to the next: 16 as published; 12 in TransReID, so that patches
-    /// overlap.</param>
-    /// <param name="sides">The number of kinds of side information: cameras, views, or cameras × views; 0 for none.</param>
-    /// <param name="sideScale">The factor on the side information's embedding: 3 in TransReID.</param>
-    /// <param name="dropPath">Stochastic depth: the probability that the last block is left out in training; for the other blocks it grows
-    /// linearly from 0. 0.1 in TransReID.</param>
-    /// <param name="feature">Which tokens become the feature map.</param>
-    /// <param name="interpolation">How positions are interpolated for images of another size.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The height or width is less than 16, the stride is not in [1, 16], a number is
-    /// negative or not finite, dropPath is above 0.99, or an option is undefined.</exception>
+    /// <param name="height">The image height in pixels for which positions are learned. Default: 224.</param>
+    /// <param name="width">The image width in pixels for which positions are learned. Default: 224.</param>
+    /// <param name="stride">The distance in pixels from one patch to the next: 16 as published; 12 in TransReID, so that patches overlap.
+    /// Default: 16.</param>
+    /// <param name="sides">The number of kinds of side information: cameras, views, or cameras × views; 0 for none. Default: 0.</param>
+    /// <param name="sideScale">The factor on the side information's embedding. Default: 3, as in TransReID.</param>
+    /// <param name="dropPath">Stochastic depth: the probability that, in training, a sample skips the attention of the last block, and
+    /// likewise its perceptron. From the first block to the last it grows linearly from 0. TransReID uses 0.1. Default: 0.</param>
+    /// <param name="feature">Which tokens become the feature map. Default: the class token.</param>
+    /// <param name="interpolation">How positions are interpolated for images of another size. Default: bicubic.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The height or width is less than 16, the stride is not in [1, 16],
+    /// <paramref name="sides"/> is negative, <paramref name="sideScale"/> is not finite, <paramref name="dropPath"/> is not in [0, 0.99],
+    /// or an option is undefined.</exception>
     public static VisionTransformer Tiny(long height = 224, long width = 224, int stride = Patch, long sides = 0,
         double sideScale = 3, double dropPath = 0, TransformerFeature feature = TransformerFeature.ClassToken,
         PositionInterpolation interpolation = PositionInterpolation.Bicubic) =>
@@ -103,7 +104,7 @@ public sealed class VisionTransformer : Backbone, IResizesWeights, IGraphLayer
     /// <summary>The number of kinds of side information; 0 for none.</summary>
     public long Sides { get; }
 
-    /// <summary>The tokens after the last layer norm: the class token, then the patches row by row.</summary>
+    /// <summary>Computes the tokens after the last layer norm: the class token, then the patches row by row.</summary>
     /// <param name="images">[N, 3, H, W], of the type and on the device of the weights.</param>
     /// <param name="side">int64 [N], each image's side information in [0, <see cref="Sides"/>): its camera, its view, or camera · views +
     /// view. Null if the network was made without side information.</param>

@@ -4,9 +4,10 @@ namespace MetricLearning;
 
 /// <summary>The distances of a batch to its references. They are computed when they are needed.</summary>
 /// <remarks>
-/// A loss that uses few tuples indexes the view. Only their distances are computed again, from differences, so the backward pass costs
-/// O(tuples · D) and the values are exact up to rounding. For a product (cosine, dot) the matrix is equally exact, so it is used if it is
-/// smaller. A loss that uses all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the batch.
+/// A loss that uses few tuples indexes the view. Their distances are computed from differences, apart from the matrix, so the backward pass
+/// costs O(tuples · D) and the values are exact up to rounding. For a product (cosine, dot) the matrix is equally exact, so it is used if
+/// it is smaller. A loss that uses all tuples takes the <see cref="Matrix"/>, which is computed once for all miners and losses of the
+/// batch.
 /// <para>Thread safety: one thread at a time, because the matrix is computed on first use.</para>
 /// </remarks>
 public sealed class DistanceView
@@ -25,7 +26,7 @@ public sealed class DistanceView
     /// <summary>The distance.</summary>
     public Distance Distance { get; }
 
-    /// <summary>[N, M] with gradient; computed on first use.</summary>
+    /// <summary>The matrix of all distances, [N, M] with gradient; computed on first use.</summary>
     public Tensor Matrix => matrix ??= Batch.Own(Distance.OfPrepared.Matrix(Prepared.X, Prepared.Y));
 
     /// <summary>Whether the matrix was computed, so that using it costs nothing.</summary>
@@ -44,7 +45,8 @@ public sealed class DistanceView
         }
     }
 
-    /// <summary>[K] with gradient: row <c>rows[k]</c> of the batch to row <c>columns[k]</c> of the references.</summary>
+    /// <summary>The distances of chosen pairs, [K] with gradient: entry k is that of row <c>rows[k]</c> of the batch to row
+    /// <c>columns[k]</c> of the references.</summary>
     /// <param name="rows">int64 [K].</param>
     /// <param name="columns">int64 [K].</param>
     public Tensor this[Tensor rows, Tensor columns]

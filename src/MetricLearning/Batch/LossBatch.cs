@@ -84,16 +84,16 @@ public sealed class LossBatch : IDisposable
         Given = tuples;
     }
 
-    /// <summary>[N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
+    /// <summary>The embeddings [N, D], float32 or float64 (half precision is widened to float32), with gradient.</summary>
     public Tensor Embeddings { get; }
 
-    /// <summary>int64 [N]; null if tuples were given instead.</summary>
+    /// <summary>The labels, int64 [N]; null if tuples were given instead.</summary>
     public Tensor? Labels { get; }
 
-    /// <summary>[M, D]: the references; the embeddings themselves if no references were given.</summary>
+    /// <summary>The references [M, D]; the embeddings themselves if no references were given.</summary>
     public Tensor References { get; }
 
-    /// <summary>int64 [M]; null if tuples were given instead.</summary>
+    /// <summary>The labels of the references, int64 [M]; null if tuples were given instead.</summary>
     public Tensor? ReferenceLabels { get; }
 
     /// <summary>Whether the references are the batch itself.</summary>
@@ -108,10 +108,10 @@ public sealed class LossBatch : IDisposable
     /// <summary>Whether the embeddings are known to be finite. They are checked once, and only on the CPU.</summary>
     internal bool IsKnownFinite => isFinite ??= FiniteCheck.IsKnown(Embeddings);
 
-    /// <summary>N.</summary>
+    /// <summary>The number of rows N of the batch.</summary>
     public long Rows { get; }
 
-    /// <summary>M.</summary>
+    /// <summary>The number of rows M of the references, which is the number of columns of the distance matrix.</summary>
     public long Columns { get; }
 
     /// <summary>The pairs that may be used: by the labels, or by the given tuples.</summary>
@@ -144,8 +144,9 @@ public sealed class LossBatch : IDisposable
         : LackingRows.OfLabels(Labels!, ReferenceLabels!, self);
 
     /// <summary>
-    /// A scalar without gradient: (Σλ)² / Σλ² of the eigenvalues λ of the embeddings' covariance, from the smaller of its two products; 0
-    /// if the rows differ by at most the rounding of their type, because the directions of rounding errors mean nothing.
+    /// A scalar without gradient: (Σλ)² / Σλ² of the eigenvalues λ of the embeddings' covariance, from the smaller of XᵀX and XXᵀ of the
+    /// centered embeddings X. It is 0 if the rows differ by at most the rounding of their type, because the directions of rounding errors
+    /// mean nothing.
     /// </summary>
     internal Tensor EffectiveRank
     {

@@ -21,7 +21,7 @@ public readonly record struct LossTerm(Tensor Values, Tensor? Anchors = null)
     /// </summary>
     internal Tensor? Counts { get; init; }
 
-    /// <summary>[K], with <see cref="Counts"/>: the number of summed values that are not 0.</summary>
+    /// <summary>[K], if <see cref="Counts"/> is set: how many of the summed values are not 0.</summary>
     internal Tensor? ActiveCounts { get; init; }
 
     /// <summary>The number of values that are not 0, a scalar.</summary>

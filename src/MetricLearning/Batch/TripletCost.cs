@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// <param name="Soft">Whether softplus replaces the hinge.</param>
 internal readonly record struct TripletCost(double Near, double Far, double Margin, bool Soft)
 {
-    /// <summary>The costs of d(a,p) and d(a,n), by tensor operations.</summary>
+    /// <summary>Computes the costs from d(a,p) and d(a,n) by tensor operations.</summary>
     public Tensor Of(Tensor near, Tensor far)
     {
         var violation = S(Near) * near - S(Far) * far + S(Margin);

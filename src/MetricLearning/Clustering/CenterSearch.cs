@@ -9,7 +9,8 @@ internal abstract class CenterSearch(Tensor rows)
     /// <summary>The rows.</summary>
     protected Tensor Rows => rows;
 
-    /// <summary>Creates a search for rows whose mean is 0. On the CPU it is a <see cref="SievedCenterSearch"/>.</summary>
+    /// <summary>Creates a search for rows whose mean is 0. It is a <see cref="SievedCenterSearch"/> for all rows that this class supports,
+    /// and otherwise a <see cref="TensorCenterSearch"/>.</summary>
     public static CenterSearch Of(Tensor rows) =>
         SievedCenterSearch.Supports(rows) ? new SievedCenterSearch(rows) : new TensorCenterSearch(rows);
 

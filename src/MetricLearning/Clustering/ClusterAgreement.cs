@@ -5,14 +5,15 @@ namespace MetricLearning;
 /// <summary>Measures the agreement of two partitions of the same items, such as labels and clusters. The numbering of the classes does not
 /// matter.</summary>
 /// <remarks>
-/// <para>The measures follow scikit-learn: entropies are in nats, and the normalization is by the arithmetic mean of the two entropies. Two
-/// equal partitions have exactly 1, even if both are a single cluster. If only one of the two partitions is a single cluster, they have
-/// 0.</para>
+/// <para>The measures follow scikit-learn: entropies are in nats, and the normalization is by the arithmetic mean of the two entropies. NMI
+/// and AMI are exactly 1 for two equal partitions, even if both are a single cluster. They are 0 if only one of the two partitions is a
+/// single cluster.</para>
 /// <para>Thread safety: any number of threads may call it at once.</para>
 /// </remarks>
 public static class ClusterAgreement
 {
-    /// <summary><c>I = Σ nᵢⱼ/N · ln(N nᵢⱼ / (aᵢ bⱼ))</c>, in nats; never below 0.</summary>
+    /// <summary>Computes the mutual information in nats, <c>I = Σ nᵢⱼ/N · ln(N nᵢⱼ / (aᵢ bⱼ))</c>. It is never below 0.</summary>
+    /// <remarks>N is the number of items. Of these, nᵢⱼ have label i and cluster j, aᵢ have label i, and bⱼ have cluster j.</remarks>
     /// <param name="labels">The label of each item.</param>
     /// <param name="clusters">The cluster of each item.</param>
     /// <exception cref="ArgumentException">The numbers of items differ.</exception>
@@ -20,7 +21,8 @@ public static class ClusterAgreement
     public static double MutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters) =>
         new Table(labels, clusters).Information;
 
-    /// <summary>NMI: <c>I / ((H(labels) + H(clusters)) / 2)</c>, in [0, 1].</summary>
+    /// <summary>Computes the normalized mutual information (NMI), <c>I / ((H(labels) + H(clusters)) / 2)</c>, in [0, 1]. H is the entropy
+    /// of a partition.</summary>
     /// <inheritdoc cref="MutualInformation"/>
     public static double NormalizedMutualInformation(IReadOnlyList<long> labels, IReadOnlyList<long> clusters)
     {
@@ -29,8 +31,9 @@ public static class ClusterAgreement
         return table.Information == 0 ? 0 : table.Information / table.MeanEntropy;
     }
 
-    /// <summary>AMI: <c>(I − E[I]) / ((H(labels) + H(clusters)) / 2 − E[I])</c>, with the exact expectation over random partitions of the
-    /// same sizes: about 0 for clusters at random, however many; may be slightly negative.</summary>
+    /// <summary>Computes the adjusted mutual information (AMI), <c>(I − E[I]) / ((H(labels) + H(clusters)) / 2 − E[I])</c>. E[I] is the
+    /// exact expectation of I over random partitions of the same sizes. So AMI is about 0 for random clusters, however many there are. It
+    /// may be slightly negative.</summary>
     /// <remarks>Vinh, Epps and Bailey, JMLR 11, 2010. Cost: the product of the numbers of different cluster sizes, times the size of the
     /// smaller cluster.</remarks>
     /// <inheritdoc cref="MutualInformation"/>

@@ -6,10 +6,11 @@ namespace MetricLearning;
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class EffectiveDimension
 {
-    /// <summary>The shares of variance along the principal axes, the largest first: <c>λᵢ / Σ λ</c>, of the float64 covariance.</summary>
+    /// <summary>Computes the share of the variance along each principal axis, the largest first: <c>λᵢ / Σ λ</c>, where the λ are the
+    /// eigenvalues of the float64 covariance matrix.</summary>
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <returns>D shares that add up to 1; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite.</exception>
     public static IReadOnlyList<double> VarianceShares(Tensor features)
     {
         Guard.Matrix(features);
@@ -49,12 +50,12 @@ public static class EffectiveDimension
 
     /// <summary>Computes PCF, the principal components fraction of open-metric-learning: the smallest number of principal axes that hold
     /// more than a share of the variance, divided by D. A low value means that the embeddings use few of their dimensions.</summary>
-    /// <remarks>No set of axes holds more than all of the variance, so for a share of 1 all min(N, D) axes count. (There
-    /// open-metric-learning may give one axis more, depending on the rounding of its float32 sum.)</remarks>
+    /// <remarks>No set of axes holds more than all of the variance, so for a share of 1 all min(N, D) axes count. For this share,
+    /// open-metric-learning may count one axis more, depending on the rounding of its float32 sum.</remarks>
     /// <param name="features">[N, D], finite, N at least 2.</param>
     /// <param name="share">The share of the variance, in [0, 1].</param>
     /// <returns>The fraction, in [0, 1]; NaN if all rows are the same.</returns>
-    /// <exception cref="ArgumentException">There is only one row, or a feature is not finite.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two rows, or a feature is not finite.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not in [0, 1].</exception>
     public static double Fraction(Tensor features, double share)
     {

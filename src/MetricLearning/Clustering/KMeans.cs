@@ -4,12 +4,14 @@ namespace MetricLearning;
 
 /// <summary>Lloyd's k-means with seeded k-means++ starts, in float64 on the device of the features.</summary>
 /// <remarks>
-/// <para>Starts are drawn with probability proportional to the squared distance from the nearest center so far (Arthur and Vassilvitskii,
-/// 2007), by the library's own generator. A cluster that loses all its rows takes the row farthest from its center. The best of
-/// <see cref="Restarts"/> runs is kept. Distances are taken about the mean row. On the CPU a float32 scan with a proven error bound drops
-/// nearly all centers of a row, and float64 sums of squared differences decide among the rest: the answer is, to the bit, that of comparing
-/// all of them, and equal distances go to the lower center. On other devices it is that of float64 matrix products. Memory beyond the
-/// float64 copy of the features: a float32 copy on the CPU, about 64 MB elsewhere.</para>
+/// <para>The starts are the rows that become the first centers. The library's own generator draws them, each with a probability
+/// proportional to its squared distance from the nearest center so far (Arthur and Vassilvitskii, 2007). An empty cluster takes over the
+/// row that is farthest from the center to which it is assigned. Of <see cref="Restarts"/> runs, the one with the lowest
+/// <see cref="KMeansResult.Inertia"/> is kept. The mean row is subtracted before distances are computed. On the CPU a float32 scan with a
+/// proven error bound drops nearly all centers of a row, and float64 sums of squared differences decide among the rest. The answer is bit
+/// for bit that of comparing all centers. Of equally near centers, the one with the lower number is taken. Other devices use float64 matrix
+/// products, and so does the CPU for rows of more than 65,536 numbers or with a largest number outside of 10⁻¹²⁰ to 10¹²⁰. Memory: up to
+/// two float64 copies of the features, and in addition a float32 copy on the CPU or about 64 MB elsewhere.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record KMeans
@@ -17,10 +19,10 @@ public sealed record KMeans
     /// <summary>Creates k-means with this number of clusters.</summary>
     /// <param name="clusters">k, at least 1; for NMI and AMI the number of classes.</param>
     /// <param name="seed">The seed of the starts. Default: 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There are less than 1 clusters.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of clusters is less than 1.</exception>
     public KMeans(int clusters, ulong seed = 0) => (Clusters, Seed) = (clusters, seed);
 
-    /// <summary>k.</summary>
+    /// <summary>The number of clusters, k.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Clusters { get; init => field = Guard.AtLeast(value, 1); }
 
@@ -38,8 +40,8 @@ public sealed record KMeans
     /// <summary>Clusters the rows.</summary>
     /// <param name="features">[N, D], finite, N at least k.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
-    /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead if a run converges early. Default: null,
-    /// nobody.</param>
+    /// is 1. It counts <see cref="MaxIterations"/> iterations for each run, and jumps ahead if a run converges early. Default: null, no
+    /// reports.</param>
     /// <param name="cancellationToken">Cancels the call; it is checked after each start that is drawn, and after each iteration. A
     /// canceled call frees all its tensors.</param>
     /// <returns>The clusters, which the caller disposes.</returns>
@@ -55,9 +57,12 @@ public sealed record KMeans
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         Guard.Finite(features);
-        var rows = features.detach().to(ScalarType.Float64).contiguous();
-        var mean = rows.mean([0], keepdim: true);
-        rows = rows - mean;
+        Tensor mean, rows;
+        using (var wide = features.detach().to(ScalarType.Float64))
+        {
+            mean = wide.mean([0], keepdim: true);
+            rows = (wide - mean).contiguous();
+        }
         KMeansResult? best = null;
         for (var run = 0; run < Restarts; run++)
         {

@@ -44,6 +44,6 @@ internal sealed unsafe class PackedCenters
     /// <summary>The greatest length.</summary>
     public float Longest { get; }
 
-    /// <summary>A float that is not below a length.</summary>
+    /// <summary>Rounds a length up to a float.</summary>
     public static float RoundedUp(double length) => (float)(length * (1 + 1e-6));
 }

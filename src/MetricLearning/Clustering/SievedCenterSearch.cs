@@ -8,10 +8,10 @@ namespace MetricLearning;
 /// <summary>Finds the nearest centers on the CPU: a float32 scan with an error bound drops nearly all centers, and float64 decides among
 /// the rest.</summary>
 /// <remarks>
-/// The answer is, to the bit, that of comparing float64 sums of squared differences with all centers; of equal ones the lowest center is
-/// taken. A later call compares a row whose center has not moved with the moved centers only. Rows and centers are scaled by a power of 2
-/// to at most 1 before they are rounded to float32. With u = 2⁻²⁴, half a squared distance without ½‖x‖² is <c>½‖c‖² − x·c</c>, and in
-/// float32 it is wrong by less than <c>u((D + 16)‖x‖‖c‖ + 4‖c‖²)</c> beside what underflows.
+/// The answer is bit for bit that of comparing the float64 sums of squared differences of all centers. Of equally near centers, the one
+/// with the lowest number is taken. A later call compares a row whose center has not moved with the moved centers only. Rows and centers
+/// are scaled by a power of 2 to at most 1 before they are rounded to float32. With u = 2⁻²⁴, half a squared distance without ½‖x‖² is
+/// <c>½‖c‖² − x·c</c>, and its float32 error is less than <c>u((D + 16)‖x‖‖c‖ + 4‖c‖²)</c>, apart from underflow.
 /// </remarks>
 internal sealed unsafe class SievedCenterSearch : CenterSearch
 {
@@ -21,7 +21,7 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
     private const int RowsPerTask = 1 << 10;
     private const double Rounding = 1.0 / (1 << 24);
 
-    /// <summary>Beyond this the bound of a sum of rounding errors is not nearly D·u.</summary>
+    /// <summary>The largest width for which D·u closely bounds the rounding error of a sum.</summary>
     private const long WidestRow = 1 << 16;
 
     /// <summary>Squares of numbers in this range, and sums of them, neither overflow nor lose digits in float64.</summary>
@@ -47,7 +47,8 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
         Threads.ForRows(count, width, i => lengths[i] = Length((double*)from + i * width));
     }
 
-    /// <summary>Whether the rows are on the CPU, and so wide and so large that the error bound holds.</summary>
+    /// <summary>Whether the rows are on the CPU, and their width and their numbers are in the range in which the error bound
+    /// holds.</summary>
     public static bool Supports(Tensor rows)
     {
         if (rows.device_type != TorchSharp.DeviceType.CPU || rows.size(0) > int.MaxValue || rows.size(1) > WidestRow) return false;
@@ -65,7 +66,7 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
             float* y = (float*)rounded, near = y + center * width;
             for (var i = task * RowsPerTask; i < Math.Min(count, (task + 1) * RowsPerTask); i++)
             {
-                // What rounding to float32 moves a distance by, and what rounding its square takes.
+                // This subtracts the most that rounding to float32 can add to the distance and to its square.
                 var distance = Math.Sqrt(SquaredDifference(y + (long)i * width, near, width) * (1 - (width + 8) * Rounding))
                     - 2 * Rounding * ((double)lengths[i] + lengths[center]) - 1e-16;
                 if (distance > 0 && distance * distance * (1 - 1e-9) > nearest[i] * scale * scale) continue;
@@ -98,8 +99,8 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
     /// <param name="rows">The rows.</param>
     /// <param name="among">The centers, in ascending order.</param>
     /// <param name="centers">All centers.</param>
-    /// <param name="fresh">Whether the nearest of these centers is the answer; if not, it replaces the answer that is there only where it
-    /// is nearer.</param>
+    /// <param name="fresh">If true, the nearest of these centers becomes the answer. If false, it replaces the earlier answer only if it is
+    /// nearer.</param>
     private void Compare(int[] rows, int[] among, double* centers, bool fresh)
     {
         using var scope = NewDisposeScope();
@@ -140,7 +141,7 @@ internal sealed unsafe class SievedCenterSearch : CenterSearch
             var (half, slack) = Bounds(products, halfSquares, norms, j, reach, ofSquares);
             sure = Vector256.Min(sure, half + slack);
         }
-        // float64 decides among all that may be nearest, and it errs too, by less than a part in 10⁹ of what float32 does.
+        // float64 decides among all centers that may be nearest. Its own error is less than 10⁻⁹ of that of float32.
         var largest = packed.Longest + lengths[row];
         var limit = Vector256.Create((float)(Least(sure) + 1e-30 + (width + 8) * Math.ScaleB(1, -50) * largest * largest));
         var x = exact + (long)row * width;

@@ -123,13 +123,13 @@ internal static class Guard
         [CallerMemberName] string member = "") =>
         double.IsFinite(value) && value >= 0 ? value : throw OutOfRange(Named(name, member), value, "0 or greater");
 
-    /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
+    /// <summary>Requires an integer of at least <paramref name="minimum"/>.</summary>
     public static int AtLeast(int value, int minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         value >= minimum ? value : throw OutOfRange(Named(name, member), value,
             string.Create(CultureInfo.InvariantCulture, $"at least {minimum}"));
 
-    /// <summary>An integer of at least <paramref name="minimum"/>.</summary>
+    /// <summary>Requires an integer of at least <paramref name="minimum"/>.</summary>
     public static long AtLeast(long value, long minimum, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") =>
         value >= minimum ? value : throw OutOfRange(Named(name, member), value,

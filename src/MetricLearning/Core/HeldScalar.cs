@@ -6,10 +6,10 @@ namespace MetricLearning;
 /// <summary>A number for TorchSharp that <see cref="Scalars"/> keeps alive; <c>S(2)</c> makes one.</summary>
 /// <remarks>
 /// It converts to a TorchSharp <see cref="Scalar"/>, so every method that takes a scalar takes it. Its operators compute what TorchSharp's
-/// compute for a number, element by element and with gradient, and make no scalar that nothing refers to. Only
+/// operators compute for a number, element by element and with gradient, but every scalar that they use stays referenced. Only
 /// <see cref="Scalars"/> makes values; the default value has no number and cannot be used.
-/// <para> Thread safety: use a value on the thread that made it, in the expression that made it: it is kept alive until that thread has
-/// made 256 more. </para>
+/// <para> Thread safety: use a value only on the thread that made it, and only in the expression that made it. It is kept alive until that
+/// thread has made 256 more. </para>
 /// </remarks>
 public readonly struct HeldScalar
 {

@@ -19,7 +19,8 @@ internal static unsafe class OpenMpTeam
 
     private static readonly Lazy<nint> entry = new(Find);
 
-    /// <summary>Whether libtorch's OpenMP runtime can run loops. It can on Linux. Ask only after libtorch was loaded.</summary>
+    /// <summary>Whether libtorch's OpenMP runtime can run loops, which is possible on Linux only. Read it only after libtorch was
+    /// loaded.</summary>
     public static bool IsAvailable => entry.Value != 0;
 
     /// <summary>Calls <paramref name="body"/> for 0, 1, ... count − 1, in any order. An exception of <paramref name="body"/> is thrown

@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// TorchSharp 0.107 turns each number into a native <see cref="Scalar"/>, passes its address to libtorch, and keeps no reference to it. A
 /// garbage collection at that moment lets the finalizer free the scalar while libtorch reads it. The call then throws "Unknown scalar
 /// type"; it might also compute with another number. Implicit conversions do this, the operators on numbers do it, and so does every method
-/// that makes a number itself, such as the factor 1 of <c>x + y</c>. src/BannedSymbols.txt lists them; the libraries' build forbids them,
-/// and a test looks through the compiled code.
+/// that makes a number itself, such as the factor 1 of <c>x + y</c>. src/BannedSymbols.txt lists these members. The libraries' build
+/// forbids them, and a test looks for them in the compiled code.
 /// <para> A number made here is referenced until its thread has made 256 more. A native call ends long before that. None is ever disposed,
 /// so a field that holds a number longer keeps it alive by itself. </para>
 /// <para> Use it in losses, miners and distances of your own (docs/torchsharp.md, "Numbers in your own losses"): </para>

@@ -14,7 +14,7 @@ internal static class Scratch
     /// <summary>Gets at least <paramref name="count"/> floats.</summary>
     public static float[] Floats(int count) => floats is { } held && held.Length >= count ? held : floats = new float[count];
 
-    /// <summary>Exactly <paramref name="count"/> doubles.</summary>
+    /// <summary>Gets exactly <paramref name="count"/> doubles.</summary>
     public static Span<double> Doubles(int count) =>
         (doubles is { } held && held.Length >= count ? held : doubles = new double[count]).AsSpan(0, count);
 

@@ -95,7 +95,7 @@ public sealed class SeededRandom
     /// <summary>Chooses different items at random, moves them to the beginning and returns them; every choice and order is equally
     /// likely.</summary>
     /// <param name="items">The items, which are reordered.</param>
-    /// <param name="count">The number of to choose, in [0, number of items].</param>
+    /// <param name="count">The number of items to choose, from 0 to the number of all items.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative or greater than the number of
     /// items.</exception>
     public Span<T> Choose<T>(Span<T> items, int count)

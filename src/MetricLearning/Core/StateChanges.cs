@@ -6,7 +6,7 @@ namespace MetricLearning;
 /// <remarks>
 /// A call runs in <see cref="During{T}"/>. If it throws, all its changes are undone, the last first. A call within another call passes its
 /// changes to the outer call, which may still throw.
-/// <para>Thread safety: one for each thread.</para>
+/// <para>Thread safety: each thread has its own.</para>
 /// </remarks>
 internal sealed class StateChanges
 {
@@ -42,7 +42,7 @@ internal sealed class StateChanges
         current.changes.Add((() => written.detach().copy_(saved), [saved]));
     }
 
-    /// <summary>The same for some rows of a tensor.</summary>
+    /// <summary>Saves some rows of a tensor before they are overwritten. If the call throws, they are restored.</summary>
     /// <param name="written">[N, ...], without gradient.</param>
     /// <param name="rows">int64 [K].</param>
     public static void Before(Tensor written, Tensor rows)

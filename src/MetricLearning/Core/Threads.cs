@@ -28,7 +28,7 @@ internal static class Threads
         else For(count, threads, body);
     }
 
-    /// <summary>The same for a number of .NET's threads. It does not ask libtorch, so it does not load it. An exception of
+    /// <summary>Does the same on .NET's own threads. It does not call libtorch, so it does not load it. An exception of
     /// <paramref name="body"/> is thrown unchanged, for any number of threads; if several calls fail, it is the exception of one of
     /// them.</summary>
     /// <param name="count">The number of items.</param>

@@ -5,9 +5,9 @@ namespace MetricLearning;
 /// <summary>The progress of training from easy to hard: a number from 0 to 1 that <see cref="ScheduledMiner"/>,
 /// <see cref="EasyToHardMiner"/> and <see cref="ScheduledMargin"/> follow.</summary>
 /// <remarks>
-/// A pupil goes to primary school before university. Triplets that are too hard at first can make a network collapse, and triplets that
-/// stay easy teach nothing. The progress follows the length of training (<see cref="Over"/>), or what the network has learned
-/// (<see cref="ByActiveFraction"/>): when few triplets have a loss, the next ones may be harder.
+/// A curriculum shows a network easy examples before hard ones. Triplets that are too hard at first can make a network collapse, and
+/// triplets that stay easy teach nothing. The progress follows the length of training (<see cref="Over"/>), or what the network has learned
+/// (<see cref="ByActiveFraction"/>): when few triplets still have a loss above 0, the next ones may be harder.
 /// <code>
 /// var curriculum = Curriculum.Over(TrainingSpan.Epochs(60), iterationsPerEpoch: sampler.BatchesPerEpoch);
 /// using var loss = new TripletLoss { Miner = new EasyToHardMiner(curriculum) { SkippedShare = 0.05 } };
@@ -16,7 +16,8 @@ namespace MetricLearning;
 /// optimizer.SafeStep();
 /// curriculum.Step();
 /// </code>
-/// <para>Thread safety: one thread at a time calls <see cref="Step()"/>, while no other computes a loss that follows it.</para>
+/// <para>Thread safety: one thread at a time may call <see cref="Step()"/>, while no other thread computes a loss that follows the
+/// curriculum.</para>
 /// </remarks>
 public sealed class Curriculum : ITrainingState
 {
@@ -29,8 +30,8 @@ public sealed class Curriculum : ITrainingState
     private Curriculum(double start, double length, double threshold, double stride, int window) =>
         (this.start, this.length, this.threshold, this.stride, this.window) = (start, length, threshold, stride, window);
 
-    /// <summary>Creates a curriculum over a length of training: 0 until <paramref name="start"/>, then in a straight line to 1 at
-    /// <paramref name="end"/>.</summary>
+    /// <summary>Creates a curriculum over a length of training. The progress is 0 until <paramref name="start"/>, and then grows linearly
+    /// to 1 at <paramref name="end"/>.</summary>
     /// <param name="end">When it ends, counted from the start of training.</param>
     /// <param name="start">When it begins. Default: at once.</param>
     /// <param name="iterationsPerEpoch">The number of iterations of an epoch; needed if a length is in epochs. It is
@@ -68,7 +69,7 @@ public sealed class Curriculum : ITrainingState
     /// <summary>The progress, in [0, 1].</summary>
     public double Progress => FollowsLoss ? progress : Math.Clamp((iteration - start) / length, 0, 1);
 
-    /// <summary>Whether the active fraction of a loss drives it.</summary>
+    /// <summary>Whether the active fraction of a loss drives this curriculum.</summary>
     public bool FollowsLoss => window > 0;
 
     /// <summary>The number of iterations that are done.</summary>

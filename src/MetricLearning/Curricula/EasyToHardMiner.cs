@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Picks one triplet for each anchor: at first easy ones, and harder and harder ones as a <see cref="Curriculum"/> advances. The
+/// <summary>Picks one triplet for each anchor, which is easy at first and becomes harder as a <see cref="Curriculum"/> advances. The
 /// hardest candidates, which often have a wrong label, can always be skipped.</summary>
 /// <remarks>
 /// The positives of an anchor are ranked from the farthest (rank 0, the hardest) to the nearest, its negatives from the nearest to the
-/// farthest. The ⌊s·n⌋ hardest of n candidates are skipped. From the remaining m it takes the one of rank <c>round((1 − h)(m − 1))</c>,
-/// where the hardness <c>h = h₀ + (1 − h₀) · progress</c> grows from h₀ to 1. With s = 0 and progress 1 it is <see cref="BatchHardMiner"/>.
-/// Memory O(N·M), two sorts of each row. Bengio et al., <i>Curriculum Learning</i>, 2009, applied to ranks.
+/// farthest. The ⌊s·n⌋ hardest of n candidates are skipped. Of the remaining m, the miner takes the one of rank <c>round((1 − h)(m −
+/// 1))</c>, where the hardness <c>h = h₀ + (1 − h₀) · progress</c> grows from h₀ to 1. With s = 0 and progress 1 it equals
+/// <see cref="BatchHardMiner"/>. Memory O(N·M), two sorts of each row. Bengio et al., <i>Curriculum Learning</i>, 2009, applied to ranks.
 /// <para>Thread safety: any number of threads may mine at once, each with a batch of its own, while the curriculum does not
 /// step.</para>
 /// </remarks>
@@ -21,11 +21,11 @@ public sealed class EasyToHardMiner : Miner
     /// <exception cref="ArgumentNullException">The curriculum is null.</exception>
     public EasyToHardMiner(Curriculum curriculum) => this.curriculum = Guard.NotNull(curriculum);
 
-    /// <summary>h₀, the hardness at the start, in [0, 1]: 0 for the easiest candidates, 0.5 for the middle ones. Default: 0.</summary>
+    /// <summary>The hardness h₀ at the start, in [0, 1]: 0 for the easiest candidates, 0.5 for the middle ones. Default: 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, 1].</exception>
     public double StartHardness { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>s, the share of the hardest candidates of each anchor that is skipped as noise, in [0, 1). Default: 0.</summary>
+    /// <summary>The share s of the candidates of each anchor, in [0, 1), that is skipped as noise: the hardest ones. Default: 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, 1).</exception>
     public double SkippedShare
     {
@@ -49,7 +49,7 @@ public sealed class EasyToHardMiner : Miner
             candidates.Columns);
     }
 
-    /// <summary>The column of each row's candidate, [N]; of a row without candidates any column.</summary>
+    /// <summary>The column of the chosen candidate of each row, [N]; any column for a row without candidates.</summary>
     private Tensor AtHardness(Tensor keys, Tensor candidates, double hardness)
     {
         var (_, order, count) = CandidateOrder.Sort(keys, candidates);

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>A row of another class that is near to a row.</summary>
+/// <summary>A row of another class that is similar to a given row, the anchor, together with a positive of the anchor.</summary>
 /// <param name="Anchor">The row.</param>
 /// <param name="Positive">A row of its class.</param>
 /// <param name="Negative">The row of another class.</param>

@@ -12,10 +12,11 @@ namespace MetricLearning;
 /// var found = search.Find(set.Features, set.Identities);
 /// var sampler = new FixedTripletsSampler([.. found.Select(hard =&gt; hard.Triplet)], tripletsPerBatch: 32);
 /// </code>
-/// Similarity is the cosine. Candidates are ranked by it, ties by their row; the lowest ranks are the hardest, and the likeliest to have a
-/// wrong label. The options are those of sentence-transformers' <c>mine_hard_negatives</c> (<c>range_min</c>, <c>range_max</c>,
-/// <c>min_score</c>, <c>max_score</c>, <c>absolute_margin</c>, <c>relative_margin</c>, <c>num_negatives</c>, <c>sampling_strategy</c>, and
-/// a teacher in place of its cross encoder). Time O(N²·D) and a sort of each row; memory O(N) for each row of a block.
+/// Similarity is the cosine. Candidates are ranked by it, the most similar first, and equal ones by their row. The first ranks are the
+/// hardest candidates, and the likeliest to have a wrong label. The options are those of sentence-transformers' <c>mine_hard_negatives</c>
+/// (<c>range_min</c>, <c>range_max</c>, <c>min_score</c>, <c>max_score</c>, <c>absolute_margin</c>, <c>relative_margin</c>,
+/// <c>num_negatives</c>, <c>sampling_strategy</c>, and a teacher in place of its cross encoder). Time O(N²·D) and a sort of each row;
+/// memory O(N) for each row of a block.
 /// <para>Thread safety: immutable; any number of threads may search at once.</para>
 /// </remarks>
 public sealed record HardNegativeSearch
@@ -42,13 +43,14 @@ public sealed record HardNegativeSearch
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? MinimumSimilarity { get; init => field = value is { } given ? Guard.Finite(given, nameof(MinimumSimilarity)) : null; }
 
-    /// <summary>m: the similarity of a negative must be at most that of the positive − m, otherwise it counts as a false negative; null
-    /// (the default) for no such limit. With a negative m, negatives may be nearer than the positive.</summary>
+    /// <summary>The absolute margin m: the similarity of a negative must be at most s − m, where s is the similarity of the positive.
+    /// Otherwise it counts as a false negative. Null (the default) for no such limit. With a negative m, negatives may be nearer than the
+    /// positive.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? AbsoluteMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(AbsoluteMargin)) : null; }
 
-    /// <summary>r: the similarity of a negative must be at most that of the positive · (1 − r); null (the default) for no such
-    /// limit.</summary>
+    /// <summary>The relative margin r: the similarity of a negative must be at most s·(1 − r), where s is the similarity of the positive.
+    /// Null (the default) for no such limit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not finite.</exception>
     public double? RelativeMargin { get; init => field = value is { } given ? Guard.Finite(given, nameof(RelativeMargin)) : null; }
 
@@ -56,8 +58,8 @@ public sealed record HardNegativeSearch
     /// Default: false.</summary>
     public bool FarthestPositive { get; init; }
 
-    /// <summary>Whether the negatives are drawn at random among the candidates that are left, in place of the nearest. Default:
-    /// false.</summary>
+    /// <summary>Whether the negatives are drawn at random among the candidates that pass the limits, instead of taking the nearest ones.
+    /// Default: false.</summary>
     public bool Draws { get; init; }
 
     /// <summary>The seed of the draws. Default: 0.</summary>
@@ -66,15 +68,15 @@ public sealed record HardNegativeSearch
     /// <summary>Searches a corpus.</summary>
     /// <param name="features">[N, D], floating point and finite.</param>
     /// <param name="labels">N labels; only equality counts.</param>
-    /// <param name="teacher">[N, T]: features of a stronger model, by which margins and limits are measured; the ranks stay those of
-    /// <paramref name="features"/>. Null (the default) to measure by the features themselves.</param>
+    /// <param name="teacher">[N, T]: features of a stronger model, by which the positive is chosen and margins and limits are measured. The
+    /// ranks stay those of <paramref name="features"/>. Null (the default) to measure by the features themselves.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <returns>The triplets of all anchors, in their order, for each the nearest negative first. An anchor without another row of its
-    /// class, or without a candidate that passes, has none.</returns>
+    /// <returns>The triplets in the order of their anchors; those of one anchor begin with the nearest negative. An anchor without another
+    /// row of its class, or without a candidate that passes, has no triplet.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a feature is not finite; the message says which.</exception>
     /// <exception cref="InvalidOperationException"><see cref="SkippedRanks"/> is not below <see cref="LastRank"/>.</exception>
-    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<HardNegative> Find(Tensor features, IReadOnlyList<long> labels, Tensor? teacher = null,
         CancellationToken cancellationToken = default)
     {
@@ -115,7 +117,7 @@ public sealed record HardNegativeSearch
         var positives = same.clone();
         positives.diagonal(start).fill_(S(false));
         var candidates = same.logical_not();
-        // Ranks by the features; figures by the guide.
+        // The features give the ranks. The guide gives the similarities that are compared.
         var (_, order, available) = CandidateOrder.Sort(-cosines, candidates);
         order = order.narrow(1, 0, Math.Min(LastRank, order.size(1)));
         var figures = ReferenceEquals(rows, guide) ? cosines : Product.Of(guide.narrow(0, start, count), guide);

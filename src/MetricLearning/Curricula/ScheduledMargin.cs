@@ -20,7 +20,7 @@ public sealed class ScheduledMargin
     /// <param name="to">The margin at progress 1.</param>
     /// <param name="set">Sets the margin of the loss; it is called at once.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A margin is not finite, or the loss does not take the first one.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A margin is not finite, or the loss refuses the first margin.</exception>
     public ScheduledMargin(Curriculum curriculum, double from, double to, Action<double> set)
     {
         ArgumentNullException.ThrowIfNull(curriculum);

@@ -18,11 +18,11 @@ public sealed class ScheduledMiner : Miner
 
     /// <summary>Creates a miner that follows a curriculum.</summary>
     /// <param name="curriculum">The curriculum.</param>
-    /// <param name="stages">The miners, each with the progress from which it mines; the first from 0, the others in ascending order. All
-    /// have the same <see cref="Miner.Distance"/>, which becomes that of this miner.</param>
+    /// <param name="stages">The miners, each with the progress from which it mines: the first from 0, the others in ascending order up to 1
+    /// at most. All have equal <see cref="Miner.Distance"/>s, or all have none. It becomes that of this miner.</param>
     /// <exception cref="ArgumentNullException">An argument or a miner is null.</exception>
-    /// <exception cref="ArgumentException">There is no stage, the first does not begin at 0, the stages are not in order, or their
-    /// distances differ.</exception>
+    /// <exception cref="ArgumentException">There is no stage, the first does not begin at 0, the stages are not in order, one begins after
+    /// 1, or their distances are not equal.</exception>
     public ScheduledMiner(Curriculum curriculum, params IReadOnlyList<(double From, Miner Miner)> stages)
     {
         ArgumentNullException.ThrowIfNull(curriculum);
@@ -34,7 +34,7 @@ public sealed class ScheduledMiner : Miner
             throw new ArgumentException("stages must begin at 0 and rise up to 1 at most, got "
                 + $"{string.Join(", ", stages.Select(stage => stage.From.ToString("R", CultureInfo.InvariantCulture)))}.",
                 nameof(stages));
-        if (stages.Any(stage => !ReferenceEquals(stage.Miner.Distance, stages[0].Miner.Distance)))
+        if (stages.Any(stage => !Equals(stage.Miner.Distance, stages[0].Miner.Distance)))
             throw new ArgumentException("stages must all use the same distance: give each miner the same Distance, or none.",
                 nameof(stages));
         (this.curriculum, Stages) = (curriculum, [.. stages]);

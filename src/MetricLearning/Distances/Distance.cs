@@ -5,7 +5,8 @@ namespace MetricLearning;
 /// <summary>A distance between embeddings. Smaller is always nearer.</summary>
 /// <remarks>
 /// To add a distance, derive from this class and write only the formulas, <see cref="MatrixCore"/> and <see cref="PairwiseCore"/>. This
-/// class checks the shapes before them and frees their intermediate tensors after them. Use <see cref="Scalars.S(double)"/> for numbers:
+/// class checks the shapes before it calls them, and frees their intermediate tensors afterwards. Use <see cref="Scalars.S(double)"/> for
+/// numbers:
 /// <code>
 /// sealed class SquaredCosine : Distance       // of rows of length 1
 /// {
@@ -22,7 +23,7 @@ namespace MetricLearning;
 /// CPU, rows that are so near that digits would cancel are measured by their differences. There the error of d² is at most about 1,000 ε of
 /// d² itself, and equal rows are at distance 0. On other devices the distance of a row to itself is small but not exactly 0. The gradient
 /// at distance 0 is finite everywhere. </para>
-/// <para> Thread safety: immutable; any number of threads may use it at once. </para>
+/// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Distance
 {
@@ -39,7 +40,7 @@ public abstract class Distance
     /// <summary><c>1 − x·y / (‖x‖ ‖y‖)</c>, in [0, 2] to rounding; a zero row is at distance 1 from everything.</summary>
     public static Distance Cosine { get; } = new CosineDistance();
 
-    /// <summary><c>−x·y</c>: the dot product with the sign that makes smaller nearer.</summary>
+    /// <summary><c>−x·y</c>: the negated dot product, so that smaller is nearer.</summary>
     public static Distance Dot { get; } = new DotDistance();
 
     /// <summary>
@@ -49,13 +50,13 @@ public abstract class Distance
     public static Distance SignalToNoise { get; } = new SignalToNoiseDistance();
 
     /// <summary><c>(Σ |xᵢ − yᵢ|ᵖ)^(1/p)</c>, computed from differences: exact, and slower than <see cref="Euclidean"/> for p = 2.</summary>
-    /// <param name="p">The order, above 0; infinity takes the largest coordinate.</param>
+    /// <param name="p">The order, above 0; infinity takes the largest |xᵢ − yᵢ|.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="p"/> is NaN, 0 or negative.</exception>
     public static Distance Lp(double p) => new LpDistance(p);
 
     /// <summary>This distance between rows that are scaled to length 1. pytorch-metric-learning's default is
     /// <c>Distance.Euclidean.Normalized()</c>.</summary>
-    /// <param name="p">The norm in which rows get length 1, finite and above 0; 2 by default. A zero row stays zero.</param>
+    /// <param name="p">The order of the norm by which rows get length 1, finite and above 0; 2 by default. A zero row stays zero.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="p"/> is not finite or not above 0.</exception>
     public Distance Normalized(double p = 2) => new NormalizedDistance(this, p);
 
@@ -112,10 +113,11 @@ public abstract class Distance
     /// <param name="x">[N, D], float32 or float64.</param>
     internal virtual ProductOrdering? Form(Tensor x) => null;
 
-    /// <summary>[N, D] and [M, D] → [N, M]; y is x itself if a batch is compared with itself. The caller frees the tensors that are created
-    /// here.</summary>
+    /// <summary>Computes the distances of all rows of x to all rows of y: [N, D] and [M, D] → [N, M]. y is x itself if a batch is compared
+    /// with itself. The caller frees the tensors that are created here.</summary>
     protected abstract Tensor MatrixCore(Tensor x, Tensor y);
 
-    /// <summary>[K, D] and [K, D] → [K]. The caller frees the tensors that are created here.</summary>
+    /// <summary>Computes the distance of each row of x to the same row of y: [K, D] and [K, D] → [K]. The caller frees the tensors that are
+    /// created here.</summary>
     protected abstract Tensor PairwiseCore(Tensor x, Tensor y);
 }

@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Where in an image a network's features are strong, as in torchreid's <c>visualize_actmap</c>.</summary>
+/// <summary>Shows where in an image a network's features are strong, as in torchreid's <c>visualize_actmap</c>.</summary>
 /// <remarks>Thread safety: any number of threads may call this at once. It computes with features, not with a model.</remarks>
 public static class ActivationMaps
 {
-    /// <summary><c>a(y, x) = Σ_c f(c, y, x)² / ‖Σ_c f²‖₂</c>: the sum of squares over the channels; each map has length 1.</summary>
+    /// <summary>Computes <c>a(y, x) = Σ_c f(c, y, x)² / ‖Σ_c f²‖₂</c>: the sum of squares over the channels, with each map scaled to length
+    /// 1.</summary>
     /// <param name="features">[N, C, h, w], such as <c>LayerFeatures.Of(model, images, "backbone")</c>.</param>
     /// <returns>[N, h, w], at least 0, of the type of the features; a map of zeros stays 0. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">The features are null.</exception>

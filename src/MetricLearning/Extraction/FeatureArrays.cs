@@ -70,7 +70,8 @@ internal sealed class FeatureArrays : IDisposable
             ? Npy(stream => NumPyFile.Text(stream, stream.Length, new("MaxBytes", maxBytes, stream.Length))) : null;
     }
 
-    /// <summary>Whether an array is a matrix of numbers with a point of a given width. Of an archive only the header is read.</summary>
+    /// <summary>Whether an array is a matrix of floating-point numbers that has a given width. Of an archive only the header is
+    /// read.</summary>
     public bool IsMatrix(string name, long width)
     {
         if (archive is not null) return archive.HeaderOf(name) is { Kind: 'f', Shape: [_, var columns] } && columns == width;

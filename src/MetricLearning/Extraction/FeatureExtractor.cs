@@ -29,7 +29,7 @@ public sealed class FeatureExtractor
         features = layer is null ? model.Embed : images => LayerFeatures.Of(model, images, layer);
     }
 
-    /// <summary>Extracts the embedding by a copy of a model that was made to be fast.</summary>
+    /// <summary>Extracts the embedding with a fast copy of a model.</summary>
     /// <param name="model">The copy; the caller keeps and disposes it.</param>
     /// <exception cref="ArgumentNullException">The copy is null.</exception>
     public FeatureExtractor(InferenceModel model)

@@ -10,23 +10,24 @@ namespace MetricLearning;
 /// Each part, such as query and gallery, is written as arrays: <c>query_feat</c> [N, D], <c>query_pid</c> and <c>query_cam</c> (int64 [N];
 /// only if there are cameras) and <c>query_files</c> (text).
 /// <list type="bullet">
-/// <item><c>.npz</c>: all arrays in one archive, as <c>numpy.savez</c> writes it. Features of half precision are stored as float32.</item>
+/// <item><c>.npz</c>: all arrays in one archive, as <c>numpy.savez</c> writes it. bfloat16 features are stored as float32, because NumPy
+/// has no bfloat16.</item>
 /// <item><c>.safetensors</c>: the tensors; the files are in the metadata, as JSON.</item>
-/// <item><c>.npy</c>: the features of one part. A <c>.csv</c> file next to it has the columns file, pid and, if there are cameras,
-/// cam.</item>
+/// <item><c>.npy</c>: the features of one part, bfloat16 ones as float32. A <c>.csv</c> file next to it has the columns file, pid and, if
+/// there are cameras, cam.</item>
 /// </list>
 /// <para><c>.npz</c> and <c>.safetensors</c> files store the embedding space of the sets, if it is known, as JSON under
 /// <see cref="EmbeddingSpace.MetadataKey"/>. A <c>.npy</c> file has no room for it, so it is in a file next to it, <c>x.npy.space.json</c>,
 /// with the checksum of the features. The same features give the same bytes.</para>
-/// <para>Thread safety: any number of threads may write at once, each its own file.</para>
+/// <para>Thread safety: any number of threads may write at once, if each writes its own file.</para>
 /// </remarks>
 public static class FeatureFile
 {
     /// <summary>The file name endings that <see cref="Write"/> takes.</summary>
     public static IReadOnlyList<string> Extensions { get; } = [".npz", ".safetensors", ".npy"];
 
-    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> file has either a matching list and space next
-    /// to it or none.</summary>
+    /// <summary>Writes the parts, each file atomically. If the program stops, a <c>.npy</c> file has next to it either a list and a space
+    /// that match it, or none.</summary>
     /// <param name="path">The file; its ending chooses the format.</param>
     /// <param name="parts">Name, features, and the file of each row.</param>
     /// <exception cref="ArgumentException">The ending is unknown, a part does not have one file for each row, parts are of different
@@ -89,7 +90,7 @@ public static class FeatureFile
         if (set.Cameras is not null) yield return new($"{name}_cam", tensor(set.Cameras.ToArray(), ScalarType.Int64));
     }
 
-    /// <summary>NumPy has no bfloat16.</summary>
+    /// <summary>Converts bfloat16 features, which NumPy does not have, to float32.</summary>
     private static Tensor InNumPy(Tensor features) => features.dtype == ScalarType.BFloat16 ? features.to(ScalarType.Float32) : features;
 
     /// <summary>Writes features and their list in such an order that new features never have an old list. First the new list is written

@@ -35,7 +35,8 @@ public sealed class FeatureReader
 
     /// <summary>Reads all sets of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <returns>The sets, which the caller disposes. Sets other than query and gallery that have no identities are left out.</returns>
+    /// <returns>The sets, which the caller disposes. If the file has several sets, those other than query and gallery that have no
+    /// identities are left out.</returns>
     /// <exception cref="ArgumentException">The path is null or empty.</exception>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is of another format or damaged, it has no features under a known name, or

@@ -14,7 +14,7 @@ namespace MetricLearning;
 /// </remarks>
 public static class LayerFeatures
 {
-    /// <summary>The names of all layers whose output can be taken, outer ones first.</summary>
+    /// <summary>Lists the names of all layers whose output can be taken, outer ones first.</summary>
     /// <param name="model">The model.</param>
     /// <exception cref="ArgumentNullException">The model is null.</exception>
     public static IReadOnlyList<string> Names(nn.Module model)
@@ -23,7 +23,7 @@ public static class LayerFeatures
         return [.. LayerTaps.Layers(model).Select(layer => layer.Name)];
     }
 
-    /// <summary>The output of one layer.</summary>
+    /// <summary>Computes the output of one layer.</summary>
     /// <param name="model">The model.</param>
     /// <param name="input">The model's input, such as images [N, 3, H, W].</param>
     /// <param name="layer">The layer's dotted name.</param>
@@ -36,7 +36,7 @@ public static class LayerFeatures
         return Of(model, input, [layer])[layer];
     }
 
-    /// <summary>The outputs of several layers, from one run of the model.</summary>
+    /// <summary>Computes the outputs of several layers, in one run of the model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="input">The model's input, such as images [N, 3, H, W].</param>
     /// <param name="layers">The layers' dotted names.</param>

@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// <param name="OutputShapes">The shapes of its outputs (in the first run, if it runs several times); empty if it was not seen to
 /// run.</param>
 /// <param name="Parameters">The number of parameters of the layer and of all layers below it.</param>
-/// <param name="TrainableParameters">The number of those parameters that have a gradient.</param>
+/// <param name="TrainableParameters">The number of those parameters that require a gradient, so that training changes them.</param>
 /// <param name="MultiplyAdds">The multiply-adds of the layer and of all layers below it, in all their runs on the input.</param>
 /// <param name="Depth">0 for the model, 1 for its parts, and so on.</param>
 public sealed record LayerSummary(
@@ -40,10 +40,10 @@ public sealed class ModelSummary
     /// <summary>The number of parameters.</summary>
     public long Parameters => Layers[0].Parameters;
 
-    /// <summary>The number of parameters that have a gradient.</summary>
+    /// <summary>The number of parameters that require a gradient.</summary>
     public long TrainableParameters => Layers[0].TrainableParameters;
 
-    /// <summary>The number of parameters without a gradient, such as BNNeck's bias.</summary>
+    /// <summary>The number of parameters that require no gradient, such as BNNeck's bias.</summary>
     public long FrozenParameters => Parameters - TrainableParameters;
 
     /// <summary>Multiply-adds for the whole input. For those of one image, pass the shape of one image.</summary>
@@ -104,7 +104,7 @@ public sealed class ModelSummary
             List(part, name.Length == 0 ? child : $"{name}.{child}", level + 1, levels, run, layers);
     }
 
-    /// <summary>The table: the layers, indented by depth, then totals and sizes.</summary>
+    /// <summary>Formats the table: the layers, indented by depth, then totals and sizes.</summary>
     public override string ToString()
     {
         var rows = new List<(string Layer, string Shape, string Parameters, string Products)>

@@ -3,7 +3,8 @@ namespace MetricLearning;
 /// <summary>Writes files atomically: if the program or the machine stops, a file is either completely the old or completely the new
 /// one.</summary>
 /// <remarks>
-/// <para>A target that is a link stays a link: the file that it points to is replaced. The new file has the mode of the old one.</para>
+/// <para>A target that is a link stays a link: the file that it points to is replaced. The new file has the Unix permissions of the old
+/// one.</para>
 /// <para>A killed process leaves its temporary file behind. The next call with the same target deletes it. A process locks its temporary
 /// file while it writes, so that file is never deleted. If the file system has no locks, nothing is deleted.</para>
 /// </remarks>

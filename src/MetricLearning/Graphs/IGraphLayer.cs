@@ -4,8 +4,8 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Every backbone, pooling and neck of this library is such a layer. To export your own backbone, implement this interface in it and
 /// in each of your own layers inside it. TorchSharp's layers need nothing, because <see cref="NetworkGraph.Run"/> knows them.</para>
-/// <para>Thread safety: a description only reads the layer, so any number of threads may describe it at once; nobody may train it or load
-/// weights meanwhile.</para>
+/// <para>Thread safety: a description only reads the layer, so any number of threads may describe it at once. No thread may train it or
+/// load weights meanwhile.</para>
 /// </remarks>
 public interface IGraphLayer
 {

@@ -5,8 +5,9 @@ namespace MetricLearning;
 /// <summary>A network as a graph of operations. Layers add the operations of their evaluation mode; a subclass turns the graph into a
 /// format, such as ONNX.</summary>
 /// <remarks>
-/// <para>Operations take and give <see cref="GraphValue"/>s. They mean the same as TorchSharp's functions on tensors, and two operands of
-/// different shapes are broadcast as there. A size that is known only when the network runs is <see cref="GraphValue.Unknown"/>.</para>
+/// <para>Operations take and return <see cref="GraphValue"/>s. They mean the same as TorchSharp's functions on tensors, and broadcast
+/// operands of different shapes in the same way. A size that is known only when the network runs is
+/// <see cref="GraphValue.Unknown"/>.</para>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public abstract class NetworkGraph
@@ -82,7 +83,7 @@ public abstract class NetworkGraph
     }
 
     /// <summary>The error for a layer that cannot be described; it names the layer by its path.</summary>
-    /// <param name="reason">Why not, as the rest of a sentence.</param>
+    /// <param name="reason">The reason, worded as the rest of a sentence.</param>
     public NotSupportedException Unsupported(string reason)
     {
         var part = Path.Length == 0 ? "as a whole" : $"because of its layer '{Path}' ({current.Name})";
@@ -95,7 +96,7 @@ public abstract class NetworkGraph
     /// <param name="epsilon">ε.</param>
     public GraphValue Normalize(GraphValue x, int axis, double epsilon) => Divide(x, Clamp(Norm(x, axis), epsilon, null));
 
-    /// <summary>One index of an axis, which the result no longer has.</summary>
+    /// <summary>The entries at one index of an axis. The result no longer has this axis.</summary>
     /// <param name="x">The value; its first axis is the batch.</param>
     /// <param name="axis">The axis, 1 or more.</param>
     /// <param name="index">The index.</param>
@@ -107,7 +108,7 @@ public abstract class NetworkGraph
         return Reshape(slice, [.. slice.Shape.Select((size, i) => i == 0 ? 0 : size).Where((_, i) => i != axis)]);
     }
 
-    /// <summary>A number.</summary>
+    /// <summary>A number as a float32 constant.</summary>
     /// <param name="value">The number.</param>
     public GraphValue Constant(double value)
     {
@@ -132,7 +133,7 @@ public abstract class NetworkGraph
     /// <param name="weight">[outputs, C / groups, height, width].</param>
     /// <param name="bias">[outputs], or null.</param>
     /// <param name="stride">The steps down and right.</param>
-    /// <param name="padding">The zeros above and below, and on the left and right.</param>
+    /// <param name="padding">The rows of zeros above and below, and the columns of zeros on the left and right.</param>
     /// <param name="dilation">The distances of the kernel's rows and columns.</param>
     /// <param name="groups">The number of groups of channels.</param>
     public abstract GraphValue Convolution(GraphValue x, GraphValue weight, GraphValue? bias, IReadOnlyList<long> stride,
@@ -189,7 +190,7 @@ public abstract class NetworkGraph
     /// <param name="x">The value.</param>
     public abstract GraphValue Softmax(GraphValue x);
 
-    /// <summary>Values outside of an interval become its ends.</summary>
+    /// <summary>Clamps values to an interval: a value outside becomes the nearest end.</summary>
     /// <param name="x">The value.</param>
     /// <param name="low">The lower end; null for none.</param>
     /// <param name="high">The upper end; null for none.</param>
@@ -201,18 +202,18 @@ public abstract class NetworkGraph
     public abstract GraphValue Power(GraphValue x, GraphValue y);
 
     /// <summary><c>x + y</c>.</summary>
-    /// <param name="x">The one value.</param>
-    /// <param name="y">The other.</param>
+    /// <param name="x">The first value.</param>
+    /// <param name="y">The second value.</param>
     public abstract GraphValue Add(GraphValue x, GraphValue y);
 
     /// <summary><c>x − y</c>.</summary>
-    /// <param name="x">The one value.</param>
-    /// <param name="y">The other.</param>
+    /// <param name="x">The first value.</param>
+    /// <param name="y">The second value.</param>
     public abstract GraphValue Subtract(GraphValue x, GraphValue y);
 
     /// <summary><c>x · y</c>, element by element.</summary>
-    /// <param name="x">The one value.</param>
-    /// <param name="y">The other.</param>
+    /// <param name="x">The first value.</param>
+    /// <param name="y">The second value.</param>
     public abstract GraphValue Multiply(GraphValue x, GraphValue y);
 
     /// <summary><c>x / y</c>, element by element.</summary>
@@ -224,7 +225,8 @@ public abstract class NetworkGraph
     /// <param name="x">[N, C, H, W].</param>
     /// <param name="kernel">The window's height and width.</param>
     /// <param name="stride">The steps down and right.</param>
-    /// <param name="padding">What is added above and below, and on the left and right; it is never the largest.</param>
+    /// <param name="padding">The rows added above and below, and the columns added on the left and right. Padding is never the largest
+    /// value.</param>
     /// <param name="roundUp">Whether the output's size is rounded up.</param>
     public abstract GraphValue MaxPool(GraphValue x, IReadOnlyList<long> kernel, IReadOnlyList<long> stride, IReadOnlyList<long> padding,
         bool roundUp);

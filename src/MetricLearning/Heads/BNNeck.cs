@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>Batch norm between the features that metric losses take and the embedding that is classified and compared.</summary>
 /// <remarks>
 /// Its bias is zero and frozen (it has no gradient), so that the embedding stays centered and a classifier without bias can split it by
-/// hyperplanes through the origin. Momentum 0.1, ε 1e-5. Named <c>bn</c> within the neck. Luo et al., <i>Bag of Tricks and a Strong
-/// Baseline for Deep Person Re-identification</i>, CVPRW 2019.
+/// hyperplanes through the origin. The momentum is 0.1 and ε is 1e-5. The layer is named <c>bn</c> within the neck. Luo et al., <i>Bag of
+/// Tricks and a Strong Baseline for Deep Person Re-identification</i>, CVPRW 2019.
 /// </remarks>
 public sealed class BNNeck : Neck, IGraphLayer
 {

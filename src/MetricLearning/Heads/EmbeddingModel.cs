@@ -63,7 +63,8 @@ public sealed class EmbeddingModel : nn.Module<Tensor, ModelOutput>, IGraphModel
         RegisterComponents();
     }
 
-    /// <summary>The whole OSNet as torchreid has it: average pooling, a fully connected layer of 512, and a classifier with bias.</summary>
+    /// <summary>Composes the whole OSNet as in torchreid: average pooling, a fully connected layer of 512, and a classifier with
+    /// bias.</summary>
     /// <remarks>Its published weights load strictly with <see cref="WeightNames.TorchReId"/>.</remarks>
     /// <param name="backbone">OSNet in one of its widths.</param>
     /// <param name="classes">The number of classes C (identities) of the classifier; 0 for a model without one.</param>

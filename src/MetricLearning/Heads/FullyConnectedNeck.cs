@@ -14,7 +14,7 @@ public sealed class FullyConnectedNeck : Neck, IGraphLayer
 
     /// <summary>Sets up the neck.</summary>
     /// <param name="dimension">The features' length D.</param>
-    /// <param name="outputDimension">The output's length E.</param>
+    /// <param name="outputDimension">The output's length E. Default: 512.</param>
     /// <exception cref="ArgumentOutOfRangeException">A dimension is less than 1.</exception>
     public FullyConnectedNeck(long dimension, long outputDimension = 512) : base(nameof(FullyConnectedNeck))
     {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Generalized mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
+/// <summary>The generalized mean of each channel: <c>(mean max(x, ε)^p)^(1/p)</c>; p = 1 is the average, p → ∞ the maximum.</summary>
 /// <remarks>
 /// Half precision is computed in float32 and converted back. Radenović, Tolias, Chum, <i>Fine-tuning CNN Image Retrieval with
 /// No Human Annotation</i>, TPAMI 2019; defaults as in fast-reid.
@@ -15,9 +15,9 @@ public sealed class GeMPooling : Pooling, IGraphLayer
     private readonly double epsilon;
 
     /// <summary>Sets up the pooling.</summary>
-    /// <param name="exponent">p; its start value if it is learned.</param>
-    /// <param name="epsilon">ε: smaller values of the map are replaced by it.</param>
-    /// <param name="learnable">Whether p is a learned parameter (of shape [1], named <c>p</c>) or fixed.</param>
+    /// <param name="exponent">p; its start value if it is learned. Default: 3.</param>
+    /// <param name="epsilon">ε: smaller values of the map are replaced by it. Default: 1e-6.</param>
+    /// <param name="learnable">Whether p is a learned parameter (of shape [1], named <c>p</c>) or fixed. Default: learned.</param>
     /// <exception cref="ArgumentOutOfRangeException">p or ε is not a finite number greater than zero.</exception>
     public GeMPooling(double exponent = 3, double epsilon = 1e-6, bool learnable = true) : base(nameof(GeMPooling))
     {

@@ -8,7 +8,7 @@ public sealed class L2Normalize : Neck, IGraphLayer
     private readonly double epsilon;
 
     /// <summary>Sets up the layer.</summary>
-    /// <param name="epsilon">ε: a row of smaller length is divided by ε instead of its length.</param>
+    /// <param name="epsilon">ε: a row of smaller length is divided by ε instead of its length. Default: 1e-12.</param>
     /// <exception cref="ArgumentOutOfRangeException">ε is not a finite number greater than zero.</exception>
     public L2Normalize(double epsilon = 1e-12) : base(nameof(L2Normalize)) => this.epsilon = Guard.Positive(epsilon);
 

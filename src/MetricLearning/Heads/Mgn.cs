@@ -39,7 +39,7 @@ public sealed class Mgn : PartModel, IGraphModel
     /// have.</summary>
     /// <param name="resNet">The network. The model takes over its layers: do not use it afterwards.</param>
     /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
-    /// <param name="reducedDimension">The length of each part's feature.</param>
+    /// <param name="reducedDimension">The length of each part's feature. Default: 256.</param>
     /// <param name="pooling">Makes the pooling of each head; null for <see cref="GeMPooling"/>.</param>
     /// <exception cref="ArgumentNullException">The network is null.</exception>
     /// <exception cref="ArgumentException">The network has non-local blocks.</exception>

@@ -4,13 +4,14 @@ namespace MetricLearning;
 
 /// <summary>A layer on pooled features: <c>[N, D] → [N, E]</c>.</summary>
 /// <remarks>
-/// <para>To add one, derive and write <see cref="Transform"/>. The base class checks the shapes and frees the intermediate tensors.</para>
+/// <para>To add one, derive a class and implement <see cref="Transform"/>. The base class checks the shapes and frees the intermediate
+/// tensors.</para>
 /// <para>Thread safety: in evaluation mode any number of threads may call it at once. Training, loading weights, moving the layer and
 /// switching its mode are for one thread, while no other uses it.</para>
 /// </remarks>
 public abstract class Neck : nn.Module<Tensor, Tensor>
 {
-    /// <summary>Names the layer, as summaries print it.</summary>
+    /// <summary>Creates the layer with the name that summaries print.</summary>
     protected Neck(string name) : base(name)
     {
     }

@@ -4,14 +4,14 @@ namespace MetricLearning;
 
 /// <summary>Turns images into the features, the embedding and the class scores of several parts.</summary>
 /// <remarks>
-/// <para>To add one, derive, keep the layers in fields, call <c>RegisterComponents()</c> at the end of the constructor, and write
-/// <see cref="Parts"/> with <c>.call(x)</c> on every layer.</para>
+/// <para>To add one, derive a class, keep the layers in fields, call <c>RegisterComponents()</c> at the end of the constructor, and
+/// implement <see cref="Parts"/> with <c>.call(x)</c> on every layer.</para>
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
 public abstract class PartModel : nn.Module<Tensor, PartOutput>
 {
-    /// <summary>Names the model.</summary>
+    /// <summary>Creates the model with its name and its number of classes.</summary>
     /// <param name="name">Its name, as summaries print it.</param>
     /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative.</exception>
@@ -65,6 +65,6 @@ public abstract class PartModel : nn.Module<Tensor, PartOutput>
             values.Select((value, i) => KeyValuePair.Create(values.Count == 1 ? name : $"{name}.{i}", value));
     }
 
-    /// <summary>The model itself. The caller frees the tensors that are created here, except those of the output.</summary>
+    /// <summary>Runs the model itself. The caller frees the tensors that are created here, except those of the output.</summary>
     protected abstract PartOutput Parts(Tensor images);
 }

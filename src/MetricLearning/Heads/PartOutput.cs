@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>The outputs of a model with parts for a batch. It owns the tensors: dispose it, or let the dispose scope
 /// around it free them.</summary>
 /// <remarks>Thread safety: one thread at a time, as the tensors themselves.</remarks>
-/// <param name="Features">Each [N, D]: what metric losses take, one loss for each.</param>
-/// <param name="Embedding">[N, E]: what is compared at test time.</param>
+/// <param name="Features">Each [N, D]: the features that metric losses take, one loss for each.</param>
+/// <param name="Embedding">[N, E]: the embedding that is compared at test time.</param>
 /// <param name="Logits">Each [N, C]: class scores, one identity loss for each; empty for a model without classifiers.</param>
 public sealed record PartOutput(IReadOnlyList<Tensor> Features, Tensor Embedding, IReadOnlyList<Tensor> Logits) : IDisposable
 {

@@ -11,9 +11,9 @@ namespace MetricLearning;
 ///                                                        v → conv5 (1×1, batch norm, ReLU) → classifier of the stripe → Logits
 /// </code>
 /// It follows torchreid (<c>pcb_p6</c>, <c>pcb_p4</c>: ResNet-50 of last stride 1), so that its weights load with
-/// <see cref="WeightNames.TorchReIdPcb"/>. The embedding lists the channels one after another, and of each channel its stripes.
-/// Convolutions start from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the backbone.
-/// Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
+/// <see cref="WeightNames.TorchReIdPcb"/>. The embedding lists the channels one after another, and for each channel the values of its
+/// stripes. Convolutions start from Kaiming's normal distribution over fan-out, classifiers from N(0, 0.01) and bias 0. The model owns the
+/// backbone. Sun, Zheng, Yang, Tian, Wang, <i>Beyond Part Models: Person Retrieval with Refined Part Pooling</i>, ECCV 2018.
 /// </remarks>
 public sealed class Pcb : PartModel, IGraphModel
 {
@@ -27,8 +27,8 @@ public sealed class Pcb : PartModel, IGraphModel
     /// <summary>Sets up the model.</summary>
     /// <param name="backbone">The network that turns images into a map, such as <c>ResNet.ResNet50(lastStride: 1)</c>.</param>
     /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
-    /// <param name="parts">The number of horizontal stripes.</param>
-    /// <param name="reducedDimension">The length of the input of each classifier.</param>
+    /// <param name="parts">The number of horizontal stripes. Default: 6.</param>
+    /// <param name="reducedDimension">The length of the input of each classifier. Default: 256.</param>
     /// <exception cref="ArgumentNullException">The backbone is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes is negative, or the number of stripes or the dimension is less
     /// than 1.</exception>

@@ -4,13 +4,14 @@ namespace MetricLearning;
 
 /// <summary>Turns a feature map into one vector for each image: <c>[N, C, h, w] → [N, D]</c>.</summary>
 /// <remarks>
-/// <para>To add one, derive and write <see cref="Pool"/>. The base class checks the shapes and frees the intermediate tensors.</para>
+/// <para>To add one, derive a class and implement <see cref="Pool"/>. The base class checks the shapes and frees the intermediate
+/// tensors.</para>
 /// <para>Thread safety: any number of threads may call it at once. Training, loading weights and moving the layer are for one thread, while
 /// no other uses it.</para>
 /// </remarks>
 public abstract class Pooling : nn.Module<Tensor, Tensor>
 {
-    /// <summary>Names the layer, as summaries print it.</summary>
+    /// <summary>Creates the layer with the name that summaries print.</summary>
     protected Pooling(string name) : base(name)
     {
     }

@@ -14,9 +14,10 @@ namespace MetricLearning;
 /// <para>The whole and each group go through a <see cref="BNNeck"/> (<c>bottleneck</c>, <c>bottleneck_1</c> ...) to a classifier without
 /// bias, which starts from N(0, 0.001). <see cref="PartOutput.Features"/> are taken before the necks. The embedding is the whole, followed
 /// by the groups, each divided by the number of groups. Without the jigsaw there is only the global feature, from the last block of the
-/// base model. With the jigsaw the constructor copies the base's last block and norm into <c>b1</c> and <c>b2</c>, and the base's own are
-/// not used: load ImageNet's weights before. Names are TransReID's; its checkpoints load with <see cref="WeightNames.TransReId"/>. He, Luo,
-/// Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object Re-Identification</i>, ICCV 2021.</para>
+/// base model. With the jigsaw the constructor copies the last block and norm of the base into <c>b1</c> and <c>b2</c>, and those of the
+/// base are not used: load ImageNet's weights into the transformer before you call the constructor. Names are TransReID's; its checkpoints
+/// load with <see cref="WeightNames.TransReId"/>. He, Luo, Wang, Wang, Li, Jiang, <i>TransReID: Transformer-based Object
+/// Re-Identification</i>, ICCV 2021.</para>
 /// <para>Thread safety: in evaluation mode any number of threads may embed at once. Training, loading weights, moving the model and
 /// switching its mode are for one thread, while no other uses the model.</para>
 /// </remarks>
@@ -35,12 +36,13 @@ public sealed class TransReId : nn.Module<Tensor, Tensor?, PartOutput>, IGraphMo
     /// <summary>Sets up the model, which owns the transformer.</summary>
     /// <param name="transformer">The transformer, with or without side information.</param>
     /// <param name="classes">The number of classes C (identities) of each classifier; 0 for a model without classifiers.</param>
-    /// <param name="groups">The number of groups of patches in the jigsaw; 0 for no jigsaw.</param>
-    /// <param name="shift">The patch, counted from 1, that comes first before the shuffle; the patches before it move to the end.</param>
-    /// <param name="shuffleGroups">The number of runs into which the patches are cut; the shuffle takes one patch from each run in
-    /// turn.</param>
-    /// <param name="embedBehindNeck">Whether the embedding is taken behind the necks. TransReID's published results take it before
-    /// them.</param>
+    /// <param name="groups">The number of groups of patches in the jigsaw; 0 for no jigsaw. Default: 4.</param>
+    /// <param name="shift">The patch, counted from 1, that comes first before the shuffle; the patches before it move to the end. Default:
+    /// 5.</param>
+    /// <param name="shuffleGroups">The number of runs into which the patches are cut; the shuffle takes one patch from each run in turn.
+    /// Default: 2.</param>
+    /// <param name="embedBehindNeck">Whether the embedding is taken after the necks. TransReID's published results take it before them.
+    /// Default: before.</param>
     /// <exception cref="ArgumentNullException">The transformer is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number of classes or groups is negative, or the shift or the number of runs is
     /// less than 1.</exception>

@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// for every backbone of this library.</para>
 /// <para>Give the size of the images if it is always the same. The copy then keeps the weights of its convolutions in the order in which
 /// the processor reads them. Otherwise libtorch brings them into that order in each call, which takes longer than the convolutions of one
-/// image. One image and several need different orders, so these weights are kept twice. Set the number of libtorch's threads before,
-/// because the order for one image depends on it.</para>
+/// image. One image and several need different orders, so these weights are kept twice. Set the number of libtorch's threads before you
+/// create the copy, because the order for one image depends on it.</para>
 /// <para>On Linux each thread of libtorch embeds a part of the batch. The last bits of an embedding can therefore depend on the number of
 /// threads and on the size of the batch. With the same of both they are the same in every run.</para>
 /// <para>The first calls are slow, because libtorch compiles the program while it runs. docs/loading.md has the gains by network.</para>
@@ -94,7 +94,7 @@ public sealed class InferenceModel : IDisposable
     /// <summary>The type of the weights.</summary>
     internal ScalarType Type => takes.Weight!.dtype;
 
-    /// <summary>The embeddings of a batch of images.</summary>
+    /// <summary>Computes the embeddings of a batch of images.</summary>
     /// <param name="images">[N, C, H, W] with N ≥ 1, of the type and on the device of the model's weights.</param>
     /// <returns>[N, <see cref="EmbeddingDimension"/>], without gradient. The caller disposes it.</returns>
     /// <exception cref="ArgumentException">The images do not fit; the message says why.</exception>

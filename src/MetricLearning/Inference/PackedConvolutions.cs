@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Replaces the convolutions of a graph by those of oneDNN. They take weights in the order in which the processor reads
-/// them, and they add and clip their result before they write it.</summary>
+/// <summary>Replaces the convolutions of a graph with those of oneDNN. These take weights in the order in which the processor reads them,
+/// and they add and clip their result before they write it.</summary>
 /// <remarks>libtorch's own convolution brings the weights into that order in each call, which takes longer than the convolution
 /// of one image.</remarks>
 internal static class PackedConvolutions
@@ -29,15 +29,15 @@ internal static class PackedConvolutions
         }
     });
 
-    /// <summary>Whether this libtorch has them for a device and a type.</summary>
+    /// <summary>Whether this libtorch has oneDNN's convolutions for a device and a type.</summary>
     public static bool Exist(DeviceType device, ScalarType type) =>
         device == DeviceType.CPU && type == ScalarType.Float32 && exist.Value;
 
     /// <summary>Whether a weight of a graph is packed. Its memory has an order that only oneDNN reads.</summary>
     public static bool IsPacked(string name) => name.EndsWith(Packed, StringComparison.Ordinal);
 
-    /// <summary>The graph with them. Its maps have known sizes, because the order of the weights depends on them. It also depends
-    /// on the number of images and on the number of threads that pack.</summary>
+    /// <summary>Returns the graph with oneDNN's convolutions. The sizes of its maps must be known, because the order of the weights depends
+    /// on them. It also depends on the number of images and on the number of threads that pack.</summary>
     /// <param name="nodes">The operations that the output needs, each after its inputs.</param>
     /// <param name="output">The name of the output.</param>
     /// <param name="weights">The weights by name. The packed ones are added, in the caller's dispose scope.</param>

@@ -83,7 +83,7 @@ internal sealed class ScriptGraph(nn.Module model) : NetworkGraph(model), IDispo
 
     public override GraphValue Power(GraphValue x, GraphValue y) => Binary("pow", x, y);
 
-    // What is broadcast must not be written over.
+    // A summand that is broadcast must not be written over.
     public override GraphValue Add(GraphValue x, GraphValue y) =>
         Binary("add", x, y, x.Shape.SequenceEqual(y.Shape) ? ScriptKind.Add : ScriptKind.Other);
 

@@ -7,9 +7,9 @@ namespace MetricLearning;
 
 /// <summary>The step of Adam and AdamW for one parameter: θ ← θ − lr · m̂ / (√v̂ + ε). With AMSGrad, v̂ is the largest so far.</summary>
 /// <remarks>
-/// float32 on the CPU takes one pass over the memory; the plain way takes ten, and allocates two tensors. Each number goes through the same
-/// operations in the same order as in libtorch's kernels. Only the square root may differ, by one bit: here it is rounded correctly, in
-/// libtorch it is not. The bits do not depend on the number of threads.
+/// For float32 on the CPU it takes one pass over the memory. Plain tensor operations take ten, and allocate two tensors. Each number goes
+/// through the same operations in the same order as in libtorch's kernels. Only the square root may differ, by one bit: here it is rounded
+/// correctly, in libtorch it is not. The bits do not depend on the number of threads.
 /// </remarks>
 internal sealed unsafe class AdamStep
 {
@@ -85,7 +85,7 @@ internal sealed unsafe class AdamStep
         return channelsLast.All(tensor => tensor.is_contiguous()) ? channelsLast : null;
     }
 
-    /// <summary>Tells autograd that the values are others now, as each operation of libtorch in place does. A backward pass through a graph
+    /// <summary>Tells autograd that the values have changed, as each in-place operation of libtorch does. A backward pass through a graph
     /// that holds the old values then throws.</summary>
     private static void MarkAsChanged(Tensor parameter) => parameter.narrow(0, 0, 0).zero_();
 

@@ -12,7 +12,7 @@ internal abstract class ClassCost
     /// <param name="own">The logit of the own class.</param>
     /// <param name="top">The maximum of the other logits, which has no derivative.</param>
     /// <param name="logSum">The log-sum-exp of the other logits after the maximum is subtracted.</param>
-    /// <param name="sum">Their sum after the maximum is subtracted.</param>
+    /// <param name="sum">The sum of the other logits, each minus the maximum.</param>
     /// <param name="classes">C.</param>
     public abstract RowCost At(double own, double top, double logSum, double sum, long classes);
 

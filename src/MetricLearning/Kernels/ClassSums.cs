@@ -57,7 +57,7 @@ internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         var (rows, vectors, labels, plan) = ((Tensor)vars[0], (Tensor?)vars[1], (Tensor)vars[2], (Plan)vars[3]);
-        // What is saved must be alive until this method has returned; the caller's scope frees it.
+        // The saved tensors must be alive until this method has returned; the caller's scope frees it.
         var scores = Matrix(rows, vectors);
         var results = empty(Results, scores.size(0), ScalarType.Float64);
         var costs = plan.Cost is null ? null : empty(scores.size(0), scores.dtype);
@@ -191,7 +191,7 @@ internal sealed unsafe class ClassSums : autograd.SingleTensorFunction<ClassSums
         }
     }
 
-    /// <summary>What a pass does: the logits, and the costs if it makes costs.</summary>
+    /// <summary>What a pass computes: the logits, and the costs if there is a cost function.</summary>
     private sealed class Plan(OtherLogits others, OwnLogit own = default, ClassCost? cost = null)
     {
         public OtherLogits Others => others;

@@ -71,12 +71,13 @@ internal sealed unsafe class EuclideanMatrix : autograd.SingleTensorFunction<Euc
     private static Tensor Plain(Tensor x, Tensor y, bool squared)
     {
         (x, y) = RowMath.AboutTheMean(x, y);
-        // By one matrix product for every size: cdist's default would take another path from 25 rows on.
+        // One matrix product for every size: by default cdist would use another method for up to 25 rows.
         if (!squared) return cdist(x, y, 2, compute_mode.use_mm_for_euclid_dist);
         return (x.pow(S(2)).sum(1, keepdim: true).Plus(y.pow(S(2)).sum(1)) - S(2) * Product.Of(x, y)).clamp_min(S(0));
     }
 
-    /// <summary>The distances by tensor operations, whose rounding makes equal rows differ: there the exact ones say 0.</summary>
+    /// <summary>The distances by tensor operations. Their rounding can make equal rows differ, so a distance is set to 0 where the exact
+    /// one is 0.</summary>
     private static Tensor PlainWithEqualRows(Tensor exact, Tensor x, Tensor y, bool squared)
     {
         var distances = Plain(x, y, squared);

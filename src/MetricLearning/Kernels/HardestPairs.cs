@@ -187,7 +187,7 @@ internal sealed unsafe class HardestPairs
         }
     }
 
-    /// <summary>Turns the products of a row of a tile into what orders its distances, in place. Near pairs, whose digits cancel, are
+    /// <summary>Turns the products of a row of a tile into numbers that order its distances, in place. Near pairs, whose digits cancel, are
     /// measured on the differences, as <see cref="EuclideanMatrix"/> measures them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ProductsToDistances(float* products, int row, int column, int columns)

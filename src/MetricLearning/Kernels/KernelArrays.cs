@@ -10,8 +10,8 @@ internal static unsafe class KernelArrays
     public static Tensor ToTensor(double[] values, ScalarType type) =>
         type == ScalarType.Float64 ? tensor(values) : tensor(Array.ConvertAll(values, value => (float)value));
 
-    /// <summary>Multiplies a gradient entry by entry with each list of factors. A factor of 0 gives 0 whatever the gradient is, NaN
-    /// too. The caller has a dispose scope open.</summary>
+    /// <summary>Multiplies a gradient entry by entry with each list of factors. A factor of 0 gives 0, even if the gradient is NaN. The
+    /// caller has a dispose scope open.</summary>
     /// <param name="gradient">[K], float32 or float64.</param>
     /// <param name="factors">Lists of K factors.</param>
     public static double[][] Times(Tensor gradient, params double[][] factors)

@@ -178,8 +178,8 @@ internal sealed unsafe class ManhattanMatrix : autograd.SingleTensorFunction<Man
     private static Vector256<T> Signed<T>(Vector256<T> difference, Vector256<T> slope, Vector256<T> sign) where T : unmanaged =>
         Vector256.AndNot(slope ^ (difference & sign), Vector256.Equals(difference, Vector256<T>.Zero));
 
-    /// <summary>The rows of a matrix. An index past the end gives the last row, so that a block of rows is always whole; what it computes
-    /// and writes twice is the same.</summary>
+    /// <summary>The rows of a matrix. An index past the end gives the last row, so that a block of rows is always whole. A row that is
+    /// computed and written twice has the same result both times.</summary>
     private readonly record struct Rows<T>(nint First, long Count, int Width) where T : unmanaged
     {
         public Rows(Tensor matrix) : this((nint)TensorMemory.Of(matrix), matrix.size(0), (int)matrix.size(1))

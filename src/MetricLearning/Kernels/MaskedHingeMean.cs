@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// <c>w = exp(temperature·c)</c> where c is above 0, else w = 0.</summary>
 /// <param name="hinge">c.</param>
 /// <param name="temperature">0 or greater.</param>
-/// <param name="addedPerColumn">What is added to the sum of the weights, for each column of the matrix; it makes a row without hinges
-/// 0.</param>
-/// <param name="above">An entry that is not above this is not kept. NaN is.</param>
+/// <param name="addedPerColumn">A number that is added to the sum of the weights, once for each column of the matrix. With it, a row
+/// without hinges above 0 gives 0.</param>
+/// <param name="above">Entries at or below this value are not kept. NaN is kept.</param>
 internal sealed unsafe class MaskedHingeMean(HingeFunction hinge, double temperature, double addedPerColumn,
     double above = double.NegativeInfinity) : MaskedReduction
 {

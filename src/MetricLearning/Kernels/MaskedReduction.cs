@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Reduces the entries of a row that a mask keeps to one value, and computes its gradient. NaN anywhere in the row gives
-/// NaN.</summary>
+/// <summary>Reduces the entries of a row that a mask keeps to one value, and computes its gradient. NaN anywhere in the row gives NaN,
+/// except in <see cref="MaskedCount{TFunction}"/>.</summary>
 internal abstract unsafe class MaskedReduction
 {
     /// <summary>The values of all rows by tensor operations, [N] with gradient.</summary>

@@ -28,7 +28,7 @@ internal abstract unsafe class OtherLogits
     public abstract (double Top, double LogSum, double Sum) Reduce<T>(int row, T* x, int count, int own)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 
-    /// <summary>Writes the gradient by the other classes' scores. The entry of the own class becomes 0.</summary>
+    /// <summary>Writes the gradient with respect to the scores of the other classes. The entry of the own class becomes 0.</summary>
     /// <param name="row">The number of the row.</param>
     /// <param name="x">Its scores.</param>
     /// <param name="count">C.</param>
@@ -43,7 +43,7 @@ internal abstract unsafe class OtherLogits
         where T : unmanaged, IBinaryFloatingPointIeee754<T>;
 }
 
-/// <summary>Logits that a function of each row makes of its scores.</summary>
+/// <summary>Logits that are a function of the scores. Each row may have its own function.</summary>
 /// <param name="ofRow">The function of a row; called on the CPU only.</param>
 /// <param name="plain">The same by tensor operations.</param>
 internal sealed unsafe class OtherLogits<TFunction>(Func<int, TFunction> ofRow, Func<Tensor, Tensor> plain) : OtherLogits

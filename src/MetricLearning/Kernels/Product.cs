@@ -54,7 +54,7 @@ internal sealed class Product : autograd.SingleTensorFunction<Product>
         return Gradient.Return(gradient, null);
     }
 
-    /// <summary>What is made of the product.</summary>
+    /// <summary>Computes the product in a given form.</summary>
     private static Tensor Of(Tensor x, Tensor y, Form form)
     {
         if (WithItself(x, y)) return apply(x, form);

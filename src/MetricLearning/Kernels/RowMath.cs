@@ -6,8 +6,8 @@ namespace MetricLearning;
 internal static class RowMath
 {
     /// <summary>Converts float16 and bfloat16 to float32; other types stay as they are. The result is always a new handle.</summary>
-    /// <remarks>Other types give a view: in the backward pass its gradient is a tensor that nobody else holds, so that a leaf takes it over
-    /// without a copy.</remarks>
+    /// <remarks>For other types the result is a view. In the backward pass its gradient is a tensor that nobody else holds, so autograd can
+    /// store it in a leaf without a copy.</remarks>
     public static Tensor Widen(Tensor x) => x.dtype is ScalarType.Float16 or ScalarType.BFloat16 ? x.to(ScalarType.Float32) : x.view_as(x);
 
     /// <summary>Scales each row to length 1 in the p-norm.</summary>
@@ -76,10 +76,11 @@ internal static class RowMath
     /// <summary>Sets the entries that a mask does not keep to 0. NaN is always kept.</summary>
     public static Tensor Keep(Tensor x, Tensor mask) => x.masked_fill((mask | x.isnan()).logical_not(), S(0));
 
-    /// <summary>A scalar 0 with a gradient of 0; NaN if an entry of x is not finite. For losses that may not look at every row.</summary>
+    /// <summary>A scalar 0 with a gradient of 0; NaN if an entry of x is not finite. For losses that do not read every row.</summary>
     public static Tensor NaNWhereNotFinite(Tensor x) => (x * S(0)).sum();
 
-    /// <summary>The value itself, with a gradient to each input; NaN if an entry of an input is not finite.</summary>
+    /// <summary>The value itself; NaN if an entry of an input is not finite. It adds a gradient of 0 to each input that is not known to be
+    /// finite.</summary>
     public static Tensor Guarded(Tensor value, params Tensor[] inputs) =>
         inputs.Where(input => !FiniteCheck.IsKnown(input)).Aggregate(value, (sum, input) => sum.Plus(NaNWhereNotFinite(input)));
 

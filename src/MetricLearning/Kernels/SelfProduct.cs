@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>x·xᵀ of a float32 batch on the CPU by <see cref="TileProduct"/>: the half on and above the diagonal is multiplied, the other
-/// half is its mirror image.</summary>
+/// <summary>x·xᵀ of a float32 batch on the CPU by <see cref="TileProduct"/>: the half on and above the diagonal is multiplied, and the
+/// other half is its mirror image.</summary>
 /// <remarks>
 /// It replaces libtorch's <c>mm</c> if <see cref="TileProduct.IsFast"/> is true and the batch has enough rows. This rule of processor and
 /// shape is fixed in code and not measured as the program runs, so that a second run gives the same bits. The result is symmetric to the

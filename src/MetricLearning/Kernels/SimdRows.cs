@@ -10,7 +10,7 @@ namespace MetricLearning;
 /// them.</summary>
 /// <remarks>
 /// A call that is not inlined returns its vector through memory, and one such call in a loop makes all vectors of the loop go through
-/// memory. So the end of a row is a masked load or store if the processor has them.
+/// memory. So the end of a row is read and written by masked loads and stores if the processor has them.
 /// </remarks>
 internal static unsafe class SimdRows
 {

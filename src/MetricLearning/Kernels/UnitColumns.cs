@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Subtracts from each column its mean, and scales it to length 1. A column of equal entries becomes 0, and passes its gradient
-/// without its mean.</summary>
+/// <summary>Subtracts from each column its mean, and scales it to length 1. A column of equal entries becomes 0. Its gradient is the
+/// incoming gradient minus the mean of that gradient.</summary>
 /// <remarks>
 /// All sums are float64. The backward pass is <c>(g − mean(g) − z(g·z)) / ‖x − mean‖</c> with z the result. Tensor operations compute
 /// second derivatives, and all types and devices other than float32 and float64 on the CPU.

@@ -3,17 +3,17 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of cosines whose margin depends on the quality of the sample, judged by the length of its embedding: <c>s·(cos(θ_y
-/// − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
+/// Softmax cross entropy of cosines whose margin depends on the quality of the sample, judged by the length of its embedding. The logit of
+/// the own class is <c>s·(cos(θ_y − m·ẑ) − m − m·ẑ)</c> with <c>ẑ = clip(h·(‖x‖ − μ)/(σ + 0.001), −1, 1)</c>.
 /// </summary>
 /// <remarks>
 /// Poor images have short embeddings. Short embeddings get an angular margin, and long ones get an additive margin on the cosine. μ and σ
 /// are the running mean and deviation of the lengths (clipped to [0.001, 100]). They are the buffers <c>length_mean</c> and
-/// <c>length_deviation</c>, and are updated in training mode while gradients are recorded. A batch whose lengths are not finite does not
+/// <c>length_deviation</c>, and are updated in training mode while gradients are recorded. A batch with a length that is NaN does not
 /// change them, and a batch of one row does not change σ. ẑ has no gradient. Cosines are clipped to ±0.999, and the angle with the margin
 /// to [0.001, π − 0.001]. Pass embeddings that are not normalized. Default: m = 0.4, h = 0.333, s = 64, momentum 0.01, mean over the
 /// samples. Kim et al., <i>AdaFace</i>, CVPR 2022, eq. 12, and its code. That code also updates μ and σ in evaluation, and with lengths
-/// that are not finite.
+/// that are NaN.
 /// <para>Thread safety: one thread at a time in training mode, where μ and σ change; any number of threads in evaluation mode.</para>
 /// </remarks>
 public sealed class AdaFaceLoss : ClassLoss
@@ -57,7 +57,9 @@ public sealed class AdaFaceLoss : ClassLoss
     /// <inheritdoc/>
     private protected override ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels)
     {
-        var lengths = embeddings.detach().norm(1).clamp(S(1e-3), S(100));
+        // An entry that is not finite makes the length of its row NaN, also where the limit would hide an infinite length.
+        var fixedRows = embeddings.detach();
+        var lengths = fixedRows.norm(1).clamp(S(1e-3), S(100)).Plus((fixedRows * S(0)).sum(1));
         var (mean, deviation) = (get_buffer(MeanName)!, get_buffer(DeviationName)!);
         if (training && embeddings.size(0) > 0)
         {

@@ -7,10 +7,10 @@ namespace MetricLearning;
 /// on rows of length 1.
 /// </summary>
 /// <remarks>
-/// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1 but not the negatives:
-/// that is <see cref="RawNegatives"/>, which makes no difference to embeddings of length 1. The distance is fixed: 1 − s. A pair that
-/// several triplets share counts once. Memory O(N²): the negatives of many pairs are summed in blocks. Wang et al., <i>Deep Metric Learning
-/// with Angular Loss</i>, ICCV 2017.
+/// Default: α = 40°, mean over the positive pairs. pytorch-metric-learning scales anchors and positives to length 1, but not the negatives;
+/// <see cref="RawNegatives"/> does the same. It makes no difference if the embeddings have length 1. The distance is fixed: 1 − s. A pair
+/// that several triplets share counts once. Memory O(N²): the negatives of many pairs are summed in blocks. Wang et al., <i>Deep Metric
+/// Learning with Angular Loss</i>, ICCV 2017.
 /// </remarks>
 public sealed class AngularLoss : TupleLoss
 {

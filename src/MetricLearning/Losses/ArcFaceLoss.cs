@@ -8,9 +8,9 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Beyond θ = π − m, where cos(θ + m) would rise again, the own class has <c>s·(cos θ − m·sin m)</c>. Value and gradient are finite at cos
-/// θ = ±1. Default: m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>ArcFace</i>, CVPR 2019, eq. 3; as
-/// pytorch-metric-learning's ArcFaceLoss, whose margin is in degrees (28.6) and weights are [D, C]; fast-reid's ArcSoftmax lacks the branch
-/// beyond π − m.
+/// θ = ±1. Default: m = 0.5 radians, s = 64, mean over the samples. Deng et al., <i>ArcFace</i>, CVPR 2019, eq. 3. It follows
+/// pytorch-metric-learning's ArcFaceLoss, whose margin is in degrees (28.6) and whose weights are [D, C]. fast-reid's ArcSoftmax lacks the
+/// branch beyond π − m.
 /// </remarks>
 public sealed class ArcFaceLoss : ClassLoss
 {

@@ -26,7 +26,6 @@ public sealed class BarlowTwinsLoss : ViewLoss
     {
         if (first.size(0) == 0) return RowMath.NaNWhereNotFinite(first).Plus(RowMath.NaNWhereNotFinite(second));
         var correlations = UnitColumns.Of(first).t().matmul(UnitColumns.Of(second));
-        var own = correlations.diagonal();
-        return (S(1) - own).pow(S(2)).sum().Plus(S(RedundancyWeight) * OffDiagonal.Of(correlations).pow(S(2)).sum());
+        return DiagonalCost.Of(correlations, target: 1, own: 1, RedundancyWeight);
     }
 }

@@ -2,8 +2,8 @@ namespace MetricLearning;
 
 /// <summary>Published forms of the triplet loss with the hardest triplet of each anchor, for <see cref="TripletLoss.BatchHard"/>.</summary>
 /// <remarks>
-/// In all of them an anchor without a positive contributes [m − d_an]₊ (its positive is itself, at distance 0 or 10⁻⁶), and the mean is
-/// over all anchors. A batch of one class has the loss 0 here; some of these libraries raise an error.
+/// In all of them an anchor without a positive is its own positive, at distance 0 or 10⁻⁶, so it contributes [m − d_an]₊. The mean is over
+/// all anchors. A batch of one class has the loss 0 here; some of these libraries raise an error.
 /// </remarks>
 public enum BatchHardDialect
 {
@@ -11,7 +11,7 @@ public enum BatchHardDialect
     TorchReId,
 
     /// <summary>reid-strong-baseline, TransReID, CLIP-ReID, SOLIDER: as in torchreid, but only one of several equally hard candidates is
-    /// used. Classes may have different sizes here.</summary>
+    /// used. In this library, classes may have different sizes.</summary>
     StrongBaseline,
 
     /// <summary>fast-reid's <c>triplet_loss</c> with hard mining: as in reid-strong-baseline.</summary>

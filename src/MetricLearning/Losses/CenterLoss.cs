@@ -5,9 +5,10 @@ namespace MetricLearning;
 
 /// <summary>Pulls each embedding to a learned center of its class: <c>‖x − c_y‖²</c>.</summary>
 /// <remarks>
-/// Default: mean over the samples, as in reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Add it to another loss
-/// with a small weight, such as 0.0005, and give the centers their own optimizer. reid-strong-baseline uses SGD with a rate of 0.5 and
-/// divides the gradient by the weight. The loss has no margin: alone, it lets all embeddings collapse to one point. Wen et al., ECCV 2016.
+/// Default: mean over the samples, as in reid-strong-baseline's CenterLoss (which adds 10⁻¹² for each other class). Add this loss to
+/// another one with a small weight, such as 0.0005, and give the centers their own optimizer. reid-strong-baseline uses SGD with a rate of
+/// 0.5 and divides the gradient by the weight. The loss has no margin: alone, it lets all embeddings collapse to one point. Wen et al.,
+/// ECCV 2016.
 /// </remarks>
 public sealed class CenterLoss : MetricLoss
 {
@@ -23,7 +24,7 @@ public sealed class CenterLoss : MetricLoss
         RegisterComponents();
     }
 
-    /// <summary>[C, D].</summary>
+    /// <summary>The learned centers [C, D], one row for each class.</summary>
     public Parameter Centers => centers;
 
     /// <inheritdoc/>

@@ -8,11 +8,11 @@ namespace MetricLearning;
 /// is the mean of another class.
 /// </summary>
 /// <remarks>
-/// Default: m = 0.05, Euclidean distance of rows and centers scaled to length 1 (a center is the mean of the rows as they are), every other
-/// class, mean over the values above 0. A row that is alone in its class is not an anchor, but its class is still a negative. An older
-/// version of pytorch-metric-learning raised an error for such a row, compared with at most three other classes, and chose other tuples if
-/// the classes had different sizes. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the Unreasonable Effectiveness of Centroids in
-/// Image Retrieval</i>, ICONIP 2021.
+/// Default: m = 0.05, all other classes as negatives, the Euclidean distance of rows and centers that are scaled to length 1, and the mean
+/// over the values above 0. A center is the mean of the rows as they are. A row that is alone in its class is not an anchor, but its class
+/// is still a negative. An older version of pytorch-metric-learning raised an error for such a row, compared with at most three other
+/// classes, and chose other tuples if the classes had different sizes. Memory O(N²). Wieczorek, Rychalska, Dąbrowski, <i>On the
+/// Unreasonable Effectiveness of Centroids in Image Retrieval</i>, ICONIP 2021.
 /// </remarks>
 public sealed class CentroidTripletLoss : MetricLoss
 {

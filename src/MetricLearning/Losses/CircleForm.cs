@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>The forms of the circle loss between pairs.</summary>
+/// <summary>The forms of the circle loss between pairs. <c>lse_p</c> and <c>lse_n</c> are those of <see cref="CircleLoss"/>, and <c>Σ_p</c>
+/// and <c>Σ_n</c> are the same sums without the logarithm.</summary>
 public enum CircleForm
 {
     /// <summary>For each anchor <c>softplus(lse_p + lse_n)</c>: pytorch-metric-learning, fast-reid.</summary>

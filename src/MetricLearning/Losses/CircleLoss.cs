@@ -3,14 +3,15 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) + lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>α_p = [1 + m − s_p]₊</c>
-/// and <c>α_n = [s_n + m]₊</c> carry no gradient: pairs that are far from their goal get more weight.
+/// Gives more weight to pairs that are farther from their goal. The value of an anchor is <c>softplus(lse_p(−γ·α_p·(s_p − 1 + m)) +
+/// lse_n(γ·α_n·(s_n − m)))</c> over cosines s, where <c>lse</c> is <c>log Σ exp</c> over the positives p or the negatives n, and <c>α_p =
+/// [1 + m − s_p]₊</c> and <c>α_n = [s_n + m]₊</c> carry no gradient.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.4, γ = 80, mean over the anchors whose loss is not 0, as in pytorch-metric-learning. fast-reid's
 /// <c>pairwise_circleloss</c> is m = 0.25, γ = 128 with <see cref="Reducer.Mean"/>. An anchor that lacks positives or negatives has the
-/// loss 0. The distance is fixed: 1 − s. <see cref="Form"/> has the two other forms of this name; the form against class vectors is
-/// <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
+/// loss 0. The distance is fixed: 1 − s. <see cref="Form"/> selects this form or one of two others that are published under the same name.
+/// The form against class vectors is <see cref="CircleSoftmaxLoss"/>. Sun et al., <i>Circle Loss</i>, CVPR 2020, eq. 6.
 /// </remarks>
 public sealed class CircleLoss : TupleLoss
 {

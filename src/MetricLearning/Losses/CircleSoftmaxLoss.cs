@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// The circle loss against class vectors: softmax cross entropy of <c>s·α_n·(cos θ_c − m)</c> and, for the own class,
-/// <c>s·α_p·(cos θ_y − 1 + m)</c>, where <c>α_p = [1 + m − cos θ]₊</c> and <c>α_n = [cos θ + m]₊</c> carry no gradient.
+/// The circle loss against class vectors: softmax cross entropy of <c>s·α_p·(cos θ_y − 1 + m)</c> for the own class and <c>s·α_n·(cos θ_c −
+/// m)</c> for the others, where <c>α_p = [1 + m − cos θ]₊</c> and <c>α_n = [cos θ + m]₊</c> carry no gradient.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.35, s = 64, mean over the samples, as in fast-reid's CircleSoftmax in its strong baselines. Sun et al., <i>Circle

@@ -11,8 +11,8 @@ namespace MetricLearning;
 /// A subclass writes <see cref="Score"/>, which computes the scores for inference, and <see cref="Bend"/>, which adds the margin for
 /// training. If the logits need more than the scores, it overrides <see cref="TrainingScores"/>. If the loss is not a cross entropy, it
 /// overrides <see cref="ClassTerms"/>. The learned vectors are the parameter <c>weights</c>: give <c>loss.parameters()</c> to the
-/// optimizer. With very many classes, train on <see cref="Sampled"/> classes. A label out of range is an <see cref="ArgumentException"/> on
-/// the CPU that names it.
+/// optimizer. With very many classes, train on <see cref="Sampled"/> classes. On the CPU, a label out of range throws an
+/// <see cref="ArgumentException"/> that names it.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors; with <see cref="Sampled"/> classes or
 /// a miner that draws at random, one thread at a time.</para>
 /// </remarks>
@@ -26,7 +26,7 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="name">The module's name.</param>
     /// <param name="classes">The number of classes C, at least 1.</param>
     /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>
-    /// <param name="centersPerClass">The number of centers per class K, the number of vectors of each class, at least 1. The vectors of a
+    /// <param name="centersPerClass">The number K of centers, which are the learned vectors, of each class, at least 1. The centers of a
     /// class are adjacent rows.</param>
     /// <param name="deviation">The standard deviation of the initial vectors, above 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
@@ -69,8 +69,8 @@ public abstract class ClassLoss : MetricLoss
     /// <exception cref="ArgumentOutOfRangeException">ε is outside [0, 1].</exception>
     public double LabelSmoothing { get; init => field = Guard.Within(value, 0, 1); }
 
-    /// <summary>The category of each class, [C], where <see cref="LabelSmoothing"/> spreads a label within its category only; null by
-    /// default.</summary>
+    /// <summary>The category of each class, [C]. If it is set, <see cref="LabelSmoothing"/> spreads a label only over the classes of its
+    /// category. Default: null.</summary>
     /// <exception cref="ArgumentException">The categories are not one for each class.</exception>
     public IReadOnlyList<long>? Categories
     {
@@ -134,8 +134,8 @@ public abstract class ClassLoss : MetricLoss
             throw new InvalidOperationException($"{GetName()} is not a cross entropy over its classes, so its labels cannot be smoothed.");
     }
 
-    /// <summary>[N, D] embeddings and [C·K, D] vectors → [N, C] scores without margins, for inference and as the input of
-    /// <see cref="Bend"/>.</summary>
+    /// <summary>Computes the scores without margins, for inference and as the input of <see cref="Bend"/>: [N, D] embeddings and [C·K, D]
+    /// vectors → [N, C].</summary>
     /// <remarks>Take C from the vectors, not from <see cref="Classes"/>: with <see cref="Sampled"/> classes there are fewer.</remarks>
     protected abstract Tensor Score(Tensor embeddings, Tensor weights);
 
@@ -144,14 +144,15 @@ public abstract class ClassLoss : MetricLoss
     /// <param name="labels">int64 [N].</param>
     protected virtual Tensor Bend(Tensor scores, Tensor labels) => scores;
 
-    /// <summary>[N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C] logits to train with. Default: the bent scores.</summary>
+    /// <summary>Computes the logits to train with: [N, D] embeddings, [C·K, D] vectors, int64 [N] labels → [N, C]. Default:
+    /// <see cref="Score"/>, then <see cref="Bend"/>.</summary>
     protected virtual Tensor TrainingScores(Tensor embeddings, Tensor weights, Tensor labels) => Bend(Score(embeddings, weights), labels);
 
     /// <summary>Whether <see cref="ClassTerms"/> computes the cross entropy of this class. Only then can labels be smoothed. Default:
     /// true.</summary>
     protected virtual bool IsCrossEntropy => true;
 
-    /// <summary>The values of the loss. Default: the cross entropy of each sample.</summary>
+    /// <summary>Computes the values of the loss. Default: the cross entropy of each sample.</summary>
     protected virtual IEnumerable<LossTerm> ClassTerms(LossBatch batch, Tensor labels, Tensor weights)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -159,8 +160,8 @@ public abstract class ClassLoss : MetricLoss
         yield return PerSample(logits.SmoothedCosts(labels, LabelSmoothing, LabelSmoothingForm.AllClasses, Categories));
     }
 
-    /// <summary>The same logits as functions of scores, so that scale and margin need no matrices of their own. Default: the training
-    /// scores are the logits.</summary>
+    /// <summary>Gives the logits to train with as functions of scores, so that scale and margin need no matrices of their own. Default: the
+    /// logits of <see cref="TrainingScores"/>.</summary>
     private protected virtual ClassLogits TrainingLogits(Tensor embeddings, Tensor weights, Tensor labels) =>
         new(TrainingScores(embeddings, weights, labels));
 

@@ -7,10 +7,10 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: m⁺ = 0, m⁻ = 1, not squared, Euclidean distance of rows of length 1, the mean over the positives above 0 plus the mean over the
-/// negatives above 0: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 with the cosine similarity are 0 and 1 here, with
-/// <see cref="Distance.Cosine"/>: smaller is always nearer.) A batch of one class has the loss of its positives alone, one of all
-/// different classes has that of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality Reduction by Learning an Invariant
-/// Mapping</i>, CVPR 2006.
+/// negatives above 0: pytorch-metric-learning's ContrastiveLoss. (Its margins 1 and 0 for the cosine similarity are 0 and 1 here for
+/// <see cref="Distance.Cosine"/>, because a smaller distance is always nearer.) A batch of one class has only the loss of its positives. A
+/// batch whose classes are all different has only the loss of its negatives. Memory O(N²). Hadsell, Chopra, LeCun, <i>Dimensionality
+/// Reduction by Learning an Invariant Mapping</i>, CVPR 2006.
 /// </remarks>
 public sealed class ContrastiveLoss : TupleLoss
 {
@@ -40,8 +40,9 @@ public sealed class ContrastiveLoss : TupleLoss
     public bool Together { get; init; }
 
     /// <summary>
-    /// <c>d²</c> for positives and <c>[m − d]₊²</c> for negatives, mean over all pairs: Hadsell's loss (twice his, which has a ½) and
-    /// TensorFlow Addons' <c>ContrastiveLoss</c>, on the Euclidean distance of the embeddings as they are.
+    /// Creates the loss of Hadsell et al. and of TensorFlow Addons' <c>ContrastiveLoss</c>: <c>d²</c> for positives and <c>[m − d]₊²</c>
+    /// for negatives, the mean over all pairs, on the Euclidean distance of the embeddings as they are. The paper's formula has a factor of
+    /// ½, so its value is half of this one.
     /// </summary>
     /// <param name="margin">The margin m, finite. Default: 1.</param>
     public static ContrastiveLoss Hadsell(double margin = 1) =>
@@ -56,9 +57,9 @@ public sealed class ContrastiveLoss : TupleLoss
         new(0, margin) { Squared = true, Distance = Distance.Cosine, Miner = new HardPairsMiner(), Reducer = Reducer.Sum };
 
     /// <summary>
-    /// The loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1: pytorch-metric-learning's
-    /// SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for Deep Metric Learning</i>,
-    /// CVPR 2019.
+    /// Creates the loss on the ratio of noise to signal, <see cref="Distance.SignalToNoise"/> of rows of length 1:
+    /// pytorch-metric-learning's SignalToNoiseRatioContrastiveLoss. Yuan et al., <i>Signal-to-Noise Ratio: A Robust Distance Metric for
+    /// Deep Metric Learning</i>, CVPR 2019.
     /// </summary>
     /// <param name="positiveMargin">The positive margin m⁺. Default: 0.</param>
     /// <param name="negativeMargin">The negative margin m⁻. Default: 1.</param>

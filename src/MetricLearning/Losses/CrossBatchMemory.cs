@@ -6,12 +6,12 @@ namespace MetricLearning;
 /// without gradient.</summary>
 /// <remarks>
 /// In training mode, while gradients are recorded, each row of the batch is compared with the whole memory and with all other rows of the
-/// batch. Then the batch is stored. Otherwise the batch is compared only with the memory. The gradient flows only into the anchors. The
-/// ring, its labels and its cursor are buffers: they move and are saved with the loss, so a resumed run continues where it stopped. A batch
-/// that the loss refuses is not stored. Rows that are not finite make every loss NaN until they are overwritten: call <see cref="Clear"/>
-/// after such a batch. It works with every <see cref="TupleLoss"/>, miner and distance, and with swapped triplets. Wang et al.,
-/// <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as in pytorch-metric-learning's CrossBatchMemory, with TensorFlow
-/// Similarity's warm-up.
+/// batch. Then the batch is stored. Otherwise the batch is compared only with the memory. Except in the warm-up, the gradient flows only
+/// into the anchors. The ring, its labels and its cursor are buffers: they move and are saved with the loss, so a resumed run continues
+/// where it stopped. A batch that the loss refuses is not stored. Rows that are not finite make every loss NaN until they are overwritten:
+/// call <see cref="Clear"/> after such a batch. The memory works with every <see cref="TupleLoss"/>, miner and distance, and with swapped
+/// triplets. Wang et al., <i>Cross-Batch Memory for Embedding Learning</i>, CVPR 2020; as in pytorch-metric-learning's CrossBatchMemory,
+/// with TensorFlow Similarity's warm-up.
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
 public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss
@@ -49,8 +49,8 @@ public sealed class CrossBatchMemory : nn.Module<Tensor, Tensor, Tensor>, IRepor
     /// <exception cref="ArgumentOutOfRangeException">The number is below 0.</exception>
     public int WarmUp { get; init => field = Guard.AtLeast(value, 0); }
 
-    /// <summary>Whether a batch is stored when its loss is computed. If false, fill the memory with <see cref="Add"/>, for example with the
-    /// embeddings of a momentum encoder (MoCo). Default: true.</summary>
+    /// <summary>Whether a batch is stored when its loss is computed. If false, a batch is compared only with the memory, and you fill the
+    /// memory with <see cref="Add"/>, for example with the embeddings of a momentum encoder (MoCo). Default: true.</summary>
     public bool StoresBatches { get; init; } = true;
 
     /// <summary>The current number of rows in the memory.</summary>

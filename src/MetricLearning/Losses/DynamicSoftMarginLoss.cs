@@ -21,9 +21,10 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     private readonly Tensor histogram;
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="minimum">The left end of the first bin, below 0; the right end of the last is its negative. −2 by default.</param>
-    /// <param name="bins">At least 2. Default: 10.</param>
-    /// <param name="momentum">The weight of a triplet of the current batch, in (0, 1]. Default: 0.01.</param>
+    /// <param name="minimum">The left end of the first bin, below 0. The right end of the last bin is −minimum. Default: −2.</param>
+    /// <param name="bins">The number of bins, at least 2. Default: 10.</param>
+    /// <param name="momentum">The weight of one triplet of the current batch, in (0, 1]; all earlier triplets together have 1 minus this
+    /// weight. Default: 0.01.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public DynamicSoftMarginLoss(double minimum = -2, int bins = 10, double momentum = 0.01) : base(nameof(DynamicSoftMarginLoss))
     {
@@ -41,7 +42,7 @@ public sealed class DynamicSoftMarginLoss : TupleLoss
     /// <summary>The number of bins.</summary>
     public int Bins { get; }
 
-    /// <summary>The weight of a triplet of the current batch.</summary>
+    /// <summary>The weight of one triplet of the current batch; all earlier triplets together have 1 minus this weight.</summary>
     public double Momentum { get; }
 
     /// <summary>

@@ -4,10 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Pulls each embedding of a student toward the teacher's embedding of the same image.</summary>
 /// <remarks>
-/// The first view is the student's [N, D], the second the teacher's [N, D], which is a constant here. The cosine form is <c>mean (1 −
-/// cos(s, t))</c> over the rows, the squared form <c>mean (s − t)²</c> over all numbers, as in sentence-transformers' MSELoss. Needs no
-/// labels. A student of another width needs a layer to the teacher's width, or <see cref="RelationDistillationLoss"/> or
-/// <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has the cosine 0; no rows: 0.
+/// The first view holds the student's embeddings [N, D]. The second view holds the teacher's embeddings [N, D], into which no gradient
+/// flows. The cosine form is <c>mean (1 − cos(s, t))</c> over the rows. The squared form is <c>mean (s − t)²</c> over all numbers, as in
+/// sentence-transformers' MSELoss. Needs no labels. If the student has another width, add a layer that maps to the teacher's width, or use
+/// <see cref="RelationDistillationLoss"/> or <see cref="RankingDistillationLoss"/>, which take any width. A row of zeros has the cosine 0;
+/// no rows: 0.
 /// </remarks>
 public sealed class EmbeddingDistillationLoss : ViewLoss
 {

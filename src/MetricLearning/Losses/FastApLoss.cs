@@ -3,13 +3,14 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − the average precision of each anchor, from histograms of squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺
-/// counts the positives by bin, softly, and H⁺, H the positives and all others up to that bin.
+/// 1 − the average precision of each anchor, from histograms of squared distances: <c>1 − Σ_j h⁺_j · H⁺_j / H_j ÷ |P|</c>, where h⁺_j is
+/// the soft count of the positives in bin j, H⁺_j is the count of the positives up to bin j, H_j is the count of positives and negatives up
+/// to bin j, and |P| is the number of positives.
 /// </summary>
 /// <remarks>
-/// Default: 10 bins over [0, 4], the squared distances of rows of length 1; mean over the anchors that have positives; as the authors and
-/// pytorch-metric-learning. The distance is fixed. Memory O(N²), whatever the bins. An anchor without positives gives no value.
-/// Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019.
+/// Default: 10 bins over [0, 4], the squared distances of rows of length 1; mean over the anchors that have positives; as in the code of
+/// the authors and in pytorch-metric-learning. The distance is fixed. Memory O(N²), whatever the bins. An anchor without positives gives no
+/// value. Cakir et al., <i>Deep Metric Learning to Rank</i>, CVPR 2019.
 /// </remarks>
 public sealed class FastApLoss : TupleLoss
 {

@@ -7,9 +7,9 @@ namespace MetricLearning;
 /// probability of the sample's own class.
 /// </summary>
 /// <remarks>
-/// Default: γ = 2, α = 0.25, mean over the samples, as in fast-reid's FocalLoss (one α for all classes), which is NaN if any probability is
-/// 0; γ = 0 and α = 1 is cross entropy. Value and gradient are finite at p = 0 and p = 1. No samples: 0 with a gradient of 0. NaN logits:
-/// NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
+/// Default: γ = 2, α = 0.25 for all classes, mean over the samples, as in fast-reid's FocalLoss. With γ = 0 and α = 1 it is cross entropy.
+/// Value and gradient are finite at p = 0 and p = 1; fast-reid's loss is NaN if any probability is 0. No samples: 0 with a gradient of 0.
+/// NaN logits: NaN. Lin et al., <i>Focal Loss for Dense Object Detection</i>, ICCV 2017, eq. 5.
 /// </remarks>
 public sealed class FocalLoss : LogitLoss
 {

@@ -2,7 +2,8 @@ using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
-/// <summary>For each anchor <c>[log Σ_p exp(d(a,p) − m⁺) + log Σ_n exp(m⁻ − d(a,n))]₊</c>.</summary>
+/// <summary>Pulls the farthest positives of each anchor and pushes its nearest negatives, both by a soft maximum: <c>[log Σ_p exp(d(a,p) −
+/// m⁺) + log Σ_n exp(m⁻ − d(a,n))]₊</c>.</summary>
 /// <remarks>
 /// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over all rows of the batch, as in pytorch-metric-learning. A side
 /// that an anchor lacks counts as 0, so a batch of one class, or of all different classes, still has a loss. Memory O(N²). Hermans, Beyer,

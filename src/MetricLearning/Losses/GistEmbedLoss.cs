@@ -8,12 +8,12 @@ namespace MetricLearning;
 /// anchor than the positive, the row is probably a false negative and is left out.
 /// </summary>
 /// <remarks>
-/// Row i has the cross entropy of cosines ÷ τ with the target j = i. The cosines are those of the anchor with all positives, of the anchor
-/// with the other anchors, of its positive with the other positives, and of the anchor with the hard negatives, if given. A pair is left
-/// out if the guide's cosine of it is above the guide's cosine of anchor and positive. Default: τ = 0.01, mean over the anchors, as in
-/// sentence-transformers' GISTEmbedLoss. One row: 0 without hard negatives; no rows: 0. No gradient flows into the guide. Memory O(N²).
-/// Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training Negatives</i>, 2024. For other losses:
-/// <see cref="Pairs.WithoutFalseNegatives"/>.
+/// The value of anchor i is the softmax cross entropy of cosines ÷ τ, in which its own positive is the right class. The cosines are those
+/// of the anchor with all positives, of the anchor with the other anchors, of its positive with the other positives, and of the anchor with
+/// the hard negatives, if given. A pair is left out if the guide gives it a greater cosine than it gives anchor and positive. Default: τ =
+/// 0.01, mean over the anchors, as in sentence-transformers' GISTEmbedLoss. The loss of one row without hard negatives is 0, and that of no
+/// rows is 0. No gradient flows into the guide. Memory O(N²). Solatorio, <i>GISTEmbed: Guided In-sample Selection of Training
+/// Negatives</i>, 2024. For other losses: <see cref="Pairs.WithoutFalseNegatives"/>.
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors.</para>
 /// </remarks>
 public sealed class GistEmbedLoss : nn.Module<Tensor, Tensor, Tensor, Tensor, Tensor>

@@ -4,7 +4,7 @@ namespace MetricLearning;
 
 /// <summary>
 /// The probability that a random negative pair is more similar than a random positive pair: <c>Σ_r h⁻_r · Σ_{q ≤ r} h⁺_q</c>, where h⁺ and
-/// h⁻ are the histograms of the cosines of both, each pair shared linearly between its two nearest nodes.
+/// h⁻ are the histograms of the cosines of the positive and the negative pairs. Each pair is shared linearly between its two nearest nodes.
 /// </summary>
 /// <remarks>
 /// Default: 100 bins of [−1, 1], as in pytorch-metric-learning. Only anchors that have both positives and negatives count, and each pair

@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Treats every row of the batch as a class of its own: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. Against references, the second view of
-/// row i is row i of them.
+/// Treats every row of the batch as a class of its own: <c>−log softmax_j(γ·cos(x_i, x_j))_i</c>. If references are given, row i of the
+/// references is the second view of row i, and x_j is row j of the references.
 /// </summary>
 /// <remarks>
 /// Labels do not matter: rows of one class are pushed apart too, unless <see cref="Target"/> says otherwise. Default: γ = 64, mean over the
@@ -41,7 +41,7 @@ public sealed class InstanceLoss : MetricLoss
             throw new ArgumentException(
                 $"references must be the {batch.Rows} second views of the batch, got {batch.Columns}.", nameof(batch));
         }
-        // The cosine is 1 − d; what is the same for all columns cancels in a cross entropy.
+        // The cosine is 1 − d. The 1 is the same in all columns, so it cancels in a cross entropy.
         yield return new(new ClassLogits(new ClassScores(batch.Distances(Distance.Cosine).Matrix), -Scale).Costs(targets), rows);
     }
 }

@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// </summary>
 /// <remarks>
 /// Default: ε⁺ = ε⁻ = 0.01, means over positive pairs and over negative pairs, added, as in pytorch-metric-learning. It is a regularizer:
-/// add it to another loss by <see cref="LossSum"/>. A batch of one class has only the part of the positives. A batch whose classes are all
-/// different has only the part of the negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet
-/// Margin Loss</i>, ICCV 2019.
+/// with <see cref="LossSum"/>, add it to another loss. A batch of one class has only the part of the positives. A batch whose classes are
+/// all different has only the part of the negatives. The distance is fixed: 1 − s. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with
+/// Tuplet Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class IntraPairVarianceLoss : TupleLoss
 {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// Softmax cross entropy of <c>s·‖x‖·‖w_c‖·cos θ_c</c> in which the own class has its angle multiplied: <c>s·‖x‖·‖w_y‖·ψ(θ_y)</c>.
+/// Softmax cross entropy of <c>s·‖x‖·‖w_c‖·cos θ_c</c> in which the angle of the own class is multiplied: <c>s·‖x‖·‖w_y‖·ψ(θ_y)</c>.
 /// </summary>
 /// <remarks>
 /// <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1, mean over the samples. Liu et al., <i>Large-Margin Softmax

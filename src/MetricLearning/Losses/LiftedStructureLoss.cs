@@ -4,12 +4,13 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// For each positive pair <c>½[d(a,p) − m⁺ + log(Σ_{n of a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
+/// Pulls each positive pair together and pushes the negatives of both its rows away. The value of a pair is <c>½[d(a,p) − m⁺ + log(Σ_{n of
+/// a} exp(m⁻ − d(a,n)) + Σ_{n of p} exp(m⁻ − d(p,n)))]₊²</c>.
 /// </summary>
 /// <remarks>
-/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as in pytorch-metric-learning. A pair
-/// whose ends both lack negatives has no logarithm and gives no value; a batch without negatives has the loss 0. A pair that several
-/// triplets share counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
+/// Default: m⁻ = 1, m⁺ = 0, Euclidean distance of rows of length 1, mean over the positive pairs, as in pytorch-metric-learning. If both
+/// rows of a pair lack negatives, the logarithm is replaced by 0. A batch without negatives has the loss 0. A pair that several triplets
+/// share counts once. Memory O(N²). Song et al., <i>Deep Metric Learning via Lifted Structured Feature Embedding</i>, CVPR 2016.
 /// </remarks>
 public sealed class LiftedStructureLoss : TupleLoss
 {

@@ -54,8 +54,8 @@ public abstract class LogitLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLo
         return classes;
     }
 
-    /// <summary>The value of each sample: [N, C] logits (float32 or float64) and int64 [N] labels → [N], N at least 1. The caller frees
-    /// tensors that are created here.</summary>
+    /// <summary>Computes the value of each sample: [N, C] logits (float32 or float64) and int64 [N] labels → [N], N at least 1. The caller
+    /// frees tensors that are created here.</summary>
     protected abstract Tensor Costs(Tensor logits, Tensor labels);
 
     LossOutcome IReportedLoss.Evaluate(Tensor input, Tensor labels, LossBatches batches) => Evaluate(input, labels, batches);

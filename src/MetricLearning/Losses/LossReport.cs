@@ -34,7 +34,7 @@ public sealed record LossReport
 
     /// <summary>
     /// The mean distance between two rows of the batch, or between a row and a reference. It is measured by the loss's own distance, or by
-    /// the Euclidean distance if the loss has none. 0 if there are fewer than two rows. Null unless the report is detailed.
+    /// the Euclidean distance if the loss has none. 0 if there is no such pair. Null unless the report is detailed.
     /// </summary>
     public double? MeanDistance { get; init; }
 

@@ -6,13 +6,14 @@ namespace MetricLearning;
 /// <remarks>
 /// Metric losses on the same tensor share its distance matrix and its pairs. The parts are submodules under their names, so their learned
 /// parameters move, train and are saved with the sum. Any module (tensor, labels) → scalar can be a part. A loss of two views
-/// (<see cref="ViewLoss"/>) takes no labels, so it cannot be one: add its value to the sum yourself. The library's own losses are computed
-/// on the shared batch, so TorchSharp's hooks on them do not run within a sum; hooks on other modules do.
-/// <para>Thread safety: once all parts are added, that of its parts. If one part allows only one thread at a time, so does the sum.</para>
+/// (<see cref="ViewLoss"/>) takes no labels, so it cannot be a part: add its value to the sum yourself. The library's own losses are
+/// computed on the shared batch, so TorchSharp's hooks on them do not run within a sum; hooks on other modules do.
+/// <para>Thread safety: once all parts are added, the sum is as safe as its parts. If one part allows only one thread at a time, so does
+/// the sum.</para>
 /// </remarks>
 /// <example><code>
 /// using var losses = new LossSum()
-///     .Add("triplet", new TripletLoss(margin: 0.3))                                        // reads the embedding
+///     .Add("triplet", new TripletLoss(margin: 0.3))                                        // reads output.Features
 ///     .Add("identity", new LabelSmoothingCrossEntropyLoss(), output =&gt; output.Logits!);
 /// var result = losses.Compute(model.call(images), labels);
 /// result.Value.backward();

@@ -4,8 +4,8 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Compares similarities along the manifold of batch and proxies, which random walks measure. The own proxy must be nearer than the others,
-/// both by its similarity and by its context.
+/// Compares similarities that random walks measure along the manifold of embeddings and proxies. The own proxy must be more similar than
+/// the others, both directly and by its context, which is its similarity to all embeddings and proxies.
 /// </summary>
 /// <remarks>
 /// <c>F = (1 − α)(I − αD^{−½}SD^{−½})⁻¹</c> over the N embeddings and the C proxies, <c>S = exp(2·[cos]₊)</c> with a diagonal of 0. Two

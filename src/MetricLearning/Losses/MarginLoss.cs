@@ -5,15 +5,15 @@ using static TorchSharp.torch.nn.functional;
 namespace MetricLearning;
 
 /// <summary>
-/// Positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets, where β is
-/// fixed, learned, or learned for each class, and then regularized by ν·β.
+/// Keeps positives within β − m and negatives beyond β + m: <c>Σ ([d(a,p) − β + m]₊ + [β − d(a,n) + m]₊) / active</c> over triplets. β is
+/// fixed, learned, or learned for each class. A learned β is regularized by ν·β.
 /// </summary>
 /// <remarks>
 /// Default: m = 0.2, β = 1.2 fixed, ν = 0, Euclidean distance of rows of length 1, all triplets, and <see cref="Reducer.Divisor"/>: the
 /// number of hinges that are above 0, as in pytorch-metric-learning. A pair is weighted by the number of triplets that it is in, so all
-/// triplets take O(N²) memory; with a reducer other than the divisor each weighted pair is a value. One β adds ν·β once; one for each
-/// class adds Σ ν·β over the triplets by the same divisor. A learned β is the parameter <c>beta</c>: give <c>loss.parameters()</c> to the
-/// optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
+/// triplets take O(N²) memory; with a reducer other than the divisor each weighted pair is a value. A single learned β adds ν·β once. One β
+/// for each class adds Σ ν·β over the triplets, divided by the same divisor. A learned β is the parameter <c>beta</c>: give
+/// <c>loss.parameters()</c> to the optimizer. Wu et al., <i>Sampling Matters in Deep Embedding Learning</i>, ICCV 2017.
 /// </remarks>
 public sealed class MarginLoss : TupleLoss
 {
@@ -23,9 +23,9 @@ public sealed class MarginLoss : TupleLoss
     /// <summary>Creates the loss.</summary>
     /// <param name="margin">The margin m, finite. Default: 0.2.</param>
     /// <param name="beta">The boundary β, or the initial value of a learned β. Default: 1.2.</param>
-    /// <param name="nu">The weight ν, 0 or more, of a learned β. Default: 0.</param>
-    /// <param name="learnedBetas">0: β is fixed (the default). 1: one is learned. C: one for each of C classes, and labels must be in
-    /// [0, C).</param>
+    /// <param name="nu">The weight ν of a learned β in the loss, 0 or more. Default: 0.</param>
+    /// <param name="learnedBetas">The number of learned β: 0 for a fixed β (the default), 1 for a single β, or C for one β for each of C
+    /// classes, with labels in [0, C).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public MarginLoss(double margin = 0.2, double beta = 1.2, double nu = 0, int learnedBetas = 0) : base(nameof(MarginLoss))
     {

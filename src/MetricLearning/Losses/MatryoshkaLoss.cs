@@ -2,12 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Trains embeddings that can be truncated: <c>Σ_i w_i · loss(x[:, :d_i], y)</c> over several widths d_i. So each prefix becomes
-/// an embedding of its own.</summary>
+/// <summary>Trains embeddings that can be truncated to several widths d_i: <c>Σ_i w_i · loss(x[:, :d_i], y)</c>. Each prefix of d_i numbers
+/// becomes an embedding that can be used alone.</summary>
 /// <remarks>
-/// Default: all weights 1. Choose a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is compared at its own
-/// length. Losses with a vector for each class have one width and do not fit. Kusupati et al., <i>Matryoshka Representation Learning</i>,
-/// NeurIPS 2022; as in sentence-transformers' MatryoshkaLoss.
+/// Default: all weights 1. Choose a distance that normalizes (or <see cref="Distance.Cosine"/>), so that each prefix is scaled to length 1
+/// for itself. Losses with a vector for each class have a single width, so they do not fit. Kusupati et al., <i>Matryoshka Representation
+/// Learning</i>, NeurIPS 2022; as in sentence-transformers' MatryoshkaLoss.
 /// <para>Thread safety: that of the wrapped loss.</para>
 /// </remarks>
 public sealed class MatryoshkaLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedLoss

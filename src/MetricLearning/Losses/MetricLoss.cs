@@ -9,12 +9,13 @@ namespace MetricLearning;
 /// embeddings with a learned vector for each class), and write only the formula. Derive from this class if neither fits. All losses follow
 /// these rules:
 /// <list type="bullet">
-/// <item>A batch without anything to compare (0 rows, 1 row, one class, all classes different) has the loss 0 and a gradient of 0.</item>
+/// <item>A batch in which the loss finds nothing to compare has the loss 0 and a gradient of 0. Depending on the loss, this is a batch of 0
+/// rows, of 1 row, of one class, or of rows whose classes are all different.</item>
 /// <item>A NaN or an infinity in the embeddings gives a NaN loss, never a plausible number. Nothing is thrown, because checking would make
 /// the host wait for the device; <see cref="Report"/> counts the rows.</item>
 /// <item>Equal embeddings have finite gradients. float16 and bfloat16 are computed in float32; float64 stays float64.</item>
-/// <item>Labels are integers of any width, and only their equality counts. A shape or type that does not fit is an
-/// <see cref="ArgumentException"/> that prints it.</item>
+/// <item>Labels are integers of any width. Only their equality counts, unless the loss learns parameters for each class: then they must be
+/// in [0, C) for C classes. A shape or type that does not fit throws an <see cref="ArgumentException"/> that prints it.</item>
 /// </list>
 /// <para>Thread safety: any number of threads may compute one loss at once, each on its own tensors. A loss that keeps state while it
 /// computes says so. Training learned parts (<c>backward</c>, an optimizer) and changing the module (<c>to</c>, <c>train</c>, hooks, a
@@ -57,8 +58,9 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <summary>Computes the values of the loss before they are reduced, for your own reduction or for logging.</summary>
     /// <param name="embeddings">The embeddings [N, D].</param>
     /// <param name="labels">The labels [N], integers of any width.</param>
-    /// <returns>The terms of the loss (attraction and repulsion, say), with gradient. The caller disposes their tensors. Terms of [0] are
-    /// left out. <see cref="forward(Tensor, Tensor)"/> gives the sum of the terms, each reduced by <see cref="Reducer"/>.</returns>
+    /// <returns>The terms of the loss (attraction and repulsion, say), with gradient. The caller disposes their tensors. Terms without
+    /// values are left out. <see cref="forward(Tensor, Tensor)"/> gives the sum of the terms, each reduced by
+    /// <see cref="Reducer"/>.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
     public IReadOnlyList<LossTerm> Values(Tensor embeddings, Tensor labels)
     {
@@ -101,8 +103,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
 
     /// <summary>Reduces each term and adds the results.</summary>
     /// <remarks>
-    /// 0 · Σ x is added if it can make a difference. If there is nothing to compare, it gives the embeddings a gradient of 0. If embeddings
-    /// are not finite, it makes the loss NaN, even if no chosen tuple contains them.
+    /// 0 · Σ x is added if it can make a difference. If there is nothing to compare, this term gives the embeddings a gradient of 0. If
+    /// embeddings are not finite, this term makes the loss NaN, even if no chosen tuple contains them.
     /// </remarks>
     private Tensor Reduce(LossBatch batch, LossTerm[] terms)
     {

@@ -1,11 +1,10 @@
 using static TorchSharp.torch;
-using static TorchSharp.torch.nn.functional;
 
 namespace MetricLearning;
 
 /// <summary>
-/// Compares anchors with positives if each row has several labels. The loss is the cross entropy of <c>softmax(a_i·p_j over j)</c> against
-/// j's share of the labels in common with i, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
+/// Compares anchors with positives if each row has several labels. The loss is the cross entropy of <c>softmax(a_i·p_j over j)</c>. The
+/// target of j is its share of the labels that the rows have in common with i, <c>|L_i ∩ L_j| / Σ_k |L_i ∩ L_k|</c>.
 /// </summary>
 /// <remarks>
 /// It uses the dot product of the rows as they are, and the mean over the rows that have a label. It follows TensorFlow Addons'
@@ -18,7 +17,7 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
     /// <summary>Creates the loss.</summary>
     public MultiLabelNPairsLoss() : base(nameof(MultiLabelNPairsLoss)) { }
 
-    /// <summary>The loss.</summary>
+    /// <summary>Computes the loss.</summary>
     /// <param name="anchors">The anchors [N, D], floating point; N may be 0.</param>
     /// <param name="positives">The positives [N, D], of the same type and device: the partner of each anchor, with the same labels.</param>
     /// <param name="memberships">bool or a number [N, L]: true or 1 if the row has the label, false or 0 elsewhere.</param>
@@ -37,10 +36,9 @@ public sealed class MultiLabelNPairsLoss : nn.Module<Tensor, Tensor, Tensor, Ten
         var labels = memberships.to(x.device).to(x.dtype);
         var common = labels.matmul(labels.t());
         var total = common.sum(1, keepdim: true);
-        var targets = common / total.clamp_min(S(1));
-        var labeled = total > S(0);
-        var costs = -(targets * log_softmax(x.matmul(y.t()), 1)).sum() / labeled.sum().clamp_min(S(1));
-        // An entry that is not finite reaches a score of every row or a whole row, so the sum is not finite either: NaN, and never ∞.
-        return costs.Plus(costs.detach() * S(0)).MoveToOuterDisposeScope();
+        var labeled = (total > S(0)).sum().clamp_min(S(1));
+        // The sign and the mean belong to the targets, because these take no part in the backward pass.
+        var targets = common / (total.clamp_min(S(1)) * -labeled);
+        return SoftTargetSum.Of(x.matmul(y.t()), targets).MoveToOuterDisposeScope();
     }
 }

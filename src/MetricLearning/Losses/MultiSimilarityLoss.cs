@@ -1,18 +1,20 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>(1/α)·log(1 + Σ_p exp(−α(s_p − λ))) + (1/β)·log(1 + Σ_n exp(β(s_n − λ)))</c> over cosines s = 1 − d.
+/// Pulls and pushes the pairs of each anchor with weights that depend on its other pairs. The value of an anchor is <c>(1/α)·log(1 + Σ_p
+/// exp(−α(s_p − λ))) + (1/β)·log(1 + Σ_n exp(β(s_n − λ)))</c> over cosines s = 1 − d.
 /// </summary>
 /// <remarks>
-/// Default: α = 2, β = 50, λ = 0.5, all pairs, mean over all rows of the batch (a row without pairs counts as 0), as
-/// pytorch-metric-learning; the paper's λ is 1 and it mines with MultiSimilarityMiner. An anchor that lacks one side has the loss of the
-/// other. Memory O(N²). Wang et al., <i>Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning</i>, CVPR 2019.
+/// Default: α = 2, β = 50, λ = 0.5, all pairs, mean over all rows of the batch (a row without pairs counts as 0), as in
+/// pytorch-metric-learning. The paper has λ = 1 and mines with <see cref="MultiSimilarityMiner"/>. An anchor that lacks one side has the
+/// loss of the other. Memory O(N²). Wang et al., <i>Multi-Similarity Loss with General Pair Weighting for Deep Metric Learning</i>, CVPR
+/// 2019.
 /// </remarks>
 public sealed class MultiSimilarityLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
     /// <param name="alpha">The factor α, above 0. Default: 2.</param>
-    /// <param name="beta">The boundary β, above 0. Default: 50.</param>
+    /// <param name="beta">The factor β, above 0. Default: 50.</param>
     /// <param name="offset">The offset λ, a similarity. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public MultiSimilarityLoss(double alpha = 2, double beta = 50, double offset = 0.5) : base(nameof(MultiSimilarityLoss))
@@ -24,7 +26,7 @@ public sealed class MultiSimilarityLoss : TupleLoss
     /// <summary>The factor α.</summary>
     public double Alpha { get; }
 
-    /// <summary>The boundary β.</summary>
+    /// <summary>The factor β.</summary>
     public double Beta { get; }
 
     /// <summary>The offset λ.</summary>

@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>One positive pair for each class, classified among the others: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
+/// <summary>Takes one positive pair (a_i, p_i) from each class, and classifies p_i as the partner of a_i among the positives of all
+/// classes: <c>−log softmax(a_i·p_j over j)_i</c>.</summary>
 /// <remarks>
-/// Default: dot product of rows of length 1 (s = −d), mean over the classes, as in pytorch-metric-learning; the paper's embeddings are not
-/// scaled (<see cref="Distance.Dot"/>) and their length is penalized instead. From each class it takes the first row that has a positive,
+/// Default: dot product of rows of length 1 (s = −d), mean over the classes, as in pytorch-metric-learning. The paper does not scale the
+/// embeddings (<see cref="Distance.Dot"/>), and penalizes their length instead. From each class it takes the first row that has a positive,
 /// with its first positive, so the order of the batch matters. Fewer than two classes with a pair: 0. It needs labels: given tuples are
 /// refused. Memory O(N²). Sohn, <i>Improved Deep Metric Learning with Multi-class N-pair Loss Objective</i>, NeurIPS 2016.
 /// </remarks>

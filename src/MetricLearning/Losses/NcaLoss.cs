@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j exp(−σ·d(a,j)))</c>, j over all of its pairs: the probability that a neighbor drawn
-/// at random is of its class.
+/// The negative logarithm of the probability that a neighbor drawn at random has the class of the anchor: <c>−log(Σ_p exp(−σ·d(a,p)) / Σ_j
+/// exp(−σ·d(a,j)))</c>, where j runs over all pairs of the anchor.
 /// </summary>
 /// <remarks>
 /// Default: σ = 1, squared Euclidean distance of rows of length 1, mean over the anchors that have a positive, as in

@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>Squared errors of cosines: <c>mean_c (cos(x, w_c) − [c = y])²</c>. It has no margin and no scale to choose.</summary>
 /// <remarks>
 /// Default: mean over the samples. As in the published code, the class vectors are scaled to length 1 before each use, and their gradient
-/// is that at length 1, without the part that comes from the scaling. So their stored length does not matter. Zhang et al., <i>P2SGrad</i>,
-/// CVPR 2019; Wang and Yamagishi 2021, eq. 6; as in pytorch-metric-learning (weights [D, C]).
+/// is taken at length 1, without the part that comes from the scaling. So their stored length does not matter. Zhang et al.,
+/// <i>P2SGrad</i>, CVPR 2019; Wang and Yamagishi 2021, eq. 6; as in pytorch-metric-learning (weights [D, C]).
 /// </remarks>
 /// <param name="classes">The number of classes C, at least 1.</param>
 /// <param name="dimension">The dimension D of the embeddings, at least 1.</param>

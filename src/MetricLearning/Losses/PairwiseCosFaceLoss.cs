@@ -1,11 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>For each anchor <c>softplus(lse_p(−γ·s_p) + lse_n(γ·(s_n + m)))</c> over cosines s: the margin of CosFace between
-/// pairs.</summary>
+/// <summary>Applies the margin of CosFace to pairs. The value of an anchor is <c>softplus(lse_p(−γ·s_p) + lse_n(γ·(s_n + m)))</c> over
+/// cosines s, where <c>lse</c> is <c>log Σ exp</c> over the positives p or the negatives n.</summary>
 /// <remarks>
 /// Default: m = 0.25, γ = 30, mean over all anchors, as in fast-reid's <c>pairwise_cosface</c>. An anchor that lacks positives or negatives
-/// has the loss 0. The distance is fixed: 1 − s. The pair form of Wang et al., <i>CosFace</i>, CVPR 2018, in the unified view of Circle
-/// Loss, eq. 1.
+/// has the loss 0. The distance is fixed: 1 − s. It is the pair form of Wang et al., <i>CosFace</i>, CVPR 2018, in the unified view of
+/// Circle Loss, eq. 1.
 /// </remarks>
 public sealed class PairwiseCosFaceLoss : TupleLoss
 {

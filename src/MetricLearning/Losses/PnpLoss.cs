@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>
-/// Penalizes negatives ranked before positives: for each anchor the mean over its positives p, including itself, of <c>f(R_p)</c>, where
-/// <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives that are more similar than p, and the variant chooses f.
+/// Penalizes negatives ranked before positives: for each anchor the mean over its positives p, including the anchor itself, of
+/// <c>f(R_p)</c>, where <c>R_p = Σ_n σ((s_n − s_p) / τ)</c> counts the negatives that are more similar than p, and the variant chooses f.
 /// </summary>
 /// <remarks>
 /// Default: variant O (f(R) = R), τ = 0.01, α = 1, b = 2, over cosines s, mean over the anchors that have positives,

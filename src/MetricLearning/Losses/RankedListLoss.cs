@@ -20,11 +20,12 @@ public sealed class RankedListLoss : TupleLoss
     private const double Added = 1e-5;
 
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">The margin m, between the positives' radius and the negatives' border. Default: 0.4.</param>
-    /// <param name="negativeTemperature">The negative temperature T_n, 0 or greater: how much more the nearest negatives count, 0 for equal
-    /// weights; 10 by default.</param>
+    /// <param name="margin">The margin m between the radius of the positives and the border of the negatives, 0 or greater. Default:
+    /// 0.4.</param>
+    /// <param name="negativeTemperature">The negative temperature T_n, 0 or greater: how much more the nearest negatives count; 0 gives
+    /// equal weights. Default: 10.</param>
     /// <param name="positiveTemperature">The positive temperature T_p, 0 or greater. Default: 0.</param>
-    /// <param name="border">The border α. Default: 1 + m/2.</param>
+    /// <param name="border">The border α, above 0. Default: 1 + m/2.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public RankedListLoss(double margin = 0.4, double negativeTemperature = 10, double positiveTemperature = 0, double? border = null)
         : base(nameof(RankedListLoss))

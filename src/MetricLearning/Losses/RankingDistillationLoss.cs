@@ -5,12 +5,13 @@ namespace MetricLearning;
 
 /// <summary>Teaches a student the ranking of a teacher: which rows of the batch each row is similar to, and how clearly.</summary>
 /// <remarks>
-/// The first view is the student's [N, D], the second the teacher's [N, T], a constant here; D and T may differ. For each row the
-/// similarities to all other rows become probabilities, <c>q = softmax(cos/τ)</c>, and the value is the mean over the rows of
-/// <c>KL(q_teacher ‖ q_student) = Σ q'(log q' − log q)</c>. It is 0 if both rank alike and equally surely. These are ListNet's top-one
-/// probabilities (Cao et al., ICML 2007); a smaller τ gives more weight to the top of the list. Default: τ = 0.1 for both. One row or none:
-/// 0. Needs no labels. Memory O(N²). As in contextual similarity distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021),
-/// which compare with rows of the gallery and of a queue; here with the batch.
+/// The first view holds the student's embeddings [N, D]. The second view holds the teacher's embeddings [N, T], into which no gradient
+/// flows. D and T may differ. For each row the similarities to all other rows become probabilities, <c>q = softmax(cos/τ)</c>, and the
+/// value is the mean over the rows of <c>KL(q_teacher ‖ q_student) = Σ q'(log q' − log q)</c>. It is 0 if both models give the same
+/// probabilities. These are ListNet's top-one probabilities (Cao et al., ICML 2007); a smaller τ gives more weight to the top of the list.
+/// Default: τ = 0.1 for both. The loss of one row, or of none, is 0. Needs no labels. Memory O(N²). It follows contextual similarity
+/// distillation (Wu et al., CVPR 2022) and SEED (Fang et al., ICLR 2021). They compare a row with rows of the gallery and of a queue; this
+/// loss compares it with the other rows of the batch.
 /// </remarks>
 public sealed class RankingDistillationLoss : ViewLoss
 {

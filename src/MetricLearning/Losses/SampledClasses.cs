@@ -26,7 +26,8 @@ public sealed class SampledClasses : nn.Module
 
     /// <summary>Sets how many classes are drawn and how they are trained.</summary>
     /// <param name="count">The number of classes that a step uses, at least 1. The classes of the batch are always among them, even if
-    /// there are more of them.</param>
+    /// there are more of them. If the batch has more rows than this number, as many classes as rows are drawn (at most all
+    /// classes).</param>
     /// <param name="momentum">The momentum, in [0, 1). It takes as much memory as the vectors unless it is 0. Default: 0.9.</param>
     /// <param name="weightDecay">The weight decay, 0 or greater. Default: 0.0005.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
@@ -36,7 +37,7 @@ public sealed class SampledClasses : nn.Module
         if (momentum == 1) throw new ArgumentOutOfRangeException(nameof(momentum), momentum, "momentum must be less than 1.");
     }
 
-    /// <summary>The number of classes that a step uses.</summary>
+    /// <summary>The number of classes that a step uses, or the number of rows of the batch if that is greater.</summary>
     public long Count { get; }
 
     /// <summary>The factor by which a row's velocity enters its next step.</summary>
@@ -86,7 +87,7 @@ public sealed class SampledClasses : nn.Module
         return (rows, zeros(rows.size(0), gradients.size(1), gradients.dtype, gradients.device).index_add(0, places!, gradients, S(1)));
     }
 
-    /// <summary>Attaches the object to a loss; it then trains the loss's vectors.</summary>
+    /// <summary>Attaches this object to a loss, whose vectors it then trains.</summary>
     internal void Attach(ClassLoss loss)
     {
         if (owner is not null) throw new InvalidOperationException("These sampled classes already belong to another loss.");
@@ -129,7 +130,8 @@ public sealed class SampledClasses : nn.Module
 
     private const string VelocityName = "velocity";
 
-    /// <summary>Makes room for one more draw. The draw of a forward pass without a backward pass, as in a validation, is dropped.</summary>
+    /// <summary>Makes room for one more draw. If there is none, a draw whose forward pass had no backward pass, as in a validation, is
+    /// dropped.</summary>
     private void RequirePlace()
     {
         if (drawn.Count < MaxAccumulatedPasses) return;

@@ -5,20 +5,20 @@ namespace MetricLearning;
 /// <summary>Pulls the predictor's output for one view toward the projection of the other view: <c>−mean cos(p, z)</c>. No gradient flows
 /// into z.</summary>
 /// <remarks>
-/// The first view is p [N, D], the predictor's output for it; the second is z [N, D], the projector's output, a constant here. Needs no
-/// labels and no negatives. The best value is −1; TensorFlow Similarity halves it and adds 0.001. A row of zeros has the cosine 0; no rows:
-/// 0. Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021, eqs. 1-4.
+/// The first argument is p [N, D], the predictor's output for one view. The second argument is z [N, D], the projector's output for the
+/// other view. Needs no labels and no negatives. The best value is −1; TensorFlow Similarity halves it and adds 0.001. A row of zeros has
+/// the cosine 0; no rows: 0. Chen and He, <i>Exploring Simple Siamese Representation Learning</i>, CVPR 2021, eqs. 1-4.
 /// </remarks>
 public sealed class SimSiamLoss : ViewLoss
 {
     /// <summary>Creates the loss.</summary>
     public SimSiamLoss() : base(nameof(SimSiamLoss)) { }
 
-    /// <summary>Computes the loss of both directions: half of each.</summary>
-    /// <param name="firstPredictions">[N, D].</param>
-    /// <param name="firstProjections">[N, D].</param>
-    /// <param name="secondPredictions">[N, D].</param>
-    /// <param name="secondProjections">[N, D].</param>
+    /// <summary>Computes the mean of the losses of both directions.</summary>
+    /// <param name="firstPredictions">The predictor's output for the first view, [N, D].</param>
+    /// <param name="firstProjections">The projector's output for the first view, [N, D].</param>
+    /// <param name="secondPredictions">The predictor's output for the second view, [N, D].</param>
+    /// <param name="secondProjections">The projector's output for the second view, [N, D].</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape, type or device does not fit; the message prints it.</exception>
     public Tensor forward(Tensor firstPredictions, Tensor firstProjections, Tensor secondPredictions, Tensor secondProjections)

@@ -1,14 +1,15 @@
 namespace MetricLearning;
 
 /// <summary>
-/// 1 − a smooth average precision of each anchor: the mean over its positives p, including itself, of <c>(1 + R⁺_p) / (1 + R_p)</c>, where
-/// <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others that are more similar than p, and R⁺ the positives among them.
+/// 1 − a smooth average precision of each anchor. The average precision is the mean over its positives p, including the anchor itself, of
+/// <c>(1 + R⁺_p) / (1 + R_p)</c>, where <c>R_p = Σ_z σ((s_z − s_p) / τ)</c> counts all others that are more similar than p, and R⁺ the
+/// positives among them.
 /// </summary>
 /// <remarks>
 /// Default: τ = 0.01 over cosines s, mean over the anchors that have positives, as in the authors' code and in pytorch-metric-learning.
-/// Theirs need classes of one size in order; here any batch works. The authors use dot products of embeddings that the network has
-/// normalized. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are worked out in blocks. Brown et al., <i>Smooth-AP:
-/// Smoothing the Path Towards Large-Scale Image Retrieval</i>, ECCV 2020.
+/// Both need a batch that is ordered by class, with classes of equal size; this loss takes any batch. The authors use dot products of
+/// embeddings that the network has normalized. The distance is fixed: 1 − s. Memory O(N²): ranks of many pairs are computed in blocks.
+/// Brown et al., <i>Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval</i>, ECCV 2020.
 /// </remarks>
 public sealed class SmoothApLoss : TupleLoss
 {

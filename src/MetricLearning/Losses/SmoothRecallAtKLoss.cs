@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// <remarks>
 /// Default: k = 1, 2, 4, 8, 16, τ₁ = 1, τ₂ = 0.01, cosine distance, mean over the anchors that have positives. The authors train with
 /// batches of thousands: see <see cref="GradientCache"/>. Memory O(N²): ranks of many pairs are computed in blocks. Patel, Tolias, Matas,
-/// <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs: the anchor is one
-/// of the others there, so that each rank is 1 greater (by σ((1 − s_p) / τ₂)), the sum over p is cut at k, and its classes are of one size.
-/// No mixup here.
+/// <i>Recall@k Surrogate Loss with Large Batches and Similarity Mixup</i>, CVPR 2022, eq. 6. The authors' code differs in three points. The
+/// anchor is one of the others z, so each R_p is greater by σ((1 − s_p) / τ₂), which is about 1. The sum over p is cut at k. All classes
+/// must have one size. This loss has no mixup.
 /// </remarks>
 public sealed class SmoothRecallAtKLoss : TupleLoss
 {

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Softmax cross entropy of <c>s·‖x‖·cos θ_c</c> in which the own class has its angle multiplied: <c>s·‖x‖·ψ(θ_y)</c>.</summary>
+/// <summary>Softmax cross entropy of <c>s·‖x‖·cos θ_c</c> in which the angle of the own class is multiplied: <c>s·‖x‖·ψ(θ_y)</c>.</summary>
 /// <remarks>
 /// The large-margin softmax with class vectors of length 1: <c>ψ(θ) = (−1)ᵏ·cos(mθ) − 2k</c> on [kπ/m, (k+1)π/m]. Default: m = 4, s = 1,
 /// mean over the samples. Liu et al., <i>SphereFace</i>, CVPR 2017, eq. 7; as in pytorch-metric-learning (weights [D, C]). The embeddings'

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>ArcFace with several vectors per class, of which the nearest counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. Use it for noisy
-/// labels.</summary>
+/// <summary>ArcFace with several vectors per class. Only the nearest vector of each class counts: <c>cos θ_c = max_k cos(x, w_ck)</c>. Use
+/// it for noisy labels.</summary>
 /// <remarks>
 /// Wrongly labeled samples gather at another vector than the others; <see cref="GetOutliers"/> finds them. Default: K = 3, m = 0.5 radians,
 /// s = 64, mean over the samples. Deng et al., <i>Sub-center ArcFace</i>, ECCV 2020; as in pytorch-metric-learning (weights [D, C·K], the
@@ -28,14 +28,15 @@ public sealed class SubCenterArcFaceLoss : ClassLoss
     /// <summary>The scale s.</summary>
     public double Scale { get; }
 
-    /// <summary>Finds the samples that are far from the dominant center of their class. The dominant center is the nearest center of most
-    /// samples of the class.</summary>
+    /// <summary>Finds the samples that are far from the dominant center of their class. The dominant center is the center that is nearest
+    /// to the largest number of samples of the class.</summary>
     /// <param name="embeddings">The embeddings [N, D], preferably of the whole training set.</param>
     /// <param name="labels">The labels [N], integers of any width in [0, C).</param>
     /// <param name="degrees">The angle to the dominant center above which a sample is far, in [0, 180]. Default: 75.</param>
-    /// <returns> Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
-    /// samples; the first of equally frequent centers. No gradient. The caller disposes both. </returns>
-    /// <exception cref="ArgumentException">A shape or type does not fit, or a label is out of range; the message prints it.</exception>
+    /// <returns>Rows: int64 [M], the samples that are far, ascending. DominantCenters: int64 [C], in [0, K), −1 for a class without
+    /// samples; the first of equally frequent centers. No gradient. The caller disposes both.</returns>
+    /// <exception cref="ArgumentException">A shape or type does not fit, or a label or the angle is out of range; the message prints
+    /// it.</exception>
     public (Tensor Rows, Tensor DominantCenters) GetOutliers(Tensor embeddings, Tensor labels, double degrees = 75)
     {
         using var noGradient = no_grad();

@@ -1,14 +1,15 @@
 namespace MetricLearning;
 
 /// <summary>
-/// For each anchor the mean over its positives of <c>−log(exp(s_p/τ) / Σ_j exp(s_j/τ))</c>, where j runs over all of the anchor's pairs,
-/// positives too.
+/// Classifies each positive of an anchor among all other rows. The value of an anchor is the mean over its positives p of
+/// <c>−log(exp(s_p/τ) / Σ_j exp(s_j/τ))</c>, where j runs over all pairs of the anchor, its positives included.
 /// </summary>
 /// <remarks>
-/// Default: τ = 0.1, cosine (s = −d: a constant offset makes no difference), mean over the anchors above 0, as
-/// pytorch-metric-learning, where an anchor without positives does not count. A batch without any negatives, or any positives, has the
-/// loss 0. The N-pairs loss of TensorFlow Addons is this one of anchors against references, with τ = 1, <see cref="Distance.Dot"/> and
-/// <see cref="Reducer.Mean"/>. Memory O(N²). Khosla et al., <i>Supervised Contrastive Learning</i>, NeurIPS 2020, eq. 2 (L_out).
+/// Default: τ = 0.1, cosines s (computed as −d from the cosine distance d, because a constant offset makes no difference), mean over the
+/// anchors whose value is above 0, as in pytorch-metric-learning. So an anchor without positives does not count. A batch without positives
+/// or without negatives has the loss 0. The N-pairs loss of TensorFlow Addons is this loss of anchors against references, with τ = 1,
+/// <see cref="Distance.Dot"/> and <see cref="Reducer.Mean"/>. Memory O(N²). Khosla et al., <i>Supervised Contrastive Learning</i>, NeurIPS
+/// 2020, eq. 2 (L_out).
 /// </remarks>
 public sealed class SupConLoss : TupleLoss
 {

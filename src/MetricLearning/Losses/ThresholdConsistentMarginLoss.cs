@@ -7,15 +7,15 @@ namespace MetricLearning;
 /// the wrong side of its margin.
 /// </summary>
 /// <remarks>
-/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as in pytorch-metric-learning. A regularizer: add it to
-/// the loss that separates the classes with <see cref="LossSum"/>. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent
+/// Default: m⁺ = 0.9, m⁻ = 0.5, λ = 1, each term the mean over its values above 0, as in pytorch-metric-learning. It is a regularizer: with
+/// <see cref="LossSum"/>, add it to a loss that separates the classes. The distance is fixed: 1 − s. Zhang et al., <i>Threshold-Consistent
 /// Margin Loss for Open-World Deep Metric Learning</i>, ICLR 2024, eq. 3.
 /// </remarks>
 public sealed class ThresholdConsistentMarginLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="positiveMargin">The positive margin m⁺. Default: 0.9.</param>
-    /// <param name="negativeMargin">The negative margin m⁻. Default: 0.5.</param>
+    /// <param name="positiveMargin">The positive margin m⁺, a cosine in [−1, 1]. Default: 0.9.</param>
+    /// <param name="negativeMargin">The negative margin m⁻, a cosine in [−1, 1]. Default: 0.5.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public ThresholdConsistentMarginLoss(double positiveMargin = 0.9, double negativeMargin = 0.5)
         : base(nameof(ThresholdConsistentMarginLoss), Distance.Cosine)

@@ -6,9 +6,10 @@ namespace MetricLearning;
 /// <summary>Reproduces the <c>TripletHardLoss</c> of TensorFlow Addons d208d75 (2024-04-15) exactly: <c>[d(a,p) − d(a,n) + m]₊</c> of each
 /// anchor's farthest positive and nearest negative.</summary>
 /// <remarks>
-/// Default: margin 1, Euclidean, mean over all anchors. It differs from <see cref="TripletLoss"/>: an anchor without a positive has
-/// d(a,p) = 0; in a batch of one class d(a,n) is the farthest row, which is p, so that the loss is m with a gradient of 0; equally hard
-/// candidates share the gradient; soft is log(1 + exp(d(a,p) − d(a,n))) without the margin. Memory O(N²).
+/// Default: margin 1, Euclidean, mean over all anchors. It differs from <see cref="TripletLoss"/> in four points. An anchor without a
+/// positive has d(a,p) = 0. In a batch of one class d(a,n) is the distance of the farthest row, which is p, so the loss is m with a
+/// gradient of 0. Equally hard candidates share the gradient. The soft loss is log(1 + exp(d(a,p) − d(a,n))), without the margin. Memory
+/// O(N²).
 /// </remarks>
 public sealed class TripletHardLoss : MetricLoss
 {

@@ -20,8 +20,8 @@ namespace MetricLearning;
 public sealed class TripletLoss : TupleLoss
 {
     /// <summary>Creates the loss.</summary>
-    /// <param name="margin">The margin m, in units of the distance. Default: 0.3. For the soft margin of Hermans and reid-strong-baseline
-    /// give 0.</param>
+    /// <param name="margin">The margin m, in units of the distance. Default: 0.3. Pass 0 for the soft margin of Hermans et al. and of
+    /// reid-strong-baseline.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public TripletLoss(double margin = 0.3) : base(nameof(TripletLoss))
     {
@@ -41,7 +41,8 @@ public sealed class TripletLoss : TupleLoss
     public bool Swap { get; init; }
 
     /// <summary>The hard factor h in [0, 1). Positives count as farther than they are, and negatives as nearer: <c>(1 + h)·d(a,p)</c> and
-    /// <c>(1 − h)·d(a,n)</c>. 0 by default; the hard_factor of TransReID and CLIP-ReID.</summary>
+    /// <c>(1 − h)·d(a,n)</c>. It is the hard_factor of TransReID and CLIP-ReID. Default: 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not in [0, 1).</exception>
     public double HardFactor
     {
         get;
@@ -50,8 +51,8 @@ public sealed class TripletLoss : TupleLoss
     }
 
     /// <summary>
-    /// Creates TensorFlow Similarity's PNLoss on the cosine distance: the hardest positive and the nearest negative beyond it (the farthest
-    /// negative if there is none); d(p,n) replaces d(a,n) if it is smaller. Szubert et al., <i>Structure-preserving
+    /// Creates TensorFlow Similarity's PNLoss on the cosine distance: it compares the hardest positive with the nearest negative beyond it,
+    /// or with the farthest negative if there is none. d(p,n) replaces d(a,n) if it is smaller. Szubert et al., <i>Structure-preserving
     /// visualisation</i>, Scientific Reports 2019.
     /// </summary>
     /// <param name="margin">The margin m; 1 by default, 0 if the margin is soft.</param>
@@ -66,7 +67,7 @@ public sealed class TripletLoss : TupleLoss
 
     /// <summary>Creates the batch-hard triplet loss as another library defines it, to reproduce its numbers.</summary>
     /// <param name="dialect">The library.</param>
-    /// <param name="margin">0.3 by default, 0 if the margin is soft.</param>
+    /// <param name="margin">The margin m; 0.3 by default, 0 if the margin is soft.</param>
     /// <param name="softMargin">Whether softplus replaces the hinge.</param>
     public static TripletLoss BatchHard(BatchHardDialect dialect, double? margin = null, bool softMargin = false) =>
         new(margin ?? (softMargin ? 0 : 0.3))

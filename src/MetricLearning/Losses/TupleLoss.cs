@@ -44,7 +44,8 @@ public abstract class TupleLoss : MetricLoss
         }
     } = Distance.Euclidean;
 
-    /// <summary>Chooses the tuples. Default: all of them, unless the loss says otherwise. Given tuples are not mined.</summary>
+    /// <summary>Chooses the tuples. Default: all of them, unless the loss says otherwise. Tuples that you pass yourself are not
+    /// mined.</summary>
     /// <exception cref="ArgumentNullException">The miner is null.</exception>
     public Miner Miner { get; init => field = Guard.NotNull(value); } = Miner.All;
 

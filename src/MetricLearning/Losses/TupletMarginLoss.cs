@@ -1,10 +1,11 @@
 namespace MetricLearning;
 
-/// <summary>For each positive pair <c>log(1 + Σ_n exp(s·(cos θ_n − cos(θ_p − m))))</c>, θ the angles to the anchor.</summary>
+/// <summary>For each positive pair <c>log(1 + Σ_n exp(s·(cos θ_n − cos(θ_p − m))))</c>, where θ_p and θ_n are the angles of the positive
+/// and of a negative to the anchor.</summary>
 /// <remarks>
-/// Default: m = 5.73°, s = 64, mean over the positive pairs, as in pytorch-metric-learning, whose arccos is NaN for equal rows; here the
-/// angle comes from the chord c = ‖u − v‖ between rows of length 1 (cos θ = 1 − c²/2, sin θ = c√(1 − c²/4)), which is exact for small θ,
-/// with a gradient of 0 at θ = 0. The distance is fixed: the chord. A pair that several triplets share counts once; an anchor without
+/// Default: m = 5.73°, s = 64, mean over the positive pairs, as in pytorch-metric-learning, whose arccos is NaN for equal rows. Here the
+/// angle comes from the chord c = ‖u − v‖ between rows of length 1: cos θ = 1 − c²/2 and sin θ = c√(1 − c²/4). This is exact for small θ,
+/// and its gradient at θ = 0 is 0. The distance is fixed: the chord. A pair that several triplets share counts once; an anchor without
 /// negatives has the loss 0. Memory O(N²). Yu, Tao, <i>Deep Metric Learning with Tuplet Margin Loss</i>, ICCV 2019.
 /// </remarks>
 public sealed class TupletMarginLoss : TupleLoss

@@ -5,12 +5,12 @@ namespace MetricLearning;
 
 /// <summary>
 /// Makes two views of the same rows equal, keeps each feature spread out, and keeps features from repeating each other: <c>λ · mean (x −
-/// y)² + μ · [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c> and c the sum of
-/// the squared covariances of different features, ÷ D.
+/// y)² + μ · [v(x) + v(y)] / 2 + ν · [c(x) + c(y)]</c>, where v is the mean over the features of <c>[1 − √(var + ε)]₊</c>, and c is the sum
+/// of the squared covariances of different features, divided by D.
 /// </summary>
 /// <remarks>
-/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has no
-/// variance: its second and third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
+/// Default: λ = μ = 25, ν = 1, ε = 10⁻⁴, as in the authors' code and pytorch-metric-learning. Needs no labels and no negatives. One row has
+/// no variance: its second and third terms are 0. No rows: 0. Bardes, Ponce, LeCun, <i>VICReg</i>, ICLR 2022.
 /// </remarks>
 public sealed class VicRegLoss : ViewLoss
 {
@@ -46,7 +46,7 @@ public sealed class VicRegLoss : ViewLoss
         var (n, d) = (view.size(0), view.size(1));
         var centered = view - view.mean([0]);
         var covariance = centered.t().matmul(centered) / S(n - 1);
-        var shared = OffDiagonal.Of(covariance).pow(S(2)).sum();
+        var shared = DiagonalCost.Of(covariance, target: 0, own: 0, other: 1);
         var spread = (covariance.diagonal() + S(Epsilon)).sqrt();
         return (S(VarianceWeight / 2) * relu(S(1) - spread).mean()).Plus(S(CovarianceWeight / d) * shared);
     }

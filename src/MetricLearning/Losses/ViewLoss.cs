@@ -36,8 +36,8 @@ public abstract class ViewLoss : nn.Module<EmbeddingViews, Tensor>
     /// <inheritdoc cref="forward(Tensor, Tensor)"/>
     public Tensor call(Tensor first, Tensor second) => call(new EmbeddingViews(first, second));
 
-    /// <summary>Two views, [N, D] each, float32 or float64 → a scalar with gradient; N may be 0. The caller frees tensors that are created
-    /// here.</summary>
+    /// <summary>Computes the loss: two views, [N, D] each, float32 or float64 → a scalar with gradient; N may be 0. The caller frees
+    /// tensors that are created here.</summary>
     protected abstract Tensor Compare(Tensor first, Tensor second);
 
     /// <summary>Whether both views must have the same number of columns.</summary>

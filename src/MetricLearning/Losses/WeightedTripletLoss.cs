@@ -7,11 +7,12 @@ namespace MetricLearning;
 /// the softmax of their distances and its negatives by the softmax of their negated distances.
 /// </summary>
 /// <remarks>
-/// Default: soft, without a margin; √max(d², 10⁻¹²); mean over all anchors; as in fast-reid with hard mining off. As there, an anchor is
-/// its own positive at distance 10⁻⁶, each sum of weights has 10⁻⁶ added, and the softmax is taken about the farthest positive, and about 0
-/// for the negatives: for negatives at distances far above 10 that addition outweighs the weights (scale the embeddings). No positives: d⁺
-/// = 10⁻⁶; no negatives: d⁻ = 0. No mining is needed. Memory O(N²). Ye et al., <i>Deep Learning for Person Re-identification: A Survey and
-/// Outlook</i>, 2021, eq. 9.
+/// Default: softplus without a margin, the distance √max(d², 10⁻¹²), and the mean over all anchors, as in fast-reid with hard mining off.
+/// As there, an anchor is its own positive at distance 10⁻⁶, and 10⁻⁶ is added to each sum of weights. The exponents of the softmax are
+/// relative to the farthest positive, but not to the nearest negative. So if all negatives are at distances far above 10, the added 10⁻⁶
+/// outweighs their weights: scale the embeddings. Without positives, the sum over positives is 10⁻⁶. Without negatives, the sum over
+/// negatives is 0. No mining is needed. Memory O(N²). Ye et al., <i>Deep Learning for Person Re-identification: A Survey and Outlook</i>,
+/// 2021, eq. 9.
 /// </remarks>
 public sealed class WeightedTripletLoss : TupleLoss
 {

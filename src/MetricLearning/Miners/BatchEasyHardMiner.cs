@@ -17,7 +17,7 @@ public sealed class BatchEasyHardMiner : Miner
     /// <summary>Creates the miner.</summary>
     /// <param name="positives">Which positive of an anchor to pick. Default: the easiest.</param>
     /// <param name="negatives">Which negative of an anchor to pick. Default: a semi-hard one.</param>
-    /// <exception cref="ArgumentException">A value is undefined. Or one side is semi-hard and the other is semi-hard or all: semi-hard
+    /// <exception cref="ArgumentException">A value is undefined, or one side is semi-hard and the other is semi-hard or all. Semi-hard
     /// needs exactly one candidate on the other side to compare with.</exception>
     public BatchEasyHardMiner(Hardness positives = Hardness.Easy, Hardness negatives = Hardness.SemiHard)
     {

@@ -44,12 +44,12 @@ internal readonly unsafe struct CandidateRow<T>(T* distances, byte* positives, b
     /// <summary>The nearest negative that is not within a radius; −1 if there is none. Nothing is within NaN.</summary>
     public int NegativeOutside(T radius) => Lowest(negatives, false, radius);
 
-    /// <summary>The farthest positive that is nearer than a radius; −1 if there is none. If the radius is NaN, the farthest of
-    /// all.</summary>
+    /// <summary>The farthest positive that is nearer than a radius; −1 if there is none. If the radius is NaN, it is the farthest of all
+    /// positives.</summary>
     public int PositiveWithin(T radius) => Lowest(positives, true, -radius);
 
-    /// <summary>All negatives at the same distance as a given one, in ascending order. If its distance is NaN, only the negative itself.
-    /// None for −1.</summary>
+    /// <summary>All negatives at the same distance as a given one, in ascending order. If that distance is NaN, the list has only the given
+    /// negative. For −1 it is empty.</summary>
     public List<int> NegativesAsFarAs(int column)
     {
         if (column < 0 || T.IsNaN(distances[column])) return column < 0 ? [] : [column];

@@ -6,16 +6,17 @@ namespace MetricLearning;
 /// <remarks>
 /// On the unit sphere in D dimensions most distances are near √2. A negative at distance d is drawn with probability ∝ 1 / q(d), where q(d)
 /// ∝ d^(D−2)·(1 − d²/4)^((D−3)/2). Distances below the cutoff count as the cutoff, so that the nearest negatives, which are often noise,
-/// are not preferred. Negatives beyond the farthest distance are never drawn. An anchor whose negatives are all beyond it gives no triplet.
-/// Weights are computed in float64. Memory O(N·M). Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding Learning</i>,
-/// ICCV 2017, section 4; defaults of pytorch-metric-learning's DistanceWeightedMiner.
+/// are not preferred. Negatives at the farthest distance or beyond are never drawn. An anchor that has only such negatives gives no
+/// triplet. Weights are computed in float64. Memory O(N·M). Wu, Manmatha, Smola, Krähenbühl, <i>Sampling Matters in Deep Embedding
+/// Learning</i>, ICCV 2017, section 4. The defaults are those of pytorch-metric-learning's DistanceWeightedMiner.
 /// </remarks>
 public sealed class DistanceWeightedMiner : SeededMiner
 {
     /// <summary>Creates the miner. It mines by the Euclidean distance of rows of length 1, for which the density holds.</summary>
     /// <param name="dimension">The dimension D of the embeddings, at least 2.</param>
-    /// <param name="cutoff">Distances below it count as the cutoff, in (0, 2); 0.5 by default.</param>
-    /// <param name="farthest">Negatives at this distance or beyond are not drawn; above the cutoff and at most 2; 1.4 by default.</param>
+    /// <param name="cutoff">The cutoff, in (0, 2): smaller distances count as the cutoff. Default: 0.5.</param>
+    /// <param name="farthest">The farthest distance, above the cutoff and at most 2: negatives at this distance or beyond are not drawn.
+    /// Default: 1.4.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public DistanceWeightedMiner(long dimension, double cutoff = 0.5, double farthest = 1.4)
     {
@@ -30,10 +31,10 @@ public sealed class DistanceWeightedMiner : SeededMiner
     /// <summary>The dimension D of the embeddings.</summary>
     public long Dimension { get; }
 
-    /// <summary>Distances below it count as the cutoff.</summary>
+    /// <summary>The cutoff: smaller distances count as the cutoff.</summary>
     public double Cutoff { get; }
 
-    /// <summary>Negatives at this distance or beyond are not drawn.</summary>
+    /// <summary>The farthest distance: negatives at this distance or beyond are not drawn.</summary>
     public double Farthest { get; }
 
     /// <inheritdoc/>

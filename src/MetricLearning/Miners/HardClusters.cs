@@ -10,16 +10,16 @@ namespace MetricLearning;
 /// using var clusters = new HardClusters().Mine(embeddings, labels);
 /// using var value = loss.forward(clusters.Means, clusters.Tuples, clusters.References);
 /// </code>
-/// A class of one row has no spread and gives no triplet, but its mean is a negative of other classes. Memory O(C·(N + C)). As
-/// open-metric-learning's HardClusterMiner, for classes of any size.
-/// <para> Thread safety: immutable; any number of threads may mine at once, each with a batch of its own. </para>
+/// A class of one row has no spread and gives no triplet, but its mean is a negative of other classes. Memory O(C·(N + C)). It follows
+/// open-metric-learning's HardClusterMiner, and takes classes of any size.
+/// <para>Thread safety: immutable; any number of threads may mine at once, each with a batch of its own.</para>
 /// </remarks>
 public sealed class HardClusters
 {
     private static readonly BatchHardMiner hardest = new();
 
     /// <summary>The distance to mine by; Euclidean by default.</summary>
-    /// <exception cref="ArgumentNullException">It is null.</exception>
+    /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 
     /// <summary>Computes the means and picks the triplets.</summary>

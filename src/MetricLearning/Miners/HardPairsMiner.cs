@@ -6,8 +6,8 @@ namespace MetricLearning;
 /// than its farthest positive pair.</summary>
 /// <remarks>
 /// The comparison is over the whole batch, not per anchor. A batch without positive pairs or without negative pairs keeps nothing. Memory
-/// O(N·M). sentence-transformers' OnlineContrastiveLoss picks pairs in the same way (<see cref="ContrastiveLoss.Online"/>), except that it
-/// compares with the mean of the other kind, instead of its extreme, if that kind has a single pair.
+/// O(N·M). sentence-transformers' OnlineContrastiveLoss picks pairs in the same way (<see cref="ContrastiveLoss.Online"/>), except that if
+/// the other kind has at most one pair, it compares the pairs of a kind with the mean distance of their own kind.
 /// </remarks>
 public sealed class HardPairsMiner : Miner
 {

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>How hard the positives, negatives or triplets are that a miner keeps.</summary>
+/// <summary>The positives, negatives or triplets that a miner keeps, by how hard they are.</summary>
 public enum Hardness
 {
     /// <summary>Those that are already right: near positives, far negatives, triplets beyond the margin.</summary>

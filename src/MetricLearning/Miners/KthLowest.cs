@@ -9,7 +9,7 @@ internal static class KthLowest
 {
     private const int Bits = 16;
 
-    /// <summary>The k-th lowest number, from 1. −0 counts as lower than 0.</summary>
+    /// <summary>Finds the k-th lowest number, counted from 1. −0 counts as lower than 0.</summary>
     /// <param name="numbers">float32 or float64, none NaN. The method overwrites them.</param>
     /// <param name="k">In [1, number of numbers].</param>
     public static T Of<T>(Span<T> numbers, long k) where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -36,7 +36,7 @@ internal static class KthLowest
         return place;
     }
 
-    /// <summary>16 bits of a number, where the numbers are ordered as their bits are.</summary>
+    /// <summary>Takes 16 bits of a number, after a change of its bits that gives them the same order as the numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Digit<T>(T number, int shift) where T : unmanaged
     {

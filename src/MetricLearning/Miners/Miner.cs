@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Picks the tuples of a batch that matter: distances in, tuples out, never a gradient.</summary>
+/// <summary>Picks the tuples of a batch that a loss trains on. It takes distances, returns tuples, and never computes a gradient.</summary>
 /// <remarks>
 /// A loss mines by itself, from the distances that it already has (<c>new TripletLoss { Miner = new BatchHardMiner() }</c>). You can also
 /// mine and pass the tuples on:
@@ -10,9 +10,9 @@ namespace MetricLearning;
 /// using var triplets = miner.Mine(embeddings, labels);
 /// using var value = loss.forward(embeddings, triplets);
 /// </code>
-/// All miners of the library keep these rules. Among candidates at equal distance, the lowest index is taken. An anchor that lacks
-/// a candidate it needs gives no tuple. A NaN distance is always taken, so that it reaches the loss and is seen there. To add a miner,
-/// derive and write <see cref="MineCore"/>; use <see cref="Scalars.S(double)"/> for its numbers:
+/// All miners of the library follow these rules. Among candidates at equal distance, the lowest index is taken, unless a setting keeps
+/// ties. An anchor that lacks a candidate it needs gives no tuple. A NaN distance is always taken, so that it reaches the loss and is seen
+/// there. To add a miner, derive from this class and write <see cref="MineCore"/>. Use <see cref="Scalars.S(double)"/> for numbers:
 /// <code>
 /// sealed class FarNegatives(double radius) : Miner
 /// {
@@ -30,8 +30,8 @@ public abstract class Miner
     /// <summary>Creates a miner that works with every distance.</summary>
     protected Miner() { }
 
-    /// <summary>Creates a miner whose formula holds for some distances only: <see cref="Distance"/> refuses all others.</summary>
-    /// <param name="allowedDistances">These distances; the first is the default.</param>
+    /// <summary>Creates a miner whose formula holds only for some distances. <see cref="Distance"/> refuses all others.</summary>
+    /// <param name="allowedDistances">The distances for which the formula holds; the first is the default.</param>
     /// <exception cref="ArgumentException">There is no distance, or one is null.</exception>
     protected Miner(params Distance[] allowedDistances)
     {
@@ -42,7 +42,7 @@ public abstract class Miner
     /// <summary>Keeps every candidate.</summary>
     public static Miner All { get; } = new AllMiner();
 
-    /// <summary>The distance to mine by. Null (the default) for the distance of the loss, or the Euclidean distance if there is no
+    /// <summary>The distance to mine by. Null (the default) means the distance of the loss, or the Euclidean distance if there is no
     /// loss.</summary>
     /// <exception cref="ArgumentException">The miner's formula does not hold for this distance.</exception>
     public Distance? Distance { get; init => field = RequireAllowed(value); }
@@ -102,8 +102,8 @@ public abstract class Miner
         return Mine(distances.Matrix, distances.Batch.Candidates);
     }
 
-    /// <summary>[N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. The caller frees all other tensors
-    /// that are created here.</summary>
+    /// <summary>Picks the tuples: [N, M] distances without gradient, N and M at least 1, and the allowed pairs → tuples. The caller frees
+    /// all other tensors that are created here.</summary>
     protected abstract Tuples MineCore(Tensor distances, Pairs candidates);
 
     /// <summary>Refuses a distance that the miner's formula does not hold for. Null stands for the distance of the loss.</summary>
@@ -121,8 +121,8 @@ public abstract class Miner
         return mined;
     }
 
-    /// <summary>Mines a batch that is disposed afterwards. So the tuples get their own handles, even if they are the batch's
-    /// candidates.</summary>
+    /// <summary>Mines a batch that is disposed afterwards. The tuples get their own handles, even if they are the candidates of the
+    /// batch.</summary>
     private Tuples Mine(LossBatch batch)
     {
         using var scope = NewDisposeScope();

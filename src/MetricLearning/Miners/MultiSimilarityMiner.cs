@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Keeps the pairs of an anchor that are as hard as its hardest pair of the other kind, to within ε.</summary>
+/// <summary>Keeps the positives of an anchor that are farther than its nearest negative, and the negatives that are nearer than its
+/// farthest positive, with a slack of ε.</summary>
 /// <remarks>
 /// A positive is kept if d(a,p) + ε &gt; min d(a,n), a negative if d(a,n) − ε &lt; max d(a,p). An anchor without positives or without
-/// negatives keeps nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eq. 7 and 8; as
+/// negatives keeps nothing. Memory O(N·M), no sort. Wang et al., <i>Multi-Similarity Loss</i>, CVPR 2019, eqs. 7 and 8; as in
 /// pytorch-metric-learning's MultiSimilarityMiner.
 /// </remarks>
 public sealed class MultiSimilarityMiner : Miner

@@ -4,11 +4,11 @@ namespace MetricLearning;
 
 /// <summary>Keeps the positives and the negatives of given ranks for each anchor; rank 0 is the hardest.</summary>
 /// <remarks>
-/// <c>0..1</c> and <c>0..1</c> is batch-hard. <c>2..5</c> leaves out the two hardest, which often have a wrong label. <c>..^1</c> leaves
-/// out the easiest. An anchor with fewer candidates keeps those that it has in the range; an anchor that keeps no positive or no negative
-/// gives nothing. If the loss needs triplets, each kept positive of an anchor is joined with each kept negative. Memory O(N·M), two sorts
-/// of each row. It follows open-metric-learning's NHardTripletsMiner, which counts ranks from 1 and includes the last: its (3, 5) is
-/// <c>2..5</c>.
+/// <c>0..1</c> for both is batch-hard. <c>2..5</c> leaves out the two hardest, which often have a wrong label. <c>..^1</c> leaves out the
+/// easiest. An anchor with fewer candidates keeps those that it has in the range; an anchor that keeps no positive or no negative gives
+/// nothing. If the loss needs triplets, each kept positive of an anchor is joined with each kept negative. Memory O(N·M), two sorts of each
+/// row. It follows open-metric-learning's NHardTripletsMiner, which counts ranks from 1 and includes the last one. Its (3, 5) is
+/// <c>2..5</c> here.
 /// </remarks>
 public sealed class NHardMiner : Miner
 {

@@ -6,16 +6,17 @@ namespace MetricLearning;
 /// <summary>Draws k triplets for each anchor, each with a random positive and a random negative.</summary>
 /// <remarks>
 /// Draws are independent, so a triplet may come twice. An anchor without a positive or without a negative gives none. Memory O(N·M) and k
-/// triplets for each anchor. As <c>triplets_per_anchor</c> of pytorch-metric-learning's TripletMarginLoss and MarginLoss, with a seed.
+/// triplets for each anchor. It follows <c>triplets_per_anchor</c> of pytorch-metric-learning's TripletMarginLoss and MarginLoss, and adds
+/// a seed.
 /// </remarks>
 public sealed class RandomTripletsMiner : SeededMiner
 {
     /// <summary>Creates the miner.</summary>
-    /// <param name="tripletsPerAnchor">k, at least 1.</param>
+    /// <param name="tripletsPerAnchor">The number k of triplets for each anchor, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">k is below 1.</exception>
     public RandomTripletsMiner(int tripletsPerAnchor) => TripletsPerAnchor = Guard.AtLeast(tripletsPerAnchor, 1);
 
-    /// <summary>k, the triplets of each anchor.</summary>
+    /// <summary>The number k of triplets for each anchor.</summary>
     public int TripletsPerAnchor { get; }
 
     /// <inheritdoc/>
@@ -37,7 +38,8 @@ public sealed class RandomTripletsMiner : SeededMiner
         // The number of candidates of each row, [N], from their running count.
         Tensor Counts(Tensor running) => running.select(1, -1);
 
-        // A draw of number r takes the candidate at which the running count is r + 1. If a row has a NaN, its first draw takes the first.
+        // A draw of number r takes the candidate at which the running count is r + 1. If a row has a NaN, its first draw takes the first
+        // NaN.
         Tensor Columns(Tensor draws, Tensor running, Tensor mask)
         {
             var counted = running.index_select(0, anchors);
@@ -67,7 +69,7 @@ public sealed class RandomTripletsMiner : SeededMiner
                 (ofAnchors[i], positives[i]) = (row, columns[row].Positives[(int)(draws[i] * columns[row].Positives.Length)]);
                 negatives[i] = columns[row].Negatives[(int)(draws[ofAnchors.Length + i] * columns[row].Negatives.Length)];
             }
-            // If a row has a NaN, its first draw takes the first.
+            // If a row has a NaN, its first draw takes the first NaN.
             if (Array.FindIndex(columns[row].Positives, column => T.IsNaN(candidate[column])) is >= 0 and var near)
                 positives[first] = columns[row].Positives[near];
             if (Array.FindIndex(columns[row].Negatives, column => T.IsNaN(candidate[column])) is >= 0 and var far)
@@ -76,7 +78,8 @@ public sealed class RandomTripletsMiner : SeededMiner
         return new(ofAnchors, positives, negatives, candidates.Rows, candidates.Columns);
     }
 
-    /// <summary>Two draws in [0, 1) for each triplet of so many anchors: all positives first.</summary>
+    /// <summary>Draws two numbers in [0, 1) for each triplet of a number of anchors: first those for all positives, then those for all
+    /// negatives.</summary>
     private double[] Draws(long anchors)
     {
         var random = NextRandom();

@@ -6,7 +6,7 @@ internal static class Reservoir
     /// <summary>Draws <paramref name="size"/> different places in [0, length), each set equally likely, in ascending order; all places if
     /// there are fewer.</summary>
     /// <remarks>O(size·(1 + log(length / size))) draws: Li, <i>Reservoir-sampling algorithms of time complexity O(n(1 + log(N/n)))</i>,
-    /// 1994 (L).</remarks>
+    /// 1994, algorithm L.</remarks>
     public static long[] Sample(SeededRandom random, long length, int size)
     {
         var kept = new long[Math.Min(length, size)];

@@ -2,9 +2,9 @@ namespace MetricLearning;
 
 /// <summary>A miner that draws at random. The same seed and the same number of calls give the same draws on every machine.</summary>
 /// <remarks>
-/// Each call draws from a random stream of its own, numbered by <see cref="Calls"/>. Save that number in a checkpoint and set it again: a
-/// resumed run then draws what an unbroken run would have drawn.
-/// <para> Thread safety: one thread at a time, because each call that draws counts up <see cref="Calls"/>. </para>
+/// Each call draws from a random stream of its own, numbered by <see cref="Calls"/>. Save that number in a checkpoint and restore it. A
+/// resumed run then draws what an uninterrupted run would have drawn.
+/// <para>Thread safety: one thread at a time, because each call that draws increases <see cref="Calls"/>.</para>
 /// </remarks>
 public abstract class SeededMiner : Miner
 {
@@ -12,7 +12,7 @@ public abstract class SeededMiner : Miner
     public ulong Seed { get; init; }
 
     /// <summary>The number of calls that have drawn, 0 or greater; 0 at first.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
     public long Calls { get; set => field = Guard.AtLeast(value, 0); }
 
     /// <summary>Creates the random numbers of this call, and counts the call.</summary>

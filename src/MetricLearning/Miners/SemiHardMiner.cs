@@ -27,10 +27,10 @@ public enum SemiHardFallback
     FarthestNegative,
 }
 
-/// <summary>Picks for a positive pair the nearest negative that is strictly farther from the anchor than the positive.</summary>
+/// <summary>Picks for each positive pair the nearest negative that is strictly farther from the anchor than the positive.</summary>
 /// <remarks>
 /// Memory O(N·M), whatever the number of positive pairs. On the CPU the matrix is searched in place, with one pass of the row for each
-/// pair. On other devices, and with more than 64 positives for each anchor, each row is sorted once and a binary search finds each
+/// pair. On other devices, and if anchors have more than 64 positives on average, each row is sorted once and a binary search finds each
 /// negative. Schroff, Kalenichenko, Philbin, <i>FaceNet</i>, CVPR 2015, eq. 4.
 /// </remarks>
 public sealed class SemiHardMiner : Miner

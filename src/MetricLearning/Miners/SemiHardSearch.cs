@@ -26,9 +26,10 @@ internal static unsafe class SemiHardSearch
             ? Find<float>(distances, candidates, which, fallback)
             : Find<double>(distances, candidates, which, fallback);
 
-    /// <summary>Finds all semi-hard negatives of every positive pair, which are at the same distance. If no negative is beyond the
-    /// positive, these are the farthest negatives. Pairs are in order of anchor and then of positive.</summary>
-    /// <returns>Anchors and positives of the K pairs; of the L negatives the number of the pair, from 0, and the column.</returns>
+    /// <summary>Finds for every positive pair all negatives at the distance of its semi-hard negative. If no negative is beyond the
+    /// positive, it finds the farthest negatives. Pairs are in order of anchor and then of positive.</summary>
+    /// <returns>The anchors and the positives of the K pairs, and for each of the L negatives the number of its pair, from 0, and its
+    /// column.</returns>
     public static (long[] Anchors, long[] Positives, long[] Pairs, long[] Negatives) WithTies(Tensor distances, Pairs candidates) =>
         distances.dtype == ScalarType.Float32 ? WithTies<float>(distances, candidates) : WithTies<double>(distances, candidates);
 
@@ -51,7 +52,6 @@ internal static unsafe class SemiHardSearch
             Array.ConvertAll(negatives, n => n.Number), Array.ConvertAll(negatives, n => n.Item2));
     }
 
-    /// <summary>Calls <paramref name="body"/> for each row, on several threads.</summary>
     /// <summary>Calls <paramref name="body"/> with the number and the candidates of each row, on several threads.</summary>
     public static void ForRows<T>(Tensor distances, Pairs candidates, Action<int, CandidateRow<T>> body)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

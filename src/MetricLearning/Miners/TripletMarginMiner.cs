@@ -2,11 +2,12 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Keeps triplets by t = d(a,n) − d(a,p) and the margin m.</summary>
+/// <summary>Keeps the triplets whose gap t = d(a,n) − d(a,p) is in a range that the margin m bounds.</summary>
 /// <remarks>
-/// All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. The negatives of a positive pair that are kept are neighbors in the
-/// sorted row of its anchor, so memory is O(N·M) plus the triplets that are kept, never N·M². With a <see cref="Cap"/> a uniform sample of
-/// at most that size is drawn, and the other triplets are never made. It follows pytorch-metric-learning's TripletMarginMiner.
+/// The <see cref="Kind"/> sets the range. All: t ≤ m; hard: t ≤ 0; semi-hard: 0 &lt; t ≤ m; easy: t &gt; m. The negatives of a positive
+/// pair that are kept are neighbors in the sorted row of its anchor, so memory is O(N·M) plus the triplets that are kept, never N·M². With
+/// a <see cref="Cap"/> a uniform sample of at most that size is drawn, and the other triplets are never made. It follows
+/// pytorch-metric-learning's TripletMarginMiner.
 /// </remarks>
 public sealed class TripletMarginMiner : SeededMiner
 {
@@ -58,8 +59,8 @@ public sealed class TripletMarginMiner : SeededMiner
         return Take(order, anchors, positives, first, end - first, candidates);
     }
 
-    /// <summary>The triplets of all pairs, or a sample of them. A pair has the negatives from place <c>first</c> of its sorted row on,
-    /// <c>lengths</c> of them. Triplets are numbered pair by pair, so triplet t is of the first pair that ends beyond t.</summary>
+    /// <summary>The triplets of all pairs, or a sample of them. A pair has <c>lengths</c> negatives, which begin at place <c>first</c> of
+    /// its sorted row. Triplets are numbered pair by pair, so triplet t belongs to the first pair that ends beyond t.</summary>
     private Triplets Take(Tensor order, Tensor anchors, Tensor positives, Tensor first, Tensor lengths, Pairs candidates)
     {
         var ends = lengths.cumsum(0);

@@ -4,9 +4,10 @@ namespace MetricLearning;
 
 /// <summary>Draws the same number of pairs from each bin of a histogram of distances, so that distances are spread evenly.</summary>
 /// <remarks>
-/// Positive and negative pairs have a histogram each. Its bins divide the range from the least to the greatest distance of these pairs in
-/// the batch. Pairs are drawn without replacement, and all sets are equally likely. A bin with fewer pairs gives all of them.
-/// (pytorch-metric-learning's UniformHistogramMiner draws with replacement, so it may repeat pairs.) Memory O(N·M), one sort of all pairs.
+/// Positive pairs and negative pairs each have a histogram. The bins of a histogram divide the range from the least to the greatest
+/// distance of its pairs in the batch. Pairs are drawn without replacement, and all sets are equally likely. A bin with fewer pairs gives
+/// all of them. (pytorch-metric-learning's UniformHistogramMiner draws with replacement, so it may repeat pairs.) Memory O(N·M), one sort
+/// of all pairs.
 /// </remarks>
 public sealed class UniformHistogramMiner : SeededMiner
 {

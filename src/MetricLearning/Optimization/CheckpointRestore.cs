@@ -92,10 +92,14 @@ internal sealed class CheckpointRestore(string path, CheckpointText saved, IRead
 
     public void Sampler(string name, Sampler sampler)
     {
-        var (state, there) = saved.Samplers[name];
+        var (state, there, digest, numbers) = saved.Samplers[name];
         var here = SavedSampler.IdentityOf(sampler, state.Epoch);
         if (here != there) throw Unfit($"'{name}' has {there} in it and {here} here");
         CheckState(name, () => sampler.Checked(state));
+        CheckState(name, () => changes.Add(sampler.Restorer(numbers)));
+        if (digest is not null && digest != sampler.DigestOf(state.Epoch, numbers))
+            throw Unfit(string.Create(CultureInfo.InvariantCulture,
+                $"'{name}' draws other batches in epoch {state.Epoch} than when it was saved: its labels, weights or settings differ"));
         changes.Add(() => sampler.State = state);
     }
 

@@ -89,10 +89,14 @@ internal sealed record CheckpointText
         ["epoch"] = sampler.State.Epoch,
         ["position"] = sampler.State.Position,
         ["identity"] = sampler.Identity,
+        ["digest"] = sampler.Digest,
+        ["numbers"] = sampler.Numbers is { } numbers ? Array(numbers, number => JsonValue.Create(number)) : null,
     };
 
     private static SavedSampler Sampler(JsonNode node) =>
-        new(new SamplerState((int)Member(node, "epoch"), (long)Member(node, "position")), Word(Member(node, "identity")));
+        new(new SamplerState((int)Member(node, "epoch"), (long)Member(node, "position")), Word(Member(node, "identity")),
+            // Files of earlier versions have no digest and no numbers.
+            (string?)node["digest"], node["numbers"] is { } numbers ? List(numbers, number => (int)number) : null);
 
     private static JsonObject Object<T>(IEnumerable<KeyValuePair<string, T>> entries, Func<T, JsonNode?> describe) =>
         new(entries.Select(entry => KeyValuePair.Create(entry.Key, describe(entry.Value))));
@@ -129,10 +133,16 @@ internal sealed record SavedOptimizer(
 
 /// <summary>The entry of a sampler in a checkpoint.</summary>
 /// <param name="State">Its position.</param>
-/// <param name="Identity">The properties that must agree for a sampler to continue with the same batches.</param>
-internal sealed record SavedSampler(SamplerState State, string Identity)
+/// <param name="Identity">The properties that must agree for a sampler to continue with the same batches, for messages.</param>
+/// <param name="Digest">The digest of the current epoch, which must agree too; null if the file has none.</param>
+/// <param name="Numbers">The sampler's <see cref="Sampler.OwnNumbers"/>.</param>
+internal sealed record SavedSampler(SamplerState State, string Identity, string? Digest, IReadOnlyList<int>? Numbers)
 {
-    public static SavedSampler Of(Sampler sampler) => new(sampler.State, IdentityOf(sampler, sampler.State.Epoch));
+    public static SavedSampler Of(Sampler sampler)
+    {
+        var (state, numbers) = (sampler.State, sampler.OwnNumbers);
+        return new(state, IdentityOf(sampler, state.Epoch), sampler.DigestOf(state.Epoch, numbers), numbers);
+    }
 
     public static string IdentityOf(Sampler sampler, int epoch) => string.Create(CultureInfo.InvariantCulture,
         $"seed {sampler.Seed}, batches of {sampler.BatchSize} and {sampler.CountIn(epoch)} indices in epoch {epoch}");

@@ -2,13 +2,15 @@ namespace MetricLearning;
 
 /// <summary>Detects when training no longer improves, by a figure such as the mAP of validation identities.</summary>
 /// <remarks>
-/// A score is better if it exceeds the best one by more than <see cref="MinimumDelta"/>. After <see cref="Patience"/> consecutive scores
-/// that are not better, training should stop. NaN is never better.
+/// A score is better if it exceeds the best one by more than <see cref="MinimumDelta"/>, or, with <see cref="LowerIsBetter"/>, if it is
+/// lower than the best one by more than that. After <see cref="Patience"/> consecutive scores that are not better, training should stop.
+/// NaN is never better.
 /// <code>
 /// checkpoint.Add("stop", stop);                                           // a resumed run counts on
 /// var report = Evaluate(model);
+/// var over = stop.Add(report.MeanAveragePrecision);                       // before saving, so that a resumed run knows this score
 /// checkpoint.SaveLastAndBest(folder, report.MeanAveragePrecision);        // keeps the best weights
-/// if (stop.Add(report.MeanAveragePrecision)) break;
+/// if (over) break;
 /// </code>
 /// <para>Thread safety: one thread at a time.</para>
 /// </remarks>
@@ -20,7 +22,7 @@ public sealed class EarlyStop : ITrainingState
     /// <summary>Creates an early stop.</summary>
     /// <param name="patience">The number of consecutive scores without improvement after which training should stop, at least 1. Default:
     /// 5.</param>
-    /// <param name="minimumDelta">The smallest improvement that counts, 0 or greater. Default: 0.</param>
+    /// <param name="minimumDelta">The difference from the best score that an improvement must exceed, 0 or greater. Default: 0.</param>
     /// <param name="lowerIsBetter">True for a loss. Default: false.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range or not finite.</exception>
     public EarlyStop(int patience = 5, double minimumDelta = 0, bool lowerIsBetter = false) =>
@@ -29,7 +31,7 @@ public sealed class EarlyStop : ITrainingState
     /// <summary>The number of consecutive scores without improvement after which training should stop.</summary>
     public int Patience { get; }
 
-    /// <summary>The smallest improvement that counts.</summary>
+    /// <summary>The difference from the best score that an improvement must exceed.</summary>
     public double MinimumDelta { get; }
 
     /// <summary>True for a loss.</summary>

@@ -33,7 +33,7 @@ public sealed class GradientAccumulation : ITrainingState
     private double share;
 
     /// <summary>Creates an accumulation of gradients.</summary>
-    /// <param name="parameters">The parameters that get the gradients: those of the optimizer.</param>
+    /// <param name="parameters">The parameters that get the gradients, which are those of the optimizer.</param>
     /// <param name="batches">The number of small batches of one step, at least 1.</param>
     /// <exception cref="ArgumentNullException">The parameters are null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1.</exception>
@@ -53,7 +53,7 @@ public sealed class GradientAccumulation : ITrainingState
     /// <param name="loss">A scalar with gradient.</param>
     /// <param name="share">Its weight: the rows of this small batch ÷ the rows of all of them; above 0. Default: 1 ÷ <see cref="Batches"/>,
     /// for small batches of one size.</param>
-    /// <returns>Whether the group is full: now the optimizer steps.</returns>
+    /// <returns>Whether the group is full, so that the optimizer should step now.</returns>
     /// <exception cref="ArgumentNullException">The loss is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The share is not a positive number.</exception>
     public bool Backward(Tensor loss, double? share = null)
@@ -68,7 +68,7 @@ public sealed class GradientAccumulation : ITrainingState
 
     /// <summary>Ends a group that is not full, as at the end of an epoch: scales its gradient to the mean of the losses that it
     /// holds.</summary>
-    /// <returns>Whether there was such a group: now the optimizer steps.</returns>
+    /// <returns>Whether there was such a group, so that the optimizer should step now.</returns>
     public bool Complete()
     {
         if (Pending == 0) return false;

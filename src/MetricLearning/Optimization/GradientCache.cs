@@ -43,8 +43,9 @@ public sealed class GradientCache
     /// <returns>The value without a gradient. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The inputs have no row.</exception>
-    /// <exception cref="InvalidOperationException">The embeddings have no gradient, for example because all parameters of the model are
-    /// frozen or gradients are switched off. Or the loss is not a scalar that depends on them. No gradient has been added.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings have no gradient (for example because all parameters of the model are
+    /// frozen, or gradients are switched off), or the loss is not a scalar that depends on the embeddings. No gradient has been
+    /// added.</exception>
     public Tensor Backward(Tensor inputs, Func<Tensor, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);
@@ -59,8 +60,9 @@ public sealed class GradientCache
     /// <returns>The value without a gradient. The caller disposes it.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or a batch has no row.</exception>
-    /// <exception cref="InvalidOperationException">The embeddings have no gradient, for example because all parameters of the model are
-    /// frozen or gradients are switched off. Or the loss is not a scalar that depends on them. No gradient has been added.</exception>
+    /// <exception cref="InvalidOperationException">The embeddings have no gradient (for example because all parameters of the model are
+    /// frozen, or gradients are switched off), or the loss is not a scalar that depends on the embeddings. No gradient has been
+    /// added.</exception>
     public Tensor Backward(IReadOnlyList<Tensor> inputs, Func<IReadOnlyList<Tensor>, Tensor> loss)
     {
         ArgumentNullException.ThrowIfNull(inputs);

@@ -2,14 +2,15 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The learning rate over the course of training: each parameter group's own initial rate times one factor.</summary>
+/// <summary>Sets the learning rate over the course of training: each parameter group's own initial rate times one factor.</summary>
 /// <remarks>
 /// <para>Call <see cref="Step"/> after each iteration. Each length is measured in its own unit. If epochs differ in length
 /// (<see cref="IdentityEpoch.AllImages"/>), call <see cref="StartEpoch"/> at the beginning of each; then lengths in epochs are exact.
 /// Without it every epoch counts as <see cref="IterationsPerEpoch"/> iterations.</para>
 /// <para>The rate is a pure function of the position and does not depend on the previous rate, so errors do not accumulate and a resumed
 /// run has the same rates bit for bit.</para>
-/// <para>To add a schedule, derive and write <see cref="Factor"/>; end the constructor with <see cref="Start"/>.</para>
+/// <para>To add a schedule, derive a class, implement <see cref="Factor"/>, and call <see cref="Start"/> at the end of the
+/// constructor.</para>
 /// <para>Thread safety: one thread at a time, the one that steps the optimizer.</para>
 /// </remarks>
 public abstract class LearningRateSchedule

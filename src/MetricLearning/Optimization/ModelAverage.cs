@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A moving average of a model's weights and of the statistics of its batch normalization, which often rank better than the newest
-/// weights.</summary>
+/// <summary>A moving average of a model's weights and of the statistics of its batch normalization. A model with the averaged weights often
+/// ranks a gallery better than one with the newest weights.</summary>
 /// <remarks>
-/// After each step of the optimizer <c>a ← d·a + (1 − d)·w</c>, with d the decay; whole numbers (the count of batches) are copied. It is
-/// timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with <c>get_ema_multi_avg_fn</c>. A slow decay keeps the initial weights
-/// for a long time, so warm it up: with the power p the decay of update t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the first update
-/// takes the weights as they are.
+/// After each step of the optimizer, an update moves the average a toward the model's weights w: <c>a ← d·a + (1 − d)·w</c>, where d is the
+/// decay. Whole numbers (the count of batches) are copied. It is timm's <c>ModelEmaV3</c>, and PyTorch's <c>AveragedModel</c> with
+/// <c>get_ema_multi_avg_fn</c>. A slow decay keeps the initial weights for a long time, so warm it up: with the power p the decay of update
+/// t is <c>min(d, 1 − (1 + (t − 1)/γ)^−p)</c>, and the first update takes the weights as they are.
 /// <code>
 /// using var average = new ModelAverage(model, decay: 0.999, warmUpPower: 2.0 / 3);
 /// checkpoint.Add("average", average);
@@ -45,7 +45,7 @@ public sealed class ModelAverage : ITrainingState, IDisposable
         averages = Copies(model.state_dict());
     }
 
-    /// <summary>d.</summary>
+    /// <summary>d, the decay.</summary>
     public double Decay { get; }
 
     /// <summary>p of the warm-up; null for none.</summary>

@@ -3,10 +3,10 @@ namespace MetricLearning;
 /// <summary>The learning rate rises from a small rate to its maximum, and falls to almost nothing, once.</summary>
 /// <remarks>
 /// The rates that the groups of the optimizer were made with are the maximum. The factor starts at <c>1/d</c>, is 1 after the share s of
-/// all iterations, and is <c>1/(d·f)</c> in the last one; between these moments it follows half a cosine, or a straight line. With
-/// <see cref="OneCycleShape"/> three phases it falls back to <c>1/d</c> as slowly as it rose, and from there to the end. The rates are
-/// those of PyTorch's <c>OneCycleLR</c> with <c>cycle_momentum=False</c>: the momentum does not change. After the last iteration the
-/// rate stays where it is. Smith and Topin, <i>Super-Convergence</i>, 2018.
+/// all iterations, and is <c>1/(d·f)</c> in the last one; between these moments it follows half a cosine, or a straight line. With a shape
+/// of three phases (<see cref="OneCycleShape"/>) it falls back to <c>1/d</c> as slowly as it rose, and from there to <c>1/(d·f)</c>. The
+/// rates are those of PyTorch's <c>OneCycleLR</c> with <c>cycle_momentum=False</c>: the momentum does not change. After the last iteration
+/// the rate stays where it is. Smith and Topin, <i>Super-Convergence</i>, 2018.
 /// </remarks>
 public sealed class OneCycleSchedule : LearningRateSchedule
 {

@@ -8,8 +8,8 @@ namespace MetricLearning;
 /// TorchSharp's own <c>step()</c> creates scalars that a garbage collection may free during the native call. <c>SafeStep</c> keeps them
 /// alive. It computes the same with the settings, the state and the parameter groups of the same optimizer. Schedules and checkpoints work
 /// as before, and you may mix both kinds of step.
-/// <para>SGD gives the bits of TorchSharp's step. Adam and AdamW agree with it to rounding. For float32 on the CPU they take one pass over
-/// the memory of a parameter instead of ten, so their step is faster.</para>
+/// <para>For SGD the result has the same bits as that of TorchSharp's step. For Adam and AdamW it agrees up to rounding. For float32 on the
+/// CPU they take one pass over the memory of a parameter instead of ten, so their step is faster.</para>
 /// <para>Thread safety: one thread at a time for one optimizer, as for TorchSharp's own step.</para>
 /// </remarks>
 /// <example><code>

@@ -31,7 +31,7 @@ public sealed class PolynomialSchedule : LearningRateSchedule
     /// <summary>When the rate reaches its minimum.</summary>
     public TrainingSpan End { get; }
 
-    /// <summary>p.</summary>
+    /// <summary>p, the power.</summary>
     public double Power { get; }
 
     /// <summary>m, the part of the initial rate that is left at the end.</summary>

@@ -5,9 +5,9 @@ namespace MetricLearning;
 
 /// <summary>Trains only a part of a model at first: the rest is frozen for a while and then released.</summary>
 /// <remarks>
-/// At first a new head gives a trained backbone random gradients; a frozen backbone does not receive them. While a part is frozen, its
-/// parameters get no gradient, so the optimizer does not change them. Its modules are in evaluation mode, so batch normalization keeps its
-/// statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
+/// At first a new head gives random gradients to a trained backbone; freezing the backbone keeps them away from it. While a part is frozen,
+/// its parameters get no gradient, so the optimizer does not change them. Its modules are in evaluation mode, so batch normalization keeps
+/// its statistics. fast-reid's strong baseline freezes the backbone for 1,000 iterations, torchreid (<c>fixbase_epoch</c>) all but the
 /// classifier for 10 epochs. Parameters that did not require a gradient before are never released.
 /// <code>
 /// var freeze = new StagedFreeze(model, TrainingSpan.Iterations(1000), ["backbone"]);

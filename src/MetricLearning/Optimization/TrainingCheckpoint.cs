@@ -64,7 +64,7 @@ public sealed class TrainingCheckpoint
     /// <summary>The score of the best checkpoint that <see cref="SaveLastAndBest"/> has written; null before the first.</summary>
     public double? BestScore { get; private set; }
 
-    /// <summary>The part of the run that would be lost if the process were killed now: the time since this object last saved or loaded, or
+    /// <summary>The running time that would be lost if the process were killed now: the time since this object last saved or loaded, or
     /// since it was made. A loop that saves when this exceeds some minutes loses at most those minutes plus one step.</summary>
     public TimeSpan Unsaved => unsaved.Elapsed;
 
@@ -108,8 +108,8 @@ public sealed class TrainingCheckpoint
     /// <summary>Adds a part with numbers of its own: <see cref="ModelAverage"/>, <see cref="EarlyStop"/>, <see cref="StagedFreeze"/>,
     /// <see cref="GradientAccumulation"/>, <see cref="Curriculum"/>, or one of yours.</summary>
     /// <param name="name">The name, unique in this checkpoint, without dots.</param>
-    /// <param name="part">The part. Add a schedule or freeze after what it changes: parts are restored in the order of their
-    /// addition.</param>
+    /// <param name="part">The part. Add a part after the parts that it changes. Modules, optimizers, samplers and schedules are restored
+    /// first, then these parts in the order in which they were added.</param>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     /// <exception cref="ArgumentException">The name is empty, has a dot or is taken.</exception>
     public void Add(string name, ITrainingState part) => Add(states, name, part);
@@ -135,6 +135,7 @@ public sealed class TrainingCheckpoint
     /// <exception cref="IOException">A file cannot be written. <see cref="BestScore"/> is the score of the best file that was
     /// written.</exception>
     /// <exception cref="ArgumentException">As for <see cref="Save(string)"/>.</exception>
+    /// <exception cref="InvalidOperationException">A part is at a moment that cannot be saved.</exception>
     public bool SaveLastAndBest(string folder, double score, bool lowerIsBetter = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);

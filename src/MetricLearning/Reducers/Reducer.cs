@@ -4,9 +4,9 @@ namespace MetricLearning;
 
 /// <summary>Reduces the values of tuples or samples to one number.</summary>
 /// <remarks>
-/// A loss with several terms (attraction and repulsion) reduces each term on its own and adds the results. Without values the result is 0
-/// with a gradient of 0, never NaN. In every reducer a NaN among the values gives NaN. To add a reducer, derive from this class and write
-/// <see cref="ReduceCore"/>.
+/// A loss with several terms, such as attraction and repulsion, reduces each term on its own and adds the results. Without values the
+/// result is 0 with a gradient of 0, never NaN. In every reducer a NaN among the values gives NaN. To add a reducer, derive from this class
+/// and write <see cref="ReduceCore"/>.
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public abstract class Reducer
@@ -14,17 +14,18 @@ public abstract class Reducer
     /// <summary>The mean over all values. This is the usual choice: it falls as training improves.</summary>
     public static Reducer Mean { get; } = new MeanReducer();
 
-    /// <summary>The sum.</summary>
+    /// <summary>The sum of all values.</summary>
     public static Reducer Sum { get; } = new SumReducer();
 
     /// <summary>The mean over the values above 0 (AvgNonZero). It does not fall as training improves, so watch
     /// <see cref="LossReport.ActiveFraction"/> too.</summary>
     public static Reducer NonZeroMean { get; } = new ThresholdReducer(low: 0);
 
-    /// <summary>The mean over the rows of the batch of each row's mean; a row without values counts as 0.</summary>
+    /// <summary>The mean of each row's values, averaged over all rows of the batch; a row without values counts as 0.</summary>
     public static Reducer PerAnchor { get; } = new PerAnchorReducer(Mean);
 
-    /// <summary>The sum over the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 if that is 0.</summary>
+    /// <summary>The sum, divided by the divisor that the loss itself defines (<see cref="LossTerm.Divisor"/>); 0 if the divisor is
+    /// 0.</summary>
     public static Reducer Divisor { get; } = new DivisorReducer();
 
     /// <summary>The mean over the values strictly above <paramref name="low"/> and strictly below <paramref name="high"/>.</summary>
@@ -48,11 +49,12 @@ public abstract class Reducer
 
     /// <summary>Applies a different reducer to each term of a loss: the first reducer to the first term, and so on.</summary>
     /// <remarks>
-    /// It follows pytorch-metric-learning's MultipleReducers. Terms in order: <see cref="ContrastiveLoss"/>,
-    /// <see cref="IntraPairVarianceLoss"/>, <see cref="ThresholdConsistentMarginLoss"/> positives, then negatives;
-    /// <see cref="QuadrupletLoss"/> its two hinges; <see cref="ProxyAnchorLoss"/> positives, then negatives.
+    /// It follows pytorch-metric-learning's MultipleReducers. <see cref="ContrastiveLoss"/>, <see cref="IntraPairVarianceLoss"/>,
+    /// <see cref="ThresholdConsistentMarginLoss"/> and <see cref="ProxyAnchorLoss"/> have a term of the positives, then one of the
+    /// negatives. <see cref="QuadrupletLoss"/> has a term for each of its two hinges. <see cref="ManifoldLoss"/> has the intrinsic term,
+    /// then the context term.
     /// </remarks>
-    /// <param name="terms">At least one; a loss with more terms is an <see cref="InvalidOperationException"/>.</param>
+    /// <param name="terms">The reducers, at least one. A loss with more terms throws an <see cref="InvalidOperationException"/>.</param>
     /// <exception cref="ArgumentException">There is no reducer, or one is null.</exception>
     public static Reducer ForEachTerm(params IReadOnlyList<Reducer> terms) => new TermsReducer(terms);
 
@@ -60,7 +62,8 @@ public abstract class Reducer
     /// <param name="term">Values [K] and the rows that they belong to.</param>
     /// <param name="batch">The batch on which the loss was computed.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
-    /// <exception cref="InvalidOperationException">The loss does not give what this reducer needs: a divisor, anchors, labels.</exception>
+    /// <exception cref="InvalidOperationException">The loss does not give what this reducer needs: a divisor, anchors or
+    /// labels.</exception>
     public Tensor Reduce(LossTerm term, LossBatch batch)
     {
         ArgumentNullException.ThrowIfNull(term.Values, nameof(term));
@@ -73,6 +76,6 @@ public abstract class Reducer
     /// <param name="signed">Whether values may be below 0.</param>
     internal virtual bool TakesSums(bool signed) => false;
 
-    /// <summary>Values [K] → scalar; K may be 0. The caller frees tensors that are created here.</summary>
+    /// <summary>Reduces the values: [K] → scalar; K may be 0. The caller frees tensors that are created here.</summary>
     protected abstract Tensor ReduceCore(LossTerm term, LossBatch batch);
 }

@@ -33,7 +33,7 @@ public abstract class Regularizer
     public static Regularizer Lp(double p = 2) => new LpRegularizer(p);
 
     /// <summary>
-    /// Merges centers of a class that are not needed: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
+    /// Merges centers that a class does not need: half the mean of <c>√(2 − 2·cos)</c> over the pairs of centers of a class.
     /// pytorch-metric-learning adds 10⁻⁷ (in float32) under the root. Qian et al., <i>SoftTriple Loss</i>, ICCV 2019, eq. 9.
     /// </summary>
     /// <param name="centersPerClass">The number of centers per class K, at least 2; the centers of a class are adjacent rows.</param>
@@ -43,7 +43,8 @@ public abstract class Regularizer
     /// <summary>Computes the penalty of vectors.</summary>
     /// <param name="vectors">The vectors [R, D], R at least 1.</param>
     /// <returns>A scalar with gradient, which the caller disposes.</returns>
-    /// <exception cref="ArgumentException">The vectors are not [R, D]; the message prints what they were.</exception>
+    /// <exception cref="ArgumentException">The vectors are not [R, D], or R is not a multiple of the number of centers of
+    /// <see cref="SparseCenters"/>; the message prints their shape.</exception>
     public Tensor Penalty(Tensor vectors)
     {
         Guard.Matrix(vectors);
@@ -53,6 +54,6 @@ public abstract class Regularizer
         return PenaltyCore(RowMath.Widen(vectors)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[R, D], R at least 1 → scalar. The caller frees tensors that are created here.</summary>
+    /// <summary>Computes the penalty: [R, D], R at least 1 → scalar. The caller frees tensors that are created here.</summary>
     protected abstract Tensor PenaltyCore(Tensor vectors);
 }

@@ -3,9 +3,10 @@ namespace MetricLearning;
 /// <summary>Computes the figures of pytorch-metric-learning's <c>AccuracyCalculator.get_accuracy</c>, by its definitions, from a
 /// report.</summary>
 /// <remarks>
-/// <para>Means over the queries that have a match. With a <c>k</c> only the k nearest images count, as in the calculator: average
-/// precision is still divided by all R matches, R-precision by min(k, R), and a query whose first match comes later has reciprocal rank 0.
-/// So with k &lt; R these figures are lower bounds; without k they equal those of the report.</para>
+/// <para>All figures are means over the queries that have a match. With a <c>k</c> only the k nearest images count, as in the calculator:
+/// average precision is still divided by all R matches, R-precision by min(k, R), and a query whose first match comes later has reciprocal
+/// rank 0. Without k the figures equal those of the report. With k &lt; R all figures except R-precision are lower bounds of those of the
+/// report; R-precision is then precision at k.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 /// <param name="Queries">The number of queries that are averaged.</param>
@@ -17,7 +18,7 @@ namespace MetricLearning;
 public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1, double RPrecision, double MeanAveragePrecision,
     double MeanAveragePrecisionAtR, double MeanReciprocalRank)
 {
-    /// <summary>Means over queries.</summary>
+    /// <summary>Computes the means over all counted queries.</summary>
     /// <param name="report">The evaluation, under any protocol.</param>
     /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
     /// <exception cref="ArgumentNullException">The report is null.</exception>
@@ -29,12 +30,13 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
         return Mean([.. report.PerQuery.Where(q => q.Skipped == SkipReason.None)], report.Ties, k);
     }
 
-    /// <summary>Means over the queries of each class (<c>return_per_class=True</c>), in ascending order of the classes that have a counted
-    /// query.</summary>
+    /// <summary>Computes the means over the queries of each class (<c>return_per_class=True</c>), in ascending order of the classes that
+    /// have a counted query.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="queryIdentities">The class of each query.</param>
     /// <param name="k">The number of neighbors the calculator is given; one of the evaluator's cut-offs. Default: null, all.</param>
-    /// <exception cref="ArgumentException">The number of classes is not that of queries.</exception>
+    /// <exception cref="ArgumentException">The number of entries of <paramref name="queryIdentities"/> is not the number of
+    /// queries.</exception>
     /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
     /// <exception cref="NotSupportedException">The report's ties are in expectation.</exception>
     public static IReadOnlyDictionary<long, AccuracyCalculatorFigures> ByClass(RetrievalReport report, IReadOnlyList<long> queryIdentities,
@@ -50,7 +52,8 @@ public sealed record AccuracyCalculatorFigures(int Queries, double PrecisionAt1,
             .GroupBy(q => queryIdentities[q.Query]).ToDictionary(g => g.Key, g => Mean([.. g], report.Ties, k)));
     }
 
-    /// <summary>Means over classes of the means over their queries (<c>avg_of_avgs=True</c>): all classes have the same weight.</summary>
+    /// <summary>Averages over the classes the means over the queries of each class (<c>avg_of_avgs=True</c>), so all classes have the same
+    /// weight.</summary>
     /// <inheritdoc cref="ByClass"/>
     public static AccuracyCalculatorFigures AverageOfAverages(RetrievalReport report, IReadOnlyList<long> queryIdentities, int? k = null)
     {

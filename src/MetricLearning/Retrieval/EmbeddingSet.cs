@@ -22,11 +22,11 @@ public sealed class EmbeddingSet : IDisposable
 {
     private const string FeaturesName = "feat", IdentitiesName = "pid", CamerasName = "cam";
 
-    /// <summary>Makes a set of a tensor of features, which it takes ownership of.</summary>
+    /// <summary>Makes a set from a tensor of features and takes ownership of the tensor.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
     /// <param name="identities">The identity of each row, N of them.</param>
     /// <param name="cameras">The camera of each row, N of them. Default: null, there are none.</param>
-    /// <exception cref="ArgumentException">The features are not [N, D], or the numbers of rows differ.</exception>
+    /// <exception cref="ArgumentException">The features are not floating point [N, D], or the numbers of rows differ.</exception>
     /// <exception cref="ArgumentNullException">There are no features, or no identities.</exception>
     public EmbeddingSet(Tensor features, IEnumerable<long> identities, IEnumerable<long>? cameras = null)
     {
@@ -49,11 +49,13 @@ public sealed class EmbeddingSet : IDisposable
     {
     }
 
-    /// <summary>Makes a set of a tensor of features, which it takes ownership of, and copies tensors of identities and cameras.</summary>
+    /// <summary>Makes a set from a tensor of features, takes ownership of that tensor, and copies the tensors of identities and
+    /// cameras.</summary>
     /// <param name="features">[N, D], floating point, D at least 1. The set owns it.</param>
-    /// <param name="identities">[N], of any type of integers, on any device. It stays the caller's.</param>
+    /// <param name="identities">[N], of any type of integers, on any device. It still belongs to the caller.</param>
     /// <param name="cameras">[N], of any type of integers, on any device. Default: null, there are none.</param>
-    /// <exception cref="ArgumentException">The features are not [N, D], or a tensor is not [N] or not of integers.</exception>
+    /// <exception cref="ArgumentException">The features are not floating point [N, D], or another tensor is not [N] or not of
+    /// integers.</exception>
     /// <exception cref="ArgumentNullException">There are no features, or no identities.</exception>
     public EmbeddingSet(Tensor features, Tensor identities, Tensor? cameras = null)
         : this(features, Integers(features, identities, nameof(identities)),
@@ -94,7 +96,7 @@ public sealed class EmbeddingSet : IDisposable
         return Copy(numbers.ToArray(), features.GetLength(0), features.GetLength(1), identities, cameras);
     }
 
-    /// <summary>Copies features from one array that has row after row.</summary>
+    /// <summary>Copies features from one array that holds one row after another.</summary>
     /// <typeparam name="T">A type of integers, such as <see cref="int"/> or <see cref="long"/>.</typeparam>
     /// <param name="features">N · D numbers: the first row, then the second, and so on.</param>
     /// <param name="dimension">D, at least 1.</param>
@@ -139,10 +141,12 @@ public sealed class EmbeddingSet : IDisposable
         static string Length(float[]? row) => row is null ? "null" : $"{row.Length}";
     }
 
-    /// <summary>The set with the first numbers of each row alone, as a loss such as <see cref="MatryoshkaLoss"/> trains them to be
-    /// used.</summary>
-    /// <param name="width">How many numbers, from 1 to D. A distance that looks at lengths sees the length of the prefix.</param>
-    /// <returns>A set [N, width] of its own memory, which the caller disposes. Its space, if known, says the new length.</returns>
+    /// <summary>Makes a set that keeps only the first numbers of each row. A loss such as <see cref="MatryoshkaLoss"/> trains features that
+    /// can be shortened in this way.</summary>
+    /// <param name="width">How many numbers to keep, from 1 to D. A distance that depends on the lengths of rows, such as the cosine, uses
+    /// the lengths of the shortened rows.</param>
+    /// <returns>A set [N, width] of its own memory, which the caller disposes. Its <see cref="Space"/>, if known, has the new
+    /// dimension.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The width is below 1 or above D.</exception>
     public EmbeddingSet Prefix(long width)
     {

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>The multi-query protocol of Market-1501. A query consists of several images, those of its identity from its camera (its
-/// tracklet), and their features are pooled.</summary>
+/// <summary>The multi-query protocol of Market-1501. A query consists of several images: those of its identity from its camera, which are
+/// called its tracklet. Their features are pooled into one row.</summary>
 /// <remarks>Thread safety: any number of threads may call it at once.</remarks>
 public static class MultiQuery
 {
@@ -15,7 +15,8 @@ public static class MultiQuery
     /// <param name="normalize">Whether each image is scaled to length 1 first, so that all count alike. Default: yes.</param>
     /// <returns>A new set with the identities and cameras of <paramref name="query"/>, in its order; queries of one identity and
     /// camera have the same row. The caller disposes it.</returns>
-    /// <exception cref="ArgumentException">A query has no image; the message names it. Or only one of the sets has cameras.</exception>
+    /// <exception cref="ArgumentException">A query has no image (the message names the query), or only one of the sets has
+    /// cameras.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="pooling"/> is undefined.</exception>
     public static EmbeddingSet Pool(EmbeddingSet query, EmbeddingSet images, MultiQueryPooling pooling, bool normalize = true)
     {

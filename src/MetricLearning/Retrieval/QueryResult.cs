@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>The figures of one query; all are NaN if it was skipped. The report has their averages over queries.</summary>
+/// <summary>The figures of one query. If the query was skipped, <see cref="Matches"/> is 0 and all figures are NaN. The report has their
+/// averages over queries.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record QueryResult
 {
@@ -54,7 +55,7 @@ public sealed record QueryResult
     /// <summary>P@k: the matches among the first k, divided by k or by the divisor of another dialect.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: k.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
     public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => Divide(At(k).Hits, k, divisor);
 
     /// <summary>The share of the matches that are among the first k.</summary>
@@ -66,7 +67,7 @@ public sealed record QueryResult
     /// <see cref="TiePolicy.Expected"/> the dialect <see cref="CutOffDivisor.Found"/> is a ratio of two expectations.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: min(k, R).</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
     public double AveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) => Divide(At(k).PrecisionSum, k, divisor);
 
     /// <summary>nDCG@k: <c>Σ 1 / log₂(rᵢ + 1)</c> over the matches with <c>rᵢ ≤ k</c>, divided by its largest value.</summary>

@@ -3,8 +3,8 @@ namespace MetricLearning;
 /// <summary>How the ranks of a query's matches are found. All methods give the same figures bit for bit.</summary>
 public enum RankingMethod
 {
-    /// <summary>Counts. Sorts if a query may have so many matches that sorting is faster, as with a few classes of many images, and if
-    /// sorting keeps within the memory budget.</summary>
+    /// <summary>Counts, except where queries have so many matches on average that sorting is faster (as with a few classes of many images)
+    /// and sorting stays within the memory budget.</summary>
     Automatic,
 
     /// <summary>Counts the scores before each match, a tile at a time, without sorting. Memory stays within the budget for any size of the

@@ -18,9 +18,9 @@ public sealed class RerankedDistances : IDisposable
     /// <param name="queries">Q.</param>
     /// <param name="gallery">G.</param>
     /// <param name="heldBytes">The bytes that are kept.</param>
-    /// <param name="rows">Returns a number of rows from a first row on, float64 [count, G].</param>
-    /// <param name="scores">Gives the same distances as keys, with tiles that cost less than the rows; null if there is no such
-    /// way.</param>
+    /// <param name="rows">Takes a first row and a count, and returns these rows, float64 [count, G].</param>
+    /// <param name="scores">Makes a source of scores whose keys are the same distances, and whose tiles cost less than the rows; null if
+    /// there is none.</param>
     /// <param name="held">Tensors that these functions need.</param>
     internal RerankedDistances(int queries, int gallery, long heldBytes, Func<int, int, Tensor> rows,
         Func<ScoreSource>? scores = null, params Tensor[] held) =>

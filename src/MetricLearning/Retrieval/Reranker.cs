@@ -2,10 +2,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Computes new distances from the neighborhoods of queries and gallery, which re-rank the gallery. If it is set as
+/// <summary>Computes new distances from the neighborhoods of queries and gallery, and so re-ranks the gallery. If a re-ranker is set as
 /// <see cref="RetrievalEvaluator.Reranking"/>, all figures are those of the new order.</summary>
 /// <remarks>
-/// <para>The same input gives the same output for any number of threads. Ties go by index.</para>
+/// <para>The same input gives the same output for any number of threads. Ties are broken by index.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has changed
 /// nothing.</para>

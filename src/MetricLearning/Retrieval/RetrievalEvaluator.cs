@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Ranks a gallery for each query and measures the quality: CMC, mAP in both conventions, mINP and related figures, under a stated
-/// protocol.</summary>
+/// <summary>Ranks a gallery for each query and measures the quality under a stated protocol: CMC, mAP in both conventions, mINP and related
+/// figures, which <see cref="RetrievalFigures"/> explains.</summary>
 /// <remarks>
 /// <para>It is exact: a query's gallery is sorted by the distances that are computed in float64 from the given features, with ties by index
 /// (or by <see cref="Ties"/>). Products on the device are only a first sieve with a proven error bound; pairs that the bound leaves
-/// undecided are measured again. So figures are bit for bit the same on every device, for every number of threads, and within any memory. A
-/// given matrix of distances is used as it is: its values define the order. For your own distance, the values of its float64 matrix define
-/// the order.</para>
+/// undecided are measured again in float64. So figures are bit for bit the same on every device, for every number of threads, and within
+/// any memory. A given matrix of distances is used as it is: its values define the order. For your own distance, the values of its float64
+/// matrix define the order.</para>
 /// <para>Memory is bounded by <see cref="MemoryBudget"/>: no array of queries × gallery is ever made.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores. A canceled call frees all its tensors and has changed nothing.</para>
@@ -24,8 +24,8 @@ public sealed record RetrievalEvaluator
 {
     private const double RankingStart = 0.5;        // of an evaluation with re-ranking; the neighbors come before
 
-    /// <summary>The mean number of a query's matches, and their share of the gallery, from which on a sort of the whole row takes less time
-    /// than the exact keys of the matches and the search of each score among them.</summary>
+    /// <summary>The mean number of a query's matches, and their share of the gallery, from which sorting the whole row takes less time than
+    /// computing the exact keys of the matches and searching for each score among them.</summary>
     private const double ManyMatches = 512, LargeShare = 1.0 / 16;
 
     /// <summary>The distance that ranks the gallery. Default: cosine.</summary>
@@ -56,7 +56,8 @@ public sealed record RetrievalEvaluator
     /// <exception cref="ArgumentOutOfRangeException">The rank is less than 1.</exception>
     public int MaxRank { get; init => field = Guard.AtLeast(value, 1); } = 50;
 
-    /// <summary>The ranks k that are printed, and for which precision and recall are kept. Default: 1, 5, 10, 20.</summary>
+    /// <summary>The ranks k that are printed, and for which the figures at k (precision, recall, average precision and nDCG) are kept.
+    /// Default: 1, 5, 10, 20.</summary>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A rank is less than 1.</exception>
     public IReadOnlyList<int> CutOffs
@@ -82,8 +83,9 @@ public sealed record RetrievalEvaluator
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
-    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, the protocol needs cameras that a set does
+    /// not have, the protocol removes self but the sets differ in size, no protocol is set and only one side has cameras, or a feature is
+    /// not finite; the message names the row.</exception>
     /// <exception cref="NotSupportedException"><see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RetrievalReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
@@ -144,7 +146,8 @@ public sealed record RetrievalEvaluator
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">A set has no cameras, widths, types or devices differ, or a feature is not finite.</exception>
-    /// <exception cref="NotSupportedException">The protocol removes self by index, which pairs of cameras do not have.</exception>
+    /// <exception cref="NotSupportedException">The protocol removes each query's own row by index, which has no meaning for pairs of
+    /// cameras; or <see cref="Ties"/> are in expectation and the protocol is single-shot.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public CameraPairReport EvaluateByCameraPair(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
@@ -184,8 +187,9 @@ public sealed record RetrievalEvaluator
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>One list for each query, in the order of the queries.</returns>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
-    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, the protocol needs cameras that a set does
+    /// not have, the protocol removes self but the sets differ in size, no protocol is set and only one side has cameras, or a feature is
+    /// not finite; the message names the row.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topK"/> is less than 1.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public IReadOnlyList<RankedList> Rank(EmbeddingSet query, EmbeddingSet gallery, int? topK = null, IProgress<double>? progress = null,
@@ -231,8 +235,9 @@ public sealed record RetrievalEvaluator
     /// <param name="query">Q queries.</param>
     /// <param name="gallery">G gallery images.</param>
     /// <param name="cancellationToken">Cancels the call, which takes long if <see cref="Reranking"/> is set.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
-    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, the protocol needs cameras that a set does
+    /// not have, the protocol removes self but the sets differ in size, no protocol is set and only one side has cameras, or a feature is
+    /// not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public long PredictBytes(EmbeddingSet query, EmbeddingSet gallery, CancellationToken cancellationToken = default)
     {
@@ -322,7 +327,8 @@ public sealed record RetrievalEvaluator
         return plan;
     }
 
-    /// <summary>A protocol for chosen rows: its own filter still sees the rows of the whole sets.</summary>
+    /// <summary>A protocol for chosen rows. <see cref="RetrievalProtocol.Keep"/> still receives the row numbers of the whole
+    /// sets.</summary>
     private static RetrievalProtocol OfRows(RetrievalProtocol protocol, int[] queryRows, int[] galleryRows) =>
         protocol.Keep is not { } keep ? protocol : protocol with
         {

@@ -1,6 +1,6 @@
 namespace MetricLearning;
 
-/// <summary>Means over queries. NaN if no query was counted.</summary>
+/// <summary>Means of retrieval figures over queries. They are NaN if no query was counted.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record RetrievalFigures
 {
@@ -68,7 +68,7 @@ public sealed record RetrievalFigures
     /// <summary>P@k: the mean of <see cref="QueryResult.PrecisionAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: k.</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
     public double PrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.CutOff) => MeanAt(k, q => q.PrecisionAt(k, divisor));
 
     /// <summary>The mean share of a query's matches that are among the first k. (Recall@K of the metric-learning literature is
@@ -80,7 +80,7 @@ public sealed record RetrievalFigures
     /// <summary>MAP@k: the mean of <see cref="QueryResult.AveragePrecisionAt"/>.</summary>
     /// <param name="k">One of the evaluator's cut-offs.</param>
     /// <param name="divisor">The divisor. Default: min(k, R).</param>
-    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">k is not one of the evaluator's cut-offs, or the divisor is undefined.</exception>
     public double MeanAveragePrecisionAt(int k, CutOffDivisor divisor = CutOffDivisor.Reachable) =>
         MeanAt(k, q => q.AveragePrecisionAt(k, divisor));
 

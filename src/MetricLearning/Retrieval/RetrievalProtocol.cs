@@ -1,10 +1,10 @@
 namespace MetricLearning;
 
-/// <summary>The rules of an evaluation: which gallery images are removed from a query's list, and how many images of an identity CMC
-/// shows.</summary>
+/// <summary>The rules of an evaluation: which gallery images are removed from a query's list, and how many gallery images of each identity
+/// count for CMC.</summary>
 /// <remarks>
 /// <para>A match is a gallery image of the query's identity that the rules leave in the list. Distractors (identity 0 in Market-1501) need
-/// no rule: no query has their identity, so they stay in the list and never match. Vary a protocol by <c>with</c>:
+/// no rule: no query has their identity, so they stay in the list and never match. Use <c>with</c> to vary a protocol:
 /// <c>RetrievalProtocol.Market1501 with { Name = "MSMT17" }</c>.</para>
 /// <para>An evaluator whose protocol is null uses the default. If both sides have cameras, it is <see cref="Market1501"/>. If neither has
 /// cameras, it is <see cref="NoFilter"/>, or <see cref="SelfRetrieval"/> for one set. Cameras on only one side are refused. The report
@@ -21,15 +21,15 @@ public sealed record RetrievalProtocol
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public CameraFilter Cameras { get; init => field = Guard.Defined(value); }
 
-    /// <summary>The identity of junk images, any 64-bit number: the gallery's are removed for all queries, and queries of it are skipped.
-    /// Default: null, there is no junk.</summary>
+    /// <summary>The identity of junk images, any 64-bit number. Gallery images of this identity are removed for all queries, and queries of
+    /// this identity are skipped. Default: null, there is no junk.</summary>
     public long? JunkIdentity { get; init; }
 
     /// <summary>Whether queries and gallery are one set, from which each query's own row (by index, not by distance) is removed.
     /// Default: no.</summary>
     public bool RemovesSelf { get; init; }
 
-    /// <summary>The number of gallery images of an identity for CMC. Average precision is always over the whole list. Default:
+    /// <summary>How many gallery images of each identity count for CMC. Average precision is always over the whole list. Default:
     /// all.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is undefined.</exception>
     public GalleryShots Shots { get; init => field = Guard.Defined(value); }
@@ -42,15 +42,15 @@ public sealed record RetrievalProtocol
     public ulong Seed { get; init; }
 
     /// <summary>A further rule: takes a query and a gallery image, and returns whether the image stays in the query's list. It is called
-    /// from several threads, at least once for each pair, and must give the same answer each time. Default: null, no further
-    /// rule.</summary>
+    /// from several threads, at least once for each pair that the other rules leave, and must give the same answer each time. Default:
+    /// null, no further rule.</summary>
     public Func<RetrievalItem, RetrievalItem, bool>? Keep { get; init; }
 
     /// <summary>Whether only the rows after the query's own are in its list. In one set each pair then occurs once.</summary>
     internal bool KeepsLaterRowsOnly { get; init; }
 
-    /// <summary>Market-1501, DukeMTMC-reID and MSMT17: images of the query's identity from the query's camera are removed, and those of the
-    /// junk identity −1 (Zheng et al., ICCV 2015).</summary>
+    /// <summary>Market-1501, DukeMTMC-reID and MSMT17: images of the query's identity from the query's camera are removed, and so are
+    /// images of the junk identity −1 (Zheng et al., ICCV 2015).</summary>
     public static RetrievalProtocol Market1501 { get; } = new() { Name = "Market-1501", Cameras = CameraFilter.SameIdentity,
         JunkIdentity = -1 };
 
@@ -66,7 +66,7 @@ public sealed record RetrievalProtocol
     /// compared.</summary>
     public static RetrievalProtocol SelfRetrieval { get; } = new() { Name = "self-retrieval", RemovesSelf = true };
 
-    /// <summary>No filter: every gallery image counts. In-Shop, product search.</summary>
+    /// <summary>No filter: every gallery image counts. It is used for In-Shop and for product search.</summary>
     public static RetrievalProtocol NoFilter { get; } = new() { Name = "no filter" };
 
     /// <summary>The name and the rules in words: <c>Market-1501 (same identity and camera removed; junk identity -1 removed)</c>.</summary>

@@ -3,8 +3,8 @@ using System.Text;
 
 namespace MetricLearning;
 
-/// <summary>The result of an evaluation: each figure with its protocol, both denominators, the figures of each query, and what was skipped
-/// and why.</summary>
+/// <summary>The result of an evaluation: the protocol, each figure over the counted queries and over all queries, the figures of each
+/// query, and what was skipped and why.</summary>
 /// <remarks>
 /// <para>The figures of the report itself are means over the queries that have a match left, as in torchreid, fast-reid and Market-1501's
 /// code. <see cref="OverAllQueries"/> counts a skipped query as one that found nothing. If all queries are skipped, every figure is NaN,
@@ -34,13 +34,13 @@ public sealed record RetrievalReport
     /// <summary>The name of the distance; "given matrix" if one was given.</summary>
     public string Distance { get; }
 
-    /// <summary>The ranks k that are printed, and for which precision and recall were kept.</summary>
+    /// <summary>The ranks k that are printed, and for which the figures at k were kept.</summary>
     public IReadOnlyList<int> CutOffs { get; }
 
-    /// <summary>The figures of each query, in their order; skipped ones too.</summary>
+    /// <summary>The figures of each query, in the order of the queries, including skipped ones.</summary>
     public IReadOnlyList<QueryResult> PerQuery { get; }
 
-    /// <summary>The number of gallery images, removed ones too.</summary>
+    /// <summary>The number of gallery images, including removed ones.</summary>
     public int GalleryCount { get; }
 
     /// <summary>The memory beyond the features that was predicted for this evaluation, in bytes.</summary>

@@ -5,17 +5,18 @@ namespace MetricLearning;
 public enum ScoreSieve
 {
     /// <summary>Uses 16-bit integers if the processor has AVX2 and a short measurement, made once in a process, finds them faster;
-    /// otherwise float32. On the CPU it uses float64 if a query has 2,048 matches or more, as with few classes.</summary>
+    /// otherwise float32. On the CPU it uses float64 if queries have 96 matches or more on average, as with few classes.</summary>
     Automatic,
 
-    /// <summary>One float32 matrix product for each tile.</summary>
+    /// <summary>One float32 matrix product for each tile. Features in float64, and rows longer than 1e18, use float64 instead.</summary>
     Float32,
 
-    /// <summary>Rows about their mean as 16-bit integers, whose sums are exact: twice as many multiplications per instruction, with a bound
-    /// as tight as that of float32. If the processor has no AVX2, or the features are not on the CPU, float32 is used.</summary>
+    /// <summary>Subtracts the mean row and rounds the rows to 16-bit integers, whose sums are exact. This gives twice as many
+    /// multiplications per instruction, with a bound as tight as that of float32. If the processor has no AVX2, or the features are not on
+    /// the CPU, the rule of <see cref="Float32"/> holds.</summary>
     Int16,
 
-    /// <summary>One float64 matrix product for each tile. Its bound leaves next to no pair undecided, which pays where queries have
-    /// thousands of matches.</summary>
+    /// <summary>One float64 matrix product for each tile. Its bound leaves almost no pair undecided. This pays off if queries have many
+    /// matches.</summary>
     Float64,
 }

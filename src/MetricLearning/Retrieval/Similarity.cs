@@ -37,7 +37,7 @@ public static class Similarity
         return Product.Of(query, gallery);
     }
 
-    /// <summary>Sorts for each query the gallery rows by falling similarity, with ties by index.</summary>
+    /// <summary>Sorts the gallery rows of each query by descending similarity, with ties by index.</summary>
     /// <param name="similarity">[Q, G].</param>
     /// <returns>int64 [Q, G], which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The similarities are not [Q, G], or not floating point.</exception>

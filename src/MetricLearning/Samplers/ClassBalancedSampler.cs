@@ -7,8 +7,8 @@ namespace MetricLearning;
 /// <remarks>
 /// Balance 1 gives every class the same share, 0.5 is square-root sampling, 0 leaves the shares as they are in the data (Mahajan et al.,
 /// ECCV 2018; Kang et al., <i>Decoupling Representation and Classifier for Long-Tailed Recognition</i>, ICLR 2020). PyTorch's
-/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here no row of a class is drawn again before all others of it. If a
-/// metric loss needs positives in every batch, use <see cref="IdentitySampler"/>.
+/// <c>WeightedRandomSampler</c> with weights 1/n has the same shares; here no row of a class is drawn again before all other rows of the
+/// class. If a metric loss needs positives in every batch, use <see cref="IdentitySampler"/>.
 /// </remarks>
 public sealed class ClassBalancedSampler : Sampler
 {
@@ -19,7 +19,7 @@ public sealed class ClassBalancedSampler : Sampler
 
     /// <summary>Creates a sampler over rows with these classes.</summary>
     /// <param name="labels">The class of each row, any numbers.</param>
-    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="balance">The balance, in [0, 1]: 0 for the data's shares, 1 for equal shares. Default: 1.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>

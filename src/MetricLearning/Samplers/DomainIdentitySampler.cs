@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace MetricLearning;
 
-/// <summary>P×K from several domains (cameras, data sets) at once. Every batch has a given number of identities of each domain, with K
-/// images of each identity.</summary>
+/// <summary>Draws P×K batches (K images of each of P identities) from several domains, such as cameras or datasets, at once. Every batch
+/// has a given number of identities of each domain.</summary>
 /// <remarks>
-/// Each batch is a fresh draw. The identities within a domain's share differ, and an identity is drawn in proportion to its number of
-/// images in that domain. Its K images may come from any domain, and differ if it has K. This is the intention of fast-reid's
-/// SetReWeightSampler. In its code, however, the same identity may be drawn twice, an identity with exactly K images is drawn with
-/// replacement, the rows are shuffled within a batch, and the check of the batch size refuses every batch.
+/// Each batch is a fresh draw. The identities within a domain's share of a batch differ, and an identity is drawn in proportion to its
+/// number of images in that domain. The K images of an identity may come from any domain, and they differ if the identity has at least K.
+/// This is the intention of fast-reid's SetReWeightSampler. In its code, however, the same identity may be drawn twice, an identity with
+/// exactly K images is drawn with replacement, the rows are shuffled within a batch, and the check of the batch size refuses every batch.
 /// </remarks>
 public sealed class DomainIdentitySampler : Sampler
 {
@@ -20,8 +20,8 @@ public sealed class DomainIdentitySampler : Sampler
     /// <summary>Creates a sampler over images with these identities and domains.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="domains">The domain of each image, any numbers.</param>
-    /// <param name="identitiesPerDomain">How many identities of each domain a batch of all processes together holds, each at least 1.
-    /// Domains that are not named take no part.</param>
+    /// <param name="identitiesPerDomain">How many identities of each domain a batch of all processes together holds, each at least 1. No
+    /// identities are drawn for domains that are not named.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: images / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several: whole identities.</param>

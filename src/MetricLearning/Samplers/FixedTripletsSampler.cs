@@ -16,9 +16,9 @@ public sealed class FixedTripletsSampler : Sampler
 
     /// <summary>Creates a sampler over these triplets.</summary>
     /// <param name="triplets">The rows of anchor, positive and negative, each 0 or greater; at least one triplet.</param>
-    /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
-    /// <param name="lastBatch">What happens to triplets that do not fill a batch. <see cref="LastBatch.Fill"/> repeats the epoch's first
-    /// ones.</param>
+    /// <param name="tripletsPerBatch">The number of triplets of a batch of all processes together, at least 1.</param>
+    /// <param name="lastBatch">What happens to triplets that do not fill a batch. <see cref="LastBatch.Fill"/> repeats the first triplets
+    /// of the epoch. Default: <see cref="LastBatch.Short"/>.</param>
     /// <param name="shard">The share of one process among several: whole triplets.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="triplets"/> is null.</exception>
@@ -53,7 +53,7 @@ public sealed class FixedTripletsSampler : Sampler
     /// </summary>
     /// <param name="labels">The class of each row; at least two classes.</param>
     /// <param name="count">The number of triplets, at least 1.</param>
-    /// <param name="tripletsPerBatch">Triplets of a batch of all processes together, at least 1.</param>
+    /// <param name="tripletsPerBatch">The number of triplets of a batch of all processes together, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of the triplets and of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>

@@ -4,20 +4,23 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>
-/// P×K over identities that are hard to distinguish. Each batch has one identity and the P − 1 identities nearest to it, by the distances
-/// of the model in training. An epoch has one batch for each identity.
+/// Draws P×K batches (K images of each of P identities) of identities that are hard to distinguish. Each batch has one identity and the
+/// P − 1 identities nearest to it, by the distances of the model in training. An epoch has one batch for each identity.
 /// </summary>
 /// <remarks>
-/// <para>At the start of an epoch, embed one image of each identity and pass the distances on:</para>
+/// <para>At the start of an epoch, embed one image of each identity and pass the embeddings on:</para>
 /// <code>
-/// var rows = sampler.Representatives(epoch);
-/// using var embeddings = Embed(rows);                                      // [Identities, D]
-/// sampler.Update(embeddings, Distance.Cosine);
+/// if (sampler.State.Position == 0)
+/// {
+///     var rows = sampler.Representatives(sampler.State.Epoch);
+///     using var embeddings = Embed(rows);                                  // [Identities, D]
+///     sampler.Update(embeddings, Distance.Cosine);
+/// }
 /// </code>
 /// <para>Before the first <see cref="Update(Tensor, Distance)"/> the neighbors are drawn at random. An epoch is a pure function of the
-/// seed, its number and <see cref="Neighbors"/>. Save these together with <see cref="Sampler.State"/> in a checkpoint, and a run resumes in
-/// the middle of an epoch. Images of an identity are drawn in random order. As far as groups of K allow, no image is drawn again before all
-/// others of its identity.</para>
+/// seed, its number and <see cref="Neighbors"/>. A <see cref="TrainingCheckpoint"/> saves the neighbors together with
+/// <see cref="Sampler.State"/>, so a run resumes in the middle of an epoch. Images of an identity are drawn in random order. As far as
+/// groups of K allow, no image is drawn again before all others of its identity.</para>
 /// <para>Liao and Shao, <i>Graph Sampling Based Deep Metric Learning for Generalizable Person Re-Identification</i>, CVPR 2022
 /// (GraphSampler of QAConv).</para>
 /// <para>Thread safety: as for <see cref="Sampler"/>. <see cref="Update(Tensor, Distance)"/> and setting <see cref="Neighbors"/> belong to
@@ -66,7 +69,7 @@ public sealed class GraphSampler : Sampler
     public int Identities => starts.Length - 1;
 
     /// <summary>[Identities · (P − 1)]: the numbers of the nearest identities of each identity, nearest first; null until
-    /// <see cref="Update(Tensor, Distance)"/>. For checkpoints.</summary>
+    /// <see cref="Update(Tensor, Distance)"/>. A <see cref="TrainingCheckpoint"/> saves them with the sampler.</summary>
     /// <exception cref="ArgumentException">The length or an identity does not fit, for example because they come from another sampler or
     /// from other data.</exception>
     public IReadOnlyList<int>? Neighbors
@@ -74,13 +77,7 @@ public sealed class GraphSampler : Sampler
         get => neighbors is { } known ? [.. known] : null;
         set
         {
-            int[]? given = value is null ? null : [.. value];
-            if (given is not null && (given.Length != Identities * (IdentitiesPerBatch - 1) || given.Any(i => i < 0 || i >= Identities)))
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {given.Length}: are they of "
-                        + $"another sampler?"),
-                    nameof(Neighbors));
-            neighbors = given;
+            neighbors = Checked(value);
         }
     }
 
@@ -148,12 +145,22 @@ public sealed class GraphSampler : Sampler
     }
 
     /// <inheritdoc/>
-    public override long[] Draw(int epoch)
+    public override long[] Draw(int epoch) => DrawWith(epoch, neighbors);
+
+    internal override IReadOnlyList<int>? OwnNumbers => neighbors;
+
+    internal override Action Restorer(IReadOnlyList<int>? numbers)
+    {
+        var given = Checked(numbers);
+        return () => neighbors = given;
+    }
+
+    internal override long[] DrawWith(int epoch, IReadOnlyList<int>? numbers)
     {
         var random = RandomOf(epoch);
         int[] order = [.. rows];
         var taken = new int[Identities];
-        var known = neighbors;
+        var known = Checked(numbers);
         for (var i = 0; i < Identities; i++) random.Shuffle(order.AsSpan(starts[i]..starts[i + 1]));
         int[] centers = [.. Enumerable.Range(0, Identities)];
         random.Shuffle(centers.AsSpan());
@@ -188,6 +195,16 @@ public sealed class GraphSampler : Sampler
     {
         Guard.AtLeast(epoch, 0);
         return ShareOf(Identities * WholeBatchSize);
+    }
+
+    private int[]? Checked(IReadOnlyList<int>? numbers, string name = nameof(Neighbors))
+    {
+        int[]? given = numbers is null ? null : [.. numbers];
+        if (given is not null && (given.Length != Identities * (IdentitiesPerBatch - 1) || given.Any(i => i < 0 || i >= Identities)))
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"Neighbors must be {IdentitiesPerBatch - 1} of {Identities} for each identity, got {given.Length}: are they of "
+                    + $"another sampler?"), name);
+        return given;
     }
 
     /// <summary>The nearest identities of a center, or random ones if the neighbors are not known.</summary>

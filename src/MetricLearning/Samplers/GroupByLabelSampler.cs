@@ -17,9 +17,9 @@ public sealed class GroupByLabelSampler : Sampler
 
     /// <summary>Creates a sampler over rows with these labels.</summary>
     /// <param name="labels">The label of each row, any numbers.</param>
-    /// <param name="batchSize">Rows of a batch of all processes together, an even number.</param>
+    /// <param name="batchSize">The number of rows of a batch of all processes together, even and at least 2.</param>
     /// <param name="lastBatch">What happens to rows that do not fill a batch: <see cref="LastBatch.Drop"/> or
-    /// <see cref="LastBatch.Short"/>.</param>
+    /// <see cref="LastBatch.Short"/>, the default.</param>
     /// <param name="shard">The share of one process among several: whole pairs of a label.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>

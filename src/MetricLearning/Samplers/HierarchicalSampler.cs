@@ -121,7 +121,7 @@ public sealed class HierarchicalSampler : Sampler
             return _ => weighted.Choose(CategoriesPerBatch, random);
         }
         if (HierarchyDraw == HierarchyDraw.Independent) return _ => [.. random.Choose<int>(order, CategoriesPerBatch)];
-        var open = order.Length;        // the categories of order[..open] have P classes left, but for those of the last batch
+        var open = order.Length;        // the categories of order[..open] have P classes left, except perhaps those of the last batch
         var last = 0;
         return used =>
         {

@@ -11,7 +11,7 @@ namespace MetricLearning;
 /// differ if the identity has at least K of them (except under <see cref="CameraSpread.OtherCamerasOnly"/>).</para>
 /// <para>The draw depends on which rows share a label, not on the labels' values. Drawing an epoch costs O(images + drawn).</para>
 /// <para>Hermans, Beyer and Leibe, <i>In Defense of the Triplet Loss for Person Re-Identification</i>, 2017, name P and K. The published
-/// systems differ in the definition of an epoch, in the treatment of identities with few pictures, and in the last batch.
+/// systems differ in the definition of an epoch, in the treatment of identities with few images, and in the last batch.
 /// <see cref="TorchReId"/>, <see cref="OpenReid"/>, <see cref="FastReIdNaive"/>, <see cref="FastReIdBalanced"/> and <see cref="MPerClass"/>
 /// create a sampler that works like each of them.</para>
 /// </remarks>
@@ -22,7 +22,7 @@ namespace MetricLearning;
 /// </code></example>
 public sealed class IdentitySampler : Sampler
 {
-    private readonly int[] starts;      // the pictures of identity i are rows[starts[i]..starts[i + 1]]
+    private readonly int[] starts;      // the images of identity i are rows[starts[i]..starts[i + 1]]
     private readonly int[] rows;
     private readonly int[]? cameras;    // of each image
 
@@ -30,12 +30,13 @@ public sealed class IdentitySampler : Sampler
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, the identities of a batch of all processes together, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1; a loss over pairs needs 2. Default: 4.</param>
-    /// <param name="smallIdentities">What happens to identities with fewer than K images.</param>
+    /// <param name="smallIdentities">What happens to identities with fewer than K images. Default: their images are drawn with
+    /// replacement.</param>
     /// <param name="epoch">The definition of an epoch. Default: <see cref="IdentityEpoch.AllImages"/>.</param>
-    /// <param name="lastBatch">What happens to groups that do not fill a batch.</param>
+    /// <param name="lastBatch">What happens to groups that do not fill a batch. Default: they are dropped.</param>
     /// <param name="cameras">The camera of each image, to put images of different cameras together; null to draw regardless of
     /// cameras.</param>
-    /// <param name="cameraSpread">How cameras are mixed, if they are given.</param>
+    /// <param name="cameraSpread">How cameras are mixed, if they are given. Default: <see cref="CameraSpread.OtherCamerasFirst"/>.</param>
     /// <param name="shard">The share of one process among several; P must be divisible by their number.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentNullException"><paramref name="labels"/> is null.</exception>
@@ -87,7 +88,7 @@ public sealed class IdentitySampler : Sampler
     /// <summary>How cameras are mixed, if they are known.</summary>
     public CameraSpread CameraSpread { get; }
 
-    /// <summary>How many identities take part.</summary>
+    /// <summary>The number of identities that take part.</summary>
     public int Identities => starts.Length - 1;
 
     /// <summary>The number of identities that were left out because they have fewer than K images.</summary>
@@ -95,26 +96,28 @@ public sealed class IdentitySampler : Sampler
 
     /// <summary>
     /// The <c>RandomIdentitySampler</c> of torchreid, reid-strong-baseline (Bag of Tricks) and TransReID: all images in groups of K, small
-    /// identities drawn with replacement, the tail dropped.
+    /// identities drawn with replacement, an incomplete last batch dropped.
     /// </summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">As for the constructor.</exception>
     public static IdentitySampler TorchReId(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
-        ulong seed = 0) =>
-        new(labels, identitiesPerBatch, imagesPerIdentity, seed: seed);
+        SamplerShard shard = default, ulong seed = 0) =>
+        new(labels, identitiesPerBatch, imagesPerIdentity, shard: shard, seed: seed);
 
     /// <summary>The <c>RandomIdentitySampler</c> of open-reid: each identity once an epoch, and a smaller last batch.</summary>
     /// <param name="labels">The identity of each image, any numbers.</param>
     /// <param name="identitiesPerBatch">P, at least 1. Default: 16.</param>
     /// <param name="imagesPerIdentity">K, at least 1. Default: 4.</param>
+    /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">As for the constructor.</exception>
     public static IdentitySampler OpenReid(IReadOnlyList<long> labels, int identitiesPerBatch = 16, int imagesPerIdentity = 4,
-        ulong seed = 0) =>
-        new(labels, identitiesPerBatch, imagesPerIdentity, epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, seed: seed);
+        SamplerShard shard = default, ulong seed = 0) => new(labels, identitiesPerBatch, imagesPerIdentity,
+            epoch: IdentityEpoch.EachIdentityOnce, lastBatch: LastBatch.Short, shard: shard, seed: seed);
 
     /// <summary>
     /// The <c>NaiveIdentitySampler</c> of fast-reid: all images in groups of K, again and again; an epoch is <c>images / (P·K)</c>
@@ -160,12 +163,13 @@ public sealed class IdentitySampler : Sampler
     /// <param name="samplesPerClass">K, at least 1.</param>
     /// <param name="lengthBeforeNewIteration">The number of images of an epoch, at least one batch; it is rounded down to whole batches.
     /// Default: 100,000.</param>
+    /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentException">As for the constructor; <paramref name="lengthBeforeNewIteration"/> must be at least a
     /// batch.</exception>
     public static IdentitySampler MPerClass(IReadOnlyList<long> labels, int classesPerBatch, int samplesPerClass,
-        int lengthBeforeNewIteration = 100_000, ulong seed = 0) =>
-        new(labels, classesPerBatch, samplesPerClass, seed: seed,
+        int lengthBeforeNewIteration = 100_000, SamplerShard shard = default, ulong seed = 0) =>
+        new(labels, classesPerBatch, samplesPerClass, shard: shard, seed: seed,
             epoch: IdentityEpoch.Independent(Guard.AtLeast(lengthBeforeNewIteration, BatchSizeOf(classesPerBatch, samplesPerClass))
                 / BatchSizeOf(classesPerBatch, samplesPerClass)));
 

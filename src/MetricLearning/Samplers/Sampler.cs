@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace MetricLearning;
 
@@ -13,7 +15,7 @@ namespace MetricLearning;
 /// next.</para>
 /// <para><c>DataLoader.Count</c> of TorchSharp ignores its shuffler: it is the size of the dataset divided by the batch size. The real
 /// number of batches is <see cref="BatchesPerEpoch"/>.</para>
-/// <para>To add a sampler, derive and write <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
+/// <para>To add a sampler, derive a class and implement <see cref="Draw"/>: take the random numbers from <see cref="RandomOf"/>, and return
 /// <see cref="Share"/> of the whole epoch if it can be split among processes.</para>
 /// <para>Thread safety: any number of threads may call <see cref="Draw"/>, <see cref="CountIn"/> and <see cref="BatchesIn"/> at once. The
 /// state belongs to one thread at a time: enumerating, <see cref="Batches"/>, <see cref="State"/>, <see cref="Count"/> and
@@ -24,12 +26,13 @@ public abstract class Sampler : IEnumerable<long>
     private readonly int groupSize;
     private SamplerState state;
     private volatile EpochCount? lastCount;
+    private volatile EpochDigest? lastDigest;
 
     /// <summary>Creates a sampler of batches of this size.</summary>
-    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <param name="shard">The share of one process; the default is the whole batch.</param>
-    /// <param name="groupSize">Rows that stay together in one process (the K of P×K).</param>
+    /// <param name="groupSize">The number of consecutive rows that stay together in one process (the K of P×K). Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
     /// <exception cref="ArgumentException">The batch cannot be divided among the processes evenly.</exception>
     protected Sampler(int batchSize, ulong seed, SamplerShard shard = default, int groupSize = 1)
@@ -157,6 +160,28 @@ public abstract class Sampler : IEnumerable<long>
     /// <summary>The number of <paramref name="whole"/> indices that <see cref="Share"/> keeps.</summary>
     protected int ShareOf(int whole) => whole / WholeBatchSize * BatchSize + ShareOfBatch(whole % WholeBatchSize);
 
+    /// <summary>The numbers that a draw depends on besides the seed and the epoch, for checkpoints. Null: none.</summary>
+    internal virtual IReadOnlyList<int>? OwnNumbers => null;
+
+    /// <summary>Draws an epoch with these numbers in place of <see cref="OwnNumbers"/>.</summary>
+    internal virtual long[] DrawWith(int epoch, IReadOnlyList<int>? numbers) => Draw(epoch);
+
+    /// <summary>Refuses numbers that cannot be <see cref="OwnNumbers"/>. Returns an action that takes them over.</summary>
+    /// <exception cref="ArgumentException">The numbers do not fit.</exception>
+    internal virtual Action Restorer(IReadOnlyList<int>? numbers) => () => { };
+
+    /// <summary>A digest of all indices of an epoch. Samplers with the same digest give the same batches. The newest one is
+    /// cached.</summary>
+    internal string DigestOf(int epoch, IReadOnlyList<int>? numbers)
+    {
+        if (lastDigest is not { } known || known.Epoch != epoch || !ReferenceEquals(known.Numbers, numbers))
+        {
+            var hash = SHA256.HashData(MemoryMarshal.AsBytes(DrawWith(epoch, numbers).AsSpan()));
+            lastDigest = known = new EpochDigest(epoch, numbers, Convert.ToHexString(hash.AsSpan(0, 8)));
+        }
+        return known.Digest;
+    }
+
     /// <summary>Normalizes a state: the end of an epoch becomes the start of the next.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The position lies outside the epoch.</exception>
     internal SamplerState Checked(SamplerState value)
@@ -183,4 +208,6 @@ public abstract class Sampler : IEnumerable<long>
         state = position < count ? new SamplerState(epoch, position) : new SamplerState(epoch + 1, 0);
 
     private sealed record EpochCount(int Epoch, int Count);
+
+    private sealed record EpochDigest(int Epoch, IReadOnlyList<int>? Numbers, string Digest);
 }

@@ -8,9 +8,9 @@ public sealed class ShuffleSampler : Sampler
 
     /// <summary>Creates a sampler over <paramref name="count"/> rows.</summary>
     /// <param name="count">The number of rows, at least 1.</param>
-    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="lastBatch">What happens to rows that do not fill a batch. <see cref="LastBatch.Fill"/> takes the epoch's first rows
-    /// again.</param>
+    /// again. Default: <see cref="LastBatch.Short"/>.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive, the enum has no such value, or the batch is larger than the

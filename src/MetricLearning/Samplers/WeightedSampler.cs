@@ -4,8 +4,8 @@ namespace MetricLearning;
 
 /// <summary>Draws rows one by one with replacement, each in proportion to its own weight.</summary>
 /// <remarks>
-/// PyTorch's WeightedRandomSampler. With the <see cref="WeightsOf"/> the tuples that a miner picked in the whole data, it is the
-/// TuplesToWeightsSampler of pytorch-metric-learning.
+/// It works like PyTorch's WeightedRandomSampler. With the weights that <see cref="WeightsOf"/> gives for the tuples that a miner picked in
+/// the whole dataset, it is the TuplesToWeightsSampler of pytorch-metric-learning.
 /// </remarks>
 public sealed class WeightedSampler : Sampler
 {
@@ -14,7 +14,7 @@ public sealed class WeightedSampler : Sampler
 
     /// <summary>Creates a sampler over rows with these weights.</summary>
     /// <param name="weights">The weight of each row, 0 or greater and finite; not all 0.</param>
-    /// <param name="batchSize">Rows of a batch of all processes together, at least 1.</param>
+    /// <param name="batchSize">The number of rows of a batch of all processes together, at least 1.</param>
     /// <param name="batchesPerEpoch">The number of batches of an epoch, at least 1. Default: rows / batch size, at least 1.</param>
     /// <param name="shard">The share of one process among several.</param>
     /// <param name="seed">The seed of all epochs.</param>

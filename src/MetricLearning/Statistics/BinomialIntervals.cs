@@ -6,10 +6,11 @@ namespace MetricLearning;
 /// <summary>Computes exact intervals of shares and of quantiles.</summary>
 internal static class BinomialIntervals
 {
-    /// <summary>Computes the interval of Clopper and Pearson. It has the rates under which neither this few nor this many successes are too
-    /// unlikely.</summary>
+    /// <summary>Computes the interval of Clopper and Pearson. It contains the rates for which neither this number of successes or fewer,
+    /// nor this number or more, is too unlikely.</summary>
     /// <param name="successes">The successes, in [0, trials].</param>
-    /// <param name="trials">The trials. Neither number must be whole: pairs that depend on each other count for fewer.</param>
+    /// <param name="trials">The trials. Neither number needs to be an integer, because pairs that depend on each other count as fewer
+    /// pairs.</param>
     /// <param name="confidence">The confidence, in (0, 1).</param>
     public static ConfidenceInterval Rate(double successes, double trials, double confidence)
     {

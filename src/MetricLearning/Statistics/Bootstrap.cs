@@ -24,7 +24,7 @@ public sealed record Bootstrap
     /// <summary>The seed of the draws. Default: 0.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Computes the mean of one figure of the queries. Each query is drawn independently.</summary>
+    /// <summary>Computes the mean of one figure of the queries and its interval. Each query is drawn independently.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">Returns the figure of a query, for example <c>q => q.AveragePrecision</c>, or
     /// <c>q => q.FirstMatch &lt;= 1 ? 1 : 0</c> for rank-1.</param>
@@ -35,7 +35,7 @@ public sealed record Bootstrap
         CancellationToken cancellationToken = default) =>
         OverQueries(Values(report, figure), cancellationToken);
 
-    /// <summary>Computes the mean of one figure of the queries. All queries of an identity are drawn together.</summary>
+    /// <summary>Computes the mean of one figure of the queries and its interval. All queries of an identity are drawn together.</summary>
     /// <param name="report">The evaluation.</param>
     /// <param name="figure">The figure of a query.</param>
     /// <param name="queryIdentities">The identity of each query.</param>
@@ -46,7 +46,7 @@ public sealed record Bootstrap
         IReadOnlyList<long> queryIdentities, CancellationToken cancellationToken = default) =>
         OverIdentities(Values(report, figure), queryIdentities, cancellationToken);
 
-    /// <summary>Computes the mean of values. Each value is drawn independently.</summary>
+    /// <summary>Computes the mean of values and its interval. Each value is drawn independently.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
@@ -54,7 +54,7 @@ public sealed record Bootstrap
     public ConfidenceInterval OverQueries(IReadOnlyList<double> values, CancellationToken cancellationToken = default) =>
         Interval(PairedValues.Groups(values, identities: null), cancellationToken);
 
-    /// <summary>Computes the mean of values. The values of an identity are drawn together.</summary>
+    /// <summary>Computes the mean of values and its interval. The values of an identity are drawn together.</summary>
     /// <param name="values">The values; NaN is left out.</param>
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
@@ -67,8 +67,9 @@ public sealed record Bootstrap
         return Interval(PairedValues.Groups(values, identities), cancellationToken);
     }
 
-    /// <summary>The mean of values over training runs of one method, say with several seeds, on the same queries. Each resample draws as
-    /// many runs as there are, and as many identities, and takes all values of a drawn identity in each drawn run.</summary>
+    /// <summary>Computes the mean of values over several training runs of one method, for example with different seeds, on the same
+    /// queries, and its interval. Each resample draws as many runs and as many identities as there are, with replacement, and takes all
+    /// values of a drawn identity in each drawn run.</summary>
     /// <remarks>The interval says how far the figure would move with other people and other seeds. With R runs it understates the spread
     /// between runs: the variance of R draws with replacement is (R − 1)/R of the true one. One run adds nothing.</remarks>
     /// <param name="runs">For each run the values of the same queries in the same order; a query that is NaN in any run is left out of
@@ -76,7 +77,8 @@ public sealed record Bootstrap
     /// <param name="identities">The identity of each value.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentNullException">A list is null.</exception>
-    /// <exception cref="ArgumentException">There is no run, the runs differ in length, or there is not one identity a value.</exception>
+    /// <exception cref="ArgumentException">There is no run, the runs differ in length, or the number of identities differs from that of the
+    /// values.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public ConfidenceInterval OverIdentitiesAndRuns(IReadOnlyList<IReadOnlyList<double>> runs, IReadOnlyList<long> identities,
         CancellationToken cancellationToken = default)

@@ -1,6 +1,7 @@
 namespace MetricLearning;
 
-/// <summary>Corrects p values of many tests. Among twenty models that are not better, one looks better at p = 0.05 by chance.</summary>
+/// <summary>Corrects p values of many tests. Among twenty models that are not better, one on average looks better at p = 0.05 by
+/// chance.</summary>
 /// <remarks>Thread safety: no state; any number of threads may use it at once.</remarks>
 public static class MultipleComparisons
 {
@@ -8,7 +9,7 @@ public static class MultipleComparisons
     /// difference is due to chance is then at most α.</summary>
     /// <remarks>The i-th smallest of m becomes <c>max over j ≤ i of min(1, (m − j + 1) · p_j)</c>. The tests may depend on each other.
     /// Holm, <i>A Simple Sequentially Rejective Multiple Test Procedure</i>, 1979.</remarks>
-    /// <param name="pValues">One p in [0, 1] for each test; NaN for a test that could not be made. Such a test does not count.</param>
+    /// <param name="pValues">One p in [0, 1] for each test. NaN stands for a test that could not be made; it does not count.</param>
     /// <returns>The adjusted values in the same order; NaN stays NaN.</returns>
     /// <exception cref="ArgumentNullException">The list is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A value is below 0 or above 1.</exception>

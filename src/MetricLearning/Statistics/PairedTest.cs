@@ -9,7 +9,7 @@ namespace MetricLearning;
 /// <param name="Difference">The mean over queries of second minus first, with Student's interval.</param>
 /// <param name="StudentP">The two-sided p of the paired t-test. It is small if chance is unlikely.</param>
 /// <param name="PermutationP">The two-sided p of the sign-flip test, which assumes no distribution: the share of random exchanges of the
-/// two models, unit by unit, whose mean difference is at least as large.</param>
+/// two models, unit by unit, whose mean difference is at least as large in size. The observed order counts as one of them.</param>
 /// <param name="WilcoxonP">The two-sided p of Wilcoxon's signed-rank test on the units' mean differences (zeros left out, ties by mean
 /// ranks; exact up to 50 units). It is robust against a few queries with large differences.</param>
 public sealed record PairedTest(int Count, ConfidenceInterval Difference, double StudentP, double PermutationP, double WilcoxonP)
@@ -25,7 +25,7 @@ public sealed record PairedTest(int Count, ConfidenceInterval Difference, double
     /// <param name="seed">The seed of the exchanges. Default: 0.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="ArgumentException">The numbers of values or identities differ.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1], or there are less than 1 permutations.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1], or there is not at least 1 permutation.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public static PairedTest Compare(IReadOnlyList<double> first, IReadOnlyList<double> second, IReadOnlyList<long>? queryIdentities = null,
         double confidence = 0.95, int permutations = 10_000, ulong seed = 0, CancellationToken cancellationToken = default)

@@ -27,8 +27,8 @@ public sealed class Pairs : Tuples
     /// <summary>bool [N, M]: the columns that are negatives of a row.</summary>
     public Tensor Negatives { get; }
 
-    /// <summary>int64 [N]: for each row the column of its own embedding, which is never a positive; null if the references are other
-    /// embeddings.</summary>
+    /// <summary>int64 [N]: for each row the column of its own embedding, which is never a positive. Null if the references are other
+    /// embeddings, and for pairs that were made from triplets.</summary>
     public Tensor? Self { get; }
 
     /// <inheritdoc/>
@@ -79,8 +79,8 @@ public sealed class Pairs : Tuples
     }
 
     /// <summary>
-    /// Removes the negatives that a guide (another, trained model) puts nearer to the row than its nearest positive: they may be positives
-    /// with a wrong label. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
+    /// Removes the negatives that a guide (another trained model) finds nearer to the row than its nearest positive, because they may be
+    /// positives with a wrong label. A row without positives keeps its negatives. Solatorio, <i>GISTEmbed</i>, 2024.
     /// </summary>
     /// <param name="guideDistances">[N, M]: the guide's distances (<see cref="Distance.Matrix"/> of its embeddings).</param>
     /// <returns>New pairs for <c>loss.forward(embeddings, pairs)</c>, which the caller disposes.</returns>

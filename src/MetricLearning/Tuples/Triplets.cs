@@ -10,11 +10,11 @@ public sealed class Triplets : Tuples
     private Arrays? indices;
 
     /// <summary>Creates triplets and takes ownership of the index tensors.</summary>
-    /// <param name="anchors">int64 [K], rows of the batch.</param>
-    /// <param name="positives">int64 [K], columns of the references (which may be the batch itself).</param>
-    /// <param name="negatives">int64 [K], columns of the references.</param>
-    /// <param name="rows">Rows of the batch, 0 or more.</param>
-    /// <param name="columns">Rows of the references, 0 or more; the same number if they are the batch itself.</param>
+    /// <param name="anchors">int64 [K], indices of rows of the batch.</param>
+    /// <param name="positives">int64 [K], indices of rows of the references (which may be the batch itself).</param>
+    /// <param name="negatives">int64 [K], indices of rows of the references.</param>
+    /// <param name="rows">The number of rows of the batch, 0 or more.</param>
+    /// <param name="columns">The number of rows of the references, 0 or more; that of the batch if they are the batch itself.</param>
     /// <exception cref="ArgumentException">The indices are null or not int64 of one length, or a number of rows is negative.</exception>
     public Triplets(Tensor anchors, Tensor positives, Tensor negatives, long rows, long columns)
         : base(Guard.AtLeast(rows, 0), Guard.AtLeast(columns, 0))
@@ -31,13 +31,13 @@ public sealed class Triplets : Tuples
         (Anchors, Positives, Negatives) = (tensor(anchors), tensor(positives), tensor(negatives));
     }
 
-    /// <summary>int64 [K], rows.</summary>
+    /// <summary>int64 [K]: the row of each anchor.</summary>
     public Tensor Anchors { get; }
 
-    /// <summary>int64 [K], columns.</summary>
+    /// <summary>int64 [K]: the column of each positive.</summary>
     public Tensor Positives { get; }
 
-    /// <summary>int64 [K], columns.</summary>
+    /// <summary>int64 [K]: the column of each negative.</summary>
     public Tensor Negatives { get; }
 
     /// <summary>The indices as arrays, checked to be in range; for a batch on the CPU.</summary>
@@ -56,7 +56,7 @@ public sealed class Triplets : Tuples
     public override long Count => Anchors.size(0);
 
     /// <summary>Makes the triplets of a batch that has three parts: B anchors, then their B positives, then their B negatives.</summary>
-    /// <param name="rows">Rows of the batch, 3B.</param>
+    /// <param name="rows">The number of rows of the batch, 3B.</param>
     /// <param name="device">The device of the batch; null for the CPU.</param>
     /// <returns>B triplets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The number of rows is negative or not a multiple of three.</exception>
@@ -72,7 +72,7 @@ public sealed class Triplets : Tuples
 
     /// <summary>Makes the triplets of a batch with the order anchor, positive, negative, anchor, positive, ...
     /// (<see cref="FixedTripletsSampler"/>).</summary>
-    /// <param name="rows">Rows of the batch, 3B.</param>
+    /// <param name="rows">The number of rows of the batch, 3B.</param>
     /// <param name="device">The device of the batch; null for the CPU.</param>
     /// <returns>B triplets, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The number of rows is negative or not a multiple of three.</exception>

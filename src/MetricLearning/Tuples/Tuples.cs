@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>Says which embeddings are compared: rows of the batch (anchors) with columns of the references. Tuples are <see cref="Pairs"/>
 /// or <see cref="Triplets"/>, and each converts to the other.</summary>
 /// <remarks>They own their tensors and free them when disposed.
-/// <para> Thread safety: immutable; any number of threads may read them at once. Dispose them when no thread reads any
-/// more. </para></remarks>
+/// <para>Thread safety: immutable; any number of threads may read them at once. Dispose them when no thread reads them any
+/// more.</para></remarks>
 public abstract class Tuples : IDisposable
 {
     private protected Tuples(long rows, long columns) => (Rows, Columns) = (rows, columns);
@@ -17,23 +17,24 @@ public abstract class Tuples : IDisposable
     /// <summary>The number of columns M of the distance matrix: the references, which may be the batch itself.</summary>
     public long Columns { get; }
 
-    /// <summary>The number of tuples: of triplets, or of positive pairs plus negative pairs.</summary>
+    /// <summary>The number of triplets, or of positive pairs plus negative pairs.</summary>
     /// <remarks>For pairs, each call counts the masks in O(N·M). On a device other than the CPU the host waits for the count.</remarks>
     public abstract long Count { get; }
 
-    /// <summary>Converts to masks. Triplets that share a pair give it once.</summary>
+    /// <summary>Converts to masks. A pair that several triplets share occurs once.</summary>
     /// <returns>The pairs, which the caller disposes; this object itself if it holds pairs.</returns>
     public abstract Pairs AsPairs();
 
-    /// <summary>Converts to triplets. Pairs are joined on equal anchors: each positive of an anchor with each negative of it.</summary>
+    /// <summary>Converts to triplets. Pairs with the same anchor are joined: each positive of an anchor with each of its
+    /// negatives.</summary>
     /// <returns>The triplets, which the caller disposes; this object itself if it holds triplets.</returns>
     public abstract Triplets AsTriplets();
 
-    /// <summary>The positive pairs as row and column indices, int64 [K] each. Triplets give one entry each. The caller disposes
+    /// <summary>The positive pairs as row and column indices, int64 [K] each. Each triplet gives one entry. The caller disposes
     /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) PositivePairs();
 
-    /// <summary>The negative pairs as row and column indices, int64 [K] each. Triplets give one entry each. The caller disposes
+    /// <summary>The negative pairs as row and column indices, int64 [K] each. Each triplet gives one entry. The caller disposes
     /// them.</summary>
     public abstract (Tensor Rows, Tensor Columns) NegativePairs();
 
@@ -59,8 +60,8 @@ public abstract class Tuples : IDisposable
 
     internal Device Device => Tensors.First().device;
 
-    /// <summary>Refuses indices that point outside the matrix. Checked on the CPU only: on another device the host would have to
-    /// wait.</summary>
+    /// <summary>Refuses indices that point outside the matrix. They are checked only on the CPU, because on another device the host would
+    /// have to wait.</summary>
     internal virtual void RequireInRange() { }
 
     /// <summary>The same tuples with tensor handles of their own: these live on when this object is disposed.</summary>

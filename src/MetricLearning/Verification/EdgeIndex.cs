@@ -50,8 +50,8 @@ internal sealed class EdgeIndex
         return from;
     }
 
-    /// <summary>The index of the first edge that is not below each value, as <see cref="LowerBound"/> has it. A NaN gets any
-    /// index.</summary>
+    /// <summary>The index of the first edge that is not below each value, as <see cref="LowerBound"/> has it. The index of a NaN is
+    /// arbitrary.</summary>
     /// <param name="values">The values.</param>
     /// <param name="places">Receives the indices.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -62,7 +62,7 @@ internal sealed class EdgeIndex
         {
             fixed (double* from = values, edge = edges)
             fixed (int* start = starts, to = places)
-                // Two vectors go together, so that one waits for memory while the other does.
+                // Two vectors are searched together, so their memory accesses overlap.
                 for (; i <= values.Length - 8; i += 8)
                 {
                     var (x, y) = (Vector256.Load(from + i), Vector256.Load(from + i + 4));

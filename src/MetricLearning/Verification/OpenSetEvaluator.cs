@@ -38,8 +38,9 @@ public sealed record OpenSetEvaluator
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report
     /// is 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call; it is checked after each tile of scores.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
-    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, the protocol needs cameras that a set does
+    /// not have, the protocol removes self but the sets differ in size, no protocol is set and only one side has cameras, or a feature is
+    /// not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public OpenSetReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)

@@ -29,8 +29,8 @@ public sealed record OpenSetReport
     /// <summary>The highest rank that the report can give.</summary>
     public int MaxRank { get; }
 
-    /// <summary>The largest threshold with at most a share of false alarms; a distance below it is an alarm. ∞ if all unknown queries
-    /// may raise one, NaN if there are no unknown queries.</summary>
+    /// <summary>The largest threshold at which at most the given share of the unknown queries raises a false alarm. A distance below the
+    /// threshold is an alarm. It is ∞ if all unknown queries may raise one, and NaN if there are no unknown queries.</summary>
     /// <param name="falseAlarmRate">The share of unknown queries, in [0, 1].</param>
     /// <exception cref="ArgumentOutOfRangeException">The rate is not in [0, 1].</exception>
     public double ThresholdAt(double falseAlarmRate)
@@ -41,8 +41,8 @@ public sealed record OpenSetReport
         return allowed == unknown.Length ? double.PositiveInfinity : unknown[allowed];
     }
 
-    /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first images and below
-    /// <see cref="ThresholdAt"/>. NaN if there are no known, or no unknown, queries.</summary>
+    /// <summary>DIR@FAR (TPIR@FPIR): the share of known queries whose nearest match is among the first images and nearer than
+    /// <see cref="ThresholdAt"/>. NaN if there are no known queries, or no unknown ones.</summary>
     /// <param name="falseAlarmRate">The share of unknown queries that may raise an alarm, in [0, 1].</param>
     /// <param name="rank">How many of the nearest images count, in [1, <see cref="MaxRank"/>]. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>

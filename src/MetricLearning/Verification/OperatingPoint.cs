@@ -19,7 +19,8 @@ public sealed record OperatingPoint
     /// end is infinite if there are too few pairs.</summary>
     public required ConfidenceInterval ThresholdInterval { get; init; }
 
-    /// <summary>FMR at the threshold, with the interval of Clopper and Pearson (1934).</summary>
+    /// <summary>FMR at the threshold, the share of non-matching pairs that are accepted, with the interval of Clopper and Pearson
+    /// (1934).</summary>
     public required ConfidenceInterval FalseMatchRate { get; init; }
 
     /// <summary>FNMR at the threshold, the share of matching pairs that are refused, with the interval of Clopper and Pearson.</summary>

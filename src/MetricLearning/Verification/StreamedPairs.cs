@@ -14,7 +14,7 @@ namespace MetricLearning;
 /// </remarks>
 /// <param name="input">The input of the evaluation.</param>
 /// <param name="plan">The tiles.</param>
-/// <param name="mostGathered">The most keys that are gathered at once.</param>
+/// <param name="mostGathered">The largest number of keys that are gathered at once.</param>
 internal sealed unsafe class StreamedPairs(EvaluationInput input, TilePlan plan, int mostGathered)
 {
     private const int Sampled = 1 << 18, LeastPairsPerSample = 8, Cuts = 1 << 10;

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Evaluates verification: do two images show one identity? It computes ROC, TPR at a false-positive rate, FNMR at a false-match
-/// rate, EER, AUC and the threshold for a target false-match rate, from all pairs that a protocol leaves.</summary>
+/// rate, EER, AUC and the threshold for a target false-match rate, from all pairs that a protocol leaves. <see cref="VerificationReport"/>
+/// and <see cref="OperatingPoint"/> explain these figures.</summary>
 /// <remarks>
 /// <para>It is as exact as <see cref="RetrievalEvaluator"/>. Pairs are compared by their float64 distances from the given features; tiles
 /// of scores decide only the clear cases. So figures are bit for bit the same on every device and for every tile. No array of queries ×
@@ -48,7 +49,7 @@ public sealed record VerificationEvaluator
     /// <summary>Tiles of this shape instead of those that follow from the budget; for tests.</summary>
     internal TilePlan? Tiles { get; init; }
 
-    /// <summary>The most distances that are gathered at once for order statistics; for tests.</summary>
+    /// <summary>The largest number of distances that are gathered at once for order statistics; for tests.</summary>
     internal int MostGathered { get; init; } = 1 << 18;
 
     /// <summary>Evaluates all pairs of a query and a gallery image that the protocol leaves.</summary>
@@ -56,8 +57,9 @@ public sealed record VerificationEvaluator
     /// <param name="gallery">G gallery images.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1. Default: null, no reports.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="ArgumentException">Widths, types or devices differ, the protocol needs cameras that a set does not have, no
-    /// protocol is set and only one side has cameras, or a feature is not finite; the message names the row.</exception>
+    /// <exception cref="ArgumentException">Widths, types, devices or embedding spaces differ, the protocol needs cameras that a set does
+    /// not have, the protocol removes self but the sets differ in size, no protocol is set and only one side has cameras, or a feature is
+    /// not finite; the message names the row.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public VerificationReport Evaluate(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default) =>

@@ -5,8 +5,9 @@ namespace MetricLearning;
 
 /// <summary>The result of a verification: how well a threshold on the distance separates pairs of one identity from pairs of two.</summary>
 /// <remarks>
-/// <para>A pair is positive if both images show one identity, and accepted if it is near enough. FPR is the false
-/// match rate FMR, 1 − TPR the false non-match rate FNMR. Figures are NaN if there are no matching, or no non-matching, pairs.</para>
+/// <para>A pair is positive if both images show one identity, and accepted if it is near enough. FPR, the share of non-matching pairs that
+/// are accepted, is also called the false match rate (FMR). TPR is the share of matching pairs that are accepted, and 1 − TPR is the false
+/// non-match rate (FNMR). Figures are NaN if there are no matching pairs, or no non-matching ones.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record VerificationReport
@@ -45,7 +46,8 @@ public sealed record VerificationReport
     /// <summary>EER: the rate at which <see cref="Roc"/>, with straight lines between its points, has FPR = 1 − TPR.</summary>
     public double EqualErrorRate { get; }
 
-    /// <summary>The costs and thresholds of the evaluator's target false-match rates; empty without pairs of both kinds.</summary>
+    /// <summary>The thresholds for the evaluator's target false-match rates, and the errors at them; empty without pairs of both
+    /// kinds.</summary>
     public IReadOnlyList<OperatingPoint> OperatingPoints { get; }
 
     /// <summary>TPR@FPR: the largest share of matching pairs that a threshold accepts while it accepts at most the given share of the

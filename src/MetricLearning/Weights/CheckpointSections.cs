@@ -8,7 +8,7 @@ internal sealed class CheckpointSections
     private const int Deepest = 32;
     private const int PlaceCost = 64;
 
-    /// <summary>A place in the file: a value, and the way to it.</summary>
+    /// <summary>A place in the file: a value, and the path to it.</summary>
     private sealed record Place(object Value, Place? Parent, string Part, int Depth)
     {
         /// <summary>The number of tensors, except single numbers, that this dictionary holds directly.</summary>

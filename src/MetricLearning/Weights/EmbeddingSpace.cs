@@ -12,7 +12,7 @@ namespace MetricLearning;
 /// other.</para>
 /// <para>In the metadata of a safetensors file it is a JSON text under <see cref="MetadataKey"/>. Unknown members of the text are ignored,
 /// so later versions may add members.</para>
-/// <para>Two records are equal if all their members are, lists by their elements.</para>
+/// <para>Two records are equal if all their members are equal. Lists are compared element by element.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once.</para>
 /// </remarks>
 public sealed record EmbeddingSpace

@@ -9,9 +9,9 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>The reader is as strict as the format's specification asks: the header fits the file, no name occurs twice, each tensor has as
 /// many bytes as its shape and type need, and the tensors fill the rest of the file without gap or overlap. All of it is checked before any
-/// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Unsigned integers that TorchSharp does not have become
-/// wider signed ones: U16 int32, U32 and U64 int64. Other types are refused.</para>
-/// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
+/// tensor is made. Types: F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL. Unsigned integers that TorchSharp does not have become wider
+/// signed ones: U16 becomes int32, and U32 and U64 become int64. Other types are refused.</para>
+/// <para>Thread safety: any number of threads may read and write at once, if each uses its own stream and writes its own file.</para>
 /// </remarks>
 public static class SafeTensors
 {
@@ -29,7 +29,7 @@ public static class SafeTensors
     /// <param name="End">The byte after its last.</param>
     private sealed record Entry(string Name, ScalarType Type, bool IsUnsigned, long[] Shape, long Begin, long End);
 
-    /// <summary>All tensors of a file.</summary>
+    /// <summary>Reads all tensors of a file.</summary>
     /// <param name="path">The file.</param>
     /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The file is not a valid safetensors file; the message names it and says where and
@@ -37,7 +37,7 @@ public static class SafeTensors
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static NamedTensors Read(string path) => InputFile.Read(path, Read);
 
-    /// <summary>All tensors of a stream that can seek, from its start to its end.</summary>
+    /// <summary>Reads all tensors of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <returns>The tensors by name, on the CPU, in the order of their bytes. The caller disposes them.</returns>
     /// <exception cref="InvalidDataException">The bytes are not a valid safetensors file; the message says where and why.</exception>

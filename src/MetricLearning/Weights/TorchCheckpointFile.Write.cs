@@ -8,7 +8,7 @@ public static partial class TorchCheckpointFile
 {
     /// <summary>Writes tensors to a file as <c>torch.save(model.state_dict(), path)</c> does, atomically: whenever the program stops, the
     /// file is completely the old or completely the new one.</summary>
-    /// <remarks>Python's <c>torch.load</c> reads it, also with <c>weights_only</c>. Each tensor has a storage of its own, in order.
+    /// <remarks>Python's <c>torch.load</c> reads the file, also with <c>weights_only</c>. Each tensor has a storage of its own, in order.
     /// Storages are not aligned to 64 bytes, unlike in files of PyTorch.</remarks>
     /// <param name="path">The file; it is replaced if it exists.</param>
     /// <param name="tensors">Names and tensors of any device and strides, such as <c>model.state_dict()</c>.</param>

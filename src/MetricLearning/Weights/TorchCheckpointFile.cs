@@ -13,17 +13,17 @@ namespace MetricLearning;
 /// <remarks>
 /// <para>Nothing in the file is executed. A small interpreter reads its pickle as data. An object that is neither plain data nor a tensor
 /// (an object of any class, an array of NumPy, the state of an optimizer) stays an inert placeholder. Storages, offsets, sizes and strides
-/// are checked against the file before memory is allocated, and the checksums of a zip archive that has them are compared. Reading takes at
-/// most four times the file's size and 64 MB.</para>
-/// <para>The tensors are those of one section: a dictionary with tensors at any depth, or a module that was saved whole. A section is named
-/// by its path, dotted, such as <c>state_dict</c>. Without a name it is a dictionary called <c>state_dict</c>, <c>model_state_dict</c>,
-/// <c>model_state</c>, <c>model</c>, <c>net</c>, <c>network</c>, <c>weights</c>, <c>params</c> or <c>module</c>, the first of these;
-/// without such a one, the section with the most tensors. Optimizers' sections come last. <see cref="NamedTensors.Sections"/> and
-/// <see cref="WeightFile.Sections"/> list what else there is.</para>
-/// <para>Unsigned integers that TorchSharp does not have become wider signed ones: uint16 int32, uint32 and uint64 int64; a number that
-/// int64 does not hold is an error.</para>
+/// are checked against the file before memory is allocated, and the checksums of a zip archive that has them are compared. The memory that
+/// reading takes is at most four times the file's size plus 64 MB.</para>
+/// <para>The tensors are those of one section: a dictionary with tensors at any depth, or a module that was saved whole. The name of a
+/// section is its dotted path, such as <c>state_dict</c>. If you give no name, the reader takes a dictionary called <c>state_dict</c>,
+/// <c>model_state_dict</c>, <c>model_state</c>, <c>model</c>, <c>net</c>, <c>network</c>, <c>weights</c>, <c>params</c> or <c>module</c>,
+/// in this order of preference. If there is none, it takes the section with the most tensors. Optimizers' sections come last.
+/// <see cref="NamedTensors.Sections"/> and <see cref="WeightFile.Sections"/> list all sections.</para>
+/// <para>Unsigned integers that TorchSharp does not have become wider signed ones: uint16 becomes int32, and uint32 and uint64 become
+/// int64. A number that does not fit into int64 is an error.</para>
 /// <para>Sparse and quantized tensors are refused if they are in the section that is read; the message names them.</para>
-/// <para>Thread safety: any number of threads may read and write at once, each its own stream and its own file to write.</para>
+/// <para>Thread safety: any number of threads may read and write at once, if each uses its own stream and writes its own file.</para>
 /// </remarks>
 public static partial class TorchCheckpointFile
 {
@@ -35,7 +35,7 @@ public static partial class TorchCheckpointFile
     /// <summary>The sections of a file, how to read a storage of it, and the checks that still run on storages that were read.</summary>
     private sealed record Content(CheckpointSections Sections, Func<Storage, Tensor> Read, List<Task> Checks);
 
-    /// <summary>The tensors of a file.</summary>
+    /// <summary>Reads the tensors of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="section">The path of the section that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>
@@ -44,7 +44,7 @@ public static partial class TorchCheckpointFile
     /// <exception cref="IOException">The file cannot be read; the message names it.</exception>
     public static NamedTensors Read(string path, string? section = null) => InputFile.Read(path, stream => Read(stream, section));
 
-    /// <summary>The tensors of a stream that can seek, from its start to its end.</summary>
+    /// <summary>Reads the tensors of a stream that can seek, from its start to its end.</summary>
     /// <param name="stream">The stream; it stays open.</param>
     /// <param name="section">The path of the section that holds the tensors; null for the rule above.</param>
     /// <returns>The tensors by name, on the CPU, in the file's order. The caller disposes them.</returns>

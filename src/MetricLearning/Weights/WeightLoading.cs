@@ -22,8 +22,8 @@ public static class WeightLoading
     /// index of several files.</summary>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="path">The file; its first bytes tell the format.</param>
-    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
-    /// unchanged.</param>
+    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error that leaves the model unchanged.
+    /// Default: yes.</param>
     /// <param name="rename">Maps a name in the file to the name in the model, or to null to leave the tensor out; see
     /// <see cref="WeightNames"/>. Null for the rule in the remarks.</param>
     /// <param name="section">The part of the file that holds the tensors, one of <see cref="WeightFile.Sections"/>; null for the rule of
@@ -56,8 +56,8 @@ public static class WeightLoading
     /// <summary>Loads tensors by name into a model.</summary>
     /// <param name="model">The model. It keeps its type and device; the values are converted and moved.</param>
     /// <param name="weights">The tensors.</param>
-    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error. Then the model stays
-    /// unchanged.</param>
+    /// <param name="strict">Whether a missing or unexpected tensor, or one of another shape, is an error that leaves the model unchanged.
+    /// Default: yes.</param>
     /// <param name="rename">Maps a tensor's name to the name in the model, or to null to leave the tensor out. Null for the rule in the
     /// remarks.</param>
     /// <returns>Which tensors matched, were missing, were unexpected, had another shape or were left out.</returns>

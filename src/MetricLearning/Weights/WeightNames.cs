@@ -38,7 +38,8 @@ public static class WeightNames
         return IsOf("fc", plain) ? plain : "backbone." + plain;
     };
 
-    /// <summary>torchreid's MobileNetV2 into an <see cref="EmbeddingModel"/> of <see cref="MobileNetV2Dialect.TorchReId"/>.</summary>
+    /// <summary>torchreid's MobileNetV2 into an <see cref="EmbeddingModel"/> whose backbone has the dialect
+    /// <see cref="MobileNetV2Dialect.TorchReId"/>.</summary>
     /// <param name="classifier">False to leave the file's classifier out.</param>
     public static Func<string, string?> TorchReIdMobileNetV2(bool classifier = true) => name =>
     {

@@ -49,8 +49,8 @@ public sealed record WeightReport
     /// out.</summary>
     public bool IsExact => Missing.Count == 0 && Unexpected.Count == 0 && Mismatched.Count == 0;
 
-    /// <summary>One line of counts, then the first names of the tensors that were not loaded. If a missing and an unexpected name are
-    /// similar, each mentions the other; each is compared with the first 256 names.</summary>
+    /// <summary>Formats one line of counts, then the first names of the tensors that were not loaded, that were resized, or that were left
+    /// out. If a missing and an unexpected name are similar, each mentions the other; each is compared with the first 256 names.</summary>
     public override string ToString()
     {
         var text = new StringBuilder();

@@ -60,8 +60,17 @@ try
         record.Before = Evaluation.Of("before training", model, data, test, stop.Token);
         checkpoint.Save(last);
     }
-    while (sampler.State.Epoch < epochs)
+    while (true)
     {
+        // Ends an epoch. This may be an epoch that a stopped run trained to its end but did not evaluate.
+        if (record.Steps > 0 && sampler.State.Position == 0)
+        {
+            var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
+            record.EndEpoch(sampler.State.Epoch);
+            var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
+            Console.WriteLine($"epoch {sampler.State.Epoch}: loss {record.LastLoss:0.000}, mAP on validation {score:P1}{best}");
+        }
+        if (sampler.State.Epoch >= epochs) break;
         schedule.StartEpoch(sampler.State.Epoch);
         model.train();
         using (var bar = new Bar($"epoch {sampler.State.Epoch + 1}/{epochs}", sampler.BatchesPerEpoch))
@@ -79,10 +88,6 @@ try
                 bar.To(record.Steps, $"loss {result.Value.item<float>():0.000}");
                 if (checkpoint.Unsaved > TimeSpan.FromMinutes(5)) checkpoint.Save(last);
             }
-        record.EndEpoch(sampler.State.Epoch);
-        var score = Evaluation.MeanAveragePrecision(model, validation, test, stop.Token);
-        var best = checkpoint.SaveLastAndBest("run", score) ? ", the best" : "";
-        Console.WriteLine($"epoch {sampler.State.Epoch}: loss {record.LastLoss:0.000}, mAP on validation {score:P1}{best}");
     }
 }
 catch (OperationCanceledException)

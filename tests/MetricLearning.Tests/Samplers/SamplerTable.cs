@@ -20,6 +20,9 @@ internal static class SamplerTable
             Labels, 4, 3, lastBatch: LastBatch.Fill, cameras: Domains, shard: shard, seed: seed)),
         ["identity independent"] = RowOf((shard, seed) => new IdentitySampler(
             Labels, 8, 2, SmallIdentities.LeaveOut, IdentityEpoch.Independent(5), shard: shard, seed: seed)),
+        ["torchreid"] = RowOf((shard, seed) => IdentitySampler.TorchReId(Labels, 4, 3, shard, seed)),
+        ["open-reid"] = RowOf((shard, seed) => IdentitySampler.OpenReid(Labels, 4, 3, shard, seed)),
+        ["M per class"] = RowOf((shard, seed) => IdentitySampler.MPerClass(Labels, 4, 3, 60, shard, seed)),
         ["fast-reid naive"] = RowOf((shard, seed) => IdentitySampler.FastReIdNaive(Labels, 4, 2, shard, seed)),
         ["fast-reid balanced"] = RowOf((shard, seed) => IdentitySampler.FastReIdBalanced(Labels, Domains, 4, 4, shard, seed)),
         ["class-balanced"] = RowOf((shard, seed) => new ClassBalancedSampler(Labels, 12, shard: shard, seed: seed)),

@@ -77,7 +77,7 @@ public sealed class ImageArchive : IDisposable
     /// <exception cref="InvalidDataException">There are no such images, or some have a format that is not supported.</exception>
     public ImageList Images(string folder = "") => ImageList.WithoutIdentities(In(folder));
 
-    /// <summary>Lists the images of one folder of the archive. Their names begin with identity and camera: see
+    /// <summary>Lists the images of one folder of the archive and of its subfolders. Their names begin with identity and camera: see
     /// <see cref="ImageList.FromNamedFiles"/>.</summary>
     /// <param name="folder">The beginning of their names, such as <c>query/</c>. Default: empty, all images.</param>
     /// <param name="keepJunk">Whether images of identity −1 stay in the list.</param>

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace MetricLearning.Vision;
 
 /// <summary>Images with their identities and cameras, in a fixed order.</summary>
-/// <remarks>The readers sort the images by path, ordinally, so that the list is the same on every machine. They skip hidden files and
+/// <remarks>The readers sort the images by path in ordinal order, so the list is the same on every machine. They skip hidden files and
 /// files whose extension is not that of an image. Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed partial class ImageList : IReadOnlyList<ImageSample>
 {
@@ -61,8 +61,8 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// used for training or evaluation. Each of its images has the identity −1.</summary>
     public bool HasIdentities { get; }
 
-    /// <summary>Whether the identities count from 0, so that 0 is an identity like any other. Otherwise 0 stands for distractors if the
-    /// list has cameras, as in re-identification.</summary>
+    /// <summary>Whether the identities are numbered from 0, so that 0 is an identity like any other. If not, and if the list has cameras, 0
+    /// marks distractors, as in re-identification. A distractor is an image that matches no query.</summary>
     public bool CountsFromZero { get; }
 
     /// <summary>The smallest identity that is neither junk nor a distractor.</summary>
@@ -168,7 +168,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
         ImageTable.Csv(csv).ToList(imageFolder, split, countsFromZero);
 
     /// <summary>Reads a list from a file of JSON lines, one object per image: <c>{"file": "a.jpg", "pid": 7, "cam": 1, "split":
-    /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required.</summary>
+    /// "train"}</c>. Only <c>file</c> and <c>pid</c> are required. Every line must have the fields that the first line has.</summary>
     /// <param name="file">The file, in UTF-8.</param>
     /// <param name="imageFolder">The folder that the names in the file are relative to. This method does not check that the image files
     /// exist.</param>
@@ -182,10 +182,10 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
 
     /// <summary>Joins several lists, for training on several datasets. The identities and cameras are renumbered so that those of different
     /// lists never coincide.</summary>
-    /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. Distractors (0, unless a list
-    /// <see cref="CountsFromZero"/>) and junk (−1) are left out, since they are not identities to train on; tracks are left out too.
-    /// <see cref="IdentityNames"/> says which list and identity each new identity comes from: <c>2/1043</c> is identity 1043 of the third
-    /// list.</remarks>
+    /// <remarks>Identities become 1, 2, … in the order of the lists, and cameras likewise. If a list has cameras, its distractors (0,
+    /// unless the list <see cref="CountsFromZero"/>) and its junk (−1) are left out, since they are not identities to train on. Tracks are
+    /// left out too. <see cref="IdentityNames"/> says which list and identity each new identity comes from: <c>2/1043</c> is identity 1043
+    /// of the third list.</remarks>
     /// <param name="lists">The lists. All images of a list without cameras count as images of one camera.</param>
     /// <exception cref="ArgumentException"><paramref name="lists"/> is null or has an entry that is null or has no identities.</exception>
     public static ImageList Combine(params IReadOnlyList<ImageList> lists)
@@ -200,10 +200,11 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
             if (!list.HasIdentities)
                 throw new ArgumentException($"lists must have identities, but list {place} has none.", nameof(lists));
             var kept = list.Where(sample => list.IsSomebody(sample.Identity));
-            var cameraOf = kept.Select(s => s.Camera).Distinct().Order().Select((camera, i) => (camera, i))
+            long CameraIn(ImageSample sample) => list.HasCameras ? sample.Camera : 0;
+            var cameraOf = kept.Select(CameraIn).Distinct().Order().Select((camera, i) => (camera, i))
                 .ToDictionary(pair => pair.camera, pair => cameras + pair.i + 1);
             samples.AddRange(kept.Select((sample, i) =>
-                sample with { Identity = identities + kept.Labels[i] + 1, Camera = cameraOf[sample.Camera], Track = 0 }));
+                sample with { Identity = identities + kept.Labels[i] + 1, Camera = cameraOf[CameraIn(sample)], Track = 0 }));
             foreach (var (identity, label) in kept.Identities.Select((identity, label) => (identity, label)))
                 names[identities + label + 1] = string.Create(CultureInfo.InvariantCulture,
                     $"{place}/{list.IdentityNames?.GetValueOrDefault(identity) ?? identity.ToString(CultureInfo.InvariantCulture)}");

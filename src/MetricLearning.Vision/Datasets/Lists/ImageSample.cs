@@ -7,8 +7,8 @@ namespace MetricLearning.Vision;
 /// too.</remarks>
 /// <param name="Path">The path of the image's file; if the image is not a file, the name that messages use. Not null and not empty. The
 /// file need not exist yet.</param>
-/// <param name="Identity">The person or thing that the image shows, −1 or greater. In re-identification 0 is a distractor and −1 is
-/// junk.</param>
+/// <param name="Identity">The person or thing that the image shows, −1 or greater. In re-identification 0 marks a distractor, which matches
+/// no query, and −1 marks junk, which the protocol ignores.</param>
 /// <param name="Camera">The camera that took the image, as the dataset numbers its cameras, 0 or greater; 0 if it has none.</param>
 /// <param name="Track">The track (one passage in front of a camera) that the image belongs to, numbered from 1; 0 if tracks are not
 /// known.</param>

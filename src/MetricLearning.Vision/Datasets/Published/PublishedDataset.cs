@@ -1,9 +1,9 @@
 namespace MetricLearning.Vision;
 
 /// <summary>The facts about a published dataset: its source, its layout and the number of its images.</summary>
-/// <remarks>None of these datasets may be redistributed without the permission of its authors, so the library does not download them. If
-/// <see cref="IsSelfRetrieval"/> is set, one set of test images is both <see cref="Query"/> and <see cref="Gallery"/>. Thread safety:
-/// immutable; any number of threads may use it at once.</remarks>
+/// <remarks>Most of these datasets may not be redistributed without the permission of their authors, so the library downloads none of them.
+/// <see cref="Terms"/> has the terms of each. If <see cref="IsSelfRetrieval"/> is set, one set of test images is both <see cref="Query"/>
+/// and <see cref="Gallery"/>. Thread safety: immutable; any number of threads may use it at once.</remarks>
 public sealed record PublishedDataset
 {
     private PublishedDataset()

@@ -19,8 +19,8 @@ internal static class AngularMargin
         return (S(1) - S(2) * k.remainder(S(2))) * multiple - S(2) * k;
     }
 
-    /// <summary>The same of a product of two vectors: cos θ is the product over their lengths, and the result is multiplied by the lengths
-    /// again.</summary>
+    /// <summary>Computes the same from the product of two vectors. cos θ is the product divided by their lengths, and the result is
+    /// multiplied by the lengths again.</summary>
     /// <param name="product">[N], a·b.</param>
     /// <param name="lengths">[N], ‖a‖‖b‖; if it is 0, so is the result.</param>
     /// <param name="margin">m.</param>

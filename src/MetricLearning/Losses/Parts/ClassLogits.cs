@@ -5,8 +5,9 @@ namespace MetricLearning;
 /// <summary>The logits of a cross entropy over classes, as functions of scores, so that no matrix of logits is made.</summary>
 /// <param name="Scores">[N, C].</param>
 /// <param name="Others">Makes the logits of the classes that a row does not belong to.</param>
-/// <param name="Own">Makes the logits of the own classes of their scores.</param>
-/// <param name="Bend">Makes them instead where the function is not linear: [N] → [N], with gradient. Null by default.</param>
+/// <param name="Own">Makes the logits of the own classes from their scores.</param>
+/// <param name="Bend">Makes the logits of the own classes in place of <paramref name="Own"/> if the function is not linear: [N] → [N], with
+/// gradient. Null by default.</param>
 internal sealed record ClassLogits(ClassScores Scores, OtherLogits Others, OwnLogit Own, Func<Tensor, Tensor>? Bend = null)
 {
     /// <summary>Scores that are logits.</summary>

@@ -33,10 +33,10 @@ internal sealed class CrossEntropyCost(ScalarType type) : ClassCost
         return Rounded(costs, costs);
     }
 
-    /// <summary>Values in which those of rounded costs are 0. The gradient of the values stays.</summary>
+    /// <summary>Sets the values whose cost is rounded away to 0. The gradient of the values stays.</summary>
     public Tensor Rounded(Tensor values, Tensor costs) =>
         values - values.detach().masked_fill(costs.detach() > S(rounding), S(0)).nan_to_num(0);
 
-    /// <summary>0 in place of a cost that the type of the scores rounds away beside 1.</summary>
+    /// <summary>The cost, or 0 if the type of the scores rounds it away beside 1.</summary>
     public double Rounded(double cost) => cost <= rounding ? 0 : cost;
 }

@@ -30,7 +30,8 @@ internal sealed class PairBlocks : autograd.SingleTensorFunction<PairBlocks>
     /// <param name="columns">int64 [K].</param>
     /// <param name="width">The number of columns of a row.</param>
     /// <param name="values">The function. It must not throw.</param>
-    /// <param name="fewElements">The largest pairs × columns for which everything is computed at once, and of a block.</param>
+    /// <param name="fewElements">The largest pairs × columns for which everything is computed at once. A block has at most this size, or
+    /// the size of the first matrix if that is larger.</param>
     public static Tensor Map(
         IReadOnlyList<Tensor> matrices, Tensor rows, Tensor columns, long width, Values values, long fewElements = FewElements)
     {

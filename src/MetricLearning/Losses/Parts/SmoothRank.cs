@@ -27,7 +27,7 @@ internal static class SmoothRank
         return (indices.select(1, 0), indices.select(1, 1));
     }
 
-    /// <summary>For each anchor that has pairs the mean of its pairs' values.</summary>
+    /// <summary>Computes the mean of the values of the pairs of each anchor that has pairs.</summary>
     public static LossTerm MeanByRow(Tensor values, Tensor rows, long count)
     {
         var counts = bincount(rows, minlength: (int)count);

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Removes the bias of the cameras from features. The mean of its camera's rows is subtracted from each row. Optionally each
-/// column is divided by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
+/// <summary>Removes the bias of the cameras from features. It subtracts from each row the mean of all rows of the same camera. Optionally
+/// it divides each column by its standard deviation within the camera (Song et al., <i>Exploring the Camera Bias of Person
 /// Re-identification</i>, 2025). No identities are needed.</summary>
 /// <remarks>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</remarks>
 public sealed class CameraNormalization : IDisposable
@@ -17,7 +17,7 @@ public sealed class CameraNormalization : IDisposable
 
     /// <summary>Measures the mean and the standard deviation of each camera over all sets together.</summary>
     /// <param name="sets">At least one, of one width and with cameras; usually the queries and the gallery.</param>
-    /// <returns>The fitted means, which the caller disposes.</returns>
+    /// <returns>The fitted means and standard deviations, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">There are no sets, a set has no cameras, widths, types or devices differ, or a feature is not
     /// finite.</exception>
     /// <exception cref="ArgumentNullException">A set is null.</exception>

@@ -5,8 +5,8 @@ namespace MetricLearning;
 /// <summary>Principal components of features, fitted on one set and applied to others: <c>y = (x − μ) W</c>, optionally whitened,
 /// <c>yᵢ / √(λᵢ + ε)</c> (Jégou and Chum 2012).</summary>
 /// <remarks>
-/// <para>Fitted in float64 from the covariance <c>Σ (x − μ)(x − μ)ᵀ / N</c>. The sign of each component is such that its largest entry
-/// is positive.</para>
+/// <para>The components are fitted in float64 from the covariance <c>Σ (x − μ)(x − μ)ᵀ / N</c>. The sign of each component is chosen so
+/// that its entry with the largest absolute value is positive.</para>
 /// <para>Thread safety: immutable; any number of threads may use it at once, until one of them disposes it.</para>
 /// </remarks>
 public sealed class PrincipalComponents : IDisposable
@@ -18,7 +18,7 @@ public sealed class PrincipalComponents : IDisposable
             (mean, components, variances, total == 0 ? 1 : variances.Sum() / total);
 
     /// <summary>Finds the components of the largest variance.</summary>
-    /// <param name="set">[N, D], N at least 1; N must be greater than D for whitening.</param>
+    /// <param name="set">[N, D], N at least 1. Whitening with ε = 0 needs more rows than components.</param>
     /// <param name="count">The number of components, in [1, D]. Default: null, all D.</param>
     /// <param name="progress">Receives the share of the work that is done, from 0 to 1, after the covariance and after its
     /// eigenvectors. Default: null, no reports.</param>
@@ -68,8 +68,8 @@ public sealed class PrincipalComponents : IDisposable
     /// <returns>A set [N, count] of the same type, which the caller disposes.</returns>
     /// <exception cref="ArgumentException">The width differs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
-    /// <exception cref="InvalidOperationException">A component has almost no variance (less than 1e-12 of the first), and epsilon is
-    /// 0.</exception>
+    /// <exception cref="InvalidOperationException">A component has almost no variance (at most 1e-12 of that of the first), whitening is
+    /// asked for, and ε is 0.</exception>
     public EmbeddingSet Apply(EmbeddingSet set, bool whiten = false, double epsilon = 0)
     {
         ArgumentNullException.ThrowIfNull(set);

@@ -3,13 +3,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Replaces features by the mean of themselves and their nearest others, weighted by <c>cosᵅ</c>: average query expansion
+/// <summary>Replaces each row of features by the mean of itself and its nearest rows, weighted by <c>cosᵅ</c>: average query expansion
 /// (Chum et al. 2007, α = 0), α query expansion (Radenović et al. 2018, α = 3), database-side augmentation (Arandjelović and Zisserman
 /// 2012).</summary>
 /// <remarks>
-/// <para>Neighbors are found by the cosine in float64; ties are broken by index. The mean is that of the given features: normalize them
-/// first if long rows must not count more. For a whole α a negative cosine keeps its sign in the power; for any other α its weight is
-/// 0.</para>
+/// <para>Neighbors are found by the cosine in float64; ties are broken by index. The features are averaged as they are given: normalize
+/// them first if long rows must not count more. The weighted sum is divided by the number of rows, not by the sum of the weights. If α is a
+/// whole number, negative cosines are raised to the power α as well; for any other α their weight is 0.</para>
 /// <para>Long calls report the share of the work that is done, from 0 to 1 and rising, on the calling thread; the last report is 1. They
 /// check their cancellation token after each tile of scores and each block of rows. A canceled call frees all its tensors and has changed
 /// nothing.</para>
@@ -19,10 +19,10 @@ public sealed record QueryExpansion
 {
     private const double MeansStart = 0.8;      // of the work; the neighbors come before
 
-    /// <param name="neighbors">The number of rows that are averaged with the row itself, or, in <see cref="ExpandAll"/> and
-    /// <see cref="Augment"/>, including it. Default: 10.</param>
+    /// <param name="neighbors">The number of nearest rows in each mean. In <see cref="Expand"/> the row itself is added to them; in
+    /// <see cref="ExpandAll"/> and <see cref="Augment"/> it is one of them. Default: 10.</param>
     /// <param name="alpha">The power of the cosine; with 0 all weights are equal. Default: 3.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There are less than 1 neighbors, or α is not finite and 0 or greater.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number of neighbors is less than 1, or α is not finite or less than 0.</exception>
     public QueryExpansion(int neighbors = 10, double alpha = 3) => (Neighbors, Alpha) = (neighbors, alpha);
 
     /// <summary>The number of rows that are averaged.</summary>
@@ -33,7 +33,7 @@ public sealed record QueryExpansion
     /// <exception cref="ArgumentOutOfRangeException">The power is not finite, or less than 0.</exception>
     public double Alpha { get; init => field = Guard.NotNegative(value); }
 
-    /// <summary>The number of times that the expansion is done. Default: 1.</summary>
+    /// <summary>How many times the expansion is repeated, each time on the result of the last. Default: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int Times { get; init => field = Guard.AtLeast(value, 1); } = 1;
 

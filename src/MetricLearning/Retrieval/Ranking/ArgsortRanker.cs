@@ -2,20 +2,20 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>Sorts rows of float64 scores: whole rows on the CPU by digits, on another device and for the first few of a row by libtorch.
-/// Scores that lie too close to each other are put in order by exact keys.</summary>
+/// <summary>Sorts rows of float64 scores. Whole rows on the CPU are sorted by a radix sort; libtorch sorts rows on another device, and
+/// finds the first few of a row. Scores that lie too close to each other are put in order by exact keys.</summary>
 internal sealed class ArgsortRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
-    private const int Margin = 16;      // how many more than asked are taken first, so that most cuts are certain at once
+    private const int Margin = 16;      // extra scores that are taken at first, so that most cuts are certain at once
     private const double SortingStart = 0.5;        // of a block's work; its scores come before
 
     /// <summary>Hands each query's list to <paramref name="measure"/>, on several threads, and then to <paramref name="take"/>, in the
     /// order of the queries.</summary>
-    /// <param name="top">How many rows of the list; null for the whole list, which comes with the ranks of the matches.</param>
+    /// <param name="top">The number of rows to list; null for the whole list with the ranks of the matches.</param>
     /// <param name="distances">Whether the list comes with distances.</param>
     /// <param name="progress">The call.</param>
-    /// <param name="measure">Is given the query and its list.</param>
-    /// <param name="take">Is given the same.</param>
+    /// <param name="measure">Receives the query and its list.</param>
+    /// <param name="take">Receives the same.</param>
     public void Run(int? top, bool distances, CallProgress progress, Action<int, QueryHits> measure, Action<int, QueryHits> take)
     {
         for (var query = 0; query < relations.Queries; query += plan.Queries)

@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// of scores is kept.</summary>
 internal sealed class CountingRanker(ScoreSource source, Relations relations, TilePlan plan)
 {
-    /// <summary>The number of matches from which on a score finds its place among them by binary search.</summary>
+    /// <summary>The number of matches above which the place of a score among them is found by binary search.</summary>
     private const int Many = 64;
 
     private readonly ScalarType type = source.CountingTypeFor(relations.MeanMatches);

@@ -19,8 +19,8 @@ internal sealed unsafe class FeatureScores : ScoreSource
     private const double ZeroNorm = 1e-12;      // as CosineDistance has it
     private const double LargestNormOfFloat = 1e18;
 
-    /// <summary>The mean number of matches from which on the intervals of coarse scores hold so many other scores that float64 tiles cost
-    /// less than exact keys.</summary>
+    /// <summary>The mean number of matches from which the intervals of coarse scores hold so many other scores that float64 tiles cost less
+    /// than exact keys.</summary>
     private const int ManyMatches = 96;
 
     private readonly Distance distance;
@@ -192,7 +192,7 @@ internal sealed unsafe class FeatureScores : ScoreSource
 
     private double Factor(double norm) => distance is CosineDistance ? 1 / Math.Max(norm, ZeroNorm) : 1;
 
-    /// <summary>About the mean of the gallery's rows, each times its factor.</summary>
+    /// <summary>Approximately the mean of the gallery's rows, each multiplied by its factor.</summary>
     private double[] Center()
     {
         if (galleryRows.Count == 0) return new double[width];

@@ -6,10 +6,10 @@ using static TorchSharp.torch;
 
 namespace MetricLearning;
 
-/// <summary>A row z as 16-bit integers i: <c>z ≈ scale · i</c>.</summary>
-/// <param name="Scale">The factor of the integers; 0 for a row of zeros.</param>
+/// <summary>The scale and the error of a row z that is stored as 16-bit integers i: <c>z ≈ scale · i</c>.</summary>
+/// <param name="Scale">The factor of the integers; 0 for a row of zeros, or of numbers so small that 1 / scale overflows.</param>
 /// <param name="Norm"><c>‖scale · i‖</c>.</param>
-/// <param name="Residual"><c>‖z − scale · i‖</c>.</param>
+/// <param name="Residual"><c>‖z − scale · i‖</c>, or an upper bound of it if the scale is 0.</param>
 internal readonly record struct FixedPointRow(double Scale, double Norm, double Residual);
 
 /// <summary>Products of rows of 16-bit integers: twice as many multiplications per instruction as in float32, and sums without
@@ -106,12 +106,12 @@ internal static unsafe class FixedPoint
     /// <summary>A block of <c>offsetⱼ − leftᵢ · rightⱼ · Σₖ aᵢₖ bⱼₖ</c>.</summary>
     /// <param name="a">Strips of rows on the left.</param>
     /// <param name="left">The factors of these rows.</param>
-    /// <param name="rows">The number of rows there that are on the left.</param>
+    /// <param name="rows">The number of rows on the left.</param>
     /// <param name="b">Panels of rows on the right.</param>
     /// <param name="right">The factors of these rows, filled up to whole panels.</param>
     /// <param name="offset">The offsets of these rows, filled up to whole panels.</param>
-    /// <param name="columns">The number of rows there that are on the right.</param>
-    /// <param name="width">The places of a row, a multiple of 16.</param>
+    /// <param name="columns">The number of rows on the right.</param>
+    /// <param name="width">Places of a row, a multiple of 16.</param>
     /// <param name="result">The first number of the result.</param>
     /// <param name="stride">The number of elements from one row of the result to the next.</param>
     public static void Multiply(int* a, float* left, int rows, int* b, float* right, float* offset, int columns, int width,

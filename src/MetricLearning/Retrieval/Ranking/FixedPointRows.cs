@@ -36,7 +36,7 @@ internal sealed unsafe class FixedPointRows
 
     public double[] Numbers { get; }
 
-    /// <summary>The largest <c>‖f x‖</c> and <c>‖c‖</c> together.</summary>
+    /// <summary>The sum of the largest <c>‖f x‖</c> and <c>‖c‖</c>.</summary>
     public double Length { get; }
 
     public double LargestNorm { get; }
@@ -46,9 +46,9 @@ internal sealed unsafe class FixedPointRows
 
     /// <summary>Writes rows interleaved, in groups.</summary>
     /// <param name="first">The first row.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="together">Rows a group: <see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>. The last group is filled up
-    /// with zeros.</param>
+    /// <param name="count">The number of rows.</param>
+    /// <param name="together">The number of rows of a group: <see cref="FixedPoint.Strip"/> or <see cref="FixedPoint.Panel"/>. The last
+    /// group is filled up with zeros.</param>
     /// <param name="target">Memory for whole groups.</param>
     public void Write(int first, int count, int together, nint target)
     {

@@ -4,9 +4,10 @@ namespace MetricLearning;
 
 /// <summary>Tiles of float32 scores of features on the CPU, from products of 16-bit integers, with their error bound.</summary>
 /// <remarks>
-/// <para>A row x is replaced by <c>z = f x − c</c>: f is 1, or 1 / ‖x‖ for the cosine; c is about the mean of the gallery's f x. This does
-/// not change the order of any query, and shorter rows have smaller errors. Scores are <c>offset − w z·z'</c>: for Euclidean distances w =
-/// 2 and <c>offset = ‖z'‖²</c>, else w = 1 and <c>offset = −c·z'</c>. A key plus the query's shift is the score before roundings.</para>
+/// <para>A row x is replaced by <c>z = f x − c</c>: f is 1, or 1 / ‖x‖ for the cosine; c is approximately the mean of the gallery's f x.
+/// This does not change the order of any query, and shorter rows have smaller errors. Scores are <c>offset − w z·z'</c>: for Euclidean
+/// distances w = 2 and <c>offset = ‖z'‖²</c>, else w = 1 and <c>offset = −c·z'</c>. A key plus the query's shift is the score before
+/// roundings.</para>
 /// <para>The bound. With <c>z = s i + e</c> (<see cref="FixedPointRow"/>), <c>z·z' = s s' i·i' + e·(s' i' + e') + (s i)·e'</c>; the last
 /// two are at most <c>‖e‖ (‖s' i'‖ + ‖e'‖) + ‖s i‖ ‖e'‖</c> (Cauchy and Schwarz). The sums of integers are exact. The sum of
 /// n blocks, the factors and the offset are rounded in float32, by at most <c>(n + 6) u ‖s i‖ ‖s' i'‖</c> and <c>2 u |offset|</c>, and, if

@@ -12,7 +12,7 @@ internal sealed unsafe class PackedTiles
     private readonly int count, width;
 
     /// <param name="block">[Q, D]. The memory of the tiles belongs to the current dispose scope.</param>
-    /// <param name="rows">The most rows of a tile.</param>
+    /// <param name="rows">The largest number of rows of a tile.</param>
     public PackedTiles(Tensor block, int rows)
     {
         using var contiguous = block.contiguous();
@@ -46,8 +46,8 @@ internal sealed unsafe class PackedTiles
 
     private static int Whole(int rows, int panel) => (rows + panel - 1) / panel * panel;
 
-    /// <summary>One piece of the product. Where its last panel reaches past the columns it goes through the thread's own memory; past the
-    /// rows the tile has room.</summary>
+    /// <summary>Computes one piece of the product. If its last panel reaches past the columns, the piece is first computed in the thread's
+    /// own memory. Past the rows the tile has room.</summary>
     private void Multiply(float* a, float* b, int rows, int columns, float* target, int stride)
     {
         if (columns % TileProduct.Right == 0)

@@ -140,7 +140,7 @@ internal static class RankCounting
         return (l > low ? MathF.BitDecrement(l) : l, h < high ? MathF.BitIncrement(h) : h);
     }
 
-    /// <summary>The same for eight scores at a time.</summary>
+    /// <summary>Does the same as <see cref="Search{T}"/> for eight float32 scores at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int SearchVectors(ReadOnlySpan<float> scores, ReadOnlySpan<float> low, ReadOnlySpan<float> high, Span<int> bins,
         Span<int> open)
@@ -161,7 +161,7 @@ internal static class RankCounting
                     var ends = Avx2.GatherVector256(lower, next - Vector256<int>.One, sizeof(float));
                     passed = Vector256.ConditionalSelect(Vector256.LessThanOrEqual(ends, score).AsInt32(), next, passed);
                 }
-                passed = Vector256.Min(passed, Vector256.Create(high.Length));      // an infinite score passes what fills up, too
+                passed = Vector256.Min(passed, Vector256.Create(high.Length));      // an infinite score also passes the padding
                 var some = Vector256.GreaterThan(passed, Vector256<int>.Zero);
                 var last = Vector256.Max(passed - Vector256<int>.One, Vector256<int>.Zero);
                 var within = (some.AsSingle() & Vector256.GreaterThanOrEqual(Avx2.GatherVector256(upper, last, sizeof(float)), score))
@@ -176,7 +176,8 @@ internal static class RankCounting
         return found;
     }
 
-    /// <summary>The same for float64 scores. Two vectors of four go together, so that one waits for memory while the other does.</summary>
+    /// <summary>Does the same as <see cref="Search{T}"/> for float64 scores. Two vectors of four are searched together, so their memory
+    /// accesses overlap.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe int SearchVectors(ReadOnlySpan<double> scores, ReadOnlySpan<double> low, ReadOnlySpan<double> high,
         Span<int> bins, Span<int> open)
@@ -211,7 +212,7 @@ internal static class RankCounting
                 for (var lane = 0; lane < count; lane++)
                 {
                     if (values[lane] > high[^1]) continue;
-                    var place = (int)Math.Min(places[lane], high.Length);       // an infinite score passes what fills up, too
+                    var place = (int)Math.Min(places[lane], high.Length);       // an infinite score also passes the padding
                     bins[place]++;
                     if (place > 0 && high[place - 1] >= values[lane]) open[found++] = i + lane;
                 }
@@ -243,7 +244,7 @@ internal static class RankCounting
     /// <summary>The same as <see cref="Count{T}"/> for many rows at once, in tensor operations on any device.</summary>
     /// <param name="scores">[B, T].</param>
     /// <param name="low">[B, R]: lower ends; a row with fewer than R is filled up with −∞ in front.</param>
-    /// <param name="high">[B, R]: upper ends, filled up alike.</param>
+    /// <param name="high">[B, R]: upper ends, filled up in the same way.</param>
     /// <returns>How many scores of the row lie below each lower end, int64 [B, R], and row and column of the open ones, int64 [n,
     /// 2].</returns>
     public static (Tensor Below, Tensor Open) Count(Tensor scores, Tensor low, Tensor high)

@@ -1,8 +1,8 @@
 namespace MetricLearning;
 
 /// <summary>The figures of one query from the ranks of its matches.</summary>
-/// <remarks>A list is a sequence of groups: t places that n other places precede, among which r matches (after a earlier ones) stand in any
-/// order with equal probability. A match of known rank is a group of its own with r = t = 1, so one set of formulas serves all
+/// <remarks>A list is a sequence of groups. A group consists of a number of places, some of which hold matches; all orders within the group
+/// have equal probability. A match of known rank is a group with one place and one match, so one set of formulas serves all
 /// policies.</remarks>
 internal static class RankMetrics
 {

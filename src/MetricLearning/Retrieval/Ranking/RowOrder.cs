@@ -7,7 +7,7 @@ namespace MetricLearning;
 /// <summary>Sorts rows by their keys.</summary>
 internal static class RowOrder
 {
-    /// <summary>The number of rows from which on digits are sorted, not comparisons made.</summary>
+    /// <summary>The number of rows from which a radix sort replaces the sort by comparisons.</summary>
     private const int Many = 1024;
 
     private const int DigitBits = 11, Digits = 1 << DigitBits, Passes = (64 + DigitBits - 1) / DigitBits;
@@ -108,7 +108,7 @@ internal static class RowOrder
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Digit(ulong number, int pass) => (int)(number >> (pass * DigitBits)) & (Digits - 1);
 
-    /// <summary>A number whose order without sign is that of the keys.</summary>
+    /// <summary>An unsigned number whose order is that of the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Ascending(double key)
     {

@@ -8,9 +8,9 @@ namespace MetricLearning;
 /// bound.</summary>
 /// <remarks>
 /// The key of a pair is the value of <see cref="RerankedDistances.Rows"/>, <c>(1 − λ) d_J + λ d / m</c>. With <c>t = c + key</c> of the
-/// first distance (c is 1 for the cosine, else 0), d is √t, t or t². Where the error of a tile's t is at most e, that
-/// of √t is at most √e, and that of t² at most <c>e (2 T + e)</c>, where T is the largest t of the query. The rest is rounded in float64,
-/// as the exact key is.
+/// first distance (c is 1 for the cosine, else 0), d is √t, t or t². If the error of a tile's t is at most e, the error of √t is at most
+/// √e, and the error of t² is at most <c>e (2 T + e)</c>, where T is the largest t of the query. The rest is rounded in float64, as the
+/// exact key is.
 /// </remarks>
 internal sealed unsafe class BlendedScores : ScoreSource
 {
@@ -85,7 +85,7 @@ internal sealed unsafe class BlendedScores : ScoreSource
     /// <param name="i">The query, counted from the first of the block.</param>
     /// <param name="firsts">Scores of the first distances.</param>
     /// <param name="row">The row of the first score.</param>
-    /// <param name="rows">How many.</param>
+    /// <param name="rows">The number of scores.</param>
     /// <param name="blended">Memory for the result.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Blend<T>(int i, T* firsts, int row, int rows, double* blended) where T : unmanaged

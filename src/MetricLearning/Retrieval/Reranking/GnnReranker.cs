@@ -4,28 +4,29 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>Re-ranking by a graph neural network without parameters (Zhang et al., <i>Understanding Image Retrieval Re-Ranking: A Graph
-/// Neural Network Perspective</i>, 2020), sparse.</summary>
+/// Neural Network Perspective</i>, 2020), computed with sparse matrices.</summary>
 /// <remarks>
-/// Over queries and gallery together: row i of A is 1 at its k1 nearest rows by cosine, itself among them; then, twice,
-/// <c>A ← A + Aᵀ</c>, <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i, and each row is scaled to length 1. The result is
-/// <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of the rows of A, whose entries grow
-/// with k1 · k2².
+/// Queries and gallery are the rows of one set. Row i of A is 1 at the k1 rows nearest to i by cosine, i itself among them, and 0
+/// elsewhere. Then, twice, <c>A ← A + Aᵀ</c>, <c>Aᵢ ← Σ cos(i, j)² Aⱼ</c> over the k2 nearest j of i, and each row is scaled to length 1.
+/// The result is <c>1 − Aᵢ·Aⱼ</c>. With k2 = 1 no rows are combined, as in the published code. Memory is that of the rows of A, whose
+/// entries grow with k1 · k2².
 /// </remarks>
 public sealed record GnnReranker : Reranker
 {
     private const int Layers = 2;
     private const double GraphStart = 0.7;      // of the work; the lists of neighbors come before
 
-    /// <param name="k1">Neighbors that a row of A starts with, itself counted. Default: 26, the paper's for Market-1501.</param>
-    /// <param name="k2">Neighbors whose rows are passed on, itself counted. Default: 7.</param>
+    /// <param name="k1">The number of nearest rows, including the row itself, that a row of A starts with. Default: 26, the paper's value
+    /// for Market-1501.</param>
+    /// <param name="k2">The number of nearest rows, including the row itself, whose rows of A are combined. Default: 7.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is less than 1.</exception>
     public GnnReranker(int k1 = 26, int k2 = 7) => (K1, K2) = (k1, k2);
 
-    /// <summary>Neighbors that a row starts with, itself counted.</summary>
+    /// <summary>k1: the number of nearest rows, including the row itself, that a row of A starts with.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K1 { get; init => field = Guard.AtLeast(value, 1); }
 
-    /// <summary>Neighbors whose rows are passed on, itself counted.</summary>
+    /// <summary>k2: the number of nearest rows, including the row itself, whose rows of A are combined.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public int K2 { get; init => field = Guard.AtLeast(value, 1); }
 
@@ -58,7 +59,7 @@ public sealed record GnnReranker : Reranker
         }
     }
 
-    /// <summary>The rows of A in the end.</summary>
+    /// <summary>The final rows of A.</summary>
     private SparseRow[] Graph(NeighborLists lists, int count, CallProgress progress)
     {
         var (start, passed) = (Math.Min(K1, lists.Width), Math.Min(K2, lists.Width));

@@ -4,12 +4,13 @@ using static TorchSharp.torch;
 namespace MetricLearning;
 
 /// <summary>k-reciprocal re-ranking (Zhong et al., <i>Re-ranking Person Re-identification with k-reciprocal Encoding</i>, CVPR 2017),
-/// sparse and exact.</summary>
+/// computed exactly and with sparse matrices.</summary>
 /// <remarks>
-/// <para>Over queries and gallery together: R(i, k), the k nearest rows that have i among their own k nearest; R* adds R(c, k1/2) of a
-/// member c if more than 2/3 of it lies in R(i, k1); <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*, else 0, each row divided by its sum; then each row is
-/// replaced by the mean of those of its k2 nearest rows. <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is <c>(1 − λ)
-/// d_J + λ d</c>, where d is divided by its row's maximum.</para>
+/// <para>Queries and gallery are the rows of one set. R(i, k) are those of the k nearest rows of i that have i among their own k nearest.
+/// R* is R(i, k1), plus R(c, k1/2) of each member c for which more than 2/3 of R(c, k1/2) lies in R(i, k1). <c>Vᵢⱼ = exp(−dᵢⱼ)</c> on R*,
+/// else 0, and each row of V is divided by its sum. Then each row of V is replaced by the mean of the rows of V of its k2 nearest rows.
+/// <c>d_J = 1 − Σ min(Vᵢ, Vⱼ) / (2 − Σ min(Vᵢ, Vⱼ))</c>, and the result is <c>(1 − λ) d_J + λ d</c>, where d is divided by its row's
+/// maximum.</para>
 /// <para>All distances are computed in float64 from the features, in one fixed order of additions, with ties by index. A matrix product on
 /// the device serves only as a sieve: it finds the candidates, and later the pairs whose order under the new distance it cannot decide. So
 /// the result is the same on every device and for every number of threads. If all distances of a row are 0, they stay 0. Memory beyond
@@ -20,9 +21,9 @@ public sealed record KReciprocalReranker : Reranker
 {
     private const double EncodingStart = 0.7;       // of the work; the lists of neighbors come before
 
-    /// <param name="k1">The length of the lists of neighbors. Default: 20.</param>
-    /// <param name="k2">The number of rows that are averaged; 1 for no averaging. Default: 6.</param>
-    /// <param name="lambda">The share of the first distance, in [0, 1]. Default: 0.3.</param>
+    /// <param name="k1">k1, the length of the lists of neighbors. Default: 20.</param>
+    /// <param name="k2">The number of rows of V that are averaged; 1 for no averaging. Default: 6.</param>
+    /// <param name="lambda">λ, the share of the first distance (the one before re-ranking), in [0, 1]. Default: 0.3.</param>
     /// <exception cref="ArgumentOutOfRangeException">A parameter is not in its range.</exception>
     public KReciprocalReranker(int k1 = 20, int k2 = 6, double lambda = 0.3) => (K1, K2, Lambda) = (k1, k2, lambda);
 
@@ -68,7 +69,7 @@ public sealed record KReciprocalReranker : Reranker
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The new distances [Q, G], computed on request.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit, or a distance is not finite.</exception>
-    /// <exception cref="NotSupportedException">fast-reid's dialect, which needs features.</exception>
+    /// <exception cref="NotSupportedException">The dialect is fast-reid's, which needs features.</exception>
     /// <exception cref="OperationCanceledException">The call was canceled.</exception>
     public RerankedDistances Rerank(Tensor queryGallery, Tensor queryQuery, Tensor galleryGallery, IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)

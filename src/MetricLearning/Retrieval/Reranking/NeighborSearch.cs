@@ -12,10 +12,10 @@ namespace MetricLearning;
 /// If queries and rows are one set, a tile serves both its rows and its columns, so only tiles on and above the diagonal are computed. The
 /// candidates of all rows are then kept meanwhile.</para>
 /// <para>Most scores are far from the limits of a query. They are compared in their own type, a vector at a time, and only those that pass
-/// become keys in float64. A score s has about the key <c>k' = (s + shift) · (1 / scale)</c>, where shift and 1 / scale are rounded to T.
-/// The four roundings, with unit u, change it by at most <c>4 u (|k| + |shift / scale|)</c>, and by less than 2⁻¹⁰⁰ (float64: 2⁻⁹⁰⁰) where
-/// numbers underflow, because 1 / scale is at most 10¹². The limits are moved outward by twice as much, so no key within a limit is
-/// missed.</para>
+/// become keys in float64. The key of a score s is approximately <c>k' = (s + shift) · (1 / scale)</c>, where shift and 1 / scale are
+/// rounded to T. The four roundings, with unit u, change it by at most <c>4 u (|k| + |shift / scale|)</c>, and by less than 2⁻¹⁰⁰ (float64:
+/// 2⁻⁹⁰⁰) where numbers underflow, because 1 / scale is at most 10¹². The limits are moved outward by twice as much, so no key within a
+/// limit is missed.</para>
 /// </remarks>
 internal sealed unsafe class NeighborSearch<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -86,7 +86,7 @@ internal sealed unsafe class NeighborSearch<T> where T : unmanaged, IFloatingPoi
         }
     }
 
-    /// <summary>Scores of all tiles.</summary>
+    /// <summary>The number of scores of all tiles.</summary>
     private double Work()
     {
         var work = 0.0;
@@ -136,7 +136,7 @@ internal sealed unsafe class NeighborSearch<T> where T : unmanaged, IFloatingPoi
     /// <param name="scores">The first score of the first column.</param>
     /// <param name="height">Queries of the tile.</param>
     /// <param name="stride">Scores from one query to the next.</param>
-    /// <param name="columns">How many columns.</param>
+    /// <param name="columns">The number of columns.</param>
     /// <param name="first">The first query of the tile.</param>
     /// <param name="row">The row of the first column.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
