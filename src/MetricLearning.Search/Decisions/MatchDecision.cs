@@ -99,7 +99,7 @@ public sealed class MatchDecision
             var node = JsonNode.Parse(json)!.AsObject();
             double[] starts = Numbers("starts"), heights = Numbers("probabilities");
             if (starts.Length == 0 || starts.Length != heights.Length) throw new FormatException("its steps are not complete");
-            return new MatchDecision((bool)node["largerIsNearer"]!, Share((double)node["prior"]!, "prior"),
+            return new MatchDecision((bool)node["largerIsNearer"]!, Guard.Between((double)node["prior"]!, 0, 1, "prior"),
                 (double)node["match"]!, (double)node["noMatch"]!,
                 Interval("falseMatchRate"), Interval("falseNonMatchRate"), starts, heights);
 
@@ -137,7 +137,7 @@ public sealed class MatchDecision
     /// <exception cref="ArgumentOutOfRangeException">The score is NaN, or the prior is not in (0, 1).</exception>
     public MatchVerdict Decide(double score, double? prior = null)
     {
-        if (prior is { } given) Share(given, nameof(prior));
+        if (prior is { } given) Guard.Between(given, 0, 1, nameof(prior));
         var nearness = Signed(Guard.NotNaN(score));
         var step = Array.BinarySearch(starts, nearness);
         var probability = heights[Math.Max(0, step >= 0 ? step : ~step - 1)];
@@ -157,9 +157,9 @@ public sealed class MatchDecision
         double falseNonMatchRate, bool largerIsNearer, double confidence)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        Share(falseMatchRate, nameof(falseMatchRate));
-        Share(falseNonMatchRate, nameof(falseNonMatchRate));
-        Share(confidence, nameof(confidence));
+        Guard.Between(falseMatchRate, 0, 1);
+        Guard.Between(falseNonMatchRate, 0, 1);
+        Guard.Between(confidence, 0, 1);
         LabelledPair[] given = [.. pairs];
         foreach (var pair in given)
             if (!double.IsFinite(pair.Score))
@@ -189,7 +189,4 @@ public sealed class MatchDecision
         Array.Sort(values);
         return Math.BitIncrement(values[^(allowed + 1)]);
     }
-
-    private static double Share(double value, string name) => value > 0 && value < 1 ? value
-        : throw new ArgumentOutOfRangeException(name, value, $"{name} must be in (0, 1).");
 }

@@ -159,8 +159,7 @@ public sealed record ExactSearch<TKey, TRecord> where TKey : notnull where TReco
         if (queries.Count == 0) throw new ArgumentException("queries must have at least one query, got none.", nameof(queries));
         if (sample is { } drawn && (drawn < 1 || drawn > queries.Count))
             throw new ArgumentOutOfRangeException(nameof(sample), drawn, $"sample must be in [1, {queries.Count}], got {drawn}.");
-        if (!(confidence > 0 && confidence < 1))
-            throw new ArgumentOutOfRangeException(nameof(confidence), confidence, "confidence must be in (0, 1).");
+        Guard.Between(confidence, 0, 1);
         SearchQuery[] asked = [.. Drawn(queries, sample ?? queries.Count, seed).Select(query => new SearchQuery(query))];
         var found = await SearchAsync(asked, k, new ExactSearchOptions<TRecord> { Filter = filter }, cancellationToken)
             .ConfigureAwait(false);

@@ -141,6 +141,12 @@ internal static class Guard
         value >= low && value <= high ? value
             : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in [{low}, {high}]"));
 
+    /// <summary>Requires a number in <c>(low, high)</c>: above the one and below the other.</summary>
+    public static double Between(double value, double low, double high, [CallerArgumentExpression(nameof(value))] string name = "",
+        [CallerMemberName] string member = "") =>
+        value > low && value < high ? value
+            : throw OutOfRange(Named(name, member), value, string.Create(CultureInfo.InvariantCulture, $"in ({low}, {high})"));
+
     /// <summary>Requires a value that the enum defines.</summary>
     public static T Defined<T>(T value, [CallerArgumentExpression(nameof(value))] string name = "",
         [CallerMemberName] string member = "") where T : struct, Enum =>

@@ -42,7 +42,7 @@ public static class FeatureFile
                 throw new ArgumentException($"{name} must have {set.Count} files, one per row, got {files.Count}.", nameof(parts));
         var space = SpaceOf(parts);
         using var scope = NewDisposeScope();
-        switch (Path.GetExtension(path))
+        switch (Path.GetExtension(path).ToLowerInvariant())
         {
             case ".npz":
                 NumPyArchive.Write(path, parts.SelectMany(part => Arrays(part.Name, part.Set, InNumPy(part.Set.Features))),

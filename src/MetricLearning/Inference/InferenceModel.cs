@@ -55,20 +55,23 @@ public sealed class InferenceModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         var layers = model.modules().ToList();
-        var backbone = layers.OfType<Backbone>().First();
+        // A model of parts may hold layers of its own and no backbone. Its images have three channels.
+        var backbone = layers.OfType<Backbone>().FirstOrDefault();
+        var (kindOfModel, channels, smallest) = backbone is null ? (model.GetName(), 3, 1)
+            : (backbone.GetName(), backbone.ImageChannels, backbone.MinimumSize);
         foreach (var (size, side) in new[] { (height, nameof(height)), (width, nameof(width)) })
-            if (size is { } pixels) Guard.AtLeast(pixels, (int)backbone.MinimumSize, side);
+            if (size is { } pixels) Guard.AtLeast(pixels, (int)smallest, side);
         (this.height, this.width) = (height, width);
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         using var graph = new ScriptGraph(model);
         var images = new GraphValue(ScriptGraph.Images,
-            [GraphValue.Unknown, backbone.ImageChannels, height ?? GraphValue.Unknown, width ?? GraphValue.Unknown]);
+            [GraphValue.Unknown, channels, height ?? GraphValue.Unknown, width ?? GraphValue.Unknown]);
         var output = ((IGraphModel)model).Describe(graph, images)[0].Value;
         EmbeddingDimension = output.Shape[^1];
         var tensors = graph.Weights.ToDictionary(StringComparer.Ordinal);
         var nodes = ScriptPasses.Folded(ScriptPasses.Needed(graph.Nodes, output.Name), output.Name, tensors);
-        var kind = backbone.parameters().First();
+        var kind = (backbone ?? model).parameters().First();
         var one = tensors;
         if (height is not null && width is not null && PackedConvolutions.Exist(kind.device_type, kind.dtype))
         {
@@ -84,7 +87,7 @@ public sealed class InferenceModel : IDisposable
         weights = Array.ConvertAll(names,
             name => (PackedConvolutions.IsPacked(name) ? tensors[name] : Copy(tensors[name])).DetachFromDisposeScope());
         weightsOfOne = [.. names.Select((name, i) => PackedConvolutions.IsPacked(name) ? one[name].DetachFromDisposeScope() : weights[i])];
-        takes = new(backbone.GetName(), backbone.ImageChannels, backbone.MinimumSize,
+        takes = new(kindOfModel, channels, smallest,
             empty(0, kind.dtype, kind.device).DetachFromDisposeScope());
     }
 

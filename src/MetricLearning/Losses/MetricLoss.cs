@@ -35,6 +35,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <param name="labels">The labels [N], integers of any width.</param>
     /// <returns>A scalar with gradient, float32 (float64 for float64 embeddings), which the caller disposes.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    /// <exception cref="InvalidOperationException">Settings of the loss do not fit each other or the batch; the message says
+    /// which.</exception>
     public sealed override Tensor forward(Tensor embeddings, Tensor labels)
     {
         using var batch = new LossBatch(embeddings, labels);
@@ -62,6 +64,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// values are left out. <see cref="forward(Tensor, Tensor)"/> gives the sum of the terms, each reduced by
     /// <see cref="Reducer"/>.</returns>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    /// <exception cref="InvalidOperationException">Settings of the loss do not fit each other or the batch; the message says
+    /// which.</exception>
     public IReadOnlyList<LossTerm> Values(Tensor embeddings, Tensor labels)
     {
         using var scope = NewDisposeScope();
@@ -78,6 +82,8 @@ public abstract class MetricLoss : nn.Module<Tensor, Tensor, Tensor>, IReportedL
     /// <param name="detailed">Whether to measure <see cref="LossReport.MeanDistance"/> and <see cref="LossReport.EffectiveRank"/> too,
     /// which takes the distance matrix and a product of the embeddings. Default: false.</param>
     /// <exception cref="ArgumentException">A shape or type does not fit; the message prints it.</exception>
+    /// <exception cref="InvalidOperationException">Settings of the loss do not fit each other or the batch; the message says
+    /// which.</exception>
     public LossReport Report(Tensor embeddings, Tensor labels, bool detailed = false)
     {
         using var noGradient = no_grad();

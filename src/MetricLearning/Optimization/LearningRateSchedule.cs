@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace MetricLearning;
@@ -64,6 +65,7 @@ public abstract class LearningRateSchedule
 
     /// <summary>The position of the schedule. Set it to resume; this also sets the optimizer's rates.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The epoch begins after the iteration.</exception>
+    /// <exception cref="InvalidOperationException">The schedule gives a factor that is not finite. Nothing has changed.</exception>
     public ScheduleState State
     {
         get => state;
@@ -102,7 +104,8 @@ public abstract class LearningRateSchedule
     /// <exception cref="ArgumentOutOfRangeException">The iteration is negative.</exception>
     public double LearningRateAt(int iteration) => optimizer.ParamGroups.First().InitialLearningRate * FactorAt(iteration);
 
-    /// <summary>The schedule without warm-up: the factor on the initial rate at a position. A pure function.</summary>
+    /// <summary>The schedule without warm-up: the factor on the initial rate at a position. A pure function. It must be finite; a factor
+    /// that is not finite throws an <see cref="InvalidOperationException"/> and sets no rate.</summary>
     protected abstract double Factor(TrainingPosition position);
 
     /// <summary>Sets the rates of the first iteration. A derived constructor must call it last.</summary>
@@ -123,7 +126,9 @@ public abstract class LearningRateSchedule
         var position = Update == ScheduleUpdate.EachIteration
             ? new TrainingPosition(at.Iteration, at.Epoch + part)
             : new TrainingPosition(start + Math.Floor(part) * perEpoch, at.Epoch + Math.Floor(part));
-        return Factor(position) * (WarmUp?.FactorAt(position) ?? 1);
+        var factor = Factor(position) * (WarmUp?.FactorAt(position) ?? 1);
+        return double.IsFinite(factor) ? factor : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+            $"{GetType().Name} gives the factor {factor} at iteration {at.Iteration}."));
     }
 
     private void SetRates(double factor)

@@ -65,7 +65,8 @@ public sealed class OneCycleSchedule : LearningRateSchedule
         var total = lastIteration + 1;
         var (low, end) = (1 / StartDivisor, 1 / (StartDivisor * EndDivisor));
         var top = RiseShare * total - 1;
-        if (at <= top) return Between(low, 1, at / top);
+        // The rise may be so short that the rate begins at its maximum.
+        if (at <= top) return top == 0 ? 1 : Between(low, 1, at / top);
         if (!IsThreePhase) return Between(1, end, (at - top) / (lastIteration - top));
         var middle = 2 * RiseShare * total - 2;
         return at <= middle ? Between(1, low, (at - top) / (middle - top)) : Between(low, end, (at - middle) / (lastIteration - middle));

@@ -342,6 +342,6 @@ public sealed record RetrievalEvaluator
     {
         using var index = tensor(Array.ConvertAll(rows, row => (long)row), device: set.Features.device);
         return new EmbeddingSet(set.Features.index_select(0, index), rows.Select(row => set.Identities[row]),
-            rows.Select(row => set.Cameras![row]));
+            rows.Select(row => set.Cameras![row])) { Space = set.Space };
     }
 }

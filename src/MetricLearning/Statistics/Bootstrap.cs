@@ -13,9 +13,9 @@ namespace MetricLearning;
 /// </remarks>
 public sealed record Bootstrap
 {
-    /// <summary>The confidence of intervals, in [0, 1]. Default: 0.95.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1].</exception>
-    public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
+    /// <summary>The confidence of intervals, in (0, 1). Default: 0.95.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in (0, 1).</exception>
+    public double Confidence { get; init => field = Guard.Between(value, 0, 1); } = 0.95;
 
     /// <summary>The number of resamples. Default: 10,000.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>

@@ -38,9 +38,9 @@ public sealed record VerificationEvaluator
         init => field = [.. Guard.NotNull(value).Select(rate => Guard.Within(rate, 0, 1, nameof(FalseMatchRates)))];
     } = [1e-4, 1e-3, 1e-2, 1e-1];
 
-    /// <summary>The confidence of intervals, in [0, 1]. Default: 0.95.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in [0, 1].</exception>
-    public double Confidence { get; init => field = Guard.Within(value, 0, 1); } = 0.95;
+    /// <summary>The confidence of intervals, in (0, 1). Default: 0.95.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The confidence is not in (0, 1).</exception>
+    public double Confidence { get; init => field = Guard.Between(value, 0, 1); } = 0.95;
 
     /// <summary>The number of bytes that tiles may use. Default: 256 MiB.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The budget is less than 1.</exception>

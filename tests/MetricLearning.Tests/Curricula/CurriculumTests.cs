@@ -79,6 +79,9 @@ public class CurriculumTests
         Same(easy);
         curriculum.Step();
         Same(hard);
+        Assert.Equal(Distance.Euclidean.Normalized(), new ScheduledMiner(curriculum,
+            (0, new BatchHardMiner { Distance = Distance.Euclidean.Normalized() }),
+            (0.5, new BatchHardMiner { Distance = Distance.Euclidean.Normalized() })).Distance);
         Assert.Throws<ArgumentException>(() => new ScheduledMiner(curriculum));
         Assert.Throws<ArgumentException>(() => new ScheduledMiner(curriculum, (0.1, easy)));
         Assert.Throws<ArgumentException>(() => new ScheduledMiner(curriculum, (0, easy), (0, hard)));

@@ -37,6 +37,16 @@ public class InferenceModelTests
     }
 
     [Fact]
+    public void APartModelWithoutABackbone_HasItsEmbeddings()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Trained(new Mgn(ResNet.ResNet18(lastStride: 1), reducedDimension: 8));
+        AssertSame(model, model.Embed, () => new InferenceModel(model, 96, 32), 3, 96, 32);
+        Assert.Contains("three stripes", Assert.Throws<NotSupportedException>(() => new InferenceModel(model, 16, 32)).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AnImage_HasTheSameEmbeddingInEveryBatch()
     {
         using var scope = NewDisposeScope();

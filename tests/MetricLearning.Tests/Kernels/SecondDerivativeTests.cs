@@ -30,6 +30,8 @@ public class SecondDerivativeTests
         (nameof(Product), "product", x => Product.Of(x, x)),
         (nameof(Product), "one minus", x => Product.OneMinus(x, x)),
         (nameof(Product), "negative", x => Product.Negative(x, x)),
+        (nameof(DiagonalCost), "diagonal and others", x => DiagonalCost.Of(x.t().matmul(x), 1, 2, 0.3)),
+        (nameof(SoftTargetSum), "cross entropy", x => SoftTargetSum.Of(x, arange(x.numel(), x.dtype).view(x.shape).sin())),
         (nameof(UnitColumns), "unit columns", UnitColumns.Of),
         (nameof(UnitRows), "unit rows", UnitRows.Of),
         (nameof(SelectedDistances), "distances", x => SelectedDistances.Of(x, x, RowMath.Rows(x), RowMath.Rows(x).flip(0), euclidean)),

@@ -224,6 +224,7 @@ public class ClassLossTests
         loss.call(x, y);
         loss.train();
         loss.call(x * double.NaN, y);
+        loss.call(x * double.PositiveInfinity, y);
         loss.call(x.narrow(0, 0, 0), y.narrow(0, 0, 0));
         Assert.Equal((20f, 100f), Running());
         loss.call(ones(1, Dimension), tensor([1L]));

@@ -53,6 +53,37 @@ public class OtherScheduleTests
     });
 
     [Fact]
+    public void OneCycle_IsFiniteForEveryLengthAndShare() => WithSgd(optimizer =>
+    {
+        foreach (var shape in Enum.GetValues<OneCycleShape>())
+            for (var length = 2; length <= 20; length++)
+                for (var rise = 1; rise < 20; rise++)
+                {
+                    if (shape is OneCycleShape.CosineInThreePhases or OneCycleShape.LinearInThreePhases && rise >= 10) continue;
+                    var schedule = new OneCycleSchedule(optimizer, TrainingSpan.Iterations(length), rise / 20.0, shape: shape);
+                    var most = 25 * schedule.LearningRateAt(0) * (1 + 1e-12);
+                    Assert.All(Enumerable.Range(0, length + 2), i => Assert.InRange(schedule.LearningRateAt(i), 0, most));
+                }
+        // PyTorch divides by 0 here. The rate begins at its maximum.
+        Assert.Equal(0.1, new OneCycleSchedule(optimizer, TrainingSpan.Iterations(2), 0.5).LearningRate, 1e-15);
+    });
+
+    [Fact]
+    public void AScheduleThatGivesNoNumber_IsRefused_AndTheRateStays() => WithSgd(optimizer =>
+    {
+        var schedule = new Broken(optimizer);
+        Assert.Contains("Broken gives the factor NaN at iteration 1",
+            Assert.Throws<InvalidOperationException>(schedule.Step).Message, StringComparison.Ordinal);
+        Assert.Equal(0.1, optimizer.ParamGroups.First().LearningRate);
+    });
+
+    private sealed class Broken(optim.Optimizer optimizer)
+        : LearningRateSchedule(optimizer, null, null, ScheduleUpdate.EachIteration, [])
+    {
+        protected override double Factor(TrainingPosition position) => position.Iteration > 0 ? double.NaN : 1;
+    }
+
+    [Fact]
     public void Polynomial_IsTorchs() => WithSgd(optimizer =>
     {
         Follows(new PolynomialSchedule(optimizer, TrainingSpan.Iterations(5), power: 1), straight);

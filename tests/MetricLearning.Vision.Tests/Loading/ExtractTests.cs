@@ -164,6 +164,15 @@ public sealed class ExtractTests : IDisposable
         foreach (var other in new Action[] { () => Stop(images, 2, "b"), () => Stop(images, 3, "a"), () => Stop(set.Draw(5), 2, "a") })
             Assert.StartsWith($"{path} is not a journal of this extraction", Assert.Throws<InvalidDataException>(other).Message,
                 StringComparison.Ordinal);
+        // The same size, another normalization or other steps.
+        ImageTransform[] others =
+        [
+            ImageTransform.ForEvaluation(plain.Height, plain.Width, new Normalize([0.5f, 0.5f, 0.5f], [0.5f, 0.5f, 0.5f])),
+            new(new Resize(plain.Height, plain.Width), new RandomGrayscale(1), new Normalize()),
+        ];
+        foreach (var other in others)
+            Assert.Throws<InvalidDataException>(() => new ImageLoader(images, other)
+                .Extract(Thirds, 2, new ExtractionJournal(path, "a"), Stops, Cancel).Dispose());
         File.WriteAllText(path, "");
         Assert.Throws<OperationCanceledException>(() => Stop(images, 3, "c"));
         File.WriteAllText(path, "my notes");

@@ -65,7 +65,8 @@ public sealed class PrincipalComponents : IDisposable
     /// <param name="whiten">Whether each component is scaled to variance 1. Default: no.</param>
     /// <param name="epsilon">ε, which is added to the variances before whitening, 0 or greater: with 0 a component without variance cannot
     /// be whitened. Default: 0.</param>
-    /// <returns>A set [N, count] of the same type, which the caller disposes.</returns>
+    /// <returns>A set [N, count] of the same type, which the caller disposes. Its <see cref="EmbeddingSet.Space"/> is not known: the
+    /// model's own embeddings cannot be compared with it.</returns>
     /// <exception cref="ArgumentException">The width differs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">ε is not finite, or less than 0.</exception>
     /// <exception cref="InvalidOperationException">A component has almost no variance (at most 1e-12 of that of the first), whitening is

@@ -147,5 +147,5 @@ public sealed record QueryExpansion
     }
 
     private static EmbeddingSet With(EmbeddingSet set, Tensor features) =>
-        new(features.to(set.Features.dtype, copy: true), set.Identities, set.Cameras);
+        new(features.to(set.Features.dtype, copy: true), set.Identities, set.Cameras) { Space = set.Space };
 }

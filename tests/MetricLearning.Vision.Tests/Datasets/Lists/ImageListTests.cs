@@ -25,6 +25,15 @@ public sealed class ImageListTests : IDisposable
     }
 
     [Fact]
+    public void Combine_CountsAllImagesOfAListWithoutCamerasAsThoseOfOneCamera()
+    {
+        ImageSample[] samples = [new("a.jpg", 1, 1), new("b.jpg", 1, 2), new("c.jpg", 2, 3)];
+        var combined = ImageList.Combine(new ImageList(samples, hasCameras: false), new ImageList(samples, hasCameras: true));
+        Assert.Equal([1L, 1, 1, 2, 3, 4], combined.Select(image => image.Camera));
+        Assert.True(combined.HasCameras);
+    }
+
+    [Fact]
     public void FromNamedFiles_ReadsIdentityAndCameraInOrdinalOrder()
     {
         string[] names =
