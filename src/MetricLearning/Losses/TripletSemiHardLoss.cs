@@ -23,7 +23,7 @@ public sealed class TripletSemiHardLoss : MetricLoss
     /// <summary>The margin m.</summary>
     public double Margin { get; }
 
-    /// <summary>The distance that the loss compares, never negative. Default: Euclidean.</summary>
+    /// <summary>The distance that the loss compares. Default: Euclidean.</summary>
     /// <exception cref="ArgumentNullException">The distance is null.</exception>
     public Distance Distance { get; init => field = Guard.NotNull(value); } = Distance.Euclidean;
 

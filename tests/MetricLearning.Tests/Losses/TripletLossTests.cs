@@ -37,6 +37,25 @@ public class TripletLossTests
         Assert.Equal(2.4142137, semiHard.call(x, y).item<double>(), 6);
     }
 
+    /// <summary>Distances may be negative: the left-out entries must not count as the farthest positive.</summary>
+    [Fact]
+    public void TripletHard_OfNegativeDistances_MatchesANaiveLoop()
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = (tensor(new double[,] { { 3, 1 }, { 2, 2 }, { 4, 1 }, { 1, 3 }, { 2, 3 } }), new long[] { 0, 0, 1, 1, 2 });
+        var distances = Distance.Dot.Matrix(x, x);
+        var costs = y.Select((label, i) =>
+        {
+            double At(int j) => distances[i, j].item<double>();
+            int[] positives = [.. y.Index().Where(other => other.Index != i && other.Item == label).Select(other => other.Index)];
+            var near = positives.Length == 0 ? Enumerable.Range(0, y.Length).Min(At) : positives.Max(At);
+            return Math.Max(0, 1 + near - y.Index().Where(other => other.Item != label)
+                .Min(other => At(other.Index)));
+        });
+        using var loss = new TripletHardLoss { Distance = Distance.Dot };
+        Assert.Equal(costs.Average(), loss.call(x, tensor(y)).item<double>(), 12);
+    }
+
     [Theory]
     [InlineData(false, false), InlineData(true, false), InlineData(false, true), InlineData(true, true)]
     public void AllTriplets_MatchNaiveLoops(bool soft, bool swap)
