@@ -103,7 +103,8 @@ public static class NumPyFile
     {
         ArgumentNullException.ThrowIfNull(tensor);
         var descriptor = NumPyHeader.DescriptorOf(tensor.dtype)
-            ?? throw new ArgumentException($"tensor must be of a real type or bool, got {tensor.dtype}.", nameof(tensor));
+            ?? throw new ArgumentException(
+                $"tensor must be bool, or integers or floats of a type that NumPy has, got {tensor.dtype}.", nameof(tensor));
         return new NumPyHeader(descriptor, ColumnMajor: false, tensor.shape);
     }
 

@@ -52,7 +52,7 @@ public sealed class NumPyFileTests : IDisposable
         using var scope = NewDisposeScope();
         NumPyFile.Write(FilePath, ones(2));
         var error = Assert.Throws<ArgumentException>(() => NumPyFile.Write(FilePath, ones(2, ScalarType.BFloat16)));
-        Assert.StartsWith("tensor must be of a type that NumPy has, got BFloat16", error.Message);
+        Assert.StartsWith("tensor must be bool, or integers or floats of a type that NumPy has, got BFloat16", error.Message);
         Assert.Equal([2], NumPyFile.Read(FilePath).shape);
     }
 
