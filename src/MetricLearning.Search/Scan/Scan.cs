@@ -56,8 +56,9 @@ internal sealed unsafe class Scan
         // Blocks occupy the threads better than parts do: a query has candidates of its own in each part. Blocks have about the same size,
         // because each of them packs all rows.
         var tasks = threads == 1 ? 1 : TasksPerThread * threads;
-        var blocks = Math.Max((int)Math.Round((double)queries.Count / BlockQueries), Math.Min(tasks, queries.Count / FewestQueries));
-        var even = (queries.Count + blocks - 1) / Math.Max(1, blocks);
+        var fewest = Math.Max(1, (int)Math.Round((double)queries.Count / BlockQueries));
+        var blocks = Math.Max(fewest, Math.Min(tasks, queries.Count / FewestQueries));
+        var even = (queries.Count + blocks - 1) / blocks;
         blockQueries = Math.Clamp((even + Sieve.Strip - 1) / Sieve.Strip * Sieve.Strip, 1, memory);
         parts = Blocks == 0 ? 0 : Math.Max(1, Math.Min(positions / FewestRows, (tasks + Blocks - 1) / Blocks));
         least = new double[queries.Count];
