@@ -81,8 +81,12 @@ internal static class QualityPage
         var tests = tables.Select(table => Tests(table, [.. heads.Select(head => head.Name)])).ToList();
         foreach (var head in heads)
             text.Append(CultureInfo.InvariantCulture, $"| {head.Name} |{Cells(tests, tests => tests.TryGetValue(head.Name, out var test)
-                ? FormattableString.Invariant($" {Math.Round(100 * test.Difference, 1):+0.0;-0.0;0.0} | {test.P:0.0000} |") : " | |")}\n");
+                ? FormattableString.Invariant($" {Points(test.Difference):+0.0;-0.0;0.0} | {test.P:0.0000} |") : " | |")}\n");
     }
+
+    /// <summary>A difference in percentage points as it is shown. It is rounded before it is formatted, so that no sign stands before a
+    /// 0.</summary>
+    private static double Points(double difference) => Math.Round(100 * difference, 1) + 0.0;
 
     private static Dictionary<string, (double Difference, double P)> Tests(KindTable table, IReadOnlyList<string> heads)
     {

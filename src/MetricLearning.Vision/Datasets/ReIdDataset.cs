@@ -206,8 +206,7 @@ public sealed class ReIdDataset
     /// <inheritdoc cref="ImageList.FromFolders" path="/exception"/>
     public static ReIdDataset Folders(string root, double trainShare = 0.5, ulong seed = 0)
     {
-        if (!(trainShare > 0 && trainShare < 1))
-            throw new ArgumentOutOfRangeException(nameof(trainShare), trainShare, "trainShare must be in (0, 1).");
+        Guard.Between(trainShare, 0, 1);
         var (train, test) = ImageList.FromFolders(root).SplitIdentities(trainShare, seed);
         return SelfRetrieval(Path.GetFileName(Path.TrimEndingDirectorySeparator(root)), train, test);
     }

@@ -28,8 +28,7 @@ public abstract class BatchMixing
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         labels = Guard.Labels(labels, images.size(0));
-        if (labels.device_type != images.device_type || labels.device_index != images.device_index)
-            throw new ArgumentException($"labels must be on the device of images, {images.device}, got {labels.device}.", nameof(labels));
+        Guard.SameDevice(images, labels);
         long[] order = [.. Enumerable.Range(0, (int)images.size(0)).Select(i => (long)i)];
         random.Shuffle<long>(order);
         var places = tensor(order, ScalarType.Int64, images.device);

@@ -35,6 +35,13 @@ internal static class Guard
     {
         if (x.dtype != y.dtype)
             throw new ArgumentException($"{xName} and {yName} must have the same type, got {x.dtype} and {y.dtype}.", yName);
+        SameDevice(x, y, xName, yName);
+    }
+
+    /// <summary>Requires two tensors on the same device.</summary>
+    public static void SameDevice(Tensor x, Tensor y,
+        [CallerArgumentExpression(nameof(x))] string xName = "", [CallerArgumentExpression(nameof(y))] string yName = "")
+    {
         if (x.device_type != y.device_type || x.device_index != y.device_index)
             throw new ArgumentException($"{xName} and {yName} must be on the same device, got {x.device} and {y.device}.", yName);
     }

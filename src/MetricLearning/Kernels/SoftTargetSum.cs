@@ -98,8 +98,8 @@ internal sealed unsafe class SoftTargetSum : autograd.SingleTensorFunction<SoftT
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double LogSum<T>(T* row, int width) where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        var (first, zeros) = (Vector256.Create(row[0]), Vector256<T>.Zero);
-        var (best, whole, i) = (first, width - width % Vector256<T>.Count, 0);
+        var (best, zeros) = (Vector256.Create(row[0]), Vector256<T>.Zero);
+        var (whole, i) = (width - width % Vector256<T>.Count, 0);
         for (; i < whole; i += Vector256<T>.Count)
         {
             var values = Vector256.Load(row + i);

@@ -160,7 +160,7 @@ public sealed class GraphSampler : Sampler
         var random = RandomOf(epoch);
         int[] order = [.. rows];
         var taken = new int[Identities];
-        var known = Checked(numbers);
+        var known = numbers as int[] ?? numbers?.ToArray();
         for (var i = 0; i < Identities; i++) random.Shuffle(order.AsSpan(starts[i]..starts[i + 1]));
         int[] centers = [.. Enumerable.Range(0, Identities)];
         random.Shuffle(centers.AsSpan());

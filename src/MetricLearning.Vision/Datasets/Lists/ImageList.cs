@@ -222,7 +222,7 @@ public sealed partial class ImageList : IReadOnlyList<ImageSample>
     /// <exception cref="InvalidOperationException">There are fewer than two identities.</exception>
     public (ImageList First, ImageList Second) SplitIdentities(double share, ulong seed)
     {
-        if (!(share > 0 && share < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "share must be in (0, 1).");
+        Guard.Between(share, 0, 1);
         if (ClassCount < 2) throw new InvalidOperationException($"There must be two identities to divide, got {ClassCount}.");
         long[] order = [.. Identities];
         new SeededRandom(seed).Shuffle<long>(order);
