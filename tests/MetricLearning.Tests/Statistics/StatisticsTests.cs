@@ -15,6 +15,16 @@ public class StatisticsTests
     }
 
     [Fact]
+    public void AConfidenceOf0Or1_IsRefused()
+    {
+        foreach (var confidence in new[] { 0.0, 1.0 })
+        {
+            Assert.Throws<ArgumentOutOfRangeException>(() => new VerificationEvaluator { Confidence = confidence });
+            Assert.Throws<ArgumentOutOfRangeException>(() => new Bootstrap { Confidence = confidence });
+        }
+    }
+
+    [Fact]
     public void QuantileRanks_AreThoseOfTheBinomialDistribution()
     {
         Assert.Equal((2, 9), BinomialIntervals.QuantileRanks(0.5, 10, 0.95));
