@@ -44,6 +44,7 @@ internal static class Networks
         foreach (var (name, backbone) in new (string, Func<long, Backbone>)[]
         {
             ("resnet18", stride => ResNet.ResNet18(lastStride: (int)stride)),
+            (PublishedWeights.Architecture, stride => ResNet.CntkResNet18(lastStride: (int)stride)),
             ("resnet34", stride => ResNet.ResNet34(lastStride: (int)stride)),
             ("resnet50", stride => ResNet.ResNet50(lastStride: (int)stride)),
         })
@@ -62,15 +63,18 @@ internal static class Networks
     /// <summary>Returns the name of the same network whose last stage has a stride of 2.</summary>
     /// <exception cref="UserErrorException">The network has no such variant.</exception>
     public static string WithLastStride2(string name) => name.Contains(Stride2, StringComparison.Ordinal) ? name
-        : Known(name.EndsWith(Plain, StringComparison.Ordinal) ? name[..^Plain.Length] + Stride2 + Plain : name + Stride2, name);
+        : name.EndsWith(Plain, StringComparison.Ordinal) ? Variant(name[..^Plain.Length], Stride2 + Plain)
+        : Variant(name, Stride2);
 
     /// <summary>Returns the name of the same network without a neck.</summary>
     /// <exception cref="UserErrorException">The network has no such variant.</exception>
     public static string WithoutNeck(string name) =>
-        name.EndsWith(Plain, StringComparison.Ordinal) ? name : Known(name + Plain, name);
+        name.EndsWith(Plain, StringComparison.Ordinal) ? name : Variant(name, Plain);
 
-    private static string Known(string name, string of) => all.ContainsKey(name) ? name
-        : throw new UserErrorException($"The network {of} has no variant {name}.");
+    private static string Variant(string name, string ending) => all.ContainsKey(name + ending) ? name + ending
+        : throw new UserErrorException($"The network {name} has no variant {name}{ending}. These networks have one: "
+            + string.Join(", ", all.Keys.Where(other => other.EndsWith(ending, StringComparison.Ordinal)).Select(o => o[..^ending.Length]))
+            + ".");
 
     /// <summary>Creates a network on its device and in evaluation mode, with the weights of the file that the settings name, if
     /// any.</summary>

@@ -13,7 +13,7 @@ internal sealed record NetworkSettings
     public FileInfo? Weights { get; init; }
 
     /// <summary>Whether <see cref="Weights"/> are those of ImageNet that a package has.</summary>
-    public bool ImageNet { get; init; }
+    public bool ImageNet => Weights?.FullName == Path.GetFullPath(PublishedResNet18.NetworkPath);
 
     public int Height { get; init; } = 256;
     public int Width { get; init; } = 128;

@@ -108,11 +108,14 @@ internal sealed class NetworkOptions
         DefaultValueFactory = _ => Environment.ProcessorCount,
     };
 
-    public NetworkOptions(Command command, bool weightsRequired)
+    /// <param name="command">The command that gets the options.</param>
+    /// <param name="weightsRequired">Whether the command needs weights.</param>
+    /// <param name="otherwise">The network if neither the user nor the file of the weights names one, for the help.</param>
+    public NetworkOptions(Command command, bool weightsRequired, string otherwise = DefaultNetwork)
     {
         architecture = new Option<string>("--arch")
         {
-            Description = $"The network: {string.Join(", ", Networks.Names)} [default: that of the weights' file, or {DefaultNetwork}]",
+            Description = $"The network: {string.Join(", ", Networks.Names)} [default: that of the weights' file, or {otherwise}]",
             HelpName = "NAME",
         };
         architecture.AcceptOnlyFromAmong([.. Networks.Names]);
@@ -164,7 +167,6 @@ internal sealed class NetworkOptions
             Interpolation = recipe?.Interpolation ?? "bilinear",
             Mean = recipe?.Mean,
             Weights = isImageNet ? new FileInfo(PublishedResNet18.Network) : file,
-            ImageNet = isImageNet,
             File = space,
             Height = pixels is { Length: 2 } ? pixels[0] : space?.Height ?? recipe?.Height ?? 256,
             Width = pixels is { Length: 2 } ? pixels[1] : space?.Width ?? recipe?.Width ?? 128,

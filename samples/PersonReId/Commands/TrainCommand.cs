@@ -12,7 +12,7 @@ internal static class TrainCommand
     {
         var command = new Command("train", "Trains a network; keeps the best and the last checkpoint and writes report.html");
         var data = new DataOption(command);
-        var network = new NetworkOptions(command, weightsRequired: false);
+        var network = new NetworkOptions(command, weightsRequired: false, $"that of the recipe, or {NetworkOptions.DefaultNetwork}");
         var recipes = new RecipeOptions(command, network);
         var every = new Option<int>("--eval-every")
         {

@@ -11,7 +11,8 @@ internal static class TricksCommand
     {
         var command = new Command("tricks", "Trains the baseline of Bag of Tricks, then with one trick after the other; prints its table");
         var data = new DataOption(command);
-        var network = new NetworkOptions(command, weightsRequired: false);
+        var whole = PublishedRecipes.Named("bag-of-tricks");
+        var network = new NetworkOptions(command, weightsRequired: false, whole.Architecture);
         var epochs = new Option<int>("--epochs") { Description = "Epochs of each run", HelpName = "N", DefaultValueFactory = _ => 120 };
         var batch = new Option<int[]>("--batch")
         {
@@ -32,7 +33,7 @@ internal static class TricksCommand
         foreach (var option in new Option[] { epochs, batch, seed, output }) command.Add(option);
         command.SetAction((result, cancellationToken) =>
         {
-            var recipe = PublishedRecipes.Named("bag-of-tricks").Over(result.GetValue(epochs));
+            var recipe = whole.Over(result.GetValue(epochs));
             var settings = network.Read(result, recipe);
             var pk = result.GetRequiredValue(batch);
             recipe = recipe with

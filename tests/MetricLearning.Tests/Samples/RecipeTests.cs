@@ -2,6 +2,7 @@ extern alias sample;
 
 using MetricLearning.Testing;
 using MetricLearning.Vision;
+using sample::MetricLearning.Samples;
 using sample::PersonReId;
 using sample::PersonReId.Commands;
 using sample::PersonReId.Recipes;
@@ -67,9 +68,26 @@ public class RecipeTests(SmallRun run)
         Assert.Equal(steps.Count, steps.Select(step => step.Recipe.Fingerprint()).Distinct().Count());
     }
 
-    /// <summary>Two epochs of each recipe, on few small images and with a small network. With the environment variable
-    /// METRICLEARNING_LONG_RUN it is as many steps as that says, such as 10,000: neither tensors nor memory may grow.
-    /// METRICLEARNING_LONG_RECIPE names the one recipe that runs so long.</summary>
+    [Fact]
+    public void Tricks_TakeTheNetworkWithImageNetWeights()
+    {
+        var whole = PublishedRecipes.Named("bag-of-tricks") with { Architecture = PublishedWeights.Architecture };
+        Assert.Equal("cntk_resnet18_s2_plain", TricksCommand.Steps(whole)[0].Recipe.Architecture);
+        var error = Assert.Throws<UserErrorException>(() => TricksCommand.Steps(whole with { Architecture = "osnet_x0_25" }));
+        Assert.Contains("resnet18, cntk_resnet18, resnet34, resnet50", error.Message);
+    }
+
+    [Fact]
+    public void TrainedWeights_AreNotThoseOfImageNet()
+    {
+        var start = new NetworkSettings { Architecture = PublishedWeights.Architecture, Weights = new FileInfo(PublishedResNet18.Network) };
+        Assert.True(start.ImageNet);
+        Assert.False((start with { Weights = new FileInfo("last.safetensors") }).ImageNet);
+    }
+
+    /// <summary>Trains each recipe for two epochs, on a few small images and with a small network. The environment variable
+    /// METRICLEARNING_LONG_RUN asks for a long run of at least that many steps, such as 10,000. Neither tensors nor memory may grow in
+    /// it. METRICLEARNING_LONG_RECIPE limits the long run to one recipe.</summary>
     [Theory, MemberData(nameof(Names))]
     public void EachRecipe_Trains_AndMemoryStaysFlat(string name)
     {
