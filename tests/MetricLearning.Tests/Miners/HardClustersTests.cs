@@ -14,7 +14,7 @@ public class HardClustersTests
         using var mined = new HardClusters().Mine(x, tensor([7L, 7, 7, -2, -2, 9]));
         var triplets = mined.Tuples.AsTriplets();
         Assert.Equal([10.5, 2, 20], mined.Means.data<double>()); // in order of the labels
-        Assert.Equal([0L, 1], triplets.Anchors.data<long>()); // one row alone has no positive
+        Assert.Equal([0L, 1], triplets.Anchors.data<long>()); // a class of one row has no positive
         Assert.Equal([10.0, 5], mined.References[triplets.Positives, 0].data<double>());
         Assert.Equal([2, 10.5], mined.References[triplets.Negatives, 0].data<double>());
 

@@ -66,7 +66,7 @@ public class MinerTests
         });
     }
 
-    /// <summary>All pairs of ranges except two semi-hard ones, which the miner refuses.</summary>
+    /// <summary>All pairs of a hardness of positives and one of negatives, except semi-hard twice, which the miner refuses.</summary>
     public static TheoryData<Hardness, Hardness> TwoKinds
     {
         get
@@ -215,7 +215,8 @@ public class MinerTests
             (loss, tuples) => loss.forward(x, tuples, references));
     }
 
-    /// <summary>The tuples are those of the view of the batch. They outlive it, a loss accepts them, and no other tensor is left.</summary>
+    /// <summary>Asserts that a miner mines the same tuples from a batch as from its <see cref="LossBatch"/>, that a loss accepts them after
+    /// that view is disposed, and that no other tensor is left.</summary>
     private static void AreOfTheView(string name, Func<Miner, Tuples> mine, Func<LossBatch> make, Func<TupleLoss, Tuples, Tensor> cost)
     {
         var before = TorchSharp.DisposeScopeManager.Statistics.ThreadTotalLiveCount;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The miners that search each row in memory give what tensor operations, or a sort, give.</summary>
+/// <summary>Tests that miners that search each row in memory give the same result as tensor operations or as a sort.</summary>
 [LeavesNoTensors]
 public class RowSearchTests
 {
@@ -16,7 +16,7 @@ public class RowSearchTests
             foreach (var (distances, candidates) in Batches())
             {
                 using var scope = NewDisposeScope();
-                // A range takes the way by tensors; this one leaves nothing out.
+                // With a range, the miner uses tensor operations. This range leaves nothing out.
                 var plain = new BatchEasyHardMiner(positives, negatives) { PositiveRange = (double.MinValue, double.PositiveInfinity) };
                 var expected = plain.Mine(distances, candidates).AsTriplets();
                 foreach (var threads in (int[])[1, 2])
@@ -81,7 +81,8 @@ public class RowSearchTests
             }
     }
 
-    /// <summary>Distances with many ties, of which some have NaN and infinities; batches that meet themselves and others.</summary>
+    /// <summary>Distances with many ties; some also have NaN and infinity. Some batches are compared with themselves, others with
+    /// references.</summary>
     private static IEnumerable<(Tensor Distances, Pairs Candidates)> Batches()
     {
         foreach (var type in new[] { ScalarType.Float32, ScalarType.Float64 })

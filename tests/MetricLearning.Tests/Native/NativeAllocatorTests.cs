@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The saved time is measured in docs/torchsharp.md. The tests do not run on the main thread. On other threads, glibc returns
-/// large buffers in any case.</summary>
+/// <summary>Tests only that the call is accepted. Whether memory is kept cannot be tested here: the tests do not run on the main thread,
+/// and on other threads glibc always returns large buffers to the system. docs/torchsharp.md has measurements of the saved time.</summary>
 public class NativeAllocatorTests
 {
     [Fact]

@@ -3,8 +3,8 @@ using System.Runtime.Versioning;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The variables are those of the native environment. libtorch reads them only when it is loaded, so changes here affect no other
-/// test.</summary>
+/// <summary>Tests which variables are set in the native environment of the process. libtorch reads them only when it is loaded, so changes
+/// here affect no other test.</summary>
 [SupportedOSPlatform("linux")]
 public sealed class OpenMpSpinTests : IDisposable
 {

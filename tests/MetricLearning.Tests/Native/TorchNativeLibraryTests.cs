@@ -38,8 +38,8 @@ public sealed class TorchNativeLibraryTests : IDisposable
             new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })));
     }
 
-    /// <summary>Another program with access to the user's folders swaps their contents all the time. None of these contents are ever
-    /// loaded.</summary>
+    /// <summary>Another program with access to the user's cache folder swaps its contents all the time. The library still loads, and
+    /// nothing is written there.</summary>
     [Fact]
     public async Task WhatOthersPutIntoTheFoldersOfTheUserIsNeverLoaded()
     {
@@ -99,7 +99,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
     [Fact]
     public void ARuntimeWithoutTheNewerWaitWorksToo()
     {
-        // LD_BIND_NOW: every function is looked up at once, so that none is left that would be missing when it is called.
+        // With LD_BIND_NOW every function is looked up at once. So a missing function makes the load fail, and not a later call.
         var (output, error) = Run(("LD_LIBRARY_PATH", RuntimeWhere(("GLIBCXX_3.4.30", "GLIBCXX_X.X.30"), older)), ("LD_BIND_NOW", "1"));
         Assert.Contains(Success, output, StringComparison.Ordinal);
         Assert.Empty(error);
@@ -124,7 +124,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
         Assert.Empty(error);
     }
 
-    /// <summary>A folder with this machine's C++ runtime, in which versions have other names.</summary>
+    /// <summary>Creates a folder with a copy of this machine's C++ runtime, in which some versions have other names.</summary>
     private string RuntimeWhere(params (string Version, string Name)[] renamed)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "is about Linux");
@@ -164,7 +164,7 @@ public sealed class TorchNativeLibraryTests : IDisposable
         };
         start.Environment["XDG_CACHE_HOME"] = Cache;
         start.Environment["LD_LIBRARY_PATH"] = RuntimeWhere(older);
-        start.Environment["NUGET_PACKAGES"] = "/proc/none";          // else TorchSharp, when it fails, copies 500 MB out of it
+        start.Environment["NUGET_PACKAGES"] = "/proc/none";          // or TorchSharp copies 500 MB from it when it fails
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
     }

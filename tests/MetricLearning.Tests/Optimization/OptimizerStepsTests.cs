@@ -24,7 +24,8 @@ public class OptimizerStepsTests
 
     public static TheoryData<string> Names => [.. makers.Keys];
 
-    /// <summary>SGD to the bit. Adam to rounding, because libtorch's square root of float32 is not rounded correctly.</summary>
+    /// <summary>SGD agrees to the bit. Adam agrees up to rounding, because libtorch's square root of float32 is not correctly
+    /// rounded.</summary>
     [Theory, MemberData(nameof(Names))]
     public void SafeStep_IsTorchSharpsStep(string name)
     {
@@ -34,8 +35,8 @@ public class OptimizerStepsTests
         AssertClose(theirs, mixed, name.StartsWith("sgd", StringComparison.Ordinal) ? 0 : 2e-6);
     }
 
-    /// <summary>Parameters of all sizes and layouts go through one pass over their memory or through libtorch's operations; also
-    /// gradients that overflow, and that are not numbers. The bits do not depend on the number of threads.</summary>
+    /// <summary>Parameters have many sizes and layouts. Some are updated in one pass over their memory, others by libtorch's operations.
+    /// Some gradients overflow or are NaN. The bits do not depend on the number of threads.</summary>
     [Theory]
     [InlineData("adam"), InlineData("adam decay"), InlineData("amsgrad"), InlineData("adam maximize")]
     [InlineData("adamw"), InlineData("adamw amsgrad")]
@@ -95,7 +96,8 @@ public class OptimizerStepsTests
         }
     }
 
-    /// <summary>Kingma and Ba's algorithm with Loshchilov and Hutter's decay, number by number in float64.</summary>
+    /// <summary>Compares with Adam (Kingma and Ba) and with AdamW's decoupled weight decay (Loshchilov and Hutter), computed number by
+    /// number in float64.</summary>
     [Theory]
     [InlineData(false, false), InlineData(false, true), InlineData(true, false), InlineData(true, true)]
     public void SafeStep_IsTheAlgorithmOfThePapers(bool decoupled, bool amsgrad)

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests the polynomial and one-cycle schedules against the rates of PyTorch 1.13.1's <c>PolynomialLR</c> and <c>OneCycleLR</c> at
-/// <c>max_lr=0.1, total_steps=10</c>.</summary>
+/// <summary>Tests the polynomial and one-cycle schedules against the rates of PyTorch 1.13.1: <c>OneCycleLR</c> at
+/// <c>max_lr=0.1, total_steps=10</c> and <c>PolynomialLR</c> at <c>total_iters=5</c> from a rate of 0.1.</summary>
 [LeavesNoTensors]
 public class OtherScheduleTests
 {

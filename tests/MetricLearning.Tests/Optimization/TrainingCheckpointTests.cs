@@ -114,9 +114,9 @@ public sealed class TrainingCheckpointTests : IDisposable
     }
 
     [Theory]
-    [InlineData(5)]     // epochs have 3 iterations: in the middle of the second,
-    [InlineData(6)]     // at its end,
-    [InlineData(10)]    // in the middle of the fourth
+    [InlineData(5)]     // an epoch has 3 iterations, so this is in the middle of the second epoch
+    [InlineData(6)]     // the end of the second epoch
+    [InlineData(10)]    // in the middle of the fourth epoch
     public void AKilledAndResumedRun_EndsWithTheSameWeightsToTheBit(int killedAt)
     {
         string expected;
@@ -464,8 +464,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         }
     }
 
-    /// <summary>Changes that make one detail of a file impossible to restore, by the expected message. The changed file has the right
-    /// checksum.</summary>
+    /// <summary>Changes that make one detail of a file impossible to restore. The key is the expected message. The changed file has the
+    /// right checksum.</summary>
     private static readonly Dictionary<string, Func<CheckpointText, Dictionary<string, Tensor>, CheckpointText>> impossible = new()
     {
         ["the state of 'sampler' is not possible"] = (text, _) => text with { Samplers = new Dictionary<string, SavedSampler>

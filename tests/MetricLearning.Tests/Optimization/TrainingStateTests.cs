@@ -13,7 +13,7 @@ public sealed class TrainingStateTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    /// <summary>A run with all parts.</summary>
+    /// <summary>A run with a model, an optimizer, and four parts that have a state of their own.</summary>
     private sealed class Run : IDisposable
     {
         private readonly TripletLoss loss = new() { Miner = Miner.All };

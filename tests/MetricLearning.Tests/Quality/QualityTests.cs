@@ -6,13 +6,13 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>The benchmark of quality: it has every loss and every miner, and each of its entries trains.</summary>
+/// <summary>Tests the quality benchmark: it covers every loss and every miner, and each of its entries trains.</summary>
 [LeavesNoTensors]
 public class QualityTests
 {
     public static TheoryData<string> Names => [.. EntryTable.All.Select(entry => entry.Name)];
 
-    /// <summary>A new loss without an entry, or without a reason to have none, fails here.</summary>
+    /// <summary>A new loss fails here, unless it has an entry or a stated reason to have none.</summary>
     [Fact]
     public void EveryLoss_HasAnEntry()
     {
@@ -40,7 +40,7 @@ public class QualityTests
             using var objective = entry.Create(Make(entry));
             foreach (var loss in objective.Loss.modules().Append(objective.Loss).OfType<TupleLoss>()) used.Add(loss.Miner.GetType());
         }
-        used.Add(typeof(EasyToHardMiner));      // a stage of the scheduled one
+        used.Add(typeof(EasyToHardMiner));      // a stage of the scheduled miner
         Assert.Empty(MinerTable.Names.Select(name => MinerTable.Create(name).GetType()).Except(used));
     }
 
@@ -52,7 +52,7 @@ public class QualityTests
             : entry.Points.Distinct().Count() is >= 4 and <= 6, entry.Name));
     }
 
-    /// <summary>Two steps of each entry, on numbers that mean nothing.</summary>
+    /// <summary>Trains each entry for two steps on random numbers.</summary>
     [Theory, MemberData(nameof(Names))]
     public void EachEntry_Trains(string name)
     {
@@ -81,7 +81,7 @@ public class QualityTests
             Assert.Equal(Timeless(whole), Timeless(broken));
             var results = KindResults.Read(whole)!;
             Assert.Equal(4, results.Entries["P2SGrad"].Search.Count);
-            Assert.Empty(results.Entries[entries[1].Name].Search);      // as its base was tuned
+            Assert.Empty(results.Entries[entries[1].Name].Search);      // it uses the settings for which its base entry was tuned
             Assert.Equal(results.Queries.Count, results.Entries["control: PCA"].Seeds[0].PerIdentity.Count);
 
             using var other = Numbers(7, 1, 1);
@@ -93,14 +93,15 @@ public class QualityTests
             folder.Delete(recursive: true);
         }
 
-        // Stops at once where the file has more entries than before.
+        // Every other run stops before its first training. The runs between them stop after 0.05 s.
         static DateTime? After(string path, int i) => i % 2 == 0 ? DateTime.UtcNow : DateTime.UtcNow.AddSeconds(0.05);
 
         static string Timeless(string path) => string.Join('\n', File.ReadLines(path).Where(
             line => !line.Contains("\"seconds\"", StringComparison.Ordinal)));
     }
 
-    /// <summary>A page of results is made of what the seeds reached, whatever the order in which they were trained.</summary>
+    /// <summary>The table names the loss that is best on the validation identities, and tells which others are not significantly
+    /// worse.</summary>
     [Fact]
     public void ATable_TellsTheBestFromTheWorse()
     {
@@ -127,7 +128,7 @@ public class QualityTests
     private static Making Make(Entry entry) => new(Classes: 12, Steps: 2, entry.Points.Select(point => point.Value).FirstOrDefault(
         EntryTable.Named(entry.TunedAs ?? entry.Name).Points.First().Value));
 
-    /// <summary>Random pictures: 12 classes to train, 5 to choose by, 6 to test.</summary>
+    /// <summary>Random images: 12 classes for training, 5 for validation and 6 for the test.</summary>
     private static QualityData Numbers(int channels, int height, int width)
     {
         using var scope = NewDisposeScope();

@@ -44,7 +44,7 @@ public class ReducerTypeTests
         if (reducer is "divisor" or "per anchor" or "sum of each anchor" or "non-zero mean of each anchor" or "class-weighted"
             && Record.Exception(() => wide.call(x, y)) is InvalidOperationException refused)
         {
-            // What a reducer needs does not depend on the type or the size.
+            // A loss that lacks what the reducer needs is refused in both types.
             Assert.Equal(refused.Message, Assert.Throws<InvalidOperationException>(() => loss.call(single, y)).Message);
             return;
         }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace MetricLearning.Tests;
 
 /// <summary>A call that computes on two sets and may report its progress and be canceled.</summary>
-/// <returns>The result as text. Two texts are equal only if every bit of the results is equal.</returns>
+/// <returns>The result, or a part of it, as text. Two texts are equal only if every number in them is equal to the bit.</returns>
 internal delegate string EvaluationCall(EmbeddingSet query, EmbeddingSet gallery, IProgress<double>? progress = null,
     CancellationToken cancellationToken = default);
 

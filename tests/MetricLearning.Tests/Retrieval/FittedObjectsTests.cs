@@ -54,7 +54,7 @@ public class FittedObjectsTests
         AssertSame(_ => [ClusterAgreement.AdjustedMutualInformation(identities, [.. identities.Reverse()])]);
     }
 
-    /// <summary>Eight threads begin together and compute several blocks many times, each in another order.</summary>
+    /// <summary>Eight threads begin together and compute several blocks many times. They begin with different blocks.</summary>
     private static void AssertSame(Func<int, double[]> compute, int rounds = 1)
     {
         int[] firsts = [0, 40, 80, 120];

@@ -19,7 +19,8 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
     /// <summary>Features between −1 and 1.</summary>
     public static Gen<RetrievalCase> Plain { get; } = Of(Gen.Double[-1, 1].Select(v => (float)v));
 
-    /// <summary>Rows of zeros, of float32's smallest numbers and of huge ones side by side, longer than a block of whole numbers.</summary>
+    /// <summary>Rows that mix zeros, float32's smallest numbers and huge ones. Some rows are longer than a block of the integer
+    /// sieve.</summary>
     public static Gen<RetrievalCase> Extreme { get; } = Of(Gen.Select(Gen.Double[-1, 1], Gen.Int[0, 9]).Select((m, kind) => kind switch
     {
         0 => 0f,
@@ -51,7 +52,7 @@ internal sealed record RetrievalCase(float[][] Query, float[][] Gallery, long[] 
         return evaluator.Evaluate(query, gallery);
     }
 
-    /// <summary>Market-1501's rule: the gallery images that a query ignores.</summary>
+    /// <summary>Whether a query is compared with a gallery image, by Market-1501's rule.</summary>
     public bool Kept(int query, int row) =>
         GalleryIdentities[row] != -1 && (GalleryIdentities[row] != QueryIdentities[query] || GalleryCameras[row] != QueryCameras[query]);
 

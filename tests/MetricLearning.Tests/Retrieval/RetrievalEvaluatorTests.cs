@@ -174,7 +174,8 @@ public class RetrievalEvaluatorTests
     [Fact]
     public void Expected_IsTheMeanOverAllOrdersOfTheGallery()
     {
-        // Keys of the six gallery images; identity 1 is the query's. Two groups of ties, and a tie among matches only.
+        // The keys of the six gallery images. Identity 1 is the query's. There are two groups of ties: one match among three images, and
+        // two matches among three.
         double[] keys = [0.5, 0.5, 0.5, 0.7, 0.7, 0.7];
         long[] identities = [1, 2, 3, 1, 1, 2];
         var orders = Permutations([0, 1, 2, 3, 4, 5]).ToArray();
@@ -317,8 +318,8 @@ public class RetrievalEvaluatorTests
         Assert.Contains("n/a", report.ToString(), StringComparison.Ordinal);
     }
 
-    /// <summary>There are few classes, so a query has so many matches that their places are found by search, in float32, float64 and
-    /// tensors.</summary>
+    /// <summary>There are few classes, so a query has many matches. Their ranks are then found by a search, in float32, in float64 and
+    /// with tensors.</summary>
     [Theory, InlineData(ScalarType.Float32, false), InlineData(ScalarType.Float64, false), InlineData(ScalarType.Float32, true)]
     public void ManyMatches_GiveTheRanksOfSorting(ScalarType type, bool ties)
     {
@@ -343,8 +344,8 @@ public class RetrievalEvaluatorTests
             }
     }
 
-    /// <summary>Tiles are in float64, because there are so many matches. Cameras, junk and self are removed as they are for few
-    /// matches.</summary>
+    /// <summary>There are so many matches that the automatic sieve computes tiles in float64. Images of the same camera and junk are
+    /// removed as for few matches.</summary>
     [Theory, InlineData("spread"), InlineData("tied"), InlineData("far from the origin")]
     public void ThousandsOfMatches_AreTheSameToTheBit_InEverySieve(string rows)
     {
@@ -537,7 +538,7 @@ public class RetrievalEvaluatorTests
         ScoreSieve sieve = ScoreSieve.Automatic) =>
         new() { Distance = one.Distance, Ties = one.Ties, Method = method, Tiles = plan, Sieve = sieve };
 
-    /// <summary>All figures of a report, so that two reports can be compared bit for bit.</summary>
+    /// <summary>The ranks, precisions and CMC of a report as text, so that two reports can be compared bit for bit.</summary>
     internal static string Bits(RetrievalReport report) =>
         string.Join('\n', report.PerQuery.Select(q => string.Create(CultureInfo.InvariantCulture,
             $"{q.Skipped} {q.Matches} {q.Candidates} {q.FirstMatch:R} {q.LastMatch:R} {q.AveragePrecision:R} "

@@ -105,7 +105,7 @@ public class IdentitySamplerTests
             if (c.Last == LastBatch.Fill) Assert.All(chunks, id => Assert.True(perIdentity.GetValueOrDefault(id.Key) >= id.Value));
             else Assert.All(perIdentity, id => Assert.True(id.Value <= chunks[id.Key]));
             if (c.Last == LastBatch.Drop) Assert.True(chunks.Count(id => perIdentity.GetValueOrDefault(id.Key) < id.Value) < c.P);
-            // No image comes twice before the filling of a batch.
+            // No image comes twice, unless a batch is filled.
             if (c.Last != LastBatch.Fill && c.Small == SmallIdentities.LeaveOut) Assert.Equal(drawn.Length, drawn.Distinct().Count());
         }
     }, iter: 400);
@@ -201,8 +201,8 @@ public class IdentitySamplerTests
     [Fact]
     public void OtherCameras_ComeFirst()
     {
-        // One identity with cameras 0, 0, 0, 1, 2: with K = 3 the images of both other cameras come whenever the first image is of camera
-        // 0.
+        // The cameras of identity 0 are 0, 0, 0, 1, 2. If the first of its K = 3 images is of camera 0, the other two are of cameras 1 and
+        // 2.
         long[] labels = [0, 0, 0, 0, 0, 1, 1, 1];
         long[] cameras = [0, 0, 0, 1, 2, 0, 0, 0];
         var sampler = new IdentitySampler(labels, 1, 3, cameras: cameras, epoch: IdentityEpoch.Independent(200));
@@ -210,7 +210,7 @@ public class IdentitySamplerTests
             if (cameras[group[0]] == 0) Assert.Equal([0, 1, 2], group.Select(row => cameras[row]).Order());
             else Assert.True(group.Select(row => cameras[row]).Distinct().Count() >= 2);
 
-        // fast-reid: others only, even if that repeats one of them.
+        // fast-reid takes images of other cameras only, even if it must repeat one of them.
         var only = new IdentitySampler([0, 0, 0, 0], 1, 4, cameras: [0, 0, 0, 1], cameraSpread: CameraSpread.OtherCamerasOnly,
             epoch: IdentityEpoch.Independent(50));
         foreach (var group in only.Draw(0).Chunk(4))
@@ -235,7 +235,7 @@ public class IdentitySamplerTests
         var counts = new int[labels.Length];
         for (var epoch = 0; epoch < 2_100; epoch++)
             foreach (var row in sampler.Draw(epoch)) counts[row]++;
-        Assert.All(counts, count => Assert.InRange(count, 1_080, 1_320));    // 4 of 7 an epoch: 1,200
+        Assert.All(counts, count => Assert.InRange(count, 1_080, 1_320));    // 4 of 7 images in each epoch: 1,200 is expected
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class SamplerCheckpointTests : IDisposable
         Assert.Equal(unbroken.Neighbors!, resumed.Neighbors!);
         Assert.Equal(unbroken.Batches().ToList(), resumed.Batches().ToList());
 
-        // The same number of images and identities, but the images belong to others.
+        // The same number of images and identities, but images belong to other identities.
         var reversed = Graph([.. SamplerTable.Labels.Reverse()]);
         Assert.Contains("draws other batches", Assert.Throws<InvalidDataException>(() => Load(reversed)).Message, StringComparison.Ordinal);
         Assert.Null(reversed.Neighbors);
@@ -81,7 +81,7 @@ public sealed class SamplerCheckpointTests : IDisposable
         return checkpoint;
     }
 
-    /// <summary>Gives the batches of another sampler with all rows moved along by a number: the same counts, other rows.</summary>
+    /// <summary>Gives the batches of another sampler, with a number added to all rows: the counts are the same, the rows are not.</summary>
     private sealed class Shifted(Sampler inner, int by = 0) : Sampler(inner.WholeBatchSize, inner.Seed)
     {
         public override long[] Draw(int epoch) => Array.ConvertAll(inner.Draw(epoch), row => (row + by) % SamplerTable.Labels.Length);

@@ -4,7 +4,7 @@ namespace MetricLearning.Tests;
 /// samplers, so the tests of a new sampler fail until it has a row.</summary>
 internal static class SamplerTable
 {
-    /// <summary>97 rows of 20 labels of 1 to 9 rows, mixed; 3 domains and 5 categories.</summary>
+    /// <summary>The labels of 96 rows, mixed. There are 20 labels of 1 to 9 rows, 3 domains and 5 categories.</summary>
     public static readonly long[] Labels = MakeLabels();
 
     public static readonly long[] Domains = [.. Labels.Select((_, row) => row * 7L % 3)];

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Runs the sample as a user does: with arguments, files and an exit code.</summary>
+/// <summary>Runs the sample EvaluateFeatures as a user does: with arguments, files and an exit code.</summary>
 [LeavesNoTensors]
 public sealed class EvaluateFeaturesTests : IDisposable
 {
@@ -183,7 +183,7 @@ public sealed class EvaluateFeaturesTests : IDisposable
         }
     }
 
-    /// <summary>Data that figures do not need cannot stop an evaluation: names of another kind, and another type of features.</summary>
+    /// <summary>Names that are not text, and features of different types in query and gallery, do not stop an evaluation.</summary>
     [Fact]
     public void FiguresAreComputed_EvenIfNamesAndTypesDiffer()
     {

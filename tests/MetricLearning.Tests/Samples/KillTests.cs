@@ -6,8 +6,8 @@ namespace MetricLearning.Tests;
 
 /// <summary>Kills the sample PersonReId (SIGKILL) and resumes it until it is done. The result must be that of a run without a
 /// break.</summary>
-/// <remarks>A handful of kills; as many as you like by <c>KILLS=300 dotnet run -c Release --project tests/MetricLearning.Tests --
-/// --filter-class "*KillTests" --show-live-output on</c>.</remarks>
+/// <remarks>By default there are 5 kills. The variable KILLS sets another number: <c>KILLS=300 dotnet run -c Release --project
+/// tests/MetricLearning.Tests -- --filter-class "*KillTests" --show-live-output on</c>.</remarks>
 [Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
 public sealed class KillTests(SmallRun run, ITestOutputHelper output)
@@ -15,7 +15,7 @@ public sealed class KillTests(SmallRun run, ITestOutputHelper output)
     private static readonly int wanted = int.Parse(Environment.GetEnvironmentVariable("KILLS") ?? "5", CultureInfo.InvariantCulture);
     private readonly SeededRandom random = new(1);
 
-    /// <summary>Waits, at most until the process ends, for the moment of the kill.</summary>
+    /// <summary>Waits for the moment of the kill, or until the process ends if that is earlier.</summary>
     private delegate void Moment(Process process, string folder, List<string> lines);
 
     [Fact]

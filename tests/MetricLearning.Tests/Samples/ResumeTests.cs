@@ -58,7 +58,7 @@ public sealed partial class ResumeTests(SmallRun run)
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         List<string> lines = [];
         // One step with such images takes so long that the program still waits for its end when the second signal comes. One shell sends
-        // all signals: on a busy machine, starting a process for each took longer than the step.
+        // all signals: on a busy machine, starting a process for each signal took longer than the step.
         using var process = SmallRun.Start(lines, run.Train(run.NewFolder(), "--size", "384", "192", "--batch", "6", "12"));
         while (!process.HasExited && !Contains("Network")) Thread.Yield();
         using var sender = Process.Start("sh", ["-c", $"while kill -TERM {process.Id} 2> /dev/null; do sleep 0.02; done"]);

@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Starts the sample PersonReId as a user does, on a few drawn people and on one thread, so that equal runs give equal
-/// bits.</summary>
+/// <summary>Starts the sample PersonReId as a user does, on synthetic images of a few people. It runs on one thread, so that equal runs
+/// give equal bits.</summary>
 public sealed partial class SmallRun : IDisposable
 {
     private readonly string root = Directory.CreateTempSubdirectory("runs").FullName;
 
     public SmallRun()
     {
-        Data = Path.Combine(root, "the people's images");     // a name that a shell must have in quotes
+        Data = Path.Combine(root, "the people's images");     // a name that must be quoted in a shell
         Finish("draw", "--output", Data, "--train", "6", "--test", "4", "--cameras", "3");
         Whole = NewFolder();
         var clock = Stopwatch.StartNew();
@@ -26,10 +26,10 @@ public sealed partial class SmallRun : IDisposable
     /// <summary>The folder of a run without a break.</summary>
     public string Whole { get; }
 
-    /// <summary>The time that it took.</summary>
+    /// <summary>The time that the run without a break took.</summary>
     public TimeSpan Time { get; }
 
-    /// <summary>The files that it left.</summary>
+    /// <summary>The result of the run without a break.</summary>
     public Result Expected { get; }
 
     public string NewFolder() => Path.Combine(root, Guid.NewGuid().ToString("N"));
@@ -91,8 +91,8 @@ public sealed partial class SmallRun : IDisposable
 
     /// <summary>The results of a run, without times.</summary>
     /// <param name="Last">The state of the last checkpoint; its tensors are in the checksum.</param>
-    /// <param name="Best">The state of the best one.</param>
-    /// <param name="Report">The page.</param>
+    /// <param name="Best">The state of the best checkpoint.</param>
+    /// <param name="Report">The report page.</param>
     public sealed partial record Result(string Last, string Best, string Report)
     {
         public static Result Of(string folder) => new(State(Path.Combine(folder, TrainingCheckpoint.LastFile)),

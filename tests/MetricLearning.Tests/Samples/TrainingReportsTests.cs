@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>What the sample PersonReId tells programs while it trains.</summary>
+/// <summary>Tests what the sample PersonReId reports to other programs while it trains.</summary>
 [Collection(SmallRun.Tests.Name)]
 [LeavesNoTensors]
 public class TrainingReportsTests(SmallRun run)
@@ -25,7 +25,7 @@ public class TrainingReportsTests(SmallRun run)
         Assert.Equal(1, epoch.GetProperty("Epoch").GetInt32());
         Assert.True(epoch.GetProperty("Loss").GetDouble() > 0);
         Assert.InRange(entries[^1].GetProperty("State").GetProperty("MeanAveragePrecision").GetDouble(), 0, 1);
-        Assert.Contains("epoch   1/2", output, StringComparison.Ordinal);       // people still read their lines
+        Assert.Contains("epoch   1/2", output, StringComparison.Ordinal);       // the lines for people are still printed
 
         string Name(JsonElement entry) => entry.GetProperty("Message").GetString()![..3] switch
         {

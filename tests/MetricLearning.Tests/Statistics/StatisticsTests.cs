@@ -93,7 +93,7 @@ public class StatisticsTests
         double[][] apart = [Run(-0.3), Run(0), Run(0.3)];
         var wide = bootstrap.OverIdentitiesAndRuns(apart, people);
         Assert.Equal(apart.Average(run => run.Average()), wide.Estimate, 1e-12);
-        // Three draws among -0.3, 0 and 0.3 have a mean of -0.3 or of 0.3 once in 27, which is more than 2.5 %.
+        // Three draws among -0.3, 0 and 0.3 have a mean of -0.3 once in 27, and a mean of 0.3 as often. Both are more than 2.5 %.
         Assert.True(wide.Low < one.Low - 0.2 && wide.High > one.High + 0.2, $"{one} {wide}");
 
         apart[1][5] = double.NaN;       // left out of all three runs

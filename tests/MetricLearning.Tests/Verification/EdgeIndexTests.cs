@@ -2,7 +2,7 @@ namespace MetricLearning.Tests;
 
 public class EdgeIndexTests
 {
-    /// <summary>Edges that crowd, that are equal up to a bit, a single one, none, and infinite ones.</summary>
+    /// <summary>Crowded edges, edges that differ in the last bits, a single edge, none, and edges from −1e308 to 1e308.</summary>
     public static TheoryData<string> Kinds => ["crowded", "adjacent", "one", "none", "wide"];
 
     [Theory, MemberData(nameof(Kinds))]

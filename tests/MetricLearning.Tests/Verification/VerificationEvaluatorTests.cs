@@ -14,7 +14,7 @@ public class VerificationEvaluatorTests
 
     private static Gen<double[]> Values { get; } = Gen.OneOf(Gen.Int[0, 8].Select(v => (double)v), Gen.Double[0, 8]).Array[1, 30];
 
-    /// <summary>All figures of a report, for comparison bit for bit.</summary>
+    /// <summary>The figures of a report without the intervals of its error rates, for comparison bit for bit.</summary>
     internal static double[] Figures(VerificationReport report) =>
     [
         report.MatchingPairs, report.NonMatchingPairs, report.AreaUnderCurve, report.EqualErrorRate,
@@ -228,7 +228,7 @@ public class VerificationEvaluatorTests
         using var query = new EmbeddingSet(tensor(new float[] { 0, 10, 20, 2, 15 }).view(5, 1), [1, 2, 3, 8, 9]);
         using var gallery = new EmbeddingSet(tensor(new[] { 0.5f, 10.1f, 29 }).view(3, 1), [1, 2, 3]);
         var report = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery);
-        // the unknown are 1.5 and 4.9 from the nearest; 20 is nearest to 29
+        // The unknown queries are 1.5 and 4.9 from their nearest images. Query 20 is nearest to 29.
         Assert.Equal((3, 2), (report.KnownQueries, report.UnknownQueries));
         Assert.Equal(1.5, report.ThresholdAt(0), 1e-6);
         Assert.Equal(4.9, report.ThresholdAt(0.5), 1e-6);
@@ -257,7 +257,7 @@ public class VerificationEvaluatorTests
     {
         using var scope = NewDisposeScope();
         using var query = new EmbeddingSet(tensor(new float[] { 0, 10 }).view(2, 1), [1, 9]);
-        // its match at 3, the stranger's nearest at 2
+        // Query 0's match is 3 from it. The image nearest to the stranger, query 10, is 2 from it.
         using var gallery = new EmbeddingSet(tensor(new[] { 1f, 3, 12 }).view(3, 1), [5, 1, 7]);
         var report = new OpenSetEvaluator { Distance = Distance.Euclidean, Protocol = RetrievalProtocol.NoFilter }.Evaluate(query, gallery);
         Assert.Equal(0, report.DetectionAndIdentificationRateAt(0, 2));

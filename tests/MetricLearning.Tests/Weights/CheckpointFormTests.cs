@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests every common form of checkpoint: it is read as PyTorch reads it, or refused with its name.</summary>
+/// <summary>Tests every common form of checkpoint: it is read as PyTorch reads it, or refused with a message that names it.</summary>
 [LeavesNoTensors]
 public sealed class CheckpointFormTests : IDisposable
 {
@@ -13,7 +13,7 @@ public sealed class CheckpointFormTests : IDisposable
 
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
-    // Other objects than weights, each under the key "x".
+    // Objects other than weights. The tests put each under the key "x".
     public static TheoryData<string> Beside => [.. things.Keys];
 
     private static readonly Dictionary<string, Func<TorchFileBuilder, TorchFileBuilder>> things = new()
@@ -70,7 +70,7 @@ public sealed class CheckpointFormTests : IDisposable
     [Fact]
     public void TheBestSection_IsChosen_AndTheOthersAreListed()
     {
-        // A named one at any depth; before it a larger one, a smaller one, and an optimizer's.
+        // The section "model" lies deep. Before it come a larger section, a smaller one, and an optimizer's.
         var file = Root(b => b
             .Text("best_acc1").Tensor("0", 6, [], [])
             .Text("optimizer").Dictionary(o => o.Text("state").Dictionary(s => s.Int(0).Dictionary(t => t
@@ -184,7 +184,7 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.Contains(message, error.Message);
     }
 
-    /// <summary>As torch.save writes them: bytes in a storage without a type.</summary>
+    /// <summary>Adds a tensor in a storage without a type, which holds bytes, as torch.save writes it.</summary>
     private static TorchFileBuilder Typed(TorchFileBuilder b, string type, int bytes = 8, int offset = 0) =>
         b.Call("torch._utils", "_rebuild_tensor_v3", t => t.Raw((byte)'(')
             .Text("storage").Global("torch.storage", "UntypedStorage").Text("0").Text("cpu").Int(bytes).Raw((byte)'t', (byte)'Q')
@@ -474,8 +474,8 @@ public sealed class CheckpointFormTests : IDisposable
         Assert.Equal(["w"], weights.Keys);
     }
 
-    // A file of a megabyte from an unknown source that asks for gigabytes: values, names of shared modules, views, tensors without
-    // elements.
+    // Files of several megabytes from an unknown source that ask for gigabytes: many small values, dictionaries that share dictionaries,
+    // archive entries that do not exist, and tensors without elements.
     [Fact]
     public void Memory_IsBoundedByTheFilesSize()
     {
@@ -528,7 +528,7 @@ public sealed class CheckpointFormTests : IDisposable
     private static TorchFileBuilder Root(Func<TorchFileBuilder, TorchFileBuilder> fill) =>
         fill(new TorchFileBuilder().OrderedDict().Begin()).End();
 
-    /// <summary>Tensors of one element of storage 0, which has six.</summary>
+    /// <summary>Adds tensors of one element each. All use storage 0, which has six elements.</summary>
     private static TorchFileBuilder Tensors(TorchFileBuilder builder, params string[] names)
     {
         foreach (var name in names) builder.Text(name).Tensor("0", 6, [1], [1]);

@@ -2,7 +2,7 @@ namespace MetricLearning.Tests;
 
 public class Crc32Tests
 {
-    // Bit by bit, as the polynomial says.
+    // Computes it bit by bit from the polynomial.
     private static uint ByDefinition(ReadOnlySpan<byte> bytes)
     {
         var remainder = uint.MaxValue;

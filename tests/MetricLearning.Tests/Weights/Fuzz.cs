@@ -17,7 +17,7 @@ internal static class Fuzz
             ScalarType.Int16, ScalarType.Int8, ScalarType.Byte, ScalarType.Bool,
     ];
 
-    /// <summary>Changed bytes, cut ends.</summary>
+    /// <summary>Reads the file with a few changed bytes, and sometimes with its end cut off.</summary>
     public static void Mutations(byte[] file, Func<byte[], NamedTensors> read)
     {
         var outcomes = (Tensors: 0, Refused: 0);

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace MetricLearning.Tests;
 
-/// <summary>Tests that a published OSNet x0.25 gives, stage by stage, the values of PyTorch on real pictures.</summary>
+/// <summary>Tests that a published OSNet x0.25 gives, stage by stage, the values of PyTorch on real images.</summary>
 [LeavesNoTensors]
 public class PublishedWeightsTests
 {

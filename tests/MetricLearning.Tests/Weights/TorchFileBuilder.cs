@@ -24,7 +24,7 @@ internal sealed class TorchFileBuilder
 
     public TorchFileBuilder OrderedDict() => Global("collections", "OrderedDict").Raw((byte)')', (byte)'R');
 
-    /// <summary>Starts to fill the dictionary on top.</summary>
+    /// <summary>Starts to fill the dictionary on top of the stack.</summary>
     public TorchFileBuilder Begin() => Raw((byte)'(');
 
     /// <summary>Ends filling the dictionary.</summary>
@@ -61,7 +61,7 @@ internal sealed class TorchFileBuilder
     public TorchFileBuilder Floats(string key, params float[] values) =>
         Storage(key, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray(), values.Length);
 
-    /// <summary>A tensor on the stack, a view of a storage.</summary>
+    /// <summary>Puts a tensor on the stack, a view of a storage.</summary>
     public TorchFileBuilder Tensor(string key, long count, long[] shape, long[] strides, long offset = 0, string type = "FloatStorage",
         bool legacy = false)
     {
@@ -79,7 +79,7 @@ internal sealed class TorchFileBuilder
         return Raw(bytes);
     }
 
-    /// <summary>A call of a name with the arguments that the function puts on the stack.</summary>
+    /// <summary>Calls a Python function or class with the arguments that <paramref name="arguments"/> puts on the stack.</summary>
     public TorchFileBuilder Call(string module, string name, Func<TorchFileBuilder, TorchFileBuilder>? arguments = null)
     {
         Global(module, name).Raw((byte)'(');
@@ -87,22 +87,22 @@ internal sealed class TorchFileBuilder
         return Raw((byte)'t', (byte)'R');
     }
 
-    /// <summary>An object of a class, created without a call, with the attributes that the function sets.</summary>
+    /// <summary>Creates an object of a class without a call, with the attributes that <paramref name="attributes"/> sets.</summary>
     public TorchFileBuilder Object(string module, string name, Func<TorchFileBuilder, TorchFileBuilder> attributes)
     {
         Global(module, name).Raw((byte)')', 0x81);
         return Dictionary(attributes).Raw((byte)'b');
     }
 
-    /// <summary>The values that the function puts on the stack.</summary>
+    /// <summary>Adds the values that <paramref name="put"/> puts on the stack.</summary>
     public TorchFileBuilder Apply(Func<TorchFileBuilder, TorchFileBuilder> put) => put(this);
 
-    /// <summary>A plain dictionary of the values that the function puts on the stack.</summary>
+    /// <summary>Creates a plain dictionary of the keys and values that <paramref name="entries"/> puts on the stack.</summary>
     public TorchFileBuilder Dictionary(Func<TorchFileBuilder, TorchFileBuilder> entries) =>
         entries(Raw((byte)'}', (byte)'(')).Raw((byte)'u');
 
-    /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object, which is what was built.
-    /// <see cref="Reference"/> creates its references.</summary>
+    /// <summary>The form before PyTorch 0.1.11: a tar archive of storages, tensors and the object that was built. The object refers to
+    /// tensors by <see cref="Reference"/>.</summary>
     /// <param name="tensors">Key, key of the storage, shape, strides and offset of each tensor.</param>
     /// <param name="views">Key, key of the storage, offset and count of each part of a storage.</param>
     public byte[] Tar((long Key, long Storage, long[] Shape, long[] Strides, long Offset)[] tensors,
@@ -137,7 +137,7 @@ internal sealed class TorchFileBuilder
         return output.ToArray();
     }
 
-    /// <summary>A persistent id, as the tar archive has it.</summary>
+    /// <summary>Refers to a tensor by its persistent id, as in a tar archive.</summary>
     public TorchFileBuilder Reference(long key) => Text(key.ToString(CultureInfo.InvariantCulture)).Raw((byte)'Q');
 
     public byte[] Finished => [.. pickle, (byte)'.'];
@@ -173,7 +173,7 @@ internal sealed class TorchFileBuilder
         var machine = new TorchFileBuilder().Raw((byte)'}').Begin().Text("little_endian").Raw(0x88).End();
         output.Write([.. machine.pickle, (byte)'.', .. pickle, (byte)'.']);
         var keys = new TorchFileBuilder().Raw((byte)']', (byte)'(');
-        // torch.save lists the storages that something uses.
+        // torch.save lists only the storages that are used.
         var used = storages.Where(storage => pickle.ToArray().AsSpan().IndexOf(new TorchFileBuilder().Text(storage.Key).pickle.ToArray()
             .AsSpan(2)) >= 0).ToList();
         foreach (var (key, _, _) in used) keys.Text(key);

@@ -2,8 +2,8 @@ namespace MetricLearning.Tests;
 
 public class RowOrderTests
 {
-    /// <summary>All sorts: on each side of the number of rows where they change, with ties, both zeros and extreme numbers, and with keys
-    /// that agree in their upper digits.</summary>
+    /// <summary>Tests both sorting algorithms, on each side of the number of rows where the algorithm changes. There are ties, both zeros,
+    /// extreme numbers, and keys that agree in their upper digits.</summary>
     [Theory, InlineData(0), InlineData(1), InlineData(1023), InlineData(1024), InlineData(5000)]
     public void Sort_IsThatOfKeysThenRows(int count)
     {

@@ -7,7 +7,7 @@ namespace MetricLearning.Tests;
 [LeavesNoTensors]
 public class GnnRerankerTests
 {
-    /// <summary>Features of which no two have the same angle, so that no rounding decides an order.</summary>
+    /// <summary>Features without equal angles, so that rounding never decides an order.</summary>
     internal static Gen<RetrievalCase> Untied { get; } = Gen.Select(Gen.Int[0, 12], Gen.Int[1, 70], Gen.ULong)
         .Select((queries, rows, seed) => RetrievalEvaluatorTests.Random(new SeededRandom(seed), queries, rows, 6));
 

@@ -5,9 +5,9 @@ internal static class KReciprocalOracle
 {
     /// <summary>Jaccard distances of all rows to one another.</summary>
     /// <param name="distances">[N, N]: row i orders the neighbors of i.</param>
-    /// <param name="exponents">[N, N]: the weights are the exponentials of these numbers, negated.</param>
-    /// <param name="k1">Neighbors.</param>
-    /// <param name="k2">Rows averaged.</param>
+    /// <param name="exponents">[N, N]: a weight is proportional to exp(−x) of its number x here; the weights of a row sum to 1.</param>
+    /// <param name="k1">The number of neighbors.</param>
+    /// <param name="k2">The number of nearest rows whose weights are averaged.</param>
     /// <param name="listed">The number of nearest rows that are known.</param>
     public static double[,] Jaccard(double[,] distances, double[,] exponents, int k1, int k2, int listed)
     {

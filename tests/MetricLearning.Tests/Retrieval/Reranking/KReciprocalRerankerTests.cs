@@ -19,7 +19,7 @@ public class KReciprocalRerankerTests
             if (!symmetric)
                 for (var i = 0; i < d.GetLength(0); i++)
                     for (var j = 0; j < d.GetLength(0); j++)
-                        if (i < c.Query.Length == j < c.Query.Length) d[i, j] += i;      // the two mixed blocks are one matrix
+                        if (i < c.Query.Length == j < c.Query.Length) d[i, j] += i;      // the mixed blocks are given as one matrix
             var reranker = new KReciprocalReranker(p.K1, p.K2, p.Lambda)
             {
                 Dialect = squares ? KReciprocalDialect.TorchReId : KReciprocalDialect.Zhong,
@@ -124,7 +124,7 @@ public class KReciprocalRerankerTests
             using var scope = NewDisposeScope();
             using var set = c.GallerySet();
             var features = set.Features.clone();
-            if (uneven) features[^1].mul_(1000);     // whose error is far from the others'
+            if (uneven) features[^1].mul_(1000);     // the error of this row is far from those of the others
             var scores = new FeatureScores(Named(distance), features, features, sieve);
             Assert.True(scores.IsSymmetric);
             var lists = NeighborLists.Of(scores, set.Count, set.Count, k, tile);
@@ -326,7 +326,7 @@ public class KReciprocalRerankerTests
         _ => Distance.EuclideanSquared,
     };
 
-    /// <summary>Distances of queries and gallery among one another.</summary>
+    /// <summary>Distances between all rows of queries and gallery.</summary>
     private static double[,] Union(RetrievalCase c, Distance distance)
     {
         float[][] rows = [.. c.Query, .. c.Gallery];
